@@ -1,0 +1,1 @@
+"""Composable function transformations: grad, jit, vmap, shard."""
