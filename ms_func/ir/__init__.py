@@ -1,0 +1,1 @@
+"""The language every transform speaks: types, primitives, functions."""

@@ -1,0 +1,200 @@
+"""The IR: closed first-order functions in A-normal form.
+
+A `Function` has parameters, equations in order, and results; it refers to nothing outside
+itself. Equations apply primitives to variables and literals. Functions are immutable once
+built; transforms build new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.ir.loc import Loc
+from ms_func.ir.primitive import Primitive
+from ms_func.ir.types import ArrayType
+
+
+class Var:
+    """A value with a type, defined once: by a parameter list or by an equation."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type: ArrayType) -> None:
+        self.type = type
+
+    def __repr__(self) -> str:
+        return f"Var({self.type})"
+
+
+class Literal:
+    """A scalar constant, held by value."""
+
+    __slots__ = ("type", "value")
+
+    def __init__(self, value: Any, type: ArrayType) -> None:
+        self.value = value
+        self.type = type
+
+    def key(self) -> tuple[Any, ...]:
+        """Value and type such that equal keys mean equal bits (so -0.0 differs from 0.0)."""
+        return (np.asarray(self.value, self.type.dtype).tobytes(), self.type)
+
+    def __repr__(self) -> str:
+        return f"Literal({self.value}, {self.type})"
+
+
+Atom = Var | Literal
+
+
+class Eqn:
+    """One application of a primitive."""
+
+    __slots__ = ("inputs", "loc", "outputs", "params", "primitive")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Atom],
+        outputs: Sequence[Var],
+        params: dict[str, Any],
+        loc: Loc | None,
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.outputs = outputs
+        self.params = params
+        self.loc = loc
+
+    @property
+    def effects(self) -> frozenset[Any]:
+        """Effects of this application; nested functions count."""
+        own = self.primitive.effects
+        found = own(**self.params) if own is not None else frozenset()
+        for fn in self.functions():
+            found |= fn.effects
+        return found
+
+    def functions(self) -> Iterator[Function]:
+        """Functions among the parameters."""
+        for value in self.params.values():
+            if type(value) is Function:
+                yield value
+            elif type(value) is tuple:
+                yield from (v for v in value if type(v) is Function)
+
+    def __repr__(self) -> str:
+        return f"Eqn({self.primitive.name})"
+
+
+class Function:
+    """A closed program: `results` computed from `params` by `eqns` in order.
+
+    `consts` binds the last parameters to arrays: set by `close_constants` for printing and
+    export, empty otherwise. `key` is a structural identity, blind to names and locations.
+    """
+
+    __slots__ = ("__weakref__", "_effects", "_key", "consts", "eqns", "memo", "name", "params",
+                 "results")  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        params: Sequence[Var],
+        eqns: Sequence[Eqn],
+        results: Sequence[Atom],
+        consts: Sequence[Any] = (),
+    ) -> None:
+        self.name = name
+        self.params = tuple(params)
+        self.eqns = tuple(eqns)
+        self.results = tuple(results)
+        self.consts = tuple(consts)
+        self.memo: dict[Any, Any] = {}
+        self._key: FunctionKey | None = None
+        self._effects: frozenset[Any] | None = None
+
+    @property
+    def in_types(self) -> tuple[ArrayType, ...]:
+        """Types of the parameters."""
+        return tuple(v.type for v in self.params)
+
+    @property
+    def out_types(self) -> tuple[ArrayType, ...]:
+        """Types of the results."""
+        return tuple(v.type for v in self.results)
+
+    @property
+    def effects(self) -> frozenset[Any]:
+        """Union of the effects of the equations."""
+        if self._effects is None:
+            self._effects = frozenset().union(*(e.effects for e in self.eqns))
+        return self._effects
+
+    @property
+    def key(self) -> FunctionKey:
+        """Structural identity: equal for functions that compute the same in the same way."""
+        if self._key is None:
+            self._key = FunctionKey(_structure(self))
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Function) and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return self.key.hash
+
+    def __repr__(self) -> str:
+        from ms_func.ir.text import to_text  # the printer is only needed for people
+
+        return to_text(self)
+
+
+class FunctionKey:
+    """Structure of a function as nested tuples, its hash computed once."""
+
+    __slots__ = ("hash", "structure")
+
+    def __init__(self, structure: tuple[Any, ...]) -> None:
+        self.structure = structure
+        self.hash = hash(structure)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, FunctionKey)
+            and self.hash == other.hash
+            and self.structure == other.structure
+        )
+
+    def __hash__(self) -> int:
+        return self.hash
+
+
+def _structure(fn: Function) -> tuple[Any, ...]:
+    """Number variables in definition order and list every equation by those numbers.
+
+    Result types follow from primitives, operands and parameters, so only parameter types
+    are listed.
+    """
+    number: dict[Any, int] = {}
+    for v in fn.params:
+        number[v] = len(number)
+    rows: list[Any] = [fn.in_types]
+    for e in fn.eqns:
+        ins = [number[a] if type(a) is not Literal else a.key() for a in e.inputs]
+        rows.append((e.primitive, *ins, *_params_key(e.params)))
+        for v in e.outputs:
+            number[v] = len(number)
+    rows.append(tuple(number[a] if type(a) is not Literal else a.key() for a in fn.results))
+    if fn.consts:
+        rows.append(tuple((c.dtype, c.shape, np.asarray(c).tobytes()) for c in fn.consts))
+    return tuple(rows)
+
+
+def _params_key(params: dict[str, Any]) -> tuple[Any, ...]:
+    if not params:
+        return ()
+    items = sorted(params.items()) if len(params) > 1 else params.items()
+    return tuple(x if type(x) is not float else (x, str(x)) for kv in items for x in kv)

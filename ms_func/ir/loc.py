@@ -1,0 +1,99 @@
+"""Which line of the user's program an equation came from.
+
+While tracing only the code object and the instruction offset are kept; file, line and
+column are worked out when somebody asks, for an error or for the lowered module.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from functools import lru_cache
+from itertools import islice
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+_OURS: dict[CodeType, bool] = {}
+_INTERNAL_PREFIXES: list[str] = [__file__.rsplit("/ir/", 1)[0] + "/"]
+
+
+class Loc(NamedTuple):
+    """A place in the user's program: a code object and an instruction in it."""
+
+    code: CodeType
+    instruction: int
+
+    @property
+    def file(self) -> str:
+        """Path of the source file as Python knows it."""
+        return self.code.co_filename
+
+    @property
+    def span(self) -> tuple[int, int, int, int]:
+        """Line, end line, column and end column; lines from 1, columns from 0."""
+        return _span(self.code, self.instruction)
+
+    @property
+    def line(self) -> int:
+        """Line number, from 1."""
+        return self.span[0]
+
+    @property
+    def function(self) -> str:
+        """Name of the function the line stands in."""
+        return self.code.co_name
+
+    def excerpt(self) -> str:
+        """The source line with a caret under the expression, or nothing without source."""
+        line, end_line, col, end_col = self.span
+        text = linecache.getline(self.file, line).rstrip("\n")
+        if not text.strip():
+            return ""
+        end = end_col if end_line == line else len(text)
+        indent = len(text) - len(text.lstrip())
+        caret = " " * (col - indent) + "^" * max(1, end - col)
+        return f"    {text.strip()}\n    {caret}"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@lru_cache(maxsize=65536)
+def _span(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
+    found = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
+    line, end_line, col, end_col = (0 if v is None else v for v in found)
+    line = line or code.co_firstlineno
+    return line, end_line or line, col, end_col
+
+
+def hide_frames_of(directory: str) -> None:
+    """Treat files below `directory` as part of the library when looking for user lines."""
+    _INTERNAL_PREFIXES.append(directory.rstrip("/") + "/")
+    _OURS.clear()
+
+
+def _is_ours(code: CodeType) -> bool:
+    ours = code.co_filename.startswith(tuple(_INTERNAL_PREFIXES))
+    _OURS[code] = ours
+    return ours
+
+
+def user_frame(depth: int = 1) -> FrameType | None:
+    """Innermost frame outside the library, from the caller's frame outwards."""
+    frame: FrameType | None = sys._getframe(depth)
+    known = _OURS
+    while frame is not None:
+        code = frame.f_code
+        ours = known.get(code)
+        if ours is None:
+            ours = _is_ours(code)
+        if not ours:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def user_loc(depth: int = 2) -> Loc | None:
+    """Place of the innermost user expression now being evaluated."""
+    frame = user_frame(depth)
+    return None if frame is None else Loc(frame.f_code, frame.f_lasti)

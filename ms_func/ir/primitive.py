@@ -1,0 +1,190 @@
+"""A primitive operation with all of its rules, and the interpreter that applies it.
+
+A `Primitive` is a frozen record: everything the system knows about an operation stands in
+one place. `bind` hands an application to the current interpreter: the eager one runs it,
+a staging one records it, the reference one computes it with NumPy.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from ms_func.ir.types import ArrayType
+
+
+class NotSupported(NamedTuple):
+    """Stands in a rule's place and says why the rule cannot exist."""
+
+    reason: str
+
+
+class Linear:
+    """jvp rule: the operation is linear in the operands `argnums` taken together."""
+
+    __slots__ = ("argnums",)
+
+    def __init__(self, *argnums: int) -> None:
+        self.argnums = argnums
+
+
+class Multilinear:
+    """jvp rule: the operation is linear in each operand of `argnums` separately."""
+
+    __slots__ = ("argnums",)
+
+    def __init__(self, *argnums: int) -> None:
+        self.argnums = argnums
+
+
+class _Marker:
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ZERO = _Marker("ZERO")
+"""jvp rule: the derivative is zero everywhere it exists."""
+ELEMENTWISE = _Marker("ELEMENTWISE")
+"""batch and shard rule: every dimension is independent of the others."""
+DEFAULT = _Marker("DEFAULT")
+"""partial rule: the equation is known if all of its inputs are."""
+VIA_JVP = _Marker("VIA_JVP")
+"""jet rule: derive higher orders by nesting jvp."""
+
+
+class Zero:
+    """A tangent or cotangent known to be zero; nothing is computed for it."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type: ArrayType) -> None:
+        self.type = type
+
+    def __repr__(self) -> str:
+        return f"Zero({self.type})"
+
+
+class UndefinedPrimal:
+    """The place of a linear operand in a transpose rule: only its type is known."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type: ArrayType) -> None:
+        self.type = type
+
+    def __repr__(self) -> str:
+        return f"UndefinedPrimal({self.type})"
+
+
+class Cost(NamedTuple):
+    """Work of one application: floating-point operations, transcendental ones, bytes moved."""
+
+    flops: float
+    transcendentals: float
+    bytes: float
+
+
+def default_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    """One operation for each element of the result."""
+    moved = sum(t.nbytes for t in ins) + sum(t.nbytes for t in outs)
+    return Cost(float(sum(t.size for t in outs)), 0.0, float(moved))
+
+
+class Interpreter(Protocol):
+    """What gives an application of a primitive its meaning."""
+
+    def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Apply `primitive`; a list for primitives with several results."""
+        ...
+
+
+class _Current(threading.local):
+    """The interpreter in force in this thread. `execution` supplies the bottom one."""
+
+    interpreter: Any = None
+
+
+current = _Current()
+
+Rule = Callable[..., Any]
+
+_registry: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class Primitive:
+    """One operation of the IR and its rules; docs/adding_a_primitive.md explains each slot.
+
+    Attributes:
+        name: name in the text form, unique.
+        abstract: `(*types, **params)` to the type of the result, or a list of types.
+        ref: `(*arrays, **params)` to NumPy arrays: the meaning, and the oracle of tests.
+        lower: `(builder, eqn, *values)` to StableHLO value(s).
+        jvp: `(primals, tangents, **params)` to `(out, tangent_out)`, or a marker.
+        transpose: `(ct, *operands, **params)` to one cotangent or None per operand.
+        batch: `(size, args, dims, **params)` to `(out, out_dim)`, or ELEMENTWISE.
+        shard: `(in_types, out_types, **params)` to index notation, or ELEMENTWISE.
+        cost: `(in_types, out_types, **params)` to `Cost`.
+        jet: truncated Taylor rule, or VIA_JVP.
+        partial: `(trace, args, params)`: known/unknown split; only control flow overrides it.
+        effects: `(**params)` to the set of effects of one application.
+        multiple_results: whether `bind` gives a list.
+    """
+
+    name: str
+    abstract: Rule
+    ref: Rule | NotSupported
+    lower: Rule | NotSupported
+    jvp: Any
+    transpose: Any
+    batch: Any
+    shard: Any
+    cost: Rule = default_cost
+    jet: Any = VIA_JVP
+    partial: Any = DEFAULT
+    effects: Rule | None = None
+    multiple_results: bool = False
+    types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """Apply the primitive under the interpreter in force."""
+        return current.interpreter.bind(self, args, params)
+
+    def result_types(
+        self, types: tuple[ArrayType, ...], params: dict[str, Any]
+    ) -> tuple[ArrayType, ...]:
+        """Types of the results, remembered for each combination of types and parameters."""
+        key = (types, *params.items()) if params else types
+        try:
+            return self.types[key]
+        except KeyError:
+            pass
+        out = self.abstract(*types, **params)
+        found = tuple(out) if self.multiple_results else (out,)
+        if len(self.types) > 8192:
+            self.types.clear()
+        self.types[key] = found
+        return found
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def register(primitive: Primitive) -> Primitive:
+    """Enter a primitive in the table of all primitives; its name must be new."""
+    if primitive.name in _registry:
+        raise ValueError(f"a primitive named {primitive.name!r} is already registered")
+    _registry[primitive.name] = primitive
+    return primitive
+
+
+def primitives() -> dict[str, Primitive]:
+    """All registered primitives by name."""
+    return dict(_registry)
