@@ -136,6 +136,8 @@ class Primitive:
         partial: `(trace, args, params)`: known/unknown split; only control flow overrides it.
         effects: `(**params)` to the set of effects of one application.
         multiple_results: whether `bind` gives a list.
+        implicit_broadcast: whether rank-0 operands may stand beside operands of rank n.
+        types: memo of `result_types`.
     """
 
     name: str
@@ -151,6 +153,7 @@ class Primitive:
     partial: Any = DEFAULT
     effects: Rule | None = None
     multiple_results: bool = False
+    implicit_broadcast: bool = False
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -9,16 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
-float0 = np.dtype([("float0", np.void, 0)])
-"""The tangent dtype of integers and booleans: their tangent space has no dimension."""
-
-_SHORT = {
-    "float": "f", "bfloat": "bf", "int": "i", "uint": "u", "complex": "c",
-}  # fmt: skip
-_LONG = {short: long for long, short in _SHORT.items()}
+from ms_func.dtypes import dtype_name, float0, is_inexact, type_of_value
 
 _interned: dict[tuple[Any, ...], ArrayType] = {}
 
@@ -107,36 +100,16 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     return found
 
 
-def is_inexact(dtype: np.dtype) -> bool:
-    """Whether `dtype` is a floating or complex type, those of ml_dtypes included."""
-    if dtype.kind in "fc":
-        return True
-    return dtype.kind == "V" and dtype != float0 and dtype in _EXTENDED_FLOATS
+def typeof(x: Any) -> ArrayType:
+    """Type of an array, a traced value, a NumPy array or a Python scalar.
 
-
-_EXTENDED_FLOATS = frozenset(
-    np.dtype(getattr(ml_dtypes, name))
-    for name in dir(ml_dtypes)
-    if name.startswith(("float", "bfloat")) and isinstance(getattr(ml_dtypes, name), type)
-)
-_EXTENDED = {np.dtype(getattr(ml_dtypes, n)).name: np.dtype(getattr(ml_dtypes, n))
-             for n in dir(ml_dtypes) if n[:3] in ("flo", "bfl", "int", "uin")
-             and isinstance(getattr(ml_dtypes, n), type)}  # fmt: skip
-
-
-def dtype_name(dtype: np.dtype) -> str:
-    """Short name of a dtype as the text form prints it: `f32`, `bf16`, `i8`, `bool`."""
-    if dtype == float0:
-        return "float0"
-    name = dtype.name
-    stem = name.rstrip("0123456789")
-    return _SHORT[stem] + name[len(stem) :] if stem in _SHORT else name
-
-
-def parse_dtype(name: str) -> np.dtype:
-    """Inverse of `dtype_name`."""
-    if name == "float0":
-        return float0
-    stem = name.rstrip("0123456789")
-    long = _LONG[stem] + name[len(stem) :] if stem in _LONG else name
-    return _EXTENDED[long] if long in _EXTENDED else np.dtype(long)
+    Raises:
+        TypeError: `x` is not a number or an array of numbers.
+    """
+    found = getattr(x, "type", None)
+    if type(found) is ArrayType:
+        return found
+    dtype, weak = type_of_value(x)
+    if dtype.kind in "OSUM":
+        raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
+    return ArrayType(np.shape(x), dtype, weak)

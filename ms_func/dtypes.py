@@ -1,0 +1,227 @@
+"""dtypes: what they are called, how they promote, and what Python scalars become.
+
+Promotion follows the lattice of JAX (type promotion semantics, JAX documentation): Python
+scalars are weak and give way to the dtype of the other operand. There is no 64-bit switch:
+an explicit dtype is honoured, and only defaults are 32 bits wide.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+__all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "float0", "issubdtype", "promote_types",
+           "result_type", "scalar_type_of"]  # fmt: skip
+
+bfloat16 = np.dtype(ml_dtypes.bfloat16)
+float0 = np.dtype([("float0", np.void, 0)])
+"""The tangent dtype of integers and booleans: their tangent space has no dimension."""
+DEFAULTS = {
+    bool: np.dtype(np.bool_),
+    int: np.dtype(np.int32),
+    float: np.dtype(np.float32),
+    complex: np.dtype(np.complex64),
+}
+
+def is_inexact(dtype: np.dtype) -> bool:
+    """Whether `dtype` is a floating or complex type, those of ml_dtypes included."""
+    if dtype.kind in "fc":
+        return True
+    return dtype.kind == "V" and dtype != float0 and dtype in _EXTENDED_FLOATS
+
+
+_EXTENDED_FLOATS = frozenset(
+    np.dtype(getattr(ml_dtypes, name))
+    for name in dir(ml_dtypes)
+    if name.startswith(("float", "bfloat")) and isinstance(getattr(ml_dtypes, name), type)
+)
+
+_SHORT = {"float": "f", "bfloat": "bf", "int": "i", "uint": "u", "complex": "c"}
+_LONG = {short: long for long, short in _SHORT.items()}
+
+
+def dtype_name(dtype: np.dtype) -> str:
+    """Short name of a dtype as the text form prints it: `f32`, `bf16`, `i8`, `bool`."""
+    if dtype == float0:
+        return "float0"
+    name = dtype.name
+    stem = name.rstrip("0123456789")
+    return _SHORT[stem] + name[len(stem) :] if stem in _SHORT else name
+
+
+def parse_dtype(name: str) -> np.dtype:
+    """Inverse of `dtype_name`."""
+    if name == "float0":
+        return float0
+    stem = name.rstrip("0123456789")
+    long = _LONG[stem] + name[len(stem) :] if stem in _LONG else name
+    return named(long)
+
+
+# The lattice, one edge per promotion step; "i*", "f*", "c*" are Python int, float, complex.
+_EDGES: dict[str, tuple[str, ...]] = {
+    "bool": ("i*",),
+    "i*": ("uint8", "int8", "uint4", "int4", "uint2", "int2"),
+    "uint2": ("f*",), "int2": ("f*",), "uint4": ("f*",), "int4": ("f*",),
+    "uint8": ("int16", "uint16"), "uint16": ("int32", "uint32"), "uint32": ("int64", "uint64"),
+    "uint64": ("f*",),
+    "int8": ("int16",), "int16": ("int32",), "int32": ("int64",), "int64": ("f*",),
+    "f*": ("bfloat16", "float16", "c*", "float8_e4m3fn", "float8_e5m2", "float8_e4m3b11fnuz",
+           "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e3m4", "float8_e4m3", "float8_e8m0fnu",
+           "float4_e2m1fn"),
+    "float8_e4m3fn": (), "float8_e5m2": (), "float8_e4m3b11fnuz": (), "float8_e4m3fnuz": (),
+    "float8_e5m2fnuz": (), "float8_e3m4": (), "float8_e4m3": (), "float8_e8m0fnu": (),
+    "float4_e2m1fn": (),
+    "bfloat16": ("float32",), "float16": ("float32",), "float32": ("float64", "complex64"),
+    "float64": ("complex128",), "c*": ("complex64",), "complex64": ("complex128",),
+    "complex128": (),
+}  # fmt: skip
+
+
+@cache
+def _above(node: str) -> frozenset[str]:
+    found = {node}
+    for nxt in _EDGES[node]:
+        found |= _above(nxt)
+    return frozenset(found)
+
+
+def _node(dtype: np.dtype, weak: bool) -> str:
+    if not weak or dtype.kind == "b":
+        return dtype.name
+    return {"i": "i*", "u": "i*", "f": "f*", "c": "c*"}.get(dtype.kind, "f*")
+
+
+@cache
+def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype, bool]:
+    """Least upper bound of two dtypes and whether it is weak.
+
+    Raises:
+        TypeError: the two have no common dtype (two different 8-bit floats).
+    """
+    if a == b:
+        return a, a_weak and b_weak
+    if a == float0 or b == float0:
+        raise TypeError("float0 does not promote with other dtypes")
+    one, two = _node(a, a_weak), _node(b, b_weak)
+    common = _above(one) & _above(two)
+    least = [n for n in common if common <= _above(n)]
+    if not least:
+        raise TypeError(
+            f"dtypes {a.name} and {b.name} have no common dtype; convert one with astype"
+        )
+    return _meaning(least[0], a, b)
+
+
+def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool]:
+    """dtype of a lattice node; a weak node takes the wider operand of its own kind."""
+    if node[-1] != "*":
+        return named(node), False
+    kind = {"i": "iu", "f": "f", "c": "c"}[node[0]]
+    own = [d for d in (a, b) if d.kind in kind]
+    default = DEFAULTS[{"i": int, "f": float, "c": complex}[node[0]]]
+    return max(own, key=lambda d: d.itemsize, default=default), True
+
+
+@cache
+def named(name: str) -> np.dtype:
+    """dtype of a NumPy or ml_dtypes name."""
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def promote_types(a: Any, b: Any) -> np.dtype:
+    """dtype that two dtypes promote to, by JAX's lattice.
+
+    Example:
+        >>> promote_types("int32", "float16").name
+        'float16'
+    """
+    (da, wa), (db, wb) = _dtype_and_weak(a), _dtype_and_weak(b)
+    return join(da, wa, db, wb)[0]
+
+
+def _dtype_and_weak(spec: Any) -> tuple[np.dtype, bool]:
+    if spec in (bool, int, float, complex):
+        return DEFAULTS[spec], spec is not bool
+    return np.dtype(spec), False
+
+
+def type_of_value(x: Any) -> tuple[np.dtype, bool]:
+    """dtype of a value and whether it is weak (Python scalars are)."""
+    kind = DEFAULTS.get(type(x))
+    if kind is not None:
+        return kind, type(x) is not bool
+    dtype = getattr(x, "dtype", None)
+    if dtype is not None:
+        return np.dtype(dtype), bool(getattr(x, "weak_type", False))
+    if isinstance(x, (bool, int, float, complex)):
+        return DEFAULTS[next(t for t in DEFAULTS if isinstance(x, t))], True
+    return np.asarray(x).dtype, False
+
+
+def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
+    """dtype that the given arrays, scalars and dtypes promote to together.
+
+    Example:
+        >>> result_type(np.zeros(3, "int8"), 1.5).name
+        'float32'
+    """
+    pairs = [
+        _dtype_and_weak(a)
+        if isinstance(a, (type, np.dtype, str)) or hasattr(a, "_scalar_dtype")
+        else type_of_value(a)
+        for a in args
+    ]
+    dtype, weak = pairs[0]
+    for other, other_weak in pairs[1:]:
+        dtype, weak = join(dtype, weak, other, other_weak)
+    return (dtype, weak) if return_weak_type_flag else dtype
+
+
+def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dtype:
+    """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width."""
+    if dtype in (bool, int, float, complex):
+        return DEFAULTS[dtype]
+    return np.dtype(dtype)
+
+
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    """Whether a cast is allowed by NumPy's rules."""
+    return np.can_cast(from_, to, casting)  # type: ignore[arg-type]
+
+
+_CATEGORIES = {
+    np.inexact: is_inexact,
+    np.floating: lambda d: is_inexact(d) and d.kind != "c",
+    np.integer: lambda d: d.kind in "iu" or d.name in ("int2", "int4", "uint2", "uint4"),
+    np.signedinteger: lambda d: d.kind == "i" or d.name in ("int2", "int4"),
+    np.unsignedinteger: lambda d: d.kind == "u" or d.name in ("uint2", "uint4"),
+    np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d != float0),
+}
+
+
+def issubdtype(a: Any, b: Any) -> bool:
+    """`numpy.issubdtype` that also knows bfloat16, the 8-bit floats and 4-bit integers."""
+    if isinstance(a, type) and issubclass(a, np.generic) and a in _CATEGORIES:
+        return np.issubdtype(a, b)
+    if b in _CATEGORIES:
+        return bool(_CATEGORIES[b](np.dtype(a)))
+    return np.issubdtype(a, b) or np.dtype(a) == b
+
+
+def to_inexact(dtype: np.dtype) -> np.dtype:
+    """dtype of the result of a function that leaves the integers, such as `sin`."""
+    return dtype if is_inexact(dtype) else DEFAULTS[float]
+
+
+def scalar_type_of(x: Any) -> type:
+    """Python type of the elements of `x`: bool, int, float or complex."""
+    kind = type_of_value(x)[0]
+    if kind.kind == "b":
+        return bool
+    if issubdtype(kind, np.integer):
+        return int
+    return complex if kind.kind == "c" else float

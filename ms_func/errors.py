@@ -1,0 +1,94 @@
+"""Every exception class, and how a message shows the user's line.
+
+A message says what happened, where (file, line and a caret under the expression), why, and
+how to mend it. Classes derive from the built-in they resemble, under JAX's names where JAX
+has them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def located(message: str, loc: Any) -> str:
+    """`message` headed by the user's file and line and followed by that line of source."""
+    if loc is None:
+        return message
+    what, _, rest = message.partition("\n")
+    excerpt = loc.excerpt()
+    lines = [f"{loc}: {what}", excerpt, rest]
+    return "\n".join(line for line in lines if line)
+
+
+class LocatedError(Exception):
+    """Base of errors that know the user's line; `loc` is None where none is known."""
+
+    def __init__(self, message: str, loc: Any = None) -> None:
+        super().__init__(located(message, loc))
+        self.loc = loc
+
+
+class UnsupportedError(LocatedError, NotImplementedError):
+    """An operation has no rule for what was asked, and the rule cannot exist.
+
+    Example:
+        `grad` of a function that uses an operation without derivative. Use another
+        operation, or give the derivative with `custom_jvp`.
+    """
+
+
+class ShapeError(LocatedError, TypeError):
+    """Shapes or dtypes of operands do not fit the operation.
+
+    Example:
+        `np.zeros((2, 5)) @ np.zeros((3, 4))`: 5 != 3. Transpose or reshape one operand.
+    """
+
+
+class ConcretizationTypeError(LocatedError, TypeError):
+    """A value known only at run time was needed while tracing.
+
+    Example:
+        `jit(lambda n: np.zeros(n))(3)`: a shape must be known; mark `n` static with
+        `static_argnums`.
+    """
+
+
+class TracerBoolConversionError(ConcretizationTypeError):
+    """A traced value was used as a Python truth value.
+
+    Example:
+        `jit(lambda x: 1 if x > 0 else 2)(3.0)`; use `lax.cond` or `np.where`.
+    """
+
+
+class TracerIntegerConversionError(ConcretizationTypeError):
+    """A traced value was used as a Python integer, for instance as a list index.
+
+    Example:
+        `jit(lambda i: layers[i])(0)`; use `lax.switch`, or stack the list into an array.
+    """
+
+
+class TracerArrayConversionError(ConcretizationTypeError):
+    """A traced value was passed to NumPy itself.
+
+    Example:
+        `jit(lambda x: numpy.sin(x))(1.0)`; use `ms_func.numpy.sin`.
+    """
+
+
+class NonConcreteBooleanIndexError(LocatedError, IndexError):
+    """A boolean mask known only at run time would give a result of unknown shape.
+
+    Example:
+        `jit(lambda x: x[x > 0])(x)`; use `np.where(x > 0, x, 0)`.
+    """
+
+
+class UnexpectedTracerError(LocatedError, RuntimeError):
+    """A traced value was used after the trace that made it had ended.
+
+    Example:
+        a jitted function stores an intermediate result in a global; return it instead.
+    """

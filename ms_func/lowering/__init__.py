@@ -1,0 +1,1 @@
+"""ir.Function -> StableHLO module. The only folder that imports `jaxlib.mlir`."""

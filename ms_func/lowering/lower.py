@@ -1,0 +1,195 @@
+"""ir.Function -> StableHLO module: one walk, one rule per equation.
+
+Nested functions become private functions of the module, lowered once and called; the
+`lower` rules of primitives do the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxlib.mlir import ir
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.function import Eqn, Function, Literal
+from ms_func.ir.primitive import NotSupported
+from ms_func.ir.types import ArrayType
+from ms_func.lowering import context as mlir
+from ms_func.lowering.emit import Builder, Value
+
+
+def lower_function(
+    fn: Function,
+    *,
+    name: str = "main",
+    donate: Sequence[int] = (),
+    in_shardings: Sequence[Any] | None = None,
+    out_shardings: Sequence[Any] | None = None,
+    mesh: str | None = None,
+    num_partitions: int = 1,
+) -> ir.Module:
+    """Lower a function to a module with a public function `main`.
+
+    Args:
+        fn: the program; nested functions are lowered as private functions.
+        name: name of the module.
+        donate: positions of parameters whose buffers the program may overwrite.
+        in_shardings: Shardy sharding attribute text per parameter, or None where free.
+        out_shardings: the same per result.
+        mesh: text of the `sdy.mesh` the shardings refer to.
+        num_partitions: number of devices that one run of the program spans.
+    """
+    with mlir.context(), mlir.unknown_location():
+        module = ir.Module.create()
+        attributes = module.operation.attributes
+        attributes["sym_name"] = ir.StringAttr.get(_identifier(name))
+        attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
+        attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
+        lowerer = _Lowerer(module, mesh)
+        main = lowerer.define(fn, "main", public=True)
+        _annotate(main, "arg_attrs", fn.in_types, in_shardings, _aliases(fn, donate))
+        _annotate(main, "res_attrs", fn.out_types, out_shardings, {})
+    return module
+
+
+class _Lowerer:
+    """The module under construction and the functions it already holds."""
+
+    def __init__(self, module: ir.Module, mesh: str | None) -> None:
+        self.module = module
+        self.ip = ir.InsertionPoint(module.body)
+        self.names: set[str] = set()
+        self.defined: dict[Any, str] = {}
+        self.mesh = mesh
+        if mesh is not None:
+            ir.Operation.parse(mesh, context=mlir.context()).detach_from_parent  # validated here
+            self.ip.insert(ir.Operation.parse(mesh, context=mlir.context()))
+
+    def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
+        """Add `fn` as a function of the module and return its operation."""
+        self.names.add(name)
+        ins = [mlir.tensor_type(t) for t in fn.in_types]
+        outs = [mlir.tensor_type(t) for t in fn.out_types]
+        operation = ir.Operation.create(
+            "func.func",
+            attributes={
+                "sym_name": ir.StringAttr.get(name),
+                "function_type": ir.TypeAttr.get(ir.FunctionType.get(ins, outs)),
+                "sym_visibility": ir.StringAttr.get("public" if public else "private"),
+            },
+            regions=1,
+            loc=mlir.unknown_location(),
+            ip=self.ip,
+        )
+        block = operation.regions[0].blocks.append(
+            *ins, arg_locs=[mlir.unknown_location()] * len(ins)
+        )
+        builder = Builder(ir.InsertionPoint(block), self)
+        results = self.inline(builder, fn, list(block.arguments))
+        ir.Operation.create("func.return", operands=results, loc=builder.loc, ip=builder.ip)
+        return operation
+
+    def call(
+        self, builder: Builder, fn: Function, values: Sequence[Value], name: str | None
+    ) -> list[Value]:
+        """Call `fn`, defining it first where this module does not have it yet."""
+        symbol = self.defined.get(fn.key)
+        if symbol is None:
+            symbol = self.defined[fn.key] = self._fresh(_identifier(name or fn.name))
+            with mlir.context(), mlir.unknown_location():
+                self.define(fn, symbol)
+        made = ir.Operation.create(
+            "func.call",
+            results=[mlir.tensor_type(t) for t in fn.out_types],
+            operands=list(values),
+            attributes={"callee": ir.FlatSymbolRefAttr.get(symbol, mlir.context())},
+            loc=builder.loc,
+            ip=builder.ip,
+        )
+        return list(made.results)
+
+    def _fresh(self, name: str) -> str:
+        name, n = (f"{name}_0" if name == "main" else name), 0
+        candidate = name
+        while candidate in self.names:
+            n += 1
+            candidate = f"{name}_{n}"
+        self.names.add(candidate)
+        return candidate
+
+    def inline(self, builder: Builder, fn: Function, values: Sequence[Value]) -> list[Value]:
+        """Lower every equation of `fn` at the builder's place."""
+        env: dict[Any, Value] = dict(zip(fn.params, values, strict=False))
+        for var, const in zip(fn.params[len(values) :], fn.consts, strict=True):
+            env[var] = builder.array_constant(const)
+        for eqn in fn.eqns:
+            builder.loc = mlir.location(eqn.loc)
+            operands = [
+                env[a] if type(a) is not Literal else _literal(builder, eqn, a)
+                for a in eqn.inputs
+            ]
+            rule = eqn.primitive.lower
+            if type(rule) is NotSupported:
+                raise _unsupported(eqn, rule)
+            out = rule(builder, eqn, *operands)
+            if eqn.primitive.multiple_results:
+                env.update(zip(eqn.outputs, out, strict=True))
+            else:
+                env[eqn.outputs[0]] = out
+        return [
+            env[a] if type(a) is not Literal else builder.constant(a.value, a.type)
+            for a in fn.results
+        ]
+
+
+def _literal(builder: Builder, eqn: Eqn, atom: Literal) -> Value:
+    """Constant for a literal operand, at full shape at once where the rule is elementwise."""
+    if eqn.primitive.implicit_broadcast:
+        type = ArrayType(eqn.outputs[0].type.shape, atom.type.dtype)
+        return builder.constant(atom.value, type)
+    return builder.constant(atom.value, atom.type)
+
+
+def _unsupported(eqn: Eqn, rule: NotSupported) -> Exception:
+    return UnsupportedError(f"`{eqn.primitive.name}` cannot be compiled: {rule.reason}", eqn.loc)
+
+
+def _aliases(fn: Function, donate: Sequence[int]) -> dict[int, int]:
+    """Pair each donated parameter with a result of the same shape and dtype."""
+    free: dict[Any, list[int]] = {}
+    for i, t in enumerate(fn.out_types):
+        free.setdefault((t.shape, t.dtype), []).append(i)
+    pairs = {}
+    for i in donate:
+        t = fn.params[i].type
+        waiting = free.get((t.shape, t.dtype))
+        if waiting:
+            pairs[i] = waiting.pop(0)
+    return pairs
+
+
+def _annotate(
+    main: ir.Operation,
+    slot: str,
+    types: Sequence[ArrayType],
+    shardings: Sequence[Any] | None,
+    aliases: dict[int, int],
+) -> None:
+    """Attach sharding and donation attributes to parameters or results of `main`."""
+    rows = []
+    for i in range(len(types)):
+        row = {}
+        if shardings is not None and shardings[i] is not None:
+            row["sdy.sharding"] = mlir.parsed(shardings[i])
+        if i in aliases:
+            row["tf.aliasing_output"] = mlir.integer(aliases[i], 32)
+        rows.append(ir.DictAttr.get(row))
+    if any(len(row) for row in rows):
+        main.attributes[slot] = ir.ArrayAttr.get(rows)
+
+
+def _identifier(name: str) -> str:
+    """`name` with everything that a symbol may not hold replaced."""
+    cleaned = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+    return cleaned if cleaned and not cleaned[0].isdigit() else f"f_{cleaned}"

@@ -1,0 +1,1 @@
+"""First-order operations: one paragraph each, all of its rules together."""

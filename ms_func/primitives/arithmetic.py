@@ -1,0 +1,414 @@
+"""Arithmetic of two operands and the integer and bit operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.ir.primitive import ZERO, Zero
+from ms_func.ir.types import typeof
+from ms_func.primitives.families import is_linear, literal, nary, operands, unary, unbroadcast
+
+# --- negation ---------------------------------------------------------------------------
+
+
+def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x,), (t,) = primals, tangents
+    return neg(x), t if type(t) is Zero else neg(t)
+
+
+neg_p = unary(
+    "neg", ref=np.negative, lower="negate", accepts="number", transcendental=False,
+    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)],
+)  # fmt: skip
+
+
+def neg(x: Any) -> Any:
+    """Elementwise `-x`; integers wrap around."""
+    return neg_p.bind(x)
+
+
+# --- addition and subtraction -------------------------------------------------------------
+
+
+def _spread(t: Any, out: Any) -> Any:
+    """Tangent of a scalar operand at the shape of the result."""
+    shape = typeof(out).shape
+    if typeof(t).shape == shape:
+        return t
+    from ms_func.primitives.shape import broadcast_in_dim  # shape operations use this file
+
+    return broadcast_in_dim(t, shape, ())
+
+
+def _add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = add_p.bind(x, y)
+    if type(tx) is Zero:
+        return out, (Zero(typeof(out).tangent) if type(ty) is Zero else _spread(ty, out))
+    if type(ty) is Zero:
+        return out, _spread(tx, out)
+    return out, _spread(add_p.bind(tx, ty), out)
+
+
+def _add_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
+    return [unbroadcast(ct, v) if is_linear(v) else None for v in (x, y)]
+
+
+add_p = nary("add", ref=lambda x, y: np.add(x, y), lower="add", jvp=_add_jvp,
+             transpose=_add_transpose)  # fmt: skip
+
+
+def add(x: Any, y: Any) -> Any:
+    """Elementwise `x + y` of operands of one shape and dtype; a scalar may stand for either."""
+    return add_p.bind(*operands(x, y))
+
+
+def _sub_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = sub_p.bind(x, y)
+    if type(ty) is Zero:
+        return out, (Zero(typeof(out).tangent) if type(tx) is Zero else _spread(tx, out))
+    if type(tx) is Zero:
+        return out, _spread(neg(ty), out)
+    return out, _spread(sub_p.bind(tx, ty), out)
+
+
+def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
+    return [
+        unbroadcast(ct, x) if is_linear(x) else None,
+        neg(unbroadcast(ct, y)) if is_linear(y) else None,
+    ]
+
+
+sub_p = nary("sub", ref=lambda x, y: np.subtract(x, y), lower="subtract", jvp=_sub_jvp,
+             transpose=_sub_transpose, accepts="number")  # fmt: skip
+
+
+def sub(x: Any, y: Any) -> Any:
+    """Elementwise `x - y`; integers wrap around."""
+    return sub_p.bind(*operands(x, y))
+
+
+# --- multiplication and division ----------------------------------------------------------
+
+
+def _product_rule(out: Any, *terms: Any) -> Any:
+    """Sum of the tangent terms that are not zero, at the shape of the result."""
+    live = [t for t in terms if t is not None]
+    if not live:
+        return Zero(typeof(out).tangent)
+    total = live[0]
+    for t in live[1:]:
+        total = add_p.bind(total, t)
+    return _spread(total, out)
+
+
+def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = mul_p.bind(x, y)
+    return out, _product_rule(
+        out,
+        None if type(tx) is Zero else mul_p.bind(tx, y),
+        None if type(ty) is Zero else mul_p.bind(x, ty),
+    )
+
+
+def _mul_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
+    if is_linear(x):
+        return [unbroadcast(mul_p.bind(ct, y), x), None]
+    return [None, unbroadcast(mul_p.bind(x, ct), y)]
+
+
+mul_p = nary("mul", ref=lambda x, y: np.multiply(x, y), lower="multiply", jvp=_mul_jvp,
+             transpose=_mul_transpose)  # fmt: skip
+
+
+def mul(x: Any, y: Any) -> Any:
+    """Elementwise `x * y`; logical and for booleans, integers wrap around."""
+    return mul_p.bind(*operands(x, y))
+
+
+def _div_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if x.dtype.kind not in "iu":
+        return np.divide(x, y)
+    safe = np.where(y == 0, 1, y)
+    quotient = np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))
+    if x.dtype.kind == "u":
+        quotient = x // safe
+    return np.where(y == 0, np.asarray(-1).astype(x.dtype), quotient)
+
+
+def _div_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = div_p.bind(x, y)
+    return out, _product_rule(
+        out,
+        None if type(tx) is Zero else div_p.bind(tx, y),
+        None if type(ty) is Zero else mul_p.bind(neg(ty), div_p.bind(out, y)),
+    )
+
+
+def _div_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
+    return [unbroadcast(div_p.bind(ct, y), x), None]
+
+
+div_p = nary("div", ref=_div_ref, lower="divide", jvp=_div_jvp, transpose=_div_transpose,
+             accepts="number")  # fmt: skip
+
+
+def div(x: Any, y: Any) -> Any:
+    """Elementwise `x / y`; integers truncate towards zero, and give -1 where `y` is 0."""
+    return div_p.bind(*operands(x, y))
+
+
+def _rem_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if x.dtype.kind not in "iu":
+        return np.fmod(x, y)
+    return np.where(y == 0, x, np.fmod(x, np.where(y == 0, 1, y)))
+
+
+def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = rem_p.bind(x, y)
+    if type(ty) is not Zero:
+        whole = div_p.bind(x, y)
+        from ms_func.primitives.elementwise import trunc  # elementwise functions use this file
+
+        ty = mul_p.bind(neg(ty), trunc(whole))
+    return out, _product_rule(
+        out, None if type(tx) is Zero else tx, None if type(ty) is Zero else ty
+    )
+
+
+rem_p = nary("rem", ref=_rem_ref, lower="remainder", jvp=_rem_jvp, accepts="real",
+             transpose=lambda ct, x, y: [unbroadcast(ct, x), None])  # fmt: skip
+
+
+def rem(x: Any, y: Any) -> Any:
+    """Remainder of `x / y` with the sign of `x` (C's `fmod`); `x` where an integer `y` is 0."""
+    return rem_p.bind(*operands(x, y))
+
+
+# --- maximum and minimum ------------------------------------------------------------------
+
+
+def _extremum_jvp(name: str) -> Any:
+    """Tangent of max and min: that of the operand chosen, and half of each at a tie."""
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        from ms_func.primitives.compare import eq, gt, lt, select  # comparisons use this file
+
+        (x, y), (tx, ty) = primals, tangents
+        primitive, wins = (max_p, gt) if name == "max" else (min_p, lt)
+        out = primitive.bind(x, y)
+        if not is_inexact(typeof(out).dtype):
+            return out, Zero(typeof(out).tangent)
+        one, zero, half = (literal(v, out) for v in (1, 0, 0.5))
+
+        def share(a: Any, b: Any) -> Any:
+            tie = select(eq(a, b), half, zero)
+            return select(wins(a, b), one, tie)
+
+        return out, _product_rule(
+            out,
+            None if type(tx) is Zero else mul_p.bind(tx, share(x, y)),
+            None if type(ty) is Zero else mul_p.bind(ty, share(y, x)),
+        )
+
+    return jvp
+
+
+max_p = nary("max", ref=np.maximum, lower="maximum", jvp=_extremum_jvp("max"))
+min_p = nary("min", ref=np.minimum, lower="minimum", jvp=_extremum_jvp("min"))
+
+
+def max(x: Any, y: Any) -> Any:
+    """Elementwise maximum; NaN wins; a tie shares its derivative equally."""
+    return max_p.bind(*operands(x, y))
+
+
+def min(x: Any, y: Any) -> Any:
+    """Elementwise minimum; NaN wins; a tie shares its derivative equally."""
+    return min_p.bind(*operands(x, y))
+
+
+# --- powers -------------------------------------------------------------------------------
+
+
+def _pow_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """Two-sided guarded formula: no NaN at x = 0 with y = 0, nor in log of x = 0."""
+    from ms_func.primitives.compare import eq, select
+    from ms_func.primitives.elementwise import log
+
+    (x, y), (tx, ty) = primals, tangents
+    out = pow_p.bind(x, y)
+    one, zero = literal(1, out), literal(0, out)
+    dx = dy = None
+    if type(tx) is not Zero:
+        lowered = pow_p.bind(x, sub_p.bind(y, one))
+        dx = mul_p.bind(tx, select(eq(y, zero), zero, mul_p.bind(y, lowered)))
+    if type(ty) is not Zero:
+        safe = log(select(eq(x, zero), one, x))
+        dy = mul_p.bind(ty, mul_p.bind(safe, out))
+    return out, _product_rule(out, dx, dy)
+
+
+pow_p = nary("pow", ref=np.power, lower="power", jvp=_pow_jvp, accepts="inexact",
+             transcendental=True)  # fmt: skip
+
+
+def pow(x: Any, y: Any) -> Any:
+    """Elementwise `x ** y` of floating operands; an integer exponent is `integer_pow`."""
+    if isinstance(y, int) and not isinstance(y, bool):
+        return integer_pow(x, y)
+    return pow_p.bind(*operands(x, y))
+
+
+def _integer_pow_lower(b: Any, eqn: Any, x: Any) -> Any:
+    """Repeated squaring, as few products as the binary digits of the exponent need."""
+    out, n = eqn.outputs[0].type, eqn.params["y"]
+    power, result, left = x, None, abs(n)
+    while left:
+        if left & 1:
+            result = power if result is None else b.op("stablehlo.multiply", [out], [result, power])
+        left >>= 1
+        if left:
+            power = b.op("stablehlo.multiply", [out], [power, power])
+    if result is None:
+        return b.constant(1, out)
+    return b.op("stablehlo.divide", [out], [b.constant(1, out), result]) if n < 0 else result
+
+
+def _integer_pow_ref(x: np.ndarray, *, y: int) -> np.ndarray:
+    if y >= 0 or x.dtype.kind not in "iu":
+        return np.power(x, np.asarray(y, x.dtype) if x.dtype.kind in "iu" else y)
+    raise ValueError("integers cannot be raised to negative powers")
+
+
+integer_pow_p = unary(
+    "integer_pow", ref=_integer_pow_ref, lower=_integer_pow_lower, accepts="number",
+    jvp=lambda primals, tangents, *, y: _integer_pow_jvp(*primals, *tangents, y=y),
+)  # fmt: skip
+
+
+def _integer_pow_jvp(x: Any, t: Any, y: int) -> Any:
+    out = integer_pow(x, y)
+    if type(t) is Zero or y == 0:
+        return out, Zero(typeof(out).tangent)
+    return out, mul_p.bind(t, mul_p.bind(literal(y, out), integer_pow(x, y - 1)))
+
+
+def integer_pow(x: Any, y: int) -> Any:
+    """Elementwise `x ** y` for a Python int `y`, by repeated multiplication."""
+    if y == 1:
+        return x
+    if y == 2:
+        return mul_p.bind(x, x)
+    return integer_pow_p.bind(x, y=y)
+
+
+# --- bits ---------------------------------------------------------------------------------
+
+_LOGICAL = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
+and_p, or_p, xor_p = (
+    nary(name, ref=ref, lower=name, jvp=ZERO, accepts="bits") for name, ref in _LOGICAL.items()
+)
+not_p = unary("not", ref=np.invert, lower="not", accepts="bits", transcendental=False)
+
+
+def bitwise_and(x: Any, y: Any) -> Any:
+    """Bitwise and of integers, logical and of booleans."""
+    return and_p.bind(*operands(x, y))
+
+
+def bitwise_or(x: Any, y: Any) -> Any:
+    """Bitwise or of integers, logical or of booleans."""
+    return or_p.bind(*operands(x, y))
+
+
+def bitwise_xor(x: Any, y: Any) -> Any:
+    """Bitwise exclusive or of integers, logical one of booleans."""
+    return xor_p.bind(*operands(x, y))
+
+
+def bitwise_not(x: Any) -> Any:
+    """Bitwise complement of integers, logical not of booleans."""
+    return not_p.bind(x)
+
+
+def _shift_ref(kind: str) -> Any:
+    def ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        width = 8 * x.dtype.itemsize
+        unsigned = np.dtype(f"u{x.dtype.itemsize}")
+        amount = y.astype(np.int64) if y.dtype.itemsize < 8 else y
+        over = (amount < 0) | (amount >= width)
+        safe = np.where(over, 0, amount)
+        if kind == "left":
+            return np.where(over, 0, np.left_shift(x, safe.astype(x.dtype))).astype(x.dtype)
+        if kind == "logical":
+            bits = np.right_shift(x.view(unsigned), safe.astype(unsigned)).view(x.dtype)
+            return np.where(over, 0, bits).astype(x.dtype)
+        sign = np.right_shift(x, np.asarray(width - 1, x.dtype))
+        return np.where(over, sign, np.right_shift(x, safe.astype(x.dtype))).astype(x.dtype)
+
+    return ref
+
+
+shift_left_p = nary("shift_left", ref=_shift_ref("left"), lower="shift_left", jvp=ZERO,
+                    accepts="integer")  # fmt: skip
+shift_right_logical_p = nary(
+    "shift_right_logical", ref=_shift_ref("logical"), lower="shift_right_logical", jvp=ZERO,
+    accepts="integer",
+)  # fmt: skip
+shift_right_arithmetic_p = nary(
+    "shift_right_arithmetic", ref=_shift_ref("arithmetic"), lower="shift_right_arithmetic",
+    jvp=ZERO, accepts="integer",
+)  # fmt: skip
+
+
+def shift_left(x: Any, y: Any) -> Any:
+    """Elementwise `x << y`; 0 where `y` is not smaller than the width."""
+    return shift_left_p.bind(*operands(x, y))
+
+
+def shift_right_logical(x: Any, y: Any) -> Any:
+    """Elementwise `x >> y` filling with zeros."""
+    return shift_right_logical_p.bind(*operands(x, y))
+
+
+def shift_right_arithmetic(x: Any, y: Any) -> Any:
+    """Elementwise `x >> y` filling with the sign bit."""
+    return shift_right_arithmetic_p.bind(*operands(x, y))
+
+
+popcnt_p = unary(
+    "population_count", ref=lambda x: np.bitwise_count(x), lower="popcnt", accepts="integer",
+    transcendental=False,
+)  # fmt: skip
+
+
+def population_count(x: Any) -> Any:
+    """Number of bits set in each integer."""
+    return popcnt_p.bind(x)
+
+
+def _clz_ref(x: np.ndarray) -> np.ndarray:
+    width = 8 * x.dtype.itemsize
+    bits = x.view(np.dtype(f"u{x.dtype.itemsize}")).astype(np.uint64)
+    left = np.full(x.shape, width, np.int64)
+    for k in range(width):
+        left = np.where(bits >> np.uint64(k) & np.uint64(1), width - 1 - k, left)
+    return left
+
+
+clz_p = unary("clz", ref=_clz_ref, lower="count_leading_zeros", accepts="integer",
+              transcendental=False)  # fmt: skip
+
+
+def clz(x: Any) -> Any:
+    """Number of zero bits before the first one bit of each integer."""
+    return clz_p.bind(x)

@@ -1,0 +1,249 @@
+"""What the operations of a family share: elementwise ones of one, two or more operands.
+
+A member states its NumPy meaning, its derivative and its StableHLO name; result types,
+tangents, transposes, batching, splitting and cost follow from the family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.errors import ShapeError
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import (
+    ELEMENTWISE,
+    ZERO,
+    Cost,
+    NotSupported,
+    Primitive,
+    UndefinedPrimal,
+    Zero,
+    register,
+)
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import stablehlo
+
+Dtype = np.dtype
+
+ACCEPTS: dict[str, Callable[[Dtype], bool]] = {
+    "any": lambda d: True,
+    "bool": lambda d: d.kind == "b",
+    "integer": lambda d: issubdtype(d, np.integer),
+    "bits": lambda d: d.kind == "b" or issubdtype(d, np.integer),
+    "floating": lambda d: is_inexact(d) and d.kind != "c",
+    "inexact": is_inexact,
+    "complex": lambda d: d.kind == "c",
+    "real": lambda d: d.kind not in "cb",
+    "number": lambda d: d.kind != "b",
+    "ordered": lambda d: d.kind != "c",
+}
+"""Categories of dtypes, by the names that error messages use."""
+
+
+def check_dtype(name: str, accepts: str, dtype: Dtype) -> None:
+    """Raise TypeError where `name` is not defined on `dtype`."""
+    if not ACCEPTS[accepts](dtype):
+        raise ShapeError(
+            f"{name} does not accept inputs of dtype {dtype.name}; it takes {accepts} dtypes\n"
+            "fix: convert the operand first, for example with .astype('float32')"
+        )
+
+
+def literal(value: Any, like: Any) -> Literal:
+    """Scalar `value` with the dtype of `like`."""
+    return Literal(value, ArrayType((), typeof(like).dtype))
+
+
+def unary(
+    name: str,
+    *,
+    ref: Callable[..., Any],
+    lower: str | Callable[..., Any],
+    derivative: Callable[[Any, Any], Any] | None = None,
+    jvp: Any = None,
+    transpose: Any = None,
+    accepts: str = "inexact",
+    result: Callable[[Dtype], Dtype] | None = None,
+    transcendental: bool = True,
+) -> Primitive:
+    """Make and register an elementwise primitive of one operand.
+
+    Args:
+        name: name in the IR.
+        ref: NumPy function.
+        lower: StableHLO or CHLO operation, or a lowering rule.
+        derivative: dy/dx from the input x and the output y; without it (and without
+            `jvp`) the derivative is zero.
+        jvp: whole rule, where `derivative` does not do.
+        transpose: rule, for operations that are linear.
+        accepts: category of dtypes.
+        result: dtype of the result from that of the operand, if it differs.
+        transcendental: whether one element costs a transcendental function.
+    """
+
+    def abstract(x: ArrayType, **params: Any) -> ArrayType:
+        check_dtype(name, accepts, x.dtype)
+        if result is None:
+            return x if x.sharding is None else x.update(sharding=None)
+        return ArrayType(x.shape, result(x.dtype), x.weak_type)
+
+    def jvp_rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (x,), (t,) = primals, tangents
+        y = primitive.bind(x, **params)
+        return y, t if type(t) is Zero else _times(t, derivative(x, y))  # type: ignore[misc]
+
+    if jvp is None:
+        jvp = ZERO if derivative is None else jvp_rule
+    primitive = register(
+        Primitive(
+            name,
+            abstract=abstract,
+            ref=_typed(ref, abstract),
+            lower=stablehlo(lower) if isinstance(lower, str) else lower,
+            jvp=jvp,
+            transpose=transpose or NotSupported(f"{name} is not linear"),
+            batch=ELEMENTWISE,
+            shard=ELEMENTWISE,
+            cost=_elementwise_cost(transcendental),
+            implicit_broadcast=True,
+        )
+    )
+    return primitive
+
+
+def nary(
+    name: str,
+    *,
+    ref: Callable[..., Any],
+    lower: str | Callable[..., Any],
+    jvp: Any,
+    transpose: Any = None,
+    accepts: str = "any",
+    result: Dtype | None = None,
+    transcendental: bool = False,
+) -> Primitive:
+    """Make and register an elementwise primitive of several operands of one dtype.
+
+    Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
+    `result` is the dtype of the result where it is not that of the operands.
+    """
+
+    def abstract(*types: ArrayType, **params: Any) -> ArrayType:
+        first = types[0]
+        for t in types[1:]:
+            if t is not first:
+                return _join_types(name, accepts, types, result)
+        check_dtype(name, accepts, first.dtype)
+        if result is not None:
+            return ArrayType(first.shape, result, False)
+        return first
+
+    return register(
+        Primitive(
+            name,
+            abstract=abstract,
+            ref=_typed(ref, abstract),
+            lower=stablehlo(lower) if isinstance(lower, str) else lower,
+            jvp=jvp,
+            transpose=transpose or NotSupported(f"{name} is not linear"),
+            batch=ELEMENTWISE,
+            shard=ELEMENTWISE,
+            cost=_elementwise_cost(transcendental),
+            implicit_broadcast=True,
+        )
+    )
+
+
+def _join_types(
+    name: str, accepts: str, types: Sequence[ArrayType], result: Dtype | None
+) -> ArrayType:
+    """Result type of operands whose types differ: in rank 0, weakness, or by mistake."""
+    dtype = types[0].dtype
+    for t in types:
+        if t.dtype != dtype:
+            got = ", ".join(str(t) for t in types)
+            raise ShapeError(
+                f"{name} requires operands of one dtype, got {got}\n"
+                "fix: convert one with .astype, or use ms_func.numpy, which promotes"
+            )
+    check_dtype(name, accepts, dtype)
+    return ArrayType(
+        common_shape(name, types),
+        dtype if result is None else result,
+        result is None and all(t.weak_type for t in types),
+    )
+
+
+def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
+    """The one shape of all operands that are not rank 0."""
+    shape: tuple[int, ...] = ()
+    for t in types:
+        if t.shape == shape or not t.shape:
+            continue
+        if shape:
+            got = ", ".join(str(t) for t in types)
+            raise ShapeError(
+                f"{name} requires operands of one shape, got {got}\n"
+                "fix: broadcast them, or use ms_func.numpy, which does"
+            )
+        shape = t.shape
+    return shape
+
+
+def operands(*args: Any) -> list[Any]:
+    """Operands of an elementwise function, Python scalars as literals of the others' dtype."""
+    like = next((a for a in args if not isinstance(a, (bool, int, float, complex))), None)
+    if like is None:
+        return list(args)
+    dtype = typeof(like).dtype
+    return [
+        Literal(a, ArrayType((), dtype)) if isinstance(a, (bool, int, float, complex)) else a
+        for a in args
+    ]
+
+
+def unbroadcast(ct: Any, operand: Any) -> Any:
+    """Cotangent of an operand that may have been a scalar beside an array."""
+    target = operand.type.shape
+    if target == typeof(ct).shape:
+        return ct
+    from ms_func.primitives.reduce import reduce_sum  # reductions are built on this family
+
+    return reduce_sum(ct, axes=tuple(range(typeof(ct).ndim)))
+
+
+def is_linear(operand: Any) -> bool:
+    """Whether a transpose rule must produce a cotangent for this operand."""
+    return type(operand) is UndefinedPrimal
+
+
+def _times(t: Any, factor: Any) -> Any:
+    """Tangent times derivative; `mul` lives above this file."""
+    from ms_func.primitives.arithmetic import mul  # built on this family
+
+    return mul(t, factor)
+
+
+def _typed(ref: Callable[..., Any], abstract: Callable[..., ArrayType]) -> Callable[..., Any]:
+    """Reference rule whose result has the dtype that the type rule promises."""
+
+    def typed(*arrays: Any, **params: Any) -> Any:
+        arrays = tuple(np.asarray(a) for a in arrays)
+        out = abstract(*(ArrayType(a.shape, a.dtype) for a in arrays), **params)
+        with np.errstate(all="ignore"):
+            return np.asarray(ref(*arrays, **params)).astype(out.dtype, copy=False)
+
+    return typed
+
+
+def _elementwise_cost(transcendental: bool) -> Callable[..., Cost]:
+    def cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+        n = float(outs[0].size)
+        moved = float(sum(t.nbytes for t in ins) + outs[0].nbytes)
+        return Cost(0.0, n, moved) if transcendental else Cost(n, 0.0, moved)
+
+    return cost

@@ -1,0 +1,1 @@
+"""User function -> ir.Function: run once on tracers, record the equations."""

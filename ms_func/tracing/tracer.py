@@ -1,0 +1,322 @@
+"""Tracers and the interpreter that records what is done to them.
+
+`Staging` is the one tracing interpreter: every application of a primitive while it is in
+force becomes an equation. Values from outside (arrays, tracers of an enclosing staging)
+become captured operands, so what is recorded is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import (
+    ConcretizationTypeError,
+    LocatedError,
+    TracerArrayConversionError,
+    TracerBoolConversionError,
+    TracerIntegerConversionError,
+    UnexpectedTracerError,
+    located,
+)
+from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
+from ms_func.ir.loc import Loc, user_loc
+from ms_func.ir.primitive import Primitive, current
+from ms_func.ir.types import ArrayType, typeof
+
+_SCALARS = (bool, int, float, complex)
+
+
+class Tracer:
+    """Stands for an array while a program is recorded.
+
+    A tracer is a handle: `var` names its value in the recorded program, and assigning to
+    elements rebinds it. Operators and methods are attached by `ms_func.numpy`.
+    """
+
+    __slots__ = ("__weakref__", "trace", "type", "var")
+
+    def __init__(self, trace: Staging, var: Var) -> None:
+        self.trace = trace
+        self.var = var
+        self.type: ArrayType = var.type
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+        return self.type.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self.type.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.type.size
+
+    @property
+    def weak_type(self) -> bool:
+        """Whether the dtype gives way to that of another operand."""
+        return self.type.weak_type
+
+    @property
+    def aval(self) -> ArrayType:
+        """The type, under the name that libraries written for JAX use."""
+        return self.type
+
+    def __bool__(self) -> bool:
+        if self.type.size != 1:
+            raise ValueError(
+                "The truth value of an array with more than one element is ambiguous. "
+                "Use a.any() or a.all()"
+            )
+        return bool(self._value(TracerBoolConversionError, "a Python truth value", _BOOL_FIX))
+
+    def __int__(self) -> int:
+        return int(self._value(ConcretizationTypeError, "a Python int", _INT_FIX))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"only integer arrays can be used as an index, got {self.type}")
+        value = self._value(TracerIntegerConversionError, "a Python index", _INT_FIX)
+        return value.__index__()
+
+    def __float__(self) -> float:
+        return float(self._value(ConcretizationTypeError, "a Python float", _INT_FIX))
+
+    def __complex__(self) -> complex:
+        return complex(self._value(ConcretizationTypeError, "a Python complex", _INT_FIX))
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TracerArrayConversionError(
+            f"NumPy was called on a traced value of type {self.type}, whose elements are not "
+            "known while the program is recorded\n"
+            "fix: use the function of the same name from ms_func.numpy",
+            user_loc(),
+        )
+
+    def item(self, *args: Any) -> Any:
+        """Python scalar of the one element; only where the value is known."""
+        return self._value(ConcretizationTypeError, "a Python scalar", _INT_FIX).item(*args)
+
+    def __len__(self) -> int:
+        if not self.type.shape:
+            raise TypeError("len() of unsized object")
+        return self.type.shape[0]
+
+    def __hash__(self) -> int:
+        raise TypeError(f"unhashable type: {type(self).__name__!r}")
+
+    def __repr__(self) -> str:
+        return f"Traced<{self.type}>"
+
+    def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
+        """Value of this tracer where it is at hand, for use as a Python scalar."""
+        value = self.trace.value_of(self.var)
+        if value is None:
+            raise error(
+                f"a value known only at run time ({self.type}, traced in "
+                f"`{self.trace.name}`) was used as {use}\nfix: {fix}",
+                user_loc(3),
+            )
+        return np.asarray(value)
+
+
+_BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
+_INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
+
+
+class Staging:
+    """Records applications of primitives as equations of one function.
+
+    Attributes:
+        name: name of the function being recorded, for errors and the text form.
+        eqns: equations so far.
+        loc: place given to new equations; None means the user's current line.
+        values: arrays known for some variables, where tracing has values at hand.
+    """
+
+    __slots__ = ("alive", "captured", "eqns", "loc", "name", "outer", "values")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.eqns: list[Eqn] = []
+        self.captured: dict[int, tuple[Any, Var]] = {}
+        self.loc: Loc | None = None
+        self.values: dict[Var, Any] | None = None
+        self.alive = True
+        self.outer: Any = None
+
+    def __enter__(self) -> Staging:
+        self.outer = current.interpreter
+        current.interpreter = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        current.interpreter = self.outer
+        self.alive = False
+
+    def parameter(self, type: ArrayType) -> Tracer:
+        """New variable that stands for an input."""
+        return Tracer(self, Var(type))
+
+    def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Record one equation and return tracers for its results."""
+        inputs = [
+            a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args
+        ]
+        try:
+            types = primitive.result_types(tuple([a.type for a in inputs]), params)
+        except (TypeError, ValueError) as error:
+            raise _with_place(error, self.loc) from None
+        outputs = [Var(t) for t in types]
+        self.eqns.append(Eqn(primitive, inputs, outputs, params, self.loc or user_loc()))
+        if primitive.multiple_results:
+            return [Tracer(self, v) for v in outputs]
+        return Tracer(self, outputs[0])
+
+    def atom(self, x: Any) -> Atom:
+        """Variable or literal for a value: own, captured from outside, or a scalar."""
+        kind = type(x)
+        if kind is Tracer:
+            if x.trace is self:
+                return x.var
+            if not x.trace.alive:
+                raise _escaped(x)
+            return self.capture(x)
+        if kind is Literal:
+            return x
+        if kind in _SCALARS or isinstance(x, np.generic):
+            return Literal(x, typeof(x))
+        if kind is np.ndarray and x.ndim == 0:
+            return Literal(x[()], typeof(x))
+        typeof(x)  # raises on what is not an array
+        return self.capture(x)
+
+    def capture(self, x: Any) -> Var:
+        """Variable that stands for the outer value `x`, one for each distinct object."""
+        found = self.captured.get(id(x))
+        if found is None:
+            found = self.captured[id(x)] = (x, Var(typeof(x)))
+        return found[1]
+
+    def inline(self, fn: Function, args: Sequence[Any]) -> list[Any]:
+        """Record the equations of `fn` with `args` in place of its parameters."""
+        env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
+        for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
+            env[var] = self.atom(const)
+        append, get = self.eqns.append, env.get
+        for e in fn.eqns:
+            outputs = [Var(v.type) for v in e.outputs]
+            for old, new in zip(e.outputs, outputs, strict=True):
+                env[old] = new
+            append(Eqn(e.primitive, [get(a, a) for a in e.inputs], outputs, e.params, e.loc))
+        return [self._handle(get(a, a)) for a in fn.results]
+
+    def _handle(self, atom: Atom) -> Any:
+        return atom if type(atom) is Literal else Tracer(self, atom)  # type: ignore[arg-type]
+
+    def finish(
+        self, params: Sequence[Tracer], results: Sequence[Any]
+    ) -> tuple[Function, list[Any]]:
+        """Close the recording: the function, and the outer values it captured.
+
+        Captured values come first in the parameter list of the function.
+        """
+        atoms = [self.atom(r) for r in results]
+        captured = list(self.captured.values())
+        variables = [v for _, v in captured] + [p.var for p in params]
+        return Function(self.name, variables, self.eqns, atoms), [x for x, _ in captured]
+
+    def value_of(self, var: Var) -> Any:
+        """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
+        if self.values is None:
+            return None
+        return at_hand(self, var)
+
+
+def at_hand(trace: Staging, wanted: Var) -> Any:
+    """Compute a variable from known inputs by running the equations it depends on.
+
+    Each equation is run at most once, by the interpreter outside of the recording.
+    """
+    values = trace.values
+    assert values is not None
+    if wanted in values:
+        return values[wanted]
+    for value, var in trace.captured.values():
+        values.setdefault(var, value if type(value) is not Tracer else _outer_value(value))
+    producers = {v: e for e in trace.eqns for v in e.outputs}
+    stack = [wanted]
+    while stack:
+        eqn = producers.get(stack[-1])
+        if stack[-1] in values or eqn is None:
+            stack.pop()
+            continue
+        missing = [a for a in eqn.inputs if type(a) is Var and a not in values]
+        if missing:
+            stack.extend(missing)
+            continue
+        _run(trace, eqn, values)
+    return values.get(wanted)
+
+
+def _run(trace: Staging, eqn: Eqn, values: dict[Var, Any]) -> None:
+    """Run one equation outside the recording and remember its results."""
+    args = [values[a] if type(a) is Var else a for a in eqn.inputs]
+    if any(a is None for a in args):
+        values.update(dict.fromkeys(eqn.outputs))
+        return
+    inner, current.interpreter = current.interpreter, trace.outer
+    try:
+        out = eqn.primitive.bind(*args, **eqn.params)
+    finally:
+        current.interpreter = inner
+    results = out if eqn.primitive.multiple_results else [out]
+    values.update(zip(eqn.outputs, results, strict=True))
+
+
+def _outer_value(tracer: Tracer) -> Any:
+    return tracer.trace.value_of(tracer.var)
+
+
+def _with_place(error: Exception, loc: Loc | None) -> Exception:
+    """The error of a type rule, with the user's line where it has none yet."""
+    place = loc or user_loc(3)
+    if isinstance(error, LocatedError):
+        if error.loc is not None or place is None:
+            return error
+        return type(error)(str(error), place)
+    return type(error)(located(str(error), place))
+
+
+def _escaped(x: Tracer) -> Exception:
+    return UnexpectedTracerError(
+        f"a traced value of type {x.type}, made while recording `{x.trace.name}`, was used "
+        "after that recording had ended\n"
+        "It was kept by a side effect, such as a global, an attribute or a list outside the "
+        "function.\nfix: return the value from the function instead",
+        user_loc(3),
+    )
+
+
+def build(
+    name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[Any]]
+) -> Function:
+    """Function of parameters of the given types, recorded from `body`, which captures nothing."""
+    trace = Staging(name)
+    with trace:
+        params = [trace.parameter(t) for t in types]
+        fn, captured = trace.finish(params, body(*params))
+    if captured:
+        raise AssertionError(f"{name} captured {captured}")
+    return fn
