@@ -26,6 +26,7 @@ DEFAULTS = {
     complex: np.dtype(np.complex64),
 }
 
+
 def is_inexact(dtype: np.dtype) -> bool:
     """Whether `dtype` is a floating or complex type, those of ml_dtypes included."""
     if dtype.kind in "fc":
@@ -117,7 +118,7 @@ def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype
 
 
 def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool]:
-    """dtype of a lattice node; a weak node takes the wider operand of its own kind."""
+    """Dtype of a lattice node; a weak node takes the wider operand of its own kind."""
     if node[-1] != "*":
         return named(node), False
     kind = {"i": "iu", "f": "f", "c": "c"}[node[0]]
@@ -128,12 +129,12 @@ def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool]:
 
 @cache
 def named(name: str) -> np.dtype:
-    """dtype of a NumPy or ml_dtypes name."""
+    """Dtype of a NumPy or ml_dtypes name."""
     return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def promote_types(a: Any, b: Any) -> np.dtype:
-    """dtype that two dtypes promote to, by JAX's lattice.
+    """Dtype that two dtypes promote to, by JAX's lattice.
 
     Example:
         >>> promote_types("int32", "float16").name
@@ -150,7 +151,7 @@ def _dtype_and_weak(spec: Any) -> tuple[np.dtype, bool]:
 
 
 def type_of_value(x: Any) -> tuple[np.dtype, bool]:
-    """dtype of a value and whether it is weak (Python scalars are)."""
+    """Dtype of a value and whether it is weak (Python scalars are)."""
     kind = DEFAULTS.get(type(x))
     if kind is not None:
         return kind, type(x) is not bool
@@ -163,7 +164,7 @@ def type_of_value(x: Any) -> tuple[np.dtype, bool]:
 
 
 def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
-    """dtype that the given arrays, scalars and dtypes promote to together.
+    """Dtype that the given arrays, scalars and dtypes promote to together.
 
     Example:
         >>> result_type(np.zeros(3, "int8"), 1.5).name
@@ -213,7 +214,7 @@ def issubdtype(a: Any, b: Any) -> bool:
 
 
 def to_inexact(dtype: np.dtype) -> np.dtype:
-    """dtype of the result of a function that leaves the integers, such as `sin`."""
+    """Dtype of the result of a function that leaves the integers, such as `sin`."""
     return dtype if is_inexact(dtype) else DEFAULTS[float]
 
 

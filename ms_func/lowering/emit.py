@@ -137,9 +137,7 @@ class Builder:
     def reducer(self, operation: ir.Operation, name: str, dtype: np.dtype) -> None:
         """Fill region 0 with the scalar computation `name` of two operands."""
         scalar = ArrayType((), dtype)
-        self.region(
-            operation, 0, [scalar, scalar], lambda b, x, y: [b.op(name, [scalar], [x, y])]
-        )
+        self.region(operation, 0, [scalar, scalar], lambda b, x, y: [b.op(name, [scalar], [x, y])])
 
     def operation(
         self, name: str, types: Sequence[ArrayType], operands: Sequence[Value],

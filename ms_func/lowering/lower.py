@@ -63,7 +63,6 @@ class _Lowerer:
         self.defined: dict[Any, str] = {}
         self.mesh = mesh
         if mesh is not None:
-            ir.Operation.parse(mesh, context=mlir.context()).detach_from_parent  # validated here
             self.ip.insert(ir.Operation.parse(mesh, context=mlir.context()))
 
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
@@ -126,8 +125,7 @@ class _Lowerer:
         for eqn in fn.eqns:
             builder.loc = mlir.location(eqn.loc)
             operands = [
-                env[a] if type(a) is not Literal else _literal(builder, eqn, a)
-                for a in eqn.inputs
+                env[a] if type(a) is not Literal else _literal(builder, eqn, a) for a in eqn.inputs
             ]
             rule = eqn.primitive.lower
             if type(rule) is NotSupported:

@@ -96,7 +96,7 @@ def sub(x: Any, y: Any) -> Any:
 # --- multiplication and division ----------------------------------------------------------
 
 
-def _product_rule(out: Any, *terms: Any) -> Any:
+def product_rule(out: Any, *terms: Any) -> Any:
     """Sum of the tangent terms that are not zero, at the shape of the result."""
     live = [t for t in terms if t is not None]
     if not live:
@@ -110,7 +110,7 @@ def _product_rule(out: Any, *terms: Any) -> Any:
 def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x, y), (tx, ty) = primals, tangents
     out = mul_p.bind(x, y)
-    return out, _product_rule(
+    return out, product_rule(
         out,
         None if type(tx) is Zero else mul_p.bind(tx, y),
         None if type(ty) is Zero else mul_p.bind(x, ty),
@@ -145,7 +145,7 @@ def _div_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _div_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x, y), (tx, ty) = primals, tangents
     out = div_p.bind(x, y)
-    return out, _product_rule(
+    return out, product_rule(
         out,
         None if type(tx) is Zero else div_p.bind(tx, y),
         None if type(ty) is Zero else mul_p.bind(neg(ty), div_p.bind(out, y)),
@@ -179,7 +179,7 @@ def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         from ms_func.primitives.elementwise import trunc  # elementwise functions use this file
 
         ty = mul_p.bind(neg(ty), trunc(whole))
-    return out, _product_rule(
+    return out, product_rule(
         out, None if type(tx) is Zero else tx, None if type(ty) is Zero else ty
     )
 
@@ -213,7 +213,7 @@ def _extremum_jvp(name: str) -> Any:
             tie = select(eq(a, b), half, zero)
             return select(wins(a, b), one, tie)
 
-        return out, _product_rule(
+        return out, product_rule(
             out,
             None if type(tx) is Zero else mul_p.bind(tx, share(x, y)),
             None if type(ty) is Zero else mul_p.bind(ty, share(y, x)),
@@ -254,7 +254,7 @@ def _pow_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     if type(ty) is not Zero:
         safe = log(select(eq(x, zero), one, x))
         dy = mul_p.bind(ty, mul_p.bind(safe, out))
-    return out, _product_rule(out, dx, dy)
+    return out, product_rule(out, dx, dy)
 
 
 pow_p = nary("pow", ref=np.power, lower="power", jvp=_pow_jvp, accepts="inexact",

@@ -171,9 +171,7 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs = [
-            a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args
-        ]
+        inputs = [a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
@@ -217,8 +215,7 @@ class Staging:
         append, get = self.eqns.append, env.get
         for e in fn.eqns:
             outputs = [Var(v.type) for v in e.outputs]
-            for old, new in zip(e.outputs, outputs, strict=True):
-                env[old] = new
+            env.update(zip(e.outputs, outputs, strict=True))
             append(Eqn(e.primitive, [get(a, a) for a in e.inputs], outputs, e.params, e.loc))
         return [self._handle(get(a, a)) for a in fn.results]
 
@@ -309,9 +306,7 @@ def _escaped(x: Tracer) -> Exception:
     )
 
 
-def build(
-    name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[Any]]
-) -> Function:
+def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[Any]]) -> Function:
     """Function of parameters of the given types, recorded from `body`, which captures nothing."""
     trace = Staging(name)
     with trace:

@@ -1,0 +1,310 @@
+"""Changes of dtype: conversion, reinterpretation of bits, complex parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import canonicalize_dtype, is_inexact
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import (
+    ELEMENTWISE,
+    ZERO,
+    NotSupported,
+    Primitive,
+    Zero,
+    register,
+)
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import stablehlo
+from ms_func.primitives.families import is_linear, literal, unary
+
+# --- conversion ---------------------------------------------------------------------------
+
+
+def _convert_abstract(x: ArrayType, *, new_dtype: np.dtype, weak_type: bool) -> ArrayType:
+    return ArrayType(x.shape, new_dtype, weak_type)
+
+
+def _convert_ref(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.ndarray:
+    """Floats go to integers by truncation, saturating; NaN becomes 0."""
+    if new_dtype.kind == "b":
+        return x != 0
+    if x.dtype.kind == "c" and new_dtype.kind != "c":
+        x = x.real
+    if new_dtype.kind in "iu" and is_inexact(x.dtype):
+        info = np.iinfo(new_dtype)
+        wide = np.nan_to_num(x.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+        inside = np.clip(np.trunc(wide), info.min, float(info.max))
+        top = wide >= float(info.max)
+        return np.where(top, info.max, np.where(top, 0, inside).astype(new_dtype))
+    return x.astype(new_dtype)
+
+
+def _convert_lower(b: Any, eqn: Any, x: Any) -> Any:
+    source, out = eqn.inputs[0].type, eqn.outputs[0].type
+    if source.dtype == out.dtype:
+        return x
+    if out.dtype.kind == "b":  # StableHLO's convert to i1 truncates; NumPy asks for x != 0
+        attributes = {"comparison_direction": _direction("NE")}
+        zero = b.constant(0, source)
+        return b.op("stablehlo.compare", [out], [x, zero], attributes)
+    if source.dtype.kind == "c" and out.dtype.kind != "c":
+        part = ArrayType(source.shape, np.dtype(f"f{source.dtype.itemsize // 2}"))
+        x = b.op("stablehlo.real", [part], [x])
+    return b.convert(x, out)
+
+
+def _direction(name: str) -> Any:
+    from ms_func.lowering.context import parsed
+
+    return parsed(f"#stablehlo<comparison_direction {name}>")
+
+
+def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    out = convert_p.bind(x, **params)
+    if type(t) is Zero or not is_inexact(params["new_dtype"]):
+        return out, Zero(typeof(out).tangent)
+    return out, convert_p.bind(t, **params)
+
+
+def _convert_transpose(ct: Any, x: Any, **params: Any) -> list[Any]:
+    return [convert_p.bind(ct, new_dtype=x.type.dtype, weak_type=x.type.weak_type)]
+
+
+convert_p = register(
+    Primitive(
+        "convert",
+        abstract=_convert_abstract,
+        ref=_convert_ref,
+        lower=_convert_lower,
+        jvp=_convert_jvp,
+        transpose=_convert_transpose,
+        batch=ELEMENTWISE,
+        shard=ELEMENTWISE,
+    )
+)
+
+
+def convert_element_type(operand: Any, new_dtype: Any, weak_type: bool = False) -> Any:
+    """`operand` converted to `new_dtype`.
+
+    Floats become integers by truncation towards zero, saturating; complex numbers lose
+    their imaginary part; everything becomes bool by comparison with zero.
+    """
+    dtype = canonicalize_dtype(new_dtype)
+    kind = typeof(operand)
+    if (
+        kind.dtype == dtype
+        and kind.weak_type == weak_type
+        and not isinstance(operand, (bool, int, float, complex, np.ndarray, np.generic))
+    ):
+        return operand
+    return convert_p.bind(operand, new_dtype=dtype, weak_type=weak_type)
+
+
+# --- bits ---------------------------------------------------------------------------------
+
+
+def _bitcast_abstract(x: ArrayType, *, new_dtype: np.dtype) -> ArrayType:
+    old, new = x.dtype.itemsize, new_dtype.itemsize
+    if old == new:
+        return ArrayType(x.shape, new_dtype)
+    if old > new:
+        return ArrayType((*x.shape, old // new), new_dtype)
+    if not x.shape or x.shape[-1] != new // old:
+        raise ShapeError(
+            f"bitcast to the wider {new_dtype.name} joins {new // old} elements of the last "
+            f"dimension into one, but {x} does not end in a dimension of that size"
+        )
+    return ArrayType(x.shape[:-1], new_dtype)
+
+
+def _bitcast_ref(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
+    x = np.ascontiguousarray(x)
+    old, new = x.dtype.itemsize, new_dtype.itemsize
+    if old > new:
+        return x.reshape(*x.shape, 1).view(new_dtype)
+    return x.view(new_dtype).reshape(x.shape if old == new else x.shape[:-1])
+
+
+def _bitcast_batch(size: int, args: Any, dims: Any, *, new_dtype: np.dtype) -> Any:
+    from ms_func.primitives.batching import to_front
+
+    return bitcast_p.bind(to_front(args[0], dims[0], size), new_dtype=new_dtype), 0
+
+
+def _bitcast_shard(ins: Any, outs: Any, **params: Any) -> str:
+    letters = [f"i{k}" for k in range(min(ins[0].ndim, outs[0].ndim))]
+    terms = [" ".join(letters + ["."] * (t.ndim - len(letters))) for t in (ins[0], outs[0])]
+    return " -> ".join(terms)
+
+
+bitcast_p = register(
+    Primitive(
+        "bitcast_convert",
+        abstract=_bitcast_abstract,
+        ref=_bitcast_ref,
+        lower=stablehlo("bitcast_convert"),
+        jvp=ZERO,
+        transpose=NotSupported("reinterpreting bits is not linear"),
+        batch=_bitcast_batch,
+        shard=_bitcast_shard,
+    )
+)
+
+
+def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
+    """The bits of `operand` read as `new_dtype`.
+
+    A narrower dtype adds a last dimension, a wider one takes the last dimension away.
+    """
+    return bitcast_p.bind(operand, new_dtype=np.dtype(new_dtype))
+
+
+def _reduce_precision_ref(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
+    """Round to nearest even at `mantissa_bits`; overflow to infinity, flush subnormals."""
+    wide = x.astype(np.float64)
+    mantissa, exponent = np.frexp(wide)
+    scaled = np.ldexp(mantissa, mantissa_bits + 1)
+    rounded = np.ldexp(np.rint(scaled), exponent - mantissa_bits - 1)
+    bias = 2 ** (exponent_bits - 1) - 1
+    largest = (2 - 2.0**-mantissa_bits) * 2.0**bias
+    rounded = np.where(np.abs(rounded) > largest, np.copysign(np.inf, wide), rounded)
+    rounded = np.where(np.abs(rounded) < 2.0 ** (1 - bias), np.copysign(0.0, wide), rounded)
+    return np.where(np.isfinite(wide), rounded, wide).astype(x.dtype)
+
+
+def _reduce_precision_lower(b: Any, eqn: Any, x: Any) -> Any:
+    from ms_func.lowering.context import integer
+
+    attributes = {name: integer(value, 32) for name, value in eqn.params.items()}
+    return b.op("stablehlo.reduce_precision", [eqn.outputs[0].type], [x], attributes)
+
+
+reduce_precision_p = unary(
+    "reduce_precision", ref=_reduce_precision_ref, lower=_reduce_precision_lower,
+    accepts="floating", transcendental=False,
+    jvp=lambda primals, tangents, **params: (
+        reduce_precision_p.bind(*primals, **params),
+        tangents[0] if type(tangents[0]) is Zero
+        else reduce_precision_p.bind(*tangents, **params),
+    ),
+    transpose=lambda ct, x, **params: [reduce_precision_p.bind(ct, **params)],
+)  # fmt: skip
+
+
+def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:
+    """`operand` rounded to a float format of that many exponent and mantissa bits."""
+    return reduce_precision_p.bind(
+        operand, exponent_bits=int(exponent_bits), mantissa_bits=int(mantissa_bits)
+    )
+
+
+# --- complex parts --------------------------------------------------------------------------
+
+
+def _part(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"f{dtype.itemsize // 2}")
+
+
+def _whole(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"c{dtype.itemsize * 2}")
+
+
+def _linear_unary(p: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        out = p().bind(*primals)
+        (t,) = tangents
+        return out, Zero(typeof(out).tangent) if type(t) is Zero else p().bind(t)
+
+    return jvp
+
+
+real_p = unary(
+    "real", ref=np.real, lower="real", accepts="complex", result=_part, transcendental=False,
+    jvp=_linear_unary(lambda: real_p),
+    transpose=lambda ct, x: [complex(ct, literal(0, ct))],
+)  # fmt: skip
+imag_p = unary(
+    "imag", ref=np.imag, lower="imag", accepts="complex", result=_part, transcendental=False,
+    jvp=_linear_unary(lambda: imag_p),
+    transpose=lambda ct, x: [complex(literal(0, ct), _minus(ct))],
+)  # fmt: skip
+
+
+def _minus(x: Any) -> Any:
+    from ms_func.primitives.arithmetic import neg
+
+    return neg(x)
+
+
+def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    out = complex_p.bind(*primals)
+    if all(type(t) is Zero for t in tangents):
+        return out, Zero(typeof(out).tangent)
+    parts = (
+        literal(0, p) if type(t) is Zero else t for p, t in zip(primals, tangents, strict=True)
+    )
+    return out, complex_p.bind(*parts)
+
+
+def _complex_abstract(x: ArrayType, y: ArrayType) -> ArrayType:
+    from ms_func.primitives.families import _join_types
+
+    joined = _join_types("complex", "floating", (x, y), None)
+    return ArrayType(joined.shape, _whole(joined.dtype))
+
+
+complex_p = register(
+    Primitive(
+        "complex",
+        abstract=_complex_abstract,
+        ref=lambda x, y: (x + 1j * np.asarray(y)).astype(_whole(x.dtype)),
+        lower=lambda b, eqn, x, y: b.op(
+            "stablehlo.complex", [eqn.outputs[0].type], b.full_shape(eqn, (x, y))
+        ),
+        jvp=_complex_jvp,
+        transpose=lambda ct, x, y: [
+            real(ct) if is_linear(x) else None,
+            imag(_minus(ct)) if is_linear(y) else None,
+        ],
+        batch=ELEMENTWISE,
+        shard=ELEMENTWISE,
+        implicit_broadcast=True,
+    )
+)
+
+
+def real(x: Any) -> Any:
+    """Real parts of complex numbers."""
+    return real_p.bind(x)
+
+
+def imag(x: Any) -> Any:
+    """Imaginary parts of complex numbers."""
+    return imag_p.bind(x)
+
+
+def complex(x: Any, y: Any) -> Any:
+    """`x + iy` from floating operands."""
+    return complex_p.bind(x, y)
+
+
+def _conj_transpose(ct: Any, x: Any) -> list[Any]:
+    return [conj(ct)]
+
+
+conj_p = unary(
+    "conj", ref=np.conj, accepts="complex", transcendental=False, jvp=_linear_unary(lambda: conj_p),
+    lower=lambda b, eqn, x: b.op("chlo.conj", [eqn.outputs[0].type], [x]),
+    transpose=_conj_transpose,
+)  # fmt: skip
+
+
+def conj(x: Any) -> Any:
+    """Complex conjugate."""
+    return conj_p.bind(x)

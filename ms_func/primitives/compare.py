@@ -1,0 +1,188 @@
+"""Comparison, selection, clamping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import context as mlir
+from ms_func.primitives.families import (
+    common_shape,
+    is_linear,
+    literal,
+    nary,
+    operands,
+    unary,
+    unbroadcast,
+)
+
+_BOOL = np.dtype(np.bool_)
+
+# --- comparison ---------------------------------------------------------------------------
+
+
+def _comparison(name: str, ref: Any, accepts: str = "ordered") -> Primitive:
+    """Comparison primitive; floats compare by IEEE 754, so NaN equals nothing."""
+    direction = mlir.parsed, f"#stablehlo<comparison_direction {name.upper()}>"
+
+    def lower(b: Any, eqn: Any, x: Any, y: Any) -> Any:
+        x, y = b.full_shape(eqn, (x, y))
+        attributes = {"comparison_direction": direction[0](direction[1])}
+        return b.op("stablehlo.compare", [eqn.outputs[0].type], [x, y], attributes)
+
+    return nary(name, ref=ref, lower=lower, jvp=ZERO, accepts=accepts, result=_BOOL)
+
+
+eq_p = _comparison("eq", np.equal, "any")
+ne_p = _comparison("ne", np.not_equal, "any")
+lt_p = _comparison("lt", np.less)
+le_p = _comparison("le", np.less_equal)
+gt_p = _comparison("gt", np.greater)
+ge_p = _comparison("ge", np.greater_equal)
+
+
+def eq(x: Any, y: Any) -> Any:
+    """Elementwise `x == y`."""
+    return eq_p.bind(*operands(x, y))
+
+
+def ne(x: Any, y: Any) -> Any:
+    """Elementwise `x != y`; true where either is NaN."""
+    return ne_p.bind(*operands(x, y))
+
+
+def lt(x: Any, y: Any) -> Any:
+    """Elementwise `x < y`."""
+    return lt_p.bind(*operands(x, y))
+
+
+def le(x: Any, y: Any) -> Any:
+    """Elementwise `x <= y`."""
+    return le_p.bind(*operands(x, y))
+
+
+def gt(x: Any, y: Any) -> Any:
+    """Elementwise `x > y`."""
+    return gt_p.bind(*operands(x, y))
+
+
+def ge(x: Any, y: Any) -> Any:
+    """Elementwise `x >= y`."""
+    return ge_p.bind(*operands(x, y))
+
+
+is_finite_p = unary(
+    "is_finite", ref=np.isfinite, lower="is_finite", accepts="floating", result=lambda d: _BOOL,
+    transcendental=False,
+)  # fmt: skip
+
+
+def is_finite(x: Any) -> Any:
+    """Elementwise: neither infinite nor NaN."""
+    return is_finite_p.bind(x)
+
+
+# --- selection ----------------------------------------------------------------------------
+
+
+def _select_abstract(pred: ArrayType, on_true: ArrayType, on_false: ArrayType) -> ArrayType:
+    if pred.dtype != _BOOL:
+        raise ShapeError(f"select requires a boolean predicate, got {pred}")
+    if on_true.dtype != on_false.dtype:
+        raise ShapeError(
+            f"select requires cases of one dtype, got {on_true} and {on_false}\n"
+            "fix: convert one with .astype, or use np.where, which promotes"
+        )
+    shape = common_shape("select", (pred, on_true, on_false))
+    return ArrayType(shape, on_true.dtype, on_true.weak_type and on_false.weak_type)
+
+
+def _select_lower(b: Any, eqn: Any, *values: Any) -> Any:
+    pred, *cases = b.full_shape(eqn, values)
+    if not eqn.inputs[0].type.shape:
+        pred = values[0]  # StableHLO takes a scalar predicate
+    return b.op("stablehlo.select", [eqn.outputs[0].type], [pred, *cases])
+
+
+def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    pred, on_true, on_false = primals
+    _, t, f = tangents
+    out = select_p.bind(pred, on_true, on_false)
+    if type(t) is Zero and type(f) is Zero:
+        return out, Zero(typeof(out).tangent)
+    t, f = (literal(0, out) if type(v) is Zero else v for v in (t, f))
+    tangent = select_p.bind(pred, t, f)
+    if typeof(tangent).shape != typeof(out).shape:
+        from ms_func.primitives.shape import broadcast_in_dim  # shape operations use this file
+
+        tangent = broadcast_in_dim(tangent, typeof(out).shape, ())
+    return out, tangent
+
+
+def _select_transpose(ct: Any, pred: Any, on_true: Any, on_false: Any) -> list[Any]:
+    zero = literal(0, ct)
+    return [
+        None,
+        unbroadcast(select_p.bind(pred, ct, zero), on_true) if is_linear(on_true) else None,
+        unbroadcast(select_p.bind(pred, zero, ct), on_false) if is_linear(on_false) else None,
+    ]
+
+
+select_p = register(
+    Primitive(
+        "select",
+        abstract=_select_abstract,
+        ref=np.where,
+        lower=_select_lower,
+        jvp=_select_jvp,
+        transpose=_select_transpose,
+        batch=ELEMENTWISE,
+        shard=ELEMENTWISE,
+        implicit_broadcast=True,
+    )
+)
+
+
+def select(pred: Any, on_true: Any, on_false: Any) -> Any:
+    """Elementwise choice: `on_true` where `pred`, else `on_false`; rank-0 operands broadcast."""
+    return select_p.bind(pred, *operands(on_true, on_false))
+
+
+# --- clamp --------------------------------------------------------------------------------
+
+
+def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    from ms_func.primitives.arithmetic import add, mul
+
+    lo, x, hi = primals
+    out = clamp_p.bind(lo, x, hi)
+    masks = (gt(lo, x), bitwise_inside(lo, x, hi), lt(hi, x))
+    total = None
+    for t, mask in zip(tangents, masks, strict=True):
+        if type(t) is not Zero:
+            term = mul(t, select(mask, literal(1, out), literal(0, out)))
+            total = term if total is None else add(total, term)
+    return out, Zero(typeof(out).tangent) if total is None else total
+
+
+def bitwise_inside(lo: Any, x: Any, hi: Any) -> Any:
+    """Where `lo < x < hi`."""
+    from ms_func.primitives.arithmetic import bitwise_and
+
+    return bitwise_and(gt(x, lo), lt(x, hi))
+
+
+clamp_p = nary(
+    "clamp", ref=lambda lo, x, hi: np.minimum(np.maximum(x, lo), hi), lower="clamp",
+    jvp=_clamp_jvp, accepts="ordered",
+)  # fmt: skip
+
+
+def clamp(min: Any, x: Any, max: Any) -> Any:
+    """`x` limited to `[min, max]` elementwise; NaN stays NaN."""
+    return clamp_p.bind(*operands(min, x, max))

@@ -1,0 +1,365 @@
+"""Elementwise functions of one operand: exponentials, logarithms, trigonometry, rounding.
+
+Derivatives follow Abramowitz and Stegun, Handbook of Mathematical Functions, chapters 4
+and 7; each is written from the input x and the output y.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.ir.primitive import Zero
+from ms_func.ir.types import typeof
+from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, sub
+from ms_func.primitives.cast import complex, conj, imag, real
+from ms_func.primitives.compare import eq, lt, select
+from ms_func.primitives.families import literal, nary, operands, unary
+
+
+def _math(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """NumPy function from one of the math module, element by element in double precision."""
+    fn = np.vectorize(getattr(math, name), otypes=[np.float64])
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        return fn(x.astype(np.float64)) if x.size else x
+
+    return apply
+
+
+def _one(x: Any) -> Any:
+    return literal(1, x)
+
+
+def _square(x: Any) -> Any:
+    return mul(x, x)
+
+
+# --- exponentials and logarithms ------------------------------------------------------------
+
+exp_p = unary("exp", ref=np.exp, lower="exponential", derivative=lambda x, y: y)
+exp2_p = unary(
+    "exp2", ref=np.exp2, derivative=lambda x, y: mul(y, literal(math.log(2), y)),
+    lower=lambda b, eqn, x: b.op("stablehlo.exponential", [eqn.outputs[0].type], [b.op(
+        "stablehlo.multiply", [eqn.outputs[0].type],
+        [x, b.constant(math.log(2), eqn.outputs[0].type)])]),
+)  # fmt: skip
+expm1_p = unary("expm1", ref=np.expm1, lower="exponential_minus_one",
+                derivative=lambda x, y: add(y, _one(y)))  # fmt: skip
+log_p = unary("log", ref=np.log, lower="log", derivative=lambda x, y: div(_one(x), x))
+log1p_p = unary("log1p", ref=np.log1p, lower="log_plus_one",
+                derivative=lambda x, y: div(_one(x), add(x, _one(x))))  # fmt: skip
+
+
+def exp(x: Any) -> Any:
+    """Elementwise exponential."""
+    return exp_p.bind(x)
+
+
+def exp2(x: Any) -> Any:
+    """Elementwise `2 ** x`."""
+    return exp2_p.bind(x)
+
+
+def expm1(x: Any) -> Any:
+    """Elementwise `exp(x) - 1`, accurate near 0."""
+    return expm1_p.bind(x)
+
+
+def log(x: Any) -> Any:
+    """Elementwise natural logarithm."""
+    return log_p.bind(x)
+
+
+def log1p(x: Any) -> Any:
+    """Elementwise `log(1 + x)`, accurate near 0."""
+    return log1p_p.bind(x)
+
+
+# --- roots ----------------------------------------------------------------------------------
+
+sqrt_p = unary("sqrt", ref=np.sqrt, lower="sqrt",
+               derivative=lambda x, y: div(literal(0.5, y), y))  # fmt: skip
+rsqrt_p = unary("rsqrt", ref=lambda x: 1 / np.sqrt(x), lower="rsqrt",
+                derivative=lambda x, y: mul(literal(-0.5, y), div(y, x)))  # fmt: skip
+cbrt_p = unary(
+    "cbrt", ref=np.cbrt, lower="cbrt", accepts="floating",
+    derivative=lambda x, y: div(y, mul(literal(3, x), x)),
+)  # fmt: skip
+
+
+def sqrt(x: Any) -> Any:
+    """Elementwise square root; its derivative at 0 is infinite."""
+    return sqrt_p.bind(x)
+
+
+def rsqrt(x: Any) -> Any:
+    """Elementwise `1 / sqrt(x)`."""
+    return rsqrt_p.bind(x)
+
+
+def cbrt(x: Any) -> Any:
+    """Elementwise real cube root."""
+    return cbrt_p.bind(x)
+
+
+# --- trigonometric --------------------------------------------------------------------------
+
+sin_p = unary("sin", ref=np.sin, lower="sine", derivative=lambda x, y: cos(x))
+cos_p = unary("cos", ref=np.cos, lower="cosine", derivative=lambda x, y: neg(sin(x)))
+tan_p = unary("tan", ref=np.tan, lower="tan", derivative=lambda x, y: add(_square(y), _one(y)))
+asin_p = unary("asin", ref=np.arcsin, lower="chlo.asin",
+               derivative=lambda x, y: rsqrt(sub(_one(x), _square(x))))  # fmt: skip
+acos_p = unary("acos", ref=np.arccos, lower="chlo.acos",
+               derivative=lambda x, y: neg(rsqrt(sub(_one(x), _square(x)))))  # fmt: skip
+atan_p = unary("atan", ref=np.arctan, lower="chlo.atan",
+               derivative=lambda x, y: div(_one(x), add(_square(x), _one(x))))  # fmt: skip
+
+
+def sin(x: Any) -> Any:
+    """Elementwise sine of radians."""
+    return sin_p.bind(x)
+
+
+def cos(x: Any) -> Any:
+    """Elementwise cosine of radians."""
+    return cos_p.bind(x)
+
+
+def tan(x: Any) -> Any:
+    """Elementwise tangent of radians."""
+    return tan_p.bind(x)
+
+
+def asin(x: Any) -> Any:
+    """Elementwise inverse sine, in radians."""
+    return asin_p.bind(x)
+
+
+def acos(x: Any) -> Any:
+    """Elementwise inverse cosine, in radians."""
+    return acos_p.bind(x)
+
+
+def atan(x: Any) -> Any:
+    """Elementwise inverse tangent, in radians."""
+    return atan_p.bind(x)
+
+
+def _atan2_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (y, x), (ty, tx) = primals, tangents
+    out = atan2_p.bind(y, x)
+    norm = add(_square(y), _square(x))
+    return out, product_rule(
+        out,
+        None if type(ty) is Zero else mul(ty, div(x, norm)),
+        None if type(tx) is Zero else mul(tx, div(neg(y), norm)),
+    )
+
+
+atan2_p = nary("atan2", ref=np.arctan2, lower="atan2", jvp=_atan2_jvp, accepts="floating",
+               transcendental=True)  # fmt: skip
+
+
+def atan2(x: Any, y: Any) -> Any:
+    """Elementwise angle of the point with ordinate `x` and abscissa `y`, in radians."""
+    return atan2_p.bind(*operands(x, y))
+
+
+# --- hyperbolic -----------------------------------------------------------------------------
+
+sinh_p = unary("sinh", ref=np.sinh, lower="chlo.sinh", derivative=lambda x, y: cosh(x))
+cosh_p = unary("cosh", ref=np.cosh, lower="chlo.cosh", derivative=lambda x, y: sinh(x))
+tanh_p = unary("tanh", ref=np.tanh, lower="tanh",
+               derivative=lambda x, y: sub(_one(y), _square(y)))  # fmt: skip
+asinh_p = unary("asinh", ref=np.arcsinh, lower="chlo.asinh",
+                derivative=lambda x, y: rsqrt(add(_square(x), _one(x))))  # fmt: skip
+acosh_p = unary(
+    "acosh", ref=np.arccosh, lower="chlo.acosh",
+    derivative=lambda x, y: mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x)))),
+)  # fmt: skip
+atanh_p = unary("atanh", ref=np.arctanh, lower="chlo.atanh",
+                derivative=lambda x, y: div(_one(x), sub(_one(x), _square(x))))  # fmt: skip
+logistic_p = unary(
+    "logistic", ref=lambda x: np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))),
+                                       np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+    if x.dtype.kind != "c" else 1 / (1 + np.exp(-x)),
+    lower="logistic", derivative=lambda x, y: mul(y, sub(_one(y), y)),
+)  # fmt: skip
+
+
+def sinh(x: Any) -> Any:
+    """Elementwise hyperbolic sine."""
+    return sinh_p.bind(x)
+
+
+def cosh(x: Any) -> Any:
+    """Elementwise hyperbolic cosine."""
+    return cosh_p.bind(x)
+
+
+def tanh(x: Any) -> Any:
+    """Elementwise hyperbolic tangent."""
+    return tanh_p.bind(x)
+
+
+def asinh(x: Any) -> Any:
+    """Elementwise inverse hyperbolic sine."""
+    return asinh_p.bind(x)
+
+
+def acosh(x: Any) -> Any:
+    """Elementwise inverse hyperbolic cosine."""
+    return acosh_p.bind(x)
+
+
+def atanh(x: Any) -> Any:
+    """Elementwise inverse hyperbolic tangent."""
+    return atanh_p.bind(x)
+
+
+def logistic(x: Any) -> Any:
+    """Elementwise `1 / (1 + exp(-x))`, the sigmoid function."""
+    return logistic_p.bind(x)
+
+
+# --- error functions ------------------------------------------------------------------------
+
+_TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+def _gauss(x: Any) -> Any:
+    return mul(literal(_TWO_OVER_SQRT_PI, x), exp(neg(_square(x))))
+
+
+erf_p = unary("erf", ref=_math("erf"), lower="chlo.erf", accepts="floating",
+              derivative=lambda x, y: _gauss(x))  # fmt: skip
+erfc_p = unary("erfc", ref=_math("erfc"), lower="chlo.erfc", accepts="floating",
+               derivative=lambda x, y: neg(_gauss(x)))  # fmt: skip
+
+
+def _erf_inv_ref(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erfinv  # only the reference needs scipy
+
+    return erfinv(x.astype(np.float64))
+
+
+erf_inv_p = unary(
+    "erf_inv", ref=_erf_inv_ref, lower="chlo.erf_inv", accepts="floating",
+    derivative=lambda x, y: mul(literal(1 / _TWO_OVER_SQRT_PI, y), exp(_square(y))),
+)  # fmt: skip
+
+
+def erf(x: Any) -> Any:
+    """Elementwise error function."""
+    return erf_p.bind(x)
+
+
+def erfc(x: Any) -> Any:
+    """Elementwise complementary error function, `1 - erf(x)`."""
+    return erfc_p.bind(x)
+
+
+def erf_inv(x: Any) -> Any:
+    """Elementwise inverse of the error function."""
+    return erf_inv_p.bind(x)
+
+
+# --- magnitude and sign -----------------------------------------------------------------------
+
+
+def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The derivative at 0 is 0; of a complex x it is Re(conj(t) x) / |x|."""
+    (x,), (t,) = primals, tangents
+    out = abs_p.bind(x)
+    if type(t) is Zero or not is_inexact(typeof(x).dtype):
+        return out, Zero(typeof(out).tangent)
+    if typeof(x).dtype.kind != "c":
+        return out, mul(t, sign(x))
+    safe = select(eq(out, 0.0), literal(1, out), out)
+    return out, real(mul(t, conj(_scaled(x, safe))))
+
+
+def _scaled(x: Any, by: Any) -> Any:
+    """Complex x divided by a real number."""
+    return complex(div(real(x), by), div(imag(x), by))
+
+
+abs_p = unary(
+    "abs", ref=np.abs, lower="abs", accepts="number", jvp=_abs_jvp, transcendental=False,
+    result=lambda d: np.dtype(f"f{d.itemsize // 2}") if d.kind == "c" else d,
+)  # fmt: skip
+sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False,
+               lower=lambda b, eqn, x: _sign_lower(b, eqn, x))  # fmt: skip
+
+
+def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
+    """StableHLO's sign, and for unsigned integers, which it lacks, `min(x, 1)`."""
+    out = eqn.outputs[0].type
+    if out.dtype.kind == "u":
+        return b.op("stablehlo.minimum", [out], [x, b.constant(1, out)])
+    return b.op("stablehlo.sign", [out], [x])
+
+
+def abs(x: Any) -> Any:
+    """Elementwise magnitude; real for complex operands. The derivative at 0 is 0."""
+    return abs_p.bind(x)
+
+
+def sign(x: Any) -> Any:
+    """Elementwise sign: -1, 0 or 1, NaN for NaN; `x / |x|` for complex operands."""
+    return sign_p.bind(x)
+
+
+# --- rounding ---------------------------------------------------------------------------------
+
+floor_p = unary("floor", ref=np.floor, lower="floor", accepts="floating", transcendental=False)
+ceil_p = unary("ceil", ref=np.ceil, lower="ceil", accepts="floating", transcendental=False)
+
+
+def _round_afz(x: np.ndarray) -> np.ndarray:
+    whole = np.trunc(x)
+    return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
+
+
+round_p = unary("round_nearest_afz", ref=_round_afz, lower="round_nearest_afz", accepts="floating",
+                transcendental=False)  # fmt: skip
+round_even_p = unary("round_nearest_even", ref=np.rint, lower="round_nearest_even",
+                     accepts="floating", transcendental=False)  # fmt: skip
+
+
+def floor(x: Any) -> Any:
+    """Elementwise largest integer not above `x`."""
+    return floor_p.bind(x)
+
+
+def ceil(x: Any) -> Any:
+    """Elementwise smallest integer not below `x`."""
+    return ceil_p.bind(x)
+
+
+def round(x: Any, rounding_method: Any = 0) -> Any:
+    """Elementwise nearest integer.
+
+    Halves go away from zero (`rounding_method` 0) or to even (1).
+    """
+    return (round_even_p if int(rounding_method) else round_p).bind(x)
+
+
+def trunc(x: Any) -> Any:
+    """Elementwise integer part, towards zero."""
+    return select(lt(x, literal(0, x)), ceil(x), floor(x))
+
+
+def square(x: Any) -> Any:
+    """Elementwise `x * x`."""
+    return _square(x)
+
+
+def reciprocal(x: Any) -> Any:
+    """Elementwise `1 / x`."""
+    return div(_one(x), x)
