@@ -104,6 +104,10 @@ class Interpreter(Protocol):
         """Apply `primitive`; a list for primitives with several results."""
         ...
 
+    def apply(self, fn: Any, args: Sequence[Any]) -> list[Any]:
+        """Apply a whole function: run it, or record its equations."""
+        ...
+
 
 class _Current(threading.local):
     """The interpreter in force in this thread. `execution` supplies the bottom one."""

@@ -207,7 +207,7 @@ class Staging:
             found = self.captured[id(x)] = (x, Var(typeof(x)))
         return found[1]
 
-    def inline(self, fn: Function, args: Sequence[Any]) -> list[Any]:
+    def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Record the equations of `fn` with `args` in place of its parameters."""
         env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
@@ -236,22 +236,18 @@ class Staging:
 
     def value_of(self, var: Var) -> Any:
         """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
-        if self.values is None:
-            return None
-        return at_hand(self, var)
+        return None if self.values is None else at_hand(self, var)
 
 
 def at_hand(trace: Staging, wanted: Var) -> Any:
     """Compute a variable from known inputs by running the equations it depends on.
 
-    Each equation is run at most once, by the interpreter outside of the recording.
+    Each equation is run at most once, by the interpreter at the bottom.
     """
     values = trace.values
     assert values is not None
-    if wanted in values:
-        return values[wanted]
     for value, var in trace.captured.values():
-        values.setdefault(var, value if type(value) is not Tracer else _outer_value(value))
+        values.setdefault(var, value)
     producers = {v: e for e in trace.eqns for v in e.outputs}
     stack = [wanted]
     while stack:
@@ -262,28 +258,30 @@ def at_hand(trace: Staging, wanted: Var) -> Any:
         missing = [a for a in eqn.inputs if type(a) is Var and a not in values]
         if missing:
             stack.extend(missing)
-            continue
-        _run(trace, eqn, values)
-    return values.get(wanted)
+        else:
+            _run(eqn, values)
+    return _known_value(values.get(wanted))
 
 
-def _run(trace: Staging, eqn: Eqn, values: dict[Var, Any]) -> None:
-    """Run one equation outside the recording and remember its results."""
-    args = [values[a] if type(a) is Var else a for a in eqn.inputs]
+def _known_value(x: Any) -> Any:
+    """`x` itself, or what is at hand for a tracer of an enclosing recording."""
+    return x.trace.value_of(x.var) if type(x) is Tracer else x
+
+
+def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
+    """Run one equation outside all recordings and remember its results."""
+    args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
     if any(a is None for a in args):
         values.update(dict.fromkeys(eqn.outputs))
         return
-    inner, current.interpreter = current.interpreter, trace.outer
+    inner = current.interpreter
+    current.interpreter = type(current).interpreter
     try:
         out = eqn.primitive.bind(*args, **eqn.params)
     finally:
         current.interpreter = inner
     results = out if eqn.primitive.multiple_results else [out]
     values.update(zip(eqn.outputs, results, strict=True))
-
-
-def _outer_value(tracer: Tracer) -> Any:
-    return tracer.trace.value_of(tracer.var)
 
 
 def _with_place(error: Exception, loc: Loc | None) -> Exception:

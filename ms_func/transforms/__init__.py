@@ -1,0 +1,1 @@
+"""Transforms: each a function from program to program, written once for all primitives."""

@@ -1,0 +1,160 @@
+"""Vectorisation: a program over one element becomes a program over a batch of them.
+
+Each value carries the position of its batch dimension, or None when all lanes share it.
+An equation whose operands are all shared stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.function import Eqn, Function, Literal
+from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.batching import move_batch, to_front
+from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.tracing.tracer import build
+
+Dims = Sequence[int | None]
+
+
+def batch(
+    fn: Function, size: int, dims: tuple[int | None, ...], out_dims: tuple[int | str | None, ...]
+) -> tuple[Function, tuple[int | None, ...]]:
+    """Batched version of `fn`.
+
+    Args:
+        fn: the program of one lane.
+        size: number of lanes.
+        dims: batch dimension of each parameter, None where all lanes share it.
+        out_dims: wanted batch dimension of each result; None asks for a shared result where
+            it is one; "any" takes it as it comes.
+
+    Returns:
+        The batched program, and the batch dimension of each of its results.
+    """
+    key = ("batch", size, dims, out_dims)
+    if key not in fn.memo:
+        found: list[int | None] = []
+        types = [
+            t if d is None else _with_lanes(t, d, size)
+            for t, d in zip(fn.in_types, dims, strict=True)
+        ]
+
+        def body(*args: Any) -> list[Any]:
+            outs, got = batch_walk(fn, size, args, dims)
+            placed = [
+                place(x, d, want, size) for x, d, want in zip(outs, got, out_dims, strict=True)
+            ]
+            found.extend(d for _, d in placed)
+            return [x for x, _ in placed]
+
+        made = build(f"vmap_{fn.name}", types, body)
+        fn.memo[key] = made, tuple(found)
+    return fn.memo[key]
+
+
+def _with_lanes(t: ArrayType, dim: int, size: int) -> ArrayType:
+    return ArrayType((*t.shape[:dim], size, *t.shape[dim:]), t.dtype, t.weak_type)
+
+
+def place(x: Any, dim: int | None, want: int | str | None, size: int) -> tuple[Any, int | None]:
+    """Move the batch dimension of a result to where it is wanted."""
+    if want == "any" or dim == want:
+        return x, dim
+    if want is None:
+        return x, dim
+    assert isinstance(want, int)
+    return move_batch(x, dim, want, size), want
+
+
+def batch_walk(
+    fn: Function, size: int, args: Sequence[Any], dims: Dims
+) -> tuple[list[Any], list[int | None]]:
+    """Apply `fn` to batched operands under the interpreter in force."""
+    env: dict[Any, Any] = dict(zip(fn.params, args, strict=False))
+    at: dict[Any, int] = {v: d for v, d in zip(fn.params, dims, strict=False) if d is not None}
+    env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
+    trace = current.interpreter
+    outer_loc = trace.loc
+    try:
+        for eqn in fn.eqns:
+            trace.loc = eqn.loc
+            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
+            where = [at.get(a) if type(a) is not Literal else None for a in eqn.inputs]
+            if all(d is None for d in where):
+                out = eqn.primitive.bind(*ins, **eqn.params)
+                out_dims: Any = [None] * len(eqn.outputs)
+                out = out if eqn.primitive.multiple_results else (out,)
+            else:
+                out, out_dims = apply_rule(eqn, size, ins, where)
+            for v, x, d in zip(eqn.outputs, out, out_dims, strict=True):
+                env[v] = x
+                if d is not None:
+                    at[v] = d
+    finally:
+        trace.loc = outer_loc
+    outs = [env[a] if type(a) is not Literal else a for a in fn.results]
+    return outs, [at.get(a) if type(a) is not Literal else None for a in fn.results]
+
+
+def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
+    """Results and their batch dimensions for one equation."""
+    rule = eqn.primitive.batch
+    if rule is ELEMENTWISE:
+        out, dim = _elementwise(eqn, args, dims)
+        return (out,), (dim,)
+    if type(rule) is NotSupported:
+        raise UnsupportedError(
+            f"`{eqn.primitive.name}` cannot be vectorised: {rule.reason}\n"
+            "fix: loop over the batch with lax.map, or give a rule with custom_vmap",
+            eqn.loc,
+        )
+    out, out_dims = rule(size, args, dims, **eqn.params)
+    return (out, out_dims) if eqn.primitive.multiple_results else ((out,), (out_dims,))
+
+
+def _elementwise(eqn: Eqn, args: Sequence[Any], dims: Dims) -> tuple[Any, int]:
+    """Elementwise operations work on all lanes at once where the lanes lie alike."""
+    rank = max(a.type.ndim for a in eqn.inputs)
+    shapes = {typeof(a).shape for a, d in zip(args, dims, strict=True) if d is not None}
+    places = {d for d in dims if d is not None}
+    same = len(shapes) == 1 and len(places) == 1
+    if same and all(
+        d is not None or not a.type.shape for a, d in zip(eqn.inputs, dims, strict=True)
+    ):
+        return eqn.primitive.bind(*args, **eqn.params), places.pop()
+    laid = [
+        x if d is None and not typeof(x).shape else _lay(x, d, rank)
+        for x, d in zip(args, dims, strict=True)
+    ]
+    shape = _joint_shape(laid)
+    laid = [x if not typeof(x).shape else _stretch(x, shape) for x in laid]
+    return eqn.primitive.bind(*laid, **eqn.params), 0
+
+
+def _lay(x: Any, dim: int | None, rank: int) -> Any:
+    """Operand with the lanes (or a dimension of size 1) in front and rank + 1 dimensions."""
+    if dim is None:
+        shape = (1, *typeof(x).shape)
+        return broadcast_in_dim(x, shape, tuple(range(1, len(shape))))
+    x = to_front(x, dim, typeof(x).shape[dim])
+    shape = typeof(x).shape
+    full = (shape[0], *(1,) * (rank + 1 - len(shape)), *shape[1:])
+    if full == shape:
+        return x
+    return broadcast_in_dim(x, full, (0, *range(len(full) - len(shape) + 1, len(full))))
+
+
+def _joint_shape(args: Sequence[Any]) -> tuple[int, ...]:
+    shapes = [s for s in (typeof(a).shape for a in args) if s]
+    return tuple(next((n for n in sizes if n != 1), 1) for sizes in zip(*shapes, strict=True))
+
+
+def _stretch(x: Any, shape: tuple[int, ...]) -> Any:
+    """Operand with its dimensions of size 1 repeated to `shape`."""
+    if typeof(x).shape == shape:
+        return x
+    return broadcast_in_dim(x, shape, tuple(range(len(shape))))

@@ -1,0 +1,140 @@
+"""Forward mode: the tangent of a program, equation by equation.
+
+For each equation `y = p(x)` the rule of `p` gives `y` and `dy = p'(x) dx` together.
+Equations whose operands have no tangent are recorded as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.function import Eqn, Function, Literal
+from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero, current
+from ms_func.ir.types import typeof
+from ms_func.tracing.tracer import build
+from ms_func.transforms.zeros import add, instantiate
+
+
+def jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
+    """Function of (primals, active tangents) giving (results, tangents that are not zero).
+
+    Args:
+        fn: the program.
+        active: for each parameter, whether it has a tangent.
+
+    Returns:
+        The derivative program, and for each result whether it has a tangent.
+    """
+    key = ("jvp", active)
+    if key not in fn.memo:
+        nonzero: list[bool] = []
+        tangents = [t.tangent for t, a in zip(fn.in_types, active, strict=True) if a]
+
+        def body(*args: Any) -> list[Any]:
+            primals, rest = args[: len(fn.params)], iter(args[len(fn.params) :])
+            dots = [
+                next(rest) if a else Zero(t.tangent)
+                for t, a in zip(fn.in_types, active, strict=True)
+            ]
+            outs, out_dots = jvp_walk(fn, primals, dots)
+            nonzero.extend(type(t) is not Zero for t in out_dots)
+            return [*outs, *(t for t in out_dots if type(t) is not Zero)]
+
+        made = build(f"jvp_{fn.name}", [*fn.in_types, *tangents], body)
+        fn.memo[key] = made, tuple(nonzero)
+    return fn.memo[key]
+
+
+def jvp_walk(
+    fn: Function, primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Apply `fn` to primals and tangents under the interpreter in force."""
+    env: dict[Any, Any] = dict(zip(fn.params, primals, strict=False))
+    dots: dict[Any, Any] = {
+        v: t for v, t in zip(fn.params, tangents, strict=False) if type(t) is not Zero
+    }
+    env.update(zip(fn.params[len(primals) :], fn.consts, strict=True))
+    trace = current.interpreter
+    outer_loc = trace.loc
+    try:
+        for eqn in fn.eqns:
+            trace.loc = eqn.loc
+            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
+            if not any(a in dots for a in eqn.inputs if type(a) is not Literal):
+                out = eqn.primitive.bind(*ins, **eqn.params)
+                env.update(
+                    zip(eqn.outputs, out if eqn.primitive.multiple_results else (out,), strict=True)
+                )
+                continue
+            ts = [_dot(dots, a) for a in eqn.inputs]
+            out, tangent = apply_rule(eqn, ins, ts)
+            if not eqn.primitive.multiple_results:
+                out, tangent = (out,), (tangent,)
+            for v, y, t in zip(eqn.outputs, out, tangent, strict=True):
+                env[v] = y
+                if type(t) is not Zero:
+                    dots[v] = t
+    finally:
+        trace.loc = outer_loc
+    outs = [env[a] if type(a) is not Literal else a for a in fn.results]
+    return outs, [_dot(dots, a) for a in fn.results]
+
+
+def _dot(dots: dict[Any, Any], atom: Any) -> Any:
+    """Tangent of an atom, Zero where it has none."""
+    found = dots.get(atom) if type(atom) is not Literal else None
+    return Zero(atom.type.tangent) if found is None else found
+
+
+def apply_rule(eqn: Eqn, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """Result and tangent of one equation by the jvp rule of its primitive."""
+    rule = eqn.primitive.jvp
+    kind = type(rule)
+    if kind is Linear:
+        return _linear(eqn, rule.argnums, primals, tangents)
+    if kind is Multilinear:
+        return _multilinear(eqn, rule.argnums, primals, tangents)
+    if rule is ZERO:
+        out = eqn.primitive.bind(*primals, **eqn.params)
+        if eqn.primitive.multiple_results:
+            return out, [Zero(v.type.tangent) for v in eqn.outputs]
+        return out, Zero(eqn.outputs[0].type.tangent)
+    if kind is NotSupported:
+        raise UnsupportedError(
+            f"`{eqn.primitive.name}` cannot be differentiated: {rule.reason}\n"
+            "fix: keep it out of the differentiated part with stop_gradient, or give the "
+            "derivative with custom_jvp",
+            eqn.loc,
+        )
+    return rule(primals, tangents, **eqn.params)
+
+
+def _linear(
+    eqn: Eqn, argnums: tuple[int, ...], primals: Sequence[Any], tangents: Sequence[Any]
+) -> Any:
+    """Tangent of an operation that is linear in some operands together: the operation itself."""
+    bind, many = eqn.primitive.bind, eqn.primitive.multiple_results
+    out = bind(*primals, **eqn.params)
+    if all(type(tangents[i]) is Zero for i in argnums):
+        zeros = [Zero(v.type.tangent) for v in eqn.outputs]
+        return out, zeros if many else zeros[0]
+    args = list(primals)
+    for i in argnums:
+        args[i] = instantiate(tangents[i])
+    return out, bind(*args, **eqn.params)
+
+
+def _multilinear(
+    eqn: Eqn, argnums: tuple[int, ...], primals: Sequence[Any], tangents: Sequence[Any]
+) -> Any:
+    """Product rule: one term for each operand that has a tangent."""
+    out = eqn.primitive.bind(*primals, **eqn.params)
+    total: Any = Zero(typeof(out).tangent)
+    for i in argnums:
+        if type(tangents[i]) is not Zero:
+            args = list(primals)
+            args[i] = tangents[i]
+            total = add(total, eqn.primitive.bind(*args, **eqn.params))
+    return out, total

@@ -1,0 +1,126 @@
+"""Running a linear program backwards: from cotangents of its results to those of its inputs.
+
+If `y = A x` the transpose maps `ct_y` to `A^T ct_y`. Equations are visited in reverse; each
+gives its cotangent to its operands, and what reaches a variable along several ways is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.primitive import NotSupported, UndefinedPrimal, Zero, current
+from ms_func.tracing.tracer import build
+from ms_func.transforms.zeros import add, instantiate, zeros
+
+
+def backward(
+    eqns: Sequence[Eqn],
+    results: Sequence[Any],
+    cotangents: Sequence[Any],
+    known: Mapping[Var, Any],
+) -> dict[Var, Any]:
+    """Cotangents of the linear variables that `results` depend on.
+
+    Args:
+        eqns: equations linear in every variable that is not `known`.
+        results: atoms of the results.
+        cotangents: one per result, or Zero.
+        known: values of the variables that are not linear (the residuals).
+    """
+    cts: dict[Var, Any] = {}
+    for atom, ct in zip(results, cotangents, strict=True):
+        if type(atom) is not Literal and atom not in known:
+            cts[atom] = add(cts.get(atom), ct)
+    trace = current.interpreter
+    outer_loc = trace.loc
+    try:
+        for eqn in reversed(eqns):
+            out = [cts.pop(v, None) for v in eqn.outputs]
+            if all(ct is None or type(ct) is Zero for ct in out):
+                continue
+            trace.loc = eqn.loc
+            _accumulate(cts, eqn, _transpose(eqn, out, known), known)
+    finally:
+        trace.loc = outer_loc
+    return cts
+
+
+def _transpose(eqn: Eqn, out: list[Any], known: Mapping[Var, Any]) -> Sequence[Any]:
+    """Cotangents of the operands of one equation by its transpose rule."""
+    operands = [
+        a if type(a) is Literal else known[a] if a in known else UndefinedPrimal(a.type)  # type: ignore[index]
+        for a in eqn.inputs
+    ]
+    rule = eqn.primitive.transpose
+    if type(rule) is NotSupported or rule is None:
+        reason = rule.reason if rule is not None else "it is not linear"
+        raise UnsupportedError(
+            f"`{eqn.primitive.name}` cannot be transposed: {reason}\n"
+            "fix: use forward mode (jvp, jacfwd), or give the derivative with custom_vjp",
+            eqn.loc,
+        )
+    if eqn.primitive.multiple_results:
+        cts = [
+            Zero(v.type.tangent) if ct is None else ct
+            for v, ct in zip(eqn.outputs, out, strict=True)
+        ]
+        return rule(cts, *operands, **eqn.params)
+    return rule(out[0], *operands, **eqn.params)
+
+
+def _accumulate(
+    cts: dict[Var, Any], eqn: Eqn, found: Sequence[Any], known: Mapping[Var, Any]
+) -> None:
+    for atom, ct in zip(eqn.inputs, found, strict=True):
+        if ct is None or type(ct) is Zero or type(atom) is Literal or atom in known:
+            continue
+        old = cts.get(atom)
+        cts[atom] = ct if old is None else add(old, ct)
+
+
+def transpose(fn: Function, linear: tuple[bool, ...]) -> Function:
+    """Function of (values of the other parameters, cotangents of the results).
+
+    Results are the cotangents of the parameters marked `linear`, zeros materialised.
+    Equations that do not depend on a linear parameter are evaluated first.
+    """
+    key = ("transpose", linear)
+    if key not in fn.memo:
+        others = [t for t, is_lin in zip(fn.in_types, linear, strict=True) if not is_lin]
+
+        def body(*args: Any) -> list[Any]:
+            return transpose_walk(fn, linear, args[: len(others)], args[len(others) :])
+
+        types = [*others, *(t.tangent for t in fn.out_types)]
+        fn.memo[key] = build(f"transpose_{fn.name}", types, body)
+    return fn.memo[key]
+
+
+def transpose_walk(
+    fn: Function, linear: Sequence[bool], others: Sequence[Any], cotangents: Sequence[Any]
+) -> list[Any]:
+    """Transpose `fn` under the interpreter in force; zeros are materialised."""
+    rest = iter(others)
+    known = {v: next(rest) for v, lin in zip(fn.params, linear, strict=True) if not lin}
+    waiting, dependent = [], {v for v, lin in zip(fn.params, linear, strict=True) if lin}
+    for eqn in fn.eqns:
+        if any(a in dependent for a in eqn.inputs if type(a) is not Literal):
+            dependent.update(eqn.outputs)
+            waiting.append(eqn)
+        else:
+            _forward(eqn, known)
+    cts = backward(waiting, fn.results, cotangents, known)
+    return [
+        instantiate(cts[v]) if v in cts else zeros(v.type.tangent)
+        for v, lin in zip(fn.params, linear, strict=True)
+        if lin
+    ]
+
+
+def _forward(eqn: Eqn, known: dict[Var, Any]) -> None:
+    ins = [a if type(a) is Literal else known[a] for a in eqn.inputs]  # type: ignore[index]
+    out = eqn.primitive.bind(*ins, **eqn.params)
+    known.update(zip(eqn.outputs, out if eqn.primitive.multiple_results else (out,), strict=True))

@@ -1,0 +1,36 @@
+"""Symbolic zeros: tangents and cotangents that are known to vanish cost nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import float0
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import Zero
+from ms_func.ir.types import ArrayType
+from ms_func.primitives.arithmetic import add_p
+from ms_func.primitives.shape import broadcast_in_dim
+
+
+def zeros(type: ArrayType) -> Any:
+    """A value of zeros of the given type; of `float0` a NumPy array, which holds nothing."""
+    if type.dtype == float0:
+        return np.zeros(type.shape, float0)
+    scalar = Literal(0, ArrayType((), type.dtype, type.weak_type))
+    return scalar if type.shape == () else broadcast_in_dim(scalar, type.shape, ())
+
+
+def instantiate(x: Any) -> Any:
+    """`x`, or zeros where `x` is a symbolic zero."""
+    return zeros(x.type) if type(x) is Zero else x
+
+
+def add(x: Any, y: Any) -> Any:
+    """Sum of two tangents or cotangents either of which may be zero or missing."""
+    if x is None or type(x) is Zero:
+        return y
+    if y is None or type(y) is Zero:
+        return x
+    return add_p.bind(x, y)
