@@ -1,0 +1,1 @@
+"""What users call: argument handling around the transforms, and no mathematics."""

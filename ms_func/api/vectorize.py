@@ -1,0 +1,187 @@
+"""vmap: a function of one element becomes a function of a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from ms_func import tree
+from ms_func.api.differentiate import apply
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.stage import Staged, stage
+from ms_func.transforms.batch import batch
+from ms_func.transforms.passes import simplify
+
+
+def vmap(
+    fun: Callable[..., Any],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Any = None,
+    axis_size: int | None = None,
+    spmd_axis_name: Any = None,
+) -> Callable[..., Any]:
+    """Function that applies `fun` to every element of a batch at once.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        in_axes: for each argument the position of its batch dimension: an int, None for an
+            argument that all elements share, or a tree of these that is a prefix of the argument.
+            Keyword arguments are always batched along dimension 0.
+        out_axes: position of the batch dimension in each result; a prefix of the result's
+            structure. None asks for a result that does not depend on the batch.
+        axis_name: accepted where no collective uses it; collectives over it are not there yet.
+        axis_size: number of elements, needed only where no argument is batched.
+        spmd_axis_name: mesh axis along which the batch is split, for `shard`.
+
+    Returns:
+        A function of batched arguments.
+
+    Raises:
+        ValueError: batch sizes differ, or an axis is out of range.
+
+    Example:
+        >>> import numpy
+        >>> vmap(lambda x, y: x + y, in_axes=(0, None))(numpy.arange(3), 10).tolist()
+        [10, 11, 12]
+    """
+    if isinstance(in_axes, list):
+        in_axes = tuple(in_axes)
+    if not callable(fun):
+        raise TypeError(f"vmap expects a function, got {fun!r} of type {type(fun).__name__}")
+    if not isinstance(in_axes, (int, tuple, type(None))):
+        raise TypeError(
+            "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "
+            f"positional arguments, got {in_axes!r}"
+        )
+    name = function_name(fun)
+
+    @wraps(fun, updated=())
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(in_axes, tuple) and len(in_axes) != len(args):
+            raise ValueError(
+                f"vmap in_axes must match the positional arguments of `{name}`: in_axes has "
+                f"{len(in_axes)} entries, but it was called with {len(args)} arguments"
+            )
+        leaves, in_tree = tree.flatten((args, kwargs))
+        axes = _flat_axes(name, in_tree, args, kwargs, in_axes)
+        size, dims = _batch_size(name, leaves, axes, axis_size)
+        return _run(fun, name, leaves, in_tree, dims, size, out_axes)
+
+    return mapped
+
+
+def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
+    """One axis per leaf from a prefix tree."""
+    prefix = (in_axes, 0) if not isinstance(in_axes, tuple) else (in_axes, 0)
+    try:
+        return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
+    except ValueError:
+        raise ValueError(
+            f"vmap in_axes specification must be a tree prefix of the arguments of `{name}`: "
+            f"in_axes {in_axes!r} does not fit arguments of structure {in_tree}"
+        ) from None
+
+
+def _batch_size(
+    name: str, leaves: Sequence[Any], axes: Sequence[int | None], axis_size: int | None
+) -> tuple[int, list[int | None]]:
+    """The one batch size, and batch dimensions counted from the front."""
+    sizes: dict[int, Any] = {} if axis_size is None else {axis_size: "axis_size"}
+    dims: list[int | None] = []
+    for x, axis in zip(leaves, axes, strict=True):
+        if axis is None:
+            dims.append(None)
+            continue
+        if not isinstance(axis, int):
+            raise TypeError(f"vmap in_axes must hold integers or None, got {axis!r}")
+        t = leaf_types([x], "vmap", name)[0]
+        if not -t.ndim <= axis < t.ndim:
+            raise ValueError(
+                f"vmap of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
+                f"which has {t.ndim} dimension{'s' if t.ndim != 1 else ''}\n"
+                "fix: set in_axes to None for arguments that all elements share"
+            )
+        dims.append(axis % t.ndim)
+        sizes.setdefault(t.shape[axis], t)
+    if not sizes:
+        raise ValueError(
+            f"vmap of `{name}` must have at least one argument to map over\n"
+            "fix: give an argument a batch dimension in in_axes, or pass axis_size"
+        )
+    if len(sizes) > 1:
+        listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
+        raise ValueError(
+            f"vmap of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
+        )
+    return next(iter(sizes)), dims
+
+
+def _run(
+    fun: Callable[..., Any],
+    name: str,
+    leaves: Sequence[Any],
+    in_tree: Any,
+    dims: Sequence[int | None],
+    size: int,
+    out_axes: Any,
+) -> Any:
+    mapped = [i for i, d in enumerate(dims) if d is not None]
+    types = [_lane_type(leaves[i], dims[i]) for i in mapped]
+
+    def call(tracers: Sequence[Any]) -> Any:
+        full = list(leaves)
+        for i, tracer in zip(mapped, tracers, strict=True):
+            full[i] = tracer
+        args, kwargs = tree.unflatten(in_tree, full)
+        return fun(*args, **kwargs)
+
+    staged = stage(call, types, name=name)
+    wanted = _flat_out_axes(name, staged, out_axes)
+    lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)
+    program, out_dims = _batched(staged.fn, size, lanes, tuple(wanted))
+    for want, dim in zip(wanted, out_dims, strict=True):
+        if want is None and dim is not None:
+            raise ValueError(
+                f"vmap of `{name}` has out_axes None for a result that depends on the batch\n"
+                "fix: give the position of its batch dimension"
+            )
+    outs = apply(program, [*staged.captured, *(leaves[i] for i in mapped)])
+    return staged.unflatten(outs)
+
+
+def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
+    key = ("vmap", size, dims, out_dims)
+    if key not in fn.memo:
+        program, found = batch(fn, size, dims, out_dims)
+        fn.memo[key] = simplify(program), found
+    return fn.memo[key]
+
+
+def _lane_type(x: Any, dim: int | None) -> ArrayType:
+    t = typeof(x)
+    assert dim is not None
+    return ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
+
+
+def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:
+    """One axis per result, counted from the front of the batched result."""
+    skeleton = tree.unflatten(staged.out_tree, staged.fn.out_types)
+    try:
+        axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
+    except ValueError:
+        raise ValueError(
+            f"vmap out_axes specification must be a tree prefix of the result of `{name}`: "
+            f"out_axes {out_axes!r} does not fit a result of structure {staged.out_tree}"
+        ) from None
+    found: list[int | None] = []
+    for axis, t in zip(axes, staged.fn.out_types, strict=True):
+        if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
+            raise ValueError(
+                f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "
+                "one batch dimension"
+            )
+        found.append(None if axis is None else axis % (t.ndim + 1))
+    return found

@@ -1,0 +1,87 @@
+"""What a backend is, and how one is found.
+
+A backend compiles StableHLO modules and runs them. Ours and anybody else's are found by the
+entry-point group `ms_func.backends`; the core knows none of them by name but the default
+from `config`. The border is a StableHLO module as an MLIR object: nothing of the IR crosses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """How to compile one module.
+
+    Attributes:
+        name: name of the program, for messages.
+        devices: devices one run spans, in the order of partitions; empty means the default.
+        num_partitions: number of devices the program is split over by the partitioner.
+        flags: settings only this backend knows.
+    """
+
+    name: str = "main"
+    devices: tuple[Any, ...] = ()
+    num_partitions: int = 1
+    flags: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Executable(Protocol):
+    """A compiled program."""
+
+    def run(self, buffers: Sequence[Any]) -> list[Any]:
+        """Results of the program for `buffers` (of `Backend.put`, or NumPy arrays)."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Compiles and runs StableHLO modules."""
+
+    name: str
+
+    def devices(self) -> Sequence[Any]:
+        """Devices that programs can run on."""
+        ...
+
+    def compile(self, module: Any, options: CompileOptions) -> Executable:
+        """Compile a StableHLO module (`jaxlib.mlir.ir.Module`) with a public `main`.
+
+        Raises:
+            UnsupportedError: the module uses operations the backend does not have; all of
+                them are named, with their source lines, before anything runs.
+        """
+        ...
+
+    def put(self, array: np.ndarray, placement: Any = None) -> Any:
+        """Buffer with the elements of `array` on a device or sharding; None is the default."""
+        ...
+
+    def get(self, buffer: Any) -> np.ndarray:
+        """Elements of a buffer."""
+        ...
+
+
+@cache
+def get(name: str) -> Backend:
+    """The installed backend of that name; made once.
+
+    Raises:
+        RuntimeError: no such backend is installed.
+    """
+    found = {e.name: e for e in entry_points(group="ms_func.backends")}
+    if name not in found:
+        installed = ", ".join(sorted(found)) or "none"
+        raise RuntimeError(
+            f"backend {name!r} is not installed; installed: {installed}\n"
+            "fix: install the package that provides it, or pass one of the installed names"
+        )
+    return found[name].load()()

@@ -1,0 +1,80 @@
+"""Positional arguments selected by `argnums`, and flat lists of their leaves."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ms_func import tree
+from ms_func.ir.types import ArrayType, typeof
+
+
+def function_name(fun: Any) -> str:
+    """Name of a function for messages and the text form; its type's where it has none."""
+    name = getattr(fun, "__name__", None)
+    if name is None and hasattr(fun, "func"):
+        return function_name(fun.func)
+    return name if isinstance(name, str) else type(fun).__name__
+
+
+def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
+    """Positions from the front for one or several argument numbers.
+
+    Raises:
+        TypeError: a number is no integer.
+        ValueError: a number is out of range or stands twice.
+    """
+    listed = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    try:
+        numbers = [operator.index(n) for n in listed]
+    except TypeError:
+        raise TypeError(f"{what}: argnums must be an int or a tuple of ints, got {argnums!r}") from None
+    for n in numbers:
+        if not -count <= n < count:
+            raise ValueError(
+                f"{what} differentiates with respect to argument {n}, but the function was called "
+                f"with {count} positional argument{'s' if count != 1 else ''}\n"
+                "fix: pass that argument by position, or change argnums"
+            )
+    found = tuple(n % count for n in numbers)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{what}: argnums {argnums!r} name an argument twice")
+    return found
+
+
+def split_arguments(
+    args: Sequence[Any], argnums: tuple[int, ...]
+) -> tuple[list[Any], Any, Callable[[Sequence[Any]], list[Any]]]:
+    """Leaves of the selected arguments, their structure, and the way back to all arguments."""
+    leaves, in_tree = tree.flatten(tuple(args[i] for i in argnums))
+
+    def rebuild(new_leaves: Sequence[Any]) -> list[Any]:
+        full = list(args)
+        for i, part in zip(argnums, tree.unflatten(in_tree, new_leaves), strict=True):
+            full[i] = part
+        return full
+
+    return leaves, in_tree, rebuild
+
+
+def leaf_types(leaves: Sequence[Any], what: str, name: str) -> list[ArrayType]:
+    """Types of argument leaves.
+
+    Raises:
+        TypeError: a leaf is not an array or a number.
+    """
+    try:
+        return [typeof(x) for x in leaves]
+    except TypeError:
+        pass
+    for x in leaves:
+        try:
+            typeof(x)
+        except TypeError:
+            raise TypeError(
+                f"{what} of `{name}` got the argument {x!r} of type {type(x).__name__}, which is "
+                "not an array or a number\n"
+                "fix: bind it beforehand, for example with functools.partial"
+            ) from None
+    raise AssertionError("unreachable")

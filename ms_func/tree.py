@@ -1,0 +1,326 @@
+"""Pytrees: containers of arrays as a flat list of leaves and a structure.
+
+Tuples, lists, dicts (leaves in the order of sorted keys), named tuples, None and registered
+types are containers; everything else is a leaf. The registry is the runtime's C++ one, an
+instance of our own, so registering here disturbs nobody else in the process.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from jaxlib import _jax
+
+PyTreeDef = _jax.pytree.PyTreeDef
+PyTree = Any
+DictKey = _jax.pytree.DictKey
+FlattenedIndexKey = _jax.pytree.FlattenedIndexKey
+GetAttrKey = _jax.pytree.GetAttrKey
+SequenceKey = _jax.pytree.SequenceKey
+
+registry = _jax.pytree.PyTreeRegistry()
+"""What the library and its users see: arrays are leaves."""
+dispatch_registry = _jax.pytree.PyTreeRegistry()
+"""What the C++ dispatcher sees: an `Array` is a node around its buffer."""
+_both = (registry, dispatch_registry)
+_none_leaf_registry = _jax.pytree.PyTreeRegistry(enable_none=False)
+
+flatten_func = registry.flatten
+
+
+def flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
+    """Leaves of `tree` in order, and its structure.
+
+    Args:
+        tree: any nest of containers.
+        is_leaf: called on each sub-tree; where it is true the sub-tree counts as a leaf.
+
+    Example:
+        >>> flatten({"b": 2, "a": (1, None)})[0]
+        [1, 2]
+    """
+    return flatten_func(tree, is_leaf)
+
+
+def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
+    """Tree of structure `treedef` with the given leaves; inverse of `flatten`."""
+    return treedef.unflatten(leaves)
+
+
+def leaves(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+    """Leaves of `tree` in order."""
+    return flatten_func(tree, is_leaf)[0]
+
+
+def structure(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> PyTreeDef:
+    """Structure of `tree`, without its leaves."""
+    return flatten_func(tree, is_leaf)[1]
+
+
+def map(
+    f: Callable[..., Any],
+    tree: PyTree,
+    *rest: PyTree,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> PyTree:
+    """Tree of `f(leaf, *leaves of the other trees at that place)`.
+
+    Raises:
+        ValueError: `tree` is not a prefix of one of the others.
+
+    Example:
+        >>> map(lambda x, y: x + y, [1, 2], [10, 20])
+        [11, 22]
+    """
+    found, treedef = flatten_func(tree, is_leaf)
+    columns = [found, *(treedef.flatten_up_to(r) for r in rest)]
+    return treedef.unflatten(f(*xs) for xs in zip(*columns, strict=True))
+
+
+def reduce(
+    function: Callable[[Any, Any], Any],
+    tree: PyTree,
+    *initializer: Any,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> Any:
+    """`functools.reduce` over the leaves of `tree`."""
+    return functools.reduce(function, leaves(tree, is_leaf), *initializer)
+
+
+def all(tree: PyTree, *, is_leaf: Callable[[Any], bool] | None = None) -> bool:
+    """Whether every leaf is true."""
+    return _all(leaves(tree, is_leaf))
+
+
+_all = __builtins__["all"] if isinstance(__builtins__, dict) else __builtins__.all
+
+
+def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: PyTree) -> PyTree:
+    """Tree of trees turned inside out: structure outer-of-inner becomes inner-of-outer.
+
+    Example:
+        >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
+        {'a': [1, 2]}
+    """
+    if inner_treedef is None:
+        inner_treedef = structure(outer_treedef.flatten_up_to(tree)[0])
+    columns = [inner_treedef.flatten_up_to(part) for part in outer_treedef.flatten_up_to(tree)]
+    rows = [[c[i] for c in columns] for i in range(inner_treedef.num_leaves)]
+    return inner_treedef.unflatten(outer_treedef.unflatten(row) for row in rows)
+
+
+def children(treedef: PyTreeDef) -> list[PyTreeDef]:
+    """Structures of the direct children."""
+    return treedef.children()
+
+
+def num_leaves(treedef: PyTreeDef) -> int:
+    """Number of leaves of a structure."""
+    return treedef.num_leaves
+
+
+def all_leaves(iterable: Iterable[Any]) -> bool:
+    """Whether no element of `iterable` is a container."""
+    return _jax.pytree.all_leaves(registry, iterable)
+
+
+def broadcast_prefix(
+    prefix: PyTree, full: PyTree, is_leaf: Callable[[Any], bool] | None = None
+) -> list[Any]:
+    """Leaves of `prefix`, each repeated for every leaf of `full` below its place.
+
+    Raises:
+        ValueError: `prefix` does not fit `full`.
+
+    Example:
+        >>> broadcast_prefix((0, 1), ([5, 6], 7))
+        [0, 0, 1]
+    """
+    found, treedef = flatten_func(prefix, is_leaf)
+    result: list[Any] = []
+    for leaf, part in zip(found, treedef.flatten_up_to(full), strict=True):
+        result.extend([leaf] * len(leaves(part, is_leaf)))
+    return result
+
+
+# --- paths --------------------------------------------------------------------------------
+
+
+def flatten_with_path(
+    tree: PyTree, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
+) -> tuple[list[tuple[tuple[Any, ...], Any]], PyTreeDef]:
+    """Pairs (path, leaf) and the structure; a path is a tuple of keys."""
+    predicate = is_leaf
+    if is_leaf is not None and not is_leaf_takes_path:
+        simple = is_leaf
+        predicate = lambda path, node: simple(node)  # noqa: E731
+    return registry.flatten_with_path(tree, predicate)
+
+
+def leaves_with_path(
+    tree: PyTree, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
+) -> list[tuple[tuple[Any, ...], Any]]:
+    """Pairs (path, leaf) of `tree`."""
+    return flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
+
+
+def map_with_path(
+    f: Callable[..., Any],
+    tree: PyTree,
+    *rest: PyTree,
+    is_leaf: Callable[..., bool] | None = None,
+    is_leaf_takes_path: bool = False,
+) -> PyTree:
+    """Like `map`, with the path as first argument of `f`."""
+    pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
+    columns = [treedef.flatten_up_to(r) for r in rest]
+    paths, found = [p for p, _ in pairs], [x for _, x in pairs]
+    return treedef.unflatten(f(*xs) for xs in zip(paths, found, *columns, strict=True))
+
+
+def keystr(keys: Sequence[Any], *, simple: bool = False, separator: str = "") -> str:
+    """Text of a path, such as `['layer'][0].w`."""
+    if not simple:
+        return separator.join(str(k) for k in keys)
+    names = (getattr(k, "key", getattr(k, "idx", getattr(k, "name", k))) for k in keys)
+    return separator.join(str(n) for n in names)
+
+
+# --- registration -------------------------------------------------------------------------
+
+
+def register_node(
+    nodetype: type,
+    flatten_func: Callable[[Any], tuple[Iterable[Any], Hashable]],
+    unflatten_func: Callable[[Any, Any], Any],
+    flatten_with_keys_func: Callable[[Any], tuple[Iterable[Any], Hashable]] | None = None,
+) -> None:
+    """Make a class a container.
+
+    Args:
+        nodetype: the class.
+        flatten_func: from an object to `(children, auxiliary data)`.
+        unflatten_func: from `(auxiliary data, children)` to an object.
+        flatten_with_keys_func: like `flatten_func`, with `(key, child)` pairs.
+    """
+    for one in (*_both, _none_leaf_registry):
+        one.register_node(nodetype, flatten_func, unflatten_func, flatten_with_keys_func)
+
+
+def register_node_class(cls: type) -> type:
+    """Class decorator: a container by its methods `tree_flatten` and `tree_unflatten`."""
+    register_node(cls, operator.methodcaller("tree_flatten"), cls.tree_unflatten)  # type: ignore[attr-defined]
+    return cls
+
+
+def register_with_keys(
+    nodetype: type,
+    flatten_with_keys: Callable[[Any], tuple[Iterable[Any], Hashable]],
+    unflatten_func: Callable[[Any, Any], Any],
+    flatten_func: Callable[[Any], tuple[Iterable[Any], Hashable]] | None = None,
+) -> None:
+    """Make a class a container whose children have keys."""
+
+    def without_keys(x: Any) -> tuple[Iterable[Any], Hashable]:
+        pairs, aux = flatten_with_keys(x)
+        return [child for _, child in pairs], aux
+
+    register_node(nodetype, flatten_func or without_keys, unflatten_func, flatten_with_keys)
+
+
+def register_with_keys_class(cls: type) -> type:
+    """Class decorator: a container by `tree_flatten_with_keys` and `tree_unflatten`."""
+    plain = operator.methodcaller("tree_flatten") if hasattr(cls, "tree_flatten") else None
+    register_with_keys(
+        cls,
+        operator.methodcaller("tree_flatten_with_keys"),
+        cls.tree_unflatten,  # type: ignore[attr-defined]
+        plain,
+    )
+    return cls
+
+
+def register_dataclass(
+    nodetype: type,
+    data_fields: Sequence[str] | None = None,
+    meta_fields: Sequence[str] | None = None,
+    drop_fields: Sequence[str] = (),
+) -> type:
+    """Make a dataclass a container.
+
+    Args:
+        nodetype: the class.
+        data_fields: fields that hold sub-trees; by default every field that is not marked
+            `field(metadata={"static": True})`.
+        meta_fields: fields that belong to the structure; hashable and comparable.
+        drop_fields: fields that are neither, restored to their defaults.
+
+    Returns:
+        The class, so that this works as a decorator.
+    """
+    if data_fields is None or meta_fields is None:
+        if not is_dataclass(nodetype):
+            raise TypeError(
+                f"register_dataclass needs data_fields and meta_fields for {nodetype.__name__}, "
+                "which is not a dataclass"
+            )
+        own = [f for f in fields(nodetype) if f.init and f.name not in drop_fields]
+        meta_fields = [f.name for f in own if f.metadata.get("static")]
+        data_fields = [f.name for f in own if not f.metadata.get("static")]
+    if is_dataclass(nodetype):
+        _check_fields(nodetype, data_fields, meta_fields, drop_fields)
+    for one in (*_both, _none_leaf_registry):
+        one.register_dataclass_node(nodetype, list(data_fields), list(meta_fields))
+    return nodetype
+
+
+def _check_fields(
+    nodetype: type, data: Sequence[str], meta: Sequence[str], drop: Sequence[str]
+) -> None:
+    expected = {f.name for f in fields(nodetype) if f.init} - set(drop)
+    got = {*data, *meta}
+    if expected != got:
+        raise ValueError(
+            "data_fields and meta_fields must include all dataclass fields with init=True and "
+            f"only them; missing {sorted(expected - got)}, unexpected {sorted(got - expected)}"
+        )
+
+
+def _keyed(d: Any) -> tuple[Any, Any]:
+    return tuple((DictKey(k), v) for k, v in d.items()), tuple(d)
+
+
+register_node(
+    OrderedDict,
+    lambda d: (tuple(d.values()), tuple(d)),
+    lambda keys, values: OrderedDict(zip(keys, values, strict=True)),
+    _keyed,
+)
+register_node(
+    defaultdict,
+    lambda d: (tuple(d.values()), (d.default_factory, tuple(d))),
+    lambda aux, values: defaultdict(aux[0], zip(aux[1], values, strict=True)),
+    lambda d: (_keyed(d)[0], (d.default_factory, tuple(d))),
+)
+
+
+class Partial(functools.partial):
+    """`functools.partial` that is a container: its arguments are children.
+
+    Example:
+        >>> leaves(Partial(max, 3))
+        [3]
+    """
+
+
+register_node(
+    Partial,
+    lambda p: ((p.args, p.keywords), p.func),
+    lambda func, parts: Partial(func, *parts[0], **parts[1]),
+    lambda p: (((GetAttrKey("args"), p.args), (GetAttrKey("keywords"), p.keywords)), p.func),
+)
