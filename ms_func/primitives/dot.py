@@ -111,7 +111,8 @@ def check_preferred(name: str, lhs: ArrayType, preferred: np.dtype | None) -> No
         )
     if lhs.dtype.kind == "c" and preferred.kind != "c":
         raise ShapeError(
-            f"{name} of complex operands cannot give {preferred.name}\nfix: take .real of the result"
+            f"{name} of complex operands cannot give {preferred.name}\n"
+            "fix: take .real of the result"
         )
 
 
@@ -219,8 +220,14 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
 
 
 def _transpose(
-    ct: Any, lhs: Any, rhs: Any, *, dimension_numbers: Numbers, precision: PrecisionPair, **params: Any
-) -> list[Any]:  # fmt: skip
+    ct: Any,
+    lhs: Any,
+    rhs: Any,
+    *,
+    dimension_numbers: Numbers,
+    precision: PrecisionPair,
+    **params: Any,
+) -> list[Any]:
     if is_linear(lhs):
         return [_cotangent(ct, lhs.type, rhs, dimension_numbers, precision, True), None]
     (lc, rc), (lb, rb) = dimension_numbers
@@ -312,8 +319,12 @@ def _shard(
 
 
 def _cost(
-    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, dimension_numbers: Numbers, **params: Any
-) -> Cost:  # fmt: skip
+    ins: Sequence[ArrayType],
+    outs: Sequence[ArrayType],
+    *,
+    dimension_numbers: Numbers,
+    **params: Any,
+) -> Cost:
     contracted = math.prod(ins[0].shape[i] for i in dimension_numbers[0][0])
     moved = float(ins[0].nbytes + ins[1].nbytes + outs[0].nbytes)
     return Cost(2.0 * outs[0].size * contracted, 0.0, moved)
