@@ -53,7 +53,8 @@ class Side:
                 env=self.environment,
             )
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
+        assert stdin is not None
+        assert stdout is not None
         try:
             stdin.write(json.dumps(request) + "\n")
             stdin.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -84,7 +85,7 @@ def growth(results: Sequence[Result]) -> str:
     for side in ("ours", "peer"):
         steps = [
             f"{small:,} to {large:,}: {_exponent(by_size[small], by_size[large], side):.2f}"
-            for small, large in zip(sizes[:-1], sizes[1:], strict=True)
+            for small, large in itertools.pairwise(sizes)
             if getattr(by_size[small], side) and getattr(by_size[large], side)
         ]
         if steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ def adam_state(lib: Library, params: Params) -> Any:
 
 def mlp_params(sizes: Sequence[int]) -> list[dict[str, numpy.ndarray]]:
     """One layer for each two neighbouring sizes."""
-    return [dense(i, n, m) for i, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))]
+    return [dense(i, n, m) for i, (n, m) in enumerate(itertools.pairwise(sizes))]
 
 
 def mlp(lib: Library, params: Params, x: Any) -> Any:
