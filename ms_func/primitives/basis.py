@@ -1,0 +1,258 @@
+"""`broadcast_in_dim` and `transpose`: the rules of nearly all primitives are written in them.
+
+Nothing here needs another primitive to be defined first, so every family can import it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.types import ArrayType
+from ms_func.lowering.context import int_array
+
+
+def moving_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    """Cost of operations that only move elements."""
+    return Cost(0.0, 0.0, float(sum(t.nbytes for t in ins) + sum(t.nbytes for t in outs)))
+
+
+def letters(n: int) -> list[str]:
+    """Names of `n` factors for a shard rule."""
+    return [f"i{k}" for k in range(n)]
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an array of ours or a traced value, so that it may be returned as it is."""
+    return type(getattr(x, "type", None)) is ArrayType
+
+
+def int_tuple(values: Any, what: str) -> tuple[int, ...]:
+    """Tuple of Python ints, as parameters of primitives hold them.
+
+    Raises:
+        TypeError: an element is no integer known while tracing.
+    """
+    try:
+        return tuple([operator.index(v) for v in values])
+    except ConcretizationTypeError:
+        raise
+    except TypeError:
+        raise ShapeError(f"{what} must be a sequence of ints, got {values!r}") from None
+
+
+# --- broadcast_in_dim -----------------------------------------------------------------------
+
+
+def _broadcast_abstract(
+    x: ArrayType, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
+) -> ArrayType:
+    dims = broadcast_dimensions
+    if len(dims) != x.ndim:
+        raise ShapeError(
+            f"broadcast_in_dim needs one entry of broadcast_dimensions for each of the {x.ndim} "
+            f"dimensions of {x}, got {dims}"
+        )
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"broadcast_in_dim to a shape with a negative size: {shape}")
+    if any(not 0 <= d < len(shape) for d in dims):
+        raise ShapeError(
+            f"broadcast_dimensions {dims} name a dimension that the target shape {shape} lacks"
+        )
+    if any(a >= b for a, b in pairwise(dims)):
+        raise ShapeError(f"broadcast_dimensions must increase strictly, got {dims}")
+    if any(n not in (1, shape[d]) for n, d in zip(x.shape, dims, strict=True)):
+        raise ShapeError(
+            f"{x} cannot be broadcast to {shape} along broadcast_dimensions {dims}: each of its "
+            "sizes must be 1 or that of the dimension it is laid along"
+        )
+    return ArrayType(shape, x.dtype, x.weak_type)
+
+
+def _broadcast_ref(
+    x: np.ndarray, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
+) -> np.ndarray:
+    full = [1] * len(shape)
+    for n, d in zip(x.shape, broadcast_dimensions, strict=True):
+        full[d] = n
+    return np.broadcast_to(np.reshape(x, full), shape)
+
+
+def _broadcast_lower(b: Any, eqn: Any, x: Any) -> Any:
+    atom, out = eqn.inputs[0], eqn.outputs[0].type
+    if type(atom) is Literal:
+        return b.constant(atom.value, out)
+    return b.broadcast(x, out, eqn.params["broadcast_dimensions"])
+
+
+def _broadcast_transpose(
+    ct: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
+) -> list[Any]:
+    from ms_func.primitives.reduce import reduce_sum
+
+    kept = tuple(
+        d for n, d in zip(x.type.shape, broadcast_dimensions, strict=True) if n == shape[d]
+    )
+    summed = tuple(d for d in range(len(shape)) if d not in kept)
+    total = reduce_sum(ct, axes=summed) if summed else ct
+    if len(kept) == x.type.ndim:
+        return [total]
+    places = tuple(i for i, d in enumerate(broadcast_dimensions) if d in kept)
+    return [broadcast_in_dim(total, x.type.shape, places)]
+
+
+def _broadcast_batch(
+    size: int,
+    args: Any,
+    dims: Any,
+    *,
+    shape: tuple[int, ...],
+    broadcast_dimensions: tuple[int, ...],
+) -> Any:
+    """The lanes stay between the dimensions they stand between, so nothing is transposed."""
+    (x,), (at,) = args, dims
+    to = broadcast_dimensions[at - 1] + 1 if at else 0
+    moved = tuple(d if d < to else d + 1 for d in broadcast_dimensions)
+    out = broadcast_in_dim_p.bind(
+        x,
+        shape=(*shape[:to], size, *shape[to:]),
+        broadcast_dimensions=(*moved[:at], to, *moved[at:]),
+    )
+    return out, to
+
+
+def _broadcast_shard(
+    ins: Sequence[ArrayType],
+    outs: Sequence[ArrayType],
+    *,
+    shape: tuple[int, ...],
+    broadcast_dimensions: tuple[int, ...],
+) -> str:
+    names = letters(len(shape))
+    operand = [
+        names[d] if n == shape[d] else "."
+        for n, d in zip(ins[0].shape, broadcast_dimensions, strict=True)
+    ]
+    return f"{' '.join(operand)} -> {' '.join(names)}"
+
+
+broadcast_in_dim_p = register(
+    Primitive(
+        "broadcast_in_dim",
+        abstract=_broadcast_abstract,
+        ref=_broadcast_ref,
+        lower=_broadcast_lower,
+        jvp=Linear(0),
+        transpose=_broadcast_transpose,
+        batch=_broadcast_batch,
+        shard=_broadcast_shard,
+        cost=moving_cost,
+    )
+)
+
+
+def broadcast_in_dim(
+    operand: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]
+) -> Any:
+    """`operand` laid along some dimensions of `shape` and repeated along the others.
+
+    Args:
+        operand: array or scalar.
+        shape: shape of the result.
+        broadcast_dimensions: for each dimension of `operand`, the dimension of the result it
+            is laid along, in increasing order. A size of 1 is repeated.
+
+    Raises:
+        TypeError: the shapes do not fit.
+
+    Example:
+        >>> broadcast_in_dim(np.arange(3), (2, 3), (1,)).shape
+        (2, 3)
+    """
+    return broadcast_in_dim_p.bind(
+        operand,
+        shape=int_tuple(shape, "shape"),
+        broadcast_dimensions=int_tuple(broadcast_dimensions, "broadcast_dimensions"),
+    )
+
+
+def full_of(value: Any, type: ArrayType) -> Any:
+    """Scalar `value` repeated over the shape of `type`; a literal where that is rank 0."""
+    scalar = Literal(value, ArrayType((), type.dtype))
+    if not type.shape:
+        return scalar
+    return broadcast_in_dim_p.bind(scalar, shape=type.shape, broadcast_dimensions=())
+
+
+# --- transpose ------------------------------------------------------------------------------
+
+
+def _transpose_abstract(x: ArrayType, *, permutation: tuple[int, ...]) -> ArrayType:
+    if sorted(permutation) != list(range(x.ndim)):
+        raise ShapeError(
+            f"transpose of {x} needs a permutation of its {x.ndim} dimensions, got {permutation}"
+        )
+    return ArrayType(tuple([x.shape[d] for d in permutation]), x.dtype, x.weak_type)
+
+
+def _transpose_lower(b: Any, eqn: Any, x: Any) -> Any:
+    attributes = {"permutation": int_array(eqn.params["permutation"])}
+    return b.op("stablehlo.transpose", [eqn.outputs[0].type], [x], attributes)
+
+
+def _inverse(permutation: tuple[int, ...]) -> tuple[int, ...]:
+    inverse = [0] * len(permutation)
+    for to, at in enumerate(permutation):
+        inverse[at] = to
+    return tuple(inverse)
+
+
+def _transpose_batch(size: int, args: Any, dims: Any, *, permutation: tuple[int, ...]) -> Any:
+    (x,), (at,) = args, dims
+    rest = [d if d < at else d + 1 for d in permutation]
+    return transpose_p.bind(x, permutation=(at, *rest)), 0
+
+
+def _transpose_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, permutation: tuple[int, ...]
+) -> str:
+    names = letters(len(permutation))
+    return f"{' '.join(names)} -> {' '.join(names[d] for d in permutation)}"
+
+
+transpose_p = register(
+    Primitive(
+        "transpose",
+        abstract=_transpose_abstract,
+        ref=lambda x, *, permutation: np.transpose(x, permutation),
+        lower=_transpose_lower,
+        jvp=Linear(0),
+        transpose=lambda ct, x, *, permutation: [
+            transpose_p.bind(ct, permutation=_inverse(permutation))
+        ],
+        batch=_transpose_batch,
+        shard=_transpose_shard,
+        cost=moving_cost,
+    )
+)
+
+
+def transpose(operand: Any, permutation: Sequence[int]) -> Any:
+    """`operand` with its dimensions in the order of `permutation`.
+
+    Dimension `i` of the result is dimension `permutation[i]` of `operand`.
+
+    Raises:
+        TypeError: `permutation` is not one of all dimensions.
+    """
+    order = int_tuple(permutation, "permutation")
+    if is_array(operand) and order == tuple(range(operand.type.ndim)):
+        return operand
+    return transpose_p.bind(operand, permutation=order)
