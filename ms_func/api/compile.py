@@ -19,11 +19,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.stages import Lowered, Traced, shape_struct
+from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
-from ms_func.execution.compile import Program, compiled, compiled_elsewhere, placement_of
+from ms_func.execution.compile import (
+    Placement,
+    Program,
+    compiled,
+    compiled_elsewhere,
+    placement_of,
+)
 from ms_func.execution.dispatch import answer, bottom, dispatcher, result_tree
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import current
@@ -230,7 +236,7 @@ class Jitted:
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
         buffers, fast = self.buffers(recorded, leaves)
-        program = self.program(recorded, buffers)
+        program = self.program(recorded, placement_of(buffers))
         outs = program.run(buffers)
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree)
@@ -238,13 +244,9 @@ class Jitted:
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
-    def program(self, recorded: Recorded, buffers: Sequence[Any]) -> Program:
-        """Compiled program for operands placed as `buffers` are."""
-        fn = recorded.staged.fn
-        program = compiled(
-            fn, placement_of(buffers), name=self.name, donate=recorded.donate
-        )
-        return program
+    def program(self, recorded: Recorded, placement: Placement) -> Program:
+        """Compiled program for operands at `placement`."""
+        return compiled(recorded.staged.fn, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""

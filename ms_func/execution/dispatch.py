@@ -8,6 +8,7 @@ by the signature of the operands and comes back to Python only for what it has n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from jaxlib import _jax
@@ -137,7 +138,7 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
     ]
     program = compiled(fn, placement_of(buffers), name=fn.name)
     outs = program.run(buffers)
-    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree())
+    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree)
 
 
 def answer(
@@ -148,18 +149,25 @@ def answer(
     return out_tree.unflatten(outs), fast, False
 
 
-def result_tree(out_tree: Any) -> Any:
-    """Structure of results over buffers, from their structure over arrays."""
-    skeleton = tree.unflatten(out_tree, [wrap(None) for _ in range(out_tree.num_leaves)])
-    return tree.result_registry.flatten(skeleton, lambda x: x is None)[1]
+_leaf_tree = tree.result_registry.flatten(wrap(0))[1]
 
 
+@cache
 def _list_tree(n: int) -> Any:
     return tree.result_registry.flatten([wrap(0)] * n)[1]
 
 
-def _leaf_tree() -> Any:
-    return tree.result_registry.flatten(wrap(0))[1]
+@cache
+def result_tree(out_tree: Any) -> Any:
+    """Structure over buffers of results whose structure over arrays is `out_tree`."""
+    data = out_tree.node_data()
+    if data is None:
+        return _leaf_tree if out_tree.num_leaves else tree.result_registry.flatten(None)[1]
+    return tree.PyTreeDef.from_node_data_and_children(
+        tree.result_registry, data, [result_tree(c) for c in out_tree.children()]
+    )
 
 
-_Current.interpreter = Eager()
+bottom = Eager()
+"""The interpreter that no recording is nested in."""
+_Current.interpreter = bottom
