@@ -26,8 +26,6 @@ class Setting:
         True
     """
 
-    __slots__ = ("__doc__", "_config", "default", "name", "value_of")
-
     def __init__(self, name: str, default: Any, doc: str, *, in_key: bool = False) -> None:
         self.name = name
         self.default = default
