@@ -12,7 +12,7 @@ import operator
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, update_wrapper
+from functools import partial, update_wrapper, wraps
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -286,7 +286,7 @@ class Jitted:
             if type(x) is Array:
                 found.append(x.buffer)
                 continue
-            if i >= n and (type(x) is int or not isinstance(x, (np.ndarray, *_WIDE))):
+            if i >= n and (type(x) is int or not isinstance(x, (np.ndarray, np.generic, *_WIDE))):
                 fast = False
             found.append(put(x, var.type))
         return found, fast
@@ -458,6 +458,38 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         (3,)
     """
     return jit(fun).eval_shape(*args, **kwargs)
+
+
+def make_ir(
+    fun: Callable[..., Any],
+    static_argnums: int | tuple[int, ...] = (),
+    return_shape: bool = False,
+) -> Callable[..., Any]:
+    """Function that shows the program recorded of `fun`.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        static_argnums: positions of arguments that are part of the program.
+        return_shape: also give the results as `ShapeDtypeStruct`s.
+
+    Returns:
+        A function of the same arguments giving an `ir.Function`.
+
+    Example:
+        >>> [e.primitive.name for e in make_ir(lambda x: x * x)(3.0).eqns]
+        ['mul']
+    """
+    statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    @wraps(fun, updated=())
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        return (traced.ir, traced.out_info) if return_shape else traced.ir
+
+    return recorded
+
+
+make_jaxpr = make_ir
 
 
 def unusable_donations(fn: Function, donate: Sequence[int], used: Sequence[int]) -> None:
