@@ -31,7 +31,7 @@ from ms_func.execution.compile import (
     placement_of,
 )
 from ms_func.execution.dispatch import answer, bottom, dispatcher, result_tree
-from ms_func.ir.function import Function, Literal
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
@@ -49,13 +49,13 @@ class Recorded(NamedTuple):
 
     Attributes:
         staged: the recorded call.
-        donate: positions of flat arguments whose memory may be reused.
-        wide: dtype the dispatcher gives an argument where it is not that of its type.
+        entry: the program as the dispatcher calls it, with Python scalars at their width.
+        donate: positions of parameters whose memory may be reused.
     """
 
     staged: Staged
+    entry: Function
     donate: tuple[int, ...]
-    wide: dict[int, np.dtype]
 
 
 class Options(NamedTuple):
@@ -246,16 +246,12 @@ class Jitted:
 
     def program(self, recorded: Recorded, placement: Placement) -> Program:
         """Compiled program for operands at `placement`."""
-        return compiled(recorded.staged.fn, placement, name=self.name, donate=recorded.donate)
+        return compiled(recorded.entry, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
         staged = recorded.staged
-        operands = [
-            convert_element_type(_typed(x), recorded.wide[i]) if i in recorded.wide else x
-            for i, x in enumerate(leaves)
-        ]
-        operands = [*staged.captured, *operands]
+        operands = [*staged.captured, *leaves]
         if self.options.inline:
             outs = current.interpreter.apply(staged.fn, operands)
         else:
@@ -281,7 +277,7 @@ class Jitted:
         fast = True
         found = []
         for i, (x, var) in enumerate(
-            zip([*staged.captured, *leaves], staged.fn.params, strict=True)
+            zip([*staged.captured, *leaves], recorded.entry.params, strict=True)
         ):
             if type(x) is Array:
                 found.append(x.buffer)
@@ -352,10 +348,9 @@ class Jitted:
             return self.fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
-        if wide:
-            staged = staged._replace(fn=_widened(staged.fn, len(staged.captured), wide))
-        donate = tuple(len(staged.captured) + n for n in self._donated(args, kwargs, places))
-        return Recorded(staged, donate, wide)
+        n = len(staged.captured)
+        entry = _widened(staged.fn, n, wide) if wide else staged.fn
+        return Recorded(staged, entry, tuple(n + i for i in self._donated(args, kwargs, places)))
 
     def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
         """Positions among the array leaves that belong to donated arguments."""
@@ -397,11 +392,6 @@ def _kind(x: Any, name: str) -> Any:
                 f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
             ) from None
         return x
-
-
-def _typed(x: Any) -> Any:
-    """A Python scalar as a literal of its own type."""
-    return Literal(x, typeof(x)) if type(x) in _WIDE else x
 
 
 def _widened(fn: Function, captured: int, wide: dict[int, np.dtype]) -> Function:
