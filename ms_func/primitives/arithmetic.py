@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ZERO, Zero
 from ms_func.ir.types import typeof
-from ms_func.primitives.families import is_linear, literal, nary, operands, unary, unbroadcast
+from ms_func.primitives.families import (
+    fold,
+    is_linear,
+    literal,
+    made_by,
+    nary,
+    operands,
+    unary,
+    unbroadcast,
+)
 
 # --- negation ---------------------------------------------------------------------------
 
@@ -20,9 +30,29 @@ def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return neg(x), t if type(t) is Zero else neg(t)
 
 
+def _neg_simplify(producer: Any, x: Any) -> Any:
+    if type(x) is Literal:
+        return fold(neg_p, x)
+    eqn = producer(x)
+    if eqn is None:
+        return None
+    if eqn.primitive is neg_p:
+        return eqn.inputs[0]
+    if eqn.primitive is sub_p:
+        a, b = eqn.inputs
+        return sub_p.bind(b, a)
+    if eqn.primitive is mul_p:
+        a, b = eqn.inputs
+        if type(b) is Literal:
+            return mul_p.bind(a, fold(neg_p, b))
+        if type(a) is Literal:
+            return mul_p.bind(b, fold(neg_p, a))
+    return None
+
+
 neg_p = unary(
     "neg", ref=np.negative, lower="negate", accepts="number", transcendental=False,
-    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)],
+    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)], simplify=_neg_simplify,
 )  # fmt: skip
 
 
@@ -58,8 +88,51 @@ def _add_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(ct, v) if is_linear(v) else None for v in (x, y)]
 
 
+def _add_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(x) is Literal:
+        x, y = y, x
+    if type(y) is Literal:
+        return fold(add_p, x, y) if type(x) is Literal else x if y.value == 0 else None
+    a, b = made_by(producer, neg_p, x), made_by(producer, neg_p, y)
+    if b is not None:
+        return sub_p.bind(x, b[0])
+    if a is not None:
+        return sub_p.bind(y, a[0])
+    return _like_terms(producer, x, y, 1)
+
+
+def _like_terms(producer: Any, x: Any, y: Any, sign: int) -> Any:
+    """`x + sign * y` as one product where both are small whole multiples of one value.
+
+    Such multiples add up without rounding, and their sum is not 0, so NaN stays NaN.
+    """
+    (a, m), (b, n) = _multiple(producer, x), _multiple(producer, y)
+    total = m + sign * n
+    if a is not b or total == 0 or abs(total) > 64:
+        return None
+    return mul_p.bind(a, literal(total, a))
+
+
+def _multiple(producer: Any, x: Any) -> tuple[Any, int]:
+    """`(a, n)` such that `x` is `n * a`; n is 1 where `x` is no small whole multiple."""
+    factors = made_by(producer, mul_p, x)
+    if factors is not None:
+        for a, c in (factors, factors[::-1]):
+            if type(c) is Literal and c.value == (n := _small_whole(c.value)):
+                return a, n
+    return x, 1
+
+
+def _small_whole(value: Any) -> int:
+    """`value` as an int where it is a whole number up to 64, else 0."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    small = isinstance(value, (int, float)) and abs(value) <= 64
+    return int(value) if small else 0
+
+
 add_p = nary("add", ref=lambda x, y: np.add(x, y), lower="add", jvp=_add_jvp,
-             transpose=_add_transpose)  # fmt: skip
+             transpose=_add_transpose, commutative=True, simplify=_add_simplify)  # fmt: skip
 
 
 def add(x: Any, y: Any) -> Any:
@@ -84,8 +157,21 @@ def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     ]
 
 
+def _sub_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(y) is Literal:
+        return fold(sub_p, x, y) if type(x) is Literal else x if y.value == 0 else None
+    if type(x) is Literal and x.value == 0:
+        return neg_p.bind(y)
+    a, b = made_by(producer, neg_p, x), made_by(producer, neg_p, y)
+    if b is not None:
+        return add_p.bind(x, b[0])
+    if a is not None and a[0].type.shape == y.type.shape:
+        return neg_p.bind(add_p.bind(a[0], y))
+    return _like_terms(producer, x, y, -1)
+
+
 sub_p = nary("sub", ref=lambda x, y: np.subtract(x, y), lower="subtract", jvp=_sub_jvp,
-             transpose=_sub_transpose, accepts="number")  # fmt: skip
+             transpose=_sub_transpose, accepts="number", simplify=_sub_simplify)  # fmt: skip
 
 
 def sub(x: Any, y: Any) -> Any:
@@ -123,8 +209,52 @@ def _mul_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [None, unbroadcast(mul_p.bind(x, ct), y)]
 
 
+def _mul_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(x) is Literal:
+        x, y = y, x
+    if type(y) is Literal:
+        return fold(mul_p, x, y) if type(x) is Literal else _scaled(producer, x, y)
+    a, b = _negated(producer, x, y), _negated(producer, y, x)
+    if a is None and b is None:
+        return None
+    product = mul_p.bind(x if a is None else a, y if b is None else b)
+    return product if a is not None and b is not None else neg_p.bind(product)
+
+
+def _negated(producer: Any, x: Any, other: Any) -> Any:
+    """`a` where `x` is `-a`, unless negating the product would cost more than negating `x`."""
+    found = made_by(producer, neg_p, x)
+    return found[0] if found is not None and x.type.size >= other.type.size else None
+
+
+def _scaled(producer: Any, x: Any, c: Literal) -> Any:
+    """`x` times a literal."""
+    if c.value == 1:
+        return x
+    if c.value == -1:
+        return neg_p.bind(x)
+    inner = made_by(producer, neg_p, x)
+    if inner is not None:
+        return mul_p.bind(inner[0], fold(neg_p, c))
+    factors = made_by(producer, mul_p, x)
+    if factors is not None:
+        for a, d in (factors, factors[::-1]):
+            if type(d) is Literal:
+                product = fold(mul_p, c, d)
+                return mul_p.bind(a, product) if _is_ordinary(product) else None
+    return None
+
+
+def _is_ordinary(c: Literal) -> bool:
+    """Whether multiplying by `c` once in place of twice neither overflows nor underflows more."""
+    dtype = c.type.dtype
+    if not is_inexact(dtype):
+        return True
+    return dtype.kind != "c" and 1e-3 < abs(c.value) < 1e3
+
+
 mul_p = nary("mul", ref=lambda x, y: np.multiply(x, y), lower="multiply", jvp=_mul_jvp,
-             transpose=_mul_transpose)  # fmt: skip
+             transpose=_mul_transpose, commutative=True, simplify=_mul_simplify)  # fmt: skip
 
 
 def mul(x: Any, y: Any) -> Any:
@@ -156,8 +286,19 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(div_p.bind(ct, y), x), None]
 
 
+def _div_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(y) is Literal:
+        if type(x) is Literal:
+            return fold(div_p, x, y)
+        return x if y.value == 1 else neg_p.bind(x) if y.value == -1 else None
+    a, b = _negated(producer, x, y), _negated(producer, y, x)
+    if a is not None and b is not None and is_inexact(x.type.dtype):
+        return div_p.bind(a, b)
+    return None
+
+
 div_p = nary("div", ref=_div_ref, lower="divide", jvp=_div_jvp, transpose=_div_transpose,
-             accepts="number")  # fmt: skip
+             accepts="number", simplify=_div_simplify)  # fmt: skip
 
 
 def div(x: Any, y: Any) -> Any:
@@ -222,8 +363,14 @@ def _extremum_jvp(name: str) -> Any:
     return jvp
 
 
-max_p = nary("max", ref=np.maximum, lower="maximum", jvp=_extremum_jvp("max"))
-min_p = nary("min", ref=np.minimum, lower="minimum", jvp=_extremum_jvp("min"))
+def _same_operands(producer: Any, x: Any, y: Any) -> Any:
+    return x if x is y else None
+
+
+max_p = nary("max", ref=np.maximum, lower="maximum", jvp=_extremum_jvp("max"), commutative=True,
+             simplify=_same_operands)  # fmt: skip
+min_p = nary("min", ref=np.minimum, lower="minimum", jvp=_extremum_jvp("min"), commutative=True,
+             simplify=_same_operands)  # fmt: skip
 
 
 def max(x: Any, y: Any) -> Any:
@@ -315,9 +462,19 @@ def integer_pow(x: Any, y: int) -> Any:
 
 _LOGICAL = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
 and_p, or_p, xor_p = (
-    nary(name, ref=ref, lower=name, jvp=ZERO, accepts="bits") for name, ref in _LOGICAL.items()
-)
-not_p = unary("not", ref=np.invert, lower="not", accepts="bits", transcendental=False)
+    nary(name, ref=ref, lower=name, jvp=ZERO, accepts="bits", commutative=True,
+         simplify=None if name == "xor" else _same_operands)
+    for name, ref in _LOGICAL.items()
+)  # fmt: skip
+
+
+def _not_simplify(producer: Any, x: Any) -> Any:
+    inner = made_by(producer, not_p, x)
+    return fold(not_p, x) if type(x) is Literal else None if inner is None else inner[0]
+
+
+not_p = unary("not", ref=np.invert, lower="not", accepts="bits", transcendental=False,
+              simplify=_not_simplify)  # fmt: skip
 
 
 def bitwise_and(x: Any, y: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact
 from ms_func.errors import ShapeError
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
     ZERO,
@@ -19,7 +20,7 @@ from ms_func.ir.primitive import (
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import stablehlo
-from ms_func.primitives.families import is_linear, literal, unary
+from ms_func.primitives.families import fold, is_linear, literal, made_by, unary
 
 # --- conversion ---------------------------------------------------------------------------
 
@@ -75,6 +76,27 @@ def _convert_transpose(ct: Any, x: Any, **params: Any) -> list[Any]:
     return [convert_p.bind(ct, new_dtype=x.type.dtype, weak_type=x.type.weak_type)]
 
 
+def _convert_simplify(producer: Any, x: Any, **params: Any) -> Any:
+    if type(x) is Literal:
+        return fold(convert_p, x, **params)
+    dtype, weak_type = params["new_dtype"], params["weak_type"]
+    if x.type.dtype == dtype and x.type.weak_type == weak_type:
+        return x
+    inner = made_by(producer, convert_p, x)
+    if inner is not None and _is_widening(inner[0].type.dtype, x.type.dtype):
+        return convert_p.bind(inner[0], **params)
+    return None
+
+
+def _is_widening(narrow: np.dtype, wide: np.dtype) -> bool:
+    """Whether a conversion between floats or between integers keeps every value."""
+    if narrow == wide or narrow.kind == "b":
+        return True
+    if narrow.name in ("bfloat16", "float16"):
+        return wide.name in ("float32", "float64")
+    return narrow.kind == wide.kind and narrow.kind in "iufc" and narrow.itemsize < wide.itemsize
+
+
 convert_p = register(
     Primitive(
         "convert",
@@ -85,6 +107,7 @@ convert_p = register(
         transpose=_convert_transpose,
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        simplify=_convert_simplify,
     )
 )
 

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import ShapeError
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.arithmetic import not_p
 from ms_func.primitives.families import (
     common_shape,
     is_linear,
     literal,
+    made_by,
     nary,
     operands,
     unary,
@@ -35,7 +38,8 @@ def _comparison(name: str, ref: Any, accepts: str = "ordered") -> Primitive:
         attributes = {"comparison_direction": direction[0](direction[1])}
         return b.op("stablehlo.compare", [eqn.outputs[0].type], [x, y], attributes)
 
-    return nary(name, ref=ref, lower=lower, jvp=ZERO, accepts=accepts, result=_BOOL)
+    return nary(name, ref=ref, lower=lower, jvp=ZERO, accepts=accepts, result=_BOOL,
+                commutative=name in ("eq", "ne"))  # fmt: skip
 
 
 eq_p = _comparison("eq", np.equal, "any")
@@ -133,6 +137,22 @@ def _select_transpose(ct: Any, pred: Any, on_true: Any, on_false: Any) -> list[A
     ]
 
 
+def _select_simplify(producer: Any, pred: Any, on_true: Any, on_false: Any) -> Any:
+    if on_true is on_false:
+        return on_true
+    if type(pred) is Literal:
+        return on_true if pred.value else on_false
+    inner = made_by(producer, not_p, pred)
+    if inner is not None:
+        return select_p.bind(inner[0], on_false, on_true)
+    for case, place in ((on_true, 1), (on_false, 2)):
+        nested = made_by(producer, select_p, case)
+        if nested is not None and nested[0] is pred:
+            cases = (nested[1], on_false) if place == 1 else (on_true, nested[2])
+            return select_p.bind(pred, *cases)
+    return None
+
+
 select_p = register(
     Primitive(
         "select",
@@ -144,6 +164,7 @@ select_p = register(
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
         implicit_broadcast=True,
+        simplify=_select_simplify,
     )
 )
 

@@ -54,8 +54,9 @@ def check_dtype(name: str, accepts: str, dtype: Dtype) -> None:
 
 
 def literal(value: Any, like: Any) -> Literal:
-    """Scalar `value` with the dtype of `like`."""
-    return Literal(value, ArrayType((), typeof(like).dtype))
+    """Scalar `value` with the dtype and the weakness of `like`."""
+    kind = typeof(like)
+    return Literal(value, ArrayType((), kind.dtype, kind.weak_type))
 
 
 def unary(
@@ -69,6 +70,7 @@ def unary(
     accepts: str = "inexact",
     result: Callable[[Dtype], Dtype] | None = None,
     transcendental: bool = True,
+    simplify: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -83,6 +85,7 @@ def unary(
         accepts: category of dtypes.
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
+        simplify: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -110,6 +113,7 @@ def unary(
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
+            simplify=simplify,
         )
     )
     return primitive
@@ -125,11 +129,14 @@ def nary(
     accepts: str = "any",
     result: Dtype | None = None,
     transcendental: bool = False,
+    commutative: bool = False,
+    simplify: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
     Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
-    `result` is the dtype of the result where it is not that of the operands.
+    `result` is the dtype of the result where it is not that of the operands, `commutative`
+    says that its two operands may change places.
     """
 
     def abstract(*types: ArrayType, **params: Any) -> ArrayType:
@@ -154,6 +161,8 @@ def nary(
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
+            commutative=commutative,
+            simplify=simplify,
         )
     )
 
@@ -219,6 +228,33 @@ def unbroadcast(ct: Any, operand: Any) -> Any:
 def is_linear(operand: Any) -> bool:
     """Whether a transpose rule must produce a cotangent for this operand."""
     return type(operand) is UndefinedPrimal
+
+
+# --- for simplify rules -----------------------------------------------------------------------
+
+
+def made_by(producer: Any, primitive: Primitive, x: Any) -> Any:
+    """Operands of the application of `primitive` that defines the atom `x`, or None."""
+    eqn = producer(x)
+    return eqn.inputs if eqn is not None and eqn.primitive is primitive else None
+
+
+_constants: dict[Any, Literal] = {}
+
+
+def fold(primitive: Primitive, *literals: Literal, **params: Any) -> Literal:
+    """Literal that an operation gives on literals; for operations that round correctly."""
+    key = (primitive, *[x.key() for x in literals], *params.items())
+    found = _constants.get(key)
+    if found is None:
+        (out,) = primitive.result_types(tuple([x.type for x in literals]), params)
+        arrays = [np.asarray(x.value, x.type.dtype) for x in literals]
+        assert not isinstance(primitive.ref, NotSupported)
+        found = Literal(primitive.ref(*arrays, **params)[()], out)
+        if len(_constants) > 4096:
+            _constants.clear()
+        _constants[key] = found
+    return found
 
 
 def _times(t: Any, factor: Any) -> Any:

@@ -189,7 +189,7 @@ class Staging:
             if x.trace is self:
                 return x.var
             if not x.trace.alive:
-                raise _escaped(x)
+                raise escaped(x)
             return self.capture(x)
         if kind is Literal:
             return x
@@ -294,7 +294,7 @@ def _with_place(error: Exception, loc: Loc | None) -> Exception:
     return type(error)(located(str(error), place))
 
 
-def _escaped(x: Tracer) -> Exception:
+def escaped(x: Tracer) -> Exception:
     return UnexpectedTracerError(
         f"a traced value of type {x.type}, made while recording `{x.trace.name}`, was used "
         "after that recording had ended\n"

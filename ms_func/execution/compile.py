@@ -1,0 +1,148 @@
+"""Compiled programs, one for each structure of a function and placement of its operands."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, NamedTuple
+
+from ms_func import backend, config
+from ms_func.backend import CompileOptions
+from ms_func.execution.buffers import default_backend
+from ms_func.ir.function import Function
+from ms_func.ir.types import ArrayType
+from ms_func.lowering.lower import lower_function
+
+log = logging.getLogger("ms_func")
+
+
+class Placement(NamedTuple):
+    """Where a program runs.
+
+    Attributes:
+        devices: devices the program spans, in the order of partitions.
+        in_shardings: placement of each operand.
+        committed: whether an operand fixed the devices; results are then fixed too.
+    """
+
+    devices: tuple[Any, ...]
+    in_shardings: tuple[Any, ...]
+    committed: bool
+
+
+def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
+    """Placement that the operands ask for: that of committed ones, else the default device.
+
+    Args:
+        buffers: operands; those beyond them, up to `count`, are free.
+        count: number of operands, that of `buffers` if None.
+
+    Raises:
+        ValueError: two operands are committed to different devices.
+    """
+    count = len(buffers) if count is None else count
+    committed = None
+    for b in buffers:
+        if b._committed:
+            s = b._sharding
+            if committed is None or len(s.device_set) > len(committed.device_set):
+                committed = s
+    if committed is None:
+        held = default_backend()
+        device = config.default_device.value or held.default_device
+        own = held.sharding(device)
+        return Placement((device,), (own,) * count, False)
+    _check_devices(buffers, committed)
+    if len(committed.device_set) == 1:
+        (device,) = committed.device_set
+        return Placement((device,), (committed,) * count, True)
+    everywhere = committed.replicated()
+    shardings = [b._sharding if b._committed else everywhere for b in buffers]
+    shardings += [everywhere] * (count - len(buffers))
+    return Placement(tuple(committed.device_order), tuple(shardings), True)
+
+
+def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
+    for b in buffers:
+        if b._committed and b._sharding.device_set != committed.device_set:
+            raise ValueError(
+                "Received incompatible devices for jitted computation: one operand is committed "
+                f"to {_names(committed)}, another one of type {b.aval} to {_names(b._sharding)}\n"
+                "fix: move one with device_put"
+            )
+
+
+def _names(sharding: Any) -> str:
+    return ", ".join(sorted(str(d) for d in sharding.device_set))
+
+
+class Program(NamedTuple):
+    """A compiled function ready to run on buffers placed as `placement` says."""
+
+    executable: Any
+    placement: Placement
+
+    def run(self, buffers: Sequence[Any]) -> list[Any]:
+        """Result buffers; they may still be in the making."""
+        return self.executable.run(buffers)
+
+
+_programs: OrderedDict[Any, Program] = OrderedDict()
+_lock = Lock()
+_LIMIT = 8192
+
+
+def compiled(
+    fn: Function,
+    placement: Placement,
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    out_shardings: tuple[Any, ...] | None = None,
+) -> Program:
+    """Program of `fn` at `placement`, compiled if this process has not done so yet."""
+    key = (fn.key, placement, donate, out_shardings)
+    found = _programs.get(key)
+    if found is None:
+        found = _compile(fn, placement, name, donate, out_shardings)
+        with _lock:
+            _programs[key] = found
+            if len(_programs) > _LIMIT:
+                _programs.popitem(last=False)
+    return found
+
+
+def _compile(
+    fn: Function,
+    placement: Placement,
+    name: str,
+    donate: tuple[int, ...],
+    out_shardings: tuple[Any, ...] | None,
+) -> Program:
+    if config.log_compiles.value:
+        log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
+    module = lower_function(fn, name=name, donate=donate)
+    executable = default_backend().compile(module, CompileOptions(name, placement.devices))
+    (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
+    executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
+    return Program(executable, placement)
+
+
+class HostProgram(NamedTuple):
+    """A function compiled by a backend whose buffers are NumPy arrays."""
+
+    executable: Any
+    out_types: tuple[ArrayType, ...]
+
+
+def compiled_elsewhere(fn: Function, name: str, backend_name: str) -> HostProgram:
+    """Program of `fn` for a named backend that holds no arrays of its own."""
+    key = ("host", backend_name)
+    if key not in fn.memo:
+        made = backend.get(backend_name).compile(
+            lower_function(fn, name=name), CompileOptions(name)
+        )
+        fn.memo[key] = HostProgram(made, fn.out_types)
+    return fn.memo[key]
