@@ -157,9 +157,7 @@ def _names_and_numbers(
     if parameters is None:
         return found, given
     positional = [
-        p.name
-        for p in parameters
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -176,9 +174,7 @@ def _names_and_numbers(
     return found, given
 
 
-def _check_numbers(
-    fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str
-) -> None:
+def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
     for n in numbers:
         if not variadic and not -count <= n < count:
             raise ValueError(
@@ -187,7 +183,9 @@ def _check_numbers(
             )
 
 
-def _check_names(fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str) -> None:
+def _check_names(
+    fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str
+) -> None:
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"{what}names must be a string or strings, got {name!r}")
@@ -331,9 +329,7 @@ class Jitted:
         o = self.options
         places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
         types = [kinds[i] for i in places]
-        wide = {
-            n: _WIDE[type(leaves[i])] for n, i in enumerate(places) if type(leaves[i]) in _WIDE
-        }
+        wide = {n: _WIDE[type(leaves[i])] for n, i in enumerate(places) if type(leaves[i]) in _WIDE}
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -341,9 +337,7 @@ class Jitted:
                 full[i] = tracer
             dynamic, named = tree.unflatten(in_tree, full)
             rest = iter(dynamic)
-            positional = [
-                a if i in o.static_argnums else next(rest) for i, a in enumerate(args)
-            ]
+            positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
             return self.fun(*positional, **named, **static)
 
@@ -370,7 +364,7 @@ class Jitted:
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Record for these arguments (arrays or `ShapeDtypeStruct`s) without compiling."""
-        leaves, recorded = self.record(args, kwargs)
+        _, recorded = self.record(args, kwargs)
         return Traced(self, recorded, (args, kwargs))
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
@@ -425,8 +419,8 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
             typeof(x)
         except TypeError:
             return TypeError(
-                f"jitted function `{name}` got the argument {x!r} of type {type(x).__name__}, which "
-                "is neither an array nor hashable\n"
+                f"jitted function `{name}` got the argument {x!r} of type "
+                f"{type(x).__name__}, which is neither an array nor hashable\n"
                 "fix: register its type with tree.register_node, or close over it"
             )
     raise AssertionError("unreachable")

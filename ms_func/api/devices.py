@@ -111,4 +111,3 @@ def block_until_ready(x: Any) -> Any:
         if type(leaf) is Array:
             leaf.block_until_ready()
     return x
-
