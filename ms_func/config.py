@@ -46,6 +46,7 @@ class Setting:
 
     @contextmanager
     def __call__(self, value: Any = True) -> Iterator[None]:
+        """Override the value in this thread within a `with` block."""
         old = self._config.swap_local(value)
         try:
             yield

@@ -160,6 +160,7 @@ def _one_then_zeros(outs: Sequence[Any]) -> list[Any]:
 
 
 def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int: bool) -> None:
+    """Raise TypeError where an argument of type `t` cannot be differentiated by."""
     if holomorphic and t.dtype.kind != "c":
         raise TypeError(
             f"{what} of `{name}` with holomorphic=True requires inputs of complex dtype, got {t}"

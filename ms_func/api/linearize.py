@@ -292,8 +292,8 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
             got.dtype != t.tangent.dtype and not (got.weak_type and is_inexact(t.dtype))
         ):
             raise ValueError(
-                f"the cotangent given to a vjp function has type {got}, but the value has type {t}; "
-                f"it must be {t.tangent}"
+                f"the cotangent given to a vjp function has type {got}, but the value has type "
+                f"{t}; it must be {t.tangent}"
             )
     return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
 

@@ -90,6 +90,7 @@ class Compiled:
         self._program = traced._jitted.program(traced._recorded, placement)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
