@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jaxlib import _jax
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # before the runtime is loaded
+
+from jaxlib import _jax  # noqa: E402
 
 _Config = _jax.config.Config
 

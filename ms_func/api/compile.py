@@ -12,18 +12,24 @@ import operator
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, update_wrapper
+from functools import partial, update_wrapper, wraps
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.stages import Lowered, Traced, shape_struct
+from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
-from ms_func.execution.compile import Program, compiled, compiled_elsewhere, placement_of
+from ms_func.execution.compile import (
+    Placement,
+    Program,
+    compiled,
+    compiled_elsewhere,
+    placement_of,
+)
 from ms_func.execution.dispatch import answer, bottom, dispatcher, result_tree
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import current
@@ -230,7 +236,7 @@ class Jitted:
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
         buffers, fast = self.buffers(recorded, leaves)
-        program = self.program(recorded, buffers)
+        program = self.program(recorded, placement_of(buffers))
         outs = program.run(buffers)
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree)
@@ -238,13 +244,9 @@ class Jitted:
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
-    def program(self, recorded: Recorded, buffers: Sequence[Any]) -> Program:
-        """Compiled program for operands placed as `buffers` are."""
-        fn = recorded.staged.fn
-        program = compiled(
-            fn, placement_of(buffers), name=self.name, donate=recorded.donate
-        )
-        return program
+    def program(self, recorded: Recorded, placement: Placement) -> Program:
+        """Compiled program for operands at `placement`."""
+        return compiled(recorded.staged.fn, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
@@ -284,7 +286,7 @@ class Jitted:
             if type(x) is Array:
                 found.append(x.buffer)
                 continue
-            if i >= n and (type(x) is int or not isinstance(x, (np.ndarray, *_WIDE))):
+            if i >= n and (type(x) is int or not isinstance(x, (np.ndarray, np.generic, *_WIDE))):
                 fast = False
             found.append(put(x, var.type))
         return found, fast
@@ -456,6 +458,38 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         (3,)
     """
     return jit(fun).eval_shape(*args, **kwargs)
+
+
+def make_ir(
+    fun: Callable[..., Any],
+    static_argnums: int | tuple[int, ...] = (),
+    return_shape: bool = False,
+) -> Callable[..., Any]:
+    """Function that shows the program recorded of `fun`.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        static_argnums: positions of arguments that are part of the program.
+        return_shape: also give the results as `ShapeDtypeStruct`s.
+
+    Returns:
+        A function of the same arguments giving an `ir.Function`.
+
+    Example:
+        >>> [e.primitive.name for e in make_ir(lambda x: x * x)(3.0).eqns]
+        ['mul']
+    """
+    statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    @wraps(fun, updated=())
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        return (traced.ir, traced.out_info) if return_shape else traced.ir
+
+    return recorded
+
+
+make_jaxpr = make_ir
 
 
 def unusable_donations(fn: Function, donate: Sequence[int], used: Sequence[int]) -> None:
