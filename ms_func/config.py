@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jaxlib import _jax
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # before the runtime is loaded
+
+from jaxlib import _jax  # noqa: E402
 
 _Config = _jax.config.Config
 
@@ -25,8 +27,6 @@ class Setting:
         ...     disable_jit.value
         True
     """
-
-    __slots__ = ("__doc__", "_config", "default", "name", "value_of")
 
     def __init__(self, name: str, default: Any, doc: str, *, in_key: bool = False) -> None:
         self.name = name
