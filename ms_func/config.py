@@ -14,7 +14,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # before the runtime is loaded
 
-from jaxlib import _jax  # noqa: E402
+from jaxlib import _jax
 
 _Config = _jax.config.Config
 

@@ -27,9 +27,7 @@ def _stage_call(
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, what, name)
     staged = stage(
-        lambda tracers: with_aux(
-            fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name
-        ),
+        lambda tracers: with_aux(fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
         types,
         name=name,
         values=leaves,
@@ -201,7 +199,9 @@ class Pushforward(_LinearMap):
         """Tangent of the value."""
         dots, dot_tree = tree.flatten(tuple(tangents))
         _check_tangents("the linearized function", self.inputs, self.in_tree, dots, dot_tree)
-        live = [_converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a]
+        live = [
+            _converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a
+        ]
         rest = iter(apply(self.program, [*residuals, *live]))
         types = (*self.outputs, *self.hidden)
         full = [
