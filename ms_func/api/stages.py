@@ -7,9 +7,11 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.execution.array import Array
-from ms_func.execution.compile import lowered_module, placement_of_types
+from ms_func.execution.compile import placement_of
+from ms_func.execution.dispatch import result_tree
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct
+from ms_func.lowering.lower import lower_function
 
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
@@ -54,7 +56,7 @@ class Lowered:
     def __init__(self, traced: Traced) -> None:
         self._traced = traced
         recorded = traced._recorded
-        self._module = lowered_module(traced.ir, traced.fun_name, recorded.donate)
+        self._module = lower_function(traced.ir, name=traced.fun_name, donate=recorded.donate)
         self.in_tree = tree.structure(traced._arguments)
         self.out_tree = recorded.staged.out_tree
 
@@ -84,11 +86,11 @@ class Compiled:
         self._traced = traced
         self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
         self._types = traced.ir.in_types
-        buffers = _captured_buffers(traced)
-        placement = placement_of_types(buffers, len(self._types))
-        self._program = traced._jitted.program_at(traced._recorded, placement)
+        placement = placement_of(_captured_buffers(traced), len(self._types))
+        self._program = traced._jitted.program(traced._recorded, placement)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
@@ -98,7 +100,7 @@ class Compiled:
                 f"{', '.join(map(str, again.staged.fn.in_types))}"
             )
         buffers, _ = jitted.buffers(recorded, leaves)
-        return jitted.results(recorded, self._program.run(buffers))
+        return result_tree(self.out_tree).unflatten(self._program.run(buffers))
 
     def as_text(self) -> str:
         """The optimised program as text."""

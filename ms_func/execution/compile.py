@@ -32,12 +32,17 @@ class Placement(NamedTuple):
     committed: bool
 
 
-def placement_of(buffers: Sequence[Any]) -> Placement:
+def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     """Placement that the operands ask for: that of committed ones, else the default device.
+
+    Args:
+        buffers: operands; those beyond them, up to `count`, are free.
+        count: number of operands, that of `buffers` if None.
 
     Raises:
         ValueError: two operands are committed to different devices.
     """
+    count = len(buffers) if count is None else count
     committed = None
     for b in buffers:
         if b._committed:
@@ -48,14 +53,15 @@ def placement_of(buffers: Sequence[Any]) -> Placement:
         held = default_backend()
         device = config.default_device.value or held.default_device
         own = held.sharding(device)
-        return Placement((device,), (own,) * len(buffers), False)
+        return Placement((device,), (own,) * count, False)
     _check_devices(buffers, committed)
     if len(committed.device_set) == 1:
         (device,) = committed.device_set
-        return Placement((device,), (committed,) * len(buffers), True)
+        return Placement((device,), (committed,) * count, True)
     everywhere = committed.replicated()
-    shardings = tuple(b._sharding if b._committed else everywhere for b in buffers)
-    return Placement(tuple(committed.device_order), shardings, True)
+    shardings = [b._sharding if b._committed else everywhere for b in buffers]
+    shardings += [everywhere] * (count - len(buffers))
+    return Placement(tuple(committed.device_order), tuple(shardings), True)
 
 
 def _check_devices(buffers: Sequence[Any], committed: Any) -> None:

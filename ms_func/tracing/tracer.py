@@ -295,6 +295,7 @@ def _with_place(error: Exception, loc: Loc | None) -> Exception:
 
 
 def escaped(x: Tracer) -> Exception:
+    """Describe the use of a traced value after its recording has ended."""
     return UnexpectedTracerError(
         f"a traced value of type {x.type}, made while recording `{x.trace.name}`, was used "
         "after that recording had ended\n"
