@@ -5,93 +5,26 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
 from ms_func.execution.buffers import default_backend
+from ms_func.execution.layouts import named_layout
+from ms_func.execution.placement import (
+    Placement,
+    placement_of,
+    public,
+    settle,
+    wanted_placement,
+)
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import lower_function
+from ms_func.lowering.shardings import meshes_of
 
 log = logging.getLogger("ms_func")
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a program runs.
-
-    Attributes:
-        devices: devices the program spans, in the order of partitions.
-        in_shardings: placement of each operand.
-        committed: whether an operand fixed the devices; results are then fixed too.
-    """
-
-    devices: tuple[Any, ...]
-    in_shardings: tuple[Any, ...]
-    committed: bool
-    identity: int = field(init=False, compare=False, default=0)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "identity", hash((self.devices, self.in_shardings, self.committed))
-        )
-
-    def __hash__(self) -> int:
-        return self.identity
-
-
-@lru_cache(maxsize=1024)
-def _free_placement(device: Any, sharding: Any, count: int) -> Placement:
-    return Placement((device,), (sharding,) * count, False)
-
-
-def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
-    """Placement that the operands ask for: that of committed ones, else the default device.
-
-    Args:
-        buffers: operands; those beyond them, up to `count`, are free.
-        count: number of operands, that of `buffers` if None.
-
-    Raises:
-        ValueError: two operands are committed to different devices.
-    """
-    count = len(buffers) if count is None else count
-    committed = None
-    for b in buffers:
-        if b._committed:
-            s = b._sharding
-            if committed is None or len(s.device_set) > len(committed.device_set):
-                committed = s
-    if committed is None:
-        held = default_backend()
-        device = config.default_device.value or held.default_device
-        return _free_placement(device, held.sharding(device), count)
-    _check_devices(buffers, committed)
-    if len(committed.device_set) == 1:
-        (device,) = committed.device_set
-        return Placement((device,), (committed,) * count, True)
-    everywhere = committed.replicated()
-    shardings = [b._sharding if b._committed else everywhere for b in buffers]
-    shardings += [everywhere] * (count - len(buffers))
-    return Placement(tuple(committed.device_order), tuple(shardings), True)
-
-
-def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
-    for b in buffers:
-        if b._committed and b._sharding.device_set != committed.device_set:
-            raise ValueError(
-                "Received incompatible devices for jitted computation: one operand is committed "
-                f"to {_names(committed)}, another one of type {b.aval} to {_names(b._sharding)}\n"
-                "fix: move one with device_put"
-            )
-
-
-def _names(sharding: Any) -> str:
-    return ", ".join(sorted(str(d) for d in sharding.device_set))
 
 
 class Program(NamedTuple):
@@ -139,11 +72,102 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
+    if len(placement.devices) > 1:
+        return _compile_split(fn, placement, name, donate, out_shardings)
     module = lower_function(fn, name=name, donate=donate)
     executable = default_backend().compile(module, CompileOptions(name, placement.devices))
     (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
     executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
     return Program(executable, placement)
+
+
+def _compile_split(
+    fn: Function,
+    placement: Placement,
+    name: str,
+    donate: tuple[int, ...],
+    out_shardings: tuple[Any, ...] | None,
+) -> Program:
+    """Program over several devices; results without a layout get one from the partitioner."""
+    wanted = out_shardings or (None,) * len(fn.results)
+    module = lower_function(
+        fn, name=name, donate=donate, devices=placement.devices, out_shardings=wanted,
+        in_shardings=[public(s) for s in placement.in_shardings],
+    )  # fmt: skip
+    flags = {"free_outputs": [s is None for s in wanted]}
+    options = CompileOptions(name, placement.devices, flags=flags)
+    executable = default_backend().compile(module, options)
+    got = executable.out_tilings()
+    found = [
+        named_layout(placement.mesh, t.ndim, tiling) if s is None else s
+        for s, t, tiling in zip(wanted, fn.out_types, got, strict=True)
+    ]
+    shardings = [
+        default_backend().sharding(s, t.ndim) for s, t in zip(found, fn.out_types, strict=True)
+    ]
+    executable.bind_types(fn.out_types, shardings, True)
+    return Program(executable, placement)
+
+
+def ready(
+    fn: Function,
+    buffers: Sequence[Any],
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    ins: tuple[Any, ...] | None = None,
+    outs: tuple[Any, ...] | None = None,
+) -> tuple[Program, list[Any], bool]:
+    """Compiled program of `fn` for operands, which are moved to where it wants them.
+
+    Args:
+        fn: the program.
+        buffers: operands.
+        name: for messages.
+        donate: positions of operands whose memory may be reused.
+        ins: layout per operand, None where it follows the operand.
+        outs: layout per result, None where it is free.
+
+    Returns:
+        the program; the operands in their places; whether the dispatcher may place operands of
+        this kind by itself.
+    """
+    rule = program_rule(fn)
+    if rule is not None:
+        fn, ins, outs = rule(fn, donate, ins, outs)
+    program = compiled(
+        fn, program_placement(fn, buffers, ins, outs), name=name, donate=donate, out_shardings=outs
+    )
+    moved, fast = settle(buffers, program.placement, strict=rule is None)
+    return program, moved, fast
+
+
+def program_placement(
+    fn: Function, buffers: Sequence[Any], ins: Any, outs: Any
+) -> Placement:
+    """Where a program runs, given operands and layouts."""
+    meshes = meshes_of(fn)
+    count = len(fn.params)
+    if ins is None and outs is None and not meshes:
+        return placement_of(buffers, count)
+    return wanted_placement(buffers, fn.in_types, ins or (None,) * count, [*(outs or ()), *meshes])
+
+
+def program_rule(fn: Function) -> Any:
+    """Rule of a primitive in `fn` that decides about the whole program, or None."""
+    try:
+        return fn.memo["program_rule"]
+    except KeyError:
+        pass
+    found = None
+    for eqn in fn.eqns:
+        found = eqn.primitive.program or next(
+            filter(None, map(program_rule, eqn.functions())), None
+        )
+        if found is not None:
+            break
+    fn.memo["program_rule"] = found
+    return found
 
 
 class HostProgram(NamedTuple):
