@@ -26,6 +26,8 @@ from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.pieces import slice_p
+from ms_func.primitives.shape import squeeze
 
 # --- what all reductions share --------------------------------------------------------------
 
@@ -104,6 +106,17 @@ def spread(y: Any, like: ArrayType, axes: tuple[int, ...]) -> Any:
     """`y`, reduced over `axes`, repeated along them to the shape of `like`."""
     kept = kept_axes(like.ndim, axes)
     return broadcast_in_dim_p.bind(y, shape=like.shape, broadcast_dimensions=kept)
+
+
+def slice_along(x: Any, start: int, stop: int, axis: int) -> Any:
+    """`x[start:stop]` along one axis."""
+    shape = typeof(x).shape
+    return slice_p.bind(
+        x,
+        start_indices=(0,) * axis + (start,) + (0,) * (len(shape) - axis - 1),
+        limit_indices=(*shape[:axis], stop, *shape[axis + 1 :]),
+        strides=None,
+    )
 
 
 def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
@@ -314,8 +327,6 @@ def _prod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[in
     if not typeof(x).size:
         out = reduce_prod_p.bind(x, axes=axes)
         return out, Zero(typeof(out).tangent)
-    from ms_func.primitives.shape import squeeze  # shape operations are built on reductions
-
     pair = (x, t)
     for axis in axes:
         pair = _product_tree(*pair, axis)
@@ -325,10 +336,9 @@ def _prod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[in
 
 def _product_tree(x: Any, t: Any, axis: int) -> tuple[Any, Any]:
     """Product along `axis`, kept with size 1, and its tangent."""
-    from ms_func.primitives.slicing import slice_in_dim  # slices are built on reductions
 
     def part(start: int, stop: int) -> tuple[Any, Any]:
-        return slice_in_dim(x, start, stop, 1, axis), slice_in_dim(t, start, stop, 1, axis)
+        return slice_along(x, start, stop, axis), slice_along(t, start, stop, axis)
 
     odd: tuple[Any, Any] | None = None
     while (n := typeof(x).shape[axis]) > 1:
