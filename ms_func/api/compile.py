@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
+from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.execution.array import Array, wrap
@@ -30,7 +31,7 @@ from ms_func.execution.compile import (
     compiled_elsewhere,
     placement_of,
 )
-from ms_func.execution.dispatch import answer, bottom, dispatcher, result_tree
+from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher, result_tree
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -49,13 +50,22 @@ class Recorded(NamedTuple):
 
     Attributes:
         staged: the recorded call.
-        entry: the program as the dispatcher calls it, with Python scalars at their width.
         donate: positions of parameters whose memory may be reused.
     """
 
     staged: Staged
-    entry: Function
     donate: tuple[int, ...]
+
+    def entry(self, leaves: Sequence[Any]) -> Function:
+        """The program as the dispatcher calls it, with Python scalars at their width."""
+        wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
+        fn = self.staged.fn
+        if not wide:
+            return fn
+        key = ("entry", len(self.staged.captured), *wide.items())
+        if key not in fn.memo:
+            fn.memo[key] = _widened(fn, len(self.staged.captured), wide)
+        return fn.memo[key]
 
 
 class Options(NamedTuple):
@@ -233,8 +243,9 @@ class Jitted:
         operands = [*staged.captured, *leaves]
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
-        buffers, fast = self.buffers(recorded, leaves)
-        program = self.program(recorded, placement_of(buffers))
+        entry = recorded.entry(leaves)
+        buffers, fast = place_operands(entry, staged.captured, leaves)
+        program = self.program(entry, recorded, placement_of(buffers))
         outs = program.run(buffers)
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree)
@@ -242,16 +253,16 @@ class Jitted:
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
-    def program(self, recorded: Recorded, placement: Placement) -> Program:
+    def program(self, entry: Function, recorded: Recorded, placement: Placement) -> Program:
         """Compiled program for operands at `placement`."""
-        return compiled(recorded.entry, placement, name=self.name, donate=recorded.donate)
+        return compiled(entry, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
         staged = recorded.staged
         operands = [*staged.captured, *leaves]
         if self.options.inline:
-            outs = current.interpreter.apply(staged.fn, operands)
+            outs = apply(staged.fn, operands)
         else:
             outs = call(staged.fn, *operands, name=self.name)
         return staged.unflatten(outs)
@@ -267,23 +278,6 @@ class Jitted:
         return staged.unflatten(
             [wrap(put(np.asarray(x), t)) for x, t in zip(outs, program.out_types, strict=True)]
         )
-
-    def buffers(self, recorded: Recorded, leaves: Sequence[Any]) -> tuple[list[Any], bool]:
-        """Buffers of captured values and arguments; whether C++ could make them by itself."""
-        staged = recorded.staged
-        n = len(staged.captured)
-        fast = True
-        found = []
-        for i, (x, var) in enumerate(
-            zip([*staged.captured, *leaves], recorded.entry.params, strict=True)
-        ):
-            if type(x) is Array:
-                found.append(x.buffer)
-                continue
-            if i >= n and (type(x) is int or not isinstance(x, (np.ndarray, np.generic, *_WIDE))):
-                fast = False
-            found.append(put(x, var.type))
-        return found, fast
 
     # --- recording ------------------------------------------------------------------------
 
@@ -329,7 +323,6 @@ class Jitted:
         o = self.options
         places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
         types = [kinds[i] for i in places]
-        wide = {n: _WIDE[type(leaves[i])] for n, i in enumerate(places) if type(leaves[i]) in _WIDE}
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -342,9 +335,9 @@ class Jitted:
             return self.fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
+        staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
         n = len(staged.captured)
-        entry = _widened(staged.fn, n, wide) if wide else staged.fn
-        return Recorded(staged, entry, tuple(n + i for i in self._donated(args, kwargs, places)))
+        return Recorded(staged, tuple(n + i for i in self._donated(args, kwargs, places)))
 
     def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
         """Positions among the array leaves that belong to donated arguments."""
@@ -386,6 +379,28 @@ def _kind(x: Any, name: str) -> Any:
                 f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
             ) from None
         return x
+
+
+def _snapshot(x: Any) -> Any:
+    """A captured value as it is now: later changes through the same handle do not count."""
+    return x if type(x) is Tracer else wrap(as_array(x).buffer)
+
+
+def place_operands(
+    fn: Function, captured: Sequence[Any], leaves: Sequence[Any]
+) -> tuple[list[Any], bool]:
+    """Buffers of captured values and arguments; whether C++ could make them by itself."""
+    n = len(captured)
+    fast = True
+    found = []
+    for i, (x, var) in enumerate(zip([*captured, *leaves], fn.params, strict=True)):
+        if type(x) is Array:
+            found.append(x.buffer)
+            continue
+        if i >= n and not isinstance(x, (np.ndarray, np.generic, bool, float, complex)):
+            fast = False
+        found.append(put(x, var.type))
+    return found, fast
 
 
 def _widened(fn: Function, captured: int, wide: dict[int, np.dtype]) -> Function:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -18,7 +20,8 @@ from ms_func.lowering.lower import lower_function
 log = logging.getLogger("ms_func")
 
 
-class Placement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Placement:
     """Where a program runs.
 
     Attributes:
@@ -30,6 +33,20 @@ class Placement(NamedTuple):
     devices: tuple[Any, ...]
     in_shardings: tuple[Any, ...]
     committed: bool
+    identity: int = field(init=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "identity", hash((self.devices, self.in_shardings, self.committed))
+        )
+
+    def __hash__(self) -> int:
+        return self.identity
+
+
+@lru_cache(maxsize=1024)
+def _free_placement(device: Any, sharding: Any, count: int) -> Placement:
+    return Placement((device,), (sharding,) * count, False)
 
 
 def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
@@ -52,8 +69,7 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     if committed is None:
         held = default_backend()
         device = config.default_device.value or held.default_device
-        own = held.sharding(device)
-        return Placement((device,), (own,) * count, False)
+        return _free_placement(device, held.sharding(device), count)
     _check_devices(buffers, committed)
     if len(committed.device_set) == 1:
         (device,) = committed.device_set

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
@@ -159,10 +160,12 @@ class Staging:
     def __enter__(self) -> Staging:
         self.outer = current.interpreter
         current.interpreter = self
+        config.tracing.set_local(True)
         return self
 
     def __exit__(self, *exc: object) -> None:
         current.interpreter = self.outer
+        config.tracing.set_local(self.outer is not type(current).interpreter)
         self.alive = False
 
     def parameter(self, type: ArrayType) -> Tracer:
