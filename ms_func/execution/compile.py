@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
-from ms_func.execution.buffers import default_backend
+from ms_func.execution.buffers import default_backend, move
 from ms_func.execution.layouts import named_layout
 from ms_func.execution.placement import (
     Placement,
+    may_move,
     placement_of,
     public,
-    settle,
     wanted_placement,
 )
 from ms_func.ir.function import Function
@@ -34,8 +34,13 @@ class Program(NamedTuple):
     placement: Placement
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
-        """Result buffers; they may still be in the making."""
-        return self.executable.run(buffers)
+        """Result buffers; they may still be in the making. Free operands are moved here."""
+        where = self.placement.in_shardings
+        moved = [
+            b if b._sharding is s or b._sharding == s else move(b, s)
+            for b, s in zip(buffers, where, strict=True)
+        ]
+        return self.executable.run(moved)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
@@ -74,7 +79,8 @@ def _compile(
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
     if len(placement.devices) > 1:
         return _compile_split(fn, placement, name, donate, out_shardings)
-    module = lower_function(fn, name=name, donate=donate)
+    platform = placement.devices[0].platform
+    module = lower_function(fn, name=name, donate=donate, platform=platform)
     executable = default_backend().compile(module, CompileOptions(name, placement.devices))
     (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
     executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
@@ -93,6 +99,7 @@ def _compile_split(
     module = lower_function(
         fn, name=name, donate=donate, devices=placement.devices, out_shardings=wanted,
         in_shardings=[public(s) for s in placement.in_shardings],
+        platform=placement.devices[0].platform,
     )  # fmt: skip
     flags = {"free_outputs": [s is None for s in wanted]}
     options = CompileOptions(name, placement.devices, flags=flags)
@@ -109,48 +116,57 @@ def _compile_split(
     return Program(executable, placement)
 
 
-def ready(
+class Prepared(NamedTuple):
+    """A program and the layouts asked for.
+
+    Attributes:
+        fn: the program.
+        ins: layout per operand, None where it follows the operand; None if all do.
+        outs: layout per result, None where it is free; None if all are.
+        strict: whether operands placed on purpose in another way are an error.
+    """
+
+    fn: Function
+    ins: tuple[Any, ...] | None
+    outs: tuple[Any, ...] | None
+    strict: bool
+
+
+def prepared(
     fn: Function,
-    buffers: Sequence[Any],
-    *,
-    name: str,
     donate: tuple[int, ...] = (),
     ins: tuple[Any, ...] | None = None,
     outs: tuple[Any, ...] | None = None,
-) -> tuple[Program, list[Any], bool]:
-    """Compiled program of `fn` for operands, which are moved to where it wants them.
-
-    Args:
-        fn: the program.
-        buffers: operands.
-        name: for messages.
-        donate: positions of operands whose memory may be reused.
-        ins: layout per operand, None where it follows the operand.
-        outs: layout per result, None where it is free.
-
-    Returns:
-        the program; the operands in their places; whether the dispatcher may place operands of
-        this kind by itself.
-    """
+) -> Prepared:
+    """A program after what its primitives decide about the whole of it."""
     rule = program_rule(fn)
-    if rule is not None:
-        fn, ins, outs = rule(fn, donate, ins, outs)
-    program = compiled(
-        fn, program_placement(fn, buffers, ins, outs), name=name, donate=donate, out_shardings=outs
-    )
-    moved, fast = settle(buffers, program.placement, strict=rule is None)
-    return program, moved, fast
+    if rule is None:
+        return Prepared(fn, ins, outs, True)
+    return Prepared(*rule(fn, donate, ins, outs), False)
 
 
-def program_placement(
-    fn: Function, buffers: Sequence[Any], ins: Any, outs: Any
-) -> Placement:
-    """Where a program runs, given operands and layouts."""
-    meshes = meshes_of(fn)
-    count = len(fn.params)
-    if ins is None and outs is None and not meshes:
+def ready(
+    job: Prepared, buffers: Sequence[Any], *, name: str, donate: tuple[int, ...] = ()
+) -> tuple[Program, bool]:
+    """Compiled program for operands, and whether the dispatcher may place such operands itself.
+
+    Raises:
+        ValueError: operands are committed to other devices, or placed in another way than asked.
+    """
+    placement = program_placement(job, buffers)
+    fast = may_move(buffers, placement, job.strict)
+    program = compiled(job.fn, placement, name=name, donate=donate, out_shardings=job.outs)
+    return program, fast
+
+
+def program_placement(job: Prepared, buffers: Sequence[Any]) -> Placement:
+    """Where a program runs, given its first operands."""
+    meshes = meshes_of(job.fn)
+    count = len(job.fn.params)
+    if job.ins is None and job.outs is None and not meshes:
         return placement_of(buffers, count)
-    return wanted_placement(buffers, fn.in_types, ins or (None,) * count, [*(outs or ()), *meshes])
+    others = [*(job.outs or ()), *meshes]
+    return wanted_placement(buffers, job.fn.in_types, job.ins or (None,) * count, others)
 
 
 def program_rule(fn: Function) -> Any:

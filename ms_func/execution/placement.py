@@ -9,7 +9,7 @@ from typing import Any
 
 from ms_func import config
 from ms_func.errors import ShardingError
-from ms_func.execution.buffers import default_backend, move
+from ms_func.execution.buffers import default_backend
 from ms_func.ir.mesh import Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from ms_func.ir.types import ArrayType
@@ -118,8 +118,11 @@ def wanted_placement(
     return Placement(devices, tuple(shardings), True, mesh)
 
 
-def settle(buffers: Sequence[Any], placement: Placement, strict: bool) -> tuple[list[Any], bool]:
-    """Operands moved to where a program wants them, and whether the dispatcher may do the same.
+def may_move(buffers: Sequence[Any], placement: Placement, strict: bool) -> bool:
+    """Whether the dispatcher may place operands of this kind by itself.
+
+    It moves operands on one device to where the program wants them, but takes those on several
+    devices as they are.
 
     Args:
         buffers: operands.
@@ -129,26 +132,18 @@ def settle(buffers: Sequence[Any], placement: Placement, strict: bool) -> tuple[
     Raises:
         ValueError: `strict`, and there is such an operand.
     """
-    if len(placement.devices) == 1:
-        return list(buffers), True
-    found, fast = [], True
-    for b, want in zip(buffers, placement.in_shardings, strict=True):
-        if b._sharding == want:
-            found.append(b)
+    fast = True
+    for b, want in zip(buffers, placement.in_shardings, strict=False):
+        if not b._committed or b._sharding == want or len(placement.devices) == 1:
             continue
-        if b._committed and not _alike(b, want):
-            if strict:
-                raise ValueError(
-                    "Sharding passed to jit does not match the sharding on the respective arg. "
-                    f"Got jit sharding: {want.public}, arg sharding: {public(b._sharding)} for arg "
-                    f"type: {b.aval}\nfix: move the argument with device_put, or leave "
-                    "in_shardings out"
-                )
-            fast = False
-        elif b._committed:
-            fast = False
-        found.append(move(b, want))
-    return found, fast
+        fast = False
+        if strict and not _alike(b, want):
+            raise ValueError(
+                "Sharding passed to jit does not match the sharding on the respective arg. "
+                f"Got jit sharding: {want.public}, arg sharding: {public(b._sharding)} for arg "
+                f"type: {b.aval}\nfix: move the argument with device_put, or leave in_shardings out"
+            )
+    return fast
 
 
 def _alike(buffer: Any, want: Any) -> bool:

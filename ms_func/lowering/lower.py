@@ -30,6 +30,7 @@ def lower_function(
     out_shardings: Sequence[Any] | None = None,
     devices: Sequence[Any] = (),
     num_partitions: int | None = None,
+    platform: str | None = None,
 ) -> ir.Module:
     """Lower a function to a module with a public function `main`.
 
@@ -41,6 +42,8 @@ def lower_function(
         out_shardings: the same per result.
         devices: devices that one run of the program spans, in the order of partitions.
         num_partitions: their number, where the devices themselves are not known.
+        platform: kind of device it is for ("cpu", "cuda"), where a few operations have a
+            better form on one kind; None gives the form that suits all.
     """
     num_partitions = max(1, len(devices)) if num_partitions is None else num_partitions
     with mlir.context(), mlir.unknown_location():
@@ -49,7 +52,7 @@ def lower_function(
         attributes["sym_name"] = ir.StringAttr.get(_identifier(name))
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
-        lowerer = _Lowerer(module, devices, num_partitions)
+        lowerer = _Lowerer(module, devices, num_partitions, platform)
         main = lowerer.define(fn, "main", public=True)
         ins, outs = (
             lowerer.sharding_texts(types, shardings)
@@ -65,8 +68,11 @@ def lower_function(
 class _Lowerer:
     """The module under construction and the functions it already holds."""
 
-    def __init__(self, module: ir.Module, devices: Sequence[Any], num_partitions: int) -> None:
+    def __init__(
+        self, module: ir.Module, devices: Sequence[Any], num_partitions: int, platform: str | None
+    ) -> None:
         self.module = module
+        self.platform = platform
         self.ip = ir.InsertionPoint(module.body)
         self.names: set[str] = set()
         self.defined: dict[Any, str] = {}
