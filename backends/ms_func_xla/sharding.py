@@ -28,8 +28,9 @@ class MeshSharding(xla_client.GSPMDSharding):
     """
 
     def __init__(self, public: Any, ndim: int) -> None:
-        self.public, self.ndim = public, ndim
-        self._hash = hash((public, ndim))
+        self.public = public
+        self._key = (public.device_list, ndim, public.iota_tiling(ndim), public.memory_kind)
+        self._hash = hash(self._key)
         super().__init__(DeviceList(tuple(public.device_list)), _hlo_sharding(public, ndim))
 
     def _to_xla_hlo_sharding(self, ndim: int) -> HloSharding:
@@ -63,15 +64,14 @@ class MeshSharding(xla_client.GSPMDSharding):
         return self is other or (
             type(other) is MeshSharding
             and self._hash == other._hash
-            and self.ndim == other.ndim
-            and self.public == other.public
+            and self._key == other._key
         )
 
     def __hash__(self) -> int:
         return self._hash
 
     def __repr__(self) -> str:
-        return f"MeshSharding({self.public}, {self.ndim})"
+        return f"MeshSharding({self.public})"
 
 
 def _hlo_sharding(public: Any, ndim: int) -> HloSharding:

@@ -77,43 +77,50 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
-    if len(placement.devices) > 1:
-        return _compile_split(fn, placement, name, donate, out_shardings)
-    platform = placement.devices[0].platform
-    module = lower_function(fn, name=name, donate=donate, platform=platform)
-    executable = default_backend().compile(module, CompileOptions(name, placement.devices))
-    (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
-    executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
+    job = Prepared(fn, None, out_shardings, True)
+    module = lower_program(job, placement, name=name, donate=donate)
+    options = CompileOptions(name, placement.devices, flags=_free_outputs(job))
+    executable = default_backend().compile(module, options)
+    if len(placement.devices) == 1:
+        (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
+        shardings = [own] * len(fn.results)
+    else:
+        shardings = _result_shardings(job, placement, executable)
+    executable.bind_types(fn.out_types, shardings, placement.committed)
     return Program(executable, placement)
 
 
-def _compile_split(
-    fn: Function,
-    placement: Placement,
-    name: str,
-    donate: tuple[int, ...],
-    out_shardings: tuple[Any, ...] | None,
-) -> Program:
-    """Program over several devices; results without a layout get one from the partitioner."""
-    wanted = out_shardings or (None,) * len(fn.results)
-    module = lower_function(
-        fn, name=name, donate=donate, devices=placement.devices, out_shardings=wanted,
-        in_shardings=[public(s) for s in placement.in_shardings],
-        platform=placement.devices[0].platform,
-    )  # fmt: skip
-    flags = {"free_outputs": [s is None for s in wanted]}
-    options = CompileOptions(name, placement.devices, flags=flags)
-    executable = default_backend().compile(module, options)
-    got = executable.out_tilings()
+def _free_outputs(job: Prepared) -> dict[str, Any]:
+    """Flag that says for which results the partitioner may choose the layout."""
+    return {"free_outputs": [s is None for s in job.outs or (None,) * len(job.fn.results)]}
+
+
+def _result_shardings(job: Prepared, placement: Placement, executable: Any) -> list[Any]:
+    """Placement of each result: as asked for, else as the partitioner chose."""
+    wanted = job.outs or (None,) * len(job.fn.results)
     found = [
         named_layout(placement.mesh, t.ndim, tiling) if s is None else s
-        for s, t, tiling in zip(wanted, fn.out_types, got, strict=True)
+        for s, t, tiling in zip(wanted, job.fn.out_types, executable.out_tilings(), strict=True)
     ]
-    shardings = [
-        default_backend().sharding(s, t.ndim) for s, t in zip(found, fn.out_types, strict=True)
+    return [
+        default_backend().sharding(s, t.ndim) for s, t in zip(found, job.fn.out_types, strict=True)
     ]
-    executable.bind_types(fn.out_types, shardings, True)
-    return Program(executable, placement)
+
+
+def lower_program(
+    job: Prepared, placement: Placement, *, name: str, donate: tuple[int, ...] = ()
+) -> Any:
+    """StableHLO module of a program at `placement`."""
+    split = len(placement.devices) > 1
+    return lower_function(
+        job.fn,
+        name=name,
+        donate=donate,
+        in_shardings=[public(s) for s in placement.in_shardings] if split else None,
+        out_shardings=job.outs if split else None,
+        devices=placement.devices,
+        platform=placement.devices[0].platform,
+    )
 
 
 class Prepared(NamedTuple):

@@ -50,9 +50,11 @@ def _finer(mesh: Mesh) -> Mesh:
                 n //= k
             k += 1
         sizes += factors
-        names += [name] * len(factors) if len(factors) < 2 else [
-            f"{name}:{i}" for i in range(len(factors))
-        ]
+        names += (
+            [name] * len(factors)
+            if len(factors) < 2
+            else [f"{name}:{i}" for i in range(len(factors))]
+        )
     return Mesh(mesh.devices.reshape(sizes), names)
 
 
@@ -77,7 +79,9 @@ def _axes_of(mesh: Any, count: int, place: np.ndarray, axes: Sequence[Any]) -> A
     """Axes, major first, along which tile numbers of one dimension run."""
     if count == 1:
         return ()
-    where = dict(zip(mesh.axis_names, np.indices(mesh.axis_sizes).reshape(len(mesh.shape), -1), strict=True))
+    where = dict(
+        zip(mesh.axis_names, np.indices(mesh.axis_sizes).reshape(len(mesh.shape), -1), strict=True)
+    )
     for n in range(1, len(axes) + 1):
         for order in permutations(axes, n):
             if math.prod(mesh.shape[a] for a in order) == count:

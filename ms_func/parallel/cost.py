@@ -190,9 +190,7 @@ class Model:
         self._ways[key] = best
         return best
 
-    def _moves(
-        self, shape: tuple[int, ...], size: int, s: Spec
-    ) -> Iterator[tuple[Step, Price]]:
+    def _moves(self, shape: tuple[int, ...], size: int, s: Spec) -> Iterator[tuple[Step, Price]]:
         """Single steps from a layout."""
         held = self.local_bytes(size, s)
         yield from self._sums(shape, held, s)

@@ -230,9 +230,10 @@ class _Builder:
                 self._unite(eqn.outputs[0], v)
         for i, j in ties:
             v, w = self.fn.params[i], self.fn.results[j]
-            if type(w) is Var and v.type.shape == w.type.shape and j not in pins_out:
-                if v not in self.fixed and w not in self.fixed:
-                    self._unite(v, w)
+            if type(w) is not Var or j in pins_out or {v, w} & self.fixed:
+                continue
+            if v.type.shape == w.type.shape:
+                self._unite(v, w)
 
     def _value_nodes(self, pins_in: Mapping[int, PartitionSpec]) -> None:
         classes: dict[Var, list[Var]] = {}
@@ -325,9 +326,7 @@ class _Builder:
             talk = [self._finish(eqn, s) for s in splits]
             self.graph.eqn_node[i] = len(self.graph.nodes)
             self.graph.rules[i] = rule
-            self.graph.nodes.append(
-                Node("equation", splits, [], i, np.array(work), np.array(talk))
-            )
+            self.graph.nodes.append(Node("equation", splits, [], i, np.array(work), np.array(talk)))
 
     def _open_splits(self, s: Split) -> list[Split]:
         """A split, and the same on open sums along axes it does not use."""

@@ -173,9 +173,7 @@ class _Elimination:
                 joined[j] = self._entries(j)
                 heapq.heappush(heap, (joined[j], j))
 
-    def _parts(
-        self, tables: list[_Table], entries: int, scope: set[int]
-    ) -> list[list[_Table]]:
+    def _parts(self, tables: list[_Table], entries: int, scope: set[int]) -> list[list[_Table]]:
         """The tables together, or in parts whose joins stay below the limit."""
         if entries <= self.limit:
             return [tables]

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from ms_func.parallel.search import Problem, solve
 
 
@@ -55,30 +56,33 @@ def test_optimum_equals_mixed_integer_programming():
 def milp_optimum(problem):
     """One-hot nodes and products of them as edge variables, solved by HiGHS."""
     from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import lil_matrix
 
-    starts, cost, integer = [], [], []
+    starts, cost, rows, rhs = [], [], [], []
     for v in problem.nodes:
         starts.append(len(cost))
         cost.extend(v)
-        integer.extend([1] * len(v))
-    rows = [({starts[i] + c: 1.0 for c in range(len(v))}, 1.0) for i, v in enumerate(problem.nodes)]
+    integers = len(cost)
+    for start, v in zip(starts, problem.nodes, strict=True):
+        rows.append({start + c: 1.0 for c in range(len(v))})
+        rhs.append(1.0)
     for (i, j), m in problem.edges.items():
-        at = len(cost)
+        pairs = len(cost) + np.arange(m.size).reshape(m.shape)
         cost.extend(m.ravel())
-        integer.extend([0] * m.size)
-        for a in range(m.shape[0]):
-            rows.append(({starts[i] + a: -1.0, **{at + a * m.shape[1] + b: 1.0 for b in range(m.shape[1])}}, 0.0))
-        for b in range(m.shape[1]):
-            rows.append(({starts[j] + b: -1.0, **{at + a * m.shape[1] + b: 1.0 for a in range(m.shape[0])}}, 0.0))
-    matrix = lil_matrix((len(rows), len(cost)))
-    for r, (row, _) in enumerate(rows):
-        for c, x in row.items():
-            matrix[r, c] = x
-    rhs = np.array([b for _, b in rows])
-    out = milp(np.array(cost), integrality=integer, bounds=Bounds(0, 1),
-               constraints=LinearConstraint(matrix.tocsr(), rhs, rhs), options={"mip_rel_gap": 0})  # fmt: skip
-    return out.fun
+        for node, lines in ((i, pairs), (j, pairs.T)):
+            for c, line in enumerate(lines):
+                rows.append({starts[node] + c: -1.0, **dict.fromkeys(line.tolist(), 1.0)})
+                rhs.append(0.0)
+    matrix = np.zeros((len(rows), len(cost)))
+    for r, row in enumerate(rows):
+        matrix[r, list(row)] = list(row.values())
+    found = milp(
+        np.array(cost),
+        integrality=np.arange(len(cost)) < integers,
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(matrix, rhs, rhs),
+        options={"mip_rel_gap": 0},
+    )
+    return found.fun
 
 
 def complete_problem(n, choices):
@@ -94,7 +98,8 @@ def complete_problem(n, choices):
 def test_wide_graphs_are_branched_to_the_same_optimum():
     problem = complete_problem(8, 5)
     whole, branched = solve(problem), solve(problem, limit=5_000)
-    assert whole.exact and branched.exact
+    assert whole.exact
+    assert branched.exact
     assert branched.largest <= 5_000
     assert branched.price == pytest.approx(whole.price, rel=1e-9)
 
