@@ -144,7 +144,8 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
-    module = lower_function(fn, name=name, donate=donate)
+    platform = placement.devices[0].platform
+    module = lower_function(fn, name=name, donate=donate, platform=platform)
     executable = default_backend().compile(module, CompileOptions(name, placement.devices))
     (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
     executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
