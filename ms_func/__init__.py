@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 from ms_func import config as config
+from ms_func import dtypes as dtypes
+from ms_func import errors as errors
 from ms_func import numpy as numpy
 from ms_func import tree as tree
 from ms_func.api.compile import eval_shape as eval_shape

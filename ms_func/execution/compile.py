@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
-from ms_func.execution.buffers import default_backend
+from ms_func.execution.buffers import default_backend, move
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import lower_function
@@ -101,8 +101,13 @@ class Program(NamedTuple):
     placement: Placement
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
-        """Result buffers; they may still be in the making."""
-        return self.executable.run(buffers)
+        """Result buffers; they may still be in the making. Free operands are moved here."""
+        where = self.placement.in_shardings
+        moved = [
+            b if b._sharding is s or b._sharding == s else move(b, s)
+            for b, s in zip(buffers, where, strict=True)
+        ]
+        return self.executable.run(moved)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
@@ -139,7 +144,8 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
-    module = lower_function(fn, name=name, donate=donate)
+    platform = placement.devices[0].platform
+    module = lower_function(fn, name=name, donate=donate, platform=platform)
     executable = default_backend().compile(module, CompileOptions(name, placement.devices))
     (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
     executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
