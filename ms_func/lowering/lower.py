@@ -21,9 +21,9 @@ from ms_func.lowering.emit import Builder, Value
 
 def lower_function(
     fn: Function,
+    donate: Sequence[int] = (),
     *,
     name: str = "main",
-    donate: Sequence[int] = (),
     in_shardings: Sequence[Any] | None = None,
     out_shardings: Sequence[Any] | None = None,
     mesh: str | None = None,
