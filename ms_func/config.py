@@ -14,7 +14,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # before the runtime is loaded
 
-from jaxlib import _jax  # noqa: E402
+from jaxlib import _jax
 
 _Config = _jax.config.Config
 
@@ -46,6 +46,7 @@ class Setting:
 
     @contextmanager
     def __call__(self, value: Any = True) -> Iterator[None]:
+        """Override the value in this thread within a `with` block."""
         old = self._config.swap_local(value)
         try:
             yield

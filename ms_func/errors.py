@@ -101,3 +101,11 @@ class UnexpectedTracerError(LocatedError, RuntimeError):
     Example:
         a jitted function stores an intermediate result in a global; return it instead.
     """
+
+
+class IRError(ValueError):
+    """A program breaks a rule of the IR, or a text is not a program.
+
+    Example:
+        `ir.parse("func @f(")`: the text ends too early.
+    """

@@ -12,13 +12,14 @@ import operator
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, update_wrapper
+from functools import partial, update_wrapper, wraps
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func import tree
+from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.execution.array import Array, wrap
@@ -30,8 +31,8 @@ from ms_func.execution.compile import (
     compiled_elsewhere,
     placement_of,
 )
-from ms_func.execution.dispatch import answer, bottom, dispatcher, result_tree
-from ms_func.ir.function import Function, Literal
+from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher, result_tree
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
@@ -49,13 +50,22 @@ class Recorded(NamedTuple):
 
     Attributes:
         staged: the recorded call.
-        donate: positions of flat arguments whose memory may be reused.
-        wide: dtype the dispatcher gives an argument where it is not that of its type.
+        donate: positions of parameters whose memory may be reused.
     """
 
     staged: Staged
     donate: tuple[int, ...]
-    wide: dict[int, np.dtype]
+
+    def entry(self, leaves: Sequence[Any]) -> Function:
+        """The program as the dispatcher calls it, with Python scalars at their width."""
+        wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
+        fn = self.staged.fn
+        if not wide:
+            return fn
+        key = ("entry", len(self.staged.captured), *wide.items())
+        if key not in fn.memo:
+            fn.memo[key] = _widened(fn, len(self.staged.captured), wide)
+        return fn.memo[key]
 
 
 class Options(NamedTuple):
@@ -157,9 +167,7 @@ def _names_and_numbers(
     if parameters is None:
         return found, given
     positional = [
-        p.name
-        for p in parameters
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -176,9 +184,7 @@ def _names_and_numbers(
     return found, given
 
 
-def _check_numbers(
-    fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str
-) -> None:
+def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
     for n in numbers:
         if not variadic and not -count <= n < count:
             raise ValueError(
@@ -187,7 +193,9 @@ def _check_numbers(
             )
 
 
-def _check_names(fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str) -> None:
+def _check_names(
+    fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str
+) -> None:
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"{what}names must be a string or strings, got {name!r}")
@@ -235,8 +243,9 @@ class Jitted:
         operands = [*staged.captured, *leaves]
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
-        buffers, fast = self.buffers(recorded, leaves)
-        program = self.program(recorded, placement_of(buffers))
+        entry = recorded.entry(leaves)
+        buffers, fast = place_operands(entry, staged.captured, leaves)
+        program = self.program(entry, recorded, placement_of(buffers))
         outs = program.run(buffers)
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree)
@@ -244,20 +253,16 @@ class Jitted:
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
-    def program(self, recorded: Recorded, placement: Placement) -> Program:
+    def program(self, entry: Function, recorded: Recorded, placement: Placement) -> Program:
         """Compiled program for operands at `placement`."""
-        return compiled(recorded.staged.fn, placement, name=self.name, donate=recorded.donate)
+        return compiled(entry, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
         staged = recorded.staged
-        operands = [
-            convert_element_type(_typed(x), recorded.wide[i]) if i in recorded.wide else x
-            for i, x in enumerate(leaves)
-        ]
-        operands = [*staged.captured, *operands]
+        operands = [*staged.captured, *leaves]
         if self.options.inline:
-            outs = current.interpreter.apply(staged.fn, operands)
+            outs = apply(staged.fn, operands)
         else:
             outs = call(staged.fn, *operands, name=self.name)
         return staged.unflatten(outs)
@@ -273,23 +278,6 @@ class Jitted:
         return staged.unflatten(
             [wrap(put(np.asarray(x), t)) for x, t in zip(outs, program.out_types, strict=True)]
         )
-
-    def buffers(self, recorded: Recorded, leaves: Sequence[Any]) -> tuple[list[Any], bool]:
-        """Buffers of captured values and arguments; whether C++ could make them by itself."""
-        staged = recorded.staged
-        n = len(staged.captured)
-        fast = True
-        found = []
-        for i, (x, var) in enumerate(
-            zip([*staged.captured, *leaves], staged.fn.params, strict=True)
-        ):
-            if type(x) is Array:
-                found.append(x.buffer)
-                continue
-            if i >= n and (type(x) is int or not isinstance(x, (np.ndarray, *_WIDE))):
-                fast = False
-            found.append(put(x, var.type))
-        return found, fast
 
     # --- recording ------------------------------------------------------------------------
 
@@ -335,9 +323,6 @@ class Jitted:
         o = self.options
         places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
         types = [kinds[i] for i in places]
-        wide = {
-            n: _WIDE[type(leaves[i])] for n, i in enumerate(places) if type(leaves[i]) in _WIDE
-        }
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -345,17 +330,14 @@ class Jitted:
                 full[i] = tracer
             dynamic, named = tree.unflatten(in_tree, full)
             rest = iter(dynamic)
-            positional = [
-                a if i in o.static_argnums else next(rest) for i, a in enumerate(args)
-            ]
+            positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
             return self.fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
-        if wide:
-            staged = staged._replace(fn=_widened(staged.fn, len(staged.captured), wide))
-        donate = tuple(len(staged.captured) + n for n in self._donated(args, kwargs, places))
-        return Recorded(staged, donate, wide)
+        staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
+        n = len(staged.captured)
+        return Recorded(staged, tuple(n + i for i in self._donated(args, kwargs, places)))
 
     def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
         """Positions among the array leaves that belong to donated arguments."""
@@ -375,7 +357,7 @@ class Jitted:
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Record for these arguments (arrays or `ShapeDtypeStruct`s) without compiling."""
-        leaves, recorded = self.record(args, kwargs)
+        _, recorded = self.record(args, kwargs)
         return Traced(self, recorded, (args, kwargs))
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
@@ -399,9 +381,26 @@ def _kind(x: Any, name: str) -> Any:
         return x
 
 
-def _typed(x: Any) -> Any:
-    """A Python scalar as a literal of its own type."""
-    return Literal(x, typeof(x)) if type(x) in _WIDE else x
+def _snapshot(x: Any) -> Any:
+    """A captured value as it is now: later changes through the same handle do not count."""
+    return x if type(x) is Tracer else wrap(as_array(x).buffer)
+
+
+def place_operands(
+    fn: Function, captured: Sequence[Any], leaves: Sequence[Any]
+) -> tuple[list[Any], bool]:
+    """Buffers of captured values and arguments; whether C++ could make them by itself."""
+    n = len(captured)
+    fast = True
+    found = []
+    for i, (x, var) in enumerate(zip([*captured, *leaves], fn.params, strict=True)):
+        if type(x) is Array:
+            found.append(x.buffer)
+            continue
+        if i >= n and not isinstance(x, (np.ndarray, np.generic, bool, float, complex)):
+            fast = False
+        found.append(put(x, var.type))
+    return found, fast
 
 
 def _widened(fn: Function, captured: int, wide: dict[int, np.dtype]) -> Function:
@@ -435,8 +434,8 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
             typeof(x)
         except TypeError:
             return TypeError(
-                f"jitted function `{name}` got the argument {x!r} of type {type(x).__name__}, which "
-                "is neither an array nor hashable\n"
+                f"jitted function `{name}` got the argument {x!r} of type "
+                f"{type(x).__name__}, which is neither an array nor hashable\n"
                 "fix: register its type with tree.register_node, or close over it"
             )
     raise AssertionError("unreachable")
@@ -458,6 +457,38 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         (3,)
     """
     return jit(fun).eval_shape(*args, **kwargs)
+
+
+def make_ir(
+    fun: Callable[..., Any],
+    static_argnums: int | tuple[int, ...] = (),
+    return_shape: bool = False,
+) -> Callable[..., Any]:
+    """Function that shows the program recorded of `fun`.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        static_argnums: positions of arguments that are part of the program.
+        return_shape: also give the results as `ShapeDtypeStruct`s.
+
+    Returns:
+        A function of the same arguments giving an `ir.Function`.
+
+    Example:
+        >>> [e.primitive.name for e in make_ir(lambda x: x * x)(3.0).eqns]
+        ['mul']
+    """
+    statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    @wraps(fun, updated=())
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        return (traced.ir, traced.out_info) if return_shape else traced.ir
+
+    return recorded
+
+
+make_jaxpr = make_ir
 
 
 def unusable_donations(fn: Function, donate: Sequence[int], used: Sequence[int]) -> None:

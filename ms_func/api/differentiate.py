@@ -159,9 +159,8 @@ def _one_then_zeros(outs: Sequence[Any]) -> list[Any]:
     return [Literal(1, ArrayType((), first.dtype)), *(Zero(typeof(x).tangent) for x in outs[1:])]
 
 
-def check_input(
-    what: str, name: str, t: ArrayType, holomorphic: bool, allow_int: bool
-) -> None:
+def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int: bool) -> None:
+    """Raise TypeError where an argument of type `t` cannot be differentiated by."""
     if holomorphic and t.dtype.kind != "c":
         raise TypeError(
             f"{what} of `{name}` with holomorphic=True requires inputs of complex dtype, got {t}"
@@ -175,9 +174,7 @@ def check_input(
         )
 
 
-def _check_output(
-    what: str, name: str, staged: Staged, has_aux: bool, holomorphic: bool
-) -> None:
+def _check_output(what: str, name: str, staged: Staged, has_aux: bool, holomorphic: bool) -> None:
     value = tree.children(staged.out_tree)[0] if has_aux else staged.out_tree
     if value != tree.structure(0.0) or 0 in staged.constants:
         raise TypeError(
@@ -192,7 +189,9 @@ def _check_output(
             f"shape {out.shape}\nfix: reduce it, for example with .sum() or .mean(), or use jacrev"
         )
     if holomorphic and out.dtype.kind != "c":
-        raise TypeError(f"{what} of `{name}` with holomorphic=True requires a complex output, got {out}")
+        raise TypeError(
+            f"{what} of `{name}` with holomorphic=True requires a complex output, got {out}"
+        )
     if not holomorphic and (not is_inexact(out.dtype) or out.dtype.kind == "c"):
         raise TypeError(
             f"{what} of `{name}` requires real-valued outputs (output dtype that is a sub-dtype of "

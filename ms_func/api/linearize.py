@@ -27,9 +27,7 @@ def _stage_call(
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, what, name)
     staged = stage(
-        lambda tracers: with_aux(
-            fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name
-        ),
+        lambda tracers: with_aux(fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
         types,
         name=name,
         values=leaves,
@@ -201,7 +199,9 @@ class Pushforward(_LinearMap):
         """Tangent of the value."""
         dots, dot_tree = tree.flatten(tuple(tangents))
         _check_tangents("the linearized function", self.inputs, self.in_tree, dots, dot_tree)
-        live = [_converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a]
+        live = [
+            _converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a
+        ]
         rest = iter(apply(self.program, [*residuals, *live]))
         types = (*self.outputs, *self.hidden)
         full = [
@@ -292,8 +292,8 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
             got.dtype != t.tangent.dtype and not (got.weak_type and is_inexact(t.dtype))
         ):
             raise ValueError(
-                f"the cotangent given to a vjp function has type {got}, but the value has type {t}; "
-                f"it must be {t.tangent}"
+                f"the cotangent given to a vjp function has type {got}, but the value has type "
+                f"{t}; it must be {t.tangent}"
             )
     return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.execution.array import Array
+from ms_func.execution.buffers import put
 from ms_func.execution.compile import placement_of
 from ms_func.execution.dispatch import result_tree
 from ms_func.ir.function import Function
@@ -87,9 +88,11 @@ class Compiled:
         self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
         self._types = traced.ir.in_types
         placement = placement_of(_captured_buffers(traced), len(self._types))
-        self._program = traced._jitted.program(traced._recorded, placement)
+        recorded = traced._recorded
+        self._program = traced._jitted.program(recorded.staged.fn, recorded, placement)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
@@ -98,7 +101,7 @@ class Compiled:
                 f"{', '.join(map(str, self._types))} and called with others: "
                 f"{', '.join(map(str, again.staged.fn.in_types))}"
             )
-        buffers, _ = jitted.buffers(recorded, leaves)
+        buffers = _buffers(recorded.staged, leaves)
         return result_tree(self.out_tree).unflatten(self._program.run(buffers))
 
     def as_text(self) -> str:
@@ -116,6 +119,14 @@ class Compiled:
     def runtime_executable(self) -> Any:
         """The runtime's own object."""
         return self._program.executable.loaded
+
+
+def _buffers(staged: Any, leaves: Sequence[Any]) -> list[Any]:
+    """Captured values and arguments on the device, at the types of the program."""
+    return [
+        x.buffer if type(x) is Array else put(x, v.type)
+        for x, v in zip([*staged.captured, *leaves], staged.fn.params, strict=True)
+    ]
 
 
 def _captured_buffers(traced: Traced) -> Sequence[Any]:

@@ -74,7 +74,7 @@ def vmap(
 
 def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
     """One axis per leaf from a prefix tree."""
-    prefix = (in_axes, 0) if not isinstance(in_axes, tuple) else (in_axes, 0)
+    prefix = (in_axes, 0)
     try:
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:

@@ -13,17 +13,20 @@ from typing import Any
 
 from jaxlib import _jax
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Program, compiled, placement_of
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.tracing.tracer import Tracer, escaped
 
 _cache = _jax.PjitFunctionCache(65536)
+_CONSTANTS = 4096
+
+
 def dispatcher(
     name: str,
     miss: Callable[..., Any],
@@ -53,44 +56,42 @@ class Eager:
 
     Attributes:
         operations: dispatcher of each primitive with its parameters.
+        constants: arrays of recent literals.
         loc: unused here; transforms that walk a program set it on any interpreter.
     """
 
-    __slots__ = ("loc", "operations")
+    __slots__ = ("constants", "loc", "operations")
     name = "eager"
 
     def __init__(self) -> None:
         self.operations: dict[Any, Any] = {}
+        self.constants: dict[Any, Array] = {}
         self.loc: Loc | None = None
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run one operation."""
         for a in args:
             if type(a) is not Array:
-                return self._bind_mixed(primitive, args, params)
+                args = tuple([self.operand(x) for x in args])
+                break
         key = (primitive, *params.items()) if params else primitive
         run = self.operations.get(key)
         if run is None:
-            run = self.operations[key] = _operation(primitive, params, {})
+            run = self.operations[key] = _operation(primitive, params)
         return run(*args)
 
-    def _bind_mixed(
-        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
-    ) -> Any:
-        """Run one operation some of whose operands are literals, NumPy arrays or scalars."""
-        literals: dict[int, ArrayType] = {}
-        values: list[Any] = []
-        for i, a in enumerate(args):
-            if type(a) is Literal and a.type.dtype.kind in "biufc":
-                literals[i] = a.type
-                values.append(a.type.dtype.type(a.value))
-            else:
-                values.append(as_array(a))
-        key = (primitive, tuple(literals.items()), *params.items())
-        run = self.operations.get(key)
-        if run is None:
-            run = self.operations[key] = _operation(primitive, params, literals)
-        return run(*values)
+    def operand(self, x: Any) -> Array:
+        """An operand as an array; those of literals are kept, since they tend to come again."""
+        if type(x) is not Literal:
+            return as_array(x)
+        value = x.value if x.value and type(x.value) is not complex else repr(x.value)
+        key = (x.type, value, config.default_device.value)
+        found = self.constants.get(key)
+        if found is None:
+            if len(self.constants) > _CONSTANTS:
+                self.constants.clear()
+            found = self.constants[key] = as_array(x)
+        return found
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Run a whole function as one compiled program."""
@@ -116,13 +117,13 @@ def as_array(x: Any) -> Array:
     return wrap(put(x, typeof(x)))
 
 
-def _operation(primitive: Primitive, params: dict[str, Any], literals: dict[int, ArrayType]) -> Any:
-    """Dispatcher of one primitive; operands at `literals` come as NumPy scalars."""
+def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
+    """Dispatcher of one primitive."""
 
     def miss(*args: Any) -> Any:
-        types = tuple([literals[i] if i in literals else a.type for i, a in enumerate(args)])
-        variables = [Var(t) for t in types]
-        outputs = [Var(t) for t in primitive.result_types(types, params)]
+        variables = [Var(a.type) for a in args]
+        types = primitive.result_types(tuple([a.type for a in args]), params)
+        outputs = [Var(t) for t in types]
         eqn = Eqn(primitive, variables, outputs, params, None)
         fn = Function(primitive.name, variables, [eqn], outputs)
         return _run(fn, args, primitive.multiple_results)

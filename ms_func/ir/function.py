@@ -152,7 +152,7 @@ class Function:
     def __repr__(self) -> str:
         from ms_func.ir.text import to_text  # the printer is only needed for people
 
-        return to_text(self)
+        return to_text(self, locs="lines")
 
 
 class FunctionKey:

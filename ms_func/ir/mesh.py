@@ -310,7 +310,7 @@ def use_mesh(mesh: AbstractMesh) -> Iterator[AbstractMesh]:
         yield mesh
 
 
-class set_mesh:  # noqa: N801 - the name the field uses
+class set_mesh:
     """Make `mesh` the one that bare `PartitionSpec`s refer to, from now on or in a `with`."""
 
     def __init__(self, mesh: AbstractMesh | None) -> None:

@@ -31,7 +31,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
 from ms_func.tracing.tracer import Tracer
 
-# --- from values ------------------------------------------------------------------------------
+# --- from values ----------------------------------------------------------------------
 
 
 def array(
@@ -188,9 +188,9 @@ def asarray(
     Raises:
         ValueError: `copy` is False and a copy is needed.
     """
-    if type(a) in HANDLES and device is None and not copy:
-        if dtype is None or canonicalize_dtype(dtype) == a.dtype:
-            return a
+    same = type(a) in HANDLES and dtype in (None, a.dtype)
+    if same and device is None and not copy:
+        return a
     if copy is False and type(a) not in HANDLES:
         raise ValueError("asarray: a copy is needed to make this object an array, but copy=False")
     return array(a, dtype, order=order, device=device)
@@ -238,7 +238,7 @@ def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) ->
     return asarray(np.fromstring(string, canonicalize_dtype(dtype), count, sep=sep))
 
 
-# --- filled -------------------------------------------------------------------------------------
+# --- filled ---------------------------------------------------------------------------
 
 
 def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
@@ -331,7 +331,7 @@ def full_like(
     return full(sizes, fill_value, kind, device=device)
 
 
-# --- ranges ---------------------------------------------------------------------------------------
+# --- ranges ---------------------------------------------------------------------------
 
 
 def arange(

@@ -56,9 +56,7 @@ class Rule(NamedTuple):
             return " ".join(dims)
 
         sides = (", ".join(map(text, side)) for side in (self.ins, self.outs))
-        special = [
-            f"{n}: {k}" for n, k in zip(self.names, self.kinds, strict=True) if k != "plain"
-        ]
+        special = [f"{n}: {k}" for n, k in zip(self.names, self.kinds, strict=True) if k != "plain"]
         return " -> ".join(sides) + ("; " + ", ".join(special) if special else "")
 
 
@@ -85,7 +83,9 @@ def parse_rule(text: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -
     if len(sides) != 2:
         raise RuleError(f"shard rule {text!r} must have one '->'")
     numbers: dict[str, int] = {}
-    terms = [_terms(side, numbers, len(types)) for side, types in zip(sides, (ins, outs), strict=True)]
+    terms = [
+        _terms(side, numbers, len(types)) for side, types in zip(sides, (ins, outs), strict=True)
+    ]
     for side, types in zip(terms, (ins, outs), strict=True):
         _check_ranks(text, side, types)
     names = tuple(numbers)
@@ -119,7 +119,11 @@ def _sizes(
     text: str, names: Sequence[str], terms: Sequence[Term], types: Sequence[ArrayType]
 ) -> tuple[int, ...]:
     """Sizes from dimensions of one index first, then from composed ones with one unknown."""
-    dims = [(d, n) for term, t in zip(terms, types, strict=True) for d, n in zip(term, t.shape, strict=True)]
+    dims = [
+        (d, n)
+        for term, t in zip(terms, types, strict=True)
+        for d, n in zip(term, t.shape, strict=True)
+    ]
     known: dict[int, int] = {}
     for _ in range(len(names) + 1):
         for dim, n in dims:
@@ -134,9 +138,7 @@ def _sizes(
     return tuple(known[f] for f in range(len(names)))
 
 
-def _kinds(
-    text: str, tail: str, numbers: dict[str, int], outs: Sequence[Term]
-) -> tuple[str, ...]:
+def _kinds(text: str, tail: str, numbers: dict[str, int], outs: Sequence[Term]) -> tuple[str, ...]:
     given = {}
     for part in filter(None, (p.strip() for p in tail.split(","))):
         name, _, kind = (x.strip() for x in part.partition(":"))
@@ -201,9 +203,7 @@ def _elementwise(ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -> Rule:
 
 def whole_rule(ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -> Rule:
     """Rule of an equation no dimension of which may be cut."""
-    return Rule(
-        (), (), (), tuple(((),) * t.ndim for t in ins), tuple(((),) * t.ndim for t in outs)
-    )
+    return Rule((), (), (), tuple(((),) * t.ndim for t in ins), tuple(((),) * t.ndim for t in outs))
 
 
 class Spec(NamedTuple):
@@ -248,7 +248,9 @@ def legal_splits(rule: Rule, axes: Sequence[int]) -> list[Split]:
     """
     places = [f for f, k in enumerate(rule.kinds) if k in CUTTABLE and rule.sizes[f] > 1]
     composed = {d for term in (*rule.ins, *rule.outs) for d in term if len(d) > 1}
-    options = [[None, *(f for f in places if rule.sizes[f] % n == 0)] if n > 1 else [None] for n in axes]
+    options = [
+        [None, *(f for f in places if rule.sizes[f] % n == 0)] if n > 1 else [None] for n in axes
+    ]
     found = []
     for choice in product(*options):
         cuts: list[tuple[int, ...]] = [()] * len(rule.names)
@@ -260,7 +262,9 @@ def legal_splits(rule: Rule, axes: Sequence[int]) -> list[Split]:
     return found
 
 
-def _is_legal(rule: Rule, cuts: Sequence[tuple[int, ...]], composed: Any, axes: Sequence[int]) -> bool:
+def _is_legal(
+    rule: Rule, cuts: Sequence[tuple[int, ...]], composed: Any, axes: Sequence[int]
+) -> bool:
     ways = [math.prod(axes[a] for a in c) for c in cuts]
     if any(size % n for size, n in zip(rule.sizes, ways, strict=True)):
         return False

@@ -143,6 +143,19 @@ def _broadcast_shard(
     return f"{' '.join(operand)} -> {' '.join(names)}"
 
 
+def _broadcast_simplify(
+    producer: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
+) -> Any:
+    """Nothing to repeat; or a broadcast of a broadcast, which is one."""
+    if x.type.shape == shape:
+        return x
+    inner = producer(x)
+    if inner is None or inner.primitive is not broadcast_in_dim_p:
+        return None
+    dims = tuple([broadcast_dimensions[d] for d in inner.params["broadcast_dimensions"]])
+    return broadcast_in_dim_p.bind(inner.inputs[0], shape=shape, broadcast_dimensions=dims)
+
+
 broadcast_in_dim_p = register(
     Primitive(
         "broadcast_in_dim",
@@ -154,6 +167,7 @@ broadcast_in_dim_p = register(
         batch=_broadcast_batch,
         shard=_broadcast_shard,
         cost=moving_cost,
+        simplify=_broadcast_simplify,
     )
 )
 
@@ -227,6 +241,23 @@ def _transpose_shard(
     return f"{' '.join(names)} -> {' '.join(names[d] for d in permutation)}"
 
 
+def _transpose_simplify(producer: Any, x: Any, *, permutation: tuple[int, ...]) -> Any:
+    """No change; a transpose of a transpose, which is one; a scalar repeated."""
+    if permutation == tuple(range(len(permutation))):
+        return x
+    inner = producer(x)
+    if inner is None:
+        return None
+    if inner.primitive is transpose_p:
+        first = inner.params["permutation"]
+        order = tuple([first[d] for d in permutation])
+        return transpose_p.bind(inner.inputs[0], permutation=order)
+    if inner.primitive is broadcast_in_dim_p and not inner.inputs[0].type.shape:
+        shape = tuple([x.type.shape[d] for d in permutation])
+        return broadcast_in_dim_p.bind(inner.inputs[0], shape=shape, broadcast_dimensions=())
+    return None
+
+
 transpose_p = register(
     Primitive(
         "transpose",
@@ -240,6 +271,7 @@ transpose_p = register(
         batch=_transpose_batch,
         shard=_transpose_shard,
         cost=moving_cost,
+        simplify=_transpose_simplify,
     )
 )
 

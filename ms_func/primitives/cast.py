@@ -247,15 +247,23 @@ def _linear_unary(p: Any) -> Any:
     return jvp
 
 
+def _part_simplify(index: int) -> Any:
+    def simplify(producer: Any, x: Any) -> Any:
+        parts = made_by(producer, complex_p, x)
+        return None if parts is None else parts[index]
+
+    return simplify
+
+
 real_p = unary(
     "real", ref=np.real, lower="real", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: real_p),
-    transpose=lambda ct, x: [complex(ct, literal(0, ct))],
+    transpose=lambda ct, x: [complex(ct, literal(0, ct))], simplify=_part_simplify(0),
 )  # fmt: skip
 imag_p = unary(
     "imag", ref=np.imag, lower="imag", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: imag_p),
-    transpose=lambda ct, x: [complex(literal(0, ct), _minus(ct))],
+    transpose=lambda ct, x: [complex(literal(0, ct), _minus(ct))], simplify=_part_simplify(1),
 )  # fmt: skip
 
 
@@ -321,10 +329,15 @@ def _conj_transpose(ct: Any, x: Any) -> list[Any]:
     return [conj(ct)]
 
 
+def _conj_simplify(producer: Any, x: Any) -> Any:
+    inner = made_by(producer, conj_p, x)
+    return None if inner is None else inner[0]
+
+
 conj_p = unary(
     "conj", ref=np.conj, accepts="complex", transcendental=False, jvp=_linear_unary(lambda: conj_p),
     lower=lambda b, eqn, x: b.op("chlo.conj", [eqn.outputs[0].type], [x]),
-    transpose=_conj_transpose,
+    transpose=_conj_transpose, simplify=_conj_simplify,
 )  # fmt: skip
 
 
