@@ -19,8 +19,11 @@ from ms_func.ir.primitive import (
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import integer, parsed
 from ms_func.lowering.emit import stablehlo
-from ms_func.primitives.families import fold, is_linear, literal, made_by, unary
+from ms_func.primitives.arithmetic import neg
+from ms_func.primitives.batching import to_front
+from ms_func.primitives.families import fold, is_linear, join_types, literal, made_by, unary
 
 # --- conversion ---------------------------------------------------------------------------
 
@@ -49,19 +52,13 @@ def _convert_lower(b: Any, eqn: Any, x: Any) -> Any:
     if source.dtype == out.dtype:
         return x
     if out.dtype.kind == "b":  # StableHLO's convert to i1 truncates; NumPy asks for x != 0
-        attributes = {"comparison_direction": _direction("NE")}
+        attributes = {"comparison_direction": parsed("#stablehlo<comparison_direction NE>")}
         zero = b.constant(0, source)
         return b.op("stablehlo.compare", [out], [x, zero], attributes)
     if source.dtype.kind == "c" and out.dtype.kind != "c":
         part = ArrayType(source.shape, np.dtype(f"f{source.dtype.itemsize // 2}"))
         x = b.op("stablehlo.real", [part], [x])
     return b.convert(x, out)
-
-
-def _direction(name: str) -> Any:
-    from ms_func.lowering.context import parsed
-
-    return parsed(f"#stablehlo<comparison_direction {name}>")
 
 
 def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -155,8 +152,6 @@ def _bitcast_ref(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
 
 
 def _bitcast_batch(size: int, args: Any, dims: Any, *, new_dtype: np.dtype) -> Any:
-    from ms_func.primitives.batching import to_front
-
     return bitcast_p.bind(to_front(args[0], dims[0], size), new_dtype=new_dtype), 0
 
 
@@ -202,8 +197,6 @@ def _reduce_precision_ref(x: np.ndarray, *, exponent_bits: int, mantissa_bits: i
 
 
 def _reduce_precision_lower(b: Any, eqn: Any, x: Any) -> Any:
-    from ms_func.lowering.context import integer
-
     attributes = {name: integer(value, 32) for name, value in eqn.params.items()}
     return b.op("stablehlo.reduce_precision", [eqn.outputs[0].type], [x], attributes)
 
@@ -263,14 +256,8 @@ real_p = unary(
 imag_p = unary(
     "imag", ref=np.imag, lower="imag", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: imag_p),
-    transpose=lambda ct, x: [complex(literal(0, ct), _minus(ct))], simplify=_part_simplify(1),
+    transpose=lambda ct, x: [complex(literal(0, ct), neg(ct))], simplify=_part_simplify(1),
 )  # fmt: skip
-
-
-def _minus(x: Any) -> Any:
-    from ms_func.primitives.arithmetic import neg
-
-    return neg(x)
 
 
 def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -284,9 +271,7 @@ def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 def _complex_abstract(x: ArrayType, y: ArrayType) -> ArrayType:
-    from ms_func.primitives.families import _join_types
-
-    joined = _join_types("complex", "floating", (x, y), None)
+    joined = join_types("complex", "floating", (x, y), None)
     return ArrayType(joined.shape, _whole(joined.dtype))
 
 
@@ -301,7 +286,7 @@ complex_p = register(
         jvp=_complex_jvp,
         transpose=lambda ct, x, y: [
             real(ct) if is_linear(x) else None,
-            imag(_minus(ct)) if is_linear(y) else None,
+            imag(neg(ct)) if is_linear(y) else None,
         ],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,

@@ -12,7 +12,7 @@ from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import not_p
+from ms_func.primitives.bits import not_p
 from ms_func.primitives.families import (
     common_shape,
     is_linear,
@@ -20,6 +20,7 @@ from ms_func.primitives.families import (
     made_by,
     nary,
     operands,
+    spread,
     unary,
     unbroadcast,
 )
@@ -120,12 +121,7 @@ def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     if type(t) is Zero and type(f) is Zero:
         return out, Zero(typeof(out).tangent)
     t, f = (literal(0, out) if type(v) is Zero else v for v in (t, f))
-    tangent = select_p.bind(pred, t, f)
-    if typeof(tangent).shape != typeof(out).shape:
-        from ms_func.primitives.shape import broadcast_in_dim  # shape operations use this file
-
-        tangent = broadcast_in_dim(tangent, typeof(out).shape, ())
-    return out, tangent
+    return out, spread(select_p.bind(pred, t, f), out)
 
 
 def _select_transpose(ct: Any, pred: Any, on_true: Any, on_false: Any) -> list[Any]:
@@ -178,24 +174,14 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
 
 
 def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    from ms_func.primitives.arithmetic import add, mul
-
+    """Tangent of the operand that is the result; 0 where `x` lies on a bound."""
     lo, x, hi = primals
     out = clamp_p.bind(lo, x, hi)
-    masks = (gt(lo, x), bitwise_inside(lo, x, hi), lt(hi, x))
-    total = None
-    for t, mask in zip(tangents, masks, strict=True):
-        if type(t) is not Zero:
-            term = mul(t, select(mask, literal(1, out), literal(0, out)))
-            total = term if total is None else add(total, term)
-    return out, Zero(typeof(out).tangent) if total is None else total
-
-
-def bitwise_inside(lo: Any, x: Any, hi: Any) -> Any:
-    """Where `lo < x < hi`."""
-    from ms_func.primitives.arithmetic import bitwise_and
-
-    return bitwise_and(gt(x, lo), lt(x, hi))
+    if all(type(t) is Zero for t in tangents):
+        return out, Zero(typeof(out).tangent)
+    t_lo, t_x, t_hi = (literal(0, out) if type(t) is Zero else t for t in tangents)
+    inside = select(gt(x, lo), select(lt(x, hi), t_x, literal(0, out)), literal(0, out))
+    return out, spread(select(gt(lo, x), t_lo, select(lt(hi, x), t_hi, inside)), out)
 
 
 clamp_p = nary(

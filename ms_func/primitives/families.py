@@ -21,11 +21,11 @@ from ms_func.ir.primitive import (
     NotSupported,
     Primitive,
     UndefinedPrimal,
-    Zero,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import stablehlo
+from ms_func.primitives.basis import broadcast_in_dim_p, reduce_sum_p
 
 Dtype = np.dtype
 
@@ -64,8 +64,7 @@ def unary(
     *,
     ref: Callable[..., Any],
     lower: str | Callable[..., Any],
-    derivative: Callable[[Any, Any], Any] | None = None,
-    jvp: Any = None,
+    jvp: Any = ZERO,
     transpose: Any = None,
     accepts: str = "inexact",
     result: Callable[[Dtype], Dtype] | None = None,
@@ -78,9 +77,7 @@ def unary(
         name: name in the IR.
         ref: NumPy function.
         lower: StableHLO or CHLO operation, or a lowering rule.
-        derivative: dy/dx from the input x and the output y; without it (and without
-            `jvp`) the derivative is zero.
-        jvp: whole rule, where `derivative` does not do.
+        jvp: rule; without one the derivative is zero. See `arithmetic.smooth`.
         transpose: rule, for operations that are linear.
         accepts: category of dtypes.
         result: dtype of the result from that of the operand, if it differs.
@@ -94,14 +91,7 @@ def unary(
             return x if x.sharding is None else x.update(sharding=None)
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
-    def jvp_rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        (x,), (t,) = primals, tangents
-        y = primitive.bind(x, **params)
-        return y, t if type(t) is Zero else _times(t, derivative(x, y))  # type: ignore[misc]
-
-    if jvp is None:
-        jvp = ZERO if derivative is None else jvp_rule
-    primitive = register(
+    return register(
         Primitive(
             name,
             abstract=abstract,
@@ -116,7 +106,6 @@ def unary(
             simplify=simplify,
         )
     )
-    return primitive
 
 
 def nary(
@@ -143,7 +132,7 @@ def nary(
         first = types[0]
         for t in types[1:]:
             if t is not first:
-                return _join_types(name, accepts, types, result)
+                return join_types(name, accepts, types, result)
         check_dtype(name, accepts, first.dtype)
         if result is not None:
             return ArrayType(first.shape, result, False)
@@ -167,7 +156,7 @@ def nary(
     )
 
 
-def _join_types(
+def join_types(
     name: str, accepts: str, types: Sequence[ArrayType], result: Dtype | None
 ) -> ArrayType:
     """Result type of operands whose types differ: in rank 0, weakness, or by mistake."""
@@ -220,9 +209,15 @@ def unbroadcast(ct: Any, operand: Any) -> Any:
     target = operand.type.shape
     if target == typeof(ct).shape:
         return ct
-    from ms_func.primitives.reduce import reduce_sum  # reductions are built on this family
+    return reduce_sum_p.bind(ct, axes=tuple(range(typeof(ct).ndim)))
 
-    return reduce_sum(ct, axes=tuple(range(typeof(ct).ndim)))
+
+def spread(t: Any, out: Any) -> Any:
+    """Tangent of a scalar that may stand beside an array, at the shape of the result `out`."""
+    shape = typeof(out).shape
+    if typeof(t).shape == shape:
+        return t
+    return broadcast_in_dim_p.bind(t, shape=shape, broadcast_dimensions=())
 
 
 def is_linear(operand: Any) -> bool:
@@ -237,6 +232,11 @@ def made_by(producer: Any, primitive: Primitive, x: Any) -> Any:
     """Operands of the application of `primitive` that defines the atom `x`, or None."""
     eqn = producer(x)
     return eqn.inputs if eqn is not None and eqn.primitive is primitive else None
+
+
+def same_operands(producer: Any, x: Any, y: Any) -> Any:
+    """Simplification of an idempotent operation: one value with itself is that value."""
+    return x if x is y else None
 
 
 _constants: dict[Any, Literal] = {}
@@ -255,13 +255,6 @@ def fold(primitive: Primitive, *literals: Literal, **params: Any) -> Literal:
             _constants.clear()
         _constants[key] = found
     return found
-
-
-def _times(t: Any, factor: Any) -> Any:
-    """Tangent times derivative; `mul` lives above this file."""
-    from ms_func.primitives.arithmetic import mul  # built on this family
-
-    return mul(t, factor)
 
 
 def _typed(ref: Callable[..., Any], abstract: Callable[..., ArrayType]) -> Callable[..., Any]:

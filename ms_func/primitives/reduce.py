@@ -8,7 +8,6 @@ ties of an extremum share equally, and a product may contain zeros.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -18,34 +17,27 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
-from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, div, mul
-from ms_func.primitives.basis import broadcast_in_dim_p
+from ms_func.primitives.basis import (
+    broadcast_in_dim_p,
+    canonical_axes,
+    kept_axes,
+    reduce_sum,
+    shifted,
+)
+from ms_func.primitives.basis import (
+    sum_dtype as wide,
+)
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.shape import squeeze
+from ms_func.primitives.slicing import slice_in_dim
 
 # --- what all reductions share --------------------------------------------------------------
-
-
-@cache
-def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Axes as increasing, distinct, non-negative Python ints.
-
-    Raises:
-        ValueError: an axis is out of range or given twice.
-    """
-    found = set()
-    for a in axes:
-        axis = operator.index(a)
-        if not -ndim <= axis < ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
-        found.add(axis % ndim)
-    if len(found) != len(axes):
-        raise ValueError(f"duplicate value in 'axes' of a reduction: {axes}")
-    return tuple(sorted(found))
 
 
 @cache
@@ -95,11 +87,6 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
     return abstract
 
 
-def kept_axes(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes of the operand that the result keeps, in order."""
-    return tuple(i for i in range(ndim) if i not in axes)
-
-
 def spread(y: Any, like: ArrayType, axes: tuple[int, ...]) -> Any:
     """`y`, reduced over `axes`, repeated along them to the shape of `like`."""
     kept = kept_axes(like.ndim, axes)
@@ -147,11 +134,6 @@ def lexical_reducer(b: Any, operation: Any, dtype: np.dtype, name: str) -> None:
         return [inner.op("stablehlo.select", [scalar], [wins, x, y])]
 
     b.region(operation, 0, [scalar, scalar], body)
-
-
-def shifted(axes: tuple[int, ...], dim: int) -> tuple[int, ...]:
-    """Axes of one lane as axes of all lanes, which lie along `dim`."""
-    return tuple(a + (a >= dim) for a in axes)
 
 
 def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
@@ -213,40 +195,6 @@ def _reduction(
         )
     )
     return primitive
-
-
-def wide(dtype: np.dtype) -> np.dtype:
-    """Dtype in which a reference sums or multiplies: double precision, or integers as they are."""
-    if not is_inexact(dtype):
-        return dtype
-    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
-
-
-# --- sum ------------------------------------------------------------------------------------
-
-
-def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> list[Any]:
-    return [spread(ct, x.type, axes)]
-
-
-reduce_sum_p = _reduction(
-    "reduce_sum", ref=lambda x, axes: np.sum(x.astype(wide(x.dtype)), axes, wide(x.dtype)),
-    operation="stablehlo.add", identity=lambda d: 0, jvp=Linear(0), transpose=_sum_transpose,
-    kind="sum", accepts="number",
-)  # fmt: skip
-
-
-def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
-    """Sum over `axes`; the result keeps the dtype and has the other dimensions.
-
-    Shapes: `[..., n, ...]` to `[..., ...]`; a sum of nothing is 0.
-    Dtypes: numbers; integers wrap around.
-
-    Raises:
-        ValueError: an axis is out of range or repeated.
-    """
-    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
-    return reduce_sum_p.bind(operand, axes=axes)
 
 
 # --- maximum and minimum ----------------------------------------------------------------------
@@ -314,8 +262,6 @@ def _prod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[in
     if not typeof(x).size:
         out = reduce_prod_p.bind(x, axes=axes)
         return out, Zero(typeof(out).tangent)
-    from ms_func.primitives.shape import squeeze  # shape operations are built on reductions
-
     pair = (x, t)
     for axis in axes:
         pair = _product_tree(*pair, axis)
@@ -325,7 +271,6 @@ def _prod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[in
 
 def _product_tree(x: Any, t: Any, axis: int) -> tuple[Any, Any]:
     """Product along `axis`, kept with size 1, and its tangent."""
-    from ms_func.primitives.slicing import slice_in_dim  # slices are built on reductions
 
     def part(start: int, stop: int) -> tuple[Any, Any]:
         return slice_in_dim(x, start, stop, 1, axis), slice_in_dim(t, start, stop, 1, axis)
