@@ -249,9 +249,7 @@ def checkpoint(
     @wraps(fun, updated=())
     def again(*args: Any, **kwargs: Any) -> Any:
         fixed = _static(static_argnums, len(args), name)
-        leaves, in_tree = tree.flatten(
-            ([a for i, a in enumerate(args) if i not in fixed], kwargs)
-        )
+        leaves, in_tree = tree.flatten(([a for i, a in enumerate(args) if i not in fixed], kwargs))
 
         def call(tracers: list[Any]) -> Any:
             rest, named = tree.unflatten(in_tree, tracers)
@@ -287,7 +285,7 @@ def _is_dot(prim: Primitive) -> bool:
     return prim.name in ("dot_general", "conv_general_dilated")
 
 
-class checkpoint_policies:  # noqa: N801 - a namespace under the name that users know
+class checkpoint_policies:
     """Policies for `checkpoint`: which values to keep for the backward pass.
 
     Each is (or makes) a function of a primitive, the types of its operands and its parameters.

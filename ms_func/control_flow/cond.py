@@ -16,8 +16,8 @@ import numpy as np
 from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
-from ms_func.control_flow.mismatch import branches_differ, trees_differ
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.mismatch import branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
@@ -37,7 +37,7 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import zeros
 
 Branches = tuple[Function, ...]
 
@@ -184,9 +184,7 @@ def _into_slots(
 
     def first(*args: Any) -> list[Any]:
         outs = current.interpreter.apply(known, args)
-        filled = [
-            outs[n + source[s]] if s in source else zeros(t) for s, t in enumerate(layout)
-        ]
+        filled = [outs[n + source[s]] if s in source else zeros(t) for s, t in enumerate(layout)]
         return [*outs[:n], *filled]
 
     def second(*args: Any) -> list[Any]:
@@ -284,9 +282,7 @@ def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
     sizes = [1 if d == dim else n for d, n in enumerate(t.shape)]
     other = dynamic_slice(stop_gradient(x), starts, sizes)
     shape = [n for d, n in enumerate(t.shape) if d != dim]
-    other = broadcast_in_dim(
-        reshape(other, shape), t.shape, [d for d in range(t.ndim) if d != dim]
-    )
+    other = broadcast_in_dim(reshape(other, shape), t.shape, [d for d in range(t.ndim) if d != dim])
     return select(broadcast_in_dim(mask, t.shape, (dim,)), x, other)
 
 
@@ -406,7 +402,11 @@ def _predicate(pred: Any) -> Any:
         t = typeof(pred)
     except TypeError:
         t = None
-    if t is None or not isinstance(getattr(pred, "shape", ()), tuple) or isinstance(pred, list | tuple):
+    if (
+        t is None
+        or not isinstance(getattr(pred, "shape", ()), tuple)
+        or isinstance(pred, list | tuple)
+    ):
         raise TypeError(f"Pred must be a scalar, got {pred} of type {type(pred)}")
     if t.shape != ():
         raise TypeError(f"Pred must be a scalar, got {pred} of shape {t.shape}.")

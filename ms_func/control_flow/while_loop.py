@@ -28,8 +28,8 @@ from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, r
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and
 from ms_func.primitives.batching import to_front
+from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt, select
-from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_or
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
@@ -113,9 +113,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     made, active = _dual_loop(loop, is_live(const_dots), is_live(init_dots))
     dots = [instantiate(t) for t in chosen(init_dots, active)]
     const_dots = [t for t in const_dots if type(t) is not Zero]
-    outs = while_p.bind(
-        *test_consts, *body_consts, *const_dots, *init, *dots, **made._asdict()
-    )
+    outs = while_p.bind(*test_consts, *body_consts, *const_dots, *init, *dots, **made._asdict())
     n, rest = len(init), iter(outs[len(init) :])
     return outs[:n], [
         next(rest) if live else Zero(typeof(x).tangent)
@@ -173,9 +171,7 @@ def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
     test_consts, body_consts, init = loop.cut(args)
     ready = chosen(body_consts, [not m for m in body_mask])
     start = chosen(init, [not m for m in carry])
-    outs = bodies.bind_known(
-        partial, while_p, [*test_consts, *ready, *start], **known._asdict()
-    )
+    outs = bodies.bind_known(partial, while_p, [*test_consts, *ready, *start], **known._asdict())
     return merged(carry, chosen(late(), carry), outs)
 
 
@@ -459,8 +455,6 @@ def fori_loop(
         raise ValueError(
             "Can only use `unroll` in `fori_loop` if the loop bounds are statically known."
         )
-    from ms_func.primitives.cast import convert_element_type
-
     start, stop = (convert_element_type(x, dtype) for x in (lower, upper))
 
     def body(carry: Any) -> Any:
