@@ -8,8 +8,11 @@
 from __future__ import annotations
 
 from ms_func import config as config
+from ms_func import dtypes as dtypes
+from ms_func import errors as errors
 from ms_func import numpy as numpy
 from ms_func import tree as tree
+from ms_func import tree_util as tree_util
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir

@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate, compress
 from threading import Lock
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
-from ms_func.execution.buffers import default_backend
-from ms_func.ir.function import Function
+from ms_func.execution.buffers import default_backend, move
+from ms_func.ir.function import Function, Var
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import lower_function
 
 log = logging.getLogger("ms_func")
 
 
-class Placement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Placement:
     """Where a program runs.
 
     Attributes:
@@ -30,6 +34,20 @@ class Placement(NamedTuple):
     devices: tuple[Any, ...]
     in_shardings: tuple[Any, ...]
     committed: bool
+    identity: int = field(init=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "identity", hash((self.devices, self.in_shardings, self.committed))
+        )
+
+    def __hash__(self) -> int:
+        return self.identity
+
+
+@lru_cache(maxsize=1024)
+def _free_placement(device: Any, sharding: Any, count: int) -> Placement:
+    return Placement((device,), (sharding,) * count, False)
 
 
 def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
@@ -52,8 +70,7 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     if committed is None:
         held = default_backend()
         device = config.default_device.value or held.default_device
-        own = held.sharding(device)
-        return Placement((device,), (own,) * count, False)
+        return _free_placement(device, held.sharding(device), count)
     _check_devices(buffers, committed)
     if len(committed.device_set) == 1:
         (device,) = committed.device_set
@@ -79,14 +96,32 @@ def _names(sharding: Any) -> str:
 
 
 class Program(NamedTuple):
-    """A compiled function ready to run on buffers placed as `placement` says."""
+    """A compiled function ready to run on buffers placed as `placement` says.
+
+    Attributes:
+        executable: the backend's program, which takes only the operands that are kept.
+        placement: where it runs.
+        kept: for each operand, whether the program depends on it.
+    """
 
     executable: Any
     placement: Placement
+    kept: tuple[bool, ...]
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
-        """Result buffers; they may still be in the making."""
-        return self.executable.run(buffers)
+        """Result buffers; they may still be in the making. Free operands are moved here."""
+        where = self.placement.in_shardings
+        moved = [
+            b if b._sharding is s or b._sharding == s else move(b, s)
+            for b, s, kept in zip(buffers, where, self.kept, strict=True)
+            if kept
+        ]
+        return self.executable.run(moved)
+
+    def fast_path(self, out_tree: Any, consts: Sequence[Any]) -> Any:
+        """What the C++ dispatcher needs to call the program without Python."""
+        shardings = list(compress(self.placement.in_shardings, self.kept))
+        return self.executable.fast_path(out_tree, shardings, self.kept, consts)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
@@ -123,11 +158,33 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
-    module = lower_function(fn, name=name, donate=donate)
+    platform = placement.devices[0].platform
+    kept = used_parameters(fn)
+    shorter, donate = without_unused(fn, kept, donate)
+    module = lower_function(shorter, donate, name=name, platform=platform)
     executable = default_backend().compile(module, CompileOptions(name, placement.devices))
     (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
     executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
-    return Program(executable, placement)
+    return Program(executable, placement, kept)
+
+
+def used_parameters(fn: Function) -> tuple[bool, ...]:
+    """For each parameter, whether an equation or a result refers to it."""
+    used = {a for e in fn.eqns for a in e.inputs if type(a) is Var}
+    used.update(a for a in fn.results if type(a) is Var)
+    return tuple([v in used for v in fn.params])
+
+
+def without_unused(
+    fn: Function, kept: Sequence[bool], donate: Sequence[int]
+) -> tuple[Function, tuple[int, ...]]:
+    """`fn` without the parameters it does not use, and donated positions among the others."""
+    if all(kept):
+        return fn, tuple(donate)
+    place = list(accumulate(kept, initial=0))
+    params = [v for v, k in zip(fn.params, kept, strict=True) if k]
+    shorter = Function(fn.name, params, fn.eqns, fn.results)
+    return shorter, tuple(place[i] for i in donate if kept[i])
 
 
 class HostProgram(NamedTuple):

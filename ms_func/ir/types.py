@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, dtype_name, float0, is_inexact, type_of_value
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, dtype_name, float0, is_inexact, type_of_value
 
 _interned: dict[tuple[Any, ...], ArrayType] = {}
 
@@ -100,12 +100,18 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     return found
 
 
+_SCALARS = {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in DEFAULTS.items()}
+
+
 def typeof(x: Any) -> ArrayType:
     """Type of an array, a traced value, a NumPy array or a Python scalar.
 
     Raises:
         TypeError: `x` is not a number or an array of numbers.
     """
+    found = _SCALARS.get(type(x))
+    if found is not None:
+        return found
     found = getattr(x, "type", None)
     if type(found) is ArrayType:
         return found

@@ -118,13 +118,13 @@ def _add_simplify(producer: Any, x: Any, y: Any) -> Any:
 def _like_terms(producer: Any, x: Any, y: Any, sign: int) -> Any:
     """`x + sign * y` as one product where both are small whole multiples of one value.
 
-    Such multiples add up without rounding, and their sum is not 0, so NaN stays NaN.
+    Such multiples add up without rounding. They have the same sign: infinities that cancel
+    give NaN and must go on doing so.
     """
     (a, m), (b, n) = _multiple(producer, x), _multiple(producer, y)
-    total = m + sign * n
-    if a is not b or total == 0 or abs(total) > 64:
+    if a is not b or m * n * sign <= 0:
         return None
-    return mul_p.bind(a, literal(total, a))
+    return mul_p.bind(a, literal(m + sign * n, a))
 
 
 def _multiple(producer: Any, x: Any) -> tuple[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -120,7 +121,7 @@ def convert_element_type(operand: Any, new_dtype: Any, weak_type: bool = False) 
     if (
         kind.dtype == dtype
         and kind.weak_type == weak_type
-        and not isinstance(operand, (bool, int, float, complex, np.ndarray, np.generic))
+        and not isinstance(operand, (bool, int, float, builtins.complex, np.ndarray, np.generic))
     ):
         return operand
     return convert_p.bind(operand, new_dtype=dtype, weak_type=weak_type)

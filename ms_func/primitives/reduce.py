@@ -34,8 +34,8 @@ from ms_func.primitives.basis import (
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.pieces import slice_p
 from ms_func.primitives.shape import squeeze
-from ms_func.primitives.slicing import slice_in_dim
 
 # --- what all reductions share --------------------------------------------------------------
 
@@ -91,6 +91,17 @@ def spread(y: Any, like: ArrayType, axes: tuple[int, ...]) -> Any:
     """`y`, reduced over `axes`, repeated along them to the shape of `like`."""
     kept = kept_axes(like.ndim, axes)
     return broadcast_in_dim_p.bind(y, shape=like.shape, broadcast_dimensions=kept)
+
+
+def slice_along(x: Any, start: int, stop: int, axis: int) -> Any:
+    """`x[start:stop]` along one axis."""
+    shape = typeof(x).shape
+    return slice_p.bind(
+        x,
+        start_indices=(0,) * axis + (start,) + (0,) * (len(shape) - axis - 1),
+        limit_indices=(*shape[:axis], stop, *shape[axis + 1 :]),
+        strides=None,
+    )
 
 
 def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
@@ -273,7 +284,7 @@ def _product_tree(x: Any, t: Any, axis: int) -> tuple[Any, Any]:
     """Product along `axis`, kept with size 1, and its tangent."""
 
     def part(start: int, stop: int) -> tuple[Any, Any]:
-        return slice_in_dim(x, start, stop, 1, axis), slice_in_dim(t, start, stop, 1, axis)
+        return slice_along(x, start, stop, axis), slice_along(t, start, stop, axis)
 
     odd: tuple[Any, Any] | None = None
     while (n := typeof(x).shape[axis]) > 1:
