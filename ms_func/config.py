@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # before the runtime is loaded
+
 from jaxlib import _jax
 
 _Config = _jax.config.Config
@@ -25,8 +27,6 @@ class Setting:
         ...     disable_jit.value
         True
     """
-
-    __slots__ = ("__doc__", "_config", "default", "name", "value_of")
 
     def __init__(self, name: str, default: Any, doc: str, *, in_key: bool = False) -> None:
         self.name = name
@@ -46,6 +46,7 @@ class Setting:
 
     @contextmanager
     def __call__(self, value: Any = True) -> Iterator[None]:
+        """Override the value in this thread within a `with` block."""
         old = self._config.swap_local(value)
         try:
             yield

@@ -145,7 +145,7 @@ def broadcast_prefix(
     found, treedef = flatten_func(prefix, is_leaf)
     result: list[Any] = []
     for leaf, part in zip(found, treedef.flatten_up_to(full), strict=True):
-        result.extend([leaf] * len(leaves(part, is_leaf)))
+        result.extend([leaf] * len(leaves(part)))
     return result
 
 

@@ -104,7 +104,11 @@ class Xla:
 
     def move(self, buffer: Any, placement: Any) -> Any:
         """Buffer with the elements of another one at `placement`."""
-        if placement is None or buffer._sharding == placement:
+        if placement is None:
+            return buffer
+        if not isinstance(placement, xla_client.Sharding):
+            placement = sharding_of(placement)
+        if buffer._sharding == placement and buffer._committed:
             return buffer
         return self.put(to_numpy(buffer), placement, buffer.aval)
 

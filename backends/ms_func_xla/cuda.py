@@ -52,9 +52,7 @@ def make_client() -> Any:
     capi = xla_client.load_pjrt_plugin_dynamically("cuda", library)
     xla_client.initialize_pjrt_plugin("cuda")
     _register_extension(name, capi)
-    return xla_client.make_c_api_client(
-        "cuda", xla_client.generate_pjrt_gpu_plugin_options(), None
-    )
+    return xla_client.make_c_api_client("cuda", xla_client.generate_pjrt_gpu_plugin_options(), None)
 
 
 def _preload_nvidia() -> None:
@@ -79,6 +77,4 @@ def _register_extension(name: str, capi: Any) -> None:
     xla_client.register_custom_call_handler(
         "CUDA", partial(extension.register_custom_call_target, capi)
     )
-    xla_client.register_custom_type_handler(
-        "CUDA", partial(extension.register_custom_type, capi)
-    )
+    xla_client.register_custom_type_handler("CUDA", partial(extension.register_custom_type, capi))

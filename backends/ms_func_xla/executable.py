@@ -45,7 +45,9 @@ class XlaExecutable:
         """Start the program; the results may still be in the making when this returns."""
         return self.loaded.execute_sharded(buffers).consume_with_handlers(self._handlers)
 
-    def fast_path(self, out_tree: Any, in_shardings: Sequence[Any], const_args: Sequence[Any]) -> Any:
+    def fast_path(
+        self, out_tree: Any, in_shardings: Sequence[Any], const_args: Sequence[Any]
+    ) -> Any:
         """Entry for the C++ dispatcher; constants are passed before the arguments."""
         types, shardings, committed = self._outputs
         n = len(in_shardings)

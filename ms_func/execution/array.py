@@ -67,6 +67,11 @@ class Array(metaclass=_ArrayMeta):
 
     def _numpy(self) -> np.ndarray:
         """Elements as a read-only NumPy array; waits for them."""
+        if self.buffer.is_deleted():
+            raise RuntimeError(
+                f"Array has been deleted with shape={self.type}: it was donated to a jitted "
+                "function or deleted by hand\nfix: do not use an argument after donating it"
+            )
         return buffers.to_numpy(self.buffer)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -55,6 +55,11 @@ def scalar(value: Any, dtype: np.dtype) -> np.ndarray:
     return np.asarray(value, dtype)
 
 
+def move(buffer: Any, placement: Any) -> Any:
+    """Buffer with the elements of another one on a device or sharding."""
+    return _host().move(buffer, placement)
+
+
 def to_numpy(buffer: Any) -> np.ndarray:
     """Elements of a buffer as a read-only NumPy array; waits for them."""
     return _host().get(buffer)

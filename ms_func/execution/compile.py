@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -18,7 +20,8 @@ from ms_func.lowering.lower import lower_function
 log = logging.getLogger("ms_func")
 
 
-class Placement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Placement:
     """Where a program runs.
 
     Attributes:
@@ -30,14 +33,33 @@ class Placement(NamedTuple):
     devices: tuple[Any, ...]
     in_shardings: tuple[Any, ...]
     committed: bool
+    identity: int = field(init=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "identity", hash((self.devices, self.in_shardings, self.committed))
+        )
+
+    def __hash__(self) -> int:
+        return self.identity
 
 
-def placement_of(buffers: Sequence[Any]) -> Placement:
+@lru_cache(maxsize=1024)
+def _free_placement(device: Any, sharding: Any, count: int) -> Placement:
+    return Placement((device,), (sharding,) * count, False)
+
+
+def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     """Placement that the operands ask for: that of committed ones, else the default device.
+
+    Args:
+        buffers: operands; those beyond them, up to `count`, are free.
+        count: number of operands, that of `buffers` if None.
 
     Raises:
         ValueError: two operands are committed to different devices.
     """
+    count = len(buffers) if count is None else count
     committed = None
     for b in buffers:
         if b._committed:
@@ -47,15 +69,15 @@ def placement_of(buffers: Sequence[Any]) -> Placement:
     if committed is None:
         held = default_backend()
         device = config.default_device.value or held.default_device
-        own = held.sharding(device)
-        return Placement((device,), (own,) * len(buffers), False)
+        return _free_placement(device, held.sharding(device), count)
     _check_devices(buffers, committed)
     if len(committed.device_set) == 1:
         (device,) = committed.device_set
-        return Placement((device,), (committed,) * len(buffers), True)
+        return Placement((device,), (committed,) * count, True)
     everywhere = committed.replicated()
-    shardings = tuple(b._sharding if b._committed else everywhere for b in buffers)
-    return Placement(tuple(committed.device_order), shardings, True)
+    shardings = [b._sharding if b._committed else everywhere for b in buffers]
+    shardings += [everywhere] * (count - len(buffers))
+    return Placement(tuple(committed.device_order), tuple(shardings), True)
 
 
 def _check_devices(buffers: Sequence[Any], committed: Any) -> None:

@@ -8,21 +8,25 @@ by the signature of the operands and comes back to Python only for what it has n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from jaxlib import _jax
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Program, compiled, placement_of
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.tracing.tracer import Tracer, escaped
 
 _cache = _jax.PjitFunctionCache(65536)
+_CONSTANTS = 4096
+
+
 def dispatcher(
     name: str,
     miss: Callable[..., Any],
@@ -52,44 +56,42 @@ class Eager:
 
     Attributes:
         operations: dispatcher of each primitive with its parameters.
+        constants: arrays of recent literals.
         loc: unused here; transforms that walk a program set it on any interpreter.
     """
 
-    __slots__ = ("loc", "operations")
+    __slots__ = ("constants", "loc", "operations")
     name = "eager"
 
     def __init__(self) -> None:
         self.operations: dict[Any, Any] = {}
+        self.constants: dict[Any, Array] = {}
         self.loc: Loc | None = None
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run one operation."""
         for a in args:
             if type(a) is not Array:
-                return self._bind_mixed(primitive, args, params)
+                args = tuple([self.operand(x) for x in args])
+                break
         key = (primitive, *params.items()) if params else primitive
         run = self.operations.get(key)
         if run is None:
-            run = self.operations[key] = _operation(primitive, params, {})
+            run = self.operations[key] = _operation(primitive, params)
         return run(*args)
 
-    def _bind_mixed(
-        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
-    ) -> Any:
-        """Run one operation some of whose operands are literals, NumPy arrays or scalars."""
-        literals: dict[int, ArrayType] = {}
-        values: list[Any] = []
-        for i, a in enumerate(args):
-            if type(a) is Literal and a.type.dtype.kind in "biufc":
-                literals[i] = a.type
-                values.append(a.type.dtype.type(a.value))
-            else:
-                values.append(as_array(a))
-        key = (primitive, tuple(literals.items()), *params.items())
-        run = self.operations.get(key)
-        if run is None:
-            run = self.operations[key] = _operation(primitive, params, literals)
-        return run(*values)
+    def operand(self, x: Any) -> Array:
+        """An operand as an array; those of literals are kept, since they tend to come again."""
+        if type(x) is not Literal:
+            return as_array(x)
+        value = x.value if x.value and type(x.value) is not complex else repr(x.value)
+        key = (x.type, value, config.default_device.value)
+        found = self.constants.get(key)
+        if found is None:
+            if len(self.constants) > _CONSTANTS:
+                self.constants.clear()
+            found = self.constants[key] = as_array(x)
+        return found
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Run a whole function as one compiled program."""
@@ -115,13 +117,13 @@ def as_array(x: Any) -> Array:
     return wrap(put(x, typeof(x)))
 
 
-def _operation(primitive: Primitive, params: dict[str, Any], literals: dict[int, ArrayType]) -> Any:
-    """Dispatcher of one primitive; operands at `literals` come as NumPy scalars."""
+def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
+    """Dispatcher of one primitive."""
 
     def miss(*args: Any) -> Any:
-        types = tuple([literals[i] if i in literals else a.type for i, a in enumerate(args)])
-        variables = [Var(t) for t in types]
-        outputs = [Var(t) for t in primitive.result_types(types, params)]
+        variables = [Var(a.type) for a in args]
+        types = primitive.result_types(tuple([a.type for a in args]), params)
+        outputs = [Var(t) for t in types]
         eqn = Eqn(primitive, variables, outputs, params, None)
         fn = Function(primitive.name, variables, [eqn], outputs)
         return _run(fn, args, primitive.multiple_results)
@@ -137,7 +139,7 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
     ]
     program = compiled(fn, placement_of(buffers), name=fn.name)
     outs = program.run(buffers)
-    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree())
+    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree)
 
 
 def answer(
@@ -148,18 +150,25 @@ def answer(
     return out_tree.unflatten(outs), fast, False
 
 
-def result_tree(out_tree: Any) -> Any:
-    """Structure of results over buffers, from their structure over arrays."""
-    skeleton = tree.unflatten(out_tree, [wrap(None) for _ in range(out_tree.num_leaves)])
-    return tree.result_registry.flatten(skeleton, lambda x: x is None)[1]
+_leaf_tree = tree.result_registry.flatten(wrap(0))[1]
 
 
+@cache
 def _list_tree(n: int) -> Any:
     return tree.result_registry.flatten([wrap(0)] * n)[1]
 
 
-def _leaf_tree() -> Any:
-    return tree.result_registry.flatten(wrap(0))[1]
+@cache
+def result_tree(out_tree: Any) -> Any:
+    """Structure over buffers of results whose structure over arrays is `out_tree`."""
+    data = out_tree.node_data()
+    if data is None:
+        return _leaf_tree if out_tree.num_leaves else tree.result_registry.flatten(None)[1]
+    return tree.PyTreeDef.from_node_data_and_children(
+        tree.result_registry, data, [result_tree(c) for c in out_tree.children()]
+    )
 
 
-_Current.interpreter = Eager()
+bottom = Eager()
+"""The interpreter that no recording is nested in."""
+_Current.interpreter = bottom

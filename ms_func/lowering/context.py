@@ -106,6 +106,12 @@ def integer(value: int, width: int = 64) -> ir.Attribute:
 
 
 @cache
+def boolean(value: bool) -> ir.Attribute:
+    """Boolean attribute."""
+    return ir.BoolAttr.get(value, context())
+
+
+@cache
 def parsed(text: str) -> ir.Attribute:
     """Attribute written in MLIR's text form, such as `#stablehlo<comparison_direction LT>`."""
     return ir.Attribute.parse(text, context())

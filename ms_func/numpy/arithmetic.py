@@ -27,7 +27,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as el
 
-# --- arithmetic -----------------------------------------------------------------------------
+# --- arithmetic -----------------------------------------------------------------------
 
 
 def add(x: ArrayLike, y: ArrayLike, /) -> Array:

@@ -29,7 +29,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare
 from ms_func.primitives import elementwise as el
 
-# --- exponentials and logarithms --------------------------------------------------------------
+# --- exponentials and logarithms ------------------------------------------------------
 
 
 def exp(x: ArrayLike, /) -> Array:
@@ -108,7 +108,7 @@ def cbrt(x: ArrayLike, /) -> Array:
     return el.cbrt_p.bind(inexact("cbrt", x))
 
 
-# --- trigonometric and hyperbolic -----------------------------------------------------------------
+# --- trigonometric and hyperbolic -----------------------------------------------------
 
 
 def sin(x: ArrayLike, /) -> Array:
@@ -206,7 +206,7 @@ def rad2deg(x: ArrayLike, /) -> Array:
 
 radians, degrees = deg2rad, rad2deg
 
-# --- sign, rounding, parts ------------------------------------------------------------------------
+# --- sign, rounding, parts ------------------------------------------------------------
 
 
 def abs(x: ArrayLike, /) -> Array:

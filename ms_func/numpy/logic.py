@@ -22,7 +22,7 @@ def _same(x: Any, value: bool) -> Any:
     return fill(value, ArrayType(typeof(x).shape, _BOOL))
 
 
-# --- comparison ---------------------------------------------------------------------------------
+# --- comparison -----------------------------------------------------------------------
 
 
 def equal(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -124,7 +124,7 @@ def iscomplex(x: ArrayLike, /) -> Array:
     return compare.ne(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, False)
 
 
-# --- logic and bits -----------------------------------------------------------------------------
+# --- logic and bits -------------------------------------------------------------------
 
 
 def truth(name: str, x: Any) -> Any:

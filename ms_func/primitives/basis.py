@@ -1,4 +1,4 @@
-"""`broadcast_in_dim` and `transpose`: the rules of nearly all primitives are written in them.
+"""`broadcast_in_dim`, `transpose`, `reduce_sum`: the rules of nearly all primitives need them.
 
 Nothing here needs another primitive to be defined first, so every family can import it.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ms_func.dtypes import is_inexact
 from ms_func.errors import ConcretizationTypeError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 
 
@@ -95,13 +97,11 @@ def _broadcast_lower(b: Any, eqn: Any, x: Any) -> Any:
 def _broadcast_transpose(
     ct: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
 ) -> list[Any]:
-    from ms_func.primitives.reduce import reduce_sum
-
     kept = tuple(
         d for n, d in zip(x.type.shape, broadcast_dimensions, strict=True) if n == shape[d]
     )
     summed = tuple(d for d in range(len(shape)) if d not in kept)
-    total = reduce_sum(ct, axes=summed) if summed else ct
+    total = reduce_sum_p.bind(ct, axes=summed) if summed else ct
     if len(kept) == x.type.ndim:
         return [total]
     places = tuple(i for i, d in enumerate(broadcast_dimensions) if d in kept)
@@ -143,6 +143,19 @@ def _broadcast_shard(
     return f"{' '.join(operand)} -> {' '.join(names)}"
 
 
+def _broadcast_simplify(
+    producer: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
+) -> Any:
+    """Nothing to repeat; or a broadcast of a broadcast, which is one."""
+    if x.type.shape == shape:
+        return x
+    inner = producer(x)
+    if inner is None or inner.primitive is not broadcast_in_dim_p:
+        return None
+    dims = tuple([broadcast_dimensions[d] for d in inner.params["broadcast_dimensions"]])
+    return broadcast_in_dim_p.bind(inner.inputs[0], shape=shape, broadcast_dimensions=dims)
+
+
 broadcast_in_dim_p = register(
     Primitive(
         "broadcast_in_dim",
@@ -154,6 +167,7 @@ broadcast_in_dim_p = register(
         batch=_broadcast_batch,
         shard=_broadcast_shard,
         cost=moving_cost,
+        simplify=_broadcast_simplify,
     )
 )
 
@@ -227,6 +241,23 @@ def _transpose_shard(
     return f"{' '.join(names)} -> {' '.join(names[d] for d in permutation)}"
 
 
+def _transpose_simplify(producer: Any, x: Any, *, permutation: tuple[int, ...]) -> Any:
+    """No change; a transpose of a transpose, which is one; a scalar repeated."""
+    if permutation == tuple(range(len(permutation))):
+        return x
+    inner = producer(x)
+    if inner is None:
+        return None
+    if inner.primitive is transpose_p:
+        first = inner.params["permutation"]
+        order = tuple([first[d] for d in permutation])
+        return transpose_p.bind(inner.inputs[0], permutation=order)
+    if inner.primitive is broadcast_in_dim_p and not inner.inputs[0].type.shape:
+        shape = tuple([x.type.shape[d] for d in permutation])
+        return broadcast_in_dim_p.bind(inner.inputs[0], shape=shape, broadcast_dimensions=())
+    return None
+
+
 transpose_p = register(
     Primitive(
         "transpose",
@@ -240,6 +271,7 @@ transpose_p = register(
         batch=_transpose_batch,
         shard=_transpose_shard,
         cost=moving_cost,
+        simplify=_transpose_simplify,
     )
 )
 
@@ -256,3 +288,117 @@ def transpose(operand: Any, permutation: Sequence[int]) -> Any:
     if is_array(operand) and order == tuple(range(operand.type.ndim)):
         return operand
     return transpose_p.bind(operand, permutation=order)
+
+
+# --- reduce_sum -----------------------------------------------------------------------------
+
+
+@cache
+def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
+    """Axes as increasing, distinct, non-negative Python ints.
+
+    Raises:
+        ValueError: an axis is out of range or given twice.
+    """
+    found = set()
+    for a in axes:
+        axis = operator.index(a)
+        if not -ndim <= axis < ndim:
+            raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+        found.add(axis % ndim)
+    if len(found) != len(axes):
+        raise ValueError(f"duplicate value in 'axes' of a reduction: {axes}")
+    return tuple(sorted(found))
+
+
+def kept_axes(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes of the operand that the result keeps, in order."""
+    return tuple(i for i in range(ndim) if i not in axes)
+
+
+def shifted(axes: tuple[int, ...], dim: int) -> tuple[int, ...]:
+    """Axes of one lane as axes of all lanes, which lie along `dim`."""
+    return tuple(a + (a >= dim) for a in axes)
+
+
+def sum_dtype(dtype: np.dtype) -> np.dtype:
+    """Dtype in which a reference sums or multiplies: double precision, or integers as they are."""
+    if not is_inexact(dtype):
+        return dtype
+    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
+
+
+def _sum_abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
+    if x.dtype.kind == "b":
+        raise ShapeError(
+            f"reduce_sum does not accept inputs of dtype bool, got {x}\n"
+            "fix: convert the operand first, or use reduce_or"
+        )
+    if canonical_axes(x.ndim, axes) != axes:
+        raise ValueError(f"axes of reduce_sum must be increasing and not negative, got {axes}")
+    return ArrayType(tuple([x.shape[d] for d in kept_axes(x.ndim, axes)]), x.dtype, x.weak_type)
+
+
+def _sum_ref(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        wide = sum_dtype(x.dtype)
+        return np.asarray(np.sum(x.astype(wide), axes, wide)).astype(x.dtype, copy=False)
+
+
+def _sum_lower(b: Any, eqn: Any, x: Any) -> Any:
+    axes, out = eqn.params["axes"], eqn.outputs[0].type
+    if not axes:
+        return x
+    zero = b.constant(0, ArrayType((), out.dtype))
+    made = b.operation("stablehlo.reduce", [out], [x, zero], {"dimensions": int_array(axes)})
+    b.reducer(made, "stablehlo.add", out.dtype)
+    return made.results[0]
+
+
+def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> list[Any]:
+    kept = kept_axes(x.type.ndim, axes)
+    return [broadcast_in_dim_p.bind(ct, shape=x.type.shape, broadcast_dimensions=kept)]
+
+
+def _sum_batch(size: int, args: Any, dims: Any, *, axes: tuple[int, ...]) -> Any:
+    (at,) = dims
+    moved = shifted(axes, at)
+    return reduce_sum_p.bind(*args, axes=moved), at - sum(a < at for a in moved)
+
+
+def _sum_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, axes: tuple[int, ...]
+) -> str:
+    names = letters(ins[0].ndim)
+    return f"{' '.join(names)} -> {' '.join(names[d] for d in kept_axes(len(names), axes))}"
+
+
+def _sum_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    return Cost(float(ins[0].size), 0.0, float(ins[0].nbytes + outs[0].nbytes))
+
+
+reduce_sum_p = register(
+    Primitive(
+        "reduce_sum",
+        abstract=_sum_abstract,
+        ref=_sum_ref,
+        lower=_sum_lower,
+        jvp=Linear(0),
+        transpose=_sum_transpose,
+        batch=_sum_batch,
+        shard=_sum_shard,
+        cost=_sum_cost,
+    )
+)
+
+
+def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
+    """Sum over `axes`; the result keeps the dtype and has the other dimensions.
+
+    Shapes: `[..., n, ...]` to `[..., ...]`; a sum of nothing is 0.
+    Dtypes: numbers; integers wrap around.
+
+    Raises:
+        ValueError: an axis is out of range or repeated.
+    """
+    return reduce_sum_p.bind(operand, axes=canonical_axes(typeof(operand).ndim, tuple(axes)))

@@ -16,7 +16,15 @@ from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
-from ms_func.primitives.basis import full_of, int_tuple, is_array, letters, moving_cost
+from ms_func.primitives.basis import (
+    broadcast_in_dim_p,
+    full_of,
+    int_tuple,
+    is_array,
+    letters,
+    moving_cost,
+    reduce_sum_p,
+)
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.compare import select_p
 from ms_func.primitives.families import is_linear, literal
@@ -220,8 +228,6 @@ def _pad_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, padding_config:
 
 
 def _pad_transpose(ct: Any, x: Any, value: Any, *, padding_config: Padding) -> list[Any]:
-    from ms_func.primitives.reduce import reduce_sum
-
     ct_x = ct_value = None
     zero = literal(0, ct)
     if is_linear(x):
@@ -234,7 +240,7 @@ def _pad_transpose(ct: Any, x: Any, value: Any, *, padding_config: Padding) -> l
     if is_linear(value):
         inside = _pad_mask(typeof(x).shape, padding_config)
         outside = select_p.bind(inside, zero, ct)
-        ct_value = reduce_sum(outside, axes=tuple(range(typeof(ct).ndim)))
+        ct_value = reduce_sum_p.bind(outside, axes=tuple(range(typeof(ct).ndim)))
     return [ct_x, ct_value]
 
 
@@ -254,15 +260,8 @@ def _pad_batch(size: int, args: Any, dims: Any, *, padding_config: Padding) -> A
     rows = ((0, 0, 0), *padding_config)
     out = pad_p.bind(x, literal(0, x), padding_config=rows)
     shape = typeof(out).shape
-    values = broadcast_lanes(value, shape)
+    values = broadcast_in_dim_p.bind(value, shape=shape, broadcast_dimensions=(0,))
     return select_p.bind(_pad_mask(typeof(x).shape, rows), out, values), 0
-
-
-def broadcast_lanes(x: Any, shape: tuple[int, ...]) -> Any:
-    """One scalar per lane, repeated over the other dimensions of `shape`."""
-    from ms_func.primitives.basis import broadcast_in_dim_p
-
-    return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=(0,))
 
 
 def _pad_shard(

@@ -8,7 +8,6 @@ ties of an extremum share equally, and a product may contain zeros.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -18,11 +17,18 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
-from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, div, mul
-from ms_func.primitives.basis import broadcast_in_dim_p
+from ms_func.primitives.basis import (
+    broadcast_in_dim_p,
+    canonical_axes,
+    kept_axes,
+    reduce_sum,
+    shifted,
+    sum_dtype,
+)
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
@@ -30,24 +36,6 @@ from ms_func.primitives.pieces import slice_p
 from ms_func.primitives.shape import squeeze
 
 # --- what all reductions share --------------------------------------------------------------
-
-
-@cache
-def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Axes as increasing, distinct, non-negative Python ints.
-
-    Raises:
-        ValueError: an axis is out of range or given twice.
-    """
-    found = set()
-    for a in axes:
-        axis = operator.index(a)
-        if not -ndim <= axis < ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
-        found.add(axis % ndim)
-    if len(found) != len(axes):
-        raise ValueError(f"duplicate value in 'axes' of a reduction: {axes}")
-    return tuple(sorted(found))
 
 
 @cache
@@ -95,11 +83,6 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
         return ArrayType(kept, x.dtype, x.weak_type)
 
     return abstract
-
-
-def kept_axes(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes of the operand that the result keeps, in order."""
-    return tuple(i for i in range(ndim) if i not in axes)
 
 
 def spread(y: Any, like: ArrayType, axes: tuple[int, ...]) -> Any:
@@ -162,11 +145,6 @@ def lexical_reducer(b: Any, operation: Any, dtype: np.dtype, name: str) -> None:
     b.region(operation, 0, [scalar, scalar], body)
 
 
-def shifted(axes: tuple[int, ...], dim: int) -> tuple[int, ...]:
-    """Axes of one lane as axes of all lanes, which lie along `dim`."""
-    return tuple(a + (a >= dim) for a in axes)
-
-
 def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     def batch(size: int, args: Any, dims: Any, *, axes: tuple[int, ...]) -> Any:
         (dim,) = dims
@@ -226,40 +204,6 @@ def _reduction(
         )
     )
     return primitive
-
-
-def wide(dtype: np.dtype) -> np.dtype:
-    """Dtype in which a reference sums or multiplies: double precision, or integers as they are."""
-    if not is_inexact(dtype):
-        return dtype
-    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
-
-
-# --- sum ------------------------------------------------------------------------------------
-
-
-def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> list[Any]:
-    return [spread(ct, x.type, axes)]
-
-
-reduce_sum_p = _reduction(
-    "reduce_sum", ref=lambda x, axes: np.sum(x.astype(wide(x.dtype)), axes, wide(x.dtype)),
-    operation="stablehlo.add", identity=lambda d: 0, jvp=Linear(0), transpose=_sum_transpose,
-    kind="sum", accepts="number",
-)  # fmt: skip
-
-
-def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
-    """Sum over `axes`; the result keeps the dtype and has the other dimensions.
-
-    Shapes: `[..., n, ...]` to `[..., ...]`; a sum of nothing is 0.
-    Dtypes: numbers; integers wrap around.
-
-    Raises:
-        ValueError: an axis is out of range or repeated.
-    """
-    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
-    return reduce_sum_p.bind(operand, axes=axes)
 
 
 # --- maximum and minimum ----------------------------------------------------------------------
@@ -355,7 +299,7 @@ def _dual_product(x: Any, tx: Any, y: Any, ty: Any) -> tuple[Any, Any]:
 
 
 reduce_prod_p = _reduction(
-    "reduce_prod", ref=lambda x, axes: np.prod(x.astype(wide(x.dtype)), axes, wide(x.dtype)),
+    "reduce_prod", ref=lambda x, axes: np.prod(x.astype(sum_dtype(x.dtype)), axes, sum_dtype(x.dtype)),
     operation="stablehlo.multiply", identity=lambda d: 1, jvp=_prod_jvp, kind="prod",
     accepts="number",
 )  # fmt: skip

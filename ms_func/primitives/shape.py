@@ -129,6 +129,20 @@ def _groups(
     return groups
 
 
+def _reshape_simplify(producer: Any, x: Any, *, new_sizes: tuple[int, ...]) -> Any:
+    """No change; a reshape of a reshape, which is one; a scalar repeated."""
+    if x.type.shape == new_sizes:
+        return x
+    inner = producer(x)
+    if inner is None:
+        return None
+    if inner.primitive is reshape_p:
+        return reshape_p.bind(inner.inputs[0], new_sizes=new_sizes)
+    if inner.primitive is broadcast_in_dim_p and not inner.inputs[0].type.shape:
+        return broadcast_in_dim_p.bind(inner.inputs[0], shape=new_sizes, broadcast_dimensions=())
+    return None
+
+
 reshape_p = register(
     Primitive(
         "reshape",
@@ -140,6 +154,7 @@ reshape_p = register(
         batch=_reshape_batch,
         shard=_reshape_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+        simplify=_reshape_simplify,
     )
 )
 
