@@ -299,7 +299,7 @@ def _dual_product(x: Any, tx: Any, y: Any, ty: Any) -> tuple[Any, Any]:
 
 
 reduce_prod_p = _reduction(
-    "reduce_prod", ref=lambda x, axes: np.prod(x.astype(sum_dtype(x.dtype)), axes, sum_dtype(x.dtype)),
+    "reduce_prod", ref=lambda x, axes: np.prod(x, axes, dtype=sum_dtype(x.dtype)),
     operation="stablehlo.multiply", identity=lambda d: 1, jvp=_prod_jvp, kind="prod",
     accepts="number",
 )  # fmt: skip
