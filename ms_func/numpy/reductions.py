@@ -27,7 +27,7 @@ from ms_func.numpy.promotion import (
     promote,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, reduce
+from ms_func.primitives import compare, cumulative, reduce
 from ms_func.primitives import shape as sh
 
 Axis = int | tuple[int, ...] | list[int] | None
@@ -448,12 +448,12 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
 
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Sums of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumsum", reduce.cumsum_p, a, axis, dtype, out)
+    return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
 
 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Products of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumprod", reduce.cumprod_p, a, axis, dtype, out)
+    return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
 
 
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
