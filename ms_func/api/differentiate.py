@@ -156,7 +156,8 @@ def _gradient_program(fn: Function, captured: int, count: int) -> Function:
 def _one_then_zeros(outs: Sequence[Any]) -> list[Any]:
     """Cotangents that pick the first result."""
     first = typeof(outs[0])
-    return [Literal(1, ArrayType((), first.dtype)), *(Zero(typeof(x).tangent) for x in outs[1:])]
+    one = Literal(1, ArrayType((), first.dtype, first.weak_type))
+    return [one, *(Zero(typeof(x).tangent) for x in outs[1:])]
 
 
 def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int: bool) -> None:

@@ -146,8 +146,7 @@ def answer(
     program: Program, outs: Sequence[Any], out_tree: Any, consts: Sequence[Any] = ()
 ) -> tuple[Any, Any, bool]:
     """Results in their structure and the fast path that gives them without Python."""
-    fast = program.executable.fast_path(out_tree, program.placement.in_shardings, consts)
-    return out_tree.unflatten(outs), fast, False
+    return out_tree.unflatten(outs), program.fast_path(out_tree, consts), False
 
 
 _leaf_tree = tree.result_registry.flatten(wrap(0))[1]
