@@ -27,7 +27,7 @@ from ms_func.numpy.promotion import (
     promote,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, cumulative, reduce
+from ms_func.primitives import basis, compare, cumulative, reduce
 from ms_func.primitives import shape as sh
 
 Axis = int | tuple[int, ...] | list[int] | None
@@ -73,7 +73,7 @@ def _reduce(
 
 
 _KEEPERS = frozenset(
-    {reduce.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
+    {basis.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
 )
 """Reductions that leave an array alone when they reduce over no axis."""
 
@@ -117,7 +117,7 @@ def sum(
     """
     no_out("sum", out)
     a, kind = _accumulator("sum", a, dtype, promote_integers)
-    total = _reduce("sum", reduce.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
+    total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
     return convert(total, kind)
 
 
