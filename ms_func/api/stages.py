@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array
@@ -47,20 +49,27 @@ class Traced:
         staged = self._recorded.staged
         return staged.unflatten([shape_struct(t) for t in staged.fn.out_types])
 
+    def closed(self) -> Lowered:
+        """StableHLO of the program with captured values as constants in it."""
+        fn, captured = self.ir, self._recorded.staged.captured
+        n = len(captured)
+        arrays = [np.asarray(x) for x in captured]
+        whole = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results, arrays)
+        return Lowered(self, whole, ())
+
     def lower(self) -> Lowered:
         """StableHLO of the program."""
-        return Lowered(self)
+        return Lowered(self, self.ir, self._recorded.donate)
 
 
 class Lowered:
     """A function lowered to StableHLO for given argument types."""
 
-    def __init__(self, traced: Traced) -> None:
+    def __init__(self, traced: Traced, fn: Function, donate: Sequence[int]) -> None:
         self._traced = traced
-        recorded = traced._recorded
-        self._module = lower_function(traced.ir, name=traced.fun_name, donate=recorded.donate)
+        self._module = lower_function(fn, donate, name=traced.fun_name)
         self.in_tree = tree.structure(traced._arguments)
-        self.out_tree = recorded.staged.out_tree
+        self.out_tree = traced._recorded.staged.out_tree
 
     @property
     def out_info(self) -> Any:
