@@ -1,1 +1,46 @@
-"""Composable function transformations: grad, jit, vmap, shard."""
+"""Composable function transformations on XLA: grad, jit, vmap, shard.
+
+>>> import ms_func as ms
+>>> float(ms.grad(lambda x: x * x)(3.0))
+6.0
+"""
+
+from __future__ import annotations
+
+from ms_func import config as config
+from ms_func import dtypes as dtypes
+from ms_func import errors as errors
+from ms_func import numpy as numpy
+from ms_func import tree as tree
+from ms_func import tree_util as tree_util
+from ms_func.api.compile import eval_shape as eval_shape
+from ms_func.api.compile import jit as jit
+from ms_func.api.compile import make_ir as make_ir
+from ms_func.api.compile import make_jaxpr as make_jaxpr
+from ms_func.api.devices import block_until_ready as block_until_ready
+from ms_func.api.devices import default_backend as default_backend
+from ms_func.api.devices import device_count as device_count
+from ms_func.api.devices import device_get as device_get
+from ms_func.api.devices import device_put as device_put
+from ms_func.api.devices import devices as devices
+from ms_func.api.devices import local_device_count as local_device_count
+from ms_func.api.devices import local_devices as local_devices
+from ms_func.api.devices import process_count as process_count
+from ms_func.api.devices import process_index as process_index
+from ms_func.api.differentiate import grad as grad
+from ms_func.api.differentiate import value_and_grad as value_and_grad
+from ms_func.api.export import export as export
+from ms_func.api.jacobian import hessian as hessian
+from ms_func.api.jacobian import hvp as hvp
+from ms_func.api.jacobian import jacfwd as jacfwd
+from ms_func.api.jacobian import jacobian as jacobian
+from ms_func.api.jacobian import jacrev as jacrev
+from ms_func.api.linearize import jvp as jvp
+from ms_func.api.linearize import linear_transpose as linear_transpose
+from ms_func.api.linearize import linearize as linearize
+from ms_func.api.linearize import vjp as vjp
+from ms_func.api.vectorize import vmap as vmap
+from ms_func.execution.array import Array as Array
+from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
+
+__version__ = "0.1.0"

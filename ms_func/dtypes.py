@@ -145,7 +145,7 @@ def promote_types(a: Any, b: Any) -> np.dtype:
 
 
 def _dtype_and_weak(spec: Any) -> tuple[np.dtype, bool]:
-    if spec in (bool, int, float, complex):
+    if isinstance(spec, type) and spec in DEFAULTS:  # np.dtype("float64") == float holds too
         return DEFAULTS[spec], spec is not bool
     return np.dtype(spec), False
 
@@ -184,9 +184,8 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
 
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dtype:
     """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width."""
-    if dtype in (bool, int, float, complex):
-        return DEFAULTS[dtype]
-    return np.dtype(dtype)
+    found = DEFAULTS.get(dtype) if isinstance(dtype, type) else None
+    return np.dtype(dtype) if found is None else found
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:

@@ -45,6 +45,15 @@ class ShapeError(LocatedError, TypeError):
     """
 
 
+class ShardingError(LocatedError, ValueError):
+    """An array cannot be laid out over the devices as asked.
+
+    Example:
+        an axis of size 3 split over 2 devices, a mesh axis that does not exist, or a mesh
+        larger than the machine.
+    """
+
+
 class ConcretizationTypeError(LocatedError, TypeError):
     """A value known only at run time was needed while tracing.
 
@@ -91,4 +100,12 @@ class UnexpectedTracerError(LocatedError, RuntimeError):
 
     Example:
         a jitted function stores an intermediate result in a global; return it instead.
+    """
+
+
+class IRError(ValueError):
+    """A program breaks a rule of the IR, or a text is not a program.
+
+    Example:
+        `ir.parse("func @f(")`: the text ends too early.
     """

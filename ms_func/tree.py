@@ -26,9 +26,10 @@ SequenceKey = _jax.pytree.SequenceKey
 registry = _jax.pytree.PyTreeRegistry()
 """What the library and its users see: arrays are leaves."""
 dispatch_registry = _jax.pytree.PyTreeRegistry()
-"""What the C++ dispatcher sees: an `Array` is a node around its buffer."""
-_both = (registry, dispatch_registry)
-_none_leaf_registry = _jax.pytree.PyTreeRegistry(enable_none=False)
+"""How the C++ dispatcher takes arguments apart: an `Array` is a node around its buffer."""
+result_registry = _jax.pytree.PyTreeRegistry()
+"""How it puts results together; separate because the two directions are cheapest differently."""
+_registries = (registry, dispatch_registry, result_registry)
 
 flatten_func = registry.flatten
 
@@ -144,7 +145,7 @@ def broadcast_prefix(
     found, treedef = flatten_func(prefix, is_leaf)
     result: list[Any] = []
     for leaf, part in zip(found, treedef.flatten_up_to(full), strict=True):
-        result.extend([leaf] * len(leaves(part, is_leaf)))
+        result.extend([leaf] * len(leaves(part)))
     return result
 
 
@@ -208,7 +209,7 @@ def register_node(
         unflatten_func: from `(auxiliary data, children)` to an object.
         flatten_with_keys_func: like `flatten_func`, with `(key, child)` pairs.
     """
-    for one in (*_both, _none_leaf_registry):
+    for one in _registries:
         one.register_node(nodetype, flatten_func, unflatten_func, flatten_with_keys_func)
 
 
@@ -274,7 +275,7 @@ def register_dataclass(
         data_fields = [f.name for f in own if not f.metadata.get("static")]
     if is_dataclass(nodetype):
         _check_fields(nodetype, data_fields, meta_fields, drop_fields)
-    for one in (*_both, _none_leaf_registry):
+    for one in _registries:
         one.register_dataclass_node(nodetype, list(data_fields), list(meta_fields))
     return nodetype
 

@@ -7,12 +7,11 @@ from functools import wraps
 from typing import Any
 
 from ms_func import tree
-from ms_func.api.differentiate import apply
+from ms_func.api.programs import apply, simplified
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
-from ms_func.transforms.passes import simplify
 
 
 def vmap(
@@ -75,7 +74,7 @@ def vmap(
 
 def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
     """One axis per leaf from a prefix tree."""
-    prefix = (in_axes, 0) if not isinstance(in_axes, tuple) else (in_axes, 0)
+    prefix = (in_axes, 0)
     try:
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:
@@ -156,7 +155,7 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
     key = ("vmap", size, dims, out_dims)
     if key not in fn.memo:
         program, found = batch(fn, size, dims, out_dims)
-        fn.memo[key] = simplify(program), found
+        fn.memo[key] = simplified(program), found
     return fn.memo[key]
 
 

@@ -32,15 +32,18 @@ class Var:
 class Literal:
     """A scalar constant, held by value."""
 
-    __slots__ = ("type", "value")
+    __slots__ = ("_key", "type", "value")
 
     def __init__(self, value: Any, type: ArrayType) -> None:
         self.value = value
         self.type = type
+        self._key: tuple[bytes, ArrayType] | None = None
 
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[bytes, ArrayType]:
         """Value and type such that equal keys mean equal bits (so -0.0 differs from 0.0)."""
-        return (np.asarray(self.value, self.type.dtype).tobytes(), self.type)
+        if self._key is None:
+            self._key = (np.asarray(self.value, self.type.dtype).tobytes(), self.type)
+        return self._key
 
     def __repr__(self) -> str:
         return f"Literal({self.value}, {self.type})"
@@ -122,6 +125,11 @@ class Function:
         return tuple(v.type for v in self.params)
 
     @property
+    def free_types(self) -> tuple[ArrayType, ...]:
+        """Types of the parameters that no constant is bound to."""
+        return self.in_types[: len(self.params) - len(self.consts)]
+
+    @property
     def out_types(self) -> tuple[ArrayType, ...]:
         """Types of the results."""
         return tuple(v.type for v in self.results)
@@ -149,7 +157,7 @@ class Function:
     def __repr__(self) -> str:
         from ms_func.ir.text import to_text  # the printer is only needed for people
 
-        return to_text(self)
+        return to_text(self, locs="lines")
 
 
 class FunctionKey:
@@ -184,7 +192,7 @@ def _structure(fn: Function) -> tuple[Any, ...]:
     rows: list[Any] = [fn.in_types]
     for e in fn.eqns:
         ins = [number[a] if type(a) is not Literal else a.key() for a in e.inputs]
-        rows.append((e.primitive, *ins, *_params_key(e.params)))
+        rows.append((e.primitive, *ins, *frozen_params(e.params)))
         for v in e.outputs:
             number[v] = len(number)
     rows.append(tuple(number[a] if type(a) is not Literal else a.key() for a in fn.results))
@@ -193,8 +201,21 @@ def _structure(fn: Function) -> tuple[Any, ...]:
     return tuple(rows)
 
 
-def _params_key(params: dict[str, Any]) -> tuple[Any, ...]:
+def frozen_params(params: dict[str, Any]) -> tuple[Any, ...]:
+    """Names and values, sorted, such that equal keys mean equal parameters (-0.0 is not 0.0)."""
     if not params:
         return ()
     items = sorted(params.items()) if len(params) > 1 else params.items()
-    return tuple(x if type(x) is not float else (x, str(x)) for kv in items for x in kv)
+    return tuple([x for name, value in items for x in (name, _frozen(value))])
+
+
+def _frozen(value: Any) -> Any:
+    """A parameter with its floats, which compare by value and not by bits, spelled out."""
+    kind = type(value)
+    if kind is float or kind is complex:
+        return (kind, repr(value))
+    if kind is tuple:
+        return tuple([_frozen(x) for x in value]) if value else value
+    if kind is dict:
+        return frozen_params(value)
+    return value

@@ -45,17 +45,44 @@ class Loc(NamedTuple):
 
     def excerpt(self) -> str:
         """The source line with a caret under the expression, or nothing without source."""
-        line, end_line, col, end_col = self.span
-        text = linecache.getline(self.file, line).rstrip("\n")
-        if not text.strip():
-            return ""
-        end = end_col if end_line == line else len(text)
-        indent = len(text) - len(text.lstrip())
-        caret = " " * (col - indent) + "^" * max(1, end - col)
-        return f"    {text.strip()}\n    {caret}"
+        return _excerpt(self.file, self.span)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+class Place(NamedTuple):
+    """A place in the user's program read from a text; offers what `Loc` offers."""
+
+    file: str
+    line: int
+    end_line: int
+    col: int
+    end_col: int
+    function: str
+
+    @property
+    def span(self) -> tuple[int, int, int, int]:
+        """Line, end line, column and end column; lines from 1, columns from 0."""
+        return self[1:5]
+
+    def excerpt(self) -> str:
+        """The source line with a caret under the expression, or nothing without source."""
+        return _excerpt(self.file, self.span)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def _excerpt(file: str, span: tuple[int, int, int, int]) -> str:
+    line, end_line, col, end_col = span
+    text = linecache.getline(file, line).rstrip("\n")
+    if not text.strip():
+        return ""
+    end = end_col if end_line == line else len(text)
+    indent = len(text) - len(text.lstrip())
+    caret = " " * (col - indent) + "^" * max(1, end - col)
+    return f"    {text.strip()}\n    {caret}"
 
 
 @lru_cache(maxsize=65536)

@@ -141,6 +141,14 @@ class Primitive:
         effects: `(**params)` to the set of effects of one application.
         multiple_results: whether `bind` gives a list.
         implicit_broadcast: whether rank-0 operands may stand beside operands of rank n.
+        commutative: whether the two operands may change places without changing a bit.
+        simplify: `(producer, *atoms, **params)` to an atom that equals the result, or None;
+            `producer(atom)` is the equation that defines an atom, if any; the rule may bind
+            primitives on atoms. Equal means the same bits, but for the sign of a zero.
+        callee: `(**params)` to the function whose equations an application stands for.
+        prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
+            smallest application that still gives the results marked in `used`; only for
+            operations that carry functions.
         types: memo of `result_types`.
     """
 
@@ -158,6 +166,10 @@ class Primitive:
     effects: Rule | None = None
     multiple_results: bool = False
     implicit_broadcast: bool = False
+    commutative: bool = False
+    simplify: Rule | None = None
+    callee: Rule | None = None
+    prune: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

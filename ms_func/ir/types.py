@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import dtype_name, float0, is_inexact, type_of_value
+from ms_func.dtypes import (
+    DEFAULTS,
+    canonicalize_dtype,
+    dtype_name,
+    float0,
+    is_inexact,
+    type_of_value,
+)
 
 _interned: dict[tuple[Any, ...], ArrayType] = {}
 
@@ -100,12 +107,18 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     return found
 
 
+_SCALARS = {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in DEFAULTS.items()}
+
+
 def typeof(x: Any) -> ArrayType:
     """Type of an array, a traced value, a NumPy array or a Python scalar.
 
     Raises:
         TypeError: `x` is not a number or an array of numbers.
     """
+    found = _SCALARS.get(type(x))
+    if found is not None:
+        return found
     found = getattr(x, "type", None)
     if type(found) is ArrayType:
         return found
@@ -113,3 +126,54 @@ def typeof(x: Any) -> ArrayType:
     if dtype.kind in "OSUM":
         raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
     return ArrayType(np.shape(x), dtype, weak)
+
+
+class ShapeDtypeStruct:
+    """Shape, dtype and placement of an array that need not exist: for `eval_shape` and `lower`.
+
+    Example:
+        >>> ShapeDtypeStruct((2, 3), "float32")
+        ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+    """
+
+    __slots__ = ("sharding", "type")
+
+    def __init__(
+        self, shape: Any, dtype: Any, *, sharding: Any = None, weak_type: bool = False
+    ) -> None:
+        if dtype is None:
+            raise ValueError("ShapeDtypeStruct: dtype must be specified.")
+        self.type = ArrayType(tuple(shape), canonicalize_dtype(dtype), weak_type)
+        self.sharding = sharding
+
+    shape = property(lambda self: self.type.shape)
+    dtype = property(lambda self: self.type.dtype)
+    ndim = property(lambda self: self.type.ndim)
+    size = property(lambda self: self.type.size)
+    weak_type = property(lambda self: self.type.weak_type)
+
+    def update(self, **changes: Any) -> ShapeDtypeStruct:
+        """Return the same description with some fields replaced."""
+        fields = {"shape": self.shape, "dtype": self.dtype, "sharding": self.sharding,
+                  "weak_type": self.weak_type}  # fmt: skip
+        return ShapeDtypeStruct(**{**fields, **changes})
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ShapeDtypeStruct)
+            and self.type is other.type
+            and self.sharding == other.sharding
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.sharding))
+
+    def __repr__(self) -> str:
+        weak = ", weak_type=True" if self.weak_type else ""
+        at = f", sharding={self.sharding}" if self.sharding is not None else ""
+        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype.name}{weak}{at})"

@@ -106,6 +106,12 @@ def integer(value: int, width: int = 64) -> ir.Attribute:
 
 
 @cache
+def boolean(value: bool) -> ir.Attribute:
+    """Boolean attribute."""
+    return ir.BoolAttr.get(value, context())
+
+
+@cache
 def parsed(text: str) -> ir.Attribute:
     """Attribute written in MLIR's text form, such as `#stablehlo<comparison_direction LT>`."""
     return ir.Attribute.parse(text, context())
@@ -133,11 +139,16 @@ def splat(bits: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> ir.Attribute:
 
 
 def _parsed_splat(value: Any, dtype: np.dtype, kind: ir.Type) -> ir.Attribute:
-    """Splat through the text form: integers, booleans, complex numbers, infinities, NaN."""
+    """Splat through the text form: integers, booleans, infinities, NaN.
+
+    Complex numbers go as one element for all: the bindings do not know a parsed attribute
+    of theirs.
+    """
+    if dtype.kind == "c":
+        one = np.asarray([value], dtype)
+        return ir.DenseElementsAttr.get(one, type=element_type(dtype), shape=kind.shape)
     if dtype.kind == "b":
         text = "true" if value else "false"
-    elif dtype.kind == "c":
-        text = f"({_float_text(value.real)}, {_float_text(value.imag)})"
     elif dtype.kind in "iu" or dtype.name.startswith(("int", "uint")):
         text = str(int(value))
     elif dtype == float0:

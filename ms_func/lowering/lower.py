@@ -21,13 +21,14 @@ from ms_func.lowering.emit import Builder, Value
 
 def lower_function(
     fn: Function,
+    donate: Sequence[int] = (),
     *,
     name: str = "main",
-    donate: Sequence[int] = (),
     in_shardings: Sequence[Any] | None = None,
     out_shardings: Sequence[Any] | None = None,
     mesh: str | None = None,
     num_partitions: int = 1,
+    platform: str | None = None,
 ) -> ir.Module:
     """Lower a function to a module with a public function `main`.
 
@@ -39,6 +40,8 @@ def lower_function(
         out_shardings: the same per result.
         mesh: text of the `sdy.mesh` the shardings refer to.
         num_partitions: number of devices that one run of the program spans.
+        platform: kind of device it is for ("cpu", "cuda"), where a few operations have a
+            better form on one kind; None gives the form that suits all.
     """
     with mlir.context(), mlir.unknown_location():
         module = ir.Module.create()
@@ -46,9 +49,9 @@ def lower_function(
         attributes["sym_name"] = ir.StringAttr.get(_identifier(name))
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
-        lowerer = _Lowerer(module, mesh)
+        lowerer = _Lowerer(module, mesh, platform)
         main = lowerer.define(fn, "main", public=True)
-        _annotate(main, "arg_attrs", fn.in_types, in_shardings, _aliases(fn, donate))
+        _annotate(main, "arg_attrs", fn.free_types, in_shardings, _aliases(fn, donate))
         _annotate(main, "res_attrs", fn.out_types, out_shardings, {})
     return module
 
@@ -56,8 +59,9 @@ def lower_function(
 class _Lowerer:
     """The module under construction and the functions it already holds."""
 
-    def __init__(self, module: ir.Module, mesh: str | None) -> None:
+    def __init__(self, module: ir.Module, mesh: str | None, platform: str | None) -> None:
         self.module = module
+        self.platform = platform
         self.ip = ir.InsertionPoint(module.body)
         self.names: set[str] = set()
         self.defined: dict[Any, str] = {}
@@ -68,7 +72,7 @@ class _Lowerer:
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
         self.names.add(name)
-        ins = [mlir.tensor_type(t) for t in fn.in_types]
+        ins = [mlir.tensor_type(t) for t in fn.free_types]
         outs = [mlir.tensor_type(t) for t in fn.out_types]
         operation = ir.Operation.create(
             "func.func",

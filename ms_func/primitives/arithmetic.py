@@ -1,16 +1,51 @@
-"""Arithmetic of two operands and the integer and bit operations."""
+"""Arithmetic: sums, products, quotients, extrema, powers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import ZERO, Zero
-from ms_func.ir.types import typeof
-from ms_func.primitives.families import is_linear, literal, nary, operands, unary, unbroadcast
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import Primitive, Zero
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import parsed
+from ms_func.primitives.bits import (  # noqa: F401 - arithmetic of integers includes them
+    and_p,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    clz,
+    clz_p,
+    not_p,
+    or_p,
+    popcnt_p,
+    population_count,
+    shift_left,
+    shift_left_p,
+    shift_right_arithmetic,
+    shift_right_arithmetic_p,
+    shift_right_logical,
+    shift_right_logical_p,
+    xor_p,
+)
+from ms_func.primitives.compare import eq, select
+from ms_func.primitives.families import (
+    fold,
+    is_linear,
+    literal,
+    made_by,
+    nary,
+    operands,
+    same_operands,
+    spread,
+    unary,
+    unbroadcast,
+)
+from ms_func.primitives.rounding import trunc
 
 # --- negation ---------------------------------------------------------------------------
 
@@ -20,9 +55,29 @@ def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return neg(x), t if type(t) is Zero else neg(t)
 
 
+def _neg_simplify(producer: Any, x: Any) -> Any:
+    if type(x) is Literal:
+        return fold(neg_p, x)
+    eqn = producer(x)
+    if eqn is None:
+        return None
+    if eqn.primitive is neg_p:
+        return eqn.inputs[0]
+    if eqn.primitive is sub_p:
+        a, b = eqn.inputs
+        return sub_p.bind(b, a)
+    if eqn.primitive is mul_p:
+        a, b = eqn.inputs
+        if type(b) is Literal:
+            return mul_p.bind(a, fold(neg_p, b))
+        if type(a) is Literal:
+            return mul_p.bind(b, fold(neg_p, a))
+    return None
+
+
 neg_p = unary(
     "neg", ref=np.negative, lower="negate", accepts="number", transcendental=False,
-    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)],
+    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)], simplify=_neg_simplify,
 )  # fmt: skip
 
 
@@ -34,32 +89,65 @@ def neg(x: Any) -> Any:
 # --- addition and subtraction -------------------------------------------------------------
 
 
-def _spread(t: Any, out: Any) -> Any:
-    """Tangent of a scalar operand at the shape of the result."""
-    shape = typeof(out).shape
-    if typeof(t).shape == shape:
-        return t
-    from ms_func.primitives.shape import broadcast_in_dim  # shape operations use this file
-
-    return broadcast_in_dim(t, shape, ())
-
-
 def _add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x, y), (tx, ty) = primals, tangents
     out = add_p.bind(x, y)
     if type(tx) is Zero:
-        return out, (Zero(typeof(out).tangent) if type(ty) is Zero else _spread(ty, out))
+        return out, (Zero(typeof(out).tangent) if type(ty) is Zero else spread(ty, out))
     if type(ty) is Zero:
-        return out, _spread(tx, out)
-    return out, _spread(add_p.bind(tx, ty), out)
+        return out, spread(tx, out)
+    return out, spread(add_p.bind(tx, ty), out)
 
 
 def _add_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(ct, v) if is_linear(v) else None for v in (x, y)]
 
 
+def _add_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(x) is Literal:
+        x, y = y, x
+    if type(y) is Literal:
+        return fold(add_p, x, y) if type(x) is Literal else x if y.value == 0 else None
+    a, b = made_by(producer, neg_p, x), made_by(producer, neg_p, y)
+    if b is not None:
+        return sub_p.bind(x, b[0])
+    if a is not None:
+        return sub_p.bind(y, a[0])
+    return _like_terms(producer, x, y, 1)
+
+
+def _like_terms(producer: Any, x: Any, y: Any, sign: int) -> Any:
+    """`x + sign * y` as one product where both are small whole multiples of one value.
+
+    Such multiples add up without rounding. They have the same sign: infinities that cancel
+    give NaN and must go on doing so.
+    """
+    (a, m), (b, n) = _multiple(producer, x), _multiple(producer, y)
+    if a is not b or m * n * sign <= 0:
+        return None
+    return mul_p.bind(a, literal(m + sign * n, a))
+
+
+def _multiple(producer: Any, x: Any) -> tuple[Any, int]:
+    """`(a, n)` such that `x` is `n * a`; n is 1 where `x` is no small whole multiple."""
+    factors = made_by(producer, mul_p, x)
+    if factors is not None:
+        for a, c in (factors, factors[::-1]):
+            if type(c) is Literal and c.value == (n := _small_whole(c.value)):
+                return a, n
+    return x, 1
+
+
+def _small_whole(value: Any) -> int:
+    """`value` as an int where it is a whole number up to 64, else 0."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    small = isinstance(value, (int, float)) and abs(value) <= 64
+    return int(value) if small else 0
+
+
 add_p = nary("add", ref=lambda x, y: np.add(x, y), lower="add", jvp=_add_jvp,
-             transpose=_add_transpose)  # fmt: skip
+             transpose=_add_transpose, commutative=True, simplify=_add_simplify)  # fmt: skip
 
 
 def add(x: Any, y: Any) -> Any:
@@ -71,10 +159,10 @@ def _sub_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x, y), (tx, ty) = primals, tangents
     out = sub_p.bind(x, y)
     if type(ty) is Zero:
-        return out, (Zero(typeof(out).tangent) if type(tx) is Zero else _spread(tx, out))
+        return out, (Zero(typeof(out).tangent) if type(tx) is Zero else spread(tx, out))
     if type(tx) is Zero:
-        return out, _spread(neg(ty), out)
-    return out, _spread(sub_p.bind(tx, ty), out)
+        return out, spread(neg(ty), out)
+    return out, spread(sub_p.bind(tx, ty), out)
 
 
 def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
@@ -84,8 +172,21 @@ def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     ]
 
 
+def _sub_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(y) is Literal:
+        return fold(sub_p, x, y) if type(x) is Literal else x if y.value == 0 else None
+    if type(x) is Literal and x.value == 0:
+        return neg_p.bind(y)
+    a, b = made_by(producer, neg_p, x), made_by(producer, neg_p, y)
+    if b is not None:
+        return add_p.bind(x, b[0])
+    if a is not None and a[0].type.shape == y.type.shape:
+        return neg_p.bind(add_p.bind(a[0], y))
+    return _like_terms(producer, x, y, -1)
+
+
 sub_p = nary("sub", ref=lambda x, y: np.subtract(x, y), lower="subtract", jvp=_sub_jvp,
-             transpose=_sub_transpose, accepts="number")  # fmt: skip
+             transpose=_sub_transpose, accepts="number", simplify=_sub_simplify)  # fmt: skip
 
 
 def sub(x: Any, y: Any) -> Any:
@@ -104,7 +205,7 @@ def product_rule(out: Any, *terms: Any) -> Any:
     total = live[0]
     for t in live[1:]:
         total = add_p.bind(total, t)
-    return _spread(total, out)
+    return spread(total, out)
 
 
 def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -123,8 +224,52 @@ def _mul_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [None, unbroadcast(mul_p.bind(x, ct), y)]
 
 
+def _mul_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(x) is Literal:
+        x, y = y, x
+    if type(y) is Literal:
+        return fold(mul_p, x, y) if type(x) is Literal else _scaled(producer, x, y)
+    a, b = _negated(producer, x, y), _negated(producer, y, x)
+    if a is None and b is None:
+        return None
+    product = mul_p.bind(x if a is None else a, y if b is None else b)
+    return product if a is not None and b is not None else neg_p.bind(product)
+
+
+def _negated(producer: Any, x: Any, other: Any) -> Any:
+    """`a` where `x` is `-a`, unless negating the product would cost more than negating `x`."""
+    found = made_by(producer, neg_p, x)
+    return found[0] if found is not None and x.type.size >= other.type.size else None
+
+
+def _scaled(producer: Any, x: Any, c: Literal) -> Any:
+    """`x` times a literal."""
+    if c.value == 1:
+        return x
+    if c.value == -1:
+        return neg_p.bind(x)
+    inner = made_by(producer, neg_p, x)
+    if inner is not None:
+        return mul_p.bind(inner[0], fold(neg_p, c))
+    factors = made_by(producer, mul_p, x)
+    if factors is not None:
+        for a, d in (factors, factors[::-1]):
+            if type(d) is Literal:
+                product = fold(mul_p, c, d)
+                return mul_p.bind(a, product) if _is_ordinary(product) else None
+    return None
+
+
+def _is_ordinary(c: Literal) -> bool:
+    """Whether multiplying by `c` once in place of twice neither overflows nor underflows more."""
+    dtype = c.type.dtype
+    if not is_inexact(dtype):
+        return True
+    return dtype.kind != "c" and 1e-3 < abs(c.value) < 1e3
+
+
 mul_p = nary("mul", ref=lambda x, y: np.multiply(x, y), lower="multiply", jvp=_mul_jvp,
-             transpose=_mul_transpose)  # fmt: skip
+             transpose=_mul_transpose, commutative=True, simplify=_mul_simplify)  # fmt: skip
 
 
 def mul(x: Any, y: Any) -> Any:
@@ -132,13 +277,30 @@ def mul(x: Any, y: Any) -> Any:
     return mul_p.bind(*operands(x, y))
 
 
+def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> Primitive:
+    """Make and register an elementwise primitive of one operand with a derivative.
+
+    Args:
+        name: name in the IR.
+        derivative: dy/dx from the input x and the output y.
+        **rest: as for `families.unary`.
+    """
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (x,), (t,) = primals, tangents
+        y = primitive.bind(x, **params)
+        return y, t if type(t) is Zero else mul_p.bind(t, derivative(x, y))
+
+    primitive = unary(name, jvp=jvp, **rest)
+    return primitive
+
+
 def _div_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.dtype.kind not in "iu":
         return np.divide(x, y)
-    safe = np.where(y == 0, 1, y)
-    quotient = np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))
-    if x.dtype.kind == "u":
-        quotient = x // safe
+    safe = np.where(y == 0, np.ones_like(y), y)
+    floored, rest = np.divmod(x, safe)
+    quotient = floored + ((rest != 0) & ((x < 0) != (safe < 0))).astype(x.dtype)
     return np.where(y == 0, np.asarray(-1).astype(x.dtype), quotient)
 
 
@@ -156,8 +318,19 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(div_p.bind(ct, y), x), None]
 
 
+def _div_simplify(producer: Any, x: Any, y: Any) -> Any:
+    if type(y) is Literal:
+        if type(x) is Literal:
+            return fold(div_p, x, y)
+        return x if y.value == 1 else neg_p.bind(x) if y.value == -1 else None
+    a, b = _negated(producer, x, y), _negated(producer, y, x)
+    if a is not None and b is not None and is_inexact(x.type.dtype):
+        return div_p.bind(a, b)
+    return None
+
+
 div_p = nary("div", ref=_div_ref, lower="divide", jvp=_div_jvp, transpose=_div_transpose,
-             accepts="number")  # fmt: skip
+             accepts="number", simplify=_div_simplify)  # fmt: skip
 
 
 def div(x: Any, y: Any) -> Any:
@@ -176,8 +349,6 @@ def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out = rem_p.bind(x, y)
     if type(ty) is not Zero:
         whole = div_p.bind(x, y)
-        from ms_func.primitives.elementwise import trunc  # elementwise functions use this file
-
         ty = mul_p.bind(neg(ty), trunc(whole))
     return out, product_rule(
         out, None if type(tx) is Zero else tx, None if type(ty) is Zero else ty
@@ -196,34 +367,72 @@ def rem(x: Any, y: Any) -> Any:
 # --- maximum and minimum ------------------------------------------------------------------
 
 
-def _extremum_jvp(name: str) -> Any:
+def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     """Tangent of max and min: that of the operand chosen, and half of each at a tie."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        from ms_func.primitives.compare import eq, gt, lt, select  # comparisons use this file
-
         (x, y), (tx, ty) = primals, tangents
-        primitive, wins = (max_p, gt) if name == "max" else (min_p, lt)
-        out = primitive.bind(x, y)
+        out = primitive().bind(x, y)
         if not is_inexact(typeof(out).dtype):
             return out, Zero(typeof(out).tangent)
         one, zero, half = (literal(v, out) for v in (1, 0, 0.5))
+        first, second = eq(x, out), eq(y, out)
 
-        def share(a: Any, b: Any) -> Any:
-            tie = select(eq(a, b), half, zero)
-            return select(wins(a, b), one, tie)
+        def share(mine: Any, other: Any) -> Any:
+            return select(mine, select(other, half, one), zero)
 
         return out, product_rule(
             out,
-            None if type(tx) is Zero else mul_p.bind(tx, share(x, y)),
-            None if type(ty) is Zero else mul_p.bind(ty, share(y, x)),
+            None if type(tx) is Zero else mul_p.bind(tx, share(first, second)),
+            None if type(ty) is Zero else mul_p.bind(ty, share(second, first)),
         )
 
     return jvp
 
 
-max_p = nary("max", ref=np.maximum, lower="maximum", jvp=_extremum_jvp("max"))
-min_p = nary("min", ref=np.minimum, lower="minimum", jvp=_extremum_jvp("min"))
+def lexical_extremum(b: Any, kind: ArrayType, x: Any, y: Any, direction: str) -> Any:
+    """Lower max ("GT") or min ("LT") of complex numbers: by real, then by imaginary part.
+
+    StableHLO has them for real numbers only. A number with a NaN in either part wins.
+    """
+    flag = ArrayType(kind.shape, np.bool_)
+    part = ArrayType(kind.shape, np.dtype(f"f{kind.dtype.itemsize // 2}"))
+
+    def compare(which: str, p: Any, q: Any) -> Any:
+        attribute = parsed(f"#stablehlo<comparison_direction {which}>")
+        return b.op("stablehlo.compare", [flag], [p, q], {"comparison_direction": attribute})
+
+    def is_nan(re: Any, im: Any) -> Any:
+        return b.op("stablehlo.or", [flag], [compare("NE", re, re), compare("NE", im, im)])
+
+    (xr, yr), (xi, yi) = (
+        [b.op(f"stablehlo.{name}", [part], [v]) for v in (x, y)] for name in ("real", "imag")
+    )
+    first, second = compare(direction, xr, yr), compare(direction, xi, yi)
+    wins = b.op("stablehlo.select", [flag], [compare("EQ", xr, yr), second, first])
+    y_number = b.op("stablehlo.not", [flag], [is_nan(yr, yi)])
+    wins = b.op("stablehlo.and", [flag], [wins, y_number])
+    wins = b.op("stablehlo.or", [flag], [wins, is_nan(xr, xi)])
+    return b.op("stablehlo.select", [kind], [wins, x, y])
+
+
+def _extremum_lower(name: str, direction: str) -> Callable[..., Any]:
+    def lower(b: Any, eqn: Any, x: Any, y: Any) -> Any:
+        out = eqn.outputs[0].type
+        x, y = b.full_shape(eqn, (x, y))
+        if out.dtype.kind == "c":
+            return lexical_extremum(b, out, x, y, direction)
+        return b.op(name, [out], [x, y])
+
+    return lower
+
+
+max_p = nary("max", ref=np.maximum, lower=_extremum_lower("stablehlo.maximum", "GT"),
+             jvp=_extremum_jvp(lambda: max_p), commutative=True,
+             simplify=same_operands)  # fmt: skip
+min_p = nary("min", ref=np.minimum, lower=_extremum_lower("stablehlo.minimum", "LT"),
+             jvp=_extremum_jvp(lambda: min_p), commutative=True,
+             simplify=same_operands)  # fmt: skip
 
 
 def max(x: Any, y: Any) -> Any:
@@ -239,11 +448,16 @@ def min(x: Any, y: Any) -> Any:
 # --- powers -------------------------------------------------------------------------------
 
 
+log_p = smooth("log", ref=np.log, lower="log", derivative=lambda x, y: div(literal(1, x), x))
+
+
+def log(x: Any) -> Any:
+    """Elementwise natural logarithm."""
+    return log_p.bind(x)
+
+
 def _pow_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Two-sided guarded formula: no NaN at x = 0 with y = 0, nor in log of x = 0."""
-    from ms_func.primitives.compare import eq, select
-    from ms_func.primitives.elementwise import log
-
     (x, y), (tx, ty) = primals, tangents
     out = pow_p.bind(x, y)
     one, zero = literal(1, out), literal(0, out)
@@ -309,106 +523,3 @@ def integer_pow(x: Any, y: int) -> Any:
     if y == 2:
         return mul_p.bind(x, x)
     return integer_pow_p.bind(x, y=y)
-
-
-# --- bits ---------------------------------------------------------------------------------
-
-_LOGICAL = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
-and_p, or_p, xor_p = (
-    nary(name, ref=ref, lower=name, jvp=ZERO, accepts="bits") for name, ref in _LOGICAL.items()
-)
-not_p = unary("not", ref=np.invert, lower="not", accepts="bits", transcendental=False)
-
-
-def bitwise_and(x: Any, y: Any) -> Any:
-    """Bitwise and of integers, logical and of booleans."""
-    return and_p.bind(*operands(x, y))
-
-
-def bitwise_or(x: Any, y: Any) -> Any:
-    """Bitwise or of integers, logical or of booleans."""
-    return or_p.bind(*operands(x, y))
-
-
-def bitwise_xor(x: Any, y: Any) -> Any:
-    """Bitwise exclusive or of integers, logical one of booleans."""
-    return xor_p.bind(*operands(x, y))
-
-
-def bitwise_not(x: Any) -> Any:
-    """Bitwise complement of integers, logical not of booleans."""
-    return not_p.bind(x)
-
-
-def _shift_ref(kind: str) -> Any:
-    def ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        width = 8 * x.dtype.itemsize
-        unsigned = np.dtype(f"u{x.dtype.itemsize}")
-        amount = y.astype(np.int64) if y.dtype.itemsize < 8 else y
-        over = (amount < 0) | (amount >= width)
-        safe = np.where(over, 0, amount)
-        if kind == "left":
-            return np.where(over, 0, np.left_shift(x, safe.astype(x.dtype))).astype(x.dtype)
-        if kind == "logical":
-            bits = np.right_shift(x.view(unsigned), safe.astype(unsigned)).view(x.dtype)
-            return np.where(over, 0, bits).astype(x.dtype)
-        sign = np.right_shift(x, np.asarray(width - 1, x.dtype))
-        return np.where(over, sign, np.right_shift(x, safe.astype(x.dtype))).astype(x.dtype)
-
-    return ref
-
-
-shift_left_p = nary("shift_left", ref=_shift_ref("left"), lower="shift_left", jvp=ZERO,
-                    accepts="integer")  # fmt: skip
-shift_right_logical_p = nary(
-    "shift_right_logical", ref=_shift_ref("logical"), lower="shift_right_logical", jvp=ZERO,
-    accepts="integer",
-)  # fmt: skip
-shift_right_arithmetic_p = nary(
-    "shift_right_arithmetic", ref=_shift_ref("arithmetic"), lower="shift_right_arithmetic",
-    jvp=ZERO, accepts="integer",
-)  # fmt: skip
-
-
-def shift_left(x: Any, y: Any) -> Any:
-    """Elementwise `x << y`; 0 where `y` is not smaller than the width."""
-    return shift_left_p.bind(*operands(x, y))
-
-
-def shift_right_logical(x: Any, y: Any) -> Any:
-    """Elementwise `x >> y` filling with zeros."""
-    return shift_right_logical_p.bind(*operands(x, y))
-
-
-def shift_right_arithmetic(x: Any, y: Any) -> Any:
-    """Elementwise `x >> y` filling with the sign bit."""
-    return shift_right_arithmetic_p.bind(*operands(x, y))
-
-
-popcnt_p = unary(
-    "population_count", ref=lambda x: np.bitwise_count(x), lower="popcnt", accepts="integer",
-    transcendental=False,
-)  # fmt: skip
-
-
-def population_count(x: Any) -> Any:
-    """Number of bits set in each integer."""
-    return popcnt_p.bind(x)
-
-
-def _clz_ref(x: np.ndarray) -> np.ndarray:
-    width = 8 * x.dtype.itemsize
-    bits = x.view(np.dtype(f"u{x.dtype.itemsize}")).astype(np.uint64)
-    left = np.full(x.shape, width, np.int64)
-    for k in range(width):
-        left = np.where(bits >> np.uint64(k) & np.uint64(1), width - 1 - k, left)
-    return left
-
-
-clz_p = unary("clz", ref=_clz_ref, lower="count_leading_zeros", accepts="integer",
-              transcendental=False)  # fmt: skip
-
-
-def clz(x: Any) -> Any:
-    """Number of zero bits before the first one bit of each integer."""
-    return clz_p.bind(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact
 from ms_func.errors import ShapeError
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
     ZERO,
@@ -18,8 +20,10 @@ from ms_func.ir.primitive import (
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.lowering.emit import stablehlo
-from ms_func.primitives.families import is_linear, literal, unary
+from ms_func.lowering.context import integer, parsed
+from ms_func.primitives.arithmetic import neg
+from ms_func.primitives.batching import to_front
+from ms_func.primitives.families import fold, is_linear, join_types, literal, made_by, unary
 
 # --- conversion ---------------------------------------------------------------------------
 
@@ -48,19 +52,13 @@ def _convert_lower(b: Any, eqn: Any, x: Any) -> Any:
     if source.dtype == out.dtype:
         return x
     if out.dtype.kind == "b":  # StableHLO's convert to i1 truncates; NumPy asks for x != 0
-        attributes = {"comparison_direction": _direction("NE")}
+        attributes = {"comparison_direction": parsed("#stablehlo<comparison_direction NE>")}
         zero = b.constant(0, source)
         return b.op("stablehlo.compare", [out], [x, zero], attributes)
     if source.dtype.kind == "c" and out.dtype.kind != "c":
         part = ArrayType(source.shape, np.dtype(f"f{source.dtype.itemsize // 2}"))
         x = b.op("stablehlo.real", [part], [x])
     return b.convert(x, out)
-
-
-def _direction(name: str) -> Any:
-    from ms_func.lowering.context import parsed
-
-    return parsed(f"#stablehlo<comparison_direction {name}>")
 
 
 def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -75,6 +73,27 @@ def _convert_transpose(ct: Any, x: Any, **params: Any) -> list[Any]:
     return [convert_p.bind(ct, new_dtype=x.type.dtype, weak_type=x.type.weak_type)]
 
 
+def _convert_simplify(producer: Any, x: Any, **params: Any) -> Any:
+    if type(x) is Literal:
+        return fold(convert_p, x, **params)
+    dtype, weak_type = params["new_dtype"], params["weak_type"]
+    if x.type.dtype == dtype and x.type.weak_type == weak_type:
+        return x
+    inner = made_by(producer, convert_p, x)
+    if inner is not None and _is_widening(inner[0].type.dtype, x.type.dtype):
+        return convert_p.bind(inner[0], **params)
+    return None
+
+
+def _is_widening(narrow: np.dtype, wide: np.dtype) -> bool:
+    """Whether a conversion between floats or between integers keeps every value."""
+    if narrow == wide or narrow.kind == "b":
+        return True
+    if narrow.name in ("bfloat16", "float16"):
+        return wide.name in ("float32", "float64")
+    return narrow.kind == wide.kind and narrow.kind in "iufc" and narrow.itemsize < wide.itemsize
+
+
 convert_p = register(
     Primitive(
         "convert",
@@ -85,6 +104,7 @@ convert_p = register(
         transpose=_convert_transpose,
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        simplify=_convert_simplify,
     )
 )
 
@@ -100,7 +120,7 @@ def convert_element_type(operand: Any, new_dtype: Any, weak_type: bool = False) 
     if (
         kind.dtype == dtype
         and kind.weak_type == weak_type
-        and not isinstance(operand, (bool, int, float, complex, np.ndarray, np.generic))
+        and not isinstance(operand, (bool, int, float, builtins.complex, np.ndarray, np.generic))
     ):
         return operand
     return convert_p.bind(operand, new_dtype=dtype, weak_type=weak_type)
@@ -132,8 +152,6 @@ def _bitcast_ref(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
 
 
 def _bitcast_batch(size: int, args: Any, dims: Any, *, new_dtype: np.dtype) -> Any:
-    from ms_func.primitives.batching import to_front
-
     return bitcast_p.bind(to_front(args[0], dims[0], size), new_dtype=new_dtype), 0
 
 
@@ -148,7 +166,7 @@ bitcast_p = register(
         "bitcast_convert",
         abstract=_bitcast_abstract,
         ref=_bitcast_ref,
-        lower=stablehlo("bitcast_convert"),
+        lower=lambda b, eqn, x: b.op("stablehlo.bitcast_convert", [eqn.outputs[0].type], [x]),
         jvp=ZERO,
         transpose=NotSupported("reinterpreting bits is not linear"),
         batch=_bitcast_batch,
@@ -179,8 +197,6 @@ def _reduce_precision_ref(x: np.ndarray, *, exponent_bits: int, mantissa_bits: i
 
 
 def _reduce_precision_lower(b: Any, eqn: Any, x: Any) -> Any:
-    from ms_func.lowering.context import integer
-
     attributes = {name: integer(value, 32) for name, value in eqn.params.items()}
     return b.op("stablehlo.reduce_precision", [eqn.outputs[0].type], [x], attributes)
 
@@ -224,22 +240,24 @@ def _linear_unary(p: Any) -> Any:
     return jvp
 
 
+def _part_simplify(index: int) -> Any:
+    def simplify(producer: Any, x: Any) -> Any:
+        parts = made_by(producer, complex_p, x)
+        return None if parts is None else parts[index]
+
+    return simplify
+
+
 real_p = unary(
     "real", ref=np.real, lower="real", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: real_p),
-    transpose=lambda ct, x: [complex(ct, literal(0, ct))],
+    transpose=lambda ct, x: [complex(ct, literal(0, ct))], simplify=_part_simplify(0),
 )  # fmt: skip
 imag_p = unary(
     "imag", ref=np.imag, lower="imag", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: imag_p),
-    transpose=lambda ct, x: [complex(literal(0, ct), _minus(ct))],
+    transpose=lambda ct, x: [complex(literal(0, ct), neg(ct))], simplify=_part_simplify(1),
 )  # fmt: skip
-
-
-def _minus(x: Any) -> Any:
-    from ms_func.primitives.arithmetic import neg
-
-    return neg(x)
 
 
 def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -253,24 +271,28 @@ def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 def _complex_abstract(x: ArrayType, y: ArrayType) -> ArrayType:
-    from ms_func.primitives.families import _join_types
-
-    joined = _join_types("complex", "floating", (x, y), None)
+    joined = join_types("complex", "floating", (x, y), None)
     return ArrayType(joined.shape, _whole(joined.dtype))
+
+
+def _complex_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Parts put beside each other: sums and products would mix infinities into NaN."""
+    x, y = np.broadcast_arrays(x, y)
+    return np.stack([x, y], -1).view(_whole(x.dtype))[..., 0]
 
 
 complex_p = register(
     Primitive(
         "complex",
         abstract=_complex_abstract,
-        ref=lambda x, y: (x + 1j * np.asarray(y)).astype(_whole(x.dtype)),
+        ref=_complex_ref,
         lower=lambda b, eqn, x, y: b.op(
             "stablehlo.complex", [eqn.outputs[0].type], b.full_shape(eqn, (x, y))
         ),
         jvp=_complex_jvp,
         transpose=lambda ct, x, y: [
             real(ct) if is_linear(x) else None,
-            imag(_minus(ct)) if is_linear(y) else None,
+            imag(neg(ct)) if is_linear(y) else None,
         ],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
@@ -298,10 +320,15 @@ def _conj_transpose(ct: Any, x: Any) -> list[Any]:
     return [conj(ct)]
 
 
+def _conj_simplify(producer: Any, x: Any) -> Any:
+    inner = made_by(producer, conj_p, x)
+    return None if inner is None else inner[0]
+
+
 conj_p = unary(
     "conj", ref=np.conj, accepts="complex", transcendental=False, jvp=_linear_unary(lambda: conj_p),
     lower=lambda b, eqn, x: b.op("chlo.conj", [eqn.outputs[0].type], [x]),
-    transpose=_conj_transpose,
+    transpose=_conj_transpose, simplify=_conj_simplify,
 )  # fmt: skip
 
 

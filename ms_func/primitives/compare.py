@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import ShapeError
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.bits import not_p
 from ms_func.primitives.families import (
     common_shape,
     is_linear,
     literal,
+    made_by,
     nary,
     operands,
+    spread,
     unary,
     unbroadcast,
 )
@@ -35,7 +39,8 @@ def _comparison(name: str, ref: Any, accepts: str = "ordered") -> Primitive:
         attributes = {"comparison_direction": direction[0](direction[1])}
         return b.op("stablehlo.compare", [eqn.outputs[0].type], [x, y], attributes)
 
-    return nary(name, ref=ref, lower=lower, jvp=ZERO, accepts=accepts, result=_BOOL)
+    return nary(name, ref=ref, lower=lower, jvp=ZERO, accepts=accepts, result=_BOOL,
+                commutative=name in ("eq", "ne"))  # fmt: skip
 
 
 eq_p = _comparison("eq", np.equal, "any")
@@ -116,12 +121,7 @@ def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     if type(t) is Zero and type(f) is Zero:
         return out, Zero(typeof(out).tangent)
     t, f = (literal(0, out) if type(v) is Zero else v for v in (t, f))
-    tangent = select_p.bind(pred, t, f)
-    if typeof(tangent).shape != typeof(out).shape:
-        from ms_func.primitives.shape import broadcast_in_dim  # shape operations use this file
-
-        tangent = broadcast_in_dim(tangent, typeof(out).shape, ())
-    return out, tangent
+    return out, spread(select_p.bind(pred, t, f), out)
 
 
 def _select_transpose(ct: Any, pred: Any, on_true: Any, on_false: Any) -> list[Any]:
@@ -131,6 +131,22 @@ def _select_transpose(ct: Any, pred: Any, on_true: Any, on_false: Any) -> list[A
         unbroadcast(select_p.bind(pred, ct, zero), on_true) if is_linear(on_true) else None,
         unbroadcast(select_p.bind(pred, zero, ct), on_false) if is_linear(on_false) else None,
     ]
+
+
+def _select_simplify(producer: Any, pred: Any, on_true: Any, on_false: Any) -> Any:
+    if on_true is on_false:
+        return on_true
+    if type(pred) is Literal:
+        return on_true if pred.value else on_false
+    inner = made_by(producer, not_p, pred)
+    if inner is not None:
+        return select_p.bind(inner[0], on_false, on_true)
+    for case, place in ((on_true, 1), (on_false, 2)):
+        nested = made_by(producer, select_p, case)
+        if nested is not None and nested[0] is pred:
+            cases = (nested[1], on_false) if place == 1 else (on_true, nested[2])
+            return select_p.bind(pred, *cases)
+    return None
 
 
 select_p = register(
@@ -144,6 +160,7 @@ select_p = register(
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
         implicit_broadcast=True,
+        simplify=_select_simplify,
     )
 )
 
@@ -157,24 +174,14 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
 
 
 def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    from ms_func.primitives.arithmetic import add, mul
-
+    """Tangent of the operand that is the result; 0 where `x` lies on a bound."""
     lo, x, hi = primals
     out = clamp_p.bind(lo, x, hi)
-    masks = (gt(lo, x), bitwise_inside(lo, x, hi), lt(hi, x))
-    total = None
-    for t, mask in zip(tangents, masks, strict=True):
-        if type(t) is not Zero:
-            term = mul(t, select(mask, literal(1, out), literal(0, out)))
-            total = term if total is None else add(total, term)
-    return out, Zero(typeof(out).tangent) if total is None else total
-
-
-def bitwise_inside(lo: Any, x: Any, hi: Any) -> Any:
-    """Where `lo < x < hi`."""
-    from ms_func.primitives.arithmetic import bitwise_and
-
-    return bitwise_and(gt(x, lo), lt(x, hi))
+    if all(type(t) is Zero for t in tangents):
+        return out, Zero(typeof(out).tangent)
+    t_lo, t_x, t_hi = (literal(0, out) if type(t) is Zero else t for t in tangents)
+    inside = select(gt(x, lo), select(lt(x, hi), t_x, literal(0, out)), literal(0, out))
+    return out, spread(select(gt(lo, x), t_lo, select(lt(hi, x), t_hi, inside)), out)
 
 
 clamp_p = nary(

@@ -15,10 +15,30 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import typeof
-from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, sub
+from ms_func.primitives.arithmetic import (  # noqa: F401 - `log` is one of them
+    add,
+    div,
+    log,
+    log_p,
+    mul,
+    neg,
+    product_rule,
+    smooth,
+    sub,
+)
 from ms_func.primitives.cast import complex, conj, imag, real
-from ms_func.primitives.compare import eq, lt, select
+from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import literal, nary, operands, unary
+from ms_func.primitives.rounding import (  # noqa: F401 - rounding is elementwise too
+    ceil,
+    ceil_p,
+    floor,
+    floor_p,
+    round,
+    round_even_p,
+    round_p,
+    trunc,
+)
 
 
 def _math(name: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -41,18 +61,17 @@ def _square(x: Any) -> Any:
 
 # --- exponentials and logarithms ------------------------------------------------------------
 
-exp_p = unary("exp", ref=np.exp, lower="exponential", derivative=lambda x, y: y)
-exp2_p = unary(
+exp_p = smooth("exp", ref=np.exp, lower="exponential", derivative=lambda x, y: y)
+exp2_p = smooth(
     "exp2", ref=np.exp2, derivative=lambda x, y: mul(y, literal(math.log(2), y)),
     lower=lambda b, eqn, x: b.op("stablehlo.exponential", [eqn.outputs[0].type], [b.op(
         "stablehlo.multiply", [eqn.outputs[0].type],
         [x, b.constant(math.log(2), eqn.outputs[0].type)])]),
 )  # fmt: skip
-expm1_p = unary("expm1", ref=np.expm1, lower="exponential_minus_one",
-                derivative=lambda x, y: add(y, _one(y)))  # fmt: skip
-log_p = unary("log", ref=np.log, lower="log", derivative=lambda x, y: div(_one(x), x))
-log1p_p = unary("log1p", ref=np.log1p, lower="log_plus_one",
-                derivative=lambda x, y: div(_one(x), add(x, _one(x))))  # fmt: skip
+expm1_p = smooth("expm1", ref=np.expm1, lower="exponential_minus_one",
+                 derivative=lambda x, y: add(y, _one(y)))  # fmt: skip
+log1p_p = smooth("log1p", ref=np.log1p, lower="log_plus_one",
+                 derivative=lambda x, y: div(_one(x), add(x, _one(x))))  # fmt: skip
 
 
 def exp(x: Any) -> Any:
@@ -70,11 +89,6 @@ def expm1(x: Any) -> Any:
     return expm1_p.bind(x)
 
 
-def log(x: Any) -> Any:
-    """Elementwise natural logarithm."""
-    return log_p.bind(x)
-
-
 def log1p(x: Any) -> Any:
     """Elementwise `log(1 + x)`, accurate near 0."""
     return log1p_p.bind(x)
@@ -82,11 +96,11 @@ def log1p(x: Any) -> Any:
 
 # --- roots ----------------------------------------------------------------------------------
 
-sqrt_p = unary("sqrt", ref=np.sqrt, lower="sqrt",
-               derivative=lambda x, y: div(literal(0.5, y), y))  # fmt: skip
-rsqrt_p = unary("rsqrt", ref=lambda x: 1 / np.sqrt(x), lower="rsqrt",
-                derivative=lambda x, y: mul(literal(-0.5, y), div(y, x)))  # fmt: skip
-cbrt_p = unary(
+sqrt_p = smooth("sqrt", ref=np.sqrt, lower="sqrt",
+                derivative=lambda x, y: div(literal(0.5, y), y))  # fmt: skip
+rsqrt_p = smooth("rsqrt", ref=lambda x: 1 / np.sqrt(x), lower="rsqrt",
+                 derivative=lambda x, y: mul(literal(-0.5, y), div(y, x)))  # fmt: skip
+cbrt_p = smooth(
     "cbrt", ref=np.cbrt, lower="cbrt", accepts="floating",
     derivative=lambda x, y: div(y, mul(literal(3, x), x)),
 )  # fmt: skip
@@ -109,15 +123,15 @@ def cbrt(x: Any) -> Any:
 
 # --- trigonometric --------------------------------------------------------------------------
 
-sin_p = unary("sin", ref=np.sin, lower="sine", derivative=lambda x, y: cos(x))
-cos_p = unary("cos", ref=np.cos, lower="cosine", derivative=lambda x, y: neg(sin(x)))
-tan_p = unary("tan", ref=np.tan, lower="tan", derivative=lambda x, y: add(_square(y), _one(y)))
-asin_p = unary("asin", ref=np.arcsin, lower="chlo.asin",
-               derivative=lambda x, y: rsqrt(sub(_one(x), _square(x))))  # fmt: skip
-acos_p = unary("acos", ref=np.arccos, lower="chlo.acos",
-               derivative=lambda x, y: neg(rsqrt(sub(_one(x), _square(x)))))  # fmt: skip
-atan_p = unary("atan", ref=np.arctan, lower="chlo.atan",
-               derivative=lambda x, y: div(_one(x), add(_square(x), _one(x))))  # fmt: skip
+sin_p = smooth("sin", ref=np.sin, lower="sine", derivative=lambda x, y: cos(x))
+cos_p = smooth("cos", ref=np.cos, lower="cosine", derivative=lambda x, y: neg(sin(x)))
+tan_p = smooth("tan", ref=np.tan, lower="tan", derivative=lambda x, y: add(_square(y), _one(y)))
+asin_p = smooth("asin", ref=np.arcsin, lower="chlo.asin",
+                derivative=lambda x, y: rsqrt(sub(_one(x), _square(x))))  # fmt: skip
+acos_p = smooth("acos", ref=np.arccos, lower="chlo.acos",
+                derivative=lambda x, y: neg(rsqrt(sub(_one(x), _square(x)))))  # fmt: skip
+atan_p = smooth("atan", ref=np.arctan, lower="chlo.atan",
+                derivative=lambda x, y: div(_one(x), add(_square(x), _one(x))))  # fmt: skip
 
 
 def sin(x: Any) -> Any:
@@ -172,19 +186,19 @@ def atan2(x: Any, y: Any) -> Any:
 
 # --- hyperbolic -----------------------------------------------------------------------------
 
-sinh_p = unary("sinh", ref=np.sinh, lower="chlo.sinh", derivative=lambda x, y: cosh(x))
-cosh_p = unary("cosh", ref=np.cosh, lower="chlo.cosh", derivative=lambda x, y: sinh(x))
-tanh_p = unary("tanh", ref=np.tanh, lower="tanh",
-               derivative=lambda x, y: sub(_one(y), _square(y)))  # fmt: skip
-asinh_p = unary("asinh", ref=np.arcsinh, lower="chlo.asinh",
-                derivative=lambda x, y: rsqrt(add(_square(x), _one(x))))  # fmt: skip
-acosh_p = unary(
+sinh_p = smooth("sinh", ref=np.sinh, lower="chlo.sinh", derivative=lambda x, y: cosh(x))
+cosh_p = smooth("cosh", ref=np.cosh, lower="chlo.cosh", derivative=lambda x, y: sinh(x))
+tanh_p = smooth("tanh", ref=np.tanh, lower="tanh",
+                derivative=lambda x, y: sub(_one(y), _square(y)))  # fmt: skip
+asinh_p = smooth("asinh", ref=np.arcsinh, lower="chlo.asinh",
+                 derivative=lambda x, y: rsqrt(add(_square(x), _one(x))))  # fmt: skip
+acosh_p = smooth(
     "acosh", ref=np.arccosh, lower="chlo.acosh",
     derivative=lambda x, y: mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x)))),
 )  # fmt: skip
-atanh_p = unary("atanh", ref=np.arctanh, lower="chlo.atanh",
-                derivative=lambda x, y: div(_one(x), sub(_one(x), _square(x))))  # fmt: skip
-logistic_p = unary(
+atanh_p = smooth("atanh", ref=np.arctanh, lower="chlo.atanh",
+                 derivative=lambda x, y: div(_one(x), sub(_one(x), _square(x))))  # fmt: skip
+logistic_p = smooth(
     "logistic", ref=lambda x: np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))),
                                        np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
     if x.dtype.kind != "c" else 1 / (1 + np.exp(-x)),
@@ -236,10 +250,10 @@ def _gauss(x: Any) -> Any:
     return mul(literal(_TWO_OVER_SQRT_PI, x), exp(neg(_square(x))))
 
 
-erf_p = unary("erf", ref=_math("erf"), lower="chlo.erf", accepts="floating",
-              derivative=lambda x, y: _gauss(x))  # fmt: skip
-erfc_p = unary("erfc", ref=_math("erfc"), lower="chlo.erfc", accepts="floating",
-               derivative=lambda x, y: neg(_gauss(x)))  # fmt: skip
+erf_p = smooth("erf", ref=_math("erf"), lower="chlo.erf", accepts="floating",
+               derivative=lambda x, y: _gauss(x))  # fmt: skip
+erfc_p = smooth("erfc", ref=_math("erfc"), lower="chlo.erfc", accepts="floating",
+                derivative=lambda x, y: neg(_gauss(x)))  # fmt: skip
 
 
 def _erf_inv_ref(x: np.ndarray) -> np.ndarray:
@@ -248,7 +262,7 @@ def _erf_inv_ref(x: np.ndarray) -> np.ndarray:
     return erfinv(x.astype(np.float64))
 
 
-erf_inv_p = unary(
+erf_inv_p = smooth(
     "erf_inv", ref=_erf_inv_ref, lower="chlo.erf_inv", accepts="floating",
     derivative=lambda x, y: mul(literal(1 / _TWO_OVER_SQRT_PI, y), exp(_square(y))),
 )  # fmt: skip
@@ -289,12 +303,28 @@ def _scaled(x: Any, by: Any) -> Any:
     return complex(div(real(x), by), div(imag(x), by))
 
 
+def _abs_lower(b: Any, eqn: Any, x: Any) -> Any:
+    """StableHLO's abs, which unsigned integers do not have."""
+    kind = eqn.inputs[0].type.dtype.name
+    return x if kind.startswith("u") else b.op("stablehlo.abs", [eqn.outputs[0].type], [x])
+
+
 abs_p = unary(
-    "abs", ref=np.abs, lower="abs", accepts="number", jvp=_abs_jvp, transcendental=False,
+    "abs", ref=np.abs, lower=_abs_lower, accepts="number", jvp=_abs_jvp, transcendental=False,
     result=lambda d: np.dtype(f"f{d.itemsize // 2}") if d.kind == "c" else d,
 )  # fmt: skip
-sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False,
-               lower=lambda b, eqn, x: _sign_lower(b, eqn, x))  # fmt: skip
+
+
+def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """0 for real numbers; a complex x / |x| turns by the part of t that is across it."""
+    (x,), (t,) = primals, tangents
+    y = sign_p.bind(x)
+    if type(t) is Zero or typeof(x).dtype.kind != "c":
+        return y, Zero(typeof(y).tangent)
+    size = abs_p.bind(x)
+    safe = select(eq(size, 0.0), literal(1, size), size)
+    across = div(imag(mul(conj(y), t)), safe)
+    return y, mul(y, complex(literal(0, across), across))
 
 
 def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
@@ -303,6 +333,10 @@ def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
     if out.dtype.kind == "u":
         return b.op("stablehlo.minimum", [out], [x, b.constant(1, out)])
     return b.op("stablehlo.sign", [out], [x])
+
+
+sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False, jvp=_sign_jvp,
+               lower=_sign_lower)  # fmt: skip
 
 
 def abs(x: Any) -> Any:
@@ -315,44 +349,7 @@ def sign(x: Any) -> Any:
     return sign_p.bind(x)
 
 
-# --- rounding ---------------------------------------------------------------------------------
-
-floor_p = unary("floor", ref=np.floor, lower="floor", accepts="floating", transcendental=False)
-ceil_p = unary("ceil", ref=np.ceil, lower="ceil", accepts="floating", transcendental=False)
-
-
-def _round_afz(x: np.ndarray) -> np.ndarray:
-    whole = np.trunc(x)
-    return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
-
-
-round_p = unary("round_nearest_afz", ref=_round_afz, lower="round_nearest_afz", accepts="floating",
-                transcendental=False)  # fmt: skip
-round_even_p = unary("round_nearest_even", ref=np.rint, lower="round_nearest_even",
-                     accepts="floating", transcendental=False)  # fmt: skip
-
-
-def floor(x: Any) -> Any:
-    """Elementwise largest integer not above `x`."""
-    return floor_p.bind(x)
-
-
-def ceil(x: Any) -> Any:
-    """Elementwise smallest integer not below `x`."""
-    return ceil_p.bind(x)
-
-
-def round(x: Any, rounding_method: Any = 0) -> Any:
-    """Elementwise nearest integer.
-
-    Halves go away from zero (`rounding_method` 0) or to even (1).
-    """
-    return (round_even_p if int(rounding_method) else round_p).bind(x)
-
-
-def trunc(x: Any) -> Any:
-    """Elementwise integer part, towards zero."""
-    return select(lt(x, literal(0, x)), ceil(x), floor(x))
+# --- short forms ----------------------------------------------------------------------------
 
 
 def square(x: Any) -> Any:

@@ -21,11 +21,11 @@ from ms_func.ir.primitive import (
     NotSupported,
     Primitive,
     UndefinedPrimal,
-    Zero,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import stablehlo
+from ms_func.primitives.basis import broadcast_in_dim_p, reduce_sum_p
 
 Dtype = np.dtype
 
@@ -54,8 +54,9 @@ def check_dtype(name: str, accepts: str, dtype: Dtype) -> None:
 
 
 def literal(value: Any, like: Any) -> Literal:
-    """Scalar `value` with the dtype of `like`."""
-    return Literal(value, ArrayType((), typeof(like).dtype))
+    """Scalar `value` with the dtype and the weakness of `like`."""
+    kind = typeof(like)
+    return Literal(value, ArrayType((), kind.dtype, kind.weak_type))
 
 
 def unary(
@@ -63,12 +64,12 @@ def unary(
     *,
     ref: Callable[..., Any],
     lower: str | Callable[..., Any],
-    derivative: Callable[[Any, Any], Any] | None = None,
-    jvp: Any = None,
+    jvp: Any = ZERO,
     transpose: Any = None,
     accepts: str = "inexact",
     result: Callable[[Dtype], Dtype] | None = None,
     transcendental: bool = True,
+    simplify: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -76,13 +77,12 @@ def unary(
         name: name in the IR.
         ref: NumPy function.
         lower: StableHLO or CHLO operation, or a lowering rule.
-        derivative: dy/dx from the input x and the output y; without it (and without
-            `jvp`) the derivative is zero.
-        jvp: whole rule, where `derivative` does not do.
+        jvp: rule; without one the derivative is zero. See `arithmetic.smooth`.
         transpose: rule, for operations that are linear.
         accepts: category of dtypes.
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
+        simplify: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -91,14 +91,7 @@ def unary(
             return x if x.sharding is None else x.update(sharding=None)
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
-    def jvp_rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        (x,), (t,) = primals, tangents
-        y = primitive.bind(x, **params)
-        return y, t if type(t) is Zero else _times(t, derivative(x, y))  # type: ignore[misc]
-
-    if jvp is None:
-        jvp = ZERO if derivative is None else jvp_rule
-    primitive = register(
+    return register(
         Primitive(
             name,
             abstract=abstract,
@@ -110,9 +103,9 @@ def unary(
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
+            simplify=simplify,
         )
     )
-    return primitive
 
 
 def nary(
@@ -125,18 +118,21 @@ def nary(
     accepts: str = "any",
     result: Dtype | None = None,
     transcendental: bool = False,
+    commutative: bool = False,
+    simplify: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
     Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
-    `result` is the dtype of the result where it is not that of the operands.
+    `result` is the dtype of the result where it is not that of the operands, `commutative`
+    says that its two operands may change places.
     """
 
     def abstract(*types: ArrayType, **params: Any) -> ArrayType:
         first = types[0]
         for t in types[1:]:
             if t is not first:
-                return _join_types(name, accepts, types, result)
+                return join_types(name, accepts, types, result)
         check_dtype(name, accepts, first.dtype)
         if result is not None:
             return ArrayType(first.shape, result, False)
@@ -154,11 +150,13 @@ def nary(
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
+            commutative=commutative,
+            simplify=simplify,
         )
     )
 
 
-def _join_types(
+def join_types(
     name: str, accepts: str, types: Sequence[ArrayType], result: Dtype | None
 ) -> ArrayType:
     """Result type of operands whose types differ: in rank 0, weakness, or by mistake."""
@@ -194,16 +192,19 @@ def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
     return shape
 
 
+_SCALARS = frozenset((bool, int, float, complex))
+
+
 def operands(*args: Any) -> list[Any]:
-    """Operands of an elementwise function, Python scalars as literals of the others' dtype."""
-    like = next((a for a in args if not isinstance(a, (bool, int, float, complex))), None)
+    """Operands of an elementwise function, Python scalars as literals of the others' dtype.
+
+    NumPy's float64 is a Python float by inheritance, but its dtype is meant.
+    """
+    like = next((a for a in args if type(a) not in _SCALARS), None)
     if like is None:
         return list(args)
     dtype = typeof(like).dtype
-    return [
-        Literal(a, ArrayType((), dtype)) if isinstance(a, (bool, int, float, complex)) else a
-        for a in args
-    ]
+    return [Literal(a, ArrayType((), dtype)) if type(a) in _SCALARS else a for a in args]
 
 
 def unbroadcast(ct: Any, operand: Any) -> Any:
@@ -211,9 +212,15 @@ def unbroadcast(ct: Any, operand: Any) -> Any:
     target = operand.type.shape
     if target == typeof(ct).shape:
         return ct
-    from ms_func.primitives.reduce import reduce_sum  # reductions are built on this family
+    return reduce_sum_p.bind(ct, axes=tuple(range(typeof(ct).ndim)))
 
-    return reduce_sum(ct, axes=tuple(range(typeof(ct).ndim)))
+
+def spread(t: Any, out: Any) -> Any:
+    """Tangent of a scalar that may stand beside an array, at the shape of the result `out`."""
+    shape = typeof(out).shape
+    if typeof(t).shape == shape:
+        return t
+    return broadcast_in_dim_p.bind(t, shape=shape, broadcast_dimensions=())
 
 
 def is_linear(operand: Any) -> bool:
@@ -221,11 +228,36 @@ def is_linear(operand: Any) -> bool:
     return type(operand) is UndefinedPrimal
 
 
-def _times(t: Any, factor: Any) -> Any:
-    """Tangent times derivative; `mul` lives above this file."""
-    from ms_func.primitives.arithmetic import mul  # built on this family
+# --- for simplify rules -----------------------------------------------------------------------
 
-    return mul(t, factor)
+
+def made_by(producer: Any, primitive: Primitive, x: Any) -> Any:
+    """Operands of the application of `primitive` that defines the atom `x`, or None."""
+    eqn = producer(x)
+    return eqn.inputs if eqn is not None and eqn.primitive is primitive else None
+
+
+def same_operands(producer: Any, x: Any, y: Any) -> Any:
+    """Simplification of an idempotent operation: one value with itself is that value."""
+    return x if x is y else None
+
+
+_constants: dict[Any, Literal] = {}
+
+
+def fold(primitive: Primitive, *literals: Literal, **params: Any) -> Literal:
+    """Literal that an operation gives on literals; for operations that round correctly."""
+    key = (primitive, *[x.key() for x in literals], *params.items())
+    found = _constants.get(key)
+    if found is None:
+        (out,) = primitive.result_types(tuple([x.type for x in literals]), params)
+        arrays = [np.asarray(x.value, x.type.dtype) for x in literals]
+        assert not isinstance(primitive.ref, NotSupported)
+        found = Literal(primitive.ref(*arrays, **params)[()], out)
+        if len(_constants) > 4096:
+            _constants.clear()
+        _constants[key] = found
+    return found
 
 
 def _typed(ref: Callable[..., Any], abstract: Callable[..., ArrayType]) -> Callable[..., Any]:

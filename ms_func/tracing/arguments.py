@@ -29,7 +29,9 @@ def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
     try:
         numbers = [operator.index(n) for n in listed]
     except TypeError:
-        raise TypeError(f"{what}: argnums must be an int or a tuple of ints, got {argnums!r}") from None
+        raise TypeError(
+            f"{what}: argnums must be an int or a tuple of ints, got {argnums!r}"
+        ) from None
     for n in numbers:
         if not -count <= n < count:
             raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
@@ -159,10 +160,12 @@ class Staging:
     def __enter__(self) -> Staging:
         self.outer = current.interpreter
         current.interpreter = self
+        config.tracing.set_local(True)
         return self
 
     def __exit__(self, *exc: object) -> None:
         current.interpreter = self.outer
+        config.tracing.set_local(self.outer is not type(current).interpreter)
         self.alive = False
 
     def parameter(self, type: ArrayType) -> Tracer:
@@ -189,7 +192,7 @@ class Staging:
             if x.trace is self:
                 return x.var
             if not x.trace.alive:
-                raise _escaped(x)
+                raise escaped(x)
             return self.capture(x)
         if kind is Literal:
             return x
@@ -294,7 +297,8 @@ def _with_place(error: Exception, loc: Loc | None) -> Exception:
     return type(error)(located(str(error), place))
 
 
-def _escaped(x: Tracer) -> Exception:
+def escaped(x: Tracer) -> Exception:
+    """Describe the use of a traced value after its recording has ended."""
     return UnexpectedTracerError(
         f"a traced value of type {x.type}, made while recording `{x.trace.name}`, was used "
         "after that recording had ended\n"

@@ -1,0 +1,24 @@
+"""Device buffers as NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def to_numpy(buffer: Any) -> np.ndarray:
+    """Elements of a buffer as a read-only array, without copy where host memory allows it."""
+    sharding = buffer._sharding
+    shards = buffer._arrays
+    if len(shards) == 1:
+        return buffer._single_device_array_to_np_array_did_copy()[0]
+    if sharding.is_fully_replicated:
+        return buffer._fully_replicated_shard()._single_device_array_to_np_array_did_copy()[0]
+    kind = buffer.aval
+    whole = np.empty(kind.shape, kind.dtype)
+    index = sharding.addressable_devices_indices_map(kind.shape)
+    for shard, where in zip(shards, index.values(), strict=True):
+        whole[where] = shard._single_device_array_to_np_array_did_copy()[0]
+    whole.flags.writeable = False
+    return whole

@@ -1,0 +1,156 @@
+"""The backend itself: one PJRT client per platform, compilation, placement of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from jaxlib import _jax, xla_client
+from jaxlib.xla_client import DeviceList, HostBufferSemantics
+
+from ms_func import config
+from ms_func.backend import CompileOptions
+from ms_func_xla import cuda
+from ms_func_xla.buffers import to_numpy
+from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
+from ms_func_xla.executable import XlaExecutable
+
+_COPY = HostBufferSemantics.IMMUTABLE_ONLY_DURING_CALL
+
+
+@cache
+def sharding_of(device: Any) -> SingleDeviceSharding:
+    """Placement on `device`; one object per device, so that caches hit by identity."""
+    return SingleDeviceSharding(device)
+
+
+class Xla:
+    """Compiles with XLA and runs through PJRT."""
+
+    name = "xla"
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def platform(self) -> str:
+        """Platform in use: the one asked for, else CUDA where it works, else CPU."""
+        asked = config.platform.value
+        if asked is not None:
+            return "cuda" if asked == "gpu" else asked
+        return "cuda" if cuda.available() else "cpu"
+
+    def client(self, platform: str | None = None) -> Any:
+        """PJRT client of a platform, made at first use.
+
+        Raises:
+            RuntimeError: the platform is unknown or has no device.
+        """
+        platform = platform or self.platform
+        if platform not in self._clients:
+            self._clients[platform] = _make_client(platform)
+        return self._clients[platform]
+
+    def devices(self, platform: str | None = None) -> list[Any]:
+        """Devices of the platform in use, or of the one named."""
+        return self.client("cuda" if platform == "gpu" else platform).devices()
+
+    def local_devices(self) -> list[Any]:
+        """Devices of this process."""
+        return self.client().local_devices()
+
+    @cached_property
+    def default_device(self) -> Any:
+        """First device of this process."""
+        return self.local_devices()[0]
+
+    def sharding(self, device: Any) -> SingleDeviceSharding:
+        """Placement on one device."""
+        return sharding_of(device)
+
+    def compile(self, module: Any, options: CompileOptions) -> XlaExecutable:
+        """Compile a module; see `ms_func.backend.Backend`."""
+        devices = options.devices or (self.default_device,)
+        built = _xla_options(devices, options)
+        loaded = devices[0].client.compile_and_load(
+            module, DeviceList(tuple(devices)), built, *options.flags.get("callbacks", ())
+        )
+        return XlaExecutable(loaded)
+
+    def export(self, module: Any, options: CompileOptions) -> bytes:
+        """Portable StableHLO artifact, readable by XLA of the last and the next months."""
+        version = options.flags.get("stablehlo", portable_version())
+        return _jax.mlir.serialize_portable_artifact(module, version)
+
+    def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
+        """Copy a NumPy array to the devices of `placement` (a device, a sharding, None).
+
+        Args:
+            array: elements.
+            placement: None places on the default device and leaves the array free to move.
+            type: type the buffer carries, an `ArrayType`.
+        """
+        committed = placement is not None
+        if placement is None:
+            placement = config.default_device.value or self.default_device
+        if not isinstance(placement, xla_client.Sharding):
+            placement = sharding_of(placement)
+        if isinstance(placement, SingleDeviceSharding):
+            devices, shards = [placement._device], [array]
+        else:
+            index = placement.addressable_devices_indices_map(array.shape)
+            devices = list(index)
+            shards = [np.ascontiguousarray(array[i]) for i in index.values()]
+        return xla_client.batched_device_put(
+            type, placement, shards, devices, committed=committed, host_buffer_semantics=_COPY
+        )
+
+    def move(self, buffer: Any, placement: Any) -> Any:
+        """Buffer with the elements of another one at `placement`."""
+        if placement is None:
+            return buffer
+        if not isinstance(placement, xla_client.Sharding):
+            placement = sharding_of(placement)
+        if buffer._sharding == placement and buffer._committed:
+            return buffer
+        return self.put(to_numpy(buffer), placement, buffer.aval)
+
+    def label(self, buffer: Any, type: Any, device: Any) -> Any:
+        """A buffer imported from another library with its type attached."""
+        return result_handler(type, sharding_of(device), True)(buffer)
+
+    def get(self, buffer: Any) -> np.ndarray:
+        """Elements of a buffer; waits for them. The result is read-only."""
+        return to_numpy(buffer)
+
+
+def _make_client(platform: str) -> Any:
+    if platform == "cpu":
+        return xla_client.make_cpu_client(num_devices=config.num_cpu_devices.value)
+    if platform == "cuda":
+        return cuda.make_client()
+    raise RuntimeError(
+        f"unknown platform {platform!r}; the XLA backend knows 'cpu' and 'cuda'\n"
+        "fix: set MS_FUNC_PLATFORM or ms_func.config.platform to one of them"
+    )
+
+
+def _xla_options(devices: Sequence[Any], options: CompileOptions) -> Any:
+    """XLA's options: one replica, as many partitions as devices, Shardy's partitioner."""
+    made = xla_client.CompileOptions()
+    build = made.executable_build_options
+    made.num_replicas = build.num_replicas = 1
+    made.num_partitions = build.num_partitions = len(devices)
+    build.use_spmd_partitioning = len(devices) > 1
+    build.use_shardy_partitioner = len(devices) > 1
+    if len(devices) > 1 and options.flags.get("free_outputs"):
+        build.allow_spmd_sharding_propagation_to_output = list(options.flags["free_outputs"])
+    made.device_assignment = xla_client.DeviceAssignment.create(
+        np.array([[d.id for d in devices]], np.int32)
+    )
+    overrides = options.flags.get("xla", {})
+    if overrides:
+        made.env_option_overrides = list(overrides.items())
+    return made

@@ -1,0 +1,58 @@
+"""What differs between the supported versions of jaxlib (0.10 and 0.11), in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxlib import xla_client
+from jaxlib.mlir.dialects import stablehlo
+
+NEW = xla_client._version >= 495
+"""Whether this is jaxlib 0.11."""
+
+REPLICATED = xla_client.HloSharding.replicate()
+
+
+class SingleDeviceSharding(xla_client.SingleDeviceSharding):
+    """Placement on one device."""
+
+    def _to_xla_hlo_sharding(self, ndim: int) -> Any:  # asked for by jaxlib 0.10
+        return REPLICATED
+
+    @property
+    def memory_kind(self) -> str | None:
+        """Memory space of the device, None for the default."""
+        return self._memory_kind
+
+    @property
+    def device_set(self) -> set[Any]:
+        """The one device, as a set."""
+        return {self._device}
+
+    @property
+    def is_fully_replicated(self) -> bool:
+        """Every device (there is one) holds the whole array."""
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SingleDeviceSharding) and self._device == other._device
+
+    def __hash__(self) -> int:
+        return hash(self._device)
+
+    def __repr__(self) -> str:
+        return f"SingleDeviceSharding({self._device})"
+
+
+def portable_version() -> str:
+    """StableHLO version that consumers up to twelve weeks old read."""
+    return stablehlo.get_version_from_compatibility_requirement(
+        stablehlo.StablehloCompatibilityRequirement.WEEK_12
+    )
+
+
+def result_handler(aval: Any, sharding: Any, committed: bool) -> Any:
+    """Object that turns raw results of the runtime into arrays of the given type."""
+    if NEW:
+        return xla_client.array_result_handler(aval, sharding, committed)
+    return xla_client.array_result_handler(aval, sharding, committed, _skip_checks=True)

@@ -1,0 +1,80 @@
+"""CUDA through PJRT's plugin, found and loaded without importing the package it ships in."""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import importlib.util
+import os
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jaxlib import xla_client
+
+_PACKAGES = ("xla_cuda13", "xla_cuda12")
+
+
+@cache
+def _plugin() -> tuple[str, str] | None:
+    """Name of the plugin package and path of its library, or None without it."""
+    try:
+        spec = importlib.util.find_spec("jax_plugins")
+    except (ImportError, ValueError):
+        return None
+    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for name in _PACKAGES:
+            for library in Path(root, name).glob("xla_cuda_plugin.so"):
+                return name, str(library)
+    return None
+
+
+@cache
+def available() -> bool:
+    """Whether the plugin is installed and an NVIDIA device is visible."""
+    return _plugin() is not None and bool(glob.glob("/dev/nvidia[0-9]*"))
+
+
+def make_client() -> Any:
+    """PJRT client for CUDA.
+
+    Raises:
+        RuntimeError: the plugin is missing.
+    """
+    found = _plugin()
+    if found is None:
+        raise RuntimeError(
+            "the CUDA plugin is not installed\nfix: pip install 'ms_func[cuda]', or use the CPU "
+            "with MS_FUNC_PLATFORM=cpu"
+        )
+    name, library = found
+    _preload_nvidia()
+    capi = xla_client.load_pjrt_plugin_dynamically("cuda", library)
+    xla_client.initialize_pjrt_plugin("cuda")
+    _register_extension(name, capi)
+    return xla_client.make_c_api_client("cuda", xla_client.generate_pjrt_gpu_plugin_options(), None)
+
+
+def _preload_nvidia() -> None:
+    """Load NVIDIA's libraries from their packages, so that the plugin finds them."""
+    spec = importlib.util.find_spec("nvidia")
+    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for path in sorted(glob.glob(os.path.join(root, "*", "lib", "lib*.so*"))):
+            try:
+                ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+            except OSError:  # one that another one needs first; the plugin reports what it lacks
+                continue
+
+
+def _register_extension(name: str, capi: Any) -> None:
+    """Hand custom calls and types of this process on to the plugin."""
+    version = name.removeprefix("xla_cuda")
+    module = f"jax_cuda{version}_plugin.cuda_plugin_extension"
+    try:
+        extension = importlib.import_module(module)
+    except ImportError:
+        return
+    xla_client.register_custom_call_handler(
+        "CUDA", partial(extension.register_custom_call_target, capi)
+    )
+    xla_client.register_custom_type_handler("CUDA", partial(extension.register_custom_type, capi))

@@ -1,0 +1,1 @@
+"""Figures of ms_func beside those of JAX: `python -m benchmarks` (see README.md)."""

@@ -1,0 +1,99 @@
+"""The printed table."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+
+from benchmarks.compare import Result
+
+COLUMNS = ("case", "what", "ours min", "median", "peer min", "median", "ratio", "must", "aim", "")
+WIDTHS = (16, 52, 9, 9, 9, 9, 7, 6, 6, 0)
+
+
+def _line(cells: Sequence[str]) -> str:
+    left = {0, 1, len(WIDTHS) - 1}
+    padded = (
+        c.ljust(w) if i in left else c.rjust(w)
+        for i, (c, w) in enumerate(zip(cells, WIDTHS, strict=True))
+    )
+    return "  ".join(padded).rstrip()
+
+
+def header() -> str:
+    """Names of the columns and a rule."""
+    return f"{_line(COLUMNS)}\n{'-' * (sum(WIDTHS) + 2 * len(WIDTHS) + 4)}"
+
+
+def row(result: Result) -> str:
+    """One figure; a second line for the number of operations where that is asked for."""
+    case = result.case
+    cells = [
+        case.name,
+        case.title,
+        *_times(result.ours),
+        *_times(result.peer),
+        _ratio(result.ratio),
+        _ratio(case.must),
+        _ratio(case.aim),
+        result.verdict,
+    ]
+    text = _line(cells)
+    if case.must_operations is None or not result.our_operations:
+        return text
+    counts = [
+        "",
+        "  StableHLO operations",
+        str(result.our_operations),
+        "",
+        str(result.peer_operations or "-"),
+        "",
+        _ratio(result.ratio_of_operations),
+        _ratio(case.must_operations),
+        _ratio(case.aim_operations),
+        "",
+    ]
+    return f"{text}\n{_line(counts)}"
+
+
+def _times(seconds: Sequence[float]) -> tuple[str, str]:
+    if not seconds:
+        return "-", "-"
+    return _time(min(seconds)), _time(statistics.median(seconds))
+
+
+def _time(seconds: float) -> str:
+    value, unit = (seconds * 1e6, "us") if seconds < 1e-3 else (seconds * 1e3, "ms")
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}" if value < 10 else f"{value:.1f}"
+
+
+def growth(results: Sequence[Result]) -> str:
+    """Exponent of the time to stage a straight line, from size to size; 1 is linear."""
+    by_size = {
+        int(r.case.name.removeprefix("straight_")): r
+        for r in results
+        if r.case.name.startswith("straight_") and r.ours
+    }
+    sizes = sorted(by_size)
+    lines = []
+    for side in ("ours", "peer"):
+        steps = [
+            f"{small:,} to {large:,}: {_exponent(by_size[small], by_size[large], side):.2f}"
+            for small, large in itertools.pairwise(sizes)
+            if getattr(by_size[small], side) and getattr(by_size[large], side)
+        ]
+        if steps:
+            lines.append(f"growth of trace + lower with size, {side}: {'; '.join(steps)}")
+    return "\n".join(["", *lines]) if lines else ""
+
+
+def _exponent(small: Result, large: Result, side: str) -> float:
+    ratio = statistics.median(getattr(large, side)) / statistics.median(getattr(small, side))
+    sizes = [int(r.case.name.removeprefix("straight_")) for r in (small, large)]
+    return math.log(ratio) / math.log(sizes[1] / sizes[0])

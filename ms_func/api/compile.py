@@ -1,0 +1,498 @@
+"""jit: a Python function becomes one compiled program for each set of argument types.
+
+The callable that `jit` returns is the runtime's C++ dispatcher. It comes to Python only for
+signatures it has not seen, and while another program is being recorded: then the function is
+recorded as a call.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, update_wrapper, wraps
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.api.programs import apply
+from ms_func.api.stages import Lowered, Traced
+from ms_func.control_flow.call import call
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import put
+from ms_func.execution.compile import (
+    Placement,
+    Program,
+    compiled,
+    compiled_elsewhere,
+    placement_of,
+)
+from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher, result_tree
+from ms_func.ir.function import Function
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
+from ms_func.tracing.arguments import function_name
+from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.tracer import Tracer, build
+
+_WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
+"""What the dispatcher turns Python scalars into. Integers are missing: their range is checked
+in Python, because 64 bits narrowed by the program would wrap silently."""
+
+
+class Recorded(NamedTuple):
+    """A function recorded for one signature.
+
+    Attributes:
+        staged: the recorded call.
+        donate: positions of parameters whose memory may be reused.
+    """
+
+    staged: Staged
+    donate: tuple[int, ...]
+
+    def entry(self, leaves: Sequence[Any]) -> Function:
+        """The program as the dispatcher calls it, with Python scalars at their width."""
+        wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
+        fn = self.staged.fn
+        if not wide:
+            return fn
+        key = ("entry", len(self.staged.captured), *wide.items())
+        if key not in fn.memo:
+            fn.memo[key] = _widened(fn, len(self.staged.captured), wide)
+        return fn.memo[key]
+
+
+class Options(NamedTuple):
+    """What the user asked `jit` for, normalised."""
+
+    static_argnums: tuple[int, ...]
+    static_argnames: tuple[str, ...]
+    donate_argnums: tuple[int, ...]
+    donate_argnames: tuple[str, ...]
+    in_shardings: Any
+    out_shardings: Any
+    inline: bool
+    backend: str | None
+
+
+class _Unspecified:
+    def __repr__(self) -> str:
+        return "UNSPECIFIED"
+
+
+UNSPECIFIED = _Unspecified()
+"""Default of `in_shardings` and `out_shardings`: placement follows the arguments."""
+
+
+def jit(
+    fun: Callable[..., Any] | None = None,
+    /,
+    *,
+    in_shardings: Any = UNSPECIFIED,
+    out_shardings: Any = UNSPECIFIED,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    donate_argnames: str | Iterable[str] | None = None,
+    keep_unused: bool = False,
+    device: Any = None,
+    backend: str | None = None,
+    inline: bool = False,
+    compiler_options: dict[str, Any] | None = None,
+) -> Any:
+    """Compile `fun` at its first call with each set of argument types, and run the program.
+
+    Args:
+        fun: function of arrays or trees of arrays; it runs in Python only while it is
+            recorded, so side effects happen once for each signature.
+        in_shardings: placement of each argument, a prefix of the arguments.
+        out_shardings: placement of each result, a prefix of the results.
+        static_argnums: positions of arguments that are part of the program; hashable.
+        static_argnames: names of such arguments; those of `static_argnums` are worked out
+            from the signature and vice versa.
+        donate_argnums: positions of arguments whose memory results may take over; they
+            cannot be used afterwards.
+        donate_argnames: names of such arguments.
+        keep_unused: accepted; arguments that do nothing are always kept.
+        device: device to run on.
+        backend: name of the backend to run on; None is the one that holds the arrays.
+        inline: when called while recording, splice the operations in instead of a call.
+        compiler_options: options for XLA by name.
+
+    Returns:
+        A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape` and
+        `clear_cache`.
+
+    Raises:
+        TypeError: the function returns something that is not an array.
+        ValueError: a static argument is not hashable, or argument numbers are out of range.
+
+    Example:
+        >>> float(jit(lambda x: x * x)(3.0))
+        9.0
+    """
+    if fun is None:
+        given = {k: v for k, v in locals().items() if k != "fun"}
+        return partial(jit, **given)
+    if not callable(fun):
+        raise TypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
+    statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
+    donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
+    if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
+        raise ValueError("static_argnums and donate_argnums cannot intersect")
+    options = Options(*statics, *donated, in_shardings, out_shardings, inline, backend)
+    return Jitted(fun, options).callable
+
+
+def _names_and_numbers(
+    fun: Callable[..., Any], numbers: Any, names: Any, what: str
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Argument numbers from the front and argument names, each completed from the other."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        parameters = None
+    given = () if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if numbers is None:
+        found = ()
+    else:
+        listed = numbers if isinstance(numbers, Iterable) else (numbers,)
+        found = tuple(operator.index(n) for n in listed)
+    if parameters is None:
+        return found, given
+    positional = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    _check_numbers(fun, found, len(positional), variadic, what)
+    _check_names(fun, given, {p.name for p in parameters}, anything, what)
+    found = tuple(n if n >= 0 else n + len(positional) for n in found)
+    if numbers is None:
+        found = tuple(i for i, name in enumerate(positional) if name in given)
+    if names is None:
+        keyword = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+        given = tuple(
+            positional[n] for n in found if n < len(positional) and positional[n] in keyword
+        )
+    return found, given
+
+
+def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
+    for n in numbers:
+        if not variadic and not -count <= n < count:
+            raise ValueError(
+                f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
+                f"takes only {count} positional argument{'s' if count != 1 else ''}"
+            )
+
+
+def _check_names(
+    fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str
+) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{what}names must be a string or strings, got {name!r}")
+        if name not in known and not anything:
+            raise ValueError(
+                f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
+                f"{what}names; it does not take these arguments"
+            )
+
+
+_LIMIT = 4096
+
+
+class Jitted:
+    """One use of `jit`: the function, its options, and what has been recorded of it."""
+
+    def __init__(self, fun: Callable[..., Any], options: Options) -> None:
+        self.fun = fun
+        self.name = function_name(fun)
+        self.options = options
+        self.recorded: OrderedDict[Any, Recorded] = OrderedDict()
+        self.lock = Lock()
+        made = dispatcher(
+            self.name, self.miss, fun=fun, static_argnums=options.static_argnums,
+            static_argnames=options.static_argnames,
+        )  # fmt: skip
+        update_wrapper(made, fun, updated=())
+        made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
+        made.clear_cache = self.clear_cache
+        self.callable = made
+
+    def clear_cache(self) -> None:
+        """Forget all recorded programs of this function."""
+        self.recorded.clear()
+        self.callable._clear_cache()
+
+    # --- calls --------------------------------------------------------------------------
+
+    def miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
+        """Answer the dispatcher: results, a fast path or None, whether to forget the entry."""
+        leaves, recorded = self.record(args, kwargs)
+        if current.interpreter is not bottom:
+            return self.apply(recorded, leaves), None, False
+        staged = recorded.staged
+        operands = [*staged.captured, *leaves]
+        if self.options.backend is not None:
+            return self.run_elsewhere(staged, operands), None, False
+        entry = recorded.entry(leaves)
+        buffers, fast = place_operands(entry, staged.captured, leaves)
+        program = self.program(entry, recorded, placement_of(buffers))
+        outs = program.run(buffers)
+        n = len(staged.captured)
+        out_tree = result_tree(staged.out_tree)
+        if not fast:
+            return out_tree.unflatten(outs), None, False
+        return answer(program, outs, out_tree, buffers[:n])
+
+    def program(self, entry: Function, recorded: Recorded, placement: Placement) -> Program:
+        """Compiled program for operands at `placement`."""
+        return compiled(entry, placement, name=self.name, donate=recorded.donate)
+
+    def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
+        """Record a call of the program in the recording in force."""
+        staged = recorded.staged
+        operands = [*staged.captured, *leaves]
+        if self.options.inline:
+            outs = apply(staged.fn, operands)
+        else:
+            outs = call(staged.fn, *operands, name=self.name)
+        return staged.unflatten(outs)
+
+    def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
+        """Run on a backend that takes and gives NumPy arrays."""
+        assert self.options.backend is not None
+        program = compiled_elsewhere(staged.fn, self.name, self.options.backend)
+        values = [
+            np.asarray(x, v.type.dtype) for x, v in zip(operands, staged.fn.params, strict=True)
+        ]
+        outs = program.executable.run(values)
+        return staged.unflatten(
+            [wrap(put(np.asarray(x), t)) for x, t in zip(outs, program.out_types, strict=True)]
+        )
+
+    # --- recording ------------------------------------------------------------------------
+
+    def record(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], Recorded]:
+        """Leaves of the arguments that are arrays, and the program for their types."""
+        leaves, in_tree, statics = self._flatten(args, kwargs)
+        kinds = tuple([_kind(x, self.name) for x in leaves])
+        arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) is ArrayType]
+        key = (in_tree, kinds, statics)
+        try:
+            found = self.recorded.get(key)
+        except TypeError:
+            raise _unhashable(self.name, statics, leaves) from None
+        if found is None:
+            found = self._record(args, kwargs, leaves, in_tree, kinds)
+            if not any(type(x) is Tracer for x in found.staged.captured):
+                with self.lock:
+                    self.recorded[key] = found
+                    if len(self.recorded) > _LIMIT:
+                        self.recorded.popitem(last=False)
+        return arrays, found
+
+    def _flatten(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], Any, tuple[Any, ...]]:
+        o = self.options
+        if not o.static_argnums and not o.static_argnames:
+            leaves, in_tree = tree.flatten((args, kwargs))
+            return leaves, in_tree, ()
+        dynamic = tuple(a for i, a in enumerate(args) if i not in o.static_argnums)
+        named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
+        statics = (
+            *(args[i] for i in o.static_argnums if i < len(args)),
+            *((k, kwargs[k]) for k in sorted(kwargs) if k in o.static_argnames),
+        )
+        leaves, in_tree = tree.flatten((dynamic, named))
+        return leaves, in_tree, statics
+
+    def _record(
+        self, args: Sequence[Any], kwargs: dict[str, Any], leaves: Sequence[Any], in_tree: Any,
+        kinds: Sequence[Any],
+    ) -> Recorded:  # fmt: skip
+        o = self.options
+        places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
+        types = [kinds[i] for i in places]
+
+        def run(tracers: Sequence[Any]) -> Any:
+            full = list(leaves)
+            for i, tracer in zip(places, tracers, strict=True):
+                full[i] = tracer
+            dynamic, named = tree.unflatten(in_tree, full)
+            rest = iter(dynamic)
+            positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
+            static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
+            return self.fun(*positional, **named, **static)
+
+        staged = stage(run, types, name=self.name)
+        staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
+        n = len(staged.captured)
+        return Recorded(staged, tuple(n + i for i in self._donated(args, kwargs, places)))
+
+    def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
+        """Positions among the array leaves that belong to donated arguments."""
+        o = self.options
+        if not o.donate_argnums and not o.donate_argnames:
+            return []
+        flags: list[bool] = []
+        for i, a in enumerate(args):
+            if i not in o.static_argnums:
+                flags.extend([i in o.donate_argnums] * len(tree.leaves(a)))
+        for k in sorted(kwargs):
+            if k not in o.static_argnames:
+                flags.extend([k in o.donate_argnames] * len(tree.leaves(kwargs[k])))
+        return [n for n, i in enumerate(places) if flags[i]]
+
+    # --- ahead of time ----------------------------------------------------------------------
+
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """Record for these arguments (arrays or `ShapeDtypeStruct`s) without compiling."""
+        _, recorded = self.record(args, kwargs)
+        return Traced(self, recorded, (args, kwargs))
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """StableHLO for these arguments, ready to be compiled or exported."""
+        return self.trace(*args, **kwargs).lower()
+
+    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Shapes and dtypes of the results, without compiling."""
+        return self.trace(*args, **kwargs).out_info
+
+
+def _kind(x: Any, name: str) -> Any:
+    """Type of an array leaf; other leaves stand for themselves, as static arguments."""
+    try:
+        return typeof(x)
+    except TypeError:
+        if isinstance(x, (np.ndarray, np.generic)):
+            raise TypeError(
+                f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
+            ) from None
+        return x
+
+
+def _snapshot(x: Any) -> Any:
+    """A captured value as it is now: later changes through the same handle do not count."""
+    return x if type(x) is Tracer else wrap(as_array(x).buffer)
+
+
+def place_operands(
+    fn: Function, captured: Sequence[Any], leaves: Sequence[Any]
+) -> tuple[list[Any], bool]:
+    """Buffers of captured values and arguments; whether C++ could make them by itself."""
+    n = len(captured)
+    fast = True
+    found = []
+    for i, (x, var) in enumerate(zip([*captured, *leaves], fn.params, strict=True)):
+        if type(x) is Array:
+            found.append(x.buffer)
+            continue
+        if i >= n and not isinstance(x, (np.ndarray, np.generic, bool, float, complex)):
+            fast = False
+        found.append(put(x, var.type))
+    return found, fast
+
+
+def _widened(fn: Function, captured: int, wide: dict[int, np.dtype]) -> Function:
+    """`fn` taking Python scalars at the width the dispatcher gives them."""
+    types = list(fn.in_types)
+    for i, dtype in wide.items():
+        types[captured + i] = ArrayType((), dtype)
+
+    def body(*args: Any) -> list[Any]:
+        narrow = [
+            x if x.type is t else convert_element_type(x, t.dtype, t.weak_type)
+            for x, t in zip(args, fn.in_types, strict=True)
+        ]
+        return current.interpreter.apply(fn, narrow)
+
+    return build(fn.name, types, body)
+
+
+def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exception:
+    for value in statics:
+        try:
+            hash(value)
+        except TypeError:
+            return ValueError(
+                f"Non-hashable static arguments are used in a jit function: `{name}` got {value!r} "
+                f"of type {type(value).__name__}\n"
+                "fix: pass a hashable value, such as a tuple instead of a list"
+            )
+    for x in leaves:
+        try:
+            typeof(x)
+        except TypeError:
+            return TypeError(
+                f"jitted function `{name}` got the argument {x!r} of type "
+                f"{type(x).__name__}, which is neither an array nor hashable\n"
+                "fix: register its type with tree.register_node, or close over it"
+            )
+    raise AssertionError("unreachable")
+
+
+def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Shapes and dtypes of `fun(*args, **kwargs)`, worked out without computing anything.
+
+    Args:
+        fun: function of arrays.
+        *args: arrays or `ShapeDtypeStruct`s.
+        **kwargs: the same by name.
+
+    Returns:
+        The structure of the result with `ShapeDtypeStruct` leaves.
+
+    Example:
+        >>> eval_shape(lambda x: x * 2, ShapeDtypeStruct((3,), "float32")).shape
+        (3,)
+    """
+    return jit(fun).eval_shape(*args, **kwargs)
+
+
+def make_ir(
+    fun: Callable[..., Any],
+    static_argnums: int | tuple[int, ...] = (),
+    return_shape: bool = False,
+) -> Callable[..., Any]:
+    """Function that shows the program recorded of `fun`.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        static_argnums: positions of arguments that are part of the program.
+        return_shape: also give the results as `ShapeDtypeStruct`s.
+
+    Returns:
+        A function of the same arguments giving an `ir.Function`.
+
+    Example:
+        >>> [e.primitive.name for e in make_ir(lambda x: x * x)(3.0).eqns]
+        ['mul']
+    """
+    statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    @wraps(fun, updated=())
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        return (traced.ir, traced.out_info) if return_shape else traced.ir
+
+    return recorded
+
+
+make_jaxpr = make_ir
+
+
+def unusable_donations(fn: Function, donate: Sequence[int], used: Sequence[int]) -> None:
+    """Warn about donated arguments that no result can take over."""
+    lost = [str(fn.params[i].type) for i in donate if i not in used]
+    if lost:
+        warnings.warn(f"Some donated buffers were not usable: {', '.join(lost)}", stacklevel=2)

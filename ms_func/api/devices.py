@@ -1,0 +1,113 @@
+"""Devices, and values moved to them and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.dtypes import float0
+from ms_func.execution import buffers
+from ms_func.execution.array import Array, wrap
+from ms_func.ir.types import typeof
+from ms_func.tracing.tracer import Tracer
+
+
+def devices(backend: str | None = None) -> list[Any]:
+    """Devices of the platform in use, or of `backend`: 'cpu', 'gpu', 'cuda'.
+
+    Example:
+        >>> devices()[0].id
+        0
+    """
+    return list(buffers.default_backend().devices(backend))
+
+
+def local_devices(process_index: int | None = None, backend: str | None = None) -> list[Any]:
+    """Devices of one process, by default of this one."""
+    own = buffers.default_backend().client(backend).process_index()
+    wanted = own if process_index is None else process_index
+    return [d for d in devices(backend) if d.process_index == wanted]
+
+
+def device_count(backend: str | None = None) -> int:
+    """Number of devices of all processes."""
+    return len(devices(backend))
+
+
+def local_device_count(backend: str | None = None) -> int:
+    """Number of devices of this process."""
+    return len(local_devices(backend=backend))
+
+
+def process_index(backend: str | None = None) -> int:
+    """Number of this process, from 0."""
+    return buffers.default_backend().client(backend).process_index()
+
+
+def process_count(backend: str | None = None) -> int:
+    """Number of processes."""
+    return len({d.process_index for d in devices(backend)})
+
+
+def default_backend() -> str:
+    """Name of the platform that holds arrays: 'cpu' or 'gpu'."""
+    platform = buffers.default_backend().platform
+    return "gpu" if platform == "cuda" else platform
+
+
+def device_put(
+    x: Any, device: Any = None, *, src: Any = None, donate: bool = False, may_alias: Any = None
+) -> Any:
+    """Arrays with the elements of `x` at `device`.
+
+    Args:
+        x: array, number or tree of them.
+        device: device or sharding, or a tree of them that is a prefix of `x`. None leaves
+            arrays where they are and puts other values on the default device.
+        src: accepted for compatibility; not needed.
+        donate: accepted; the source may be given up afterwards.
+        may_alias: accepted; the elements are copied.
+
+    Returns:
+        The structure of `x` with arrays as leaves, committed to `device` unless it is None.
+
+    Raises:
+        TypeError: a leaf is not a number or an array of numbers.
+        ValueError: a sharding does not fit the shape.
+
+    Example:
+        >>> device_put([1, 2.0])[1].dtype.name
+        'float32'
+    """
+    leaves, structure = tree.flatten(x)
+    places = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    return tree.unflatten(
+        structure, [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
+    )
+
+
+def _place(x: Any, where: Any) -> Any:
+    if type(x) is Tracer:
+        return x
+    if getattr(x, "dtype", None) == float0:
+        return np.asarray(x)
+    if type(x) is not Array:
+        return wrap(buffers.put(x, typeof(x), where))
+    if where is None:
+        return x
+    return wrap(buffers.move(x.buffer, where))
+
+
+def device_get(x: Any) -> Any:
+    """The tree `x` with NumPy arrays in place of arrays; waits for them."""
+    return tree.map(lambda a: np.asarray(a) if type(a) is Array else a, x)
+
+
+def block_until_ready(x: Any) -> Any:
+    """Wait for every array of a tree, and give the tree back."""
+    for leaf in tree.leaves(x):
+        if type(leaf) is Array:
+            leaf.block_until_ready()
+    return x

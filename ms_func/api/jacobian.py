@@ -1,0 +1,201 @@
+"""Whole Jacobians and Hessians: jvp and vjp over a basis, all directions at once by vmap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.api.differentiate import check_input, grad
+from ms_func.api.linearize import jvp, vjp
+from ms_func.api.programs import ArgNums, pick
+from ms_func.api.vectorize import vmap
+from ms_func.dtypes import is_inexact
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.pieces import slice as slice_
+from ms_func.primitives.shape import reshape
+from ms_func.tracing.arguments import (
+    function_name,
+    leaf_types,
+    normalize_argnums,
+    split_arguments,
+)
+
+
+def _standard_basis(leaves: Sequence[Any]) -> list[Any]:
+    """For each leaf the rows that walk through all coordinates of all leaves together."""
+    sizes = [typeof(x).size for x in leaves]
+    total, rows, start = sum(sizes), [], 0
+    for x, n in zip(leaves, sizes, strict=True):
+        t = typeof(x)
+        block = np.zeros((total, n), t.tangent.dtype)
+        block[start : start + n] = np.eye(n, dtype=t.tangent.dtype)
+        rows.append(block.reshape((total, *t.shape)))
+        start += n
+    return rows
+
+
+def jacfwd(
+    fun: Callable[..., Any],
+    argnums: ArgNums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Jacobian of `fun` by forward mode, one column at a time, all at once by `vmap`.
+
+    Good for tall Jacobians (more results than inputs). Each leaf of the result, of shape
+    `s`, gives for each input leaf of shape `t` an array of shape `s + t`.
+
+    Example:
+        >>> import numpy
+        >>> jacfwd(lambda x: x * x)(numpy.float32([1, 2])).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+    """
+    name = function_name(fun)
+
+    @wraps(fun, updated=())
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        numbers = normalize_argnums(argnums, len(args), f"jacfwd of `{name}`")
+        leaves, in_tree, rebuild = split_arguments(args, numbers)
+        for t in leaf_types(leaves, "jacfwd", name):
+            check_input("jacfwd", name, t, holomorphic, False)
+
+        def flat(*xs: Any) -> Any:
+            return fun(*rebuild(xs), **kwargs)
+
+        def push(*dots: Any) -> Any:
+            out = jvp(flat, tuple(leaves), dots, has_aux=has_aux)
+            return (out[1], out[2]) if has_aux else (out[1], None)
+
+        columns, aux = vmap(push, out_axes=(-1, None))(*_standard_basis(leaves))
+        jac = tree.map(lambda c: _split_columns(c, leaves, in_tree, argnums), columns)
+        return (jac, aux) if has_aux else jac
+
+    return jacobian
+
+
+def _split_columns(columns: Any, leaves: Sequence[Any], in_tree: Any, argnums: ArgNums) -> Any:
+    """Cut the last dimension into the coordinates of each leaf, with the leaf's shape."""
+    parts, start = [], 0
+    shape = typeof(columns).shape[:-1]
+    for x in leaves:
+        t = typeof(x)
+        piece = _cut(columns, start, t.size, -1)
+        parts.append(reshape(piece, shape + t.shape))
+        start += t.size
+    return pick(tree.unflatten(in_tree, parts), argnums)
+
+
+def jacrev(
+    fun: Callable[..., Any],
+    argnums: ArgNums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., Any]:
+    """Jacobian of `fun` by reverse mode, one row at a time, all at once by `vmap`.
+
+    Good for wide Jacobians (more inputs than results). Shapes as for `jacfwd`.
+
+    Example:
+        >>> import numpy
+        >>> jacrev(lambda x: x * x)(numpy.float32([1, 2])).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+    """
+    name = function_name(fun)
+
+    @wraps(fun, updated=())
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        numbers = normalize_argnums(argnums, len(args), f"jacrev of `{name}`")
+        leaves, in_tree, rebuild = split_arguments(args, numbers)
+        for t in leaf_types(leaves, "jacrev", name):
+            check_input("jacrev", name, t, holomorphic, allow_int)
+
+        def flat(*xs: Any) -> Any:
+            return fun(*rebuild(xs), **kwargs)
+
+        value, pull, *aux = vjp(flat, *leaves, has_aux=has_aux)
+        outs, out_tree = tree.flatten(value)
+        for x in outs:
+            _check_jacobian_output(name, typeof(x), holomorphic)
+        rows = vmap(lambda *cts: pull(tree.unflatten(out_tree, cts)))(*_standard_basis(outs))
+        per_out = _split_rows(rows, outs, in_tree, argnums)
+        jac = tree.unflatten(out_tree, per_out)
+        return (jac, aux[0]) if has_aux else jac
+
+    return jacobian
+
+
+def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
+    if not holomorphic and (not is_inexact(t.dtype) or t.dtype.kind == "c"):
+        raise TypeError(
+            f"jacrev of `{name}` requires real-valued outputs, got {t.dtype.name}; for a "
+            "holomorphic function pass holomorphic=True"
+        )
+
+
+def _split_rows(
+    rows: Sequence[Any], outs: Sequence[Any], in_tree: Any, argnums: ArgNums
+) -> list[Any]:
+    """Cut the first dimension into the coordinates of each result, with the result's shape."""
+    per_out, start = [], 0
+    for y in outs:
+        t = typeof(y)
+        cut = [_cut(r, start, t.size, 0) for r in rows]
+        pieces = [reshape(c, t.shape + typeof(c).shape[1:]) for c in cut]
+        per_out.append(pick(tree.unflatten(in_tree, pieces), argnums))
+        start += t.size
+    return per_out
+
+
+def hessian(
+    fun: Callable[..., Any],
+    argnums: ArgNums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Second derivative of `fun`: forward mode over reverse mode.
+
+    Example:
+        >>> float(hessian(lambda x: x * x * x)(2.0))
+        12.0
+    """
+    return jacfwd(
+        jacrev(fun, argnums, has_aux=has_aux, holomorphic=holomorphic),
+        argnums,
+        has_aux=has_aux,
+        holomorphic=holomorphic,
+    )
+
+
+def hvp(fun: Callable[..., Any], primals: Any, v: Any) -> Any:
+    """Product of the Hessian of a scalar function with a vector, without forming the Hessian.
+
+    Args:
+        fun: function with a real scalar result.
+        primals: tuple of arguments.
+        v: tuple of directions.
+
+    Returns:
+        Structure of the first argument.
+
+    Example:
+        >>> float(hvp(lambda x: x * x * x, (2.0,), (1.0,)))
+        12.0
+    """
+    return jvp(grad(fun), primals, v)[1]
+
+
+jacobian = jacrev
+
+
+def _cut(x: Any, start: int, size: int, axis: int) -> Any:
+    """`size` entries of one dimension from `start` on."""
+    shape = typeof(x).shape
+    axis %= len(shape)
+    lows = [start if d == axis else 0 for d in range(len(shape))]
+    highs = [start + size if d == axis else n for d, n in enumerate(shape)]
+    return slice_(x, lows, highs)

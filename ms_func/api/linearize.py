@@ -1,0 +1,338 @@
+"""jvp, linearize, vjp and linear_transpose: derivatives as linear maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.api.programs import apply, simplified, with_aux, zero_value
+from ms_func.dtypes import float0, is_inexact
+from ms_func.ir.function import Function
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.stage import Staged, stage
+from ms_func.transforms.jvp import jvp as jvp_program
+from ms_func.transforms.linearize import linearize as linearize_program
+from ms_func.transforms.transpose import transpose as transpose_program
+
+
+def _stage_call(
+    what: str, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
+) -> tuple[Staged, list[Any], Any]:
+    """Stage `fun` on all of its arguments; the leaves and their structure."""
+    name = function_name(fun)
+    leaves, in_tree = tree.flatten(tuple(primals))
+    types = leaf_types(leaves, what, name)
+    staged = stage(
+        lambda tracers: with_aux(fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
+        types,
+        name=name,
+        values=leaves,
+        keep_constants=has_aux,
+    )
+    return staged, leaves, in_tree
+
+
+def _active(staged: Staged) -> tuple[bool, ...]:
+    """Parameters that have a tangent: the inexact ones that were not captured."""
+    n = len(staged.captured)
+    types = staged.fn.in_types
+    return (False,) * n + tuple(is_inexact(t.dtype) for t in types[n:])
+
+
+def _aux_start(staged: Staged, has_aux: bool) -> int:
+    """Number of flat results that belong to the value; the rest is auxiliary data."""
+    if not has_aux:
+        return len(staged.fn.results)
+    return tree.num_leaves(tree.children(staged.out_tree)[0])
+
+
+def jvp(
+    fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False
+) -> tuple[Any, ...]:
+    """Value of `fun` and its derivative in one direction.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        primals: tuple of arguments.
+        tangents: tuple of directions, of the structure, shapes and tangent dtypes of `primals`.
+        has_aux: whether `fun` returns `(value, auxiliary data)`.
+
+    Returns:
+        `(value, tangent)`, or `(value, tangent, aux)` with `has_aux`.
+
+    Raises:
+        TypeError: structures, shapes or dtypes of primals and tangents differ.
+
+    Example:
+        >>> y, dy = jvp(lambda x: x * x, (3.0,), (1.0,))
+        >>> float(y), float(dy)
+        (9.0, 6.0)
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TypeError(
+            "primal and tangent arguments to jvp must be tuples or lists; "
+            f"found {type(primals).__name__} and {type(tangents).__name__}"
+        )
+    staged, leaves, in_tree = _stage_call("jvp", fun, primals, has_aux)
+    dots, dot_tree = tree.flatten(tuple(tangents))
+    types = staged.fn.in_types[len(staged.captured) :]
+    _check_tangents("jvp", types, in_tree, dots, dot_tree)
+    active = _active(staged)
+    program, nonzero = _simplified_jvp(staged.fn, active)
+    n_captured, n = len(staged.captured), len(staged.fn.results)
+    live = [_converted(d, t) for d, t, a in zip(dots, types, active[n_captured:], strict=True) if a]
+    outs = apply(program, [*staged.captured, *leaves, *live])
+    rest = iter(outs[n:])
+    out_dots = [
+        next(rest) if nz else zero_value(t.tangent)
+        for nz, t in zip(nonzero, staged.fn.out_types, strict=True)
+    ]
+    return _value_and_dual(staged, outs[:n], out_dots, has_aux)
+
+
+def _simplified_jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
+    key = ("simplified_jvp", active)
+    if key not in fn.memo:
+        program, nonzero = jvp_program(fn, active)
+        fn.memo[key] = simplified(program), nonzero
+    return fn.memo[key]
+
+
+def _value_and_dual(
+    staged: Staged, outs: Sequence[Any], dots: Sequence[Any], has_aux: bool
+) -> tuple[Any, ...]:
+    value = staged.unflatten(outs)
+    if not has_aux:
+        return value, tree.unflatten(staged.out_tree, dots)
+    first = tree.children(staged.out_tree)[0]
+    dual = tree.unflatten(first, dots[: tree.num_leaves(first)])
+    return value[0], dual, value[1]
+
+
+def _check_tangents(
+    what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any
+) -> None:
+    if in_tree != dot_tree:
+        raise TypeError(
+            f"primal and tangent arguments to {what} must have the same tree structure; "
+            f"primals have {in_tree}, tangents have {dot_tree}"
+        )
+    for t, d in zip(types, dots, strict=True):
+        got, wanted = typeof(d), t.tangent
+        if got.shape != t.shape or (
+            got.dtype != wanted.dtype and not (got.weak_type and is_inexact(wanted.dtype))
+        ):
+            raise TypeError(
+                f"primal and tangent arguments to {what} do not match: a primal of type {t} needs "
+                f"a tangent of type {wanted}, got {got}\n"
+                "fix: give the tangent the primal's shape and dtype"
+            )
+
+
+def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """Value of `fun` and its derivative as a linear function.
+
+    Runs `fun` once. The returned function applies the Jacobian at `primals` to a tangent
+    without running `fun` again, so it pays off when many tangents are wanted.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        *primals: the point.
+        has_aux: whether `fun` returns `(value, auxiliary data)`.
+
+    Returns:
+        `(value, f_jvp)`, or `(value, f_jvp, aux)` with `has_aux`.
+
+    Example:
+        >>> y, f_jvp = linearize(lambda x: x * x, 3.0)
+        >>> float(f_jvp(2.0))
+        12.0
+
+    Reference:
+        Radul et al., "You Only Linearize Once", POPL 2023.
+    """
+    staged, leaves, in_tree = _stage_call("linearize", fun, primals, has_aux)
+    active = _active(staged)
+    primal, linear, nonzero = linearize_program(staged.fn, active)
+    outs = apply(simplified(primal), [*staged.captured, *leaves])
+    n = len(staged.fn.results)
+    value, residuals = staged.unflatten(outs[:n]), outs[n:]
+    push = _linear_map(Pushforward, linear, staged, (active, nonzero), in_tree, has_aux)
+    f_jvp = tree.Partial(push, residuals)
+    return (value[0], f_jvp, value[1]) if has_aux else (value, f_jvp)
+
+
+class _LinearMap(NamedTuple):
+    """What a linear map knows beside its residuals; equal for maps that compute alike.
+
+    Attributes:
+        program: residuals, then tangents (or cotangents) -> results.
+        inputs: types of the arguments of the function.
+        in_tree: structure of the arguments.
+        outputs: types of the results of the function that belong to its value.
+        out_tree: structure of the value.
+        hidden: types of the results that are auxiliary data.
+        active: which arguments have a tangent.
+        nonzero: which results have a tangent.
+    """
+
+    program: Function
+    inputs: tuple[ArrayType, ...]
+    in_tree: Any
+    outputs: tuple[ArrayType, ...]
+    out_tree: Any
+    hidden: tuple[ArrayType, ...]
+    active: tuple[bool, ...]
+    nonzero: tuple[bool, ...]
+
+
+class Pushforward(_LinearMap):
+    """The derivative as a function of tangents; `linearize` binds it to its residuals."""
+
+    __slots__ = ()
+
+    def __call__(self, residuals: Sequence[Any], *tangents: Any) -> Any:
+        """Tangent of the value."""
+        dots, dot_tree = tree.flatten(tuple(tangents))
+        _check_tangents("the linearized function", self.inputs, self.in_tree, dots, dot_tree)
+        live = [
+            _converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a
+        ]
+        rest = iter(apply(self.program, [*residuals, *live]))
+        types = (*self.outputs, *self.hidden)
+        full = [
+            next(rest) if nz else zero_value(t.tangent)
+            for nz, t in zip(self.nonzero, types, strict=True)
+        ]
+        return tree.unflatten(self.out_tree, full[: len(self.outputs)])
+
+
+class Pullback(_LinearMap):
+    """The transposed derivative as a function of cotangents; `vjp` binds its residuals."""
+
+    __slots__ = ()
+
+    def __call__(self, residuals: Sequence[Any], *cotangents: Any) -> tuple[Any, ...]:
+        """Cotangents of the arguments, one entry per argument."""
+        given = cotangents[0] if len(cotangents) == 1 else cotangents
+        cts = _check_cotangents(given, self.out_tree, self.outputs)
+        full = [*cts, *(zero_value(t.tangent) for t in self.hidden)]
+        live = [ct for ct, nz in zip(full, self.nonzero, strict=True) if nz]
+        found = iter(apply(self.program, [*residuals, *live]))
+        grads = [
+            next(found) if a else np.zeros(t.shape, float0)
+            for a, t in zip(self.active, self.inputs, strict=True)
+        ]
+        return tree.unflatten(self.in_tree, grads)
+
+
+def _linear_map(
+    kind: type, program: Function, staged: Staged, mask: Sequence[Any], in_tree: Any, has_aux: bool
+) -> Any:
+    """Linear map of `kind` for a staged call; `mask` is which arguments and results count."""
+    active, nonzero = mask
+    n, cut = len(staged.captured), _aux_start(staged, has_aux)
+    out_tree = tree.children(staged.out_tree)[0] if has_aux else staged.out_tree
+    types = staged.fn.out_types
+    return kind(simplified(program), staged.fn.in_types[n:], in_tree, types[:cut], out_tree,
+                types[cut:], active[n:], nonzero)  # fmt: skip
+
+
+def vjp(
+    fun: Callable[..., Any],
+    *primals: Any,
+    has_aux: bool = False,
+    reduce_axes: Sequence[str] = (),
+) -> tuple[Any, ...]:
+    """Value of `fun` and a function from cotangents of the result to those of the arguments.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        *primals: the point.
+        has_aux: whether `fun` returns `(value, auxiliary data)`.
+        reduce_axes: accepted for compatibility; must be empty.
+
+    Returns:
+        `(value, f_vjp)`, or `(value, f_vjp, aux)` with `has_aux`. `f_vjp` takes one argument
+        of the structure of the value and returns a tuple with one entry per primal.
+
+    Example:
+        >>> y, f_vjp = vjp(lambda x: x * x, 3.0)
+        >>> float(f_vjp(1.0)[0])
+        6.0
+    """
+    if reduce_axes:
+        raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
+    staged, leaves, in_tree = _stage_call("vjp", fun, primals, has_aux)
+    active = _active(staged)
+    primal, linear, nonzero = linearize_program(staged.fn, active)
+    n = len(staged.fn.results)
+    outs = apply(simplified(primal), [*staged.captured, *leaves])
+    value, residuals = staged.unflatten(outs[:n]), outs[n:]
+    backward = transpose_program(linear, (False,) * len(residuals) + (True,) * sum(active))
+    pull = _linear_map(Pullback, backward, staged, (active, nonzero), in_tree, has_aux)
+    f_vjp = tree.Partial(pull, residuals)
+    return (value[0], f_vjp, value[1]) if has_aux else (value, f_vjp)
+
+
+def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) -> list[Any]:
+    cts, ct_tree = tree.flatten(given)
+    if ct_tree != wanted_tree:
+        raise ValueError(
+            f"the cotangent given to a vjp function has structure {ct_tree}, but the value of the "
+            f"function has structure {wanted_tree}"
+        )
+    for ct, t in zip(cts, types, strict=True):
+        got = typeof(ct)
+        if got.shape != t.shape or (
+            got.dtype != t.tangent.dtype and not (got.weak_type and is_inexact(t.dtype))
+        ):
+            raise ValueError(
+                f"the cotangent given to a vjp function has type {got}, but the value has type "
+                f"{t}; it must be {t.tangent}"
+            )
+    return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
+
+
+def _converted(x: Any, t: ArrayType) -> Any:
+    """A Python scalar as a typed one; everything else as it is."""
+    return np.asarray(x, t.dtype)[()] if isinstance(x, (bool, int, float, complex)) else x
+
+
+def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = ()) -> Any:
+    """Transpose of a function that is linear in all of its arguments.
+
+    Args:
+        fun: linear function.
+        *primals: arrays or shape-dtype structs that tell shapes and dtypes; not evaluated.
+        reduce_axes: accepted for compatibility; must be empty.
+
+    Returns:
+        Function from a cotangent of the result to a tuple of cotangents of the arguments.
+
+    Raises:
+        NotImplementedError: `fun` is not linear, naming the line that is not.
+
+    Example:
+        >>> back = linear_transpose(lambda x: 2 * x, 1.0)
+        >>> float(back(3.0)[0])
+        6.0
+    """
+    if reduce_axes:
+        raise NotImplementedError("reduce_axes is not supported")
+    name = function_name(fun)
+    leaves, in_tree = tree.flatten(tuple(primals))
+    types = leaf_types(leaves, "linear_transpose", name)
+    staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name)
+    mask = (False,) * len(staged.captured) + (True,) * len(types)
+    backward = simplified(transpose_program(staged.fn, mask))
+
+    def transposed(cotangent: Any) -> Any:
+        cts = _check_cotangents(cotangent, staged.out_tree, staged.fn.out_types)
+        return tree.unflatten(in_tree, apply(backward, [*staged.captured, *cts]))
+
+    return transposed

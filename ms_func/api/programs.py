@@ -1,0 +1,56 @@
+"""Applying derived programs to values: what all transforms of the public interface share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ms_func.ir.function import Function, Literal
+from ms_func.ir.primitive import current
+from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.transforms.passes import simplify
+from ms_func.transforms.zeros import zeros
+
+ArgNums = int | Sequence[int]
+
+
+def apply(fn: Function, args: Sequence[Any]) -> list[Any]:
+    """Run a program or record its equations; results are never bare literals."""
+    return [as_value(x) for x in current.interpreter.apply(fn, args)]
+
+
+def as_value(x: Any) -> Any:
+    """An array in place of a literal."""
+    return broadcast_in_dim(x, (), ()) if type(x) is Literal else x
+
+
+def zero_value(type: Any) -> Any:
+    """An array of zeros."""
+    return as_value(zeros(type))
+
+
+def simplified(fn: Function) -> Function:
+    """`fn` after the standard passes, worked out once."""
+    found = fn.memo.get("simplified")
+    if found is None:
+        found = fn.memo["simplified"] = simplify(fn)
+    return found
+
+
+def with_aux(out: Any, has_aux: bool, what: str, name: str) -> Any:
+    """Result of a user function that was promised to be a pair.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if has_aux and (not isinstance(out, (tuple, list)) or len(out) != 2):
+        raise TypeError(
+            f"{what} of `{name}` with has_aux=True expects the function to return a pair "
+            f"(value, auxiliary data), got {type(out).__name__}"
+        )
+    return tuple(out) if has_aux else out
+
+
+def pick(parts: Sequence[Any], argnums: ArgNums) -> Any:
+    """A tuple of results per argument, or the only one where `argnums` is a number."""
+    return tuple(parts) if isinstance(argnums, (tuple, list)) else parts[0]

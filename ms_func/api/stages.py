@@ -1,0 +1,142 @@
+"""Ahead of time: the stages a jitted function goes through, each open to inspection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.execution.array import Array
+from ms_func.execution.buffers import put
+from ms_func.execution.compile import placement_of
+from ms_func.execution.dispatch import result_tree
+from ms_func.ir.function import Function
+from ms_func.ir.types import ArrayType, ShapeDtypeStruct
+from ms_func.lowering.lower import lower_function
+
+
+def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
+    """The user's view of a type."""
+    return ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type)
+
+
+class Traced:
+    """A function recorded for given argument types."""
+
+    def __init__(self, jitted: Any, recorded: Any, arguments: Any) -> None:
+        self._jitted = jitted
+        self._recorded = recorded
+        self._arguments = arguments
+
+    @property
+    def ir(self) -> Function:
+        """The recorded program; captured values are its first parameters."""
+        return self._recorded.staged.fn
+
+    jaxpr = ir
+
+    @property
+    def fun_name(self) -> str:
+        """Name of the function."""
+        return self._jitted.name
+
+    @property
+    def out_info(self) -> Any:
+        """Results as `ShapeDtypeStruct`s."""
+        staged = self._recorded.staged
+        return staged.unflatten([shape_struct(t) for t in staged.fn.out_types])
+
+    def closed(self) -> Lowered:
+        """StableHLO of the program with captured values as constants in it."""
+        fn, captured = self.ir, self._recorded.staged.captured
+        n = len(captured)
+        arrays = [np.asarray(x) for x in captured]
+        whole = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results, arrays)
+        return Lowered(self, whole, ())
+
+    def lower(self) -> Lowered:
+        """StableHLO of the program."""
+        return Lowered(self, self.ir, self._recorded.donate)
+
+
+class Lowered:
+    """A function lowered to StableHLO for given argument types."""
+
+    def __init__(self, traced: Traced, fn: Function, donate: Sequence[int]) -> None:
+        self._traced = traced
+        self._module = lower_function(fn, donate, name=traced.fun_name)
+        self.in_tree = tree.structure(traced._arguments)
+        self.out_tree = traced._recorded.staged.out_tree
+
+    @property
+    def out_info(self) -> Any:
+        """Results as `ShapeDtypeStruct`s."""
+        return self._traced.out_info
+
+    def compiler_ir(self, dialect: str = "stablehlo") -> Any:
+        """The MLIR module."""
+        return self._module
+
+    def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
+        """The module as text."""
+        return self._module.operation.get_asm(enable_debug_info=debug_info)
+
+    def compile(self, compiler_options: dict[str, Any] | None = None) -> Compiled:
+        """Compile for the default device."""
+        return Compiled(self)
+
+
+class Compiled:
+    """A compiled program, called with arguments of the types it was made for."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        traced = lowered._traced
+        self._traced = traced
+        self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
+        self._types = traced.ir.in_types
+        placement = placement_of(_captured_buffers(traced), len(self._types))
+        recorded = traced._recorded
+        self._program = traced._jitted.program(recorded.staged.fn, recorded, placement)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program."""
+        jitted, recorded = self._traced._jitted, self._traced._recorded
+        leaves, again = jitted.record(args, kwargs)
+        if again.staged.fn is not recorded.staged.fn:
+            raise TypeError(
+                f"`{jitted.name}` was compiled for arguments of types "
+                f"{', '.join(map(str, self._types))} and called with others: "
+                f"{', '.join(map(str, again.staged.fn.in_types))}"
+            )
+        buffers = _buffers(recorded.staged, leaves)
+        return result_tree(self.out_tree).unflatten(self._program.run(buffers))
+
+    def as_text(self) -> str:
+        """The optimised program as text."""
+        return self._program.executable.hlo_text
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Estimates of the compiler: flops, bytes accessed, transcendentals."""
+        return self._program.executable.cost_analysis
+
+    def memory_analysis(self) -> Any:
+        """Bytes of arguments, results and temporaries."""
+        return self._program.executable.memory_analysis
+
+    def runtime_executable(self) -> Any:
+        """The runtime's own object."""
+        return self._program.executable.loaded
+
+
+def _buffers(staged: Any, leaves: Sequence[Any]) -> list[Any]:
+    """Captured values and arguments on the device, at the types of the program."""
+    return [
+        x.buffer if type(x) is Array else put(x, v.type)
+        for x, v in zip([*staged.captured, *leaves], staged.fn.params, strict=True)
+    ]
+
+
+def _captured_buffers(traced: Traced) -> Sequence[Any]:
+    return [x.buffer for x in traced._recorded.staged.captured if type(x) is Array]

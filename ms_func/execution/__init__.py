@@ -1,0 +1,1 @@
+"""Programs and single operations become values: arrays, compile cache, eager dispatch."""

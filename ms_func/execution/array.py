@@ -1,0 +1,244 @@
+"""`Array`: a value on one or several devices.
+
+A slotted class around the runtime's buffer. The runtime's own array type is shared by the
+whole process, so it is neither patched nor subclassed here. An array is a handle to an
+immutable buffer. Operators and NumPy-like methods are attached by `ms_func.numpy`.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.execution import buffers
+from ms_func.ir.types import ArrayType
+from ms_func.tracing.tracer import Tracer
+
+_new = object.__new__
+
+
+class _ArrayMeta(type):
+    """Traced values are instances of `Array` too, so that user code need not tell them apart."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        kind = type(x)
+        return kind is Array or kind is Tracer
+
+
+class Array(metaclass=_ArrayMeta):
+    """An array on the devices of a backend, computed asynchronously.
+
+    Made by `ms_func.numpy.array`, `device_put` and every operation, not by calling the class.
+    Reading elements (`numpy.asarray`, `float`, printing) waits for them.
+    """
+
+    __slots__ = ("__weakref__", "buffer")
+    __array_priority__ = 100
+
+    buffer: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            "Array cannot be made by calling the class\n"
+            "fix: use ms_func.numpy.array or ms_func.device_put"
+        )
+
+    # Attributes read through C: no Python frame on the hot path.
+    type: ArrayType = property(attrgetter("buffer.aval"))  # type: ignore[assignment]
+    aval = type
+    shape: tuple[int, ...] = property(attrgetter("buffer.aval.shape"))  # type: ignore[assignment]
+    dtype: np.dtype = property(attrgetter("buffer.aval.dtype"))  # type: ignore[assignment]
+    ndim: int = property(attrgetter("buffer.aval.ndim"))  # type: ignore[assignment]
+    size: int = property(attrgetter("buffer.aval.size"))  # type: ignore[assignment]
+    weak_type: bool = property(attrgetter("buffer.aval.weak_type"))  # type: ignore[assignment]
+    nbytes: int = property(attrgetter("buffer.aval.nbytes"))  # type: ignore[assignment]
+    sharding: Any = property(attrgetter("buffer._sharding"))
+    committed: bool = property(attrgetter("buffer._committed"))  # type: ignore[assignment]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    # --- the value on the host -----------------------------------------------------------
+
+    def _numpy(self) -> np.ndarray:
+        """Elements as a read-only NumPy array; waits for them."""
+        if self.buffer.is_deleted():
+            raise RuntimeError(
+                f"Array has been deleted with shape={self.type}: it was donated to a jitted "
+                "function or deleted by hand\nfix: do not use an argument after donating it"
+            )
+        return buffers.to_numpy(self.buffer)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        value = self._numpy()
+        if dtype is not None and np.dtype(dtype) != value.dtype:
+            if copy is False:
+                raise ValueError(f"converting {value.dtype} to {dtype} needs a copy")
+            return value.astype(dtype)
+        return value.copy() if copy else value
+
+    def _scalar(self, what: str) -> np.ndarray:
+        if self.size != 1:
+            raise TypeError(
+                "Only scalar arrays can be converted to Python scalars; got an array of shape "
+                f"{self.shape} for a Python {what}"
+            )
+        return self._numpy().reshape(())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(_AMBIGUOUS)
+        return bool(self._numpy().reshape(()))
+
+    def __int__(self) -> int:
+        return int(self._scalar("int"))
+
+    def __float__(self) -> float:
+        return float(self._scalar("float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex"))
+
+    def __index__(self) -> int:
+        if self.ndim != 0 or self.dtype.kind not in "iu":
+            raise TypeError(
+                f"only integer scalar arrays can be converted to a scalar index; got {self.type}"
+            )
+        return int(self._numpy())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __hash__(self) -> int:
+        raise TypeError(f"unhashable type: {type(self).__name__!r}")
+
+    def item(self, *args: int) -> bool | int | float | complex:
+        """Python scalar of the one element, or of the element at the given place."""
+        return self._numpy().item(*args)
+
+    def tolist(self) -> Any:
+        """Elements as nested Python lists."""
+        return self._numpy().tolist()
+
+    def tobytes(self, order: str = "C") -> bytes:
+        """Bytes of the elements."""
+        return self._numpy().tobytes(order)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        weak = ", weak_type=True" if self.weak_type else ""
+        if self.is_deleted():
+            return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak}, deleted)"
+        text = np.array2string(
+            self._numpy(), separator=", ", prefix="Array(", suffix=f", dtype={self.dtype.name})"
+        )
+        return f"Array({text}, dtype={self.dtype.name}{weak})"
+
+    def __str__(self) -> str:
+        return str(self._numpy())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._numpy()[()] if self.ndim == 0 else str(self), spec)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._numpy(), self.weak_type)
+
+    def __copy__(self) -> Array:
+        return wrap(self.buffer)
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return wrap(self.buffer)
+
+    # --- exchange with other libraries -----------------------------------------------------
+
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
+                   copy: bool | None = None) -> Any:  # fmt: skip
+        return buffers.to_dlpack(self.buffer, stream, copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return buffers.dlpack_device(self.buffer)
+
+    def unsafe_buffer_pointer(self) -> int:
+        """Address of the elements on the device."""
+        return self.buffer.unsafe_buffer_pointer()
+
+    # --- the value on its devices ------------------------------------------------------------
+
+    def devices(self) -> set[Any]:
+        """Devices that hold a part of the array."""
+        return set(self.sharding.device_set)
+
+    @property
+    def device(self) -> Any:
+        """The one device that holds the array, or its sharding where there are several."""
+        held = self.sharding.device_set
+        return next(iter(held)) if len(held) == 1 else self.sharding
+
+    @property
+    def is_fully_addressable(self) -> bool:
+        """Whether this process holds every part."""
+        return all(d.process_index == d.client.process_index() for d in self.sharding.device_set)
+
+    @property
+    def is_fully_replicated(self) -> bool:
+        """Whether every device holds the whole array."""
+        return self.sharding.is_fully_replicated
+
+    def block_until_ready(self) -> Array:
+        """Wait until the elements are computed; errors of the computation are raised here."""
+        self.buffer.block_until_ready()
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether the elements are computed."""
+        return self.buffer.is_ready()
+
+    def is_deleted(self) -> bool:
+        """Whether the memory was given up, by `delete` or by donation."""
+        return self.buffer.is_deleted()
+
+    def delete(self) -> None:
+        """Give the memory up now."""
+        self.buffer.delete()
+
+    def copy_to_host_async(self) -> None:
+        """Start the transfer to the host, for a later read."""
+        self.buffer._copy_single_device_array_to_host_async()
+
+    def on_device_size_in_bytes(self) -> int:
+        """Bytes the array takes on its devices."""
+        return self.buffer.on_device_size_in_bytes()
+
+
+_AMBIGUOUS = (
+    "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
+)
+
+
+def wrap(buffer: Any) -> Array:
+    """Array around a buffer of the runtime."""
+    array = _new(Array)
+    array.buffer = buffer
+    return array
+
+
+def _unflatten(_: None, children: tuple[Any]) -> Array:
+    array = _new(Array)
+    (array.buffer,) = children
+    return array
+
+
+# Reading a node is cheapest as the runtime's dataclass, making one as a plain callback.
+tree.dispatch_registry.register_dataclass_node(Array, ["buffer"], [])
+tree.result_registry.register_node(Array, lambda a: ((a.buffer,), None), _unflatten)
+
+
+def _restore(value: np.ndarray, weak_type: bool) -> Array:
+    """Array from its pickled parts."""
+    return wrap(buffers.put(value, ArrayType(value.shape, value.dtype, weak_type)))

@@ -1,0 +1,91 @@
+"""Between NumPy arrays, other libraries' arrays and device buffers."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from jaxlib import _jax
+
+from ms_func import backend, config
+from ms_func.ir.types import ArrayType
+
+
+@cache
+def _host() -> Any:
+    """The backend that holds arrays."""
+    return backend.get("xla")
+
+
+def default_backend() -> Any:
+    """The backend that holds arrays and runs what nobody sent elsewhere."""
+    return _host()
+
+
+def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any:
+    """Buffer with the elements of `value`, copied.
+
+    Args:
+        value: NumPy array or Python scalar.
+        type: type the buffer carries; that of `value` if None.
+        placement: device or sharding; None places on the default device, free to move.
+
+    Raises:
+        OverflowError: a Python integer does not fit the dtype.
+    """
+    if type is None:
+        value = np.asarray(value)
+        type = ArrayType(value.shape, value.dtype)
+    elif value.__class__ in (int, float, complex, bool):
+        value = scalar(value, type.dtype)
+    return _host().put(np.asarray(value, type.dtype), placement, type)
+
+
+def scalar(value: Any, dtype: np.dtype) -> np.ndarray:
+    """Rank-0 array of a Python number.
+
+    Raises:
+        OverflowError: a Python integer does not fit the dtype.
+    """
+    if value.__class__ is int and dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        if not info.min <= value <= info.max:
+            raise OverflowError(f"Python int {value} too large to convert to {dtype.name}")
+    return np.asarray(value, dtype)
+
+
+def move(buffer: Any, placement: Any) -> Any:
+    """Buffer with the elements of another one on a device or sharding."""
+    return _host().move(buffer, placement)
+
+
+def to_numpy(buffer: Any) -> np.ndarray:
+    """Elements of a buffer as a read-only NumPy array; waits for them."""
+    return _host().get(buffer)
+
+
+def to_dlpack(buffer: Any, stream: Any = None, copy: bool | None = None) -> Any:
+    """DLPack capsule of a buffer on one device, without copy unless one is asked for."""
+    if copy:
+        buffer = _host().put(to_numpy(buffer), buffer._sharding, buffer.aval)
+    return _jax.buffer_to_dlpack_managed_tensor(buffer, stream=stream)
+
+
+def dlpack_device(buffer: Any) -> tuple[int, int]:
+    """DLPack's device type (1 CPU, 2 CUDA) and ordinal."""
+    (device,) = buffer._sharding.device_set
+    return (1, device.id) if device.platform == "cpu" else (2, device.local_hardware_id)
+
+
+def from_dlpack(x: Any) -> Any:
+    """Buffer that shares the memory of another library's array where alignment allows."""
+    kind, ordinal = x.__dlpack_device__()
+    found = _host().devices("cpu" if kind == 1 else "cuda")
+    device = found[ordinal if kind != 1 else 0]
+    made = _jax.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
+    view = made._single_device_array_to_np_array_did_copy()[0]
+    return _host().label(made, ArrayType(view.shape, view.dtype), device)
+
+
+config.install()

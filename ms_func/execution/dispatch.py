@@ -1,0 +1,173 @@
+"""Running programs: the interpreter at the bottom, which computes instead of recording.
+
+A single operation and a whole `ir.Function` run the same way: compiled once for each set of
+types and placements, then called by the runtime's C++ dispatcher, which keeps its own cache
+by the signature of the operands and comes back to Python only for what it has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from jaxlib import _jax
+
+from ms_func import config, tree
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import default_backend, put
+from ms_func.execution.compile import Program, compiled, placement_of
+from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.loc import Loc
+from ms_func.ir.primitive import Primitive, _Current
+from ms_func.ir.types import typeof
+from ms_func.tracing.tracer import Tracer, escaped
+
+_cache = _jax.PjitFunctionCache(65536)
+_CONSTANTS = 4096
+
+
+def dispatcher(
+    name: str,
+    miss: Callable[..., Any],
+    *,
+    fun: Callable[..., Any] | None = None,
+    static_argnums: Sequence[int] = (),
+    static_argnames: Sequence[str] = (),
+    cache: Any = _cache,
+) -> Any:
+    """C++ callable that asks `miss` for results and a fast path on each new signature."""
+    return _jax.pjit(
+        name, fun, miss, list(static_argnums), list(static_argnames), object(),
+        tree.dispatch_registry, _shard_argument, cache,
+    )  # fmt: skip
+
+
+def _shard_argument(x: Any, *placement: Any) -> Any:
+    """Buffer for an operand that the dispatcher could not place by itself."""
+    where = placement[0] if placement else None
+    if isinstance(x, _jax.Array):
+        return default_backend().move(x, where)
+    return put(x, typeof(x), where)
+
+
+class Eager:
+    """The interpreter at the bottom of every thread: operations run at once.
+
+    Attributes:
+        operations: dispatcher of each primitive with its parameters.
+        constants: arrays of recent literals.
+        loc: unused here; transforms that walk a program set it on any interpreter.
+    """
+
+    __slots__ = ("constants", "loc", "operations")
+    name = "eager"
+
+    def __init__(self) -> None:
+        self.operations: dict[Any, Any] = {}
+        self.constants: dict[Any, Array] = {}
+        self.loc: Loc | None = None
+
+    def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run one operation."""
+        for a in args:
+            if type(a) is not Array:
+                args = tuple([self.operand(x) for x in args])
+                break
+        key = (primitive, *params.items()) if params else primitive
+        run = self.operations.get(key)
+        if run is None:
+            run = self.operations[key] = _operation(primitive, params)
+        return run(*args)
+
+    def operand(self, x: Any) -> Array:
+        """An operand as an array; those of literals are kept, since they tend to come again."""
+        if type(x) is not Literal:
+            return as_array(x)
+        value = x.value if x.value and type(x.value) is not complex else repr(x.value)
+        key = (x.type, value, config.default_device.value)
+        found = self.constants.get(key)
+        if found is None:
+            if len(self.constants) > _CONSTANTS:
+                self.constants.clear()
+            found = self.constants[key] = as_array(x)
+        return found
+
+    def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
+        """Run a whole function as one compiled program."""
+        run = fn.memo.get("run")
+        if run is None:
+            run = fn.memo["run"] = dispatcher(fn.name, lambda *xs: _run(fn, xs))
+        return run(*[a if type(a) is Array else as_array(a) for a in args])
+
+
+def as_array(x: Any) -> Array:
+    """An operand as an array on a device.
+
+    Raises:
+        TypeError: it is not a number or an array of numbers.
+        UnexpectedTracerError: it is a traced value of a recording that has ended.
+    """
+    if type(x) is Array:
+        return x
+    if type(x) is Literal:
+        return wrap(put(x.value, x.type))
+    if type(x) is Tracer:
+        raise escaped(x)
+    return wrap(put(x, typeof(x)))
+
+
+def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
+    """Dispatcher of one primitive."""
+
+    def miss(*args: Any) -> Any:
+        variables = [Var(a.type) for a in args]
+        types = primitive.result_types(tuple([a.type for a in args]), params)
+        outputs = [Var(t) for t in types]
+        eqn = Eqn(primitive, variables, outputs, params, None)
+        fn = Function(primitive.name, variables, [eqn], outputs)
+        return _run(fn, args, primitive.multiple_results)
+
+    return dispatcher(primitive.name, miss)
+
+
+def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any, bool]:
+    """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
+    buffers = [
+        a.buffer if type(a) is Array else put(a, v.type)
+        for a, v in zip(args, fn.params, strict=True)
+    ]
+    program = compiled(fn, placement_of(buffers), name=fn.name)
+    outs = program.run(buffers)
+    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree)
+
+
+def answer(
+    program: Program, outs: Sequence[Any], out_tree: Any, consts: Sequence[Any] = ()
+) -> tuple[Any, Any, bool]:
+    """Results in their structure and the fast path that gives them without Python."""
+    return out_tree.unflatten(outs), program.fast_path(out_tree, consts), False
+
+
+_leaf_tree = tree.result_registry.flatten(wrap(0))[1]
+
+
+@cache
+def _list_tree(n: int) -> Any:
+    return tree.result_registry.flatten([wrap(0)] * n)[1]
+
+
+@cache
+def result_tree(out_tree: Any) -> Any:
+    """Structure over buffers of results whose structure over arrays is `out_tree`."""
+    data = out_tree.node_data()
+    if data is None:
+        return _leaf_tree if out_tree.num_leaves else tree.result_registry.flatten(None)[1]
+    return tree.PyTreeDef.from_node_data_and_children(
+        tree.result_registry, data, [result_tree(c) for c in out_tree.children()]
+    )
+
+
+bottom = Eager()
+"""The interpreter that no recording is nested in."""
+_Current.interpreter = bottom

@@ -1,0 +1,129 @@
+"""The meaning of a program by the NumPy rules of its primitives, equation by equation.
+
+Slow and obvious: the oracle that compiled programs, transforms and passes are tested
+against. Every result is checked against the type that its equation promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.function import Atom, Eqn, Function, Literal
+from ms_func.ir.loc import Loc
+from ms_func.ir.primitive import NotSupported, Primitive, current
+from ms_func.ir.types import ArrayType, typeof
+
+
+def evaluate(fn: Function, *arrays: Any) -> list[np.ndarray]:
+    """Results of `fn` on `arrays`, computed with NumPy alone.
+
+    Args:
+        fn: the program.
+        *arrays: one value per parameter that is not bound to a constant of `fn`; numbers and
+            anything NumPy understands, of the dtype and shape of the parameter.
+
+    Returns:
+        One array per result.
+
+    Raises:
+        TypeError: the number, a shape or a dtype of the arguments does not fit.
+        UnsupportedError: an operation has no meaning outside a compiled program.
+    """
+    values = [*arrays, *fn.consts]
+    if len(values) != len(fn.params):
+        raise TypeError(
+            f"`{fn.name}` takes {len(fn.params) - len(fn.consts)} arrays, got {len(arrays)}"
+        )
+    env: dict[Atom, np.ndarray] = {}
+    for var, value in zip(fn.params, values, strict=True):
+        env[var] = _fitting(value, var.type, fn.name)
+    outer, current.interpreter = current.interpreter, Reference()
+    try:
+        for eqn in fn.eqns:
+            ins = [env[a] if type(a) is not Literal else literal_array(a) for a in eqn.inputs]
+            env.update(zip(eqn.outputs, _apply(eqn, ins), strict=True))
+    finally:
+        current.interpreter = outer
+    return [env[a] if type(a) is not Literal else literal_array(a) for a in fn.results]
+
+
+class Reference:
+    """Interpreter that applies primitives to NumPy arrays at once; see `current.interpreter`.
+
+    Example:
+        >>> from ms_func.primitives.elementwise import exp
+        >>> with Reference():
+        ...     float(exp(np.float64(0)))
+        1.0
+    """
+
+    __slots__ = ("loc", "outer")
+
+    def __init__(self) -> None:
+        self.loc: Loc | None = None
+        self.outer: Any = None
+
+    def __enter__(self) -> Reference:
+        self.outer, current.interpreter = current.interpreter, self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        current.interpreter = self.outer
+
+    def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Result of the NumPy rule; a list for primitives with several results."""
+        types = primitive.result_types(tuple(typeof(a) for a in args), params)
+        arrays = [literal_array(a) if type(a) is Literal else np.asarray(a) for a in args]
+        out = _call(primitive, arrays, params, types, self.loc)
+        return out if primitive.multiple_results else out[0]
+
+    def apply(self, fn: Function, args: Sequence[Any]) -> list[np.ndarray]:
+        """Results of a whole program."""
+        return evaluate(fn, *(literal_array(a) if type(a) is Literal else a for a in args))
+
+
+def literal_array(atom: Literal) -> np.ndarray:
+    """Array of rank 0 with the value of a literal."""
+    return np.asarray(atom.value, atom.type.dtype)
+
+
+def _fitting(value: Any, type: ArrayType, name: str) -> np.ndarray:
+    """Argument as an array; Python numbers take the dtype of the parameter."""
+    number = isinstance(value, (bool, int, float, complex))
+    array = np.asarray(value, type.dtype if number else None)
+    if array.shape != type.shape or array.dtype != type.dtype:
+        raise TypeError(
+            f"`{name}` takes a value of type {type}, got {ArrayType(array.shape, array.dtype)}"
+        )
+    return array
+
+
+def _apply(eqn: Eqn, ins: Sequence[np.ndarray]) -> list[np.ndarray]:
+    types = [v.type for v in eqn.outputs]
+    return _call(eqn.primitive, ins, eqn.params, types, eqn.loc)
+
+
+def _call(
+    primitive: Primitive,
+    ins: Sequence[np.ndarray],
+    params: dict[str, Any],
+    types: Sequence[ArrayType],
+    loc: Loc | None,
+) -> list[np.ndarray]:
+    """Results of one NumPy rule, held to the promised types."""
+    rule = primitive.ref
+    if isinstance(rule, NotSupported):
+        raise UnsupportedError(f"`{primitive.name}` cannot be evaluated: {rule.reason}", loc)
+    with np.errstate(all="ignore"):
+        out = rule(*ins, **params)
+    arrays = [np.asarray(x) for x in (out if primitive.multiple_results else (out,))]
+    got = [(x.shape, x.dtype) for x in arrays]
+    if got != [(t.shape, t.dtype) for t in types]:
+        raise AssertionError(
+            f"the NumPy rule of `{primitive.name}` gave {got} where its type rule promises {types}"
+        )
+    return arrays

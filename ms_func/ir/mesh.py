@@ -1,0 +1,324 @@
+"""A mesh: devices laid out along named axes, slowest link first.
+
+A mesh given by sizes alone needs no devices until something runs on it, so a program for
+1,024 devices can be planned on a laptop.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func import backend
+
+
+class Link(NamedTuple):
+    """How the devices along one mesh axis are connected.
+
+    Attributes:
+        alpha: seconds to start one message step.
+        beta: seconds per byte.
+        algorithm: "ring", "tree" or "full".
+        shared: axis whose wires this axis uses too, or None.
+    """
+
+    alpha: float = 1e-6
+    beta: float = 1e-10
+    algorithm: str = "ring"
+    shared: str | None = None
+
+
+class AxisType(enum.Enum):
+    """Who decides the layout along a mesh axis; here every axis is decided by the compiler."""
+
+    Auto = enum.auto()
+    Explicit = enum.auto()
+    Manual = enum.auto()
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class AbstractMesh:
+    """Names and sizes of mesh axes, without devices.
+
+    Args:
+        axis_sizes: number of devices along each axis.
+        axis_names: name of each axis.
+        axis_types: accepted for compatibility, one `AxisType` per axis or None.
+        links: `Link` by axis name; the others get the default.
+
+    Raises:
+        ValueError: sizes and names differ in number, a name stands twice, a size is not positive.
+
+    Example:
+        >>> AbstractMesh((2, 4), ("data", "model")).size
+        8
+    """
+
+    axis_names: tuple[Any, ...]
+    axis_sizes: tuple[int, ...]
+
+    def __init__(
+        self,
+        axis_sizes: Sequence[int],
+        axis_names: Any,
+        axis_types: Any = None,
+        *,
+        links: Mapping[str, Link] | None = None,
+    ) -> None:
+        names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
+        sizes = tuple(int(n) for n in axis_sizes)
+        if len(names) != len(sizes):
+            raise ValueError(
+                f"Mesh requires one name for each axis, got sizes {sizes} and names {names}"
+            )
+        if len(set(names)) != len(names):
+            raise ValueError(f"Mesh axis names must differ from each other, got {names}")
+        if any(n < 1 for n in sizes):
+            raise ValueError(f"Mesh axis sizes must be positive, got {sizes}")
+        self.axis_names, self.axis_sizes = names, sizes
+        self.axis_types = _axis_types(axis_types, len(names))
+        self.links = dict(links or {})
+        self.size = math.prod(sizes)
+        self._outer: list[Any] = []
+
+    @property
+    def shape(self) -> OrderedDict[Any, int]:
+        """Size of each axis by name, in order."""
+        return OrderedDict(zip(self.axis_names, self.axis_sizes, strict=True))
+
+    @property
+    def shape_tuple(self) -> tuple[tuple[Any, int], ...]:
+        """Pairs of name and size."""
+        return tuple(zip(self.axis_names, self.axis_sizes, strict=True))
+
+    @property
+    def empty(self) -> bool:
+        """Whether the mesh has no axis."""
+        return not self.axis_names
+
+    @property
+    def abstract_mesh(self) -> AbstractMesh:
+        """The same axes without devices."""
+        return AbstractMesh(self.axis_sizes, self.axis_names, self.axis_types, links=self.links)
+
+    def link(self, axis: Any) -> Link:
+        """Connection of the devices along `axis`."""
+        return self.links.get(axis, Link())
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self.axis_names, self.axis_sizes)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            type(other) is type(self) and self._key() == other._key()  # type: ignore[attr-defined]
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __str__(self) -> str:
+        axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple)
+        types = ", ".join(map(repr, self.axis_types))
+        return f"{type(self).__name__}({axes}, axis_types=({types}{',' * (len(types) == 1)}))"
+
+    __repr__ = __str__
+
+    def __enter__(self) -> AbstractMesh:
+        self._outer.append(_context.mesh)
+        _context.mesh = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _context.mesh = self._outer.pop()
+
+
+def _axis_types(axis_types: Any, count: int) -> tuple[AxisType, ...]:
+    if axis_types is None:
+        return (AxisType.Auto,) * count
+    found = (axis_types,) * count if isinstance(axis_types, AxisType) else tuple(axis_types)
+    if len(found) != count:
+        raise ValueError(f"Mesh requires one axis type for each axis, got {found} for {count}")
+    return found
+
+
+class Mesh(AbstractMesh):
+    """Devices laid out along named axes.
+
+    Args:
+        devices: array of devices with one dimension per axis; or the sizes of the axes, in
+            which case the first devices of the default backend are used when something runs.
+        axis_names: name of each axis, the axis with the slowest link first.
+        axis_types, links: as for `AbstractMesh`.
+
+    Raises:
+        ValueError: the number of names is not the number of dimensions.
+
+    Example:
+        >>> Mesh((2, 4), ("data", "model")).shape
+        OrderedDict({'data': 2, 'model': 4})
+    """
+
+    def __init__(
+        self,
+        devices: Any,
+        axis_names: Any,
+        axis_types: Any = None,
+        *,
+        links: Mapping[str, Link] | None = None,
+    ) -> None:
+        self._devices: np.ndarray | None = None
+        sizes = _given_sizes(devices)
+        if sizes is None:
+            self._devices = _device_array(devices)
+            sizes = self._devices.shape
+            names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
+            if len(sizes) != len(names):
+                raise ValueError(
+                    "Mesh requires the ndim of its first argument (`devices`) to equal the "
+                    f"length of its second argument (`axis_names`), but got devices.ndim == "
+                    f"{len(sizes)} and len(axis_names) == {len(names)}."
+                )
+        super().__init__(sizes, axis_names, axis_types, links=links)
+
+    @property
+    def devices(self) -> np.ndarray:
+        """Array of the devices, one dimension per axis.
+
+        Raises:
+            ValueError: the mesh was given by sizes and is larger than the machine.
+        """
+        if self._devices is None:
+            self._devices = _device_array(_first_devices(self)).reshape(self.axis_sizes)
+        return self._devices
+
+    @property
+    def device_ids(self) -> np.ndarray:
+        """Identifiers of the devices, laid out as the mesh."""
+        return np.vectorize(lambda d: d.id, otypes=[np.int64])(self.devices)
+
+    @property
+    def local_devices(self) -> list[Any]:
+        """Devices of this process."""
+        return [d for d in self.devices.flat if is_local(d)]
+
+    @property
+    def is_multi_process(self) -> bool:
+        """Whether some devices belong to other processes."""
+        return len(self.local_devices) != self.size
+
+    def _key(self) -> tuple[Any, ...]:
+        """Sizes alone mean the first devices, so they are only looked up when they must be."""
+        given = None if self._devices is None else tuple(self._devices.flat)
+        return (self.axis_names, self.axis_sizes, given)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not Mesh or (self.axis_names, self.axis_sizes) != (
+            other.axis_names,
+            other.axis_sizes,
+        ):
+            return False
+        if self._devices is None and other._devices is None:
+            return True
+        return tuple(self.devices.flat) == tuple(other.devices.flat)
+
+    def __hash__(self) -> int:
+        return hash((self.axis_names, self.axis_sizes))
+
+
+def _given_sizes(devices: Any) -> tuple[int, ...] | None:
+    """Axis sizes, where the first argument of a mesh gives sizes instead of devices."""
+    if isinstance(devices, (tuple, list)) and all(
+        isinstance(n, (int, np.integer)) for n in devices
+    ):
+        return tuple(int(n) for n in devices)
+    return None
+
+
+def _device_array(devices: Any) -> np.ndarray:
+    """Object array of devices; NumPy must not look into the device objects."""
+    if isinstance(devices, np.ndarray):
+        return devices
+    listed = list(devices) if isinstance(devices, Sequence) else [devices]
+    if listed and isinstance(listed[0], (list, tuple, np.ndarray)):
+        return np.stack([_device_array(row) for row in listed])
+    array = np.empty(len(listed), object)
+    array[:] = listed
+    return array
+
+
+def _first_devices(mesh: AbstractMesh) -> list[Any]:
+    present = list(backend.default().devices())
+    if len(present) < mesh.size:
+        raise ValueError(
+            f"{mesh} spans {mesh.size} devices, but this machine has {len(present)}\n"
+            "fix: use a smaller mesh, or ask for virtual CPU devices before the first array is "
+            f"made: ms_func.config.update('num_cpu_devices', {mesh.size})"
+        )
+    return present[: mesh.size]
+
+
+def is_local(device: Any) -> bool:
+    """Whether a device belongs to this process."""
+    return getattr(device, "process_index", 0) == device.client.process_index()
+
+
+def make_mesh(
+    axis_shapes: Sequence[int],
+    axis_names: Sequence[Any],
+    *,
+    devices: Sequence[Any] | None = None,
+    axis_types: Any = None,
+) -> Mesh:
+    """Mesh of the given axis sizes and names over `devices`, by default the first ones."""
+    if devices is None:
+        return Mesh(tuple(axis_shapes), axis_names, axis_types)
+    needed = math.prod(axis_shapes)
+    if len(devices) < needed:
+        raise ValueError(f"a mesh of shape {tuple(axis_shapes)} needs {needed} devices, "
+                         f"got {len(devices)}")  # fmt: skip
+    array = _device_array(list(devices)[:needed]).reshape(tuple(axis_shapes))
+    return Mesh(array, axis_names, axis_types)
+
+
+class _Context(threading.local):
+    mesh: Any = None
+
+
+_context = _Context()
+
+
+def current_mesh() -> Any:
+    """Mesh of the innermost `with mesh:` of this thread, or None."""
+    return _context.mesh
+
+
+@contextmanager
+def use_mesh(mesh: AbstractMesh) -> Iterator[AbstractMesh]:
+    """Make `mesh` the one that bare `PartitionSpec`s refer to."""
+    with mesh:
+        yield mesh
+
+
+class set_mesh:
+    """Make `mesh` the one that bare `PartitionSpec`s refer to, from now on or in a `with`."""
+
+    def __init__(self, mesh: AbstractMesh | None) -> None:
+        self._before = _context.mesh
+        self._mesh = _context.mesh = mesh
+
+    def __enter__(self) -> AbstractMesh | None:
+        return self._mesh
+
+    def __exit__(self, *exc: object) -> None:
+        _context.mesh = self._before

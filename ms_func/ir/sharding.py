@@ -1,0 +1,425 @@
+"""Which dimension of an array lies on which mesh axes.
+
+A `PartitionSpec` names mesh axes per dimension; with a mesh it is a `NamedSharding`. The
+derived facts (tiles of each device, the runtime's tiling numbers) are plain integers, so
+that backends need no logic of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ShardingError
+from ms_func.ir.mesh import AbstractMesh, Mesh, is_local
+
+Shape = tuple[int, ...]
+Index = tuple[slice, ...]
+
+
+class _Unconstrained:
+    """Entry of a spec: the compiler may lay out this dimension as it likes."""
+
+    def __repr__(self) -> str:
+        return "UNCONSTRAINED"
+
+    def __reduce__(self) -> str:
+        return "UNCONSTRAINED"
+
+
+UNCONSTRAINED = _Unconstrained()
+
+
+class PartitionSpec:
+    """For each dimension, the mesh axis or axes it is split along.
+
+    Entries: None (not split), an axis name, a tuple of names (major first), `UNCONSTRAINED`
+    or `...` (left to the compiler or planner). Dimensions beyond the entries are not split.
+
+    Args:
+        *partitions: entries.
+        unreduced: axes along which the value is a sum still to be added up.
+
+    Example:
+        >>> PartitionSpec("data", None, ("x", "y"))
+        P('data', None, ('x', 'y'))
+    """
+
+    UNCONSTRAINED = UNCONSTRAINED
+    __match_args__ = ("partitions",)
+    __slots__ = ("partitions", "unreduced")
+
+    partitions: tuple[Any, ...]
+    unreduced: frozenset[Any]
+
+    def __init__(self, *partitions: Any, unreduced: Any = frozenset()) -> None:
+        self.partitions = tuple(_entry(p) for p in partitions)
+        self.unreduced = frozenset(unreduced)
+
+    def axes(self) -> list[Any]:
+        """All axis names, in order."""
+        return [a for p in self.partitions for a in entry_axes(p)]
+
+    def update(self, *, partitions: Sequence[Any] | None = None, **changes: Any) -> PartitionSpec:
+        """The same spec with some parts replaced."""
+        entries = self.partitions if partitions is None else partitions
+        return PartitionSpec(*entries, **{"unreduced": self.unreduced, **changes})
+
+    def index(self, value: Any) -> int:
+        """Position of the first entry equal to `value`."""
+        return self.partitions.index(_entry(value))
+
+    def count(self, value: Any) -> int:
+        """Number of entries equal to `value`."""
+        return self.partitions.count(_entry(value))
+
+    def __len__(self) -> int:
+        return len(self.partitions)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.partitions[i]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.partitions)
+
+    def __add__(self, other: PartitionSpec | tuple[Any, ...]) -> PartitionSpec:
+        return PartitionSpec(*self.partitions, *other, unreduced=self.unreduced)
+
+    def __radd__(self, other: tuple[Any, ...]) -> PartitionSpec:
+        return PartitionSpec(*other, *self.partitions, unreduced=self.unreduced)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, PartitionSpec)
+            and self.partitions == other.partitions
+            and self.unreduced == other.unreduced
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.partitions, self.unreduced))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_spec, (self.partitions, self.unreduced)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(map(repr, self.partitions)) + "," * (len(self.partitions) == 1)
+        if self.unreduced:
+            inside += ", " * bool(inside) + f"unreduced={set(self.unreduced)!r}"
+        return f"P({inside})"
+
+
+P = PartitionSpec
+
+
+def _rebuild_spec(partitions: tuple[Any, ...], unreduced: frozenset[Any]) -> PartitionSpec:
+    return PartitionSpec(*partitions, unreduced=unreduced)
+
+
+def _entry(p: Any) -> Any:
+    """Canonical entry: no empty tuple, no tuple of one, no `...`."""
+    if p is ...:
+        return UNCONSTRAINED
+    if isinstance(p, (tuple, list)):
+        p = tuple(p)
+        return None if not p else p[0] if len(p) == 1 else p
+    return p
+
+
+def entry_axes(p: Any) -> tuple[Any, ...]:
+    """Axis names of one entry."""
+    if p is None or p is UNCONSTRAINED:
+        return ()
+    return p if isinstance(p, tuple) else (p,)
+
+
+class Sharding:
+    """How an array is laid out over devices; the base of the kinds of sharding."""
+
+    memory_kind: str | None = None
+
+    @property
+    def device_list(self) -> tuple[Any, ...]:
+        """Devices in the order in which a program numbers its partitions."""
+        raise NotImplementedError
+
+    def tiles(self, ndim: int) -> list[tuple[int, np.ndarray]]:
+        """Per dimension: number of tiles, and the tile of each device of `device_list`."""
+        raise NotImplementedError
+
+    @property
+    def num_devices(self) -> int:
+        """Number of devices."""
+        return len(self.device_list)
+
+    @cached_property
+    def device_set(self) -> set[Any]:
+        """The devices."""
+        return set(self.device_list)
+
+    @cached_property
+    def addressable_devices(self) -> set[Any]:
+        """The devices of this process."""
+        return {d for d in self.device_list if is_local(d)}
+
+    @property
+    def is_fully_addressable(self) -> bool:
+        """Whether all devices belong to this process."""
+        return len(self.addressable_devices) == len(self.device_set)
+
+    @property
+    def is_fully_replicated(self) -> bool:
+        """Whether every device holds the whole array."""
+        return self.num_devices == 1
+
+    def shard_shape(self, global_shape: Sequence[int]) -> Shape:
+        """Shape of the piece each device holds of an array of shape `global_shape`.
+
+        Raises:
+            ShardingError: a dimension is not divisible by its number of pieces, or the array has
+                fewer dimensions than the sharding.
+        """
+        shape = tuple(global_shape)
+        counts = [n for n, _ in self.tiles(len(shape))]
+        for dim, (size, n) in enumerate(zip(shape, counts, strict=True)):
+            if size % n:
+                raise ShardingError(
+                    f"Sharding {self} implies that array axis {dim} is partitioned {n} times, but "
+                    f"the dimension size is {size} (full shape: {shape})\n"
+                    "fix: pad the array to a multiple, or leave that dimension whole"
+                )
+        return tuple(size // n for size, n in zip(shape, counts, strict=True))
+
+    def devices_indices_map(self, global_shape: Sequence[int]) -> dict[Any, Index]:
+        """For each device, the slices of the whole array that it holds."""
+        shape = tuple(global_shape)
+        piece, tiles = self.shard_shape(shape), self.tiles(len(shape))
+        return {
+            device: tuple(
+                slice(None) if n == 1 else slice(int(at[k]) * size, (int(at[k]) + 1) * size)
+                for size, (n, at) in zip(piece, tiles, strict=True)
+            )
+            for k, device in enumerate(self.device_list)
+        }
+
+    def addressable_devices_indices_map(self, global_shape: Sequence[int]) -> dict[Any, Index]:
+        """`devices_indices_map` of the devices of this process."""
+        local = self.addressable_devices
+        return {d: i for d, i in self.devices_indices_map(global_shape).items() if d in local}
+
+    def is_equivalent_to(self, other: Sharding, ndim: int) -> bool:
+        """Whether arrays of `ndim` dimensions lie alike under both."""
+        if self is other:
+            return True
+        if not isinstance(other, Sharding) or self.device_list != other.device_list:
+            return False
+        if self.memory_kind != other.memory_kind:
+            return False
+        pairs = zip(self.tiles(ndim), other.tiles(ndim), strict=True)
+        return all(n == m and np.array_equal(a, b) for (n, a), (m, b) in pairs)
+
+    def check_compatible_aval(self, aval_shape: Sequence[int]) -> None:
+        """Raise ShardingError where an array of this shape cannot be laid out so."""
+        self.tiles(len(tuple(aval_shape)))
+
+    def with_memory_kind(self, kind: str | None) -> Sharding:
+        """The same layout in another memory of the devices."""
+        raise NotImplementedError
+
+
+class NamedSharding(Sharding):
+    """A mesh and a spec that says which dimension lies on which of its axes.
+
+    Args:
+        mesh: `Mesh`, or `AbstractMesh` where only types are needed.
+        spec: `PartitionSpec`.
+        memory_kind: name of a memory of the devices, or None for the default.
+
+    Raises:
+        ShardingError: the spec names an axis that the mesh does not have, or one axis twice.
+
+    Example:
+        >>> NamedSharding(Mesh((2, 4), ("x", "y")), P("y")).shard_shape((8, 3))
+        (2, 3)
+    """
+
+    def __init__(
+        self, mesh: AbstractMesh, spec: PartitionSpec, *, memory_kind: str | None = None
+    ) -> None:
+        if not isinstance(spec, PartitionSpec):
+            raise TypeError(
+                f"NamedSharding expects a PartitionSpec, got {spec!r} of type "
+                f"{type(spec).__name__}\nfix: write P(...)"
+            )
+        self.mesh, self.spec, self.memory_kind = mesh, spec, memory_kind
+        self._hash = hash((mesh, spec, memory_kind))
+        _check_axes(mesh, spec)
+
+    @property
+    def device_list(self) -> tuple[Any, ...]:
+        """Devices of the mesh in row-major order."""
+        return self._device_list
+
+    @cached_property
+    def _device_list(self) -> tuple[Any, ...]:
+        if not isinstance(self.mesh, Mesh):
+            raise ShardingError(f"{self} has an abstract mesh, which has no devices")
+        return tuple(self.mesh.devices.flat)
+
+    @property
+    def num_devices(self) -> int:
+        """Number of devices of the mesh."""
+        return self.mesh.size
+
+    @cached_property
+    def is_fully_replicated(self) -> bool:  # type: ignore[override]
+        """Whether no dimension is split along an axis of more than one device."""
+        sizes = self.mesh.shape
+        return all(sizes[a] == 1 for a in self.spec.axes()) and not self.spec.unreduced
+
+    def dim_axes(self, ndim: int) -> tuple[tuple[Any, ...], ...]:
+        """Mesh axes of each dimension.
+
+        Raises:
+            ShardingError: the spec has more entries than the array has dimensions.
+        """
+        entries = self.spec.partitions
+        if len(entries) > ndim:
+            raise ShardingError(
+                f"Sharding {self} is only valid for values of rank at least {len(entries)}, but "
+                f"was applied to a value of rank {ndim}"
+                + (". For scalars the PartitionSpec should be P()" if ndim == 0 else "")
+            )
+        return tuple(map(entry_axes, entries)) + ((),) * (ndim - len(entries))
+
+    def tiles(self, ndim: int) -> list[tuple[int, np.ndarray]]:
+        """Per dimension: number of tiles, and the tile of each device in row-major order."""
+        sizes = self.mesh.shape
+        where = np.indices(self.mesh.axis_sizes).reshape(len(sizes), -1)
+        at = dict(zip(self.mesh.axis_names, where, strict=True))
+        found = []
+        for axes in self.dim_axes(ndim):
+            tile, count = np.zeros(self.mesh.size, np.int64), 1
+            for a in axes:
+                tile, count = tile * sizes[a] + at[a], count * sizes[a]
+            found.append((count, tile))
+        return found
+
+    def iota_tiling(self, ndim: int) -> tuple[Shape, Shape, Shape, bool] | None:
+        """Tiling numbers as XLA writes them, or None where nothing is split.
+
+        Returns:
+            tile counts (a last one for copies, if any); mesh shape; order in which mesh axes
+            are used; whether the last tile dimension counts copies.
+        """
+        sizes, names = self.mesh.shape, self.mesh.axis_names
+        per_dim = self.dim_axes(ndim)
+        used = [a for axes in per_dim for a in axes]
+        counts = [math.prod(sizes[a] for a in axes) for axes in per_dim]
+        if math.prod(counts) == 1:
+            return None
+        rest = [a for a in names if a not in used]
+        copies = math.prod(sizes[a] for a in rest)
+        order = tuple(names.index(a) for a in (*used, *rest))
+        tail = (copies,) if copies > 1 else ()
+        return (*counts, *tail), self.mesh.axis_sizes, order, copies > 1
+
+    @property
+    def replicated_axes(self) -> frozenset[Any]:
+        """Mesh axes along which the array is copied."""
+        return frozenset(self.mesh.axis_names) - set(self.spec.axes()) - self.spec.unreduced
+
+    def update(self, **changes: Any) -> NamedSharding:
+        """The same sharding with some fields replaced."""
+        fields = {"mesh": self.mesh, "spec": self.spec, "memory_kind": self.memory_kind, **changes}
+        return NamedSharding(fields.pop("mesh"), fields.pop("spec"), **fields)
+
+    def with_memory_kind(self, kind: str | None) -> NamedSharding:
+        """The same layout in another memory of the devices."""
+        return NamedSharding(self.mesh, self.spec, memory_kind=kind)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            type(other) is NamedSharding
+            and self._hash == other._hash
+            and self.spec == other.spec
+            and self.memory_kind == other.memory_kind
+            and self.mesh == other.mesh
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_named, (self.mesh, self.spec, self.memory_kind)
+
+    def __repr__(self) -> str:
+        kind = f", memory_kind={self.memory_kind}" if self.memory_kind else ""
+        return f"NamedSharding(mesh={self.mesh}, spec={self.spec}{kind})"
+
+
+def _rebuild_named(mesh: Any, spec: Any, memory_kind: Any) -> NamedSharding:
+    return NamedSharding(mesh, spec, memory_kind=memory_kind)
+
+
+def _check_axes(mesh: AbstractMesh, spec: PartitionSpec) -> None:
+    """Raise ShardingError for unknown axes and axes used twice."""
+    seen = set()
+    for a in [*spec.axes(), *spec.unreduced]:
+        if a not in mesh.axis_names:
+            raise ShardingError(
+                f"Resource axis: {a} of {spec} is not found in mesh: {mesh.axis_names}."
+            )
+        if a in seen:
+            raise ShardingError(
+                "A single NamedSharding spec specification can map every mesh axis to at most one "
+                f"positional dimension, but {spec} has duplicate entries for `{a}`"
+            )
+        seen.add(a)
+
+
+class SingleDeviceSharding(Sharding):
+    """The whole array on one device."""
+
+    def __init__(self, device: Any, *, memory_kind: str | None = None) -> None:
+        self._device, self.memory_kind = device, memory_kind
+
+    @property
+    def device_list(self) -> tuple[Any, ...]:
+        """The one device."""
+        return (self._device,)
+
+    def tiles(self, ndim: int) -> list[tuple[int, np.ndarray]]:
+        """One tile in each dimension."""
+        return [(1, np.zeros(1, np.int64))] * ndim
+
+    def with_memory_kind(self, kind: str | None) -> SingleDeviceSharding:
+        """The same device, another of its memories."""
+        return SingleDeviceSharding(self._device, memory_kind=kind)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is SingleDeviceSharding
+            and self._device == other._device
+            and self.memory_kind == other.memory_kind
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._device, self.memory_kind))
+
+    def __repr__(self) -> str:
+        kind = f", memory_kind={self.memory_kind}" if self.memory_kind else ""
+        return f"SingleDeviceSharding(device={self._device!r}{kind})"
+
+
+def spec_of(
+    dims: Sequence[Sequence[Any]], unreduced: Sequence[Any] = (), free: Mapping[int, bool] = {}
+) -> PartitionSpec:
+    """Spec from the axes of each dimension; dimensions in `free` are left to the compiler."""
+    return PartitionSpec(
+        *(UNCONSTRAINED if free.get(i) else tuple(axes) for i, axes in enumerate(dims)),
+        unreduced=unreduced,
+    )

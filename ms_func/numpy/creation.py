@@ -1,0 +1,471 @@
+"""Arrays from Python and NumPy values, filled arrays, ranges, grids."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
+from ms_func.errors import ConcretizationTypeError
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import put
+from ms_func.ir.function import Literal
+from ms_func.ir.loc import user_loc
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy.promotion import (
+    HANDLES,
+    SCALARS,
+    ArrayLike,
+    admit,
+    as_handle,
+    broadcast,
+    convert,
+    fill,
+    operand,
+    promote_all,
+)
+from ms_func.primitives import arithmetic as ar
+from ms_func.primitives import cast, compare, shape
+from ms_func.tracing.tracer import Tracer
+
+# --- from values ----------------------------------------------------------------------
+
+
+def array(
+    object: Any, dtype: Any = None, copy: bool = True, order: str | None = "K", ndmin: int = 0,
+    *, device: Any = None,
+) -> Array:  # fmt: skip
+    """Array with the elements of `object`.
+
+    Args:
+        object: array, number, or nested sequences of them.
+        dtype: element type; by default that of the elements promoted together, where Python
+            numbers count as int32, float32 and complex64.
+        copy: arrays are values: the result never shares what assignment could reach.
+        order: accepted for compatibility; arrays have no memory order.
+        ndmin: least number of dimensions; ones are put in front.
+        device: device or sharding; by default it stays, or goes to the default device.
+
+    Raises:
+        TypeError: an element is no number.
+        ValueError: `object` is None, or sequences have unequal lengths.
+        OverflowError: a Python integer does not fit the dtype.
+    """
+    if order not in ("K", "C", "A", None):
+        raise NotImplementedError(f"only order 'K', 'C' and 'A' are supported, got {order!r}")
+    target = None if dtype is None else canonicalize_dtype(dtype)
+    out = _from_object(object, target)
+    if ndmin > out.ndim:
+        out = shape.reshape(out, (1,) * (ndmin - out.ndim) + out.shape)
+    return out if device is None else place(out, device)
+
+
+def _from_object(x: Any, dtype: np.dtype | None) -> Any:
+    kind = type(x)
+    if kind in HANDLES:
+        return as_handle(x) if dtype in (None, x.dtype) else convert(x, dtype)
+    if kind in SCALARS or kind is Literal:
+        t = typeof(x)
+        weak = dtype is None and t.weak_type
+        if kind is Literal:
+            x = x.value
+        return fill(_host_cast(x, dtype), ArrayType((), dtype or t.dtype, weak))
+    if isinstance(x, (np.ndarray, np.generic)):
+        return _from_numpy(x, dtype)
+    if x is None:
+        raise ValueError("None is not a valid value for array")
+    if hasattr(x, "__jax_array__"):
+        return _from_object(x.__jax_array__(), dtype)
+    if isinstance(x, (list, tuple)):
+        return _from_sequence(x, dtype)
+    if isinstance(x, (str, bytes)) or callable(x):
+        raise TypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+    if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
+        return _from_numpy(np.asarray(x), dtype)
+    if isinstance(x, Sequence):
+        return _from_sequence(list(x), dtype)
+    raise TypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+
+
+def _host_cast(x: Any, dtype: np.dtype | None) -> Any:
+    """Python number as another dtype stores it, where the kinds differ."""
+    if dtype is None or (dtype.kind in "iu" and type(x) in (int, bool)):
+        return x
+    if dtype.kind in "iub" and type(x) in (float, complex):
+        with np.errstate(all="ignore"):
+            return np.asarray(x).astype(dtype)[()]
+    return x.real if type(x) is complex and dtype.kind != "c" else x
+
+
+def _has_buffer(x: Any) -> bool:
+    try:
+        memoryview(x)
+    except TypeError:
+        return False
+    return True
+
+
+def _from_numpy(x: Any, dtype: np.dtype | None) -> Any:
+    if x.dtype.kind in "OSUMm":
+        raise TypeError(
+            f"Value {x!r} with dtype {x.dtype} is not a valid array type: only arrays of numbers "
+            "are supported"
+        )
+    if dtype is not None and dtype != x.dtype:
+        with np.errstate(all="ignore"):
+            x = np.asarray(x).astype(dtype)
+    return wrap(put(x))
+
+
+def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
+    leaves: list[Any] = []
+    sizes = _measure(x, leaves)
+    if any(type(v) in HANDLES or hasattr(v, "__jax_array__") for v in leaves):
+        return _stack_nested(leaves, sizes, dtype)
+    if dtype is None:
+        dtype = _common_dtype(leaves)
+    with np.errstate(all="ignore"):
+        try:
+            made = np.array(x, dtype)
+        except (TypeError, OverflowError):
+            if dtype.kind == "c" or any(isinstance(v, int) for v in leaves):
+                raise
+            made = np.array(x).astype(dtype)
+    return wrap(put(made))
+
+
+def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
+    """Shape of nested sequences down to their leaves, which are collected in order."""
+    if not isinstance(x, (list, tuple)):
+        if x is None or isinstance(x, (str, bytes)):
+            raise TypeError(f"Value {x!r} of type {type(x).__name__} is not an array or a number")
+        leaves.append(x)
+        return ()
+    inner: tuple[int, ...] | None = None
+    for item in x:
+        found = _measure(item, leaves)
+        if inner is not None and found != inner:
+            raise ValueError(
+                "the nested sequences have an inhomogeneous shape: "
+                f"{(len(x), *inner)} and {(len(x), *found)}"
+            )
+        inner = found
+    return (len(x), *(inner or ()))
+
+
+def _common_dtype(leaves: Sequence[Any]) -> np.dtype:
+    """Promoted dtype of numbers and NumPy arrays; float32 for nothing."""
+    if not leaves:
+        return DEFAULTS[float]
+    kinds = {type_of_value(v) for v in leaves}
+    (dtype, weak), *rest = kinds
+    for other, other_weak in rest:
+        dtype, weak = join(dtype, weak, other, other_weak)
+    return dtype
+
+
+def _stack_nested(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -> Any:
+    """Array of nested sequences that hold arrays: the leaves, stacked and reshaped."""
+    parts = promote_all("array", leaves)
+    if dtype is not None:
+        parts = [convert(p, dtype) for p in parts]
+    inner = typeof(parts[0]).shape
+    if any(typeof(v).shape != typeof(leaves[0]).shape for v in leaves):
+        raise ValueError("the nested arrays have different shapes")
+    flat = [shape.reshape(p, (1, *inner)) for p in parts]
+    return shape.reshape(shape.concatenate(flat, 0), (*sizes, *inner))
+
+
+def asarray(
+    a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None,
+    device: Any = None,
+) -> Array:  # fmt: skip
+    """Array with the elements of `a`; `a` itself if it is one of that dtype and `copy` is not set.
+
+    Raises:
+        ValueError: `copy` is False and a copy is needed.
+    """
+    same = type(a) in HANDLES and dtype in (None, a.dtype)
+    if same and device is None and not copy:
+        return a
+    if copy is False and type(a) not in HANDLES:
+        raise ValueError("asarray: a copy is needed to make this object an array, but copy=False")
+    return array(a, dtype, order=order, device=device)
+
+
+def place(x: Any, device: Any) -> Any:
+    """`x` on a device or with a sharding; traced values stay where the program runs."""
+    if type(x) is Tracer:
+        return x
+    return wrap(put(np.asarray(x), x.type, device))
+
+
+def copy(a: ArrayLike, order: str | None = None) -> Array:
+    """A new array with the elements of `a`."""
+    return array(operand("copy", a), order=order)
+
+
+def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
+    """`x` converted to `dtype`, by truncation and saturation from floats to integers."""
+    out = convert(as_handle(operand("astype", x)), canonicalize_dtype(dtype or float))
+    if out.weak_type:
+        out = cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=False)
+    return out if device is None else place(out, device)
+
+
+def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
+    """One-dimensional array over the bytes of `buffer`."""
+    return asarray(np.frombuffer(buffer, canonicalize_dtype(dtype), count, offset))
+
+
+def fromfunction(
+    function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any
+) -> Any:
+    """`function` called once with the index arrays of `shape`."""
+    return function(*indices(shape, dtype=dtype), **kwargs)
+
+
+def fromiter(*args: Any, **kwargs: Any) -> Array:
+    """`numpy.fromiter`, as an array."""
+    return asarray(np.fromiter(*args, **kwargs))
+
+
+def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Array:
+    """Array of the numbers in a text, separated by `sep`."""
+    return asarray(np.fromstring(string, canonicalize_dtype(dtype), count, sep=sep))
+
+
+# --- filled ---------------------------------------------------------------------------
+
+
+def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
+    """A shape as a tuple of ints.
+
+    Raises:
+        ConcretizationTypeError: a size is known only at run time.
+        TypeError: a size is no integer, or negative.
+    """
+    sizes = value if isinstance(value, (tuple, list)) or np.ndim(value) else (value,)
+    try:
+        out = tuple([operator.index(n) for n in sizes])
+    except ConcretizationTypeError as error:
+        raise ConcretizationTypeError(
+            f"{name} needs a shape of concrete integers, got {value!r}\n"
+            "fix: pass the sizes as static arguments (static_argnums), or take them from .shape",
+            user_loc(),
+        ) from error
+    except TypeError:
+        raise TypeError(
+            f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
+        ) from None
+    if any(n < 0 for n in out):
+        raise ValueError(f"negative dimensions are not allowed, got {out}")
+    return out
+
+
+def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any) -> Any:
+    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
+    out = fill(value, ArrayType(shape_tuple(name, sizes), kind))
+    return out if device is None else place(out, device)
+
+
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+    """Array of zeros; float32 unless a dtype is given."""
+    return _filled("zeros", shape, 0, dtype, device)
+
+
+def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+    """Array of ones; float32 unless a dtype is given."""
+    return _filled("ones", shape, 1, dtype, device)
+
+
+def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+    """Array of unspecified elements: zeros here."""
+    return _filled("empty", shape, 0, dtype, device)
+
+
+def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None) -> Array:
+    """Array of `fill_value`, which broadcasts to `shape`."""
+    sizes = shape_tuple("full", shape)
+    value = fill_value if type(fill_value) in SCALARS else array(fill_value)
+    kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)
+    if type(value) in SCALARS:
+        out = fill(_host_cast(value, kind), ArrayType(sizes, kind))
+    else:
+        out = broadcast(cast.convert_element_type(value, kind), sizes)
+    return out if device is None else place(out, device)
+
+
+def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
+    if not hasattr(a, "shape"):
+        a = admit(name, a)
+    sizes = np.shape(a) if shape is None else shape_tuple(name, shape)
+    return tuple(sizes), typeof(a).dtype if dtype is None and not hasattr(a, "dtype") else (
+        a.dtype if dtype is None else dtype
+    )
+
+
+def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+    """Zeros with the shape and dtype of `a`, or those given."""
+    return zeros(*_like("zeros_like", a, dtype, shape), device=device)
+
+
+def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+    """Ones with the shape and dtype of `a`, or those given."""
+    return ones(*_like("ones_like", a, dtype, shape), device=device)
+
+
+def empty_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+    """Unspecified elements (zeros here) with the shape and dtype of `a`, or those given."""
+    return empty(*_like("empty_like", a, dtype, shape), device=device)
+
+
+def full_like(
+    a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None
+) -> Array:
+    """`fill_value` with the shape and dtype of `a`, or those given."""
+    sizes, kind = _like("full_like", a, dtype, shape)
+    return full(sizes, fill_value, kind, device=device)
+
+
+# --- ranges ---------------------------------------------------------------------------
+
+
+def arange(
+    start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike | None = None,
+    dtype: Any = None, *, device: Any = None,
+) -> Array:  # fmt: skip
+    """Numbers from `start` (0 if `stop` is not given) up to `stop`, itself excluded, by `step`.
+
+    Raises:
+        ConcretizationTypeError: a bound is known only at run time, so the length is not known.
+    """
+    bounds = [v for v in (start, stop, step) if v is not None]
+    if any(type(v) is Tracer for v in bounds):
+        bounds = [_known(v) for v in bounds]
+        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))
+    if dtype is None:
+        joined = [type_of_value(v) for v in bounds]
+        kind, weak = joined[0]
+        for other, other_weak in joined[1:]:
+            kind, weak = join(kind, weak, other, other_weak)
+    else:
+        kind = canonicalize_dtype(dtype)
+    host = [np.asarray(v)[()] for v in bounds]
+    if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
+        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)
+    else:
+        out = wrap(put(np.arange(*host).astype(kind)))
+    return out if device is None else place(out, device)
+
+
+def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
+    out = shape.broadcasted_iota(kind, (max(int(stop) - int(start), 0),), 0)
+    return ar.add(out, int(start)) if start else out
+
+
+def _known(v: Any) -> Any:
+    """Value of a traced bound, if it is at hand."""
+    try:
+        return v.item()
+    except ConcretizationTypeError as error:
+        raise ConcretizationTypeError(
+            f"arange needs bounds known while tracing, got {v!r}\n"
+            "fix: pass them as static arguments, or use lax.iota with a static length",
+            user_loc(),
+        ) from error
+
+
+def linspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
+    retstep: bool = False, dtype: Any = None, axis: int = 0, *, device: Any = None,
+) -> Any:  # fmt: skip
+    """`num` evenly spaced numbers from `start` to `stop`, along a new `axis`.
+
+    Raises:
+        ValueError: `num` is negative.
+    """
+    count = operator.index(num)
+    if count < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+    start, stop = promote_all("linspace", (start, stop), inexact=True)
+    kind = typeof(start).dtype
+    sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
+    start, stop = (broadcast(v, sizes) for v in (start, stop))
+    parts = count - 1 if endpoint else count
+    out = _interpolated(start, stop, sizes, count, max(parts, 1), endpoint)
+    target = kind if dtype is None else canonicalize_dtype(dtype)
+    if not is_inexact(target):
+        from ms_func.primitives.elementwise import floor
+
+        out = floor(out)
+    out = convert(out, target)
+    if axis not in (0, -len(sizes) - 1):
+        order = list(range(1, len(sizes) + 1))
+        order.insert(axis % (len(sizes) + 1), 0)
+        out = shape.transpose(out, order)
+    out = out if device is None else place(out, device)
+    if not retstep:
+        return out
+    if not parts:
+        return out, full(sizes, np.nan, kind)
+    return out, as_handle(ar.div(ar.sub(stop, start), parts))
+
+
+def _interpolated(
+    start: Any, stop: Any, sizes: tuple[int, ...], count: int, parts: int, endpoint: bool
+) -> Any:
+    """Weighted means of the ends, exact at both."""
+    full_shape = (count, *sizes)
+    kind = typeof(start).dtype
+    real = np.dtype(f"f{kind.itemsize // 2}") if kind.kind == "c" else kind
+    t = ar.div(shape.broadcasted_iota(real, full_shape, 0), parts)
+    first, last = broadcast(start, full_shape), broadcast(stop, full_shape)
+    weights = convert(t, kind)
+    out = ar.add(ar.mul(first, ar.sub(1, weights)), ar.mul(last, weights))
+    if endpoint and count > 1:
+        final = compare.eq(shape.broadcasted_iota(np.int32, full_shape, 0), count - 1)
+        out = compare.select(final, last, out)
+    return out
+
+
+def logspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
+    base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
+) -> Array:  # fmt: skip
+    """`base` to the powers `linspace(start, stop, num)`."""
+    powers = linspace(start, stop, num, endpoint, axis=axis)
+    out = ar.pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
+    return out if dtype is None else convert(out, canonicalize_dtype(dtype))
+
+
+def geomspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None,
+    axis: int = 0,
+) -> Array:  # fmt: skip
+    """`num` numbers from `start` to `stop` in geometric progression."""
+    from ms_func.numpy.elementwise import exp, log, sign
+
+    start, stop = promote_all("geomspace", (start, stop), inexact=True)
+    turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
+    logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)
+    out = ar.mul_p.bind(*promote_all("geomspace", (turn, exp(logs))))
+    return out if dtype is None else convert(out, canonicalize_dtype(dtype))
+
+
+def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
+    """Index of each element along each dimension: one array, or a tuple of open grids."""
+    sizes = shape_tuple("indices", dimensions)
+    kind = canonicalize_dtype(dtype or int)
+    grids = []
+    for i, n in enumerate(sizes):
+        open_shape = tuple(n if i == j else 1 for j in range(len(sizes)))
+        grids.append(shape.broadcasted_iota(kind, open_shape if sparse else sizes, i))
+    if sparse:
+        return tuple(grids)
+    if not grids:
+        return zeros((0,), kind)
+    return shape.concatenate([shape.reshape(g, (1, *sizes)) for g in grids], 0)

@@ -1,0 +1,392 @@
+"""Mathematical functions applied to every element, under NumPy's names."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.function import Literal
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import logic
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    as_handle,
+    convert,
+    fill,
+    inexact,
+    no_out,
+    operand,
+    promote,
+    promote_inexact,
+)
+from ms_func.primitives import arithmetic as ar
+from ms_func.primitives import cast, compare
+from ms_func.primitives import elementwise as el
+
+# --- exponentials and logarithms ------------------------------------------------------
+
+
+def exp(x: ArrayLike, /) -> Array:
+    """Elementwise exponential."""
+    return el.exp_p.bind(inexact("exp", x))
+
+
+def exp2(x: ArrayLike, /) -> Array:
+    """Elementwise `2 ** x`."""
+    return el.exp2_p.bind(inexact("exp2", x))
+
+
+def expm1(x: ArrayLike, /) -> Array:
+    """Elementwise `exp(x) - 1`, accurate near 0."""
+    return el.expm1_p.bind(inexact("expm1", x))
+
+
+def log(x: ArrayLike, /) -> Array:
+    """Elementwise natural logarithm."""
+    return el.log_p.bind(inexact("log", x))
+
+
+def log1p(x: ArrayLike, /) -> Array:
+    """Elementwise `log(1 + x)`, accurate near 0."""
+    return el.log1p_p.bind(inexact("log1p", x))
+
+
+def log2(x: ArrayLike, /) -> Array:
+    """Elementwise logarithm to base 2."""
+    return _scale(log(x), 1 / math.log(2))
+
+
+def log10(x: ArrayLike, /) -> Array:
+    """Elementwise logarithm to base 10."""
+    return _scale(log(x), 1 / math.log(10))
+
+
+def _scale(x: Any, factor: float) -> Any:
+    """`x * factor` in the dtype of `x`."""
+    return ar.mul_p.bind(*promote("multiply", x, factor))
+
+
+def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise `log(exp(x) + exp(y))` without overflow."""
+    x, y = promote_inexact("logaddexp", x, y)
+    if typeof(x).dtype.kind == "c":
+        return _complex_logaddexp(x, y)
+    delta = ar.sub_p.bind(x, y)
+    same = compare.ne(delta, delta)  # equal infinities, or NaN
+    small = el.log1p(el.exp(ar.neg(el.abs(compare.select(same, 0.0, delta)))))
+    return compare.select(same, ar.add_p.bind(x, y), ar.add(ar.max_p.bind(x, y), small))
+
+
+def _complex_logaddexp(x: Any, y: Any) -> Any:
+    big = compare.select(compare.gt(real(x), real(y)), x, y)
+    small = compare.select(compare.gt(real(x), real(y)), y, x)
+    same = compare.eq(x, y)
+    delta = compare.select(same, 0.0, ar.sub_p.bind(small, big))
+    return ar.add(big, el.log1p(el.exp(delta)))
+
+
+def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise `log2(2 ** x + 2 ** y)` without overflow."""
+    x, y = promote_inexact("logaddexp2", x, y)
+    factor = math.log(2)
+    return _scale(logaddexp(_scale(x, factor), _scale(y, factor)), 1 / factor)
+
+
+def sqrt(x: ArrayLike, /) -> Array:
+    """Elementwise square root."""
+    return el.sqrt_p.bind(inexact("sqrt", x))
+
+
+def cbrt(x: ArrayLike, /) -> Array:
+    """Elementwise cube root of real numbers."""
+    return el.cbrt_p.bind(inexact("cbrt", x))
+
+
+# --- trigonometric and hyperbolic -----------------------------------------------------
+
+
+def sin(x: ArrayLike, /) -> Array:
+    """Elementwise sine of radians."""
+    return el.sin_p.bind(inexact("sin", x))
+
+
+def cos(x: ArrayLike, /) -> Array:
+    """Elementwise cosine of radians."""
+    return el.cos_p.bind(inexact("cos", x))
+
+
+def tan(x: ArrayLike, /) -> Array:
+    """Elementwise tangent of radians."""
+    return el.tan_p.bind(inexact("tan", x))
+
+
+def arcsin(x: ArrayLike, /) -> Array:
+    """Elementwise inverse sine, in radians."""
+    return el.asin_p.bind(inexact("arcsin", x))
+
+
+def arccos(x: ArrayLike, /) -> Array:
+    """Elementwise inverse cosine, in radians."""
+    return el.acos_p.bind(inexact("arccos", x))
+
+
+def arctan(x: ArrayLike, /) -> Array:
+    """Elementwise inverse tangent, in radians."""
+    return el.atan_p.bind(inexact("arctan", x))
+
+
+def arctan2(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise angle of the point with ordinate `x` and abscissa `y`, in radians."""
+    return el.atan2_p.bind(*promote_inexact("arctan2", x, y))
+
+
+def sinh(x: ArrayLike, /) -> Array:
+    """Elementwise hyperbolic sine."""
+    return el.sinh_p.bind(inexact("sinh", x))
+
+
+def cosh(x: ArrayLike, /) -> Array:
+    """Elementwise hyperbolic cosine."""
+    return el.cosh_p.bind(inexact("cosh", x))
+
+
+def tanh(x: ArrayLike, /) -> Array:
+    """Elementwise hyperbolic tangent."""
+    return el.tanh_p.bind(inexact("tanh", x))
+
+
+def arcsinh(x: ArrayLike, /) -> Array:
+    """Elementwise inverse hyperbolic sine."""
+    return el.asinh_p.bind(inexact("arcsinh", x))
+
+
+def arccosh(x: ArrayLike, /) -> Array:
+    """Elementwise inverse hyperbolic cosine."""
+    return el.acosh_p.bind(inexact("arccosh", x))
+
+
+def arctanh(x: ArrayLike, /) -> Array:
+    """Elementwise inverse hyperbolic tangent."""
+    return el.atanh_p.bind(inexact("arctanh", x))
+
+
+asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
+asinh, acosh, atanh = arcsinh, arccosh, arctanh
+
+
+def sinc(x: ArrayLike, /) -> Array:
+    """Elementwise `sin(pi x) / (pi x)`, 1 at 0; all derivatives at 0 up to the third are exact.
+
+    Near 0 the Taylor series `1 - p/6 + p**2/120 - p**3/5040` in `p = (pi x)**2` stands for
+    the quotient, so that no derivative divides by zero.
+    """
+    angle = _scale(inexact("sinc", x), math.pi)
+    near = compare.lt(el.abs(angle), 0.02)
+    safe = compare.select(near, 1.0, angle)
+    p = ar.mul(angle, angle)
+    series = ar.add(ar.mul(ar.add(ar.mul(p, 1 / 120), -1 / 6), p), 1.0)
+    return compare.select(near, series, ar.div(el.sin(safe), safe))
+
+
+def deg2rad(x: ArrayLike, /) -> Array:
+    """Elementwise degrees to radians."""
+    return _scale(inexact("deg2rad", x), math.pi / 180)
+
+
+def rad2deg(x: ArrayLike, /) -> Array:
+    """Elementwise radians to degrees."""
+    return _scale(inexact("rad2deg", x), 180 / math.pi)
+
+
+radians, degrees = deg2rad, rad2deg
+
+# --- sign, rounding, parts ------------------------------------------------------------
+
+
+def abs(x: ArrayLike, /) -> Array:
+    """Elementwise magnitude."""
+    x = operand("abs", x)
+    if typeof(x).dtype.kind in "bu":
+        return as_handle(x)
+    return el.abs_p.bind(x)
+
+
+absolute = abs
+
+
+def fabs(x: ArrayLike, /) -> Array:
+    """Elementwise magnitude as a float; not defined on complex numbers."""
+    x = inexact("fabs", x)
+    if typeof(x).dtype.kind == "c":
+        raise TypeError("ufunc 'fabs' does not support complex dtypes")
+    return el.abs_p.bind(x)
+
+
+def sign(x: ArrayLike, /) -> Array:
+    """Elementwise -1, 0 or 1; `x / abs(x)` for complex numbers."""
+    return el.sign_p.bind(operand("sign", x))
+
+
+def signbit(x: ArrayLike, /) -> Array:
+    """Elementwise: whether the sign bit is set; true for -0.0."""
+    x = operand("signbit", x)
+    dtype = typeof(x).dtype
+    if dtype.kind == "c":
+        raise ValueError("signbit is not defined on complex numbers")
+    if dtype.kind in "bu":
+        return compare.ne(x, x)
+    if dtype.kind == "i":
+        return compare.lt(x, 0)
+    bits = cast.bitcast_convert_type(x, np.dtype(f"i{dtype.itemsize}"))
+    return compare.lt(bits, 0)
+
+
+def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise magnitude of `x` with the sign of `y`."""
+    x, y = promote_inexact("copysign", x, y)
+    size = el.abs(x)
+    return compare.select(signbit(y), ar.neg(size), size)
+
+
+def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise step function: 0 below zero, `y` at zero, 1 above."""
+    x, y = promote_inexact("heaviside", x, y)
+    step = compare.select(compare.eq(x, 0.0), y, compare.select(compare.lt(x, 0.0), 0.0, _one(x)))
+    return compare.select(compare.ne(x, x), x, step)
+
+
+def _one(x: Any) -> Literal:
+    return Literal(1.0, ArrayType((), typeof(x).dtype))
+
+
+def _rounding(name: str, primitive: Any, x: Any) -> Any:
+    """A rounding primitive on floats; integers and booleans are whole already."""
+    x = operand(name, x)
+    if typeof(x).dtype.kind in "biu":
+        return as_handle(x)
+    if typeof(x).dtype.kind == "c":
+        raise TypeError(f"{name} does not support complex-valued inputs")
+    return primitive.bind(x)
+
+
+def floor(x: ArrayLike, /) -> Array:
+    """Elementwise largest whole number not above `x`."""
+    return _rounding("floor", el.floor_p, x)
+
+
+def ceil(x: ArrayLike, /) -> Array:
+    """Elementwise smallest whole number not below `x`."""
+    return _rounding("ceil", el.ceil_p, x)
+
+
+def trunc(x: ArrayLike, /) -> Array:
+    """Elementwise integer part, towards zero."""
+    x = operand("trunc", x)
+    return as_handle(x) if typeof(x).dtype.kind in "biu" else el.trunc(x)
+
+
+fix = trunc
+
+
+def rint(x: ArrayLike, /) -> Array:
+    """Elementwise nearest whole number, halves to even; integers become floats."""
+    x = inexact("rint", x)
+    return round(x)
+
+
+def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
+    """Elementwise nearest multiple of `10 ** -decimals`, halves to even."""
+    no_out("round", out)
+    a = operand("round", a)
+    dtype = typeof(a).dtype
+    if dtype.kind == "c":
+        return cast.complex(round(cast.real(a), decimals), round(cast.imag(a), decimals))
+    if not is_inexact(dtype):
+        if decimals >= 0:
+            return as_handle(a)
+        return convert(round(convert(a, np.dtype(np.float32)), decimals), dtype)
+    if decimals == 0:
+        return el.round_even_p.bind(a)
+    wide = convert(a, np.dtype(np.float32)) if dtype.itemsize < 4 else a
+    factor = 10.0 ** builtins.abs(decimals)
+    up, down = (ar.mul, ar.div) if decimals > 0 else (ar.div, ar.mul)
+    whole = el.round_even_p.bind(up(wide, factor))
+    return convert(down(whole, factor), dtype)
+
+
+around = round
+
+
+def real(val: ArrayLike, /) -> Array:
+    """Elementwise real part."""
+    val = operand("real", val)
+    return cast.real_p.bind(val) if typeof(val).dtype.kind == "c" else as_handle(val)
+
+
+def imag(val: ArrayLike, /) -> Array:
+    """Elementwise imaginary part; zero for real operands."""
+    val = operand("imag", val)
+    if typeof(val).dtype.kind == "c":
+        return cast.imag_p.bind(val)
+    return fill(0, typeof(val))
+
+
+def conjugate(x: ArrayLike, /) -> Array:
+    """Elementwise complex conjugate."""
+    x = operand("conjugate", x)
+    return cast.conj_p.bind(x) if typeof(x).dtype.kind == "c" else as_handle(x)
+
+
+conj = conjugate
+
+
+def angle(z: ArrayLike, deg: bool = False) -> Array:
+    """Elementwise angle of complex numbers, in radians or degrees."""
+    z = inexact("angle", z)
+    out = el.atan2(imag(z), real(z))
+    return rad2deg(out) if deg else out
+
+
+def nan_to_num(
+    x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
+    posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest finite numbers)."""
+    x = operand("nan_to_num", x)
+    dtype = typeof(x).dtype
+    if not is_inexact(dtype):
+        return as_handle(x)
+    if dtype.kind == "c":
+        parts = (nan_to_num(p, copy, nan, posinf, neginf) for p in (real(x), imag(x)))
+        return cast.complex(*parts)
+    info = ml_dtypes.finfo(dtype)
+    high = float(info.max) if posinf is None else posinf
+    low = float(info.min) if neginf is None else neginf
+    cases = ((logic.isnan, nan), (logic.isposinf, high), (logic.isneginf, low))
+    for test, value in cases:
+        x = compare.select(test(x), *promote("nan_to_num", value, x))
+    return x
+
+
+def isclose(
+    a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
+    equal_nan: bool = False,
+) -> Array:  # fmt: skip
+    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
+    a, b = promote("isclose", a, b)
+    if not is_inexact(typeof(a).dtype):
+        a, b = (convert(v, np.dtype(np.float32)) for v in (a, b))
+    relative = ar.mul_p.bind(*promote("isclose", rtol, el.abs(b)))
+    allowed = ar.add_p.bind(*promote("isclose", atol, relative))
+    near = compare.le_p.bind(*promote("isclose", el.abs(ar.sub_p.bind(a, b)), allowed))
+    finite = ar.and_p.bind(logic.isfinite(a), logic.isfinite(b))
+    out = ar.or_p.bind(ar.and_p.bind(near, finite), compare.eq_p.bind(a, b))
+    if equal_nan:
+        out = ar.or_p.bind(out, ar.bitwise_and(logic.isnan(a), logic.isnan(b)))
+    return out

@@ -1,0 +1,259 @@
+"""What every function of this package does with its operands: check, promote, broadcast.
+
+Dtypes promote by the lattice of `ms_func.dtypes`. A Python scalar becomes a literal of the
+dtype of the other operand; operands of one type, the common case, pass untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
+from ms_func.errors import ShapeError
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import put
+from ms_func.ir.function import Literal
+from ms_func.ir.loc import user_loc
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.basis import broadcast_in_dim_p
+from ms_func.primitives.cast import convert_p
+from ms_func.tracing.tracer import Tracer
+
+ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float | complex
+"""What functions take for an array: arrays, traced values, NumPy's arrays, Python scalars."""
+
+HANDLES = frozenset({Array, Tracer})
+"""Classes of values that carry their `type`."""
+SCALARS = frozenset({bool, int, float, complex})
+
+
+class _LiteralTypes(dict[Any, Any]):
+    """(Python type, type of the other operand): type of the literal, None if it must widen."""
+
+    def __missing__(self, key: tuple[type, ArrayType]) -> ArrayType | None:
+        kind, other = key
+        dtype, weak = join(DEFAULTS[kind], kind is not bool, other.dtype, other.weak_type)
+        found = ArrayType((), dtype, weak) if dtype == other.dtype else None
+        self[key] = found
+        return found
+
+
+_literal_types = _LiteralTypes()
+
+
+def scalar(value: Any, type: ArrayType) -> Literal:
+    """Literal of a Python or NumPy scalar.
+
+    Raises:
+        OverflowError: an integer does not fit the dtype.
+    """
+    dtype = type.dtype
+    if dtype.kind in "iu":
+        if not 0 <= value <= 127:
+            np.asarray(value, dtype)
+    elif isinstance(value, (bool, int)) and dtype.kind == "f":
+        value = float(value)
+    return Literal(value, type)
+
+
+def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Operands of one dtype, of one shape unless one has rank 0.
+
+    Raises:
+        TypeError: an operand is no array or number, or there is no common dtype.
+        ShapeError: the shapes do not broadcast.
+    """
+    if type(x) in HANDLES:
+        if type(y) in HANDLES:
+            if x.type is y.type:
+                return x, y
+        elif type(y) in SCALARS:
+            kind = _literal_types[type(y), x.type]
+            if kind is not None:
+                return x, scalar(y, kind)
+    elif type(x) in SCALARS and type(y) in HANDLES:
+        kind = _literal_types[type(x), y.type]
+        if kind is not None:
+            return scalar(x, kind), y
+    return tuple(promote_all(name, (x, y)))  # type: ignore[return-value]
+
+
+def promote_inexact(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Like `promote`, and integers and booleans become floats."""
+    if type(x) in HANDLES and is_inexact(x.type.dtype):
+        return promote(name, x, y)
+    return tuple(promote_all(name, (x, y), True))  # type: ignore[return-value]
+
+
+_joined: dict[Any, tuple[np.dtype, bool, tuple[int, ...]]] = {}
+
+
+def promote_all(name: str, args: Sequence[Any], inexact: bool = False) -> list[Any]:
+    """Any number of operands brought to one dtype and shape; rank-0 ones keep their rank."""
+    args = [admit(name, a, i) for i, a in enumerate(args)]
+    types = tuple(typeof(a) for a in args)
+    found = _joined.get((types, inexact))
+    if found is None:
+        dtype, weak = join_types(types)
+        dtype = to_inexact(dtype) if inexact else dtype
+        shape = common_shape(name, [t.shape for t in types])
+        if len(_joined) > 8192:
+            _joined.clear()
+        found = _joined[types, inexact] = (dtype, weak, shape)
+    dtype, weak, shape = found
+    return [_fit(a, t, dtype, weak, shape) for a, t in zip(args, types, strict=True)]
+
+
+def join_types(types: Sequence[ArrayType]) -> tuple[np.dtype, bool]:
+    """Dtype that the types promote to, and whether it is weak."""
+    dtype, weak = types[0].dtype, types[0].weak_type
+    for t in types[1:]:
+        dtype, weak = join(dtype, weak, t.dtype, t.weak_type)
+    return dtype, weak
+
+
+def _fit(x: Any, t: ArrayType, dtype: np.dtype, weak: bool, shape: tuple[int, ...]) -> Any:
+    x = convert(x, dtype, weak)
+    if t.shape and t.shape != shape:
+        return broadcast(x, shape)
+    return x
+
+
+def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
+    """`x` with the given dtype: scalars become literals, NumPy's arrays convert on the host."""
+    if type(x) in HANDLES:
+        if x.type.dtype == dtype:
+            return x
+        return convert_p.bind(x, new_dtype=dtype, weak_type=weak)
+    if type(x) is Literal:
+        return Literal(x.value, ArrayType((), dtype, weak))
+    if isinstance(x, np.ndarray):
+        if x.dtype == dtype and x.ndim:
+            return x
+        with np.errstate(all="ignore"):
+            x = x.astype(dtype)
+        return x if x.ndim else Literal(x[()], ArrayType((), dtype))
+    if isinstance(x, np.generic):
+        with np.errstate(all="ignore"):
+            return Literal(np.asarray(x).astype(dtype)[()], ArrayType((), dtype, weak))
+    return scalar(x, ArrayType((), dtype, weak))
+
+
+def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
+    """`x` repeated to `shape` by NumPy's rule: shapes align at the right."""
+    old = typeof(x).shape
+    if old == shape:
+        return x
+    return lay(x, shape, tuple(range(len(shape) - len(old), len(shape))))
+
+
+def lay(x: Any, shape: tuple[int, ...], dims: tuple[int, ...]) -> Any:
+    """`x` with its dimension i along dimension `dims[i]` of `shape`, repeated along the others."""
+    return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=dims)
+
+
+def common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Shape that all `shapes` broadcast to.
+
+    Raises:
+        ShapeError: two lengths differ and neither is 1.
+    """
+    first = shapes[0]
+    if all(s == first for s in shapes):
+        return first
+    ndim = max(len(s) for s in shapes)
+    out = [1] * ndim
+    for s in shapes:
+        for i, n in enumerate(s, ndim - len(s)):
+            if out[i] == 1:
+                out[i] = n
+            elif n not in (1, out[i]):
+                raise ShapeError(
+                    f"{name} got incompatible shapes for broadcasting: "
+                    f"{', '.join(str(s) for s in shapes)}.\n"
+                    "fix: lengths must agree, or be 1, counted from the last dimension",
+                    user_loc(),
+                )
+    return tuple(out)
+
+
+def admit(name: str, x: Any, position: int = 0) -> Any:
+    """`x`, checked to be an array or a number.
+
+    Raises:
+        TypeError: it is a list, a string, None or the like.
+    """
+    kind = type(x)
+    if kind in HANDLES or kind in SCALARS or kind is Literal:
+        return x
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "OSUMm":
+        if x.dtype == float0:
+            raise TypeError(
+                f"{name} got a float0 operand at position {position}\n"
+                "fix: float0 marks the derivative of an integer; leave it out of arithmetic"
+            )
+        return x
+    if isinstance(x, (bool, int, float, complex)):
+        return next(t for t in (bool, int, float, complex) if isinstance(x, t))(x)
+    inner = getattr(x, "__jax_array__", None)
+    if inner is not None:
+        return admit(name, inner(), position)
+    raise TypeError(
+        f"{name} requires ndarray or scalar arguments, got {kind} at position {position}."
+    )
+
+
+def inexact(name: str, x: Any) -> Any:
+    """`x` as an operand of a function defined on floats: integers and booleans convert."""
+    if type(x) in HANDLES and is_inexact(x.type.dtype):
+        return x
+    x = admit(name, x)
+    t = typeof(x)
+    return convert(x, to_inexact(t.dtype), t.weak_type)
+
+
+def operand(name: str, x: Any) -> Any:
+    """`x` as the one operand of a function that keeps its dtype."""
+    if type(x) in HANDLES:
+        return x
+    x = admit(name, x)
+    t = typeof(x)
+    return convert(x, t.dtype, t.weak_type)
+
+
+def no_out(name: str, out: Any) -> None:
+    """Refuse NumPy's `out` argument: arrays here are values."""
+    if out is not None:
+        raise NotImplementedError(
+            f"The 'out' argument to ms_func.numpy.{name} is not supported.\n"
+            "fix: use the returned array"
+        )
+
+
+def numbers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """The operands of a function that counts booleans as integers."""
+    x, y = operand(name, x), operand(name, y)
+    if typeof(x).dtype.kind == "b" and typeof(y).dtype.kind == "b":
+        return convert(x, DEFAULTS[int]), convert(y, DEFAULTS[int])
+    return x, y
+
+
+def as_handle(x: Any) -> Any:
+    """`x` as a new handle that shares its value, so that writing to one leaves the other."""
+    kind = type(x)
+    if kind is Array:
+        return wrap(x.buffer)
+    if kind is Tracer:
+        return Tracer(x.trace, x.var)
+    if isinstance(x, np.ndarray):
+        return wrap(put(x))
+    return fill(x.value, x.type) if kind is Literal else fill(x, typeof(x))
+
+
+def fill(value: Any, type: ArrayType) -> Any:
+    """Array of the given type with `value` everywhere."""
+    literal = scalar(value, ArrayType((), type.dtype, type.weak_type))
+    return broadcast_in_dim_p.bind(literal, shape=type.shape, broadcast_dimensions=())

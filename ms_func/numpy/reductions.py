@@ -1,0 +1,545 @@
+"""Sums, means, extrema, quantiles: many elements to one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import logic
+from ms_func.numpy.arithmetic import divide, maximum, minimum, multiply, subtract
+from ms_func.numpy.elementwise import conjugate, real, sqrt
+from ms_func.numpy.manipulation import axes_tuple, axis_index, broadcast_shapes, broadcast_to, ravel
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    admit,
+    as_handle,
+    convert,
+    fill,
+    inexact,
+    no_out,
+    operand,
+    promote,
+)
+from ms_func.primitives import arithmetic as ar
+from ms_func.primitives import compare, reduce
+from ms_func.primitives import shape as sh
+
+Axis = int | tuple[int, ...] | list[int] | None
+_BOOL = np.dtype(np.bool_)
+
+# --- the common way ---------------------------------------------------------------------
+
+
+def _reduce(
+    name: str,
+    primitive: Any,
+    a: Any,
+    axis: Axis,
+    keepdims: bool,
+    where: Any,
+    initial: Any,
+    identity: Any,
+    combine: Callable[[Any, Any], Any],
+) -> Any:
+    """Reduce `a`: masked elements become `identity`, `initial` is combined at the end."""
+    shape = typeof(a).shape
+    if where is not None:
+        mask = logic.truth(name, where)
+        if np.shape(mask) != shape:
+            shape = broadcast_shapes(shape, np.shape(mask))
+            a = broadcast_to(a, shape)
+            mask = broadcast_to(mask, shape) if np.shape(mask) else mask
+        a = compare.select(mask, a, identity)
+    axes = axes_tuple(axis, len(shape))
+    if axes or primitive not in _KEEPERS:
+        out = primitive.bind(a, axes=tuple(sorted(axes)))
+    else:
+        out = as_handle(a)
+    if keepdims:
+        sizes = tuple(1 if i in axes else n for i, n in enumerate(shape))
+        out = sh.reshape_p.bind(out, new_sizes=sizes)
+    if initial is None:
+        return out
+    initial = operand(name, initial)
+    if np.shape(initial):
+        raise ValueError("initial value must be a scalar. Got array of shape {np.shape(initial)}")
+    return combine(out, convert(initial, typeof(out).dtype))
+
+
+_KEEPERS = frozenset(
+    {reduce.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
+)
+"""Reductions that leave an array alone when they reduce over no axis."""
+
+
+def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dtype]:
+    """`a` in the dtype it is summed in, and the dtype of the result.
+
+    Booleans and small integers widen to 32 bits; 16-bit and smaller floats are summed in
+    float32 and rounded once.
+    """
+    a = operand(name, a)
+    own = typeof(a).dtype
+    if dtype is not None:
+        out = canonicalize_dtype(dtype)
+    elif own == _BOOL:
+        out = DEFAULTS[int]
+    elif widen and issubdtype(own, np.integer) and own.itemsize < 4:
+        out = np.dtype(np.int32 if issubdtype(own, np.signedinteger) else np.uint32)
+    else:
+        out = own
+    inner = np.dtype(np.float32) if is_inexact(out) and out.itemsize < 4 else out
+    return convert(a, inner, typeof(a).weak_type), out
+
+
+def sum(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+    promote_integers: bool = True,
+) -> Array:  # fmt: skip
+    """Sum of the elements along dimensions, all by default.
+
+    Args:
+        a: array.
+        axis: dimensions to sum over.
+        dtype: of the sum; by default that of `a`, at least 32 bits wide for integers.
+        out: not supported.
+        keepdims: keep the summed dimensions with size 1.
+        initial: added to the sum.
+        where: elements to count; broadcasts against `a`.
+        promote_integers: whether small integers widen.
+    """
+    no_out("sum", out)
+    a, kind = _accumulator("sum", a, dtype, promote_integers)
+    total = _reduce("sum", reduce.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
+    return convert(total, kind)
+
+
+def prod(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+    promote_integers: bool = True,
+) -> Array:  # fmt: skip
+    """Product of the elements along dimensions; arguments as for `sum`."""
+    no_out("prod", out)
+    a, kind = _accumulator("prod", a, dtype, promote_integers)
+    total = _reduce(
+        "prod", reduce.reduce_prod_p, a, axis, keepdims, where, initial, 1, ar.mul_p.bind
+    )
+    return convert(total, kind)
+
+
+def _extremum(
+    name: str, primitive: Any, bound: Any, a: Any, axis: Any, keepdims: bool, initial: Any,
+    where: Any, combine: Any,
+) -> Any:  # fmt: skip
+    a = operand(name, a)
+    t = typeof(a)
+    if where is not None and initial is None:
+        raise ValueError(
+            f"reduction operation {name} does not have an identity, so to use a where mask one "
+            "has to specify 'initial'"
+        )
+    if initial is None and any(t.shape[i] == 0 for i in axes_tuple(axis, t.ndim)):
+        raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
+    identity = 0 if where is None else bound(t.dtype)
+    return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
+
+
+def max(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Maximum of the elements along dimensions; NaN wins.
+
+    Raises:
+        ValueError: there is no element and no `initial`, or `where` comes without `initial`.
+    """
+    no_out("max", out)
+    return _extremum("max", reduce.reduce_max_p, reduce.lowest, a, axis, keepdims, initial, where,
+                     maximum)  # fmt: skip
+
+
+def min(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Minimum of the elements along dimensions; NaN wins. Errors as for `max`."""
+    no_out("min", out)
+    return _extremum("min", reduce.reduce_min_p, reduce.highest, a, axis, keepdims, initial, where,
+                     minimum)  # fmt: skip
+
+
+amax, amin = max, min
+
+
+def all(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
+    where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Whether all elements along dimensions are nonzero."""
+    no_out("all", out)
+    a = logic.truth("all", a)
+    return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
+
+
+def any(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
+    where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Whether an element along dimensions is nonzero."""
+    no_out("any", out)
+    a = logic.truth("any", a)
+    return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, ar.or_p.bind)
+
+
+def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Number of nonzero elements along dimensions."""
+    return sum(logic.truth("count_nonzero", a), axis, np.int32, keepdims=keepdims)
+
+
+def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
+    """Maximum minus minimum along dimensions."""
+    no_out("ptp", out)
+    return subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
+
+
+# --- means ------------------------------------------------------------------------------
+
+
+def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+    """Number of elements that a mean divides by: an int, or an array where masked."""
+    shape = np.shape(a)
+    if where is None:
+        return math.prod(shape[i] for i in axes_tuple(axis, len(shape)))
+    full = broadcast_to(where, broadcast_shapes(shape, np.shape(where)))
+    return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
+
+
+def mean(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    *, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Arithmetic mean along dimensions; NaN of nothing. Arguments as for `sum`."""
+    no_out("mean", out)
+    a = operand("mean", a)
+    kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
+    inner = np.dtype(np.float32) if is_inexact(kind) and kind.itemsize < 4 else kind
+    total = sum(a, axis, inner, keepdims=keepdims, where=where)
+    count = _count(a, axis, keepdims, where)
+    if isinstance(count, int):
+        count = float(count) if count else math.nan
+    return convert(divide(total, count), kind)
+
+
+def average(
+    a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    """Weighted mean along dimensions.
+
+    Args:
+        a: array.
+        axis: dimensions to average over.
+        weights: of the shape of `a`, or one per element along the one `axis`.
+        returned: whether to return the sum of the weights too.
+        keepdims: keep the averaged dimensions with size 1.
+    """
+    a = inexact("average", a)
+    if weights is None:
+        out = mean(a, axis, keepdims=keepdims)
+        scale = fill(_count(a, axis, keepdims, None), typeof(out))
+    else:
+        a, weights = (inexact("average", v) for v in promote_dtype("average", a, weights))
+        if typeof(weights).shape != typeof(a).shape:
+            weights = _along(weights, axis, typeof(a))
+        scale = sum(weights, axis, keepdims=keepdims)
+        out = divide(sum(multiply(a, weights), axis, keepdims=keepdims), scale)
+    return (out, broadcast_to(scale, typeof(out).shape)) if returned else out
+
+
+def promote_dtype(name: str, *args: Any) -> list[Any]:
+    """Operands of one dtype; shapes stay."""
+    from ms_func.numpy.promotion import join_types
+
+    args = tuple(admit(name, a, i) for i, a in enumerate(args))
+    dtype, weak = join_types([typeof(a) for a in args])
+    return [convert(a, dtype, weak) for a in args]
+
+
+def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
+    """Weights of one dimension laid along `axis` of an array."""
+    if axis is None:
+        raise ValueError("Axis must be specified when shapes of a and weights differ.")
+    axes = axes_tuple(axis, t.ndim)
+    shape = typeof(weights).shape
+    if shape != tuple(t.shape[i] for i in axes):
+        raise ValueError(
+            "Shape of weights must be consistent with shape of a along specified axis."
+        )
+    sizes = tuple(t.shape[i] if i in axes else 1 for i in range(t.ndim))
+    return broadcast_to(sh.reshape(weights, sizes), t.shape)
+
+
+def var(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
+    keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:  # fmt: skip
+    """Variance along dimensions: mean squared distance from the mean.
+
+    Args:
+        a: array; the variance of complex numbers is real.
+        axis: dimensions.
+        dtype: of the computation.
+        out: not supported.
+        ddof: taken from the number of elements before dividing.
+        keepdims: keep the dimensions with size 1.
+        where: elements to count.
+        mean: the mean, with its dimensions kept, if it is known.
+        correction: another name of `ddof`.
+
+    Raises:
+        ValueError: `dtype` is real where `a` is complex.
+    """
+    no_out("var", out)
+    a = operand("var", a)
+    own = typeof(a).dtype
+    kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
+    if dtype is not None and own.kind == "c" and kind.kind != "c":
+        raise ValueError(f"jnp.var does not yet support real dtype parameters when computing the "
+                         f"variance of an array of complex values: {kind.name}")  # fmt: skip
+    inner = np.dtype(np.float32) if kind.itemsize < 4 else kind
+    a = convert(a, inner)
+    centre = _mean(a, axis, keepdims=True, where=where) if mean is None else mean
+    off = subtract(a, convert(operand("var", centre), inner))
+    square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
+    count = _count(a, axis, keepdims, where)
+    free = ddof if correction is None else correction
+    left = subtract(count, free) if not isinstance(count, int) else float(count - free)
+    total = sum(square, axis, keepdims=keepdims, where=where)
+    if isinstance(left, float):
+        left = left if left > 0 else math.nan if count == 0 or left < 0 else 0.0
+    result = kind if kind.kind != "c" else np.dtype(f"f{kind.itemsize // 2}")
+    return convert(divide(total, left), result)
+
+
+_mean = mean
+
+
+def std(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
+    keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:  # fmt: skip
+    """Standard deviation along dimensions: the root of `var`."""
+    no_out("std", out)
+    return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
+                    correction=correction))  # fmt: skip
+
+
+# --- without NaN ------------------------------------------------------------------------
+
+
+def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
+    """`a`, and the mask of its numbers; None where every element is one."""
+    a = operand(name, a)
+    if not is_inexact(typeof(a).dtype):
+        return a, where
+    numbers = logic.logical_not(logic.isnan(a))
+    return a, numbers if where is None else logic.logical_and(numbers, where)
+
+
+def nansum(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`sum` that counts NaN as 0."""
+    a, mask = _known("nansum", a, where)
+    return sum(a, axis, dtype, out, keepdims, initial, mask)
+
+
+def nanprod(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`prod` that counts NaN as 1."""
+    a, mask = _known("nanprod", a, where)
+    return prod(a, axis, dtype, out, keepdims, initial, mask)
+
+
+def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: bool, initial: Any,
+                  where: Any) -> Any:  # fmt: skip
+    a, mask = _known(name, a, where)
+    if mask is None:
+        return fn(a, axis, None, keepdims, initial)
+    start = bound(typeof(a).dtype) if initial is None else initial
+    out = fn(a, axis, None, keepdims, start, mask)
+    if initial is not None or not is_inexact(typeof(a).dtype):
+        return out
+    full = broadcast_to(mask, broadcast_shapes(np.shape(mask), np.shape(a)))
+    return compare.select(any(full, axis, keepdims=keepdims), out, math.nan)
+
+
+def nanmax(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`max` of the elements that are numbers; NaN where there is none."""
+    no_out("nanmax", out)
+    return _nan_extremum("nanmax", max, reduce.lowest, a, axis, keepdims, initial, where)
+
+
+def nanmin(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`min` of the elements that are numbers; NaN where there is none."""
+    no_out("nanmin", out)
+    return _nan_extremum("nanmin", min, reduce.highest, a, axis, keepdims, initial, where)
+
+
+def nanmean(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`mean` of the elements that are numbers."""
+    a, mask = _known("nanmean", a, where)
+    return mean(a, axis, dtype, out, keepdims, where=mask)
+
+
+def nanvar(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
+    keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`var` of the elements that are numbers."""
+    a, mask = _known("nanvar", a, where)
+    return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
+
+
+def nanstd(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
+    keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`std` of the elements that are numbers."""
+    return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
+
+
+# --- running ----------------------------------------------------------------------------
+
+
+def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, out: None) -> Any:
+    no_out(name, out)
+    a = operand(name, a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype
+    a = convert(a, DEFAULTS[int] if kind == _BOOL else kind)
+    if typeof(a).ndim == 0:
+        raise ValueError(f"{name} needs an array of at least one dimension")
+    return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
+
+
+def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """Sums of the elements so far along a dimension, over the flat array by default."""
+    return _cumulate("cumsum", reduce.cumsum_p, a, axis, dtype, out)
+
+
+def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """Products of the elements so far along a dimension, over the flat array by default."""
+    return _cumulate("cumprod", reduce.cumprod_p, a, axis, dtype, out)
+
+
+def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """`cumsum` that counts NaN as 0."""
+    a = operand("nancumsum", a)
+    if is_inexact(typeof(a).dtype):
+        a = compare.select(logic.isnan(a), 0, a)
+    return cumsum(a, axis, dtype, out)
+
+
+def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """`cumprod` that counts NaN as 1."""
+    a = operand("nancumprod", a)
+    if is_inexact(typeof(a).dtype):
+        a = compare.select(logic.isnan(a), 1, a)
+    return cumprod(a, axis, dtype, out)
+
+
+def _cumulative(
+    name: str, fn: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool, first: int
+) -> Any:
+    x = operand(name, x)
+    if axis is None and typeof(x).ndim != 1:
+        raise ValueError(
+            f"The input array has rank {typeof(x).ndim}, however axis was not set to an explicit "
+            "value. The axis argument is only optional for one-dimensional arrays."
+        )
+    axis = axis_index(axis or 0, typeof(x).ndim)
+    x, kind = _accumulator(name, x, dtype, True)
+    out = convert(fn(x, axis), kind)
+    if not include_initial:
+        return out
+    edge = [(0, 0, 0)] * out.ndim
+    edge[axis] = (1, 0, 0)
+    from ms_func.primitives.pieces import pad
+
+    return pad(out, first, edge)
+
+
+def cumulative_sum(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """`cumsum` of the array API: the flat case only for vectors, an optional leading 0."""
+    return _cumulative("cumulative_sum", cumsum, x, axis, dtype, include_initial, 0)
+
+
+def cumulative_prod(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """`cumprod` of the array API: the flat case only for vectors, an optional leading 1."""
+    return _cumulative("cumulative_prod", cumprod, x, axis, dtype, include_initial, 1)
+
+
+# --- tests of whole arrays --------------------------------------------------------------
+
+
+def allclose(
+    a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
+    equal_nan: bool = False,
+) -> Array:  # fmt: skip
+    """Whether all elements are close in the sense of `isclose`."""
+    from ms_func.numpy.elementwise import isclose
+
+    return all(isclose(a, b, rtol, atol, equal_nan))
+
+
+def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
+    """Whether the arrays have one shape and equal elements."""
+    from ms_func.numpy.creation import asarray
+
+    a1, a2 = asarray(a1), asarray(a2)
+    if a1.shape != a2.shape:
+        return fill(False, ArrayType((), _BOOL))
+    same = logic.equal(a1, a2)
+    if equal_nan:
+        same = logic.logical_or(same, logic.logical_and(logic.isnan(a1), logic.isnan(a2)))
+    return all(same)
+
+
+def array_equiv(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """Whether the arrays broadcast to one shape and have equal elements there."""
+    from ms_func.numpy.creation import asarray
+
+    a1, a2 = asarray(a1), asarray(a2)
+    try:
+        broadcast_shapes(a1.shape, a2.shape)
+    except ValueError:
+        return fill(False, ArrayType((), _BOOL))
+    return all(logic.equal(*promote("array_equiv", a1, a2)))

@@ -1,0 +1,96 @@
+"""dtype names of the package: `float32` and its like make arrays when called.
+
+Each is a class, equal to NumPy's scalar class of the same name wherever dtypes are compared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ms_func.numpy.creation import asarray
+
+
+class ScalarType(type):
+    """Class of the dtype names; calling one converts its argument to an array.
+
+    Example:
+        >>> float32(2)
+        Array(2., dtype=float32)
+    """
+
+    dtype: np.dtype
+    _scalar_dtype = True
+
+    def __call__(cls, x: Any = 0) -> Any:
+        """Array of `x` in this dtype."""
+        return asarray(x, dtype=cls.dtype)
+
+    def __eq__(cls, other: object) -> bool:
+        if other is cls:
+            return True
+        try:
+            return other is not None and np.dtype(other) == cls.dtype  # type: ignore[call-overload]
+        except TypeError:
+            return False
+
+    def __hash__(cls) -> int:
+        return hash(cls.dtype.type)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, cls.dtype.type)
+
+    def __repr__(cls) -> str:
+        return f"ms_func.numpy.{cls.__name__}"
+
+    @property
+    def __numpy_dtype__(cls) -> np.dtype:
+        return cls.dtype
+
+
+def _scalar_type(name: str) -> Any:
+    dtype = np.dtype(getattr(ml_dtypes, name, None) or getattr(np, name))
+    made = ScalarType(name, (), {"__module__": "ms_func.numpy", "dtype": dtype})
+    made.__doc__ = f"The dtype {dtype.name}; calling it makes an array of that dtype."
+    return made
+
+
+bool_ = _scalar_type("bool_")
+int2, int4, int8, int16, int32, int64 = (
+    _scalar_type(n) for n in ("int2", "int4", "int8", "int16", "int32", "int64")
+)
+uint2, uint4, uint8, uint16, uint32, uint64 = (
+    _scalar_type(n) for n in ("uint2", "uint4", "uint8", "uint16", "uint32", "uint64")
+)
+bfloat16, float16, float32, float64 = (
+    _scalar_type(n) for n in ("bfloat16", "float16", "float32", "float64")
+)
+float8_e4m3fn, float8_e4m3fnuz, float8_e4m3b11fnuz, float8_e5m2, float8_e5m2fnuz = (
+    _scalar_type(f"float8_{n}") for n in ("e4m3fn", "e4m3fnuz", "e4m3b11fnuz", "e5m2", "e5m2fnuz")
+)
+float8_e3m4, float8_e4m3, float8_e8m0fnu, float4_e2m1fn = (
+    _scalar_type(n) for n in ("float8_e3m4", "float8_e4m3", "float8_e8m0fnu", "float4_e2m1fn")
+)
+complex64, complex128 = _scalar_type("complex64"), _scalar_type("complex128")
+single, double, csingle, cdouble = float32, float64, complex64, complex128
+int_, uint, float_, complex_ = int32, uint32, float32, complex64
+
+
+def finfo(dtype: Any) -> Any:
+    """Limits of a floating dtype, bfloat16 and the 8-bit floats included."""
+    return ml_dtypes.finfo(_dtype_of(dtype))
+
+
+def iinfo(dtype: Any) -> Any:
+    """Limits of an integer dtype, 4-bit ones included."""
+    return ml_dtypes.iinfo(_dtype_of(dtype))
+
+
+def _dtype_of(x: Any) -> np.dtype:
+    """The dtype of an array, or a dtype itself."""
+    if isinstance(x, (int, float, complex)):
+        return asarray(x).dtype
+    found = getattr(x, "dtype", x)
+    return np.dtype(found)

@@ -1,0 +1,452 @@
+"""Matrix products over any batch and contracted dimensions."""
+
+from __future__ import annotations
+
+import enum
+import math
+import operator
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import canonicalize_dtype, is_inexact, join
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import context as mlir
+from ms_func.primitives.basis import transpose_p
+from ms_func.primitives.families import is_linear
+from ms_func.primitives.reduce import wide
+
+Axes = tuple[int, ...]
+Numbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
+"""((contracted of lhs, of rhs), (batch of lhs, of rhs))"""
+
+
+# --- precision ------------------------------------------------------------------------------
+
+
+class Precision(enum.Enum):
+    """How exactly a product of floats is computed, where the hardware leaves a choice.
+
+    `DEFAULT` is the fastest, `HIGHEST` computes as the dtype promises. CPUs always do.
+    The names that other libraries use are accepted: `Precision("bfloat16")`,
+    `Precision("tensorfloat32")`, `Precision("float32")`.
+    """
+
+    DEFAULT = 0
+    HIGH = 1
+    HIGHEST = 2
+
+    @classmethod
+    def _missing_(cls, value: object) -> Precision | None:
+        return _PRECISIONS.get(value) if isinstance(value, str) else None
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+
+_PRECISIONS = {
+    "default": Precision.DEFAULT, "fastest": Precision.DEFAULT, "bfloat16": Precision.DEFAULT,
+    "high": Precision.HIGH, "bfloat16_3x": Precision.HIGH, "tensorfloat32": Precision.HIGH,
+    "highest": Precision.HIGHEST, "float32": Precision.HIGHEST,
+}  # fmt: skip
+
+PrecisionPair = tuple[Precision, Precision] | None
+
+
+def canonical_precision(precision: Any) -> PrecisionPair:
+    """None, or one precision for each operand.
+
+    Args:
+        precision: None, a `Precision`, a name of one, or a pair of these.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if precision is None:
+        return None
+    pair = tuple(precision) if isinstance(precision, (tuple, list)) else (precision, precision)
+    if len(pair) != 2:
+        raise ValueError(f"precision must be one value or a pair, got {precision!r}")
+    lhs, rhs = (Precision.DEFAULT if p is None else Precision(p) for p in pair)
+    return lhs, rhs
+
+
+@cache
+def precision_config(precision: PrecisionPair) -> Any:
+    """The `precision_config` attribute of a StableHLO product."""
+    names = ", ".join(f"#stablehlo<precision {p}>" for p in precision or ("DEFAULT",) * 2)
+    return mlir.parsed(f"[{names}]")
+
+
+# --- types ----------------------------------------------------------------------------------
+
+
+def _free(ndim: int, *taken: Axes) -> Axes:
+    """Dimensions that are neither contracted nor batch."""
+    return tuple(i for i in range(ndim) if not any(i in t for t in taken))
+
+
+def result_dtype(lhs: ArrayType, rhs: ArrayType, preferred: np.dtype | None) -> np.dtype:
+    """Dtype of a product: the preferred one, else what the operands promote to."""
+    if preferred is not None:
+        return preferred
+    return lhs.dtype if lhs.dtype == rhs.dtype else join(lhs.dtype, False, rhs.dtype, False)[0]
+
+
+def check_preferred(name: str, lhs: ArrayType, preferred: np.dtype | None) -> None:
+    """Refuse a result dtype of another kind than the operands."""
+    if preferred is None:
+        return
+    if is_inexact(lhs.dtype) and not is_inexact(preferred):
+        raise ShapeError(
+            f"{name} of {lhs.dtype.name} operands cannot give {preferred.name}: "
+            "preferred_element_type must keep floats floating\n"
+            "fix: convert the result with .astype"
+        )
+    if lhs.dtype.kind == "c" and preferred.kind != "c":
+        raise ShapeError(
+            f"{name} of complex operands cannot give {preferred.name}\n"
+            "fix: take .real of the result"
+        )
+
+
+def _abstract(
+    lhs: ArrayType, rhs: ArrayType, *, dimension_numbers: Numbers, precision: PrecisionPair,
+    preferred_element_type: np.dtype | None,
+) -> ArrayType:  # fmt: skip
+    (lc, rc), (lb, rb) = dimension_numbers
+    _check_axes("lhs", lhs, lc, lb)
+    _check_axes("rhs", rhs, rc, rb)
+    for what, left, right in (("contracted", lc, rc), ("batch", lb, rb)):
+        sizes = tuple(lhs.shape[i] for i in left), tuple(rhs.shape[i] for i in right)
+        if sizes[0] != sizes[1]:
+            raise ShapeError(
+                f"dot_general requires {what} dimensions of equal sizes, got {sizes[0]} and "
+                f"{sizes[1]}: dimensions {left} of {lhs} and {right} of {rhs}\n"
+                "fix: transpose or reshape one operand, or choose other dimensions"
+            )
+    check_preferred("dot_general", lhs, preferred_element_type)
+    shape = (
+        *(lhs.shape[i] for i in lb),
+        *(lhs.shape[i] for i in _free(lhs.ndim, lc, lb)),
+        *(rhs.shape[i] for i in _free(rhs.ndim, rc, rb)),
+    )
+    weak = lhs.weak_type and rhs.weak_type and preferred_element_type is None
+    return ArrayType(shape, result_dtype(lhs, rhs, preferred_element_type), weak)
+
+
+def _check_axes(name: str, t: ArrayType, contracted: Axes, batch: Axes) -> None:
+    both = contracted + batch
+    if any(not 0 <= i < t.ndim for i in both) or len(set(both)) != len(both):
+        raise ShapeError(
+            f"dot_general: contracted dimensions {contracted} and batch dimensions {batch} of "
+            f"{name} must be distinct dimensions of {t}"
+        )
+
+
+# --- meaning --------------------------------------------------------------------------------
+
+
+def _letters(ndims: tuple[int, int], numbers: Numbers) -> tuple[list[int], list[int], list[int]]:
+    """One number for each index of lhs, rhs and result."""
+    (lc, rc), (lb, rb) = numbers
+    left = list(range(ndims[0]))
+    right = list(range(ndims[0], ndims[0] + ndims[1]))
+    for i, j in zip(lc + lb, rc + rb, strict=True):
+        right[j] = left[i]
+    out = [left[i] for i in lb + _free(ndims[0], lc, lb)]
+    return left, right, out + [right[j] for j in _free(ndims[1], rc, rb)]
+
+
+def _ref(
+    lhs: np.ndarray, rhs: np.ndarray, *, dimension_numbers: Numbers,
+    preferred_element_type: np.dtype | None, **params: Any,
+) -> np.ndarray:  # fmt: skip
+    types = ArrayType(lhs.shape, lhs.dtype), ArrayType(rhs.shape, rhs.dtype)
+    dtype = result_dtype(*types, preferred_element_type)
+    left, right, out = _letters((lhs.ndim, rhs.ndim), dimension_numbers)
+    lhs, rhs = lhs.astype(wide(dtype)), rhs.astype(wide(dtype))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.einsum(lhs, left, rhs, right, out)).astype(dtype, copy=False)
+
+
+@cache
+def _attributes(numbers: Numbers, precision: PrecisionPair) -> dict[str, Any]:
+    (lc, rc), (lb, rb) = numbers
+    fields = {"lhs_batching": lb, "rhs_batching": rb, "lhs_contracting": lc, "rhs_contracting": rc}
+    text = ", ".join(f"{name}_dimensions = {list(axes)}" for name, axes in fields.items())
+    return {
+        "dot_dimension_numbers": mlir.parsed(f"#stablehlo.dot<{text}>"),
+        "precision_config": precision_config(precision),
+    }
+
+
+def compute_dtype(lhs: ArrayType, rhs: ArrayType, out: ArrayType) -> np.dtype:
+    """Dtype that both operands of a product have when it is computed.
+
+    Operands of one dtype stay as they are. Mixed ones meet in their common dtype; two
+    different 8-bit floats have none and meet in float32.
+    """
+    if lhs.dtype == rhs.dtype:
+        return lhs.dtype
+    try:
+        return join(lhs.dtype, False, rhs.dtype, False)[0]
+    except TypeError:
+        return out.dtype if out.dtype.itemsize > 1 else np.dtype(np.float32)
+
+
+def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
+    params, out = eqn.params, eqn.outputs[0].type
+    left, right = eqn.inputs[0].type, eqn.inputs[1].type
+    attributes = _attributes(params["dimension_numbers"], params["precision"])
+    meeting = compute_dtype(left, right, out)
+    if left.dtype != meeting:
+        lhs = b.convert(lhs, ArrayType(left.shape, meeting))
+    if right.dtype != meeting:
+        rhs = b.convert(rhs, ArrayType(right.shape, meeting))
+    if out.dtype == meeting or out.dtype.itemsize > meeting.itemsize:
+        return b.op("stablehlo.dot_general", [out], [lhs, rhs], attributes)
+    exact = ArrayType(out.shape, meeting)
+    return b.convert(b.op("stablehlo.dot_general", [exact], [lhs, rhs], attributes), out)
+
+
+# --- derivative, batching, splitting ----------------------------------------------------------
+
+
+def _transpose(
+    ct: Any,
+    lhs: Any,
+    rhs: Any,
+    *,
+    dimension_numbers: Numbers,
+    precision: PrecisionPair,
+    **params: Any,
+) -> list[Any]:
+    if is_linear(lhs):
+        return [_cotangent(ct, lhs.type, rhs, dimension_numbers, precision, True), None]
+    (lc, rc), (lb, rb) = dimension_numbers
+    swapped = (rc, lc), (rb, lb)
+    return [None, _cotangent(ct, rhs.type, lhs, swapped, precision, False)]
+
+
+def _cotangent(
+    ct: Any, want: ArrayType, other: Any, numbers: Numbers, precision: PrecisionPair, is_lhs: bool
+) -> Any:
+    """Cotangent of one operand: the product of `ct` and the other one over the other's free dims.
+
+    Args:
+        ct: cotangent of the result.
+        want: type of the operand.
+        other: the other operand.
+        numbers: dimension numbers with those of the wanted operand first.
+        precision: of the product, in the order (lhs, rhs).
+        is_lhs: whether the wanted operand is the left one.
+    """
+    types = typeof(ct), typeof(other)
+    ct_first, dims, permutation = _plan(want.ndim, types[1].ndim, numbers, is_lhs)
+    if precision is not None and ct_first != is_lhs:
+        precision = precision[1], precision[0]
+    same = types[0].dtype == types[1].dtype == want.dtype
+    out = dot_general_p.bind(
+        *((ct, other) if ct_first else (other, ct)), dimension_numbers=dims, precision=precision,
+        preferred_element_type=None if same else want.dtype,
+    )  # fmt: skip
+    return out if permutation is None else transpose_p.bind(out, permutation=permutation)
+
+
+@cache
+def _plan(
+    ndim: int, other_ndim: int, numbers: Numbers, is_lhs: bool
+) -> tuple[bool, Numbers, Axes | None]:
+    """Whether `ct` comes first, dimension numbers, and the permutation of the result, if any.
+
+    Of the two orders of factors, the one that gives the dimensions as wanted is taken,
+    where there is one, so that no transpose follows.
+    """
+    (wc, oc), (wb, ob) = numbers
+    free, other_free = _free(ndim, wc, wb), _free(other_ndim, oc, ob)
+    batch = tuple(range(len(wb)))
+    start = len(wb) + (len(free) if is_lhs else 0)
+    ct_free = tuple(range(start, start + len(other_free)))
+    # The contracted dimensions come out in the order they have in `other`.
+    tail = tuple(wc[oc.index(i)] for i in sorted(oc))
+    order = wb + free + tail
+    ct_first = order == tuple(range(ndim))
+    if not ct_first:
+        order = wb + tail + free
+    if ct_first:
+        dims = (ct_free, other_free), (batch, ob)
+    else:
+        dims = (other_free, ct_free), (ob, batch)
+    permutation = tuple(order.index(i) for i in range(ndim))
+    return ct_first, dims, None if permutation == tuple(range(ndim)) else permutation
+
+
+def _batch(size: int, args: Any, dims: Any, *, dimension_numbers: Numbers, **params: Any) -> Any:
+    (lc, rc), (lb, rb) = dimension_numbers
+    left, right = dims
+    if left is not None:
+        lc, lb = _bump(lc, left), _bump(lb, left)
+    if right is not None:
+        rc, rb = _bump(rc, right), _bump(rb, right)
+    if left is not None and right is not None:
+        lb, rb, out_dim = (left, *lb), (right, *rb), 0
+    elif left is not None:
+        out_dim = len(lb) + sum(i < left for i in _free(left, lc, lb))
+    else:
+        lhs_free = typeof(args[0]).ndim - len(lc) - len(lb)
+        out_dim = len(rb) + lhs_free + sum(i < right for i in _free(right, rc, rb))
+    numbers = (lc, rc), (lb, rb)
+    return dot_general_p.bind(*args, dimension_numbers=numbers, **params), out_dim
+
+
+def _bump(axes: Axes, dim: int) -> Axes:
+    return tuple(i + (i >= dim) for i in axes)
+
+
+def _shard(
+    ins: Sequence[ArrayType], outs: Any, *, dimension_numbers: Numbers, **params: Any
+) -> str:
+    terms = _letters((ins[0].ndim, ins[1].ndim), dimension_numbers)
+    left, right, out = (" ".join(f"i{k}" for k in term) for term in terms)
+    return f"{left}, {right} -> {out}"
+
+
+def _cost(
+    ins: Sequence[ArrayType],
+    outs: Sequence[ArrayType],
+    *,
+    dimension_numbers: Numbers,
+    **params: Any,
+) -> Cost:
+    contracted = math.prod(ins[0].shape[i] for i in dimension_numbers[0][0])
+    moved = float(ins[0].nbytes + ins[1].nbytes + outs[0].nbytes)
+    return Cost(2.0 * outs[0].size * contracted, 0.0, moved)
+
+
+dot_general_p = register(
+    Primitive(
+        "dot_general",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=Multilinear(0, 1),
+        transpose=_transpose,
+        batch=_batch,
+        shard=_shard,
+        cost=_cost,
+    )
+)
+
+
+def dot_general(
+    lhs: Any,
+    rhs: Any,
+    dimension_numbers: Any,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Product summed over contracted dimensions, for each index of the batch dimensions.
+
+    Shapes: the result has the batch dimensions, then the other dimensions of `lhs`, then
+        those of `rhs`, each in the order of the operand.
+    Dtypes: any; operands of different dtypes are promoted.
+
+    Args:
+        lhs: first operand.
+        rhs: second operand.
+        dimension_numbers: `((lhs_contracting, rhs_contracting), (lhs_batch, rhs_batch))`.
+        precision: None, a `Precision`, its name, or a pair, one for each operand.
+        preferred_element_type: dtype of the sum and of the result.
+
+    Raises:
+        TypeError: sizes of paired dimensions differ, or a dimension is named twice.
+
+    Example:
+        >>> dot_general(x, y, (((1,), (0,)), ((), ())))  # the matrix product x @ y
+    """
+    return dot_general_p.bind(
+        lhs,
+        rhs,
+        dimension_numbers=canonical_numbers(typeof(lhs).ndim, typeof(rhs).ndim, dimension_numbers),
+        precision=None if precision is None else canonical_precision(precision),
+        preferred_element_type=_dtype_or_none(preferred_element_type),
+    )
+
+
+def _dtype_or_none(dtype: Any) -> np.dtype | None:
+    return None if dtype is None else canonicalize_dtype(dtype)
+
+
+def canonical_numbers(lhs_ndim: int, rhs_ndim: int, numbers: Any) -> Numbers:
+    """Dimension numbers as nested tuples of non-negative ints."""
+    try:
+        return _canonical_numbers(lhs_ndim, rhs_ndim, numbers)
+    except TypeError:  # lists are not hashable
+        (lc, rc), (lb, rb) = numbers
+        lists = (tuple(lc), tuple(rc)), (tuple(lb), tuple(rb))
+        return _canonical_numbers(lhs_ndim, rhs_ndim, lists)
+
+
+@cache
+def _canonical_numbers(lhs_ndim: int, rhs_ndim: int, numbers: Any) -> Numbers:
+    (lc, rc), (lb, rb) = numbers
+    lc, rc, lb, rb = (
+        tuple(operator.index(i) + (ndim if i < 0 else 0) for i in axes)
+        for axes, ndim in ((lc, lhs_ndim), (rc, rhs_ndim), (lb, lhs_ndim), (rb, rhs_ndim))
+    )
+    if len(lc) != len(rc) or len(lb) != len(rb):
+        raise ShapeError(
+            "dot_general requires as many contracted and as many batch dimensions on both "
+            f"sides, got contracted {lc} and {rc}, batch {lb} and {rb}"
+        )
+    return (lc, rc), (lb, rb)
+
+
+def dot(
+    lhs: Any,
+    rhs: Any,
+    *,
+    dimension_numbers: Any = None,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Vector and matrix products: `[k] [k]`, `[m, k] [k]`, `[k] [k, n]`, `[m, k] [k, n]`.
+
+    With `dimension_numbers` it is `dot_general`.
+
+    Raises:
+        TypeError: an operand is neither a vector nor a matrix, or sizes differ.
+    """
+    if dimension_numbers is None:
+        left, right = typeof(lhs).shape, typeof(rhs).shape
+        fits = 1 <= len(left) <= 2 and 1 <= len(right) <= 2 and left[-1] == right[0]
+        if not fits:
+            raise ShapeError(
+                f"Incompatible shapes for dot: got {left} and {right}.\n"
+                "fix: dot takes vectors and matrices; use dot_general or matmul for more dimensions"
+            )
+        dimension_numbers = (((len(left) - 1,), (0,)), ((), ()))
+    return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
+
+
+def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
+    """Matrix product `[..., m, k] [..., k, n] -> [..., m, n]` with equal leading dimensions.
+
+    Raises:
+        TypeError: the operands are not of one rank of at least 2, or sizes differ.
+    """
+    ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
+    if ndim < 2 or ndim != other:
+        raise ShapeError(
+            f"batch_matmul requires operands of one rank of at least 2, got {ndim} and {other}\n"
+            "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
+        )
+    batch = tuple(range(ndim - 2))
+    return dot_general(lhs, rhs, (((ndim - 1,), (ndim - 2,)), (batch, batch)), precision)

@@ -1,0 +1,464 @@
+"""Reductions: sum, product, extrema, logic, and the place of an extremum.
+
+Each keeps the dtype of its operand. A reduction over no elements gives the identity of the
+operation (0, 1, the lowest or highest value). Derivatives hold at the awkward points too:
+ties of an extremum share equally, and a product may contain zeros.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import context as mlir
+from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul
+from ms_func.primitives.basis import (
+    broadcast_in_dim_p,
+    canonical_axes,
+    kept_axes,
+    reduce_sum,
+    shifted,
+)
+from ms_func.primitives.basis import (
+    sum_dtype as wide,
+)
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import eq, select
+from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.pieces import slice_p
+from ms_func.primitives.shape import squeeze
+
+# --- what all reductions share --------------------------------------------------------------
+
+
+@cache
+def lowest(dtype: np.dtype) -> Any:
+    """Identity of max: minus infinity, or the lowest value of a dtype that lacks it."""
+    return _extreme(dtype, -1)
+
+
+@cache
+def highest(dtype: np.dtype) -> Any:
+    """Identity of min: infinity, or the highest value of a dtype that lacks it."""
+    return _extreme(dtype, 1)
+
+
+def _extreme(dtype: np.dtype, sign: int) -> Any:
+    if dtype.kind == "b":
+        return np.bool_(sign > 0)
+    if dtype.kind == "c":
+        return dtype.type(complex(sign * math.inf, sign * math.inf))
+    if is_inexact(dtype):
+        info = ml_dtypes.finfo(dtype)
+        infinite = np.asarray(sign * math.inf, np.float32).astype(dtype)
+        if np.isinf(infinite.astype(np.float32)):
+            return infinite[()]
+        return info.max if sign > 0 else info.min
+    integers = ml_dtypes.iinfo(dtype)
+    return dtype.type(integers.max if sign > 0 else integers.min)
+
+
+@cache
+def all_ones(dtype: np.dtype) -> Any:
+    """Identity of and: every bit set."""
+    if dtype.kind == "b":
+        return np.bool_(True)
+    info = ml_dtypes.iinfo(dtype)
+    return dtype.type(-1 if info.min < 0 else info.max)
+
+
+def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
+    def abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
+        check_dtype(name, accepts, x.dtype)
+        if canonical_axes(x.ndim, axes) != axes:
+            raise ValueError(f"axes of {name} must be increasing and not negative, got {axes}")
+        kept = tuple(d for i, d in enumerate(x.shape) if i not in axes)
+        return ArrayType(kept, x.dtype, x.weak_type)
+
+    return abstract
+
+
+def spread(y: Any, like: ArrayType, axes: tuple[int, ...]) -> Any:
+    """`y`, reduced over `axes`, repeated along them to the shape of `like`."""
+    kept = kept_axes(like.ndim, axes)
+    return broadcast_in_dim_p.bind(y, shape=like.shape, broadcast_dimensions=kept)
+
+
+def slice_along(x: Any, start: int, stop: int, axis: int) -> Any:
+    """`x[start:stop]` along one axis."""
+    shape = typeof(x).shape
+    return slice_p.bind(
+        x,
+        start_indices=(0,) * axis + (start,) + (0,) * (len(shape) - axis - 1),
+        limit_indices=(*shape[:axis], stop, *shape[axis + 1 :]),
+        strides=None,
+    )
+
+
+def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    def lower(b: Any, eqn: Any, x: Any) -> Any:
+        axes, out = eqn.params["axes"], eqn.outputs[0].type
+        if not axes:
+            return x
+        init = b.constant(identity(out.dtype), ArrayType((), out.dtype))
+        attributes = {"dimensions": mlir.int_array(axes)}
+        made = b.operation("stablehlo.reduce", [out], [x, init], attributes)
+        if out.dtype.kind == "c" and operation in _ORDERED:
+            lexical_reducer(b, made, out.dtype, operation)
+        else:
+            b.reducer(made, operation, out.dtype)
+        return made.results[0]
+
+    return lower
+
+
+_ORDERED = {"stablehlo.maximum": "GT", "stablehlo.minimum": "LT"}
+
+
+def lexical_reducer(b: Any, operation: Any, dtype: np.dtype, name: str) -> None:
+    """Fill region 0 with max or min of complex numbers."""
+    scalar, direction = ArrayType((), dtype), _ORDERED[name]
+    b.region(
+        operation, 0, [scalar, scalar],
+        lambda inner, x, y: [lexical_extremum(inner, scalar, x, y, direction)],
+    )  # fmt: skip
+
+
+def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    def batch(size: int, args: Any, dims: Any, *, axes: tuple[int, ...]) -> Any:
+        (dim,) = dims
+        moved = shifted(axes, dim)
+        return primitive().bind(*args, axes=moved), dim - sum(a < dim for a in moved)
+
+    return batch
+
+
+def _shard(kind: str) -> Callable[..., str]:
+    def shard(ins: Sequence[ArrayType], outs: Any, *, axes: tuple[int, ...]) -> str:
+        ndim = ins[0].ndim
+        names = " ".join(f"i{k}" for k in range(ndim))
+        kept = " ".join(f"i{k}" for k in kept_axes(ndim, axes))
+        kinds = ", ".join(f"i{k}: {kind}" for k in axes)
+        return f"{names} -> {kept}; {kinds}" if kinds else f"{names} -> {kept}"
+
+    return shard
+
+
+def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    return Cost(float(ins[0].size), 0.0, float(ins[0].nbytes + outs[0].nbytes))
+
+
+def _reduction(
+    name: str, *, ref: Any, operation: str, identity: Any, jvp: Any, kind: str,
+    transpose: Any = None, accepts: str = "any",
+) -> Primitive:  # fmt: skip
+    """Make and register a reduction with parameter `axes`.
+
+    Args:
+        name: name in the IR.
+        ref: `(array, axes)` to a NumPy array.
+        operation: scalar StableHLO operation of two elements.
+        identity: function from the dtype to the result for no elements.
+        jvp: derivative rule.
+        kind: how parts of a cut axis are joined.
+        transpose: rule, for a linear reduction.
+        accepts: category of dtypes.
+    """
+
+    def reference(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(ref(x, axes)).astype(x.dtype, copy=False)
+
+    primitive = register(
+        Primitive(
+            name,
+            abstract=_abstract(name, accepts),
+            ref=reference,
+            lower=_lower(operation, identity),
+            jvp=jvp,
+            transpose=transpose or NotSupported(f"{name} is not linear"),
+            batch=_batch(lambda: primitive),
+            shard=_shard(kind),
+            cost=_cost,
+        )
+    )
+    return primitive
+
+
+# --- maximum and minimum ----------------------------------------------------------------------
+
+
+def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    """Mean of the tangents of the elements that equal the extremum."""
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...]) -> Any:
+        (x,), (t,) = primals, tangents
+        out = primitive().bind(x, axes=axes)
+        kind = typeof(x)
+        if not kind.size:
+            return out, Zero(typeof(out).tangent)
+        chosen = eq(x, spread(out, kind, axes))
+        total = reduce_sum(select(chosen, t, literal(0, x)), axes)
+        count = reduce_sum(convert_element_type(chosen, kind.dtype), axes)
+        return out, div(total, count)
+
+    return jvp
+
+
+def _extremum_ref(name: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    ufunc = np.maximum if name == "max" else np.minimum
+
+    def ref(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        return ufunc.reduce(x, axes, initial=identity(x.dtype)) if axes else x
+
+    return ref
+
+
+reduce_max_p = _reduction(
+    "reduce_max", ref=_extremum_ref("max", lowest), operation="stablehlo.maximum",
+    identity=lowest, jvp=_extremum_jvp(lambda: reduce_max_p), kind="max",
+)  # fmt: skip
+reduce_min_p = _reduction(
+    "reduce_min", ref=_extremum_ref("min", highest), operation="stablehlo.minimum",
+    identity=highest, jvp=_extremum_jvp(lambda: reduce_min_p), kind="min",
+)  # fmt: skip
+
+
+def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
+    """Maximum over `axes`.
+
+    NaN wins. Complex numbers order by real part, then imaginary part. The maximum of
+    nothing is minus infinity, or the lowest value of the dtype. The derivative is shared
+    equally by all elements that equal the maximum.
+    """
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_max_p.bind(operand, axes=axes)
+
+
+def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
+    """Minimum over `axes`; conventions as for `reduce_max`."""
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_min_p.bind(operand, axes=axes)
+
+
+# --- product ----------------------------------------------------------------------------------
+
+
+def _prod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...]) -> Any:
+    """Product rule along a tree of pairwise products: no division, so zeros do no harm."""
+    (x,), (t,) = primals, tangents
+    if not typeof(x).size:
+        out = reduce_prod_p.bind(x, axes=axes)
+        return out, Zero(typeof(out).tangent)
+    pair = (x, t)
+    for axis in axes:
+        pair = _product_tree(*pair, axis)
+    x, t = pair
+    return squeeze(x, axes), squeeze(t, axes)
+
+
+def _product_tree(x: Any, t: Any, axis: int) -> tuple[Any, Any]:
+    """Product along `axis`, kept with size 1, and its tangent."""
+
+    def part(start: int, stop: int) -> tuple[Any, Any]:
+        return slice_along(x, start, stop, axis), slice_along(t, start, stop, axis)
+
+    odd: tuple[Any, Any] | None = None
+    while (n := typeof(x).shape[axis]) > 1:
+        half = n // 2
+        if n % 2:
+            last = part(n - 1, n)
+            odd = last if odd is None else _dual_product(*odd, *last)
+        x, t = _dual_product(*part(0, half), *part(half, 2 * half))
+    return (x, t) if odd is None else _dual_product(x, t, *odd)
+
+
+def _dual_product(x: Any, tx: Any, y: Any, ty: Any) -> tuple[Any, Any]:
+    return mul(x, y), add(mul(tx, y), mul(x, ty))
+
+
+reduce_prod_p = _reduction(
+    "reduce_prod", ref=lambda x, axes: np.prod(x.astype(wide(x.dtype)), axes, wide(x.dtype)),
+    operation="stablehlo.multiply", identity=lambda d: 1, jvp=_prod_jvp, kind="prod",
+    accepts="number",
+)  # fmt: skip
+
+
+def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
+    """Product over `axes`; of nothing, 1. The derivative is right where elements are 0."""
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_prod_p.bind(operand, axes=axes)
+
+
+# --- logic ------------------------------------------------------------------------------------
+
+
+def _bits_ref(ufunc: Any, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    return lambda x, axes: ufunc.reduce(x, axes, initial=identity(x.dtype)) if axes else x
+
+
+reduce_and_p = _reduction(
+    "reduce_and", ref=_bits_ref(np.bitwise_and, all_ones), operation="stablehlo.and",
+    identity=all_ones, jvp=ZERO, kind="and", accepts="bits",
+)  # fmt: skip
+reduce_or_p = _reduction(
+    "reduce_or", ref=_bits_ref(np.bitwise_or, lambda d: d.type(0)), operation="stablehlo.or",
+    identity=lambda d: 0, jvp=ZERO, kind="or", accepts="bits",
+)  # fmt: skip
+reduce_xor_p = _reduction(
+    "reduce_xor", ref=_bits_ref(np.bitwise_xor, lambda d: d.type(0)), operation="stablehlo.xor",
+    identity=lambda d: 0, jvp=ZERO, kind="whole", accepts="bits",
+)  # fmt: skip
+
+
+def reduce_and(operand: Any, axes: Sequence[int]) -> Any:
+    """Logical (booleans) or bitwise (integers) and over `axes`; of nothing, all bits set."""
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_and_p.bind(operand, axes=axes)
+
+
+def reduce_or(operand: Any, axes: Sequence[int]) -> Any:
+    """Logical (booleans) or bitwise (integers) or over `axes`; of nothing, 0."""
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_or_p.bind(operand, axes=axes)
+
+
+def reduce_xor(operand: Any, axes: Sequence[int]) -> Any:
+    """Exclusive or over `axes`: parity of booleans, bitwise for integers; of nothing, 0."""
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_xor_p.bind(operand, axes=axes)
+
+
+# --- place of an extremum ---------------------------------------------------------------------
+
+
+def _place_abstract(name: str) -> Callable[..., ArrayType]:
+    def abstract(x: ArrayType, *, axes: tuple[int, ...], index_dtype: np.dtype) -> ArrayType:
+        check_dtype(name, "ordered", x.dtype)
+        if not issubdtype(index_dtype, np.integer):
+            raise ShapeError(f"index_dtype of {name} must be an integer dtype, got {index_dtype}")
+        if len(axes) != 1 or not 0 <= axes[0] < x.ndim:
+            raise ValueError(f"axis {axes} of {name} is out of bounds for {x}")
+        (axis,) = axes
+        if not x.shape[axis]:
+            raise ValueError(f"attempt to get {name} of an empty sequence")
+        return ArrayType((*x.shape[:axis], *x.shape[axis + 1 :]), index_dtype)
+
+    return abstract
+
+
+def _place_ref(function: Any) -> Callable[..., np.ndarray]:
+    def ref(x: np.ndarray, *, axes: tuple[int, ...], index_dtype: np.dtype) -> np.ndarray:
+        x = x.astype(np.float64) if is_inexact(x.dtype) else x  # exact, and knows NaN
+        return np.asarray(function(x, axes[0])).astype(index_dtype)
+
+    return ref
+
+
+def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    """Reduction of (element, index) pairs: NaN first, then the extremum, then the index."""
+
+    def lower(b: Any, eqn: Any, x: Any) -> Any:
+        source, out = eqn.inputs[0].type, eqn.outputs[0].type
+        value, place = ArrayType((), source.dtype), ArrayType((), out.dtype)
+        iota = b.op(
+            "stablehlo.iota", [ArrayType(source.shape, out.dtype)], [],
+            {"iota_dimension": mlir.integer(eqn.params["axes"][0])},
+        )  # fmt: skip
+        made = b.operation(
+            "stablehlo.reduce", [ArrayType(out.shape, source.dtype), out],
+            [x, iota, b.constant(identity(source.dtype), value), b.constant(0, place)],
+            {"dimensions": mlir.int_array(eqn.params["axes"])},
+        )  # fmt: skip
+        body = _place_body(direction, source.dtype, value, place)
+        b.region(made, 0, [value, place, value, place], body)
+        return made.results[1]
+
+    return lower
+
+
+def _place_body(direction: str, dtype: np.dtype, value: ArrayType, place: ArrayType) -> Any:
+    flag = ArrayType((), np.bool_)
+
+    def body(b: Any, x: Any, i: Any, y: Any, j: Any) -> list[Any]:
+        def compare(which: str, p: Any, q: Any) -> Any:
+            attribute = mlir.parsed(f"#stablehlo<comparison_direction {which}>")
+            return b.op("stablehlo.compare", [flag], [p, q], {"comparison_direction": attribute})
+
+        wins, tie = compare(direction, x, y), compare("EQ", x, y)
+        if is_inexact(dtype):
+            x_nan, y_nan = compare("NE", x, x), compare("NE", y, y)
+            y_number = b.op("stablehlo.not", [flag], [y_nan])
+            wins = b.op("stablehlo.select", [flag], [x_nan, y_number, wins])
+            tie = b.op("stablehlo.select", [flag], [x_nan, y_nan, tie])
+        first = b.op("stablehlo.and", [flag], [tie, compare("LT", i, j)])
+        chosen = b.op("stablehlo.or", [flag], [wins, first])
+        return [
+            b.op("stablehlo.select", [value], [wins, x, y]),
+            b.op("stablehlo.select", [place], [chosen, i, j]),
+        ]
+
+    return body
+
+
+def _place_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    def batch(size: int, args: Any, dims: Any, *, axes: tuple[int, ...], **params: Any) -> Any:
+        (dim,) = dims
+        moved = shifted(axes, dim)
+        return primitive().bind(*args, axes=moved, **params), dim - (moved[0] < dim)
+
+    return batch
+
+
+def _place_shard(ins: Any, outs: Any, *, axes: tuple[int, ...], **params: Any) -> str:
+    return _shard("whole")(ins, outs, axes=axes)
+
+
+def _place(name: str, function: Any, direction: str, identity: Any) -> Primitive:
+    """Make and register argmax or argmin."""
+    primitive = register(
+        Primitive(
+            name,
+            abstract=_place_abstract(name),
+            ref=_place_ref(function),
+            lower=_place_lower(direction, identity),
+            jvp=ZERO,
+            transpose=NotSupported(f"{name} is piecewise constant"),
+            batch=_place_batch(lambda: primitive),
+            shard=_place_shard,
+            cost=_cost,
+        )
+    )
+    return primitive
+
+
+argmax_p = _place("argmax", np.argmax, "GT", lowest)
+argmin_p = _place("argmin", np.argmin, "LT", highest)
+
+
+def argmax(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
+    """Index of the largest element along `axis`: the first of several, the first NaN if any.
+
+    Shapes: `[..., n, ...]` to `[..., ...]`.
+    Dtypes: floating, integer or boolean; the result has `index_dtype`.
+
+    Raises:
+        ValueError: the axis is out of range or has no elements.
+    """
+    axes = canonical_axes(typeof(operand).ndim, (axis,))
+    return argmax_p.bind(operand, axes=axes, index_dtype=np.dtype(index_dtype))
+
+
+def argmin(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
+    """Index of the smallest element along `axis`; conventions as for `argmax`."""
+    axes = canonical_axes(typeof(operand).ndim, (axis,))
+    return argmin_p.bind(operand, axes=axes, index_dtype=np.dtype(index_dtype))

@@ -1,0 +1,47 @@
+"""Rounding of floats to whole numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func.primitives.compare import lt, select
+from ms_func.primitives.families import literal, unary
+
+floor_p = unary("floor", ref=np.floor, lower="floor", accepts="floating", transcendental=False)
+ceil_p = unary("ceil", ref=np.ceil, lower="ceil", accepts="floating", transcendental=False)
+
+
+def _round_afz(x: np.ndarray) -> np.ndarray:
+    whole = np.trunc(x)
+    return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
+
+
+round_p = unary("round_nearest_afz", ref=_round_afz, lower="round_nearest_afz", accepts="floating",
+                transcendental=False)  # fmt: skip
+round_even_p = unary("round_nearest_even", ref=np.rint, lower="round_nearest_even",
+                     accepts="floating", transcendental=False)  # fmt: skip
+
+
+def floor(x: Any) -> Any:
+    """Elementwise largest integer not above `x`."""
+    return floor_p.bind(x)
+
+
+def ceil(x: Any) -> Any:
+    """Elementwise smallest integer not below `x`."""
+    return ceil_p.bind(x)
+
+
+def round(x: Any, rounding_method: Any = 0) -> Any:
+    """Elementwise nearest integer.
+
+    Halves go away from zero (`rounding_method` 0) or to even (1).
+    """
+    return (round_even_p if int(rounding_method) else round_p).bind(x)
+
+
+def trunc(x: Any) -> Any:
+    """Elementwise integer part, towards zero."""
+    return select(lt(x, literal(0, x)), ceil(x), floor(x))

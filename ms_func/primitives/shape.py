@@ -1,0 +1,421 @@
+"""Operations that change the shape and keep the elements: reshape, reversal, counting.
+
+`broadcast_in_dim` and `transpose` stand in `basis.py`, because the rules of all primitives
+are written in them; `concatenate` and `pad` in `pieces.py`, beside their transposes.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
+from ms_func.errors import ShapeError
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import int_array, integer
+from ms_func.primitives.basis import (
+    broadcast_in_dim,
+    broadcast_in_dim_p,
+    int_tuple,
+    is_array,
+    letters,
+    moving_cost,
+    transpose,
+    transpose_p,
+)
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.pieces import concatenate, concatenate_p, pad, pad_p, split, split_p
+
+__all__ = [
+    "broadcast", "broadcast_in_dim", "broadcast_in_dim_p", "broadcasted_iota", "collapse",
+    "concatenate", "concatenate_p", "expand_dims", "full", "full_like", "iota", "iota_p", "pad",
+    "pad_p", "reshape", "reshape_p", "rev", "rev_p", "split", "split_p", "squeeze", "tile",
+    "transpose", "transpose_p",
+]  # fmt: skip
+
+
+# --- reshape --------------------------------------------------------------------------------
+
+
+def _reshape_abstract(x: ArrayType, *, new_sizes: tuple[int, ...]) -> ArrayType:
+    if any(n < 0 for n in new_sizes):
+        raise ShapeError(f"reshape of {x} to {new_sizes}: sizes must not be negative")
+    if math.prod(new_sizes) != x.size:
+        raise ShapeError(
+            f"reshape of {x} to {new_sizes}: {x.size} elements cannot fill a shape of "
+            f"{math.prod(new_sizes)}"
+        )
+    return ArrayType(new_sizes, x.dtype, x.weak_type)
+
+
+def _reshape_batch(size: int, args: Any, dims: Any, *, new_sizes: tuple[int, ...]) -> Any:
+    """The lanes stay in place where the new sizes split at the same element."""
+    (x,), (at,) = args, dims
+    before, product = math.prod(typeof(x).shape[:at]), 1
+    for to in range(len(new_sizes) + 1):
+        if product == before:
+            break
+        product *= new_sizes[to] if to < len(new_sizes) else 1
+    else:
+        order = (at, *(d for d in range(typeof(x).ndim) if d != at))
+        x, to = transpose_p.bind(x, permutation=order), 0
+    return reshape_p.bind(x, new_sizes=(*new_sizes[:to], size, *new_sizes[to:])), to
+
+
+def _reshape_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, new_sizes: tuple[int, ...]
+) -> str:
+    return " -> ".join(reshape_terms(ins[0].shape, new_sizes))
+
+
+def reshape_terms(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[str, str]:
+    """Index notation of a reshape: which factors each dimension is composed of, major first.
+
+    Dimensions are read in groups of equal products. Where the boundaries inside a group
+    divide one another, each interval between boundaries is one factor; else the group stays
+    whole.
+    """
+    tokens: tuple[list[str], list[str]] = ([], [])
+    count = 0
+    for a, b in _groups(old, new):
+        bounds = sorted({1, *_prefixes(a), *_prefixes(b)})
+        nested = 0 not in bounds and all(n % m == 0 for m, n in pairwise(bounds))
+        for sizes, out in zip((a, b), tokens, strict=True):
+            below = 1
+            for n in sizes:
+                names = [
+                    f"i{count + k}" for k, m in enumerate(bounds[1:]) if below < m <= below * n
+                ]
+                below *= n
+                if not nested or not names:
+                    out.append(".")
+                else:
+                    out.append(names[0] if len(names) == 1 else f"({' '.join(names)})")
+        count += len(bounds) - 1
+    return " ".join(tokens[0]), " ".join(tokens[1])
+
+
+def _prefixes(sizes: Sequence[int]) -> list[int]:
+    return [math.prod(sizes[: k + 1]) for k in range(len(sizes))]
+
+
+def _groups(
+    old: tuple[int, ...], new: tuple[int, ...]
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Smallest consecutive runs of dimensions of both shapes with equal products."""
+    if 0 in old:
+        return [(old, new)]
+    groups, i, j = [], 0, 0
+    while i < len(old) or j < len(new):
+        i0, j0 = i, j
+        a = old[i] if i < len(old) else 1
+        b = new[j] if j < len(new) else 1
+        i, j = min(i + 1, len(old)), min(j + 1, len(new))
+        while a != b:
+            if a < b:
+                a *= old[i]
+                i += 1
+            else:
+                b *= new[j]
+                j += 1
+        groups.append((old[i0:i], new[j0:j]))
+    return groups
+
+
+def _reshape_simplify(producer: Any, x: Any, *, new_sizes: tuple[int, ...]) -> Any:
+    """No change; a reshape of a reshape, which is one; a scalar repeated."""
+    if x.type.shape == new_sizes:
+        return x
+    inner = producer(x)
+    if inner is None:
+        return None
+    if inner.primitive is reshape_p:
+        return reshape_p.bind(inner.inputs[0], new_sizes=new_sizes)
+    if inner.primitive is broadcast_in_dim_p and not inner.inputs[0].type.shape:
+        return broadcast_in_dim_p.bind(inner.inputs[0], shape=new_sizes, broadcast_dimensions=())
+    return None
+
+
+reshape_p = register(
+    Primitive(
+        "reshape",
+        abstract=_reshape_abstract,
+        ref=lambda x, *, new_sizes: np.reshape(x, new_sizes),
+        lower=lambda b, eqn, x: b.reshape(x, eqn.outputs[0].type),
+        jvp=Linear(0),
+        transpose=lambda ct, x, *, new_sizes: [reshape_p.bind(ct, new_sizes=x.type.shape)],
+        batch=_reshape_batch,
+        shard=_reshape_shard,
+        cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+        simplify=_reshape_simplify,
+    )
+)
+
+
+def reshape(operand: Any, new_sizes: Any, dimensions: Sequence[int] | None = None) -> Any:
+    """The elements of `operand`, in row-major order, in another shape.
+
+    Args:
+        operand: array.
+        new_sizes: sizes of the result; their product is the number of elements.
+        dimensions: order in which the dimensions of `operand` are read, if not their own.
+
+    Raises:
+        TypeError: the sizes do not fit.
+    """
+    kind = typeof(operand)
+    sizes = (
+        int_tuple(new_sizes, "new_sizes")
+        if isinstance(new_sizes, Sequence | np.ndarray)
+        else (operator.index(new_sizes),)
+    )
+    if dimensions is not None:
+        order = int_tuple(dimensions, "dimensions")
+        if sorted(order) != list(range(kind.ndim)):
+            raise ShapeError(
+                f"reshape dimensions must be a permutation of those of {kind}, got {order}"
+            )
+        operand = transpose(operand, order)
+    if sizes == typeof(operand).shape and is_array(operand):
+        return operand
+    return reshape_p.bind(operand, new_sizes=sizes)
+
+
+def canonical_axes(axes: Sequence[int], ndim: int, what: str) -> tuple[int, ...]:
+    """Distinct dimensions counted from the front.
+
+    Raises:
+        ValueError: one is out of range, or stands twice.
+    """
+    listed = int_tuple(axes, what)
+    for d in listed:
+        if not -ndim <= d < ndim:
+            raise ValueError(f"{what}: axis {d} is out of bounds for array of dimension {ndim}")
+    found = tuple(d % ndim for d in listed)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{what}: axes are not unique: {listed}")
+    return found
+
+
+def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
+    """`array` without the given dimensions of size 1.
+
+    Raises:
+        ValueError: a dimension is out of range, is named twice, or has another size.
+    """
+    shape = typeof(array).shape
+    gone = canonical_axes(dimensions, len(shape), "squeeze")
+    if any(shape[d] != 1 for d in gone):
+        raise ValueError(
+            f"squeeze removes dimensions of size 1 only, got dimensions {gone} of shape {shape}"
+        )
+    return reshape(array, tuple([n for d, n in enumerate(shape) if d not in gone]))
+
+
+def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
+    """`array` with dimensions of size 1 inserted, at the given places of the result.
+
+    Raises:
+        ValueError: a place is out of range or is named twice.
+    """
+    shape = typeof(array).shape
+    new = canonical_axes(dimensions, len(shape) + len(dimensions), "expand_dims")
+    rest = iter(shape)
+    return reshape(
+        array, tuple([1 if d in new else next(rest) for d in range(len(shape) + len(new))])
+    )
+
+
+def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Any:
+    """`operand` with the dimensions from `start_dimension` up to `stop_dimension` made one.
+
+    Raises:
+        ValueError: there are no dimensions in that range.
+    """
+    shape = typeof(operand).shape
+    lo, hi, _ = slice(start_dimension, stop_dimension).indices(len(shape))
+    if hi < lo:
+        raise ValueError(f"collapse of shape {shape}: no dimensions from {lo} to {hi}")
+    return reshape(operand, (*shape[:lo], math.prod(shape[lo:hi]), *shape[hi:]))
+
+
+# --- repetition -----------------------------------------------------------------------------
+
+
+def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
+    """`operand` repeated along new leading dimensions of the given sizes."""
+    shape, new = typeof(operand).shape, int_tuple(sizes, "sizes")
+    if not new and is_array(operand):
+        return operand
+    return broadcast_in_dim_p.bind(
+        operand,
+        shape=(*new, *shape),
+        broadcast_dimensions=tuple(range(len(new), len(new) + len(shape))),
+    )
+
+
+def tile(operand: Any, reps: Sequence[int]) -> Any:
+    """`operand` laid side by side `reps[d]` times along each dimension d.
+
+    Raises:
+        TypeError: there is not one number for each dimension.
+    """
+    shape, counts = typeof(operand).shape, int_tuple(reps, "reps")
+    if len(counts) != len(shape):
+        raise ShapeError(f"tile of shape {shape} needs {len(shape)} numbers, got {counts}")
+    inner = tuple(range(1, 2 * len(shape), 2))
+    pairs = tuple([n for pair in zip(counts, shape, strict=True) for n in pair])
+    wide = broadcast_in_dim(operand, pairs, inner)
+    return reshape(wide, tuple([r * n for r, n in zip(counts, shape, strict=True)]))
+
+
+def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
+    """Array of `shape` whose elements are all `fill_value`.
+
+    Args:
+        shape: shape of the result.
+        fill_value: scalar.
+        dtype: dtype of the result; that of `fill_value`, weak if it is weak, where None.
+
+    Raises:
+        TypeError: `fill_value` is not a scalar.
+    """
+    kind = typeof(fill_value)
+    if kind.shape:
+        raise ShapeError(f"full needs a scalar fill_value, got {kind}")
+    wanted = kind.dtype if dtype is None else canonicalize_dtype(dtype)
+    weak = dtype is None and kind.weak_type
+    if isinstance(fill_value, (bool, int, float, complex, np.generic, np.ndarray, Literal)):
+        value = fill_value.value if type(fill_value) is Literal else fill_value
+        fill_value = Literal(np.asarray(value).astype(wanted)[()], ArrayType((), wanted, weak))
+    elif kind.dtype != wanted:
+        fill_value = convert_element_type(fill_value, wanted)
+    return broadcast_in_dim(fill_value, shape, ())
+
+
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, shape: Sequence[int] | None = None
+) -> Any:
+    """Array of the shape and dtype of `x`, unless others are given, filled with one value."""
+    kind = typeof(x)
+    made = full(kind.shape if shape is None else shape, fill_value, dtype or kind.dtype)
+    if dtype is None and kind.weak_type:
+        return convert_element_type(made, kind.dtype, weak_type=True)
+    return made
+
+
+# --- reversal -------------------------------------------------------------------------------
+
+
+def _rev_abstract(x: ArrayType, *, dimensions: tuple[int, ...]) -> ArrayType:
+    if len(set(dimensions)) != len(dimensions) or any(not 0 <= d < x.ndim for d in dimensions):
+        raise ShapeError(f"rev of {x} needs distinct dimensions of it, got {dimensions}")
+    return x if x.sharding is None else x.update(sharding=None)
+
+
+def _rev_lower(b: Any, eqn: Any, x: Any) -> Any:
+    attributes = {"dimensions": int_array(eqn.params["dimensions"])}
+    return b.op("stablehlo.reverse", [eqn.outputs[0].type], [x], attributes)
+
+
+def _rev_batch(size: int, args: Any, dims: Any, *, dimensions: tuple[int, ...]) -> Any:
+    (x,), (at,) = args, dims
+    return rev_p.bind(x, dimensions=tuple([d if d < at else d + 1 for d in dimensions])), at
+
+
+def _rev_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, dimensions: tuple[int, ...]
+) -> str:
+    names = letters(ins[0].ndim)
+    kinds = ", ".join(f"{names[d]}: whole" for d in dimensions)
+    term = " ".join(names)
+    return f"{term} -> {term}" + (f"; {kinds}" if kinds else "")
+
+
+rev_p = register(
+    Primitive(
+        "rev",
+        abstract=_rev_abstract,
+        ref=lambda x, *, dimensions: np.flip(x, dimensions),
+        lower=_rev_lower,
+        jvp=Linear(0),
+        transpose=lambda ct, x, *, dimensions: [rev_p.bind(ct, dimensions=dimensions)],
+        batch=_rev_batch,
+        shard=_rev_shard,
+        cost=moving_cost,
+    )
+)
+
+
+def rev(operand: Any, dimensions: Sequence[int]) -> Any:
+    """`operand` with the order of elements reversed along the given dimensions."""
+    return rev_p.bind(operand, dimensions=int_tuple(dimensions, "dimensions"))
+
+
+# --- counting -------------------------------------------------------------------------------
+
+
+def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> ArrayType:
+    if not (is_inexact(dtype) or issubdtype(dtype, np.integer)):
+        raise ShapeError(f"iota gives integer, floating and complex dtypes, not {dtype.name}")
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"iota of a shape with a negative size: {shape}")
+    if not 0 <= dimension < len(shape):
+        raise ValueError(f"iota counts along a dimension of shape {shape}, got {dimension}")
+    return ArrayType(shape, dtype)
+
+
+def _iota_ref(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> np.ndarray:
+    count = np.arange(shape[dimension]).astype(dtype)
+    return np.broadcast_to(count.reshape(-1, *(1,) * (len(shape) - dimension - 1)), shape)
+
+
+def _iota_lower(b: Any, eqn: Any) -> Any:
+    attributes = {"iota_dimension": integer(eqn.params["dimension"])}
+    return b.op("stablehlo.iota", [eqn.outputs[0].type], [], attributes)
+
+
+def _iota_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, dimension: int, **params: Any
+) -> str:
+    names = letters(outs[0].ndim)
+    return f"-> {' '.join(names)}; {names[dimension]}: whole"
+
+
+iota_p = register(
+    Primitive(
+        "iota",
+        abstract=_iota_abstract,
+        ref=_iota_ref,
+        lower=_iota_lower,
+        jvp=ZERO,
+        transpose=NotSupported("iota has no operands"),
+        batch=NotSupported("iota has no operands, so all lanes share its result"),
+        shard=_iota_shard,
+        cost=moving_cost,
+    )
+)
+
+
+def iota(dtype: Any, size: int) -> Any:
+    """The numbers 0, 1, ..., `size` - 1."""
+    return broadcasted_iota(dtype, (size,), 0)
+
+
+def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Any:
+    """Array whose elements are their own index along `dimension`.
+
+    Raises:
+        TypeError: `dtype` is not a dtype of numbers.
+        ValueError: `dimension` is not one of `shape`.
+    """
+    return iota_p.bind(
+        dtype=canonicalize_dtype(dtype), shape=int_tuple(shape, "shape"), dimension=int(dimension)
+    )

@@ -1,0 +1,347 @@
+"""Passes: programs to equal, smaller programs.
+
+`simplify` is the one that every derived program goes through. It is one walk of value
+numbering over the equations in order, each offered first to the `simplify` rule of its
+primitive, between two sweeps for dead code:
+
+    y1 = mul x 1       the rule of mul says: y1 is x
+    y2 = sin x         recorded
+    y3 = sin y1        is sin x by now: the same number as y2, so y3 is y2
+
+An equation that does not change is kept as the object it is, and a function none of whose
+equations changes as well, so simplifying twice costs nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import float0
+from ms_func.ir.evaluate import evaluate
+from ms_func.ir.function import Atom, Eqn, Function, Literal, Var, frozen_params
+from ms_func.ir.loc import Loc
+from ms_func.ir.primitive import NotSupported, Primitive, current
+from ms_func.ir.types import ArrayType
+from ms_func.primitives.shape import broadcast_in_dim_p
+
+# --- dead code --------------------------------------------------------------------------------
+
+
+def dce(fn: Function) -> Function:
+    """`fn` without the equations that no result and no effect depends on.
+
+    The parameters stay; `prune` removes those as well.
+    """
+    eqns = live_equations(fn.eqns, fn.results)
+    return _with_equations(fn, eqns, fn.results)
+
+
+def live_equations(eqns: Sequence[Eqn], results: Iterable[Atom]) -> list[Eqn]:
+    """Equations that `results` depend on or that have an effect, in order."""
+    needed: set[Atom] = set(results)
+    found: list[Eqn] = []
+    for eqn in reversed(eqns):
+        outputs = eqn.outputs
+        if len(outputs) == 1:
+            live = outputs[0] in needed or _has_effects(eqn)
+        else:
+            used = tuple([v in needed for v in outputs])
+            live = True in used or _has_effects(eqn)
+            if live and False in used and eqn.primitive.prune is not None:
+                eqn = _pruned(eqn, used)
+        if live:
+            needed.update(eqn.inputs)
+            found.append(eqn)
+    found.reverse()
+    return found
+
+
+def _has_effects(eqn: Eqn) -> bool:
+    if eqn.primitive.effects is None and not eqn.params:
+        return False
+    return bool(eqn.effects)
+
+
+def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
+    """The equation without results that are not used and operands that only these need."""
+    rule = eqn.primitive.prune
+    assert rule is not None
+    operands, results, params = rule(used, **eqn.params)
+    inputs = [a for a, keep in zip(eqn.inputs, operands, strict=True) if keep]
+    outputs = [v for v, keep in zip(eqn.outputs, results, strict=True) if keep]
+    if len(inputs) == len(eqn.inputs) and len(outputs) == len(eqn.outputs):
+        return eqn
+    return Eqn(eqn.primitive, inputs, outputs, params, eqn.loc)
+
+
+def prune(fn: Function, used: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
+    """`fn` restricted to the results marked in `used`, and which of its parameters that needs.
+
+    What `prune` rules of primitives that carry functions are made of. Effects stay.
+    """
+    key = ("prune", used)
+    if key not in fn.memo:
+        results = [a for a, u in zip(fn.results, used, strict=True) if u]
+        eqns = live_equations(fn.eqns, results)
+        needed = {a for e in eqns for a in e.inputs} | set(results)
+        keep = tuple(v in needed for v in fn.params)
+        params = [v for v, k in zip(fn.params, keep, strict=True) if k]
+        fn.memo[key] = Function(fn.name, params, eqns, results), keep
+    return fn.memo[key]
+
+
+# --- value numbering and simplification -------------------------------------------------------
+
+
+def cse(fn: Function) -> Function:
+    """`fn` with equal applications computed once; those with effects are left as they are."""
+    return _rewritten(fn, rules=False)
+
+
+def simplify(fn: Function) -> Function:
+    """`fn` smaller: simplified by the rules of its primitives, equal values computed once.
+
+    Nested functions are simplified as well. Results keep their types; their values keep
+    their bits, but for the sign of a zero, the choice among NaNs, and products of constants,
+    which are rounded once where they were rounded twice.
+    """
+    found = fn.memo.get("simplify")
+    if found is None:
+        found = _with_equations(fn, live_equations(fn.eqns, fn.results), fn.results)
+        found = _rewritten(found, rules=True)
+        found = _with_equations(found, live_equations(found.eqns, found.results), found.results)
+        fn.memo["simplify"] = found.memo["simplify"] = found
+    return found
+
+
+class Rewriting:
+    """Interpreter over the atoms of one function: records what no rule and no table replaces.
+
+    Attributes:
+        eqns: equations of the new program.
+        producers: the equation that defines a variable.
+        known: results by primitive, operands and parameters.
+        loc: place given to equations that rules make.
+    """
+
+    __slots__ = ("eqns", "known", "loc", "producers")
+
+    def __init__(self) -> None:
+        self.eqns: list[Eqn] = []
+        self.producers: dict[Any, Eqn] = {}
+        self.known: dict[Any, Sequence[Atom]] = {}
+        self.loc: Loc | None = None
+
+    def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Atom(s) equal to the application of `primitive` to atoms."""
+        types = primitive.result_types(tuple([a.type for a in args]), params)
+        found = self.replacement(primitive, args, params, types)
+        if found is None:
+            outputs = [Var(t) for t in types]
+            found = self.record(Eqn(primitive, args, outputs, params, self.loc))
+        return found if primitive.multiple_results else found[0]
+
+    def replacement(
+        self,
+        primitive: Primitive,
+        args: Sequence[Atom],
+        params: dict[str, Any],
+        types: Sequence[ArrayType],
+    ) -> Sequence[Atom] | None:
+        """What the rule of the primitive makes of an application, if anything."""
+        rule = primitive.simplify
+        if rule is None:
+            return None
+        found = rule(self.producers.get, *args, **params)
+        if found is None:
+            return None
+        if not primitive.multiple_results:
+            found = (found,)
+        for x, t in zip(found, types, strict=True):
+            if x.type is not t:  # such as a scalar operand where the result is an array
+                return None
+        return found
+
+    def record(self, eqn: Eqn) -> Sequence[Atom]:
+        """Results of an equation: of an equal one recorded before, or its own, recorded now."""
+        if _has_effects(eqn):
+            self.eqns.append(eqn)
+            return eqn.outputs
+        primitive, args, params = eqn.primitive, eqn.inputs, eqn.params
+        numbers = [a if type(a) is Var else a.key() for a in args]
+        key = (primitive, *numbers, *frozen_params(params)) if params else (primitive, *numbers)
+        outputs = eqn.outputs
+        found = self.known.setdefault(key, outputs)
+        if found is not outputs:
+            return found
+        if primitive.commutative:
+            self.known[(primitive, *reversed(numbers))] = outputs
+        self.eqns.append(eqn)
+        for v in outputs:
+            self.producers[v] = eqn
+        return outputs
+
+    def spread_literals(self, args: Sequence[Atom]) -> Sequence[Atom]:
+        """Operands of an elementwise operation with scalars in place of repeated literals.
+
+        At least one operand keeps the full shape.
+        """
+        found, full = [], False
+        for a in args:
+            eqn = self.producers.get(a)
+            if eqn is not None and eqn.primitive is broadcast_in_dim_p:
+                if type(eqn.inputs[0]) is Literal:
+                    a = eqn.inputs[0]
+            elif a.type.shape:
+                full = True
+            found.append(a)
+        return found if full else args
+
+
+def _rewritten(fn: Function, rules: bool) -> Function:
+    """`fn` after one walk through `Rewriting`, with simplified nested functions if by rules."""
+    new = Rewriting()
+    env: dict[Atom, Atom] = {}
+    outer, current.interpreter = current.interpreter, new
+    try:
+        for eqn in fn.eqns:
+            new.loc = eqn.loc
+            found = _rewrite(new, eqn, env) if rules else _renumber(new, eqn, env)
+            if found is not eqn.outputs:
+                env.update(zip(eqn.outputs, found, strict=True))
+    finally:
+        current.interpreter = outer
+    return _with_equations(fn, new.eqns, [env.get(a, a) for a in fn.results])
+
+
+def _renumber(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
+    """Record an equation on the atoms that its operands have become."""
+    if not env.keys().isdisjoint(eqn.inputs):
+        inputs = [env.get(a, a) for a in eqn.inputs]
+        eqn = Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc)
+    return new.record(eqn)
+
+
+def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
+    """What an equation becomes by the rules, or the equation recorded."""
+    primitive, inputs, params = eqn.primitive, eqn.inputs, eqn.params
+    if env and not env.keys().isdisjoint(inputs):
+        inputs = [env.get(a, a) for a in inputs]
+    if primitive.implicit_broadcast and len(inputs) > 1 and eqn.outputs[0].type.shape:
+        inputs = new.spread_literals(inputs)
+    if primitive.simplify is not None:
+        found = new.replacement(primitive, inputs, params, [v.type for v in eqn.outputs])
+        if found is not None:
+            return found
+    if params:
+        params = _simplified_params(params)
+    if inputs is not eqn.inputs or params is not eqn.params:
+        eqn = Eqn(primitive, inputs, eqn.outputs, params, eqn.loc)
+    return new.record(eqn)
+
+
+def _simplified_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with the functions among them simplified; the same object if none changes."""
+    changed = {}
+    for name, value in params.items():
+        if type(value) is Function:
+            made: Any = simplify(value)
+        elif type(value) is tuple and value and type(value[0]) is Function:
+            made = tuple([simplify(f) if type(f) is Function else f for f in value])
+            if all(map(operator.is_, made, value)):
+                continue
+        else:
+            continue
+        if made is not value:
+            changed[name] = made
+    return {**params, **changed} if changed else params
+
+
+def _with_equations(fn: Function, eqns: Sequence[Eqn], results: Sequence[Atom]) -> Function:
+    """`fn` with other equations and results; the same object where none differs."""
+    same = len(eqns) == len(fn.eqns) and all(map(operator.is_, eqns, fn.eqns))
+    if same and all(map(operator.is_, results, fn.results)):
+        return fn
+    return Function(fn.name, fn.params, eqns, results, fn.consts)
+
+
+# --- calls and constants ----------------------------------------------------------------------
+
+
+def inline(fn: Function) -> Function:
+    """`fn` with the equations of called functions in place of the calls, at every depth."""
+    bodies = [_callee(e) for e in fn.eqns]
+    if not any(bodies):
+        return fn
+    env: dict[Atom, Atom] = {}
+    eqns: list[Eqn] = []
+    for eqn, body in zip(fn.eqns, bodies, strict=True):
+        inputs = [env.get(a, a) for a in eqn.inputs]
+        if body is None:
+            eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc))
+        else:
+            env.update(zip(eqn.outputs, _copied(inline(body), inputs, eqns), strict=True))
+    return Function(fn.name, fn.params, eqns, [env.get(a, a) for a in fn.results], fn.consts)
+
+
+def _callee(eqn: Eqn) -> Function | None:
+    """The function that an equation calls, if it may stand in place of the call."""
+    rule = eqn.primitive.callee
+    found = None if rule is None else rule(**eqn.params)
+    return None if found is None or found.consts else found
+
+
+def _copied(body: Function, args: Sequence[Atom], eqns: list[Eqn]) -> list[Atom]:
+    """Results of `body` on `args`, its equations appended to `eqns` with fresh variables."""
+    env: dict[Atom, Atom] = dict(zip(body.params, args, strict=True))
+    for e in body.eqns:
+        outputs = [Var(v.type) for v in e.outputs]
+        eqns.append(Eqn(e.primitive, [env.get(a, a) for a in e.inputs], outputs, e.params, e.loc))
+        env.update(zip(e.outputs, outputs, strict=True))
+    return [env.get(a, a) for a in body.results]
+
+
+def const_fold(fn: Function, limit: int = 1024) -> Function:
+    """`fn` with what depends on constants alone computed now, by the NumPy rules.
+
+    Scalars become literals; arrays of at most `limit` elements become constants of the
+    function. Equal to rounding, since NumPy and a backend may round `exp` differently.
+    """
+    known: dict[Atom, np.ndarray] = {}
+    start = len(fn.params) - len(fn.consts)
+    known.update((v, np.asarray(c)) for v, c in zip(fn.params[start:], fn.consts, strict=True))
+    given = set(known)
+    eqns = [e for e in fn.eqns if not _folded(e, known, limit)]
+    if len(eqns) == len(fn.eqns):
+        return fn
+    atoms: dict[Atom, Atom] = {
+        v: Literal(x[()], v.type) for v, x in known.items() if not x.shape and v not in given
+    }
+    eqns = [
+        Eqn(e.primitive, [atoms.get(a, a) for a in e.inputs], e.outputs, e.params, e.loc)
+        for e in eqns
+    ]
+    results = [atoms.get(a, a) for a in fn.results]
+    used = {a for e in eqns for a in e.inputs} | set(results)
+    new = [v for v in known if v in used and v not in given]
+    return Function(
+        fn.name, [*fn.params, *new], eqns, results, [*fn.consts, *(known[v] for v in new)]
+    )
+
+
+def _folded(eqn: Eqn, known: dict[Atom, np.ndarray], limit: int) -> bool:
+    """Compute an equation whose operands are known; whether that was done."""
+    if any(type(a) is Var and a not in known for a in eqn.inputs):
+        return False
+    if isinstance(eqn.primitive.ref, NotSupported) or _has_effects(eqn):
+        return False
+    if any(v.type.size > limit or v.type.dtype == float0 for v in eqn.outputs):
+        return False
+    args = {a: known[a] for a in eqn.inputs if type(a) is Var}
+    body = Function("constant", list(args), [eqn], eqn.outputs)
+    known.update(zip(eqn.outputs, evaluate(body, *args.values()), strict=True))
+    return True

@@ -1,0 +1,125 @@
+"""The documents say what is true: their code runs, and the files they name are there."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ms_func
+import ms_func.numpy
+from ms_func import lax
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("b*/README.md")]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Fenced blocks of a document."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Output of a Python process in which warnings are errors."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")])}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *command],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_readme_block_runs() -> None:
+    (block,) = blocks(ROOT / "README.md", "python")
+    run("-c", block)
+
+
+def test_readme_has_two_commands() -> None:
+    main_job, tests = blocks(ROOT / "README.md", "sh")
+    assert "docs/examples/digits.py" in main_job
+    assert "-m pytest" in tests
+
+
+def test_code_in_the_primitive_guide_is_the_source() -> None:
+    for block in blocks(ROOT / "docs" / "adding_a_primitive.md", "python"):
+        first, _, code = block.partition("\n")
+        source = (ROOT / first.removeprefix("# ")).read_text()
+        for piece in code.split("\n\n\n"):
+            assert piece.strip() in source
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_named_in_documents_exist(path: Path) -> None:
+    """Paths in backticks, from the root or from the folder of the document or of the package."""
+    bases = [ROOT, path.parent, ROOT / "ms_func"]
+    named = re.findall(r"`([\w./-]+\.(?:py|md|toml|json))`", path.read_text())
+    absent = [n for n in named if not any((base / n).exists() for base in bases)]
+    assert absent == []
+
+
+MODULES = sorted(
+    ".".join(path.relative_to(shelf).with_suffix("").parts).removesuffix(".__init__")
+    for shelf, package in [(ROOT, "ms_func"), (ROOT / "backends", "ms_func_xla"),
+                           (ROOT / "backends", "ms_func_ascend")]
+    for path in (shelf / package).rglob("*.py")
+    if ">>> " in path.read_text()
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_doctests(name: str) -> None:
+    """In examples, `ms` is ms_func, `np` its NumPy functions, `lax` its lax."""
+    names = {"ms": ms_func, "np": ms_func.numpy, "lax": lax}
+    found = doctest.testmod(
+        importlib.import_module(name),
+        extraglobs=names,
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
+    )
+    assert found.failed == 0
+    assert found.attempted > 0
+
+
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
+def test_examples_run(path: Path, tmp_path: Path) -> None:
+    """Examples end in assertions of their own."""
+    run(path, cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_digits_makes_its_plots(tmp_path: Path) -> None:
+    printed = run(ROOT / "docs" / "examples" / "digits.py", "--out", tmp_path / "plots")
+    for name in ("loss.png", "misread.png"):
+        assert (tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG")
+    accuracies = re.findall(r"^(\w+): ([\d.]+)% of 359 held-out digits read", printed, re.MULTILINE)
+    assert {name for name, _ in accuracies} == {"mlp", "conv"}
+    assert all(float(percent) >= 97 for _, percent in accuracies)
+
+
+@pytest.mark.slow
+def test_digits_splits_over_eight_devices(tmp_path: Path) -> None:
+    printed = run(ROOT / "docs" / "examples" / "digits.py", "--devices", "8", "--out", tmp_path)
+    assert "8" in printed.splitlines()[0]
+
+
+@pytest.mark.slow
+def test_digits_exports_to_ascend(tmp_path: Path) -> None:
+    script = ROOT / "docs" / "examples" / "digits.py"
+    run(script, "--export-ascend", tmp_path / "digits.air", "--out", tmp_path)
+    written = sorted(p.name for p in tmp_path.glob("*.air"))
+    assert written == ["digits-conv.air", "digits-mlp.air"]
+    assert all((tmp_path / name).stat().st_size > 1000 for name in written)

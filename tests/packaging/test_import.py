@@ -1,0 +1,55 @@
+"""What `import ms_func` pulls in, in a fresh process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import ms_func
+
+
+def fresh(code: str) -> str:
+    """Output of `code` in a new interpreter that treats warnings as errors."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "absent", ["scipy", "jax", "matplotlib", "sklearn", "pandas", "torch", "IPython", "tqdm"]
+)
+def test_import_brings_no_heavy_package(absent: str) -> None:
+    loaded = fresh("import sys, ms_func; print(*sys.modules)").split()
+    assert absent not in {name.partition(".")[0] for name in loaded}
+
+
+def test_import_makes_no_device() -> None:
+    """The number of devices can still be chosen, which ends when the first one is made."""
+    code = (
+        "import ms_func as ms; ms.config.update('num_cpu_devices', 3); "
+        "ms.config.update('platform', 'cpu'); print(len(ms.devices()))"
+    )
+    assert fresh(code) == "3"
+
+
+def test_device_count_from_environment_and_xla_flags() -> None:
+    code = (
+        "import os; os.environ.pop('MS_FUNC_NUM_CPU_DEVICES', None); "
+        "os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=5'; "
+        "import ms_func as ms; print(len(ms.devices('cpu')))"
+    )
+    assert fresh(code) == "5"
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert ms_func.__version__ == version("ms_func")
+
+
+def test_public_names_exist() -> None:
+    missing = [name for name in ms_func.__all__ if not hasattr(ms_func, name)]
+    assert missing == []
