@@ -16,7 +16,7 @@ from jaxlib import _jax
 from ms_func import config, tree
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend, put
-from ms_func.execution.compile import Program, compiled, placement_of
+from ms_func.execution.compile import Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
@@ -137,17 +137,17 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
         a.buffer if type(a) is Array else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
-    program = compiled(fn, placement_of(buffers), name=fn.name)
+    program, fast = ready(prepared(fn), buffers, name=fn.name)
     outs = program.run(buffers)
-    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree)
+    out_tree = _list_tree(len(outs)) if many else _leaf_tree
+    return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
 
 
 def answer(
     program: Program, outs: Sequence[Any], out_tree: Any, consts: Sequence[Any] = ()
 ) -> tuple[Any, Any, bool]:
     """Results in their structure and the fast path that gives them without Python."""
-    fast = program.executable.fast_path(out_tree, program.placement.in_shardings, consts)
-    return out_tree.unflatten(outs), fast, False
+    return out_tree.unflatten(outs), program.fast_path(out_tree, consts), False
 
 
 _leaf_tree = tree.result_registry.flatten(wrap(0))[1]
