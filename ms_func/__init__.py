@@ -29,6 +29,7 @@ from ms_func.api.devices import process_count as process_count
 from ms_func.api.devices import process_index as process_index
 from ms_func.api.differentiate import grad as grad
 from ms_func.api.differentiate import value_and_grad as value_and_grad
+from ms_func.api.export import export as export
 from ms_func.api.jacobian import hessian as hessian
 from ms_func.api.jacobian import hvp as hvp
 from ms_func.api.jacobian import jacfwd as jacfwd

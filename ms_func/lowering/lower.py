@@ -51,7 +51,7 @@ def lower_function(
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
         lowerer = _Lowerer(module, mesh, platform)
         main = lowerer.define(fn, "main", public=True)
-        _annotate(main, "arg_attrs", fn.in_types, in_shardings, _aliases(fn, donate))
+        _annotate(main, "arg_attrs", fn.free_types, in_shardings, _aliases(fn, donate))
         _annotate(main, "res_attrs", fn.out_types, out_shardings, {})
     return module
 
@@ -72,7 +72,7 @@ class _Lowerer:
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
         self.names.add(name)
-        ins = [mlir.tensor_type(t) for t in fn.in_types]
+        ins = [mlir.tensor_type(t) for t in fn.free_types]
         outs = [mlir.tensor_type(t) for t in fn.out_types]
         operation = ir.Operation.create(
             "func.func",

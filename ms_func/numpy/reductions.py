@@ -27,7 +27,7 @@ from ms_func.numpy.promotion import (
     promote,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, reduce
+from ms_func.primitives import basis, compare, cumulative, reduce
 from ms_func.primitives import shape as sh
 
 Axis = int | tuple[int, ...] | list[int] | None
@@ -73,7 +73,7 @@ def _reduce(
 
 
 _KEEPERS = frozenset(
-    {reduce.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
+    {basis.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
 )
 """Reductions that leave an array alone when they reduce over no axis."""
 
@@ -117,7 +117,7 @@ def sum(
     """
     no_out("sum", out)
     a, kind = _accumulator("sum", a, dtype, promote_integers)
-    total = _reduce("sum", reduce.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
+    total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
     return convert(total, kind)
 
 
@@ -448,12 +448,12 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
 
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Sums of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumsum", reduce.cumsum_p, a, axis, dtype, out)
+    return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
 
 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Products of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumprod", reduce.cumprod_p, a, axis, dtype, out)
+    return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
 
 
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
