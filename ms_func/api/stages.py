@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
+from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import placement_of
@@ -105,7 +106,7 @@ class Compiled:
         jitted, recorded = self._traced._jitted, self._traced._recorded
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"`{jitted.name}` was compiled for arguments of types "
                 f"{', '.join(map(str, self._types))} and called with others: "
                 f"{', '.join(map(str, again.staged.fn.in_types))}"

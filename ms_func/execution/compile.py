@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.buffers import default_backend, move
 from ms_func.ir.function import Function, Var
 from ms_func.ir.types import ArrayType
@@ -84,7 +85,7 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
 def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
     for b in buffers:
         if b._committed and b._sharding.device_set != committed.device_set:
-            raise ValueError(
+            raise ArgumentValueError(
                 "Received incompatible devices for jitted computation: one operand is committed "
                 f"to {_names(committed)}, another one of type {b.aval} to {_names(b._sharding)}\n"
                 "fix: move one with device_put"
