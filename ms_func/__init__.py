@@ -12,6 +12,7 @@ from ms_func import dtypes as dtypes
 from ms_func import errors as errors
 from ms_func import numpy as numpy
 from ms_func import tree as tree
+from ms_func import tree_util as tree_util
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
@@ -28,6 +29,7 @@ from ms_func.api.devices import process_count as process_count
 from ms_func.api.devices import process_index as process_index
 from ms_func.api.differentiate import grad as grad
 from ms_func.api.differentiate import value_and_grad as value_and_grad
+from ms_func.api.export import export as export
 from ms_func.api.jacobian import hessian as hessian
 from ms_func.api.jacobian import hvp as hvp
 from ms_func.api.jacobian import jacfwd as jacfwd

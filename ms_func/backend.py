@@ -60,6 +60,10 @@ class Backend(Protocol):
         """
         ...
 
+    def export(self, module: Any, options: CompileOptions) -> bytes:
+        """File that carries a module to another machine, in the backend's own format."""
+        ...
+
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
         """Buffer with the elements of `array` on a device or sharding; None is the default.
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from jaxlib import xla_client
+from jaxlib.mlir.dialects import stablehlo
 from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
 from ms_func.backend import CompileOptions
 from ms_func_xla import cuda
 from ms_func_xla.buffers import to_numpy
-from ms_func_xla.compat import SingleDeviceSharding, result_handler
+from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
 from ms_func_xla.executable import XlaExecutable
 from ms_func_xla.sharding import mesh_sharding
 
@@ -83,6 +84,11 @@ class Xla:
             module, DeviceList(tuple(devices)), built, *options.flags.get("callbacks", ())
         )
         return XlaExecutable(loaded)
+
+    def export(self, module: Any, options: CompileOptions) -> bytes:
+        """Portable StableHLO artifact, readable by XLA of the last and the next months."""
+        version = options.flags.get("stablehlo", portable_version())
+        return stablehlo.serialize_portable_artifact(module, version)
 
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
         """Copy a NumPy array to the devices of `placement` (a device, a sharding, None).

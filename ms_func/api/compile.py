@@ -23,6 +23,7 @@ from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
@@ -145,11 +146,11 @@ def jit(
         given = {k: v for k, v in locals().items() if k != "fun"}
         return partial(jit, **given)
     if not callable(fun):
-        raise TypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
+        raise ArgumentTypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
     statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
     donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
     if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
-        raise ValueError("static_argnums and donate_argnums cannot intersect")
+        raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
     options = Options(*statics, *donated, in_shardings, out_shardings, inline, backend)
     return Jitted(fun, options).callable
 
@@ -191,7 +192,7 @@ def _names_and_numbers(
 def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
     for n in numbers:
         if not variadic and not -count <= n < count:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
                 f"takes only {count} positional argument{'s' if count != 1 else ''}"
             )
@@ -202,9 +203,9 @@ def _check_names(
 ) -> None:
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"{what}names must be a string or strings, got {name!r}")
+            raise ArgumentTypeError(f"{what}names must be a string or strings, got {name!r}")
         if name not in known and not anything:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
                 f"{what}names; it does not take these arguments"
             )
@@ -404,7 +405,7 @@ def _kind(x: Any, name: str) -> Any:
         return typeof(x)
     except TypeError:
         if isinstance(x, (np.ndarray, np.generic)):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
             ) from None
         return x

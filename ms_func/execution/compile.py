@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, compress
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ from ms_func.execution.placement import (
     public,
     wanted_placement,
 )
-from ms_func.ir.function import Function
+from ms_func.ir.function import Function, Var
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import lower_function
 from ms_func.lowering.shardings import meshes_of
@@ -28,19 +30,32 @@ log = logging.getLogger("ms_func")
 
 
 class Program(NamedTuple):
-    """A compiled function ready to run on buffers placed as `placement` says."""
+    """A compiled function ready to run on buffers placed as `placement` says.
+
+    Attributes:
+        executable: the backend's program, which takes only the operands that are kept.
+        placement: where it runs.
+        kept: for each operand, whether the program depends on it.
+    """
 
     executable: Any
     placement: Placement
+    kept: tuple[bool, ...]
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Result buffers; they may still be in the making. Free operands are moved here."""
         where = self.placement.in_shardings
         moved = [
             b if b._sharding is s or b._sharding == s else move(b, s)
-            for b, s in zip(buffers, where, strict=True)
+            for b, s, kept in zip(buffers, where, self.kept, strict=True)
+            if kept
         ]
         return self.executable.run(moved)
+
+    def fast_path(self, out_tree: Any, consts: Sequence[Any]) -> Any:
+        """What the C++ dispatcher needs to call the program without Python."""
+        shardings = list(compress(self.placement.in_shardings, self.kept))
+        return self.executable.fast_path(out_tree, shardings, self.kept, consts)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
@@ -77,8 +92,11 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
-    job = Prepared(fn, None, out_shardings, True)
-    module = lower_program(job, placement, name=name, donate=donate)
+    kept = used_parameters(fn)
+    shorter, donate = without_unused(fn, kept, donate)
+    job = Prepared(shorter, None, out_shardings, True)
+    inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
+    module = lower_program(job, inner, name=name, donate=donate)
     options = CompileOptions(name, placement.devices, flags=_free_outputs(job))
     executable = default_backend().compile(module, options)
     if len(placement.devices) == 1:
@@ -87,7 +105,26 @@ def _compile(
     else:
         shardings = _result_shardings(job, placement, executable)
     executable.bind_types(fn.out_types, shardings, placement.committed)
-    return Program(executable, placement)
+    return Program(executable, placement, kept)
+
+
+def used_parameters(fn: Function) -> tuple[bool, ...]:
+    """For each parameter, whether an equation or a result refers to it."""
+    used = {a for e in fn.eqns for a in e.inputs if type(a) is Var}
+    used.update(a for a in fn.results if type(a) is Var)
+    return tuple([v in used for v in fn.params])
+
+
+def without_unused(
+    fn: Function, kept: Sequence[bool], donate: Sequence[int]
+) -> tuple[Function, tuple[int, ...]]:
+    """`fn` without the parameters it does not use, and donated positions among the others."""
+    if all(kept):
+        return fn, tuple(donate)
+    place = list(accumulate(kept, initial=0))
+    params = [v for v, k in zip(fn.params, kept, strict=True) if k]
+    shorter = Function(fn.name, params, fn.eqns, fn.results)
+    return shorter, tuple(place[i] for i in donate if kept[i])
 
 
 def _free_outputs(job: Prepared) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from ms_func.lowering.shardings import mesh_text, sharding_text
 
 def lower_function(
     fn: Function,
+    donate: Sequence[int] = (),
     *,
     name: str = "main",
-    donate: Sequence[int] = (),
     in_shardings: Sequence[Any] | None = None,
     out_shardings: Sequence[Any] | None = None,
     devices: Sequence[Any] = (),
@@ -56,7 +56,7 @@ def lower_function(
         main = lowerer.define(fn, "main", public=True)
         ins, outs = (
             lowerer.sharding_texts(types, shardings)
-            for types, shardings in ((fn.in_types, in_shardings), (fn.out_types, out_shardings))
+            for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
         )
         aliases = alias_pairs(fn, donate)
         donors = {i for i, j in aliases.items() if num_partitions > 1 and ins[i] != outs[j]}
@@ -106,7 +106,7 @@ class _Lowerer:
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
         self.names.add(name)
-        ins = [mlir.tensor_type(t) for t in fn.in_types]
+        ins = [mlir.tensor_type(t) for t in fn.free_types]
         outs = [mlir.tensor_type(t) for t in fn.out_types]
         operation = ir.Operation.create(
             "func.func",

@@ -288,13 +288,10 @@ def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
 
 
 def _with_place(error: Exception, loc: Loc | None) -> Exception:
-    """The error of a type rule, with the user's line where it has none yet."""
-    place = loc or user_loc(3)
+    """The error of a type rule at the line of `loc`, where a transform knows it, or the user's."""
     if isinstance(error, LocatedError):
-        if error.loc is not None or place is None:
-            return error
-        return type(error)(str(error), place)
-    return type(error)(located(str(error), place))
+        return error if loc is None else type(error)(error.message, loc)
+    return type(error)(located(str(error), loc or user_loc(3)))
 
 
 def escaped(x: Tracer) -> Exception:

@@ -105,7 +105,7 @@ CASES: dict[str, list[Case]] = {
     "exp": _smooth(-2, 2),
     "exp2": _smooth(-2, 2),
     "expm1": _smooth(-2, 2),
-    "log1p": _smooth(-0.5, 2),
+    "log1p": _smooth(-0.5, 2, ulps=256),  # XLA's own is that far off in double precision
     "sqrt": _smooth(0.5, 2),
     "rsqrt": _smooth(0.5, 2),
     "cbrt": _one(0.5, 2, ulps=4, edges=True) + _one(-2, -0.5, ulps=4),
@@ -121,7 +121,7 @@ CASES: dict[str, list[Case]] = {
     "tanh": _smooth(-2, 2),
     "asinh": _smooth(-0.8, 0.8),
     "acosh": _smooth(1.5, 3),
-    "atanh": _smooth(-0.8, 0.8),
+    "atanh": _smooth(-0.8, 0.8, ulps=256),
     "logistic": _smooth(-2, 2),
     "erf": _one(-2, 2, ulps=4, edges=True),
     "erfc": _one(-2, 2, ulps=8, edges=True),
@@ -159,7 +159,7 @@ CASES: dict[str, list[Case]] = {
     ] + [Case((Arg(_SHAPE), Arg(_SHAPE), Arg(_SHAPE)), dtypes=REALS, smooth=False, edges=True)],
     "convert": _converted(),
     "bitcast_convert": [
-        Case((Arg((3, 2)),), {"new_dtype": _named(new)}, dtypes=old)
+        Case((Arg((3, 2)),), {"new_dtype": _named(new)}, dtypes=old, smooth=False)
         for old, new in (
             (("float32", "int32", "uint32"), "uint32"),
             (("float32", "int32", "uint32"), "float32"),
