@@ -140,7 +140,7 @@ class Sharded:
         try:
             found = tree.broadcast_prefix(prefix, full, is_leaf=_is_spec)
         except ValueError:
-            raise ValueError(
+            raise ShardingError(
                 f"{what} of shard of `{self.name}` must be a tree prefix: {prefix!r} does not fit "
                 f"{tree.structure(full)}"
             ) from None
