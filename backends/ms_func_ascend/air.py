@@ -15,8 +15,13 @@ from typing import Any
 import numpy as np
 
 from .graph import Graph, GraphError, Node, Tensor, check_graph
-from .prototypes import (attribute_number, file_number, from_attribute_number, from_file_number,
-                         lookup)  # fmt: skip
+from .prototypes import (
+    attribute_number,
+    file_number,
+    from_attribute_number,
+    from_file_number,
+    lookup,  # fmt: skip
+)
 from .wire import Message, decode, encode
 
 _LIMIT = 2**31 - 1

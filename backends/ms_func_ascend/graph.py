@@ -15,7 +15,6 @@ import numpy as np
 from .prototypes import Attribute, Port, Prototype, lookup, version
 
 
-
 class GraphError(ValueError):
     """A node or a graph breaks a rule of the operator prototypes or of the file format."""
 

@@ -19,24 +19,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
+from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
-from ms_func.execution.compile import (
-    Placement,
-    Program,
-    compiled,
-    compiled_elsewhere,
-    placement_of,
-)
+from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher, result_tree
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
@@ -52,10 +48,18 @@ class Recorded(NamedTuple):
     Attributes:
         staged: the recorded call.
         donate: positions of parameters whose memory may be reused.
+        ins: layout of each parameter, None where it follows the operand; None if all do.
+        outs: layout of each result, None where it is free; None if all are.
     """
 
     staged: Staged
     donate: tuple[int, ...]
+    ins: tuple[Any, ...] | None = None
+    outs: tuple[Any, ...] | None = None
+
+    def job(self, fn: Function) -> Prepared:
+        """The program `fn` of this recording as it is to be compiled."""
+        return prepared(fn, self.donate, self.ins, self.outs)
 
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
@@ -246,26 +250,28 @@ class Jitted:
             return self.run_elsewhere(staged, operands), None, False
         entry = recorded.entry(leaves)
         buffers, fast = place_operands(entry, staged.captured, leaves)
-        program = self.program(entry, recorded, placement_of(buffers))
+        program, movable = ready(
+            recorded.job(entry), buffers, name=self.name, donate=recorded.donate
+        )
         outs = program.run(buffers)
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree)
-        if not fast:
+        if not (fast and movable):
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
-
-    def program(self, entry: Function, recorded: Recorded, placement: Placement) -> Program:
-        """Compiled program for operands at `placement`."""
-        return compiled(entry, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
         staged = recorded.staged
         operands = [*staged.captured, *leaves]
+        if recorded.ins is not None:
+            operands = [*map(constrained, operands, recorded.ins)]
         if self.options.inline:
             outs = apply(staged.fn, operands)
         else:
             outs = call(staged.fn, *operands, name=self.name)
+        if recorded.outs is not None:
+            outs = [*map(constrained, outs, recorded.outs)]
         return staged.unflatten(outs)
 
     def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
@@ -338,7 +344,23 @@ class Jitted:
         staged = stage(run, types, name=self.name)
         staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
         n = len(staged.captured)
-        return Recorded(staged, tuple(n + i for i in self._donated(args, kwargs, places)))
+        donate = tuple(n + i for i in self._donated(args, kwargs, places))
+        return Recorded(staged, donate, *self._layouts(staged, args, kwargs, places))
+
+    def _layouts(self, staged: Staged, args: Any, kwargs: Any, places: Sequence[int]) -> Any:
+        """Layouts of parameters and results, as far as the user gave any."""
+        o, ins, outs = self.options, None, None
+        if o.in_shardings is not UNSPECIFIED:
+            dynamic = [a for i, a in enumerate(args) if i not in o.static_argnums]
+            named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
+            found = argument_layouts(self.name, o.in_shardings, dynamic, named)
+            free = [None] * len(staged.captured)
+            ins = check_layouts([*free, *(found[i] for i in places)], staged.fn.in_types)
+        if o.out_shardings is not UNSPECIFIED:
+            outs = result_layouts(
+                self.name, o.out_shardings, staged.out_tree, staged.fn.out_types
+            )
+        return ins if ins and any(ins) else None, outs if outs and any(outs) else None
 
     def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
         """Positions among the array leaves that belong to donated arguments."""

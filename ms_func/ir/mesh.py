@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import backend
+from ms_func import backend, config
 from ms_func.errors import ArgumentValueError
 
 
@@ -259,7 +259,7 @@ def _device_array(devices: Any) -> np.ndarray:
 
 
 def _first_devices(mesh: AbstractMesh) -> list[Any]:
-    present = list(backend.default().devices())
+    present = list(backend.get(config.default_backend.value).devices())
     if len(present) < mesh.size:
         raise ArgumentValueError(
             f"{mesh} spans {mesh.size} devices, but this machine has {len(present)}\n"

@@ -295,8 +295,10 @@ def _split(rule: Rule, cuts: tuple[tuple[int, ...], ...], axes: Sequence[int]) -
 
 def legal_specs(shape: Sequence[int], axes: Sequence[int]) -> list[Spec]:
     """All layouts of a value in which every cut divides its dimension."""
-    options = [[None, *(d for d, n in enumerate(shape) if n % size == 0 and n)] if size > 1 else [None]
-               for size in axes]  # fmt: skip
+    options = [
+        [None, *(d for d, n in enumerate(shape) if size > 1 and n and n % size == 0)]
+        for size in axes
+    ]
     found = []
     for choice in product(*options):
         dims: list[tuple[int, ...]] = [()] * len(shape)

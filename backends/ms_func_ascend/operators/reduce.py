@@ -141,7 +141,7 @@ def _inlined(t: Any, block: Any, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> 
 def _argument(
     t: Any, op: Any, xs: list[Tensor], inits: list[Tensor], dims: Sequence[int]
 ) -> list[Tensor] | None:
-    """argmax and argmin: an extreme value with its index, where the second operand counts."""
+    """Argmax and argmin: an extreme value with its index, where the second operand counts."""
     e = t.e
     if len(xs) != 2 or len(dims) != 1 or xs[1].dtype.kind not in "iu":
         return None
