@@ -231,7 +231,7 @@ def test_disable_jit_runs_python():
         return c + x, c
 
     with ms.config.disable_jit(True), Reference():
-        c, ys = scan(body, 0.0, np.array([1.0, 2.0]), reverse=True)
+        c, ys = scan(body, np.float64(0), np.array([1.0, 2.0]), reverse=True)
     assert seen == [2.0, 1.0]
     assert float(c) == 3.0
     assert ys.tolist() == [2.0, 0.0]
