@@ -163,7 +163,7 @@ def result_tree(out_tree: Any) -> Any:
     data = out_tree.node_data()
     if data is None:
         return _leaf_tree if out_tree.num_leaves else tree.result_registry.flatten(None)[1]
-    return tree.PyTreeDef.from_node_data_and_children(
+    return extension.pytree.PyTreeDef.from_node_data_and_children(
         tree.result_registry, data, [result_tree(c) for c in out_tree.children()]
     )
 
