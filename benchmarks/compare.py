@@ -20,10 +20,14 @@ TOLERANCE = 1e-3
 
 
 def environment(library: str, core: int) -> dict[str, str]:
-    """One thread everywhere; the working tree is importable where ms_func is measured."""
+    """One thread everywhere; the working tree is importable where ms_func is measured.
+
+    Compiled bytecode may be kept, as it is for a user: else `import` would time the compiler.
+    """
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     shelves = [str(ROOT), str(ROOT / "backends")] if library == "ms_func" else [str(ROOT)]
     return {
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(shelves),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

@@ -7,13 +7,16 @@ from `config`. The border is a StableHLO module as an MLIR object: nothing of th
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+from ms_func.ir.loc import hide_frames_of
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,16 @@ class Backend(Protocol):
         """
         ...
 
-    def put(self, array: np.ndarray, placement: Any = None) -> Any:
-        """Buffer with the elements of `array` on a device or sharding; None is the default."""
+    def export(self, module: Any, options: CompileOptions) -> bytes:
+        """File that carries a module to another machine, in the backend's own format."""
+        ...
+
+    def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
+        """Buffer with the elements of `array` on a device or sharding; None is the default.
+
+        `type` is the core's description of the array, to be given back as the buffer's `aval`
+        by a backend that holds arrays; others ignore it.
+        """
         ...
 
     def get(self, buffer: Any) -> np.ndarray:
@@ -77,6 +88,8 @@ def get(name: str) -> Backend:
     Raises:
         RuntimeError: no such backend is installed.
     """
+    from importlib.metadata import entry_points  # reads every installed package: not at import
+
     found = {e.name: e for e in entry_points(group="ms_func.backends")}
     if name not in found:
         installed = ", ".join(sorted(found)) or "none"
@@ -84,4 +97,6 @@ def get(name: str) -> Backend:
             f"backend {name!r} is not installed; installed: {installed}\n"
             "fix: install the package that provides it, or pass one of the installed names"
         )
-    return found[name].load()()
+    made = found[name].load()
+    hide_frames_of(os.path.dirname(inspect.getfile(made)))
+    return made()

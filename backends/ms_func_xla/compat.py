@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jaxlib import xla_client
+from jaxlib.mlir.dialects import stablehlo
 
 NEW = xla_client._version >= 495
 """Whether this is jaxlib 0.11."""
@@ -41,6 +42,13 @@ class SingleDeviceSharding(xla_client.SingleDeviceSharding):
 
     def __repr__(self) -> str:
         return f"SingleDeviceSharding({self._device})"
+
+
+def portable_version() -> str:
+    """StableHLO version that consumers up to twelve weeks old read."""
+    return stablehlo.get_version_from_compatibility_requirement(
+        stablehlo.StablehloCompatibilityRequirement.WEEK_12
+    )
 
 
 def result_handler(aval: Any, sharding: Any, committed: bool) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func_xla.compat import result_handler
+from ms_func_xla.sharding import tiling_of
 
 
 class FastPath(NamedTuple):
@@ -46,15 +47,30 @@ class XlaExecutable:
         return self.loaded.execute_sharded(buffers).consume_with_handlers(self._handlers)
 
     def fast_path(
-        self, out_tree: Any, in_shardings: Sequence[Any], const_args: Sequence[Any]
+        self,
+        out_tree: Any,
+        in_shardings: Sequence[Any],
+        kept: Sequence[bool],
+        const_args: Sequence[Any],
     ) -> Any:
-        """Entry for the C++ dispatcher; constants are passed before the arguments."""
+        """Entry for the C++ dispatcher.
+
+        Args:
+            out_tree: structure of the results.
+            in_shardings: placement of each operand that is kept.
+            kept: which operands the program takes, constants first.
+            const_args: values passed before the arguments.
+        """
         types, shardings, committed = self._outputs
         n = len(in_shardings)
         return FastPath(
-            self.loaded, out_tree, in_shardings, shardings, types, committed, [True] * n,
+            self.loaded, out_tree, in_shardings, shardings, types, committed, list(kept),
             [None] * n, const_args,
         )  # fmt: skip
+
+    def out_tilings(self) -> list[Any]:
+        """Tiling of each result of a program over several devices; see `tiling_of`."""
+        return [tiling_of(s) for s in self.loaded.get_output_shardings() or ()]
 
     @property
     def hlo_text(self) -> str:

@@ -1,1 +1,1 @@
-"""Primitives that carry functions: calls, branches, loops. Their rules are built from transforms."""
+"""Primitives that carry functions: calls, branches, loops. Their rules come from transforms."""

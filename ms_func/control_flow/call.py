@@ -17,6 +17,7 @@ from ms_func.primitives.families import is_linear
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
+from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
 
@@ -75,6 +76,11 @@ def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
     return [next(rest) if u else next(first) for u in mask]
 
 
+def _prune(used: tuple[bool, ...], *, fn: Function, **params: Any) -> Any:
+    made, operands = prune(fn, used)
+    return operands, used, {**params, "fn": made}
+
+
 call_p = register(
     Primitive(
         "call",
@@ -87,6 +93,8 @@ call_p = register(
         shard=NotSupported("the body is planned as part of the caller's graph"),
         partial=_partial,
         multiple_results=True,
+        callee=lambda *, fn, **params: fn,
+        prune=_prune,
     )
 )
 

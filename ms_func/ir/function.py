@@ -125,6 +125,11 @@ class Function:
         return tuple(v.type for v in self.params)
 
     @property
+    def free_types(self) -> tuple[ArrayType, ...]:
+        """Types of the parameters that no constant is bound to."""
+        return self.in_types[: len(self.params) - len(self.consts)]
+
+    @property
     def out_types(self) -> tuple[ArrayType, ...]:
         """Types of the results."""
         return tuple(v.type for v in self.results)

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, dtype_name, float0, is_inexact, type_of_value
+from ms_func.dtypes import (
+    DEFAULTS,
+    canonicalize_dtype,
+    dtype_name,
+    float0,
+    is_inexact,
+    type_of_value,
+)
 
 _interned: dict[tuple[Any, ...], ArrayType] = {}
 

@@ -40,9 +40,9 @@ def _verify(fn: Function, locs: bool, done: set[int]) -> None:
     _check_consts(fn)
     for i, eqn in enumerate(fn.eqns):
         where = f"`{fn.name}`, equation {i} ({eqn.primitive.name})"
-        _check_equation(eqn, where, defined, locs)
         for nested in eqn.functions():
             _verify(nested, locs, done)
+        _check_equation(eqn, where, defined, locs)
         for v in eqn.outputs:
             _define(defined, v, where)
     for i, a in enumerate(fn.results):

@@ -18,8 +18,8 @@ from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.cast import convert_p
-from ms_func.primitives.shape import broadcast_in_dim, broadcast_in_dim_p
 from ms_func.tracing.tracer import Tracer
 
 ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float | complex
@@ -147,7 +147,12 @@ def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
     old = typeof(x).shape
     if old == shape:
         return x
-    return broadcast_in_dim(x, shape, tuple(range(len(shape) - len(old), len(shape))))
+    return lay(x, shape, tuple(range(len(shape) - len(old), len(shape))))
+
+
+def lay(x: Any, shape: tuple[int, ...], dims: tuple[int, ...]) -> Any:
+    """`x` with its dimension i along dimension `dims[i]` of `shape`, repeated along the others."""
+    return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=dims)
 
 
 def common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

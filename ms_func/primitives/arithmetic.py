@@ -10,7 +10,8 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Primitive, Zero
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import parsed
 from ms_func.primitives.bits import (  # noqa: F401 - arithmetic of integers includes them
     and_p,
     bitwise_and,
@@ -31,7 +32,7 @@ from ms_func.primitives.bits import (  # noqa: F401 - arithmetic of integers inc
     shift_right_logical_p,
     xor_p,
 )
-from ms_func.primitives.compare import eq, gt, lt, select
+from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import (
     fold,
     is_linear,
@@ -118,13 +119,13 @@ def _add_simplify(producer: Any, x: Any, y: Any) -> Any:
 def _like_terms(producer: Any, x: Any, y: Any, sign: int) -> Any:
     """`x + sign * y` as one product where both are small whole multiples of one value.
 
-    Such multiples add up without rounding, and their sum is not 0, so NaN stays NaN.
+    Such multiples add up without rounding. They have the same sign: infinities that cancel
+    give NaN and must go on doing so.
     """
     (a, m), (b, n) = _multiple(producer, x), _multiple(producer, y)
-    total = m + sign * n
-    if a is not b or total == 0 or abs(total) > 64:
+    if a is not b or m * n * sign <= 0:
         return None
-    return mul_p.bind(a, literal(total, a))
+    return mul_p.bind(a, literal(m + sign * n, a))
 
 
 def _multiple(producer: Any, x: Any) -> tuple[Any, int]:
@@ -297,10 +298,9 @@ def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> 
 def _div_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.dtype.kind not in "iu":
         return np.divide(x, y)
-    safe = np.where(y == 0, 1, y)
-    quotient = np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))
-    if x.dtype.kind == "u":
-        quotient = x // safe
+    safe = np.where(y == 0, np.ones_like(y), y)
+    floored, rest = np.divmod(x, safe)
+    quotient = floored + ((rest != 0) & ((x < 0) != (safe < 0))).astype(x.dtype)
     return np.where(y == 0, np.asarray(-1).astype(x.dtype), quotient)
 
 
@@ -367,33 +367,71 @@ def rem(x: Any, y: Any) -> Any:
 # --- maximum and minimum ------------------------------------------------------------------
 
 
-def _extremum_jvp(name: str) -> Any:
+def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     """Tangent of max and min: that of the operand chosen, and half of each at a tie."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         (x, y), (tx, ty) = primals, tangents
-        primitive, wins = (max_p, gt) if name == "max" else (min_p, lt)
-        out = primitive.bind(x, y)
+        out = primitive().bind(x, y)
         if not is_inexact(typeof(out).dtype):
             return out, Zero(typeof(out).tangent)
         one, zero, half = (literal(v, out) for v in (1, 0, 0.5))
+        first, second = eq(x, out), eq(y, out)
 
-        def share(a: Any, b: Any) -> Any:
-            tie = select(eq(a, b), half, zero)
-            return select(wins(a, b), one, tie)
+        def share(mine: Any, other: Any) -> Any:
+            return select(mine, select(other, half, one), zero)
 
         return out, product_rule(
             out,
-            None if type(tx) is Zero else mul_p.bind(tx, share(x, y)),
-            None if type(ty) is Zero else mul_p.bind(ty, share(y, x)),
+            None if type(tx) is Zero else mul_p.bind(tx, share(first, second)),
+            None if type(ty) is Zero else mul_p.bind(ty, share(second, first)),
         )
 
     return jvp
 
 
-max_p = nary("max", ref=np.maximum, lower="maximum", jvp=_extremum_jvp("max"), commutative=True,
+def lexical_extremum(b: Any, kind: ArrayType, x: Any, y: Any, direction: str) -> Any:
+    """Lower max ("GT") or min ("LT") of complex numbers: by real, then by imaginary part.
+
+    StableHLO has them for real numbers only. A number with a NaN in either part wins.
+    """
+    flag = ArrayType(kind.shape, np.bool_)
+    part = ArrayType(kind.shape, np.dtype(f"f{kind.dtype.itemsize // 2}"))
+
+    def compare(which: str, p: Any, q: Any) -> Any:
+        attribute = parsed(f"#stablehlo<comparison_direction {which}>")
+        return b.op("stablehlo.compare", [flag], [p, q], {"comparison_direction": attribute})
+
+    def is_nan(re: Any, im: Any) -> Any:
+        return b.op("stablehlo.or", [flag], [compare("NE", re, re), compare("NE", im, im)])
+
+    (xr, yr), (xi, yi) = (
+        [b.op(f"stablehlo.{name}", [part], [v]) for v in (x, y)] for name in ("real", "imag")
+    )
+    first, second = compare(direction, xr, yr), compare(direction, xi, yi)
+    wins = b.op("stablehlo.select", [flag], [compare("EQ", xr, yr), second, first])
+    y_number = b.op("stablehlo.not", [flag], [is_nan(yr, yi)])
+    wins = b.op("stablehlo.and", [flag], [wins, y_number])
+    wins = b.op("stablehlo.or", [flag], [wins, is_nan(xr, xi)])
+    return b.op("stablehlo.select", [kind], [wins, x, y])
+
+
+def _extremum_lower(name: str, direction: str) -> Callable[..., Any]:
+    def lower(b: Any, eqn: Any, x: Any, y: Any) -> Any:
+        out = eqn.outputs[0].type
+        x, y = b.full_shape(eqn, (x, y))
+        if out.dtype.kind == "c":
+            return lexical_extremum(b, out, x, y, direction)
+        return b.op(name, [out], [x, y])
+
+    return lower
+
+
+max_p = nary("max", ref=np.maximum, lower=_extremum_lower("stablehlo.maximum", "GT"),
+             jvp=_extremum_jvp(lambda: max_p), commutative=True,
              simplify=same_operands)  # fmt: skip
-min_p = nary("min", ref=np.minimum, lower="minimum", jvp=_extremum_jvp("min"), commutative=True,
+min_p = nary("min", ref=np.minimum, lower=_extremum_lower("stablehlo.minimum", "LT"),
+             jvp=_extremum_jvp(lambda: min_p), commutative=True,
              simplify=same_operands)  # fmt: skip
 
 

@@ -59,8 +59,9 @@ def _shift_ref(kind: str) -> Any:
         if kind == "logical":
             bits = np.right_shift(x.view(unsigned), safe.astype(unsigned)).view(x.dtype)
             return np.where(over, 0, bits).astype(x.dtype)
-        sign = np.right_shift(x, np.asarray(width - 1, x.dtype))
-        return np.where(over, sign, np.right_shift(x, safe.astype(x.dtype))).astype(x.dtype)
+        signed = x.view(np.dtype(f"i{x.dtype.itemsize}"))  # the top bit fills, whatever it means
+        amount = np.where(over, width - 1, amount).astype(signed.dtype)
+        return np.right_shift(signed, amount).view(x.dtype)
 
     return ref
 
@@ -88,13 +89,13 @@ def shift_right_logical(x: Any, y: Any) -> Any:
 
 
 def shift_right_arithmetic(x: Any, y: Any) -> Any:
-    """Elementwise `x >> y` filling with the sign bit."""
+    """Elementwise `x >> y` filling with the top bit, of unsigned integers too."""
     return shift_right_arithmetic_p.bind(*operands(x, y))
 
 
 popcnt_p = unary(
-    "population_count", ref=lambda x: np.bitwise_count(x), lower="popcnt", accepts="integer",
-    transcendental=False,
+    "population_count", lower="popcnt", accepts="integer", transcendental=False,
+    ref=lambda x: np.bitwise_count(x.view(f"u{x.dtype.itemsize}")),  # NumPy counts those of |x|
 )  # fmt: skip
 
 

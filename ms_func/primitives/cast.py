@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,6 @@ from ms_func.ir.primitive import (
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import integer, parsed
-from ms_func.lowering.emit import stablehlo
 from ms_func.primitives.arithmetic import neg
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import fold, is_linear, join_types, literal, made_by, unary
@@ -120,7 +120,7 @@ def convert_element_type(operand: Any, new_dtype: Any, weak_type: bool = False) 
     if (
         kind.dtype == dtype
         and kind.weak_type == weak_type
-        and not isinstance(operand, (bool, int, float, complex, np.ndarray, np.generic))
+        and not isinstance(operand, (bool, int, float, builtins.complex, np.ndarray, np.generic))
     ):
         return operand
     return convert_p.bind(operand, new_dtype=dtype, weak_type=weak_type)
@@ -166,7 +166,7 @@ bitcast_p = register(
         "bitcast_convert",
         abstract=_bitcast_abstract,
         ref=_bitcast_ref,
-        lower=stablehlo("bitcast_convert"),
+        lower=lambda b, eqn, x: b.op("stablehlo.bitcast_convert", [eqn.outputs[0].type], [x]),
         jvp=ZERO,
         transpose=NotSupported("reinterpreting bits is not linear"),
         batch=_bitcast_batch,
@@ -275,11 +275,17 @@ def _complex_abstract(x: ArrayType, y: ArrayType) -> ArrayType:
     return ArrayType(joined.shape, _whole(joined.dtype))
 
 
+def _complex_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Parts put beside each other: sums and products would mix infinities into NaN."""
+    x, y = np.broadcast_arrays(x, y)
+    return np.stack([x, y], -1).view(_whole(x.dtype))[..., 0]
+
+
 complex_p = register(
     Primitive(
         "complex",
         abstract=_complex_abstract,
-        ref=lambda x, y: (x + 1j * np.asarray(y)).astype(_whole(x.dtype)),
+        ref=_complex_ref,
         lower=lambda b, eqn, x, y: b.op(
             "stablehlo.complex", [eqn.outputs[0].type], b.full_shape(eqn, (x, y))
         ),

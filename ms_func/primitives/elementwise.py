@@ -303,12 +303,28 @@ def _scaled(x: Any, by: Any) -> Any:
     return complex(div(real(x), by), div(imag(x), by))
 
 
+def _abs_lower(b: Any, eqn: Any, x: Any) -> Any:
+    """StableHLO's abs, which unsigned integers do not have."""
+    kind = eqn.inputs[0].type.dtype.name
+    return x if kind.startswith("u") else b.op("stablehlo.abs", [eqn.outputs[0].type], [x])
+
+
 abs_p = unary(
-    "abs", ref=np.abs, lower="abs", accepts="number", jvp=_abs_jvp, transcendental=False,
+    "abs", ref=np.abs, lower=_abs_lower, accepts="number", jvp=_abs_jvp, transcendental=False,
     result=lambda d: np.dtype(f"f{d.itemsize // 2}") if d.kind == "c" else d,
 )  # fmt: skip
-sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False,
-               lower=lambda b, eqn, x: _sign_lower(b, eqn, x))  # fmt: skip
+
+
+def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """0 for real numbers; a complex x / |x| turns by the part of t that is across it."""
+    (x,), (t,) = primals, tangents
+    y = sign_p.bind(x)
+    if type(t) is Zero or typeof(x).dtype.kind != "c":
+        return y, Zero(typeof(y).tangent)
+    size = abs_p.bind(x)
+    safe = select(eq(size, 0.0), literal(1, size), size)
+    across = div(imag(mul(conj(y), t)), safe)
+    return y, mul(y, complex(literal(0, across), across))
 
 
 def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
@@ -317,6 +333,10 @@ def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
     if out.dtype.kind == "u":
         return b.op("stablehlo.minimum", [out], [x, b.constant(1, out)])
     return b.op("stablehlo.sign", [out], [x])
+
+
+sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False, jvp=_sign_jvp,
+               lower=_sign_lower)  # fmt: skip
 
 
 def abs(x: Any) -> Any:

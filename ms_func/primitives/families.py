@@ -192,16 +192,19 @@ def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
     return shape
 
 
+_SCALARS = frozenset((bool, int, float, complex))
+
+
 def operands(*args: Any) -> list[Any]:
-    """Operands of an elementwise function, Python scalars as literals of the others' dtype."""
-    like = next((a for a in args if not isinstance(a, (bool, int, float, complex))), None)
+    """Operands of an elementwise function, Python scalars as literals of the others' dtype.
+
+    NumPy's float64 is a Python float by inheritance, but its dtype is meant.
+    """
+    like = next((a for a in args if type(a) not in _SCALARS), None)
     if like is None:
         return list(args)
     dtype = typeof(like).dtype
-    return [
-        Literal(a, ArrayType((), dtype)) if isinstance(a, (bool, int, float, complex)) else a
-        for a in args
-    ]
+    return [Literal(a, ArrayType((), dtype)) if type(a) in _SCALARS else a for a in args]
 
 
 def unbroadcast(ct: Any, operand: Any) -> Any:

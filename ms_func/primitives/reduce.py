@@ -20,7 +20,7 @@ from ms_func.errors import ShapeError
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import add, div, mul
+from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul
 from ms_func.primitives.basis import (
     broadcast_in_dim_p,
     canonical_axes,
@@ -123,26 +123,12 @@ _ORDERED = {"stablehlo.maximum": "GT", "stablehlo.minimum": "LT"}
 
 
 def lexical_reducer(b: Any, operation: Any, dtype: np.dtype, name: str) -> None:
-    """Fill region 0 with max or min of complex numbers: by real part, then imaginary part."""
-    scalar, flag = ArrayType((), dtype), ArrayType((), np.bool_)
-    part = ArrayType((), np.dtype(f"f{dtype.itemsize // 2}"))
-
-    def body(inner: Any, x: Any, y: Any) -> list[Any]:
-        def compare(direction: str, p: Any, q: Any) -> Any:
-            attribute = mlir.parsed(f"#stablehlo<comparison_direction {direction}>")
-            attributes = {"comparison_direction": attribute}
-            return inner.op("stablehlo.compare", [flag], [p, q], attributes)
-
-        (xr, yr), (xi, yi) = (
-            [inner.op(f"stablehlo.{p}", [part], [v]) for v in (x, y)] for p in ("real", "imag")
-        )
-        first, second = compare(_ORDERED[name], xr, yr), compare(_ORDERED[name], xi, yi)
-        wins = inner.op("stablehlo.select", [flag], [compare("EQ", xr, yr), second, first])
-        for v in (xi, xr):  # NaN in either part wins
-            wins = inner.op("stablehlo.or", [flag], [wins, compare("NE", v, v)])
-        return [inner.op("stablehlo.select", [scalar], [wins, x, y])]
-
-    b.region(operation, 0, [scalar, scalar], body)
+    """Fill region 0 with max or min of complex numbers."""
+    scalar, direction = ArrayType((), dtype), _ORDERED[name]
+    b.region(
+        operation, 0, [scalar, scalar],
+        lambda inner, x, y: [lexical_extremum(inner, scalar, x, y, direction)],
+    )  # fmt: skip
 
 
 def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:

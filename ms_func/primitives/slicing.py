@@ -197,7 +197,7 @@ def _scalars(starts: Any) -> list[Any]:
             raise ValueError(f"start indices must have one dimension, got shape {starts.shape}")
         n = starts.shape[0]
         starts = [reshape(slice(starts, (k,), (k + 1,)), ()) for k in range(n)]
-    elif np.ndim(starts) != 1 and isinstance(starts, np.ndarray):
+    elif isinstance(starts, np.ndarray) and starts.ndim != 1:
         raise ValueError(f"start indices must have one dimension, got shape {starts.shape}")
     return [_as_int(s) for s in starts]
 

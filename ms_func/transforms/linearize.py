@@ -14,7 +14,7 @@ from typing import Any
 
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import Zero, current
-from ms_func.tracing.tracer import Staging, build
+from ms_func.tracing.tracer import Staging, Tracer, build
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.partial_eval import Splitting
 from ms_func.transforms.transpose import backward
@@ -79,9 +79,9 @@ def vjp_walk(
     known = {var: value for value, var in linear.captured.values()}
     cotangents, results = [], []
     for ct, t in zip(seed(outs), out_dots, strict=True):
-        if type(t) is not Zero and type(ct) is not Zero:
+        if type(ct) is not Zero and type(t) is Tracer and t.trace is linear:
             cotangents.append(ct)
-            results.append(t.var if t.trace is linear else t)
+            results.append(t.var)
     cts = backward(linear.eqns, results, cotangents, known)
     grads = [instantiate(cts[d.var]) if d.var in cts else zeros(d.type) for d in dots]
     return outs, grads

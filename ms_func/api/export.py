@@ -1,0 +1,52 @@
+"""Programs written to files, for a compiler or a machine elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ms_func import backend as backends
+from ms_func.api.compile import jit
+from ms_func.backend import CompileOptions
+from ms_func.tracing.arguments import function_name
+
+
+def export(
+    fun: Callable[..., Any],
+    *args: Any,
+    backend: str = "xla",
+    path: str | Path | None = None,
+    options: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> bytes:
+    """The program of `fun` for these arguments in the file format of a backend.
+
+    Args:
+        fun: function of arrays, jitted or not. Arrays it closes over are part of the program.
+        *args: arrays or `ShapeDtypeStruct`s; only types matter.
+        backend: "xla" gives a portable StableHLO artifact, "ascend" an AIR file for `atc`.
+        path: where to write the bytes; None writes nothing.
+        options: settings of that backend.
+        **kwargs: arguments by name.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        RuntimeError: no such backend is installed.
+        UnsupportedError: the program has operations the backend cannot translate; all of
+            them are named.
+
+    Example:
+        >>> len(export(lambda x: x * 2, 1.0)) > 0
+        True
+    """
+    traced = (fun if hasattr(fun, "trace") else jit(fun)).trace(*args, **kwargs)
+    module = traced.closed().compiler_ir()
+    chosen = backends.get(backend)
+    name = function_name(fun)
+    data = chosen.export(module, CompileOptions(name, flags=options or {}))
+    if path is not None:
+        Path(path).write_bytes(data)
+    return data

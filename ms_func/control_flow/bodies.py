@@ -1,0 +1,268 @@
+"""Functions inside primitives: recording them, and reshaping what a transform made of them.
+
+Branches and loop bodies come out of staging with the outer values they captured, and out of
+`jvp`, `partial_eval` and `batch` with results in the order that the transform likes. The
+helpers here put parameters and results into the order that `cond`, `scan` and `while` keep,
+without touching the equations.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ms_func import tree
+from ms_func.dtypes import join
+from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.primitive import Cost, Primitive, Zero, current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.batching import move_batch
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.tracing.arguments import function_name
+from ms_func.tracing.stage import Staged, canonical, stage
+from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
+from ms_func.transforms.jvp import jvp
+from ms_func.transforms.partial_eval import partial_eval
+from ms_func.transforms.zeros import zeros
+
+Mask = tuple[bool, ...]
+
+# --- recording ----------------------------------------------------------------------------
+
+
+def stage_on_tree(
+    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None
+) -> Staged:
+    """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
+    return stage(
+        lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name or function_name(fun)
+    )
+
+
+def share_captured(staged: Sequence[Staged]) -> tuple[tuple[Function, ...], list[Any]]:
+    """Functions that all take the union of what any of them captured, and these values."""
+    merged: dict[int, Any] = {}
+    for s in staged:
+        merged.update((id(x), x) for x in s.captured)
+    values = list(merged.values())
+    made = []
+    for s in staged:
+        n = len(s.captured)
+        own = {id(x): v for x, v in zip(s.captured, s.fn.params[:n], strict=True)}
+        if list(own) == list(merged):
+            made.append(s.fn)
+            continue
+        lead = [own.get(key) or Var(typeof(x)) for key, x in merged.items()]
+        fn = Function(s.fn.name, [*lead, *s.fn.params[n:]], s.fn.eqns, s.fn.results)
+        made.append(canonical(fn))
+    return tuple(made), values
+
+
+def described(fun: Any) -> str:
+    """Name of a user function and where it is defined, for error messages."""
+    code = getattr(inspect.unwrap(fun) if callable(fun) else fun, "__code__", None)
+    where = f" at {code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+    return f"{function_name(fun)}{where}"
+
+
+def values(outs: Sequence[Any]) -> list[Any]:
+    """Results of a primitive or a program with arrays in place of bare literals."""
+    return [broadcast_in_dim(x, (), ()) if type(x) is Literal else x for x in outs]
+
+
+# --- types --------------------------------------------------------------------------------
+
+
+def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
+    """Type of both values, where one is weak promoted to it; None where they do not agree."""
+    if a is b:
+        return a
+    if a.shape != b.shape or not (a.dtype == b.dtype or a.weak_type or b.weak_type):
+        return None
+    dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
+    return ArrayType(a.shape, dtype, weak)
+
+
+def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:
+    """`fn` with its results converted to the wanted dtypes."""
+    if all(t.dtype == w.dtype for t, w in zip(fn.out_types, wanted, strict=True)):
+        return fn
+
+    def body(*args: Any) -> list[Any]:
+        outs = current.interpreter.apply(fn, args)
+        return [
+            convert_element_type(x, w.dtype, w.weak_type) if typeof(x).dtype != w.dtype else x
+            for x, w in zip(outs, wanted, strict=True)
+        ]
+
+    return canonical(build(fn.name, fn.in_types, body))
+
+
+def cost_of(fn: Function) -> Cost:
+    """Sum of the costs of the equations of `fn`."""
+    total = (0.0, 0.0, 0.0)
+    for eqn in fn.eqns:
+        ins = [a.type for a in eqn.inputs]
+        one = eqn.primitive.cost(ins, [v.type for v in eqn.outputs], **eqn.params)
+        total = tuple(x + y for x, y in zip(total, one, strict=True))  # type: ignore[assignment]
+    return Cost(*total)
+
+
+# --- parameter and result lists ---------------------------------------------------------------
+
+
+def reorder(fn: Function, params: Sequence[int], results: Sequence[int] | None = None) -> Function:
+    """`fn` with its parameters in another order, and the chosen results."""
+    chosen = fn.results if results is None else [fn.results[i] for i in results]
+    return Function(fn.name, [fn.params[i] for i in params], fn.eqns, chosen)
+
+
+def keep_results(fn: Function, keep: Mask) -> Function:
+    """`fn` without the results that are not kept."""
+    if all(keep):
+        return fn
+    key = ("keep_results", keep)
+    if key not in fn.memo:
+        chosen = [r for r, k in zip(fn.results, keep, strict=True) if k]
+        fn.memo[key] = Function(fn.name, fn.params, fn.eqns, chosen)
+    return fn.memo[key]
+
+
+def split_list(xs: Sequence[Any], *sizes: int) -> list[list[Any]]:
+    """`xs` cut into parts of the given sizes, and the rest."""
+    parts, start = [], 0
+    for n in sizes:
+        parts.append(list(xs[start : start + n]))
+        start += n
+    return [*parts, list(xs[start:])]
+
+
+def chosen(xs: Sequence[Any], mask: Sequence[bool]) -> list[Any]:
+    """Elements where the mask is true."""
+    return [x for x, m in zip(xs, mask, strict=True) if m]
+
+
+def merged(mask: Sequence[bool], on_true: Sequence[Any], on_false: Sequence[Any]) -> list[Any]:
+    """Inverse of choosing by a mask and by its complement."""
+    yes, no = iter(on_true), iter(on_false)
+    return [next(yes) if m else next(no) for m in mask]
+
+
+def is_live(tangents: Sequence[Any]) -> Mask:
+    """Which tangents or cotangents are not symbolic zeros."""
+    return tuple(type(t) is not Zero for t in tangents)
+
+
+# --- transforms with fixed result lists -----------------------------------------------------------
+
+
+def dual(fn: Function, active: Mask, wanted: Mask) -> Function:
+    """Derivative program whose tangent results are exactly the wanted ones, zeros filled in.
+
+    Parameters: primals, active tangents. Results: results, wanted tangents.
+    """
+    made, nonzero = jvp(fn, active)
+    if nonzero == wanted:
+        return made
+    key = ("dual", active, wanted)
+    if key not in fn.memo:
+        n = len(fn.results)
+
+        def body(*args: Any) -> list[Any]:
+            outs = current.interpreter.apply(made, args)
+            dots = iter(outs[n:])
+            full = [next(dots) if nz else None for nz in nonzero]
+            return [
+                *outs[:n],
+                *(
+                    zeros(t.tangent) if d is None else d
+                    for d, t, w in zip(full, fn.out_types, wanted, strict=True)
+                    if w
+                ),
+            ]
+
+        fn.memo[key] = build(made.name, made.in_types, body)
+    return fn.memo[key]
+
+
+def split(fn: Function, unknown: Mask, forced: Mask) -> tuple[Function, Function, Mask]:
+    """`partial_eval` that lets further results wait: those of `forced` count as unknown.
+
+    Returns:
+        `known`: known parameters -> known results, then residuals;
+        `rest`: residuals, then unknown parameters -> unknown results; which are unknown.
+    """
+    known, rest, mask = partial_eval(fn, unknown)
+    both = tuple(m or f for m, f in zip(mask, forced, strict=True))
+    if both == mask:
+        return known, rest, mask
+    key = ("split", unknown, both)
+    if key in fn.memo:
+        return fn.memo[key]
+    n_known = len(mask) - sum(mask)
+    residuals = list(known.results[n_known:])
+    n_residuals = len(residuals)
+    params = list(rest.params[:n_residuals])
+    place = {r: p for r, p in zip(residuals, params, strict=True) if type(r) is not Literal}
+    first, last = iter(known.results[:n_known]), iter(rest.results)
+    ready, waiting = [], []
+    for was_unknown, now in zip(mask, both, strict=True):
+        atom = next(last) if was_unknown else next(first)
+        if not now:
+            ready.append(atom)
+        elif was_unknown or type(atom) is Literal:
+            waiting.append(atom)
+        else:
+            if atom not in place:
+                place[atom] = Var(atom.type)
+                residuals.append(atom)
+                params.append(place[atom])
+            waiting.append(place[atom])
+    fn.memo[key] = (
+        Function(known.name, known.params, known.eqns, [*ready, *residuals]),
+        Function(rest.name, [*params, *rest.params[n_residuals:]], rest.eqns, waiting),
+        both,
+    )
+    return fn.memo[key]
+
+
+def batch_to(
+    fn: Function, size: int, dims: tuple[int | None, ...], wanted: Sequence[int | str | None]
+) -> tuple[Function, tuple[int | None, ...]]:
+    """`batch` whose results have their lanes exactly where wanted; "any" takes what comes.
+
+    A wanted None is a promise that the result is the same for all lanes.
+    """
+    made, found = batch(fn, size, dims, ("any",) * len(fn.results))
+    if all(w == "any" or w == d for w, d in zip(wanted, found, strict=True)):
+        return made, found
+    key = ("batch_to", size, dims, tuple(wanted))
+    if key not in fn.memo:
+        places = tuple(d if w == "any" else w for w, d in zip(wanted, found, strict=True))
+
+        def body(*args: Any) -> list[Any]:
+            outs = current.interpreter.apply(made, args)
+            return [
+                x if d == w else move_batch(x, d, w, size)  # type: ignore[arg-type]
+                for x, d, w in zip(outs, found, places, strict=True)
+            ]
+
+        fn.memo[key] = build(made.name, made.in_types, body), places
+    return fn.memo[key]
+
+
+def apply_known(partial: Any, fn: Function, args: Sequence[Any]) -> list[Any]:
+    """Apply a whole function in the known program of a partial evaluation."""
+    outer, current.interpreter = current.interpreter, partial.known
+    try:
+        return partial.known.apply(fn, args)
+    finally:
+        current.interpreter = outer
+
+
+def bind_known(partial: Any, primitive: Primitive, args: Sequence[Any], **params: Any) -> list[Any]:
+    """Apply a primitive in the known program of a partial evaluation."""
+    return partial.bind_known(primitive, tuple(args), params)

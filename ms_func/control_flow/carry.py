@@ -1,0 +1,73 @@
+"""Recording a loop body until its carry comes out with the types it goes in with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ms_func.control_flow.mismatch import (
+    argument_name,
+    carry_tree_differs,
+    carry_types_differ,
+)
+from ms_func.dtypes import join
+from ms_func.ir.loc import user_loc
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
+from ms_func.tracing.stage import Staged
+
+_ROUNDS = 4
+
+
+def common_carry(
+    what: str,
+    fun: Callable[..., Any],
+    leaves: Sequence[Any],
+    carry_tree: Any,
+    record: Callable[[Sequence[ArrayType]], Staged],
+    carry_of: Callable[[Staged], tuple[Any, Sequence[ArrayType]]],
+    position: int = 0,
+) -> tuple[Staged, list[Any]]:
+    """The recorded body, and the first carry converted to the types that stay.
+
+    A weak leaf (a Python scalar) takes the dtype that the body gives it; the body is then
+    recorded again.
+
+    Args:
+        what: name of the loop, for messages.
+        fun: the user's function.
+        leaves: first carry.
+        carry_tree: its structure.
+        record: records the body for given carry types.
+        carry_of: structure and types of the new carry in a recorded body.
+        position: which argument of `fun` the carry is.
+
+    Raises:
+        TypeError: the structure of the carry changes, or the type of a leaf that is not weak.
+    """
+    leaves = list(leaves)
+    name = argument_name(fun, position, "carry")
+    for attempt in range(_ROUNDS):
+        types = [typeof(x) for x in leaves]
+        staged = record(types)
+        out_tree, out_types = carry_of(staged)
+        if out_tree != carry_tree:
+            raise carry_tree_differs(what, name, carry_tree, out_tree, user_loc())
+        wanted = [_settled(a, b) for a, b in zip(types, out_types, strict=True)]
+        if all(w is t for w, t in zip(wanted, types, strict=True)) or attempt == _ROUNDS - 1:
+            break
+        leaves = [
+            x if w is t else convert_element_type(x, w.dtype, w.weak_type)
+            for x, t, w in zip(leaves, types, wanted, strict=True)
+        ]
+    if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(types, out_types, strict=True)):
+        raise carry_types_differ(what, name, carry_tree, types, out_types, user_loc())
+    return staged, leaves
+
+
+def _settled(given: ArrayType, found: ArrayType) -> ArrayType:
+    """Type a carry should start with: what it came out with, where it was weak."""
+    if not given.weak_type or given.dtype == found.dtype or given.shape != found.shape:
+        return given
+    dtype, weak = join(given.dtype, True, found.dtype, found.weak_type)
+    return ArrayType(given.shape, dtype, weak)

@@ -1,0 +1,344 @@
+"""`checkpoint`: compute again in the backward pass instead of keeping residuals.
+
+A `remat_call` applies a function. When it is split into known and unknown parts, the known
+results are computed as usual, but the residuals are not kept: the unknown part starts from
+the operands and computes what it needs again. A policy says which intermediate values are
+kept all the same; they are marked in the function when it is recorded, so that the rules
+need not know the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.control_flow import bodies
+from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.identities import name_p
+from ms_func.ir.evaluate import evaluate
+from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.primitive import (
+    ELEMENTWISE,
+    Cost,
+    NotSupported,
+    Primitive,
+    Zero,
+    current,
+    register,
+)
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.families import is_linear
+from ms_func.tracing.arguments import function_name, normalize_argnums
+from ms_func.tracing.stage import canonical, stage
+from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
+from ms_func.transforms.jvp import jvp
+from ms_func.transforms.partial_eval import partial_eval
+from ms_func.transforms.passes import dce, inline, prune
+from ms_func.transforms.transpose import transpose
+from ms_func.transforms.zeros import instantiate
+
+Policy = Callable[..., Any]
+
+# --- the mark of values to keep -------------------------------------------------------------
+
+kept_p = register(
+    Primitive(
+        "kept",
+        abstract=lambda x: x,
+        ref=lambda x: np.asarray(x),
+        lower=lambda b, eqn, x: x,
+        jvp=lambda primals, tangents: (kept_p.bind(*primals), tangents[0]),
+        transpose=lambda ct, x: [ct],
+        batch=ELEMENTWISE,
+        shard=ELEMENTWISE,
+    )
+)
+
+
+def _marked(fn: Function, policy: Policy) -> Function:
+    """`fn` with every value that the policy approves marked as one to keep."""
+    env: dict[Any, Any] = {}
+    eqns: list[Eqn] = []
+    for eqn in inline(fn).eqns:
+        inputs = [env.get(a, a) for a in eqn.inputs]
+        eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc))
+        if policy(eqn.primitive, *(a.type for a in inputs), **eqn.params):
+            for v in eqn.outputs:
+                env[v] = Var(v.type)
+                eqns.append(Eqn(kept_p, [v], [env[v]], {}, eqn.loc))
+    # `inline` may return another object; its results are the ones that belong to its equations.
+    results = [env.get(a, a) for a in inline(fn).results]
+    return canonical(Function(fn.name, inline(fn).params, eqns, results))
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    return list(fn.out_types)
+
+
+def _ref(*arrays: Any, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    return evaluate(fn, *arrays)
+
+
+def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
+    """The equations in place; behind a barrier where they are computed for the second time."""
+    if eqn.params["barrier"] and values:
+        types = [a.type for a in eqn.inputs]
+        made = b.operation("stablehlo.optimization_barrier", types, values, regions=0)
+        values = tuple(made.results)
+    return b.inline(eqn.params["fn"], values)
+
+
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **params: Any) -> Any:
+    made, nonzero = jvp(fn, is_live(tangents))
+    dots = [t for t in tangents if type(t) is not Zero]
+    outs = remat_p.bind(*primals, *dots, fn=made, **params)
+    n, rest = len(fn.results), iter(outs[len(fn.results) :])
+    return outs[:n], [
+        next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
+    ]
+
+
+class _Plan(NamedTuple):
+    """A remat call split in two.
+
+    Attributes:
+        now: known operands -> known results, then the values to keep.
+        later: needed operands, kept values, unknown operands -> unknown results.
+        needed: which of the known operands `later` takes.
+        mask: which results are unknown.
+    """
+
+    now: Function
+    later: Function
+    needed: Mask
+    mask: Mask
+
+
+def _plan(fn: Function, unknown: Mask) -> _Plan:
+    key = ("remat_plan", unknown)
+    if key in fn.memo:
+        return fn.memo[key]
+    known, rest, mask = partial_eval(fn, unknown)
+    n = len(mask) - sum(mask)
+    residuals = known.results[n:]
+    again, kept = _recomputation(known, residuals)
+    now = dce(Function(known.name, known.params, known.eqns, [*known.results[:n], *kept]))
+    pruned, keep = prune(again, (True,) * len(residuals))
+    n_params = len(known.params)
+    # Every kept value is used: `_recomputation` keeps only those that a residual needs.
+    needed = keep[:n_params]
+
+    def later(*args: Any) -> list[Any]:
+        found = current.interpreter.apply(pruned, args[: len(pruned.params)])
+        return current.interpreter.apply(rest, [*found, *args[len(pruned.params) :]])
+
+    types = [*pruned.in_types, *rest.in_types[len(residuals) :]]
+    made = build(f"again_{fn.name}", types, later)
+    fn.memo[key] = _Plan(now, made, needed, mask)
+    return fn.memo[key]
+
+
+def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function, list[Var]]:
+    """Program of the residuals from the operands and the kept values it needs, and these."""
+    wanted: set[Any] = {a for a in residuals if type(a) is not Literal}
+    eqns: list[Eqn] = []
+    kept: list[Var] = []
+    for eqn in reversed(known.eqns):
+        if wanted.isdisjoint(eqn.outputs):
+            continue
+        if eqn.primitive is kept_p:
+            kept.append(eqn.outputs[0])
+            continue
+        eqns.append(eqn)
+        wanted.update(a for a in eqn.inputs if type(a) is not Literal)
+    kept.reverse()
+    return Function(known.name, [*known.params, *kept], eqns[::-1], residuals), kept
+
+
+def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
+    unknown = tuple(partial.is_unknown(a) for a in args)
+    plan = _plan(params["fn"], unknown)
+    ready = chosen(args, [not u for u in unknown])
+    outs = bodies.apply_known(partial, plan.now, ready)
+    n = len(plan.mask) - sum(plan.mask)
+    operands = [*chosen(ready, plan.needed), *outs[n:], *chosen(args, unknown)]
+    late = {**params, "fn": plan.later, "barrier": params["prevent_cse"]}
+    return merged(plan.mask, partial.unknown.bind(remat_p, tuple(operands), late), outs[:n])
+
+
+def _transpose(cts: Sequence[Any], *operands: Any, fn: Function, **params: Any) -> list[Any]:
+    linear, live = tuple(is_linear(x) for x in operands), is_live(cts)
+    made = transpose(bodies.keep_results(fn, live), linear)
+    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
+    outs = iter(remat_p.bind(*others, *map(instantiate, chosen(cts, live)), fn=made, **params))
+    return [next(outs) if lin else None for lin in linear]
+
+
+def _batch(size: int, args: Any, dims: Any, *, fn: Function, **params: Any) -> Any:
+    made, out_dims = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
+    return remat_p.bind(*args, fn=made, **params), out_dims
+
+
+def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
+    return bodies.cost_of(fn)
+
+
+def _prune(used: Mask, *, fn: Function, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
+    made, keep = prune(fn, used)
+    return keep, used, {**params, "fn": made}
+
+
+remat_p = register(
+    Primitive(
+        "remat_call",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=_jvp,
+        transpose=_transpose,
+        batch=_batch,
+        shard=NotSupported("the body is planned as part of the caller's graph"),
+        cost=_cost,
+        partial=_partial,
+        prune=_prune,
+        multiple_results=True,
+    )
+)
+
+
+# --- what users call ----------------------------------------------------------------------------
+
+
+def checkpoint(
+    fun: Callable[..., Any],
+    *,
+    prevent_cse: bool = True,
+    policy: Policy | None = None,
+    static_argnums: int | Sequence[int] = (),
+    concrete: bool = False,
+) -> Callable[..., Any]:
+    """`fun`, computed again in the backward pass instead of keeping its residuals.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+        prevent_cse: keep the compiler from merging the second computation with the first,
+            which would undo the saving. Not needed inside a `scan`.
+        policy: which intermediate values to keep all the same; see `checkpoint_policies`. A
+            function of a primitive, the types of its operands and its parameters.
+        static_argnums: arguments that `fun` takes as they are.
+        concrete: accepted for compatibility; Python control flow may look at values wherever
+            they are known.
+
+    Example:
+        >>> from ms_func.api.differentiate import grad
+        >>> float(grad(checkpoint(lambda x: x * x))(3.0))
+        6.0
+    """
+    if not callable(fun):
+        raise TypeError(f"checkpoint expects a function, got {fun!r}")
+    name = function_name(fun)
+
+    @wraps(fun, updated=())
+    def again(*args: Any, **kwargs: Any) -> Any:
+        fixed = _static(static_argnums, len(args), name)
+        leaves, in_tree = tree.flatten(([a for i, a in enumerate(args) if i not in fixed], kwargs))
+
+        def call(tracers: list[Any]) -> Any:
+            rest, named = tree.unflatten(in_tree, tracers)
+            dynamic = iter(rest)
+            full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
+            return fun(*full, **named)
+
+        types = [typeof(x) for x in leaves]
+        staged = stage(call, types, name=name, values=leaves)
+        fn = staged.fn if policy is None else _marked(staged.fn, policy)
+        outs = remat_p.bind(
+            *staged.captured, *leaves, fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
+        )
+        return staged.unflatten(outs)
+
+    return again
+
+
+def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:
+    listed = static_argnums if isinstance(static_argnums, tuple | list) else (static_argnums,)
+    if not listed:
+        return frozenset()
+    return frozenset(normalize_argnums(tuple(listed), count, f"checkpoint of `{name}`"))
+
+
+remat = checkpoint
+
+
+# --- policies -----------------------------------------------------------------------------------
+
+
+def _is_dot(prim: Primitive) -> bool:
+    return prim.name in ("dot_general", "conv_general_dilated")
+
+
+class checkpoint_policies:
+    """Policies for `checkpoint`: which values to keep for the backward pass.
+
+    Each is (or makes) a function of a primitive, the types of its operands and its parameters.
+    """
+
+    @staticmethod
+    def everything_saveable(prim: Any, *types: Any, **params: Any) -> bool:
+        """Keep everything, as if there were no `checkpoint`."""
+        return True
+
+    @staticmethod
+    def nothing_saveable(prim: Any, *types: Any, **params: Any) -> bool:
+        """Keep nothing: the default."""
+        return False
+
+    @staticmethod
+    def dots_saveable(prim: Any, *types: Any, **params: Any) -> bool:
+        """Keep results of matrix products and convolutions."""
+        return _is_dot(prim)
+
+    checkpoint_dots = dots_saveable
+
+    @staticmethod
+    def dots_with_no_batch_dims_saveable(prim: Any, *types: Any, **params: Any) -> bool:
+        """Keep results of matrix products without batch dimensions, as of weights and inputs."""
+        if prim.name != "dot_general":
+            return False
+        (_, _), (lhs_batch, rhs_batch) = params["dimension_numbers"]
+        return not lhs_batch and not rhs_batch
+
+    checkpoint_dots_with_no_batch_dims = dots_with_no_batch_dims_saveable
+
+    @staticmethod
+    def save_only_these_names(*names_which_can_be_saved: str) -> Policy:
+        """Keep values named by `checkpoint_name` with one of these names."""
+        names = frozenset(names_which_can_be_saved)
+        return lambda prim, *types, **params: prim is name_p and params["name"] in names
+
+    @staticmethod
+    def save_any_names_but_these(*names_not_to_save: str) -> Policy:
+        """Keep values named by `checkpoint_name` with a name that is none of these."""
+        names = frozenset(names_not_to_save)
+        return lambda prim, *types, **params: prim is name_p and params["name"] not in names
+
+    @staticmethod
+    def save_anything_except_these_names(*names_not_to_save: str) -> Policy:
+        """Keep everything but values named by `checkpoint_name` with one of these names."""
+        names = frozenset(names_not_to_save)
+        return lambda prim, *types, **params: not (prim is name_p and params["name"] in names)
+
+    @staticmethod
+    def save_from_both_policies(policy_1: Policy, policy_2: Policy) -> Policy:
+        """Keep what either of two policies keeps."""
+        return lambda prim, *types, **params: (
+            policy_1(prim, *types, **params) or policy_2(prim, *types, **params)
+        )

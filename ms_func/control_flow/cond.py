@@ -1,0 +1,509 @@
+"""`cond` and `switch`: one of several functions runs, chosen by a value known at run time.
+
+Every transform of a `cond` transforms its branches and gives their results a common shape:
+tangents that one branch has all branches have, residuals of all branches share slots by
+type, cotangents go to the union of the operands. Only a predicate that differs between the
+lanes of a batch turns the choice into a selection among all branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.control_flow import bodies
+from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.mismatch import branches_differ, trees_differ
+from ms_func.dtypes import issubdtype
+from ms_func.errors import ShapeError
+from ms_func.ir.evaluate import evaluate
+from ms_func.ir.function import Function, Literal
+from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import clamp, eq, ge, le, ne, select
+from ms_func.primitives.families import is_linear
+from ms_func.primitives.reduce import argmax, reduce_or
+from ms_func.primitives.shape import broadcast_in_dim, reshape
+from ms_func.primitives.slicing import dynamic_slice
+from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
+from ms_func.transforms.jvp import jvp
+from ms_func.transforms.passes import prune
+from ms_func.transforms.transpose import transpose
+from ms_func.transforms.zeros import zeros
+
+Branches = tuple[Function, ...]
+
+# --- types, meaning, lowering ---------------------------------------------------------------
+
+
+def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[ArrayType]:
+    if index.shape != () or not (index.dtype == np.bool_ or index.dtype == np.int32):
+        raise ShapeError(f"cond takes a scalar index of dtype bool or int32, got {index}")
+    out = []
+    for column in zip(*(fn.out_types for fn in branches), strict=True):
+        first = column[0]
+        if any(t.shape != first.shape or t.dtype != first.dtype for t in column):
+            raise ShapeError(f"cond takes branches with equal result types, got {list(column)}")
+        out.append(ArrayType(first.shape, first.dtype, all(t.weak_type for t in column)))
+    return out
+
+
+def _ref(index: np.ndarray, *arrays: np.ndarray, branches: Branches) -> list[np.ndarray]:
+    return evaluate(branches[_clamped(int(index), branches)], *arrays)
+
+
+def _clamped(index: int, branches: Branches) -> int:
+    return min(max(index, 0), len(branches) - 1)
+
+
+def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
+    """`if` on a boolean, whose first region is the true branch, else `case`."""
+    branches = eqn.params["branches"]
+    boolean = eqn.inputs[0].type.dtype == np.bool_
+    name = "stablehlo.if" if boolean else "stablehlo.case"
+    types = [v.type for v in eqn.outputs]
+    made = b.operation(name, types, [index], regions=len(branches))
+    for i, fn in enumerate(branches[::-1] if boolean else branches):
+        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values))
+    return list(made.results)
+
+
+def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, branches: Branches) -> Cost:
+    """That of the most expensive branch."""
+    return max((bodies.cost_of(fn) for fn in branches), key=lambda c: (c.flops, c.bytes))
+
+
+# --- forward mode ---------------------------------------------------------------------------
+
+
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
+    active = is_live(tangents[1:])
+    found = [jvp(fn, active)[1] for fn in branches]
+    wanted = tuple(any(column) for column in zip(*found, strict=True))
+    made = tuple(bodies.dual(fn, active, wanted) for fn in branches)
+    dots = [t for t in tangents[1:] if type(t) is not Zero]
+    outs = cond_p.bind(*primals, *dots, branches=made)
+    n = len(wanted)
+    rest = iter(outs[n:])
+    types = branches[0].out_types
+    return outs[:n], [
+        next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
+    ]
+
+
+# --- partial evaluation -----------------------------------------------------------------------
+
+
+def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
+    """Known parts of all branches as one `cond` now, the rest as another when the time comes.
+
+    A residual that is an operand is passed on as it is; the others share slots by type, as
+    many as the widest branch needs.
+    """
+    unknown = tuple(partial.is_unknown(a) for a in args)
+    if unknown[0]:
+        return partial.unknown.bind(cond_p, args, params)
+    index, *operands = args
+    first, rest, mask, forwarded = _split_branches(params["branches"], unknown[1:])
+    ready = chosen(operands, [not u for u in unknown[1:]])
+    outs = bodies.bind_known(partial, cond_p, [index, *ready], branches=first)
+    n = len(mask) - sum(mask)
+    residuals = [*outs[n:], *(ready[i] for i in forwarded)]
+    waiting = chosen(operands, unknown[1:])
+    late = partial.unknown.bind(cond_p, (index, *residuals, *waiting), {"branches": rest})
+    return merged(mask, late, outs[:n])
+
+
+def _split_branches(
+    branches: Branches, unknown: Mask
+) -> tuple[Branches, Branches, Mask, tuple[int, ...]]:
+    """Known branches, waiting branches, unknown results, known operands passed on."""
+    memo = branches[0].memo
+    key = ("split_branches", branches, unknown)
+    if key in memo:
+        return memo[key]
+    none = (False,) * len(branches[0].results)
+    masks = [bodies.split(fn, unknown, none)[2] for fn in branches]
+    mask = tuple(any(column) for column in zip(*masks, strict=True))
+    parts = [bodies.split(fn, unknown, mask)[:2] for fn in branches]
+    n = len(mask) - sum(mask)
+    forwarded: dict[int, int] = {}
+    slots: dict[Any, int] = {}
+    for known, _ in parts:
+        own: dict[Any, int] = {}
+        for atom in known.results[n:]:
+            if atom in known.params:
+                forwarded.setdefault(known.params.index(atom), len(forwarded))
+            else:
+                kind = (atom.type.shape, atom.type.dtype)
+                own[kind] = own.get(kind, 0) + 1
+        for kind, count in own.items():
+            slots[kind] = max(slots.get(kind, 0), count)
+    layout = [ArrayType(*kind) for kind, count in slots.items() for _ in range(count)]
+    operands = [t for t, u in zip(branches[0].in_types, unknown, strict=True) if not u]
+    passed = [operands[i] for i in forwarded]
+    made = [_into_slots(known, rest, n, layout, forwarded, passed) for known, rest in parts]
+    memo[key] = (
+        tuple(known for known, _ in made),
+        tuple(rest for _, rest in made),
+        mask,
+        tuple(forwarded),
+    )
+    return memo[key]
+
+
+def _into_slots(
+    known: Function,
+    rest: Function,
+    n: int,
+    layout: Sequence[ArrayType],
+    forwarded: dict[int, int],
+    passed: Sequence[ArrayType],
+) -> tuple[Function, Function]:
+    """The two halves of one branch with their residuals in the slots that all branches share."""
+    free = list(range(len(layout)))
+    source: dict[int, int] = {}  # slot -> residual
+    where: list[int] = []  # for each residual its place among slots and forwarded operands
+    for i, atom in enumerate(known.results[n:]):
+        if atom in known.params:
+            where.append(len(layout) + forwarded[known.params.index(atom)])
+            continue
+        kind = (atom.type.shape, atom.type.dtype)
+        slot = next(s for s in free if (layout[s].shape, layout[s].dtype) == kind)
+        free.remove(slot)
+        source[slot] = i
+        where.append(slot)
+
+    def first(*args: Any) -> list[Any]:
+        outs = current.interpreter.apply(known, args)
+        filled = [outs[n + source[s]] if s in source else zeros(t) for s, t in enumerate(layout)]
+        return [*outs[:n], *filled]
+
+    def second(*args: Any) -> list[Any]:
+        residuals = [args[i] for i in where]
+        return current.interpreter.apply(rest, [*residuals, *args[len(layout) + len(passed) :]])
+
+    waiting = rest.in_types[len(where) :]
+    return (
+        build(known.name, known.in_types, first),
+        build(rest.name, [*layout, *passed, *waiting], second),
+    )
+
+
+# --- reverse mode -----------------------------------------------------------------------------
+
+
+def _transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Branches) -> list[Any]:
+    linear = tuple(is_linear(x) for x in operands)
+    live = is_live(cts)
+    made = tuple(transpose(bodies.keep_results(fn, live), linear) for fn in branches)
+    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
+    outs = iter(cond_p.bind(index, *others, *chosen(cts, live), branches=made))
+    return [None, *(next(outs) if lin else None for lin in linear)]
+
+
+# --- batching -----------------------------------------------------------------------------------
+
+
+def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
+    index, *operands = args
+    lane_dims = tuple(dims[1:])
+    free = ("any",) * len(branches[0].results)
+    if dims[0] is None:
+        found = [batch(fn, size, lane_dims, free)[1] for fn in branches]
+        wanted = [_common(column) for column in zip(*found, strict=True)]
+        made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
+        return cond_p.bind(index, *operands, branches=made), wanted
+    outs = [
+        _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims)
+        for i, fn in enumerate(branches)
+    ]
+    return [_choose(index, column) for column in zip(*outs, strict=True)], [0] * len(free)
+
+
+def _common(column: Sequence[int | None]) -> int | None:
+    """Where a result's lanes lie in all branches: the one place found, or the front."""
+    places = {d for d in column if d is not None}
+    return None if not places else places.pop() if len(places) == 1 else 0
+
+
+def _taken(index: Any, i: int, branches: Branches) -> Any:
+    """Which lanes take branch `i`."""
+    if typeof(index).dtype == np.bool_:
+        return index if i else ne(index, True)
+    if i == 0:
+        return le(index, 0)
+    return ge(index, i) if i == len(branches) - 1 else eq(index, i)
+
+
+def _masked_branch(
+    size: int, fn: Function, mask: Any, operands: Sequence[Any], dims: tuple[int | None, ...]
+) -> list[Any]:
+    """Results of a branch for all lanes, those that do not take it on borrowed operands.
+
+    A lane outside the branch computes with the operands of a lane inside it, so it cannot
+    meet a singularity or an endless loop of its own, and it sends no cotangent back. An
+    operand that all lanes share stays shared; it sends a cotangent back if any lane took
+    the branch. A branch with a loop or with effects is skipped if no lane takes it.
+    """
+    if not fn.eqns or size == 0:
+        made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
+        return current.interpreter.apply(made, operands)
+    some = reduce_or(mask, axes=(0,))
+    lane = argmax(mask, 0, np.int32)
+    guarded = [
+        x if d is None and _is_scalar_constant(x) else _guard(x, d, mask, some, lane)
+        for x, d in zip(operands, dims, strict=True)
+    ]
+    made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
+    if not _must_skip(fn):
+        return current.interpreter.apply(made, guarded)
+    skip = build(f"skip_{fn.name}", made.in_types, lambda *_: [zeros(t) for t in made.out_types])
+    return cond_p.bind(some, *guarded, branches=(skip, made))
+
+
+def _is_scalar_constant(x: Any) -> bool:
+    return type(x) is Literal
+
+
+def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
+    if dim is None:
+        return select(some, x, stop_gradient(x))
+    t = typeof(x)
+    starts = [lane if d == dim else 0 for d in range(t.ndim)]
+    sizes = [1 if d == dim else n for d, n in enumerate(t.shape)]
+    other = dynamic_slice(stop_gradient(x), starts, sizes, allow_negative_indices=False)
+    shape = [n for d, n in enumerate(t.shape) if d != dim]
+    other = broadcast_in_dim(reshape(other, shape), t.shape, [d for d in range(t.ndim) if d != dim])
+    return select(broadcast_in_dim(mask, t.shape, (dim,)), x, other)
+
+
+def _must_skip(fn: Function) -> bool:
+    """Whether running a branch that no lane takes could matter: loops may not end."""
+    return any(
+        e.primitive.name == "while" or any(_must_skip(f) for f in e.functions()) for e in fn.eqns
+    )
+
+
+def _choose(index: Any, column: Sequence[Any]) -> Any:
+    """Result of each lane from the results of all branches, lanes in front."""
+    t = typeof(column[0])
+    pick = index if t.ndim == 1 else broadcast_in_dim(index, t.shape, (0,))
+    if typeof(index).dtype == np.bool_:
+        return select(pick, column[1], column[0])
+    out = column[-1]
+    for i in range(len(column) - 2, -1, -1):
+        out = select(le(pick, i), column[i], out)
+    return out
+
+
+def _prune(used: Mask, *, branches: Branches) -> tuple[Mask, Mask, dict[str, Any]]:
+    """An operand lives if a branch needs it for a used result."""
+    made = [prune(fn, used) for fn in branches]
+    keep = tuple(any(column) for column in zip(*(k for _, k in made), strict=True))
+    fns = tuple(
+        Function(fn.name, chosen(fn.params, keep), pruned.eqns, pruned.results)
+        for fn, (pruned, _) in zip(branches, made, strict=True)
+    )
+    return (True, *keep), used, {"branches": fns}
+
+
+cond_p = register(
+    Primitive(
+        "cond",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=_jvp,
+        transpose=_transpose,
+        batch=_batch,
+        shard=NotSupported("the branches are planned as part of the caller's graph"),
+        cost=_cost,
+        partial=_partial,
+        prune=_prune,
+        multiple_results=True,
+    )
+)
+
+
+# --- what users call ------------------------------------------------------------------------------
+
+
+def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
+    """Result of `true_fun(*operands)` where `pred` is true, else of `false_fun(*operands)`.
+
+    Called as `cond(pred, true_fun, false_fun, *operands)`. Only the branch chosen runs, and
+    only it is differentiated. Under `vmap` a predicate that differs between the lanes makes
+    both branches run, each lane keeping its own.
+
+    Args:
+        pred: scalar boolean, or a number, which counts as true unless it is zero.
+        true_fun: function of the operands.
+        false_fun: function of the operands; its result has the structure, shapes and dtypes
+            of that of `true_fun`. Python scalars take the dtype of the other side.
+        *operands: arrays or trees of arrays. Values that a branch closes over need not be
+            operands. `operand=x` passes one operand, and the older form
+            `cond(pred, true_operand, true_fun, false_operand, false_fun)` one per branch.
+
+    Returns:
+        What the branch returns, as arrays.
+
+    Raises:
+        TypeError: `pred` is no scalar, or the results of the branches do not agree.
+
+    Example:
+        >>> float(cond(True, lambda x: x + 1, lambda x: x - 1, 3.0))
+        4.0
+    """
+    if len(args) == 4 and callable(args[1]) and callable(args[3]) and not callable(args[0]):
+        true_operand, true_fun, false_operand, false_fun = args
+        return _cond(
+            pred,
+            lambda x, _: true_fun(x),
+            lambda _, y: false_fun(y),
+            true_operand,
+            false_operand,
+        )
+    return _cond(pred, *args, **kwargs)
+
+
+_NO_OPERAND = object()
+
+
+def _cond(
+    pred: Any, true_fun: Any, false_fun: Any, *operands: Any, operand: Any = _NO_OPERAND
+) -> Any:
+    if not (callable(true_fun) and callable(false_fun)):
+        raise TypeError("lax.cond: true_fun and false_fun arguments should be callable.")
+    if operand is not _NO_OPERAND:
+        if operands:
+            raise TypeError("cond: give the operands by position or as operand=, not both")
+        operands = (operand,)
+    index = _predicate(pred)
+    names = ("false_fun", "true_fun")
+    return _choose_branch("cond", index, (false_fun, true_fun), names, operands)
+
+
+def _predicate(pred: Any) -> Any:
+    """Scalar boolean of a predicate."""
+    if callable(pred):
+        raise TypeError(f"Pred type must be either boolean or number, got {pred}.")
+    if type(pred) in (bool, np.bool_):
+        return bool(pred)
+    try:
+        t = typeof(pred)
+    except TypeError:
+        t = None
+    if (
+        t is None
+        or not isinstance(getattr(pred, "shape", ()), tuple)
+        or isinstance(pred, list | tuple)
+    ):
+        raise TypeError(f"Pred must be a scalar, got {pred} of type {type(pred)}")
+    if t.shape != ():
+        raise TypeError(f"Pred must be a scalar, got {pred} of shape {t.shape}.")
+    if t.dtype == np.bool_:
+        return pred
+    if not issubdtype(t.dtype, np.number) or t.dtype.kind == "c":
+        raise TypeError(f"Pred type must be either boolean or number, got {t.dtype.name}.")
+    return ne(pred, 0)
+
+
+def switch(
+    index: Any,
+    branches: Sequence[Callable[..., Any]],
+    *operands: Any,
+    operand: Any = _NO_OPERAND,
+) -> Any:
+    """Result of `branches[index](*operands)`; an index out of range takes the nearest branch.
+
+    Args:
+        index: scalar integer.
+        branches: functions of the operands whose results have equal structure and types.
+        *operands: arrays or trees of arrays; see `cond`.
+
+    Raises:
+        TypeError: `index` is no scalar integer, or the results of the branches do not agree.
+        ValueError: there is no branch.
+
+    Example:
+        >>> float(switch(2, [lambda x: x, lambda x: 2 * x, lambda x: 3 * x], 5.0))
+        15.0
+    """
+    if not all(callable(f) for f in branches):
+        raise TypeError("lax.switch: branches argument should be a sequence of callables.")
+    if operand is not _NO_OPERAND:
+        if operands:
+            raise TypeError("switch: give the operands by position or as operand=, not both")
+        operands = (operand,)
+    branches = tuple(branches)
+    checked = _branch_index(index, len(branches))
+    if len(branches) == 1:
+        return branches[0](*operands)
+    names = tuple(f"branch {i}" for i in range(len(branches)))
+    return _choose_branch("switch", checked, branches, names, operands)
+
+
+def _branch_index(index: Any, count: int) -> Any:
+    """Index as int32, limited to the branches there are; a Python int where it is one."""
+    try:
+        t = typeof(index)
+    except TypeError:
+        raise TypeError(f"Index type must be an integer, got {index}.") from None
+    if t.shape != ():
+        raise TypeError(f"Branch index must be scalar, got {index} of shape {t.shape}.")
+    if not issubdtype(t.dtype, np.integer):
+        raise TypeError(f"Index type must be an integer, got {index} as {t.dtype.name}")
+    if count == 0:
+        raise ValueError("Empty branch sequence")
+    if isinstance(index, int | np.integer):
+        return min(max(int(index), 0), count - 1)
+    return convert_element_type(clamp(0, index, count - 1), np.int32)
+
+
+def _choose_branch(
+    what: str, index: Any, funs: Sequence[Any], names: Sequence[str], operands: Any
+) -> Any:
+    """Record all branches, give their results common types, and apply the one chosen."""
+    leaves, in_tree = tree.flatten(operands)
+    types = leaf_types(leaves, what, function_name(funs[0]))
+    staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]
+    order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
+    first = staged[order[0]]
+    for i in order[1:]:
+        if staged[i].out_tree != first.out_tree:
+            pair = [(names[k], funs[k], staged[k].out_tree) for k in (order[0], i)]
+            raise trees_differ(what, *pair, user_loc())
+    joined = _joined_types(what, staged, funs, names, order)
+    fns, captured = bodies.share_captured(staged)
+    fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
+    if type(index) in (bool, int):
+        outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])
+    else:
+        outs = cond_p.bind(index, *captured, *leaves, branches=fns)
+    return tree.unflatten(first.out_tree, bodies.values(outs))
+
+
+def _joined_types(
+    what: str, staged: Sequence[Any], funs: Any, names: Any, order: Sequence[int]
+) -> list[ArrayType]:
+    """Common type of each result over all branches."""
+    joined = list(staged[order[0]].fn.out_types)
+    for i in order[1:]:
+        found = [
+            bodies.joined_type(a, b) for a, b in zip(joined, staged[i].fn.out_types, strict=True)
+        ]
+        if any(t is None for t in found):
+            pair = [(names[k], funs[k]) for k in (order[0], i)]
+            out_tree = staged[i].out_tree
+            raise branches_differ(what, *pair, out_tree, joined, staged[i].fn.out_types, user_loc())
+        joined = found  # type: ignore[assignment]
+    return joined

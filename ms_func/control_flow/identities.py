@@ -1,0 +1,134 @@
+"""Operations that return their operands and tell the transforms something about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.dtypes import is_inexact
+from ms_func.ir.primitive import ELEMENTWISE, ZERO, NotSupported, Primitive, Zero, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.transforms.zeros import instantiate
+
+# --- stop_gradient ----------------------------------------------------------------------------
+
+stop_gradient_p = register(
+    Primitive(
+        "stop_gradient",
+        abstract=lambda x: x,
+        ref=lambda x: np.asarray(x),
+        lower=lambda b, eqn, x: x,
+        jvp=ZERO,
+        transpose=NotSupported("its derivative is zero"),
+        batch=ELEMENTWISE,
+        shard=ELEMENTWISE,
+    )
+)
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x`, a constant to every derivative.
+
+    Args:
+        x: array or tree of arrays; integer and boolean leaves are returned as they are.
+
+    Example:
+        >>> from ms_func.api.differentiate import grad
+        >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
+        3.0
+    """
+
+    def stop(leaf: Any) -> Any:
+        return stop_gradient_p.bind(leaf) if is_inexact(typeof(leaf).dtype) else leaf
+
+    return tree.map(stop, x)
+
+
+# --- checkpoint_name --------------------------------------------------------------------------
+
+
+def _name_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, name: str) -> Any:
+    out = name_p.bind(*primals, name=name)
+    return out, tangents[0]
+
+
+name_p = register(
+    Primitive(
+        "name",
+        abstract=lambda x, name: x,
+        ref=lambda x, name: np.asarray(x),
+        lower=lambda b, eqn, x: x,
+        jvp=_name_jvp,
+        transpose=lambda ct, x, name: [ct],
+        batch=ELEMENTWISE,
+        shard=ELEMENTWISE,
+    )
+)
+
+
+def checkpoint_name(x: Any, name: str) -> Any:
+    """`x`, known to the policies of `checkpoint` by `name`.
+
+    Args:
+        x: array or tree of arrays.
+        name: what `save_only_these_names` and its relatives refer to.
+    """
+    return tree.map(lambda leaf: name_p.bind(leaf, name=name), x)
+
+
+# --- optimization_barrier -----------------------------------------------------------------------
+
+
+def _barrier_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
+    made = b.operation(
+        "stablehlo.optimization_barrier", [v.type for v in eqn.outputs], values, regions=0
+    )
+    return list(made.results)
+
+
+def _barrier_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    outs = optimization_barrier_p.bind(*primals)
+    live = [t for t in tangents if type(t) is not Zero]
+    dots = iter(optimization_barrier_p.bind(*live))
+    return outs, [t if type(t) is Zero else next(dots) for t in tangents]
+
+
+def _barrier_transpose(cts: Sequence[Any], *operands: Any) -> list[Any]:
+    return list(optimization_barrier_p.bind(*map(instantiate, cts)))
+
+
+def _barrier_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -> str:
+    """A single operand is free; several stay whole, since they are split independently."""
+    if len(ins) == 1:
+        term = " ".join(f"i{d}" for d in range(ins[0].ndim))
+        return f"{term} -> {term}"
+    terms = ", ".join(" ".join("." * t.ndim) for t in ins)
+    return f"{terms} -> {terms}"
+
+
+optimization_barrier_p = register(
+    Primitive(
+        "optimization_barrier",
+        abstract=lambda *types: list(types),
+        ref=lambda *arrays: list(arrays),
+        lower=_barrier_lower,
+        jvp=_barrier_jvp,
+        transpose=_barrier_transpose,
+        batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
+        shard=_barrier_shard,
+        multiple_results=True,
+    )
+)
+
+
+def optimization_barrier(operand: Any) -> Any:
+    """`operand`, an array or a tree of arrays, which the compiler may not look behind.
+
+    Nothing that uses the result is computed before the whole operand is, and no common
+    subexpression is shared across.
+    """
+    leaves, treedef = tree.flatten(operand)
+    return tree.unflatten(treedef, optimization_barrier_p.bind(*leaves))

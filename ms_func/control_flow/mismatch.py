@@ -1,0 +1,175 @@
+"""Errors about trees and types that ought to agree: branches of a choice, carries of a loop."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ms_func import tree
+from ms_func.control_flow.bodies import described, joined_type
+from ms_func.errors import ShapeError
+from ms_func.ir.types import ArrayType
+
+
+def type_text(t: ArrayType) -> str:
+    """Type with its dtype spelled out, such as `float32[2,3]`."""
+    return f"{t.dtype.name}[{','.join(map(str, t.shape))}]"
+
+
+def _why(a: ArrayType, b: ArrayType) -> str:
+    if a.shape != b.shape:
+        return "so the shapes do not match"
+    return "so the dtypes do not match"
+
+
+def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Places where two structures differ: path, and what stands there on each side."""
+    if a == b:
+        return
+    if a.node_data() is None or a.node_data() != b.node_data() or _arity(a) != _arity(b):
+        yield path, a, b
+        return
+    for key, x, y in zip(_keys(a), a.children(), b.children(), strict=True):
+        yield from _differences(x, y, path + key)
+
+
+def _arity(t: Any) -> int:
+    return len(t.children())
+
+
+def _keys(t: Any) -> list[str]:
+    kind, aux = t.node_data()
+    n = _arity(t)
+    if kind is dict:
+        return [f"[{k!r}]" for k in aux]
+    fields = getattr(kind, "_fields", None)
+    if fields is not None:
+        return [f".{f}" for f in fields]
+    return [f"[{i}]" for i in range(n)]
+
+
+def _noun(t: Any) -> str:
+    data = t.node_data()
+    if data is None:
+        return "a pytree leaf" if t.num_leaves else "None"
+    kind, aux = data
+    if kind is dict:
+        return f"a dict with keys {list(aux)}"
+    if kind in (tuple, list):
+        return f"a {kind.__name__} of length {_arity(t)}"
+    return f"a {kind.__name__}"
+
+
+def _tree_reason(a: Any, b: Any) -> str:
+    x, y = a.node_data(), b.node_data()
+    if x is None or y is None or x[0] is not y[0]:
+        return "so their Python types differ"
+    return "so the keys do not match" if x[0] is dict else "so the lengths do not match"
+
+
+def trees_differ(what: str, one: Any, two: Any, loc: Any) -> Exception:
+    """Branches `(name, function, structure)` return different structures."""
+    (name_a, fun_a, tree_a), (name_b, fun_b, tree_b) = one, two
+    lines = [
+        f"{name_a} output{_at(path)} is {_noun(a)} but {name_b} output{_at(path)} is {_noun(b)}, "
+        f"{_tree_reason(a, b)}"
+        for path, a, b in _differences(tree_a, tree_b)
+    ]
+    return ShapeError(
+        f"{what} branch outputs must have the same pytree structure, but they differ:\n\n"
+        f"{name_a} is {described(fun_a)}\n{name_b} is {described(fun_b)}\n\n"
+        + "\n".join(lines)
+        + f"\nfix: return the same structure from {name_a} and {name_b}",
+        loc,
+    )
+
+
+def _at(path: str) -> str:
+    return f" at path {path}" if path else ""
+
+
+def branches_differ(
+    what: str,
+    one: Any,
+    two: Any,
+    out_tree: Any,
+    types_a: Sequence[ArrayType],
+    types_b: Sequence[ArrayType],
+    loc: Any,
+) -> Exception:
+    """Branches `(name, function)` return leaves of different types."""
+    (name_a, fun_a), (name_b, fun_b) = one, two
+    lines = [
+        f"The output of {name_a}{_at(path)} has type {type_text(a)} but the corresponding output "
+        f"of {name_b} has type {type_text(b)}, {_why(a, b)}"
+        for path, a, b in zip(leaf_paths(out_tree), types_a, types_b, strict=True)
+        if joined_type(a, b) is None
+    ]
+    return ShapeError(
+        f"{what} branches must have equal output types but they differ.\n\n"
+        f"{name_a} is {described(fun_a)}\n{name_b} is {described(fun_b)}\n\n"
+        + "\n".join(lines)
+        + "\nfix: convert with .astype, or make the shapes equal, in one of the branches",
+        loc,
+    )
+
+
+def leaf_paths(treedef: Any) -> list[str]:
+    """Path of each leaf as text."""
+    numbered = tree.unflatten(treedef, range(treedef.num_leaves))
+    return [tree.keystr(path) for path, _ in tree.leaves_with_path(numbered)]
+
+
+def argument_name(fun: Any, position: int, default: str) -> str:
+    """Name of a parameter of a user function."""
+    try:
+        names = list(inspect.signature(fun).parameters)
+    except (TypeError, ValueError):
+        return default
+    return names[position] if position < len(names) else default
+
+
+def carry_tree_differs(what: str, name: str, tree_in: Any, tree_out: Any, loc: Any) -> Exception:
+    """A loop body returns its carry in another structure than it got."""
+    lines = [
+        f"The input carry {_component(name, path)} is {_noun(a)} but the corresponding component "
+        f"of the carry output is {_noun(b)}, {_tree_reason(a, b)}"
+        for path, a, b in _differences(tree_in, tree_out)
+    ]
+    return ShapeError(
+        f"{what} body function carry input and carry output must have the same pytree "
+        "structure, but they differ:\n\n"
+        + "\n".join(lines)
+        + "\nfix: return the carry in the structure it came in",
+        loc,
+    )
+
+
+def carry_types_differ(
+    what: str,
+    name: str,
+    carry_tree: Any,
+    types_in: Sequence[ArrayType],
+    types_out: Sequence[ArrayType],
+    loc: Any,
+) -> Exception:
+    """A loop body returns leaves of its carry with other types than they came with."""
+    found = [
+        f"input carry {_component(name, path)} has type {type_text(a)} but the corresponding "
+        f"output carry component has type {type_text(b)}, {_why(a, b)}"
+        for path, a, b in zip(leaf_paths(carry_tree), types_in, types_out, strict=True)
+        if a.shape != b.shape or a.dtype != b.dtype
+    ]
+    text = f"The {found[0]}" if len(found) == 1 else "\n".join(f"  * the {f}" for f in found)
+    return ShapeError(
+        f"{what} body function carry input and carry output must have equal types, but they "
+        f"differ:\n\n{text}\n"
+        "fix: start with a value of the type that the body returns, or convert with .astype in "
+        "the body",
+        loc,
+    )
+
+
+def _component(name: str, path: str) -> str:
+    return f"component {name}{path}" if path else name

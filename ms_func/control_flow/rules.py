@@ -1,0 +1,284 @@
+"""What `custom_jvp` and `custom_vjp` share: when a rule is recorded, and how it is called.
+
+A rule is recorded together with the call, while the values it closes over are still being
+traced. A rule that cannot be recorded then, because it calls the function it belongs to or
+because what it sees depends on which tangents vanish, is recorded when a derivative asks
+for it; until then the program holds a `Deferred` in its place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.dtypes import float0, is_inexact
+from ms_func.errors import UnexpectedTracerError
+from ms_func.ir.function import Function
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
+from ms_func.tracing.arguments import leaf_types, normalize_argnums
+from ms_func.tracing.stage import Staged
+from ms_func.tracing.tracer import Staging, Tracer
+from ms_func.transforms.partial_eval import Splitting
+from ms_func.transforms.zeros import zeros
+
+Mask = tuple[bool, ...]
+
+
+class Deferred:
+    """A rule that is recorded when it is needed, once for each mask of live tangents.
+
+    Two are equal if they come from the same Python rule, called for the same structure,
+    types and fixed arguments.
+    """
+
+    __slots__ = ("_made", "key", "make")
+
+    def __init__(self, key: tuple[Any, ...], make: Callable[[Mask], Any]) -> None:
+        self.key = key
+        self.make = make
+        self._made: dict[Mask, Any] = {}
+
+    def __call__(self, mask: Mask) -> Any:
+        """The recorded rule."""
+        if mask not in self._made:
+            self._made[mask] = self.make(mask)
+        return self._made[mask]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Deferred) and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return "deferred"
+
+
+class Identity:
+    """A key that is equal to itself alone, and keeps what it stands for alive."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self.of is other.of
+
+    def __hash__(self) -> int:
+        return id(self.of)
+
+
+class SymbolicZero:
+    """A tangent or cotangent known to be zero, as rules with `symbolic_zeros` see it.
+
+    Attributes:
+        aval: its type; `shape` and `dtype` are those of the type.
+    """
+
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: ArrayType) -> None:
+        self.aval = aval
+
+    @property
+    def type(self) -> ArrayType:
+        """The type."""
+        return self.aval
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements."""
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self.aval.ndim
+
+    def __repr__(self) -> str:
+        return f"SymbolicZero({self.aval})"
+
+
+# --- when -------------------------------------------------------------------------------------
+
+
+class _Depth(threading.local):
+    value = 0
+
+
+_depth = _Depth()
+_MAX_DEPTH = 4
+
+
+@contextmanager
+def inside_rule() -> Iterator[None]:
+    """Mark that a rule is being recorded in this thread."""
+    _depth.value += 1
+    try:
+        yield
+    finally:
+        _depth.value -= 1
+
+
+def recording() -> bool:
+    """Whether operations are being recorded rather than run."""
+    return isinstance(current.interpreter, Staging | Splitting)
+
+
+def record_now(captured: Sequence[Any]) -> bool:
+    """Whether a rule should be recorded with the call.
+
+    Inside another rule it is only if the function closes over traced values, and down to a
+    depth that covers fourth derivatives: rules may call each other without end.
+    """
+    if _depth.value == 0:
+        return True
+    return _depth.value < _MAX_DEPTH and any(type(x) is Tracer for x in captured)
+
+
+def without_tracers(staged: Staged, name: str) -> Staged:
+    """A rule recorded late, which must not close over values of a trace that is not its own.
+
+    Raises:
+        UnexpectedTracerError: it does.
+    """
+    for x in staged.captured:
+        if type(x) is Tracer:
+            raise UnexpectedTracerError(
+                f"the derivative rule of `{name}` closes over a traced value of type {x.type}, "
+                "and is needed after that trace, for a higher derivative or because the rule "
+                f"calls `{name}` itself\nfix: pass the value to `{name}` as an argument"
+            )
+    return staged
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+class Call(NamedTuple):
+    """Arguments of one call, fixed ones apart.
+
+    Attributes:
+        fixed: arguments that are not differentiated, in the order of their positions.
+        leaves: leaves of the others.
+        in_tree: structure of the tuple of the others.
+        types: types of the leaves.
+        places: positions of the fixed arguments.
+    """
+
+    fixed: tuple[Any, ...]
+    leaves: list[Any]
+    in_tree: Any
+    types: list[ArrayType]
+    places: tuple[int, ...]
+
+    def arguments(self, leaves: Sequence[Any]) -> list[Any]:
+        """All arguments, in order, with other leaves."""
+        args = list(tree.unflatten(self.in_tree, leaves))
+        for place, value in zip(self.places, self.fixed, strict=True):
+            args.insert(place, value)
+        return args
+
+    @property
+    def active(self) -> Mask:
+        """Which leaves can have a tangent."""
+        return tuple(is_inexact(t.dtype) for t in self.types)
+
+    def key(self) -> tuple[Any, ...]:
+        """Structure, types and fixed arguments, to compare by."""
+        return (self.in_tree, *self.types, *map(Identity, self.fixed))
+
+
+@lru_cache(maxsize=1024)
+def _signature(fun: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(fun)
+    except (TypeError, ValueError):
+        return None
+
+
+def positional(fun: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """All arguments by position, defaults filled in.
+
+    Raises:
+        TypeError: keyword arguments that have no position.
+    """
+    signature = _signature(fun)
+    if signature is None:
+        if kwargs:
+            raise TypeError(
+                f"the signature of `{name}` is not known; pass all arguments by position"
+            )
+        return args
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(
+            f"keyword arguments {sorted(bound.kwargs)} of `{name}` could not be resolved to "
+            "positions\nfix: make them positional parameters, or fix them with functools.partial"
+        )
+    return bound.args
+
+
+def fixed_places(fun: Any, argnums: Any, argnames: Any) -> tuple[int, ...]:
+    """Positions of the arguments that are not differentiated."""
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    names = [argnames] if isinstance(argnames, str) else list(argnames)
+    if names:
+        parameters = list(inspect.signature(fun).parameters)
+        numbers += [parameters.index(n) for n in names]
+    return tuple(numbers)
+
+
+def split_call(name: str, what: str, args: Sequence[Any], numbers: tuple[int, ...]) -> Call:
+    """The arguments of a call, the fixed ones apart.
+
+    Raises:
+        TypeError: an argument that is not fixed is no array.
+        ValueError: a fixed position is out of range.
+    """
+    places = tuple(sorted(normalize_argnums(numbers, len(args), f"{what} `{name}`")))
+    fixed = tuple(args[i] for i in places)
+    leaves, in_tree = tree.flatten(tuple(a for i, a in enumerate(args) if i not in places))
+    return Call(fixed, leaves, in_tree, leaf_types(leaves, what, name), places)
+
+
+def no_tangent(t: ArrayType) -> np.ndarray:
+    """The tangent of an integer or boolean value."""
+    return np.zeros(t.shape, float0)
+
+
+def as_tangent(x: Any, primal: ArrayType, complain: Callable[[ArrayType], Exception]) -> Any:
+    """Tangent or cotangent `x` that a rule returned, checked and with zeros filled in."""
+    if x is None or type(x) is SymbolicZero:
+        return zeros(primal.tangent)
+    got, wanted = typeof(x), primal.tangent
+    if got.shape != wanted.shape:
+        raise complain(got)
+    if got.dtype != wanted.dtype:
+        if not (got.weak_type and is_inexact(wanted.dtype)):
+            raise complain(got)
+        return convert_element_type(x, wanted.dtype, wanted.weak_type)
+    return x
+
+
+class Recorded(NamedTuple):
+    """A rule recorded late: its program, and arrays for its first parameters."""
+
+    fn: Function
+    consts: tuple[Any, ...]

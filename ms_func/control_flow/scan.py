@@ -1,0 +1,256 @@
+"""`scan` and `map`: loops over the leading dimension of arrays."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ms_func import config, tree
+from ms_func.control_flow import bodies
+from ms_func.control_flow.carry import common_carry
+from ms_func.control_flow.checkpoint import remat
+from ms_func.control_flow.scan_primitive import scan_p
+from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.shape import concatenate, expand_dims, reshape
+from ms_func.primitives.slicing import dynamic_index_in_dim, slice_in_dim
+from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.stage import stage
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+    _split_transpose: bool = False,
+    *,
+    checkpoint: int | str | None = None,
+) -> tuple[Any, Any]:
+    """Fold `f` over the leading dimension of `xs`, and stack what it returns on the way.
+
+    Means `for x in xs: init, y = f(init, x)`, recorded once and run as one loop, with the
+    `y` stacked.
+
+    Args:
+        f: function of (carry, element) giving (carry, result); the carry keeps its structure,
+            shapes and dtypes.
+        init: first carry: array or tree of arrays. A Python scalar takes the dtype that `f`
+            returns.
+        xs: array or tree of arrays with one leading size, or None.
+        length: number of steps; needed only where `xs` is None.
+        reverse: go through `xs` from the end; the result of each step stands at its place.
+        unroll: steps laid out in one iteration of the compiled loop; True for all.
+        checkpoint: what reverse mode keeps. None: the residuals of every step. An int: the
+            carry after every so many steps, the steps between being run again.
+            "sqrt": an int near the square root of the length.
+
+    Returns:
+        The last carry, and the results stacked along a new first dimension.
+
+    Raises:
+        TypeError: `f` returns no pair, or the carry changes structure or types.
+        ValueError: leading sizes differ, or the length is not known.
+
+    Example:
+        >>> total, sums = scan(lambda c, x: (c + x, c + x), 0, np.arange(4))
+        >>> int(total), sums.tolist()
+        (6, [0, 1, 3, 6])
+    """
+    if not callable(f):
+        raise TypeError("lax.scan: f argument should be a callable.")
+    x_leaves, x_tree = tree.flatten(xs)
+    x_types = leaf_types(x_leaves, "scan", function_name(f))
+    steps = _length(x_types, length)
+    width = _unroll(unroll, steps)
+    leaves, carry_tree = tree.flatten(init)
+    leaf_types(leaves, "scan", function_name(f))
+    if config.disable_jit.value and steps > 0:
+        return _run_in_python(f, init, xs, steps, reverse)
+    if checkpoint is not None:
+        return _in_segments(f, init, xs, steps, reverse, unroll, checkpoint)
+    elements = [ArrayType(t.shape[1:], t.dtype, t.weak_type) for t in x_types]
+    n = len(leaves)
+
+    def call(tracers: list[Any]) -> Any:
+        carry = tree.unflatten(carry_tree, tracers[:n])
+        return _pair(f(carry, tree.unflatten(x_tree, tracers[n:])))
+
+    name = function_name(f)
+    staged, leaves = common_carry(
+        "scan",
+        f,
+        leaves,
+        carry_tree,
+        lambda types: stage(call, [*types, *elements], name=name),
+        lambda staged: (
+            (tree.children(staged.out_tree)[0], staged.fn.out_types[:n])
+            if tree.children(staged.out_tree)[0].num_leaves == n
+            else (tree.children(staged.out_tree)[0], ())
+        ),
+    )
+    outs = scan_p.bind(
+        *staged.captured, *leaves, *x_leaves,
+        body=staged.fn, num_consts=len(staged.captured), num_carry=n, length=steps,
+        reverse=bool(reverse), unroll=width,
+    )  # fmt: skip
+    return tree.unflatten(staged.out_tree, outs)
+
+
+def _pair(out: Any) -> Any:
+    if not isinstance(out, tuple | list) or len(out) != 2:
+        shown = tree.map(typeof, out) if not isinstance(out, str) else out
+        raise ShapeError(
+            f"scan body output must be a pair, got {shown}.\n"
+            "fix: return (carry, result); the result may be None",
+            user_loc(3),
+        )
+    return tuple(out)
+
+
+def _length(types: Sequence[ArrayType], length: int | None) -> int:
+    """Number of steps, from the elements and the argument."""
+    for t in types:
+        if not t.shape:
+            raise ValueError(
+                f"scan got a value with no leading axis to scan over: {t}\n"
+                "fix: pass it in the carry, or let the function close over it"
+            )
+    sizes = list(dict.fromkeys(t.shape[0] for t in types))
+    if length is not None:
+        try:
+            length = operator.index(length)
+        except ConcretizationTypeError as error:
+            text = f"The `length` argument to `scan` expects a concrete `int`: {error}"
+            raise type(error)(text) from None
+        if any(n != length for n in sizes):
+            raise ValueError(
+                f"scan got `length` argument of {length} which disagrees with leading axis sizes "
+                f"{sizes}."
+            )
+        if length < 0:
+            raise ValueError(f"scan needs a length of at least 0, got {length}")
+        return length
+    if len(sizes) > 1:
+        raise ValueError(
+            "scan got values with different leading axis sizes: "
+            f"{', '.join(str(t.shape[0]) for t in types)}."
+        )
+    if not sizes:
+        raise ValueError("scan got no values to scan over and `length` not provided.")
+    return sizes[0]
+
+
+def _unroll(unroll: int | bool, steps: int) -> int:
+    if isinstance(unroll, bool):
+        return max(steps, 1) if unroll else 1
+    if not isinstance(unroll, int) or unroll < 0:
+        raise ValueError("`unroll` must be a `bool` or a non-negative `int`.")
+    return max(unroll, 1)
+
+
+def _run_in_python(f: Any, init: Any, xs: Any, steps: int, reverse: bool) -> tuple[Any, Any]:
+    """The loop as a Python loop, for debugging."""
+    carry, ys = init, []
+    for i in reversed(range(steps)) if reverse else range(steps):
+        x = tree.map(lambda a, i=i: dynamic_index_in_dim(a, i, 0, keepdims=False), xs)
+        carry, y = _pair(f(carry, x))
+        ys.append(y)
+    ys = ys[::-1] if reverse else ys
+    return carry, tree.map(lambda *parts: concatenate([_row(p) for p in parts], 0), *ys)
+
+
+def _row(x: Any) -> Any:
+    return expand_dims(x, (0,))
+
+
+def _in_segments(
+    f: Any, init: Any, xs: Any, steps: int, reverse: bool, unroll: Any, checkpoint: int | str
+) -> tuple[Any, Any]:
+    """A scan over segments, each a scan that reverse mode runs again."""
+    width = max(1, round(math.sqrt(steps))) if checkpoint == "sqrt" else checkpoint
+    if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+        raise ValueError(
+            f"scan takes checkpoint=None, 'sqrt' or a positive int, got {checkpoint!r}"
+        )
+    whole = steps // width
+
+    def segment(carry: Any, part: Any) -> Any:
+        n = width if part is None else None
+        return scan(f, carry, part, n, reverse, unroll)
+
+    def rest(carry: Any, part: Any) -> Any:
+        n = steps - whole * width if part is None else None
+        return scan(f, carry, part, n, reverse, unroll)
+
+    bulk = tree.map(lambda x: _cut(x, 0, whole * width, (whole, width)), xs)
+    tail = tree.map(lambda x: _cut(x, whole * width, steps, (steps - whole * width,)), xs)
+    outer = remat(segment)
+    if reverse and steps > whole * width:
+        init, last = remat(rest)(init, tail)
+    carry, ys = scan(outer, init, bulk, whole, reverse)
+    ys = tree.map(lambda y: reshape(y, (whole * width, *typeof(y).shape[2:])), ys)
+    if steps == whole * width:
+        return carry, ys
+    if not reverse:
+        carry, last = remat(rest)(carry, tail)
+    return carry, tree.map(lambda a, b: concatenate([a, b], 0), ys, last)
+
+
+def _cut(x: Any, start: int, stop: int, lead: tuple[int, ...]) -> Any:
+    shape = typeof(x).shape
+    return reshape(slice_in_dim(x, start, stop), (*lead, *shape[1:]))
+
+
+def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
+    """Results of `f` on each element along the leading dimension of `xs`, one after another.
+
+    Like `vmap`, with the memory of one element: `f` is recorded once and run as a loop.
+
+    Args:
+        f: function of an element.
+        xs: array or tree of arrays with one leading size.
+        batch_size: number of elements to compute at once, as by `vmap`.
+
+    Example:
+        >>> map(lambda x: x * x, np.arange(4)).tolist()
+        [0, 1, 4, 9]
+    """
+    if batch_size is not None:
+        return _map_in_batches(f, xs, batch_size)
+    return scan(lambda _, x: ((), f(x)), (), xs)[1]
+
+
+def _map_in_batches(f: Any, xs: Any, size: int) -> Any:
+    leaves = tree.leaves(xs)
+    types = leaf_types(leaves, "map", function_name(f))
+    steps = _length(types, None)
+    whole = steps // size
+    parts = []
+    if whole:
+        bulk = tree.map(lambda x: _cut(x, 0, whole * size, (whole, size)), xs)
+        _, ys = scan(lambda _, x: ((), _all_lanes(f, x, size)), (), bulk)
+        parts.append(tree.map(lambda y: reshape(y, (whole * size, *typeof(y).shape[2:])), ys))
+    if steps > whole * size or not whole:
+        tail = tree.map(lambda x: slice_in_dim(x, whole * size, steps), xs)
+        parts.append(_all_lanes(f, tail, steps - whole * size))
+    if len(parts) == 1:
+        return parts[0]
+    return tree.map(lambda *ys: concatenate(ys, 0), *parts)
+
+
+def _all_lanes(f: Any, xs: Any, size: int) -> Any:
+    """`f` of `size` elements at once."""
+    leaves, x_tree = tree.flatten(xs)
+    lane_types = [ArrayType(t.shape[1:], t.dtype, t.weak_type) for t in (typeof(x) for x in leaves)]
+    staged = stage(lambda ts: f(tree.unflatten(x_tree, ts)), lane_types, name=function_name(f))
+    dims = (*(None for _ in staged.captured), *(0 for _ in leaves))
+    made, _ = bodies.batch_to(staged.fn, size, dims, (0,) * len(staged.fn.results))
+    outs = current.interpreter.apply(made, [*staged.captured, *leaves])
+    return staged.unflatten(bodies.values(outs))

@@ -1,0 +1,400 @@
+"""`x.at[index].set(v)` and its relatives, and `x[index] = v`.
+
+Windows known beforehand, and windows at run-time places that may be clamped, are written by
+dynamic_update_slice; everything else is one scatter.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import join
+from ms_func.execution.array import Array
+from ms_func.ir.function import Literal
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import arithmetic, fusion, indexing
+from ms_func.numpy.indexing import Part, integers, layout, parse, stacked
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    admit,
+    as_handle,
+    broadcast,
+    convert,
+    fill,
+    lay,
+)
+from ms_func.primitives import arithmetic as ar
+from ms_func.primitives import compare, pieces
+from ms_func.primitives import gather as ga
+from ms_func.primitives import shape as sh
+from ms_func.primitives.slicing import dynamic_update_slice_p
+from ms_func.tracing.tracer import Tracer
+
+_INDEX = ArrayType((), np.int32)
+_MODES = frozenset({None, "clip", "fill", "drop", "fill_or_drop", "promise_in_bounds", "wrap"})
+
+
+def _second(x: Any, y: Any) -> Any:
+    return y
+
+
+_SCATTERS: dict[str, tuple[Callable[..., Any], Callable[[Any, Any], Any]]] = {
+    "set": (ga.scatter, _second),
+    "add": (ga.scatter_add, ar.add_p.bind),
+    "subtract": (ga.scatter_sub, ar.sub_p.bind),
+    "multiply": (ga.scatter_mul, ar.mul_p.bind),
+    "min": (ga.scatter_min, ar.min_p.bind),
+    "max": (ga.scatter_max, ar.max_p.bind),
+}
+"""Each update as a scatter, and as a function of the old and the new elements."""
+
+
+class IndexUpdater:
+    """`x.at`: takes an index and gives an `IndexRef`."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __getitem__(self, index: Any) -> IndexRef:
+        return IndexRef(self.array, index)
+
+    def __repr__(self) -> str:
+        return f"IndexUpdater({self.array!r})"
+
+
+class IndexRef:
+    """`x.at[index]`: its methods give a new array with the named elements changed.
+
+    Every method takes these keyword arguments:
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of indices out of bounds: "drop" (the default for updates) leaves
+            them out, "clip" moves them inside, "fill" reads `fill_value`,
+            "promise_in_bounds" (the default for `get`) promises that there are none.
+
+    Where elements are named twice, `set` keeps an unspecified one of the values, and the
+    other methods apply all of them.
+    """
+
+    __slots__ = ("array", "index")
+
+    def __init__(self, array: Any, index: Any) -> None:
+        self.array = array
+        self.index = index
+
+    def __repr__(self) -> str:
+        return f"IndexRef({self.array!r}, {self.index!r})"
+
+    def get(
+        self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
+        mode: Any = None, fill_value: Any = None, wrap_negative_indices: bool = True,
+    ) -> Array:  # fmt: skip
+        """`x[index]`, with a choice of what is read out of bounds."""
+        if mode is None:
+            mode = "promise_in_bounds" if fill_value is None else "fill"
+        return indexing.read(
+            self.array, self.index, False, _mode(mode), fill_value,
+            indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+        )  # fmt: skip
+
+    def set(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] = values`."""
+        return update(self.array, self.index, values, "set", **options)
+
+    def add(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] += values`."""
+        return update(self.array, self.index, values, "add", **options)
+
+    def subtract(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] -= values`."""
+        return update(self.array, self.index, values, "subtract", **options)
+
+    def multiply(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] *= values`."""
+        return update(self.array, self.index, values, "multiply", **options)
+
+    mul = multiply
+
+    def divide(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] /= values`."""
+        factors = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
+        return convert(arithmetic.divide(self.array, factors), self.array.dtype)
+
+    def power(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] **= values`."""
+        powers = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
+        return convert(arithmetic.power(self.array, powers), self.array.dtype)
+
+    def min(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] = minimum(x[index], values)`."""
+        return update(self.array, self.index, values, "min", **options)
+
+    def max(self, values: ArrayLike, **options: Any) -> Array:
+        """New array with `x[index] = maximum(x[index], values)`."""
+        return update(self.array, self.index, values, "max", **options)
+
+    def apply(self, func: Callable[[Any], Any], **options: Any) -> Array:
+        """New array with `x[index] = func(x[index])`, once however often an element is named."""
+        read = {k: v for k, v in options.items() if k != "mode"}
+        return self.set(func(self.get(mode="clip", **read)), **options)
+
+
+def _mode(mode: Any) -> Any:
+    """The name of a mode.
+
+    Raises:
+        ValueError: there is no such mode.
+    """
+    if isinstance(mode, ga.GatherScatterMode):
+        mode = mode.name.lower()
+    if mode not in _MODES:
+        ga.GatherScatterMode.from_any(mode)
+    return "fill" if mode in ("fill_or_drop", "drop") else mode
+
+
+def update(
+    x: Any, index: Any, values: Any, kind: str, *, indices_are_sorted: bool = False,
+    unique_indices: bool = False, mode: Any = None, wrap_negative_indices: bool = True,
+) -> Any:  # fmt: skip
+    """New array in which the elements that `index` names are combined with `values`.
+
+    Raises:
+        ValueError: `values` does not broadcast to what the index names.
+    """
+    mode = _mode(mode or "fill")
+    values = _fitting(x, values)
+    masked = _masked(x, index, values, kind)
+    if masked is not None:
+        return masked
+    parts, shape = parse(x.type.shape, index, strict=False)
+    if any(p.kind == "array" for p in parts) or _outside(parts, shape):
+        static = (kind, mode, bool(indices_are_sorted), bool(unique_indices))
+        return _scattered(x, parts, shape, values, *static)
+    return _written(x, parts, shape, values, kind)
+
+
+def _fitting(x: Any, values: Any) -> Any:
+    """`values` in the dtype of `x`, with a warning where that loses something."""
+    values = admit("scatter", values)
+    dtype, t = x.type.dtype, typeof(values)
+    if t.dtype == dtype:
+        return (
+            values
+            if not isinstance(values, (bool, int, float, complex))
+            else convert(values, dtype)
+        )
+    if join(dtype, False, t.dtype, t.weak_type)[0] != dtype:
+        warnings.warn(
+            "scatter inputs have incompatible types: cannot safely cast value from "
+            f"dtype={t.dtype} to dtype={dtype}; convert it with .astype",
+            FutureWarning,
+            stacklevel=5,
+        )
+        if type(values) in (float, complex) and dtype.kind in "iu":
+            values = np.asarray(values)
+    return convert(values, dtype)
+
+
+def _masked(x: Any, index: Any, values: Any, kind: str) -> Any:
+    """Update through one mask over the first dimensions by a scalar; also of traced masks."""
+    if getattr(index, "dtype", None) != np.bool_ or np.ndim(index) == 0 or np.shape(values):
+        return None
+    shape = np.shape(index)
+    if shape != x.type.shape[: len(shape)]:
+        return None
+    return fusion.run(_select_update, (x, index, values), kind)
+
+
+def _select_update(x: Any, mask: Any, value: Any, kind: str) -> Any:
+    full = typeof(x).shape
+    if typeof(mask).shape != full:
+        dims = tuple(range(typeof(mask).ndim))
+        mask = lay(mask, full, dims)
+    if kind == "set":
+        return compare.select_p.bind(mask, value, x)
+    return compare.select_p.bind(mask, _SCATTERS[kind][1](x, value), x)
+
+
+def _outside(parts: Sequence[Part], shape: tuple[int, ...]) -> bool:
+    """Whether the window may not be written as a whole: a step, or an integer out of bounds."""
+    for p in parts:
+        if p.kind == "slice" and p.value[2] != 1:
+            return True
+        if p.kind == "int" and not 0 <= p.value < shape[p.dim]:
+            return True
+    return False
+
+
+def _result_shape(parts: Sequence[Part]) -> tuple[int, ...]:
+    return tuple(1 if p.kind == "new" else p.value[1] for p in parts if p.kind in ("new", "slice"))
+
+
+def _broadcastable(values: Any, shape: tuple[int, ...]) -> Any:
+    """`values` without leading axes of size 1 that `shape` lacks, checked to broadcast."""
+    own = typeof(values).shape
+    while len(own) > len(shape) and own[0] == 1:
+        own = own[1:]
+    pairs = zip(own[::-1], shape[::-1], strict=False)
+    if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
+        raise ValueError(
+            f"Incompatible shapes for broadcasting: values of shape {typeof(values).shape} "
+            f"cannot be written to elements of shape {shape}"
+        )
+    return values if own == typeof(values).shape else sh.reshape_p.bind(values, new_sizes=own)
+
+
+def _full(values: Any, shape: tuple[int, ...]) -> Any:
+    """`values` broadcast to `shape`."""
+    if type(values) is Literal or not typeof(values).shape:
+        return lay(values, shape, ())
+    return broadcast(values, shape)
+
+
+def _written(x: Any, parts: Sequence[Part], shape: tuple[int, ...], values: Any, kind: str) -> Any:
+    """Update of a static window."""
+    bounds = [p.value if p.kind == "slice" else (p.value, 1, 1) for p in parts if p.dim >= 0]
+    sizes = tuple(size for _, size, _ in bounds)
+    out = _result_shape(parts)
+    values = _broadcastable(values, out)
+    if 0 in sizes:
+        return as_handle(x)
+    moving = tuple(d for d, n in enumerate(shape) if sizes[d] != n)
+    starts = [Literal(bounds[d][0], _INDEX) for d in moving]
+    return fusion.run(_write_program, (x, values, *starts), moving, shape, sizes, out, kind)
+
+
+def _write_program(x: Any, values: Any, *args: Any) -> Any:
+    *places, moving, shape, sizes, out, kind = args
+    old = typeof(x).shape
+    values = _full(values, out)
+    if out != sizes:
+        values = sh.reshape_p.bind(values, new_sizes=sizes)
+    if shape != old:
+        x = sh.reshape_p.bind(x, new_sizes=shape)
+    found = dict(zip(moving, places, strict=True))
+    starts = [found.get(d, Literal(0, _INDEX)) for d in range(len(shape))]
+    if kind != "set":
+        values = _SCATTERS[kind][1](_window_at(x, starts, sizes), values)
+    if moving:
+        x = dynamic_update_slice_p.bind(x, values, *starts)
+    else:
+        x = values
+    return x if shape == old else sh.reshape_p.bind(x, new_sizes=old)
+
+
+def _window_at(x: Any, starts: Sequence[Any], sizes: tuple[int, ...]) -> Any:
+    if sizes == typeof(x).shape:
+        return x
+    if all(type(s) is Literal for s in starts):
+        lows = tuple(s.value for s in starts)
+        highs = tuple(s + n for s, n in zip(lows, sizes, strict=True))
+        return pieces.slice_p.bind(x, start_indices=lows, limit_indices=highs, strides=None)
+    return indexing.dynamic_slice_p.bind(x, *starts, slice_sizes=sizes)
+
+
+# --- scatter ------------------------------------------------------------------------------
+
+
+def _scattered(
+    x: Any, parts: Sequence[Part], shape: tuple[int, ...], values: Any, kind: str, mode: Any,
+    ordered: bool, unique: bool,
+) -> Any:  # fmt: skip
+    """Update of arrays of places, or of slices with steps."""
+    plan = layout(shape, parts)
+    values = _broadcastable(values, plan.out)
+    if 0 in plan.out:
+        return as_handle(x)
+    operands = indexing.index_operands(parts)
+    return fusion.run(
+        _scatter_program, (x, values, *operands), plan, shape, kind, mode, ordered, unique
+    )
+
+
+def _scatter_program(x: Any, values: Any, *args: Any) -> Any:
+    """One scatter: slices of step 1 are windows, arrays and other slices are coordinates."""
+    *places, plan, shape, kind, mode, ordered, unique = args
+    old = typeof(x).shape
+    if shape != old:
+        x = sh.reshape_p.bind(x, new_sizes=shape)
+    sliced = [d for d in range(len(shape)) if d not in plan.dims]
+    owner = dict(zip(plan.offsets, sliced, strict=True))
+    whole = {r for r, d in owner.items() if plan.windows[d][2] == 1}
+    joint = iter(plan.shape)
+    rank = len(owner) + len(plan.shape)
+    result = [plan.windows[owner[r]][1] if r in owner else next(joint) for r in range(rank)]
+    batch = [r for r in range(rank) if r not in whole]
+    coordinates = _coordinates(places, plan, shape, batch, owner, result)
+    indices = stacked(list(coordinates.values()), tuple(result[r] for r in batch))
+    inserted = tuple(sorted(d for d in range(len(shape)) if d not in {owner[r] for r in whole}))
+    numbers = ga.ScatterDimensionNumbers(tuple(sorted(whole)), inserted, tuple(coordinates))
+    values = _full(values, plan.out)
+    if plan.out != tuple(result):
+        values = sh.reshape_p.bind(values, new_sizes=tuple(result))
+    out = _SCATTERS[kind][0](
+        x, indices, values, numbers, indices_are_sorted=ordered, unique_indices=unique, mode=mode
+    )
+    return out if shape == old else sh.reshape_p.bind(out, new_sizes=old)
+
+
+def _coordinates(
+    places: Sequence[Any], plan: indexing.Layout, shape: tuple[int, ...], batch: Sequence[int],
+    owner: dict[int, int], result: Sequence[int],
+) -> dict[int, Any]:  # fmt: skip
+    """Index array for each dimension that has one, broadcastable to the batch dimensions."""
+    sizes = tuple(result[r] for r in batch)
+    own = [i for i, r in enumerate(batch) if r not in owner]
+    found = {}
+    listed = integers(places, [shape[d] for d in plan.dims]) if places else []
+    for d, value in zip(plan.dims, listed, strict=True):
+        found[d] = _laid(value, plan.shape, sizes, own)
+    kind = typeof(listed[0]).dtype if listed else _INDEX.dtype
+    for r, d in owner.items():
+        start, size, step = plan.windows[d]
+        if step != 1:
+            steps = ar.mul(sh.broadcasted_iota(kind, sizes, batch.index(r)), step)
+            found[d] = ar.add(steps, start)
+        elif size != shape[d]:
+            found[d] = Literal(start, ArrayType((), kind))
+    return found
+
+
+def _laid(value: Any, joint: tuple[int, ...], sizes: tuple[int, ...], dims: Sequence[int]) -> Any:
+    """An index array broadcast to `joint`, laid along `dims` of the batch dimensions."""
+    if type(value) is Literal:
+        return value
+    if isinstance(value, np.ndarray):
+        spread = [1] * len(sizes)
+        for d, n in zip(dims, joint, strict=True):
+            spread[d] = n
+        return np.broadcast_to(value, joint).reshape(spread)
+    return lay(broadcast(value, joint), sizes, tuple(dims))
+
+
+# --- x[index] = v ---------------------------------------------------------------------------
+
+
+def setitem(x: Any, index: Any, values: Any) -> None:
+    """`x[index] = values`: the handle `x` stands for the updated array from here on.
+
+    Other handles of the same object see it; arrays computed from it earlier do not change.
+
+    Raises:
+        TypeError: a value of a recording would be stored in an array from outside of it.
+    """
+    parse(x.type.shape, index)  # integers out of bounds are an error here
+    new = update(x, index, values, "set")
+    if type(new) is Array and type(x) is Array:
+        x.buffer = new.buffer
+    elif type(new) is Tracer and type(x) is Tracer and new.trace is x.trace:
+        x.var, x.type = new.var, new.type
+    else:
+        raise TypeError(
+            "an array from outside of the function being recorded cannot be assigned to inside\n"
+            "fix: copy it first (`x = x.copy()`), or use `x = x.at[index].set(values)`",
+        )

@@ -1,0 +1,125 @@
+"""Array: NumPy's view of it, exchange, lifetime."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+
+
+@pytest.fixture
+def x():
+    return ms.device_put(np.arange(6, dtype=np.float32).reshape(2, 3))
+
+
+def test_attributes(x):
+    assert (x.shape, x.dtype, x.ndim, x.size, x.nbytes) == ((2, 3), np.float32, 2, 6, 24)
+    assert len(x) == 2
+    assert x.devices() == {ms.devices()[0]}
+    assert not x.weak_type
+
+
+def test_numpy_sees_the_elements(x):
+    host = np.asarray(x)
+    np.testing.assert_array_equal(host, np.arange(6).reshape(2, 3))
+    assert not host.flags.writeable
+    assert np.array(x, np.int64).dtype == np.int64
+    np.testing.assert_array_equal(np.from_dlpack(x), host)
+
+
+def test_the_array_does_not_follow_its_source():
+    source = np.zeros(1024, np.float32)
+    a = ms.device_put(source)
+    source[:] = 1
+    assert not np.asarray(a).any()
+
+
+def test_python_scalars():
+    assert float(ms.device_put(2.5)) == 2.5
+    assert int(ms.device_put(3)) == 3
+    assert complex(ms.device_put(1j)) == 1j
+    assert [10, 20, 30][ms.device_put(1)] == 20
+    assert bool(ms.device_put(True)) is True
+    assert ms.device_put(np.float32([7])).item() == 7.0
+    with pytest.raises(TypeError, match="scalar"):
+        float(ms.device_put(np.ones(2)))
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(ms.device_put(np.ones(2)))
+    with pytest.raises(TypeError, match="index"):
+        [1, 2][ms.device_put(1.0)]
+
+
+def test_len_and_hash():
+    with pytest.raises(TypeError, match="unsized"):
+        len(ms.device_put(1.0))
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(ms.device_put(1.0))
+
+
+def test_copies_and_pickles(x):
+    for other in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        np.testing.assert_array_equal(other, x)
+        assert other.type is x.type
+
+
+def test_printing(x):
+    assert repr(ms.device_put(np.float32([1, 2]))) == "Array([1., 2.], dtype=float32)"
+    assert str(ms.device_put(np.int32([1, 2]))) == "[1 2]"
+    assert f"{ms.device_put(np.float32(1.5)):.2f}" == "1.50"
+
+
+def test_class_cannot_be_called():
+    with pytest.raises(TypeError, match="device_put"):
+        ms.Array([1, 2])
+
+
+def test_traced_values_are_instances():
+    seen = []
+    ms.jit(lambda x: seen.append(isinstance(x, ms.Array)) or x)(1.0)
+    assert seen == [True]
+    assert isinstance(ms.device_put(1.0), ms.Array)
+    assert not isinstance(np.ones(2), ms.Array)
+
+
+def test_deleted_arrays_say_so(x):
+    x.delete()
+    assert x.is_deleted()
+    assert "deleted" in repr(x)
+    with pytest.raises(RuntimeError, match="deleted"):
+        np.asarray(x)
+
+
+def test_device_put_and_get_keep_trees():
+    tree = {"a": [1, 2.0], "b": (np.int8([3]), None)}
+    placed = ms.device_put(tree)
+    assert placed["b"][0].dtype == np.int8
+    back = ms.device_get(placed)
+    assert isinstance(back["a"][0], np.ndarray)
+    assert back["b"][1] is None
+
+
+def test_device_put_commits():
+    device = ms.devices()[-1]
+    a = ms.device_put(np.ones(3), device)
+    assert a.devices() == {device}
+    assert (a + 1).devices() == {device}
+    assert ms.jit(lambda x: x * 2)(a).devices() == {device}
+
+
+def test_operands_on_different_devices_are_refused():
+    if ms.device_count() < 2:
+        pytest.skip("needs two devices")
+    a, b = (ms.device_put(np.ones(3), d) for d in ms.devices()[:2])
+    with pytest.raises(ValueError, match="incompatible devices"):
+        a + b
+    free = ms.device_put(np.ones(3))
+    assert (b + free).devices() == b.devices()
+    assert (free + b).devices() == b.devices()
+
+
+def test_strings_and_objects_are_refused():
+    for bad in ("text", object(), np.array(["a"])):
+        with pytest.raises(TypeError):
+            ms.device_put(bad)
