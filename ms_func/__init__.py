@@ -11,6 +11,7 @@ from ms_func import config as config
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
 from ms_func import numpy as numpy
+from ms_func import sharding as sharding
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func.api.compile import eval_shape as eval_shape
@@ -39,8 +40,14 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.shard import shard as shard
 from ms_func.api.vectorize import vmap as vmap
 from ms_func.execution.array import Array as Array
+from ms_func.ir.mesh import make_mesh as make_mesh
+from ms_func.ir.mesh import set_mesh as set_mesh
+from ms_func.ir.sharding import NamedSharding as NamedSharding
+from ms_func.ir.sharding import P as P
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
+from ms_func.primitives.sharding import constrain as constrain
 
 __version__ = "0.1.0"

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import backend, config
+from ms_func.errors import ShardingError
 from ms_func.errors import ArgumentValueError
 
 
@@ -57,7 +58,7 @@ class AbstractMesh:
         links: `Link` by axis name; the others get the default.
 
     Raises:
-        ValueError: sizes and names differ in number, a name stands twice, a size is not positive.
+        ShardingError: sizes and names differ in number, a name stands twice, a size is not positive.
 
     Example:
         >>> AbstractMesh((2, 4), ("data", "model")).size
@@ -161,7 +162,7 @@ class Mesh(AbstractMesh):
         axis_types, links: as for `AbstractMesh`.
 
     Raises:
-        ValueError: the number of names is not the number of dimensions.
+        ShardingError: the number of names is not the number of dimensions.
 
     Example:
         >>> Mesh((2, 4), ("data", "model")).shape
@@ -195,7 +196,7 @@ class Mesh(AbstractMesh):
         """Array of the devices, one dimension per axis.
 
         Raises:
-            ValueError: the mesh was given by sizes and is larger than the machine.
+            ShardingError: the mesh was given by sizes and is larger than the machine.
         """
         if self._devices is None:
             self._devices = _device_array(_first_devices(self)).reshape(self.axis_sizes)
@@ -281,14 +282,21 @@ def make_mesh(
     devices: Sequence[Any] | None = None,
     axis_types: Any = None,
 ) -> Mesh:
-    """Mesh of the given axis sizes and names over `devices`, by default the first ones."""
+    """Mesh of the given axis sizes and names over `devices`, by default the first ones.
+
+    Raises:
+        ShardingError: there are fewer devices than the mesh needs.
+
+    Example:
+        >>> make_mesh((1,), ("x",)).size
+        1
+    """
+    mesh = Mesh(tuple(axis_shapes), axis_names, axis_types)
     if devices is None:
-        return Mesh(tuple(axis_shapes), axis_names, axis_types)
-    needed = math.prod(axis_shapes)
-    if len(devices) < needed:
-        raise ArgumentValueError(f"a mesh of shape {tuple(axis_shapes)} needs {needed} devices, "
-                         f"got {len(devices)}")  # fmt: skip
-    array = _device_array(list(devices)[:needed]).reshape(tuple(axis_shapes))
+        return Mesh(mesh.devices, axis_names, axis_types)
+    if len(devices) < mesh.size:
+        raise ShardingError(f"{mesh} spans {mesh.size} devices, got {len(devices)}")
+    array = _device_array(list(devices)[: mesh.size]).reshape(mesh.axis_sizes)
     return Mesh(array, axis_names, axis_types)
 
 

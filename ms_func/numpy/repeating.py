@@ -12,8 +12,8 @@ import numpy as np
 from ms_func.dtypes import issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import fusion, logic, promotion, reductions
-from ms_func.numpy.arithmetic import add, divide, multiply, subtract
+from ms_func.numpy import promotion, reductions
+from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.manipulation import (
     atleast_1d,
@@ -174,7 +174,7 @@ def delete(
         gone = concrete("delete", operand_or_list(obj), "use a static obj, or a mask with where")
     if gone.dtype != np.bool_ and gone.size and ((gone < -n) | (gone >= n)).any():
         raise IndexError(f"index {gone} is out of bounds for axis {axis} with size {n}")
-    kept = np.delete(np.arange(n, dtype=np.int32), gone if gone.size or gone.ndim else gone)
+    kept = np.delete(np.arange(n, dtype=np.int32), gone)
     return take(arr, kept, axis, mode="clip")
 
 
@@ -338,17 +338,13 @@ def _pad_ramp(x: Any, axis: int, before: int, after: int, options: dict[str, Any
 def _ramp(edge: Any, target: Any, axis: int, count: int) -> Any:
     """From `target` to just before `edge` in `count` even steps."""
     dtype = typeof(edge).dtype
-    inner = dtype if dtype.kind in "fcV" else np.dtype(np.float32)
     sizes = [count if i == axis else 1 for i in range(typeof(edge).ndim)]
-    t = reshape(divide(arange(count), max(count, 1)), sizes)
-    start, stop = convert(target, inner), convert(edge, inner)
-    out = add(start, multiply(subtract(stop, start), convert(t, inner)))
+    start, step = convert(target, dtype), reshape(arange(count), sizes)
     if issubdtype(dtype, np.integer):
-        from ms_func.numpy.elementwise import floor, round
-
-        out = floor(add(round(multiply(out, 1024.0)), 0.0))
-        out = floor(divide(out, 1024.0))
-    return convert(out, dtype)
+        way = multiply(subtract(edge, start), convert(step, dtype))
+        return add(start, floor_divide(way, max(count, 1)))
+    t = convert(divide(step, max(count, 1)), dtype)
+    return add(start, multiply(subtract(edge, start), t))
 
 
 def _pad_statistic(reduction: Callable[..., Any]) -> Callable[..., Any]:

@@ -37,7 +37,9 @@ from ms_func.parallel.shard_rules import (
 SMALL = 4096
 """Values of fewer bytes stay whole: cutting them saves nothing and costs a message."""
 HEAVY = 0.01
-"""Equations with more than this share of the work must use every device."""
+"""Equations with more than this share of the work must use every device, and products and
+convolutions already with a hundredth of that: a deep network has many equal ones."""
+PRODUCTS = ("dot_general", "conv_general_dilated")
 ADDING = ("add", "sub")
 """Elementwise operations through which sums may stay open: both operands are open."""
 PASSING = ("transpose", "reshape", "neg")
@@ -79,7 +81,8 @@ class Graph:
         read_node: node from which other equations read a value, where it has one.
         eqn_node: node of each equation that has one.
         rules: rule of each equation that has a node.
-        pinned_in: node of each pinned parameter; pinned_out: of each pinned result.
+        open_eqns: equations that may work on open sums.
+        pinned_out: node of each pinned result.
         flops: work of the whole program.
         dropped: choices removed because heavy equations must use every device.
     """
@@ -92,6 +95,7 @@ class Graph:
     read_node: dict[Var, int] = field(default_factory=dict)
     eqn_node: dict[int, int] = field(default_factory=dict)
     rules: dict[int, Rule] = field(default_factory=dict)
+    open_eqns: set[int] = field(default_factory=set)
     pinned_out: dict[int, int] = field(default_factory=dict)
     flops: float = 0.0
     dropped: int = 0
@@ -182,6 +186,7 @@ class _Builder:
         self.fixed: set[Var] = set()
         self.joined: set[int] = set()
         self.open_eqns, self.open_values = open_sums(fn)
+        self.graph.open_eqns = self.open_eqns
 
     def build(
         self,
@@ -338,7 +343,8 @@ class _Builder:
 
     def _use_all(self, eqn: Eqn, splits: list[Split]) -> list[Split]:
         """Drop splits of a heavy equation that leave devices idle where others do not."""
-        if not self.graph.flops or _flops(eqn) < self.heavy * self.graph.flops:
+        share = self.heavy / 100 if eqn.primitive.name in PRODUCTS else self.heavy
+        if not self.graph.flops or _flops(eqn) < share * self.graph.flops:
             return splits
         most = max(s.parts for s in splits)
         kept = [s for s in splits if s.parts == most]
@@ -454,7 +460,7 @@ def _leaves_sum(eqn: Eqn) -> bool:
     rule = rule_of(eqn)
     have = {f for d in rule.outs[0] for f in d}
     return any(
-        k in ("sum", "masked") and f not in have and rule.sizes[f] > 1
+        k == "sum" and f not in have and rule.sizes[f] > 1
         for f, k in enumerate(rule.kinds)
     )
 
