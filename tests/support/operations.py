@@ -6,6 +6,7 @@ from ms_func.primitives import (
     arithmetic,
     bits,
     compare,
+    dot,
     elementwise,
     pieces,
     reduce,
