@@ -125,9 +125,10 @@ def test_gradients_equal_those_of_one_device(name, mesh):
         return scalar
 
     want = ms.jit(ms.grad(loss(f)))(*args)
-    outside = ms.jit(ms.grad(loss(ms.shard(f, mesh=mesh))))(*args)
-    inside = ms.shard(ms.grad(loss(f)), mesh=mesh)(*args)
-    eager = ms.grad(loss(ms.shard(f, mesh=mesh)))(*args)
+    split = ms.shard(f, mesh=mesh, search_seconds=1)
+    outside = ms.jit(ms.grad(loss(split)))(*args)
+    inside = ms.shard(ms.grad(loss(f)), mesh=mesh, search_seconds=1)(*args)
+    eager = ms.grad(loss(split))(*args)
     for got in (outside, inside, eager):
         assert difference(want, got) < 2e-5
 
