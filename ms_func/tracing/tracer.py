@@ -20,11 +20,12 @@ from ms_func.errors import (
     TracerBoolConversionError,
     TracerIntegerConversionError,
     UnexpectedTracerError,
+    UnsupportedError,
     located,
 )
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
-from ms_func.ir.primitive import Primitive, current
+from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
 from ms_func.ir.types import ArrayType, typeof
 
 _SCALARS = (bool, int, float, complex)
@@ -200,6 +201,12 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if kind is UndefinedPrimal:
+            raise UnsupportedError(
+                "the function is not linear in its arguments: this operation combines two values "
+                "that depend on them\nfix: transpose linear functions only; for others use vjp",
+                self.loc,
+            )
         typeof(x)  # raises on what is not an array
         return self.capture(x)
 
