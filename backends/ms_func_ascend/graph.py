@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .prototypes import Attribute, Port, Prototype, lookup, version
-
+from ms_func_ascend.prototypes import Attribute, Port, Prototype, lookup, version
 
 
 class GraphError(ValueError):
