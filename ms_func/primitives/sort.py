@@ -21,7 +21,7 @@ from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import sub
-from ms_func.primitives.basis import transpose
+from ms_func.primitives.basis import full_of, transpose
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.bits import bitwise_or, bitwise_xor, shift_left
 from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
@@ -42,10 +42,12 @@ def take_along(x: Any, indices: Any, axis: int) -> Any:
     Shapes: `[..., n, ...]` and `[..., k, ...]` to `[..., k, ...]`.
     """
     shape = typeof(x).shape
+    if not typeof(x).size:  # nothing to take; a gather cannot take windows of size 1 from it
+        return full_of(0, ArrayType(typeof(indices).shape, typeof(x).dtype))
     others = tuple(d for d in range(len(shape)) if d != axis)
     numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
-    sizes = [1 if n else 0 for n in shape]
-    return gather(x, expand_dims(indices, (len(shape),)), numbers, sizes, mode="promise_in_bounds")
+    places = expand_dims(indices, (len(shape),))
+    return gather(x, places, numbers, (1,) * len(shape), mode="promise_in_bounds")
 
 
 # --- sort -------------------------------------------------------------------------------------
