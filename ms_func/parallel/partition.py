@@ -36,8 +36,8 @@ class _Emitter:
         self.plan, self.graph, self.fn = plan, plan.graph, plan.fn
         self.choices = plan.solution.choices
         self.eqns: list[Eqn] = []
-        self.env: dict[Var, Var] = {}
-        self.moved: dict[tuple[Var, Spec], Var] = {}
+        self.env: dict[Atom, Atom] = {}
+        self.moved: dict[tuple[Atom, Spec], Atom] = {}
 
     def run(self) -> Function:
         """The new program."""
@@ -55,7 +55,7 @@ class _Emitter:
         """Choice taken at a node."""
         return self.graph.nodes[node].choices[self.choices[node]]
 
-    def spec(self, v: Var) -> Spec:
+    def spec(self, v: Atom) -> Spec:
         """Layout of a value."""
         return self.chosen(self.graph.value_node[v])
 
@@ -71,7 +71,7 @@ class _Emitter:
         for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
             self.env[old] = self._settle(new, raw, self.spec(old), eqn)
 
-    def _settle(self, v: Var, raw: Spec, want: Spec, eqn: Eqn) -> Var:
+    def _settle(self, v: Atom, raw: Spec, want: Spec, eqn: Eqn) -> Atom:
         """The result of an equation brought to the layout of its value."""
         steps = [s.to for s in self._path(v, raw, want)]
         name = eqn.primitive.name
@@ -84,7 +84,7 @@ class _Emitter:
         closed = Spec(raw.dims)  # the partitioner adds up at once
         return self._constrain(v, [closed, *(s.to for s in self._path(v, closed, want))], eqn)
 
-    def _read(self, v: Var, want: Spec, copied: bool = True) -> Var:
+    def _read(self, v: Atom, want: Spec, copied: bool = True) -> Atom:
         """A value in the layout that an equation reads it in, by way of its shared copy."""
         here = self.spec(v)
         node = self.graph.read_node.get(v) if copied else None
@@ -94,7 +94,7 @@ class _Emitter:
             return self._move(v, source, copy, want)
         return self._move(v, self.env.get(v, v), here, want)
 
-    def _move(self, v: Var, source: Var, have: Spec, want: Spec) -> Var:
+    def _move(self, v: Atom, source: Atom, have: Spec, want: Spec) -> Atom:
         """`source`, which holds value `v` in layout `have`, brought to layout `want`."""
         for step in self._path(v, have, want):
             key = (v, step.to)
@@ -103,11 +103,11 @@ class _Emitter:
             source = self.moved[key]
         return source
 
-    def _path(self, v: Var, have: Spec, want: Spec) -> Sequence[Any]:
+    def _path(self, v: Atom, have: Spec, want: Spec) -> Sequence[Any]:
         t = v.type
         return self.graph.model.path(t.shape, t.dtype.itemsize, have, want)
 
-    def _constrain(self, v: Var, specs: Sequence[Spec], eqn: Eqn | None) -> Var:
+    def _constrain(self, v: Atom, specs: Sequence[Spec], eqn: Eqn | None) -> Atom:
         """`v` after one constraint per layout."""
         loc = None if eqn is None else eqn.loc
         for spec in specs:
@@ -136,8 +136,7 @@ class _Emitter:
         (a,), (out,) = eqn.inputs, eqn.outputs
         want = self.spec(out)
         if type(a) is Literal:
-            source: Any = a
-            self.env[out] = self._constrain(source, [want], eqn)
+            self.env[out] = self._constrain(a, [want], eqn)
             return
         moved = self._move(a, self.env.get(a, a), self.spec(a), want)
         self.env[out] = self._constrain(moved, [want], eqn)

@@ -153,9 +153,7 @@ def make_plan(
     """
     start = perf_counter()
     model = model_for(mesh, platform, options.objective)
-    graph = build_graph(
-        fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out
-    )
+    graph = build_graph(fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out)
     solution = _solve(graph, mesh.size, options.search_seconds)
     if not math.isfinite(solution.price):
         raise ShardingError(f"no way to split `{fn.name}` satisfies the layouts asked for")
@@ -196,13 +194,10 @@ def plan_mesh(
     plans = [
         make_plan(fn, shape, options, platform=platform, **pins) for shape in mesh_shapes(count)
     ]
-    return min(plans, key=lambda p: (p.solution.price * (1 + 1e-9 * len(p.mesh.axis_sizes))))
+    return min(plans, key=lambda p: p.solution.price * (1 + 1e-9 * len(p.mesh.axis_sizes)))
 
 
 def mesh_shapes(count: int) -> list[Mesh]:
     """Meshes of one and two axes over `count` devices, named a and b."""
-    found = [Mesh((count,), ("a",))]
-    for n in range(2, count):
-        if count % n == 0:
-            found.append(Mesh((n, count // n), ("a", "b")))
-    return found
+    parts = [n for n in range(2, count) if count % n == 0]
+    return [Mesh((count,), ("a",)), *(Mesh((n, count // n), ("a", "b")) for n in parts)]
