@@ -110,15 +110,15 @@ class Sharded:
                 return self._laid_results(self.fun(*a, **k))
 
         staged = stage(call, types, name=self.name)
-        outs = region(
-            staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options
-        )
+        outs = region(staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options)
         return staged.unflatten(outs)
 
     def _laid_results(self, out: Any) -> Any:
         leaves, out_tree = tree.flatten(out)
         specs = self._specs("out_specs", self.out_specs, out, len(leaves))
-        return tree.unflatten(out_tree, [self._laid(x, s) for x, s in zip(leaves, specs, strict=True)])
+        return tree.unflatten(
+            out_tree, [self._laid(x, s) for x, s in zip(leaves, specs, strict=True)]
+        )
 
     def _laid(self, x: Any, spec: Any) -> Any:
         """A value in the layout of a spec, if there is one."""
