@@ -7,7 +7,8 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from jaxlib import _jax, xla_client
+from jaxlib import xla_client
+from jaxlib.mlir.dialects import stablehlo
 from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
@@ -87,7 +88,7 @@ class Xla:
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""
         version = options.flags.get("stablehlo", portable_version())
-        return _jax.mlir.serialize_portable_artifact(module, version)
+        return stablehlo.serialize_portable_artifact(module, version)
 
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
         """Copy a NumPy array to the devices of `placement` (a device, a sharding, None).
@@ -98,9 +99,10 @@ class Xla:
             type: type the buffer carries, an `ArrayType`.
         """
         committed = placement is not None
-        if placement is None:
-            placement = config.default_device.value or self.default_device
-        placement = self.sharding(placement, array.ndim)
+        if committed:
+            placement = self.sharding(placement, array.ndim)
+        else:  # by far the most frequent
+            placement = sharding_of(config.default_device.value or self.default_device)
         if isinstance(placement, SingleDeviceSharding):
             return xla_client.batched_device_put(
                 type, placement, [array], [placement._device], committed=committed,

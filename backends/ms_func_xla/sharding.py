@@ -62,9 +62,7 @@ class MeshSharding(xla_client.GSPMDSharding):
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            type(other) is MeshSharding
-            and self._hash == other._hash
-            and self._key == other._key
+            type(other) is MeshSharding and self._hash == other._hash and self._key == other._key
         )
 
     def __hash__(self) -> int:

@@ -230,6 +230,8 @@ class Jitted:
         update_wrapper(made, fun, updated=())
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
         made.clear_cache = self.clear_cache
+        if hasattr(fun, "attach"):  # what `shard` returns has more to show
+            fun.attach(made, self.program_for)
         self.callable = made
 
     def clear_cache(self) -> None:
@@ -375,6 +377,11 @@ class Jitted:
             if k not in o.static_argnames:
                 flags.extend([k in o.donate_argnames] * len(tree.leaves(kwargs[k])))
         return [n for n, i in enumerate(places) if flags[i]]
+
+    def program_for(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Program for these arguments, donated parameters, layouts of parameters and results."""
+        _, recorded = self.record(args, kwargs)
+        return recorded.staged.fn, recorded.donate, recorded.ins, recorded.outs
 
     # --- ahead of time ----------------------------------------------------------------------
 

@@ -31,10 +31,10 @@ def argument_layouts(
     """One sharding or None per leaf of the arguments, those by name last.
 
     Raises:
-        ValueError: `in_shardings` is no prefix of the arguments, or there are named arguments.
+        ShardingError: `in_shardings` is no prefix of the arguments, or there are named arguments.
     """
     if kwargs and not _is_place(in_shardings):
-        raise ValueError(
+        raise ShardingError(
             f"jit of `{name}` does not support keyword arguments when in_shardings is given as a "
             "tree\nfix: pass every argument by position"
         )
@@ -50,7 +50,7 @@ def result_layouts(
     """One sharding or None per leaf of the result.
 
     Raises:
-        ValueError: `out_shardings` is no prefix of the result.
+        ShardingError: `out_shardings` is no prefix of the result.
     """
     skeleton = tree.unflatten(out_tree, list(types))
     places = _spread(f"out_shardings of `{name}`", out_shardings, skeleton, "result")
@@ -67,7 +67,7 @@ def _spread(what: str, prefix: Any, full: Any, kind: str) -> list[Sharding | Non
                 f" It is the wrong length: got a tuple of length {len(prefix)} for {len(full)} "
                 f"argument{'s' if len(full) != 1 else ''}."
             )
-        raise ValueError(
+        raise ShardingError(
             f"{what} must be a tree prefix of the {kind}: {prefix!r} does not fit.{detail}"
         ) from None
     return [sharding_of(p) for p in places]
@@ -83,8 +83,5 @@ def check_layouts(
     """
     for s, t in zip(places, types, strict=True):
         if isinstance(s, Sharding):
-            try:
-                s.shard_shape(t.shape)
-            except ShardingError as error:
-                raise ShardingError(f"{error} (for an array of type {t})") from None
+            s.shard_shape(t.shape)
     return tuple(places)

@@ -54,7 +54,7 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
         count: number of operands, that of `buffers` if None.
 
     Raises:
-        ValueError: two operands are committed to different devices.
+        ShardingError: two operands are committed to different devices.
     """
     count = len(buffers) if count is None else count
     committed = _committed(buffers)
@@ -130,7 +130,7 @@ def may_move(buffers: Sequence[Any], placement: Placement, strict: bool) -> bool
         strict: whether an operand that was placed on purpose in another way is an error.
 
     Raises:
-        ValueError: `strict`, and there is such an operand.
+        ShardingError: `strict`, and there is such an operand.
     """
     fast = True
     for b, want in zip(buffers, placement.in_shardings, strict=False):
@@ -138,7 +138,7 @@ def may_move(buffers: Sequence[Any], placement: Placement, strict: bool) -> bool
             continue
         fast = False
         if strict and not _alike(b, want):
-            raise ValueError(
+            raise ShardingError(
                 "Sharding passed to jit does not match the sharding on the respective arg. "
                 f"Got jit sharding: {want.public}, arg sharding: {public(b._sharding)} for arg "
                 f"type: {b.aval}\nfix: move the argument with device_put, or leave in_shardings out"
@@ -164,7 +164,7 @@ def _committed(buffers: Sequence[Any]) -> Any:
 def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
     for b in buffers:
         if b._committed and b._sharding.device_set != committed.device_set:
-            raise ValueError(
+            raise ShardingError(
                 "Received incompatible devices for jitted computation: one operand is committed "
                 f"to {_names(committed)}, another one of type {b.aval} to {_names(b._sharding)}\n"
                 "fix: move one with device_put"
@@ -173,7 +173,7 @@ def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
 
 def _check_operand(committed: Any, devices: tuple[Any, ...]) -> None:
     if committed.device_set != set(devices):
-        raise ValueError(
+        raise ShardingError(
             "Received incompatible devices for jitted computation: an operand is committed to "
             f"{_names(committed)}, a sharding of the program is over "
             f"{', '.join(map(str, devices))}\nfix: move the operand with device_put"

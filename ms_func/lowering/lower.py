@@ -58,7 +58,7 @@ def lower_function(
             lowerer.sharding_texts(types, shardings)
             for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
         )
-        aliases = _aliases(fn, donate)
+        aliases = alias_pairs(fn, donate)
         donors = {i for i, j in aliases.items() if num_partitions > 1 and ins[i] != outs[j]}
         _annotate(main, "arg_attrs", ins, aliases, donors)
         _annotate(main, "res_attrs", outs, {}, set())
@@ -191,7 +191,7 @@ def _unsupported(eqn: Eqn, rule: NotSupported) -> Exception:
     return UnsupportedError(f"`{eqn.primitive.name}` cannot be compiled: {rule.reason}", eqn.loc)
 
 
-def _aliases(fn: Function, donate: Sequence[int]) -> dict[int, int]:
+def alias_pairs(fn: Function, donate: Sequence[int]) -> dict[int, int]:
     """Pair each donated parameter with a result of the same shape and dtype."""
     free: dict[Any, list[int]] = {}
     for i, t in enumerate(fn.out_types):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable
 from typing import Any
@@ -146,7 +147,7 @@ def _extremum(
             f"reduction operation {name} does not have an identity, so to use a where mask one "
             "has to specify 'initial'"
         )
-    if initial is None and any(t.shape[i] == 0 for i in axes_tuple(axis, t.ndim)):
+    if initial is None and builtins.any(t.shape[i] == 0 for i in axes_tuple(axis, t.ndim)):
         raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
     identity = 0 if where is None else bound(t.dtype)
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)

@@ -11,6 +11,7 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import Array
+from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import logic, reductions
@@ -239,7 +240,7 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
                 f"{what} needs a value known while tracing, got {x!r}\nfix: {fix}", user_loc()
             )
         x = value
-    return np.asarray(x)
+    return np.asarray(x.value, x.type.dtype) if type(x) is Literal else np.asarray(x)
 
 
 def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
