@@ -150,6 +150,7 @@ CASES: dict[str, list[Case]] = {
     "ceil": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_afz": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_even": [Case((Arg(_SHAPE, _steps),), edges=True)],
+    "nextafter": _two((-2, 2), (-2, 2), edges=True, smooth=False),
     "is_finite": _one(-2, 2, edges=True),
     **dict.fromkeys(("eq", "ne"), _two((-1, 1), (-1, 1), dtypes=ANY, edges=True)),
     **dict.fromkeys(
