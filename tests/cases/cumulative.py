@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cases.case import BOOL, FLOATS, NUMBERS, REALS, Arg, Case
+from tests.cases.case import BOOL, FLOATS, NUMBERS, REALS, Arg, Case, vary
 from tests.cases.reduce import distinct
 
 # Lengths on both sides of the block that a loop takes at once, and many short rows.
@@ -23,13 +23,14 @@ _SHAPES = (
 
 
 def _each(domain: Any = (-2.0, 2.0), operands: int = 1, **fields: Any) -> list[Case]:
-    return [
+    plain = [
         Case((Arg(s, domain),) * operands, {"axis": axis, "reverse": reverse}, **fields)
-        for s, axis in _SHAPES for reverse in (False, True)
-    ] + [
-        Case((Arg((300, 13), domain),) * operands, {"axis": 1, "reverse": True},
-             **{**fields, "smooth": False, "dtypes": ("float64",)}),
-    ]  # fmt: skip
+        for s, axis in _SHAPES
+        for reverse in (False, True)
+    ]
+    rows = {**fields, "smooth": False, "dtypes": ("float64",)}
+    params = {"axis": 1, "reverse": True}
+    return [*vary(plain), Case((Arg((300, 13), domain),) * operands, params, **rows)]  # fmt: skip
 
 
 CASES: dict[str, list[Case]] = {

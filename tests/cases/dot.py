@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.primitives.dot import Precision
-from tests.cases.case import NUMBERS, Arg, Case
+from tests.cases.case import NUMBERS, Arg, Case, vary
 
 _DOMAIN = (0.5, 2.0)  # of one sign, so that sums lose no digits
 
@@ -43,7 +43,7 @@ def _case(
 
 CASES: dict[str, list[Case]] = {
     "dot_general": [
-        *(_case(*row) for row in _PRODUCTS),
+        *vary([_case(*row) for row in (_PRODUCTS[4], *_PRODUCTS)]),
         _case(*_PRODUCTS[1], precision=(Precision.HIGHEST, Precision.DEFAULT)),
         _case(*_PRODUCTS[4], preferred="float64", dtypes=("float64", "float32", "bfloat16")),
         _case(*_PRODUCTS[1], preferred="int32", dtypes=("int8", "uint8", "int16")),

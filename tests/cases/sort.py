@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cases.case import ANY, BOOL, REALS, Arg, Case
+from tests.cases.case import ANY, BOOL, REALS, Arg, Case, vary
 from tests.cases.reduce import distinct
 
 _SHAPES = (((5,), 0), ((4, 6), 0), ((4, 6), 1), ((2, 3, 4), 1), ((0, 3), 0), ((3, 0), 0))
@@ -20,9 +20,9 @@ _LARGE = (2, 700)
 
 CASES: dict[str, list[Case]] = {
     "sort": [
-        *(_sort(shape, axis, 1, 1) for shape, axis in _SHAPES),
-        *(_sort(shape, axis, 3, 1) for shape, axis in _SHAPES),
-        *(_sort(shape, axis, 3, 2) for shape, axis in _SHAPES[:4]),
+        *vary([_sort(shape, axis, 1, 1) for shape, axis in _SHAPES]),
+        *vary([_sort(shape, axis, 3, 1) for shape, axis in _SHAPES]),
+        *vary([_sort(shape, axis, 3, 2) for shape, axis in _SHAPES[:4]]),
         Case((Arg((6,), lambda rng, s: rng.integers(0, 2, s)), Arg((6,), distinct)),
              {"dimension": 0, "is_stable": True, "num_keys": 1}, smooth=False),
         _sort(_LARGE, 1, 1, 1, orders=1),
@@ -30,8 +30,8 @@ CASES: dict[str, list[Case]] = {
         Case((Arg(_LARGE, lambda rng, s: rng.integers(0, 40, s)), Arg(_LARGE, distinct)),
              {"dimension": 1, "is_stable": True, "num_keys": 1}, dtypes=ANY, smooth=False),
     ],
-    "top_k": [
+    "top_k": vary([
         Case((Arg(shape, distinct),), {"k": k, "axis": axis}, dtypes=REALS + BOOL)
-        for shape, axis in _SHAPES for k in {0, shape[axis] // 2, shape[axis]}
-    ],
+        for shape, axis in _SHAPES for k in sorted({0, shape[axis] // 2, shape[axis]}, reverse=True)
+    ]),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ms_func.primitives.window import Window
-from tests.cases.case import NUMBERS, REALS, Arg, Case
+from tests.cases.case import NUMBERS, REALS, Arg, Case, vary
 from tests.cases.reduce import distinct
 
 
@@ -33,15 +33,15 @@ _WINDOWS: tuple[tuple[tuple[int, ...], Window], ...] = (
 
 
 def _each(domain: Any = (-2.0, 2.0), **fields: Any) -> list[Case]:
-    return [Case((Arg(s, domain),), w._asdict(), **fields) for s, w in _WINDOWS]
+    return vary([Case((Arg(s, domain),), w._asdict(), **fields) for s, w in _WINDOWS])
 
 
 def _pairs(which: str, *, gathers: bool) -> list[Case]:
-    return [
+    return vary([
         Case((Arg(s if gathers else w.out_shape(s)), Arg(s, distinct)),
              {"which": which, **w._asdict()}, dtypes=("float64", "float32", "bfloat16"), ulps=8)
         for s, w in _WINDOWS
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 CASES: dict[str, list[Case]] = {
