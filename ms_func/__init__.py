@@ -11,7 +11,10 @@ from ms_func import config as config
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
 from ms_func import lax as lax
+from ms_func import nn as nn
 from ms_func import numpy as numpy
+from ms_func import optim as optim
+from ms_func import random as random
 from ms_func import sharding as sharding
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util

@@ -29,7 +29,8 @@ from ms_func.numpy.promotion import convert
 __all__ = [
     "Optimizer", "adam", "adamw", "add_decayed_weights", "apply_updates", "chain", "clip",
     "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule", "exponential_decay",
-    "global_norm", "linear_schedule", "momentum", "piecewise_constant_schedule", "rmsprop",
+    "global_norm", "join_schedules", "linear_schedule", "momentum", "piecewise_constant_schedule",
+    "rmsprop",
     "scale", "scale_by_adam", "scale_by_learning_rate", "scale_by_rms", "sgd", "trace",
     "warmup_cosine_decay_schedule",
 ]  # fmt: skip
@@ -399,6 +400,25 @@ def cosine_decay_schedule(
     return schedule
 
 
+def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
+    """Schedules one after the other; each counts its steps from its own boundary.
+
+    Raises:
+        ValueError: there is not one boundary between two schedules each.
+    """
+    if len(boundaries) != len(schedules) - 1:
+        raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
+
+    def schedule(count: Any) -> Any:
+        value = schedules[0](count)
+        for begin, part in zip(boundaries, schedules[1:], strict=True):
+            late = part(ar.maximum(ar.subtract(count, begin), 0))
+            value = searching.where(logic.less(count, begin), value, late)
+        return value
+
+    return schedule
+
+
 def warmup_cosine_decay_schedule(
     init_value: float, peak_value: float, warmup_steps: int, decay_steps: int,
     end_value: float = 0.0, exponent: float = 1.0,
@@ -407,12 +427,7 @@ def warmup_cosine_decay_schedule(
     alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
     rise = linear_schedule(init_value, peak_value, warmup_steps)
     fall = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)
-
-    def schedule(count: Any) -> Any:
-        after = ar.subtract(count, warmup_steps)
-        return searching.where(logic.less(after, 0), rise(count), fall(ar.maximum(after, 0)))
-
-    return schedule
+    return join_schedules([rise, fall], [warmup_steps])
 
 
 def piecewise_constant_schedule(

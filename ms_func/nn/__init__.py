@@ -3,7 +3,6 @@
 from ms_func.nn import initializers
 from ms_func.nn.activations import (
     celu,
-    dot_product_attention,
     elu,
     gelu,
     glu,
@@ -15,25 +14,21 @@ from ms_func.nn.activations import (
     leaky_relu,
     log1mexp,
     log_sigmoid,
-    log_softmax,
-    logmeanexp,
-    logsumexp,
     mish,
-    one_hot,
     relu,
     relu6,
     selu,
     sigmoid,
     silu,
     soft_sign,
-    softmax,
     softplus,
     sparse_plus,
     sparse_sigmoid,
     squareplus,
-    standardize,
     swish,
 )  # fmt: skip
+from ms_func.nn.attention import dot_product_attention, one_hot
+from ms_func.nn.normalization import log_softmax, logmeanexp, logsumexp, softmax, standardize
 from ms_func.numpy.elementwise import tanh
 
 __all__ = [

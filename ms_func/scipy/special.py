@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ms_func.execution.array import Array
-from ms_func.nn.activations import log_softmax, logsumexp, softmax
+from ms_func.nn.normalization import log_softmax, logsumexp, softmax
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion

@@ -1,0 +1,146 @@
+"""Softmax, sums of exponentials, standardisation: everything relative to dimensions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ms_func.control_flow.identities import stop_gradient
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching
+from ms_func.numpy.promotion import ArrayLike, inexact
+from ms_func.numpy.reductions import Axis
+from ms_func.primitives import compare
+from ms_func.primitives import elementwise as pe
+
+
+def _peak(x: Any, axis: Axis, where: Any) -> Any:
+    """Maximum along dimensions, finite where all is -inf, and not differentiated."""
+    top = reductions.max(x, axis, keepdims=True, where=where,
+                         initial=-math.inf if where is not None else None)  # fmt: skip
+    return stop_gradient(compare.select(logic.isfinite(top), top, 0))
+
+
+def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """`exp(x)` divided by its sum along dimensions.
+
+    Args:
+        x: array.
+        axis: dimensions that sum to 1.
+        where: elements to count; the others give 0.
+    """
+    return _over_axis(_softmax, inexact("softmax", x), axis, where)
+
+
+def _over_axis(body: Any, x: Any, axis: Axis, where: Any) -> Any:
+    axes = None if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else axis
+    if where is None:
+        return fusion.run(body, (x,), axes)
+    return fusion.run(body, (x, logic.truth("where", where)), axes)
+
+
+def _softmax(x: Any, *args: Any) -> Any:
+    *mask, axis = args
+    where = mask[0] if mask else None
+    shifted = el.exp(ar.subtract(x, _peak(x, axis, where)))
+    if where is not None:
+        shifted = searching.where(where, shifted, 0)
+    return ar.divide(shifted, reductions.sum(shifted, axis, keepdims=True))
+
+
+def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """`log(softmax(x))`, accurate where the softmax underflows; -inf outside of `where`."""
+    return _over_axis(_log_softmax, inexact("log_softmax", x), axis, where)
+
+
+def _log_softmax(x: Any, *args: Any) -> Any:
+    *mask, axis = args
+    where = mask[0] if mask else None
+    shifted = ar.subtract(x, _peak(x, axis, where))
+    total = reductions.sum(el.exp(shifted), axis, keepdims=True, where=where)
+    out = ar.subtract(shifted, el.log(total))
+    return out if where is None else searching.where(where, out, -math.inf)
+
+
+def logsumexp(
+    a: ArrayLike, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False,
+    return_sign: bool = False, where: ArrayLike | None = None,
+) -> Any:  # fmt: skip
+    """`log(sum(b * exp(a)))` along dimensions, without overflow.
+
+    Args:
+        a: array.
+        axis: dimensions, all by default.
+        b: factors, 1 by default.
+        keepdims: keep the dimensions with size 1.
+        return_sign: also return the sign of the sum, whose logarithm of magnitude is given.
+        where: elements to count.
+    """
+    if b is not None:
+        a, b = reductions.promote_dtype("logsumexp", inexact("logsumexp", a), b)
+        a = searching.where(logic.not_equal(b, 0), a, -math.inf)
+    else:
+        a = inexact("logsumexp", a)
+    real = el.real(a) if typeof(a).dtype.kind == "c" else a
+    peak = _peak(real, axis, where)
+    scaled = el.exp(ar.subtract(a, peak))
+    scaled = scaled if b is None else ar.multiply(b, scaled)
+    total = reductions.sum(scaled, axis, keepdims=keepdims, where=where)
+    axes = manipulation.axes_tuple(axis, typeof(peak).ndim)
+    base = peak if keepdims else manipulation.squeeze(peak, axes)
+    if return_sign:
+        sign = el.sign(total)
+        return ar.add(el.log(el.abs(total)), base), sign
+    if b is not None and typeof(total).dtype.kind != "c":
+        total = searching.where(logic.less(total, 0), math.nan, total)
+    return ar.add(el.log(total), base)
+
+
+def logmeanexp(
+    x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False
+) -> Array:
+    """`log(mean(exp(x)))` along dimensions, without overflow."""
+    x = inexact("logmeanexp", x)
+    total = logsumexp(x, axis, keepdims=keepdims, where=where)
+    if where is None:
+        shape = typeof(x).shape
+        count: Any = math.log(
+            math.prod(shape[i] for i in manipulation.axes_tuple(axis, len(shape)))
+        )
+    else:
+        full = manipulation.broadcast_to(where, typeof(x).shape)
+        count = el.log(reductions.sum(full, axis, np.float32, keepdims=keepdims))
+    return ar.subtract(total, count)
+
+
+def standardize(
+    x: ArrayLike, axis: Axis = -1, mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None, epsilon: ArrayLike = 1e-5,
+    where: ArrayLike | None = None, *, algorithm: str = "fast",
+) -> Array:  # fmt: skip
+    """`(x - mean) / sqrt(variance + epsilon)` along dimensions.
+
+    Args:
+        x: array.
+        axis: dimensions.
+        mean: mean, computed where None.
+        variance: variance, computed where None.
+        epsilon: added to the variance.
+        where: elements that mean and variance count.
+        algorithm: "fast" computes the variance as mean of squares minus square of the mean,
+            "two_pass" from the distances.
+    """
+    x = inexact("standardize", x)
+    if mean is None:
+        mean = reductions.mean(x, axis, keepdims=True, where=where)
+    if variance is None and algorithm == "two_pass":
+        variance = reductions.var(x, axis, keepdims=True, where=where, mean=mean)
+    elif variance is None:
+        squares = reductions.mean(ar.square(x), axis, keepdims=True, where=where)
+        variance = ar.maximum(ar.subtract(squares, ar.square(mean)), 0)
+    return ar.multiply(ar.subtract(x, mean), pe.rsqrt(ar.add(variance, epsilon)))
