@@ -14,6 +14,8 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.execution import buffers
+from ms_func.execution.placement import public
+from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.tracing.tracer import Tracer
 
@@ -55,8 +57,12 @@ class Array(metaclass=_ArrayMeta):
     size: int = property(attrgetter("buffer.aval.size"))  # type: ignore[assignment]
     weak_type: bool = property(attrgetter("buffer.aval.weak_type"))  # type: ignore[assignment]
     nbytes: int = property(attrgetter("buffer.aval.nbytes"))  # type: ignore[assignment]
-    sharding: Any = property(attrgetter("buffer._sharding"))
     committed: bool = property(attrgetter("buffer._committed"))  # type: ignore[assignment]
+
+    @property
+    def sharding(self) -> Sharding:
+        """How the array lies on its devices."""
+        return public(self.buffer._sharding)
 
     @property
     def itemsize(self) -> int:

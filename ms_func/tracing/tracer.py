@@ -20,11 +20,12 @@ from ms_func.errors import (
     TracerBoolConversionError,
     TracerIntegerConversionError,
     UnexpectedTracerError,
+    UnsupportedError,
     located,
 )
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
-from ms_func.ir.primitive import Primitive, current
+from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
 from ms_func.ir.types import ArrayType, typeof
 
 _SCALARS = (bool, int, float, complex)
@@ -207,6 +208,12 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if kind is UndefinedPrimal:
+            raise UnsupportedError(
+                "the function is not linear in its arguments: this operation combines two values "
+                "that depend on them\nfix: transpose linear functions only; for others use vjp",
+                self.loc,
+            )
         typeof(x)  # raises on what is not an array
         return self.capture(x)
 
@@ -308,13 +315,10 @@ def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
 
 
 def _with_place(error: Exception, loc: Loc | None) -> Exception:
-    """The error of a type rule, with the user's line where it has none yet."""
-    place = loc or user_loc(3)
+    """The error of a type rule at the line of `loc`, where a transform knows it, or the user's."""
     if isinstance(error, LocatedError):
-        if error.loc is not None or place is None:
-            return error
-        return type(error)(str(error), place)
-    return type(error)(located(str(error), place))
+        return error if loc is None else type(error)(error.message, loc)
+    return type(error)(located(str(error), loc or user_loc(3)))
 
 
 def escaped(x: Tracer) -> Exception:

@@ -15,7 +15,7 @@ equations changes as well, so simplifying twice costs nothing.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -271,9 +271,16 @@ def _with_equations(fn: Function, eqns: Sequence[Eqn], results: Sequence[Atom]) 
 # --- calls and constants ----------------------------------------------------------------------
 
 
-def inline(fn: Function) -> Function:
+def callee_of(eqn: Eqn) -> Function | None:
+    """The function that an equation calls, if it may stand in place of the call."""
+    rule = eqn.primitive.callee
+    found = None if rule is None else rule(**eqn.params)
+    return None if found is None or found.consts else found
+
+
+def inline(fn: Function, callee: Callable[[Eqn], Function | None] = callee_of) -> Function:
     """`fn` with the equations of called functions in place of the calls, at every depth."""
-    bodies = [_callee(e) for e in fn.eqns]
+    bodies = [callee(e) for e in fn.eqns]
     if not any(bodies):
         return fn
     env: dict[Atom, Atom] = {}
@@ -283,15 +290,9 @@ def inline(fn: Function) -> Function:
         if body is None:
             eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc))
         else:
-            env.update(zip(eqn.outputs, _copied(inline(body), inputs, eqns), strict=True))
+            body = inline(body, callee)
+            env.update(zip(eqn.outputs, _copied(body, inputs, eqns), strict=True))
     return Function(fn.name, fn.params, eqns, [env.get(a, a) for a in fn.results], fn.consts)
-
-
-def _callee(eqn: Eqn) -> Function | None:
-    """The function that an equation calls, if it may stand in place of the call."""
-    rule = eqn.primitive.callee
-    found = None if rule is None else rule(**eqn.params)
-    return None if found is None or found.consts else found
 
 
 def _copied(body: Function, args: Sequence[Atom], eqns: list[Eqn]) -> list[Atom]:

@@ -1,0 +1,214 @@
+"""dot_general as matrix products: [batch, m, k] by [batch, k, n] with transposition flags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..emitter import BOOL, F32, I32, I64, Emitter, Unsupported
+from ..graph import Tensor
+from ..legalize import accumulator
+from ..prototypes import accepts
+from . import arithmetic as a
+from .registry import rule
+
+PRODUCT_LIMIT = 1 << 26
+"""Products of 64-bit numbers have no kernel; they are formed elementwise up to this size."""
+
+
+@rule("dot_general")
+def _dot_general(t: Any, op: Any, lhs: Tensor, rhs: Tensor) -> Tensor:
+    dims = op.attrs["dot_dimension_numbers"]
+    batch = (dims.get("lhs_batching_dimensions", []), dims.get("rhs_batching_dimensions", []))
+    contract = (dims.get("lhs_contracting_dimensions", []),
+                dims.get("rhs_contracting_dimensions", []))  # fmt: skip
+    shape, dtype = op.results[0].type
+    return t.e.reshape(dot(t.e, lhs, rhs, batch, contract, dtype), shape)
+
+
+@rule("dot")
+def _dot(t: Any, op: Any, lhs: Tensor, rhs: Tensor) -> Tensor:
+    contract = ([len(lhs.shape) - 1], [0])
+    return dot(t.e, lhs, rhs, ([], []), contract, op.results[0].type.dtype)
+
+
+def dot(
+    e: Emitter,
+    lhs: Tensor,
+    rhs: Tensor,
+    batch: tuple[Sequence[int], Sequence[int]],
+    contract: tuple[Sequence[int], Sequence[int]],
+    dtype: np.dtype,
+) -> Tensor:
+    """Product summed over the contracting dimensions; shape [batch, lhs rest, rhs rest]."""
+    free = tuple(
+        [d for d in range(len(x.shape)) if d not in b and d not in c]
+        for x, b, c in zip((lhs, rhs), batch, contract, strict=True)
+    )
+    shape = [lhs.shape[d] for d in (*batch[0], *free[0])] + [rhs.shape[d] for d in free[1]]
+    if 0 in lhs.shape or 0 in rhs.shape:
+        return e.broadcast_to(e.const(np.array(0).astype(dtype)), shape)
+    if "c" in (lhs.dtype.kind, rhs.dtype.kind):
+        return _complex(e, lhs, rhs, batch, contract, dtype)
+    lhs, rhs, wide = _operand_types(e, lhs, rhs, dtype)
+    if wide is None:
+        return _elementwise(e, lhs, rhs, batch, contract, free, dtype)
+    order = _contraction_order(lhs, rhs, batch, contract, free)
+    left, adj1 = _matrix(e, lhs, batch[0], free[0], [contract[0][k] for k in order], False)
+    right, adj2 = _matrix(e, rhs, batch[1], free[1], [contract[1][k] for k in order], True)
+    made = _product(e, left, right, adj1, adj2, wide)
+    return _result(e, e.reshape(made, shape), dtype)
+
+
+def _operand_types(
+    e: Emitter, lhs: Tensor, rhs: Tensor, dtype: np.dtype
+) -> tuple[Tensor, Tensor, np.dtype | None]:
+    """Operands in a dtype the matrix unit takes, and the dtype of its result; None without one."""
+    types = {lhs.dtype, rhs.dtype}
+    if dtype.kind in "fV" and dtype.itemsize <= 4:
+        same = types == {dtype} and accepts("MatMulV2", "x1", dtype)
+        held = dtype if same else F32
+        return e.cast(lhs, held), e.cast(rhs, held), held
+    if types == {np.dtype(np.int8)} and dtype == I32:
+        return lhs, rhs, I32
+    if dtype.kind in "iub" and dtype.itemsize <= 4:
+        return _as_i32(e, lhs), _as_i32(e, rhs), I32
+    return a.convert(e, lhs, dtype), a.convert(e, rhs, dtype), None
+
+
+def _as_i32(e: Emitter, x: Tensor) -> Tensor:
+    return e.cast(x, I32) if x.dtype == BOOL else a.to_integer(e, x, I32)
+
+
+def _result(e: Emitter, x: Tensor, dtype: np.dtype) -> Tensor:
+    if dtype == BOOL:
+        return a.compare(e, "NE", x, e.like(0, x))
+    return a.to_integer(e, x, dtype) if dtype.kind in "iu" else e.cast(x, dtype)
+
+
+def _source(x: Tensor) -> tuple[Tensor, list[int]]:
+    """What a transposed tensor was made from, and where each dimension lies in it."""
+    if x.node.op == "Transpose":
+        perm = x.node.inputs[1]
+        assert perm is not None
+        if perm.node.op == "Const" and x.node.inputs[0] is not None:
+            return x.node.inputs[0], [int(p) for p in perm.node.attrs["value"]]
+    return x, list(range(len(x.shape)))
+
+
+def _contraction_order(
+    lhs: Tensor,
+    rhs: Tensor,
+    batch: tuple[Sequence[int], Sequence[int]],
+    contract: tuple[Sequence[int], Sequence[int]],
+    free: tuple[Sequence[int], Sequence[int]],
+) -> list[int]:
+    """Order of the contracting pairs for which the fewest operands have to be transposed."""
+    pairs = range(len(contract[0]))
+    orders = [sorted(pairs, key=lambda k: side[k]) for side in contract] + [list(pairs)]
+
+    def cost(order: list[int]) -> int:
+        total = 0
+        for x, b, c, f in zip((lhs, rhs), batch, contract, free, strict=True):
+            total += math.prod(x.shape) * (_flag(x, b, f, [c[k] for k in order], False) is None)
+        return total
+
+    return min(orders, key=cost)
+
+
+def _flag(
+    x: Tensor, batch: Sequence[int], free: Sequence[int], contract: Sequence[int], right: bool
+) -> tuple[Tensor, bool] | None:
+    """A tensor that already is [batch, row, column], and whether it is the transposed one."""
+    first, second = (contract, free) if right else (free, contract)
+    source, place = _source(x)
+    candidates = [(source, place)] + ([(x, list(range(len(x.shape))))] if source is not x else [])
+    for held, where in candidates:
+        plain = [where[d] for d in (*batch, *first, *second)]
+        swapped = [where[d] for d in (*batch, *second, *first)]
+        for perm, flag in ((plain, False), (swapped, True)):
+            if _in_order(perm, held.shape):
+                return held, flag
+    return None
+
+
+def _in_order(perm: Sequence[int], shape: Sequence[int]) -> bool:
+    real = [p for p in perm if shape[p] != 1]
+    return real == sorted(real)
+
+
+def _matrix(
+    e: Emitter, x: Tensor, batch: Sequence[int], free: Sequence[int], contract: Sequence[int],
+    right: bool,
+) -> tuple[Tensor, bool]:  # fmt: skip
+    """`x` as [batch, rows, columns] (no batch: two dimensions) and its transposition flag."""
+    found = _flag(x, batch, free, contract, right)
+    rows, columns = (contract, free) if right else (free, contract)
+    size = [math.prod(x.shape[d] for d in group) for group in (batch, rows, columns)]
+    if found is None:
+        held, flag = e.transpose(x, [*batch, *rows, *columns]), False
+    else:
+        held, flag = found
+    if flag:
+        size[1], size[2] = size[2], size[1]
+    return e.reshape(held, size if batch else size[1:]), flag
+
+
+def _product(
+    e: Emitter, left: Tensor, right: Tensor, adj1: bool, adj2: bool, dtype: np.dtype
+) -> Tensor:
+    m = left.shape[-1 if adj1 else -2]
+    n = right.shape[-2 if adj2 else -1]
+    if len(left.shape) == 2:
+        return e.one("MatMulV2", [left, right], (m, n), dtype, transpose_x1=adj1, transpose_x2=adj2)
+    shape = (left.shape[0], m, n)
+    return e.one("BatchMatMulV2", [left, right], shape, dtype, adj_x1=adj1, adj_x2=adj2)
+
+
+def _complex(
+    e: Emitter, lhs: Tensor, rhs: Tensor, batch: tuple[Sequence[int], Sequence[int]],
+    contract: tuple[Sequence[int], Sequence[int]], dtype: np.dtype,
+) -> Tensor:  # fmt: skip
+    """Product of complex tensors from four real ones."""
+    part = np.dtype(f"f{dtype.itemsize // 2}")
+
+    def pair(x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return e.parts(x) if x.dtype.kind == "c" else (e.cast(x, part), None)
+
+    def times(x: Tensor | None, y: Tensor | None) -> Tensor | None:
+        return None if x is None or y is None else dot(e, x, y, batch, contract, part)
+
+    (a_re, a_im), (b_re, b_im) = pair(lhs), pair(rhs)
+    real, minus = times(a_re, b_re), times(a_im, b_im)
+    one, two = times(a_re, b_im), times(a_im, b_re)
+    assert real is not None
+    real = real if minus is None else a.subtract(e, real, minus)
+    imag = a.add(e, one, two) if one is not None and two is not None else one or two
+    return e.complex(real, e.like(0, real) if imag is None else imag)
+
+
+def _elementwise(
+    e: Emitter, lhs: Tensor, rhs: Tensor, batch: tuple[Sequence[int], Sequence[int]],
+    contract: tuple[Sequence[int], Sequence[int]],
+    free: tuple[Sequence[int], Sequence[int]], dtype: np.dtype,
+) -> Tensor:  # fmt: skip
+    """Product without a matrix kernel: multiply everything with everything, then sum."""
+    size = math.prod(lhs.shape) * math.prod(rhs.shape[d] for d in free[1])
+    if size > PRODUCT_LIMIT:
+        raise Unsupported(f"a matrix product of {dtype.name} with {size} terms",
+                          "use float32, or int32 for integers")  # fmt: skip
+    left = e.transpose(lhs, [*batch[0], *free[0], *contract[0]])
+    right = e.transpose(rhs, [*batch[1], *free[1], *contract[1]])
+    nb, nl, nr = len(batch[0]), len(free[0]), len(free[1])
+    left = e.reshape(left, left.shape[: nb + nl] + (1,) * nr + left.shape[nb + nl :])
+    right = e.reshape(right, right.shape[:nb] + (1,) * nl + right.shape[nb:])
+    product = a.multiply(e, left, right)
+    axes = list(range(nb + nl + nr, len(product.shape)))
+    if not axes:
+        return product
+    wide = accumulator(product.dtype)
+    shape = product.shape[: axes[0]]
+    return e.cast(e.one("ReduceSum", [e.cast(product, wide), e.ints(axes, I64)], shape, wide), dtype)

@@ -1,0 +1,190 @@
+"""What the body of a reduction, scatter or sort does: recognised by its behaviour.
+
+A body that only compares, selects and combines booleans decides by the order of its operands
+alone. There are finitely many orders, so trying them all proves what it computes, however
+it is spelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
+            "GT": np.greater, "GE": np.greater_equal}  # fmt: skip
+_LOGIC = {"stablehlo.and": np.logical_and, "stablehlo.or": np.logical_or,
+          "stablehlo.xor": np.logical_xor}  # fmt: skip
+
+
+def binary_kind(block: Any) -> str | None:
+    """Name of the one commutative operation a body of two arguments consists of, or None."""
+    if len(block.ops) != 1 or len(block.params) != 2 or len(block.results) != 1:
+        return None
+    op = block.ops[0]
+    if block.results[0] is not op.results[0] or set(op.operands) != set(block.params):
+        return None
+    name = op.name.removeprefix("stablehlo.")
+    return name if name in ("add", "multiply", "maximum", "minimum", "and", "or", "xor") else None
+
+
+def second_argument(block: Any) -> bool:
+    """Whether a scatter's body just returns the update."""
+    half = len(block.params) // 2
+    return block.results == block.params[half:]
+
+
+def decide(block: Any, arrays: Sequence[np.ndarray], constants: bool) -> list[np.ndarray] | None:
+    """Results of a deciding body for vectors of arguments; None if it does anything else.
+
+    Args:
+        block: the body.
+        arrays: one vector per argument.
+        constants: whether constants are allowed: zero and NaN, which sort comparators compare
+            with to treat all zeros and all NaN alike.
+    """
+    env = dict(zip(block.params, arrays, strict=True))
+    for op in block.ops:
+        if any(v not in env for v in op.operands):
+            return None  # reads a value from outside
+        value = _step(op, [env[v] for v in op.operands], constants)
+        if value is None:
+            return None
+        env[op.results[0]] = value
+    return [env[v] for v in block.results] if all(v in env for v in block.results) else None
+
+
+def _step(op: Any, xs: list[np.ndarray], constants: bool) -> np.ndarray | None:
+    name = op.name
+    if name == "stablehlo.compare":
+        if op.attrs.get("compare_type") == "TOTALORDER":
+            xs = [total_order(x) for x in xs]
+        return _COMPARE[op.attrs["comparison_direction"]](*xs)
+    if name == "stablehlo.select":
+        return np.where(xs[0], xs[1], xs[2]).astype(xs[1].dtype)
+    if name in _LOGIC and xs[0].dtype == np.bool_:
+        return _LOGIC[name](*xs)
+    if name == "stablehlo.not" and xs[0].dtype == np.bool_:
+        return ~xs[0]
+    if name == "stablehlo.constant" and constants:
+        value = op.attrs["value"]
+        plain = value.size == 1 and (value != value or value == 0 or value.dtype == np.bool_)
+        return value.reshape(()) if plain else None
+    return None
+
+
+def total_order(x: np.ndarray) -> np.ndarray:
+    """Integers in the total order of IEEE 754: -NaN < -inf < ... < -0 < 0 < ... < NaN."""
+    if x.dtype.kind in "iub":
+        return x
+    bits = x.view(np.dtype(f"i{x.dtype.itemsize}"))
+    return np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)
+
+
+def samples(dtype: np.dtype) -> np.ndarray:
+    """Values that realise every order relation a body can see, NaN and zeros included."""
+    if dtype.kind == "b":
+        return np.array([False, True])
+    if dtype.kind == "u":
+        return np.array([0, 1, 2, np.iinfo(dtype).max], dtype)
+    if dtype.kind == "i":
+        return np.array([np.iinfo(dtype).min, -1, 0, 1, np.iinfo(dtype).max], dtype)
+    return np.array([-np.inf, -1, -0.0, 0.0, 1, np.inf, np.nan]).astype(dtype)
+
+
+def argument_of_extreme(block: Any) -> str | None:
+    """`max` or `min` where a body keeps the extreme value and its lowest index, NaN first."""
+    if len(block.params) != 4 or len(block.results) != 2:
+        return None
+    value, index = block.params[0].type.dtype, block.params[1].type.dtype
+    grid = samples(value)
+    a, b, order = np.meshgrid(grid, grid, np.array([0, 1]), indexing="ij")
+    a, b, order = a.ravel(), b.ravel(), order.ravel()
+    i, j = np.where(order, 5, 3).astype(index), np.where(order, 3, 5).astype(index)
+    made = decide(block, [a, i, b, j], constants=False)
+    if made is None:
+        return None
+    nan_a, nan_b = a != a, b != b
+    judged = ~(nan_a & nan_b)  # which of two NaN is kept depends on the order of evaluation
+    for name, better in (("max", a > b), ("min", a < b)):
+        first = better | nan_a | ((a == b) & (i < j))
+        want = np.where(first, a, b), np.where(first, i, j)
+        same = all(np.array_equal(m[judged], w[judged], equal_nan=m.dtype.kind == "f")
+                   for m, w in zip(made, want, strict=True))  # fmt: skip
+        if same:
+            return name
+    return None
+
+
+def lexicographic(block: Any) -> list[tuple[int, bool, bool]] | None:
+    """Keys of a sort comparator, first key first: operand, whether descending, whether canonical.
+
+    A canonical key treats the two zeros as equal and all NaN alike. None if the comparator is
+    not an order by keys.
+    """
+    types = [p.type.dtype for p in block.params]
+    count = len(types) // 2
+    neutral = [np.zeros(1, d) for d in types]
+    keys = [_key(block, neutral, k, types[2 * k]) for k in range(count)]
+    return _by_precedence(block, neutral, [k for k in keys if k is not None], types)
+
+
+def _key(
+    block: Any, neutral: list[np.ndarray], k: int, dtype: np.dtype
+) -> tuple[int, bool, bool] | None:
+    """How the comparator orders operand k when all others are equal; None if it does not."""
+    grid = samples(dtype)
+    a, b = (v.ravel() for v in np.meshgrid(grid, grid, indexing="ij"))
+    arrays = [np.broadcast_to(v, a.shape) for v in neutral]
+    arrays[2 * k], arrays[2 * k + 1] = a, b
+    made = decide(block, arrays, constants=True)
+    if made is None:
+        return None
+    got = np.broadcast_to(made[0], a.shape)
+    for canonical in (True, False):
+        x, y = (_ranked(v, canonical) for v in (a, b))
+        for descending in (False, True):
+            if np.array_equal(got, (x > y) if descending else (x < y)):
+                return k, descending, canonical
+    plain = ~((a != a) | (b != b))
+    for descending in (False, True):  # plain float comparison: NaN is not ordered at all
+        if np.array_equal(got, (a > b) if descending else (a < b)) and not plain.all():
+            return k, descending, True
+    return None
+
+
+def _ranked(x: np.ndarray, canonical: bool) -> np.ndarray:
+    if x.dtype.kind == "b":
+        return x.astype(np.int8)
+    if canonical and x.dtype.kind not in "iu":
+        x = np.where(x == 0, np.zeros((), x.dtype), x)
+        x = np.where(x != x, np.array(np.nan, x.dtype), x)
+    return total_order(x)
+
+
+def _by_precedence(
+    block: Any,
+    neutral: list[np.ndarray],
+    keys: list[tuple[int, bool, bool]],
+    types: list[np.dtype],
+) -> list[tuple[int, bool, bool]] | None:
+    """The keys in their order of precedence, found by making each pair disagree."""
+    if not keys:
+        return None
+
+    def says(earlier: tuple[int, bool, bool], later: tuple[int, bool, bool]) -> bool:
+        arrays = list(neutral)
+        for (k, descending, _), smaller in ((earlier, True), (later, False)):
+            low, high = np.zeros(1, types[2 * k]), np.ones(1, types[2 * k])
+            first_is_low = smaller != descending
+            arrays[2 * k] = low if first_is_low else high
+            arrays[2 * k + 1] = high if first_is_low else low
+        made = decide(block, arrays, constants=True)
+        return made is not None and bool(made[0][0])
+
+    def rank(key: tuple[int, bool, bool]) -> int:
+        return sum(says(other, key) for other in keys if other is not key)
+
+    ordered = sorted(keys, key=rank)
+    return ordered if [rank(k) for k in ordered] == list(range(len(keys))) else None
