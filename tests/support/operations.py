@@ -6,6 +6,7 @@ from ms_func.primitives import (
     arithmetic,
     bits,
     compare,
+    dot,
     elementwise,
     pieces,
     reduce,
@@ -14,5 +15,5 @@ from ms_func.primitives import (
 )
 
 lax = SimpleNamespace()
-for module in (arithmetic, bits, compare, elementwise, pieces, reduce, shape, slicing):
+for module in (arithmetic, bits, compare, dot, elementwise, pieces, reduce, shape, slicing):
     vars(lax).update({k: v for k, v in vars(module).items() if not k.startswith("_")})
