@@ -180,9 +180,7 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs: list[Any] = []
-        for a in args:
-            inputs.append(a.var if type(a) is Tracer and a.trace is self else self.atom(a))
+        inputs = [a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
