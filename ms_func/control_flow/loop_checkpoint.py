@@ -42,6 +42,13 @@ def default_slots(types: Sequence[ArrayType]) -> int:
     return int(np.clip(_BUDGET // size, _FEWEST, _MOST))
 
 
+def slots_for(types: Sequence[ArrayType], steps: int) -> int:
+    """Number of slots that keep the state of each of so many steps, if 64 MiB hold them; or 0."""
+    needed = 4 * (steps + 2) // 3 + 1
+    size = sum(t.nbytes for t in types) or 1
+    return int(np.clip(needed, _FEWEST, None)) if needed * size <= _BUDGET else 0
+
+
 def rows(types: Sequence[ArrayType], slots: int) -> list[ArrayType]:
     """Types of the tables: one row for each slot, and one for what need not be kept."""
     return [ArrayType((slots + 1, *t.shape), t.dtype) for t in types]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, split_list
+from ms_func.control_flow.bodies import Mask, chosen, merged, split_list
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -18,7 +18,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, prune
+from ms_func.transforms.passes import dce, prune, simplify
 
 
 class Loop(NamedTuple):
@@ -111,8 +111,25 @@ def waiting_step(loop: Loop, consts: Mask, carry: Mask) -> Function:
         *(n + i for i, m in enumerate(carry) if not m),
         *(n + i for i, m in enumerate(carry) if m),
     ]
-    results = [i for i, m in enumerate(carry) if m]
-    return dce(bodies.reorder(loop.body, order, results))
+    apart = known_apart(loop.body, (*consts, *carry), carry)
+    return bodies.reorder(apart, order)
+
+
+def known_apart(fn: Function, unknown: Mask, wanted: Mask) -> Function:
+    """The wanted results of `fn`, those of its operations that mix known and unknown values split.
+
+    An operation such as a loop over values and tangents computes both at once. Only apart can
+    what is linear in the unknown parameters be transposed.
+    """
+    known, rest, mask = bodies.split(fn, unknown, wanted)
+    n = len(mask) - sum(mask)
+
+    def body(*args: Any) -> list[Any]:
+        outs = current.interpreter.apply(known, chosen(args, [not u for u in unknown]))
+        late = current.interpreter.apply(rest, [*outs[n:], *chosen(args, unknown)])
+        return chosen(merged(mask, late, outs[:n]), wanted)
+
+    return simplify(build(fn.name, fn.in_types, body))
 
 
 def batched_carry(

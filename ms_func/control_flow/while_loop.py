@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.carry import common_carry
+from ms_func.control_flow.loop_checkpoint import slots_for
 from ms_func.control_flow.scan import scan
+from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ConcretizationTypeError, ShapeError
 from ms_func.ir.loc import user_loc
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
@@ -25,15 +27,27 @@ from ms_func.tracing.stage import Staged
 
 
 def while_loop(
-    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any
+    cond_fun: Callable[[Any], Any],
+    body_fun: Callable[[Any], Any],
+    init_val: Any,
+    *,
+    max_trips: int | None = None,
+    checkpoints: int | None = None,
 ) -> Any:
     """Apply `body_fun` to a carry for as long as `cond_fun` of it is true.
+
+    Every derivative works, of every order. Reverse mode keeps a fixed number of carries
+    however many steps there are, and runs the steps between them again.
 
     Args:
         cond_fun: function of the carry giving a scalar boolean.
         body_fun: function of the carry giving a carry of the same structure, shapes, dtypes.
         init_val: first carry: array or tree of arrays. A Python scalar takes the dtype that
             the body returns.
+        max_trips: number of steps the loop is known not to exceed. Reverse mode then keeps
+            the carry of every step if 64 MiB hold them. It does not end the loop.
+        checkpoints: number of carries that reverse mode keeps, at least 4; by default as many
+            as 64 MiB hold, between 4 and 64.
 
     Returns:
         The carry for which `cond_fun` was false.
@@ -62,11 +76,19 @@ def while_loop(
     types = [typeof(x) for x in leaves]
     test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types)
     _check_test(test)
-    outs = while_p.bind(
-        *test.captured, *body.captured, *leaves,
-        cond=test.fn, body=body.fn, num_cond=len(test.captured), num_body=len(body.captured), slots=0,
-    )  # fmt: skip
+    sizes = len(test.captured), len(body.captured)
+    loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))
+    outs = while_p.bind(*test.captured, *body.captured, *leaves, **loop._asdict())
     return tree.unflatten(carry_tree, outs)
+
+
+def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int | None) -> int:
+    """Number of carries that reverse mode keeps; 0 leaves it to their size."""
+    if checkpoints is not None:
+        if not isinstance(checkpoints, int) or checkpoints < 4:
+            raise ValueError(f"while_loop needs checkpoints of at least 4, got {checkpoints!r}")
+        return checkpoints
+    return 0 if max_trips is None else slots_for(types, operator.index(max_trips))
 
 
 def one_argument(arg_tree: Any) -> Any:

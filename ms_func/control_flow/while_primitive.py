@@ -29,6 +29,7 @@ from ms_func.control_flow.while_bodies import (
     batched_carry,
     dual_loop,
     freezing,
+    known_apart,
     known_loop,
     pruned_loop,
     test_needs,
@@ -444,6 +445,11 @@ def _paired(r: Reverse, consts: Mask, state: Mask) -> tuple[Function, Function]:
     made = bodies.dual(r.step, (*consts, *n_linear, *state, *carry), carry)
     sizes = (len(consts), r.num_linear, len(state), n, sum(consts), r.num_linear, sum(state))
     c, b, k, u, dc, db, dk, du = split_list(range(len(made.params)), *sizes)
+    linear = (False, True, False, True, False, True, False, True)
+    unknown = tuple(
+        m for m, part in zip(linear, (c, b, k, u, dc, db, dk, du), strict=True) for _ in part
+    )
+    made = known_apart(made, unknown, (True,) * len(made.results))
     return known, bodies.reorder(made, [*c, *dc, *b, *db, *k, *dk, *u, *du])
 
 
@@ -492,7 +498,6 @@ def _linear_transpose(
 
 def _back_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     r = Reverse(**params)
-    _, _, _, cts = r.cut(primals)
     _, const_dots, table_dots, ct_dots = r.cut(tangents)
     consts, state = is_live(const_dots), is_live(table_dots)
     while True:
@@ -579,7 +584,9 @@ def _joint(r: Reverse, consts: Mask, state: Mask) -> tuple[Loop, Function]:
     sizes = (len(c), len(b), 1, len(k), n, sum(consts), sum(state))
     c_, b_, i_, k_, u_, dc, dk, du = split_list(range(len(both.params)), *sizes)
     order = [*c_, *b_, *dc, *i_, *k_, *u_, *dk, *du]
-    step = bodies.reorder(both, order, range(len(made.results), len(both.results)))
+    unknown = tuple(i >= len(made.params) for i in range(len(both.params)))
+    dots = tuple(i >= len(made.results) for i in range(len(both.results)))
+    step = bodies.reorder(known_apart(both, unknown, dots), order)
     memo[key] = Loop(test, made, 1, len(c) + len(b), r.slots), step
     return memo[key]
 
