@@ -30,9 +30,10 @@ def load() -> dict[str, Primitive]:
 def table(found: Iterable[Primitive]) -> str:
     """The table as text, reasons below it."""
     reasons: dict[str, int] = {}
-    rows = [["", *SLOTS]]
-    for p in found:
-        rows.append([p.name, *(_cell(getattr(p, slot), reasons) for slot in SLOTS)])
+    rows = [
+        ["", *SLOTS],
+        *([p.name, *(_cell(p, getattr(p, slot), reasons) for slot in SLOTS)] for p in found),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip()
@@ -42,11 +43,12 @@ def table(found: Iterable[Primitive]) -> str:
     return "\n".join([*lines, "", *notes])
 
 
-def _cell(rule: Any, reasons: dict[str, int]) -> str:
+def _cell(p: Primitive, rule: Any, reasons: dict[str, int]) -> str:
     if rule is None:
         return "EMPTY"
     if isinstance(rule, NotSupported):
-        return str(reasons.setdefault(rule.reason, len(reasons) + 1))
+        reason = rule.reason.replace(f"{p.name} ", "it ", 1)
+        return str(reasons.setdefault(reason, len(reasons) + 1))
     if isinstance(rule, (Linear, Multilinear)):
         return f"{type(rule).__name__}{rule.argnums}".replace(",)", ")")
     return "." if callable(rule) else repr(rule)

@@ -12,12 +12,11 @@ def test_every_primitive_has_a_row_and_no_slot_is_empty(capsys):
 
 
 def test_cells_tell_rules_markers_and_reasons_apart():
-    p = Primitive("p", lambda x: x, NotSupported("no meaning"), lambda b: b, Linear(0, 2), ZERO, None,
-                  NotSupported("no meaning"))  # fmt: skip
+    no = NotSupported("p has no meaning")
+    p = Primitive("p", lambda x: x, no, lambda b: b, Linear(0), ZERO, None, no)  # type: ignore[arg-type]
     header, row, _, note = table([p]).splitlines()
-    cells = dict(zip(header.split(), row.split()[1:], strict=False))
-    assert cells["abstract"] == "."
+    cells = dict(zip(header.split(), row.split()[1:], strict=True))
+    assert cells["abstract"] == cells["lower"] == "."
     assert cells["ref"] == cells["shard"] == "1"
-    assert "Linear(0, 2)" in row
-    assert "EMPTY" in row
-    assert note.split(maxsplit=1) == ["1", "no meaning"]
+    assert (cells["jvp"], cells["transpose"], cells["batch"]) == ("Linear(0)", "ZERO", "EMPTY")
+    assert note.split(maxsplit=1) == ["1", "it has no meaning"]

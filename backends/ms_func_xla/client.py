@@ -99,9 +99,10 @@ class Xla:
             type: type the buffer carries, an `ArrayType`.
         """
         committed = placement is not None
-        if placement is None:
-            placement = config.default_device.value or self.default_device
-        placement = self.sharding(placement, array.ndim)
+        if committed:
+            placement = self.sharding(placement, array.ndim)
+        else:  # by far the most frequent
+            placement = sharding_of(config.default_device.value or self.default_device)
         if isinstance(placement, SingleDeviceSharding):
             return xla_client.batched_device_put(
                 type, placement, [array], [placement._device], committed=committed,

@@ -97,7 +97,7 @@ class Eager:
         run = fn.memo.get("run")
         if run is None:
             run = fn.memo["run"] = dispatcher(fn.name, lambda *xs: _run(fn, xs))
-        return run(*[a if type(a) is Array else as_array(a) for a in args])
+        return run(*[a if type(a) is Array else self.operand(a) for a in args])
 
 
 def as_array(x: Any) -> Array:

@@ -18,7 +18,6 @@ import numpy as np
 
 from ms_func import backend, config
 from ms_func.errors import ShardingError
-from ms_func.errors import ArgumentValueError
 
 
 class Link(NamedTuple):
@@ -79,13 +78,13 @@ class AbstractMesh:
         names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
         sizes = tuple(int(n) for n in axis_sizes)
         if len(names) != len(sizes):
-            raise ArgumentValueError(
+            raise ShardingError(
                 f"Mesh requires one name for each axis, got sizes {sizes} and names {names}"
             )
         if len(set(names)) != len(names):
-            raise ArgumentValueError(f"Mesh axis names must differ from each other, got {names}")
+            raise ShardingError(f"Mesh axis names must differ from each other, got {names}")
         if any(n < 1 for n in sizes):
-            raise ArgumentValueError(f"Mesh axis sizes must be positive, got {sizes}")
+            raise ShardingError(f"Mesh axis sizes must be positive, got {sizes}")
         self.axis_names, self.axis_sizes = names, sizes
         self.axis_types = _axis_types(axis_types, len(names))
         self.links = dict(links or {})
@@ -148,7 +147,7 @@ def _axis_types(axis_types: Any, count: int) -> tuple[AxisType, ...]:
         return (AxisType.Auto,) * count
     found = (axis_types,) * count if isinstance(axis_types, AxisType) else tuple(axis_types)
     if len(found) != count:
-        raise ArgumentValueError(f"Mesh requires one axis type for each axis, got {found} for {count}")
+        raise ShardingError(f"Mesh requires one axis type for each axis, got {found} for {count}")
     return found
 
 
@@ -184,7 +183,7 @@ class Mesh(AbstractMesh):
             sizes = self._devices.shape
             names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
             if len(sizes) != len(names):
-                raise ArgumentValueError(
+                raise ShardingError(
                     "Mesh requires the ndim of its first argument (`devices`) to equal the "
                     f"length of its second argument (`axis_names`), but got devices.ndim == "
                     f"{len(sizes)} and len(axis_names) == {len(names)}."
@@ -262,7 +261,7 @@ def _device_array(devices: Any) -> np.ndarray:
 def _first_devices(mesh: AbstractMesh) -> list[Any]:
     present = list(backend.get(config.default_backend.value).devices())
     if len(present) < mesh.size:
-        raise ArgumentValueError(
+        raise ShardingError(
             f"{mesh} spans {mesh.size} devices, but this machine has {len(present)}\n"
             "fix: use a smaller mesh, or ask for virtual CPU devices before the first array is "
             f"made: ms_func.config.update('num_cpu_devices', {mesh.size})"

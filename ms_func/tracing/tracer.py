@@ -145,14 +145,17 @@ class Staging:
         eqns: equations so far.
         loc: place given to new equations; None means the user's current line.
         values: arrays known for some variables, where tracing has values at hand.
+        spliced: variables of other functions whose equations were taken over as they are.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "loc", "name", "outer", "values")
+    __slots__ = ("alive", "captured", "eqns", "loc", "name", "outer", "spliced",
+                 "values")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
+        self.spliced: set[Any] = set()
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
@@ -175,16 +178,20 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs = [a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args]
+        inputs: list[Any] = []
+        for a in args:
+            inputs.append(a.var if type(a) is Tracer and a.trace is self else self.atom(a))
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
+        if not primitive.multiple_results:
+            out = Var(types[0])
+            self.eqns.append(Eqn(primitive, inputs, (out,), params, self.loc or user_loc()))
+            return Tracer(self, out)
         outputs = [Var(t) for t in types]
         self.eqns.append(Eqn(primitive, inputs, outputs, params, self.loc or user_loc()))
-        if primitive.multiple_results:
-            return [Tracer(self, v) for v in outputs]
-        return Tracer(self, outputs[0])
+        return [Tracer(self, v) for v in outputs]
 
     def atom(self, x: Any) -> Atom:
         """Variable or literal for a value: own, captured from outside, or a scalar."""
@@ -211,10 +218,16 @@ class Staging:
         return self.capture(x)
 
     def capture(self, x: Any) -> Var:
-        """Variable that stands for the outer value `x`, one for each distinct object."""
-        found = self.captured.get(id(x))
-        if found is None:
-            found = self.captured[id(x)] = (x, Var(typeof(x)))
+        """Variable that stands for the outer value `x`, one for each distinct value."""
+        if type(x) is not Tracer:
+            found = self.captured.get(id(x))
+            if found is None:
+                found = self.captured[id(x)] = (x, Var(typeof(x)))
+            return found[1]
+        found = self.captured.get(id(x.var))
+        if found is None:  # a handle of its own: that of the user may be rebound later
+            x = Tracer(x.trace, x.var)
+            found = self.captured[id(x.var)] = (x, Var(x.type))
         return found[1]
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
@@ -222,11 +235,18 @@ class Staging:
         env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
-        append, get = self.eqns.append, env.get
+        own = [v for e in fn.eqns for v in e.outputs]
+        defined = not self.spliced.isdisjoint(own)  # the same function, applied before
+        if defined:
+            env.update((v, Var(v.type)) for v in own)
+        else:
+            self.spliced.update(own)
+        append, get, renamed = self.eqns.append, env.get, env.keys()
         for e in fn.eqns:
-            outputs = [Var(v.type) for v in e.outputs]
-            env.update(zip(e.outputs, outputs, strict=True))
-            append(Eqn(e.primitive, [get(a, a) for a in e.inputs], outputs, e.params, e.loc))
+            if defined or not renamed.isdisjoint(e.inputs):
+                inputs, outputs = [get(a, a) for a in e.inputs], [get(v, v) for v in e.outputs]
+                e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)
+            append(e)
         return [self._handle(get(a, a)) for a in fn.results]
 
     def _handle(self, atom: Atom) -> Any:
