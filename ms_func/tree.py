@@ -12,11 +12,14 @@ import operator
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ms_func.runtime import pytree
 
-PyTreeDef: TypeAlias = Any
+if TYPE_CHECKING:
+    PyTreeDef: TypeAlias = Any
+else:
+    PyTreeDef = pytree.PyTreeDef
 PyTree: TypeAlias = Any
 DictKey = pytree.DictKey
 FlattenedIndexKey = pytree.FlattenedIndexKey

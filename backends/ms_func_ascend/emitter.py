@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Node, Tensor
-from .legalize import carrier, signed_twin
-from .prototypes import NAME_OF, accepts, attribute_number
+from ms_func_ascend.graph import Graph, Node, Tensor
+from ms_func_ascend.legalize import carrier, signed_twin
+from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number
 
 BOOL = np.dtype(np.bool_)
 I8, I32, I64 = np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64)
@@ -413,4 +413,3 @@ def _identity(inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-

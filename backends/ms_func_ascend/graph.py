@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .prototypes import Attribute, Port, Prototype, lookup, version
-
+from ms_func_ascend.prototypes import Attribute, Port, Prototype, lookup, version
 
 class GraphError(ValueError):
     """A node or a graph breaks a rule of the operator prototypes or of the file format."""

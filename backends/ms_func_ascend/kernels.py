@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node
-from .prototypes import from_attribute_number
+from ms_func_ascend.graph import Node
+from ms_func_ascend.prototypes import from_attribute_number
 
 Array = np.ndarray
 KERNELS: dict[str, Callable[..., Any]] = {}
@@ -60,7 +60,9 @@ def _vectorized(function: Callable[..., float]) -> Callable[..., Array]:
 
     def run(*xs: Array) -> Array:
         wide = np.broadcast_arrays(*(x.astype(np.float64) for x in xs))
-        flat = [function(*values) for values in zip(*(w.ravel().tolist() for w in wide))]
+        flat = [
+            function(*values) for values in zip(*(w.ravel().tolist() for w in wide), strict=True)
+        ]
         return np.array(flat, np.float64).reshape(wide[0].shape)
 
     return run
@@ -314,7 +316,7 @@ def _cast(node: Node, x: Array) -> Array:
 @kernel("Bitcast")
 def _bitcast(node: Node, x: Array) -> Array:
     dtype = node.attrs["type"]
-    x = np.ascontiguousarray(x)
+    x = np.asarray(x, order="C")
     if dtype.itemsize == x.dtype.itemsize:
         return x.view(dtype)
     if dtype.itemsize < x.dtype.itemsize:

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from .prototypes import BFLOAT16, accepts
+from ms_func_ascend.prototypes import BFLOAT16, accepts
 
 _WIDER: dict[str, tuple[str, ...]] = {
     "bool": ("uint8", "int8", "int32"),

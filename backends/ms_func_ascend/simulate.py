@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from . import kernels
-from .graph import Graph, Node, Tensor
+from ms_func_ascend import kernels
+from ms_func_ascend.graph import Graph, Node, Tensor
 
 Array = np.ndarray
 

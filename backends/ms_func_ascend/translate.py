@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import UnsupportedError
-
-from .emitter import Emitter, Options, Unsupported
-from .graph import Graph, GraphError, Node, Tensor, check_graph
-from .operators import RULES
-from .prototypes import NAME_OF
-from .reader import Block, Op, Program, Value, read
+from ms_func_ascend.emitter import Emitter, Options, Unsupported
+from ms_func_ascend.graph import Graph, GraphError, Node, Tensor, check_graph
+from ms_func_ascend.operators import RULES
+from ms_func_ascend.prototypes import NAME_OF
+from ms_func_ascend.reader import Block, Op, Program, Value, read
 
 
 @dataclass(frozen=True)
@@ -247,8 +246,7 @@ class Translator:
 
 def _broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return not shape or (
-        len(shape) == len(wanted)
-        and all(n in (1, m) for n, m in zip(shape, wanted, strict=True))
+        len(shape) == len(wanted) and all(n in (1, m) for n, m in zip(shape, wanted, strict=True))
     )
 
 

@@ -5,6 +5,8 @@ from ms_func.control_flow.cond import cond as cond
 from ms_func.control_flow.cond import switch as switch
 from ms_func.control_flow.identities import optimization_barrier as optimization_barrier
 from ms_func.control_flow.identities import stop_gradient as stop_gradient
+from ms_func.control_flow.reduction import reduce as reduce
+from ms_func.control_flow.reduction import reduce_window as reduce_window
 from ms_func.control_flow.scan import map as map
 from ms_func.control_flow.scan import scan as scan
 from ms_func.control_flow.while_loop import fori_loop as fori_loop
@@ -138,6 +140,10 @@ from ms_func.primitives.slicing import dynamic_update_slice as dynamic_update_sl
 from ms_func.primitives.slicing import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
 from ms_func.primitives.slicing import index_in_dim as index_in_dim
 from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
+from ms_func.primitives.sort import sort as sort
+from ms_func.primitives.sort import sort_key_val as sort_key_val
+from ms_func.primitives.sort import top_k as top_k
+from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [
     "ConvDimensionNumbers",
@@ -236,6 +242,7 @@ __all__ = [
     "pow",
     "real",
     "reciprocal",
+    "reduce",
     "reduce_and",
     "reduce_max",
     "reduce_min",
@@ -243,6 +250,8 @@ __all__ = [
     "reduce_precision",
     "reduce_prod",
     "reduce_sum",
+    "reduce_window",
+    "reduce_window_shape_tuple",
     "reduce_xor",
     "rem",
     "reshape",
@@ -265,6 +274,8 @@ __all__ = [
     "sinh",
     "slice",
     "slice_in_dim",
+    "sort",
+    "sort_key_val",
     "split",
     "sqrt",
     "square",
@@ -275,6 +286,7 @@ __all__ = [
     "tan",
     "tanh",
     "tile",
+    "top_k",
     "transpose",
     "while_loop",
     "with_sharding_constraint",

@@ -99,6 +99,7 @@ class Graph:
     pinned_out: dict[int, int] = field(default_factory=dict)
     flops: float = 0.0
     dropped: int = 0
+    _tables: dict[Any, np.ndarray] = field(default_factory=dict)
 
     def local_flops(self, choices: Sequence[int]) -> float:
         """Floating-point operations of one device under these choices."""
@@ -129,15 +130,18 @@ class Graph:
     def _matrix(
         self, source: int, target: int, value: Var, reader: tuple[int, int] | None
     ) -> np.ndarray:
+        """Prices of pairs of choices; equal layers share one table."""
         a, b = self.nodes[source], self.nodes[target]
-        if a.kind == "equation":
-            eqn = self.fn.eqns[a.eqn]  # type: ignore[index]
-            k = next(k for k, v in enumerate(eqn.outputs) if v is value)
-            have = [s.outs[k] for s in a.choices]
-        else:
-            have = a.choices
-        want = [s.ins[reader[1]] for s in b.choices] if reader is not None else b.choices
-        return self._prices(value, have, want)
+        k = self.fn.eqns[a.eqn].outputs.index(value) if a.eqn is not None else -1
+        m = -1 if reader is None else reader[1]
+        t = value.type
+        key = (t.shape, t.dtype.itemsize, id(a.choices), k, id(b.choices), m)
+        found = self._tables.get(key)
+        if found is None:
+            have = [s.outs[k] for s in a.choices] if k >= 0 else a.choices
+            want = [s.ins[m] for s in b.choices] if m >= 0 else b.choices
+            found = self._tables[key] = self._prices(value, have, want)
+        return found
 
     def _prices(self, value: Var, have: Sequence[Spec], want: Sequence[Spec]) -> np.ndarray:
         """Prices between layouts, worked out once for equal ones."""
@@ -185,6 +189,8 @@ class _Builder:
         self.root: dict[Var, Var] = {}
         self.fixed: set[Var] = set()
         self.joined: set[int] = set()
+        self.splits: dict[Any, list[Split]] = {}
+        self.specs: dict[Any, list[Spec]] = {}
         self.open_eqns, self.open_values = open_sums(fn)
         self.graph.open_eqns = self.open_eqns
 
@@ -272,14 +278,19 @@ class _Builder:
 
     def _specs(self, members: Sequence[Var]) -> list[Spec]:
         """Layouts of a class: whole if small, else all legal ones and sums left open."""
-        t = members[0].type
-        if max(v.type.nbytes for v in members) < self.small:
-            specs = [Spec(((),) * t.ndim)]
-        else:
-            specs = legal_specs(t.shape, self.model.axes)
-        if len(members) == 1 and members[0] in self.open_values:
-            specs = [w for s in specs for w in self._with_open(s)]
-        return specs
+        small = max(v.type.nbytes for v in members) < self.small
+        is_open = len(members) == 1 and members[0] in self.open_values
+        return self._layouts(members[0].type.shape, small, is_open)
+
+    def _layouts(self, shape: tuple[int, ...], small: bool, is_open: bool) -> list[Spec]:
+        """Layouts of a shape; the same list for equal questions."""
+        key = (shape, small, is_open)
+        if key not in self.specs:
+            specs = [Spec(((),) * len(shape))] if small else legal_specs(shape, self.model.axes)
+            if is_open:
+                specs = [w for s in specs for w in self._with_open(s)]
+            self.specs[key] = specs
+        return self.specs[key]
 
     def _with_open(self, s: Spec) -> list[Spec]:
         """A layout, and the same with sums open along axes it does not use."""
@@ -321,11 +332,8 @@ class _Builder:
             if i in self.joined or _is_constraint(eqn):
                 continue
             rule = _rule(eqn)
-            splits = legal_splits(rule, self.model.axes)
-            if i in self.open_eqns:
-                splits = [w for s in splits for w in self._open_splits(s)]
-            splits = self._use_all(eqn, splits)
             flops = _flops(eqn)
+            splits = self._splits(rule, i in self.open_eqns, self._is_heavy(eqn, flops))
             moved = sum(a.type.nbytes for a in eqn.inputs) + sum(v.type.nbytes for v in eqn.outputs)
             work = [self.model.compute(flops, moved if flops else 0, s.parts) for s in splits]
             talk = [self._finish(eqn, s) for s in splits]
@@ -341,15 +349,28 @@ class _Builder:
             found.append(s._replace(ins=ins, outs=(Spec(spec.dims, spec.partial),)))
         return found
 
-    def _use_all(self, eqn: Eqn, splits: list[Split]) -> list[Split]:
-        """Drop splits of a heavy equation that leave devices idle where others do not."""
+    def _is_heavy(self, eqn: Eqn, flops: float) -> bool:
+        """Whether an equation does so much work that it must use every device."""
         share = self.heavy / 100 if eqn.primitive.name in PRODUCTS else self.heavy
-        if not self.graph.flops or _flops(eqn) < share * self.graph.flops:
-            return splits
-        most = max(s.parts for s in splits)
-        kept = [s for s in splits if s.parts == most]
-        self.graph.dropped += len(splits) - len(kept)
-        return kept
+        return flops > 0 and flops >= share * self.graph.flops
+
+    def _splits(self, rule: Rule, is_open: bool, is_heavy: bool) -> list[Split]:
+        """Splits of a rule; the same list for equal questions.
+
+        A heavy equation drops those that leave devices idle where others do not.
+        """
+        key = (rule, is_open, is_heavy)
+        if key not in self.splits:
+            splits = legal_splits(rule, self.model.axes)
+            if is_open:
+                splits = [w for s in splits for w in self._open_splits(s)]
+            if is_heavy:
+                most = max(s.parts for s in splits)
+                kept = [s for s in splits if s.parts == most]
+                self.graph.dropped += len(splits) - len(kept)
+                splits = kept
+            self.splits[key] = splits
+        return self.splits[key]
 
     def _finish(self, eqn: Eqn, s: Split) -> float:
         """Price of reductions other than sums, which are finished where they arise."""
@@ -398,7 +419,7 @@ class _Builder:
         graph, source = self.graph, self.graph.value_node[v]
         plain = [p for p in places if p[0] not in self.open_eqns]
         if len({i for i, _ in plain}) > 1 and v.type.nbytes >= self.small:
-            specs = legal_specs(v.type.shape, self.model.axes)
+            specs = self._layouts(v.type.shape, False, False)
             node = Node("copy", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
             graph.read_node[v] = len(graph.nodes)
             graph.nodes.append(node)

@@ -7,9 +7,12 @@ argmins lead back to the choices (Bertele and Brioschi, "Nonserial Dynamic Progr
 1972). The order with the smallest next table keeps tables small on programs, which are
 nearly trees.
 
-Where a joined table would be too large, its parts are minimised separately. That bounds the
-optimum from below (Dechter and Rish, "Mini-buckets", 2003), and branching on the nodes
-that were in the way, cheapest bound first, ends at the optimum again.
+Where a joined table would be too large, its parts are minimised separately, after they have
+exchanged prices so that they agree on the node (Dechter and Rish, "Mini-buckets", 2003;
+Flerova, Ihler, Dechter and Otten, "Mini-bucket elimination with moment matching", 2011).
+That bounds the optimum from below, and going back through the tables gives choices; where
+the two do not meet, branching on the nodes that were in the way, cheapest bound first, ends
+at the optimum again.
 """
 
 from __future__ import annotations
@@ -26,8 +29,11 @@ import numpy as np
 
 LIMIT = 3_000_000
 """Largest table, in entries, that elimination may build."""
-COARSE = 100_000
+COARSE = 30_000
 """Largest table of a bound: cheap ones are better than tight ones, since many are needed."""
+
+_HUGE = 1e30
+"""In place of infinity where differences are taken."""
 
 
 @dataclass
@@ -110,7 +116,7 @@ class _Elimination:
 
     Attributes:
         bound: no assignment with these nodes fixed is cheaper.
-        choices: the cheapest such assignment, or None where tables had to be taken apart.
+        choices: an assignment; the cheapest one if no table was taken apart.
         blame: how often each node stood in a table that was too large.
         largest: entries of the largest table.
     """
@@ -122,9 +128,9 @@ class _Elimination:
         self.blame: Counter[int] = Counter()
         self.largest = 0
         self.touching = self._tables(problem, fixed)
-        self.trail: list[tuple[int, tuple[int, ...], np.ndarray]] = []
+        self.trail: list[tuple[int, list[_Table]]] = []
         self._eliminate(set(fixed))
-        self.choices = None if self.blame else self._backtrack(fixed)
+        self.choices = self._backtrack(fixed)
 
     def _tables(self, problem: Problem, fixed: dict[int, int]) -> list[list[_Table]]:
         """Tables that touch each free node; edges to fixed nodes become vectors."""
@@ -164,11 +170,11 @@ class _Elimination:
                 continue
             del joined[i]
             tables = touching[i]
+            self.trail.append((i, tables))
             around = {j for t in tables for j in t.scope} - {i}
             for j in around:
                 touching[j] = [t for t in touching[j] if i not in t.scope]
-            for part in self._parts(tables, entries, around | {i}):
-                self._minimise(i, part)
+            self._minimise(i, self._parts(tables, entries, around | {i}))
             for j in around:
                 joined[j] = self._entries(j)
                 heapq.heappush(heap, (joined[j], j))
@@ -190,28 +196,38 @@ class _Elimination:
                 parts.append((set(t.scope), [t]))
         return [part for _, part in parts]
 
-    def _minimise(self, i: int, tables: list[_Table]) -> None:
-        """Join tables, minimise over node `i`, and put the result where it belongs."""
-        scope = tuple(sorted({j for t in tables for j in t.scope} - {i}))
-        total = _join(tables, (*scope, i), self.sizes)
-        self.largest = max(self.largest, total.size)
-        if not self.blame:
-            best = total.argmin(axis=-1)
-            self.trail.append((i, scope, best))
-            left = np.take_along_axis(total, best[..., None], axis=-1)[..., 0]
-        else:
-            left = total.min(axis=-1)
-        if not scope:
-            self.bound += float(left)
-            return
-        table = _Table(scope, left)
-        for j in scope:
-            self.touching[j].append(table)
+    def _minimise(self, i: int, parts: list[list[_Table]]) -> None:
+        """Join the tables of each part, minimise over node `i`, put the results where they belong.
+
+        Several parts first exchange prices of the choices of `i`, so that each has the same least
+        price for each choice; that does not change their sum, and makes the bound tighter.
+        """
+        scopes = [tuple(sorted({j for t in p for j in t.scope} - {i})) for p in parts]
+        totals = [_join(p, (*s, i), self.sizes) for p, s in zip(parts, scopes, strict=True)]
+        self.largest = max(self.largest, *(t.size for t in totals))
+        if len(totals) > 1:
+            least = [t.min(axis=tuple(range(t.ndim - 1))) for t in totals]
+            finite = [np.minimum(m, _HUGE) for m in least]
+            mean = sum(finite) / len(finite)
+            totals = [t + (mean - m) for t, m in zip(totals, finite, strict=True)]
+        for scope, left in zip(scopes, [t.min(axis=-1) for t in totals], strict=True):
+            if not scope:
+                self.bound += float(left)
+                continue
+            table = _Table(scope, left)
+            for j in scope:
+                self.touching[j].append(table)
 
     def _backtrack(self, fixed: dict[int, int]) -> list[int]:
+        """Cheapest choice of each node given those eliminated after it."""
         choices = [fixed.get(i, 0) for i in range(len(self.sizes))]
-        for i, scope, best in reversed(self.trail):
-            choices[i] = int(best[tuple([choices[j] for j in scope])])
+        for i, tables in reversed(self.trail):
+            total = np.zeros(self.sizes[i])
+            for t in tables:
+                total = total + t.values[
+                    tuple([slice(None) if j == i else choices[j] for j in t.scope])
+                ]
+            choices[i] = int(total.argmin())
         return choices
 
 
@@ -238,23 +254,35 @@ class _Branching:
 
     def __init__(self, problem: Problem, limit: int, deadline: float) -> None:
         self.problem, self.limit, self.deadline = problem, limit, deadline
-        self.best: list[int] | None = None
+        self.coarse = min(COARSE, limit)
+        self.best: list[int] = []
         self.price = math.inf
         self.largest = 0
         self.missed = math.inf
 
     def run(self) -> Solution:
         """Cheapest choices, or the best found until the deadline."""
-        whole = _Elimination(self.problem, {}, self.limit)
-        self.largest = whole.largest
-        if whole.choices is not None:
-            choices = whole.choices
-            price = self.problem.price(choices)
-            return Solution(tuple(choices), price, price, whole.largest)
-        self._branch({}, _Elimination(self.problem, {}, min(COARSE, self.limit)))
-        assert self.best is not None
-        bound = max(whole.bound, min(self.price, self.missed))
+        first = self._eliminate({}, self.coarse)
+        bound = first.bound
+        if not self._closed(bound) and self.coarse < self.limit:
+            bound = max(bound, self._eliminate({}, self.limit).bound)
+        if not self._closed(bound):
+            self._branch({}, first)
+            bound = max(bound, min(self.price, self.missed))
         return Solution(tuple(self.best), self.price, bound, self.largest)
+
+    def _eliminate(self, fixed: dict[int, int], limit: int) -> _Elimination:
+        """One run, whose choices are kept if they are the cheapest so far."""
+        run = _Elimination(self.problem, fixed, limit)
+        self.largest = max(self.largest, run.largest)
+        price = self.problem.price(run.choices)
+        if not self.best or price < self.price:
+            self.best, self.price = run.choices, price
+        return run
+
+    def _closed(self, bound: float) -> bool:
+        """Whether nothing above a bound can be worth looking for."""
+        return bound >= self.price - 1e-9 * max(1.0, abs(self.price)) or bound == math.inf
 
     def _branch(self, fixed: dict[int, int], above: _Elimination) -> None:
         """Fix one more node at each of its choices that may still lead to something cheaper."""
@@ -262,31 +290,15 @@ class _Branching:
         tried = []
         for c in range(len(self.problem.nodes[node])):
             inner = {**fixed, node: c}
-            run = _Elimination(self.problem, inner, min(COARSE, self.limit))
-            self.largest = max(self.largest, run.largest)
+            run = self._eliminate(inner, self.coarse)
             tried.append((run.bound, c, inner, run))
         tried.sort(key=lambda t: t[:2])
         for bound, _, inner, run in tried:
-            if bound >= self.price * (1 - 1e-12) or not math.isfinite(bound):
+            if self._closed(bound) or not run.blame:
                 continue
-            if monotonic() > self.deadline and self.best is not None:
+            if monotonic() > self.deadline:
                 self.missed = min(self.missed, bound)
                 continue
-            if run.choices is None:
-                self._finish_or_branch(inner, run)
-            else:
-                self._take(run.choices)
-
-    def _finish_or_branch(self, fixed: dict[int, int], run: _Elimination) -> None:
-        """Solve what is left exactly where its tables fit, else fix another node."""
-        full = _Elimination(self.problem, fixed, self.limit)
-        self.largest = max(self.largest, full.largest)
-        if full.choices is not None:
-            self._take(full.choices)
-        elif full.bound < self.price * (1 - 1e-12):
-            self._branch(fixed, run)
-
-    def _take(self, choices: list[int]) -> None:
-        price = self.problem.price(choices)
-        if self.best is None or price < self.price:
-            self.best, self.price = choices, price
+            tight = self._eliminate(inner, self.limit)
+            if not self._closed(tight.bound) and tight.blame:
+                self._branch(inner, run)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..emitter import BOOL, F32, I32, I64, Emitter, Unsupported
-from ..graph import Tensor
-from ..legalize import carrier, is_float, signed_twin, unsigned_twin
-from ..prototypes import accepts, lookup
+from ms_func_ascend.emitter import BOOL, F32, I32, I64, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import carrier, is_float, signed_twin, unsigned_twin
+from ms_func_ascend.prototypes import accepts, lookup
 
 
 def _port(op: str) -> str:
@@ -342,4 +342,3 @@ def _inside(limit: int, dtype: np.dtype) -> np.ndarray:
     while abs(int(value)) > abs(limit):
         value = np.nextafter(value, np.array(0, dtype))
     return value
-

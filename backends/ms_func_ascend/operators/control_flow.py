@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import BOOL, I32
-from ..graph import Tensor
-from . import arithmetic as a
-from .registry import rule
+from ms_func_ascend.emitter import BOOL, I32
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.registry import rule
 
 
 @rule("while")
@@ -57,9 +57,7 @@ def _case(t: Any, op: Any, index: Tensor) -> list[Tensor]:
     return _branches(t, op, "Case", e.cast(index, I32), names)
 
 
-def _branches(
-    t: Any, op: Any, kind: str, chooser: Tensor, names: Sequence[str]
-) -> list[Tensor]:
+def _branches(t: Any, op: Any, kind: str, chooser: Tensor, names: Sequence[str]) -> list[Tensor]:
     captured = t.captured(op.regions)
     given = [t.compact(v) for v in captured]
     types = [(x.shape, x.dtype) for x in given]

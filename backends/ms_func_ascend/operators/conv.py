@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import F32, I32, Emitter, Unsupported
-from ..graph import Tensor
-from ..legalize import is_float
-from ..prototypes import accepts
-from . import arithmetic as a
-from .dot import dot
-from .registry import rule
+from ms_func_ascend.emitter import F32, I32, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import is_float
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.dot import dot
+from ms_func_ascend.operators.registry import rule
+from ms_func_ascend.prototypes import accepts
 
 PEEL_LIMIT = 512
 """Positions of a filter that are summed one by one at most."""
@@ -69,8 +69,8 @@ def _convolution(t: Any, op: Any, lhs: Tensor, rhs: Tensor) -> Tensor:
     ones = [1] * rank
     if 0 in lhs.shape or 0 in rhs.shape:
         return e.broadcast_to(e.const(np.array(0).astype(dtype)), shape)
-    flipped = [d for d, flag in zip(dims["rhs"][2], attrs.get("window_reversal") or [], strict=False)
-               if flag]  # fmt: skip
+    reversal = attrs.get("window_reversal") or [False] * rank
+    flipped = [d for d, flag in zip(dims["rhs"][2], reversal, strict=True) if flag]
     image = e.transpose(lhs, [*dims["lhs"][:2], *dims["lhs"][2]])
     kernel = e.transpose(e.reverse(rhs, flipped), [*dims["rhs"][:2], *dims["rhs"][2]])
     padding = attrs.get("padding")
@@ -132,7 +132,9 @@ def _images(
         )
         n, c, w = image.shape
         o, i, k = kernel.shape
-        tall = _images(e, e.reshape(image, (n, c, 1, w)), e.reshape(kernel, (o, i, 1, k)), up, dtype)
+        tall = _images(
+            e, e.reshape(image, (n, c, 1, w)), e.reshape(kernel, (o, i, 1, k)), up, dtype
+        )
         return None if tall is None else e.reshape(tall, (n, o, tall.shape[-1]))
     for special in (_input_gradient, _filter_gradient):
         made = special(e, image, kernel, conv, dtype)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import BOOL, F32, I32, I64, Emitter, Unsupported
-from ..graph import Tensor
-from ..legalize import accumulator
-from ..prototypes import accepts
-from . import arithmetic as a
-from .registry import rule
+from ms_func_ascend.emitter import BOOL, F32, I32, I64, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import accumulator
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.registry import rule
+from ms_func_ascend.prototypes import accepts
 
 PRODUCT_LIMIT = 1 << 26
 """Products of 64-bit numbers have no kernel; they are formed elementwise up to this size."""
@@ -211,4 +211,6 @@ def _elementwise(
         return product
     wide = accumulator(product.dtype)
     shape = product.shape[: axes[0]]
-    return e.cast(e.one("ReduceSum", [e.cast(product, wide), e.ints(axes, I64)], shape, wide), dtype)
+    return e.cast(
+        e.one("ReduceSum", [e.cast(product, wide), e.ints(axes, I64)], shape, wide), dtype
+    )

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import BOOL, F32, F64, Emitter, Unsupported
-from ..graph import Tensor
-from ..legalize import is_float, unsigned_twin
-from ..prototypes import BFLOAT16
-from . import arithmetic as a
-from .registry import rule
+from ms_func_ascend.emitter import BOOL, F32, F64, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import is_float, signed_twin, unsigned_twin
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.registry import rule
+from ms_func_ascend.prototypes import BFLOAT16
 
 
 def _plain(name: str, function: Callable[..., Tensor], *extra: Any) -> None:
@@ -112,11 +112,12 @@ def _power(t: Any, op: Any, x: Tensor, y: Tensor) -> Tensor:
 def _integer_power(e: Emitter, x: Tensor, y: Tensor) -> Tensor:
     """Power by squaring, modulo 2**width: exact where a kernel may go through floats.
 
-    A negative exponent gives 0 except for bases 1 and -1, as the reciprocal truncates.
+    A negative exponent gives 0 except for bases 1 and -1, as the reciprocal truncates. Like XLA
+    it reads six bits of the exponent (more overflows for every base but 0, 1 and -1), and
+    takes the top bit of an unsigned exponent for a sign.
     """
     value = e.known(y)
-    width = 8 * x.dtype.itemsize - (x.dtype.kind == "i")
-    top = width if value is None else max(1, int(np.max(value, initial=0)).bit_length())
+    top = 6 if value is None else min(6, max(1, int(np.max(value, initial=0)).bit_length()))
     result, base = e.like(1, x), x
     for k in range(top):
         bit = e.elementwise("BitwiseAnd", y, e.like(1 << k, y))
@@ -124,8 +125,11 @@ def _integer_power(e: Emitter, x: Tensor, y: Tensor) -> Tensor:
         result = e.select(taken, a.multiply(e, result, base), result)
         if k + 1 < top:
             base = a.multiply(e, base, base)
-    if x.dtype.kind == "u" or (value is not None and (value >= 0).all()):
+    if value is not None and ((value >= 0) & (value < 64)).all():
         return result
+    if x.dtype.kind == "u":
+        signed = [e.bitcast(v, signed_twin(x.dtype)) for v in (x, y, result)]
+        return e.bitcast(_negative_exponent(e, *signed), x.dtype)
     return _negative_exponent(e, x, y, result)
 
 
@@ -205,6 +209,8 @@ def _reduce_precision(t: Any, op: Any, x: Tensor) -> Tensor:
     exponent, mantissa = op.attrs["exponent_bits"], op.attrs["mantissa_bits"]
     if x.dtype == F64:
         made = _rounded(e, x, exponent, mantissa, 11, 52)
+    elif x.dtype.kind == "f" and x.dtype.itemsize == 2:
+        made = _rounded(e, x, exponent, mantissa, 5, 10)
     else:
         made = _rounded(e, e.cast(x, F32), exponent, mantissa, 8, 23)
     return e.cast(made, x.dtype)
@@ -282,4 +288,3 @@ def _custom_call(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
 @rule("rng_bit_generator", "rng")
 def _random(t: Any, op: Any, *xs: Tensor) -> Tensor:
     raise Unsupported("device random numbers", "use keys and ms_func.random, which are portable")
-

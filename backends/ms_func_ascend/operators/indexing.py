@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import BOOL, I8, I32, I64, Emitter, Unsupported
-from ..graph import Tensor
-from ..legalize import accumulator, signed_twin
-from ..prototypes import accepts
-from . import arithmetic as a
-from .region import binary_kind, lexicographic, second_argument
-from .registry import rule
-from .shape import clamped
+from ms_func_ascend.emitter import BOOL, I8, I32, I64, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import accumulator, signed_twin
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.region import binary_kind, lexicographic, second_argument
+from ms_func_ascend.operators.registry import rule
+from ms_func_ascend.operators.shape import clamped
+from ms_func_ascend.prototypes import accepts
 
 SEQUENTIAL_LIMIT = 64
 """A scatter with a body of its own kind and repeated indices is unrolled up to this length."""
@@ -191,7 +191,9 @@ def _scatter(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
     for d, w in zip(kept, window, strict=True):
         sizes[d] = updates[0].shape[w]
     pairs = list(zip(batching, _batch_axes(dims, "scatter_indices_batching_dims"), strict=True))
-    rows = _Rows(t, xs[0].shape, sizes, vectors, dims.get("scatter_dims_to_operand_dims", []), pairs)
+    rows = _Rows(
+        t, xs[0].shape, sizes, vectors, dims.get("scatter_dims_to_operand_dims", []), pairs
+    )
     fits, flat = rows.fits(), rows.numbers()
     if fits is not None:
         fits = e.reshape(fits, rows.batch + (1,) * len(rows.moving))
@@ -394,7 +396,11 @@ def sorted_by(
 
 
 def _sort_key(e: Emitter, x: Tensor, descending: bool, canonical: bool) -> Tensor:
-    if accepts("Sort", "x", x.dtype) and not e.may_be_nan(x) and (canonical or x.dtype.kind in "iu"):
+    if (
+        accepts("Sort", "x", x.dtype)
+        and not e.may_be_nan(x)
+        and (canonical or x.dtype.kind in "iu")
+    ):
         if not descending:
             return x
         return a.negate(e, x) if x.dtype.kind not in "iu" else e.elementwise("Invert", x)
@@ -420,4 +426,3 @@ def _top_k(t: Any, op: Any, x: Tensor) -> list[Tensor]:
     _, place = e.node("Sort", [key], [(key.shape, key.dtype), (key.shape, I32)], stable=True)
     index = e.slice_axis(place, last, 0, k)
     return [pick(e, x, index), index]
-

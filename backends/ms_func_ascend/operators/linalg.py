@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import F32, F64, Emitter, Unsupported
-from ..graph import Tensor
-from . import arithmetic as a
-from .dot import dot
-from .registry import rule
+from ms_func_ascend.emitter import F32, F64, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.dot import dot
+from ms_func_ascend.operators.registry import rule
 
 FOURIER_LIMIT = 4096
 """Longest transform that is written as a product with the matrix of the transform."""
@@ -127,5 +127,3 @@ def _real_backward(e: Emitter, x: Tensor, axes: list[int], lengths: list[int]) -
     one = dot(e, real, e.const(full.real.astype(part)), ([], []), ([axes[-1]], [0]), part)
     two = dot(e, imag, e.const(full.imag.astype(part)), ([], []), ([axes[-1]], [0]), part)
     return a.subtract(e, one, two)
-
-

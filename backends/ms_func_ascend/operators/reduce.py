@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import BOOL, F32, I8, I32, Emitter, Unsupported
-from ..graph import Tensor
-from ..legalize import accumulator, is_float
-from ..prototypes import accepts
-from . import arithmetic as a
-from .indexing import scatter_rows
-from .region import argument_of_extreme, binary_kind
-from .registry import rule
+from ms_func_ascend.emitter import BOOL, F32, I8, I32, Emitter, Unsupported
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import accumulator, is_float
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.indexing import scatter_rows
+from ms_func_ascend.operators.region import argument_of_extreme, binary_kind
+from ms_func_ascend.operators.registry import rule
+from ms_func_ascend.prototypes import accepts
 
 _REDUCE = {"add": "ReduceSum", "multiply": "ReduceProd", "maximum": "ReduceMax",
            "minimum": "ReduceMin"}  # fmt: skip
@@ -196,7 +196,9 @@ class _Window:
     def active(self) -> list[int]:
         """Dimensions along which anything happens."""
         rows = zip(self.size, self.strides, self.low, self.high, self.base, strict=True)
-        return [d for d, (k, s, lo, hi, b) in enumerate(rows) if (k, s, lo, hi, b) != (1, 1, 0, 0, 1)]
+        return [
+            d for d, (k, s, lo, hi, b) in enumerate(rows) if (k, s, lo, hi, b) != (1, 1, 0, 0, 1)
+        ]
 
 
 @rule("reduce_window")
@@ -270,9 +272,7 @@ def _pool_fits(window: _Window, active: Sequence[int]) -> bool:
     )
 
 
-def _pooled(
-    e: Emitter, kind: str, image: Tensor, window: _Window, active: Sequence[int]
-) -> Tensor:
+def _pooled(e: Emitter, kind: str, image: Tensor, window: _Window, active: Sequence[int]) -> Tensor:
     size = [window.size[d] for d in active]
     steps = [window.strides[d] for d in active]
     pads = [p for d in active for p in (window.low[d], window.high[d])]
@@ -366,7 +366,7 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
     padded = e.pad(x, e.like(0, x), window.low, [
         max(h, 0) for h in window.high
     ])  # fmt: skip
-    chosen, place, seen = _choose(t, op.regions[0], padded, x.shape, source.shape, window, places)
+    place, seen = _choose(t, op.regions[0], padded, x.shape, source.shape, window, places)
     flat = _flat_index(e, place, x.shape, window, places, source.shape)
     kind = binary_kind(op.regions[1])
     rows = e.broadcast_to(e.reshape(init, (1, 1)), (math.prod(x.shape), 1))
@@ -381,8 +381,8 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
 def _choose(
     t: Any, select: Any, padded: Tensor, shape: Sequence[int], out: Sequence[int], window: _Window,
     places: list[tuple[int, ...]],
-) -> tuple[Tensor, Tensor, np.ndarray]:  # fmt: skip
-    """Chosen element of every window, the number of its place, and where there is one."""
+) -> tuple[Tensor, np.ndarray]:  # fmt: skip
+    """Number of the chosen place in every window, and which windows have one."""
     e = t.e
     chosen = place = None
     seen = np.zeros((1,) * len(shape), np.bool_)
@@ -403,9 +403,8 @@ def _choose(
             keep = e.elementwise("LogicalOr", keep, e.const(~inside))
         chosen, place = e.select(keep, chosen, piece), e.select(keep, place, mark)
         seen = seen | inside
-    assert chosen is not None
     assert place is not None
-    return chosen, place, seen
+    return place, seen
 
 
 def _inside(

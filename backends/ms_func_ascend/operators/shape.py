@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..emitter import I32, I64, Emitter
-from ..graph import Tensor
-from . import arithmetic as a
-from .registry import rule
+from ms_func_ascend.emitter import I32, I64, Emitter
+from ms_func_ascend.graph import Tensor
+from ms_func_ascend.operators import arithmetic as a
+from ms_func_ascend.operators.registry import rule
 
 
 @rule("reshape", compact=True)
@@ -78,13 +78,13 @@ def clamped(e: Emitter, x: Tensor, high: int | np.ndarray) -> Tensor:
     wide = I32 if high.size == 0 or high.max() < 2**31 else I64
     value = e.known(x)
     if value is not None:
-        low_cut = np.maximum(value.astype(object), 0)
-        return e.const(np.minimum(low_cut, high.astype(object)).astype(wide))
+        exact = np.maximum(np.asarray(value, object), 0)
+        return e.const(np.asarray(np.minimum(exact, np.asarray(high, object))).astype(wide))
     if x.dtype.itemsize < 4:
         x = e.cast(x, I32)
     if x.dtype.kind == "u" or x.dtype.itemsize > wide.itemsize:
         # compared in its own dtype: what is too large may not fit the narrower one
-        top = np.minimum(high.astype(object), np.iinfo(x.dtype).max).astype(x.dtype)
+        top = np.minimum(high, min(np.iinfo(x.dtype).max, np.iinfo(np.int64).max)).astype(x.dtype)
         x = a.minimum(e, x, e.const(top))
         if x.dtype.kind == "i":
             x = a.maximum(e, x, e.like(0, x))
@@ -121,4 +121,3 @@ def stack(e: Emitter, scalars: list[Tensor]) -> Tensor:
 @rule("get_dimension_size", compact=True)
 def _dimension_size(t: Any, op: Any, x: Tensor) -> Tensor:
     return t.e.const(np.int32(op.operands[0].type.shape[op.attrs["dimension"]]))
-
