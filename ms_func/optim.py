@@ -4,6 +4,7 @@ Each optimiser is an `Optimizer`: `init(params)` gives a state, `update(grads, s
 gives updates to add to the parameters and the next state. Optimisers are chained like other
 transformations of gradients, such as clipping.
 
+    >>> params, grads = {"w": np.ones(3)}, {"w": np.arange(3.0)}
     >>> opt = adam(1e-3)
     >>> state = opt.init(params)
     >>> updates, state = opt.update(grads, state, params)
