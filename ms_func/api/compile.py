@@ -461,7 +461,7 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
         try:
             typeof(x)
         except TypeError:
-            return TypeError(
+            return ArgumentTypeError(
                 f"jitted function `{name}` got the argument {x!r} of type "
                 f"{type(x).__name__}, which is neither an array nor hashable\n"
                 "fix: register its type with tree.register_node, or close over it"
