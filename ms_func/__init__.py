@@ -10,7 +10,12 @@ from __future__ import annotations
 from ms_func import config as config
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
+from ms_func import lax as lax
+from ms_func import nn as nn
 from ms_func import numpy as numpy
+from ms_func import optim as optim
+from ms_func import random as random
+from ms_func import sharding as sharding
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func.api.compile import eval_shape as eval_shape
@@ -39,8 +44,21 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.shard import shard as shard
 from ms_func.api.vectorize import vmap as vmap
+from ms_func.control_flow.checkpoint import checkpoint as checkpoint
+from ms_func.control_flow.checkpoint import checkpoint_policies as checkpoint_policies
+from ms_func.control_flow.closure_convert import closure_convert as closure_convert
+from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
+from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
 from ms_func.execution.array import Array as Array
+from ms_func.ir.mesh import make_mesh as make_mesh
+from ms_func.ir.mesh import set_mesh as set_mesh
+from ms_func.ir.sharding import NamedSharding as NamedSharding
+from ms_func.ir.sharding import P as P
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
+from ms_func.primitives.sharding import constrain as constrain
+
+remat = checkpoint
 
 __version__ = "0.1.0"

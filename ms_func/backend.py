@@ -7,12 +7,16 @@ from `config`. The border is a StableHLO module as an MLIR object: nothing of th
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+from ms_func.ir.loc import hide_frames_of
 
 
 @dataclass(frozen=True)
@@ -93,4 +97,6 @@ def get(name: str) -> Backend:
             f"backend {name!r} is not installed; installed: {installed}\n"
             "fix: install the package that provides it, or pass one of the installed names"
         )
-    return found[name].load()()
+    made = found[name].load()
+    hide_frames_of(os.path.dirname(inspect.getfile(made)))
+    return made()

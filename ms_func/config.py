@@ -12,11 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # before the runtime is loaded
-
-from jaxlib import _jax
-
-_Config = _jax.config.Config
+from ms_func.runtime import Config as _Config
+from ms_func.runtime import extension
 
 
 class Setting:
@@ -97,9 +94,9 @@ _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Settin
 
 def install() -> None:
     """Give the runtime's dispatcher the three settings that it insists on."""
-    _jax.jax_jit.set_enable_x64_state(_wide)
-    _jax.jax_jit.set_disable_jit_state(disable_jit._config)
-    _jax.jax_jit.set_post_hook_state(_hook)
+    extension.jax_jit.set_enable_x64_state(_wide)
+    extension.jax_jit.set_disable_jit_state(disable_jit._config)
+    extension.jax_jit.set_post_hook_state(_hook)
 
 
 def update(name: str, value: Any) -> None:

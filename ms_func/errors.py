@@ -7,6 +7,7 @@ has them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -20,12 +21,45 @@ def located(message: str, loc: Any) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def _no_line() -> Any:
+    return None
+
+
+find_user_line: Callable[[], Any] = _no_line
+"""Place of the user's expression now being evaluated; `ir.loc` supplies it."""
+
+
 class LocatedError(Exception):
-    """Base of errors that know the user's line; `loc` is None where none is known."""
+    """Base of errors that know the user's line.
+
+    Attributes:
+        message: what was said, without the line.
+        loc: the place given, else that of the user's expression now being evaluated; None
+            where there is no such thing.
+    """
 
     def __init__(self, message: str, loc: Any = None) -> None:
+        if loc is None:
+            loc = find_user_line()
         super().__init__(located(message, loc))
+        self.message = message
         self.loc = loc
+
+
+class ArgumentTypeError(LocatedError, TypeError):
+    """An argument of a transform, or a result of its function, has the wrong type.
+
+    Example:
+        `grad(f)(3)`: integers have no derivative; pass `3.0`.
+    """
+
+
+class ArgumentValueError(LocatedError, ValueError):
+    """An argument of a transform does not fit the others.
+
+    Example:
+        `vmap(f)(x, y)` with different numbers of rows in `x` and `y`.
+    """
 
 
 class UnsupportedError(LocatedError, NotImplementedError):

@@ -12,22 +12,25 @@ import operator
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jaxlib import _jax
+from ms_func.runtime import pytree
 
-PyTreeDef = _jax.pytree.PyTreeDef
-PyTree = Any
-DictKey = _jax.pytree.DictKey
-FlattenedIndexKey = _jax.pytree.FlattenedIndexKey
-GetAttrKey = _jax.pytree.GetAttrKey
-SequenceKey = _jax.pytree.SequenceKey
+if TYPE_CHECKING:
+    PyTreeDef: TypeAlias = Any
+else:
+    PyTreeDef = pytree.PyTreeDef
+PyTree: TypeAlias = Any
+DictKey = pytree.DictKey
+FlattenedIndexKey = pytree.FlattenedIndexKey
+GetAttrKey = pytree.GetAttrKey
+SequenceKey = pytree.SequenceKey
 
-registry = _jax.pytree.PyTreeRegistry()
+registry = pytree.PyTreeRegistry()
 """What the library and its users see: arrays are leaves."""
-dispatch_registry = _jax.pytree.PyTreeRegistry()
+dispatch_registry = pytree.PyTreeRegistry()
 """How the C++ dispatcher takes arguments apart: an `Array` is a node around its buffer."""
-result_registry = _jax.pytree.PyTreeRegistry()
+result_registry = pytree.PyTreeRegistry()
 """How it puts results together; separate because the two directions are cheapest differently."""
 _registries = (registry, dispatch_registry, result_registry)
 
@@ -127,7 +130,7 @@ def num_leaves(treedef: PyTreeDef) -> int:
 
 def all_leaves(iterable: Iterable[Any]) -> bool:
     """Whether no element of `iterable` is a container."""
-    return _jax.pytree.all_leaves(registry, iterable)
+    return pytree.all_leaves(registry, iterable)
 
 
 def broadcast_prefix(

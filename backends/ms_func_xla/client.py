@@ -7,7 +7,8 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from jaxlib import _jax, xla_client
+from jaxlib import xla_client
+from jaxlib.mlir.dialects import stablehlo
 from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
@@ -16,6 +17,7 @@ from ms_func_xla import cuda
 from ms_func_xla.buffers import to_numpy
 from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
 from ms_func_xla.executable import XlaExecutable
+from ms_func_xla.sharding import mesh_sharding
 
 _COPY = HostBufferSemantics.IMMUTABLE_ONLY_DURING_CALL
 
@@ -66,9 +68,13 @@ class Xla:
         """First device of this process."""
         return self.local_devices()[0]
 
-    def sharding(self, device: Any) -> SingleDeviceSharding:
-        """Placement on one device."""
-        return sharding_of(device)
+    def sharding(self, place: Any, ndim: int = 0) -> Any:
+        """The runtime's placement for a device, or for a sharding of arrays of rank `ndim`."""
+        if isinstance(place, xla_client.Sharding):
+            return place
+        if hasattr(place, "iota_tiling"):
+            return mesh_sharding(place, ndim)
+        return sharding_of(place.device_list[0] if hasattr(place, "device_list") else place)
 
     def compile(self, module: Any, options: CompileOptions) -> XlaExecutable:
         """Compile a module; see `ms_func.backend.Backend`."""
@@ -82,7 +88,7 @@ class Xla:
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""
         version = options.flags.get("stablehlo", portable_version())
-        return _jax.mlir.serialize_portable_artifact(module, version)
+        return stablehlo.serialize_portable_artifact(module, version)
 
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
         """Copy a NumPy array to the devices of `placement` (a device, a sharding, None).
@@ -93,26 +99,27 @@ class Xla:
             type: type the buffer carries, an `ArrayType`.
         """
         committed = placement is not None
-        if placement is None:
-            placement = config.default_device.value or self.default_device
-        if not isinstance(placement, xla_client.Sharding):
-            placement = sharding_of(placement)
+        if committed:
+            placement = self.sharding(placement, array.ndim)
+        else:  # by far the most frequent
+            placement = sharding_of(config.default_device.value or self.default_device)
         if isinstance(placement, SingleDeviceSharding):
-            devices, shards = [placement._device], [array]
-        else:
-            index = placement.addressable_devices_indices_map(array.shape)
-            devices = list(index)
-            shards = [np.ascontiguousarray(array[i]) for i in index.values()]
+            return xla_client.batched_device_put(
+                type, placement, [array], [placement._device], committed=committed,
+                host_buffer_semantics=_COPY,
+            )  # fmt: skip
+        index = placement.addressable_devices_indices_map(array.shape)
+        # Own copies, which the runtime may keep; asked to copy itself, it fails on shared memory.
+        shards = [np.array(array[i], order="C") for i in index.values()]
         return xla_client.batched_device_put(
-            type, placement, shards, devices, committed=committed, host_buffer_semantics=_COPY
+            type, placement, shards, list(index), committed=committed
         )
 
     def move(self, buffer: Any, placement: Any) -> Any:
         """Buffer with the elements of another one at `placement`."""
         if placement is None:
             return buffer
-        if not isinstance(placement, xla_client.Sharding):
-            placement = sharding_of(placement)
+        placement = self.sharding(placement, buffer.aval.ndim)
         if buffer._sharding == placement and buffer._committed:
             return buffer
         return self.put(to_numpy(buffer), placement, buffer.aval)

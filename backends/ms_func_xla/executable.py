@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func_xla.compat import result_handler
+from ms_func_xla.sharding import tiling_of
 
 
 class FastPath(NamedTuple):
@@ -66,6 +67,10 @@ class XlaExecutable:
             self.loaded, out_tree, in_shardings, shardings, types, committed, list(kept),
             [None] * n, const_args,
         )  # fmt: skip
+
+    def out_tilings(self) -> list[Any]:
+        """Tiling of each result of a program over several devices; see `tiling_of`."""
+        return [tiling_of(s) for s in self.loaded.get_output_shardings() or ()]
 
     @property
     def hlo_text(self) -> str:

@@ -20,7 +20,7 @@ def numbers(seed: int, *shape: int) -> numpy.ndarray:
 
 def dense(seed: int, n: int, m: int) -> dict[str, numpy.ndarray]:
     """Weights `[n, m]` and biases `[m]` of a layer."""
-    return {"w": numbers(seed, n, m) / numpy.sqrt(n), "b": numpy.zeros(m, numpy.float32)}
+    return {"w": numbers(seed, n, m) / n**0.5, "b": numpy.zeros(m, numpy.float32)}
 
 
 def one_hot(seed: int, count: int, classes: int) -> numpy.ndarray:

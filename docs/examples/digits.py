@@ -10,6 +10,7 @@ never saw, and must read 97 % of them.
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import matplotlib
@@ -34,7 +35,7 @@ CLASSES = 10
 
 def layer(key, *shape):
     """Weights scaled for relu, and biases."""
-    fan_in = numpy.prod(shape[:-1])
+    fan_in = math.prod(shape[:-1])
     return {"w": random.normal(key, shape) * np.sqrt(2 / fan_in), "b": np.zeros(shape[-1])}
 
 

@@ -19,23 +19,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
+from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
-from ms_func.execution.compile import (
-    Placement,
-    Program,
-    compiled,
-    compiled_elsewhere,
-    placement_of,
-)
+from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher, result_tree
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
@@ -51,10 +48,18 @@ class Recorded(NamedTuple):
     Attributes:
         staged: the recorded call.
         donate: positions of parameters whose memory may be reused.
+        ins: layout of each parameter, None where it follows the operand; None if all do.
+        outs: layout of each result, None where it is free; None if all are.
     """
 
     staged: Staged
     donate: tuple[int, ...]
+    ins: tuple[Any, ...] | None = None
+    outs: tuple[Any, ...] | None = None
+
+    def job(self, fn: Function) -> Prepared:
+        """The program `fn` of this recording as it is to be compiled."""
+        return prepared(fn, self.donate, self.ins, self.outs)
 
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
@@ -141,11 +146,11 @@ def jit(
         given = {k: v for k, v in locals().items() if k != "fun"}
         return partial(jit, **given)
     if not callable(fun):
-        raise TypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
+        raise ArgumentTypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
     statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
     donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
     if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
-        raise ValueError("static_argnums and donate_argnums cannot intersect")
+        raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
     options = Options(*statics, *donated, in_shardings, out_shardings, inline, backend)
     return Jitted(fun, options).callable
 
@@ -187,7 +192,7 @@ def _names_and_numbers(
 def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
     for n in numbers:
         if not variadic and not -count <= n < count:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
                 f"takes only {count} positional argument{'s' if count != 1 else ''}"
             )
@@ -198,9 +203,9 @@ def _check_names(
 ) -> None:
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"{what}names must be a string or strings, got {name!r}")
+            raise ArgumentTypeError(f"{what}names must be a string or strings, got {name!r}")
         if name not in known and not anything:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
                 f"{what}names; it does not take these arguments"
             )
@@ -225,6 +230,8 @@ class Jitted:
         update_wrapper(made, fun, updated=())
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
         made.clear_cache = self.clear_cache
+        if hasattr(fun, "attach"):  # what `shard` returns has more to show
+            fun.attach(made, self.program_for)
         self.callable = made
 
     def clear_cache(self) -> None:
@@ -245,26 +252,28 @@ class Jitted:
             return self.run_elsewhere(staged, operands), None, False
         entry = recorded.entry(leaves)
         buffers, fast = place_operands(entry, staged.captured, leaves)
-        program = self.program(entry, recorded, placement_of(buffers))
+        program, movable = ready(
+            recorded.job(entry), buffers, name=self.name, donate=recorded.donate
+        )
         outs = program.run(buffers)
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree)
-        if not fast:
+        if not (fast and movable):
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
-
-    def program(self, entry: Function, recorded: Recorded, placement: Placement) -> Program:
-        """Compiled program for operands at `placement`."""
-        return compiled(entry, placement, name=self.name, donate=recorded.donate)
 
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
         staged = recorded.staged
         operands = [*staged.captured, *leaves]
+        if recorded.ins is not None:
+            operands = [*map(constrained, operands, recorded.ins)]
         if self.options.inline:
             outs = apply(staged.fn, operands)
         else:
             outs = call(staged.fn, *operands, name=self.name)
+        if recorded.outs is not None:
+            outs = [*map(constrained, outs, recorded.outs)]
         return staged.unflatten(outs)
 
     def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
@@ -337,7 +346,23 @@ class Jitted:
         staged = stage(run, types, name=self.name)
         staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
         n = len(staged.captured)
-        return Recorded(staged, tuple(n + i for i in self._donated(args, kwargs, places)))
+        donate = tuple(n + i for i in self._donated(args, kwargs, places))
+        return Recorded(staged, donate, *self._layouts(staged, args, kwargs, places))
+
+    def _layouts(self, staged: Staged, args: Any, kwargs: Any, places: Sequence[int]) -> Any:
+        """Layouts of parameters and results, as far as the user gave any."""
+        o, ins, outs = self.options, None, None
+        if o.in_shardings is not UNSPECIFIED:
+            dynamic = [a for i, a in enumerate(args) if i not in o.static_argnums]
+            named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
+            found = argument_layouts(self.name, o.in_shardings, dynamic, named)
+            free = [None] * len(staged.captured)
+            ins = check_layouts([*free, *(found[i] for i in places)], staged.fn.in_types)
+        if o.out_shardings is not UNSPECIFIED:
+            outs = result_layouts(
+                self.name, o.out_shardings, staged.out_tree, staged.fn.out_types
+            )
+        return ins if ins and any(ins) else None, outs if outs and any(outs) else None
 
     def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
         """Positions among the array leaves that belong to donated arguments."""
@@ -352,6 +377,11 @@ class Jitted:
             if k not in o.static_argnames:
                 flags.extend([k in o.donate_argnames] * len(tree.leaves(kwargs[k])))
         return [n for n, i in enumerate(places) if flags[i]]
+
+    def program_for(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Program for these arguments, donated parameters, layouts of parameters and results."""
+        _, recorded = self.record(args, kwargs)
+        return recorded.staged.fn, recorded.donate, recorded.ins, recorded.outs
 
     # --- ahead of time ----------------------------------------------------------------------
 
@@ -375,7 +405,7 @@ def _kind(x: Any, name: str) -> Any:
         return typeof(x)
     except TypeError:
         if isinstance(x, (np.ndarray, np.generic)):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
             ) from None
         return x

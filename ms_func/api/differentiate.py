@@ -16,6 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.api.programs import ArgNums, apply, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
@@ -104,7 +105,9 @@ def _value_and_grad(
     reduce_axes: Sequence[str],
 ) -> Callable[..., Any]:
     if not callable(fun):
-        raise TypeError(f"{what} expects a function, got {fun!r} of type {type(fun).__name__}")
+        raise ArgumentTypeError(
+            f"{what} expects a function, got {fun!r} of type {type(fun).__name__}"
+        )
     if reduce_axes:
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
     name = function_name(fun)
@@ -163,11 +166,11 @@ def _one_then_zeros(outs: Sequence[Any]) -> list[Any]:
 def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int: bool) -> None:
     """Raise TypeError where an argument of type `t` cannot be differentiated by."""
     if holomorphic and t.dtype.kind != "c":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what} of `{name}` with holomorphic=True requires inputs of complex dtype, got {t}"
         )
     if not is_inexact(t.dtype) and not allow_int:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what} of `{name}` requires real- or complex-valued inputs (input dtype that is a "
             f"sub-dtype of np.inexact), but got {t.dtype.name}\n"
             "fix: pass a float, for example 3.0 instead of 3, or x.astype('float32'); with "
@@ -178,23 +181,23 @@ def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int
 def _check_output(what: str, name: str, staged: Staged, has_aux: bool, holomorphic: bool) -> None:
     value = tree.children(staged.out_tree)[0] if has_aux else staged.out_tree
     if value != tree.structure(0.0) or 0 in staged.constants:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"Gradient only defined for scalar-output functions. `{name}` returned "
             f"{tree.unflatten(staged.out_tree, staged.fn.out_types)}\n"
             "fix: return one number; more results go out with has_aux=True"
         )
     out = staged.fn.out_types[0]
     if out.shape != ():
-        raise TypeError(
+        raise ArgumentTypeError(
             f"Gradient only defined for scalar-output functions. `{name}` returned an array of "
             f"shape {out.shape}\nfix: reduce it, for example with .sum() or .mean(), or use jacrev"
         )
     if holomorphic and out.dtype.kind != "c":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what} of `{name}` with holomorphic=True requires a complex output, got {out}"
         )
     if not holomorphic and (not is_inexact(out.dtype) or out.dtype.kind == "c"):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what} of `{name}` requires real-valued outputs (output dtype that is a sub-dtype of "
             f"np.floating), but got {out.dtype.name}\n"
             "fix: for a holomorphic function pass holomorphic=True; otherwise take .real or convert"

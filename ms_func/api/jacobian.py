@@ -14,6 +14,7 @@ from ms_func.api.linearize import jvp, vjp
 from ms_func.api.programs import ArgNums, pick
 from ms_func.api.vectorize import vmap
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.pieces import slice as slice_
 from ms_func.primitives.shape import reshape
@@ -131,7 +132,7 @@ def jacrev(
 
 def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
     if not holomorphic and (not is_inexact(t.dtype) or t.dtype.kind == "c"):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"jacrev of `{name}` requires real-valued outputs, got {t.dtype.name}; for a "
             "holomorphic function pass holomorphic=True"
         )

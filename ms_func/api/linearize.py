@@ -10,6 +10,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.api.programs import apply, simplified, with_aux, zero_value
 from ms_func.dtypes import float0, is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
@@ -73,7 +74,7 @@ def jvp(
         (9.0, 6.0)
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise TypeError(
+        raise ArgumentTypeError(
             "primal and tangent arguments to jvp must be tuples or lists; "
             f"found {type(primals).__name__} and {type(tangents).__name__}"
         )
@@ -117,7 +118,7 @@ def _check_tangents(
     what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any
 ) -> None:
     if in_tree != dot_tree:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"primal and tangent arguments to {what} must have the same tree structure; "
             f"primals have {in_tree}, tangents have {dot_tree}"
         )
@@ -126,7 +127,7 @@ def _check_tangents(
         if got.shape != t.shape or (
             got.dtype != wanted.dtype and not (got.weak_type and is_inexact(wanted.dtype))
         ):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"primal and tangent arguments to {what} do not match: a primal of type {t} needs "
                 f"a tangent of type {wanted}, got {got}\n"
                 "fix: give the tangent the primal's shape and dtype"
@@ -282,7 +283,7 @@ def vjp(
 def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) -> list[Any]:
     cts, ct_tree = tree.flatten(given)
     if ct_tree != wanted_tree:
-        raise ValueError(
+        raise ArgumentValueError(
             f"the cotangent given to a vjp function has structure {ct_tree}, but the value of the "
             f"function has structure {wanted_tree}"
         )
@@ -291,7 +292,7 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
         if got.shape != t.shape or (
             got.dtype != t.tangent.dtype and not (got.weak_type and is_inexact(t.dtype))
         ):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"the cotangent given to a vjp function has type {got}, but the value has type "
                 f"{t}; it must be {t.tangent}"
             )

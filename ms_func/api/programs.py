@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import current
 from ms_func.primitives.shape import broadcast_in_dim
@@ -44,7 +45,7 @@ def with_aux(out: Any, has_aux: bool, what: str, name: str) -> Any:
         TypeError: it is none.
     """
     if has_aux and (not isinstance(out, (tuple, list)) or len(out) != 2):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what} of `{name}` with has_aux=True expects the function to return a pair "
             f"(value, auxiliary data), got {type(out).__name__}"
         )

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
+from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array
 from ms_func.execution.buffers import put
-from ms_func.execution.compile import placement_of
+from ms_func.execution.compile import compiled, lower_program, program_placement
 from ms_func.execution.dispatch import result_tree
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct
-from ms_func.lowering.lower import lower_function
 
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
@@ -66,7 +66,12 @@ class Lowered:
 
     def __init__(self, traced: Traced, fn: Function, donate: Sequence[int]) -> None:
         self._traced = traced
-        self._module = lower_function(fn, donate, name=traced.fun_name)
+        recorded = traced._recorded
+        self._job = recorded.job(fn)
+        self._placement = program_placement(self._job, _captured_buffers(traced))
+        self._module = lower_program(
+            self._job, self._placement, name=traced.fun_name, donate=donate
+        )
         self.in_tree = tree.structure(traced._arguments)
         self.out_tree = traced._recorded.staged.out_tree
 
@@ -96,16 +101,18 @@ class Compiled:
         self._traced = traced
         self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
         self._types = traced.ir.in_types
-        placement = placement_of(_captured_buffers(traced), len(self._types))
-        recorded = traced._recorded
-        self._program = traced._jitted.program(recorded.staged.fn, recorded, placement)
+        job, donate = lowered._job, traced._recorded.donate
+        self._program = compiled(
+            job.fn, lowered._placement, name=traced.fun_name, donate=donate,
+            out_shardings=job.outs,
+        )  # fmt: skip
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"`{jitted.name}` was compiled for arguments of types "
                 f"{', '.join(map(str, self._types))} and called with others: "
                 f"{', '.join(map(str, again.staged.fn.in_types))}"

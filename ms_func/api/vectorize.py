@@ -8,6 +8,7 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.api.programs import apply, simplified
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.stage import Staged, stage
@@ -49,9 +50,11 @@ def vmap(
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     if not callable(fun):
-        raise TypeError(f"vmap expects a function, got {fun!r} of type {type(fun).__name__}")
+        raise ArgumentTypeError(
+            f"vmap expects a function, got {fun!r} of type {type(fun).__name__}"
+        )
     if not isinstance(in_axes, (int, tuple, type(None))):
-        raise TypeError(
+        raise ArgumentTypeError(
             "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "
             f"positional arguments, got {in_axes!r}"
         )
@@ -60,7 +63,7 @@ def vmap(
     @wraps(fun, updated=())
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"vmap in_axes must match the positional arguments of `{name}`: in_axes has "
                 f"{len(in_axes)} entries, but it was called with {len(args)} arguments"
             )
@@ -78,7 +81,7 @@ def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) ->
     try:
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:
-        raise ValueError(
+        raise ArgumentValueError(
             f"vmap in_axes specification must be a tree prefix of the arguments of `{name}`: "
             f"in_axes {in_axes!r} does not fit arguments of structure {in_tree}"
         ) from None
@@ -95,10 +98,10 @@ def _batch_size(
             dims.append(None)
             continue
         if not isinstance(axis, int):
-            raise TypeError(f"vmap in_axes must hold integers or None, got {axis!r}")
+            raise ArgumentTypeError(f"vmap in_axes must hold integers or None, got {axis!r}")
         t = leaf_types([x], "vmap", name)[0]
         if not -t.ndim <= axis < t.ndim:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"vmap of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
                 f"which has {t.ndim} dimension{'s' if t.ndim != 1 else ''}\n"
                 "fix: set in_axes to None for arguments that all elements share"
@@ -106,13 +109,13 @@ def _batch_size(
         dims.append(axis % t.ndim)
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
-        raise ValueError(
+        raise ArgumentValueError(
             f"vmap of `{name}` must have at least one argument to map over\n"
             "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
-        raise ValueError(
+        raise ArgumentValueError(
             f"vmap of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
         )
     return next(iter(sizes)), dims
@@ -143,7 +146,7 @@ def _run(
     program, out_dims = _batched(staged.fn, size, lanes, tuple(wanted))
     for want, dim in zip(wanted, out_dims, strict=True):
         if want is None and dim is not None:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"vmap of `{name}` has out_axes None for a result that depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
@@ -171,14 +174,14 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
     try:
         axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
     except ValueError:
-        raise ValueError(
+        raise ArgumentValueError(
             f"vmap out_axes specification must be a tree prefix of the result of `{name}`: "
             f"out_axes {out_axes!r} does not fit a result of structure {staged.out_tree}"
         ) from None
     found: list[int | None] = []
     for axis, t in zip(axes, staged.fn.out_types, strict=True):
         if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "
                 "one batch dimension"
             )

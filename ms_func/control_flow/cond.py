@@ -254,7 +254,7 @@ def _masked_branch(
     operand that all lanes share stays shared; it sends a cotangent back if any lane took
     the branch. A branch with a loop or with effects is skipped if no lane takes it.
     """
-    if not fn.eqns:
+    if not fn.eqns or size == 0:
         made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
         return current.interpreter.apply(made, operands)
     some = reduce_or(mask, axes=(0,))
@@ -280,7 +280,7 @@ def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
     t = typeof(x)
     starts = [lane if d == dim else 0 for d in range(t.ndim)]
     sizes = [1 if d == dim else n for d, n in enumerate(t.shape)]
-    other = dynamic_slice(stop_gradient(x), starts, sizes)
+    other = dynamic_slice(stop_gradient(x), starts, sizes, allow_negative_indices=False)
     shape = [n for d, n in enumerate(t.shape) if d != dim]
     other = broadcast_in_dim(reshape(other, shape), t.shape, [d for d in range(t.ndim) if d != dim])
     return select(broadcast_in_dim(mask, t.shape, (dim,)), x, other)

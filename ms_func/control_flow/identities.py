@@ -101,8 +101,12 @@ def _barrier_transpose(cts: Sequence[Any], *operands: Any) -> list[Any]:
 
 
 def _barrier_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -> str:
-    terms = [" ".join(f"i{k}_{d}" for d in range(t.ndim)) for k, t in enumerate(ins)]
-    return f"{', '.join(terms)} -> {', '.join(terms)}"
+    """A single operand is free; several stay whole, since they are split independently."""
+    if len(ins) == 1:
+        term = " ".join(f"i{d}" for d in range(ins[0].ndim))
+        return f"{term} -> {term}"
+    terms = ", ".join(" ".join("." * t.ndim) for t in ins)
+    return f"{terms} -> {terms}"
 
 
 optimization_barrier_p = register(

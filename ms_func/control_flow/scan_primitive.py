@@ -406,9 +406,13 @@ def _run_plan(
 def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
     """A scan in the other direction, whose carry is the cotangent of the carry.
 
-    Cotangents of linear constants add up in the carry. Carries that are not linear are first
-    computed forwards.
+    Cotangents of linear constants add up in the carry. What no result with a cotangent needs
+    is left out, and carries that are not linear are first computed forwards.
     """
+    operands_kept, kept, pruned = _prune(is_live(cts), **params)
+    if not all(kept) or not all(operands_kept):
+        found = iter(_transpose(chosen(cts, kept), *chosen(operands, operands_kept), **pruned))
+        return [next(found) if k else None for k in operands_kept]
     body = params["body"]
     parts = _parts(body, params["num_consts"], params["num_carry"])
     linear = tuple(is_linear(x) for x in operands)

@@ -47,17 +47,17 @@ BOOL = ArrayType((), np.dtype(np.bool_))
 class Loop(NamedTuple):
     """The functions of a loop and how many constants each has.
 
-    `test` takes its constants and the carry, `body` its constants and the carry.
+    `cond` takes its constants and the carry, `body` its constants and the carry.
     """
 
-    test: Function
+    cond: Function
     body: Function
-    num_test: int
+    num_cond: int
     num_body: int
 
     def cut(self, values: Sequence[Any]) -> list[list[Any]]:
         """Constants of the test, constants of the body, carry."""
-        return split_list(values, self.num_test, self.num_body)
+        return split_list(values, self.num_cond, self.num_body)
 
 
 # --- types, meaning, lowering ---------------------------------------------------------------
@@ -66,9 +66,9 @@ class Loop(NamedTuple):
 def _abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
     loop = Loop(**params)
     test_consts, body_consts, carry = loop.cut(types)
-    if loop.test.out_types[0].shape != () or loop.test.out_types[0].dtype != np.bool_:
-        raise ShapeError(f"the test of a loop gives a boolean, got {loop.test.out_types[0]}")
-    for fn, given in ((loop.test, [*test_consts, *carry]), (loop.body, [*body_consts, *carry])):
+    if loop.cond.out_types[0].shape != () or loop.cond.out_types[0].dtype != np.bool_:
+        raise ShapeError(f"the test of a loop gives a boolean, got {loop.cond.out_types[0]}")
+    for fn, given in ((loop.cond, [*test_consts, *carry]), (loop.body, [*body_consts, *carry])):
         for t, wanted in zip(given, fn.in_types, strict=True):
             if t.shape != wanted.shape or t.dtype != wanted.dtype:
                 raise ShapeError(f"`{fn.name}` of a loop takes {wanted}, got {t}")
@@ -81,7 +81,7 @@ def _abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
 def _ref(*arrays: np.ndarray, **params: Any) -> list[np.ndarray]:
     loop = Loop(**params)
     test_consts, body_consts, carry = loop.cut(arrays)
-    while evaluate(loop.test, *test_consts, *carry)[0]:
+    while evaluate(loop.cond, *test_consts, *carry)[0]:
         carry = evaluate(loop.body, *body_consts, *carry)
     return carry
 
@@ -91,7 +91,7 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     test_consts, body_consts, carry = loop.cut(values)
     types = [v.type for v in eqn.outputs]
     made = b.operation("stablehlo.while", types, carry, regions=2)
-    b.region(made, 0, types, lambda inner, *c: inner.inline(loop.test, [*test_consts, *c]))
+    b.region(made, 0, types, lambda inner, *c: inner.inline(loop.cond, [*test_consts, *c]))
     b.region(made, 1, types, lambda inner, *c: inner.inline(loop.body, [*body_consts, *c]))
     return list(made.results)
 
@@ -99,7 +99,7 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
     """That of one step, for want of a number of steps."""
     loop = Loop(**params)
-    pairs = zip(bodies.cost_of(loop.test), bodies.cost_of(loop.body), strict=True)
+    pairs = zip(bodies.cost_of(loop.cond), bodies.cost_of(loop.body), strict=True)
     return Cost(*(x + y for x, y in pairs))
 
 
@@ -138,8 +138,8 @@ def _dual_loop(loop: Loop, consts: Mask, init: Mask) -> tuple[Loop, Mask]:
     c, i, dc, di = split_list(range(len(made.params)), len(consts), len(carry), sum(consts))
     body = bodies.reorder(made, [*c, *dc, *i, *di])
     dots = [t.tangent for t in chosen(loop.body.in_types[len(consts) :], carry)]
-    test = _ignoring(loop.test, dots)
-    memo[key] = Loop(test, body, loop.num_test, loop.num_body + sum(consts)), carry
+    test = _ignoring(loop.cond, dots)
+    memo[key] = Loop(test, body, loop.num_cond, loop.num_body + sum(consts)), carry
     return memo[key]
 
 
@@ -188,8 +188,8 @@ def _unknown_carry(loop: Loop, consts: Mask, init: Mask) -> Mask:
 
 def _test_needs(loop: Loop, unknown: Mask) -> bool:
     """Whether the test looks at an unknown carry."""
-    keep = prune(loop.test, (True,))[1]
-    return any(k and u for k, u in zip(keep[loop.num_test :], unknown, strict=True))
+    keep = prune(loop.cond, (True,))[1]
+    return any(k and u for k, u in zip(keep[loop.num_cond :], unknown, strict=True))
 
 
 def _known_loop(loop: Loop, consts: Mask, carry: Mask) -> Loop:
@@ -199,11 +199,11 @@ def _known_loop(loop: Loop, consts: Mask, carry: Mask) -> Loop:
     ready = [i for i, _ in enumerate(carry) if not mask[i]]
     results = [known.results[ready.index(i)] for i, w in enumerate(waiting) if not w]
     body = dce(Function(known.name, known.params, known.eqns, results))
-    kept = [*range(loop.num_test), *(loop.num_test + i for i, u in enumerate(carry) if not u)]
+    kept = [*range(loop.num_cond), *(loop.num_cond + i for i, u in enumerate(carry) if not u)]
     test = Function(
-        loop.test.name, [loop.test.params[i] for i in kept], loop.test.eqns, loop.test.results
+        loop.cond.name, [loop.cond.params[i] for i in kept], loop.cond.eqns, loop.cond.results
     )
-    return Loop(dce(test), body, loop.num_test, len(consts) - sum(consts))
+    return Loop(dce(test), body, loop.num_cond, len(consts) - sum(consts))
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
@@ -223,7 +223,7 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     loop = Loop(**params)
     test_dims, body_dims, init_dims = (tuple(d) for d in loop.cut(dims))
     carry = _batched_carry(loop, size, body_dims, init_dims)
-    test, (pred_dim,) = bodies.batch_to(loop.test, size, (*test_dims, *carry), ("any",))
+    test, (pred_dim,) = bodies.batch_to(loop.cond, size, (*test_dims, *carry), ("any",))
     test_consts, body_consts, init = loop.cut(args)
     if pred_dim is not None:
         carry = (0,) * len(carry)
@@ -233,9 +233,9 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     ]
     body = bodies.batch_to(loop.body, size, (*body_dims, *carry), carry)[0]
     if pred_dim is None:
-        made = Loop(test, body, loop.num_test, loop.num_body)
+        made = Loop(test, body, loop.num_cond, loop.num_body)
         return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
-    test = bodies.batch_to(loop.test, size, (*test_dims, *carry), (0,))[0]
+    test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
     (active,) = current.interpreter.apply(test, [*test_consts, *start])
     made = _freezing(test, body, loop)
     consts = [*test_consts, *body_consts]
@@ -259,10 +259,10 @@ def _batched_carry(
 
 def _freezing(test: Function, body: Function, loop: Loop) -> Loop:
     """The loop over (which lanes go on, their carries); a lane that is done keeps its carry."""
-    key = ("freezing", test, loop.num_test)
+    key = ("freezing", test, loop.num_cond)
     if key in body.memo:
         return body.memo[key]
-    n_test, n_body = loop.num_test, loop.num_body
+    n_test, n_body = loop.num_cond, loop.num_body
     consts = [*test.in_types[:n_test], *body.in_types[:n_body]]
     carry = body.in_types[n_body:]
     (mask,) = test.out_types
@@ -297,8 +297,8 @@ def _where(mask: Any, x: Any, y: Any) -> Any:
 def _prune(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
     """A carry lives if it is used, or the test or a living carry needs it."""
     loop = Loop(**params)
-    test, test_keep = prune(loop.test, (True,))
-    live = tuple(u or k for u, k in zip(used, test_keep[loop.num_test :], strict=True))
+    test, test_keep = prune(loop.cond, (True,))
+    live = tuple(u or k for u, k in zip(used, test_keep[loop.num_cond :], strict=True))
     while True:
         body, keep = prune(loop.body, live)
         grown = tuple(a or b for a, b in zip(live, keep[loop.num_body :], strict=True))
@@ -306,9 +306,9 @@ def _prune(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
             break
         live = grown
     body = _with_params(loop.body, body, (*keep[: loop.num_body], *live))
-    test = _with_params(loop.test, test, (*test_keep[: loop.num_test], *live))
-    consts = (*test_keep[: loop.num_test], *keep[: loop.num_body])
-    made = Loop(test, body, sum(test_keep[: loop.num_test]), sum(keep[: loop.num_body]))
+    test = _with_params(loop.cond, test, (*test_keep[: loop.num_cond], *live))
+    consts = (*test_keep[: loop.num_cond], *keep[: loop.num_body])
+    made = Loop(test, body, sum(test_keep[: loop.num_cond]), sum(keep[: loop.num_body]))
     return (*consts, *live), live, made._asdict()
 
 
@@ -378,7 +378,7 @@ def while_loop(
     _check_test(test)
     outs = while_p.bind(
         *test.captured, *body.captured, *leaves,
-        test=test.fn, body=body.fn, num_test=len(test.captured), num_body=len(body.captured),
+        cond=test.fn, body=body.fn, num_cond=len(test.captured), num_body=len(body.captured),
     )  # fmt: skip
     return tree.unflatten(carry_tree, outs)
 

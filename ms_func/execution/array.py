@@ -14,6 +14,9 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.execution import buffers
+from ms_func.execution.placement import public
+from ms_func.execution.shards import Shard, shards_of
+from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.tracing.tracer import Tracer
 
@@ -55,8 +58,12 @@ class Array(metaclass=_ArrayMeta):
     size: int = property(attrgetter("buffer.aval.size"))  # type: ignore[assignment]
     weak_type: bool = property(attrgetter("buffer.aval.weak_type"))  # type: ignore[assignment]
     nbytes: int = property(attrgetter("buffer.aval.nbytes"))  # type: ignore[assignment]
-    sharding: Any = property(attrgetter("buffer._sharding"))
     committed: bool = property(attrgetter("buffer._committed"))  # type: ignore[assignment]
+
+    @property
+    def sharding(self) -> Sharding:
+        """How the array lies on its devices."""
+        return public(self.buffer._sharding)
 
     @property
     def itemsize(self) -> int:
@@ -181,9 +188,23 @@ class Array(metaclass=_ArrayMeta):
         return next(iter(held)) if len(held) == 1 else self.sharding
 
     @property
+    def addressable_shards(self) -> list[Shard]:
+        """The pieces on the devices of this process, each with its device and its slices."""
+        return shards_of(self.buffer, self.sharding, wrap)
+
+    @property
+    def global_shards(self) -> list[Shard]:
+        """The pieces on all devices; those of other processes are not at hand."""
+        return self.addressable_shards
+
+    def addressable_data(self, index: int) -> Array:
+        """The piece of one device of this process, by number."""
+        return self.addressable_shards[index].data
+
+    @property
     def is_fully_addressable(self) -> bool:
         """Whether this process holds every part."""
-        return all(d.process_index == d.client.process_index() for d in self.sharding.device_set)
+        return self.sharding.is_fully_addressable
 
     @property
     def is_fully_replicated(self) -> bool:

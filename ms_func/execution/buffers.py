@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from jaxlib import _jax
 
 from ms_func import backend, config
 from ms_func.ir.types import ArrayType
+from ms_func.runtime import extension
 
 
 @cache
@@ -69,7 +69,7 @@ def to_dlpack(buffer: Any, stream: Any = None, copy: bool | None = None) -> Any:
     """DLPack capsule of a buffer on one device, without copy unless one is asked for."""
     if copy:
         buffer = _host().put(to_numpy(buffer), buffer._sharding, buffer.aval)
-    return _jax.buffer_to_dlpack_managed_tensor(buffer, stream=stream)
+    return extension.buffer_to_dlpack_managed_tensor(buffer, stream=stream)
 
 
 def dlpack_device(buffer: Any) -> tuple[int, int]:
@@ -83,7 +83,7 @@ def from_dlpack(x: Any) -> Any:
     kind, ordinal = x.__dlpack_device__()
     found = _host().devices("cpu" if kind == 1 else "cuda")
     device = found[ordinal if kind != 1 else 0]
-    made = _jax.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
+    made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
     view = made._single_device_array_to_np_array_did_copy()[0]
     return _host().label(made, ArrayType(view.shape, view.dtype), device)
 

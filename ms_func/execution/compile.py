@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import replace
 from itertools import accumulate, compress
 from threading import Lock
 from typing import Any, NamedTuple
@@ -14,85 +13,20 @@ from typing import Any, NamedTuple
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
 from ms_func.execution.buffers import default_backend, move
+from ms_func.execution.layouts import named_layout
+from ms_func.execution.placement import (
+    Placement,
+    may_move,
+    placement_of,
+    public,
+    wanted_placement,
+)
 from ms_func.ir.function import Function, Var
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import lower_function
+from ms_func.lowering.shardings import meshes_of
 
 log = logging.getLogger("ms_func")
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a program runs.
-
-    Attributes:
-        devices: devices the program spans, in the order of partitions.
-        in_shardings: placement of each operand.
-        committed: whether an operand fixed the devices; results are then fixed too.
-    """
-
-    devices: tuple[Any, ...]
-    in_shardings: tuple[Any, ...]
-    committed: bool
-    identity: int = field(init=False, compare=False, default=0)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "identity", hash((self.devices, self.in_shardings, self.committed))
-        )
-
-    def __hash__(self) -> int:
-        return self.identity
-
-
-@lru_cache(maxsize=1024)
-def _free_placement(device: Any, sharding: Any, count: int) -> Placement:
-    return Placement((device,), (sharding,) * count, False)
-
-
-def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
-    """Placement that the operands ask for: that of committed ones, else the default device.
-
-    Args:
-        buffers: operands; those beyond them, up to `count`, are free.
-        count: number of operands, that of `buffers` if None.
-
-    Raises:
-        ValueError: two operands are committed to different devices.
-    """
-    count = len(buffers) if count is None else count
-    committed = None
-    for b in buffers:
-        if b._committed:
-            s = b._sharding
-            if committed is None or len(s.device_set) > len(committed.device_set):
-                committed = s
-    if committed is None:
-        held = default_backend()
-        device = config.default_device.value or held.default_device
-        return _free_placement(device, held.sharding(device), count)
-    _check_devices(buffers, committed)
-    if len(committed.device_set) == 1:
-        (device,) = committed.device_set
-        return Placement((device,), (committed,) * count, True)
-    everywhere = committed.replicated()
-    shardings = [b._sharding if b._committed else everywhere for b in buffers]
-    shardings += [everywhere] * (count - len(buffers))
-    return Placement(tuple(committed.device_order), tuple(shardings), True)
-
-
-def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
-    for b in buffers:
-        if b._committed and b._sharding.device_set != committed.device_set:
-            raise ValueError(
-                "Received incompatible devices for jitted computation: one operand is committed "
-                f"to {_names(committed)}, another one of type {b.aval} to {_names(b._sharding)}\n"
-                "fix: move one with device_put"
-            )
-
-
-def _names(sharding: Any) -> str:
-    return ", ".join(sorted(str(d) for d in sharding.device_set))
 
 
 class Program(NamedTuple):
@@ -158,13 +92,19 @@ def _compile(
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
-    platform = placement.devices[0].platform
     kept = used_parameters(fn)
     shorter, donate = without_unused(fn, kept, donate)
-    module = lower_function(shorter, donate, name=name, platform=platform)
-    executable = default_backend().compile(module, CompileOptions(name, placement.devices))
-    (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
-    executable.bind_types(fn.out_types, [own] * len(fn.results), placement.committed)
+    job = Prepared(shorter, None, out_shardings, True)
+    inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
+    module = lower_program(job, inner, name=name, donate=donate)
+    options = CompileOptions(name, placement.devices, flags=_free_outputs(job))
+    executable = default_backend().compile(module, options)
+    if len(placement.devices) == 1:
+        (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
+        shardings = [own] * len(fn.results)
+    else:
+        shardings = _result_shardings(job, placement, executable)
+    executable.bind_types(fn.out_types, shardings, placement.committed)
     return Program(executable, placement, kept)
 
 
@@ -185,6 +125,109 @@ def without_unused(
     params = [v for v, k in zip(fn.params, kept, strict=True) if k]
     shorter = Function(fn.name, params, fn.eqns, fn.results)
     return shorter, tuple(place[i] for i in donate if kept[i])
+
+
+def _free_outputs(job: Prepared) -> dict[str, Any]:
+    """Flag that says for which results the partitioner may choose the layout."""
+    return {"free_outputs": [s is None for s in job.outs or (None,) * len(job.fn.results)]}
+
+
+def _result_shardings(job: Prepared, placement: Placement, executable: Any) -> list[Any]:
+    """Placement of each result: as asked for, else as the partitioner chose."""
+    wanted = job.outs or (None,) * len(job.fn.results)
+    found = [
+        named_layout(placement.mesh, t.ndim, tiling) if s is None else s
+        for s, t, tiling in zip(wanted, job.fn.out_types, executable.out_tilings(), strict=True)
+    ]
+    return [
+        default_backend().sharding(s, t.ndim) for s, t in zip(found, job.fn.out_types, strict=True)
+    ]
+
+
+def lower_program(
+    job: Prepared, placement: Placement, *, name: str, donate: tuple[int, ...] = ()
+) -> Any:
+    """StableHLO module of a program at `placement`."""
+    split = len(placement.devices) > 1
+    return lower_function(
+        job.fn,
+        name=name,
+        donate=donate,
+        in_shardings=[public(s) for s in placement.in_shardings] if split else None,
+        out_shardings=job.outs if split else None,
+        devices=placement.devices,
+        platform=placement.devices[0].platform,
+    )
+
+
+class Prepared(NamedTuple):
+    """A program and the layouts asked for.
+
+    Attributes:
+        fn: the program.
+        ins: layout per operand, None where it follows the operand; None if all do.
+        outs: layout per result, None where it is free; None if all are.
+        strict: whether operands placed on purpose in another way are an error.
+    """
+
+    fn: Function
+    ins: tuple[Any, ...] | None
+    outs: tuple[Any, ...] | None
+    strict: bool
+
+
+def prepared(
+    fn: Function,
+    donate: tuple[int, ...] = (),
+    ins: tuple[Any, ...] | None = None,
+    outs: tuple[Any, ...] | None = None,
+) -> Prepared:
+    """A program after what its primitives decide about the whole of it."""
+    rule = program_rule(fn)
+    if rule is None:
+        return Prepared(fn, ins, outs, True)
+    return Prepared(*rule(fn, donate, ins, outs), False)
+
+
+def ready(
+    job: Prepared, buffers: Sequence[Any], *, name: str, donate: tuple[int, ...] = ()
+) -> tuple[Program, bool]:
+    """Compiled program for operands, and whether the dispatcher may place such operands itself.
+
+    Raises:
+        ValueError: operands are committed to other devices, or placed in another way than asked.
+    """
+    placement = program_placement(job, buffers)
+    fast = may_move(buffers, placement, job.strict)
+    program = compiled(job.fn, placement, name=name, donate=donate, out_shardings=job.outs)
+    return program, fast
+
+
+def program_placement(job: Prepared, buffers: Sequence[Any]) -> Placement:
+    """Where a program runs, given its first operands."""
+    meshes = meshes_of(job.fn)
+    count = len(job.fn.params)
+    if job.ins is None and job.outs is None and not meshes:
+        return placement_of(buffers, count)
+    others = [*(job.outs or ()), *meshes]
+    return wanted_placement(buffers, job.fn.in_types, job.ins or (None,) * count, others)
+
+
+def program_rule(fn: Function) -> Any:
+    """Rule of a primitive in `fn` that decides about the whole program, or None."""
+    try:
+        return fn.memo["program_rule"]
+    except KeyError:
+        pass
+    found = None
+    for eqn in fn.eqns:
+        found = eqn.primitive.program or next(
+            filter(None, map(program_rule, eqn.functions())), None
+        )
+        if found is not None:
+            break
+    fn.memo["program_rule"] = found
+    return found
 
 
 class HostProgram(NamedTuple):

@@ -11,19 +11,18 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from jaxlib import _jax
-
 from ms_func import config, tree
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend, put
-from ms_func.execution.compile import Program, compiled, placement_of
+from ms_func.execution.compile import Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
 from ms_func.ir.types import typeof
+from ms_func.runtime import extension
 from ms_func.tracing.tracer import Tracer, escaped
 
-_cache = _jax.PjitFunctionCache(65536)
+_cache = extension.PjitFunctionCache(65536)
 _CONSTANTS = 4096
 
 
@@ -37,7 +36,7 @@ def dispatcher(
     cache: Any = _cache,
 ) -> Any:
     """C++ callable that asks `miss` for results and a fast path on each new signature."""
-    return _jax.pjit(
+    return extension.pjit(
         name, fun, miss, list(static_argnums), list(static_argnames), object(),
         tree.dispatch_registry, _shard_argument, cache,
     )  # fmt: skip
@@ -46,7 +45,7 @@ def dispatcher(
 def _shard_argument(x: Any, *placement: Any) -> Any:
     """Buffer for an operand that the dispatcher could not place by itself."""
     where = placement[0] if placement else None
-    if isinstance(x, _jax.Array):
+    if isinstance(x, extension.Array):
         return default_backend().move(x, where)
     return put(x, typeof(x), where)
 
@@ -98,7 +97,7 @@ class Eager:
         run = fn.memo.get("run")
         if run is None:
             run = fn.memo["run"] = dispatcher(fn.name, lambda *xs: _run(fn, xs))
-        return run(*[a if type(a) is Array else as_array(a) for a in args])
+        return run(*[a if type(a) is Array else self.operand(a) for a in args])
 
 
 def as_array(x: Any) -> Array:
@@ -137,9 +136,10 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
         a.buffer if type(a) is Array else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
-    program = compiled(fn, placement_of(buffers), name=fn.name)
+    program, fast = ready(prepared(fn), buffers, name=fn.name)
     outs = program.run(buffers)
-    return answer(program, outs, _list_tree(len(outs)) if many else _leaf_tree)
+    out_tree = _list_tree(len(outs)) if many else _leaf_tree
+    return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
 
 
 def answer(
@@ -163,7 +163,7 @@ def result_tree(out_tree: Any) -> Any:
     data = out_tree.node_data()
     if data is None:
         return _leaf_tree if out_tree.num_leaves else tree.result_registry.flatten(None)[1]
-    return tree.PyTreeDef.from_node_data_and_children(
+    return extension.pytree.PyTreeDef.from_node_data_and_children(
         tree.result_registry, data, [result_tree(c) for c in out_tree.children()]
     )
 

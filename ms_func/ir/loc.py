@@ -13,6 +13,8 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+from ms_func import errors
+
 _OURS: dict[CodeType, bool] = {}
 _INTERNAL_PREFIXES: list[str] = [__file__.rsplit("/ir/", 1)[0] + "/"]
 
@@ -124,3 +126,6 @@ def user_loc(depth: int = 2) -> Loc | None:
     """Place of the innermost user expression now being evaluated."""
     frame = user_frame(depth)
     return None if frame is None else Loc(frame.f_code, frame.f_lasti)
+
+
+errors.find_user_line = user_loc

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import backend
+from ms_func import backend, config
+from ms_func.errors import ShardingError
 
 
 class Link(NamedTuple):
@@ -56,7 +57,7 @@ class AbstractMesh:
         links: `Link` by axis name; the others get the default.
 
     Raises:
-        ValueError: sizes and names differ in number, a name stands twice, a size is not positive.
+        ShardingError: sizes and names differ in number, a name stands twice, a size is not positive.
 
     Example:
         >>> AbstractMesh((2, 4), ("data", "model")).size
@@ -77,13 +78,13 @@ class AbstractMesh:
         names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
         sizes = tuple(int(n) for n in axis_sizes)
         if len(names) != len(sizes):
-            raise ValueError(
+            raise ShardingError(
                 f"Mesh requires one name for each axis, got sizes {sizes} and names {names}"
             )
         if len(set(names)) != len(names):
-            raise ValueError(f"Mesh axis names must differ from each other, got {names}")
+            raise ShardingError(f"Mesh axis names must differ from each other, got {names}")
         if any(n < 1 for n in sizes):
-            raise ValueError(f"Mesh axis sizes must be positive, got {sizes}")
+            raise ShardingError(f"Mesh axis sizes must be positive, got {sizes}")
         self.axis_names, self.axis_sizes = names, sizes
         self.axis_types = _axis_types(axis_types, len(names))
         self.links = dict(links or {})
@@ -146,7 +147,7 @@ def _axis_types(axis_types: Any, count: int) -> tuple[AxisType, ...]:
         return (AxisType.Auto,) * count
     found = (axis_types,) * count if isinstance(axis_types, AxisType) else tuple(axis_types)
     if len(found) != count:
-        raise ValueError(f"Mesh requires one axis type for each axis, got {found} for {count}")
+        raise ShardingError(f"Mesh requires one axis type for each axis, got {found} for {count}")
     return found
 
 
@@ -160,7 +161,7 @@ class Mesh(AbstractMesh):
         axis_types, links: as for `AbstractMesh`.
 
     Raises:
-        ValueError: the number of names is not the number of dimensions.
+        ShardingError: the number of names is not the number of dimensions.
 
     Example:
         >>> Mesh((2, 4), ("data", "model")).shape
@@ -182,7 +183,7 @@ class Mesh(AbstractMesh):
             sizes = self._devices.shape
             names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
             if len(sizes) != len(names):
-                raise ValueError(
+                raise ShardingError(
                     "Mesh requires the ndim of its first argument (`devices`) to equal the "
                     f"length of its second argument (`axis_names`), but got devices.ndim == "
                     f"{len(sizes)} and len(axis_names) == {len(names)}."
@@ -194,7 +195,7 @@ class Mesh(AbstractMesh):
         """Array of the devices, one dimension per axis.
 
         Raises:
-            ValueError: the mesh was given by sizes and is larger than the machine.
+            ShardingError: the mesh was given by sizes and is larger than the machine.
         """
         if self._devices is None:
             self._devices = _device_array(_first_devices(self)).reshape(self.axis_sizes)
@@ -258,9 +259,9 @@ def _device_array(devices: Any) -> np.ndarray:
 
 
 def _first_devices(mesh: AbstractMesh) -> list[Any]:
-    present = list(backend.default().devices())
+    present = list(backend.get(config.default_backend.value).devices())
     if len(present) < mesh.size:
-        raise ValueError(
+        raise ShardingError(
             f"{mesh} spans {mesh.size} devices, but this machine has {len(present)}\n"
             "fix: use a smaller mesh, or ask for virtual CPU devices before the first array is "
             f"made: ms_func.config.update('num_cpu_devices', {mesh.size})"
@@ -280,14 +281,21 @@ def make_mesh(
     devices: Sequence[Any] | None = None,
     axis_types: Any = None,
 ) -> Mesh:
-    """Mesh of the given axis sizes and names over `devices`, by default the first ones."""
+    """Mesh of the given axis sizes and names over `devices`, by default the first ones.
+
+    Raises:
+        ShardingError: there are fewer devices than the mesh needs.
+
+    Example:
+        >>> make_mesh((1,), ("x",)).size
+        1
+    """
+    mesh = Mesh(tuple(axis_shapes), axis_names, axis_types)
     if devices is None:
-        return Mesh(tuple(axis_shapes), axis_names, axis_types)
-    needed = math.prod(axis_shapes)
-    if len(devices) < needed:
-        raise ValueError(f"a mesh of shape {tuple(axis_shapes)} needs {needed} devices, "
-                         f"got {len(devices)}")  # fmt: skip
-    array = _device_array(list(devices)[:needed]).reshape(tuple(axis_shapes))
+        return Mesh(mesh.devices, axis_names, axis_types)
+    if len(devices) < mesh.size:
+        raise ShardingError(f"{mesh} spans {mesh.size} devices, got {len(devices)}")
+    array = _device_array(list(devices)[: mesh.size]).reshape(mesh.axis_sizes)
     return Mesh(array, axis_names, axis_types)
 
 

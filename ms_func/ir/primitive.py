@@ -149,6 +149,8 @@ class Primitive:
         prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
             smallest application that still gives the results marked in `used`; only for
             operations that carry functions.
+        program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
+            for operations that decide about the whole compiled program they stand in.
         types: memo of `result_types`.
     """
 
@@ -170,6 +172,7 @@ class Primitive:
     simplify: Rule | None = None
     callee: Rule | None = None
     prune: Rule | None = None
+    program: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -14,9 +14,11 @@ from jaxlib.mlir import ir
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import Builder, Value
+from ms_func.lowering.shardings import mesh_text, sharding_text
 
 
 def lower_function(
@@ -26,8 +28,8 @@ def lower_function(
     name: str = "main",
     in_shardings: Sequence[Any] | None = None,
     out_shardings: Sequence[Any] | None = None,
-    mesh: str | None = None,
-    num_partitions: int = 1,
+    devices: Sequence[Any] = (),
+    num_partitions: int | None = None,
     platform: str | None = None,
 ) -> ir.Module:
     """Lower a function to a module with a public function `main`.
@@ -36,38 +38,70 @@ def lower_function(
         fn: the program; nested functions are lowered as private functions.
         name: name of the module.
         donate: positions of parameters whose buffers the program may overwrite.
-        in_shardings: Shardy sharding attribute text per parameter, or None where free.
+        in_shardings: `NamedSharding` per parameter, or None where free.
         out_shardings: the same per result.
-        mesh: text of the `sdy.mesh` the shardings refer to.
-        num_partitions: number of devices that one run of the program spans.
+        devices: devices that one run of the program spans, in the order of partitions.
+        num_partitions: their number, where the devices themselves are not known.
         platform: kind of device it is for ("cpu", "cuda"), where a few operations have a
             better form on one kind; None gives the form that suits all.
     """
+    num_partitions = max(1, len(devices)) if num_partitions is None else num_partitions
     with mlir.context(), mlir.unknown_location():
         module = ir.Module.create()
         attributes = module.operation.attributes
         attributes["sym_name"] = ir.StringAttr.get(_identifier(name))
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
-        lowerer = _Lowerer(module, mesh, platform)
+        lowerer = _Lowerer(module, devices, num_partitions, platform)
         main = lowerer.define(fn, "main", public=True)
-        _annotate(main, "arg_attrs", fn.free_types, in_shardings, _aliases(fn, donate))
-        _annotate(main, "res_attrs", fn.out_types, out_shardings, {})
+        ins, outs = (
+            lowerer.sharding_texts(types, shardings)
+            for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
+        )
+        aliases = alias_pairs(fn, donate)
+        donors = {i for i, j in aliases.items() if num_partitions > 1 and ins[i] != outs[j]}
+        _annotate(main, "arg_attrs", ins, aliases, donors)
+        _annotate(main, "res_attrs", outs, {}, set())
     return module
 
 
 class _Lowerer:
     """The module under construction and the functions it already holds."""
 
-    def __init__(self, module: ir.Module, mesh: str | None, platform: str | None) -> None:
+    def __init__(
+        self, module: ir.Module, devices: Sequence[Any], num_partitions: int, platform: str | None
+    ) -> None:
         self.module = module
         self.platform = platform
         self.ip = ir.InsertionPoint(module.body)
         self.names: set[str] = set()
         self.defined: dict[Any, str] = {}
-        self.mesh = mesh
-        if mesh is not None:
-            self.ip.insert(ir.Operation.parse(mesh, context=mlir.context()))
+        self.devices = devices
+        self.num_partitions = num_partitions
+        self.meshes: dict[Any, str] = {}
+
+    def sharding_text(self, sharding: NamedSharding, ndim: int) -> str | None:
+        """Attribute of a layout, its mesh added to the module; None on a single device."""
+        if self.num_partitions == 1:
+            return None
+        symbol = self.meshes.get(sharding.mesh)
+        if symbol is None:
+            symbol = self.meshes[sharding.mesh] = self._fresh("mesh")
+            text = mesh_text(symbol, sharding.mesh, self.devices)
+            first = ir.InsertionPoint.at_block_begin(self.module.body)
+            first.insert(ir.Operation.parse(text, context=mlir.context()))
+        return sharding_text(symbol, sharding, ndim)
+
+    def sharding_texts(
+        self, types: Sequence[ArrayType], shardings: Sequence[Any] | None
+    ) -> list[str | None]:
+        """Attribute per value, None where the layout is free."""
+        if shardings is None:
+            return [None] * len(types)
+        return [
+            None if s is None else self.sharding_text(s, t.ndim)
+            for t, s in zip(types, shardings, strict=True)
+        ]
 
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
@@ -157,7 +191,7 @@ def _unsupported(eqn: Eqn, rule: NotSupported) -> Exception:
     return UnsupportedError(f"`{eqn.primitive.name}` cannot be compiled: {rule.reason}", eqn.loc)
 
 
-def _aliases(fn: Function, donate: Sequence[int]) -> dict[int, int]:
+def alias_pairs(fn: Function, donate: Sequence[int]) -> dict[int, int]:
     """Pair each donated parameter with a result of the same shape and dtype."""
     free: dict[Any, list[int]] = {}
     for i, t in enumerate(fn.out_types):
@@ -174,17 +208,23 @@ def _aliases(fn: Function, donate: Sequence[int]) -> dict[int, int]:
 def _annotate(
     main: ir.Operation,
     slot: str,
-    types: Sequence[ArrayType],
-    shardings: Sequence[Any] | None,
+    shardings: Sequence[str | None],
     aliases: dict[int, int],
+    donors: set[int],
 ) -> None:
-    """Attach sharding and donation attributes to parameters or results of `main`."""
+    """Attach sharding and donation attributes to parameters or results of `main`.
+
+    Donors are split in another way than the result they may become, as far as is known; XLA
+    then finds out by itself whether it can use their memory.
+    """
     rows = []
-    for i in range(len(types)):
+    for i, text in enumerate(shardings):
         row = {}
-        if shardings is not None and shardings[i] is not None:
-            row["sdy.sharding"] = mlir.parsed(shardings[i])
-        if i in aliases:
+        if text is not None:
+            row["sdy.sharding"] = mlir.parsed(text)
+        if i in donors:
+            row["jax.buffer_donor"] = mlir.boolean(True)
+        elif i in aliases:
             row["tf.aliasing_output"] = mlir.integer(aliases[i], 32)
         rows.append(ir.DictAttr.get(row))
     if any(len(row) for row in rows):

@@ -1,5 +1,144 @@
-"""The array library: NumPy's functions on arrays of any backend, inside and outside of tracing."""
+"""The array library: NumPy's functions on arrays of any backend, inside and outside of tracing.
 
+Names and signatures are those of `jax.numpy` and the array API standard. Importing this package
+gives arrays and traced values their operators and methods.
+"""
+
+from __future__ import annotations
+
+import numpy as _np
+
+from ms_func.dtypes import can_cast, float0, issubdtype, promote_types, result_type
+from ms_func.execution.array import Array as ndarray
+
+from ms_func.numpy.arithmetic import (  # isort: skip
+    add, clip, divide, divmod, float_power, floor_divide, fmax, fmin, fmod, hypot, maximum,
+    minimum, mod, multiply, negative, positive, pow, power, reciprocal, remainder, square,
+    subtract, true_divide,
+)  # fmt: skip
 from ms_func.numpy.array_methods import attach
 
+from ms_func.numpy.creation import (  # isort: skip
+    arange, array, asarray, astype, copy, empty, empty_like, frombuffer, fromfunction,
+    fromiter, fromstring, full, full_like, geomspace, indices, linspace, logspace, ones,
+    ones_like, zeros, zeros_like,
+)  # fmt: skip
+from ms_func.numpy.diagonals import (  # isort: skip
+    diag, diag_indices, diag_indices_from, diagflat, diagonal, eye, fill_diagonal, identity,
+    ix_, mask_indices, trace, tri, tril, tril_indices, tril_indices_from, triu, triu_indices,
+    triu_indices_from, vander,
+)  # fmt: skip
+from ms_func.numpy.einsum import einsum, einsum_path
+
+from ms_func.numpy.elementwise import (  # isort: skip
+    abs, absolute, acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2,
+    arctanh, around, asin, asinh, atan, atan2, atanh, cbrt, ceil, conj, conjugate, copysign,
+    cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, heaviside, imag, isclose,
+    log, log10, log1p, log2, logaddexp, logaddexp2, nan_to_num, rad2deg, radians, real, rint,
+    round, sign, signbit, sin, sinc, sinh, sqrt, tan, tanh, trunc,
+)  # fmt: skip
+from ms_func.numpy.logic import (  # isort: skip
+    bitwise_and, bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or,
+    bitwise_right_shift, bitwise_xor, equal, greater, greater_equal, invert, iscomplex,
+    isfinite, isinf, isnan, isneginf, isposinf, isreal, left_shift, less, less_equal,
+    logical_and, logical_not, logical_or, logical_xor, not_equal, right_shift,
+)  # fmt: skip
+from ms_func.numpy.manipulation import (  # isort: skip
+    append, array_split, atleast_1d, atleast_2d, atleast_3d, block, broadcast_arrays,
+    broadcast_shapes, broadcast_to, column_stack, concat, concatenate, dsplit, dstack,
+    expand_dims, flip, fliplr, flipud, hsplit, hstack, matrix_transpose, moveaxis,
+    permute_dims, ravel, reshape, roll, rollaxis, rot90, split, squeeze, stack, swapaxes,
+    transpose, unstack, vsplit, vstack,
+)  # fmt: skip
+from ms_func.numpy.products import (  # isort: skip
+    convolve, correlate, cross, dot, inner, kron, matmul, matvec, outer, tensordot, vdot,
+    vecdot, vecmat,
+)  # fmt: skip
+from ms_func.numpy.reductions import (  # isort: skip
+    all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, cumprod,
+    cumsum, cumulative_prod, cumulative_sum, max, mean, min, nancumprod, nancumsum, nanmax,
+    nanmean, nanmin, nanprod, nanstd, nansum, nanvar, prod, ptp, std, sum, var,
+)  # fmt: skip
+from ms_func.numpy.repeating import (  # isort: skip
+    delete, insert, meshgrid, pad, repeat, resize, tile, trim_zeros,
+)  # fmt: skip
+from ms_func.numpy.scalar_types import (  # isort: skip
+    bfloat16, bool_, cdouble, complex128, complex64, complex_, csingle, double, finfo, float16,
+    float32, float4_e2m1fn, float64, float8_e3m4, float8_e4m3, float8_e4m3b11fnuz,
+    float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float_,
+    iinfo, int16, int2, int32, int4, int64, int8, int_, single, uint, uint16, uint2, uint32,
+    uint4, uint64, uint8,
+)  # fmt: skip
+from ms_func.numpy.searching import (  # isort: skip
+    argmax, argmin, argwhere, bincount, choose, compress, extract, flatnonzero, nanargmax,
+    nanargmin, nonzero, piecewise, put, put_along_axis, ravel_multi_index, select, take,
+    take_along_axis, unravel_index, where,
+)  # fmt: skip
+from ms_func.numpy.sorting import (  # isort: skip
+    argpartition, argsort, digitize, intersect1d, isin, lexsort, partition, searchsorted,
+    setdiff1d, setxor1d, sort, sort_complex, union1d, unique, unique_all, unique_counts,
+    unique_inverse, unique_values,
+)  # fmt: skip
+
 attach()
+
+pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma
+newaxis = None
+bool = bool_
+dtype = _np.dtype
+generic, number, integer, inexact = _np.generic, _np.number, _np.integer, _np.inexact
+signedinteger, unsignedinteger = _np.signedinteger, _np.unsignedinteger
+floating, complexfloating, flexible = _np.floating, _np.complexfloating, _np.flexible
+character, object_ = _np.character, _np.object_
+ComplexWarning = _np.exceptions.ComplexWarning
+set_printoptions, get_printoptions = _np.set_printoptions, _np.get_printoptions
+printoptions, array_repr, array_str = _np.printoptions, _np.array_repr, _np.array_str
+
+__all__ = [  # noqa: RUF022
+    "ComplexWarning", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax",
+    "amin", "angle", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere",
+    "around", "array", "array_equal", "array_equiv", "array_repr", "array_split", "array_str",
+    "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d",
+    "atleast_3d", "average", "bfloat16", "bincount", "bitwise_and", "bitwise_count",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_to", "can_cast", "cbrt", "cdouble", "ceil", "character", "choose", "clip",
+    "column_stack", "complex128", "complex64", "complex_", "complexfloating", "compress",
+    "concat", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign", "correlate",
+    "cos", "cosh", "count_nonzero", "cross", "csingle", "cumprod", "cumsum", "cumulative_prod",
+    "cumulative_sum", "deg2rad", "degrees", "delete", "diag", "diag_indices",
+    "diag_indices_from", "diagflat", "diagonal", "digitize", "divide", "divmod", "dot",
+    "double", "dsplit", "dstack", "dtype", "e", "einsum", "einsum_path", "empty", "empty_like",
+    "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs",
+    "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud",
+    "float0", "float16", "float32", "float4_e2m1fn", "float64", "float8_e3m4", "float8_e4m3",
+    "float8_e4m3b11fnuz", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
+    "float8_e8m0fnu", "float_", "float_power", "floating", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "frombuffer", "fromfunction", "fromiter", "fromstring", "full",
+    "full_like", "generic", "geomspace", "get_printoptions", "greater", "greater_equal",
+    "heaviside", "hsplit", "hstack", "hypot", "identity", "iinfo", "imag", "indices",
+    "inexact", "inf", "inner", "insert", "int16", "int2", "int32", "int4", "int64", "int8",
+    "int_", "integer", "intersect1d", "invert", "isclose", "iscomplex", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "issubdtype", "ix_", "kron",
+    "left_shift", "less", "less_equal", "lexsort", "linspace", "log", "log10", "log1p", "log2",
+    "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "mask_indices", "matmul", "matrix_transpose", "matvec", "max", "maximum",
+    "mean", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "nan", "nan_to_num",
+    "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin",
+    "nanprod", "nanstd", "nansum", "nanvar", "ndarray", "negative", "newaxis", "nonzero",
+    "not_equal", "number", "object_", "ones", "ones_like", "outer", "pad", "partition",
+    "permute_dims", "pi", "piecewise", "positive", "pow", "power", "printoptions", "prod",
+    "promote_types", "ptp", "put", "put_along_axis", "rad2deg", "radians", "ravel",
+    "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize",
+    "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90", "round", "searchsorted",
+    "select", "set_printoptions", "setdiff1d", "setxor1d", "sign", "signbit", "signedinteger",
+    "sin", "sinc", "single", "sinh", "sort", "sort_complex", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan",
+    "tanh", "tensordot", "tile", "trace", "transpose", "tri", "tril", "tril_indices",
+    "tril_indices_from", "trim_zeros", "triu", "triu_indices", "triu_indices_from",
+    "true_divide", "trunc", "uint", "uint16", "uint2", "uint32", "uint4", "uint64", "uint8",
+    "union1d", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values",
+    "unravel_index", "unsignedinteger", "unstack", "vander", "var", "vdot", "vecdot", "vecmat",
+    "vsplit", "vstack", "where", "zeros", "zeros_like",
+]  # fmt: skip

@@ -6,17 +6,36 @@ operators a meaning. `attach` puts those functions on both classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ms_func.execution.array import Array
-from ms_func.numpy import arithmetic, elementwise, logic
-from ms_func.numpy.promotion import HANDLES, SCALARS
+from ms_func.ir.types import typeof
+from ms_func.numpy import (
+    arithmetic,
+    creation,
+    diagonals,
+    elementwise,
+    fusion,
+    indexing,
+    logic,
+    manipulation,
+    products,
+    reductions,
+    repeating,
+    searching,
+    sorting,
+    updates,
+)
+from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle
+from ms_func.primitives import cast
 from ms_func.tracing.tracer import Tracer
 
 _OPERANDS = HANDLES | SCALARS
+
+# --- operators ------------------------------------------------------------------------------
 
 
 def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -57,6 +76,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "mod": arithmetic.remainder,
     "divmod": arithmetic.divmod,
     "pow": arithmetic.power,
+    "matmul": products.matmul,
     "and": logic.bitwise_and,
     "or": logic.bitwise_or,
     "xor": logic.bitwise_xor,
@@ -77,20 +97,152 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "__abs__": elementwise.abs,
     "__invert__": logic.bitwise_not,
     "__round__": elementwise.round,
+}
+
+# --- containers -----------------------------------------------------------------------------
+
+_AT_ONCE = 64
+"""Rows that iteration takes in one program; a longer array is read row by row."""
+
+
+def _iterate(self: Any) -> Iterator[Any]:
+    """Rows along the first dimension."""
+    shape = self.shape
+    if not shape:
+        raise TypeError("iteration over a 0-d array")
+    if type(self) is Array and 0 < shape[0] <= _AT_ONCE:
+        return iter(fusion.run(manipulation.unstack, (self,)))
+    if type(self) is Array:
+        return (indexing.getitem(self, i) for i in range(shape[0]))
+    return iter(manipulation.unstack(self))
+
+
+def _contains(self: Any, value: Any) -> bool:
+    """Whether an element equals `value`."""
+    return bool(reductions.any(logic.equal(self, value)))
+
+
+def _namespace(self: Any, *, api_version: str | None = None) -> Any:
+    """The module with the functions of the array API."""
+    import ms_func.numpy as namespace  # this file is part of it
+
+    return namespace
+
+
+def _copy(self: Any, *_: Any) -> Any:
+    """A new handle of the same value."""
+    return as_handle(self)
+
+
+def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
+    """The bits of the array read as another dtype, as `numpy.ndarray.view`.
+
+    Raises:
+        ValueError: the last dimension does not fit the wider dtype.
+    """
+    if type is not None:
+        raise NotImplementedError("`type` argument of array.view() is not supported.")
+    if dtype is None:
+        return as_handle(self)
+    new, old = np.dtype(dtype), self.dtype
+    if old == np.bool_ or new == np.bool_:
+        self = cast.convert_element_type(self, np.uint8) if old == np.bool_ else self
+        made = self if new in (np.bool_, np.uint8) else cast.bitcast_convert_type(self, new)
+        return logic.not_equal(made, 0) if new == np.bool_ else made
+    if new.itemsize == old.itemsize:
+        return cast.bitcast_convert_type(self, new)
+    if not self.ndim:
+        raise ValueError(
+            "Changing the dtype of a 0d array is only supported if the itemsize is unchanged"
+        )
+    if new.itemsize < old.itemsize:
+        parts = cast.bitcast_convert_type(self, new)
+        return manipulation.reshape(parts, (*self.shape[:-1], -1))
+    ratio = new.itemsize // old.itemsize
+    if self.shape[-1] % ratio:
+        raise ValueError(
+            "When changing to a larger dtype, its size must be a divisor of the total size in "
+            "bytes of the last axis of the array."
+        )
+    groups = manipulation.reshape(self, (*self.shape[:-1], self.shape[-1] // ratio, ratio))
+    return cast.bitcast_convert_type(groups, new)
+
+
+def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
+    """The array on another device."""
+    return creation.place(self, device)
+
+
+def _flatten(self: Any, order: str = "C") -> Any:
+    """The elements in one dimension."""
+    return manipulation.ravel(self, order)
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "__array_namespace__": _namespace,
+    "__contains__": _contains,
+    "__copy__": _copy,
+    "__deepcopy__": _copy,
+    "__getitem__": indexing.getitem,
+    "__iter__": _iterate,
+    "__setitem__": updates.setitem,
+    "all": reductions.all,
+    "any": reductions.any,
+    "argmax": searching.argmax,
+    "argmin": searching.argmin,
+    "argpartition": sorting.argpartition,
+    "argsort": sorting.argsort,
+    "astype": creation.astype,
+    "choose": searching.choose,
+    "clip": arithmetic.clip,
+    "compress": lambda self, condition, axis=None, **kw: searching.compress(
+        condition, self, axis, **kw
+    ),
     "conj": elementwise.conjugate,
     "conjugate": elementwise.conjugate,
+    "copy": _copy,
+    "cumprod": reductions.cumprod,
+    "cumsum": reductions.cumsum,
+    "diagonal": diagonals.diagonal,
+    "dot": products.dot,
+    "flatten": _flatten,
+    "max": reductions.max,
+    "mean": reductions.mean,
+    "min": reductions.min,
+    "nonzero": searching.nonzero,
+    "prod": reductions.prod,
+    "ptp": reductions.ptp,
+    "ravel": manipulation.ravel,
+    "repeat": repeating.repeat,
+    "reshape": manipulation.reshape_method,
     "round": elementwise.round,
-    "clip": arithmetic.clip,
+    "searchsorted": sorting.searchsorted,
+    "sort": sorting.sort,
+    "squeeze": manipulation.squeeze,
+    "std": reductions.std,
+    "sum": reductions.sum,
+    "swapaxes": manipulation.swapaxes,
+    "take": searching.take,
+    "to_device": _to_device,
+    "trace": diagonals.trace,
+    "transpose": manipulation.transpose_method,
+    "var": reductions.var,
+    "view": _view,
 }
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    "real": elementwise.real,
+    "T": manipulation.transpose,
+    "at": updates.IndexUpdater,
     "imag": elementwise.imag,
+    "itemsize": lambda self: self.dtype.itemsize,
+    "mT": manipulation.matrix_transpose,
+    "nbytes": lambda self: typeof(self).nbytes,
+    "real": elementwise.real,
 }
 
 
 def attach() -> None:
-    """Put the operators and methods on `Array` and `Tracer`."""
-    table: dict[str, Any] = dict(_UNARY)
+    """Put the operators, methods and properties on `Array` and `Tracer`."""
+    table: dict[str, Any] = {**_UNARY, **_METHODS}
     for name, function in _BINARY.items():
         table[f"__{name}__"] = _forward(function)
         table[f"__r{name}__"] = _reflected(function)
@@ -99,4 +251,5 @@ def attach() -> None:
     table["__array_priority__"] = 100
     for cls in (Array, Tracer):
         for name, member in table.items():
-            setattr(cls, name, member)
+            if name not in vars(cls):
+                setattr(cls, name, member)

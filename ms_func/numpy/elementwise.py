@@ -254,6 +254,11 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     return compare.select(signbit(y), ar.neg(size), size)
 
 
+def nextafter(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise next floating number after `x` in the direction of `y`."""
+    return el.nextafter_p.bind(*promote_inexact("nextafter", x, y))
+
+
 def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise step function: 0 below zero, `y` at zero, 1 above."""
     x, y = promote_inexact("heaviside", x, y)

@@ -186,6 +186,8 @@ def _checked(i: int, n: int, dim: int, strict: bool) -> int:
     return i + n if i < 0 else i
 
 
+_BOUNDS = (int, type(None))
+
 # --- x[index] -----------------------------------------------------------------------------
 
 
@@ -199,7 +201,16 @@ def getitem(x: Any, index: Any) -> Any:
     if type(index) is int and shape:
         i = _checked(index, shape[0], 0, True)
         return _window(x, (i, *[0] * (len(shape) - 1)), (1, *shape[1:]), shape[1:])
+    if type(index) is slice and shape and index.step is None and _is_known(index):
+        start, stop, _ = index.indices(shape[0])
+        sizes = (max(stop - start, 0), *shape[1:])
+        return _window(x, (start, *[0] * (len(shape) - 1)), sizes, sizes)
     return read(x, index, True, "promise_in_bounds", None)
+
+
+def _is_known(index: Any) -> bool:
+    """Whether the bounds of a slice are Python integers or left out."""
+    return type(index.start) in _BOUNDS and type(index.stop) in _BOUNDS
 
 
 def read(x: Any, index: Any, strict: bool, mode: Any, fill_value: Any, **promises: bool) -> Any:

@@ -313,7 +313,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
         cut = (n - operator.index(step)) % n
         if cut == 0:
             return a
-        return pieces.concatenate([_part(a, axis, cut, n), _part(a, axis, 0, cut)], axis)
+        return pieces.concatenate([part(a, axis, cut, n), part(a, axis, 0, cut)], axis)
     from ms_func.numpy.arithmetic import remainder, subtract
     from ms_func.primitives.slicing import dynamic_slice_in_dim
 
@@ -321,7 +321,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
 
 
-def _part(a: Any, axis: int, start: int, stop: int) -> Any:
+def part(a: Any, axis: int, start: int, stop: int) -> Any:
     """`a[start:stop]` along one dimension."""
     shape = typeof(a).shape
     lows, highs = [0] * len(shape), list(shape)
@@ -522,7 +522,7 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
     sizes = [b - a for a, b in pairwise(cuts)]
     if all(n >= 0 for n in sizes):
         return pieces.split(ary, sizes, axis)
-    return [_part(ary, axis, a, max(a, b)) for a, b in pairwise(cuts)]
+    return [part(ary, axis, a, max(a, b)) for a, b in pairwise(cuts)]
 
 
 def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
@@ -571,64 +571,3 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
     sizes = shape[:axis] + shape[axis + 1 :]
     parts = pieces.split(x, (1,) * shape[axis], axis) if shape[axis] else ()
     return tuple(sh.reshape_p.bind(p, new_sizes=sizes) for p in parts)
-
-
-# --- repeating ------------------------------------------------------------------------
-
-
-def tile(A: ArrayLike, reps: Any) -> Array:
-    """`A` repeated `reps[i]` times along dimension i."""
-    A = operand("tile", A)
-    try:
-        counts = (operator.index(reps),)
-    except TypeError:
-        counts = tuple(operator.index(r) for r in reps)
-    shape = typeof(A).shape
-    ndim = max(len(shape), len(counts))
-    counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - len(shape)) + shape
-    spread = [v for r, n in zip(counts, shape, strict=True) for v in (r, n)]
-    rows = reshape(A, [v for n in shape for v in (1, n)])
-    return reshape(broadcast_to(rows, spread), [r * n for r, n in zip(counts, shape, strict=True)])
-
-
-def resize(a: ArrayLike, new_shape: Any) -> Array:
-    """`a` with a new shape, its elements repeated as often as needed."""
-    sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
-    if any(n < 0 for n in sizes):
-        raise ValueError("all elements of `new_shape` must be non-negative")
-    flat = ravel(a)
-    wanted = math.prod(sizes)
-    if not flat.size or not wanted:
-        return promotion.fill(0, typeof(flat).update(shape=tuple(sizes)))
-    repeated = tile(flat, -(-wanted // flat.size))
-    return reshape(_part(repeated, 0, 0, wanted), sizes)
-
-
-def meshgrid(
-    *xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy"
-) -> list[Array]:
-    """Coordinate grids from coordinate vectors.
-
-    Raises:
-        ValueError: `indexing` is neither "xy" nor "ij", or a vector has more dimensions.
-    """
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}")
-    vectors = [atleast_1d(operand("meshgrid", x)) for x in xi]
-    if any(v.ndim != 1 for v in vectors):
-        shapes = [v.shape for v in vectors]
-        raise ValueError(f"Arguments to meshgrid must be 1D, got shapes {shapes}")
-    order = list(range(len(vectors)))
-    if indexing == "xy" and len(vectors) >= 2:
-        order[:2] = [1, 0]
-    sizes = [0] * len(vectors)
-    for v, d in zip(vectors, order, strict=True):
-        sizes[d] = v.shape[0]
-    grids = []
-    for v, d in zip(vectors, order, strict=True):
-        if sparse:
-            grids.append(reshape(v, [v.shape[0] if i == d else 1 for i in range(len(sizes))]))
-        else:
-            grids.append(basis.broadcast_in_dim(v, sizes, (d,)))
-    return grids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,7 @@ from ms_func.numpy.promotion import (
     promote,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, reduce
+from ms_func.primitives import basis, compare, cumulative, reduce
 from ms_func.primitives import shape as sh
 
 Axis = int | tuple[int, ...] | list[int] | None
@@ -73,7 +74,7 @@ def _reduce(
 
 
 _KEEPERS = frozenset(
-    {reduce.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
+    {basis.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
 )
 """Reductions that leave an array alone when they reduce over no axis."""
 
@@ -117,7 +118,7 @@ def sum(
     """
     no_out("sum", out)
     a, kind = _accumulator("sum", a, dtype, promote_integers)
-    total = _reduce("sum", reduce.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
+    total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
     return convert(total, kind)
 
 
@@ -146,7 +147,7 @@ def _extremum(
             f"reduction operation {name} does not have an identity, so to use a where mask one "
             "has to specify 'initial'"
         )
-    if initial is None and any(t.shape[i] == 0 for i in axes_tuple(axis, t.ndim)):
+    if initial is None and builtins.any(t.shape[i] == 0 for i in axes_tuple(axis, t.ndim)):
         raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
     identity = 0 if where is None else bound(t.dtype)
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
@@ -448,12 +449,12 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
 
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Sums of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumsum", reduce.cumsum_p, a, axis, dtype, out)
+    return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
 
 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Products of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumprod", reduce.cumprod_p, a, axis, dtype, out)
+    return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
 
 
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:

@@ -285,8 +285,8 @@ def _split(rule: Rule, cuts: tuple[tuple[int, ...], ...], axes: Sequence[int]) -
     for term in rule.outs:
         have = {f for d in term for f in d}
         missing = [f for f, c in enumerate(cuts) if c and f not in have]
-        open_ = sorted(a for f in missing if rule.kinds[f] in ("sum", "masked") for a in cuts[f])
-        done = sorted(a for f in missing if rule.kinds[f] not in ("sum", "masked") for a in cuts[f])
+        open_ = sorted(a for f in missing if rule.kinds[f] == "sum" for a in cuts[f])
+        done = sorted(a for f in missing if rule.kinds[f] != "sum" for a in cuts[f])
         outs.append(Spec(dims(term), tuple(open_)))
         finish.append(tuple(done))
     parts = math.prod(axes[a] for c in cuts for a in c)
@@ -295,8 +295,10 @@ def _split(rule: Rule, cuts: tuple[tuple[int, ...], ...], axes: Sequence[int]) -
 
 def legal_specs(shape: Sequence[int], axes: Sequence[int]) -> list[Spec]:
     """All layouts of a value in which every cut divides its dimension."""
-    options = [[None, *(d for d, n in enumerate(shape) if n % size == 0 and n)] if size > 1 else [None]
-               for size in axes]  # fmt: skip
+    options = [
+        [None, *(d for d, n in enumerate(shape) if size > 1 and n and n % size == 0)]
+        for size in axes
+    ]
     found = []
     for choice in product(*options):
         dims: list[tuple[int, ...]] = [()] * len(shape)

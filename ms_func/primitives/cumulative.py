@@ -23,13 +23,14 @@ from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, re
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, bitwise_and, div, mul, sub
+from ms_func.primitives.basis import sum_dtype
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.elementwise import exp, log
 from ms_func.primitives.families import check_dtype, literal
 from ms_func.primitives.pieces import concatenate, pad_p, slice
-from ms_func.primitives.reduce import highest, lexical_reducer, lowest, slice_along, wide
+from ms_func.primitives.reduce import highest, lexical_reducer, lowest, slice_along
 from ms_func.primitives.shape import rev
 from ms_func.tracing.tracer import build
 
@@ -191,7 +192,7 @@ def _ref(ufunc: np.ufunc) -> Callable[..., np.ndarray]:
     def ref(x: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
         with np.errstate(all="ignore"):
             y = np.flip(x, axis) if reverse else x
-            y = ufunc.accumulate(y.astype(wide(x.dtype)), axis, wide(x.dtype))
+            y = ufunc.accumulate(y.astype(sum_dtype(x.dtype)), axis, sum_dtype(x.dtype))
             return (np.flip(y, axis) if reverse else y).astype(x.dtype)
 
     return ref
@@ -294,7 +295,7 @@ def _recurrence_abstract(a: ArrayType, b: ArrayType, *, axis: int, reverse: bool
 
 def _recurrence_ref(a: np.ndarray, b: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
     dtype = b.dtype
-    a, b = (np.moveaxis(v.astype(wide(dtype)), axis, 0) for v in (a, b))
+    a, b = (np.moveaxis(v.astype(sum_dtype(dtype)), axis, 0) for v in (a, b))
     out = np.zeros_like(b)
     carry = np.zeros(b.shape[1:], b.dtype)
     order = range(len(b) - 1, -1, -1) if reverse else range(len(b))

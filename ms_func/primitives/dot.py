@@ -16,9 +16,8 @@ from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.basis import transpose_p
+from ms_func.primitives.basis import sum_dtype, transpose_p
 from ms_func.primitives.families import is_linear
-from ms_func.primitives.reduce import wide
 
 Axes = tuple[int, ...]
 Numbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
@@ -171,7 +170,7 @@ def _ref(
     types = ArrayType(lhs.shape, lhs.dtype), ArrayType(rhs.shape, rhs.dtype)
     dtype = result_dtype(*types, preferred_element_type)
     left, right, out = _letters((lhs.ndim, rhs.ndim), dimension_numbers)
-    lhs, rhs = lhs.astype(wide(dtype)), rhs.astype(wide(dtype))
+    lhs, rhs = lhs.astype(sum_dtype(dtype)), rhs.astype(sum_dtype(dtype))
     with np.errstate(all="ignore"):
         return np.asarray(np.einsum(lhs, left, rhs, right, out)).astype(dtype, copy=False)
 

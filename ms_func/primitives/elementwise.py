@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import Zero
+from ms_func.ir.primitive import ZERO, Zero
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import (  # noqa: F401 - `log` is one of them
     add,
@@ -337,6 +337,15 @@ def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
 
 sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False, jvp=_sign_jvp,
                lower=_sign_lower)  # fmt: skip
+
+
+nextafter_p = nary("nextafter", ref=np.nextafter, lower="chlo.next_after", jvp=ZERO,
+                   accepts="floating")  # fmt: skip
+
+
+def nextafter(x1: Any, x2: Any) -> Any:
+    """Elementwise next number after `x1` in the direction of `x2`."""
+    return nextafter_p.bind(*operands(x1, x2))
 
 
 def abs(x: Any) -> Any:

@@ -323,7 +323,7 @@ def _scatter_abstract(
             f"scatter of windows of {len(w.dims)} dimensions at {indices} requires updates of "
             f"{len(w.dims) + indices.ndim - 1} dimensions, got {updates}"
         )
-    check("scatter", operand, indices, window_sizes(updates.shape, operand.ndim, w), w)
+    check("scatter", operand, indices, window_sizes(operand.shape, updates.shape, w), w)
     batch = tuple([updates.shape[d] for d in w.batch_positions(updates.ndim)])
     if batch != indices.shape[:-1]:
         raise ShapeError(
@@ -337,20 +337,19 @@ def _scatter_ref(combine: Callable[..., Any] | None) -> Callable[..., Any]:
     def ref(
         operand: np.ndarray, indices: np.ndarray, updates: np.ndarray, **params: Any
     ) -> np.ndarray:
-        out = np.array(operand)
+        out = np.array(operand, order="C")
         if not updates.size:
             return out
         w = _scatter_windows(params)
-        sizes = window_sizes(updates.shape, operand.ndim, w)
+        sizes = window_sizes(operand.shape, updates.shape, w)
         at, inside = places(operand.shape, indices, updates.shape, sizes, w)
         if params["mode"] == _CLIP:
             inside = np.ones_like(inside)
+        order = (*w.batch_positions(updates.ndim), *w.dims)  # one index after another
+        at, inside, updates = (np.transpose(v, order) for v in (at, inside, updates))
         flat = out.reshape(-1)
-        if combine is None:
-            flat[at[inside]] = updates[inside]
-            return out
         for k, u in zip(at[inside], updates[inside], strict=True):
-            flat[k] = combine(flat[k], u)
+            flat[k] = u if combine is None else combine(flat[k], u)
         return out
 
     return ref
@@ -361,7 +360,7 @@ def _scatter_lower(combine: str | None) -> Callable[..., Any]:
         params, out, kind = eqn.params, eqn.outputs[0].type, eqn.inputs[1].type
         w = _scatter_windows(params)
         if params["mode"] == _CLIP and w.coordinates:
-            sizes = window_sizes(eqn.inputs[2].type.shape, out.ndim, w)
+            sizes = window_sizes(out.shape, eqn.inputs[2].type.shape, w)
             high = b.array_constant(limits(out, sizes, kind.dtype, w))
             high = b.broadcast(high, kind, (kind.ndim - 1,))
             indices = b.op("stablehlo.clamp", [kind], [b.constant(0, kind), indices, high])
@@ -418,7 +417,7 @@ def _scatter_shard(kind: str) -> Callable[..., str]:
 
     def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
         w = _scatter_windows(params)
-        sizes = window_sizes(ins[2].shape, ins[0].ndim, w)
+        sizes = window_sizes(ins[0].shape, ins[2].shape, w)
         own, index, updates, looked_up, free = shard_terms(
             ins[0], ins[1], ins[2], sizes, w, params["mode"] == _CLIP
         )
@@ -455,7 +454,6 @@ def _scatter_primitive(
 def _read_back(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
     """For each element of the updates, that of `x` at its place; 0 for those left out."""
     w = _scatter_windows(params)
-    shape = typeof(x).shape
     return gather_p.bind(
         x,
         indices,
@@ -464,17 +462,12 @@ def _read_back(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> An
         start_index_map=w.coordinates,
         operand_batching_dims=w.operand_batch,
         start_indices_batching_dims=w.indices_batch,
-        slice_sizes=_slice_sizes(shape, typeof(updates).shape, w),
+        slice_sizes=window_sizes(typeof(x).shape, typeof(updates).shape, w),
         indices_are_sorted=params["indices_are_sorted"],
         unique_indices=params["unique_indices"],
         mode=_CLIP if params["mode"] == _CLIP else _FILL,
         fill_value=None if params["mode"] == _CLIP else 0,
     )
-
-
-def _slice_sizes(shape: tuple[int, ...], updates: tuple[int, ...], w: Windows) -> tuple[int, ...]:
-    sizes = window_sizes(updates, len(shape), w)
-    return tuple([min(n, m) for n, m in zip(sizes, shape, strict=True)])
 
 
 def _scatter_zeros(out: Any) -> Any:

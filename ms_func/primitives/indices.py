@@ -186,10 +186,10 @@ def _check_sizes(
         )
 
 
-def window_sizes(updates: tuple[int, ...], ndim: int, w: Windows) -> tuple[int, ...]:
-    """Size of the window that a scatter writes, for each dimension of the operand."""
-    sizes = [1] * ndim
-    for d, at in zip(w.open_dims(ndim), w.dims, strict=False):
+def window_sizes(shape: tuple[int, ...], updates: tuple[int, ...], w: Windows) -> tuple[int, ...]:
+    """Size of the window that a scatter writes, for each dimension of the operand of `shape`."""
+    sizes = [min(n, 1) if d in w.operand_batch else 1 for d, n in enumerate(shape)]
+    for d, at in zip(w.open_dims(len(shape)), w.dims, strict=False):
         if at < len(updates):
             sizes[d] = updates[at]
     return tuple(sizes)

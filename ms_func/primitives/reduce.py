@@ -27,9 +27,7 @@ from ms_func.primitives.basis import (
     kept_axes,
     reduce_sum,
     shifted,
-)
-from ms_func.primitives.basis import (
-    sum_dtype as wide,
+    sum_dtype,
 )
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
@@ -287,7 +285,7 @@ def _dual_product(x: Any, tx: Any, y: Any, ty: Any) -> tuple[Any, Any]:
 
 
 reduce_prod_p = _reduction(
-    "reduce_prod", ref=lambda x, axes: np.prod(x.astype(wide(x.dtype)), axes, wide(x.dtype)),
+    "reduce_prod", ref=lambda x, axes: np.prod(x, axes, dtype=sum_dtype(x.dtype)),
     operation="stablehlo.multiply", identity=lambda d: 1, jvp=_prod_jvp, kind="prod",
     accepts="number",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import ArrayType, typeof
 
 
@@ -29,19 +30,19 @@ def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
     try:
         numbers = [operator.index(n) for n in listed]
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what}: argnums must be an int or a tuple of ints, got {argnums!r}"
         ) from None
     for n in numbers:
         if not -count <= n < count:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"{what} differentiates with respect to argument {n}, but the function was called "
                 f"with {count} positional argument{'s' if count != 1 else ''}\n"
                 "fix: pass that argument by position, or change argnums"
             )
     found = tuple(n % count for n in numbers)
     if len(set(found)) != len(found):
-        raise ValueError(f"{what}: argnums {argnums!r} name an argument twice")
+        raise ArgumentValueError(f"{what}: argnums {argnums!r} name an argument twice")
     return found
 
 
@@ -74,7 +75,7 @@ def leaf_types(leaves: Sequence[Any], what: str, name: str) -> list[ArrayType]:
         try:
             typeof(x)
         except TypeError:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"{what} of `{name}` got the argument {x!r} of type {type(x).__name__}, which is "
                 "not an array or a number\n"
                 "fix: bind it beforehand, for example with functools.partial"

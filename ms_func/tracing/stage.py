@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from ms_func import tree
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.function import Function, FunctionKey
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import Staging, Tracer
@@ -79,7 +80,7 @@ def _constants(leaves: Sequence[Any], name: str, keep: bool) -> dict[int, Any]:
             typeof(leaf)
         except TypeError:
             if not keep:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"function `{name}` returned {leaf!r} of type {type(leaf).__name__}, which is "
                     "not an array or a number\nfix: return arrays, or trees of them"
                 ) from None

@@ -20,11 +20,12 @@ from ms_func.errors import (
     TracerBoolConversionError,
     TracerIntegerConversionError,
     UnexpectedTracerError,
+    UnsupportedError,
     located,
 )
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
-from ms_func.ir.primitive import Primitive, current
+from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
 from ms_func.ir.types import ArrayType, typeof
 
 _SCALARS = (bool, int, float, complex)
@@ -144,14 +145,17 @@ class Staging:
         eqns: equations so far.
         loc: place given to new equations; None means the user's current line.
         values: arrays known for some variables, where tracing has values at hand.
+        spliced: variables of other functions whose equations were taken over as they are.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "loc", "name", "outer", "values")
+    __slots__ = ("alive", "captured", "eqns", "loc", "name", "outer", "spliced",
+                 "values")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
+        self.spliced: set[Any] = set()
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
@@ -174,16 +178,20 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs = [a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args]
+        inputs: list[Any] = []
+        for a in args:
+            inputs.append(a.var if type(a) is Tracer and a.trace is self else self.atom(a))
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
+        if not primitive.multiple_results:
+            out = Var(types[0])
+            self.eqns.append(Eqn(primitive, inputs, (out,), params, self.loc or user_loc()))
+            return Tracer(self, out)
         outputs = [Var(t) for t in types]
         self.eqns.append(Eqn(primitive, inputs, outputs, params, self.loc or user_loc()))
-        if primitive.multiple_results:
-            return [Tracer(self, v) for v in outputs]
-        return Tracer(self, outputs[0])
+        return [Tracer(self, v) for v in outputs]
 
     def atom(self, x: Any) -> Atom:
         """Variable or literal for a value: own, captured from outside, or a scalar."""
@@ -200,14 +208,26 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if kind is UndefinedPrimal:
+            raise UnsupportedError(
+                "the function is not linear in its arguments: this operation combines two values "
+                "that depend on them\nfix: transpose linear functions only; for others use vjp",
+                self.loc,
+            )
         typeof(x)  # raises on what is not an array
         return self.capture(x)
 
     def capture(self, x: Any) -> Var:
-        """Variable that stands for the outer value `x`, one for each distinct object."""
-        found = self.captured.get(id(x))
-        if found is None:
-            found = self.captured[id(x)] = (x, Var(typeof(x)))
+        """Variable that stands for the outer value `x`, one for each distinct value."""
+        if type(x) is not Tracer:
+            found = self.captured.get(id(x))
+            if found is None:
+                found = self.captured[id(x)] = (x, Var(typeof(x)))
+            return found[1]
+        found = self.captured.get(id(x.var))
+        if found is None:  # a handle of its own: that of the user may be rebound later
+            x = Tracer(x.trace, x.var)
+            found = self.captured[id(x.var)] = (x, Var(x.type))
         return found[1]
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
@@ -215,11 +235,18 @@ class Staging:
         env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
-        append, get = self.eqns.append, env.get
+        own = [v for e in fn.eqns for v in e.outputs]
+        defined = not self.spliced.isdisjoint(own)  # the same function, applied before
+        if defined:
+            env.update((v, Var(v.type)) for v in own)
+        else:
+            self.spliced.update(own)
+        append, get, renamed = self.eqns.append, env.get, env.keys()
         for e in fn.eqns:
-            outputs = [Var(v.type) for v in e.outputs]
-            env.update(zip(e.outputs, outputs, strict=True))
-            append(Eqn(e.primitive, [get(a, a) for a in e.inputs], outputs, e.params, e.loc))
+            if defined or not renamed.isdisjoint(e.inputs):
+                inputs, outputs = [get(a, a) for a in e.inputs], [get(v, v) for v in e.outputs]
+                e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)
+            append(e)
         return [self._handle(get(a, a)) for a in fn.results]
 
     def _handle(self, atom: Atom) -> Any:
@@ -288,13 +315,10 @@ def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
 
 
 def _with_place(error: Exception, loc: Loc | None) -> Exception:
-    """The error of a type rule, with the user's line where it has none yet."""
-    place = loc or user_loc(3)
+    """The error of a type rule at the line of `loc`, where a transform knows it, or the user's."""
     if isinstance(error, LocatedError):
-        if error.loc is not None or place is None:
-            return error
-        return type(error)(str(error), place)
-    return type(error)(located(str(error), place))
+        return error if loc is None else type(error)(error.message, loc)
+    return type(error)(located(str(error), loc or user_loc(3)))
 
 
 def escaped(x: Tracer) -> Exception:

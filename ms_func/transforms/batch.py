@@ -16,6 +16,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.tracer import build
+from ms_func.transforms.recorded import Code, worked_out
 
 Dims = Sequence[int | None]
 
@@ -102,6 +103,31 @@ def batch_walk(
 
 def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
     """Results and their batch dimensions for one equation."""
+    types = tuple([typeof(x) for x in args])
+    known = worked_out("batch", eqn, types, (size, *dims), _code)
+    if known is None:
+        return _run(eqn, size, args, dims)
+    code, out_dims = known
+    return code.write(args, eqn.loc), out_dims
+
+
+def _code(
+    eqn: Eqn, types: tuple[ArrayType, ...], rest: tuple[int, ...]
+) -> tuple[Code, Sequence[int | None]]:
+    """The rule, run on tracers: code, and the batch dimensions of its results."""
+    size, *dims = rest
+    found: list[int | None] = []
+
+    def body(*args: Any) -> Sequence[Any]:
+        outs, out_dims = _run(eqn, size, args, dims)
+        found.extend(out_dims)
+        return outs
+
+    return Code(build(eqn.primitive.name, types, body)), found
+
+
+def _run(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
+    """Results and their batch dimensions by the rule of the primitive."""
     rule = eqn.primitive.batch
     if rule is ELEMENTWISE:
         out, dim = _elementwise(eqn, args, dims)

@@ -12,8 +12,9 @@ from typing import Any
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero, current
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import build
+from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate
 
 
@@ -62,24 +63,58 @@ def jvp_walk(
         for eqn in fn.eqns:
             trace.loc = eqn.loc
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if not any(a in dots for a in eqn.inputs if type(a) is not Literal):
+            if dots.keys().isdisjoint(eqn.inputs):
                 out = eqn.primitive.bind(*ins, **eqn.params)
-                env.update(
-                    zip(eqn.outputs, out if eqn.primitive.multiple_results else (out,), strict=True)
-                )
-                continue
-            ts = [_dot(dots, a) for a in eqn.inputs]
-            out, tangent = apply_rule(eqn, ins, ts)
-            if not eqn.primitive.multiple_results:
-                out, tangent = (out,), (tangent,)
-            for v, y, t in zip(eqn.outputs, out, tangent, strict=True):
-                env[v] = y
-                if type(t) is not Zero:
-                    dots[v] = t
+                outs = out if eqn.primitive.multiple_results else (out,)
+            else:
+                outs, tangent = _equation(eqn, ins, [dots.get(a) for a in eqn.inputs])
+                pairs = zip(eqn.outputs, tangent, strict=True)
+                dots.update([(v, t) for v, t in pairs if t is not None and type(t) is not Zero])
+            env.update(zip(eqn.outputs, outs, strict=True))
     finally:
         trace.loc = outer_loc
     outs = [env[a] if type(a) is not Literal else a for a in fn.results]
     return outs, [_dot(dots, a) for a in fn.results]
+
+
+def _equation(eqn: Eqn, ins: list[Any], dots: list[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Results of one equation, and their tangents or None; so are those of the operands."""
+    types = tuple([typeof(x) for x in ins])
+    dot_types = tuple([None if t is None else typeof(t) for t in dots])
+    known = worked_out("jvp", eqn, types, dot_types, _code)
+    if known is None:
+        return _run(eqn, ins, dots)
+    code, nonzero = known
+    outs = code.write([*ins, *[t for t in dots if t is not None]], eqn.loc)
+    rest = iter(outs[len(nonzero) :])
+    return outs[: len(nonzero)], [next(rest) if nz else None for nz in nonzero]
+
+
+def _code(
+    eqn: Eqn, types: tuple[ArrayType, ...], dot_types: tuple[ArrayType | None, ...]
+) -> tuple[Code, tuple[bool, ...]]:
+    """The rule, run on tracers: code, and which tangents are not zero."""
+    n = len(types)
+    nonzero: list[bool] = []
+
+    def body(*args: Any) -> list[Any]:
+        rest = iter(args[n:])
+        dots = [None if t is None else next(rest) for t in dot_types]
+        outs, tangents = _run(eqn, list(args[:n]), dots)
+        nonzero.extend(type(t) is not Zero for t in tangents)
+        return [*outs, *[t for t in tangents if type(t) is not Zero]]
+
+    params = [*types, *[t for t in dot_types if t is not None]]
+    return Code(build(eqn.primitive.name, params, body)), tuple(nonzero)
+
+
+def _run(eqn: Eqn, ins: list[Any], dots: list[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Results and tangents of one equation by its rule."""
+    tangents = [
+        Zero(a.type.tangent) if t is None else t for a, t in zip(eqn.inputs, dots, strict=True)
+    ]
+    out, tangent = apply_rule(eqn, ins, tangents)
+    return (out, tangent) if eqn.primitive.multiple_results else ((out,), (tangent,))
 
 
 def _dot(dots: dict[Any, Any], atom: Any) -> Any:

@@ -1,65 +1,302 @@
 """Value and linear derivative of a program, and reverse mode from them.
 
-`linearize` is forward mode under an interpreter that separates what the tangents touch
-from what they do not (Radul et al., "You Only Linearize Once", POPL 2023): one walk gives
-the primal program with residuals, and a linear program from tangents to tangents. Reverse
-mode transposes the linear program. In `vjp_walk` both halves are recorded into one program,
-so residuals are ordinary values and nothing is stored on purpose.
+Forward mode on an equation whose operands are known and whose tangents are not falls into
+two parts: what the tangents do not touch is computed now, the rest is a linear program that
+waits (Radul et al., "You Only Linearize Once", POPL 2023). The derivative of a whole program
+is the list of these linear parts, its `Tape`: run forwards it maps tangents to tangents;
+run backwards, each part transposed, it maps cotangents to cotangents.
+
+Known values that the linear parts use are the residuals. Where both directions are recorded
+into one program they are ordinary values, and nothing is stored on purpose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from ms_func.ir.function import Function
+from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import Zero, current
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import Staging, build
-from ms_func.transforms.jvp import jvp_walk
+from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.partial_eval import Splitting
+from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.transpose import backward
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import add, instantiate, zeros
+
+Mask = tuple[bool, ...]
+Types = tuple[ArrayType | None, ...]
+
+# --- one equation -----------------------------------------------------------------------------
+
+
+class _Derivative:
+    """The linear part of one equation.
+
+    Attributes:
+        linear: residuals, tangents of the active operands -> tangents of some results.
+        residuals: number of residuals.
+        nonzero: which results have a tangent.
+        forward: code of operands -> results, residuals; None for what is worked out each time.
+    """
+
+    __slots__ = ("_pulls", "_push", "forward", "linear", "nonzero", "residuals")
+
+    def __init__(
+        self, linear: Function, residuals: int, nonzero: Mask, forward: Code | None
+    ) -> None:
+        self.linear, self.residuals = linear, residuals
+        self.nonzero, self.forward = nonzero, forward
+        self._push: Code | None = None
+        self._pulls: dict[Types, tuple[Code, Mask]] = {}
+
+    def push(self, residuals: list[Any], dots: list[Any], loc: Any) -> list[Any]:
+        """Tangents of the `nonzero` results."""
+        if self._push is None:
+            self._push = Code(self.linear)
+        return self._push.write([*residuals, *dots], loc)
+
+    def pull(self, residuals: list[Any], cts: list[Any], loc: Any) -> list[Any]:
+        """Cotangents of the active operands from those of the `nonzero` results; None is zero."""
+        if self.forward is None:
+            return self._backward(residuals, cts)
+        given = tuple([None if ct is None else typeof(ct) for ct in cts])
+        known = self._pulls.get(given)
+        if known is None:
+            known = self._pulls[given] = self._pull_code(given)
+        code, reached = known
+        rest = iter(code.write([*residuals, *[ct for ct in cts if ct is not None]], loc))
+        return [next(rest) if r else None for r in reached]
+
+    def _pull_code(self, given: Types) -> tuple[Code, Mask]:
+        reached: list[bool] = []
+        n = self.residuals
+
+        def body(*args: Any) -> list[Any]:
+            rest = iter(args[n:])
+            found = self._backward(args[:n], [None if t is None else next(rest) for t in given])
+            reached.extend(ct is not None for ct in found)
+            return [ct for ct in found if ct is not None]
+
+        types = [*self.linear.in_types[:n], *[t for t in given if t is not None]]
+        return Code(build(self.linear.name, types, body)), tuple(reached)
+
+    def _backward(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
+        params = self.linear.params
+        known = dict(zip(params, residuals, strict=False))
+        found = backward(self.linear.eqns, self.linear.results, cts, known)
+        wanted = [found.get(v) for v in params[self.residuals :]]
+        return [None if type(ct) is Zero else ct for ct in wanted]
+
+
+def _split(
+    eqn: Eqn, ins: Sequence[Any], active: Mask
+) -> tuple[Sequence[Any], Function, list[Any], Mask]:
+    """Run the jvp rule of an equation with known operands and unknown tangents.
+
+    Returns:
+        results; the linear program; its residuals; which results have a tangent.
+    """
+    split = Splitting(current.interpreter, f"linear_{eqn.primitive.name}")
+    split.loc = eqn.loc
+    with split:
+        kinds = [typeof(x).tangent for x in ins]
+        dots = [
+            split.unknown.parameter(t) if a else Zero(t) for t, a in zip(kinds, active, strict=True)
+        ]
+        outs, tangents = apply_rule(eqn, ins, dots)
+    if not eqn.primitive.multiple_results:
+        outs, tangents = (outs,), (tangents,)
+    nonzero = tuple([type(t) is not Zero for t in tangents])
+    live = [t for t in tangents if type(t) is not Zero]
+    linear, residuals = split.unknown.finish([d for d in dots if type(d) is not Zero], live)
+    return outs, linear, residuals, nonzero
+
+
+def _derivative(eqn: Eqn, types: tuple[ArrayType, ...], active: Mask) -> _Derivative:
+    """Derivative of a first-order equation on operands of some types."""
+    trace = Staging(eqn.primitive.name)
+    with trace:
+        params = [trace.parameter(t) for t in types]
+        outs, linear, residuals, nonzero = _split(eqn, params, active)
+        forward, captured = trace.finish(params, [*outs, *residuals])
+    assert not captured, f"the rule of {eqn.primitive.name} captured {captured}"
+    return _Derivative(linear, len(residuals), nonzero, Code(forward))
+
+
+# --- a program --------------------------------------------------------------------------------
+
+
+class _Part(NamedTuple):
+    """Derivative of an equation at a point: which variables it links, and its residuals."""
+
+    derivative: _Derivative
+    residuals: list[Any]
+    inputs: list[Var]
+    outputs: list[Var]
+    loc: Any
+
+
+class Tape:
+    """The derivative of a program at a point: linear parts in order.
+
+    Attributes:
+        parts: derivatives of the equations that tangents reach.
+        inputs: parameters with a tangent.
+        results: results of the program; those in `live` have a tangent.
+        live: variables with a tangent.
+    """
+
+    __slots__ = ("inputs", "live", "parts", "results")
+
+    def __init__(self, fn: Function, active: Sequence[bool]) -> None:
+        self.parts: list[_Part] = []
+        self.inputs = [v for v, a in zip(fn.params, active, strict=True) if a]
+        self.results = fn.results
+        self.live = set(self.inputs)
+
+    @property
+    def nonzero(self) -> Mask:
+        """Which results have a tangent."""
+        return tuple([a in self.live for a in self.results])
+
+    def push(self, dots: Sequence[Any]) -> list[Any]:
+        """Tangents of the `nonzero` results from those of the inputs."""
+        env: dict[Any, Any] = dict(zip(self.inputs, dots, strict=True))
+        for part in self.parts:
+            found = part.derivative.push(part.residuals, [env[v] for v in part.inputs], part.loc)
+            env.update(zip(part.outputs, found, strict=True))
+        return [env[a] for a in self.results if a in self.live]
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        """Cotangents of the inputs from one per result, None or Zero where it is zero."""
+        cts: dict[Any, Any] = {}
+        for a, ct in zip(self.results, cotangents, strict=True):
+            if a in self.live and ct is not None and type(ct) is not Zero:
+                cts[a] = add(cts.get(a), ct)
+        trace = current.interpreter
+        outer_loc = trace.loc
+        try:
+            for part in reversed(self.parts):
+                out = [cts.pop(v, None) for v in part.outputs]
+                if any(ct is not None for ct in out):
+                    trace.loc = part.loc
+                    _accumulate(cts, part, part.derivative.pull(part.residuals, out, part.loc))
+        finally:
+            trace.loc = outer_loc
+        return [instantiate(cts[v]) if v in cts else zeros(v.type.tangent) for v in self.inputs]
+
+
+def _accumulate(cts: dict[Any, Any], part: _Part, found: Sequence[Any]) -> None:
+    for v, ct in zip(part.inputs, found, strict=True):
+        if ct is not None:
+            old = cts.get(v)
+            cts[v] = ct if old is None else add(old, ct)
 
 
 def linearize_walk(
     fn: Function, primals: Sequence[Any], active: Sequence[bool]
-) -> tuple[list[Any], Splitting, list[Any], list[Any]]:
-    """Apply `fn` in the recording in force, its derivative in a second one.
+) -> tuple[list[Any], Tape]:
+    """Results of `fn` and its derivative, under the recording in force.
 
-    Returns:
-        results; the split recordings; tangent parameters; tangents of the results, each a
-        tracer of the linear recording or Zero.
+    Args:
+        fn: the program.
+        primals: values of its parameters.
+        active: which parameters have a tangent.
     """
-    split = Splitting(current.interpreter, f"linear_{fn.name}")
-    with split:
-        dots = [
-            split.unknown.parameter(t.tangent) if a else Zero(t.tangent)
-            for t, a in zip(fn.in_types, active, strict=True)
-        ]
-        outs, out_dots = jvp_walk(fn, primals, dots)
-    return outs, split, [d for d in dots if type(d) is not Zero], out_dots
+    env: dict[Any, Any] = dict(zip(fn.params, primals, strict=False))
+    env.update(zip(fn.params[len(primals) :], fn.consts, strict=True))
+    tape = Tape(fn, [*active, *[False] * len(fn.consts)])
+    live = tape.live
+    trace = current.interpreter
+    outer_loc = trace.loc
+    try:
+        for eqn in fn.eqns:
+            trace.loc = eqn.loc
+            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
+            if live.isdisjoint(eqn.inputs):
+                out = eqn.primitive.bind(*ins, **eqn.params)
+                outs = out if eqn.primitive.multiple_results else (out,)
+            else:
+                outs = _linearize(tape, eqn, ins)
+            env.update(zip(eqn.outputs, outs, strict=True))
+    finally:
+        trace.loc = outer_loc
+    return [env[a] if type(a) is not Literal else a for a in fn.results], tape
 
 
-def linearize(
-    fn: Function, active: tuple[bool, ...]
-) -> tuple[Function, Function, tuple[bool, ...]]:
+def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:
+    """Results of an equation; its linear part goes onto the tape."""
+    live = tape.live
+    active = tuple([a in live for a in eqn.inputs])
+    types = tuple([typeof(x) for x in ins])
+    derivative = worked_out("linearize", eqn, types, active, _derivative)
+    outs: Sequence[Any]
+    if derivative is None:
+        outs, linear, residuals, nonzero = _split(eqn, ins, active)
+        derivative = _Derivative(linear, len(residuals), nonzero, None)
+    else:
+        found = derivative.forward.write(ins, eqn.loc)
+        n = len(eqn.outputs)
+        outs, residuals = found[:n], found[n:]
+    inputs: list[Any] = [v for v, a in zip(eqn.inputs, active, strict=True) if a]
+    outputs = [v for v, nz in zip(eqn.outputs, derivative.nonzero, strict=True) if nz]
+    live.update(outputs)
+    tape.parts.append(_Part(derivative, residuals, inputs, outputs, eqn.loc))
+    return outs
+
+
+def linearize(fn: Function, active: Mask) -> tuple[Function, Function, Mask]:
     """Primal program with residuals, linear program, and which results have a tangent.
 
     `primal`: parameters -> results, then residuals.
     `linear`: residuals, then active tangents -> tangents that are not zero.
     """
     key = ("linearize", active)
-    if key in fn.memo:
-        return fn.memo[key]
+    if key not in fn.memo:
+        fn.memo[key] = _in_two(fn, active, f"linear_{fn.name}", _forwards)
+    return fn.memo[key]
+
+
+def pullback(fn: Function, active: Mask) -> tuple[Function, Function, Mask]:
+    """Primal program with residuals, its transposed derivative, and which results count.
+
+    `primal`: parameters -> results, then residuals.
+    `pull`: residuals, then cotangents of the results that count -> cotangents of the active
+    parameters.
+    """
+    key = ("pullback", active)
+    if key not in fn.memo:
+        fn.memo[key] = _in_two(fn, active, f"pullback_{fn.name}", _backwards)
+    return fn.memo[key]
+
+
+def _in_two(fn: Function, active: Mask, name: str, body: Any) -> tuple[Function, Function, Mask]:
+    """The primal program, and one from residuals that `body` records from the tape."""
     trace = Staging(f"primal_{fn.name}")
     with trace:
         params = [trace.parameter(t) for t in fn.in_types]
-        outs, split, dots, out_dots = linearize_walk(fn, params, active)
-        nonzero = tuple(type(t) is not Zero for t in out_dots)
-        linear, residuals = split.unknown.finish(dots, [t for t in out_dots if type(t) is not Zero])
-        primal, _ = trace.finish(params, [*outs, *residuals])
-    fn.memo[key] = primal, linear, nonzero
-    return fn.memo[key]
+        outs, tape = linearize_walk(fn, params, active)
+        later = Staging(name)
+        with later:
+            waiting, found = body(tape, later)
+        second, residuals = later.finish(waiting, found)
+        first, _ = trace.finish(params, [*outs, *residuals])
+    return first, second, tape.nonzero
+
+
+def _forwards(tape: Tape, trace: Staging) -> tuple[list[Any], list[Any]]:
+    dots = [trace.parameter(v.type.tangent) for v in tape.inputs]
+    return dots, tape.push(dots)
+
+
+def _backwards(tape: Tape, trace: Staging) -> tuple[list[Any], list[Any]]:
+    cts = [
+        trace.parameter(a.type.tangent) if nz else None
+        for a, nz in zip(tape.results, tape.nonzero, strict=True)
+    ]
+    return [ct for ct in cts if ct is not None], tape.pull(cts)
 
 
 def vjp_walk(
@@ -73,21 +310,11 @@ def vjp_walk(
         active: which parameters to differentiate by.
         seed: function from the results to their cotangents (Zero allowed).
     """
-    outs, split, dots, out_dots = linearize_walk(fn, primals, active)
-    split.unknown.alive = False
-    linear = split.unknown
-    known = {var: value for value, var in linear.captured.values()}
-    cotangents, results = [], []
-    for ct, t in zip(seed(outs), out_dots, strict=True):
-        if type(t) is not Zero and type(ct) is not Zero:
-            cotangents.append(ct)
-            results.append(t.var if t.trace is linear else t)
-    cts = backward(linear.eqns, results, cotangents, known)
-    grads = [instantiate(cts[d.var]) if d.var in cts else zeros(d.type) for d in dots]
-    return outs, grads
+    outs, tape = linearize_walk(fn, primals, active)
+    return outs, tape.pull(seed(outs))
 
 
-def vjp(fn: Function, active: tuple[bool, ...]) -> Function:
+def vjp(fn: Function, active: Mask) -> Function:
     """Function of (parameters, cotangents of results) giving (results, cotangents of active)."""
     key = ("vjp", active)
     if key not in fn.memo:

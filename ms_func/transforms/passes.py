@@ -15,7 +15,7 @@ equations changes as well, so simplifying twice costs nothing.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,20 +47,21 @@ def live_equations(eqns: Sequence[Eqn], results: Iterable[Atom]) -> list[Eqn]:
     for eqn in reversed(eqns):
         outputs = eqn.outputs
         if len(outputs) == 1:
-            live = outputs[0] in needed or _has_effects(eqn)
+            live = outputs[0] in needed
         else:
             used = tuple([v in needed for v in outputs])
-            live = True in used or _has_effects(eqn)
-            if live and False in used and eqn.primitive.prune is not None:
+            live = True in used
+            if False in used and eqn.primitive.prune is not None:
                 eqn = _pruned(eqn, used)
-        if live:
+        if live or has_effects(eqn):
             needed.update(eqn.inputs)
             found.append(eqn)
     found.reverse()
     return found
 
 
-def _has_effects(eqn: Eqn) -> bool:
+def has_effects(eqn: Eqn) -> bool:
+    """Whether an equation must stay, once and in its place."""
     if eqn.primitive.effects is None and not eqn.params:
         return False
     return bool(eqn.effects)
@@ -124,16 +125,18 @@ class Rewriting:
     Attributes:
         eqns: equations of the new program.
         producers: the equation that defines a variable.
+        repeated: the literal that a variable repeats over its shape.
         known: results by primitive, operands and parameters.
         loc: place given to equations that rules make.
     """
 
-    __slots__ = ("eqns", "known", "loc", "producers")
+    __slots__ = ("eqns", "known", "loc", "producers", "repeated")
 
     def __init__(self) -> None:
         self.eqns: list[Eqn] = []
         self.producers: dict[Any, Eqn] = {}
         self.known: dict[Any, Sequence[Atom]] = {}
+        self.repeated: dict[Any, Literal] = {}
         self.loc: Loc | None = None
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -168,18 +171,20 @@ class Rewriting:
 
     def record(self, eqn: Eqn) -> Sequence[Atom]:
         """Results of an equation: of an equal one recorded before, or its own, recorded now."""
-        if _has_effects(eqn):
+        primitive, args, params, outputs = eqn.primitive, eqn.inputs, eqn.params, eqn.outputs
+        if (primitive.effects is not None or params) and has_effects(eqn):
             self.eqns.append(eqn)
-            return eqn.outputs
-        primitive, args, params = eqn.primitive, eqn.inputs, eqn.params
-        numbers = [a if type(a) is Var else a.key() for a in args]
-        key = (primitive, *numbers, *frozen_params(params)) if params else (primitive, *numbers)
-        outputs = eqn.outputs
-        found = self.known.setdefault(key, outputs)
+            return outputs
+        key: list[Any] = [primitive, *[a if type(a) is Var else a.key() for a in args]]
+        if params:
+            key += frozen_params(params)
+        found = self.known.setdefault(tuple(key), outputs)
         if found is not outputs:
             return found
         if primitive.commutative:
-            self.known[(primitive, *reversed(numbers))] = outputs
+            self.known[primitive, key[2], key[1]] = outputs
+        elif primitive is broadcast_in_dim_p and type(args[0]) is Literal:
+            self.repeated[outputs[0]] = args[0]
         self.eqns.append(eqn)
         for v in outputs:
             self.producers[v] = eqn
@@ -190,16 +195,10 @@ class Rewriting:
 
         At least one operand keeps the full shape.
         """
-        found, full = [], False
-        for a in args:
-            eqn = self.producers.get(a)
-            if eqn is not None and eqn.primitive is broadcast_in_dim_p:
-                if type(eqn.inputs[0]) is Literal:
-                    a = eqn.inputs[0]
-            elif a.type.shape:
-                full = True
-            found.append(a)
-        return found if full else args
+        repeated = self.repeated
+        if any(a.type.shape and a not in repeated for a in args):
+            return [repeated.get(a, a) for a in args]
+        return args
 
 
 def _rewritten(fn: Function, rules: bool) -> Function:
@@ -231,7 +230,7 @@ def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
     primitive, inputs, params = eqn.primitive, eqn.inputs, eqn.params
     if env and not env.keys().isdisjoint(inputs):
         inputs = [env.get(a, a) for a in inputs]
-    if primitive.implicit_broadcast and len(inputs) > 1 and eqn.outputs[0].type.shape:
+    if primitive.implicit_broadcast and not new.repeated.keys().isdisjoint(inputs):
         inputs = new.spread_literals(inputs)
     if primitive.simplify is not None:
         found = new.replacement(primitive, inputs, params, [v.type for v in eqn.outputs])
@@ -272,9 +271,16 @@ def _with_equations(fn: Function, eqns: Sequence[Eqn], results: Sequence[Atom]) 
 # --- calls and constants ----------------------------------------------------------------------
 
 
-def inline(fn: Function) -> Function:
+def callee_of(eqn: Eqn) -> Function | None:
+    """The function that an equation calls, if it may stand in place of the call."""
+    rule = eqn.primitive.callee
+    found = None if rule is None else rule(**eqn.params)
+    return None if found is None or found.consts else found
+
+
+def inline(fn: Function, callee: Callable[[Eqn], Function | None] = callee_of) -> Function:
     """`fn` with the equations of called functions in place of the calls, at every depth."""
-    bodies = [_callee(e) for e in fn.eqns]
+    bodies = [callee(e) for e in fn.eqns]
     if not any(bodies):
         return fn
     env: dict[Atom, Atom] = {}
@@ -284,15 +290,9 @@ def inline(fn: Function) -> Function:
         if body is None:
             eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc))
         else:
-            env.update(zip(eqn.outputs, _copied(inline(body), inputs, eqns), strict=True))
+            body = inline(body, callee)
+            env.update(zip(eqn.outputs, _copied(body, inputs, eqns), strict=True))
     return Function(fn.name, fn.params, eqns, [env.get(a, a) for a in fn.results], fn.consts)
-
-
-def _callee(eqn: Eqn) -> Function | None:
-    """The function that an equation calls, if it may stand in place of the call."""
-    rule = eqn.primitive.callee
-    found = None if rule is None else rule(**eqn.params)
-    return None if found is None or found.consts else found
 
 
 def _copied(body: Function, args: Sequence[Atom], eqns: list[Eqn]) -> list[Atom]:
@@ -337,7 +337,7 @@ def _folded(eqn: Eqn, known: dict[Atom, np.ndarray], limit: int) -> bool:
     """Compute an equation whose operands are known; whether that was done."""
     if any(type(a) is Var and a not in known for a in eqn.inputs):
         return False
-    if isinstance(eqn.primitive.ref, NotSupported) or _has_effects(eqn):
+    if isinstance(eqn.primitive.ref, NotSupported) or has_effects(eqn):
         return False
     if any(v.type.size > limit or v.type.dtype == float0 for v in eqn.outputs):
         return False

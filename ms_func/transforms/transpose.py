@@ -12,7 +12,9 @@ from typing import Any
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import NotSupported, UndefinedPrimal, Zero, current
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import build
+from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate, zeros
 
 
@@ -49,11 +51,57 @@ def backward(
 
 
 def _transpose(eqn: Eqn, out: list[Any], known: Mapping[Var, Any]) -> Sequence[Any]:
-    """Cotangents of the operands of one equation by its transpose rule."""
+    """Cotangents of the operands of one equation, None where there is none."""
     operands = [
         a if type(a) is Literal else known[a] if a in known else UndefinedPrimal(a.type)  # type: ignore[index]
         for a in eqn.inputs
     ]
+    linear = tuple([type(x) is UndefinedPrimal for x in operands])
+    cts = [None if type(ct) is Zero else ct for ct in out]
+    given = tuple([None if ct is None else typeof(ct) for ct in cts])
+    types = tuple([typeof(x) for x in operands])
+    found = worked_out("transpose", eqn, types, (linear, given), _code)
+    if found is None:
+        return _run(eqn, cts, operands)
+    code, reached = found
+    args = [x for x in operands if type(x) is not UndefinedPrimal]
+    rest = iter(code.write([*args, *[ct for ct in cts if ct is not None]], eqn.loc))
+    return [next(rest) if r else None for r in reached]
+
+
+def _code(
+    eqn: Eqn,
+    types: tuple[ArrayType, ...],
+    rest: tuple[tuple[bool, ...], tuple[ArrayType | None, ...]],
+) -> tuple[Code, tuple[bool, ...]]:
+    """The rule, run on tracers: code, and which operands it reaches.
+
+    Arguments are the operands that are not linear and the cotangents that are given.
+    """
+    linear, given = rest
+    reached: list[bool] = []
+
+    def body(*args: Any) -> list[Any]:
+        values = iter(args)
+        operands = [
+            UndefinedPrimal(t) if lin else next(values)
+            for t, lin in zip(types, linear, strict=True)
+        ]
+        found = _run(eqn, [None if t is None else next(values) for t in given], operands)
+        wanted = [
+            lin and ct is not None and type(ct) is not Zero
+            for ct, lin in zip(found, linear, strict=True)
+        ]
+        reached.extend(wanted)
+        return [ct for ct, w in zip(found, wanted, strict=True) if w]
+
+    params = [t for t, lin in zip(types, linear, strict=True) if not lin]
+    params += [t for t in given if t is not None]
+    return Code(build(eqn.primitive.name, params, body)), tuple(reached)
+
+
+def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]:
+    """Cotangents of the operands of one equation by its transpose rule."""
     rule = eqn.primitive.transpose
     if type(rule) is NotSupported or rule is None:
         reason = rule.reason if rule is not None else "it is not linear"
@@ -62,13 +110,12 @@ def _transpose(eqn: Eqn, out: list[Any], known: Mapping[Var, Any]) -> Sequence[A
             "fix: use forward mode (jvp, jacfwd), or give the derivative with custom_vjp",
             eqn.loc,
         )
-    if eqn.primitive.multiple_results:
-        cts = [
-            Zero(v.type.tangent) if ct is None else ct
-            for v, ct in zip(eqn.outputs, out, strict=True)
-        ]
-        return rule(cts, *operands, **eqn.params)
-    return rule(out[0], *operands, **eqn.params)
+    if not eqn.primitive.multiple_results:
+        return rule(cts[0], *operands, **eqn.params)
+    full = [
+        Zero(v.type.tangent) if ct is None else ct for v, ct in zip(eqn.outputs, cts, strict=True)
+    ]
+    return rule(full, *operands, **eqn.params)
 
 
 def _accumulate(

@@ -57,7 +57,8 @@ class Case:
         edges: whether compiled results must agree on infinities, NaN and zeros of either sign.
         local: `(params, in_types, out_types)` to the parameters of one part of a split
             application, where they depend on shapes.
-        once: operands that only one part of a split sum gets, the others get zeros.
+        once: operands that only one part of a split sum or product gets, the others get zeros
+            or ones.
         batch_args: which operands may be batched; all where None.
     """
 

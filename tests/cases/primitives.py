@@ -6,19 +6,10 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-import ms_func
-from ms_func.ir.primitive import primitives
+from ms_func.rules import load
 from tests.cases.case import Case
 
 _HERE = Path(__file__).parent
-
-
-def _load_everything() -> None:
-    """Import every module of ms_func that may register a primitive."""
-    for folder in ("primitives", "control_flow", "transforms", "api", "source", "parallel"):
-        root = Path(ms_func.__file__).parent / folder
-        for module in pkgutil.iter_modules([str(root)]):
-            importlib.import_module(f"ms_func.{folder}.{module.name}")
 
 
 def _collect() -> dict[str, list[Case]]:
@@ -31,6 +22,5 @@ def _collect() -> dict[str, list[Case]]:
     return found
 
 
-_load_everything()
-PRIMITIVES = primitives()
+PRIMITIVES = load()
 CASES = _collect()

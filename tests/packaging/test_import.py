@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from importlib.metadata import version
@@ -50,6 +51,8 @@ def test_version_is_that_of_the_distribution() -> None:
     assert ms_func.__version__ == version("ms_func")
 
 
-def test_public_names_exist() -> None:
-    missing = [name for name in ms_func.__all__ if not hasattr(ms_func, name)]
-    assert missing == []
+@pytest.mark.parametrize("name", ["numpy", "lax"])
+def test_listed_names_exist(name: str) -> None:
+    module = importlib.import_module(f"ms_func.{name}")
+    assert module.__all__
+    assert [n for n in module.__all__ if not hasattr(module, n)] == []

@@ -1,0 +1,293 @@
+"""The primitives and control flow under the names of the field; no code of its own."""
+
+from ms_func.control_flow.associative_scan import associative_scan as associative_scan
+from ms_func.control_flow.cond import cond as cond
+from ms_func.control_flow.cond import switch as switch
+from ms_func.control_flow.identities import optimization_barrier as optimization_barrier
+from ms_func.control_flow.identities import stop_gradient as stop_gradient
+from ms_func.control_flow.reduction import reduce as reduce
+from ms_func.control_flow.reduction import reduce_window as reduce_window
+from ms_func.control_flow.scan import map as map
+from ms_func.control_flow.scan import scan as scan
+from ms_func.control_flow.while_loop import fori_loop as fori_loop
+from ms_func.control_flow.while_loop import while_loop as while_loop
+from ms_func.primitives.arithmetic import add as add
+from ms_func.primitives.arithmetic import div as div
+from ms_func.primitives.arithmetic import integer_pow as integer_pow
+from ms_func.primitives.arithmetic import log as log
+from ms_func.primitives.arithmetic import max as max
+from ms_func.primitives.arithmetic import min as min
+from ms_func.primitives.arithmetic import mul as mul
+from ms_func.primitives.arithmetic import neg as neg
+from ms_func.primitives.arithmetic import pow as pow
+from ms_func.primitives.arithmetic import rem as rem
+from ms_func.primitives.arithmetic import sub as sub
+from ms_func.primitives.basis import broadcast_in_dim as broadcast_in_dim
+from ms_func.primitives.basis import reduce_sum as reduce_sum
+from ms_func.primitives.basis import transpose as transpose
+from ms_func.primitives.bits import bitwise_and as bitwise_and
+from ms_func.primitives.bits import bitwise_not as bitwise_not
+from ms_func.primitives.bits import bitwise_or as bitwise_or
+from ms_func.primitives.bits import bitwise_xor as bitwise_xor
+from ms_func.primitives.bits import clz as clz
+from ms_func.primitives.bits import population_count as population_count
+from ms_func.primitives.bits import shift_left as shift_left
+from ms_func.primitives.bits import shift_right_arithmetic as shift_right_arithmetic
+from ms_func.primitives.bits import shift_right_logical as shift_right_logical
+from ms_func.primitives.cast import bitcast_convert_type as bitcast_convert_type
+from ms_func.primitives.cast import complex as complex
+from ms_func.primitives.cast import conj as conj
+from ms_func.primitives.cast import convert_element_type as convert_element_type
+from ms_func.primitives.cast import imag as imag
+from ms_func.primitives.cast import real as real
+from ms_func.primitives.cast import reduce_precision as reduce_precision
+from ms_func.primitives.compare import clamp as clamp
+from ms_func.primitives.compare import eq as eq
+from ms_func.primitives.compare import ge as ge
+from ms_func.primitives.compare import gt as gt
+from ms_func.primitives.compare import is_finite as is_finite
+from ms_func.primitives.compare import le as le
+from ms_func.primitives.compare import lt as lt
+from ms_func.primitives.compare import ne as ne
+from ms_func.primitives.compare import select as select
+from ms_func.primitives.conv import ConvDimensionNumbers as ConvDimensionNumbers
+from ms_func.primitives.conv import conv as conv
+from ms_func.primitives.conv import conv_dimension_numbers as conv_dimension_numbers
+from ms_func.primitives.conv import conv_general_dilated as conv_general_dilated
+from ms_func.primitives.conv import conv_general_permutations as conv_general_permutations
+from ms_func.primitives.conv import conv_transpose as conv_transpose
+from ms_func.primitives.conv import conv_with_general_padding as conv_with_general_padding
+from ms_func.primitives.cumulative import cumlogsumexp as cumlogsumexp
+from ms_func.primitives.cumulative import cummax as cummax
+from ms_func.primitives.cumulative import cummin as cummin
+from ms_func.primitives.cumulative import cumprod as cumprod
+from ms_func.primitives.cumulative import cumsum as cumsum
+from ms_func.primitives.dot import Precision as Precision
+from ms_func.primitives.dot import batch_matmul as batch_matmul
+from ms_func.primitives.dot import dot as dot
+from ms_func.primitives.dot import dot_general as dot_general
+from ms_func.primitives.elementwise import abs as abs
+from ms_func.primitives.elementwise import acos as acos
+from ms_func.primitives.elementwise import acosh as acosh
+from ms_func.primitives.elementwise import asin as asin
+from ms_func.primitives.elementwise import asinh as asinh
+from ms_func.primitives.elementwise import atan as atan
+from ms_func.primitives.elementwise import atan2 as atan2
+from ms_func.primitives.elementwise import atanh as atanh
+from ms_func.primitives.elementwise import cbrt as cbrt
+from ms_func.primitives.elementwise import cos as cos
+from ms_func.primitives.elementwise import cosh as cosh
+from ms_func.primitives.elementwise import erf as erf
+from ms_func.primitives.elementwise import erf_inv as erf_inv
+from ms_func.primitives.elementwise import erfc as erfc
+from ms_func.primitives.elementwise import exp as exp
+from ms_func.primitives.elementwise import exp2 as exp2
+from ms_func.primitives.elementwise import expm1 as expm1
+from ms_func.primitives.elementwise import log1p as log1p
+from ms_func.primitives.elementwise import logistic as logistic
+from ms_func.primitives.elementwise import reciprocal as reciprocal
+from ms_func.primitives.elementwise import rsqrt as rsqrt
+from ms_func.primitives.elementwise import sign as sign
+from ms_func.primitives.elementwise import sin as sin
+from ms_func.primitives.elementwise import sinh as sinh
+from ms_func.primitives.elementwise import sqrt as sqrt
+from ms_func.primitives.elementwise import square as square
+from ms_func.primitives.elementwise import tan as tan
+from ms_func.primitives.elementwise import tanh as tanh
+from ms_func.primitives.gather import gather as gather
+from ms_func.primitives.gather import scatter as scatter
+from ms_func.primitives.gather import scatter_add as scatter_add
+from ms_func.primitives.gather import scatter_max as scatter_max
+from ms_func.primitives.gather import scatter_min as scatter_min
+from ms_func.primitives.gather import scatter_mul as scatter_mul
+from ms_func.primitives.gather import scatter_sub as scatter_sub
+from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimensionNumbers
+from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
+from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
+from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
+from ms_func.primitives.pieces import concatenate as concatenate
+from ms_func.primitives.pieces import pad as pad
+from ms_func.primitives.pieces import slice as slice
+from ms_func.primitives.pieces import split as split
+from ms_func.primitives.reduce import argmax as argmax
+from ms_func.primitives.reduce import argmin as argmin
+from ms_func.primitives.reduce import reduce_and as reduce_and
+from ms_func.primitives.reduce import reduce_max as reduce_max
+from ms_func.primitives.reduce import reduce_min as reduce_min
+from ms_func.primitives.reduce import reduce_or as reduce_or
+from ms_func.primitives.reduce import reduce_prod as reduce_prod
+from ms_func.primitives.reduce import reduce_xor as reduce_xor
+from ms_func.primitives.rounding import ceil as ceil
+from ms_func.primitives.rounding import floor as floor
+from ms_func.primitives.rounding import round as round
+from ms_func.primitives.shape import broadcast as broadcast
+from ms_func.primitives.shape import broadcasted_iota as broadcasted_iota
+from ms_func.primitives.shape import collapse as collapse
+from ms_func.primitives.shape import expand_dims as expand_dims
+from ms_func.primitives.shape import full as full
+from ms_func.primitives.shape import full_like as full_like
+from ms_func.primitives.shape import iota as iota
+from ms_func.primitives.shape import reshape as reshape
+from ms_func.primitives.shape import rev as rev
+from ms_func.primitives.shape import squeeze as squeeze
+from ms_func.primitives.shape import tile as tile
+from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
+from ms_func.primitives.slicing import dynamic_index_in_dim as dynamic_index_in_dim
+from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
+from ms_func.primitives.slicing import dynamic_slice_in_dim as dynamic_slice_in_dim
+from ms_func.primitives.slicing import dynamic_update_index_in_dim as dynamic_update_index_in_dim
+from ms_func.primitives.slicing import dynamic_update_slice as dynamic_update_slice
+from ms_func.primitives.slicing import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
+from ms_func.primitives.slicing import index_in_dim as index_in_dim
+from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
+from ms_func.primitives.sort import sort as sort
+from ms_func.primitives.sort import sort_key_val as sort_key_val
+from ms_func.primitives.sort import top_k as top_k
+from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
+
+__all__ = [
+    "ConvDimensionNumbers",
+    "GatherDimensionNumbers",
+    "GatherScatterMode",
+    "Precision",
+    "ScatterDimensionNumbers",
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "argmax",
+    "argmin",
+    "asin",
+    "asinh",
+    "associative_scan",
+    "atan",
+    "atan2",
+    "atanh",
+    "batch_matmul",
+    "bitcast_convert_type",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "broadcast",
+    "broadcast_in_dim",
+    "broadcasted_iota",
+    "cbrt",
+    "ceil",
+    "clamp",
+    "clz",
+    "collapse",
+    "complex",
+    "concatenate",
+    "cond",
+    "conj",
+    "conv",
+    "conv_dimension_numbers",
+    "conv_general_dilated",
+    "conv_general_permutations",
+    "conv_transpose",
+    "conv_with_general_padding",
+    "convert_element_type",
+    "cos",
+    "cosh",
+    "cumlogsumexp",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "div",
+    "dot",
+    "dot_general",
+    "dynamic_index_in_dim",
+    "dynamic_slice",
+    "dynamic_slice_in_dim",
+    "dynamic_update_index_in_dim",
+    "dynamic_update_slice",
+    "dynamic_update_slice_in_dim",
+    "eq",
+    "erf",
+    "erf_inv",
+    "erfc",
+    "exp",
+    "exp2",
+    "expand_dims",
+    "expm1",
+    "floor",
+    "fori_loop",
+    "full",
+    "full_like",
+    "gather",
+    "ge",
+    "gt",
+    "imag",
+    "index_in_dim",
+    "integer_pow",
+    "iota",
+    "is_finite",
+    "le",
+    "log",
+    "log1p",
+    "logistic",
+    "lt",
+    "map",
+    "max",
+    "min",
+    "mul",
+    "ne",
+    "neg",
+    "optimization_barrier",
+    "pad",
+    "padtype_to_pads",
+    "population_count",
+    "pow",
+    "real",
+    "reciprocal",
+    "reduce",
+    "reduce_and",
+    "reduce_max",
+    "reduce_min",
+    "reduce_or",
+    "reduce_precision",
+    "reduce_prod",
+    "reduce_sum",
+    "reduce_window",
+    "reduce_window_shape_tuple",
+    "reduce_xor",
+    "rem",
+    "reshape",
+    "rev",
+    "round",
+    "rsqrt",
+    "scan",
+    "scatter",
+    "scatter_add",
+    "scatter_max",
+    "scatter_min",
+    "scatter_mul",
+    "scatter_sub",
+    "select",
+    "shift_left",
+    "shift_right_arithmetic",
+    "shift_right_logical",
+    "sign",
+    "sin",
+    "sinh",
+    "slice",
+    "slice_in_dim",
+    "sort",
+    "sort_key_val",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stop_gradient",
+    "sub",
+    "switch",
+    "tan",
+    "tanh",
+    "tile",
+    "top_k",
+    "transpose",
+    "while_loop",
+    "with_sharding_constraint",
+]

@@ -1,0 +1,290 @@
+"""Diagonals and triangles of matrices, and the index arrays that go with them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion, reductions
+from ms_func.numpy.creation import asarray, place, zeros
+from ms_func.numpy.manipulation import axis_index, ravel, reshape
+from ms_func.numpy.promotion import ArrayLike, convert, lay, no_out, operand
+from ms_func.numpy.searching import nonzero
+from ms_func.primitives import arithmetic as ar
+from ms_func.primitives import basis, compare, pieces
+from ms_func.primitives import shape as sh
+
+
+def _below(rows: int, columns: int, k: int) -> Any:
+    """Mask of the elements on and below diagonal `k`."""
+    row = sh.broadcasted_iota(np.int32, (rows, columns), 0)
+    return compare.ge(ar.add(row, k), sh.broadcasted_iota(np.int32, (rows, columns), 1))
+
+
+def _eye(rows: int, columns: int, k: int, kind: np.dtype) -> Any:
+    row = sh.broadcasted_iota(np.int32, (rows, columns), 0)
+    column = sh.broadcasted_iota(np.int32, (rows, columns), 1)
+    return convert(compare.eq(ar.add(row, k), column), kind)
+
+
+def eye(
+    N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None
+) -> Array:
+    """Matrix `[N, M]` with ones on diagonal `k` and zeros elsewhere.
+
+    Raises:
+        ValueError: a size is negative.
+    """
+    rows, columns = operator.index(N), operator.index(N if M is None else M)
+    if rows < 0 or columns < 0:
+        raise ValueError(f"negative dimensions are not allowed, got {N} and {M}")
+    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
+    out = fusion.run(_eye, (), rows, columns, operator.index(k), kind)
+    return out if device is None else place(out, device)
+
+
+def identity(n: int, dtype: Any = None) -> Array:
+    """Identity matrix `[n, n]`."""
+    return eye(n, dtype=dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """Matrix `[N, M]` with ones on and below diagonal `k` and zeros elsewhere."""
+    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
+    return convert(fusion.run(_below, (), int(N), int(N if M is None else M), int(k)), kind)
+
+
+def _tril(m: Any, k: int) -> Any:
+    shape = typeof(m).shape
+    mask = lay(_below(*shape[-2:], k), shape, (len(shape) - 2, len(shape) - 1))
+    return compare.select(mask, m, 0)
+
+
+def _triu(m: Any, k: int) -> Any:
+    shape = typeof(m).shape
+    mask = lay(_below(*shape[-2:], k - 1), shape, (len(shape) - 2, len(shape) - 1))
+    return compare.select(mask, 0, m)
+
+
+def tril(m: ArrayLike, k: int = 0) -> Array:
+    """`m` with zeros above diagonal `k` of its last two dimensions.
+
+    Raises:
+        ValueError: `m` has fewer than two dimensions.
+    """
+    return fusion.run(_tril, (_matrix("tril", m),), operator.index(k))
+
+
+def triu(m: ArrayLike, k: int = 0) -> Array:
+    """`m` with zeros below diagonal `k` of its last two dimensions.
+
+    Raises:
+        ValueError: `m` has fewer than two dimensions.
+    """
+    return fusion.run(_triu, (_matrix("triu", m),), operator.index(k))
+
+
+def _matrix(name: str, m: Any) -> Any:
+    m = operand(name, m)
+    if typeof(m).ndim < 2:
+        raise ValueError(f"the argument of {name} must be at least 2D")
+    return m
+
+
+def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
+    """Elements at equal distance in memory: a strided slice of the flat matrices."""
+    ndim = typeof(a).ndim
+    order = [i for i in range(ndim) if i not in (axis1, axis2)] + [axis1, axis2]
+    if order != list(range(ndim)):
+        a = basis.transpose_p.bind(a, permutation=tuple(order))
+    *lead, rows, columns = typeof(a).shape
+    count = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    if not count:
+        return basis.full_of(0, typeof(a).update(shape=(*lead, 0)))
+    first = offset if offset >= 0 else -offset * columns
+    flat = sh.reshape_p.bind(a, new_sizes=(*lead, rows * columns))
+    last = first + (count - 1) * (columns + 1) + 1
+    steps = [1] * len(lead) + [columns + 1]
+    return pieces.slice(flat, [0] * len(lead) + [first], [*lead, last], steps)
+
+
+def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """Diagonal of the matrices in two dimensions, which the result has as its last one.
+
+    Raises:
+        ValueError: the two dimensions are one.
+    """
+    a = operand("diagonal", a)
+    ndim = typeof(a).ndim
+    if ndim < 2:
+        raise ValueError("diagonal requires an array of at least two dimensions.")
+    one, two = axis_index(axis1, ndim), axis_index(axis2, ndim)
+    if one == two:
+        raise ValueError("axis1 and axis2 cannot be the same")
+    return fusion.run(_diagonal, (a,), operator.index(offset), one, two)
+
+
+def trace(
+    a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None,
+    out: None = None,
+) -> Array:  # fmt: skip
+    """Sum of a diagonal."""
+    no_out("trace", out)
+    return reductions.sum(diagonal(a, offset, axis1, axis2), -1, dtype)
+
+
+def _spread(v: Any, k: int) -> Any:
+    """Vector on diagonal `k` of a square matrix: padding between and around its elements."""
+    (n,) = typeof(v).shape
+    size = n + abs(k)
+    first = k if k >= 0 else -k * size
+    if not n:
+        return basis.full_of(0, typeof(v).update(shape=(size, size)))
+    used = first + (n - 1) * (size + 1) + 1
+    flat = pieces.pad(v, np.asarray(0, typeof(v).dtype)[()], [(first, size * size - used, size)])
+    return sh.reshape_p.bind(flat, new_sizes=(size, size))
+
+
+def diag(v: ArrayLike, k: int = 0) -> Array:
+    """Matrix with a vector on diagonal `k`, or diagonal `k` of a matrix.
+
+    Raises:
+        ValueError: `v` has neither one nor two dimensions.
+    """
+    v = operand("diag", v)
+    ndim = typeof(v).ndim
+    if ndim == 1:
+        return fusion.run(_spread, (v,), operator.index(k))
+    if ndim == 2:
+        return diagonal(v, k)
+    raise ValueError("diag input must be 1d or 2d")
+
+
+def diagflat(v: ArrayLike, k: int = 0) -> Array:
+    """Matrix with the elements of `v` on diagonal `k`."""
+    return diag(ravel(v), k)
+
+
+def fill_diagonal(
+    a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: bool = True
+) -> Array:
+    """New array with `val`, repeated as needed, on the main diagonal; `inplace` must be False.
+
+    Raises:
+        ValueError: `inplace` is true, or dimensions differ where there are more than two.
+        NotImplementedError: `wrap` is true.
+    """
+    from ms_func.numpy.manipulation import resize
+    from ms_func.numpy.updates import update
+
+    if inplace:
+        raise ValueError("fill_diagonal: arguments are not changed in place; pass inplace=False")
+    if wrap:
+        raise NotImplementedError("fill_diagonal(wrap=True) is not supported")
+    a = asarray(operand("fill_diagonal", a))
+    if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) != 1):
+        raise ValueError("array must be at least 2-d, and all dimensions of equal length if more")
+    n = min(a.shape)
+    val = operand("fill_diagonal", val)
+    values = resize(val, (n,)) if typeof(val).ndim else val
+    places = np.arange(n, dtype=np.int32)
+    return update(a, (places,) * a.ndim, values, "set")
+
+
+# --- index arrays ---------------------------------------------------------------------------
+
+
+def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
+    """Indices of the elements on and below diagonal `k` of an `[n, m]` matrix."""
+    return tuple(asarray(i.astype(np.int32)) for i in np.tril_indices(n, k, m))  # type: ignore[return-value]
+
+
+def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
+    """Indices of the elements on and above diagonal `k` of an `[n, m]` matrix."""
+    return tuple(asarray(i.astype(np.int32)) for i in np.triu_indices(n, k, m))  # type: ignore[return-value]
+
+
+def tril_indices_from(arr: Any, k: int = 0) -> tuple[Array, Array]:
+    """`tril_indices` for the shape of a matrix."""
+    return tril_indices(*_two(arr, k))
+
+
+def triu_indices_from(arr: Any, k: int = 0) -> tuple[Array, Array]:
+    """`triu_indices` for the shape of a matrix."""
+    return triu_indices(*_two(arr, k))
+
+
+def _two(arr: Any, k: int) -> tuple[int, int, int]:
+    shape = np.shape(arr)
+    if len(shape) != 2:
+        raise ValueError("Only 2-D inputs are accepted")
+    return shape[0], k, shape[1]
+
+
+def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
+    """Indices of the main diagonal of an array with `ndim` dimensions of size `n`."""
+    if n < 0 or ndim < 0:
+        raise ValueError(f"n and ndim must be nonnegative, got {n} and {ndim}")
+    return (sh.iota(np.int32, operator.index(n)),) * operator.index(ndim)
+
+
+def diag_indices_from(arr: Any) -> tuple[Array, ...]:
+    """`diag_indices` for an array whose dimensions are all equal."""
+    shape = np.shape(arr)
+    if len(shape) < 2 or len(set(shape)) != 1:
+        raise ValueError("All dimensions of input must be of equal length")
+    return diag_indices(shape[0], len(shape))
+
+
+def mask_indices(
+    n: int, mask_func: Callable[..., Any], k: int = 0, *, size: int | None = None
+) -> tuple[Array, ...]:
+    """Indices of an `[n, n]` matrix that `mask_func(ones, k)` leaves nonzero."""
+    from ms_func.numpy.creation import ones
+
+    return nonzero(mask_func(ones((n, n)), k), size=size)
+
+
+def ix_(*args: ArrayLike) -> tuple[Array, ...]:
+    """Index that takes the outer product of vectors of integers or masks.
+
+    Raises:
+        ValueError: an argument is no vector.
+    """
+    out = []
+    for i, a in enumerate(args):
+        a = asarray(a)
+        if a.ndim != 1:
+            raise ValueError(f"Arguments to ix_ must be 1-dimensional, got shape {a.shape}")
+        if a.dtype == np.bool_:
+            (a,) = nonzero(a)
+        out.append(reshape(a, [-1 if j == i else 1 for j in range(len(args))]))
+    return tuple(out)
+
+
+def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
+    """Powers of a vector as the columns of a matrix, highest first unless `increasing`.
+
+    Raises:
+        ValueError: `x` is no vector, or `N` is negative.
+    """
+    from ms_func.numpy.arithmetic import power
+    from ms_func.numpy.manipulation import flip
+
+    x = operand("vander", x)
+    if typeof(x).ndim != 1:
+        raise ValueError("x must be a one-dimensional array")
+    n = typeof(x).shape[0] if N is None else operator.index(N)
+    if n < 0:
+        raise ValueError("N must be nonnegative")
+    if not n:
+        return zeros((typeof(x).shape[0], 0), typeof(x).dtype)
+    exponents = sh.iota(np.int32, n)
+    out = power(reshape(x, (-1, 1)), exponents)
+    return out if increasing else flip(out, 1)

@@ -1,0 +1,339 @@
+"""Products that contract dimensions: matmul, dot, tensordot and their relatives."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ShapeError
+from ms_func.execution.array import Array
+from ms_func.ir.loc import user_loc
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion
+from ms_func.numpy.arithmetic import multiply, subtract
+from ms_func.numpy.elementwise import conjugate
+from ms_func.numpy.manipulation import axes_tuple, axis_index, moveaxis, ravel, reshape
+from ms_func.numpy.promotion import ArrayLike, admit, convert, join_types, no_out
+from ms_func.primitives import basis, pieces
+from ms_func.primitives import shape as sh
+from ms_func.primitives.dot import canonical_precision, dot_general_p
+
+
+def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """Operands of one dtype; shapes stay."""
+    ta, tb = getattr(a, "type", None), getattr(b, "type", None)
+    if ta is not None and tb is not None and ta.dtype is tb.dtype:
+        return a, b
+    a, b = admit(name, a), admit(name, b, 1)
+    dtype, weak = join_types([typeof(a), typeof(b)])
+    return convert(a, dtype, weak), convert(b, dtype, weak)
+
+
+def contract(
+    a: Any, b: Any, contracted: Any, batch: Any = ((), ()), precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:  # fmt: skip
+    """`dot_general` of operands of one dtype with dimensions counted from the front."""
+    return dot_general_p.bind(
+        a, b, dimension_numbers=(contracted, batch),
+        precision=None if precision is None else canonical_precision(precision),
+        preferred_element_type=None if preferred_element_type is None
+        else canonicalize_dtype(preferred_element_type),
+    )  # fmt: skip
+
+
+def matmul(
+    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """Matrix product over the last two dimensions; leading dimensions broadcast.
+
+    Shapes: `[..., m, k] [..., k, n] -> [..., m, n]`; a vector counts as a row on the left and
+        as a column on the right, and the result lacks that dimension.
+
+    Raises:
+        ValueError: an operand has no dimension.
+        TypeError: the contracted sizes differ.
+    """
+    a, b = _operands("matmul", a, b)
+    left, right = typeof(a).shape, typeof(b).shape
+    for i, s in enumerate((left, right)):
+        if not s:
+            raise ValueError(
+                f"matmul input operand {i} must have ndim at least 1, but it has ndim 0"
+            )
+    inner = len(right) - 2 if len(right) > 1 else 0
+    if left[-1] != right[inner]:
+        raise ShapeError(
+            "matmul requires contracting dimensions to have the same shape, got "
+            f"{left} and {right}: {left[-1]} != {right[inner]}",
+            user_loc(),
+        )
+    contracted = ((len(left) - 1,), (inner,))
+    if len(right) <= 2 or (len(left) == 1 and len(right) == 1):
+        return contract(a, b, contracted, ((), ()), precision, preferred_element_type)
+    static = (precision, preferred_element_type)
+    if not all(v is None or isinstance(v, (str, np.dtype, type)) for v in static):
+        return _batched(a, b, *static)
+    return fusion.run(_batched, (a, b), *static)
+
+
+def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:
+    """Product where `b` has leading dimensions: those of both are batch dimensions.
+
+    A leading dimension of size 1 beside a larger one is dropped, not repeated.
+    """
+    left, right = typeof(a).shape, typeof(b).shape
+    rows = left[-2:-1]
+    lead_a, lead_b = left[:-2], right[:-2]
+    n = max(len(lead_a), len(lead_b))
+    sizes_a, sizes_b = (1,) * (n - len(lead_a)) + lead_a, (1,) * (n - len(lead_b)) + lead_b
+    both: list[int] = []
+    only_a: list[int] = []
+    only_b: list[int] = []
+    for i, (p, q) in enumerate(zip(sizes_a, sizes_b, strict=True)):
+        if p != q and 1 not in (p, q):
+            raise ShapeError(
+                f"matmul got incompatible shapes for broadcasting: {left}, {right}.", user_loc()
+            )
+        (both if p == q else only_b if p == 1 else only_a).append(i)
+    a = sh.reshape(a, [*(sizes_a[i] for i in sorted(both + only_a)), *rows, left[-1]])
+    b = sh.reshape(b, [*(sizes_b[i] for i in sorted(both + only_b)), *right[-2:]])
+    order_a, order_b = sorted(both + only_a), sorted(both + only_b)
+    batch = tuple(order_a.index(i) for i in both), tuple(order_b.index(i) for i in both)
+    contracted = ((typeof(a).ndim - 1,), (typeof(b).ndim - 2,))
+    out = contract(a, b, contracted, batch, precision, preferred)
+    names = [*both, *only_a, *(["m"] if rows else []), *only_b, "n"]
+    wanted = [*range(n), *(["m"] if rows else []), "n"]
+    if names != wanted:
+        out = basis.transpose_p.bind(out, permutation=tuple(names.index(v) for v in wanted))
+    return out
+
+
+def dot(
+    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """Sum over the last dimension of `a` and the last but one of `b`, as `numpy.dot`.
+
+    Raises:
+        TypeError: the contracted sizes differ.
+    """
+    a, b = _operands("dot", a, b)
+    left, right = typeof(a).ndim, typeof(b).ndim
+    if not left or not right:
+        contracted: Any = ((), ())
+    else:
+        contracted = ((left - 1,), (max(right - 2, 0),))
+        _same_size("dot", a, b, contracted)
+    return contract(a, b, contracted, ((), ()), precision, preferred_element_type)
+
+
+def _same_size(name: str, a: Any, b: Any, contracted: Any) -> None:
+    left, right = typeof(a).shape, typeof(b).shape
+    for i, j in zip(*contracted, strict=True):
+        if left[i] != right[j]:
+            raise ShapeError(
+                f"{name} requires contracting dimensions to have the same shape, got {left} and "
+                f"{right}: {left[i]} != {right[j]}",
+                user_loc(),
+            )
+
+
+def tensordot(
+    a: ArrayLike, b: ArrayLike, axes: Any = 2, *, precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:  # fmt: skip
+    """Sum over pairs of dimensions.
+
+    Args:
+        a: array.
+        b: array.
+        axes: how many dimensions at the end of `a` and the start of `b`, or two lists.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sum.
+
+    Raises:
+        TypeError: paired sizes or the lengths of the lists differ.
+    """
+    a, b = _operands("tensordot", a, b)
+    left, right = typeof(a).ndim, typeof(b).ndim
+    if isinstance(axes, (int, np.integer)):
+        if axes > min(left, right) or axes < 0:
+            raise TypeError(
+                f"Number of tensordot axes (axes {axes}) exceeds input ranks ({left} and {right})"
+            )
+        pairs: Any = (tuple(range(left - axes, left)), tuple(range(axes)))
+    else:
+        if len(axes) != 2:
+            raise TypeError(f"tensordot axes argument must be an int or a pair, got {axes}")
+        pairs = axes_tuple(_seq(axes[0]), left), axes_tuple(_seq(axes[1]), right)
+        if len(pairs[0]) != len(pairs[1]):
+            raise TypeError(f"tensordot requires axes lists to have equal length, got {axes}")
+    _same_size("tensordot", a, b, pairs)
+    return contract(a, b, pairs, ((), ()), precision, preferred_element_type)
+
+
+def _seq(axis: Any) -> tuple[int, ...]:
+    return (operator.index(axis),) if isinstance(axis, (int, np.integer)) else tuple(axis)
+
+
+def vdot(
+    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """Sum of `conj(a) * b` over all elements."""
+    a, b = _operands("vdot", a, b)
+    return dot(ravel(conjugate(a)), ravel(b), precision=precision,
+               preferred_element_type=preferred_element_type)  # fmt: skip
+
+
+def vecdot(
+    x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1, precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:  # fmt: skip
+    """Sum of `conj(x1) * x2` along a dimension; the others broadcast.
+
+    Raises:
+        ValueError: the sizes along the dimension differ.
+    """
+    x1, x2 = _operands("vecdot", x1, x2)
+    if not typeof(x1).ndim or not typeof(x2).ndim:
+        raise ValueError("vecdot requires arrays of at least one dimension")
+    one, two = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
+    if typeof(one).shape[-1] != typeof(two).shape[-1]:
+        raise ValueError(
+            f"vectors must have the same length along axis {axis}, got shapes "
+            f"{typeof(x1).shape} and {typeof(x2).shape}"
+        )
+    left = reshape(conjugate(one), (*typeof(one).shape[:-1], 1, typeof(one).shape[-1]))
+    right = reshape(two, (*typeof(two).shape, 1))
+    out = matmul(left, right, precision=precision, preferred_element_type=preferred_element_type)
+    return reshape(out, typeof(out).shape[:-2])
+
+
+def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+    """`[..., m, k] [..., k] -> [..., m]`, with leading dimensions that broadcast."""
+    x2 = admit("matvec", x2, 1)
+    out = matmul(x1, reshape(x2, (*np.shape(x2), 1)))
+    return reshape(out, typeof(out).shape[:-1])
+
+
+def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+    """`[..., k] [..., k, n] -> [..., n]` with `x1` conjugated; leading dimensions broadcast."""
+    x1 = conjugate(x1)
+    out = matmul(reshape(x1, (*x1.shape[:-1], 1, x1.shape[-1])), x2)
+    return reshape(out, (*typeof(out).shape[:-2], typeof(out).shape[-1]))
+
+
+def inner(
+    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """Sum over the last dimensions of both operands."""
+    a, b = _operands("inner", a, b)
+    left, right = typeof(a).ndim, typeof(b).ndim
+    pairs: Any = ((left - 1,), (right - 1,)) if left and right else ((), ())
+    _same_size("inner", a, b, pairs)
+    return contract(a, b, pairs, ((), ()), precision, preferred_element_type)
+
+
+def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Array:
+    """Products of all pairs of elements, `[a.size, b.size]`."""
+    no_out("outer", out)
+    return multiply(reshape(a, (-1, 1)), ravel(b))
+
+
+def kron(a: ArrayLike, b: ArrayLike) -> Array:
+    """Kronecker product: blocks of `b`, scaled by the elements of `a`."""
+    a, b = _operands("kron", a, b)
+    left, right = typeof(a).shape, typeof(b).shape
+    n = max(len(left), len(right))
+    left, right = (1,) * (n - len(left)) + left, (1,) * (n - len(right)) + right
+    rows = reshape(a, [v for m in left for v in (m, 1)])
+    columns = reshape(b, [v for m in right for v in (1, m)])
+    return reshape(multiply(rows, columns), [p * q for p, q in zip(left, right, strict=True)])
+
+
+def cross(
+    a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: int = -1,
+    axis: int | None = None,
+) -> Array:  # fmt: skip
+    """Cross product of vectors of two or three elements along a dimension.
+
+    Raises:
+        ValueError: a vector has another length.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = _operands("cross", a, b)
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    m, n = typeof(a).shape[-1], typeof(b).shape[-1]
+    if m not in (2, 3) or n not in (2, 3):
+        raise ValueError("Dimension must be either 2 or 3 for cross product")
+    if m == n == 2:
+        parts = (
+            pieces.split(a, (1, 1), typeof(a).ndim - 1),
+            pieces.split(b, (1, 1), typeof(b).ndim - 1),
+        )
+        (a0, a1), (b0, b1) = ([reshape(p, typeof(p).shape[:-1]) for p in ps] for ps in parts)
+        return subtract(multiply(a0, b1), multiply(a1, b0))
+    a0, a1, a2 = _three(a)
+    b0, b1, b2 = _three(b)
+    rows = [
+        subtract(multiply(a1, b2), multiply(a2, b1)),
+        subtract(multiply(a2, b0), multiply(a0, b2)),
+        subtract(multiply(a0, b1), multiply(a1, b0)),
+    ]
+    out = pieces.concatenate(rows, typeof(rows[0]).ndim - 1)
+    return moveaxis(out, -1, axisc) if axis_index(axisc, out.ndim) != out.ndim - 1 else out
+
+
+def _three(v: Any) -> list[Any]:
+    """Components along the last dimension, the third one 0 where there are two."""
+    last = typeof(v).ndim - 1
+    if typeof(v).shape[-1] == 2:
+        v = pieces.pad(v, np.asarray(0, typeof(v).dtype)[()], [(0, 0, 0)] * last + [(0, 1, 0)])
+    return pieces.split(v, (1, 1, 1), last)
+
+
+def convolve(
+    a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:  # fmt: skip
+    """Discrete convolution of two vectors; `mode` is "full", "same" or "valid"."""
+    return _slide("convolve", a, v, mode, True, precision, preferred_element_type)
+
+
+def correlate(
+    a: ArrayLike, v: ArrayLike, mode: str = "valid", *, precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:  # fmt: skip
+    """Cross-correlation of two vectors, the second conjugated; modes as for `convolve`."""
+    return _slide("correlate", a, conjugate(v), mode, False, precision, preferred_element_type)
+
+
+def _slide(name: str, x: Any, y: Any, mode: str, turn: bool, precision: Any, preferred: Any) -> Any:
+    from ms_func.primitives.conv import conv_general_dilated
+
+    x, y = _operands(name, x, y)
+    if typeof(x).ndim != 1 or typeof(y).ndim != 1:
+        raise ValueError(f"{name}() only support 1-dimensional inputs.")
+    m, n = typeof(x).shape[0], typeof(y).shape[0]
+    if not m or not n:
+        raise ValueError(f"{name}: inputs cannot be empty, got shapes ({m},) and ({n},).")
+    swapped = m < n
+    if swapped:
+        x, y, m, n = y, x, n, m
+    padding = {"valid": (0, 0), "same": (n // 2, n - n // 2 - 1), "full": (n - 1, n - 1)}
+    if mode not in padding:
+        raise ValueError("mode must be one of ['full', 'same', 'valid']")
+    edge = padding[mode]
+    if swapped and mode == "same" and not turn:
+        edge = edge[::-1]
+    kernel = sh.rev_p.bind(y, dimensions=(0,)) if turn else y
+    out = conv_general_dilated(
+        reshape(x, (1, 1, m)), reshape(kernel, (1, 1, n)), (1,), [edge], precision=precision,
+        preferred_element_type=preferred,
+    )  # fmt: skip
+    out = reshape(out, (-1,))
+    return sh.rev_p.bind(out, dimensions=(0,)) if swapped and not turn else out

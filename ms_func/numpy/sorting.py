@@ -1,0 +1,466 @@
+"""Sorting, searching in sorted arrays, sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion, logic, reductions
+from ms_func.numpy.creation import asarray, zeros
+from ms_func.numpy.manipulation import axis_index, concatenate, flip, moveaxis, ravel, reshape
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
+from ms_func.numpy.searching import concrete, nonzero, take, where
+from ms_func.primitives import arithmetic as ar
+from ms_func.primitives import compare
+from ms_func.primitives import shape as sh
+
+_INT32 = np.dtype(np.int32)
+
+
+def _sort(operands: Any, axis: int, num_keys: int = 1) -> Any:
+    from ms_func.primitives.sort import sort as sort_operands  # the name is taken here
+
+    return sort_operands(operands, dimension=axis, is_stable=True, num_keys=num_keys)
+
+
+def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
+    a = operand(name, a)
+    if axis is None:
+        return ravel(a), 0
+    return a, axis_index(axis, typeof(a).ndim)
+
+
+def _check_kind(kind: Any, order: Any) -> None:
+    if order is not None:
+        raise ValueError("'order' argument to sort is not supported.")
+    if kind not in (None, "stable", "mergesort", "quicksort", "heapsort"):
+        raise ValueError(f"sort kind must be one of numpy's, got {kind!r}")
+
+
+def sort(
+    a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None,
+    stable: bool = True, descending: bool = False,
+) -> Array:  # fmt: skip
+    """Elements in increasing order along a dimension; NaN comes last.
+
+    Args:
+        a: array.
+        axis: dimension; None sorts the flat array.
+        kind: accepted for compatibility.
+        order: not supported.
+        stable: accepted; the sort is stable.
+        descending: decreasing order instead; NaN comes first.
+    """
+    _check_kind(kind, order)
+    a, axis = _axis("sort", a, axis)
+    return fusion.run(_sorted, (a,), axis, bool(descending))
+
+
+def _sorted(a: Any, axis: int, descending: bool) -> Any:
+    out = _sort(a, axis)
+    return flip(out, axis) if descending else out
+
+
+def argsort(
+    a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None,
+    stable: bool = True, descending: bool = False,
+) -> Array:  # fmt: skip
+    """Indices that sort `a` along a dimension; equal elements keep their order."""
+    _check_kind(kind, order)
+    a, axis = _axis("argsort", a, axis)
+    return fusion.run(_argsorted, (a,), axis, bool(descending))
+
+
+def _argsorted(a: Any, axis: int, descending: bool) -> Any:
+    shape = typeof(a).shape
+    places = sh.broadcasted_iota(_INT32, shape, axis)
+    if descending:  # reverse, sort, reverse: equal elements keep their order
+        a, places = flip(a, axis), flip(places, axis)
+    out = _sort((a, places), axis)[1]
+    return flip(out, axis) if descending else out
+
+
+def sort_complex(a: ArrayLike) -> Array:
+    """The elements as complex numbers, in increasing order of real, then imaginary part."""
+    from ms_func.dtypes import join
+
+    out = sort(inexact("sort_complex", a), 0)
+    kind = join(out.dtype, False, np.dtype(np.complex64), True)[0]
+    return convert(out, kind)
+
+
+def lexsort(keys: Any, axis: int = -1) -> Array:
+    """Indices that sort by the last key, among its ties by the one before, and so on.
+
+    Raises:
+        TypeError: there is no key.
+        ValueError: the keys have different shapes.
+    """
+    rows = [operand("lexsort", k) for k in keys]
+    if not rows:
+        raise TypeError("need sequence of keys with len > 0 in lexsort")
+    if len({typeof(k).shape for k in rows}) > 1:
+        raise ValueError("all keys need to be the same shape")
+    if not typeof(rows[0]).ndim:
+        return zeros((), np.int32)
+    axis = axis_index(axis, typeof(rows[0]).ndim)
+    return fusion.run(_lexsorted, rows[::-1], axis)
+
+
+def _lexsorted(*args: Any) -> Any:
+    *keys, axis = args
+    places = sh.broadcasted_iota(_INT32, typeof(keys[0]).shape, axis)
+    return _sort((*keys, places), axis, num_keys=len(keys))[-1]
+
+
+def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
+    """`a` such that element `kth` stands where it would if sorted: here, sorted altogether."""
+    a, axis = _axis("partition", a, axis)
+    axis_index(kth, typeof(a).shape[axis])
+    return sort(a, axis)
+
+
+def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
+    """Indices of `partition`."""
+    a, axis = _axis("argpartition", a, axis)
+    axis_index(kth, typeof(a).shape[axis])
+    return argsort(a, axis)
+
+
+# --- sorted arrays --------------------------------------------------------------------------
+
+
+def _before(x: Any, y: Any, strict: bool) -> Any:
+    """`x < y` (or `x <= y`) in the order of `sort`, where NaN is the largest."""
+    less = (logic.less if strict else logic.less_equal)(x, y)
+    if not is_inexact(typeof(x).dtype):
+        return less
+    if strict:
+        return ar.or_p.bind(less, ar.and_p.bind(logic.isnan(y), ar.not_p.bind(logic.isnan(x))))
+    return ar.or_p.bind(less, logic.isnan(y))
+
+
+def searchsorted(
+    a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *,
+    method: str = "scan",
+) -> Array:  # fmt: skip
+    """Places where elements of `v` would have to be put into the sorted vector `a`.
+
+    Args:
+        a: sorted vector.
+        v: values.
+        side: "left" puts a value before its equals, "right" after them.
+        sorter: indices that sort `a`.
+        method: accepted for compatibility: short vectors are compared with at once, long
+            ones by bisection.
+
+    Raises:
+        ValueError: `side` or `method` is none of those, or `a` is no vector.
+    """
+    if side not in ("left", "right"):
+        raise ValueError(
+            f"{side!r} is an invalid value for keyword 'side'. Expected one of ['left', 'right']."
+        )
+    if method not in ("scan", "scan_unrolled", "sort", "compare_all", "default"):
+        raise ValueError(
+            f"{method!r} is an invalid value for keyword 'method'. Expected one of "
+            "['sort', 'scan', 'scan_unrolled', 'compare_all']."
+        )
+    a, v = reductions.promote_dtype("searchsorted", a, v)
+    if typeof(a).ndim != 1:
+        raise ValueError("a should be 1-dimensional")
+    if sorter is not None:
+        a = take(a, sorter, 0, mode="clip")
+    return fusion.run(_search, (a, v), side)
+
+
+_SHORT = 64
+"""Vectors up to this length are compared with at once."""
+
+
+def _search(a: Any, v: Any, side: str) -> Any:
+    n = typeof(a).shape[0]
+    shape = typeof(v).shape
+    if n <= _SHORT:
+        row = lay(a, (*shape, n), (len(shape),))
+        full = lay(v, (*shape, n), tuple(range(len(shape))))
+        mask = _before(row, full, side == "left")
+        return reductions.sum(mask, -1, np.int32)
+    low = zeros(shape, np.int32)
+    high = ar.add(low, n)
+    for _ in range(n.bit_length()):
+        middle = ar.shift_right_logical(ar.add(low, high), 1)
+        found = take(a, middle, 0, mode="clip")
+        right = _before(found, v, side == "left")
+        live = compare.lt(low, high)
+        low = compare.select(ar.and_p.bind(live, right), ar.add(middle, 1), low)
+        high = compare.select(ar.and_p.bind(live, ar.not_p.bind(right)), middle, high)
+    return low
+
+
+def digitize(
+    x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str | None = None
+) -> Array:
+    """Index of the bin that each element falls into; the bins rise or fall.
+
+    Raises:
+        ValueError: `bins` is no vector.
+    """
+    x, bins = operand("digitize", x), asarray(operand("digitize", bins))
+    if bins.ndim != 1:
+        raise ValueError(f"digitize: bins must be a 1-dimensional array; got bins={bins}")
+    if bins.shape[0] == 0:
+        return zeros(typeof(x).shape, np.int32)
+    side = "right" if not right else "left"
+    rising = searchsorted(bins, x, side)
+    falling = ar.sub(bins.shape[0], searchsorted(flip(bins), x, "left" if not right else "right"))
+    return where(logic.greater_equal(bins[-1], bins[0]), rising, falling)
+
+
+# --- sets -----------------------------------------------------------------------------------
+
+
+def unique(
+    ar_: ArrayLike, return_index: bool = False, return_inverse: bool = False,
+    return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
+    size: int | None = None, fill_value: ArrayLike | None = None, sorted: bool = True,
+) -> Any:  # fmt: skip
+    """The different elements in increasing order.
+
+    Args:
+        ar_: array.
+        return_index: also the first place of each.
+        return_inverse: also which of them stands at each place.
+        return_counts: also how often each occurs.
+        axis: compare whole slices along this dimension instead of elements.
+        equal_nan: whether NaN counts once.
+        size: number of results, needed where the array is known only at run time: more are
+            cut off, fewer are padded.
+        fill_value: pads; the first element where None.
+        sorted: accepted; the result is sorted.
+
+    Raises:
+        ConcretizationTypeError: the array is known only at run time and there is no `size`.
+    """
+    a = operand("unique", ar_)
+    flat = ravel(a) if axis is None else a
+    axis_ = 0 if axis is None else axis_index(axis, typeof(a).ndim)
+    rows = moveaxis(flat, axis_, 0)
+    outs = _unique(rows, equal_nan, size, fill_value)
+    values, index, inverse, counts = outs
+    values = moveaxis(values, 0, axis_)
+    if axis is None:
+        inverse = reshape(inverse, typeof(a).shape)
+    extras = [v for v, wanted in ((index, return_index), (inverse, return_inverse),
+                                  (counts, return_counts)) if wanted]  # fmt: skip
+    return (values, *extras) if extras else values
+
+
+def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tuple[Any, ...]:
+    """Different rows along the first dimension, first places, inverse, counts."""
+    if size is None:
+        rows = asarray(concrete("unique without a size", rows, "give the argument size"))
+    n = typeof(rows).shape[0]
+    if not n or not typeof(rows).size:
+        return _unique_of_nothing(rows, size, fill_value)
+    order, first = fusion.run(_runs, (rows,), bool(equal_nan))
+    rank = ar.sub(reductions.cumsum(first, 0, np.int32), 1)
+    (starts,) = nonzero(first, size=size, fill_value=n)
+    count = starts.shape[0]
+    index = take(order, starts, 0, mode="clip")
+    values = take(rows, index, 0, mode="clip")
+    inverse = zeros((n,), np.int32).at[order].set(rank)
+    ends = concatenate([starts[1:], asarray(n, np.int32).reshape(1)]) if count else starts
+    counts = ar.sub_p.bind(*promote("unique", ends, starts))
+    if size is not None and count:
+        real = logic.less(starts, n)
+        counts = where(real, ar.sub_p.bind(*promote("unique", _next(starts, n), starts)), 0)
+        pad = values[:1] if fill_value is None else convert(operand("unique", fill_value),
+                                                            values.dtype)  # fmt: skip
+        values = where(reshape(real, (-1, *[1] * (values.ndim - 1))), values, pad)
+        index = where(real, index, index[:1])
+    return values, index, inverse, counts
+
+
+def _next(starts: Any, n: int) -> Any:
+    return concatenate([starts[1:], asarray(n, np.int32).reshape(1)])
+
+
+def _unique_of_nothing(rows: Any, size: int | None, fill_value: Any) -> tuple[Any, ...]:
+    count = size or 0
+    rest = typeof(rows).shape[1:]
+    if count and fill_value is None:
+        raise ValueError("unique of an empty array with a size needs a fill_value")
+    from ms_func.numpy.creation import full
+
+    values = full((count, *rest), fill_value or 0, typeof(rows).dtype)
+    nothing = zeros((count,), np.int32)
+    return values, nothing, zeros((typeof(rows).shape[0],), np.int32), nothing
+
+
+def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
+    """The order that sorts the rows, and where a new value begins in it."""
+    n = typeof(rows).shape[0]
+    columns = reshape(rows, (n, -1))
+    width = typeof(columns).shape[1]
+    keys = [reshape(k, (n,)) for k in _columns(columns, width)]
+    *_, order = _sort((*keys, sh.iota(_INT32, n)), 0, num_keys=len(keys))
+    ordered = take(columns, order, 0, mode="clip")
+    here, before = ordered[1:], ordered[:-1]
+    differ = compare.ne_p.bind(here, before)
+    if equal_nan and is_inexact(typeof(here).dtype):
+        both = ar.and_p.bind(logic.isnan(here), logic.isnan(before))
+        differ = ar.and_p.bind(differ, ar.not_p.bind(both))
+    new = reductions.any(differ, 1)
+    first = sh.full((1,), True, np.bool_)
+    return order, concatenate([first, new])
+
+
+def _columns(x: Any, width: int) -> Sequence[Any]:
+    from ms_func.primitives import pieces
+
+    return pieces.split(x, (1,) * width, 1) if width > 1 else [x]
+
+
+class UniqueAll(NamedTuple):
+    """Result of `unique_all`."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCounts(NamedTuple):
+    """Result of `unique_counts`."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverse(NamedTuple):
+    """Result of `unique_inverse`."""
+
+    values: Any
+    inverse_indices: Any
+
+
+def unique_all(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None) -> UniqueAll:
+    """Different values, first places, inverse and counts; NaN counts as different from NaN."""
+    return UniqueAll(
+        *unique(x, True, True, True, equal_nan=False, size=size, fill_value=fill_value)
+    )
+
+
+def unique_counts(
+    x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None
+) -> UniqueCounts:
+    """Different values and counts; NaN counts as different from NaN."""
+    return UniqueCounts(*unique(x, return_counts=True, equal_nan=False, size=size,
+                                fill_value=fill_value))  # fmt: skip
+
+
+def unique_inverse(
+    x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None
+) -> UniqueInverse:
+    """Different values and inverse; NaN counts as different from NaN."""
+    return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False, size=size,
+                                 fill_value=fill_value))  # fmt: skip
+
+
+def unique_values(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None) -> Array:
+    """Different values; NaN counts as different from NaN."""
+    return unique(x, equal_nan=False, size=size, fill_value=fill_value)
+
+
+def isin(
+    element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False,
+    invert: bool = False, *, method: str = "auto",
+) -> Array:  # fmt: skip
+    """Whether each element is among `test_elements`."""
+    element, tests = reductions.promote_dtype("isin", element, test_elements)
+    shape = typeof(element).shape
+    values = sort(ravel(tests))
+    n = values.shape[0]
+    if not n:
+        found = sh.full(shape, False, np.bool_)
+    else:
+        place = searchsorted(values, element)
+        found = logic.equal(take(values, place, 0, mode="clip"), element)
+    return logic.logical_not(found) if invert else found
+
+
+def _sized(values: Any, keep: Any, size: int | None, fill_value: Any) -> Any:
+    """The elements to keep, in a result of static size."""
+    (places,) = nonzero(keep, size=size, fill_value=values.shape[0])
+    return take(
+        values, places, 0, mode="fill", fill_value=fill_value if fill_value is not None else 0
+    )
+
+
+def union1d(
+    ar1: ArrayLike, ar2: ArrayLike, *, size: int | None = None, fill_value: Any = None
+) -> Array:
+    """Sorted elements of either array."""
+    return unique(concatenate([ravel(ar1), ravel(ar2)]), size=size, fill_value=fill_value)
+
+
+def intersect1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False, *,
+    size: int | None = None, fill_value: Any = None,
+) -> Any:  # fmt: skip
+    """Sorted elements of both arrays, with their first places if asked for."""
+    one, i = unique(ar1, return_index=True, size=None if size is None else np.size(ar1))
+    two, j = unique(ar2, return_index=True, size=None if size is None else np.size(ar2))
+    one, two = reductions.promote_dtype("intersect1d", one, two)
+    place = searchsorted(two, one)
+    same = logic.equal(take(two, place, 0, mode="clip"), one) if two.size else sh.full(
+        one.shape, False, np.bool_)  # fmt: skip
+    if size is not None:
+        same = logic.logical_and(same, _first_of_run(one))
+    values = _sized(one, same, size, fill_value)
+    if not return_indices:
+        return values
+    (kept,) = nonzero(same, size=size, fill_value=one.shape[0])
+    own = take(i, kept, 0, mode="fill", fill_value=np.size(ar1))
+    other = take(j, take(place, kept, 0, mode="clip"), 0, mode="clip")
+    return values, own, other
+
+
+def _first_of_run(x: Any) -> Any:
+    """True at elements that differ from the one before."""
+    if not x.shape[0]:
+        return sh.full((0,), True, np.bool_)
+    return concatenate([sh.full((1,), True, np.bool_), logic.not_equal(x[1:], x[:-1])])
+
+
+def setdiff1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None,
+    fill_value: Any = None,
+) -> Array:  # fmt: skip
+    """Sorted elements of the first array that are not in the second."""
+    one = ravel(ar1) if assume_unique else unique(ar1, size=None if size is None else np.size(ar1))
+    keep = isin(one, ar2, invert=True)
+    if size is not None and not assume_unique:
+        keep = logic.logical_and(keep, _first_of_run(one))
+    return _sized(one, keep, size, fill_value)
+
+
+def setxor1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None,
+    fill_value: Any = None,
+) -> Array:  # fmt: skip
+    """Sorted elements that are in exactly one of the arrays."""
+    one = setdiff1d(ar1, ar2, size=size, fill_value=fill_value)
+    two = setdiff1d(ar2, ar1, size=size, fill_value=fill_value)
+    if size is None:
+        return sort(concatenate([one, two]))
+    a, b = ravel(ar1), ravel(ar2)
+    both = unique(concatenate([a, b]), size=np.size(ar1) + np.size(ar2))
+    keep = logic.logical_xor(isin(both, a), isin(both, b))
+    return _sized(both, logic.logical_and(keep, _first_of_run(both)), size, fill_value)

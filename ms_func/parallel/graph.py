@@ -1,0 +1,517 @@
+"""A program as a graph of choices: layouts of values, splits of equations, prices between.
+
+Values that elementwise equations connect share one node, because one layout serves them all:
+a weight, its gradient and its moments; the activations between two products. Every other
+equation is a node whose choices are its legal splits. An edge joins a value to an equation
+that uses or makes it and holds the price of changing layout; sums that an equation leaves
+open are finished there. A value that several equations read has a second node, the copy
+they read, so that a change of layout they share is paid once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ShardingError
+from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.primitive import ELEMENTWISE, NotSupported, Primitive
+from ms_func.ir.sharding import UNCONSTRAINED, PartitionSpec, entry_axes
+from ms_func.parallel.cost import Model
+from ms_func.parallel.search import Problem
+from ms_func.parallel.shard_rules import (
+    Rule,
+    Spec,
+    Split,
+    legal_specs,
+    legal_splits,
+    rule_of,
+    whole_rule,
+)
+
+SMALL = 4096
+"""Values of fewer bytes stay whole: cutting them saves nothing and costs a message."""
+HEAVY = 0.01
+"""Equations with more than this share of the work must use every device, and products and
+convolutions already with a hundredth of that: a deep network has many equal ones."""
+PRODUCTS = ("dot_general", "conv_general_dilated")
+ADDING = ("add", "sub")
+"""Elementwise operations through which sums may stay open: both operands are open."""
+PASSING = ("transpose", "reshape", "neg")
+"""Operations of one operand through which a sum may stay open."""
+
+
+@dataclass
+class Node:
+    """One decision.
+
+    Attributes:
+        kind: "value", "copy" or "equation".
+        choices: `Spec`s of a value or copy, `Split`s of an equation.
+        variables: the values that share the layout.
+        eqn: number of the equation, or None.
+        work: price of the work of each choice.
+        talk: price of communication inside the node for each choice.
+    """
+
+    kind: str
+    choices: list[Any]
+    variables: list[Var] = field(default_factory=list)
+    eqn: int | None = None
+    work: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    talk: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass
+class Graph:
+    """Nodes, and which node each value and equation belongs to.
+
+    Attributes:
+        fn: the program, calls inlined.
+        model: prices.
+        nodes: decisions.
+        links: (source node, target node, value, reader) for every change of layout; `reader` is
+            (equation, operand) where the target is an equation, else None.
+        value_node: node that holds the layout of a value.
+        read_node: node from which other equations read a value, where it has one.
+        eqn_node: node of each equation that has one.
+        rules: rule of each equation that has a node.
+        open_eqns: equations that may work on open sums.
+        pinned_out: node of each pinned result.
+        flops: work of the whole program.
+        dropped: choices removed because heavy equations must use every device.
+    """
+
+    fn: Function
+    model: Model
+    nodes: list[Node] = field(default_factory=list)
+    links: list[tuple[int, int, Var, tuple[int, int] | None]] = field(default_factory=list)
+    value_node: dict[Var, int] = field(default_factory=dict)
+    read_node: dict[Var, int] = field(default_factory=dict)
+    eqn_node: dict[int, int] = field(default_factory=dict)
+    rules: dict[int, Rule] = field(default_factory=dict)
+    open_eqns: set[int] = field(default_factory=set)
+    pinned_out: dict[int, int] = field(default_factory=dict)
+    flops: float = 0.0
+    dropped: int = 0
+    _tables: dict[Any, np.ndarray] = field(default_factory=dict)
+
+    def local_flops(self, choices: Sequence[int]) -> float:
+        """Floating-point operations of one device under these choices."""
+        total = 0.0
+        for i, eqn in enumerate(self.fn.eqns):
+            total += _flops(eqn) / self.parts(i, choices)
+        return total
+
+    def parts(self, i: int, choices: Sequence[int]) -> int:
+        """Number of devices that share equation `i`."""
+        node = self.eqn_node.get(i)
+        if node is not None:
+            return self.nodes[node].choices[choices[node]].parts
+        outs = [v for v in self.fn.eqns[i].outputs if v in self.value_node]
+        if not outs:
+            return 1
+        node = self.value_node[outs[0]]
+        spec = self.nodes[node].choices[choices[node]]
+        return math.prod(self.model.axes[a] for d in spec.dims for a in d)
+
+    def problem(self, work: float = 1.0) -> Problem:
+        """Tables to minimise; the price of work is multiplied by `work`."""
+        found = Problem([n.talk + work * n.work for n in self.nodes])
+        for source, target, value, reader in self.links:
+            found.add_edge(source, target, self._matrix(source, target, value, reader))
+        return found
+
+    def _matrix(
+        self, source: int, target: int, value: Var, reader: tuple[int, int] | None
+    ) -> np.ndarray:
+        """Prices of pairs of choices; equal layers share one table."""
+        a, b = self.nodes[source], self.nodes[target]
+        k = self.fn.eqns[a.eqn].outputs.index(value) if a.eqn is not None else -1
+        m = -1 if reader is None else reader[1]
+        t = value.type
+        key = (t.shape, t.dtype.itemsize, id(a.choices), k, id(b.choices), m)
+        found = self._tables.get(key)
+        if found is None:
+            have = [s.outs[k] for s in a.choices] if k >= 0 else a.choices
+            want = [s.ins[m] for s in b.choices] if m >= 0 else b.choices
+            found = self._tables[key] = self._prices(value, have, want)
+        return found
+
+    def _prices(self, value: Var, have: Sequence[Spec], want: Sequence[Spec]) -> np.ndarray:
+        """Prices between layouts, worked out once for equal ones."""
+        rows, cols = list(dict.fromkeys(have)), list(dict.fromkeys(want))
+        table = self.model.matrix(value.type.shape, value.type.dtype.itemsize, rows, cols)
+        i, j = {s: k for k, s in enumerate(rows)}, {s: k for k, s in enumerate(cols)}
+        return table[np.ix_([i[s] for s in have], [j[s] for s in want])]
+
+
+def build_graph(
+    fn: Function,
+    model: Model,
+    axis_names: Sequence[Any],
+    *,
+    ties: Sequence[tuple[int, int]] = (),
+    pins_in: Mapping[int, PartitionSpec] | None = None,
+    pins_out: Mapping[int, PartitionSpec] | None = None,
+    small: int = SMALL,
+    heavy: float = HEAVY,
+) -> Graph:
+    """Graph of a program.
+
+    Args:
+        fn: straight-line program, calls inlined.
+        model: prices on the mesh.
+        axis_names: names of the mesh axes, for pins.
+        ties: pairs (parameter, result) that must keep one layout, such as donated state.
+        pins_in: wanted spec by parameter; pins_out: by result.
+        small: values of fewer bytes stay whole.
+        heavy: share of the work from which an equation must use every device.
+    """
+    return _Builder(fn, model, tuple(axis_names), small, heavy).build(
+        ties, dict(pins_in or {}), dict(pins_out or {})
+    )
+
+
+class _Builder:
+    """Builds one graph."""
+
+    def __init__(
+        self, fn: Function, model: Model, names: tuple[Any, ...], small: int, heavy: float
+    ) -> None:
+        self.fn, self.model, self.names, self.small, self.heavy = fn, model, names, small, heavy
+        self.graph = Graph(fn, model)
+        self.root: dict[Var, Var] = {}
+        self.fixed: set[Var] = set()
+        self.joined: set[int] = set()
+        self.splits: dict[Any, list[Split]] = {}
+        self.specs: dict[Any, list[Spec]] = {}
+        self.open_eqns, self.open_values = open_sums(fn)
+        self.graph.open_eqns = self.open_eqns
+
+    def build(
+        self,
+        ties: Sequence[tuple[int, int]],
+        pins_in: dict[int, PartitionSpec],
+        pins_out: dict[int, PartitionSpec],
+    ) -> Graph:
+        graph, fn = self.graph, self.fn
+        graph.flops = sum(_flops(e) for e in fn.eqns)
+        self.fixed = {fn.params[i] for i in pins_in}
+        self.fixed |= {e.outputs[0] for e in fn.eqns if _is_constraint(e)}
+        self._join(ties, pins_out)
+        self._value_nodes(pins_in)
+        self._equation_nodes()
+        self._copies_and_links()
+        self._pin_results(pins_out)
+        return graph
+
+    # --- classes of values ----------------------------------------------------------------
+
+    def find(self, v: Var) -> Var:
+        """Representative of the class of a value."""
+        path = []
+        while (up := self.root.get(v, v)) is not v:
+            path.append(v)
+            v = up
+        for p in path:
+            self.root[p] = v
+        return v
+
+    def _unite(self, v: Var, w: Var) -> None:
+        a, b = self.find(v), self.find(w)
+        if a is not b:
+            self.root[b] = a
+
+    def _join(self, ties: Sequence[tuple[int, int]], pins_out: Mapping[int, Any]) -> None:
+        """Unite what elementwise equations and ties connect."""
+        for i, eqn in enumerate(self.fn.eqns):
+            if i in self.open_eqns or not _is_elementwise(eqn):
+                continue
+            self.joined.add(i)
+            for a in eqn.inputs:
+                if _is_full(a, eqn) and a not in self.fixed:
+                    self._unite(eqn.outputs[0], a)
+            for v in eqn.outputs[1:]:
+                self._unite(eqn.outputs[0], v)
+        for i, j in ties:
+            v, w = self.fn.params[i], self.fn.results[j]
+            if type(w) is not Var or j in pins_out or {v, w} & self.fixed:
+                continue
+            if v.type.shape == w.type.shape:
+                self._unite(v, w)
+
+    def _value_nodes(self, pins_in: Mapping[int, PartitionSpec]) -> None:
+        classes: dict[Var, list[Var]] = {}
+        everything = [*self.fn.params, *(v for e in self.fn.eqns for v in e.outputs)]
+        for v in everything:
+            classes.setdefault(self.find(v), []).append(v)
+        pinned = {self.fn.params[i]: spec for i, spec in pins_in.items()}
+        pinned |= {e.outputs[0]: _constraint_spec(e) for e in self.fn.eqns if _is_constraint(e)}
+        work = self._class_work()
+        for root, members in classes.items():
+            specs = self._specs(members)
+            if root in pinned:
+                specs = self._allowed(root, pinned[root])
+            parts = [math.prod(self.model.axes[a] for d in s.dims for a in d) for s in specs]
+            flops, moved = work.get(root, (0.0, 0.0))
+            prices = np.array([self.model.compute(flops, moved, n) for n in parts])
+            node = Node("value", specs, members, None, prices, np.zeros(len(specs)))
+            for v in members:
+                self.graph.value_node[v] = len(self.graph.nodes)
+            self.graph.nodes.append(node)
+
+    def _class_work(self) -> dict[Var, tuple[float, float]]:
+        """Operations and bytes of the elementwise equations of each class."""
+        work: dict[Var, tuple[float, float]] = {}
+        for i in self.joined:
+            eqn = self.fn.eqns[i]
+            root = self.find(eqn.outputs[0])
+            flops, moved = work.get(root, (0.0, 0.0))
+            work[root] = flops + _flops(eqn), moved + eqn.outputs[0].type.nbytes
+        return work
+
+    def _specs(self, members: Sequence[Var]) -> list[Spec]:
+        """Layouts of a class: whole if small, else all legal ones and sums left open."""
+        small = max(v.type.nbytes for v in members) < self.small
+        is_open = len(members) == 1 and members[0] in self.open_values
+        return self._layouts(members[0].type.shape, small, is_open)
+
+    def _layouts(self, shape: tuple[int, ...], small: bool, is_open: bool) -> list[Spec]:
+        """Layouts of a shape; the same list for equal questions."""
+        key = (shape, small, is_open)
+        if key not in self.specs:
+            specs = [Spec(((),) * len(shape))] if small else legal_specs(shape, self.model.axes)
+            if is_open:
+                specs = [w for s in specs for w in self._with_open(s)]
+            self.specs[key] = specs
+        return self.specs[key]
+
+    def _with_open(self, s: Spec) -> list[Spec]:
+        """A layout, and the same with sums open along axes it does not use."""
+        used = {a for d in s.dims for a in d}
+        free = [a for a, n in enumerate(self.model.axes) if n > 1 and a not in used]
+        return [
+            Spec(s.dims, tuple(a for a, on in zip(free, chosen, strict=True) if on))
+            for chosen in product((False, True), repeat=len(free))
+        ]
+
+    def _allowed(self, v: Var, wanted: PartitionSpec) -> list[Spec]:
+        """Layouts of a value that a pin permits; entries that are unconstrained are free."""
+        shape, number = v.type.shape, {n: k for k, n in enumerate(self.names)}
+        entries = [*wanted.partitions, *((None,) * (len(shape) - len(wanted)))]
+        fixed: list[tuple[int, ...] | None] = [
+            None if p is UNCONSTRAINED else tuple(number[a] for a in entry_axes(p)) for p in entries
+        ]
+        taken = {a for p in fixed if p is not None for a in p}
+        for size, p in zip(shape, fixed, strict=True):
+            if p and size % math.prod(self.model.axes[a] for a in p):
+                raise ShardingError(
+                    f"{wanted} cannot split an array of shape {shape}: {size} is not divisible by "
+                    f"{math.prod(self.model.axes[a] for a in p)}"
+                )
+        loose = legal_specs(
+            tuple(n if p is None else 0 for n, p in zip(shape, fixed, strict=True)), self.model.axes
+        )
+        found = []
+        for s in loose:
+            if not taken & {a for d in s.dims for a in d}:
+                dims = tuple(d if p is None else p for d, p in zip(s.dims, fixed, strict=True))
+                found.append(Spec(dims))
+        return found
+
+    # --- equations --------------------------------------------------------------------------
+
+    def _equation_nodes(self) -> None:
+        for i, eqn in enumerate(self.fn.eqns):
+            if i in self.joined or _is_constraint(eqn):
+                continue
+            rule = _rule(eqn)
+            flops = _flops(eqn)
+            splits = self._splits(rule, i in self.open_eqns, self._is_heavy(eqn, flops))
+            moved = sum(a.type.nbytes for a in eqn.inputs) + sum(v.type.nbytes for v in eqn.outputs)
+            work = [self.model.compute(flops, moved if flops else 0, s.parts) for s in splits]
+            talk = [self._finish(eqn, s) for s in splits]
+            self.graph.eqn_node[i] = len(self.graph.nodes)
+            self.graph.rules[i] = rule
+            self.graph.nodes.append(Node("equation", splits, [], i, np.array(work), np.array(talk)))
+
+    def _open_splits(self, s: Split) -> list[Split]:
+        """A split, and the same on open sums along axes it does not use."""
+        found = []
+        for spec in self._with_open(Spec(s.outs[0].dims)):
+            ins = tuple(Spec(x.dims, spec.partial) for x in s.ins)
+            found.append(s._replace(ins=ins, outs=(Spec(spec.dims, spec.partial),)))
+        return found
+
+    def _is_heavy(self, eqn: Eqn, flops: float) -> bool:
+        """Whether an equation does so much work that it must use every device."""
+        share = self.heavy / 100 if eqn.primitive.name in PRODUCTS else self.heavy
+        return flops > 0 and flops >= share * self.graph.flops
+
+    def _splits(self, rule: Rule, is_open: bool, is_heavy: bool) -> list[Split]:
+        """Splits of a rule; the same list for equal questions.
+
+        A heavy equation drops those that leave devices idle where others do not.
+        """
+        key = (rule, is_open, is_heavy)
+        if key not in self.splits:
+            splits = legal_splits(rule, self.model.axes)
+            if is_open:
+                splits = [w for s in splits for w in self._open_splits(s)]
+            if is_heavy:
+                most = max(s.parts for s in splits)
+                kept = [s for s in splits if s.parts == most]
+                self.graph.dropped += len(splits) - len(kept)
+                splits = kept
+            self.splits[key] = splits
+        return self.splits[key]
+
+    def _finish(self, eqn: Eqn, s: Split) -> float:
+        """Price of reductions other than sums, which are finished where they arise."""
+        total = 0.0
+        for v, spec, axes in zip(eqn.outputs, s.outs, s.finish, strict=True):
+            if axes:
+                held = self.model.local_bytes(v.type.nbytes, spec)
+                total += self.model.scalar(self.model.all_reduce(held, axes))
+        return total
+
+    # --- links ------------------------------------------------------------------------------
+
+    def _copies_and_links(self) -> None:
+        readers: dict[Var, list[tuple[int, int]]] = {}
+        for i, eqn in enumerate(self.fn.eqns):
+            if i in self.graph.eqn_node:
+                for k, a in enumerate(eqn.inputs):
+                    if type(a) is Var:
+                        readers.setdefault(a, []).append((i, k))
+                for v in eqn.outputs:
+                    self._link(self.graph.eqn_node[i], self.graph.value_node[v], v, None)
+            elif _is_constraint(eqn):
+                self._constraint_link(eqn)
+            else:
+                self._fixed_operands(eqn)
+        for v, places in readers.items():
+            self._link_readers(v, places)
+
+    def _link(self, source: int, target: int, v: Var, reader: tuple[int, int] | None) -> None:
+        self.graph.links.append((source, target, v, reader))
+
+    def _constraint_link(self, eqn: Eqn) -> None:
+        a = eqn.inputs[0]
+        if type(a) is Var:
+            nodes = self.graph.value_node
+            self._link(nodes[a], nodes[eqn.outputs[0]], a, None)
+
+    def _fixed_operands(self, eqn: Eqn) -> None:
+        """Pinned values keep their layout; elementwise equations read them in their own."""
+        nodes = self.graph.value_node
+        for a in eqn.inputs:
+            if _is_full(a, eqn) and a in self.fixed:
+                self._link(nodes[a], nodes[eqn.outputs[0]], a, None)
+
+    def _link_readers(self, v: Var, places: Sequence[tuple[int, int]]) -> None:
+        graph, source = self.graph, self.graph.value_node[v]
+        plain = [p for p in places if p[0] not in self.open_eqns]
+        if len({i for i, _ in plain}) > 1 and v.type.nbytes >= self.small:
+            specs = self._layouts(v.type.shape, False, False)
+            node = Node("copy", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
+            graph.read_node[v] = len(graph.nodes)
+            graph.nodes.append(node)
+            self._link(source, graph.read_node[v], v, None)
+        for i, k in places:
+            start = graph.read_node.get(v, source) if i not in self.open_eqns else source
+            self._link(start, graph.eqn_node[i], v, (i, k))
+
+    def _pin_results(self, pins_out: Mapping[int, PartitionSpec]) -> None:
+        for j, wanted in pins_out.items():
+            v = self.fn.results[j]
+            if type(v) is not Var:
+                continue
+            specs = self._allowed(v, wanted)
+            self.graph.pinned_out[j] = len(self.graph.nodes)
+            self.graph.nodes.append(
+                Node("value", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
+            )
+            self._link(self.graph.value_node[v], self.graph.pinned_out[j], v, None)
+
+
+def open_sums(fn: Function) -> tuple[set[int], set[Var]]:
+    """Equations that may work on open sums, and the values between them.
+
+    A sum is worth leaving open only on the way to an addition of two of them: the three
+    gradients behind a query, a key and a value are added before one reduction.
+    """
+    makes: dict[Var, int] = {}
+    summed: set[Var] = set()
+    adds: set[int] = set()
+    for i, eqn in enumerate(fn.eqns):
+        name, operands = eqn.primitive.name, eqn.inputs
+        makes.update(dict.fromkeys(eqn.outputs, i))
+        if name in ADDING:
+            if all(type(a) is Var and a in summed for a in operands) and (
+                operands[0].type.shape == operands[1].type.shape
+            ):
+                adds.add(i)
+                summed.update(eqn.outputs)
+        elif (name in PASSING and operands[0] in summed) or _leaves_sum(eqn):
+            summed.update(eqn.outputs)
+    eqns, values, todo = set(adds), set(), [a for i in adds for a in fn.eqns[i].inputs]
+    while todo:
+        v = todo.pop()
+        if v in values:
+            continue
+        values.add(v)
+        i = makes[v]  # type: ignore[index]
+        if fn.eqns[i].primitive.name in PASSING and i not in eqns:
+            eqns.add(i)
+            todo.extend(fn.eqns[i].inputs)
+    values.update(v for i in adds for v in fn.eqns[i].outputs)
+    return eqns, values
+
+
+def _leaves_sum(eqn: Eqn) -> bool:
+    if len(eqn.outputs) != 1 or _is_elementwise(eqn) or type(eqn.primitive.shard) is NotSupported:
+        return False
+    rule = rule_of(eqn)
+    have = {f for d in rule.outs[0] for f in d}
+    return any(
+        k == "sum" and f not in have and rule.sizes[f] > 1
+        for f, k in enumerate(rule.kinds)
+    )
+
+
+def _rule(eqn: Eqn) -> Rule:
+    """Rule of an equation; what cannot be split, and bodies of loops, are kept whole."""
+    primitive: Primitive = eqn.primitive
+    if type(primitive.shard) is NotSupported:
+        return whole_rule([a.type for a in eqn.inputs], [v.type for v in eqn.outputs])
+    return rule_of(eqn)
+
+
+def _is_elementwise(eqn: Eqn) -> bool:
+    return eqn.primitive.shard is ELEMENTWISE and not _is_constraint(eqn)
+
+
+def _is_constraint(eqn: Eqn) -> bool:
+    return eqn.primitive.name == "sharding_constraint"
+
+
+def _constraint_spec(eqn: Eqn) -> PartitionSpec:
+    return eqn.params["sharding"].spec
+
+
+def _is_full(atom: Any, eqn: Eqn) -> bool:
+    """Whether an operand has the shape of the result, not that of a scalar beside it."""
+    return type(atom) is not Literal and atom.type.shape == eqn.outputs[0].type.shape
+
+
+def _flops(eqn: Eqn) -> float:
+    ins, outs = [a.type for a in eqn.inputs], [v.type for v in eqn.outputs]
+    cost = eqn.primitive.cost(ins, outs, **eqn.params)
+    return float(cost.flops + 10 * cost.transcendentals)

@@ -1,0 +1,155 @@
+"""A plan written into the program: explicit constraints wherever a layout is decided.
+
+XLA's partitioner keeps to what is stated and guesses the rest; stated are the result of
+every equation with a choice and every step of every change of layout, so that it compiles
+to the collectives that were priced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
+from ms_func.parallel.graph import ADDING, PASSING
+from ms_func.parallel.shard_rules import Spec
+from ms_func.primitives.sharding import sharding_constraint_p
+
+OPENABLE = ("dot_general", "reduce_sum", *ADDING, *PASSING)
+"""Operations whose results the partitioner was seen to leave unreduced when told to."""
+
+
+def emit(plan: Any) -> Function:
+    """The planned program with its layouts as `sharding_constraint` equations."""
+    return _Emitter(plan).run()
+
+
+class _Emitter:
+    """Copies the equations of a program and adds constraints.
+
+    Attributes:
+        env: what stands for a value of the old program, in the layout of its node.
+        moved: what stands for a value in another layout.
+    """
+
+    def __init__(self, plan: Any) -> None:
+        self.plan, self.graph, self.fn = plan, plan.graph, plan.fn
+        self.choices = plan.solution.choices
+        self.eqns: list[Eqn] = []
+        self.env: dict[Var, Var] = {}
+        self.moved: dict[tuple[Var, Spec], Var] = {}
+
+    def run(self) -> Function:
+        """The new program."""
+        for i, eqn in enumerate(self.fn.eqns):
+            if i in self.graph.eqn_node:
+                self._equation(i, eqn)
+            elif eqn.primitive is sharding_constraint_p:
+                self._constraint(eqn)
+            else:
+                self._elementwise(eqn)
+        results = [self._result(j, a) for j, a in enumerate(self.fn.results)]
+        return Function(self.fn.name, self.fn.params, self.eqns, results, self.fn.consts)
+
+    def chosen(self, node: int) -> Any:
+        """Choice taken at a node."""
+        return self.graph.nodes[node].choices[self.choices[node]]
+
+    def spec(self, v: Var) -> Spec:
+        """Layout of a value."""
+        return self.chosen(self.graph.value_node[v])
+
+    def _equation(self, i: int, eqn: Eqn) -> None:
+        split = self.chosen(self.graph.eqn_node[i])
+        copied = i not in self.graph.open_eqns
+        inputs = [
+            a if type(a) is Literal else self._read(a, split.ins[k], copied)
+            for k, a in enumerate(eqn.inputs)
+        ]
+        outputs = [Var(v.type) for v in eqn.outputs]
+        self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
+        for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
+            self.env[old] = self._settle(new, raw, self.spec(old), eqn)
+
+    def _settle(self, v: Var, raw: Spec, want: Spec, eqn: Eqn) -> Var:
+        """The result of an equation brought to the layout of its value."""
+        steps = [s.to for s in self._path(v, raw, want)]
+        name = eqn.primitive.name
+        if not raw.partial:
+            return self._constrain(v, steps or [raw], eqn)
+        if steps and _finishes(raw, steps[0]) and name not in (*ADDING, *PASSING):
+            return self._constrain(v, steps, eqn)
+        if name in OPENABLE:
+            return self._constrain(v, [raw, *steps], eqn)
+        closed = Spec(raw.dims)  # the partitioner adds up at once
+        return self._constrain(v, [closed, *(s.to for s in self._path(v, closed, want))], eqn)
+
+    def _read(self, v: Var, want: Spec, copied: bool = True) -> Var:
+        """A value in the layout that an equation reads it in, by way of its shared copy."""
+        here = self.spec(v)
+        node = self.graph.read_node.get(v) if copied else None
+        if node is not None and self.chosen(node) != here:
+            copy = self.chosen(node)
+            source = self._move(v, self.env.get(v, v), here, copy)
+            return self._move(v, source, copy, want)
+        return self._move(v, self.env.get(v, v), here, want)
+
+    def _move(self, v: Var, source: Var, have: Spec, want: Spec) -> Var:
+        """`source`, which holds value `v` in layout `have`, brought to layout `want`."""
+        for step in self._path(v, have, want):
+            key = (v, step.to)
+            if key not in self.moved:
+                self.moved[key] = self._constrain(source, [step.to], None)
+            source = self.moved[key]
+        return source
+
+    def _path(self, v: Var, have: Spec, want: Spec) -> Sequence[Any]:
+        t = v.type
+        return self.graph.model.path(t.shape, t.dtype.itemsize, have, want)
+
+    def _constrain(self, v: Var, specs: Sequence[Spec], eqn: Eqn | None) -> Var:
+        """`v` after one constraint per layout."""
+        loc = None if eqn is None else eqn.loc
+        for spec in specs:
+            made = Var(v.type)
+            params = {"sharding": self.plan.sharding(spec)}
+            self.eqns.append(Eqn(sharding_constraint_p, [v], [made], params, loc))
+            v = made
+        return v
+
+    def _elementwise(self, eqn: Eqn) -> None:
+        want = self.spec(eqn.outputs[0])
+        shape = eqn.outputs[0].type.shape
+        inputs: list[Atom] = []
+        for a in eqn.inputs:
+            if type(a) is Literal:
+                inputs.append(a)
+            elif a.type.shape == shape:
+                inputs.append(self._move(a, self.env.get(a, a), self.spec(a), want))
+            else:
+                inputs.append(self.env.get(a, a))
+        outputs = [Var(v.type) for v in eqn.outputs]
+        self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
+        self.env.update(zip(eqn.outputs, outputs, strict=True))
+
+    def _constraint(self, eqn: Eqn) -> None:
+        (a,), (out,) = eqn.inputs, eqn.outputs
+        want = self.spec(out)
+        if type(a) is Literal:
+            source: Any = a
+            self.env[out] = self._constrain(source, [want], eqn)
+            return
+        moved = self._move(a, self.env.get(a, a), self.spec(a), want)
+        self.env[out] = self._constrain(moved, [want], eqn)
+
+    def _result(self, j: int, a: Atom) -> Atom:
+        if type(a) is Literal:
+            return a
+        node = self.graph.pinned_out.get(j)
+        found = self.env.get(a, a)
+        return found if node is None else self._move(a, found, self.spec(a), self.chosen(node))
+
+
+def _finishes(raw: Spec, to: Spec) -> bool:
+    """Whether a step adds up everything that is open at once, along one axis."""
+    return not to.partial and to.dims == raw.dims and len(raw.partial) == 1

@@ -1,0 +1,230 @@
+"""What a plan says of itself, and of what the compiler made of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ms_func.ir.function import Eqn
+from ms_func.parallel.cost import Step, collective
+from ms_func.parallel.hlo import Collective, collectives
+from ms_func.parallel.shard_rules import Rule, Spec, Split
+
+_MIB = 2**20
+
+
+class Predicted(NamedTuple):
+    """One collective of a plan.
+
+    Attributes:
+        kind: as in `cost.collective`.
+        axes: names of the mesh axes it runs over.
+        group: number of devices that take part together.
+        wire: bytes that each device sends.
+        eqn: equation that reads or makes the value.
+    """
+
+    kind: str
+    axes: tuple[Any, ...]
+    group: int
+    wire: float
+    eqn: Any
+
+
+def predicted_collectives(plan: Any) -> list[Predicted]:
+    """Collectives on all ways between layouts that the plan takes, shared ones once."""
+    graph, found, seen = plan.graph, [], set()
+    chosen = [n.choices[c] for n, c in zip(graph.nodes, plan.solution.choices, strict=True)]
+    for source, target, v, reader in graph.links:
+        have, want = chosen[source], chosen[target]
+        eqn = None
+        if isinstance(have, Split):
+            eqn = plan.fn.eqns[graph.nodes[source].eqn]
+            have = have.outs[list(eqn.outputs).index(v)]
+        if reader is not None:
+            eqn, want = plan.fn.eqns[reader[0]], want.ins[reader[1]]
+        at = have
+        for step in graph.model.path(v.type.shape, v.type.dtype.itemsize, have, want):
+            key = (v, step.to)
+            if step.kind != "slice" and key not in seen:
+                found.append(_priced(plan, step, at, v.type.nbytes, eqn))
+            seen.add(key)
+            at = step.to
+    found += _finishes(plan, chosen)
+    return found
+
+
+def _priced(plan: Any, step: Step, at: Spec, size: int, eqn: Any) -> Predicted:
+    """A step with the bytes it sends."""
+    model = plan.graph.model
+    n, link = model.group(step.axes)
+    held = model.local_bytes(size, at)
+    full = held * n if step.kind in ("all_gather", "all_to_all") else held
+    wire = collective(step.kind, n, full, link).wire
+    return Predicted(step.kind, _names(plan, step.axes), n, wire, eqn)
+
+
+def _finishes(plan: Any, chosen: Sequence[Any]) -> list[Predicted]:
+    """Reductions other than sums, finished inside their equations."""
+    found, model = [], plan.graph.model
+    for i, node in plan.graph.eqn_node.items():
+        eqn, split = plan.fn.eqns[i], chosen[node]
+        for v, spec, axes in zip(eqn.outputs, split.outs, split.finish, strict=True):
+            if axes:
+                held = model.local_bytes(v.type.nbytes, spec)
+                wire = model.all_reduce(held, axes).wire
+                n = model.group(axes)[0]
+                found.append(Predicted("all_reduce", _names(plan, axes), n, wire, eqn))
+    return found
+
+
+def _names(plan: Any, axes: Sequence[int]) -> tuple[Any, ...]:
+    return tuple(plan.mesh.axis_names[a] for a in axes)
+
+
+# --- the table ------------------------------------------------------------------------------
+
+
+def table(plan: Any) -> str:
+    """The plan as text: totals, and one row per distinct equation."""
+    return "\n".join([*_totals(plan), "", *_layout(_HEAD, _rows(plan))])
+
+
+def _totals(plan: Any) -> list[str]:
+    graph, solution = plan.graph, plan.solution
+    axes = " x ".join(f"{n}={s}" for n, s in plan.mesh.shape_tuple)
+    kinds: Counter[str] = Counter()
+    for c in plan.collectives:
+        kinds[f"{c.kind.replace('_', '-')} over {','.join(map(str, c.axes))}"] += c.wire  # type: ignore[assignment]
+    choices = sum(len(n.choices) for n in graph.nodes)
+    proof = "optimal" if solution.exact else f"within {_gap(solution):.1%} of the optimum"
+    rows = [
+        f"Plan of `{plan.fn.name}` on {axes} ({plan.mesh.size} devices), objective "
+        f"{plan.options.objective}",
+        f"  sends   {plan.wire_bytes / _MIB:.2f} MiB per device and run",
+        *(f"          {b / _MIB:.2f} MiB  {kind}" for kind, b in kinds.most_common()),
+        f"  works   {plan.redundancy:.3f} times the ideal share of each device",
+        f"  holds   {_state(plan) / _MIB:.2f} MiB of arguments per device",
+        f"  search  {plan.seconds:.2f} s, {proof}; {choices} choices at {len(graph.nodes)} nodes, "
+        f"{graph.dropped} left out because they leave devices idle",
+    ]
+    return rows
+
+
+def _gap(solution: Any) -> float:
+    return 1 - solution.bound / solution.price if solution.price else 0.0
+
+
+def _state(plan: Any) -> float:
+    model = plan.graph.model
+    return sum(model.local_bytes(v.type.nbytes, plan.spec(v)) for v in plan.fn.params)
+
+
+_HEAD = ("line", "operation", "result", "work", "split", "communication")
+
+
+def _rows(plan: Any) -> list[tuple[str, ...]]:
+    """One row per distinct equation that has a choice, with how often it occurs."""
+    graph = plan.graph
+    talk: dict[int, list[Predicted]] = {}
+    for c in plan.collectives:
+        if c.eqn is not None:
+            talk.setdefault(id(c.eqn), []).append(c)
+    rows: Counter[tuple[str, ...]] = Counter()
+    for i, node in graph.eqn_node.items():
+        eqn = plan.fn.eqns[i]
+        split = graph.nodes[node].choices[plan.solution.choices[node]]
+        share = _share(plan, eqn)
+        sent = talk.get(id(eqn), [])
+        if share < 0.005 and not sent:
+            continue
+        text = "; ".join(
+            f"{c.kind.replace('_', '-')}@{','.join(map(str, c.axes))} {c.wire / _MIB:.2f} MiB"
+            for c in sent
+        )
+        rows[
+            (
+                _line(eqn), eqn.primitive.name, str(eqn.outputs[0].type), f"{share:.1%}",
+                _cut(plan, graph.rules[i], split), text or "-",
+            )
+        ] += 1  # fmt: skip
+    return [(*row[:1], f"{row[1]} x{n}" if n > 1 else row[1], *row[2:]) for row, n in rows.items()]
+
+
+def _share(plan: Any, eqn: Eqn) -> float:
+    cost = eqn.primitive.cost(
+        [a.type for a in eqn.inputs], [v.type for v in eqn.outputs], **eqn.params
+    )
+    return cost.flops / plan.graph.flops if plan.graph.flops else 0.0
+
+
+def _line(eqn: Eqn) -> str:
+    return "-" if eqn.loc is None else f"{eqn.loc.file.rpartition('/')[2]}:{eqn.loc.line}"
+
+
+def _cut(plan: Any, rule: Rule, split: Split) -> str:
+    """Index notation with the mesh axes that cut each index."""
+    names = plan.mesh.axis_names
+    cuts = [
+        f"{rule.names[f]}@{','.join(str(names[a]) for a in axes)}"
+        for f, axes in enumerate(split.cuts)
+        if axes
+    ]
+    notation = str(rule).partition(";")[0]
+    return f"{notation}: {' '.join(cuts) or 'whole'}"
+
+
+def _layout(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows in columns."""
+    every = [head, *rows]
+    widths = [max(len(r[k]) for r in every) for k in range(len(head))]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every
+    ]
+
+
+# --- verification ---------------------------------------------------------------------------
+
+
+class Verification(NamedTuple):
+    """Predicted beside compiled traffic.
+
+    Attributes:
+        predicted: bytes that each device sends, as planned.
+        compiled: the same, as compiled.
+        found: the collectives of the compiled program.
+    """
+
+    predicted: float
+    compiled: float
+    found: tuple[Collective, ...]
+
+    @property
+    def surplus(self) -> float:
+        """How much more the compiled program sends, as a fraction of the prediction."""
+        return (self.compiled - self.predicted) / max(self.predicted, 1.0)
+
+    def __str__(self) -> str:
+        kinds: Counter[tuple[str, int]] = Counter()
+        for c in self.found:
+            kinds[c.kind, c.group] += c.wire  # type: ignore[assignment]
+        return "\n".join(
+            [
+                f"predicted {self.predicted / _MIB:.3f} MiB, compiled {self.compiled / _MIB:.3f} "
+                "MiB per device and run",
+                *(f"  {b / _MIB:.3f} MiB  {k} over {n}" for (k, n), b in kinds.most_common()),
+            ]
+        )
+
+
+def verify(plan: Any, compiled: Any) -> Verification:
+    """Compare a plan with a compiled program.
+
+    Args:
+        plan: the plan.
+        compiled: result of `lower(...).compile()`, or the text of the optimised program.
+    """
+    text = compiled if isinstance(compiled, str) else compiled.as_text()
+    found = tuple(collectives(text, plan.mesh.size))
+    return Verification(plan.wire_bytes, sum(c.wire for c in found), found)

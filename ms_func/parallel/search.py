@@ -1,0 +1,304 @@
+"""The cheapest assignment of choices to nodes: exact, by eliminating one node after another.
+
+A `Problem` is a sum of tables: one vector per node and one matrix per pair of neighbours.
+Minimising over one node joins the tables that touch it into one table over its neighbours
+and forgets the node; done for all nodes, what remains is the optimum, and the remembered
+argmins lead back to the choices (Bertele and Brioschi, "Nonserial Dynamic Programming",
+1972). The order with the smallest next table keeps tables small on programs, which are
+nearly trees.
+
+Where a joined table would be too large, its parts are minimised separately, after they have
+exchanged prices so that they agree on the node (Dechter and Rish, "Mini-buckets", 2003;
+Flerova, Ihler, Dechter and Otten, "Mini-bucket elimination with moment matching", 2011).
+That bounds the optimum from below, and going back through the tables gives choices; where
+the two do not meet, branching on the nodes that were in the way, cheapest bound first, ends
+at the optimum again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+LIMIT = 3_000_000
+"""Largest table, in entries, that elimination may build."""
+COARSE = 30_000
+"""Largest table of a bound: cheap ones are better than tight ones, since many are needed."""
+
+_HUGE = 1e30
+"""In place of infinity where differences are taken."""
+
+
+@dataclass
+class Problem:
+    """Sum of node vectors and edge matrices over one choice per node.
+
+    Attributes:
+        nodes: price of each choice of each node.
+        edges: price of each pair of choices, by node pair (i, j) with i < j.
+    """
+
+    nodes: list[np.ndarray] = field(default_factory=list)
+    edges: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+
+    def add_node(self, prices: Sequence[float] | np.ndarray) -> int:
+        """New node with these prices; returns its number."""
+        self.nodes.append(np.asarray(prices, np.float64))
+        return len(self.nodes) - 1
+
+    def add_edge(self, i: int, j: int, prices: np.ndarray) -> None:
+        """Add prices of pairs of choices; several edges of one pair are summed."""
+        if i == j:
+            self.nodes[i] = self.nodes[i] + np.diagonal(prices)
+            return
+        key, table = ((i, j), prices) if i < j else ((j, i), prices.T)
+        known = self.edges.get(key)
+        self.edges[key] = np.array(table, np.float64) if known is None else known + table
+
+    def price(self, choices: Sequence[int]) -> float:
+        """Price of a complete assignment."""
+        total = sum(float(v[c]) for v, c in zip(self.nodes, choices, strict=True))
+        return total + sum(float(m[choices[i], choices[j]]) for (i, j), m in self.edges.items())
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Choices found.
+
+    Attributes:
+        choices: number of the choice of each node.
+        price: their price.
+        bound: no assignment is cheaper than this.
+        largest: entries of the largest table that was built.
+    """
+
+    choices: tuple[int, ...]
+    price: float
+    bound: float
+    largest: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether the choices are proven to be the cheapest."""
+        return self.bound >= self.price - 1e-9 * max(1.0, abs(self.price))
+
+
+def solve(problem: Problem, *, limit: int = LIMIT, seconds: float = 10.0) -> Solution:
+    """Cheapest choices.
+
+    Args:
+        problem: what to minimise.
+        limit: largest table to build.
+        seconds: stop refining after this time; the result is then the best found, with its bound.
+    """
+    return _Branching(problem, limit, monotonic() + seconds).run()
+
+
+class _Table:
+    """Prices over the choices of the nodes in `scope`."""
+
+    __slots__ = ("scope", "values")
+
+    def __init__(self, scope: tuple[int, ...], values: np.ndarray) -> None:
+        self.scope = scope
+        self.values = values
+
+
+class _Elimination:
+    """One run over a problem, with some nodes fixed beforehand.
+
+    Attributes:
+        bound: no assignment with these nodes fixed is cheaper.
+        choices: an assignment; the cheapest one if no table was taken apart.
+        blame: how often each node stood in a table that was too large.
+        largest: entries of the largest table.
+    """
+
+    def __init__(self, problem: Problem, fixed: dict[int, int], limit: int) -> None:
+        self.sizes = [len(v) for v in problem.nodes]
+        self.limit = limit
+        self.bound = 0.0
+        self.blame: Counter[int] = Counter()
+        self.largest = 0
+        self.touching = self._tables(problem, fixed)
+        self.trail: list[tuple[int, list[_Table]]] = []
+        self._eliminate(set(fixed))
+        self.choices = self._backtrack(fixed)
+
+    def _tables(self, problem: Problem, fixed: dict[int, int]) -> list[list[_Table]]:
+        """Tables that touch each free node; edges to fixed nodes become vectors."""
+        vectors = [v.copy() for v in problem.nodes]
+        touching: list[list[_Table]] = [[] for _ in vectors]
+        for (i, j), m in problem.edges.items():
+            if i in fixed and j in fixed:
+                self.bound += float(m[fixed[i], fixed[j]])
+            elif i in fixed:
+                vectors[j] += m[fixed[i]]
+            elif j in fixed:
+                vectors[i] += m[:, fixed[j]]
+            else:
+                table = _Table((i, j), m)
+                touching[i].append(table)
+                touching[j].append(table)
+        for i, v in enumerate(vectors):
+            if i in fixed:
+                self.bound += float(v[fixed[i]])
+            else:
+                touching[i].append(_Table((i,), v))
+        return touching
+
+    def _entries(self, i: int) -> int:
+        scope = {j for t in self.touching[i] for j in t.scope}
+        return math.prod(self.sizes[j] for j in scope)
+
+    def _eliminate(self, gone: set[int]) -> None:
+        """Eliminate the node with the smallest joined table until none is left."""
+        touching = self.touching
+        joined = {i: self._entries(i) for i in range(len(self.sizes)) if i not in gone}
+        heap = [(entries, i) for i, entries in joined.items()]
+        heapq.heapify(heap)
+        while heap:
+            entries, i = heapq.heappop(heap)
+            if joined.get(i) != entries:
+                continue
+            del joined[i]
+            tables = touching[i]
+            self.trail.append((i, tables))
+            around = {j for t in tables for j in t.scope} - {i}
+            for j in around:
+                touching[j] = [t for t in touching[j] if i not in t.scope]
+            self._minimise(i, self._parts(tables, entries, around | {i}))
+            for j in around:
+                joined[j] = self._entries(j)
+                heapq.heappush(heap, (joined[j], j))
+
+    def _parts(self, tables: list[_Table], entries: int, scope: set[int]) -> list[list[_Table]]:
+        """The tables together, or in parts whose joins stay below the limit."""
+        if entries <= self.limit:
+            return [tables]
+        self.blame.update(scope)
+        parts: list[tuple[set[int], list[_Table]]] = []
+        for t in sorted(tables, key=lambda t: -t.values.size):
+            for have, part in parts:
+                both = have.union(t.scope)
+                if math.prod(self.sizes[j] for j in both) <= self.limit:
+                    have |= both
+                    part.append(t)
+                    break
+            else:
+                parts.append((set(t.scope), [t]))
+        return [part for _, part in parts]
+
+    def _minimise(self, i: int, parts: list[list[_Table]]) -> None:
+        """Join the tables of each part, minimise over node `i`, put the results where they belong.
+
+        Several parts first exchange prices of the choices of `i`, so that each has the same least
+        price for each choice; that does not change their sum, and makes the bound tighter.
+        """
+        scopes = [tuple(sorted({j for t in p for j in t.scope} - {i})) for p in parts]
+        totals = [_join(p, (*s, i), self.sizes) for p, s in zip(parts, scopes, strict=True)]
+        self.largest = max(self.largest, *(t.size for t in totals))
+        if len(totals) > 1:
+            least = [t.min(axis=tuple(range(t.ndim - 1))) for t in totals]
+            finite = [np.minimum(m, _HUGE) for m in least]
+            mean = sum(finite) / len(finite)
+            totals = [t + (mean - m) for t, m in zip(totals, finite, strict=True)]
+        for scope, left in zip(scopes, [t.min(axis=-1) for t in totals], strict=True):
+            if not scope:
+                self.bound += float(left)
+                continue
+            table = _Table(scope, left)
+            for j in scope:
+                self.touching[j].append(table)
+
+    def _backtrack(self, fixed: dict[int, int]) -> list[int]:
+        """Cheapest choice of each node given those eliminated after it."""
+        choices = [fixed.get(i, 0) for i in range(len(self.sizes))]
+        for i, tables in reversed(self.trail):
+            total = np.zeros(self.sizes[i])
+            for t in tables:
+                total = total + t.values[
+                    tuple([slice(None) if j == i else choices[j] for j in t.scope])
+                ]
+            choices[i] = int(total.argmin())
+        return choices
+
+
+def _join(tables: Sequence[_Table], scope: tuple[int, ...], sizes: Sequence[int]) -> np.ndarray:
+    """Sum of tables over the union of their scopes, smallest tables first."""
+    place = {v: k for k, v in enumerate(scope)}
+    shape = tuple([sizes[v] for v in scope])
+    total: Any = 0.0
+    for t in sorted(tables, key=lambda t: t.values.size):
+        at = [place[v] for v in t.scope]
+        laid = t.values
+        if at != sorted(at):
+            laid = laid.transpose(sorted(range(len(at)), key=at.__getitem__))
+            at.sort()
+        full = [1] * len(scope)
+        for k in at:
+            full[k] = shape[k]
+        total = total + laid.reshape(full)
+    return np.broadcast_to(total, shape)
+
+
+class _Branching:
+    """Depth first over the choices of nodes that are in the way, cheapest bound first."""
+
+    def __init__(self, problem: Problem, limit: int, deadline: float) -> None:
+        self.problem, self.limit, self.deadline = problem, limit, deadline
+        self.coarse = min(COARSE, limit)
+        self.best: list[int] = []
+        self.price = math.inf
+        self.largest = 0
+        self.missed = math.inf
+
+    def run(self) -> Solution:
+        """Cheapest choices, or the best found until the deadline."""
+        first = self._eliminate({}, self.coarse)
+        bound = first.bound
+        if not self._closed(bound) and self.coarse < self.limit:
+            bound = max(bound, self._eliminate({}, self.limit).bound)
+        if not self._closed(bound):
+            self._branch({}, first)
+            bound = max(bound, min(self.price, self.missed))
+        return Solution(tuple(self.best), self.price, bound, self.largest)
+
+    def _eliminate(self, fixed: dict[int, int], limit: int) -> _Elimination:
+        """One run, whose choices are kept if they are the cheapest so far."""
+        run = _Elimination(self.problem, fixed, limit)
+        self.largest = max(self.largest, run.largest)
+        price = self.problem.price(run.choices)
+        if not self.best or price < self.price:
+            self.best, self.price = run.choices, price
+        return run
+
+    def _closed(self, bound: float) -> bool:
+        """Whether nothing above a bound can be worth looking for."""
+        return bound >= self.price - 1e-9 * max(1.0, abs(self.price)) or bound == math.inf
+
+    def _branch(self, fixed: dict[int, int], above: _Elimination) -> None:
+        """Fix one more node at each of its choices that may still lead to something cheaper."""
+        (node, _), *_ = sorted(above.blame.items(), key=lambda item: (-item[1], item[0]))
+        tried = []
+        for c in range(len(self.problem.nodes[node])):
+            inner = {**fixed, node: c}
+            run = self._eliminate(inner, self.coarse)
+            tried.append((run.bound, c, inner, run))
+        tried.sort(key=lambda t: t[:2])
+        for bound, _, inner, run in tried:
+            if self._closed(bound) or not run.blame:
+                continue
+            if monotonic() > self.deadline:
+                self.missed = min(self.missed, bound)
+                continue
+            tight = self._eliminate(inner, self.limit)
+            if not self._closed(tight.bound) and tight.blame:
+                self._branch(inner, run)

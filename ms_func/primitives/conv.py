@@ -1,0 +1,679 @@
+"""Convolutions of any rank and layout, with strides, dilations and groups.
+
+Along one spatial dimension, with stride `s`, dilations `l` of the operand and `r` of the
+kernel, and `x` spread by `l` and padded,
+
+    out[o] = sum over k of x[o s + k r] w[k]
+
+so the cotangent of `x` is a convolution of the result's, spread by `s`, with the reversed
+kernel at stride `l`; that of `w` is a convolution of `x` with the result's cotangent,
+spread by `s`, at stride `r`. Groups turn into groups of the other kind (V. Dumoulin and
+F. Visin, "A guide to convolution arithmetic for deep learning", 2016).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import context as mlir
+from ms_func.primitives.basis import sum_dtype
+from ms_func.primitives.batching import move_batch
+from ms_func.primitives.dot import (
+    PrecisionPair,
+    canonical_precision,
+    check_preferred,
+    compute_dtype,
+    precision_config,
+    result_dtype,
+)
+from ms_func.primitives.families import is_linear
+from ms_func.primitives.padding import (
+    Pads,
+    WindowError,
+    dilated,
+    explicit_pads,
+    padded_array,
+    positive,
+    window_count,
+)
+from ms_func.primitives.shape import reshape, rev
+
+# --- layouts --------------------------------------------------------------------------------
+
+
+class ConvDimensionNumbers(NamedTuple):
+    """Where the dimensions of operands and result are.
+
+    Attributes:
+        lhs_spec: batch, feature and spatial dimensions of the operand.
+        rhs_spec: output feature, input feature and spatial dimensions of the kernel.
+        out_spec: batch, feature and spatial dimensions of the result.
+    """
+
+    lhs_spec: tuple[int, ...]
+    rhs_spec: tuple[int, ...]
+    out_spec: tuple[int, ...]
+
+
+def conv_dimension_numbers(
+    lhs_shape: Sequence[int], rhs_shape: Sequence[int], dimension_numbers: Any
+) -> ConvDimensionNumbers:
+    """Layout from strings such as `("NHWC", "HWIO", "NHWC")`.
+
+    Args:
+        lhs_shape: shape of the operand.
+        rhs_shape: shape of the kernel.
+        dimension_numbers: None for `("NCHW", "OIHW", "NCHW")` of the rank at hand, three
+            strings, or a `ConvDimensionNumbers`. The letters N, C, O and I name batch,
+            features, output and input features; all others name spatial dimensions, in the
+            order of the kernel's.
+
+    Raises:
+        TypeError: the strings do not describe these shapes.
+    """
+    if isinstance(dimension_numbers, ConvDimensionNumbers):
+        return dimension_numbers
+    ndim = len(lhs_shape)
+    if ndim != len(rhs_shape):
+        raise ShapeError(
+            f"convolution requires lhs and rhs ndim to be equal, got {ndim} and {len(rhs_shape)}."
+        )
+    if dimension_numbers is None:
+        same = tuple(range(ndim))
+        return ConvDimensionNumbers(same, same, same)
+    if not isinstance(dimension_numbers, (list, tuple)):
+        raise ShapeError(
+            "convolution dimension_numbers must be tuple/list or None, got "
+            f"{type(dimension_numbers)}."
+        )
+    return ConvDimensionNumbers(*conv_general_permutations(tuple(dimension_numbers), ndim))
+
+
+def conv_general_permutations(
+    dimension_numbers: Any, ndim: int | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Positions of batch, feature and spatial dimensions for each of three strings.
+
+    Raises:
+        TypeError: these are not three strings that name the same spatial dimensions.
+    """
+    if len(dimension_numbers) != 3:
+        raise ShapeError(
+            "convolution dimension_numbers list/tuple must be length 3, got "
+            f"{len(dimension_numbers)}."
+        )
+    if not all(isinstance(s, str) for s in dimension_numbers):
+        kinds = tuple(type(s) for s in dimension_numbers)
+        raise ShapeError(f"convolution dimension_numbers elements must be strings, got {kinds}.")
+    lhs, rhs, out = dimension_numbers
+    for spec, (first, second) in ((lhs, "NC"), (rhs, "OI"), (out, "NC")):
+        if ndim is not None and len(spec) != ndim:
+            raise ShapeError(
+                f"convolution dimension_numbers elements must have length {ndim}, one letter "
+                f"for each dimension, got {spec!r}."
+            )
+        if spec.count(first) != 1 or spec.count(second) != 1 or len(set(spec)) != len(spec):
+            raise ShapeError(
+                f"convolution dimension_numbers must contain the characters {first!r} and "
+                f"{second!r} and each other letter exactly once, got {spec!r}."
+            )
+    spatial = [c for c in rhs if c not in "OI"]
+    if not set(lhs) - set("NC") == set(out) - set("NC") == set(spatial):
+        raise ShapeError(
+            "convolution dimension_numbers elements must each have the same set of spatial "
+            f"characters, got {tuple(dimension_numbers)}."
+        )
+    return tuple(
+        tuple(spec.index(c) for c in (*ends, *spatial))
+        for spec, ends in ((lhs, "NC"), (rhs, "OI"), (out, "NC"))
+    )  # type: ignore[return-value]
+
+
+class _Conv(NamedTuple):
+    """Parameters of one convolution."""
+
+    window_strides: tuple[int, ...]
+    padding: Pads
+    lhs_dilation: tuple[int, ...]
+    rhs_dilation: tuple[int, ...]
+    dimension_numbers: ConvDimensionNumbers
+    feature_group_count: int
+    batch_group_count: int
+    precision: PrecisionPair
+    preferred_element_type: np.dtype | None
+
+    def bind(self, lhs: Any, rhs: Any) -> Any:
+        """Apply the primitive with these parameters."""
+        return conv_general_dilated_p.bind(lhs, rhs, **self._asdict())
+
+
+# --- types ----------------------------------------------------------------------------------
+
+
+def _abstract(lhs: ArrayType, rhs: ArrayType, **params: Any) -> ArrayType:
+    conv = _Conv(**params)
+    _check_groups(lhs, rhs, conv)
+    check_preferred("conv_general_dilated", lhs, conv.preferred_element_type)
+    shape = _out_shape(lhs.shape, rhs.shape, conv)
+    dtype = result_dtype(lhs, rhs, conv.preferred_element_type)
+    weak = lhs.weak_type and rhs.weak_type and conv.preferred_element_type is None
+    return ArrayType(shape, dtype, weak)
+
+
+def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: _Conv) -> None:
+    lhs_spec, rhs_spec, _ = conv.dimension_numbers
+    batch, features = (lhs.shape[i] for i in lhs_spec[:2])
+    out, ins = (rhs.shape[i] for i in rhs_spec[:2])
+    name, groups, lots = "conv_general_dilated", conv.feature_group_count, conv.batch_group_count
+    if groups < 1 or lots < 1:
+        raise WindowError(f"{name} group counts must be positive, got {groups} and {lots}.")
+    if groups > 1 and lots > 1:
+        raise WindowError(
+            f"{name} cannot split features and batch at once: at most one of batch_group_count "
+            f"and feature_group_count may be > 1, got {lots} and {groups}."
+        )
+    if features % groups:
+        raise WindowError(
+            f"{name} feature_group_count must divide lhs feature dimension size, but {groups} "
+            f"does not divide {features}."
+        )
+    if features // groups != ins:
+        raise WindowError(
+            f"{name} lhs feature dimension size divided by feature_group_count must equal the "
+            f"rhs input feature dimension size, but {features} // {groups} != {ins}."
+        )
+    if out % groups or out % lots:
+        which = "feature_group_count" if out % groups else "batch_group_count"
+        raise WindowError(
+            f"{name} rhs output feature dimension size must be a multiple of {which}, but {out} "
+            f"is not a multiple of {groups if out % groups else lots}."
+        )
+    if batch % lots:
+        raise WindowError(
+            f"{name} batch_group_count must divide lhs batch dimension size, but {lots} does "
+            f"not divide {batch}."
+        )
+
+
+def _out_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], conv: _Conv) -> tuple[int, ...]:
+    lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
+    shape = [0] * len(lhs)
+    shape[out_spec[0]] = lhs[lhs_spec[0]] // conv.batch_group_count
+    shape[out_spec[1]] = rhs[rhs_spec[0]]
+    rows = zip(
+        lhs_spec[2:], rhs_spec[2:], out_spec[2:], conv.window_strides, conv.padding,
+        conv.lhs_dilation, conv.rhs_dilation, strict=True,
+    )  # fmt: skip
+    for i, k, o, stride, (lo, hi), spread, holes in rows:
+        size = dilated(lhs[i], spread) + lo + hi
+        if size < 0:
+            raise WindowError(
+                "Negative padding is larger than the size of the corresponding dimension: got "
+                f"padding={conv.padding} for lhs of shape {lhs}"
+            )
+        shape[o] = window_count(size, dilated(rhs[k], holes), stride)
+    return tuple(shape)
+
+
+# --- meaning --------------------------------------------------------------------------------
+
+
+def _ref(lhs: np.ndarray, rhs: np.ndarray, **params: Any) -> np.ndarray:
+    """One product of matrices for each place in the kernel."""
+    conv = _Conv(**params)
+    lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
+    shape = _out_shape(lhs.shape, rhs.shape, conv)
+    dtype = result_dtype(*(ArrayType(v.shape, v.dtype) for v in (lhs, rhs)),
+                         conv.preferred_element_type)  # fmt: skip
+    x = lhs.transpose(lhs_spec).astype(sum_dtype(dtype))
+    w = rhs.transpose(rhs_spec).astype(sum_dtype(dtype))
+    pads = [(lo, hi, d) for (lo, hi), d in zip(conv.padding, conv.lhs_dilation, strict=True)]
+    x = padded_array(x, 0, [(0, 0, 1), (0, 0, 1), *pads])
+    sizes = [shape[o] for o in out_spec[2:]]
+    groups, lots = conv.feature_group_count, conv.batch_group_count
+    x = x.reshape(lots, x.shape[0] // lots, groups, x.shape[1] // groups, *x.shape[2:])
+    w = w.reshape(lots, groups, w.shape[0] // (lots * groups), *w.shape[1:])
+    out = np.zeros((x.shape[1], lots, groups, w.shape[2], *sizes), x.dtype)
+    for place in itertools.product(*map(range, w.shape[4:])):
+        part = x
+        rows = zip(place, sizes, conv.window_strides, conv.rhs_dilation, strict=True)
+        for axis, (k, n, s, r) in enumerate(rows, 4):
+            part = np.take(part, k * r + s * np.arange(n), axis)
+        out += np.einsum("bngc...,bgoc->nbgo...", part, w[(..., *place)])
+    out = out.reshape(out.shape[0], -1, *sizes) if out.size else np.zeros(
+        [shape[o] for o in out_spec], x.dtype
+    )  # fmt: skip
+    return out.transpose(np.argsort(out_spec)).astype(dtype)
+
+
+@cache
+def _attributes(conv: _Conv) -> dict[str, Any]:
+    def layout(spec: tuple[int, ...], ends: str) -> str:
+        names = [""] * len(spec)
+        for i, name in zip(spec, (*ends, *map(str, range(len(spec) - 2))), strict=True):
+            names[i] = name
+        return f"[{', '.join(names)}]"
+
+    lhs, rhs, out = map(layout, conv.dimension_numbers, ("bf", "oi", "bf"))
+    attributes = {
+        "window_strides": mlir.int_array(conv.window_strides),
+        "lhs_dilation": mlir.int_array(conv.lhs_dilation),
+        "rhs_dilation": mlir.int_array(conv.rhs_dilation),
+        "window_reversal": mlir.bool_array((False,) * len(conv.window_strides)),
+        "dimension_numbers": mlir.parsed(f"#stablehlo.conv<{lhs}x{rhs}->{out}>"),
+        "feature_group_count": mlir.integer(conv.feature_group_count),
+        "batch_group_count": mlir.integer(conv.batch_group_count),
+        "precision_config": precision_config(conv.precision),
+    }
+    if conv.padding:
+        attributes["padding"] = mlir.int_matrix(conv.padding)
+    return attributes
+
+
+def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
+    left, right = eqn.inputs[0].type, eqn.inputs[1].type
+    out = eqn.outputs[0].type
+    if not left.size or not right.size:  # sums of nothing; StableHLO refuses empty windows
+        return b.constant(0, out)
+    attributes = _attributes(_Conv(**eqn.params))
+    meeting = compute_dtype(left, right, out)
+    if left.dtype != meeting:
+        lhs = b.convert(lhs, ArrayType(left.shape, meeting))
+    if right.dtype != meeting:
+        rhs = b.convert(rhs, ArrayType(right.shape, meeting))
+    if out.dtype == meeting or out.dtype.itemsize > meeting.itemsize:
+        return b.op("stablehlo.convolution", [out], [lhs, rhs], attributes)
+    exact = ArrayType(out.shape, meeting)
+    return b.convert(b.op("stablehlo.convolution", [exact], [lhs, rhs], attributes), out)
+
+
+# --- derivative -----------------------------------------------------------------------------
+
+
+def _transpose(ct: Any, lhs: Any, rhs: Any, **params: Any) -> list[Any]:
+    conv = _Conv(**params)
+    if is_linear(lhs):
+        return [_lhs_cotangent(ct, lhs.type, rhs, conv), None]
+    return [None, _rhs_cotangent(ct, lhs, rhs.type, conv)]
+
+
+def _lhs_cotangent(ct: Any, want: ArrayType, rhs: Any, conv: _Conv) -> Any:
+    (batch, feature, *spatial), rhs_spec, out_spec = conv.dimension_numbers
+    out, ins, *window = rhs_spec
+    kernel, sizes = typeof(rhs).shape, typeof(ct).shape
+    lots = conv.batch_group_count
+    pads = []
+    rows = zip(spatial, window, out_spec[2:], conv.padding, conv.window_strides,
+               conv.lhs_dilation, conv.rhs_dilation, strict=True)  # fmt: skip
+    for i, k, o, (lo, _), stride, spread, holes in rows:
+        reach = dilated(kernel[k], holes)
+        size, given = dilated(want.shape[i], spread), dilated(sizes[o], stride)
+        pads.append((reach - 1 - lo, size - given + lo))
+    groups = max(conv.feature_group_count, lots)
+    if window:
+        rhs = rev(rhs, window)
+    if groups > 1:  # (groups x out, ins) to (out, groups x ins)
+        rhs = _join(_split(rhs, out, groups), out, ins)
+    found = conv._replace(
+        window_strides=conv.lhs_dilation, padding=tuple(pads), lhs_dilation=conv.window_strides,
+        dimension_numbers=ConvDimensionNumbers(
+            out_spec, (ins, out, *window), (batch, feature, *spatial)
+        ),
+        feature_group_count=groups, batch_group_count=1,
+        precision=conv.precision, preferred_element_type=_wanted(ct, rhs, want),
+    ).bind(ct, rhs)  # fmt: skip
+    if lots > 1:  # the groups are among the features now and belong to the batch
+        found = _join(_split(found, feature, lots), feature, batch)
+    return found
+
+
+def _rhs_cotangent(ct: Any, lhs: Any, want: ArrayType, conv: _Conv) -> Any:
+    lhs_spec, (out, ins, *window), out_spec = conv.dimension_numbers
+    shape, sizes = typeof(lhs).shape, typeof(ct).shape
+    pads = []
+    rows = zip(lhs_spec[2:], window, out_spec[2:], conv.padding, conv.window_strides,
+               conv.lhs_dilation, conv.rhs_dilation, strict=True)  # fmt: skip
+    for i, k, o, (lo, _), stride, spread, holes in rows:
+        needed = dilated(want.shape[k], holes) + dilated(sizes[o], stride) - 1
+        pads.append((lo, needed - dilated(shape[i], spread) - lo))
+    return conv._replace(
+        window_strides=conv.rhs_dilation, padding=tuple(pads), rhs_dilation=conv.window_strides,
+        dimension_numbers=ConvDimensionNumbers(
+            (lhs_spec[1], lhs_spec[0], *lhs_spec[2:]), (out_spec[1], out_spec[0], *out_spec[2:]),
+            (ins, out, *window),
+        ),
+        feature_group_count=conv.batch_group_count, batch_group_count=conv.feature_group_count,
+        preferred_element_type=_wanted(ct, lhs, want),
+    ).bind(lhs, ct)  # fmt: skip
+
+
+def _wanted(ct: Any, other: Any, want: ArrayType) -> np.dtype | None:
+    """Result dtype to ask for, None where it comes by itself."""
+    return None if typeof(ct).dtype == typeof(other).dtype == want.dtype else want.dtype
+
+
+# --- batching -------------------------------------------------------------------------------
+
+
+def _split(x: Any, dim: int, major: int) -> Any:
+    """Dimension `dim` as two: `major` and what is left, at `dim` and `dim + 1`."""
+    shape = typeof(x).shape
+    return reshape(x, (*shape[:dim], major, shape[dim] // major, *shape[dim + 1 :]))
+
+
+def _join(x: Any, dim: int, to: int, groups: int = 1) -> Any:
+    """Dimension `dim` merged as the major part into another one, below groups it consists of.
+
+    Args:
+        x: array.
+        dim: dimension that goes away.
+        to: dimension it is merged into, as counted without `dim`.
+        groups: how many groups `to` already consists of; each gets all of `dim`.
+    """
+    size = typeof(x).shape[dim]
+    x = move_batch(x, dim, to, size)  # now just before the dimension it joins
+    shape = typeof(x).shape
+    full = size * shape[to + 1]
+    if groups > 1:
+        x = reshape(x, (*shape[: to + 1], groups, shape[to + 1] // groups, *shape[to + 2 :]))
+        x = move_batch(x, to, to + 1, size)
+    return reshape(x, (*shape[:to], full, *shape[to + 2 :]))
+
+
+def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
+    conv = _Conv(**params)
+    (lhs, rhs), (left, right) = args, dims
+    if right is None:
+        return _batch_lhs(size, lhs, rhs, left, conv)
+    if left is None:
+        return _batch_rhs(size, lhs, rhs, right, conv)
+    return _batch_both(size, lhs, rhs, left, right, conv)
+
+
+def _batch_lhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
+    """Lanes join the batch dimension."""
+    spec, _, out_spec = conv.dimension_numbers
+    lhs = _join(lhs, dim, spec[0], conv.batch_group_count)
+    out = conv.bind(lhs, rhs)
+    return _split(out, out_spec[0], size), out_spec[0]
+
+
+def _batch_rhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
+    """Lanes join the output features, within each group."""
+    _, spec, out_spec = conv.dimension_numbers
+    groups = max(conv.feature_group_count, conv.batch_group_count)
+    rhs = _join(rhs, dim, spec[0], groups)
+    out = conv.bind(lhs, rhs)
+    at = out_spec[1]
+    if groups == 1:
+        return _split(out, at, size), at
+    out = _split(_split(out, at, groups), at + 1, size)  # groups, lanes, rest
+    out = move_batch(out, at + 1, 0, size)
+    shape = typeof(out).shape
+    joined = shape[at + 1] * shape[at + 2]
+    return reshape(out, (*shape[: at + 1], joined, *shape[at + 3 :])), 0
+
+
+def _batch_both(size: int, lhs: Any, rhs: Any, left: int, right: int, conv: _Conv) -> Any:
+    """Lanes become groups."""
+    lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
+    rhs = _join(rhs, right, rhs_spec[0])
+    if conv.batch_group_count > 1:
+        lhs = _join(lhs, left, lhs_spec[0])
+        conv = conv._replace(batch_group_count=conv.batch_group_count * size)
+    else:
+        lhs = _join(lhs, left, lhs_spec[1])
+        conv = conv._replace(feature_group_count=conv.feature_group_count * size)
+    out = conv.bind(lhs, rhs)
+    return _split(out, out_spec[1], size), out_spec[1]
+
+
+# --- splitting, cost --------------------------------------------------------------------------
+
+
+def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
+    """Spatial dimensions can be cut, with exchange of borders, where no size changes."""
+    conv = _Conv(**params)
+    specs = conv.dimension_numbers
+    shapes = ins[0].shape, ins[1].shape, outs[0].shape
+    names = [["."] * len(shape) for shape in shapes]
+    batch, features, out = "n", "c", "o"
+    if conv.feature_group_count > 1:
+        features, out = "(g c)", "(g o)"
+    if conv.batch_group_count > 1:
+        batch, out = "(g n)", "(g o)"
+    for row, spec, ends in zip(
+        names, specs, ((batch, features), (out, "c"), ("n", out)), strict=True
+    ):
+        row[spec[0]], row[spec[1]] = ends
+    windows = []
+    for k, (i, o) in enumerate(zip(specs[0][2:], specs[2][2:], strict=True)):
+        if conv.window_strides[k] == conv.lhs_dilation[k] == 1 and shapes[0][i] == shapes[2][o]:
+            names[0][i] = names[2][o] = f"s{k}"
+            windows.append(f"s{k}: window")
+    left, right, result = map(" ".join, names)
+    return f"{left}, {right} -> {result}" + (f"; {', '.join(windows)}" if windows else "")
+
+
+def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    spec = params["dimension_numbers"].rhs_spec
+    each = math.prod(ins[1].shape[i] for i in spec[1:])
+    moved = float(ins[0].nbytes + ins[1].nbytes + outs[0].nbytes)
+    return Cost(2.0 * outs[0].size * each, 0.0, moved)
+
+
+conv_general_dilated_p = register(
+    Primitive(
+        "conv_general_dilated",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=Multilinear(0, 1),
+        transpose=_transpose,
+        batch=_batch,
+        shard=_shard,
+        cost=_cost,
+    )
+)
+
+
+# --- public functions -------------------------------------------------------------------------
+
+
+def conv_general_dilated(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    batch_group_count: int = 1,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Convolution (correlation: the kernel is not reversed) over any number of dimensions.
+
+    Shapes: with the default layout, `[n, c, *size]` and `[o, c, *window]` to `[n, o, *count]`.
+    Dtypes: equal for both operands; the result has that dtype or `preferred_element_type`.
+
+    Args:
+        lhs: operand.
+        rhs: kernel.
+        window_strides: step of the kernel along each spatial dimension.
+        padding: "SAME", "SAME_LOWER", "VALID", or `(before, after)` for each spatial
+            dimension; negative numbers cut elements off.
+        lhs_dilation: spreads the operand: `d - 1` zeros between neighbours.
+        rhs_dilation: spreads the kernel the same way.
+        dimension_numbers: layout, see `conv_dimension_numbers`.
+        feature_group_count: into how many groups the features are divided; each group of
+            output features sees one group of input features.
+        batch_group_count: the same for groups of the batch; the result has the batch size
+            divided by it.
+        precision: None, a `Precision`, its name, or a pair, one for each operand.
+        preferred_element_type: dtype of sums and result.
+
+    Raises:
+        TypeError: dtypes differ, or the layout does not fit the shapes.
+        ValueError: sizes, strides or groups do not fit each other.
+
+    Example:
+        >>> conv_general_dilated(images, kernel, (1, 1), "SAME",
+        ...                      dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    """
+    left, right = typeof(lhs), typeof(rhs)
+    name = "conv_general_dilated"
+    if left.dtype != right.dtype:
+        raise ShapeError(
+            f"lax.{name} requires arguments to have the same dtypes, got {left.dtype.name}, "
+            f"{right.dtype.name}.\nfix: convert one with .astype"
+        )
+    numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
+    count = left.ndim - 2
+    window = [right.shape[i] for i in numbers.rhs_spec[2:]]
+    if len(window_strides) != count:
+        raise WindowError(
+            f"{name} window and window_strides must have the same number of dimensions, but got "
+            f"{count} and {len(window_strides)}"
+        )
+    strides = positive(name, "window_strides", window_strides, count)
+    holes = positive(name, "rhs_dilation", rhs_dilation, count)
+    sizes = [left.shape[i] for i in numbers.lhs_spec[2:]]
+    reach = [dilated(k, r) for k, r in zip(window, holes, strict=True)]
+    return conv_general_dilated_p.bind(
+        lhs,
+        rhs,
+        window_strides=strides,
+        padding=explicit_pads("convolution", padding, sizes, reach, strides),
+        lhs_dilation=positive(name, "lhs_dilation", lhs_dilation, count),
+        rhs_dilation=holes,
+        dimension_numbers=numbers,
+        feature_group_count=operator.index(feature_group_count),
+        batch_group_count=operator.index(batch_group_count),
+        precision=canonical_precision(precision),
+        preferred_element_type=(
+            None if preferred_element_type is None else canonicalize_dtype(preferred_element_type)
+        ),
+    )
+
+
+def conv(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Convolution in the default layout, `[n, c, *size]` and `[o, c, *window]`."""
+    return conv_general_dilated(
+        lhs, rhs, window_strides, padding, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+def conv_with_general_padding(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None,
+    rhs_dilation: Sequence[int] | None,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Convolution in the default layout with any padding and dilations."""
+    return conv_general_dilated(
+        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+_TRANSPOSE_LAYOUTS = {
+    2: ("NC", "IO", "NC"), 3: ("NHC", "HIO", "NHC"), 4: ("NHWC", "HWIO", "NHWC"),
+    5: ("NHWDC", "HWDIO", "NHWDC"),
+}  # fmt: skip
+
+
+def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
+    """Padding of a fractionally strided convolution that undoes a padded, strided one.
+
+    "SAME" gives `stride` times the size; "VALID" every place that a window touched.
+    """
+    kind = padding.upper()
+    if kind == "SAME":
+        total = window + stride - 2
+        before = window - 1 if stride > window - 1 else -(-total // 2)
+    elif kind == "VALID":
+        total = window + stride - 2 + max(window - stride, 0)
+        before = window - 1
+    else:
+        raise ValueError(f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}")
+    return before, total - before
+
+
+def conv_transpose(
+    lhs: Any,
+    rhs: Any,
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    transpose_kernel: bool = False,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+    use_consistent_padding: bool = False,
+) -> Any:
+    """Fractionally strided convolution, the "transposed convolution" of decoders.
+
+    Args:
+        lhs: operand.
+        rhs: kernel.
+        strides: by how much each spatial dimension grows.
+        padding: "SAME" or "VALID" of the convolution that this one undoes, or pairs.
+        rhs_dilation: spreads the kernel.
+        dimension_numbers: layout; None is `("NHWC", "HWIO", "NHWC")` of the rank at hand.
+        transpose_kernel: reverse the kernel's spatial dimensions and swap its features, as
+            the derivative of a convolution does.
+        precision: as in `conv_general_dilated`.
+        preferred_element_type: as in `conv_general_dilated`.
+        use_consistent_padding: take pairs as padding of the convolution that this one
+            undoes, too, instead of padding of the spread operand.
+
+    Raises:
+        ValueError: there is no default layout for the rank, or the padding is unknown.
+    """
+    left, right = typeof(lhs), typeof(rhs)
+    if dimension_numbers is None:
+        if left.ndim not in _TRANSPOSE_LAYOUTS:
+            raise ValueError("No 4+ dimensional dimension_number defaults.")
+        dimension_numbers = _TRANSPOSE_LAYOUTS[left.ndim]
+    numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
+    out, ins, *window = numbers.rhs_spec
+    holes = positive("conv_transpose", "rhs_dilation", rhs_dilation, len(window))
+    reach = [dilated(right.shape[k], r) for k, r in zip(window, holes, strict=True)]
+    if isinstance(padding, str):
+        pads: Any = [_transposed_pads(k, s, padding) for k, s in zip(reach, strides, strict=True)]
+    elif use_consistent_padding:
+        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(reach, padding, strict=True)]
+    else:
+        pads = padding
+    if transpose_kernel:
+        rhs = rev(rhs, window) if window else rhs
+        numbers = numbers._replace(rhs_spec=(ins, out, *window))
+    return conv_general_dilated(
+        lhs, rhs, (1,) * len(window), pads, strides, holes, numbers, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip

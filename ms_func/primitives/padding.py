@@ -1,0 +1,123 @@
+"""Sizes of dilated, padded and strided dimensions: what convolutions and windows share."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ShapeError
+
+Pads = tuple[tuple[int, int], ...]
+
+
+class WindowError(ShapeError, ValueError):
+    """Sizes, strides or groups of a window do not fit its operand.
+
+    Example:
+        a convolution of 3 channels with a kernel for 4; change the kernel or the groups.
+    """
+
+
+def dilated(size: int, dilation: int) -> int:
+    """Length of `size` elements with `dilation - 1` holes between neighbours."""
+    return (size - 1) * dilation + 1 if size else 0
+
+
+def window_count(size: int, window: int, stride: int) -> int:
+    """How many windows fit into a length when each begins `stride` after the one before."""
+    return (size - window) // stride + 1 if size >= window else 0
+
+
+def padtype_to_pads(
+    in_shape: Sequence[int],
+    window_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: str,
+) -> list[tuple[int, int]]:
+    """Padding before and after each dimension for a kind of padding.
+
+    Args:
+        in_shape: sizes of the padded dimensions.
+        window_shape: sizes of the window, holes included.
+        window_strides: strides of the window.
+        padding: "VALID" pads nothing; "SAME" pads so that `ceil(size / stride)` windows fit,
+            the odd element after; "SAME_LOWER" puts the odd element before.
+
+    Raises:
+        RuntimeError: it is none of these.
+    """
+    kind = padding.upper() if isinstance(padding, str) else padding
+    if kind == "VALID":
+        return [(0, 0)] * len(in_shape)
+    if kind not in ("SAME", "SAME_LOWER"):
+        raise RuntimeError(
+            f"Unrecognized padding type: expected 'VALID', 'SAME', or 'SAME_LOWER', got {padding}."
+        )
+    pads = []
+    for n, k, s in zip(in_shape, window_shape, window_strides, strict=True):
+        total = max((-(-n // s) - 1) * s + k - n, 0)
+        low = total // 2 if kind == "SAME" else total - total // 2
+        pads.append((low, total - low))
+    return pads
+
+
+def explicit_pads(
+    name: str,
+    padding: Any,
+    in_shape: Sequence[int],
+    window_shape: Sequence[int],
+    window_strides: Sequence[int],
+) -> Pads:
+    """Pairs of paddings from a string or a sequence of pairs.
+
+    Raises:
+        TypeError: there is not one pair for each dimension.
+    """
+    if isinstance(padding, str):
+        if len(window_strides) != len(in_shape):
+            raise strides_error(name, len(in_shape), len(window_strides))
+        return tuple(padtype_to_pads(in_shape, window_shape, window_strides, padding))
+    pairs = tuple((operator.index(lo), operator.index(hi)) for lo, hi in padding)
+    if len(pairs) != len(in_shape):
+        raise ShapeError(
+            f"Wrong number of explicit pads for {name}: expected {len(in_shape)}, got {len(pairs)}."
+        )
+    return pairs
+
+
+def strides_error(name: str, dims: int, strides: int) -> Exception:
+    """Error for a number of strides that is not the number of dimensions."""
+    return WindowError(
+        f"{name} window and window_strides must have the same number of dimensions, but got "
+        f"{dims} and {strides}"
+    )
+
+
+def positive(name: str, what: str, values: Any, count: int) -> tuple[int, ...]:
+    """`count` positive ints; None stands for ones.
+
+    Raises:
+        TypeError: the count differs or a value is not positive.
+    """
+    if values is None:
+        return (1,) * count
+    out = tuple(operator.index(v) for v in values)
+    if len(out) != count or any(v < 1 for v in out):
+        raise WindowError(f"{name} {what} must be {count} positive integers, got {tuple(values)}")
+    return out
+
+
+def padded_array(x: np.ndarray, fill: Any, pads: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """NumPy meaning of padding: before (negative: removed), after, and dilation, per dimension."""
+    shape = [dilated(n, d) for n, (_, _, d) in zip(x.shape, pads, strict=True)]
+    spread = np.full(shape, fill, x.dtype)
+    spread[tuple(slice(None, None, d) for _, _, d in pads)] = x
+    around = [(max(lo, 0), max(hi, 0)) for lo, hi, _ in pads]
+    wide = np.pad(spread, around, constant_values=np.asarray(fill, x.dtype))
+    cut = tuple(
+        slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi, _) in zip(wide.shape, pads, strict=True)
+    )
+    return wide[cut]

@@ -1,0 +1,169 @@
+"""`sharding_constraint`: a value with its layout over a mesh fixed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ms_func import tree
+from ms_func.errors import ShardingError
+from ms_func.ir.mesh import Mesh, current_mesh
+from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec, Sharding, entry_axes
+from ms_func.ir.text import register_param_type
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import parsed
+from ms_func.primitives.basis import letters
+
+
+def _abstract(x: ArrayType, *, sharding: NamedSharding) -> ArrayType:
+    sizes = sharding.mesh.shape
+    for dim, axes in enumerate(sharding.dim_axes(x.ndim)):
+        n = math.prod(sizes[a] for a in axes)
+        if x.shape[dim] % n:
+            raise ShardingError(
+                f"{sharding.spec} cannot split {x}: axis {dim} has size {x.shape[dim]}, which is "
+                f"not divisible by the {n} devices along {', '.join(map(repr, axes))}\n"
+                "fix: pad the array to a multiple, or leave that dimension whole"
+            )
+    return x
+
+
+def _lower(b: Any, eqn: Any, x: Any) -> Any:
+    """An explicit constraint where the program spans several devices, else nothing."""
+    text = b.lowerer.sharding_text(eqn.params["sharding"], eqn.outputs[0].type.ndim)
+    if text is None:
+        return x
+    return b.op("sdy.sharding_constraint", [eqn.outputs[0].type], [x], {"sharding": parsed(text)})
+
+
+def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding) -> Any:
+    """The new dimension is left to the compiler."""
+    (x,), (at,) = args, dims
+    ndim = typeof(x).ndim - 1
+    entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
+    spec = PartitionSpec(*entries[:at], UNCONSTRAINED, *entries[at:])
+    return sharding_constraint_p.bind(x, sharding=sharding.update(spec=spec)), at
+
+
+def _transpose(ct: Any, x: Any, *, sharding: NamedSharding) -> list[Any]:
+    closed = sharding.update(spec=sharding.spec.update(unreduced=()))
+    return [sharding_constraint_p.bind(ct, sharding=closed)]
+
+
+def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
+    term = " ".join(letters(ins[0].ndim))
+    return f"{term} -> {term}"
+
+
+sharding_constraint_p = register(
+    Primitive(
+        "sharding_constraint",
+        abstract=_abstract,
+        ref=lambda x, *, sharding: x,
+        lower=_lower,
+        jvp=Linear(0),
+        transpose=_transpose,
+        batch=_batch,
+        shard=_shard,
+        cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+    )
+)
+
+
+def with_sharding_constraint(x: Any, shardings: Any) -> Any:
+    """`x` with its layout over devices fixed.
+
+    Args:
+        x: array or tree of arrays.
+        shardings: `NamedSharding`, or `PartitionSpec` for the mesh of the enclosing
+            `with mesh:` or `shard`; or a tree of these that is a prefix of `x`. A dimension
+            with the entry `...` (or `UNCONSTRAINED`) is left to the compiler or planner.
+
+    Returns:
+        The structure of `x`, values unchanged.
+
+    Raises:
+        ShardingError: a spec does not fit the rank or does not divide the shape, or names an axis
+            that the mesh does not have.
+        RuntimeError: a `PartitionSpec` was given and there is no mesh.
+
+    Example:
+        >>> mesh = Mesh((1,), ("x",))
+        >>> with mesh:
+        ...     y = with_sharding_constraint(1.0, PartitionSpec())
+        >>> float(y)
+        1.0
+    """
+    leaves, structure = tree.flatten(x)
+    wanted = tree.broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    return tree.unflatten(
+        structure, [constrained(leaf, s) for leaf, s in zip(leaves, wanted, strict=True)]
+    )
+
+
+def constrained(x: Any, sharding: Any) -> Any:
+    """One array with its layout fixed; None leaves it alone."""
+    if sharding is None:
+        return x
+    return sharding_constraint_p.bind(x, sharding=named_sharding(sharding))
+
+
+def named_sharding(sharding: Any) -> NamedSharding:
+    """`NamedSharding` from one, or from a spec and the mesh in force.
+
+    Raises:
+        RuntimeError: there is no mesh in force.
+        TypeError: `sharding` is neither.
+    """
+    if isinstance(sharding, NamedSharding):
+        return sharding
+    if not isinstance(sharding, PartitionSpec):
+        kind = "only" if isinstance(sharding, Sharding) else "as"
+        raise TypeError(
+            f"expected a NamedSharding or a PartitionSpec {kind} layout over a mesh, got "
+            f"{sharding!r}"
+        )
+    mesh = current_mesh()
+    if mesh is None:
+        raise RuntimeError(
+            "with_sharding_constraint requires a non-empty mesh in context if you are passing "
+            "`PartitionSpec`s to shardings\nfix: use `with mesh:`, or pass a NamedSharding"
+        )
+    return NamedSharding(mesh, sharding)
+
+
+def constrain(x: Any, spec: Any) -> Any:
+    """Fix the layout of `x`, exactly; `...` in a spec leaves that dimension to the planner.
+
+    The same as `with_sharding_constraint`.
+
+    Example:
+        >>> with Mesh((1,), ("x",)):
+        ...     float(constrain(2.0, PartitionSpec()))
+        2.0
+    """
+    return with_sharding_constraint(x, spec)
+
+
+# --- text form of shardings -----------------------------------------------------------------
+
+
+def _write(s: NamedSharding) -> str:
+    entries = [
+        "..." if p is UNCONSTRAINED else None if p is None else list(entry_axes(p)) for p in s.spec
+    ]
+    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), entries, sorted(s.spec.unreduced)]
+    return json.dumps(parts)
+
+
+def _read(text: str) -> NamedSharding:
+    axes, entries, unreduced = json.loads(text)
+    names, sizes = [a for a, _ in axes], tuple(n for _, n in axes)
+    parts = [UNCONSTRAINED if e == "..." else None if e is None else tuple(e) for e in entries]
+    return NamedSharding(Mesh(sizes, names), PartitionSpec(*parts, unreduced=unreduced))
+
+
+register_param_type(NamedSharding, write=_write, read=_read)

@@ -1,0 +1,126 @@
+"""checkpoint: the same values and derivatives, fewer residuals."""
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func.control_flow.checkpoint import checkpoint, checkpoint_policies
+from ms_func.control_flow.identities import checkpoint_name, optimization_barrier
+from ms_func.control_flow.scan import scan
+from ms_func.transforms.linearize import linearize
+from tests.support.operations import lax
+from tests.support.staged import program, total
+
+P = checkpoint_policies
+POLICIES = {
+    "none": None,
+    "nothing": P.nothing_saveable,
+    "everything": P.everything_saveable,
+    "dots": P.dots_saveable,
+    "dots_no_batch": P.dots_with_no_batch_dims_saveable,
+    "names": P.save_only_these_names("mid"),
+    "other_names": P.save_only_these_names("other"),
+    "any_names_but": P.save_any_names_but_these("mid"),
+    "anything_but": P.save_anything_except_these_names("mid"),
+    "both": P.save_from_both_policies(P.dots_saveable, P.save_only_these_names("mid")),
+}
+
+
+def f(x, w):
+    y = checkpoint_name(lax.sin(x * w), "mid")
+    return total(lax.exp(lax.cos(y) * x))
+
+
+X, W = np.array([0.3, -1.2, 0.8]), np.array([1.1, 0.4, -0.6])
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_values_and_derivatives_do_not_change(policy):
+    g = checkpoint(f, policy=policy)
+    np.testing.assert_allclose(g(X, W), f(X, W))
+    for order in (lambda h: ms.grad(h, (0, 1)), ms.hessian, lambda h: ms.jacrev(ms.grad(h))):
+        np.testing.assert_allclose(order(g)(X, W), order(f)(X, W), rtol=1e-9)
+        np.testing.assert_allclose(ms.jit(order(g))(X, W), order(f)(X, W), rtol=1e-9)
+    np.testing.assert_allclose(ms.jvp(g, (X, W), (W, X)), ms.jvp(f, (X, W), (W, X)))
+    rows = np.stack([X, W])
+    got, want = (ms.vmap(ms.grad(h), (0, None))(rows, W) for h in (g, f))
+    np.testing.assert_allclose(got, want)
+
+
+def residuals(g, *args):
+    """Residuals that are no arguments."""
+    made = program(g, *args)
+    primal, _, _ = linearize(made, (True,) * len(args))
+    kept = primal.results[len(made.results) :]
+    return [r for r in kept if r not in primal.params]
+
+
+def test_fewer_residuals_are_kept():
+    plain = len(residuals(f, X, W))
+    count = {name: len(residuals(checkpoint(f, policy=p), X, W)) for name, p in POLICIES.items()}
+    assert plain >= 3
+    assert count["none"] == count["nothing"] == count["dots"] == count["other_names"] == 0
+    assert count["names"] == count["both"] == 1
+    assert count["everything"] == plain
+
+
+def test_dots_are_kept():
+    g = lambda x: total(lax.sin(lax.dot(x, x)))  # noqa: E731
+    x = np.eye(3)
+    assert len(residuals(checkpoint(g), x)) == 0
+    assert len(residuals(checkpoint(g, policy=P.dots_saveable), x)) == 1
+
+
+def test_inside_a_scan():
+    def run(wrap):
+        step = wrap(lambda c, x: (lax.sin(c * x) + lax.cos(c), None))
+        return lambda c, xs: scan(step, c, xs)[0]
+
+    xs = np.linspace(0.1, 1, 6)
+    plain, again = run(lambda g: g), run(checkpoint)
+    c = np.float64(0.5)
+    np.testing.assert_allclose(ms.grad(again, (1))(c, xs), ms.grad(plain, (1))(c, xs))
+    np.testing.assert_allclose(ms.hessian(again)(c, xs), ms.hessian(plain)(c, xs))
+    assert len(residuals(again, c, xs)) == 1  # the carry of each step
+    assert len(residuals(plain, c, xs)) >= 2
+
+
+def test_the_second_computation_stands_behind_a_barrier():
+    def text(**options):
+        g = checkpoint(lambda x: lax.sin(lax.sin(x)), **options)
+        return ms.jit(ms.grad(g)).lower(1.0).as_text()
+
+    assert "optimization_barrier" in text()
+    assert "optimization_barrier" not in text(prevent_cse=False)
+    behind = text().partition("optimization_barrier")[2]
+    assert behind.count("stablehlo.sine") == 1  # the inner one, again
+    assert behind.count("stablehlo.cosine") == 2
+    assert "optimization_barrier" not in ms.jit(checkpoint(lax.sin)).lower(1.0).as_text()
+
+
+def test_static_arguments_keywords_and_closures():
+    @checkpoint
+    def g(x, scale=1.0):
+        return lax.sin(x) * scale
+
+    assert float(ms.grad(g)(0.0, scale=3.0)) == 3.0
+    h = checkpoint(lambda n, x: x**n if isinstance(n, int) else None, static_argnums=0)
+    assert float(ms.grad(h, 1)(3, 2.0)) == 12.0
+    outer = lambda x: checkpoint(lambda y: y * lax.sin(x))(x)  # noqa: E731
+    np.testing.assert_allclose(ms.grad(outer)(0.5), np.sin(0.5) + 0.5 * np.cos(0.5), rtol=1e-6)
+
+
+def test_python_control_flow_on_known_values():
+    g = checkpoint(lambda x: lax.sin(x) if x > 0 else lax.cos(x))
+    np.testing.assert_allclose(ms.grad(g)(0.5), np.cos(0.5), rtol=1e-6)
+    np.testing.assert_allclose(ms.grad(g)(-0.5), -np.sin(-0.5), rtol=1e-6)
+
+
+def test_optimization_barrier_is_the_identity():
+    tree = {"a": X, "b": (W, 3)}
+    out = optimization_barrier(tree)
+    np.testing.assert_allclose(out["a"], X)
+    assert int(out["b"][1]) == 3
+    g = lambda x: total(lax.sin(optimization_barrier(x)))  # noqa: E731
+    np.testing.assert_allclose(ms.grad(g)(X), np.cos(X))
+    np.testing.assert_allclose(ms.vmap(optimization_barrier)(X), X)

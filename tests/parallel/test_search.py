@@ -1,0 +1,130 @@
+"""The search finds the optimum: brute force and SciPy's solver say the same."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ms_func.parallel.search import Problem, solve
+
+
+def random_problem(seed, nodes=8, choices=6):
+    """Random graph with cycles, parallel edges, self edges and forbidden pairs."""
+    rng = np.random.default_rng(seed)
+    problem = Problem()
+    sizes = rng.integers(1, choices + 1, rng.integers(1, nodes + 1))
+    for n in sizes:
+        problem.add_node(rng.random(n) * 3)
+    for _ in range(int(rng.integers(0, 2 * len(sizes) + 1))):
+        i, j = rng.integers(0, len(sizes), 2)
+        table = rng.random((sizes[i], sizes[j]))
+        if rng.random() < 0.3:
+            table[rng.random(table.shape) < 0.2] = 50.0
+        problem.add_edge(int(i), int(j), table)
+    return problem
+
+
+def brute_force(problem):
+    """Least price over all assignments, computed on one big table."""
+    n = len(problem.nodes)
+    total = np.zeros([len(v) for v in problem.nodes])
+    for i, v in enumerate(problem.nodes):
+        total = total + v.reshape([-1 if k == i else 1 for k in range(n)])
+    for (i, j), m in problem.edges.items():
+        shape = [1] * n
+        shape[i], shape[j] = m.shape
+        total = total + m.reshape(shape)
+    return total.min()
+
+
+def test_optimum_equals_brute_force_on_300_random_graphs():
+    for seed in range(300):
+        problem = random_problem(seed)
+        found = solve(problem)
+        assert found.exact
+        assert problem.price(found.choices) == found.price
+        best = brute_force(problem)
+        assert abs(found.price - best) <= 1e-9 * max(1.0, abs(best)), seed
+
+
+def test_optimum_equals_mixed_integer_programming():
+    for seed in range(5):
+        problem = random_problem(1000 + seed, nodes=14, choices=5)
+        assert solve(problem).price == pytest.approx(milp_optimum(problem), rel=1e-7)
+
+
+def milp_optimum(problem):
+    """One-hot nodes and products of them as edge variables, solved by HiGHS."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    starts, cost, rows, rhs = [], [], [], []
+    for v in problem.nodes:
+        starts.append(len(cost))
+        cost.extend(v)
+    integers = len(cost)
+    for start, v in zip(starts, problem.nodes, strict=True):
+        rows.append({start + c: 1.0 for c in range(len(v))})
+        rhs.append(1.0)
+    for (i, j), m in problem.edges.items():
+        pairs = len(cost) + np.arange(m.size).reshape(m.shape)
+        cost.extend(m.ravel())
+        for node, lines in ((i, pairs), (j, pairs.T)):
+            for c, line in enumerate(lines):
+                rows.append({starts[node] + c: -1.0, **dict.fromkeys(line.tolist(), 1.0)})
+                rhs.append(0.0)
+    matrix = np.zeros((len(rows), len(cost)))
+    for r, row in enumerate(rows):
+        matrix[r, list(row)] = list(row.values())
+    found = milp(
+        np.array(cost),
+        integrality=np.arange(len(cost)) < integers,
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(matrix, rhs, rhs),
+        options={"mip_rel_gap": 0},
+    )
+    return found.fun
+
+
+def complete_problem(n, choices):
+    rng = np.random.default_rng(0)
+    problem = Problem()
+    for _ in range(n):
+        problem.add_node(rng.random(choices))
+    for i, j in itertools.combinations(range(n), 2):
+        problem.add_edge(i, j, rng.random((choices, choices)))
+    return problem
+
+
+def test_wide_graphs_are_branched_to_the_same_optimum():
+    problem = complete_problem(8, 5)
+    whole, branched = solve(problem), solve(problem, limit=5_000)
+    assert whole.exact
+    assert branched.exact
+    assert branched.largest <= 5_000
+    assert branched.price == pytest.approx(whole.price, rel=1e-9)
+
+
+def test_stopping_early_gives_a_plan_and_a_bound():
+    problem = complete_problem(9, 5)
+    best = solve(problem).price
+    found = solve(problem, limit=500, seconds=0.0)
+    assert found.bound <= best <= found.price < 1.5 * best
+    assert problem.price(found.choices) == found.price
+
+
+def test_long_chain_with_skips_is_exact():
+    rng = np.random.default_rng(1)
+    problem = Problem()
+    for k in range(200):
+        problem.add_node(rng.random(10))
+        for back in (1, 2, 5):
+            if k >= back and rng.random() < (1.0 if back == 1 else 0.3):
+                problem.add_edge(k - back, k, rng.random((10, 10)))
+    found = solve(problem)
+    assert found.exact
+    moved = list(found.choices)
+    for k in range(200):
+        for c in range(10):
+            moved[k] = c
+            assert problem.price(moved) >= found.price - 1e-9
+        moved[k] = found.choices[k]

@@ -1,0 +1,181 @@
+"""Index notation: how it is read, which splits it allows, and that Shardy derives the same.
+
+That each split computes the right values is checked for every primitive in
+`tests/primitives/test_rules.py`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from ms_func.ir.primitive import ELEMENTWISE, NotSupported
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.parallel.shard_rules import (
+    CUTTABLE,
+    RuleError,
+    Spec,
+    legal_specs,
+    legal_splits,
+    parse_rule,
+    rule_of,
+)
+from ms_func.tracing.tracer import build
+from tests.cases.primitives import CASES, PRIMITIVES
+from tests.parallel.shardy import our_factors, shardy_factors
+
+
+def types(*shapes):
+    return [ArrayType(s, "float32") for s in shapes]
+
+
+# --- notation -----------------------------------------------------------------------------
+
+
+def test_indices_get_sizes_and_kinds():
+    rule = parse_rule("b m k, b k n -> b m n", types((2, 3, 4), (2, 4, 5)), types((2, 3, 5)))
+    sizes = dict(zip(rule.names, rule.sizes, strict=True))
+    kinds = dict(zip(rule.names, rule.kinds, strict=True))
+    assert sizes == {"b": 2, "m": 3, "k": 4, "n": 5}
+    assert kinds == {"b": "plain", "m": "plain", "k": "sum", "n": "plain"}
+    assert str(rule) == "b m k, b k n -> b m n; k: sum"
+
+
+def test_composed_dimensions_and_dimensions_without_index():
+    rule = parse_rule("(i j) . -> i j .", types((6, 7)), types((2, 3, 7)))
+    assert rule.sizes == (2, 3)
+    assert rule.ins == (((0, 1), ()),)
+    shared = parse_rule("(a b) c -> a (b c)", types((6, 5)), types((2, 15)))
+    assert dict(zip(shared.names, shared.sizes, strict=True)) == {"a": 2, "b": 3, "c": 5}
+
+
+def test_scalars_and_missing_operands():
+    assert parse_rule("i, -> i", types((3,), ()), types((3,))).ins == (((0,),), ())
+    assert parse_rule("-> i j", [], types((2, 3))).ins == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "ins", "outs", "says"),
+    [
+        ("i j", [(2, 3)], [], "'->'"),
+        ("i -> i", [(2, 3)], [(2,)], "dimensions"),
+        ("i, j -> i", [(2,)], [(2,)], "terms"),
+        ("i j -> i", [(2, 3)], [(3,)], "size"),
+        ("i -> i; j: sum", [(2,)], [(2,)], "'j: sum'"),
+        ("i -> i; i: often", [(2,)], [(2,)], "often"),
+        ("(i j) -> i j", [(7,)], [(2, 3)], "size"),
+    ],
+)
+def test_notation_that_does_not_fit_is_refused(text, ins, outs, says):
+    with pytest.raises(RuleError, match=says):
+        parse_rule(text, types(*ins), types(*outs))
+
+
+# --- splits -------------------------------------------------------------------------------
+
+
+def test_splits_of_a_product_on_two_axes():
+    rule = parse_rule("m k, k n -> m n", types((8, 4), (4, 6)), types((8, 6)))
+    splits = legal_splits(rule, (2, 4))
+    assert len({s.cuts for s in splits}) == len(splits)
+    # Axis 0 (2 devices) may cut m, k, n or nothing; axis 1 (4) may cut m, k or nothing; m has room
+    # for both, k has not.
+    assert len(splits) == 4 * 3 - 1
+    assert all(4 % math.prod((2, 4)[a] for a in s.cuts[1]) == 0 for s in splits)
+    open_sum = next(s for s in splits if s.cuts == ((1,), (0,), ()))
+    assert open_sum.ins == (Spec(((1,), (0,))), Spec(((0,), ())))
+    assert open_sum.outs == (Spec(((1,), ()), (0,)),)
+    assert open_sum.parts == 8
+
+
+def test_minor_part_of_a_composed_dimension_is_cut_only_below_a_complete_major_one():
+    rule = parse_rule("(i j) -> i j", types((8,)), types((2, 4)))
+    cuts = {s.cuts for s in legal_splits(rule, (2, 2))}
+    assert ((0,), ()) in cuts
+    assert ((0,), (1,)) in cuts  # i has 2 values and is cut in 2
+    assert ((), (0,)) not in cuts
+    assert ((), (0, 1)) not in cuts
+
+
+def test_other_reductions_are_finished_and_whole_indices_never_cut():
+    rule = parse_rule("i j k -> i k; j: max, k: whole", types((4, 4, 4)), types((4, 4)))
+    splits = legal_splits(rule, (2,))
+    assert {s.cuts for s in splits} == {((), (), ()), ((0,), (), ()), ((), (0,), ())}
+    maximum = next(s for s in splits if s.cuts[1])
+    assert maximum.finish == ((0,),)
+    assert maximum.outs[0].partial == ()
+
+
+def test_layouts_of_a_value():
+    specs = legal_specs((4, 6), (2, 4))
+    assert Spec(((), ())) in specs
+    assert Spec(((0,), ())) in specs
+    assert Spec(((), (1,))) not in specs  # 6 is not divisible by 4
+    assert Spec(((0, 1), ())) not in specs  # nor 4 by 8
+    assert len(specs) == 5
+
+
+# --- Shardy -------------------------------------------------------------------------------
+
+DIFFERENCES = {
+    "dynamic_update_slice": "the window may lie across pieces of a dimension it does not fill",
+    "pad": "cropping moves elements between pieces",
+    "reshape": "only boundaries that divide one another become indices",
+    "scatter": "a scattered dimension is whole even where the window fills it",
+    "scatter_add": "a scattered dimension is whole even where the window fills it",
+    "scatter_max": "a scattered dimension is whole even where the window fills it",
+    "scatter_min": "a scattered dimension is whole even where the window fills it",
+    "scatter_mul": "a scattered dimension is whole even where the window fills it",
+    "split": "the dimension that is divided into parts stays whole even if there is one part",
+}
+"""Primitives that may be split in fewer ways than Shardy would split them, and why."""
+
+
+def cases_with_rules():
+    for name, p in sorted(PRIMITIVES.items()):
+        if type(p.shard) is not NotSupported:
+            for k, case in enumerate(CASES.get(name, [])):
+                yield name, k, case
+
+
+def applied(name, case):
+    """The function that applies a primitive once to the operands of a case."""
+    p = PRIMITIVES[name]
+
+    def body(*args):
+        out = p.bind(*args, **case.params)
+        return out if p.multiple_results else [out]
+
+    return build(name, [typeof(a) for a in case.arrays(case.widest)], body)
+
+
+def test_rules_equal_those_of_shardy_or_are_listed():
+    compared, differing = set(), set()
+    for name, k, case in cases_with_rules():
+        fn = applied(name, case)
+        theirs = shardy_factors(fn)
+        if theirs is None:
+            continue
+        compared.add(name)
+        ours = our_factors(rule_of(fn.eqns[0]), CUTTABLE)
+        if ours == theirs:
+            continue
+        differing.add(name)
+        assert name in DIFFERENCES, (name, k, rule_of(fn.eqns[0]), ours ^ theirs)
+        assert ours < theirs, f"{name} case {k} allows splits that Shardy does not"
+    assert differing == set(DIFFERENCES), "a listed difference is gone"
+    missed = {
+        name
+        for name, p in PRIMITIVES.items()
+        if type(p.shard) is not NotSupported and p.shard is not ELEMENTWISE and name not in compared
+        if CASES.get(name)
+    }
+    assert missed == set(NOT_COMPARED)
+
+
+NOT_COMPARED = {
+    "iota": "Shardy lets the users of an operation without operands decide",
+    "optimization_barrier": "Shardy gives it no rule",
+    "sharding_constraint": "lowers to nothing on one device",
+}
+"""Primitives with a rule of their own for which Shardy derives none, and why."""
