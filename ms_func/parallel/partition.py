@@ -1,8 +1,9 @@
 """A plan written into the program: explicit constraints wherever a layout is decided.
 
 XLA's partitioner keeps to what is stated and guesses the rest; stated are the result of
-every equation with a choice and every step of every change of layout, so that it compiles
-to the collectives that were priced.
+every equation with a choice, what such equations read, and every step of every change of
+layout, so that it compiles to the collectives that were priced. Inside a chain of
+elementwise operations there is nothing to guess.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class _Emitter:
     """Copies the equations of a program and adds constraints.
 
     Attributes:
+        boundary: values that equations with a choice read.
         env: what stands for a value of the old program, in the layout of its node.
         moved: what stands for a value in another layout.
     """
@@ -36,6 +38,9 @@ class _Emitter:
         self.plan, self.graph, self.fn = plan, plan.graph, plan.fn
         self.choices = plan.solution.choices
         self.eqns: list[Eqn] = []
+        self.boundary = {
+            a for i in self.graph.eqn_node for a in self.fn.eqns[i].inputs if type(a) is Var
+        }
         self.env: dict[Atom, Atom] = {}
         self.moved: dict[tuple[Atom, Spec], Atom] = {}
 
@@ -130,7 +135,9 @@ class _Emitter:
                 inputs.append(self.env.get(a, a))
         outputs = [Var(v.type) for v in eqn.outputs]
         self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
-        self.env.update(zip(eqn.outputs, outputs, strict=True))
+        for old, new in zip(eqn.outputs, outputs, strict=True):
+            pinned = old in self.boundary and bool(shape)
+            self.env[old] = self._constrain(new, [want], eqn) if pinned else new
 
     def _constraint(self, eqn: Eqn) -> None:
         (a,), (out,) = eqn.inputs, eqn.outputs

@@ -105,7 +105,8 @@ def _totals(plan: Any) -> list[str]:
         f"  sends   {plan.wire_bytes / _MIB:.2f} MiB per device and run",
         *(f"          {b / _MIB:.2f} MiB  {kind}" for kind, b in kinds.most_common()),
         f"  works   {plan.redundancy:.3f} times the ideal share of each device",
-        f"  holds   {_state(plan) / _MIB:.2f} MiB of arguments per device",
+        f"  holds   {plan.peak_bytes / _MIB:.2f} MiB per device at most, {_state(plan) / _MIB:.2f} "
+        "MiB of it arguments",
         f"  search  {plan.seconds:.2f} s, {proof}; {choices} choices at {len(graph.nodes)} nodes, "
         f"{graph.dropped} left out because they leave devices idle",
     ]
