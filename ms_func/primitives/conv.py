@@ -541,8 +541,10 @@ def conv_general_dilated(
         ValueError: sizes, strides or groups do not fit each other.
 
     Example:
+        >>> images, kernel = ms.numpy.ones((5, 8, 8, 3)), ms.numpy.ones((3, 3, 3, 16))
         >>> conv_general_dilated(images, kernel, (1, 1), "SAME",
-        ...                      dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        ...                      dimension_numbers=("NHWC", "HWIO", "NHWC")).shape
+        (5, 8, 8, 16)
     """
     left, right = typeof(lhs), typeof(rhs)
     name = "conv_general_dilated"
