@@ -407,14 +407,19 @@ def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     if is_inexact(typeof(y).dtype):
         raise ValueError("ldexp not supported for input types; the exponent must be an integer")
     dtype = typeof(x).dtype
+    if dtype.kind == "c":
+        raise ValueError("ldexp not supported for complex inputs")
     info = ml_dtypes.finfo(dtype)
-    out = x
-    for _ in range(3):  # in steps that are powers of two of the dtype
-        step = ar.min_p.bind(*promote("ldexp", ar.max_p.bind(*promote("ldexp", y, info.minexp)),
-                                      info.maxexp - 1))  # fmt: skip
-        out = ar.mul_p.bind(*promote("ldexp", out, el.exp2(convert(step, dtype))))
+    bits = np.dtype(f"i{dtype.itemsize}")
+    y = convert(y, np.dtype(np.int32))
+    for _ in range(3):  # in steps whose power of two the dtype can hold
+        low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
+        step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
+        field = convert(ar.add(step, 1 - int(info.minexp)), bits)
+        power = cast.bitcast_convert_type(logic.left_shift(field, int(info.nmant)), dtype)
+        x = ar.mul_p.bind(*promote("ldexp", x, power))
         y = ar.sub_p.bind(*promote("ldexp", y, step))
-    return out
+    return x
 
 
 def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
@@ -456,4 +461,5 @@ def spacing(x: ArrayLike, /) -> Array:
     if typeof(x).dtype.kind == "c":
         raise ValueError("spacing is not defined for complex inputs.")
     away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)
-    return ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
+    step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
+    return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

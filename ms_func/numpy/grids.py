@@ -12,6 +12,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
+from ms_func.numpy.repeating import meshgrid
 
 # --- slices ---------------------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ class _Grid:
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return _ruled(key)
-        rows = manipulation.meshgrid(*map(_ruled, key), sparse=self.sparse, indexing="ij")
+        rows = meshgrid(*map(_ruled, key), sparse=self.sparse, indexing="ij")
         if self.sparse:
             return rows
         return manipulation.stack(rows)
