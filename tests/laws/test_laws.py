@@ -125,7 +125,7 @@ def test_law_2_jit_keeps_the_meaning_and_runs_side_effects_once(program, seed):
     assert len(calls) <= 2
 
 
-@given(programs(kinks=True), seeds)
+@given(st.one_of(programs(kinks=True), programs(control=True)), seeds)
 def test_law_13_printing_and_parsing_are_inverse(program, seed):
     fn, args = program.function(), program.arguments(seed)
     n = len(args)
