@@ -6,8 +6,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from ms_func_ascend import Graph, from_bytes, simulate, to_bytes, translate
 
+from ms_func_ascend import Graph, from_bytes, simulate, to_bytes, translate
 from tests.support import xla
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
