@@ -222,6 +222,15 @@ def _remat() -> list[Case]:
     return [Case((Arg((3,)), Arg((3,))), params, _WIDE, ulps=16)]
 
 
+def _linear_solve() -> list[Case]:
+    """Division by a positive number, as a system of two equations."""
+    matvec = program("matvec", [(), (2,)], lambda a, x: [mul(x, _wide(exp(a)))])
+    solve = program("solve", [(), (2,)], lambda a, b: [mul(b, _wide(exp(sub(0.0, a))))])
+    params = {"matvec": matvec, "vecmat": matvec, "solve": solve, "transpose_solve": solve,
+              "num_consts": 1}  # fmt: skip
+    return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
+
+
 CASES: dict[str, list[Case]] = {
     "cond": _cond(),
     "scan": _scan(),
@@ -239,6 +248,7 @@ CASES: dict[str, list[Case]] = {
     "custom_vjp_call": _custom_vjp(),
     "custom_vjp_linear": _custom_vjp_linear(),
     "remat_call": _remat(),
+    "linear_solve": _linear_solve(),
     "stop_gradient": [of_shapes((2, 3), dtypes=FLOATS, smooth=False)],
     "name": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS, params={"name": "here"})],
     "kept": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS)],
