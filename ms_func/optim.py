@@ -1,9 +1,11 @@
-"""First-order optimisers as pairs of pure functions over trees of parameters.
+"""Gradient descent as pure functions over trees of arrays.
 
-Each optimiser is an `Optimizer`: `init(params)` gives a state, `update(grads, state, params)`
-gives updates to add to the parameters and the next state. Optimisers are chained like other
-transformations of gradients, such as clipping.
+An optimiser is a pair `init(params) -> state` and `update(grads, state, params) -> (updates,
+state)`; `apply_updates` adds the updates to the parameters. A learning rate is a number or a
+schedule, a function of the step.
 
+Example:
+    >>> params, grads = {"w": np.ones(3)}, {"w": np.arange(3.0)}
     >>> opt = adam(1e-3)
     >>> state = opt.init(params)
     >>> updates, state = opt.update(grads, state, params)
@@ -13,278 +15,435 @@ transformations of gradients, such as clipping.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ms_func import numpy as np
+import numpy as np
+
 from ms_func import tree
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import creation, logic, reductions, searching
+from ms_func.numpy import elementwise as el
+from ms_func.numpy.promotion import convert
+
+__all__ = [
+    "Optimizer", "adam", "adamw", "add_decayed_weights", "apply_updates", "chain", "clip",
+    "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule", "exponential_decay",
+    "global_norm", "join_schedules", "linear_schedule", "momentum", "piecewise_constant_schedule",
+    "rmsprop",
+    "scale", "scale_by_adam", "scale_by_learning_rate", "scale_by_rms", "sgd", "trace",
+    "warmup_cosine_decay_schedule",
+]  # fmt: skip
 
 Schedule = Callable[[Any], Any]
-PyTree = Any
 
 
 class Optimizer(NamedTuple):
     """A transformation of gradients.
 
     Attributes:
-        init: from parameters to a state, a tree of arrays.
-        update: from (gradients, state, parameters) to (updates, next state).
+        init: from parameters to the initial state, a tree of arrays.
+        update: from gradients, state and (where it needs them) parameters to updates and the
+            next state.
     """
 
-    init: Callable[[PyTree], Any]
-    update: Callable[..., tuple[PyTree, Any]]
+    init: Callable[[Any], Any]
+    update: Callable[..., tuple[Any, Any]]
 
 
-def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
-    """Parameters plus updates, at the dtypes of the parameters."""
-    return tree.map(lambda p, u: (p + u).astype(np.asarray(p).dtype), params, updates)
+def apply_updates(params: Any, updates: Any) -> Any:
+    """Parameters plus updates, in the dtypes of the parameters."""
+    return tree.map(lambda p, u: convert(ar.add(p, u), typeof(p).dtype), params, updates)
 
 
 def chain(*parts: Optimizer) -> Optimizer:
-    """Transformations one after the other."""
+    """Transformations one after the other; the state is the tuple of their states."""
 
-    def init(params: PyTree) -> Any:
-        return tuple(p.init(params) for p in parts)
+    def init(params: Any) -> Any:
+        return tuple(part.init(params) for part in parts)
 
-    def update(grads: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        if len(state) != len(parts):
+            raise ValueError(
+                f"this optimiser has {len(parts)} parts, but its state has {len(state)}"
+            )
         states = []
-        for part, s in zip(parts, state, strict=True):
-            grads, s = part.update(grads, s, params)
-            states.append(s)
+        for part, own in zip(parts, state, strict=True):
+            grads, own = part.update(grads, own, params)
+            states.append(own)
         return grads, tuple(states)
 
     return Optimizer(init, update)
 
 
-def _stateless(f: Callable[[PyTree, PyTree], PyTree]) -> Optimizer:
-    return Optimizer(lambda params: (), lambda g, state, params=None: (f(g, params), state))
+def _stateless(function: Callable[[Any, Any], Any]) -> Optimizer:
+    """Transformation `updates = function(grads, params)` without state."""
+    return Optimizer(
+        lambda params: (), lambda grads, state, params=None: (function(grads, params), state)
+    )
 
 
-def _zeros(params: PyTree) -> PyTree:
-    return tree.map(np.zeros_like, params)
+# --- building blocks ------------------------------------------------------------------------
 
 
-# --- steps ----------------------------------------------------------------------------------
+def scale(factor: float) -> Optimizer:
+    """Multiply by a constant."""
+    return _stateless(lambda grads, params: tree.map(lambda g: ar.multiply(g, factor), grads))
 
 
-class Count(NamedTuple):
-    """Number of updates made."""
+class CountState(NamedTuple):
+    """State of a schedule: the number of steps so far."""
 
     count: Any
 
 
 def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
-    """Gradients times minus the learning rate; a schedule gets the number of past updates."""
+    """Multiply by minus the learning rate, which may follow a schedule."""
     if not callable(learning_rate):
-        return _stateless(lambda g, _: tree.map(lambda x: -learning_rate * x, g))
-    schedule = learning_rate
+        return scale(-learning_rate)
 
-    def update(grads: PyTree, state: Count, params: PyTree = None) -> tuple[PyTree, Count]:
-        rate = schedule(state.count)
-        return tree.map(lambda g: (-rate * g).astype(g.dtype), grads), Count(state.count + 1)
+    def update(grads: Any, state: CountState, params: Any = None) -> tuple[Any, CountState]:
+        rate = learning_rate(state.count)
+        scaled = tree.map(lambda g: convert(ar.multiply(g, ar.negative(rate)), typeof(g).dtype),
+                          grads)  # fmt: skip
+        return scaled, CountState(ar.add(state.count, 1))
 
-    return Optimizer(lambda params: Count(np.zeros((), np.int32)), update)
+    return Optimizer(lambda params: CountState(creation.zeros((), np.int32)), update)
 
 
-class Trace(NamedTuple):
-    """Decaying sum of past gradients."""
+class TraceState(NamedTuple):
+    """State of `trace`: the decaying sum of gradients."""
 
-    velocity: PyTree
+    trace: Any
 
 
 def trace(decay: float, nesterov: bool = False) -> Optimizer:
-    """Momentum: gradients replaced by their decaying sum.
+    """Momentum: a decaying sum of gradients, with Nesterov's look-ahead if asked for.
 
     Reference:
-        Sutskever et al., "On the importance of initialization and momentum in deep learning",
-        2013, for Nesterov's form.
+        Sutskever et al., "On the importance of initialization and momentum", ICML 2013.
     """
 
-    def update(grads: PyTree, state: Trace, params: PyTree = None) -> tuple[PyTree, Trace]:
-        velocity = tree.map(lambda g, v: g + decay * v, grads, state.velocity)
-        if nesterov:
-            grads = tree.map(lambda g, v: g + decay * v, grads, velocity)
-            return grads, Trace(velocity)
-        return velocity, Trace(velocity)
+    def update(grads: Any, state: TraceState, params: Any = None) -> tuple[Any, TraceState]:
+        def step(g: Any, t: Any) -> Any:
+            return ar.add(g, ar.multiply(t, decay))
 
-    return Optimizer(lambda params: Trace(_zeros(params)), update)
+        moved = tree.map(step, grads, state.trace)
+        return (tree.map(step, grads, moved) if nesterov else moved), TraceState(moved)
+
+    return Optimizer(lambda params: TraceState(_zeros(params)), update)
+
+
+def _zeros(params: Any) -> Any:
+    return tree.map(creation.zeros_like, params)
+
+
+def _mean(decay: float, order: int) -> Callable[[Any, Any], Any]:
+    """Step of an exponential moving average of `g ** order`; of squared magnitudes for 2."""
+
+    def step(g: Any, m: Any) -> Any:
+        if order == 2:
+            g = el.real(ar.multiply(g, el.conjugate(g))) if typeof(g).dtype.kind == "c" else (
+                ar.square(g))  # fmt: skip
+        return ar.add(ar.multiply(m, decay), ar.multiply(g, 1 - decay))
+
+    return step
+
+
+class AdamState(NamedTuple):
+    """State of `scale_by_adam`: steps, mean gradient, mean squared gradient."""
+
+    count: Any
+    mu: Any
+    nu: Any
+
+
+def scale_by_adam(
+    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0,
+    nesterov: bool = False,
+) -> Optimizer:  # fmt: skip
+    """Mean gradient divided by the root of the mean square, both corrected for their start.
+
+    Args:
+        b1: decay of the mean.
+        b2: decay of the mean square.
+        eps: added to the root.
+        eps_root: added under the root; needed to differentiate through updates.
+        nesterov: look one step ahead in the mean.
+
+    Reference:
+        Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
+        Dozat, "Incorporating Nesterov momentum into Adam", 2016.
+    """
+
+    def init(params: Any) -> AdamState:
+        squares = tree.map(lambda p: el.real(creation.zeros_like(p)), params)
+        return AdamState(creation.zeros((), np.int32), _zeros(params), squares)
+
+    def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
+        mu = tree.map(_mean(b1, 1), grads, state.mu)
+        nu = tree.map(_mean(b2, 2), grads, state.nu)
+        count = ar.add(state.count, 1)
+        right = _corrections(b1, b2, count)
+        ahead = _corrections(b1, b2, ar.add(count, 1))[0] if nesterov else None
+
+        def direction(g: Any, m: Any, v: Any) -> Any:
+            if nesterov:
+                m = ar.add(ar.multiply(ar.divide(m, ahead), b1),
+                           ar.multiply(ar.divide(g, right[0]), 1 - b1))  # fmt: skip
+            else:
+                m = ar.divide(m, right[0])
+            root = el.sqrt(ar.add(ar.divide(v, right[1]), eps_root))
+            return convert(ar.divide(m, ar.add(root, eps)), typeof(g).dtype)
+
+        return tree.map(direction, grads, mu, nu), AdamState(count, mu, nu)
+
+    return Optimizer(init, update)
+
+
+def _corrections(b1: float, b2: float, count: Any) -> tuple[Any, Any]:
+    """`1 - b ** count` for both averages: what they miss for having begun at 0."""
+    steps = convert(count, np.dtype(np.float32))
+    return tuple(ar.subtract(1.0, ar.power(np.float32(b), steps)) for b in (b1, b2))  # type: ignore[return-value]
+
+
+class RmsState(NamedTuple):
+    """State of `scale_by_rms`: the mean squared gradient."""
+
+    nu: Any
+
+
+def scale_by_rms(decay: float = 0.9, eps: float = 1e-8) -> Optimizer:
+    """Gradient divided by the root of its mean square.
+
+    Reference:
+        Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012.
+    """
+
+    def update(grads: Any, state: RmsState, params: Any = None) -> tuple[Any, RmsState]:
+        nu = tree.map(_mean(decay, 2), grads, state.nu)
+        scaled = tree.map(lambda g, v: ar.divide(g, el.sqrt(ar.add(v, eps))), grads, nu)
+        return scaled, RmsState(nu)
+
+    return Optimizer(
+        lambda params: RmsState(tree.map(lambda p: el.real(creation.zeros_like(p)), params)), update
+    )
+
+
+def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
+    """Add a multiple of the parameters.
+
+    Args:
+        weight_decay: factor.
+        mask: tree of booleans, or a function of the parameters that gives one: which of them
+            decay.
+    """
+
+    def decayed(grads: Any, params: Any) -> Any:
+        if params is None:
+            raise ValueError(
+                "weight decay needs the parameters\nfix: call update(grads, state, params)"
+            )
+        chosen = mask(params) if callable(mask) else mask
+        if chosen is None:
+            return tree.map(lambda g, p: ar.add(g, ar.multiply(p, weight_decay)), grads, params)
+        return tree.map(
+            lambda m, g, p: ar.add(g, ar.multiply(p, weight_decay)) if m else g,
+            chosen, grads, params,
+        )  # fmt: skip
+
+    return _stateless(decayed)
+
+
+def clip(max_delta: float) -> Optimizer:
+    """Limit every element to `[-max_delta, max_delta]`."""
+    return _stateless(
+        lambda grads, params: tree.map(lambda g: ar.clip(g, -max_delta, max_delta), grads)
+    )
+
+
+def global_norm(updates: Any) -> Any:
+    """Euclidean norm of all elements of a tree together."""
+    total: Any = 0.0
+    for x in tree.leaves(updates):
+        total = ar.add(total, reductions.sum(_mean(0.0, 2)(x, 0.0)))
+    return el.sqrt(total)
+
+
+def clip_by_global_norm(max_norm: float) -> Optimizer:
+    """Scale the gradients down where their norm, all together, exceeds `max_norm`.
+
+    Reference:
+        Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks",
+        ICML 2013.
+    """
+
+    def clipped(grads: Any, params: Any) -> Any:
+        norm = global_norm(grads)
+        small = logic.less(norm, max_norm)
+        factor = ar.divide(max_norm, searching.where(small, max_norm, norm))
+        return tree.map(lambda g: convert(ar.multiply(g, factor), typeof(g).dtype), grads)
+
+    return _stateless(clipped)
+
+
+# --- optimisers -----------------------------------------------------------------------------
 
 
 def sgd(
     learning_rate: float | Schedule, momentum: float | None = None, nesterov: bool = False
 ) -> Optimizer:
-    """Stochastic gradient descent, with momentum if asked for."""
+    """Gradient descent, with momentum if given."""
     step = scale_by_learning_rate(learning_rate)
     return step if momentum is None else chain(trace(momentum, nesterov), step)
 
 
-class Moments(NamedTuple):
-    """Adam's state.
-
-    Attributes:
-        count: number of updates made.
-        mu: decaying mean of gradients.
-        nu: decaying mean of their squares.
-    """
-
-    count: Any
-    mu: PyTree
-    nu: PyTree
-
-
-def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
-    """Gradients replaced by their mean over the root of their mean square, bias corrected.
-
-    Reference:
-        Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
-    """
-
-    def init(params: PyTree) -> Moments:
-        return Moments(np.zeros((), np.int32), _zeros(params), _zeros(params))
-
-    def update(grads: PyTree, state: Moments, params: PyTree = None) -> tuple[PyTree, Moments]:
-        count = state.count + 1
-        mu = tree.map(lambda g, m: b1 * m + (1 - b1) * g, grads, state.mu)
-        nu = tree.map(lambda g, v: b2 * v + (1 - b2) * np.square(g), grads, state.nu)
-        steps = np.asarray(count).astype(np.float32)
-        first, second = 1 - b1**steps, 1 - b2**steps
-        updates = tree.map(
-            lambda m, v: ((m / first) / (np.sqrt(v / second) + eps)).astype(m.dtype), mu, nu
-        )
-        return updates, Moments(count, mu, nu)
-
-    return Optimizer(init, update)
+def momentum(learning_rate: float | Schedule, decay: float = 0.9) -> Optimizer:
+    """Gradient descent with momentum."""
+    return sgd(learning_rate, decay)
 
 
 def adam(
-    learning_rate: float | Schedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
-) -> Optimizer:
-    """Adam; see `scale_by_adam`."""
-    return chain(scale_by_adam(b1, b2, eps), scale_by_learning_rate(learning_rate))
-
-
-def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
-    """Gradients plus `weight_decay` times the parameters, where `mask` (a tree) is true."""
-
-    def add(grads: PyTree, params: PyTree) -> PyTree:
-        if params is None:
-            raise ValueError("weight decay needs the parameters: update(grads, state, params)")
-        chosen = mask(params) if callable(mask) else mask
-        if chosen is None:
-            return tree.map(lambda g, p: g + weight_decay * p, grads, params)
-        return tree.map(lambda g, p, m: g + weight_decay * p if m else g, grads, params, chosen)
-
-    return _stateless(add)
+    learning_rate: float | Schedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
+    eps_root: float = 0.0, nesterov: bool = False,
+) -> Optimizer:  # fmt: skip
+    """Adam; arguments as for `scale_by_adam`."""
+    return chain(
+        scale_by_adam(b1, b2, eps, eps_root, nesterov), scale_by_learning_rate(learning_rate)
+    )
 
 
 def adamw(
-    learning_rate: float | Schedule,
-    b1: float = 0.9,
-    b2: float = 0.999,
-    eps: float = 1e-8,
-    weight_decay: float = 1e-4,
-    mask: Any = None,
-) -> Optimizer:
+    learning_rate: float | Schedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
+    eps_root: float = 0.0, weight_decay: float = 1e-4, mask: Any = None, nesterov: bool = False,
+) -> Optimizer:  # fmt: skip
     """Adam with weight decay apart from the gradient.
 
     Reference:
-        Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+        Loshchilov, Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
     return chain(
-        scale_by_adam(b1, b2, eps),
+        scale_by_adam(b1, b2, eps, eps_root, nesterov),
         add_decayed_weights(weight_decay, mask),
         scale_by_learning_rate(learning_rate),
     )
 
 
-# --- clipping ---------------------------------------------------------------------------------
-
-
-def global_norm(updates: PyTree) -> Any:
-    """Euclidean norm of all leaves together."""
-    return np.sqrt(sum(np.sum(np.square(np.abs(x))) for x in tree.leaves(updates)))
-
-
-def clip_by_global_norm(max_norm: float) -> Optimizer:
-    """Gradients shrunk so that their norm over all leaves is at most `max_norm`."""
-
-    def clip(grads: PyTree, _: PyTree) -> PyTree:
-        norm = global_norm(grads)
-        factor = np.where(norm < max_norm, 1.0, max_norm / np.maximum(norm, 1e-30))
-        return tree.map(lambda g: (g * factor).astype(g.dtype), grads)
-
-    return _stateless(clip)
-
-
-def clip(max_delta: float) -> Optimizer:
-    """Each element limited to [-max_delta, max_delta]."""
-    return _stateless(lambda g, _: tree.map(lambda x: np.clip(x, -max_delta, max_delta), g))
+def rmsprop(
+    learning_rate: float | Schedule, decay: float = 0.9, eps: float = 1e-8,
+    momentum: float | None = None, nesterov: bool = False,
+) -> Optimizer:  # fmt: skip
+    """RMSProp, with momentum if given."""
+    parts = [scale_by_rms(decay, eps), scale_by_learning_rate(learning_rate)]
+    return chain(*parts, *([] if momentum is None else [trace(momentum, nesterov)]))
 
 
 # --- schedules --------------------------------------------------------------------------------
 
 
 def constant_schedule(value: float) -> Schedule:
-    """The same value always."""
+    """The same value at every step."""
     return lambda count: value
 
 
-def exponential_decay(
-    init_value: float, transition_steps: int, decay_rate: float, staircase: bool = False
+def linear_schedule(
+    init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
 ) -> Schedule:
-    """`init_value * decay_rate ** (count / transition_steps)`, in whole steps if `staircase`."""
+    """From `init_value` to `end_value` in `transition_steps` steps, constant around them."""
 
     def schedule(count: Any) -> Any:
-        turns = np.asarray(count).astype(np.float32) / transition_steps
-        return init_value * decay_rate ** (np.floor(turns) if staircase else turns)
+        done = ar.clip(ar.subtract(count, transition_begin), 0, transition_steps)
+        left = ar.subtract(1.0, ar.divide(done, max(transition_steps, 1)))
+        return ar.add(ar.multiply(left, init_value - end_value), end_value)
 
     return schedule
 
 
-def linear_schedule(init_value: float, end_value: float, transition_steps: int) -> Schedule:
-    """A straight line from `init_value` to `end_value`, constant afterwards."""
+def exponential_decay(
+    init_value: float, transition_steps: int, decay_rate: float, transition_begin: int = 0,
+    staircase: bool = False, end_value: float | None = None,
+) -> Schedule:  # fmt: skip
+    """`init_value * decay_rate ** (step / transition_steps)`, bounded by `end_value`."""
 
     def schedule(count: Any) -> Any:
-        part = np.clip(np.asarray(count).astype(np.float32) / transition_steps, 0.0, 1.0)
-        return init_value + (end_value - init_value) * part
+        done = ar.maximum(ar.subtract(count, transition_begin), 0)
+        power = ar.divide(done, transition_steps)
+        power = el.floor(power) if staircase else power
+        value = ar.multiply(init_value, ar.power(np.float32(decay_rate), power))
+        if end_value is None:
+            return value
+        return (ar.maximum if decay_rate < 1 else ar.minimum)(value, end_value)
 
     return schedule
 
 
-def cosine_decay_schedule(init_value: float, decay_steps: int, alpha: float = 0.0) -> Schedule:
-    """Half a cosine from `init_value` down to `alpha * init_value`.
+def cosine_decay_schedule(
+    init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
+) -> Schedule:
+    """Half a cosine from `init_value` to `alpha * init_value` in `decay_steps` steps.
 
     Reference:
-        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017.
+        Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+
+    Raises:
+        ValueError: `decay_steps` is not positive.
     """
+    if decay_steps <= 0:
+        raise ValueError(f"decay_steps must be positive, got {decay_steps}")
 
     def schedule(count: Any) -> Any:
-        part = np.clip(np.asarray(count).astype(np.float32) / decay_steps, 0.0, 1.0)
-        return init_value * ((1 - alpha) * 0.5 * (1 + np.cos(math.pi * part)) + alpha)
+        part = ar.divide(ar.minimum(count, decay_steps), decay_steps)
+        wave = ar.multiply(0.5, ar.add(1.0, el.cos(ar.multiply(math.pi, part))))
+        wave = wave if exponent == 1.0 else ar.power(wave, exponent)
+        return ar.multiply(init_value, ar.add(ar.multiply(wave, 1 - alpha), alpha))
 
     return schedule
 
 
-def join_schedules(schedules: list[Schedule], boundaries: list[int]) -> Schedule:
-    """One schedule after the other; each counts from its own boundary."""
+def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
+    """Schedules one after the other; each counts its steps from its own boundary.
+
+    Raises:
+        ValueError: there is not one boundary between two schedules each.
+    """
+    if len(boundaries) != len(schedules) - 1:
+        raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
 
     def schedule(count: Any) -> Any:
         value = schedules[0](count)
-        for start, later in zip(boundaries, schedules[1:], strict=True):
-            value = np.where(count < start, value, later(count - start))
+        for begin, part in zip(boundaries, schedules[1:], strict=True):
+            late = part(ar.maximum(ar.subtract(count, begin), 0))
+            value = searching.where(logic.less(count, begin), value, late)
         return value
 
     return schedule
 
 
 def warmup_cosine_decay_schedule(
-    init_value: float,
-    peak_value: float,
-    warmup_steps: int,
-    decay_steps: int,
-    end_value: float = 0.0,
+    init_value: float, peak_value: float, warmup_steps: int, decay_steps: int,
+    end_value: float = 0.0, exponent: float = 1.0,
+) -> Schedule:  # fmt: skip
+    """Linear rise to `peak_value`, then half a cosine to `end_value` at step `decay_steps`."""
+    alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
+    rise = linear_schedule(init_value, peak_value, warmup_steps)
+    fall = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)
+    return join_schedules([rise, fall], [warmup_steps])
+
+
+def piecewise_constant_schedule(
+    init_value: float, boundaries_and_scales: dict[int, float] | Sequence[tuple[int, float]] = ()
 ) -> Schedule:
-    """A line up to `peak_value`, then half a cosine down to `end_value` at `decay_steps`."""
-    up = linear_schedule(init_value, peak_value, warmup_steps)
-    down = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, end_value / peak_value)
-    return join_schedules([up, down], [warmup_steps])
+    """`init_value`, multiplied by each scale from the step behind its boundary on."""
+    rows = sorted(dict(boundaries_and_scales).items())
+    if any(factor < 0 for _, factor in rows):
+        raise ValueError("scales must not be negative")
+
+    def schedule(count: Any) -> Any:
+        value: Any = init_value
+        for boundary, factor in rows:
+            late = logic.greater(count, boundary)
+            value = ar.multiply(value, searching.where(late, factor, 1.0))
+        return value
+
+    return schedule

@@ -42,6 +42,7 @@ from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
 from ms_func.primitives import elementwise as pe
 from ms_func.primitives.random_bits import random_bits, random_fold_in, random_split
+from ms_func.primitives.sort import sort
 
 __all__ = [
     "PRNGKey", "bernoulli", "bits", "categorical", "cauchy", "choice", "clone",
@@ -438,8 +439,6 @@ def permutation(
 
 def _shuffled(key: Any, x: Any, axis: int) -> Any:
     """Sort by random 32-bit numbers, often enough that ties hardly matter."""
-    from ms_func.primitives.sort import sort
-
     size = max(1, typeof(x).size)
     rounds = math.ceil(3 * math.log(size) / math.log(2**32 - 1))
     for _ in range(rounds):

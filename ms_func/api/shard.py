@@ -10,7 +10,7 @@ from typing import Any
 from ms_func import tree
 from ms_func.api.compile import jit
 from ms_func.api.devices import device_put
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.mesh import AbstractMesh
 from ms_func.ir.primitive import current
@@ -65,9 +65,11 @@ def shard(
         [2.0, 4.0]
     """
     if not callable(fun):
-        raise TypeError(f"shard expects a function, got {fun!r} of type {type(fun).__name__}")
+        raise ArgumentTypeError(
+            f"shard expects a function, got {fun!r} of type {type(fun).__name__}"
+        )
     if mesh is not None and not isinstance(mesh, (AbstractMesh, int)):
-        raise TypeError(f"shard expects a Mesh, a number of devices or None, got {mesh!r}")
+        raise ArgumentTypeError(f"shard expects a Mesh, a number of devices or None, got {mesh!r}")
     options = Options(objective, float(search_seconds))
     return Sharded(fun, mesh, in_specs, out_specs, options)
 
@@ -110,15 +112,15 @@ class Sharded:
                 return self._laid_results(self.fun(*a, **k))
 
         staged = stage(call, types, name=self.name)
-        outs = region(
-            staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options
-        )
+        outs = region(staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options)
         return staged.unflatten(outs)
 
     def _laid_results(self, out: Any) -> Any:
         leaves, out_tree = tree.flatten(out)
         specs = self._specs("out_specs", self.out_specs, out, len(leaves))
-        return tree.unflatten(out_tree, [self._laid(x, s) for x, s in zip(leaves, specs, strict=True)])
+        return tree.unflatten(
+            out_tree, [self._laid(x, s) for x, s in zip(leaves, specs, strict=True)]
+        )
 
     def _laid(self, x: Any, spec: Any) -> Any:
         """A value in the layout of a spec, if there is one."""

@@ -229,6 +229,45 @@ def split(fn: Function, unknown: Mask, forced: Mask) -> tuple[Function, Function
     return fn.memo[key]
 
 
+def hoist(fn: Function, varies: Mask, n_stay: int) -> tuple[Function, Function, Mask]:
+    """What depends only on parameters that do not vary, apart from the rest.
+
+    Unlike `partial_eval` this moves whole equations and splits none.
+
+    Args:
+        fn: the body of a loop.
+        varies: parameters that change from step to step; the others stand before them.
+        n_stay: number of first results that the loop gives at each step, varying or not.
+
+    Returns:
+        `fixed`: parameters that do not vary -> results that do not, then what `step` needs;
+        `step`: these values, then the varying parameters -> the first results, then the
+        varying ones; which of the results after the first vary.
+    """
+    key = ("hoist", varies, n_stay)
+    if key in fn.memo:
+        return fn.memo[key]
+    moving = {v for v, m in zip(fn.params, varies, strict=True) if m}
+    before, inside = [], []
+    for eqn in fn.eqns:
+        stays = not moving.isdisjoint(eqn.inputs) or eqn.effects
+        (inside if stays else before).append(eqn)
+        if stays:
+            moving.update(eqn.outputs)
+    mask = tuple(a in moving for a in fn.results[n_stay:])
+    changing = [a for a, m in zip(fn.results[n_stay:], mask, strict=True) if m]
+    results = [*fn.results[:n_stay], *changing]
+    used = {a for e in inside for a in e.inputs} | set(results)
+    given = [v for v, m in zip(fn.params, varies, strict=True) if not m]
+    made = [*given, *(v for e in before for v in e.outputs)]
+    needed = [v for v in made if v in used]
+    still = [a for a, m in zip(fn.results[n_stay:], mask, strict=True) if not m]
+    first = Function(fn.name, given, before, [*still, *needed])
+    loop = [v for v, m in zip(fn.params, varies, strict=True) if m]
+    fn.memo[key] = first, Function(fn.name, [*needed, *loop], inside, results), mask
+    return fn.memo[key]
+
+
 def batch_to(
     fn: Function, size: int, dims: tuple[int | None, ...], wanted: Sequence[int | str | None]
 ) -> tuple[Function, tuple[int | None, ...]]:

@@ -164,8 +164,8 @@ class Mesh(AbstractMesh):
         ShardingError: the number of names is not the number of dimensions.
 
     Example:
-        >>> Mesh((2, 4), ("data", "model")).shape
-        OrderedDict({'data': 2, 'model': 4})
+        >>> dict(Mesh((2, 4), ("data", "model")).shape)
+        {'data': 2, 'model': 4}
     """
 
     def __init__(

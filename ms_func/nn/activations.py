@@ -1,176 +1,258 @@
-"""Activation functions."""
+"""Activation functions.
+
+At a kink the derivative is one of the two sides': 0 at 0 for `relu`.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from ms_func import numpy as np
-from ms_func.control_flow.custom_jvp import custom_jvp
-from ms_func.dtypes import is_inexact
 from ms_func.execution.array import Array
-from ms_func.numpy.promotion import ArrayLike
-from ms_func.primitives import arithmetic, compare, elementwise
-from ms_func.primitives.shape import full_like
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, manipulation, searching
+from ms_func.numpy.promotion import ArrayLike, inexact, operand
+from ms_func.primitives import compare
+from ms_func.primitives import elementwise as pe
 
 
-def floating(x: ArrayLike) -> Array:
-    """`x` as an array of a floating dtype; integers become float32."""
-    x = np.asarray(x)
-    return x if is_inexact(x.dtype) else x.astype(np.float32)
+def identity(x: ArrayLike) -> Array:
+    """`x` itself."""
+    return ar.positive(x)
 
 
-@custom_jvp
-def _relu(x: Array) -> Array:
-    return arithmetic.max(x, 0)
-
-
-@_relu.defjvp
-def _relu_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (x,), (t,) = primals, tangents
-    return _relu(x), compare.select(compare.gt(x, 0), t, full_like(t, 0))
+# --- rectifiers ---------------------------------------------------------------------------
 
 
 def relu(x: ArrayLike) -> Array:
-    """`max(x, 0)`, with derivative 0 at 0.
+    """`max(x, 0)`, with derivative 0 at 0."""
+    return fusion.run(_relu, (operand("relu", x),))
 
-    Example:
-        >>> relu(np.array([-1.0, 2.0])).tolist()
-        [0.0, 2.0]
-    """
-    return _relu(np.asarray(x))
+
+def _relu(x: Any) -> Any:
+    return compare.select(compare.le(x, 0), 0, x)
 
 
 def relu6(x: ArrayLike) -> Array:
-    """`min(max(x, 0), 6)`."""
-    return np.minimum(np.maximum(x, 0), 6.0)
+    """`min(max(x, 0), 6)`, with derivative 0 at 0 and 6."""
+    return fusion.run(_relu6, (operand("relu6", x),))
 
 
-def sigmoid(x: ArrayLike) -> Array:
-    """`1 / (1 + exp(-x))`."""
-    return elementwise.logistic(floating(x))
+def _relu6(x: Any) -> Any:
+    return compare.select(compare.ge(x, 6), 6, _relu(x))
 
 
-def softplus(x: ArrayLike) -> Array:
-    """`log(1 + exp(x))`, without overflow."""
-    return np.logaddexp(x, 0.0)
+def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+    """`x` where it is not negative, else `negative_slope * x`."""
+    return fusion.run(_leaky_relu, (inexact("leaky_relu", x), operand("slope", negative_slope)))
 
 
-def sparse_plus(x: ArrayLike) -> Array:
-    """0 up to -1, `(x + 1)^2 / 4` between -1 and 1, `x` from 1 on."""
-    x = np.asarray(x)
-    return np.where(x <= -1.0, 0.0, np.where(x >= 1.0, x, (x + 1.0) ** 2 / 4))
-
-
-def soft_sign(x: ArrayLike) -> Array:
-    """`x / (|x| + 1)`."""
-    x = np.asarray(x)
-    return x / (np.abs(x) + 1)
-
-
-def silu(x: ArrayLike) -> Array:
-    """`x * sigmoid(x)`.
-
-    Reference:
-        Elfwing et al., "Sigmoid-weighted linear units for neural network function
-        approximation in reinforcement learning", 2017.
-    """
-    x = floating(x)
-    return x * elementwise.logistic(x)
-
-
-swish = silu
-
-
-def mish(x: ArrayLike) -> Array:
-    """`x * tanh(softplus(x))`."""
-    x = floating(x)
-    return x * np.tanh(softplus(x))
-
-
-def log_sigmoid(x: ArrayLike) -> Array:
-    """`log(sigmoid(x))`, without overflow."""
-    return -softplus(-floating(x))
+def _leaky_relu(x: Any, slope: Any) -> Any:
+    return searching.where(compare.ge(x, 0), x, ar.multiply(slope, x))
 
 
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x) - 1)`."""
-    x = floating(x)
-    positive = x > 0
-    return np.where(positive, x, alpha * np.expm1(np.where(positive, 0.0, x)))
+    return fusion.run(_elu, (inexact("elu", x), operand("elu", alpha)))
+
+
+def _elu(x: Any, alpha: Any) -> Any:
+    positive = compare.gt(x, 0)
+    safe = compare.select(positive, 0, x)  # the other case must not overflow in the derivative
+    return searching.where(positive, x, ar.multiply(alpha, el.expm1(safe)))
+
+
+def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """`x` where positive, else `alpha * (exp(x / alpha) - 1)`."""
+    return fusion.run(_celu, (inexact("celu", x), operand("celu", alpha)))
+
+
+def _celu(x: Any, alpha: Any) -> Any:
+    positive = compare.gt(x, 0)
+    safe = compare.select(positive, 0, x)
+    return searching.where(positive, x, ar.multiply(alpha, el.expm1(ar.divide(safe, alpha))))
 
 
 def selu(x: ArrayLike) -> Array:
     """Scaled `elu` that keeps mean 0 and variance 1.
 
     Reference:
-        Klambauer et al., "Self-Normalizing Neural Networks", 2017, for the constants.
+        Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, equation 2.
     """
-    return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
+    return fusion.run(_selu, (inexact("selu", x),))
 
 
-def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
-    """`max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1)`."""
-    x = floating(x)
-    return np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha)
+def _selu(x: Any) -> Any:
+    return ar.multiply(
+        1.0507009873554804934193349852946, _elu(x, 1.6732632423543772848170429916717)
+    )
 
 
-def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 1e-2) -> Array:
-    """`x` where not negative, else `negative_slope * x`."""
-    x = np.asarray(x)
-    return np.where(x >= 0, x, negative_slope * x)
+# --- smooth functions ---------------------------------------------------------------------
+
+
+def sigmoid(x: ArrayLike) -> Array:
+    """`1 / (1 + exp(-x))`."""
+    return pe.logistic_p.bind(inexact("sigmoid", x))
+
+
+def softplus(x: ArrayLike) -> Array:
+    """`log(1 + exp(x))`, without overflow."""
+    return fusion.run(_softplus, (inexact("softplus", x),))
+
+
+def _softplus(x: Any) -> Any:
+    return el.logaddexp(x, 0.0)
+
+
+def log_sigmoid(x: ArrayLike) -> Array:
+    """`log(sigmoid(x))`, without underflow."""
+    return fusion.run(_log_sigmoid, (inexact("log_sigmoid", x),))
+
+
+def _log_sigmoid(x: Any) -> Any:
+    return ar.negative(_softplus(ar.negative(x)))
+
+
+def silu(x: ArrayLike) -> Array:
+    """`x * sigmoid(x)`."""
+    return fusion.run(_silu, (inexact("silu", x),))
+
+
+swish = silu
+
+
+def _silu(x: Any) -> Any:
+    return ar.multiply(x, pe.logistic_p.bind(x))
+
+
+def mish(x: ArrayLike) -> Array:
+    """`x * tanh(softplus(x))`."""
+    return fusion.run(_mish, (inexact("mish", x),))
+
+
+def _mish(x: Any) -> Any:
+    return ar.multiply(x, el.tanh(_softplus(x)))
+
+
+def gelu(x: ArrayLike, approximate: bool = True) -> Array:
+    """`x` times the normal distribution function.
+
+    Args:
+        x: array.
+        approximate: use `tanh` instead of the error function.
+
+    Reference:
+        Hendrycks, Gimpel, "Gaussian error linear units", 2016.
+    """
+    return fusion.run(_gelu_tanh if approximate else _gelu_exact, (inexact("gelu", x),))
+
+
+def _gelu_tanh(x: Any) -> Any:
+    cube = ar.multiply(ar.multiply(x, x), x)
+    inner = ar.multiply(math.sqrt(2 / math.pi), ar.add(x, ar.multiply(0.044715, cube)))
+    return ar.multiply(x, ar.multiply(0.5, ar.add(1.0, el.tanh(inner))))
+
+
+def _gelu_exact(x: Any) -> Any:
+    return ar.multiply(ar.multiply(0.5, x), pe.erfc(ar.multiply(x, -math.sqrt(0.5))))
+
+
+def squareplus(x: ArrayLike, b: ArrayLike = 4) -> Array:
+    """`(x + sqrt(x**2 + b)) / 2`."""
+    return fusion.run(_squareplus, (inexact("squareplus", x), operand("squareplus", b)))
+
+
+def _squareplus(x: Any, b: Any) -> Any:
+    return ar.divide(ar.add(x, el.sqrt(ar.add(ar.square(x), b))), 2)
+
+
+def soft_sign(x: ArrayLike) -> Array:
+    """`x / (abs(x) + 1)`."""
+    return fusion.run(_soft_sign, (inexact("soft_sign", x),))
+
+
+def _soft_sign(x: Any) -> Any:
+    return ar.divide(x, ar.add(el.abs(x), 1))
 
 
 def hard_tanh(x: ArrayLike) -> Array:
-    """`x` limited to [-1, 1]."""
-    x = np.asarray(x)
-    return np.where(x > 1, 1, np.where(x < -1, -1, x))
+    """`x` limited to `[-1, 1]`."""
+    return fusion.run(_hard_tanh, (operand("hard_tanh", x),))
+
+
+def _hard_tanh(x: Any) -> Any:
+    return searching.where(compare.gt(x, 1), 1, searching.where(compare.lt(x, -1), -1, x))
 
 
 def hard_sigmoid(x: ArrayLike) -> Array:
     """`relu6(x + 3) / 6`."""
-    return relu6(np.asarray(x) + 3.0) / 6.0
+    return fusion.run(_hard_sigmoid, (inexact("hard_sigmoid", x),))
+
+
+def _hard_sigmoid(x: Any) -> Any:
+    return ar.divide(_relu6(ar.add(x, 3.0)), 6.0)
 
 
 def hard_silu(x: ArrayLike) -> Array:
     """`x * hard_sigmoid(x)`."""
-    x = np.asarray(x)
-    return x * hard_sigmoid(x)
+    return fusion.run(_hard_silu, (inexact("hard_silu", x),))
 
 
 hard_swish = hard_silu
 
 
-def squareplus(x: ArrayLike, b: ArrayLike = 4) -> Array:
-    """`(x + sqrt(x^2 + b)) / 2`."""
-    x = floating(x)
-    return (x + np.sqrt(np.square(x) + b)) / 2
+def _hard_silu(x: Any) -> Any:
+    return ar.multiply(x, _hard_sigmoid(x))
 
 
-def gelu(x: ArrayLike, approximate: bool = True) -> Array:
-    """`x` times the standard normal distribution function at `x`.
+def sparse_plus(x: ArrayLike) -> Array:
+    """0 up to -1, `(x + 1)**2 / 4` up to 1, `x` above."""
+    return fusion.run(_sparse_plus, (inexact("sparse_plus", x),))
 
-    Args:
-        x: array.
-        approximate: use the tanh form instead of the error function.
+
+def _sparse_plus(x: Any) -> Any:
+    middle = ar.divide(ar.square(ar.add(x, 1.0)), 4.0)
+    above = searching.where(compare.ge(x, 1.0), x, middle)
+    return searching.where(compare.le(x, -1.0), 0.0, above)
+
+
+def sparse_sigmoid(x: ArrayLike) -> Array:
+    """`(x + 1) / 2` limited to `[0, 1]`: the derivative of `sparse_plus`."""
+    return ar.multiply(0.5, ar.clip(ar.add(inexact("sparse_sigmoid", x), 1.0), 0.0, 2.0))
+
+
+def log1mexp(x: ArrayLike) -> Array:
+    """`log(1 - exp(-x))` for positive `x`, accurate near 0 and for large `x`.
 
     Reference:
-        Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, equation 2.
+        Maechler, "Accurately computing log(1 - exp(-|a|))", 2012.
     """
-    x = floating(x)
-    if approximate:
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
-        return x * (0.5 * (1.0 + np.tanh(inner)))
-    return 0.5 * x * elementwise.erfc(-x * math.sqrt(0.5))
+    return fusion.run(_log1mexp, (inexact("log1mexp", x),))
+
+
+def _log1mexp(x: Any) -> Any:
+    small = compare.le(x, math.log(2))
+    near = el.log(ar.negative(el.expm1(ar.negative(compare.select(small, x, 1.0)))))
+    far = el.log1p(ar.negative(el.exp(ar.negative(compare.select(small, 1.0, x)))))
+    return searching.where(small, near, far)
 
 
 def glu(x: ArrayLike, axis: int = -1) -> Array:
-    """First half of `x` along `axis` times the sigmoid of the second half.
+    """First half of `x` along a dimension times the sigmoid of the second.
 
     Raises:
-        ValueError: the axis has an odd length.
+        ValueError: the dimension has an odd size.
     """
-    x = np.asarray(x)
-    if x.shape[axis] % 2:
-        raise ValueError(f"glu needs an axis of even length, got shape {x.shape} and axis {axis}")
-    first, second = np.split(x, 2, axis)
-    return first * sigmoid(second)
+    x = inexact("glu", x)
+    size = typeof(x).shape[axis]
+    if size % 2:
+        raise ValueError(f"glu needs a dimension of even size, got {size}")
+    return fusion.run(_glu, (x,), axis)
+
+
+def _glu(x: Any, axis: int) -> Any:
+    value, gate = manipulation.split(x, 2, axis)
+    return ar.multiply(value, sigmoid(gate))

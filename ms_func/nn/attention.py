@@ -1,74 +1,119 @@
-"""One-hot encoding and attention."""
+"""Encodings of categories, and attention."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as onp
+import numpy as np
 
-from ms_func import numpy as np
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.nn.normalization import softmax
-from ms_func.numpy.promotion import ArrayLike
-from ms_func.primitives.shape import broadcasted_iota
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import fusion, logic, manipulation, searching
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.einsum import einsum
+from ms_func.numpy.promotion import ArrayLike, convert, lay, operand
+from ms_func.primitives import compare
+from ms_func.primitives import shape as sh
 
 
-def one_hot(x: Any, num_classes: int, *, dtype: Any = onp.float32, axis: int = -1) -> Array:
-    """A new axis that is 1 at the index and 0 elsewhere; zeros for indices out of range.
+def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Array:
+    """1 at the index that `x` gives along a new dimension of size `num_classes`, else 0.
 
-    Example:
-        >>> one_hot(np.array([0, 2]), 3).tolist()
-        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    Indices out of range give zeros only.
     """
-    x = np.asarray(x)
-    place = axis % (x.ndim + 1)
-    shape = (*x.shape[:place], num_classes, *x.shape[place:])
-    classes = broadcasted_iota(typeof(x).dtype, shape, place)
-    return (np.expand_dims(x, place) == classes).astype(canonicalize_dtype(dtype))
+    x = asarray(x)
+    kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
+    place = manipulation.axis_index(axis, x.ndim + 1)
+    return fusion.run(_one_hot, (x,), int(num_classes), kind, place)
+
+
+def _one_hot(x: Any, count: int, kind: np.dtype, axis: int) -> Any:
+    shape = typeof(x).shape
+    full = (*shape[:axis], count, *shape[axis:])
+    dims = tuple(i for i in range(len(full)) if i != axis)
+    classes = sh.broadcasted_iota(typeof(x).dtype, full, axis)
+    return convert(compare.eq(lay(x, full, dims), classes), kind)
 
 
 def dot_product_attention(
-    query: ArrayLike,
-    key: ArrayLike,
-    value: ArrayLike,
-    bias: ArrayLike | None = None,
-    mask: ArrayLike | None = None,
-    *,
-    scale: float | None = None,
-    is_causal: bool = False,
-) -> Array:
-    """Attention `softmax(q k^T * scale + bias) v` over heads.
+    query: ArrayLike, key: ArrayLike, value: ArrayLike, bias: ArrayLike | None = None,
+    mask: ArrayLike | None = None, *, scale: float | None = None, is_causal: bool = False,
+    query_seq_lengths: ArrayLike | None = None, key_value_seq_lengths: ArrayLike | None = None,
+    local_window_size: int | tuple[int, int] | None = None, implementation: str | None = None,
+) -> Array:  # fmt: skip
+    """Scaled dot-product attention.
+
+    Shapes: `query` `[batch, t, heads, d]`, `key` and `value` `[batch, s, groups, d]` where
+        `groups` divides `heads`; all without the batch dimension too. `bias` and `mask`
+        broadcast to `[batch, heads, t, s]`.
 
     Args:
-        query: [..., t, n, h]: positions, heads, features.
-        key: [..., s, k, h], where the number of heads n is a multiple of k.
-        value: [..., s, k, h].
-        bias: added to the scores, broadcast to [..., n, t, s].
-        mask: boolean, broadcast to [..., n, t, s]; scores count where it is true.
-        scale: factor of the scores; `1 / sqrt(h)` if None.
-        is_causal: let a position see itself and earlier ones only.
-
-    Returns:
-        [..., t, n, h].
+        query: queries.
+        key: keys.
+        value: values.
+        bias: added to the scores.
+        mask: pairs that may attend.
+        scale: factor of the scores, `1 / sqrt(d)` by default.
+        is_causal: whether a query only attends to keys up to its own position.
+        query_seq_lengths: number of queries of each row of the batch; the rest give zeros.
+        key_value_seq_lengths: number of keys of each row of the batch.
+        local_window_size: how many keys before and after its own position a query sees.
+        implementation: None or "xla".
 
     Reference:
-        Vaswani et al., "Attention Is All You Need", 2017, equation 1.
+        Vaswani et al., "Attention is all you need", NeurIPS 2017.
     """
-    query, key, value = (np.asarray(a) for a in (query, key, value))
-    heads, groups = query.shape[-2], key.shape[-2]
-    if heads % groups:
-        raise ValueError(f"{heads} heads of query are not a multiple of {groups} heads of key")
-    key, value = (np.repeat(a, heads // groups, axis=-2) for a in (key, value))
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = np.einsum("...tnh,...snh->...nts", query, key) * scale
-    scores = scores if bias is None else scores + bias
-    if is_causal:
-        seen = np.tril(np.ones(scores.shape[-2:], bool))
-        mask = seen if mask is None else np.logical_and(mask, seen)
-    if mask is not None:
-        scores = np.where(mask, scores, np.finfo(scores.dtype).min)
-    weights = softmax(scores.astype(np.float32)).astype(query.dtype)
-    return np.einsum("...nts,...snh->...tnh", weights, value)
+    if implementation not in (None, "xla"):
+        raise NotImplementedError(f"there is no attention implementation {implementation!r}")
+    q, k, v = (operand("dot_product_attention", a) for a in (query, key, value))
+    single = typeof(q).ndim == 3
+    if single:
+        q, k, v = (manipulation.expand_dims(a, 0) for a in (q, k, v))
+    batch, t, heads, depth = typeof(q).shape
+    s, groups = typeof(k).shape[1:3]
+    grouped = manipulation.reshape(q, (batch, t, groups, heads // groups, depth))
+    scores = einsum("btghd,bsgd->bghts", grouped, k, preferred_element_type=np.float32)
+    scores = manipulation.reshape(scores, (batch, heads, t, s))
+    scores = ar.multiply(scores, 1 / math.sqrt(depth) if scale is None else scale)
+    if bias is not None:
+        scores = ar.add(scores, bias)
+    allowed = _attention_mask(t, s, mask, is_causal, query_seq_lengths, key_value_seq_lengths,
+                              local_window_size)  # fmt: skip
+    if allowed is not None:
+        scores = searching.where(allowed, scores, -0.7 * float(np.finfo(np.float32).max))
+    weights = convert(softmax(scores), typeof(v).dtype)
+    weights = manipulation.reshape(weights, (batch, groups, heads // groups, t, s))
+    out = manipulation.reshape(einsum("bghts,bsgd->btghd", weights, v), (batch, t, heads, -1))
+    if query_seq_lengths is not None:
+        lengths = manipulation.reshape(query_seq_lengths, (-1, 1, 1, 1))
+        places = sh.broadcasted_iota(np.int32, (1, t, 1, 1), 1)
+        out = searching.where(logic.less(places, lengths), out, 0)
+    return manipulation.squeeze(out, 0) if single else out
+
+
+def _attention_mask(
+    t: int, s: int, mask: Any, causal: bool, query_lengths: Any, key_lengths: Any, window: Any
+) -> Any:
+    """Which keys each query may attend to, broadcastable to `[batch, heads, t, s]`."""
+    rows = sh.broadcasted_iota(np.int32, (1, 1, t, s), 2)
+    columns = sh.broadcasted_iota(np.int32, (1, 1, t, s), 3)
+    found = [] if mask is None else [logic.truth("mask", mask)]
+    if causal:
+        found.append(compare.ge(rows, columns))
+    if window is not None:
+        before, after = (window, window) if isinstance(window, int) else window
+        found.append(logic.greater_equal(columns, ar.subtract(rows, before)))
+        found.append(logic.less_equal(columns, ar.add(rows, after)))
+    for lengths, places in ((query_lengths, rows), (key_lengths, columns)):
+        if lengths is not None:
+            found.append(logic.less(places, manipulation.reshape(lengths, (-1, 1, 1, 1))))
+    if not found:
+        return None
+    total = found[0]
+    for part in found[1:]:
+        total = logic.logical_and(total, part)
+    return total

@@ -6,145 +6,181 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as onp
+import numpy as np
 
-from ms_func import numpy as np
 from ms_func import random
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.execution.array import Array
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import creation
 
 Initializer = Callable[..., Array]
 Axes = int | Sequence[int]
 
 
-def zeros(key: Any, shape: Sequence[int], dtype: Any = onp.float32) -> Array:
+def _kind(dtype: Any) -> np.dtype:
+    return DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
+
+
+def zeros(key: Any, shape: Sequence[int], dtype: Any = None) -> Array:
     """Zeros; the key is not used."""
-    return np.zeros(shape, dtype)
+    return creation.zeros(shape, _kind(dtype))
 
 
-def ones(key: Any, shape: Sequence[int], dtype: Any = onp.float32) -> Array:
+def ones(key: Any, shape: Sequence[int], dtype: Any = None) -> Array:
     """Ones; the key is not used."""
-    return np.ones(shape, dtype)
+    return creation.ones(shape, _kind(dtype))
 
 
-def constant(value: Any, dtype: Any = onp.float32) -> Initializer:
-    """Initialiser of one value."""
+def constant(value: Any, dtype: Any = None) -> Initializer:
+    """Initializer of a fixed value, which broadcasts to the shape."""
+    default = dtype
 
-    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        return np.full(shape, value, dtype)
-
-    return init
-
-
-def uniform(scale: float = 1e-2, dtype: Any = onp.float32) -> Initializer:
-    """Initialiser uniform in [0, scale)."""
-
-    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        return random.uniform(key, shape, dtype) * np.asarray(scale, dtype)
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        return creation.full(shape, value, _kind(dtype))
 
     return init
 
 
-def normal(stddev: float = 1e-2, dtype: Any = onp.float32) -> Initializer:
-    """Initialiser normal with mean 0 and the given standard deviation."""
+def uniform(scale: float = 1e-2, dtype: Any = None) -> Initializer:
+    """Initializer of uniform numbers in `[0, scale)`."""
+    default = dtype
 
-    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        return random.normal(key, shape, dtype) * np.asarray(stddev, dtype)
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        kind = _kind(dtype)
+        return ar.multiply(random.uniform(key, shape, kind), np.asarray(scale, kind)[()])
+
+    return init
+
+
+def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
+    """Initializer of normal numbers of mean 0."""
+    default = dtype
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        kind = _kind(dtype)
+        return ar.multiply(random.normal(key, shape, kind), np.asarray(stddev, kind)[()])
 
     return init
 
 
 def truncated_normal(
-    stddev: float = 1e-2, dtype: Any = onp.float32, lower: float = -2.0, upper: float = 2.0
+    stddev: float = 1e-2, dtype: Any = None, lower: float = -2.0, upper: float = 2.0
 ) -> Initializer:
-    """Initialiser normal, cut off at `lower` and `upper` standard deviations."""
+    """Initializer of normal numbers cut off at `lower` and `upper` standard deviations."""
+    default = dtype
 
-    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        return random.truncated_normal(key, lower, upper, shape, dtype) * np.asarray(stddev, dtype)
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        kind = _kind(dtype)
+        drawn = random.truncated_normal(key, lower, upper, shape, kind)
+        return ar.multiply(drawn, np.asarray(stddev, kind)[()])
 
     return init
+
+
+def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
+    listed = (axes,) if isinstance(axes, int) else tuple(axes)
+    return tuple(a % ndim for a in listed)
+
+
+def _fans(
+    shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes
+) -> tuple[float, float]:
+    """Number of inputs of each output, and of outputs of each input.
+
+    Raises:
+        ValueError: the shape has fewer than two dimensions.
+    """
+    if len(shape) <= 1:
+        raise ValueError(
+            "Can't compute input and output sizes of a "
+            f"{len(shape)}-dimensional weights tensor. Must be at least 2D."
+        )
+    n_in, n_out, n_batch = (
+        math.prod(shape[i] for i in _axes(a, len(shape))) for a in (in_axis, out_axis, batch_axis)
+    )
+    field = math.prod(shape) / n_in / n_out / n_batch
+    return n_in * field, n_out * field
 
 
 def variance_scaling(
-    scale: float,
-    mode: str,
-    distribution: str,
-    in_axis: Axes = -2,
-    out_axis: Axes = -1,
-    batch_axis: Axes = (),
-    dtype: Any = onp.float32,
-) -> Initializer:
-    """Initialiser of variance `scale / n`.
+    scale: float, mode: str, distribution: str, in_axis: Axes = -2, out_axis: Axes = -1,
+    batch_axis: Axes = (), dtype: Any = None,
+) -> Initializer:  # fmt: skip
+    """Initializer whose variance is `scale` divided by a number of connections.
 
     Args:
-        scale: factor of the variance.
-        mode: what n is: "fan_in", "fan_out", "fan_avg", or "fan_geo_avg".
-        distribution: "truncated_normal", "normal" or "uniform".
-        in_axis: axes of inputs.
-        out_axis: axes of outputs.
-        batch_axis: axes that count for neither.
-        dtype: default dtype.
+        scale: numerator.
+        mode: "fan_in" divides by the inputs of an output, "fan_out" by the outputs of an
+            input, "fan_avg" by their mean, "fan_geo_avg" by their geometric mean.
+        distribution: "normal", "truncated_normal" or "uniform".
+        in_axis: dimensions of the inputs.
+        out_axis: dimensions of the outputs.
+        batch_axis: dimensions that count neither.
+        dtype: dtype where the initializer is not given one.
 
     Raises:
-        ValueError: the mode or the distribution is unknown.
-
-    Reference:
-        He et al., "Delving Deep into Rectifiers", 2015; Glorot and Bengio, "Understanding the
-        difficulty of training deep feedforward neural networks", 2010.
+        ValueError: there is no such mode or distribution.
     """
+    default = dtype
 
-    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        fan_in, fan_out = _fans(tuple(shape), in_axis, out_axis, batch_axis)
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        kind = _kind(dtype)
+        fan_in, fan_out = _fans(shape, in_axis, out_axis, batch_axis)
         sizes = {
-            "fan_in": fan_in,
-            "fan_out": fan_out,
-            "fan_avg": (fan_in + fan_out) / 2,
+            "fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2,
             "fan_geo_avg": math.sqrt(fan_in * fan_out),
-        }
+        }  # fmt: skip
         if mode not in sizes:
             raise ValueError(f"invalid mode for variance scaling initializer: {mode}")
-        return _draw(key, shape, dtype, scale / max(1.0, sizes[mode]), distribution)
+        variance = scale / sizes[mode] if sizes[mode] else 0.0
+        return _draw(distribution, key, shape, kind, variance)
 
     return init
 
 
-def _fans(shape: tuple[int, ...], ins: Axes, outs: Axes, batch: Axes) -> tuple[float, float]:
-    """Number of inputs and of outputs of one element, windows counted in."""
-    if len(shape) <= 1:
-        raise ValueError(f"variance scaling needs a shape of at least two dimensions, got {shape}")
-
-    def size(axes: Axes) -> int:
-        return math.prod(shape[a] for a in ([axes] if isinstance(axes, int) else axes))
-
-    window = math.prod(shape) / size(ins) / size(outs) / size(batch)
-    return size(ins) * window, size(outs) * window
-
-
-def _draw(key: Any, shape: Any, dtype: Any, variance: float, distribution: str) -> Array:
-    spread = math.sqrt(variance)
+def _draw(
+    distribution: str, key: Any, shape: Sequence[int], kind: np.dtype, variance: float
+) -> Array:
+    part = np.dtype(f"f{kind.itemsize // 2}") if kind.kind == "c" else kind
     if distribution == "normal":
-        return random.normal(key, shape, dtype) * np.asarray(spread, dtype)
+        factor = np.asarray(math.sqrt(variance), part)[()]
+        return ar.multiply(random.normal(key, shape, kind), factor)
+    if kind.kind == "c":
+        raise NotImplementedError(f"complex {distribution} initial values; use 'normal'")
     if distribution == "uniform":
-        return random.uniform(key, shape, dtype, -1) * np.asarray(math.sqrt(3) * spread, dtype)
+        drawn = random.uniform(key, shape, kind, -1)
+        return ar.multiply(drawn, np.asarray(math.sqrt(3 * variance), kind)[()])
     if distribution == "truncated_normal":
-        # standard deviation of a standard normal cut off at -2 and 2
-        stddev = spread / 0.87962566103423978
-        return random.truncated_normal(key, -2, 2, shape, dtype) * np.asarray(stddev, dtype)
+        # standard deviation of a standard normal number cut off at -2 and 2
+        stddev = math.sqrt(variance) / 0.87962566103423978
+        drawn = random.truncated_normal(key, -2, 2, shape, kind)
+        return ar.multiply(drawn, np.asarray(stddev, kind)[()])
     raise ValueError(f"invalid distribution for variance scaling initializer: {distribution}")
 
 
-def _scaled(scale: float, mode: str, distribution: str) -> Callable[..., Initializer]:
+def _scaled(scale: float, mode: str, distribution: str, name: str, source: str) -> Any:
     def make(
-        in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = onp.float32
+        in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
     ) -> Initializer:
         return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
 
-    make.__doc__ = f"Initialiser `variance_scaling({scale}, {mode!r}, {distribution!r}, ...)`."
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = (
+        f"`variance_scaling({scale}, {mode!r}, {distribution!r})`.\n\n    Reference:\n"
+        f"        {source}"
+    )
     return make
 
 
-glorot_uniform = xavier_uniform = _scaled(1.0, "fan_avg", "uniform")
-glorot_normal = xavier_normal = _scaled(1.0, "fan_avg", "truncated_normal")
-lecun_uniform = _scaled(1.0, "fan_in", "uniform")
-lecun_normal = _scaled(1.0, "fan_in", "truncated_normal")
-he_uniform = kaiming_uniform = _scaled(2.0, "fan_in", "uniform")
-he_normal = kaiming_normal = _scaled(2.0, "fan_in", "truncated_normal")
+_GLOROT = "Glorot, Bengio, 'Understanding the difficulty of training deep networks', 2010."
+_LECUN = "LeCun et al., 'Efficient BackProp', 1998."
+_HE = "He et al., 'Delving deep into rectifiers', 2015."
+glorot_uniform = _scaled(1.0, "fan_avg", "uniform", "glorot_uniform", _GLOROT)
+glorot_normal = _scaled(1.0, "fan_avg", "truncated_normal", "glorot_normal", _GLOROT)
+lecun_uniform = _scaled(1.0, "fan_in", "uniform", "lecun_uniform", _LECUN)
+lecun_normal = _scaled(1.0, "fan_in", "truncated_normal", "lecun_normal", _LECUN)
+he_uniform = _scaled(2.0, "fan_in", "uniform", "he_uniform", _HE)
+he_normal = _scaled(2.0, "fan_in", "truncated_normal", "he_normal", _HE)
+xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
+kaiming_uniform, kaiming_normal = he_uniform, he_normal

@@ -1,106 +1,146 @@
-"""Sums of exponentials, softmax, standardisation: everything relative to an axis."""
+"""Softmax, sums of exponentials, standardisation: everything relative to dimensions."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ms_func import numpy as np
+import numpy as np
+
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.execution.array import Array
-from ms_func.nn.activations import floating
-from ms_func.numpy.promotion import ArrayLike
-from ms_func.primitives import elementwise
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching
+from ms_func.numpy.promotion import ArrayLike, inexact
+from ms_func.numpy.reductions import Axis
+from ms_func.primitives import compare
+from ms_func.primitives import elementwise as pe
 
-Axis = int | tuple[int, ...] | None
+
+def _peak(x: Any, axis: Axis, where: Any) -> Any:
+    """Maximum along dimensions, finite where all is -inf, and not differentiated."""
+    top = reductions.max(x, axis, keepdims=True, where=where,
+                         initial=-math.inf if where is not None else None)  # fmt: skip
+    return stop_gradient(compare.select(logic.isfinite(top), top, 0))
+
+
+def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """`exp(x)` divided by its sum along dimensions.
+
+    Args:
+        x: array.
+        axis: dimensions that sum to 1.
+        where: elements to count; the others give 0.
+    """
+    return _over_axis(_softmax, inexact("softmax", x), axis, where)
+
+
+def _over_axis(body: Any, x: Any, axis: Axis, where: Any) -> Any:
+    axes = None if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else axis
+    if where is None:
+        return fusion.run(body, (x,), axes)
+    return fusion.run(body, (x, logic.truth("where", where)), axes)
+
+
+def _softmax(x: Any, *args: Any) -> Any:
+    *mask, axis = args
+    where = mask[0] if mask else None
+    shifted = el.exp(ar.subtract(x, _peak(x, axis, where)))
+    if where is not None:
+        shifted = searching.where(where, shifted, 0)
+    return ar.divide(shifted, reductions.sum(shifted, axis, keepdims=True))
+
+
+def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """`log(softmax(x))`, accurate where the softmax underflows; -inf outside of `where`."""
+    return _over_axis(_log_softmax, inexact("log_softmax", x), axis, where)
+
+
+def _log_softmax(x: Any, *args: Any) -> Any:
+    *mask, axis = args
+    where = mask[0] if mask else None
+    shifted = ar.subtract(x, _peak(x, axis, where))
+    total = reductions.sum(el.exp(shifted), axis, keepdims=True, where=where)
+    out = ar.subtract(shifted, el.log(total))
+    return out if where is None else searching.where(where, out, -math.inf)
 
 
 def logsumexp(
-    a: ArrayLike,
-    axis: Axis = None,
-    b: ArrayLike | None = None,
-    keepdims: bool = False,
-    return_sign: bool = False,
-    where: ArrayLike | None = None,
-) -> Any:
-    """`log(sum(b * exp(a)))` along `axis`, without overflow.
+    a: ArrayLike, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False,
+    return_sign: bool = False, where: ArrayLike | None = None,
+) -> Any:  # fmt: skip
+    """`log(sum(b * exp(a)))` along dimensions, without overflow.
 
     Args:
         a: array.
-        axis: axis or axes; None is all.
-        b: factors, ones if None.
-        keepdims: keep the axes with length 1.
-        return_sign: give the logarithm of the magnitude and the sign of the sum.
-        where: which elements count.
+        axis: dimensions, all by default.
+        b: factors, 1 by default.
+        keepdims: keep the dimensions with size 1.
+        return_sign: also return the sign of the sum, whose logarithm of magnitude is given.
+        where: elements to count.
     """
-    a = floating(a)
-    counted = a if where is None else np.where(where, a, -np.inf)
     if b is not None:
-        counted = np.where(np.asarray(b) == 0, -np.inf, counted)
-    top = np.max(np.real(counted), axis=axis, keepdims=True, initial=-np.inf)
-    top = stop_gradient(np.where(np.isfinite(top), top, 0))
-    terms = np.exp(counted - top)
-    if b is not None:
-        terms = terms * b
-    total = np.sum(terms, axis=axis, keepdims=True)
-    sign = np.sign(total)
-    if return_sign or np.iscomplexobj(a):
-        total = np.abs(total) if return_sign else total
-    out = np.log(total) + top
-    if not keepdims:
-        out, sign = np.squeeze(out, axis), np.squeeze(sign, axis)
-    return (out, sign) if return_sign else out
+        a, b = reductions.promote_dtype("logsumexp", inexact("logsumexp", a), b)
+        a = searching.where(logic.not_equal(b, 0), a, -math.inf)
+    else:
+        a = inexact("logsumexp", a)
+    real = el.real(a) if typeof(a).dtype.kind == "c" else a
+    peak = _peak(real, axis, where)
+    scaled = el.exp(ar.subtract(a, peak))
+    scaled = scaled if b is None else ar.multiply(b, scaled)
+    total = reductions.sum(scaled, axis, keepdims=keepdims, where=where)
+    axes = manipulation.axes_tuple(axis, typeof(peak).ndim)
+    base = peak if keepdims else manipulation.squeeze(peak, axes)
+    if return_sign:
+        sign = el.sign(total)
+        return ar.add(el.log(el.abs(total)), base), sign
+    if b is not None and typeof(total).dtype.kind != "c":
+        total = searching.where(logic.less(total, 0), math.nan, total)
+    return ar.add(el.log(total), base)
 
 
 def logmeanexp(
     x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False
 ) -> Array:
-    """`log(mean(exp(x)))` along `axis`, without overflow."""
-    total = logsumexp(x, axis=axis, where=where, keepdims=keepdims)
-    count = np.count_nonzero(
-        np.ones_like(x, bool) if where is None else np.broadcast_to(where, np.shape(x)),
-        axis=axis,
-        keepdims=keepdims,
-    )
-    return total - np.log(count.astype(total.dtype))
-
-
-def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
-    """`exp(x) / sum(exp(x))` along `axis`, without overflow; 0 where `where` is false.
-
-    Example:
-        >>> softmax(np.zeros(4)).tolist()
-        [0.25, 0.25, 0.25, 0.25]
-    """
-    x = floating(x)
-    counted = x if where is None else np.where(where, x, -np.inf)
-    top = stop_gradient(np.max(counted, axis=axis, keepdims=True, initial=-np.inf))
-    if where is not None:
-        top = np.where(np.isfinite(top), top, 0)
-    terms = np.exp(counted - top)
-    return terms / np.sum(terms, axis=axis, keepdims=True)
-
-
-def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
-    """`log(softmax(x))` along `axis`, without overflow; -inf where `where` is false."""
-    x = floating(x)
-    counted = x if where is None else np.where(where, x, -np.inf)
-    top = stop_gradient(np.max(counted, axis=axis, keepdims=True, initial=-np.inf))
-    shifted = counted - (top if where is None else np.where(np.isfinite(top), top, 0))
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    """`log(mean(exp(x)))` along dimensions, without overflow."""
+    x = inexact("logmeanexp", x)
+    total = logsumexp(x, axis, keepdims=keepdims, where=where)
+    if where is None:
+        shape = typeof(x).shape
+        count: Any = math.log(
+            math.prod(shape[i] for i in manipulation.axes_tuple(axis, len(shape)))
+        )
+    else:
+        full = manipulation.broadcast_to(where, typeof(x).shape)
+        count = el.log(reductions.sum(full, axis, np.float32, keepdims=keepdims))
+    return ar.subtract(total, count)
 
 
 def standardize(
-    x: ArrayLike,
-    axis: Axis = -1,
-    mean: ArrayLike | None = None,
-    variance: ArrayLike | None = None,
-    epsilon: ArrayLike = 1e-5,
-    where: ArrayLike | None = None,
-) -> Array:
-    """`(x - mean) / sqrt(variance + epsilon)` with the statistics along `axis`."""
-    x = floating(x)
+    x: ArrayLike, axis: Axis = -1, mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None, epsilon: ArrayLike = 1e-5,
+    where: ArrayLike | None = None, *, algorithm: str = "fast",
+) -> Array:  # fmt: skip
+    """`(x - mean) / sqrt(variance + epsilon)` along dimensions.
+
+    Args:
+        x: array.
+        axis: dimensions.
+        mean: mean, computed where None.
+        variance: variance, computed where None.
+        epsilon: added to the variance.
+        where: elements that mean and variance count.
+        algorithm: "fast" computes the variance as mean of squares minus square of the mean,
+            "two_pass" from the distances.
+    """
+    x = inexact("standardize", x)
     if mean is None:
-        mean = np.mean(x, axis, keepdims=True, where=where)
-    if variance is None:
-        variance = np.mean(np.square(x), axis, keepdims=True, where=where) - np.square(mean)
-    return (x - mean) * elementwise.rsqrt(np.asarray(variance) + epsilon)
+        mean = reductions.mean(x, axis, keepdims=True, where=where)
+    if variance is None and algorithm == "two_pass":
+        variance = reductions.var(x, axis, keepdims=True, where=where, mean=mean)
+    elif variance is None:
+        squares = reductions.mean(ar.square(x), axis, keepdims=True, where=where)
+        variance = ar.maximum(ar.subtract(squares, ar.square(mean)), 0)
+    return ar.multiply(ar.subtract(x, mean), pe.rsqrt(ar.add(variance, epsilon)))

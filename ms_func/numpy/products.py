@@ -327,12 +327,9 @@ def _slide(name: str, x: Any, y: Any, mode: str, turn: bool, precision: Any, pre
     padding = {"valid": (0, 0), "same": (n // 2, n - n // 2 - 1), "full": (n - 1, n - 1)}
     if mode not in padding:
         raise ValueError("mode must be one of ['full', 'same', 'valid']")
-    edge = padding[mode]
-    if swapped and mode == "same" and not turn:
-        edge = edge[::-1]
     kernel = sh.rev_p.bind(y, dimensions=(0,)) if turn else y
     out = conv_general_dilated(
-        reshape(x, (1, 1, m)), reshape(kernel, (1, 1, n)), (1,), [edge], precision=precision,
+        reshape(x, (1, 1, m)), reshape(kernel, (1, 1, n)), (1,), [padding[mode]], precision=precision,
         preferred_element_type=preferred,
     )  # fmt: skip
     out = reshape(out, (-1,))

@@ -7,24 +7,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact
+from ms_func.dtypes import is_inexact, join
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, reductions
-from ms_func.numpy.creation import asarray, zeros
+from ms_func.numpy.creation import asarray, full, zeros
 from ms_func.numpy.manipulation import axis_index, concatenate, flip, moveaxis, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
 from ms_func.numpy.searching import concrete, nonzero, take, where
-from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare
+from ms_func.primitives import arithmetic as pa
+from ms_func.primitives import compare, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.sort import sort as sort_operands
 
 _INT32 = np.dtype(np.int32)
 
 
 def _sort(operands: Any, axis: int, num_keys: int = 1) -> Any:
-    from ms_func.primitives.sort import sort as sort_operands  # the name is taken here
-
     return sort_operands(operands, dimension=axis, is_stable=True, num_keys=num_keys)
 
 
@@ -87,8 +86,6 @@ def _argsorted(a: Any, axis: int, descending: bool) -> Any:
 
 def sort_complex(a: ArrayLike) -> Array:
     """The elements as complex numbers, in increasing order of real, then imaginary part."""
-    from ms_func.dtypes import join
-
     out = sort(inexact("sort_complex", a), 0)
     kind = join(out.dtype, False, np.dtype(np.complex64), True)[0]
     return convert(out, kind)
@@ -141,8 +138,8 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     if not is_inexact(typeof(x).dtype):
         return less
     if strict:
-        return ar.or_p.bind(less, ar.and_p.bind(logic.isnan(y), ar.not_p.bind(logic.isnan(x))))
-    return ar.or_p.bind(less, logic.isnan(y))
+        return pa.or_p.bind(less, pa.and_p.bind(logic.isnan(y), pa.not_p.bind(logic.isnan(x))))
+    return pa.or_p.bind(less, logic.isnan(y))
 
 
 def searchsorted(
@@ -188,18 +185,18 @@ def _search(a: Any, v: Any, side: str) -> Any:
     shape = typeof(v).shape
     if n <= _SHORT:
         row = lay(a, (*shape, n), (len(shape),))
-        full = lay(v, (*shape, n), tuple(range(len(shape))))
-        mask = _before(row, full, side == "left")
+        wide = lay(v, (*shape, n), tuple(range(len(shape))))
+        mask = _before(row, wide, side == "left")
         return reductions.sum(mask, -1, np.int32)
     low = zeros(shape, np.int32)
-    high = ar.add(low, n)
+    high = pa.add(low, n)
     for _ in range(n.bit_length()):
-        middle = ar.shift_right_logical(ar.add(low, high), 1)
+        middle = pa.shift_right_logical(pa.add(low, high), 1)
         found = take(a, middle, 0, mode="clip")
         right = _before(found, v, side == "left")
         live = compare.lt(low, high)
-        low = compare.select(ar.and_p.bind(live, right), ar.add(middle, 1), low)
-        high = compare.select(ar.and_p.bind(live, ar.not_p.bind(right)), middle, high)
+        low = compare.select(pa.and_p.bind(live, right), pa.add(middle, 1), low)
+        high = compare.select(pa.and_p.bind(live, pa.not_p.bind(right)), middle, high)
     return low
 
 
@@ -218,7 +215,7 @@ def digitize(
         return zeros(typeof(x).shape, np.int32)
     side = "right" if not right else "left"
     rising = searchsorted(bins, x, side)
-    falling = ar.sub(bins.shape[0], searchsorted(flip(bins), x, "left" if not right else "right"))
+    falling = pa.sub(bins.shape[0], searchsorted(flip(bins), x, side))
     return where(logic.greater_equal(bins[-1], bins[0]), rising, falling)
 
 
@@ -226,14 +223,14 @@ def digitize(
 
 
 def unique(
-    ar_: ArrayLike, return_index: bool = False, return_inverse: bool = False,
+    ar: ArrayLike, return_index: bool = False, return_inverse: bool = False,
     return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
     size: int | None = None, fill_value: ArrayLike | None = None, sorted: bool = True,
 ) -> Any:  # fmt: skip
     """The different elements in increasing order.
 
     Args:
-        ar_: array.
+        ar: array.
         return_index: also the first place of each.
         return_inverse: also which of them stands at each place.
         return_counts: also how often each occurs.
@@ -247,7 +244,7 @@ def unique(
     Raises:
         ConcretizationTypeError: the array is known only at run time and there is no `size`.
     """
-    a = operand("unique", ar_)
+    a = operand("unique", ar)
     flat = ravel(a) if axis is None else a
     axis_ = 0 if axis is None else axis_index(axis, typeof(a).ndim)
     rows = moveaxis(flat, axis_, 0)
@@ -269,17 +266,17 @@ def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tu
     if not n or not typeof(rows).size:
         return _unique_of_nothing(rows, size, fill_value)
     order, first = fusion.run(_runs, (rows,), bool(equal_nan))
-    rank = ar.sub(reductions.cumsum(first, 0, np.int32), 1)
+    rank = pa.sub(reductions.cumsum(first, 0, np.int32), 1)
     (starts,) = nonzero(first, size=size, fill_value=n)
     count = starts.shape[0]
     index = take(order, starts, 0, mode="clip")
     values = take(rows, index, 0, mode="clip")
     inverse = zeros((n,), np.int32).at[order].set(rank)
     ends = concatenate([starts[1:], asarray(n, np.int32).reshape(1)]) if count else starts
-    counts = ar.sub_p.bind(*promote("unique", ends, starts))
+    counts = pa.sub_p.bind(*promote("unique", ends, starts))
     if size is not None and count:
         real = logic.less(starts, n)
-        counts = where(real, ar.sub_p.bind(*promote("unique", _next(starts, n), starts)), 0)
+        counts = where(real, pa.sub_p.bind(*promote("unique", _next(starts, n), starts)), 0)
         pad = values[:1] if fill_value is None else convert(operand("unique", fill_value),
                                                             values.dtype)  # fmt: skip
         values = where(reshape(real, (-1, *[1] * (values.ndim - 1))), values, pad)
@@ -296,8 +293,6 @@ def _unique_of_nothing(rows: Any, size: int | None, fill_value: Any) -> tuple[An
     rest = typeof(rows).shape[1:]
     if count and fill_value is None:
         raise ValueError("unique of an empty array with a size needs a fill_value")
-    from ms_func.numpy.creation import full
-
     values = full((count, *rest), fill_value or 0, typeof(rows).dtype)
     nothing = zeros((count,), np.int32)
     return values, nothing, zeros((typeof(rows).shape[0],), np.int32), nothing
@@ -314,16 +309,14 @@ def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
     here, before = ordered[1:], ordered[:-1]
     differ = compare.ne_p.bind(here, before)
     if equal_nan and is_inexact(typeof(here).dtype):
-        both = ar.and_p.bind(logic.isnan(here), logic.isnan(before))
-        differ = ar.and_p.bind(differ, ar.not_p.bind(both))
+        both = pa.and_p.bind(logic.isnan(here), logic.isnan(before))
+        differ = pa.and_p.bind(differ, pa.not_p.bind(both))
     new = reductions.any(differ, 1)
     first = sh.full((1,), True, np.bool_)
     return order, concatenate([first, new])
 
 
 def _columns(x: Any, width: int) -> Sequence[Any]:
-    from ms_func.primitives import pieces
-
     return pieces.split(x, (1,) * width, 1) if width > 1 else [x]
 
 
@@ -415,8 +408,8 @@ def intersect1d(
     size: int | None = None, fill_value: Any = None,
 ) -> Any:  # fmt: skip
     """Sorted elements of both arrays, with their first places if asked for."""
-    one, i = unique(ar1, return_index=True, size=None if size is None else np.size(ar1))
-    two, j = unique(ar2, return_index=True, size=None if size is None else np.size(ar2))
+    one, i = _ordered(ar1, size)
+    two, j = _ordered(ar2, size)
     one, two = reductions.promote_dtype("intersect1d", one, two)
     place = searchsorted(two, one)
     same = logic.equal(take(two, place, 0, mode="clip"), one) if two.size else sh.full(
@@ -432,6 +425,15 @@ def intersect1d(
     return values, own, other
 
 
+def _ordered(x: Any, size: int | None) -> tuple[Any, Any]:
+    """Sorted elements and their places: each once, or, for a static size, all of them."""
+    if size is None:
+        return unique(x, return_index=True)
+    flat = ravel(x)
+    order = argsort(flat)
+    return take(flat, order, 0, mode="clip"), order
+
+
 def _first_of_run(x: Any) -> Any:
     """True at elements that differ from the one before."""
     if not x.shape[0]:
@@ -444,7 +446,7 @@ def setdiff1d(
     fill_value: Any = None,
 ) -> Array:  # fmt: skip
     """Sorted elements of the first array that are not in the second."""
-    one = ravel(ar1) if assume_unique else unique(ar1, size=None if size is None else np.size(ar1))
+    one = ravel(ar1) if assume_unique else _ordered(ar1, size)[0]
     keep = isin(one, ar2, invert=True)
     if size is not None and not assume_unique:
         keep = logic.logical_and(keep, _first_of_run(one))
@@ -461,6 +463,6 @@ def setxor1d(
     if size is None:
         return sort(concatenate([one, two]))
     a, b = ravel(ar1), ravel(ar2)
-    both = unique(concatenate([a, b]), size=np.size(ar1) + np.size(ar2))
+    both = sort(concatenate([a, b]))
     keep = logic.logical_xor(isin(both, a), isin(both, b))
     return _sized(both, logic.logical_and(keep, _first_of_run(both)), size, fill_value)

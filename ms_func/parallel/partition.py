@@ -76,7 +76,7 @@ class _Emitter:
         steps = [s.to for s in self._path(v, raw, want)]
         name = eqn.primitive.name
         if not raw.partial:
-            return self._constrain(v, steps or [raw], eqn)
+            return self._constrain(v, [raw, *steps], eqn)
         if steps and _finishes(raw, steps[0]) and name not in (*ADDING, *PASSING):
             return self._constrain(v, steps, eqn)
         if name in OPENABLE:

@@ -153,7 +153,8 @@ def flattened(fn: Function) -> tuple[Function, Any, Options]:
 
     def callee(eqn: Eqn) -> Function | None:
         if eqn.primitive is not shard_region_p:
-            return callee_of(eqn)
+            body = eqn.primitive.body
+            return callee_of(eqn) if body is None else body(**eqn.params)
         regions.append(eqn)
         _check_same(regions[0], eqn)
         return eqn.params["fn"]

@@ -289,6 +289,9 @@ class _Branching:
         (node, _), *_ = sorted(above.blame.items(), key=lambda item: (-item[1], item[0]))
         tried = []
         for c in range(len(self.problem.nodes[node])):
+            if monotonic() > self.deadline:
+                self.missed = min(self.missed, above.bound)
+                return
             inner = {**fixed, node: c}
             run = self._eliminate(inner, self.coarse)
             tried.append((run.bound, c, inner, run))

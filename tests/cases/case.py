@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ml_dtypes
@@ -109,3 +109,10 @@ def sample(rng: np.random.Generator, arg: Arg, dtype: np.dtype) -> np.ndarray:
 def of_shapes(*shapes: Sequence[int], **fields: Any) -> Case:
     """Case whose operands have the given shapes and elements between -2 and 2."""
     return Case(tuple(Arg(tuple(s)) for s in shapes), **fields)
+
+
+def vary(cases: Sequence[Case]) -> list[Case]:
+    """All dtypes for the first case, float64 and one more for the others: compiling is slow."""
+    first, *others = cases
+    few = [d for d in ("float64", "float32", "int32") if d in first.dtypes][:2]
+    return [first, *(replace(c, dtypes=tuple(d for d in few if d in c.dtypes)) for c in others)]

@@ -96,15 +96,55 @@ def _scan() -> list[Case]:
 
 
 def _while_params(cond: Function, body: Function, num_cond: int, num_body: int) -> dict[str, Any]:
-    return {"cond": cond, "body": body, "num_cond": num_cond, "num_body": num_body}
+    return {
+        "cond": cond, "body": body, "num_cond": num_cond, "num_body": num_body, "slots": 4,
+    }  # fmt: skip
 
 
-def _while() -> list[Case]:
+def _while(smooth: bool = True) -> list[Case]:
     count = program("count", [_INT, _INT, (2,)], lambda stop, i, x: [lt(i, stop)])
     grow = program("grow", [(2,), _INT, (2,)], lambda w, i, x: [add(i, 1), sin(add(x, w))])
     stop = Arg((), lambda rng, shape: rng.integers(0, 5, shape), "int32")
     args = (stop, Arg((2,)), Arg((), lambda rng, shape: np.zeros(shape), "int32"), Arg((2,)))
-    return [Case(args, _while_params(count, grow, 1, 1), _WIDE, ulps=16, smooth=False)]
+    return [Case(args, _while_params(count, grow, 1, 1), _WIDE, ulps=16, smooth=smooth)]
+
+
+def _reverse() -> dict[str, Any]:
+    """A known loop k' = sin(c k) beside a linear one u' = k u + b."""
+    known = program("known", [(), ()], lambda c, k: [sin(mul(c, k))])
+    step = program("linear", [(), (2,), (), (2,)], lambda c, b, k, u: [
+        add(mul(u, _wide(mul(k, c))), b)
+    ])  # fmt: skip
+    return {"known": known, "step": step, "num_consts": 1, "num_state": 1, "num_linear": 1,
+            "slots": 4}  # fmt: skip
+
+
+def _fixed(value: int) -> Arg:
+    """A count: three steps, of which the states before all are kept."""
+    return Arg((), lambda rng, shape: np.full(shape, value), "int32")
+
+
+_COUNTS = (_fixed(3), _fixed(3), _fixed(1))
+
+
+def _while_linear() -> list[Case]:
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)), Arg((2,)))
+    return [
+        Case(args, {**_reverse(), "stacked": False}, _WIDE, ulps=16),
+        Case(args, {**_reverse(), "stacked": True}, _WIDE, ulps=16, smooth=False),
+    ]
+
+
+def _while_back() -> list[Case]:
+    """Derivatives suppose tables that a walk has filled; tests of loops check them."""
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)))
+    return [Case(args, _reverse(), _WIDE, ulps=16, smooth=False)]
+
+
+def _while_back_dot() -> list[Case]:
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)), Arg(()), Arg((5,)), Arg((2,)))
+    params = {**_reverse(), "active_consts": (True,), "active_state": (True,)}
+    return [Case(args, params, _WIDE, ulps=16, smooth=False)]
 
 
 def _apply(fn: Function, args: Sequence[Any]) -> list[Any]:
@@ -186,6 +226,10 @@ CASES: dict[str, list[Case]] = {
     "cond": _cond(),
     "scan": _scan(),
     "while": _while(),
+    "while_walk": _while(smooth=False),
+    "while_linear": _while_linear(),
+    "while_back": _while_back(),
+    "while_back_dot": _while_back_dot(),
     "call": [
         Case((Arg((3,)),), {"fn": program("f", [(3,)], lambda x: [sin(x), mul(x, x)]),
                             "name": "f", "inline": inline}, _WIDE, ulps=16)

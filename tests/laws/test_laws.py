@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import ms_func as ms
-from ms_func import jit, tree, vmap
+from ms_func import jit, lax, tree, vmap
 from ms_func.ir import evaluate, parse, to_text, verify
 from ms_func.ir.evaluate import Reference
 from ms_func.ir.primitive import Zero
@@ -21,7 +21,6 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.zeros import zeros
-from tests.support.operations import lax
 from tests.support.programs import moderate, nonempty_shapes, programs
 
 seeds = st.integers(0, 2**16)

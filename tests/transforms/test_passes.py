@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ms_func import grad
+from ms_func import grad, lax
 from ms_func.control_flow.call import call
 from ms_func.ir import ArrayType, Eqn, Function, Literal, Var, evaluate, to_text, verify
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive
@@ -15,7 +15,6 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.linearize import linearize, vjp
 from ms_func.transforms.passes import const_fold, cse, dce, inline, prune, simplify
-from tests.support.operations import lax
 from tests.support.programs import programs
 
 F32, I32 = np.dtype(np.float32), np.dtype(np.int32)
