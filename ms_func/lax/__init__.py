@@ -112,6 +112,8 @@ from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimension
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
+from ms_func.primitives.patches import conv_general_dilated_local as conv_general_dilated_local
+from ms_func.primitives.patches import conv_general_dilated_patches as conv_general_dilated_patches
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
@@ -209,6 +211,8 @@ __all__ = [
     "conv",
     "conv_dimension_numbers",
     "conv_general_dilated",
+    "conv_general_dilated_local",
+    "conv_general_dilated_patches",
     "conv_general_permutations",
     "conv_transpose",
     "conv_with_general_padding",
