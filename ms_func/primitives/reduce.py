@@ -17,10 +17,11 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul
+from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul, sub
 from ms_func.primitives.basis import (
     broadcast_in_dim_p,
     canonical_axes,
@@ -32,8 +33,10 @@ from ms_func.primitives.basis import (
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.ordering import index_of, packs, with_index
 from ms_func.primitives.pieces import slice_p
 from ms_func.primitives.shape import squeeze
+from ms_func.tracing.tracer import build
 
 # --- what all reductions share --------------------------------------------------------------
 
@@ -367,6 +370,9 @@ def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callabl
 
     def lower(b: Any, eqn: Any, x: Any) -> Any:
         source, out = eqn.inputs[0].type, eqn.outputs[0].type
+        if b.lowerer.platform == "cpu" and packs(source.dtype):
+            program = _packed_program(source, direction == "LT", **eqn.params)
+            return b.inline(program, [x])[0]
         value, place = ArrayType((), source.dtype), ArrayType((), out.dtype)
         iota = b.op(
             "stablehlo.iota", [ArrayType(source.shape, out.dtype)], [],
@@ -406,6 +412,21 @@ def _place_body(direction: str, dtype: np.dtype, value: ArrayType, place: ArrayT
         ]
 
     return body
+
+
+@cache
+def _packed_program(
+    kind: ArrayType, smallest: bool, *, axes: tuple[int, ...], index_dtype: np.dtype
+) -> Function:
+    """Maximum of pairs of key and index: one vectorised pass, where a CPU has no better way."""
+
+    def body(x: Any) -> list[Any]:
+        last = kind.shape[axes[0]] - 1
+        pairs = with_index(x, axes[0], reverse=smallest, last_first=True)
+        back = index_of(reduce_max_p.bind(pairs, axes=axes))
+        return [convert_element_type(sub(literal(last, back), back), index_dtype)]
+
+    return build("argmin" if smallest else "argmax", [kind], body)
 
 
 def _place_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
