@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import neg, sub
+from ms_func.primitives.basis import full_of
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or, bitwise_xor, shift_left
 from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.families import literal
-from ms_func.primitives.shape import broadcasted_iota
+from ms_func.primitives.gather import GatherDimensionNumbers, gather
+from ms_func.primitives.shape import broadcasted_iota, expand_dims
 
 INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _LARGEST, _INFINITY = 2**31 - 1, 0x7F800000  # the bits of float32 infinity
@@ -73,3 +75,17 @@ def _bits_order(bits: Any) -> Any:
     size = bitwise_and(bits, literal(_LARGEST, bits))
     ordered = select(lt(bits, literal(0, bits)), neg(size), bits)  # -0.0 becomes 0
     return select(gt(size, literal(_INFINITY, bits)), literal(_LARGEST, bits), ordered)
+
+
+def take_along(x: Any, indices: Any, axis: int) -> Any:
+    """Of each row of `x` along `axis`, the elements at `indices`, which are all inside.
+
+    Shapes: `[..., n, ...]` and `[..., k, ...]` to `[..., k, ...]`.
+    """
+    shape = typeof(x).shape
+    if not typeof(x).size:  # nothing to take; a gather cannot take windows of size 1 from it
+        return full_of(0, ArrayType(typeof(indices).shape, typeof(x).dtype))
+    others = tuple(d for d in range(len(shape)) if d != axis)
+    numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
+    places = expand_dims(indices, (len(shape),))
+    return gather(x, places, numbers, (1,) * len(shape), mode="promise_in_bounds")

@@ -20,29 +20,14 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.basis import full_of, transpose
+from ms_func.primitives.basis import transpose
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
-from ms_func.primitives.ordering import INT32, index_of, packs, with_index
-from ms_func.primitives.shape import broadcasted_iota, expand_dims
+from ms_func.primitives.ordering import INT32, index_of, packs, take_along, with_index
+from ms_func.primitives.shape import broadcasted_iota
 from ms_func.tracing.tracer import build
 
 _SMALL = 1024
 """Below so many elements a comparison sort is as fast as any other way."""
-
-
-def take_along(x: Any, indices: Any, axis: int) -> Any:
-    """Of each row of `x` along `axis`, the elements at `indices`, which are all inside.
-
-    Shapes: `[..., n, ...]` and `[..., k, ...]` to `[..., k, ...]`.
-    """
-    shape = typeof(x).shape
-    if not typeof(x).size:  # nothing to take; a gather cannot take windows of size 1 from it
-        return full_of(0, ArrayType(typeof(indices).shape, typeof(x).dtype))
-    others = tuple(d for d in range(len(shape)) if d != axis)
-    numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
-    places = expand_dims(indices, (len(shape),))
-    return gather(x, places, numbers, (1,) * len(shape), mode="promise_in_bounds")
 
 
 # --- sort -------------------------------------------------------------------------------------
