@@ -36,6 +36,8 @@ class Case:
         must_operations: the same for the number of StableHLO operations.
         aim_operations: the same for the number of StableHLO operations.
         block_ms: shortest time of one block of calls.
+        processes: pairs of fresh processes that the blocks are shared among; the speed of a few
+            microseconds of Python differs by some per cent from process to process.
     """
 
     name: str
@@ -46,3 +48,4 @@ class Case:
     must_operations: float | None = None
     aim_operations: float | None = None
     block_ms: float = 40.0
+    processes: int = 1

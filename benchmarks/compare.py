@@ -170,6 +170,17 @@ def compare(case: Case, sides: list[Side], blocks: int) -> Result:
 
 
 def _time_blocks(result: Result, sides: list[Side], blocks: int) -> None:
+    rounds = result.case.processes
+    for k in range(rounds):
+        if rounds > 1:
+            for side in sides:
+                side.close()
+        _prepare(result, sides)
+        _time_in_turn(result, sides, -(-blocks // rounds), k)
+
+
+def _prepare(result: Result, sides: list[Side]) -> None:
+    """Build the case on each side and see that they compute the same."""
     prepared = [_answer(side, do="prepare", case=result.case.name) for side in sides]
     result.our_operations = prepared[0]["operations"]
     if len(sides) == 2:
@@ -177,8 +188,11 @@ def _time_blocks(result: Result, sides: list[Side], blocks: int) -> None:
         a, b = prepared[0]["check"], prepared[1]["check"]
         if abs(a - b) > TOLERANCE * max(abs(a), abs(b), 1e-6):
             raise RuntimeError(f"the two libraries computed {a} and {b}")
-    for i in range(blocks):
-        # Who goes first changes from block to block.
+
+
+def _time_in_turn(result: Result, sides: list[Side], blocks: int, first: int) -> None:
+    """Add blocks of each side; who goes first changes from block to block."""
+    for i in range(first, first + blocks):
         for side in sides if i % 2 == 0 else sides[::-1]:
             times = result.ours if side is sides[0] else result.peer
             times.append(_answer(side, do="block")["seconds"])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from benchmarks.compare import Result
 
 COLUMNS = ("case", "what", "ours min", "median", "peer min", "median", "ratio", "must", "aim", "")
-WIDTHS = (16, 52, 9, 9, 9, 9, 7, 6, 6, 0)
+WIDTHS = (16, 51, 9, 9, 9, 9, 7, 6, 6, 0)
 
 
 def _line(cells: Sequence[str]) -> str:

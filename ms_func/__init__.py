@@ -52,10 +52,12 @@ from ms_func.control_flow.closure_convert import closure_convert as closure_conv
 from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
 from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
 from ms_func.execution.array import Array as Array
+from ms_func.ir.mesh import Mesh as Mesh
 from ms_func.ir.mesh import make_mesh as make_mesh
 from ms_func.ir.mesh import set_mesh as set_mesh
 from ms_func.ir.sharding import NamedSharding as NamedSharding
 from ms_func.ir.sharding import P as P
+from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
 from ms_func.primitives.sharding import constrain as constrain
 

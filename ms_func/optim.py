@@ -5,6 +5,7 @@ state)`; `apply_updates` adds the updates to the parameters. A learning rate is 
 schedule, a function of the step.
 
 Example:
+    >>> params, grads = {"w": np.ones(3)}, {"w": np.arange(3.0)}
     >>> opt = adam(1e-3)
     >>> state = opt.init(params)
     >>> updates, state = opt.update(grads, state, params)

@@ -30,9 +30,7 @@ registry = pytree.PyTreeRegistry()
 """What the library and its users see: arrays are leaves."""
 dispatch_registry = pytree.PyTreeRegistry()
 """How the C++ dispatcher takes arguments apart: an `Array` is a node around its buffer."""
-result_registry = pytree.PyTreeRegistry()
-"""How it puts results together; separate because the two directions are cheapest differently."""
-_registries = (registry, dispatch_registry, result_registry)
+_registries = (registry, dispatch_registry)
 
 flatten_func = registry.flatten
 

@@ -14,24 +14,15 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from .graph import Graph, GraphError, Node, Tensor, check_graph
-from .prototypes import (
-=======
 from ms_func_ascend.graph import Graph, GraphError, Node, Tensor, check_graph
 from ms_func_ascend.prototypes import (
->>>>>>> ascend
     attribute_number,
     file_number,
     from_attribute_number,
     from_file_number,
     lookup,  # fmt: skip
 )
-<<<<<<< HEAD
-from .wire import Message, decode, encode
-=======
 from ms_func_ascend.wire import Message, decode, encode
->>>>>>> ascend
 
 _LIMIT = 2**31 - 1
 _LIST_TYPES = {"String": 1, "Int": 2, "Float": 3, "Bool": 4, "Type": 10}

@@ -50,7 +50,7 @@ def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes:
         >>> print(air.describe(air.from_bytes(export(text))))
         graph main
           arg0 = Data() index=0 -> float32[2]
-          tanh = Tanh(arg0:0) -> float32[2]
+          tanh = Tanh(arg0:0) -> float32[2]  # -:2
           return tanh:0 float32[2]
     """
     options, rest = _split(flags)

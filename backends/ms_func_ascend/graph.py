@@ -14,6 +14,7 @@ import numpy as np
 
 from ms_func_ascend.prototypes import Attribute, Port, Prototype, lookup, version
 
+
 class GraphError(ValueError):
     """A node or a graph breaks a rule of the operator prototypes or of the file format."""
 

@@ -261,8 +261,8 @@ KERNELS["IsFinite"] = lambda node, x: np.isfinite(x.astype(np.float64))
 KERNELS["Identity"] = KERNELS["TensorMove"] = lambda node, x: x
 KERNELS["Const"] = lambda node: node.attrs["value"]
 KERNELS["ComplexAbs"] = lambda node, x: np.abs(x)
-KERNELS["Real"] = lambda node, x: np.ascontiguousarray(x.real)
-KERNELS["Imag"] = lambda node, x: np.ascontiguousarray(x.imag)
+KERNELS["Real"] = lambda node, x: x.real.copy()
+KERNELS["Imag"] = lambda node, x: x.imag.copy()
 
 
 @kernel("LeftShift", "RightShift")

@@ -14,7 +14,11 @@ REPLICATED = xla_client.HloSharding.replicate()
 
 
 class SingleDeviceSharding(xla_client.SingleDeviceSharding):
-    """Placement on one device."""
+    """Placement on one device; there is one object per device (`client.sharding_of`).
+
+    Equality and hash are left to the C++ class: the dispatcher asks for them for every operand
+    of every call, and methods in Python would cost more than the rest of the dispatch.
+    """
 
     def _to_xla_hlo_sharding(self, ndim: int) -> Any:  # asked for by jaxlib 0.10
         return REPLICATED
@@ -33,12 +37,6 @@ class SingleDeviceSharding(xla_client.SingleDeviceSharding):
     def is_fully_replicated(self) -> bool:
         """Every device (there is one) holds the whole array."""
         return True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SingleDeviceSharding) and self._device == other._device
-
-    def __hash__(self) -> int:
-        return hash(self._device)
 
     def __repr__(self) -> str:
         return f"SingleDeviceSharding({self._device})"

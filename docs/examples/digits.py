@@ -1,7 +1,7 @@
 """Train a perceptron and a small convolutional net on handwritten digits.
 
 The data are the 1,797 images of 8 x 8 pixels that come with scikit-learn, real handwriting from
-the UCI repository. Each net is trained with Adam, tested on the fifth of the images that it
+the UCI repository. Each net is trained with AdamW, tested on the fifth of the images that it
 never saw, and must read 97 % of them.
 
     python docs/examples/digits.py                      # plots and accuracies
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import ms_func as ms
 import ms_func.numpy as np
-from ms_func import lax, nn, random, tree_util
+from ms_func import lax, nn, optim, random
 
 BATCH = 128
 CLASSES = 10
@@ -36,7 +36,7 @@ CLASSES = 10
 def layer(key, *shape):
     """Weights scaled for relu, and biases."""
     fan_in = math.prod(shape[:-1])
-    return {"w": random.normal(key, shape) * np.sqrt(2 / fan_in), "b": np.zeros(shape[-1])}
+    return {"w": random.normal(key, shape) * math.sqrt(2 / fan_in), "b": np.zeros(shape[-1])}
 
 
 def mlp_init(key):
@@ -74,34 +74,20 @@ MODELS = {"mlp": (mlp_init, mlp), "conv": (conv_init, conv)}
 # --- training ----------------------------------------------------------------------------------
 
 
-def make_step(model, rate=2e-3, decay=1e-3):
-    """One step of Adam with weight decay: `step(state, images, labels) -> (state, loss)`."""
+def make_step(model, optimizer):
+    """One training step: `step((params, state), images, labels) -> ((params, state), loss)`."""
 
     def loss(params, images, labels):
         log_p = nn.log_softmax(model(params, images))
         return -np.mean(np.sum(log_p * nn.one_hot(labels, CLASSES), axis=1))
 
-    def step(state, images, labels):
-        params, m, v, count = state
+    def step(trained, images, labels):
+        params, state = trained
         value, gradient = ms.value_and_grad(loss)(params, images, labels)
-        count = count + 1
-        m = tree_util.tree_map(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
-        v = tree_util.tree_map(lambda v, g: 0.999 * v + 0.001 * g * g, v, gradient)
-        rate_now = rate * np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-        params = tree_util.tree_map(
-            lambda p, m, v: (1 - rate * decay) * p - rate_now * m / (np.sqrt(v) + 1e-8),
-            params,
-            m,
-            v,
-        )
-        return (params, m, v, count), value
+        updates, state = optimizer.update(gradient, state, params)
+        return (optim.apply_updates(params, updates), state), value
 
     return step
-
-
-def initial_state(params):
-    m, v = (tree_util.tree_map(np.zeros_like, params) for _ in range(2))
-    return params, m, v, np.float32(0)
 
 
 def batches(rng, images, labels):
@@ -117,21 +103,23 @@ def train(name, data, options):
     """Trained parameters and the loss of each step."""
     init, model = MODELS[name]
     images, labels = data
-    state = initial_state(init(random.key(options.seed)))
-    step = make_step(model)
+    optimizer = optim.adamw(2e-3, weight_decay=1e-3)
+    params = init(random.key(options.seed))
+    trained = params, optimizer.init(params)
+    step = make_step(model, optimizer)
     if options.devices > 1:
-        step = ms.shard(step, mesh=ms.Mesh((options.devices,), ("d",)))
-        print(step.plan(state, images[:BATCH], labels[:BATCH]))
+        step = ms.shard(step, mesh=options.devices)
+        print(step.plan(trained, images[:BATCH], labels[:BATCH]))
     step = ms.jit(step)
     rng = numpy.random.default_rng(options.seed)
     losses = []
     progress = tqdm(range(options.epochs), desc=name, unit="epoch")
     for _ in progress:
         for batch in batches(rng, images, labels):
-            state, value = step(state, *batch)
+            trained, value = step(trained, *batch)
             losses.append(value)
         progress.set_postfix(loss=f"{float(value):.4f}")
-    return state[0], [float(value) for value in losses]
+    return trained[0], [float(value) for value in losses]
 
 
 # --- what came out -----------------------------------------------------------------------------

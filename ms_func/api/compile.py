@@ -24,10 +24,10 @@ from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.execution.array import Array, wrap
+from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
-from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher, result_tree
+from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -36,6 +36,7 @@ from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
+from ms_func.transforms.passes import dce
 
 _WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
 """What the dispatcher turns Python scalars into. Integers are missing: their range is checked
@@ -344,7 +345,8 @@ class Jitted:
             return self.fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
-        staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
+        captured = [_snapshot(x) for x in staged.captured]
+        staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
         donate = tuple(n + i for i in self._donated(args, kwargs, places))
         return Recorded(staged, donate, *self._layouts(staged, args, kwargs, places))
@@ -359,9 +361,7 @@ class Jitted:
             free = [None] * len(staged.captured)
             ins = check_layouts([*free, *(found[i] for i in places)], staged.fn.in_types)
         if o.out_shardings is not UNSPECIFIED:
-            outs = result_layouts(
-                self.name, o.out_shardings, staged.out_tree, staged.fn.out_types
-            )
+            outs = result_layouts(self.name, o.out_shardings, staged.out_tree, staged.fn.out_types)
         return ins if ins and any(ins) else None, outs if outs and any(outs) else None
 
     def _donated(self, args: Sequence[Any], kwargs: dict[str, Any], places: Any) -> list[int]:
@@ -463,7 +463,7 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
         try:
             typeof(x)
         except TypeError:
-            return TypeError(
+            return ArgumentTypeError(
                 f"jitted function `{name}` got the argument {x!r} of type "
                 f"{type(x).__name__}, which is neither an array nor hashable\n"
                 "fix: register its type with tree.register_node, or close over it"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func import tree
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.ir.sharding import PartitionSpec, Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.sharding import named_sharding
@@ -22,7 +22,9 @@ def sharding_of(x: Any) -> Sharding | None:
         return x
     if isinstance(x, PartitionSpec):
         return named_sharding(x)
-    raise TypeError(f"expected a sharding or a PartitionSpec, got {x!r} of type {type(x).__name__}")
+    raise ArgumentTypeError(
+        f"expected a sharding or a PartitionSpec, got {x!r} of type {type(x).__name__}"
+    )
 
 
 def argument_layouts(

@@ -17,6 +17,7 @@ from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.jvp import jvp as jvp_program
 from ms_func.transforms.linearize import linearize as linearize_program
+from ms_func.transforms.linearize import pullback as pullback_program
 from ms_func.transforms.transpose import transpose as transpose_program
 
 
@@ -270,11 +271,10 @@ def vjp(
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
     staged, leaves, in_tree = _stage_call("vjp", fun, primals, has_aux)
     active = _active(staged)
-    primal, linear, nonzero = linearize_program(staged.fn, active)
+    primal, backward, nonzero = pullback_program(staged.fn, active)
     n = len(staged.fn.results)
     outs = apply(simplified(primal), [*staged.captured, *leaves])
     value, residuals = staged.unflatten(outs[:n]), outs[n:]
-    backward = transpose_program(linear, (False,) * len(residuals) + (True,) * sum(active))
     pull = _linear_map(Pullback, backward, staged, (active, nonzero), in_tree, has_aux)
     f_vjp = tree.Partial(pull, residuals)
     return (value[0], f_vjp, value[1]) if has_aux else (value, f_vjp)

@@ -10,11 +10,12 @@ from typing import Any
 from ms_func import tree
 from ms_func.api.compile import jit
 from ms_func.api.devices import device_put
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.mesh import AbstractMesh
 from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
+from ms_func.parallel.memory import parse_bytes
 from ms_func.parallel.plan import Options, Plan
 from ms_func.parallel.region import plan_of, region
 from ms_func.primitives.sharding import constrained
@@ -31,6 +32,7 @@ def shard(
     out_specs: Any = AUTO,
     *,
     objective: str = "time",
+    memory_limit: int | str | None = None,
     search_seconds: float = 10.0,
 ) -> Any:
     """Function that computes `fun` on several devices, split in the way that costs least.
@@ -48,6 +50,8 @@ def shard(
         out_specs: the same for the results.
         objective: what to minimise: 'time', 'communication' (bytes sent; a plan may do at
             most 1.25 times the ideal work) or 'memory'.
+        memory_limit: bytes that each device may hold, a number or a text such as "16GiB"; None sets
+            no limit.
         search_seconds: stop refining after this time; the plan says how far from the optimum it may
             be.
 
@@ -56,7 +60,7 @@ def shard(
         `input_specs(*args)` and `place(*args)`.
 
     Raises:
-        ShardingError: when called, if no plan satisfies the given layouts.
+        ShardingError: when called, if no plan satisfies the given layouts or the memory limit.
 
     Example:
         >>> import numpy
@@ -65,10 +69,13 @@ def shard(
         [2.0, 4.0]
     """
     if not callable(fun):
-        raise TypeError(f"shard expects a function, got {fun!r} of type {type(fun).__name__}")
+        raise ArgumentTypeError(
+            f"shard expects a function, got {fun!r} of type {type(fun).__name__}"
+        )
     if mesh is not None and not isinstance(mesh, (AbstractMesh, int)):
-        raise TypeError(f"shard expects a Mesh, a number of devices or None, got {mesh!r}")
-    options = Options(objective, float(search_seconds))
+        raise ArgumentTypeError(f"shard expects a Mesh, a number of devices or None, got {mesh!r}")
+    limit = None if memory_limit is None else parse_bytes(memory_limit)
+    options = Options(objective, float(search_seconds), limit)
     return Sharded(fun, mesh, in_specs, out_specs, options)
 
 
@@ -110,15 +117,15 @@ class Sharded:
                 return self._laid_results(self.fun(*a, **k))
 
         staged = stage(call, types, name=self.name)
-        outs = region(
-            staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options
-        )
+        outs = region(staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options)
         return staged.unflatten(outs)
 
     def _laid_results(self, out: Any) -> Any:
         leaves, out_tree = tree.flatten(out)
         specs = self._specs("out_specs", self.out_specs, out, len(leaves))
-        return tree.unflatten(out_tree, [self._laid(x, s) for x, s in zip(leaves, specs, strict=True)])
+        return tree.unflatten(
+            out_tree, [self._laid(x, s) for x, s in zip(leaves, specs, strict=True)]
+        )
 
     def _laid(self, x: Any, spec: Any) -> Any:
         """A value in the layout of a spec, if there is one."""

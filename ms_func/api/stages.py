@@ -9,10 +9,9 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError
-from ms_func.execution.array import Array
+from ms_func.execution.array import Array, result_tree
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import compiled, lower_program, program_placement
-from ms_func.execution.dispatch import result_tree
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct
 

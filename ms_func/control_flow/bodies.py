@@ -22,7 +22,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, canonical, stage
-from ms_func.tracing.tracer import build
+from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
@@ -46,12 +46,12 @@ def share_captured(staged: Sequence[Staged]) -> tuple[tuple[Function, ...], list
     """Functions that all take the union of what any of them captured, and these values."""
     merged: dict[int, Any] = {}
     for s in staged:
-        merged.update((id(x), x) for x in s.captured)
+        merged.update((identity(x), x) for x in s.captured)
     values = list(merged.values())
     made = []
     for s in staged:
         n = len(s.captured)
-        own = {id(x): v for x, v in zip(s.captured, s.fn.params[:n], strict=True)}
+        own = {identity(x): v for x, v in zip(s.captured, s.fn.params[:n], strict=True)}
         if list(own) == list(merged):
             made.append(s.fn)
             continue
@@ -59,6 +59,11 @@ def share_captured(staged: Sequence[Staged]) -> tuple[tuple[Function, ...], list
         fn = Function(s.fn.name, [*lead, *s.fn.params[n:]], s.fn.eqns, s.fn.results)
         made.append(canonical(fn))
     return tuple(made), values
+
+
+def identity(x: Any) -> int:
+    """Equal for handles of the same captured value."""
+    return id(x.var) if type(x) is Tracer else id(x)
 
 
 def described(fun: Any) -> str:
@@ -226,6 +231,45 @@ def split(fn: Function, unknown: Mask, forced: Mask) -> tuple[Function, Function
         Function(rest.name, [*params, *rest.params[n_residuals:]], rest.eqns, waiting),
         both,
     )
+    return fn.memo[key]
+
+
+def hoist(fn: Function, varies: Mask, n_stay: int) -> tuple[Function, Function, Mask]:
+    """What depends only on parameters that do not vary, apart from the rest.
+
+    Unlike `partial_eval` this moves whole equations and splits none.
+
+    Args:
+        fn: the body of a loop.
+        varies: parameters that change from step to step; the others stand before them.
+        n_stay: number of first results that the loop gives at each step, varying or not.
+
+    Returns:
+        `fixed`: parameters that do not vary -> results that do not, then what `step` needs;
+        `step`: these values, then the varying parameters -> the first results, then the
+        varying ones; which of the results after the first vary.
+    """
+    key = ("hoist", varies, n_stay)
+    if key in fn.memo:
+        return fn.memo[key]
+    moving = {v for v, m in zip(fn.params, varies, strict=True) if m}
+    before, inside = [], []
+    for eqn in fn.eqns:
+        stays = not moving.isdisjoint(eqn.inputs) or eqn.effects
+        (inside if stays else before).append(eqn)
+        if stays:
+            moving.update(eqn.outputs)
+    mask = tuple(a in moving for a in fn.results[n_stay:])
+    changing = [a for a, m in zip(fn.results[n_stay:], mask, strict=True) if m]
+    results = [*fn.results[:n_stay], *changing]
+    used = {a for e in inside for a in e.inputs} | set(results)
+    given = [v for v, m in zip(fn.params, varies, strict=True) if not m]
+    made = [*given, *(v for e in before for v in e.outputs)]
+    needed = [v for v in made if v in used]
+    still = [a for a, m in zip(fn.results[n_stay:], mask, strict=True) if not m]
+    first = Function(fn.name, given, before, [*still, *needed])
+    loop = [v for v, m in zip(fn.params, varies, strict=True) if m]
+    fn.memo[key] = first, Function(fn.name, [*needed, *loop], inside, results), mask
     return fn.memo[key]
 
 

@@ -209,8 +209,8 @@ class custom_vjp:
         if not isinstance(out, tuple | list) or len(out) != 2:
             raise TypeError(
                 f"Custom VJP fwd rule {rule} for function {name} must produce a pair (list or "
-                "tuple of length two): the result of the function, and residuals for the backward rule; "
-                f"got {out}"
+                "tuple of length two): the result of the function, and residuals for the backward "
+                f"rule; got {out}"
             )
         outs, out_tree = tree.flatten(out[0])
         if out_tree != staged.out_tree:

@@ -198,6 +198,7 @@ custom_vjp_p = register(
         batch=_batch,
         shard=NotSupported("the function is planned as part of the caller's graph"),
         cost=_cost,
+        body=lambda *, fn, **params: fn,
         multiple_results=True,
     )
 )
@@ -310,6 +311,7 @@ custom_vjp_linear_p = register(
         transpose=_linear_transpose,
         batch=_linear_batch,
         shard=NotSupported("the backward rule is planned as part of the caller's graph"),
+        body=lambda **params: _forward(**params),
         multiple_results=True,
     )
 )

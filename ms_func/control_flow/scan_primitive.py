@@ -287,10 +287,9 @@ def _plan(body: Function, parts: Parts, unknown: Mask) -> _Plan:
     n_ready = len(mask) - sum(mask)
     # What depends on constants alone is computed once, before the loop.
     varies = (False,) * n_const + (True,) * (len(known.params) - n_const)
-    must = (True,) * n_ready + (False,) * (len(known.results) - n_ready)
-    invariant, step, moves = bodies.split(known, varies, must)
-    n_fixed = len(invariant.results) - (len(moves) - sum(moves))
+    invariant, step, moves = bodies.hoist(known, varies, n_ready)
     first_fixed = len(moves) - sum(moves)
+    n_fixed = len(invariant.results) - first_fixed
     step, sources = _sources(step, moves, n_ready, n_fixed, n_carry)
     body.memo[key] = _Plan(
         invariant,
@@ -328,7 +327,7 @@ def _sources(
     stacked = {a: i - n_carry for i, a in enumerate(results) if i >= n_carry}
     elements = {v: i for i, v in enumerate(step.params[n_fixed + n_carry :])}
     varying, fixed, sources = iter(step.results[n_ready:]), 0, []
-    for is_varying in moves[n_ready:]:
+    for is_varying in moves:
         if not is_varying:
             sources.append(("invariant", fixed))
             fixed += 1

@@ -1,353 +1,53 @@
-"""`while_loop` and `fori_loop`: loops whose number of steps may be known only at run time.
-
-A `while` has constants of its test, constants of its body, and a carry. Forward mode pairs
-each carry that can get a tangent with it; the test sees the values alone. A test that
-differs between the lanes of a batch keeps the loop going while any lane does, and lanes that
-are done keep the carry they ended with.
-"""
+"""`while_loop` and `fori_loop`: loops whose number of steps may be known only at run time."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ms_func import config, tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
 from ms_func.control_flow.carry import common_carry
+from ms_func.control_flow.loop_checkpoint import slots_for
 from ms_func.control_flow.scan import scan
+from ms_func.control_flow.while_bodies import Loop
+from ms_func.control_flow.while_primitive import while_p
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ConcretizationTypeError, ShapeError, UnsupportedError
-from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function
+from ms_func.errors import ConcretizationTypeError, ShapeError
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, bitwise_and
-from ms_func.primitives.batching import to_front
+from ms_func.primitives.arithmetic import add
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import lt, select
-from ms_func.primitives.reduce import reduce_or
-from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.primitives.compare import lt
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.stage import Staged
-from ms_func.tracing.tracer import build
-from ms_func.transforms.batch import batch
-from ms_func.transforms.jvp import jvp
-from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, prune
-from ms_func.transforms.zeros import instantiate
-
-BOOL = ArrayType((), np.dtype(np.bool_))
-
-
-class Loop(NamedTuple):
-    """The functions of a loop and how many constants each has.
-
-    `cond` takes its constants and the carry, `body` its constants and the carry.
-    """
-
-    cond: Function
-    body: Function
-    num_cond: int
-    num_body: int
-
-    def cut(self, values: Sequence[Any]) -> list[list[Any]]:
-        """Constants of the test, constants of the body, carry."""
-        return split_list(values, self.num_cond, self.num_body)
-
-
-# --- types, meaning, lowering ---------------------------------------------------------------
-
-
-def _abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
-    loop = Loop(**params)
-    test_consts, body_consts, carry = loop.cut(types)
-    if loop.cond.out_types[0].shape != () or loop.cond.out_types[0].dtype != np.bool_:
-        raise ShapeError(f"the test of a loop gives a boolean, got {loop.cond.out_types[0]}")
-    for fn, given in ((loop.cond, [*test_consts, *carry]), (loop.body, [*body_consts, *carry])):
-        for t, wanted in zip(given, fn.in_types, strict=True):
-            if t.shape != wanted.shape or t.dtype != wanted.dtype:
-                raise ShapeError(f"`{fn.name}` of a loop takes {wanted}, got {t}")
-    return [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
-        for t, i in zip(loop.body.out_types, carry, strict=True)
-    ]
-
-
-def _ref(*arrays: np.ndarray, **params: Any) -> list[np.ndarray]:
-    loop = Loop(**params)
-    test_consts, body_consts, carry = loop.cut(arrays)
-    while evaluate(loop.cond, *test_consts, *carry)[0]:
-        carry = evaluate(loop.body, *body_consts, *carry)
-    return carry
-
-
-def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    loop = Loop(**eqn.params)
-    test_consts, body_consts, carry = loop.cut(values)
-    types = [v.type for v in eqn.outputs]
-    made = b.operation("stablehlo.while", types, carry, regions=2)
-    b.region(made, 0, types, lambda inner, *c: inner.inline(loop.cond, [*test_consts, *c]))
-    b.region(made, 1, types, lambda inner, *c: inner.inline(loop.body, [*body_consts, *c]))
-    return list(made.results)
-
-
-def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
-    """That of one step, for want of a number of steps."""
-    loop = Loop(**params)
-    pairs = zip(bodies.cost_of(loop.cond), bodies.cost_of(loop.body), strict=True)
-    return Cost(*(x + y for x, y in pairs))
-
-
-# --- forward mode -----------------------------------------------------------------------------
-
-
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-    loop = Loop(**params)
-    test_consts, body_consts, init = loop.cut(primals)
-    _, const_dots, init_dots = loop.cut(tangents)
-    made, active = _dual_loop(loop, is_live(const_dots), is_live(init_dots))
-    dots = [instantiate(t) for t in chosen(init_dots, active)]
-    const_dots = [t for t in const_dots if type(t) is not Zero]
-    outs = while_p.bind(*test_consts, *body_consts, *const_dots, *init, *dots, **made._asdict())
-    n, rest = len(init), iter(outs[len(init) :])
-    return outs[:n], [
-        next(rest) if live else Zero(typeof(x).tangent)
-        for live, x in zip(active, outs[:n], strict=True)
-    ]
-
-
-def _dual_loop(loop: Loop, consts: Mask, init: Mask) -> tuple[Loop, Mask]:
-    """The loop over values and tangents, and which carries have tangents."""
-    key = ("dual_loop", loop, consts, init)
-    memo = loop.body.memo
-    if key in memo:
-        return memo[key]
-    carry = init
-    while True:
-        nonzero = jvp(loop.body, (*consts, *carry))[1]
-        grown = tuple(a or b for a, b in zip(carry, nonzero, strict=True))
-        if grown == carry:
-            break
-        carry = grown
-    made = bodies.dual(loop.body, (*consts, *carry), carry)
-    c, i, dc, di = split_list(range(len(made.params)), len(consts), len(carry), sum(consts))
-    body = bodies.reorder(made, [*c, *dc, *i, *di])
-    dots = [t.tangent for t in chosen(loop.body.in_types[len(consts) :], carry)]
-    test = _ignoring(loop.cond, dots)
-    memo[key] = Loop(test, body, loop.num_cond, loop.num_body + sum(consts)), carry
-    return memo[key]
-
-
-def _ignoring(fn: Function, types: Sequence[ArrayType]) -> Function:
-    """`fn` with further parameters at the end that it does not use."""
-    return build(
-        fn.name,
-        [*fn.in_types, *types],
-        lambda *args: current.interpreter.apply(fn, args[: len(fn.params)]),
-    )
-
-
-# --- partial evaluation -----------------------------------------------------------------------
-
-
-def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
-    """Carries that no unknown reaches are computed now; the whole loop runs again later.
-
-    The number of steps is not known while compiling, so nothing can be kept per step.
-    """
-    loop = Loop(**params)
-    unknown = tuple(partial.is_unknown(a) for a in args)
-    test_mask, body_mask, init_mask = (tuple(m) for m in loop.cut(unknown))
-    carry = _unknown_carry(loop, body_mask, init_mask)
-    late = lambda: partial.unknown.bind(while_p, tuple(args), params)  # noqa: E731
-    if all(carry) or any(test_mask) or _test_needs(loop, carry):
-        return late()
-    known = _known_loop(loop, body_mask, carry)
-    test_consts, body_consts, init = loop.cut(args)
-    ready = chosen(body_consts, [not m for m in body_mask])
-    start = chosen(init, [not m for m in carry])
-    outs = bodies.bind_known(partial, while_p, [*test_consts, *ready, *start], **known._asdict())
-    return merged(carry, chosen(late(), carry), outs)
-
-
-def _unknown_carry(loop: Loop, consts: Mask, init: Mask) -> Mask:
-    """Carries that become unknown at some step."""
-    carry = init
-    while True:
-        mask = partial_eval(loop.body, (*consts, *carry))[2]
-        grown = tuple(a or b for a, b in zip(carry, mask, strict=True))
-        if grown == carry:
-            return carry
-        carry = grown
-
-
-def _test_needs(loop: Loop, unknown: Mask) -> bool:
-    """Whether the test looks at an unknown carry."""
-    keep = prune(loop.cond, (True,))[1]
-    return any(k and u for k, u in zip(keep[loop.num_cond :], unknown, strict=True))
-
-
-def _known_loop(loop: Loop, consts: Mask, carry: Mask) -> Loop:
-    """The loop over the known carries alone."""
-    known, _, mask = partial_eval(loop.body, (*consts, *carry))
-    waiting = [m or u for m, u in zip(mask, carry, strict=True)]
-    ready = [i for i, _ in enumerate(carry) if not mask[i]]
-    results = [known.results[ready.index(i)] for i, w in enumerate(waiting) if not w]
-    body = dce(Function(known.name, known.params, known.eqns, results))
-    kept = [*range(loop.num_cond), *(loop.num_cond + i for i, u in enumerate(carry) if not u)]
-    test = Function(
-        loop.cond.name, [loop.cond.params[i] for i in kept], loop.cond.eqns, loop.cond.results
-    )
-    return Loop(dce(test), body, loop.num_cond, len(consts) - sum(consts))
-
-
-def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
-    raise UnsupportedError(
-        "Reverse-mode differentiation does not work for a while_loop, or a fori_loop whose "
-        "bounds are known only at run time: the number of steps to keep values for is unknown "
-        "while the program is compiled\n"
-        "fix: use fori_loop with Python ints as bounds, or scan; forward mode (jvp, jacfwd) "
-        "works through any loop"
-    )
-
-
-# --- batching -----------------------------------------------------------------------------------
-
-
-def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
-    loop = Loop(**params)
-    test_dims, body_dims, init_dims = (tuple(d) for d in loop.cut(dims))
-    carry = _batched_carry(loop, size, body_dims, init_dims)
-    test, (pred_dim,) = bodies.batch_to(loop.cond, size, (*test_dims, *carry), ("any",))
-    test_consts, body_consts, init = loop.cut(args)
-    if pred_dim is not None:
-        carry = (0,) * len(carry)
-    start = [
-        x if c is None else to_front(x, d, size)
-        for x, d, c in zip(init, init_dims, carry, strict=True)
-    ]
-    body = bodies.batch_to(loop.body, size, (*body_dims, *carry), carry)[0]
-    if pred_dim is None:
-        made = Loop(test, body, loop.num_cond, loop.num_body)
-        return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
-    test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
-    (active,) = current.interpreter.apply(test, [*test_consts, *start])
-    made = _freezing(test, body, loop)
-    consts = [*test_consts, *body_consts]
-    outs = while_p.bind(*consts, active, *start, **made._asdict())
-    return outs[1:], list(carry)
-
-
-def _batched_carry(
-    loop: Loop, size: int, consts: tuple[int | None, ...], init: tuple[int | None, ...]
-) -> tuple[int | None, ...]:
-    """Carries that differ between the lanes at some step."""
-    carry: tuple[int | None, ...] = tuple(None if d is None else 0 for d in init)
-    free = ("any",) * len(carry)
-    while True:
-        found = batch(loop.body, size, (*consts, *carry), free)[1]
-        grown = tuple(c if d is None else 0 for c, d in zip(carry, found, strict=True))
-        if grown == carry:
-            return carry
-        carry = grown
-
-
-def _freezing(test: Function, body: Function, loop: Loop) -> Loop:
-    """The loop over (which lanes go on, their carries); a lane that is done keeps its carry."""
-    key = ("freezing", test, loop.num_cond)
-    if key in body.memo:
-        return body.memo[key]
-    n_test, n_body = loop.num_cond, loop.num_body
-    consts = [*test.in_types[:n_test], *body.in_types[:n_body]]
-    carry = body.in_types[n_body:]
-    (mask,) = test.out_types
-
-    def step(*args: Any) -> list[Any]:
-        c_test, c_body, (active,), old = split_list(args, n_test, n_body, 1)
-        new = current.interpreter.apply(body, [*c_body, *old])
-        new = [_where(active, x, y) for x, y in zip(new, old, strict=True)]
-        (more,) = current.interpreter.apply(test, [*c_test, *new])
-        return [bitwise_and(active, more), *new]
-
-    def any_lane(active: Any, *carry: Any) -> list[Any]:
-        return [reduce_or(active, axes=(0,))]
-
-    body.memo[key] = Loop(
-        build(test.name, [mask, *carry], any_lane),
-        build(body.name, [*consts, mask, *carry], step),
-        0,
-        n_test + n_body,
-    )
-    return body.memo[key]
-
-
-def _where(mask: Any, x: Any, y: Any) -> Any:
-    shape = typeof(x).shape
-    return select(mask if len(shape) == 1 else broadcast_in_dim(mask, shape, (0,)), x, y)
-
-
-# --- dead carries -------------------------------------------------------------------------------
-
-
-def _prune(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
-    """A carry lives if it is used, or the test or a living carry needs it."""
-    loop = Loop(**params)
-    test, test_keep = prune(loop.cond, (True,))
-    live = tuple(u or k for u, k in zip(used, test_keep[loop.num_cond :], strict=True))
-    while True:
-        body, keep = prune(loop.body, live)
-        grown = tuple(a or b for a, b in zip(live, keep[loop.num_body :], strict=True))
-        if grown == live:
-            break
-        live = grown
-    body = _with_params(loop.body, body, (*keep[: loop.num_body], *live))
-    test = _with_params(loop.cond, test, (*test_keep[: loop.num_cond], *live))
-    consts = (*test_keep[: loop.num_cond], *keep[: loop.num_body])
-    made = Loop(test, body, sum(test_keep[: loop.num_cond]), sum(keep[: loop.num_body]))
-    return (*consts, *live), live, made._asdict()
-
-
-def _with_params(fn: Function, pruned: Function, keep: Mask) -> Function:
-    """The pruned function with the chosen parameters of `fn`, needed or not."""
-    return Function(fn.name, chosen(fn.params, keep), pruned.eqns, pruned.results)
-
-
-while_p = register(
-    Primitive(
-        "while",
-        abstract=_abstract,
-        ref=_ref,
-        lower=_lower,
-        jvp=_jvp,
-        transpose=_transpose,
-        batch=_batch,
-        shard=NotSupported("test and body are planned as part of the caller's graph"),
-        cost=_cost,
-        partial=_partial,
-        prune=_prune,
-        multiple_results=True,
-    )
-)
-
-
-# --- what users call ----------------------------------------------------------------------------
 
 
 def while_loop(
-    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any
+    cond_fun: Callable[[Any], Any],
+    body_fun: Callable[[Any], Any],
+    init_val: Any,
+    *,
+    max_trips: int | None = None,
+    checkpoints: int | None = None,
 ) -> Any:
     """Apply `body_fun` to a carry for as long as `cond_fun` of it is true.
+
+    Every derivative works, of every order. Reverse mode keeps a fixed number of carries
+    however many steps there are, and runs the steps between them again.
 
     Args:
         cond_fun: function of the carry giving a scalar boolean.
         body_fun: function of the carry giving a carry of the same structure, shapes, dtypes.
         init_val: first carry: array or tree of arrays. A Python scalar takes the dtype that
             the body returns.
+        max_trips: number of steps the loop is known not to exceed. Reverse mode then keeps
+            the carry of every step if 64 MiB hold them. It does not end the loop.
+        checkpoints: number of carries that reverse mode keeps, at least 4; by default as many
+            as 64 MiB hold, between 4 and 64.
 
     Returns:
         The carry for which `cond_fun` was false.
@@ -376,11 +76,19 @@ def while_loop(
     types = [typeof(x) for x in leaves]
     test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types)
     _check_test(test)
-    outs = while_p.bind(
-        *test.captured, *body.captured, *leaves,
-        cond=test.fn, body=body.fn, num_cond=len(test.captured), num_body=len(body.captured),
-    )  # fmt: skip
+    sizes = len(test.captured), len(body.captured)
+    loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))
+    outs = while_p.bind(*test.captured, *body.captured, *leaves, **loop._asdict())
     return tree.unflatten(carry_tree, outs)
+
+
+def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int | None) -> int:
+    """Number of carries that reverse mode keeps; 0 leaves it to their size."""
+    if checkpoints is not None:
+        if not isinstance(checkpoints, int) or checkpoints < 4:
+            raise ValueError(f"while_loop needs checkpoints of at least 4, got {checkpoints!r}")
+        return checkpoints
+    return 0 if max_trips is None else slots_for(types, operator.index(max_trips))
 
 
 def one_argument(arg_tree: Any) -> Any:

@@ -7,6 +7,7 @@ immutable buffer. Operators and NumPy-like methods are attached by `ms_func.nump
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -18,6 +19,7 @@ from ms_func.execution.placement import public
 from ms_func.execution.shards import Shard, shards_of
 from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
+from ms_func.runtime import pytree
 from ms_func.tracing.tracer import Tracer
 
 _new = object.__new__
@@ -249,15 +251,56 @@ def wrap(buffer: Any) -> Array:
     return array
 
 
-def _unflatten(_: None, children: tuple[Any]) -> Array:
+tree.dispatch_registry.register_dataclass_node(Array, ["buffer"], [])
+
+
+# --- structures of results --------------------------------------------------------------------
+# The dispatcher puts results together by a structure over buffers. It is one node, whatever the
+# structure over arrays: a callback for each array would cost more than the rest of the dispatch.
+
+
+class _Result:
+    """Node of a single array."""
+
+
+class _Results:
+    """Node of a tree of arrays, whose structure is the node's data."""
+
+
+def _one(_: None, children: tuple[Any]) -> Array:
     array = _new(Array)
     (array.buffer,) = children
     return array
 
 
-# Reading a node is cheapest as the runtime's dataclass, making one as a plain callback.
-tree.dispatch_registry.register_dataclass_node(Array, ["buffer"], [])
-tree.result_registry.register_node(Array, lambda a: ((a.buffer,), None), _unflatten)
+def _many(out_tree: Any, children: tuple[Any, ...]) -> Any:
+    arrays = []
+    for buffer in children:
+        array = _new(Array)
+        array.buffer = buffer
+        arrays.append(array)
+    return out_tree.unflatten(arrays)
+
+
+def _never(node: Any) -> Any:
+    raise AssertionError("structures of results are only built from their parts")
+
+
+_nodes = pytree.PyTreeRegistry()
+_nodes.register_node(_Result, _never, _one)
+_nodes.register_node(_Results, _never, _many)
+_leaf = _nodes.flatten(0)[1]
+
+
+@lru_cache(maxsize=4096)
+def result_tree(out_tree: Any) -> Any:
+    """Structure over buffers of results whose structure over arrays is `out_tree`."""
+    data = (_Result, None) if out_tree == _ARRAY else (_Results, out_tree)
+    leaves = [_leaf] * out_tree.num_leaves
+    return pytree.PyTreeDef.from_node_data_and_children(_nodes, data, leaves)
+
+
+_ARRAY = tree.structure(0)
 
 
 def _restore(value: np.ndarray, weak_type: bool) -> Array:

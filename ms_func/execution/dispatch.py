@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from ms_func import config, tree
-from ms_func.execution.array import Array, wrap
+from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
@@ -138,7 +138,7 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
     ]
     program, fast = ready(prepared(fn), buffers, name=fn.name)
     outs = program.run(buffers)
-    out_tree = _list_tree(len(outs)) if many else _leaf_tree
+    out_tree = _list_tree(len(outs) if many else None)
     return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
 
 
@@ -149,23 +149,10 @@ def answer(
     return out_tree.unflatten(outs), program.fast_path(out_tree, consts), False
 
 
-_leaf_tree = tree.result_registry.flatten(wrap(0))[1]
-
-
 @cache
-def _list_tree(n: int) -> Any:
-    return tree.result_registry.flatten([wrap(0)] * n)[1]
-
-
-@cache
-def result_tree(out_tree: Any) -> Any:
-    """Structure over buffers of results whose structure over arrays is `out_tree`."""
-    data = out_tree.node_data()
-    if data is None:
-        return _leaf_tree if out_tree.num_leaves else tree.result_registry.flatten(None)[1]
-    return extension.pytree.PyTreeDef.from_node_data_and_children(
-        tree.result_registry, data, [result_tree(c) for c in out_tree.children()]
-    )
+def _list_tree(n: int | None) -> Any:
+    """Structure of a list of `n` arrays, or of a single one."""
+    return result_tree(tree.structure(0 if n is None else [0] * n))
 
 
 bottom = Eager()

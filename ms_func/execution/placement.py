@@ -199,8 +199,12 @@ def _names(sharding: Any) -> str:
     return ", ".join(sorted(str(d) for d in sharding.device_set))
 
 
-@lru_cache(maxsize=4096)
 def public(sharding: Any) -> Sharding:
     """What users see of a placement of the runtime."""
     found = getattr(sharding, "public", None)
-    return SingleDeviceSharding(sharding._device) if found is None else found
+    return _single(sharding._device) if found is None else found
+
+
+@lru_cache(maxsize=4096)
+def _single(device: Any) -> SingleDeviceSharding:
+    return SingleDeviceSharding(device)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ms_func import errors
 
-_OURS: dict[CodeType, bool] = {}
+_OURS: dict[str, bool] = {}
 _INTERNAL_PREFIXES: list[str] = [__file__.rsplit("/ir/", 1)[0] + "/"]
 
 
@@ -101,9 +101,8 @@ def hide_frames_of(directory: str) -> None:
     _OURS.clear()
 
 
-def _is_ours(code: CodeType) -> bool:
-    ours = code.co_filename.startswith(tuple(_INTERNAL_PREFIXES))
-    _OURS[code] = ours
+def _is_ours(file: str) -> bool:
+    ours = _OURS[file] = file.startswith(tuple(_INTERNAL_PREFIXES))
     return ours
 
 
@@ -112,10 +111,10 @@ def user_frame(depth: int = 1) -> FrameType | None:
     frame: FrameType | None = sys._getframe(depth)
     known = _OURS
     while frame is not None:
-        code = frame.f_code
-        ours = known.get(code)
+        file = frame.f_code.co_filename  # hashed once, unlike a code object
+        ours = known.get(file)
         if ours is None:
-            ours = _is_ours(code)
+            ours = _is_ours(file)
         if not ours:
             return frame
         frame = frame.f_back

@@ -57,7 +57,8 @@ class AbstractMesh:
         links: `Link` by axis name; the others get the default.
 
     Raises:
-        ShardingError: sizes and names differ in number, a name stands twice, a size is not positive.
+        ShardingError: sizes and names differ in number, a name stands twice, or a size is not
+            positive.
 
     Example:
         >>> AbstractMesh((2, 4), ("data", "model")).size
@@ -164,8 +165,8 @@ class Mesh(AbstractMesh):
         ShardingError: the number of names is not the number of dimensions.
 
     Example:
-        >>> Mesh((2, 4), ("data", "model")).shape
-        OrderedDict({'data': 2, 'model': 4})
+        >>> dict(Mesh((2, 4), ("data", "model")).shape)
+        {'data': 2, 'model': 4}
     """
 
     def __init__(

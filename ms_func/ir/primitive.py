@@ -146,6 +146,8 @@ class Primitive:
             `producer(atom)` is the equation that defines an atom, if any; the rule may bind
             primitives on atoms. Equal means the same bits, but for the sign of a zero.
         callee: `(**params)` to the function whose equations an application stands for.
+        body: `(**params)` to the function that an application computes; its equations may stand
+            for the application once nothing more is derived from the program.
         prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
             smallest application that still gives the results marked in `used`; only for
             operations that carry functions.
@@ -171,6 +173,7 @@ class Primitive:
     commutative: bool = False
     simplify: Rule | None = None
     callee: Rule | None = None
+    body: Rule | None = None
     prune: Rule | None = None
     program: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)

@@ -50,6 +50,7 @@ from ms_func.primitives.compare import le as le
 from ms_func.primitives.compare import lt as lt
 from ms_func.primitives.compare import ne as ne
 from ms_func.primitives.compare import select as select
+from ms_func.primitives.compare import select_n as select_n
 from ms_func.primitives.conv import ConvDimensionNumbers as ConvDimensionNumbers
 from ms_func.primitives.conv import conv as conv
 from ms_func.primitives.conv import conv_dimension_numbers as conv_dimension_numbers
@@ -85,6 +86,7 @@ from ms_func.primitives.elementwise import exp2 as exp2
 from ms_func.primitives.elementwise import expm1 as expm1
 from ms_func.primitives.elementwise import log1p as log1p
 from ms_func.primitives.elementwise import logistic as logistic
+from ms_func.primitives.elementwise import nextafter as nextafter
 from ms_func.primitives.elementwise import reciprocal as reciprocal
 from ms_func.primitives.elementwise import rsqrt as rsqrt
 from ms_func.primitives.elementwise import sign as sign
@@ -105,10 +107,13 @@ from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimension
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
+from ms_func.primitives.patches import conv_general_dilated_local as conv_general_dilated_local
+from ms_func.primitives.patches import conv_general_dilated_patches as conv_general_dilated_patches
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
+from ms_func.primitives.pieces import stack as stack
 from ms_func.primitives.reduce import argmax as argmax
 from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -117,12 +122,16 @@ from ms_func.primitives.reduce import reduce_min as reduce_min
 from ms_func.primitives.reduce import reduce_or as reduce_or
 from ms_func.primitives.reduce import reduce_prod as reduce_prod
 from ms_func.primitives.reduce import reduce_xor as reduce_xor
+from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
 from ms_func.primitives.rounding import round as round
 from ms_func.primitives.shape import broadcast as broadcast
+from ms_func.primitives.shape import broadcast_shapes as broadcast_shapes
+from ms_func.primitives.shape import broadcast_to_rank as broadcast_to_rank
 from ms_func.primitives.shape import broadcasted_iota as broadcasted_iota
 from ms_func.primitives.shape import collapse as collapse
+from ms_func.primitives.shape import empty as empty
 from ms_func.primitives.shape import expand_dims as expand_dims
 from ms_func.primitives.shape import full as full
 from ms_func.primitives.shape import full_like as full_like
@@ -131,6 +140,7 @@ from ms_func.primitives.shape import reshape as reshape
 from ms_func.primitives.shape import rev as rev
 from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile
+from ms_func.primitives.shape import unstack as unstack
 from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
 from ms_func.primitives.slicing import dynamic_index_in_dim as dynamic_index_in_dim
 from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
@@ -143,6 +153,12 @@ from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
 from ms_func.primitives.sort import sort as sort
 from ms_func.primitives.sort import sort_key_val as sort_key_val
 from ms_func.primitives.sort import top_k as top_k
+from ms_func.primitives.special import bessel_i0e as bessel_i0e
+from ms_func.primitives.special import bessel_i1e as bessel_i1e
+from ms_func.primitives.special import digamma as digamma
+from ms_func.primitives.special import lgamma as lgamma
+from ms_func.primitives.special import polygamma as polygamma
+from ms_func.primitives.special import zeta as zeta
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [
@@ -150,6 +166,7 @@ __all__ = [
     "GatherDimensionNumbers",
     "GatherScatterMode",
     "Precision",
+    "RoundingMethod",
     "ScatterDimensionNumbers",
     "abs",
     "acos",
@@ -164,6 +181,8 @@ __all__ = [
     "atan2",
     "atanh",
     "batch_matmul",
+    "bessel_i0e",
+    "bessel_i1e",
     "bitcast_convert_type",
     "bitwise_and",
     "bitwise_not",
@@ -171,6 +190,8 @@ __all__ = [
     "bitwise_xor",
     "broadcast",
     "broadcast_in_dim",
+    "broadcast_shapes",
+    "broadcast_to_rank",
     "broadcasted_iota",
     "cbrt",
     "ceil",
@@ -184,6 +205,8 @@ __all__ = [
     "conv",
     "conv_dimension_numbers",
     "conv_general_dilated",
+    "conv_general_dilated_local",
+    "conv_general_dilated_patches",
     "conv_general_permutations",
     "conv_transpose",
     "conv_with_general_padding",
@@ -195,6 +218,7 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "digamma",
     "div",
     "dot",
     "dot_general",
@@ -204,6 +228,7 @@ __all__ = [
     "dynamic_update_index_in_dim",
     "dynamic_update_slice",
     "dynamic_update_slice_in_dim",
+    "empty",
     "eq",
     "erf",
     "erf_inv",
@@ -225,6 +250,7 @@ __all__ = [
     "iota",
     "is_finite",
     "le",
+    "lgamma",
     "log",
     "log1p",
     "logistic",
@@ -235,9 +261,11 @@ __all__ = [
     "mul",
     "ne",
     "neg",
+    "nextafter",
     "optimization_barrier",
     "pad",
     "padtype_to_pads",
+    "polygamma",
     "population_count",
     "pow",
     "real",
@@ -266,6 +294,7 @@ __all__ = [
     "scatter_mul",
     "scatter_sub",
     "select",
+    "select_n",
     "shift_left",
     "shift_right_arithmetic",
     "shift_right_logical",
@@ -280,6 +309,7 @@ __all__ = [
     "sqrt",
     "square",
     "squeeze",
+    "stack",
     "stop_gradient",
     "sub",
     "switch",
@@ -288,6 +318,8 @@ __all__ = [
     "tile",
     "top_k",
     "transpose",
+    "unstack",
     "while_loop",
     "with_sharding_constraint",
+    "zeta",
 ]

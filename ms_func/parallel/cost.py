@@ -105,7 +105,7 @@ class Model:
     profile: Profile
     objective: str = "time"
     work: float = 1e-9
-    _ways: dict[Any, dict[Spec, tuple[float, Spec, Step | None]]] = field(default_factory=dict)
+    _known: dict[Any, Layouts] = field(default_factory=dict)
 
     def scalar(self, price: Price) -> float:
         """The number to minimise; a collective costs a little even if it sends little."""
@@ -137,58 +137,31 @@ class Model:
 
     def reshard(self, shape: tuple[int, ...], itemsize: int, p: Spec, q: Spec) -> float:
         """Price of the cheapest way from layout `p` to layout `q`; infinite if there is none."""
-        if p == q:
-            return 0.0
-        found = self._from(shape, itemsize, p).get(q)
-        return math.inf if found is None else found[0]
+        return float(self.matrix(shape, itemsize, [p], [q])[0, 0])
 
     def path(self, shape: tuple[int, ...], itemsize: int, p: Spec, q: Spec) -> list[Step]:
         """Steps of the cheapest way from `p` to `q`."""
-        ways, steps = self._from(shape, itemsize, p), []
-        while q != p:
-            _, before, step = ways[q]
-            assert step is not None
-            steps.append(step)
-            q = before
-        return steps[::-1]
+        return [] if p == q else self._layouts(shape, itemsize).path(p, q)
 
     def matrix(
         self, shape: tuple[int, ...], itemsize: int, ps: Sequence[Spec], qs: Sequence[Spec]
     ) -> np.ndarray:
         """Prices from every layout of `ps` to every layout of `qs`."""
-        table = np.empty((len(ps), len(qs)))
-        for i, p in enumerate(ps):
-            ways = self._from(shape, itemsize, p)
-            table[i] = [ways[q][0] if q in ways else math.inf for q in qs]
-        return table
+        return self._layouts(shape, itemsize).prices(ps, qs)
 
-    def _from(
-        self, shape: tuple[int, ...], itemsize: int, p: Spec
-    ) -> dict[Spec, tuple[float, Spec, Step | None]]:
-        """Cheapest way to every layout that can be reached from `p` (Dijkstra)."""
-        key = (shape, itemsize, p)
-        found = self._ways.get(key)
-        if found is not None:
-            return found
-        size = math.prod(shape) * itemsize
-        best: dict[Spec, tuple[float, Spec, Step | None]] = {p: (0.0, p, None)}
-        heap: list[tuple[float, int, int, Spec]] = [(0.0, 0, 0, p)]
-        done, tie = set(), 0
-        while heap:
-            cost, hops, _, here = heapq.heappop(heap)
-            if here in done:
-                continue
-            done.add(here)
-            for step, price in self._moves(shape, size, here):
-                # One byte (a nanosecond) per step keeps ties on the shorter way.
-                total = cost + self.scalar(price) + (1e-9 if self.objective == "time" else 1e-3)
-                old = best.get(step.to)
-                if old is None or total < old[0]:
-                    tie += 1
-                    best[step.to] = (total, here, step)
-                    heapq.heappush(heap, (total, hops + 1, tie, step.to))
-        self._ways[key] = best
-        return best
+    def _layouts(self, shape: tuple[int, ...], itemsize: int) -> Layouts:
+        key = (shape, itemsize)
+        if key not in self._known:
+            self._known[key] = Layouts(self, shape, math.prod(shape) * itemsize)
+        return self._known[key]
+
+    def moves(self, shape: tuple[int, ...], size: int, s: Spec) -> list[tuple[Step, float]]:
+        """Single steps from a layout of a value of `size` bytes, with their prices.
+
+        Each costs a little even if it sends nothing, so that ties go to the shorter way.
+        """
+        least = 1e-9 if self.objective == "time" else 1e-3
+        return [(step, self.scalar(p) + least) for step, p in self._moves(shape, size, s)]
 
     def _moves(self, shape: tuple[int, ...], size: int, s: Spec) -> Iterator[tuple[Step, Price]]:
         """Single steps from a layout."""
@@ -245,6 +218,93 @@ class Model:
             for d, n in enumerate(shape)
             if n and n % (math.prod(self.axes[b] for b in s.dims[d]) * self.axes[a]) == 0
         ]
+
+
+class Layouts:
+    """Layouts of one shape, the single steps between them, and the cheapest ways.
+
+    Args:
+        model: prices.
+        shape: of the value.
+        size: bytes of the value.
+    """
+
+    def __init__(self, model: Model, shape: tuple[int, ...], size: int) -> None:
+        self.model, self.shape, self.size = model, shape, size
+        self.states: list[Spec] = []
+        self.number: dict[Spec, int] = {}
+        self.steps: list[list[tuple[Step, float]]] = []
+        self.rows: dict[Spec, np.ndarray] = {}
+        self.direct = np.zeros((0, 0))
+
+    def prices(self, ps: Sequence[Spec], qs: Sequence[Spec]) -> np.ndarray:
+        """Prices from every layout of `ps` to every layout of `qs`; infinite where no way leads."""
+        missing = [p for p in ps if p not in self.rows]
+        if missing:
+            self._reach([*ps, *qs])
+            self.rows.update(zip(missing, self._cheapest(missing), strict=True))
+        columns = [self.number.get(q, -1) for q in qs]
+        table = np.full((len(ps), len(qs)), math.inf)
+        for row, p in zip(table, ps, strict=True):
+            known = self.rows[p]
+            for k, c in enumerate(columns):
+                if 0 <= c < len(known):
+                    row[k] = known[c]
+        return table
+
+    def _reach(self, specs: Sequence[Spec]) -> None:
+        """Number all layouts that can be reached, and lay out the prices of single steps."""
+        todo = [s for s in specs if s not in self.number]
+        before = len(self.states)
+        while todo:
+            s = todo.pop()
+            if s in self.number:
+                continue
+            self.number[s] = len(self.states)
+            self.states.append(s)
+            self.steps.append(self.model.moves(self.shape, self.size, s))
+            todo += [step.to for step, _ in self.steps[-1]]
+        n = len(self.states)
+        if n > before:
+            self.direct = np.full((n, n), math.inf)
+            for i, steps in enumerate(self.steps):
+                for step, price in steps:
+                    j = self.number[step.to]
+                    self.direct[i, j] = min(self.direct[i, j], price)
+
+    def _cheapest(self, sources: Sequence[Spec]) -> np.ndarray:
+        """Prices from each source to every layout (Bellman and Ford)."""
+        found = np.full((len(sources), len(self.states)), math.inf)
+        for row, p in zip(found, sources, strict=True):
+            row[self.number[p]] = 0.0
+        while True:
+            old = found.copy()
+            for i, row in enumerate(self.direct):
+                np.minimum(found, found[:, i : i + 1] + row, out=found)
+            if np.array_equal(old, found):
+                return found
+
+    def path(self, p: Spec, q: Spec) -> list[Step]:
+        """Steps of the cheapest way (Dijkstra), the first found among equals."""
+        self._reach([p, q])
+        best: dict[Spec, tuple[float, Step | None, Spec]] = {p: (0.0, None, p)}
+        heap, done, tie = [(0.0, 0, p)], set(), 0
+        while heap:
+            cost, _, here = heapq.heappop(heap)
+            if here in done:
+                continue
+            done.add(here)
+            for step, price in self.steps[self.number[here]]:
+                if step.to not in best or cost + price < best[step.to][0]:
+                    tie += 1
+                    best[step.to] = (cost + price, step, here)
+                    heapq.heappush(heap, (cost + price, tie, step.to))
+        found: list[Step] = []
+        while q != p:
+            _, step, q = best[q]
+            assert step is not None
+            found.append(step)
+        return found[::-1]
 
 
 def _with(s: Spec, d: int, axes: tuple[int, ...]) -> Spec:

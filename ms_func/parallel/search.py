@@ -224,9 +224,10 @@ class _Elimination:
         for i, tables in reversed(self.trail):
             total = np.zeros(self.sizes[i])
             for t in tables:
-                total = total + t.values[
-                    tuple([slice(None) if j == i else choices[j] for j in t.scope])
-                ]
+                total = (
+                    total
+                    + t.values[tuple([slice(None) if j == i else choices[j] for j in t.scope])]
+                )
             choices[i] = int(total.argmin())
         return choices
 
@@ -289,6 +290,9 @@ class _Branching:
         (node, _), *_ = sorted(above.blame.items(), key=lambda item: (-item[1], item[0]))
         tried = []
         for c in range(len(self.problem.nodes[node])):
+            if monotonic() > self.deadline:
+                self.missed = min(self.missed, above.bound)
+                return
             inner = {**fixed, node: c}
             run = self._eliminate(inner, self.coarse)
             tried.append((run.bound, c, inner, run))

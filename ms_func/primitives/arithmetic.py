@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Primitive, Zero
 from ms_func.ir.types import ArrayType, typeof
@@ -477,7 +478,7 @@ pow_p = nary("pow", ref=np.power, lower="power", jvp=_pow_jvp, accepts="inexact"
 
 def pow(x: Any, y: Any) -> Any:
     """Elementwise `x ** y` of floating operands; an integer exponent is `integer_pow`."""
-    if isinstance(y, int) and not isinstance(y, bool):
+    if type(y) is int:
         return integer_pow(x, y)
     return pow_p.bind(*operands(x, y))
 
@@ -498,9 +499,7 @@ def _integer_pow_lower(b: Any, eqn: Any, x: Any) -> Any:
 
 
 def _integer_pow_ref(x: np.ndarray, *, y: int) -> np.ndarray:
-    if y >= 0 or x.dtype.kind not in "iu":
-        return np.power(x, np.asarray(y, x.dtype) if x.dtype.kind in "iu" else y)
-    raise ValueError("integers cannot be raised to negative powers")
+    return np.power(x, np.asarray(y, x.dtype) if x.dtype.kind in "iu" else y)
 
 
 integer_pow_p = unary(
@@ -517,7 +516,13 @@ def _integer_pow_jvp(x: Any, t: Any, y: int) -> Any:
 
 
 def integer_pow(x: Any, y: int) -> Any:
-    """Elementwise `x ** y` for a Python int `y`, by repeated multiplication."""
+    """Elementwise `x ** y` for a Python int `y`, by repeated multiplication.
+
+    Raises:
+        TypeError: `x` holds integers and `y` is negative.
+    """
+    if y < 0 and not is_inexact(typeof(x).dtype):
+        raise ShapeError(f"integers cannot be raised to negative powers, got {typeof(x)} ** {y}")
     if y == 1:
         return x
     if y == 2:

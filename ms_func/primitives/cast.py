@@ -214,7 +214,16 @@ reduce_precision_p = unary(
 
 
 def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:
-    """`operand` rounded to a float format of that many exponent and mantissa bits."""
+    """`operand` rounded to a float format of that many exponent and mantissa bits.
+
+    Raises:
+        ValueError: there are no exponent bits, or a negative number of mantissa bits.
+    """
+    if exponent_bits < 1 or mantissa_bits < 0:
+        raise ValueError(
+            "reduce_precision needs at least 1 exponent bit and 0 mantissa bits, got "
+            f"{exponent_bits} and {mantissa_bits}"
+        )
     return reduce_precision_p.bind(
         operand, exponent_bits=int(exponent_bits), mantissa_bits=int(mantissa_bits)
     )
@@ -333,5 +342,7 @@ conj_p = unary(
 
 
 def conj(x: Any) -> Any:
-    """Complex conjugate."""
+    """Complex conjugate; real numbers become complex."""
+    if typeof(x).dtype.kind != "c":
+        return complex(x, literal(0, x))
     return conj_p.bind(x)

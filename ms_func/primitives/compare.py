@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
@@ -168,6 +169,34 @@ select_p = register(
 def select(pred: Any, on_true: Any, on_false: Any) -> Any:
     """Elementwise choice: `on_true` where `pred`, else `on_false`; rank-0 operands broadcast."""
     return select_p.bind(pred, *operands(on_true, on_false))
+
+
+def select_n(which: Any, *cases: Any) -> Any:
+    """Elementwise choice among several cases by their number.
+
+    Args:
+        which: booleans (case 1 where true, case 0 where false) or integers, of the shape of
+            the cases or a scalar. Numbers outside choose the nearest case.
+        *cases: arrays of one shape and dtype.
+
+    Raises:
+        TypeError: `which` is neither boolean nor integer, or there are more than two cases
+            for booleans.
+        ValueError: there are no cases.
+    """
+    if not cases:
+        raise ValueError("select_n requires at least one case")
+    kind = typeof(which)
+    if kind.dtype == _BOOL:
+        if len(cases) > 2:
+            raise ShapeError(f"select_n by booleans takes at most 2 cases, got {len(cases)}")
+        return cases[0] if len(cases) == 1 else select(which, cases[1], cases[0])
+    if not issubdtype(kind.dtype, np.integer):
+        raise ShapeError(f"select_n requires boolean or integer `which`, got {kind}")
+    out = cases[-1]
+    for k in range(len(cases) - 1, 0, -1):
+        out = select(lt(which, k), cases[k - 1], out)
+    return out
 
 
 # --- clamp --------------------------------------------------------------------------------

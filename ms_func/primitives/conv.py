@@ -27,7 +27,7 @@ from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.basis import sum_dtype
+from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.dot import (
     PrecisionPair,
@@ -394,11 +394,22 @@ def _join(x: Any, dim: int, to: int, groups: int = 1) -> Any:
 def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     conv = _Conv(**params)
     (lhs, rhs), (left, right) = args, dims
+    if size == 0:
+        return _no_lanes(lhs, rhs, left, right, conv), 0
     if right is None:
         return _batch_lhs(size, lhs, rhs, left, conv)
     if left is None:
         return _batch_rhs(size, lhs, rhs, right, conv)
     return _batch_both(size, lhs, rhs, left, right, conv)
+
+
+def _no_lanes(lhs: Any, rhs: Any, left: int | None, right: int | None, conv: _Conv) -> Any:
+    one = (
+        t if d is None else ArrayType((*t.shape[:d], *t.shape[d + 1 :]), t.dtype)
+        for t, d in ((typeof(lhs), left), (typeof(rhs), right))
+    )
+    out = _abstract(*one, **conv._asdict())
+    return full_of(0, ArrayType((0, *out.shape), out.dtype))
 
 
 def _batch_lhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
@@ -530,8 +541,10 @@ def conv_general_dilated(
         ValueError: sizes, strides or groups do not fit each other.
 
     Example:
+        >>> images, kernel = ms.numpy.ones((5, 8, 8, 3)), ms.numpy.ones((3, 3, 3, 16))
         >>> conv_general_dilated(images, kernel, (1, 1), "SAME",
-        ...                      dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        ...                      dimension_numbers=("NHWC", "HWIO", "NHWC")).shape
+        (5, 8, 8, 16)
     """
     left, right = typeof(lhs), typeof(rhs)
     name = "conv_general_dilated"

@@ -368,7 +368,9 @@ def dot_general(
         TypeError: sizes of paired dimensions differ, or a dimension is named twice.
 
     Example:
-        >>> dot_general(x, y, (((1,), (0,)), ((), ())))  # the matrix product x @ y
+        >>> x, y = ms.numpy.ones((2, 3)), ms.numpy.ones((3, 4))
+        >>> dot_general(x, y, (((1,), (0,)), ((), ()))).shape  # the matrix product x @ y
+        (2, 4)
     """
     return dot_general_p.bind(
         lhs,

@@ -195,16 +195,48 @@ def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
 _SCALARS = frozenset((bool, int, float, complex))
 
 
-def operands(*args: Any) -> list[Any]:
-    """Operands of an elementwise function, Python scalars as literals of the others' dtype.
+_ORDER = {bool: 0, int: 1, float: 2, complex: 3}
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 
-    NumPy's float64 is a Python float by inheritance, but its dtype is meant.
+
+def operands(*args: Any) -> Sequence[Any]:
+    """Operands of an elementwise function: scalars adapted, dimensions of size 1 repeated.
+
+    Python scalars become literals of the others' dtype where it is of their kind or a higher
+    one; a float beside integers stays a float, so that the operation refuses it.
     """
-    like = next((a for a in args if type(a) not in _SCALARS), None)
+    like: ArrayType | None = None
+    scalars = uneven = False
+    for a in args:
+        if type(a) in _ORDER:
+            scalars = True
+            continue
+        t = typeof(a)
+        if like is None:
+            like = t
+        elif t is not like and t.shape != like.shape and t.shape and like.shape:
+            uneven = True
     if like is None:
-        return list(args)
-    dtype = typeof(like).dtype
-    return [Literal(a, ArrayType((), dtype)) if type(a) in _SCALARS else a for a in args]
+        return args
+    if scalars:
+        scalar, kind = ArrayType((), like.dtype), _KINDS[like.dtype.kind]
+        args = tuple([Literal(a, scalar) if _ORDER.get(type(a), 9) <= kind else a for a in args])
+    return _stretched(args) if uneven else args
+
+
+def _stretched(args: Sequence[Any]) -> Sequence[Any]:
+    """Operands of one rank at the shape that their dimensions of size 1 are repeated to."""
+    shapes = [typeof(a).shape for a in args]
+    if len({len(s) for s in shapes if s}) > 1:
+        return args
+    sizes = zip(*[s for s in shapes if s], strict=True)
+    shape = tuple([next((n for n in dims if n != 1), 1) for dims in sizes])
+    whole = tuple(range(len(shape)))
+    return [
+        a if not s or s == shape or any(n not in (1, m) for n, m in zip(s, shape, strict=True))
+        else broadcast_in_dim_p.bind(a, shape=shape, broadcast_dimensions=whole)
+        for a, s in zip(args, shapes, strict=True)
+    ]  # fmt: skip
 
 
 def unbroadcast(ct: Any, operand: Any) -> Any:

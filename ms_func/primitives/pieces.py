@@ -502,3 +502,23 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     if -ndim <= axis < 0:
         axis += ndim
     return split_p.bind(operand, sizes=int_tuple(sizes, "sizes"), axis=int(axis))
+
+
+# --- stacks ---------------------------------------------------------------------------------
+
+
+def stack(operands: Sequence[Any], axis: int = 0) -> Any:
+    """`operands`, all of one shape, side by side along a new dimension.
+
+    Raises:
+        TypeError: shapes or dtypes differ.
+        ValueError: there are no operands, or the axis is out of range.
+    """
+    if not len(operands):
+        raise ValueError("stack requires at least one operand")
+    ndim = typeof(operands[0]).ndim
+    if not -ndim - 1 <= axis <= ndim:
+        raise ValueError(f"axis {axis} is out of bounds for a stack of {ndim + 1} dimensions")
+    axis %= ndim + 1
+    laid = [move_batch(x, None, axis, 1) for x in operands]
+    return concatenate_p.bind(*laid, dimension=axis)

@@ -314,7 +314,7 @@ reduce_or_p = _reduction(
 )  # fmt: skip
 reduce_xor_p = _reduction(
     "reduce_xor", ref=_bits_ref(np.bitwise_xor, lambda d: d.type(0)), operation="stablehlo.xor",
-    identity=lambda d: 0, jvp=ZERO, kind="whole", accepts="bits",
+    identity=lambda d: 0, jvp=ZERO, kind="xor", accepts="bits",
 )  # fmt: skip
 
 

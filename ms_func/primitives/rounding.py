@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,21 @@ def ceil(x: Any) -> Any:
     return ceil_p.bind(x)
 
 
-def round(x: Any, rounding_method: Any = 0) -> Any:
-    """Elementwise nearest integer.
+class RoundingMethod(enum.IntEnum):
+    """Where halves go.
 
-    Halves go away from zero (`rounding_method` 0) or to even (1).
+    Attributes:
+        AWAY_FROM_ZERO: to the whole number of larger magnitude.
+        TO_NEAREST_EVEN: to the even one of the two.
     """
-    return (round_even_p if int(rounding_method) else round_p).bind(x)
+
+    AWAY_FROM_ZERO = 0
+    TO_NEAREST_EVEN = 1
+
+
+def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
+    """Elementwise nearest whole number; halves go where `rounding_method` says."""
+    return (round_even_p if RoundingMethod(rounding_method) else round_p).bind(x)
 
 
 def trunc(x: Any) -> Any:

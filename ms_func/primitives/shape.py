@@ -31,13 +31,13 @@ from ms_func.primitives.basis import (
     transpose_p,
 )
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.pieces import concatenate, concatenate_p, pad, pad_p, split, split_p
+from ms_func.primitives.pieces import concatenate, concatenate_p, pad, pad_p, split, split_p, stack
 
 __all__ = [
-    "broadcast", "broadcast_in_dim", "broadcast_in_dim_p", "broadcasted_iota", "collapse",
-    "concatenate", "concatenate_p", "expand_dims", "full", "full_like", "iota", "iota_p", "pad",
-    "pad_p", "reshape", "reshape_p", "rev", "rev_p", "split", "split_p", "squeeze", "tile",
-    "transpose", "transpose_p",
+    "broadcast", "broadcast_in_dim", "broadcast_in_dim_p", "broadcast_shapes", "broadcast_to_rank",
+    "broadcasted_iota", "collapse", "concatenate", "concatenate_p", "empty", "expand_dims", "full",
+    "full_like", "iota", "iota_p", "pad", "pad_p", "reshape", "reshape_p", "rev", "rev_p", "split",
+    "split_p", "squeeze", "stack", "tile", "transpose", "transpose_p", "unstack",
 ]  # fmt: skip
 
 
@@ -233,6 +233,18 @@ def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     )
 
 
+def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
+    """The elements of `x` along one axis, which they do not have.
+
+    Raises:
+        ValueError: the axis is out of range.
+    """
+    shape = typeof(x).shape
+    (axis,) = canonical_axes((axis,), len(shape), "unstack")
+    pieces = split(x, (1,) * shape[axis], axis)
+    return tuple([squeeze(piece, (axis,)) for piece in pieces])
+
+
 def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Any:
     """`operand` with the dimensions from `start_dimension` up to `stop_dimension` made one.
 
@@ -259,6 +271,31 @@ def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
         shape=(*new, *shape),
         broadcast_dimensions=tuple(range(len(new), len(new) + len(shape))),
     )
+
+
+def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """Shape that arrays of the given shapes broadcast to by NumPy's rules.
+
+    Raises:
+        ValueError: they do not.
+    """
+    try:
+        return tuple(np.broadcast_shapes(*map(tuple, shapes)))
+    except ValueError:
+        listed = ", ".join(str(tuple(s)) for s in shapes)
+        raise ValueError(f"shapes {listed} do not broadcast to one shape") from None
+
+
+def broadcast_to_rank(x: Any, rank: int) -> Any:
+    """`x` with leading dimensions of size 1 until it has `rank` dimensions.
+
+    Raises:
+        ValueError: it has more already.
+    """
+    shape = typeof(x).shape
+    if len(shape) > rank:
+        raise ValueError(f"an array of shape {shape} has more than {rank} dimensions")
+    return reshape(x, ((1,) * (rank - len(shape)) + shape))
 
 
 def tile(operand: Any, reps: Sequence[int]) -> Any:
@@ -298,6 +335,11 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     elif kind.dtype != wanted:
         fill_value = convert_element_type(fill_value, wanted)
     return broadcast_in_dim(fill_value, shape, ())
+
+
+def empty(shape: Sequence[int], dtype: Any) -> Any:
+    """Array of `shape` whose elements mean nothing; here they are zeros."""
+    return full(shape, 0, dtype)
 
 
 def full_like(

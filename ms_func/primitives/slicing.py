@@ -170,24 +170,38 @@ def _starts(shape: Sequence[int], starts: Any, allow_negative: bool | Sequence[b
     listed = _scalars(starts)
     if len(listed) != len(shape):
         raise ValueError(f"{len(shape)} start indices are needed for {tuple(shape)}, got {starts}")
-    allowed = [allow_negative] * len(shape) if isinstance(allow_negative, bool) else allow_negative
-    wide = [typeof(s).dtype for s in listed if not isinstance(s, int)]
-    dtype = next((d for d in wide if d.itemsize >= 4), _INDEX)
+    dtype = _INDEX
+    for start in listed:
+        if type(start) is not int and (found := typeof(start).dtype).itemsize >= 4:
+            dtype = found
+            break
+    allowed = allow_negative
     found = []
-    for start, n, wrap in zip(listed, shape, allowed, strict=True):
-        if isinstance(start, int):
+    for k, (start, n) in enumerate(zip(listed, shape, strict=True)):
+        wrap = allowed if isinstance(allowed, bool) else allowed[k]
+        if type(start) is int:
             start = start + n if wrap and start < 0 else start
-            info = np.iinfo(dtype)
-            value = min(max(start, int(info.min)), int(info.max))
-            found.append(Literal(value, ArrayType((), dtype)))
-            continue
-        if typeof(start).dtype.itemsize < 4 and issubdtype(typeof(start).dtype, np.integer):
-            start = convert_element_type(start, dtype)  # the size may exceed a narrow dtype
-            wrap = wrap and issubdtype(typeof(start).dtype, np.signedinteger)
-        if wrap and issubdtype(typeof(start).dtype, np.signedinteger):
-            start = select(lt(start, 0), add(start, n), start)
-        found.append(start)
+            found.append(Literal(_limited(start, dtype), ArrayType((), dtype)))
+        else:
+            found.append(_traced_start(start, n, dtype, wrap))
     return found
+
+
+def _traced_start(start: Any, n: int, dtype: np.dtype, wrap: bool) -> Any:
+    """A start known at run time, with `n` added where it is negative."""
+    own = typeof(start).dtype
+    wrap = wrap and own.kind == "i"
+    if own.kind in "iu" and own.itemsize < 4:
+        start = convert_element_type(start, dtype)  # the size may exceed a narrow dtype
+    return select(lt(start, 0), add(start, n), start) if wrap else start
+
+
+def _limited(value: int, dtype: np.dtype) -> int:
+    """`value` moved into the range of an integer dtype: slices are moved inside anyway."""
+    if 0 <= value <= 0x7FFFFFFF or dtype.kind not in "iu":
+        return value
+    info = np.iinfo(dtype)
+    return min(max(value, int(info.min)), int(info.max))
 
 
 def _scalars(starts: Any) -> list[Any]:

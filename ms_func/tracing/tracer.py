@@ -146,9 +146,10 @@ class Staging:
         loc: place given to new equations; None means the user's current line.
         values: arrays known for some variables, where tracing has values at hand.
         spliced: variables of other functions whose equations were taken over as they are.
+        handles: see `handle`.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "loc", "name", "outer", "spliced",
+    __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
                  "values")  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -156,6 +157,7 @@ class Staging:
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
         self.spliced: set[Any] = set()
+        self.handles: dict[Var, Tracer] = {}
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
@@ -178,9 +180,7 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs: list[Any] = []
-        for a in args:
-            inputs.append(a.var if type(a) is Tracer and a.trace is self else self.atom(a))
+        inputs = [a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
@@ -225,10 +225,19 @@ class Staging:
                 found = self.captured[id(x)] = (x, Var(typeof(x)))
             return found[1]
         found = self.captured.get(id(x.var))
-        if found is None:  # a handle of its own: that of the user may be rebound later
-            x = Tracer(x.trace, x.var)
-            found = self.captured[id(x.var)] = (x, Var(x.type))
+        if found is None:
+            found = self.captured[id(x.var)] = (x.trace.handle(x.var), Var(x.type))
         return found[1]
+
+    def handle(self, var: Var) -> Tracer:
+        """The one handle of a variable that recordings inside this one keep.
+
+        It is not the user's, which assignments to elements rebind.
+        """
+        found = self.handles.get(var)
+        if found is None:
+            found = self.handles[var] = Tracer(self, var)
+        return found
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Record the equations of `fn` with `args` in place of its parameters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,9 +11,19 @@ import pytest
 
 
 @contextmanager
-def refused(kind: type[Exception], *words: str, at: str = "here") -> Iterator[None]:
-    """The block raises `kind`; its message has `words` and names the line of the test that ends
-    in the comment `at`, so the user is shown the line of their own code.
+def refused(
+    kind: type[Exception] | tuple[type[Exception], ...],
+    *words: str,
+    at: str = "here",
+    named: bool = True,
+) -> Iterator[None]:
+    """The block raises `kind`, and the user is shown the line of their own code.
+
+    Args:
+        kind: class of the exception.
+        *words: parts of its message.
+        at: comment that ends the line of the calling test at which the user went wrong.
+        named: whether the message itself names that line; else the traceback does.
     """
     frame = inspect.currentframe()
     assert frame is not None
@@ -24,5 +35,9 @@ def refused(kind: type[Exception], *words: str, at: str = "here") -> Iterator[No
     with pytest.raises(kind) as caught:
         yield
     message = str(caught.value)
-    for word in (f"{caller.f_code.co_filename}:{place}:", *words):
+    for word in words:
         assert word in message
+    if named:
+        assert f"{caller.f_code.co_filename}:{place}:" in message
+    shown = traceback.extract_tb(caught.value.__traceback__)
+    assert (caller.f_code.co_filename, place) in {(f.filename, f.lineno) for f in shown}

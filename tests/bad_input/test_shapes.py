@@ -90,7 +90,7 @@ def test_axis_out_of_range(how) -> None:
     def f(x, w):
         return np.sum(x, axis=2)  # here
 
-    with refused(ValueError, "axis 2", "dimension 2"):
+    with refused(ValueError, "axis 2", "dimension 2", named=False):
         how(f)(X, W)
 
 
@@ -105,7 +105,7 @@ def test_convolution_channels(how) -> None:
 
 
 def test_index_out_of_dimensions() -> None:
-    with refused(IndexError, "2"):
+    with refused(IndexError, "2-dimensional", "3", named=False):
         np.asarray(X)[0, 0, 0]  # here
 
 
@@ -115,5 +115,5 @@ def test_wrong_dtype() -> None:
 
 
 def test_mixed_dtypes_in_lax() -> None:
-    with refused(TypeError, "float32", "int32"):
+    with refused(TypeError, "f32[2,5]", "i32[2,5]", "fix:"):
         lax.add(X, X.astype(numpy.int32))  # here

@@ -140,8 +140,8 @@ def test_value_kept_beyond_its_trace() -> None:
 
 
 def test_argument_that_is_no_array() -> None:
-    with refused(TypeError, "object", "static_argnums"):
-        ms.jit(lambda x: 1.0)(object())  # here
+    with refused(TypeError, "set", "fix:"):
+        ms.jit(lambda x: 1.0)({1, 2})  # here
 
 
 def test_result_that_is_no_array() -> None:
@@ -178,5 +178,5 @@ def test_branches_that_disagree() -> None:
 
 
 def test_condition_that_is_no_scalar() -> None:
-    with refused(TypeError, "scalar"):
+    with refused(TypeError, "scalar", "(3,)", named=False):
         lax.cond(np.arange(3) > 1, lambda: 1.0, lambda: 2.0)  # here

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ml_dtypes
@@ -59,6 +59,7 @@ class Case:
             application, where they depend on shapes.
         once: operands that only one part of a split sum or product gets, the others get zeros
             or ones.
+        inactive: operands by which the function has no derivative.
         batch_args: which operands may be batched; all where None.
     """
 
@@ -72,6 +73,7 @@ class Case:
     edges: bool = False
     local: Callable[..., dict[str, Any]] | None = None
     once: tuple[int, ...] = ()
+    inactive: tuple[int, ...] = ()
     batch_args: tuple[int, ...] | None = None
 
     def arrays(self, dtype: str, name: str = "") -> list[np.ndarray]:
@@ -109,3 +111,10 @@ def sample(rng: np.random.Generator, arg: Arg, dtype: np.dtype) -> np.ndarray:
 def of_shapes(*shapes: Sequence[int], **fields: Any) -> Case:
     """Case whose operands have the given shapes and elements between -2 and 2."""
     return Case(tuple(Arg(tuple(s)) for s in shapes), **fields)
+
+
+def vary(cases: Sequence[Case]) -> list[Case]:
+    """All dtypes for the first case, float64 and one more for the others: compiling is slow."""
+    first, *others = cases
+    few = [d for d in ("float64", "float32", "int32") if d in first.dtypes][:2]
+    return [first, *(replace(c, dtypes=tuple(d for d in few if d in c.dtypes)) for c in others)]

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.control_flow.bodies import batch_to
 from ms_func.control_flow.checkpoint import kept_p
 from ms_func.control_flow.custom_vjp_primitive import Rules
+from ms_func.control_flow.custom_vmap import Vectorised
 from ms_func.control_flow.rules import Deferred, Recorded
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
@@ -96,15 +98,55 @@ def _scan() -> list[Case]:
 
 
 def _while_params(cond: Function, body: Function, num_cond: int, num_body: int) -> dict[str, Any]:
-    return {"cond": cond, "body": body, "num_cond": num_cond, "num_body": num_body}
+    return {
+        "cond": cond, "body": body, "num_cond": num_cond, "num_body": num_body, "slots": 4,
+    }  # fmt: skip
 
 
-def _while() -> list[Case]:
+def _while(smooth: bool = True) -> list[Case]:
     count = program("count", [_INT, _INT, (2,)], lambda stop, i, x: [lt(i, stop)])
     grow = program("grow", [(2,), _INT, (2,)], lambda w, i, x: [add(i, 1), sin(add(x, w))])
     stop = Arg((), lambda rng, shape: rng.integers(0, 5, shape), "int32")
     args = (stop, Arg((2,)), Arg((), lambda rng, shape: np.zeros(shape), "int32"), Arg((2,)))
-    return [Case(args, _while_params(count, grow, 1, 1), _WIDE, ulps=16, smooth=False)]
+    return [Case(args, _while_params(count, grow, 1, 1), _WIDE, ulps=16, smooth=smooth)]
+
+
+def _reverse() -> dict[str, Any]:
+    """A known loop k' = sin(c k) beside a linear one u' = k u + b."""
+    known = program("known", [(), ()], lambda c, k: [sin(mul(c, k))])
+    step = program("linear", [(), (2,), (), (2,)], lambda c, b, k, u: [
+        add(mul(u, _wide(mul(k, c))), b)
+    ])  # fmt: skip
+    return {"known": known, "step": step, "num_consts": 1, "num_state": 1, "num_linear": 1,
+            "slots": 4}  # fmt: skip
+
+
+def _fixed(value: int) -> Arg:
+    """A count: three steps, of which the states before all are kept."""
+    return Arg((), lambda rng, shape: np.full(shape, value), "int32")
+
+
+_COUNTS = (_fixed(3), _fixed(3), _fixed(1))
+
+
+def _while_linear() -> list[Case]:
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)), Arg((2,)))
+    return [
+        Case(args, {**_reverse(), "stacked": False}, _WIDE, ulps=16),
+        Case(args, {**_reverse(), "stacked": True}, _WIDE, ulps=16, smooth=False),
+    ]
+
+
+def _while_back() -> list[Case]:
+    """Derivatives suppose tables that a walk has filled; tests of loops check them."""
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)))
+    return [Case(args, _reverse(), _WIDE, ulps=16, smooth=False)]
+
+
+def _while_back_dot() -> list[Case]:
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)), Arg(()), Arg((5,)), Arg((2,)))
+    params = {**_reverse(), "active_consts": (True,), "active_state": (True,)}
+    return [Case(args, params, _WIDE, ulps=16, smooth=False)]
 
 
 def _apply(fn: Function, args: Sequence[Any]) -> list[Any]:
@@ -182,10 +224,36 @@ def _remat() -> list[Case]:
     return [Case((Arg((3,)), Arg((3,))), params, _WIDE, ulps=16)]
 
 
+def _linear_solve() -> list[Case]:
+    """Division by a positive number, as a system of two equations."""
+    matvec = program("matvec", [(), (2,)], lambda a, x: [mul(x, _wide(exp(a)))])
+    solve = program("solve", [(), (2,)], lambda a, b: [mul(b, _wide(exp(sub(0.0, a))))])
+    params = {"matvec": matvec, "vecmat": matvec, "solve": solve, "transpose_solve": solve,
+              "num_consts": 1}  # fmt: skip
+    return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
+
+
+def _custom_vmap() -> list[Case]:
+    """A rule that is the vectorised function."""
+    fn = program("f", [(), (2,)], lambda a, x: [mul(sin(x), _wide(a))])
+
+    def make(key: Any) -> Vectorised:
+        size, lanes = key
+        made, (dim,) = batch_to(fn, size, tuple(0 if m else None for m in lanes), (0,))
+        return Vectorised(made, (dim is not None,), ())
+
+    params = {"fn": fn, "rule": Deferred(("vmap",), make), "num_captured": 0}
+    return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
+
+
 CASES: dict[str, list[Case]] = {
     "cond": _cond(),
     "scan": _scan(),
     "while": _while(),
+    "while_walk": _while(smooth=False),
+    "while_linear": _while_linear(),
+    "while_back": _while_back(),
+    "while_back_dot": _while_back_dot(),
     "call": [
         Case((Arg((3,)),), {"fn": program("f", [(3,)], lambda x: [sin(x), mul(x, x)]),
                             "name": "f", "inline": inline}, _WIDE, ulps=16)
@@ -194,7 +262,9 @@ CASES: dict[str, list[Case]] = {
     "custom_jvp_call": _custom_jvp(),
     "custom_vjp_call": _custom_vjp(),
     "custom_vjp_linear": _custom_vjp_linear(),
+    "custom_vmap_call": _custom_vmap(),
     "remat_call": _remat(),
+    "linear_solve": _linear_solve(),
     "stop_gradient": [of_shapes((2, 3), dtypes=FLOATS, smooth=False)],
     "name": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS, params={"name": "here"})],
     "kept": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS)],

@@ -27,15 +27,25 @@ def _named(name: str) -> np.dtype:
     return np.dtype(getattr(ml_dtypes, name, name))
 
 
+def _of(shapes: list[Any], domains: list[Any], edges: bool = False, **fields: Any) -> list[Case]:
+    """Cases of one operation; the first of them with its edges."""
+    return [
+        Case(
+            tuple(Arg(shape, domain) for shape, domain in zip(row, domains, strict=True)),
+            edges=edges and k == 0, **fields,
+        )
+        for k, row in enumerate(shapes)
+    ]  # fmt: skip
+
+
 def _one(lo: float, hi: float, **fields: Any) -> list[Case]:
     """Cases of an operation of one operand with elements in an interval."""
-    return [Case((Arg(_SHAPE, (lo, hi)),), **fields), Case((Arg((), (lo, hi)),), **fields)]
+    return _of([(_SHAPE,), ((),)], [(lo, hi)], **fields)
 
 
 def _two(x: tuple[float, float], y: tuple[float, float], **fields: Any) -> list[Case]:
     """Cases of an operation of two operands, either of which may be a scalar."""
-    shapes = [(_SHAPE, _SHAPE), ((), _SHAPE), (_SHAPE, ()), ((), ())]
-    return [Case((Arg(a, x), Arg(b, y)), **fields) for a, b in shapes]
+    return _of([(_SHAPE, _SHAPE), ((), _SHAPE), (_SHAPE, ()), ((), ())], [x, y], **fields)
 
 
 def _separate(rng: Any, shape: tuple[int, ...]) -> Any:
@@ -140,6 +150,17 @@ CASES: dict[str, list[Case]] = {
     "ceil": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_afz": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_even": [Case((Arg(_SHAPE, _steps),), edges=True)],
+    "lgamma": _one(2.5, 6, ulps=64),
+    "digamma": _one(2, 6, ulps=64),
+    "polygamma": [
+        Case((Arg(m, lambda rng, shape: rng.integers(1, 4, shape)), Arg(x, (0.7, 4))),
+             ulps=128, inactive=(0,))
+        for m, x in ((_SHAPE, _SHAPE), ((), _SHAPE), (_SHAPE, ()))
+    ],
+    "zeta": _two((1.5, 4), (0.7, 4), ulps=64, inactive=(0,)),
+    "bessel_i0e": _one(-3, 3, ulps=8, step=1e-4) + _one(7, 20, ulps=8),
+    "bessel_i1e": _one(0.1, 3, ulps=64) + _one(-20, -7, ulps=64),
+    "nextafter": _two((-2, 2), (-2, 2), edges=True, smooth=False),
     "is_finite": _one(-2, 2, edges=True),
     **dict.fromkeys(("eq", "ne"), _two((-1, 1), (-1, 1), dtypes=ANY, edges=True)),
     **dict.fromkeys(

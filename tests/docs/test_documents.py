@@ -79,11 +79,13 @@ MODULES = sorted(
 
 @pytest.mark.parametrize("name", MODULES)
 def test_doctests(name: str) -> None:
-    """In examples, `ms` is ms_func, `np` its NumPy functions, `lax` its lax."""
+    """Examples see what users see: `ms`, `np`, `lax`, and the names of the module itself."""
+    module = importlib.import_module(name)
+    public = {**vars(lax), **vars(ms_func.numpy), **vars(ms_func)}
     names = {"ms": ms_func, "np": ms_func.numpy, "lax": lax}
     found = doctest.testmod(
-        importlib.import_module(name),
-        extraglobs=names,
+        module,
+        globs={**public, **vars(module), **names},
         optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     )
     assert found.failed == 0

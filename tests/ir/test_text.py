@@ -12,7 +12,7 @@ from ms_func.control_flow.call import call
 from ms_func.errors import IRError
 from ms_func.ir import ArrayType, Eqn, Function, Literal, Var, evaluate, parse, to_text
 from ms_func.ir.loc import Place
-from ms_func.ir.primitive import ZERO, NotSupported, Primitive, register
+from ms_func.ir.primitive import ZERO, NotSupported, Primitive, _registry, register
 from ms_func.ir.text import literal_text, register_param_type
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.cast import convert_element_type
@@ -27,10 +27,18 @@ def _anything(*types, **params):
     return params["out"]
 
 
-anything_p = register(
-    Primitive("test_anything", _anything, NotSupported(""), NotSupported(""), ZERO, None, None,
-              None, effects=lambda **p: p.get("does", frozenset()), multiple_results=True)
+anything_p = Primitive(
+    "test_anything", _anything, NotSupported(""), NotSupported(""), ZERO, None, None, None,
+    effects=lambda **params: frozenset(params.get("does", ())), multiple_results=True,
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def registered():
+    """The test primitive, in the table only while these tests run."""
+    register(anything_p)
+    yield
+    del _registry[anything_p.name]
 
 
 def _with_params(**params):
@@ -262,7 +270,6 @@ def test_effects_and_equations_without_results():
     x = Var(F32)
     eqn = Eqn(anything_p, [x], [], {"out": (), "does": ("print", "a b")}, None)
     fn = Function("f", [x], [eqn], [])
-    object.__setattr__(anything_p, "effects", lambda **p: frozenset(p.get("does", ())))
     text = to_text(fn)
     assert 'effects {"a b", print}' in text
     assert "\n  test_anything %0 {" in text

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+import ms_func as ms
+from ms_func import lax
 from ms_func.ir import ArrayType, Function
 from ms_func.ir.types import typeof
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import Staging
-from tests.support.operations import lax
 
 F64 = np.dtype(np.float64)
 
@@ -193,8 +194,7 @@ def _reduced(draw: Any, type: ArrayType) -> tuple[str, Callable[..., Any]] | Non
         return None
     axes = tuple(sorted(draw(st.sets(st.integers(0, type.ndim - 1), min_size=1))))
     choices = [(f"sum{axes}", lambda x: lax.reduce_sum(x, axes))]
-    if hasattr(lax, "cumsum"):
-        choices.append((f"cumsum{axes[0]}", lambda x: lax.cumsum(x, axes[0])))
+    choices.append((f"cumsum{axes[0]}", lambda x: lax.cumsum(x, axes[0])))
     if type.size:
         choices.append((f"max{axes}", lambda x: lax.reduce_max(x, axes)))
         choices.append((f"prod{axes}", lambda x: lax.reduce_prod(lax.tanh(x), axes)))
@@ -217,9 +217,59 @@ def _joined(
             choices.append((f"concatenate{axis}", lambda x, y: lax.concatenate([x, y], axis)))
     if a.ndim and b.ndim and a.ndim + b.ndim <= 4 and a.shape[-1] == b.shape[0]:
         numbers = (((a.ndim - 1,), (0,)), ((), ()))
-        if hasattr(lax, "dot_general"):
-            choices.append(("dot", lambda x, y: lax.dot_general(x, y, numbers)))
+        choices.append(("dot", lambda x, y: lax.dot_general(x, y, numbers)))
     return draw(st.sampled_from(choices)) if choices else None
+
+
+# --- control flow -------------------------------------------------------------------------------
+
+
+def _total(x: Any) -> Any:
+    return lax.reduce_sum(x, tuple(range(typeof(x).ndim)))
+
+
+def _halving(x: Any) -> Any:
+    """A loop whose number of steps depends on the data."""
+    far = lambda c: lax.gt(_total(lax.mul(c[1], c[1])), 0.1)  # noqa: E731
+    few = lambda c: lax.lt(c[0], np.int32(4))  # noqa: E731
+    step = lambda c: (lax.add(c[0], np.int32(1)), lax.mul(lax.sin(c[1]), 0.7))  # noqa: E731
+    return lax.while_loop(lambda c: lax.bitwise_and(far(c), few(c)), step, (np.int32(0), x))[1]
+
+
+CONTROL: dict[str, Callable[[Any], Any]] = {
+    "jit": ms.jit(lambda x: lax.mul(lax.sin(x), x)),
+    "checkpoint": ms.checkpoint(lambda x: lax.mul(lax.cos(x), lax.tanh(x))),
+    "cond": lambda x: lax.cond(lax.gt(_total(x), 0.123), lax.sin, lambda y: lax.mul(y, 0.5), x),
+    "switch": lambda x: lax.switch(
+        lax.convert_element_type(lax.mul(lax.tanh(_total(x)), 2.0), np.int32),
+        [lax.sin, lax.cos, lambda y: lax.mul(y, y)], x,
+    ),
+    "scan.carry": lambda x: lax.scan(
+        lambda c, _: (lax.sin(lax.mul(c, 1.1)), None), x, None, length=3
+    )[0],
+    "scan.closure": lambda x: lax.scan(
+        lambda c, _: (lax.mul(c, lax.cos(x)), c), x, None, length=2
+    )[1],
+    "fori": lambda x: lax.fori_loop(0, 3, lambda i, c: lax.sub(c, lax.mul(lax.sin(c), 0.2)), x),
+}  # fmt: skip
+
+
+def _scanned(x: Any) -> Any:
+    """Scan over the rows of an array with two outputs."""
+    shape = typeof(x).shape
+    start = lax.broadcast_in_dim(np.float64(0.5), shape[1:], ())
+    carry, rows = lax.scan(lambda c, r: (lax.add(lax.tanh(c), r), lax.mul(c, r)), start, x)
+    return lax.concatenate([lax.expand_dims(carry, (0,)), rows], 0)
+
+
+@st.composite
+def _controlled(draw: Any, type: ArrayType, kinks: bool) -> tuple[str, Callable[..., Any]]:
+    choices = list(CONTROL.items())
+    if kinks:  # the result jumps where the number of steps changes
+        choices.append(("while", _halving))
+    if type.ndim:
+        choices.append(("scan.rows", _scanned))
+    return draw(st.sampled_from(choices))
 
 
 # --- programs -----------------------------------------------------------------------------------
@@ -236,6 +286,7 @@ def programs(
     max_steps: int = 8,
     shapes: Any = shapes,
     kinks: bool = False,
+    control: bool = False,
     results: int = 2,
 ) -> Program:
     """Random straight-line programs.
@@ -246,6 +297,7 @@ def programs(
         max_steps: largest number of operations.
         shapes: strategy of argument shapes.
         kinks: whether operations may have kinks.
+        control: whether there are calls, branches and loops.
         results: largest number of results.
     """
     first = draw(st.lists(shapes, min_size=1, max_size=max_args))
@@ -255,7 +307,7 @@ def programs(
     with trace:
         values: list[Any] = [trace.parameter(t) for t in types]
         for _ in range(draw(st.integers(1, max_steps))):
-            step = _draw_step(draw, [v.type for v in values], kinks)
+            step = _draw_step(draw, [v.type for v in values], kinks, control)
             made = step.apply(*[values[i] for i in step.operands])
             if typeof(made).size <= 64:
                 values.append(made)
@@ -265,10 +317,11 @@ def programs(
     return Program(types, steps, [last, *(i for i in others if i != last)])
 
 
-def _draw_step(draw: Any, types: list[ArrayType], kinks: bool) -> Step:
+def _draw_step(draw: Any, types: list[ArrayType], kinks: bool, control: bool) -> Step:
     recent = st.integers(0, len(types) - 1).map(lambda k: len(types) - 1 - k)
     i, j = draw(recent), draw(recent)
-    kind = draw(st.sampled_from(["unary", "constant", "binary", "binary", "move", "reduce"]))
+    kinds = ["unary", "constant", "binary", "binary", "move", "reduce", *["control"] * 2 * control]
+    kind = draw(st.sampled_from(kinds))
     found = None
     if kind == "binary":
         found = draw(_joined(types[i], types[j], kinks))
@@ -276,6 +329,8 @@ def _draw_step(draw: Any, types: list[ArrayType], kinks: bool) -> Step:
         found = draw(_moved(types[i]))
     elif kind == "reduce":
         found = draw(_reduced(types[i]))
+    elif kind == "control":
+        found = draw(_controlled(types[i], kinks))
     elif kind == "constant":
         found = draw(_with_constant(types[i]))
     label, apply = found or draw(_unary(types[i]))

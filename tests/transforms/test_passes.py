@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ms_func import grad
+from ms_func import grad, lax
 from ms_func.control_flow.call import call
 from ms_func.ir import ArrayType, Eqn, Function, Literal, Var, evaluate, to_text, verify
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive
@@ -15,7 +15,6 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.linearize import linearize, vjp
 from ms_func.transforms.passes import const_fold, cse, dce, inline, prune, simplify
-from tests.support.operations import lax
 from tests.support.programs import programs
 
 F32, I32 = np.dtype(np.float32), np.dtype(np.int32)
@@ -62,13 +61,19 @@ def derived(fn, args):
     yield second, [*args, *cts, *dots, *cts]
 
 
-@given(programs(kinks=True), st.sampled_from(sorted(PASSES)), st.integers(0, 2**16))
+@given(
+    st.one_of(programs(kinks=True), programs(kinks=True, control=True)),
+    st.sampled_from(sorted(PASSES)),
+    st.integers(0, 2**16),
+)
 def test_law_14_passes_keep_the_meaning(program, name, seed):
     check_pass(name, program.function(), program.arguments(seed))
 
 
 @settings(max_examples=25)
-@given(programs(max_steps=5), st.integers(0, 2**16))
+@given(
+    st.one_of(programs(max_steps=5), programs(max_steps=4, control=True)), st.integers(0, 2**16)
+)
 def test_law_14_passes_keep_the_meaning_of_derived_programs(program, seed):
     fn, args = program.function(), program.arguments(seed)
     for made, values in derived(fn, args):
