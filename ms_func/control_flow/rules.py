@@ -47,7 +47,7 @@ class Deferred:
         self.make = make
         self._made: dict[Any, Any] = {}
 
-    def __call__(self, case: Any) -> Any:
+    def recorded(self, case: Any) -> Any:
         """The rule recorded for a mask, or for whatever tells the cases apart."""
         if case not in self._made:
             self._made[case] = self.make(case)
