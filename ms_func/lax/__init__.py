@@ -107,6 +107,8 @@ from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimension
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
+from ms_func.primitives.patches import conv_general_dilated_local as conv_general_dilated_local
+from ms_func.primitives.patches import conv_general_dilated_patches as conv_general_dilated_patches
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
@@ -151,6 +153,12 @@ from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
 from ms_func.primitives.sort import sort as sort
 from ms_func.primitives.sort import sort_key_val as sort_key_val
 from ms_func.primitives.sort import top_k as top_k
+from ms_func.primitives.special import bessel_i0e as bessel_i0e
+from ms_func.primitives.special import bessel_i1e as bessel_i1e
+from ms_func.primitives.special import digamma as digamma
+from ms_func.primitives.special import lgamma as lgamma
+from ms_func.primitives.special import polygamma as polygamma
+from ms_func.primitives.special import zeta as zeta
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [
@@ -173,6 +181,8 @@ __all__ = [
     "atan2",
     "atanh",
     "batch_matmul",
+    "bessel_i0e",
+    "bessel_i1e",
     "bitcast_convert_type",
     "bitwise_and",
     "bitwise_not",
@@ -195,6 +205,8 @@ __all__ = [
     "conv",
     "conv_dimension_numbers",
     "conv_general_dilated",
+    "conv_general_dilated_local",
+    "conv_general_dilated_patches",
     "conv_general_permutations",
     "conv_transpose",
     "conv_with_general_padding",
@@ -206,6 +218,7 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "digamma",
     "div",
     "dot",
     "dot_general",
@@ -237,6 +250,7 @@ __all__ = [
     "iota",
     "is_finite",
     "le",
+    "lgamma",
     "log",
     "log1p",
     "logistic",
@@ -251,6 +265,7 @@ __all__ = [
     "optimization_barrier",
     "pad",
     "padtype_to_pads",
+    "polygamma",
     "population_count",
     "pow",
     "real",
@@ -306,4 +321,5 @@ __all__ = [
     "unstack",
     "while_loop",
     "with_sharding_constraint",
+    "zeta",
 ]

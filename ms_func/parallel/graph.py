@@ -91,8 +91,8 @@ class Graph:
     model: Model
     nodes: list[Node] = field(default_factory=list)
     links: list[tuple[int, int, Var, tuple[int, int] | None]] = field(default_factory=list)
-    value_node: dict[Var, int] = field(default_factory=dict)
-    read_node: dict[Var, int] = field(default_factory=dict)
+    value_node: dict[Any, int] = field(default_factory=dict)
+    read_node: dict[Any, int] = field(default_factory=dict)
     eqn_node: dict[int, int] = field(default_factory=dict)
     rules: dict[int, Rule] = field(default_factory=dict)
     open_eqns: set[int] = field(default_factory=set)
@@ -223,7 +223,7 @@ class _Builder:
             self.root[p] = v
         return v
 
-    def _unite(self, v: Var, w: Var) -> None:
+    def _unite(self, v: Any, w: Any) -> None:
         a, b = self.find(v), self.find(w)
         if a is not b:
             self.root[b] = a
@@ -480,10 +480,7 @@ def _leaves_sum(eqn: Eqn) -> bool:
         return False
     rule = rule_of(eqn)
     have = {f for d in rule.outs[0] for f in d}
-    return any(
-        k == "sum" and f not in have and rule.sizes[f] > 1
-        for f, k in enumerate(rule.kinds)
-    )
+    return any(k == "sum" and f not in have and rule.sizes[f] > 1 for f, k in enumerate(rule.kinds))
 
 
 def _rule(eqn: Eqn) -> Rule:

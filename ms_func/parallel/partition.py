@@ -1,8 +1,9 @@
 """A plan written into the program: explicit constraints wherever a layout is decided.
 
 XLA's partitioner keeps to what is stated and guesses the rest; stated are the result of
-every equation with a choice and every step of every change of layout, so that it compiles
-to the collectives that were priced.
+every equation with a choice, what such equations read, and every step of every change of
+layout, so that it compiles to the collectives that were priced. Inside a chain of
+elementwise operations there is nothing to guess.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class _Emitter:
     """Copies the equations of a program and adds constraints.
 
     Attributes:
+        boundary: values that equations with a choice read.
         env: what stands for a value of the old program, in the layout of its node.
         moved: what stands for a value in another layout.
     """
@@ -36,8 +38,11 @@ class _Emitter:
         self.plan, self.graph, self.fn = plan, plan.graph, plan.fn
         self.choices = plan.solution.choices
         self.eqns: list[Eqn] = []
-        self.env: dict[Var, Var] = {}
-        self.moved: dict[tuple[Var, Spec], Var] = {}
+        self.boundary = {
+            a for i in self.graph.eqn_node for a in self.fn.eqns[i].inputs if type(a) is Var
+        }
+        self.env: dict[Atom, Atom] = {}
+        self.moved: dict[tuple[Atom, Spec], Atom] = {}
 
     def run(self) -> Function:
         """The new program."""
@@ -55,7 +60,7 @@ class _Emitter:
         """Choice taken at a node."""
         return self.graph.nodes[node].choices[self.choices[node]]
 
-    def spec(self, v: Var) -> Spec:
+    def spec(self, v: Atom) -> Spec:
         """Layout of a value."""
         return self.chosen(self.graph.value_node[v])
 
@@ -71,7 +76,7 @@ class _Emitter:
         for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
             self.env[old] = self._settle(new, raw, self.spec(old), eqn)
 
-    def _settle(self, v: Var, raw: Spec, want: Spec, eqn: Eqn) -> Var:
+    def _settle(self, v: Atom, raw: Spec, want: Spec, eqn: Eqn) -> Atom:
         """The result of an equation brought to the layout of its value."""
         steps = [s.to for s in self._path(v, raw, want)]
         name = eqn.primitive.name
@@ -84,7 +89,7 @@ class _Emitter:
         closed = Spec(raw.dims)  # the partitioner adds up at once
         return self._constrain(v, [closed, *(s.to for s in self._path(v, closed, want))], eqn)
 
-    def _read(self, v: Var, want: Spec, copied: bool = True) -> Var:
+    def _read(self, v: Atom, want: Spec, copied: bool = True) -> Atom:
         """A value in the layout that an equation reads it in, by way of its shared copy."""
         here = self.spec(v)
         node = self.graph.read_node.get(v) if copied else None
@@ -94,7 +99,7 @@ class _Emitter:
             return self._move(v, source, copy, want)
         return self._move(v, self.env.get(v, v), here, want)
 
-    def _move(self, v: Var, source: Var, have: Spec, want: Spec) -> Var:
+    def _move(self, v: Atom, source: Atom, have: Spec, want: Spec) -> Atom:
         """`source`, which holds value `v` in layout `have`, brought to layout `want`."""
         for step in self._path(v, have, want):
             key = (v, step.to)
@@ -103,11 +108,11 @@ class _Emitter:
             source = self.moved[key]
         return source
 
-    def _path(self, v: Var, have: Spec, want: Spec) -> Sequence[Any]:
+    def _path(self, v: Atom, have: Spec, want: Spec) -> Sequence[Any]:
         t = v.type
         return self.graph.model.path(t.shape, t.dtype.itemsize, have, want)
 
-    def _constrain(self, v: Var, specs: Sequence[Spec], eqn: Eqn | None) -> Var:
+    def _constrain(self, v: Atom, specs: Sequence[Spec], eqn: Eqn | None) -> Atom:
         """`v` after one constraint per layout."""
         loc = None if eqn is None else eqn.loc
         for spec in specs:
@@ -130,14 +135,15 @@ class _Emitter:
                 inputs.append(self.env.get(a, a))
         outputs = [Var(v.type) for v in eqn.outputs]
         self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
-        self.env.update(zip(eqn.outputs, outputs, strict=True))
+        for old, new in zip(eqn.outputs, outputs, strict=True):
+            pinned = old in self.boundary and bool(shape)
+            self.env[old] = self._constrain(new, [want], eqn) if pinned else new
 
     def _constraint(self, eqn: Eqn) -> None:
         (a,), (out,) = eqn.inputs, eqn.outputs
         want = self.spec(out)
         if type(a) is Literal:
-            source: Any = a
-            self.env[out] = self._constrain(source, [want], eqn)
+            self.env[out] = self._constrain(a, [want], eqn)
             return
         moved = self._move(a, self.env.get(a, a), self.spec(a), want)
         self.env[out] = self._constrain(moved, [want], eqn)

@@ -111,9 +111,7 @@ shard_region_p = register(
 )
 
 
-def plan_of(
-    fn: Function, donate: tuple[int, ...] = (), ins: Any = None, outs: Any = None
-) -> Plan:
+def plan_of(fn: Function, donate: tuple[int, ...] = (), ins: Any = None, outs: Any = None) -> Plan:
     """Plan of a program that contains regions, remembered with it.
 
     Args:

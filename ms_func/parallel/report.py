@@ -99,17 +99,17 @@ def _totals(plan: Any) -> list[str]:
         kinds[f"{c.kind.replace('_', '-')} over {','.join(map(str, c.axes))}"] += c.wire  # type: ignore[assignment]
     choices = sum(len(n.choices) for n in graph.nodes)
     proof = "optimal" if solution.exact else f"within {_gap(solution):.1%} of the optimum"
-    rows = [
+    return [
         f"Plan of `{plan.fn.name}` on {axes} ({plan.mesh.size} devices), objective "
         f"{plan.options.objective}",
         f"  sends   {plan.wire_bytes / _MIB:.2f} MiB per device and run",
         *(f"          {b / _MIB:.2f} MiB  {kind}" for kind, b in kinds.most_common()),
         f"  works   {plan.redundancy:.3f} times the ideal share of each device",
-        f"  holds   {_state(plan) / _MIB:.2f} MiB of arguments per device",
+        f"  holds   {plan.peak_bytes / _MIB:.2f} MiB per device at most, {_state(plan) / _MIB:.2f} "
+        "MiB of it arguments",
         f"  search  {plan.seconds:.2f} s, {proof}; {choices} choices at {len(graph.nodes)} nodes, "
         f"{graph.dropped} left out because they leave devices idle",
     ]
-    return rows
 
 
 def _gap(solution: Any) -> float:
@@ -179,9 +179,7 @@ def _layout(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows in columns."""
     every = [head, *rows]
     widths = [max(len(r[k]) for r in every) for k in range(len(head))]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every
-    ]
+    return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every]
 
 
 # --- verification ---------------------------------------------------------------------------

@@ -20,12 +20,12 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import sub
+from ms_func.primitives.arithmetic import neg, sub
 from ms_func.primitives.basis import full_of, transpose
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.bits import bitwise_or, bitwise_xor, shift_left
+from ms_func.primitives.bits import bitwise_and, bitwise_or, shift_left
 from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
-from ms_func.primitives.compare import eq, lt, ne, select
+from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.families import literal
 from ms_func.primitives.gather import GatherDimensionNumbers, gather
 from ms_func.primitives.shape import broadcasted_iota, expand_dims
@@ -183,19 +183,25 @@ def _order(x: Any) -> Any:
         return sub(convert_element_type(x, _INT64), literal(2**31, _LIKE64))
     if not is_inexact(dtype):
         return x
-    x = convert_element_type(x, np.float32)
-    x = select(eq(x, literal(0, x)), literal(0, x), x)
-    x = select(ne(x, x), literal(np.nan, x), x)
-    return _bits_order(bitcast_convert_type(x, _INT32))
+    bits = bitcast_convert_type(convert_element_type(x, np.float32), _INT32)
+    return _bits_order(bits)
 
 
 _LIKE64 = np.zeros((), _INT64)
 
 
 def _bits_order(bits: Any) -> Any:
-    """Bits of floats as integers in the total order: those of negative ones are flipped."""
-    flipped = bitwise_xor(bits, literal(2**31 - 1, bits))
-    return select(lt(bits, literal(0, bits)), flipped, bits)
+    """Bits of float32 numbers as integers in their order; negative ones run backwards.
+
+    One zero and one NaN are made of several here, on the bits: comparisons of floats may take
+    subnormal numbers for 0.
+    """
+    size = bitwise_and(bits, literal(2**31 - 1, bits))
+    ordered = select(lt(bits, literal(0, bits)), neg(size), bits)  # -0.0 becomes 0
+    return select(gt(size, literal(_INFINITY, bits)), literal(2**31 - 1, bits), ordered)
+
+
+_INFINITY = 0x7F800000
 
 
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:

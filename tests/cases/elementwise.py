@@ -150,6 +150,16 @@ CASES: dict[str, list[Case]] = {
     "ceil": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_afz": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_even": [Case((Arg(_SHAPE, _steps),), edges=True)],
+    "lgamma": _one(2.5, 6, ulps=64),
+    "digamma": _one(2, 6, ulps=64),
+    "polygamma": [
+        Case((Arg(m, lambda rng, shape: rng.integers(1, 4, shape)), Arg(x, (0.7, 4))),
+             ulps=128, inactive=(0,))
+        for m, x in ((_SHAPE, _SHAPE), ((), _SHAPE), (_SHAPE, ()))
+    ],
+    "zeta": _two((1.5, 4), (0.7, 4), ulps=64, inactive=(0,)),
+    "bessel_i0e": _one(-3, 3, ulps=8, step=1e-4) + _one(7, 20, ulps=8),
+    "bessel_i1e": _one(0.1, 3, ulps=64) + _one(-20, -7, ulps=64),
     "nextafter": _two((-2, 2), (-2, 2), edges=True, smooth=False),
     "is_finite": _one(-2, 2, edges=True),
     **dict.fromkeys(("eq", "ne"), _two((-1, 1), (-1, 1), dtypes=ANY, edges=True)),

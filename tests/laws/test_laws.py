@@ -24,19 +24,29 @@ from ms_func.transforms.zeros import zeros
 from tests.support.programs import moderate, nonempty_shapes, programs
 
 seeds = st.integers(0, 2**16)
-ENGINES = {"reference": 30, "compiled": 6}
-SLOW = {"reference": 400, "compiled": 60}
+ENGINES = {
+    "reference": (False, 25),
+    "compiled": (False, 4),
+    "reference-control": (True, 10),
+    "compiled-control": (True, 2),
+}
+MANY = {
+    "reference": (False, 400),
+    "compiled": (False, 60),
+    "reference-control": (True, 150),
+    "compiled-control": (True, 40),
+}
 
 
-def law(strategy, **others):
-    """Test on both engines; the marked `slow` run takes many examples."""
+def law(others=None, **kind):
+    """Test on both engines, without and with control flow; the `slow` run takes many examples."""
 
     def decorate(check):
-        def test(engine, count):
+        def test(engine, control, count):
             @settings(max_examples=count)
-            @given(program=strategy, seed=seeds, **others)
+            @given(program=programs(control=control, **kind), seed=seeds, **(others or {}))
             def run(program, seed, **drawn):
-                if engine == "reference":
+                if engine.startswith("reference"):
                     with Reference():
                         check(program, seed, **drawn)
                 else:
@@ -45,11 +55,12 @@ def law(strategy, **others):
             run()
 
         test.__doc__ = check.__doc__
-        cases = [pytest.param(e, n, id=e) for e, n in ENGINES.items()]
+        cases = [pytest.param(e, c, n, id=e) for e, (c, n) in ENGINES.items()]
         cases += [
-            pytest.param(e, n, id=f"{e}-many", marks=pytest.mark.slow) for e, n in SLOW.items()
+            pytest.param(e, c, n, id=f"{e}-many", marks=pytest.mark.slow)
+            for e, (c, n) in MANY.items()
         ]
-        return pytest.mark.parametrize(("engine", "count"), cases)(test)
+        return pytest.mark.parametrize(("engine", "control", "count"), cases)(test)
 
     return decorate
 
@@ -87,7 +98,7 @@ def point(program, seed):
 # --- meaning ------------------------------------------------------------------------------------
 
 
-@law(programs(kinks=True))
+@law(kinks=True)
 def test_law_1_recording_keeps_the_meaning(program, seed):
     args = program.arguments(seed)
     with Reference():
@@ -98,7 +109,7 @@ def test_law_1_recording_keeps_the_meaning(program, seed):
     close(program(*args), wanted)
 
 
-@law(programs(kinks=True))
+@law(kinks=True)
 def test_law_2_jit_keeps_the_meaning_and_runs_side_effects_once(program, seed):
     args, calls = program.arguments(seed), []
 
@@ -114,7 +125,7 @@ def test_law_2_jit_keeps_the_meaning_and_runs_side_effects_once(program, seed):
     assert len(calls) <= 2
 
 
-@given(programs(kinks=True), seeds)
+@given(st.one_of(programs(kinks=True), programs(control=True)), seeds)
 def test_law_13_printing_and_parsing_are_inverse(program, seed):
     fn, args = program.function(), program.arguments(seed)
     n = len(args)
@@ -135,7 +146,7 @@ def test_law_13_printing_and_parsing_are_inverse(program, seed):
 # --- first derivatives --------------------------------------------------------------------------
 
 
-@law(programs())
+@law()
 def test_law_3_jvp_is_the_limit_of_differences(program, seed):
     args = point(program, seed)
     dots, h = directions(args, seed), 1e-5
@@ -148,7 +159,7 @@ def test_law_3_jvp_is_the_limit_of_differences(program, seed):
     close(tangent, differences, rtol=1e-5, atol=1e-5)
 
 
-@law(programs())
+@law()
 def test_law_3_jvp_is_linear_in_the_tangents(program, seed):
     args = point(program, seed)
     u, v = directions(args, seed), directions(args, seed + 7)
@@ -160,7 +171,7 @@ def test_law_3_jvp_is_linear_in_the_tangents(program, seed):
     close(both, apart)
 
 
-@law(programs())
+@law()
 def test_law_4_vjp_is_the_adjoint_of_jvp(program, seed):
     args = point(program, seed)
     dots = directions(args, seed)
@@ -172,7 +183,7 @@ def test_law_4_vjp_is_the_adjoint_of_jvp(program, seed):
     assert abs(left - right) <= 1e-9 * max(1.0, abs(left))
 
 
-@law(programs())
+@law()
 def test_law_5_linearize_is_jvp_and_runs_the_function_once(program, seed):
     args, calls = point(program, seed), []
 
@@ -187,7 +198,7 @@ def test_law_5_linearize_is_jvp_and_runs_the_function_once(program, seed):
     assert len(calls) == 1
 
 
-@law(programs(max_args=2, max_steps=5))
+@law(max_args=2, max_steps=5)
 def test_law_6_transposing_twice_is_the_identity(program, seed):
     args = point(program, seed)
     _, push = ms.linearize(program, *args)
@@ -198,7 +209,7 @@ def test_law_6_transposing_twice_is_the_identity(program, seed):
     close(forth(dots)[0], value)
 
 
-@law(programs(max_args=2, max_steps=5, shapes=nonempty_shapes))
+@law(max_args=2, max_steps=5, shapes=nonempty_shapes)
 def test_law_6_the_transpose_is_the_transposed_matrix(program, seed):
     args = point(program, seed)
     value, push = ms.linearize(program, *args)
@@ -268,7 +279,7 @@ def _all(program):
     return tuple(range(len(program.types)))
 
 
-@law(programs(max_steps=6))
+@law(max_steps=6)
 def test_law_7_grad_and_jit_change_places(program, seed):
     args = point(program, seed)
     numbers = _all(program)
@@ -278,7 +289,7 @@ def test_law_7_grad_and_jit_change_places(program, seed):
     close(jit(ms.grad(jit(program.scalar), numbers))(*args), plain)
 
 
-@law(programs(max_steps=6))
+@law(max_steps=6)
 def test_law_7_vmap_changes_places_with_grad_and_jit(program, seed):
     batch = [
         np.stack(xs) for xs in zip(point(program, seed), point(program, seed + 1), strict=True)
@@ -291,7 +302,7 @@ def test_law_7_vmap_changes_places_with_grad_and_jit(program, seed):
     close(vmap(jit(gradient))(*batch), wanted)
 
 
-@law(programs(max_steps=6, kinks=True), data=st.data())
+@law(max_steps=6, kinks=True, others={"data": st.data()})
 def test_law_8_vmap_is_a_loop(program, seed, data):
     size = data.draw(st.sampled_from([1, 2, 3]))
     in_axes = tuple(
@@ -312,7 +323,7 @@ def test_law_8_vmap_is_a_loop(program, seed, data):
     close(vmap(program, in_axes, out_axes)(*args), wanted)
 
 
-@law(programs(max_steps=5, kinks=True))
+@law(max_steps=5, kinks=True)
 def test_law_8_vmap_of_vmap_and_of_no_lanes(program, seed):
     lanes = [[program.arguments(seed + 3 * i + k) for k in range(3)] for i in range(2)]
     args = [
@@ -327,7 +338,7 @@ def test_law_8_vmap_of_vmap_and_of_no_lanes(program, seed):
     close(empty, tuple(w[0][:0] for w in wanted))
 
 
-@law(programs(max_steps=5))
+@law(max_steps=5)
 def test_law_9_vmap_and_derivatives_change_places(program, seed):
     points = [point(program, seed + k) for k in range(2)]
     batch = [np.stack(xs) for xs in zip(*points, strict=True)]
@@ -342,7 +353,7 @@ def test_law_9_vmap_and_derivatives_change_places(program, seed):
     close(ms.grad(total, numbers)(*batch), vmap(ms.grad(program.scalar, numbers))(*batch))
 
 
-@law(programs(max_args=1, max_steps=4, shapes=st.lists(st.integers(1, 2), max_size=2).map(tuple)))
+@law(max_args=1, max_steps=4, shapes=st.lists(st.integers(1, 2), max_size=2).map(tuple))
 def test_law_10_hessians_agree_in_every_mode_and_are_symmetric(program, seed):
     (x,) = point(program, seed)
     f, flat = program.scalar, (x.size, x.size)
@@ -422,8 +433,11 @@ TRANSFORMS = {
 
 
 @law(
-    programs(max_args=1, max_steps=3, results=1, shapes=st.just((2, 2, 2))),
-    names=st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3),
+    max_args=1,
+    max_steps=3,
+    results=1,
+    shapes=st.just((2, 2, 2)),
+    others={"names": st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3)},
 )
 def test_laws_7_to_10_three_transforms_deep(program, seed, names):
     (x,) = point(program, seed)

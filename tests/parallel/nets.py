@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from ms_func import lax
 
 import ms_func as ms
+from ms_func import lax
 
 F32 = np.float32
 
@@ -93,9 +93,7 @@ def softmax(a):
 
 def attention(h, p, heads):
     b, s, d = h.shape
-    q, k, v = (
-        lax.reshape(product(h, p[n]), (b, s, heads, d // heads)) for n in ("wq", "wk", "wv")
-    )
+    q, k, v = (lax.reshape(product(h, p[n]), (b, s, heads, d // heads)) for n in ("wq", "wk", "wv"))
     a = lax.dot_general(q, k, (((3,), (3,)), ((0, 2), (0, 2)))) * F32((heads / d) ** 0.5)
     o = lax.dot_general(softmax(a), v, (((3,), (1,)), ((0, 1), (0, 2))))
     return product(lax.reshape(lax.transpose(o, (0, 2, 1, 3)), (b, s, d)), p["wo"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jaxlib.mlir import passmanager
 from jaxlib.mlir.dialects import sdy
+
 from ms_func.lowering import context as mlir
 from ms_func.lowering.lower import lower_function
 
@@ -18,9 +19,9 @@ def shardy_factors(fn) -> Factors | None:
     """
     module = lower_function(fn)
     with mlir.context():
-        passmanager.PassManager.parse("builtin.module(func.func(sdy-populate-op-sharding-rules))").run(
-            module.operation
-        )
+        passmanager.PassManager.parse(
+            "builtin.module(func.func(sdy-populate-op-sharding-rules))"
+        ).run(module.operation)
         block = module.body.operations[0].regions[0].blocks[0]
         plain = ("stablehlo.constant", "func.return")
         ops = [o for o in block.operations if o.operation.name not in plain]

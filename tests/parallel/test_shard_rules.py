@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from ms_func.ir.primitive import ELEMENTWISE, NotSupported
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.parallel.shard_rules import (

@@ -61,13 +61,19 @@ def derived(fn, args):
     yield second, [*args, *cts, *dots, *cts]
 
 
-@given(programs(kinks=True), st.sampled_from(sorted(PASSES)), st.integers(0, 2**16))
+@given(
+    st.one_of(programs(kinks=True), programs(kinks=True, control=True)),
+    st.sampled_from(sorted(PASSES)),
+    st.integers(0, 2**16),
+)
 def test_law_14_passes_keep_the_meaning(program, name, seed):
     check_pass(name, program.function(), program.arguments(seed))
 
 
 @settings(max_examples=25)
-@given(programs(max_steps=5), st.integers(0, 2**16))
+@given(
+    st.one_of(programs(max_steps=5), programs(max_steps=4, control=True)), st.integers(0, 2**16)
+)
 def test_law_14_passes_keep_the_meaning_of_derived_programs(program, seed):
     fn, args = program.function(), program.arguments(seed)
     for made, values in derived(fn, args):
