@@ -82,8 +82,8 @@ def translate(module: Any, options: Options | None = None) -> Graph:
     program = module if isinstance(module, Program) else read(module)
     graph = Graph(_graph_name(program.name), options.target)
     refusals: list[Refusal] = []
-    translator = Translator(graph, options, refusals)
-    translator.run(program)
+    with np.errstate(all="ignore"):  # constants are folded, NaN and infinities among them
+        Translator(graph, options, refusals).run(program)
     if refusals:
         raise UnsupportedOnAscend(program.name, refusals)
     for one in list(graph.walk()):

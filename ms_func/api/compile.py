@@ -36,6 +36,7 @@ from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
+from ms_func.transforms.passes import dce
 
 _WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
 """What the dispatcher turns Python scalars into. Integers are missing: their range is checked
@@ -344,7 +345,8 @@ class Jitted:
             return self.fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
-        staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
+        captured = [_snapshot(x) for x in staged.captured]
+        staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
         donate = tuple(n + i for i in self._donated(args, kwargs, places))
         return Recorded(staged, donate, *self._layouts(staged, args, kwargs, places))

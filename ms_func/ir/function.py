@@ -209,13 +209,17 @@ def frozen_params(params: dict[str, Any]) -> tuple[Any, ...]:
     return tuple([x for name, value in items for x in (name, _frozen(value))])
 
 
+_EXACT = frozenset((int, bool, str, bytes, type(None)))
+"""Types whose values are equal only if they are the same."""
+
+
 def _frozen(value: Any) -> Any:
     """A parameter with its floats, which compare by value and not by bits, spelled out."""
     kind = type(value)
     if kind is float or kind is complex:
         return (kind, repr(value))
     if kind is tuple:
-        return tuple([_frozen(x) for x in value]) if value else value
+        return value if _EXACT.issuperset(map(type, value)) else tuple([_frozen(x) for x in value])
     if kind is dict:
         return frozen_params(value)
     return value

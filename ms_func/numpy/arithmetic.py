@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact
+from ms_func.control_flow.while_loop import while_loop
+from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -15,17 +16,21 @@ from ms_func.numpy import logic
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
+    common_shape,
     convert,
     fill,
     inexact,
+    lay,
+    no_out,
     numbers,
     operand,
     promote,
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare
+from ms_func.primitives import compare, reduce
 from ms_func.primitives import elementwise as el
+from ms_func.primitives.families import literal
 
 # --- arithmetic -----------------------------------------------------------------------
 
@@ -235,3 +240,57 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     length = ar.mul(big, el.sqrt(ar.add(ar.mul(ratio, ratio), 1.0)))
     infinite = ar.or_p.bind(logic.isinf(x), logic.isinf(y))
     return compare.select(infinite, math.inf, compare.select(compare.eq(big, 0.0), big, length))
+
+
+def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
+    """Fractional and integral parts, both with the sign of `x`."""
+    no_out("modf", out)
+    x = inexact("modf", x)
+    whole = el.trunc(x)
+    rest = compare.select(logic.isinf(x), literal(0, x), ar.sub_p.bind(x, whole))
+    return rest, whole
+
+
+def gcd(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise greatest common divisor of integers, by Euclid's algorithm.
+
+    Raises:
+        ValueError: an operand is no integer.
+    """
+    x, y = _integers("gcd", x, y)
+    x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
+    shape = common_shape("gcd", [typeof(v).shape for v in (x, y)])
+    x, y = (lay(v, shape, ()) if not typeof(v).shape else v for v in (x, y))
+
+    def step(pair: Any) -> Any:
+        a, b = pair
+        done = compare.eq(b, 0)
+        left = ar.rem_p.bind(a, compare.select(done, 1, b))
+        return compare.select(done, a, b), compare.select(done, b, left)
+
+    return while_loop(lambda p: _any(compare.ne(p[1], 0)), step, (x, y))[0]
+
+
+def _any(mask: Any) -> Any:
+    """Whether an element is true."""
+    return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
+
+
+def lcm(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise least common multiple of integers; 0 where either is 0.
+
+    Raises:
+        ValueError: an operand is no integer.
+    """
+    x, y = _integers("lcm", x, y)
+    x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
+    divisor = gcd(x, y)
+    safe = compare.select(compare.eq(divisor, 0), 1, divisor)
+    return ar.mul_p.bind(*promote("lcm", x, ar.div_p.bind(*promote("lcm", y, safe))))
+
+
+def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    x, y = promote(name, *numbers(name, x, y))
+    if not issubdtype(typeof(x).dtype, np.integer):
+        raise ValueError(f"Arguments to {name} must be integers.")
+    return x, y

@@ -395,3 +395,71 @@ def isclose(
     if equal_nan:
         out = ar.or_p.bind(out, ar.bitwise_and(logic.isnan(a), logic.isnan(b)))
     return out
+
+
+def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise `x * 2 ** y` for integers `y`, without overflow on the way.
+
+    Raises:
+        ValueError: `y` holds no integers.
+    """
+    x, y = inexact("ldexp", x), operand("ldexp", y)
+    if is_inexact(typeof(y).dtype):
+        raise ValueError("ldexp not supported for input types; the exponent must be an integer")
+    dtype = typeof(x).dtype
+    if dtype.kind == "c":
+        raise ValueError("ldexp not supported for complex inputs")
+    info = ml_dtypes.finfo(dtype)
+    bits = np.dtype(f"i{dtype.itemsize}")
+    y = convert(y, np.dtype(np.int32))
+    for _ in range(3):  # in steps whose power of two the dtype can hold
+        low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
+        step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
+        field = convert(ar.add(step, 1 - int(info.minexp)), bits)
+        power = cast.bitcast_convert_type(logic.left_shift(field, int(info.nmant)), dtype)
+        x = ar.mul_p.bind(*promote("ldexp", x, power))
+        y = ar.sub_p.bind(*promote("ldexp", y, step))
+    return x
+
+
+def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
+    """Mantissa with magnitude in [0.5, 1) and exponent such that `x = m * 2 ** e`.
+
+    Raises:
+        TypeError: `x` is complex.
+    """
+    x = inexact("frexp", x)
+    dtype = typeof(x).dtype
+    if dtype.kind == "c":
+        raise TypeError("frexp does not support complex-valued inputs")
+    info = ml_dtypes.finfo(dtype)
+    tiny = compare.lt(el.abs(x), float(info.smallest_normal))
+    shift = info.nmant + 1
+    scaled = compare.select(tiny, ar.mul(x, 2.0**shift), x)
+    kind = np.dtype(f"i{dtype.itemsize}")
+    bits = cast.bitcast_convert_type(scaled, kind)
+    field = (1 << info.nexp) - 1
+    exponent = logic.bitwise_and(logic.right_shift(bits, info.nmant), field)
+    bias = 1 - info.minexp
+    power = ar.sub(exponent, bias - 1)
+    power = compare.select(tiny, ar.sub(power, shift), power)
+    cleared = logic.bitwise_and(bits, ~np.asarray(field << info.nmant, kind)[()])
+    half = np.asarray((bias - 1) << info.nmant, kind)[()]
+    mantissa = cast.bitcast_convert_type(logic.bitwise_or(cleared, half), dtype)
+    plain = ar.or_p.bind(compare.eq(x, 0.0), ar.not_p.bind(logic.isfinite(x)))
+    power = compare.select(plain, 0, convert(power, np.dtype(np.int32)))
+    return compare.select(plain, x, mantissa), power
+
+
+def spacing(x: ArrayLike, /) -> Array:
+    """Distance from `x` to the next number away from zero, with the sign of `x`.
+
+    Raises:
+        ValueError: `x` is complex.
+    """
+    x = inexact("spacing", x)
+    if typeof(x).dtype.kind == "c":
+        raise ValueError("spacing is not defined for complex inputs.")
+    away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)
+    step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
+    return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

@@ -43,10 +43,10 @@ def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
-    if isinstance(axis, (tuple, list)):
+    if isinstance(axis, (tuple, list, range)) or np.ndim(axis):
         out = tuple(axis_index(a, ndim) for a in axis)
         if len(set(out)) != len(out):
-            raise ValueError(f"duplicate value in 'axis': {tuple(axis)}")
+            raise ValueError(f"duplicate value in 'axis': {axis}")
         return out
     return (axis_index(axis, ndim),)
 

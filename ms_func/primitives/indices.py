@@ -89,6 +89,8 @@ class GatherScatterMode(enum.Enum):
             ) from None
 
 
+CLIP, FILL = "clip", "fill_or_drop"
+"""Names of modes as parameters of primitives hold them."""
 _MODES: dict[str | None, GatherScatterMode] = {
     None: GatherScatterMode.FILL_OR_DROP,
     "clip": GatherScatterMode.CLIP,
@@ -286,3 +288,14 @@ def shard_terms(
             own[d] = tokens[windows[d]] = f"d{d}"
     free = [name for k, name in enumerate(names) if k not in w.indices_batch]
     return own, [*names, "."], tokens, looked_up, free
+
+
+def notation(operands: Sequence[list[str]], result: list[str], kinds: Sequence[str]) -> str:
+    """Shard rule of tokens for each operand and for the result, and kinds of factors."""
+    terms = ", ".join(" ".join(tokens) for tokens in operands)
+    return f"{terms} -> {' '.join(result)}" + (f"; {', '.join(kinds)}" if kinds else "")
+
+
+def after(dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Dimensions after one more has come in front."""
+    return tuple([d + 1 for d in dims])

@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ms_func_ascend import Graph, from_bytes, simulate, to_bytes, translate
+from ms_func_ascend import Graph, Options, from_bytes, simulate, to_bytes, translate
 from tests.support import xla
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -50,8 +50,6 @@ def one_op(text: str, arguments: list[np.ndarray], result: str) -> str:
 
 def both(text: str, *arguments: np.ndarray, **options: Any) -> tuple[Graph, list, list]:
     """The graph read back from its file, its results, and XLA's."""
-    from ms_func_ascend import Options
-
     graph = from_bytes(to_bytes(translate(text, Options(**options))))
     return graph, simulate(graph, arguments), xla.run(text, *arguments)
 
@@ -62,6 +60,24 @@ def check(text: str, *arguments: np.ndarray, rtol: float | None = None, **option
     assert len(got) == len(want)
     for g, w in zip(got, want, strict=True):
         assert_same(g, w, rtol)
+    return graph
+
+
+def check_many(
+    cases: dict[str, tuple[str, str]], *arguments: np.ndarray, rtol: Any = None
+) -> Graph:
+    """Check many operations on the same arguments in one module: name -> (operation, type)."""
+    body = "\n".join(f"  %r{k} = {text}" for k, (text, _) in enumerate(cases.values()))
+    kinds = [kind for _, kind in cases.values()]
+    text = module(body, list(arguments), kinds, ", ".join(f"%r{k}" for k in range(len(kinds))))
+    graph, got, want = both(text, *arguments)
+    wrong = []
+    for name, g, w in zip(cases, got, want, strict=True):
+        try:
+            assert_same(g, w, rtol)
+        except AssertionError as error:
+            wrong.append(f"{name}: {error}")
+    assert not wrong, "\n".join(wrong)
     return graph
 
 
@@ -89,17 +105,18 @@ def values(dtype: Any, shape: Any, seed: int = 0, special: bool = True) -> np.nd
         return rng.integers(0, 2, shape).astype(bool)
     if dtype.kind in "iu":
         low, high = (-9, 10) if dtype.kind == "i" else (0, 12)
-        made = rng.integers(low, high, shape).astype(dtype)
+        made = np.asarray(rng.integers(low, high, shape)).astype(dtype)
         limits = np.iinfo(dtype)
         hard = [0, 1, limits.min, limits.max, limits.max - 1, limits.min + 1]
     elif dtype.kind == "c":
         part = np.dtype(f"f{dtype.itemsize // 2}")
-        return (values(part, shape, seed, False) + 1j * values(part, shape, seed + 1, False)).astype(dtype)
+        real, imag = (values(part, shape, seed + k, False) for k in (0, 1))
+        return (real + 1j * imag).astype(dtype)
     else:
-        made = rng.standard_normal(shape).astype(dtype)
+        made = np.asarray(rng.standard_normal(shape)).astype(dtype)
         hard = [0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1.0, 0.5, -2.5, 1e4, -1e4]
     if special and made.size:
         flat = made.reshape(-1)
         places = rng.integers(0, flat.size, max(1, flat.size // 3))
-        flat[places] = np.array(hard).astype(dtype)[rng.integers(0, len(hard), places.size)]
+        flat[places] = np.array(hard, dtype)[rng.integers(0, len(hard), places.size)]
     return made

@@ -139,20 +139,23 @@ def _gather(t: Any, op: Any, x: Tensor, indices: Tensor) -> Tensor:
     operand_batch = dims.get("operand_batching_dims", [])
     pairs = list(zip(operand_batch, _batch_axes(dims, "start_indices_batching_dims"), strict=True))
     rows = _Rows(t, x.shape, sizes, vectors, dims.get("start_index_map", []), pairs)
+    dropped = {*dims.get("collapsed_slice_dims", []), *operand_batch}
     labels: list[tuple[str, int]] = [("batch", k) for k in range(len(rows.batch))]
     if len(rows.moving) == 1:
-        axis = rows.moving[0]
-        made = e.rows(x, rows.numbers(), axis)
+        axis, numbers = rows.moving[0], rows.numbers()
+        own = [("offset", axis)]
+        if axis in dropped:
+            numbers, own = e.reshape(numbers, rows.batch), []
+        made = e.rows(x, numbers, axis)
         before = [("offset", d) for d in rows.whole if d < axis]
         after = [("offset", d) for d in rows.whole if d > axis]
-        labels = [*before, *labels, ("offset", axis), *after]
+        labels = [*before, *labels, *own, *after]
     else:
         flat = e.transpose(x, [*rows.moving, *rows.whole])
         numbers = rows.numbers()
         made = e.rows(e.reshape(flat, (rows.count, rows.width)), numbers)
         made = e.reshape(made, [*numbers.shape, *(x.shape[d] for d in rows.whole)])
         labels += [("offset", d) for d in (*rows.moving, *rows.whole)]
-    dropped = {*dims.get("collapsed_slice_dims", []), *operand_batch}
     return _arranged(e, made, labels, dropped, dims.get("offset_dims", []))
 
 

@@ -110,11 +110,14 @@ def argument_of_extreme(block: Any) -> str | None:
     for name, better in (("max", a > b), ("min", a < b)):
         first = better | nan_a | ((a == b) & (i < j))
         want = np.where(first, a, b), np.where(first, i, j)
-        same = all(np.array_equal(m[judged], w[judged], equal_nan=m.dtype.kind == "f")
-                   for m, w in zip(made, want, strict=True))  # fmt: skip
+        same = all(_same(m[judged], w[judged]) for m, w in zip(made, want, strict=True))
         if same:
             return name
     return None
+
+
+def _same(x: np.ndarray, y: np.ndarray) -> bool:
+    return bool(((x == y) | ((x != x) & (y != y))).all())
 
 
 def lexicographic(block: Any) -> list[tuple[int, bool, bool]] | None:
