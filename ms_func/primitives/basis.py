@@ -388,6 +388,7 @@ reduce_sum_p = register(
         batch=_sum_batch,
         shard=_sum_shard,
         cost=_sum_cost,
+        simplify=lambda producer, x, *, axes: None if axes else x,
     )
 )
 
