@@ -120,8 +120,9 @@ def same_size_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **param
 def _slice_simplify(
     producer: Any, x: Any, *, start_indices: Any, limit_indices: Any, strides: Any
 ) -> Any:
-    whole = strides is None and limit_indices == x.type.shape and not any(start_indices)
-    return x if whole else None
+    """A slice that takes everything."""
+    whole = limit_indices == x.type.shape and not any(start_indices)
+    return x if whole and (strides is None or set(strides) <= {1}) else None
 
 
 slice_p = register(
