@@ -10,14 +10,17 @@ from __future__ import annotations
 from ms_func import config as config
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
+from ms_func import flatten_util as flatten_util
 from ms_func import lax as lax
 from ms_func import nn as nn
 from ms_func import numpy as numpy
 from ms_func import optim as optim
 from ms_func import random as random
 from ms_func import sharding as sharding
+from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
+from ms_func import typing as typing
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
@@ -59,6 +62,7 @@ from ms_func.ir.sharding import NamedSharding as NamedSharding
 from ms_func.ir.sharding import P as P
 from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
+from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.sharding import constrain as constrain
 
 remat = checkpoint
