@@ -7,7 +7,6 @@ are written in them; `concatenate` and `pad` in `pieces.py`, beside their transp
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -174,11 +173,8 @@ def reshape(operand: Any, new_sizes: Any, dimensions: Sequence[int] | None = Non
         TypeError: the sizes do not fit.
     """
     kind = typeof(operand)
-    sizes = (
-        int_tuple(new_sizes, "new_sizes")
-        if isinstance(new_sizes, Sequence | np.ndarray)
-        else (operator.index(new_sizes),)
-    )
+    one = isinstance(new_sizes, (int, np.integer))
+    sizes = (int(new_sizes),) if one else int_tuple(new_sizes, "new_sizes")
     if dimensions is not None:
         order = int_tuple(dimensions, "dimensions")
         if sorted(order) != list(range(kind.ndim)):
@@ -384,6 +380,12 @@ def _rev_shard(
     return f"{term} -> {term}" + (f"; {kinds}" if kinds else "")
 
 
+def _rev_simplify(producer: Any, x: Any, *, dimensions: tuple[int, ...]) -> Any:
+    eqn = producer(x)
+    again = eqn is not None and eqn.primitive is rev_p and eqn.params["dimensions"] == dimensions
+    return x if not dimensions else eqn.inputs[0] if again else None
+
+
 rev_p = register(
     Primitive(
         "rev",
@@ -395,6 +397,7 @@ rev_p = register(
         batch=_rev_batch,
         shard=_rev_shard,
         cost=moving_cost,
+        simplify=_rev_simplify,
     )
 )
 

@@ -161,6 +161,9 @@ dynamic_slice_p = register(
         batch=_dynamic_slice_batch,
         shard=_dynamic_slice_shard,
         cost=_dynamic_slice_cost,
+        simplify=lambda producer, x, *starts, slice_sizes: (
+            x if slice_sizes == x.type.shape else None
+        ),
     )
 )
 
@@ -335,6 +338,7 @@ dynamic_update_slice_p = register(
         batch=_update_batch,
         shard=_update_shard,
         cost=_update_cost,
+        simplify=lambda producer, x, update, *starts: update if update.type is x.type else None,
     )
 )
 
