@@ -46,7 +46,7 @@ class ParamType(NamedTuple):
 
     name: str
     write: Callable[[Any], str] | None
-    read: Callable[[Any], Any]
+    read: Callable[..., Any]
 
 
 param_types: dict[str, ParamType] = {}
