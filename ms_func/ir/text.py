@@ -171,6 +171,8 @@ class _Printer:
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         if isinstance(value, dict):
             return self.mapping(value)
+        if isinstance(value, ArrayType):
+            return self.type(value)
         return _plain_value(value) or self.registered(value)
 
     def registered(self, value: Any) -> str:
