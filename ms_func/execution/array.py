@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,12 @@ from ms_func.tracing.tracer import Tracer
 _new = object.__new__
 
 
+if TYPE_CHECKING:
+    from ms_func.execution.operators import ArrayOperators as _Operators
+else:
+    _Operators = object
+
+
 class _ArrayMeta(type):
     """Traced values are instances of `Array` too, so that user code need not tell them apart."""
 
@@ -33,7 +39,7 @@ class _ArrayMeta(type):
         return kind is Array or kind is Tracer
 
 
-class Array(metaclass=_ArrayMeta):
+class Array(_Operators, metaclass=_ArrayMeta):
     """An array on the devices of a backend, computed asynchronously.
 
     Made by `ms_func.numpy.array`, `device_put` and every operation, not by calling the class.
