@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,13 @@ class _ArrayMeta(type):
         return kind is Array or kind is Tracer
 
 
-class Array(metaclass=_ArrayMeta):
+if TYPE_CHECKING:
+    from ms_func.tracing.attached import Attached
+else:
+    Attached = object
+
+
+class Array(Attached, metaclass=_ArrayMeta):
     """An array on the devices of a backend, computed asynchronously.
 
     Made by `ms_func.numpy.array`, `device_put` and every operation, not by calling the class.

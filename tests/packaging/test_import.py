@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 import ms_func
+from ms_func.numpy import array_methods
+from ms_func.tracing.tracer import Tracer
 
 
 def fresh(code: str) -> str:
@@ -56,3 +60,17 @@ def test_listed_names_exist(name: str) -> None:
     module = importlib.import_module(f"ms_func.{name}")
     assert module.__all__
     assert [n for n in module.__all__ if not hasattr(module, n)] == []
+
+
+def test_stub_names_what_is_attached() -> None:
+    """Type checkers are told of the operators and methods that exist, and of no others."""
+    source = ast.parse(Path(ms_func.tracing.__file__).with_name("attached.pyi").read_text())
+    (described,) = [n for n in source.body if isinstance(n, ast.ClassDef)]
+    told = {n.name for n in described.body if isinstance(n, ast.FunctionDef)}
+    assert told == set(array_methods.table()) - {"__array_priority__", "nbytes"}
+
+
+def test_no_slot_hides_a_method() -> None:
+    attached = set(array_methods.table())
+    assert attached.isdisjoint(Tracer.__slots__)
+    assert attached.isdisjoint(ms_func.Array.__slots__)
