@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import stop_gradient
@@ -473,6 +473,8 @@ def _choose_branch(
     what: str, index: Any, funs: Sequence[Any], names: Sequence[str], operands: Any
 ) -> Any:
     """Record all branches, give their results common types, and apply the one chosen."""
+    if config.disable_jit.value:
+        return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
     staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]

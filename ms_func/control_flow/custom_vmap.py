@@ -71,7 +71,7 @@ def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **p
             user_loc(),
         )
     lanes = dims[num_captured:]
-    made = rule((size, tuple(d is not None for d in lanes)))
+    made = rule.recorded((size, tuple(d is not None for d in lanes)))
     given = [
         x if d is None else to_front(x, d, size)
         for x, d in zip(args[num_captured:], lanes, strict=True)
@@ -104,7 +104,7 @@ def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[Arra
         n = len(active)
         dots = iter(mask[n:])
         lanes = tuple(m or (a and next(dots)) for m, a in zip(mask[:n], active, strict=True))
-        made = rule((size, lanes))
+        made = rule.recorded((size, lanes))
         k = len(made.consts)
         both = bodies.dual(made.fn, (*(False for _ in made.consts), *active), nonzero)
         given = [*types, *(t.tangent for t in bodies.chosen(types, active))]

@@ -174,11 +174,8 @@ def custom_linear_solve(
             matvec, a, transpose_solve or solve, symmetric, b_tree, types, has_aux
         )
     fns, captured = bodies.share_captured(recorded)
-    vecmat, backward = fns[2:] if len(fns) > 2 else (None, None)
-    outs = linear_solve_p.bind(
-        *captured, *leaves, matvec=fns[0], vecmat=vecmat, solve=fns[1], transpose_solve=backward,
-        num_consts=len(captured),
-    )  # fmt: skip
+    roles = dict(zip(("matvec", "solve", "vecmat", "transpose_solve"), (*fns, None, None)))  # noqa: B905
+    outs = linear_solve_p.bind(*captured, *leaves, num_consts=len(captured), **roles)
     return tree.unflatten(s.out_tree, outs)
 
 
@@ -330,7 +327,7 @@ class _RootRule:
 
         def linearized(v: Any) -> Any:
             outs = jvp_walk(self.system, [*consts, *x], [*fixed, *tree.leaves(v)])[1]
-            return tree.unflatten(self.x_tree, bodies.values(map(instantiate, outs)))
+            return tree.unflatten(self.x_tree, bodies.values([instantiate(t) for t in outs]))
 
         found = self.tangent_solve(linearized, tree.unflatten(self.x_tree, right))
         leaves, found_tree = tree.flatten(found)

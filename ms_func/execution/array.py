@@ -25,6 +25,12 @@ from ms_func.tracing.tracer import Tracer
 _new = object.__new__
 
 
+if TYPE_CHECKING:
+    from ms_func.execution.operators import ArrayOperators as _Operators
+else:
+    _Operators = object
+
+
 class _ArrayMeta(type):
     """Traced values are instances of `Array` too, so that user code need not tell them apart."""
 
@@ -33,13 +39,7 @@ class _ArrayMeta(type):
         return kind is Array or kind is Tracer
 
 
-if TYPE_CHECKING:
-    from ms_func.tracing.attached import Attached
-else:
-    Attached = object
-
-
-class Array(Attached, metaclass=_ArrayMeta):
+class Array(_Operators, metaclass=_ArrayMeta):
     """An array on the devices of a backend, computed asynchronously.
 
     Made by `ms_func.numpy.array`, `device_put` and every operation, not by calling the class.

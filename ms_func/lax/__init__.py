@@ -103,6 +103,11 @@ from ms_func.primitives.gather import scatter_max as scatter_max
 from ms_func.primitives.gather import scatter_min as scatter_min
 from ms_func.primitives.gather import scatter_mul as scatter_mul
 from ms_func.primitives.gather import scatter_sub as scatter_sub
+from ms_func.primitives.incomplete import betainc as betainc
+from ms_func.primitives.incomplete import igamma as igamma
+from ms_func.primitives.incomplete import igamma_grad_a as igamma_grad_a
+from ms_func.primitives.incomplete import igammac as igammac
+from ms_func.primitives.incomplete import random_gamma_grad as random_gamma_grad
 from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimensionNumbers
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
@@ -183,6 +188,7 @@ __all__ = [
     "batch_matmul",
     "bessel_i0e",
     "bessel_i1e",
+    "betainc",
     "bitcast_convert_type",
     "bitwise_and",
     "bitwise_not",
@@ -244,6 +250,9 @@ __all__ = [
     "gather",
     "ge",
     "gt",
+    "igamma",
+    "igamma_grad_a",
+    "igammac",
     "imag",
     "index_in_dim",
     "integer_pow",
@@ -268,6 +277,7 @@ __all__ = [
     "polygamma",
     "population_count",
     "pow",
+    "random_gamma_grad",
     "real",
     "reciprocal",
     "reduce",

@@ -241,7 +241,7 @@ _PROPERTIES: dict[str, Callable[[Any], Any]] = {
 
 
 def table() -> dict[str, Any]:
-    """Every operator, method and property by name; `tracing/attached.pyi` types them."""
+    """Every operator, method and property by name; `execution/operators.py` types them."""
     table: dict[str, Any] = {**_UNARY, **_METHODS}
     for name, function in _BINARY.items():
         table[f"__{name}__"] = _forward(function)

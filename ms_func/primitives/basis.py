@@ -5,6 +5,7 @@ Nothing here needs another primitive to be defined first, so every family can im
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from functools import cache
@@ -146,13 +147,21 @@ def _broadcast_shard(
 def _broadcast_simplify(
     producer: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
 ) -> Any:
-    """Nothing to repeat; or a broadcast of a broadcast, which is one."""
+    """Nothing to repeat; a broadcast of a broadcast or of inserted dimensions, which is one."""
     if x.type.shape == shape:
         return x
     inner = producer(x)
-    if inner is None or inner.primitive is not broadcast_in_dim_p:
+    if inner is None:
         return None
-    dims = tuple([broadcast_dimensions[d] for d in inner.params["broadcast_dimensions"]])
+    if inner.primitive is broadcast_in_dim_p:
+        first = inner.params["broadcast_dimensions"]
+    elif inner.primitive.name == "reshape" and 1 not in inner.inputs[0].type.shape:
+        first = tuple([d for d, n in enumerate(x.type.shape) if n != 1])
+        if inner.inputs[0].type.shape != tuple([x.type.shape[d] for d in first]):
+            return None
+    else:
+        return None
+    dims = tuple([broadcast_dimensions[d] for d in first])
     return broadcast_in_dim_p.bind(inner.inputs[0], shape=shape, broadcast_dimensions=dims)
 
 
@@ -377,6 +386,32 @@ def _sum_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any
     return Cost(float(ins[0].size), 0.0, float(ins[0].nbytes + outs[0].nbytes))
 
 
+def _sum_simplify(producer: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    """No axes; negation after the sum, where there is less of it; equal whole numbers."""
+    if not axes:
+        return x
+    inner = producer(x)
+    if inner is None:
+        return None
+    if inner.primitive.name == "neg":
+        return inner.primitive.bind(reduce_sum_p.bind(inner.inputs[0], axes=axes))
+    if inner.primitive is broadcast_in_dim_p and type(inner.inputs[0]) is Literal:
+        (scalar,), count = inner.inputs, math.prod([x.type.shape[a] for a in axes])
+        return _sum_of_equals(
+            scalar, count, [x.type.shape[d] for d in kept_axes(x.type.ndim, axes)]
+        )
+    return None
+
+
+def _sum_of_equals(scalar: Literal, count: int, shape: Sequence[int]) -> Any:
+    """`count` times a small whole number, which no rounding can touch."""
+    value, dtype = scalar.value, scalar.type.dtype
+    if dtype.kind != "f" or value != value or abs(value) * count > 1024 or value % 1:
+        return None
+    total = Literal(float(value) * count, scalar.type)
+    return broadcast_in_dim_p.bind(total, shape=tuple(shape), broadcast_dimensions=())
+
+
 reduce_sum_p = register(
     Primitive(
         "reduce_sum",
@@ -388,6 +423,7 @@ reduce_sum_p = register(
         batch=_sum_batch,
         shard=_sum_shard,
         cost=_sum_cost,
+        simplify=_sum_simplify,
     )
 )
 

@@ -117,6 +117,14 @@ def same_size_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **param
     return f"{term} -> {term}"
 
 
+def _slice_simplify(
+    producer: Any, x: Any, *, start_indices: Any, limit_indices: Any, strides: Any
+) -> Any:
+    """A slice that takes everything."""
+    whole = limit_indices == x.type.shape and not any(start_indices)
+    return x if whole and (strides is None or set(strides) <= {1}) else None
+
+
 slice_p = register(
     Primitive(
         "slice",
@@ -128,6 +136,7 @@ slice_p = register(
         batch=_slice_batch,
         shard=same_size_shard,
         cost=moving_cost,
+        simplify=_slice_simplify,
     )
 )
 
@@ -285,6 +294,9 @@ pad_p = register(
         batch=_pad_batch,
         shard=_pad_shard,
         cost=moving_cost,
+        simplify=lambda producer, x, value, *, padding_config: (
+            None if any(map(any, padding_config)) else x
+        ),
     )
 )
 
@@ -404,6 +416,7 @@ concatenate_p = register(
         batch=_concatenate_batch,
         shard=_concatenate_shard,
         cost=moving_cost,
+        simplify=lambda producer, *xs, dimension: xs[0] if len(xs) == 1 else None,
     )
 )
 

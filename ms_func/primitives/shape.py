@@ -130,16 +130,19 @@ def _groups(
 
 
 def _reshape_simplify(producer: Any, x: Any, *, new_sizes: tuple[int, ...]) -> Any:
-    """No change; a reshape of a reshape, which is one; a scalar repeated."""
+    """No change; a reshape of a reshape, which is one; inserted dimensions; a scalar repeated."""
     if x.type.shape == new_sizes:
         return x
+    if type(x) is Literal:
+        return broadcast_in_dim_p.bind(x, shape=new_sizes, broadcast_dimensions=())
     inner = producer(x)
     if inner is None:
         return None
-    if inner.primitive is reshape_p:
-        return reshape_p.bind(inner.inputs[0], new_sizes=new_sizes)
-    if inner.primitive is broadcast_in_dim_p and not inner.inputs[0].type.shape:
+    repeated = inner.primitive is broadcast_in_dim_p
+    if repeated and not inner.inputs[0].type.shape:
         return broadcast_in_dim_p.bind(inner.inputs[0], shape=new_sizes, broadcast_dimensions=())
+    if inner.primitive is reshape_p or (repeated and inner.inputs[0].type.size == x.type.size):
+        return reshape_p.bind(inner.inputs[0], new_sizes=new_sizes)
     return None
 
 

@@ -8,7 +8,7 @@ become captured operands, so what is recorded is closed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +31,7 @@ from ms_func.ir.types import ArrayType, typeof
 _SCALARS = (bool, int, float, complex)
 
 
-if TYPE_CHECKING:
-    from ms_func.tracing.attached import Attached
-else:
-    Attached = object
-
-
-class Tracer(Attached):
+class Tracer:
     """Stands for an array while a program is recorded.
 
     A tracer is a handle: `variable` names its value in the recorded program, and assigning to
@@ -186,7 +180,9 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs = [a.variable if type(a) is Tracer and a.recorder is self else self.atom(a) for a in args]
+        inputs = [
+            a.variable if type(a) is Tracer and a.recorder is self else self.atom(a) for a in args
+        ]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:

@@ -156,7 +156,7 @@ def test_linearize_runs_the_function_once():
 
 def test_vjp_functions_cross_jit():
     params, x = example()
-    value, pull = ms.jit(functools.partial(ms.vjp, lambda p: loss(p, x)))(params)
+    _, pull = ms.jit(functools.partial(ms.vjp, lambda p: loss(p, x)))(params)
     (g,) = ms.jit(lambda pull, ct: pull(ct))(pull, np.float64(1))
     expected = ms.grad(loss)(params, x)
     for a, b in zip(ms.tree.leaves(g), ms.tree.leaves(expected), strict=True):
@@ -164,7 +164,7 @@ def test_vjp_functions_cross_jit():
 
 
 def test_vjp_checks_its_cotangent():
-    y, pull = ms.vjp(lambda x: (x, x * 2), np.ones(3, np.float32))
+    _, pull = ms.vjp(lambda x: (x, x * 2), np.ones(3, np.float32))
     with pytest.raises(ValueError, match="structure"):
         pull(np.ones(3, np.float32))
     with pytest.raises(ValueError, match="cotangent"):

@@ -17,6 +17,8 @@ from ms_func import jit, lax, tree, vmap
 from ms_func.ir import evaluate, parse, to_text, verify
 from ms_func.ir.evaluate import Reference
 from ms_func.ir.primitive import Zero
+from ms_func.ir.types import typeof
+from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.partial_eval import partial_eval
@@ -181,6 +183,52 @@ def test_law_4_vjp_is_the_adjoint_of_jvp(program, seed):
     cts = directions(value, seed + 3)
     left, right = dot(pull(cts), dots), dot(cts, tangent)
     assert abs(left - right) <= 1e-9 * max(1.0, abs(left))
+
+
+COMPLEX = {
+    "sin": lax.sin,
+    "exp.tanh": lambda z: lax.exp(lax.tanh(z)),
+    "square": lambda z: lax.mul(z, z),
+    "conj": lax.conj,
+    "parts": lambda z: lax.complex(lax.mul(lax.real(z), 2.0), lax.neg(lax.imag(z))),
+    "modulus": lambda z: lax.mul(z, lax.conj(z)),
+    "abs": lambda z: lax.complex(lax.abs(z), lax.imag(z)),
+    "inverse": lambda z: lax.div(lax.full_like(z, 1), lax.add(lax.mul(z, lax.conj(z)), 1.0 + 0j)),
+    "cube": lambda z: lax.integer_pow(z, 3),
+    "log": lambda z: lax.log(lax.add(lax.mul(z, lax.conj(z)), 2.0 + 0j)),
+}
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@settings(max_examples=15)
+@given(names=st.lists(st.sampled_from(sorted(COMPLEX)), min_size=1, max_size=4), seed=seeds)
+def test_laws_3_and_4_of_complex_functions(engine, names, seed):
+    """Real parts agree: the maps are linear over the real numbers only."""
+
+    def f(z):
+        for name in names:
+            z = COMPLEX[name](z)
+        return z
+
+    rng = np.random.default_rng(seed)
+    z, v, ct = (rng.uniform(-1, 1, (2, 3)) + 1j * rng.uniform(-1, 1, (2, 3)) for _ in range(3))
+
+    def check():
+        _, tangent = ms.jvp(f, (z,), (v,))
+        _, pull = ms.vjp(f, z)
+        left = np.sum(np.asarray(ct) * np.asarray(tangent)).real
+        right = np.sum(np.asarray(pull(ct)[0]) * v).real
+        assert abs(left - right) <= 1e-9 * max(1.0, abs(left))
+        ahead, behind = f(z + 1e-5 * v), f(z - 1e-5 * v)
+        close(tangent, (np.asarray(ahead) - np.asarray(behind)) / 2e-5, 1e-5, 1e-5)
+        fn = stage(lambda xs: ms.vjp(f, xs[0])[1](xs[1]), [typeof(z), typeof(ct)], name="pull").fn
+        close(evaluate(fn, z, ct), pull(ct))
+
+    if engine == "reference":
+        with Reference():
+            check()
+    else:
+        check()
 
 
 @law()

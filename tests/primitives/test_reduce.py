@@ -81,7 +81,9 @@ def test_places_are_the_first_of_equals_and_the_first_nan(place, dtype):
     numpy_place = np.argmax if place is lax.argmax else np.argmin
     want = numpy_place(x.astype(np.float64), 1)
     np.testing.assert_array_equal(place(x, 1, np.int32), want)
-    np.testing.assert_array_equal(place(np.tile(x, (1, 40)), 1, np.int32), want)
+    for times in (40, 100):  # below and above the length that is searched in blocks
+        np.testing.assert_array_equal(place(np.tile(x, (1, times)), 1, np.int32), want)
+        np.testing.assert_array_equal(place(np.tile(x, (1, times)).T, 0, np.int32), want)
 
 
 def test_places_of_booleans_and_integers():
@@ -103,3 +105,13 @@ def test_refusals():
         lax.reduce_sum(np.zeros(3, bool), (0,))
     with pytest.raises(TypeError, match="index_dtype of argmax must be an integer"):
         lax.argmax(x, 0, np.float32)
+
+
+@pytest.mark.parametrize("place", [lax.argmax, lax.argmin])
+@pytest.mark.parametrize("shape", [(3, 400), (400, 3), (2, 257), (1024,), (2, 300, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "uint8", "float64", "uint32"])
+def test_places_in_long_rows_with_many_ties(place, shape, dtype):
+    x = np.random.default_rng(0).integers(0, 40, shape).astype(dtype)
+    axis = int(np.argmax(shape))
+    numpy_place = np.argmax if place is lax.argmax else np.argmin
+    np.testing.assert_array_equal(place(x, axis, np.int32), numpy_place(x, axis))
