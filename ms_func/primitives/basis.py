@@ -356,14 +356,27 @@ def _sum_ref(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
         return np.asarray(np.sum(x.astype(wide), axes, wide)).astype(x.dtype, copy=False)
 
 
+def reduction(
+    b: Any, name: str, kind: ArrayType, out: ArrayType, axes: tuple[int, ...], x: Any, init: Any
+) -> Any:
+    """StableHLO reduction of `x` over `axes` by the scalar operation `name`."""
+    scalar = ArrayType((), out.dtype)
+    start = b.constant(init, scalar)
+
+    def make(inner: Any, x: Any, start: Any) -> Any:
+        attributes = {"dimensions": int_array(axes)}
+        made = inner.operation("stablehlo.reduce", [out], [x, start], attributes)
+        inner.reducer(made, name, out.dtype)
+        return made
+
+    return b.copied((name, kind, axes), [kind, scalar], [x, start], make).results[0]
+
+
 def _sum_lower(b: Any, eqn: Any, x: Any) -> Any:
     axes, out = eqn.params["axes"], eqn.outputs[0].type
     if not axes:
         return x
-    zero = b.constant(0, ArrayType((), out.dtype))
-    made = b.operation("stablehlo.reduce", [out], [x, zero], {"dimensions": int_array(axes)})
-    b.reducer(made, "stablehlo.add", out.dtype)
-    return made.results[0]
+    return reduction(b, "stablehlo.add", eqn.inputs[0].type, out, axes, x, 0)
 
 
 def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> list[Any]:
