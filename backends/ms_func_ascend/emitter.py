@@ -47,12 +47,15 @@ class Options:
             for programs without NaN.
         exact_casts: conversions out of range saturate (from floats) or wrap (from integers)
             as XLA does, through extra operators.
+        fusions: pooling and softmax that the program spells out, and biases of products, use
+            the operators made for them.
         target: oldest version of the operator headers the graph must fit.
         large_constant: splat constants of more bytes than this become `Fill`.
     """
 
     nan_exact: bool = True
     exact_casts: bool = True
+    fusions: bool = True
     target: str = "latest"
     large_constant: int = field(default=1024, repr=False)
 

@@ -93,7 +93,7 @@ class Memory:
 
     def __init__(self, graph: Graph, ties: Sequence[tuple[int, int]] = ()) -> None:
         self.graph = graph
-        self.count = max(1, len(graph.fn.eqns))
+        self.count = max(1, len(graph.eqns))
         self.intervals = [*self._ends(ties), *self._temporaries(), *self._copies()]
 
     def _ends(self, ties: Sequence[tuple[int, int]]) -> list[Interval]:
@@ -106,25 +106,25 @@ class Memory:
 
     def _temporaries(self) -> list[Interval]:
         """Values that are kept from the equation that makes them to the last that reads them."""
-        fn, graph = self.graph.fn, self.graph
-        results = set(fn.results)
-        read_by: dict[Any, list[int]] = {}
-        for i, eqn in enumerate(fn.eqns):
-            for a in eqn.inputs:
-                if type(a) is not Literal:
-                    read_by.setdefault(a, []).append(i)
-        sources: dict[Any, frozenset[Any]] = {v: frozenset([v]) for v in fn.params}
+        graph, read_by = self.graph, self._readers()
+        results = set(graph.fn.results)
+        sources: dict[Any, frozenset[Any]] = {v: frozenset([v]) for v in graph.fn.params}
+        views = {b.target: b.source for b in graph.sheet.bridges if b.lead == 0}
         made, last = {}, {}
-        for i, eqn in enumerate(fn.eqns):
-            below = frozenset().union(*(sources[a] for a in eqn.inputs if type(a) is not Literal))
-            for v in below:
+
+        def below(a: Any) -> frozenset[Any]:
+            """What a value is computed from, of what is kept; a value in a body is a view."""
+            while a not in sources and a in views:
+                a = views[a]
+            return sources.get(a, frozenset())
+
+        for i, eqn in enumerate(graph.eqns):
+            parts = frozenset().union(*(below(a) for a in eqn.inputs if type(a) is not Literal))
+            for v in parts:
                 last[v] = i
             for v in eqn.outputs:
-                readers = read_by.get(v, [])
-                kept = i in graph.eqn_node or any(r in graph.eqn_node for r in readers)
-                kept = kept and eqn.primitive.name not in VIEWS
-                kept = kept or (len(readers) > 1 and _is_dear(eqn))
-                sources[v] = frozenset([v]) if kept or v in results else below
+                kept = self._is_kept(i, eqn, read_by.get(v, ())) or v in results
+                sources[v] = frozenset([v]) if kept else parts
                 made[v] = last[v] = i
         return [
             Interval(graph.value_node[v], v.type.nbytes, made[v], last[v], v)
@@ -132,10 +132,29 @@ class Memory:
             if sources[v] == {v} and v not in results
         ]
 
+    def _readers(self) -> dict[Any, list[int]]:
+        found: dict[Any, list[int]] = {}
+        for i, eqn in enumerate(self.graph.eqns):
+            for a in eqn.inputs:
+                if type(a) is not Literal:
+                    found.setdefault(a, []).append(i)
+        return found
+
+    def _is_kept(self, i: int, eqn: Eqn, readers: Sequence[int]) -> bool:
+        """Whether the results of an equation get memory, not only a place inside a fusion."""
+        graph = self.graph
+        if i in graph.sheet.opened or (len(readers) > 1 and _is_dear(eqn)):
+            return True
+        if eqn.primitive.name in VIEWS:
+            return False
+        return i in graph.eqn_node or any(
+            r in graph.eqn_node or r in graph.sheet.opened for r in readers
+        )
+
     def _copies(self) -> list[Interval]:
         """Copies in another layout, from the first equation that reads them to the last."""
         graph, places = self.graph, {}
-        for i, eqn in enumerate(graph.fn.eqns):
+        for i, eqn in enumerate(graph.eqns):
             for a in eqn.inputs:
                 if a in graph.read_node and i in graph.eqn_node:
                     first, _ = places.get(a, (i, i))
@@ -251,7 +270,7 @@ def _weighted(problem: Problem, prices: dict[int, np.ndarray], multiplier: float
 
 
 def _too_large(limit: float, memory: Memory, peak: Peak, solution: Solution) -> ShardingError:
-    makers = {v: e for e in memory.graph.fn.eqns for v in e.outputs}
+    makers = {v: e for e in memory.graph.eqns for v in e.outputs}
     rows = [
         f"  {b / 2**20:8.2f} MiB  {v.type}  {_origin(makers.get(v))}"
         for b, v in memory.largest(solution.choices, peak.at)

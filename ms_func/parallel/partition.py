@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
-from ms_func.parallel.graph import ADDING, PASSING
+from ms_func.parallel.graph import ADDING, PASSING, led
 from ms_func.parallel.shard_rules import Spec
+from ms_func.parallel.unfold import places
 from ms_func.primitives.sharding import sharding_constraint_p
 
 OPENABLE = ("dot_general", "reduce_sum", *ADDING, *PASSING)
@@ -29,32 +30,105 @@ class _Emitter:
     """Copies the equations of a program and adds constraints.
 
     Attributes:
-        boundary: values that equations with a choice read.
+        number: number of each equation.
+        eqns: new equations of the function being written.
+        boundary: values that equations with a choice, and bodies, read.
         env: what stands for a value of the old program, in the layout of its node.
         moved: what stands for a value in another layout.
     """
 
     def __init__(self, plan: Any) -> None:
-        self.plan, self.graph, self.fn = plan, plan.graph, plan.fn
+        self.plan, self.graph = plan, plan.graph
         self.choices = plan.solution.choices
+        self.number = {id(e): i for i, e in enumerate(self.graph.eqns)}
         self.eqns: list[Eqn] = []
         self.boundary = {
-            a for i in self.graph.eqn_node for a in self.fn.eqns[i].inputs if type(a) is Var
+            a
+            for i in (*self.graph.eqn_node, *self.graph.sheet.opened)
+            for a in self.graph.eqns[i].inputs
+            if type(a) is Var
         }
         self.env: dict[Atom, Atom] = {}
         self.moved: dict[tuple[Atom, Spec], Atom] = {}
 
     def run(self) -> Function:
         """The new program."""
-        for i, eqn in enumerate(self.fn.eqns):
+        fn = self.graph.fn
+        self._equations(fn)
+        results = [self._result(j, a) for j, a in enumerate(fn.results)]
+        return Function(fn.name, fn.params, self.eqns, results, fn.consts)
+
+    def _equations(self, fn: Function) -> None:
+        for eqn in fn.eqns:
+            i = self.number[id(eqn)]
             if i in self.graph.eqn_node:
                 self._equation(i, eqn)
+            elif i in self.graph.sheet.opened:
+                self._opened(eqn)
             elif eqn.primitive is sharding_constraint_p:
                 self._constraint(eqn)
             else:
                 self._elementwise(eqn)
-        results = [self._result(j, a) for j, a in enumerate(self.fn.results)]
-        return Function(self.fn.name, self.fn.params, self.eqns, results, self.fn.consts)
+
+    # --- loops and branches -------------------------------------------------------------------
+
+    def _opened(self, eqn: Eqn) -> None:
+        """A loop or branch: operands and results get the layouts they have in its bodies."""
+        wanted: dict[int, Spec] = {}
+        bodies = []
+        for body, operands, plain in places(eqn):
+            for k, (v, n) in enumerate(zip(body.params, operands, strict=True)):
+                spec = self.spec(v)
+                wanted.setdefault(n, spec if k < plain else led(spec))
+            bodies.append(body)
+        inputs = [
+            self._read(a, wanted[k], False)
+            if k in wanted and type(a) is Var
+            else self.env.get(a, a)
+            for k, a in enumerate(eqn.inputs)
+        ]
+        ends = self._result_specs(eqn)
+        made = [self._body(eqn, body, ends) for body in bodies]
+        outputs = [Var(v.type) for v in eqn.outputs]
+        self.eqns.append(Eqn(eqn.primitive, inputs, outputs, _with_bodies(eqn, made), eqn.loc))
+        for old, new, (outer, _) in zip(eqn.outputs, outputs, ends, strict=True):
+            self.env[old] = self._settle(new, outer, self.spec(old), eqn)
+
+    def _result_specs(self, eqn: Eqn) -> list[tuple[Spec, Spec]]:
+        """Layout of each result outside, and of the value inside that it comes from."""
+        name, params, found = eqn.primitive.name, eqn.params, []
+        for k, v in enumerate(eqn.outputs):
+            if name == "cond":
+                found.append((self.spec(v),) * 2)
+            elif name == "scan" and k >= params["num_carry"]:
+                inner = params["body"].results[k]
+                spec = self.spec(inner) if type(inner) is Var else Spec(((),) * inner.type.ndim)
+                found.append((led(spec), spec))
+            else:
+                first = params["num_consts"] if name == "scan" else params["num_body"]
+                found.append((self.spec(params["body"].params[first + k]),) * 2)
+        return found
+
+    def _body(self, eqn: Eqn, body: Function, ends: Sequence[tuple[Spec, Spec]]) -> Function:
+        """A body with constraints, its parameters and results in the layouts of their nodes."""
+        outer, self.eqns = self.eqns, []
+        for v in body.params:
+            if v.type.shape:
+                self.env[v] = self._constrain(v, [self.spec(v)], None)
+        self._equations(body)
+        results = []
+        test = eqn.primitive.name == "while" and body is eqn.params["cond"]
+        for k, a in enumerate(body.results):
+            if type(a) is Literal or test:
+                results.append(self.env.get(a, a))
+                continue
+            want = ends[k][1]
+            found = self._move(a, self.env.get(a, a), self.spec(a), want)
+            results.append(self._constrain(found, [want], None) if a.type.shape else found)
+        made, self.eqns = Function(body.name, body.params, self.eqns, results, body.consts), outer
+        return made
+
+    # --- equations ----------------------------------------------------------------------------
 
     def chosen(self, node: int) -> Any:
         """Choice taken at a node."""
@@ -154,6 +228,15 @@ class _Emitter:
         node = self.graph.pinned_out.get(j)
         found = self.env.get(a, a)
         return found if node is None else self._move(a, found, self.spec(a), self.chosen(node))
+
+
+def _with_bodies(eqn: Eqn, made: Sequence[Function]) -> dict[str, Any]:
+    """Parameters of a loop or branch with other bodies."""
+    if eqn.primitive.name == "cond":
+        return {**eqn.params, "branches": tuple(made)}
+    if eqn.primitive.name == "scan":
+        return {**eqn.params, "body": made[0]}
+    return {**eqn.params, "cond": made[0], "body": made[1]}
 
 
 def _finishes(raw: Spec, to: Spec) -> bool:

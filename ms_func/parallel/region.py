@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.control_flow.call import call_like
+from ms_func.control_flow.checkpoint import remat_p
+from ms_func.control_flow.identities import optimization_barrier_p
 from ms_func.errors import ShardingError
 from ms_func.execution.buffers import default_backend
-from ms_func.ir.function import Eqn, Function
+from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.mesh import AbstractMesh, Mesh
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.text import register_param_type
@@ -75,6 +77,8 @@ def flattened(fn: Function) -> tuple[Function, Any, Options]:
     regions: list[Eqn] = []
 
     def callee(eqn: Eqn) -> Function | None:
+        if eqn.primitive is remat_p:
+            return _recomputed(eqn)
         if eqn.primitive is not shard_region_p:
             body = eqn.primitive.body
             return callee_of(eqn) if body is None else body(**eqn.params)
@@ -86,6 +90,21 @@ def flattened(fn: Function) -> tuple[Function, Any, Options]:
     if not regions:  # they are in the bodies of loops
         regions += _inner_regions(fn)
     return flat, regions[0].params["mesh"], regions[0].params["options"]
+
+
+def _recomputed(eqn: Eqn) -> Function:
+    """Function of a checkpoint; what is computed for the second time stays behind a barrier."""
+    fn: Function = eqn.params["fn"]
+    if not eqn.params["barrier"]:
+        return fn
+    if "behind_barrier" not in fn.memo:
+        params = [Var(v.type) for v in fn.params]
+        walls = [
+            Eqn(optimization_barrier_p, [p], [v], {}, eqn.loc)
+            for p, v in zip(params, fn.params, strict=True)
+        ]
+        fn.memo["behind_barrier"] = Function(fn.name, params, [*walls, *fn.eqns], fn.results)
+    return fn.memo["behind_barrier"]
 
 
 def _inner_regions(fn: Function) -> list[Eqn]:

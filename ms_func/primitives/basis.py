@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -313,10 +313,10 @@ def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
     for a in axes:
         axis = operator.index(a)
         if not -ndim <= axis < ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+            raise ArgumentValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
         found.add(axis % ndim)
     if len(found) != len(axes):
-        raise ValueError(f"duplicate value in 'axes' of a reduction: {axes}")
+        raise ArgumentValueError(f"duplicate value in 'axes' of a reduction: {axes}")
     return tuple(sorted(found))
 
 
@@ -344,7 +344,9 @@ def _sum_abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
             "fix: convert the operand first, or use reduce_or"
         )
     if canonical_axes(x.ndim, axes) != axes:
-        raise ValueError(f"axes of reduce_sum must be increasing and not negative, got {axes}")
+        raise ArgumentValueError(
+            f"axes of reduce_sum must be increasing and not negative, got {axes}"
+        )
     return ArrayType(tuple([x.shape[d] for d in kept_axes(x.ndim, axes)]), x.dtype, x.weak_type)
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import full_of, sum_dtype
@@ -53,6 +54,7 @@ from ms_func.primitives.shape import reshape, rev
 # --- layouts --------------------------------------------------------------------------------
 
 
+@register_param_type
 class ConvDimensionNumbers(NamedTuple):
     """Where the dimensions of operands and result are.
 

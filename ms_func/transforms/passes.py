@@ -328,7 +328,7 @@ def const_fold(fn: Function, limit: int = 1024) -> Function:
     ]
     results = [atoms.get(a, a) for a in fn.results]
     used = {a for e in eqns for a in e.inputs} | set(results)
-    new = [v for v in known if v in used and v not in given]
+    new: list[Any] = [v for v in known if v in used and v not in given]
     return Function(
         fn.name, [*fn.params, *new], eqns, results, [*fn.consts, *(known[v] for v in new)]
     )

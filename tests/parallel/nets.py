@@ -137,3 +137,15 @@ def difference(a, b):
         float(np.abs(np.asarray(x) - np.asarray(y)).max() / (np.abs(np.asarray(x)).max() + 1e-30))
         for x, y in pairs
     )
+
+
+def scanned_loss(layers, x, t):
+    y, _ = lax.scan(lambda c, p: (block(p, c), None), x, layers)
+    return squared_error(y, t)
+
+
+def scanned_transformer(layers, batch, length, width):
+    """The transformer with its layers stacked and scanned over."""
+    _, ((state, _, _), x) = transformer(1, batch, length, width)
+    p = ms.tree.map(lambda t: shapes(layers, *t.shape), state[0])
+    return step_of(scanned_loss), ((p, p, p), x)
