@@ -253,7 +253,7 @@ def _cumulative(
             name,
             abstract=_abstract(name, accepts),
             ref=_ref(ref),
-            lower=lower or _lower(operation, identity),
+            lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,
             transpose=transpose or NotSupported(f"{name} is not linear"),
             batch=_batch(lambda: primitive),
@@ -319,7 +319,7 @@ def _recurrence_lower(b: Any, eqn: Any, factor: Any, term: Any) -> Any:
             )
 
         return _loop(b, out, axis, reverse, [factor, term], b.constant(0, one), step)
-    fn = build("linear_recurrence", [out, out], lambda *xs: [_by_tree(*xs, axis, reverse)])
+    fn = build("linear_recurrence", [out, out], lambda *xs: [_by_tree(*xs, axis, reverse)])  # pyright: ignore[reportCallIssue]
     return b.inline(fn, [factor, term])[0]
 
 

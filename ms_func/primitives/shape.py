@@ -383,7 +383,7 @@ def _rev_shard(
 def _rev_simplify(producer: Any, x: Any, *, dimensions: tuple[int, ...]) -> Any:
     eqn = producer(x)
     again = eqn is not None and eqn.primitive is rev_p and eqn.params["dimensions"] == dimensions
-    return x if not dimensions else eqn.inputs[0] if again else None
+    return x if not dimensions else eqn.inputs[0] if again else None  # pyright: ignore[reportOptionalMemberAccess]
 
 
 rev_p = register(
