@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
@@ -246,6 +246,8 @@ class Jitted:
 
     def miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         """Answer the dispatcher: results, a fast path or None, whether to forget the entry."""
+        if config.disable_jit.value:
+            return self.fun(*args, **kwargs), None, False
         leaves, recorded = self.record(args, kwargs)
         if current.interpreter is not bottom:
             return self.apply(recorded, leaves), None, False

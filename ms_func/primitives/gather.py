@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -400,7 +401,7 @@ def _others(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
 
 def _scatter_mul_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -> list[Any]:
     if is_linear(updates):
-        raise ValueError("scatter_mul is linear in its operand only")
+        raise UnsupportedError("`scatter_mul` is linear in its operand only")
     return [scatter_mul_p.bind(ct, indices, updates, **params), None, None]
 
 

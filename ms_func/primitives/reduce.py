@@ -27,6 +27,7 @@ from ms_func.primitives.basis import (
     canonical_axes,
     kept_axes,
     reduce_sum,
+    reduction,
     shifted,
     sum_dtype,
 )
@@ -110,13 +111,13 @@ def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[...,
         axes, out = eqn.params["axes"], eqn.outputs[0].type
         if not axes:
             return x
+        if out.dtype.kind != "c" or operation not in _ORDERED:
+            kind, init = eqn.inputs[0].type, identity(out.dtype)
+            return reduction(b, operation, kind, out, axes, x, init)
         init = b.constant(identity(out.dtype), ArrayType((), out.dtype))
         attributes = {"dimensions": mlir.int_array(axes)}
         made = b.operation("stablehlo.reduce", [out], [x, init], attributes)
-        if out.dtype.kind == "c" and operation in _ORDERED:
-            lexical_reducer(b, made, out.dtype, operation)
-        else:
-            b.reducer(made, operation, out.dtype)
+        lexical_reducer(b, made, out.dtype, operation)
         return made.results[0]
 
     return lower
