@@ -176,9 +176,9 @@ def dense(array: np.ndarray) -> ir.Attribute:
         packed = np.packbits(array, bitorder="little")
         with context(), unknown_location():
             return ir.DenseElementsAttr.get(
-                packed,
+                packed,  # pyright: ignore[reportArgumentType]
                 type=ir.IntegerType.get_signless(1),
-                shape=array.shape,  # pyright: ignore[reportArgumentType]
+                shape=array.shape,
             )
     element = element_type(array.dtype)
     if array.dtype == ml_dtypes.bfloat16:
