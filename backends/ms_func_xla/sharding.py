@@ -29,7 +29,7 @@ class MeshSharding(xla_client.GSPMDSharding):
 
     def __init__(self, public: Any, ndim: int) -> None:
         self.public = public
-        self._key = (public.device_list, ndim, public.iota_tiling(ndim), public.memory_kind)
+        self._key = (public, ndim)
         self._hash = hash(self._key)
         super().__init__(DeviceList(tuple(public.device_list)), _hlo_sharding(public, ndim))
 

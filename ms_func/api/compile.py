@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
+from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import put
@@ -36,6 +37,7 @@ from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
+from ms_func.transforms.passes import dce
 
 _WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
 """What the dispatcher turns Python scalars into. Integers are missing: their range is checked
@@ -243,6 +245,8 @@ class Jitted:
 
     def miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         """Answer the dispatcher: results, a fast path or None, whether to forget the entry."""
+        if config.disable_jit.value:
+            return self.fun(*args, **kwargs), None, False
         leaves, recorded = self.record(args, kwargs)
         if current.interpreter is not bottom:
             return self.apply(recorded, leaves), None, False
@@ -257,7 +261,7 @@ class Jitted:
         )
         outs = program.run(buffers)
         n = len(staged.captured)
-        out_tree = result_tree(staged.out_tree)
+        out_tree = result_tree(staged.out_tree, staged.fn.out_types)
         if not (fast and movable):
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
@@ -344,7 +348,8 @@ class Jitted:
             return self.fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
-        staged = staged._replace(captured=[_snapshot(x) for x in staged.captured])
+        captured = [_snapshot(x) for x in staged.captured]
+        staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
         donate = tuple(n + i for i in self._donated(args, kwargs, places))
         return Recorded(staged, donate, *self._layouts(staged, args, kwargs, places))
@@ -425,7 +430,10 @@ def place_operands(
         if type(x) is Array:
             found.append(x.buffer)
             continue
-        if i >= n and not isinstance(x, (np.ndarray, np.generic, bool, float, complex)):
+        if i >= n and (
+            not isinstance(x, (np.ndarray, np.generic, bool, float, complex))
+            or var.type.dtype == float0
+        ):
             fast = False
         found.append(put(x, var.type))
     return found, fast

@@ -127,8 +127,9 @@ def _value_and_grad(
             keep_constants=has_aux,
         )
         _check_output(what, name, staged, has_aux, holomorphic)
-        program = _gradient_program(staged.fn, len(staged.captured), len(types))
-        outs = apply(program, [*staged.captured, *leaves])
+        skip = what == "grad"  # nobody sees the value
+        program = _gradient_program(staged.fn, len(staged.captured), len(types), skip)
+        outs = [*[None] * skip, *apply(program, [*staged.captured, *leaves])]
         n = len(staged.fn.results)
         grads = iter(outs[n:])
         cotangents = [
@@ -140,9 +141,9 @@ def _value_and_grad(
     return value_and_gradient
 
 
-def _gradient_program(fn: Function, captured: int, count: int) -> Function:
-    """Program of the results of `fn` and the gradient of its first result."""
-    key = ("grad", captured)
+def _gradient_program(fn: Function, captured: int, count: int, skip: bool) -> Function:
+    """Program of the results of `fn`, the first one perhaps left out, and its gradient."""
+    key = ("grad", captured, skip)
     if key not in fn.memo:
         active = (False,) * captured + tuple(
             is_inexact(t.dtype) for t in fn.in_types[captured : captured + count]
@@ -150,7 +151,7 @@ def _gradient_program(fn: Function, captured: int, count: int) -> Function:
 
         def body(*args: Any) -> list[Any]:
             outs, grads = vjp_walk(fn, args, active, _one_then_zeros)
-            return [*outs, *grads]
+            return [*outs[skip:], *grads]
 
         fn.memo[key] = simplified(build(f"grad_{fn.name}", fn.in_types, body))
     return fn.memo[key]

@@ -15,6 +15,7 @@ from ms_func.execution.dispatch import bottom
 from ms_func.ir.mesh import AbstractMesh
 from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
+from ms_func.parallel.memory import parse_bytes
 from ms_func.parallel.plan import Options, Plan
 from ms_func.parallel.region import plan_of, region
 from ms_func.primitives.sharding import constrained
@@ -31,6 +32,7 @@ def shard(
     out_specs: Any = AUTO,
     *,
     objective: str = "time",
+    memory_limit: int | str | None = None,
     search_seconds: float = 10.0,
 ) -> Any:
     """Function that computes `fun` on several devices, split in the way that costs least.
@@ -48,6 +50,8 @@ def shard(
         out_specs: the same for the results.
         objective: what to minimise: 'time', 'communication' (bytes sent; a plan may do at
             most 1.25 times the ideal work) or 'memory'.
+        memory_limit: bytes that each device may hold, a number or a text such as "16GiB"; None sets
+            no limit.
         search_seconds: stop refining after this time; the plan says how far from the optimum it may
             be.
 
@@ -56,7 +60,7 @@ def shard(
         `input_specs(*args)` and `place(*args)`.
 
     Raises:
-        ShardingError: when called, if no plan satisfies the given layouts.
+        ShardingError: when called, if no plan satisfies the given layouts or the memory limit.
 
     Example:
         >>> import numpy
@@ -70,7 +74,8 @@ def shard(
         )
     if mesh is not None and not isinstance(mesh, (AbstractMesh, int)):
         raise ArgumentTypeError(f"shard expects a Mesh, a number of devices or None, got {mesh!r}")
-    options = Options(objective, float(search_seconds))
+    limit = None if memory_limit is None else parse_bytes(memory_limit)
+    options = Options(objective, float(search_seconds), limit)
     return Sharded(fun, mesh, in_specs, out_specs, options)
 
 

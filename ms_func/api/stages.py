@@ -117,7 +117,9 @@ class Compiled:
                 f"{', '.join(map(str, again.staged.fn.in_types))}"
             )
         buffers = _buffers(recorded.staged, leaves)
-        return result_tree(self.out_tree).unflatten(self._program.run(buffers))
+        return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
+            self._program.run(buffers)
+        )
 
     def as_text(self) -> str:
         """The optimised program as text."""

@@ -22,7 +22,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, canonical, stage
-from ms_func.tracing.tracer import build
+from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
@@ -46,12 +46,12 @@ def share_captured(staged: Sequence[Staged]) -> tuple[tuple[Function, ...], list
     """Functions that all take the union of what any of them captured, and these values."""
     merged: dict[int, Any] = {}
     for s in staged:
-        merged.update((id(x), x) for x in s.captured)
+        merged.update((identity(x), x) for x in s.captured)
     values = list(merged.values())
     made = []
     for s in staged:
         n = len(s.captured)
-        own = {id(x): v for x, v in zip(s.captured, s.fn.params[:n], strict=True)}
+        own = {identity(x): v for x, v in zip(s.captured, s.fn.params[:n], strict=True)}
         if list(own) == list(merged):
             made.append(s.fn)
             continue
@@ -59,6 +59,11 @@ def share_captured(staged: Sequence[Staged]) -> tuple[tuple[Function, ...], list
         fn = Function(s.fn.name, [*lead, *s.fn.params[n:]], s.fn.eqns, s.fn.results)
         made.append(canonical(fn))
     return tuple(made), values
+
+
+def identity(x: Any) -> int:
+    """Equal for handles of the same captured value."""
+    return id(x.variable) if type(x) is Tracer else id(x)
 
 
 def described(fun: Any) -> str:

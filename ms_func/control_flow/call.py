@@ -1,12 +1,13 @@
-"""`call`: a function applied as a unit instead of inlined, such as a nested `jit`.
+"""Functions applied as a unit instead of inlined, such as a nested `jit`.
 
 Every transform of a call is a call of the transformed function, which is made once however
-often the function is called.
+often the function is called. `call_like` gives these rules to any primitive with a parameter
+`fn`; `call` is the plain one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func.ir.evaluate import evaluate as evaluate_reference
@@ -30,6 +31,84 @@ def _ref(*arrays: Any, fn: Function, **params: Any) -> Sequence[Any]:
     return evaluate_reference(fn, *arrays)
 
 
+def _prune(used: tuple[bool, ...], *, fn: Function, **params: Any) -> Any:
+    made, operands = prune(fn, used)
+    return operands, used, {**params, "fn": made}
+
+
+class _Rules:
+    """Transform rules of a call-like primitive: each applies it to a transformed function."""
+
+    def __init__(self) -> None:
+        self.primitive: Primitive
+
+    def jvp(
+        self, primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **params: Any
+    ) -> Any:
+        made, nonzero = jvp(fn, tuple(type(t) is not Zero for t in tangents))
+        dots = [t for t in tangents if type(t) is not Zero]
+        outs = self.primitive.bind(*primals, *dots, fn=made, **params)
+        n = len(fn.results)
+        rest = iter(outs[n:])
+        return outs[:n], [
+            next(rest) if live else Zero(t.tangent)
+            for live, t in zip(nonzero, fn.out_types, strict=True)
+        ]
+
+    def transpose(
+        self, cts: Sequence[Any], *operands: Any, fn: Function, **params: Any
+    ) -> list[Any]:
+        linear = tuple(is_linear(x) for x in operands)
+        made = transpose(fn, linear)
+        others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
+        outs = iter(self.primitive.bind(*others, *map(instantiate, cts), fn=made, **params))
+        return [next(outs) if lin else None for lin in linear]
+
+    def batch(self, size: int, args: Any, dims: Any, *, fn: Function, **params: Any) -> Any:
+        made, out_dims = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
+        return self.primitive.bind(*args, fn=made, **params), out_dims
+
+    def partial(self, split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
+        """Known part called now, the rest called on residuals when its inputs are known."""
+        unknown = tuple(split.is_unknown(a) for a in args)
+        known_fn, rest_fn, mask = partial_eval(params["fn"], unknown)
+        ready = tuple(a for a, u in zip(args, unknown, strict=True) if not u)
+        outs = split.bind_known(self.primitive, ready, {**params, "fn": known_fn})
+        n = len(mask) - sum(mask)
+        waiting = [a for a, u in zip(args, unknown, strict=True) if u]
+        later = split.unknown.bind(self.primitive, (*outs[n:], *waiting), {**params, "fn": rest_fn})
+        first, rest = iter(outs[:n]), iter(later)
+        return [next(rest) if u else next(first) for u in mask]
+
+
+def call_like(name: str, lower: Callable[..., Any], **slots: Any) -> Primitive:
+    """Make and register a primitive that applies its parameter `fn` as a unit.
+
+    Args:
+        name: name in the IR.
+        lower: lowering rule.
+        **slots: further slots of `Primitive`.
+    """
+    rules = _Rules()
+    rules.primitive = register(
+        Primitive(
+            name,
+            abstract=_abstract,
+            ref=_ref,
+            lower=lower,
+            jvp=rules.jvp,
+            transpose=rules.transpose,
+            batch=rules.batch,
+            shard=NotSupported("the body is planned as part of the program around it"),
+            partial=rules.partial,
+            prune=_prune,
+            multiple_results=True,
+            **slots,
+        )
+    )
+    return rules.primitive
+
+
 def _lower(b: Any, eqn: Any, *values: Any) -> Sequence[Any]:
     fn = eqn.params["fn"]
     if eqn.params["inline"]:
@@ -37,66 +116,7 @@ def _lower(b: Any, eqn: Any, *values: Any) -> Sequence[Any]:
     return b.call(fn, values, eqn.params["name"])
 
 
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **params: Any) -> Any:
-    active = tuple(type(t) is not Zero for t in tangents)
-    made, nonzero = jvp(fn, active)
-    dots = [t for t in tangents if type(t) is not Zero]
-    outs = call_p.bind(*primals, *dots, fn=made, **params)
-    n = len(fn.results)
-    rest = iter(outs[n:])
-    return outs[:n], [
-        next(rest) if live else Zero(t.tangent)
-        for live, t in zip(nonzero, fn.out_types, strict=True)
-    ]
-
-
-def _transpose(cts: Sequence[Any], *operands: Any, fn: Function, **params: Any) -> list[Any]:
-    linear = tuple(is_linear(x) for x in operands)
-    made = transpose(fn, linear)
-    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
-    outs = iter(call_p.bind(*others, *map(instantiate, cts), fn=made, **params))
-    return [next(outs) if lin else None for lin in linear]
-
-
-def _batch(size: int, args: Any, dims: Any, *, fn: Function, **params: Any) -> Any:
-    made, out_dims = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
-    return call_p.bind(*args, fn=made, **params), out_dims
-
-
-def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
-    """Known part called now, the rest called on residuals when its inputs are known."""
-    unknown = tuple(split.is_unknown(a) for a in args)
-    known_fn, rest_fn, mask = partial_eval(params["fn"], unknown)
-    ready = tuple(a for a, u in zip(args, unknown, strict=True) if not u)
-    outs = split.bind_known(call_p, ready, {**params, "fn": known_fn})
-    n = len(mask) - sum(mask)
-    waiting = [a for a, u in zip(args, unknown, strict=True) if u]
-    rest = iter(split.unknown.bind(call_p, (*outs[n:], *waiting), {**params, "fn": rest_fn}))
-    first = iter(outs[:n])
-    return [next(rest) if u else next(first) for u in mask]
-
-
-def _prune(used: tuple[bool, ...], *, fn: Function, **params: Any) -> Any:
-    made, operands = prune(fn, used)
-    return operands, used, {**params, "fn": made}
-
-
-call_p = register(
-    Primitive(
-        "call",
-        abstract=_abstract,
-        ref=_ref,
-        lower=_lower,
-        jvp=_jvp,
-        transpose=_transpose,
-        batch=_batch,
-        shard=NotSupported("the body is planned as part of the caller's graph"),
-        partial=_partial,
-        multiple_results=True,
-        callee=lambda *, fn, **params: fn,
-        prune=_prune,
-    )
-)
+call_p = call_like("call", _lower, callee=lambda *, fn, **params: fn)
 
 
 def call(fn: Function, *args: Any, name: str = "f", inline: bool = False) -> list[Any]:

@@ -47,14 +47,16 @@ def common_carry(
     """
     leaves = list(leaves)
     name = argument_name(fun, position, "carry")
-    for attempt in range(_ROUNDS):
+    rounds = 0
+    while True:
         types = [typeof(x) for x in leaves]
         staged = record(types)
         out_tree, out_types = carry_of(staged)
         if out_tree != carry_tree:
             raise carry_tree_differs(what, name, carry_tree, out_tree, user_loc())
         wanted = [_settled(a, b) for a, b in zip(types, out_types, strict=True)]
-        if all(w is t for w, t in zip(wanted, types, strict=True)) or attempt == _ROUNDS - 1:
+        rounds += 1
+        if all(w is t for w, t in zip(wanted, types, strict=True)) or rounds == _ROUNDS:
             break
         leaves = [
             x if w is t else convert_element_type(x, w.dtype, w.weak_type)

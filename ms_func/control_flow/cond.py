@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import stop_gradient
-from ms_func.control_flow.mismatch import branches_differ, trees_differ
+from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
@@ -473,37 +473,34 @@ def _choose_branch(
     what: str, index: Any, funs: Sequence[Any], names: Sequence[str], operands: Any
 ) -> Any:
     """Record all branches, give their results common types, and apply the one chosen."""
+    if config.disable_jit.value:
+        return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
     staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
-    first = staged[order[0]]
-    for i in order[1:]:
-        if staged[i].out_tree != first.out_tree:
-            pair = [(names[k], funs[k], staged[k].out_tree) for k in (order[0], i)]
-            raise trees_differ(what, *pair, user_loc())
-    joined = _joined_types(what, staged, funs, names, order)
+    sides = [Side(names[i], funs[i], staged[i]) for i in order]
+    joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)
     fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
     if type(index) in (bool, int):
         outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])
     else:
         outs = cond_p.bind(index, *captured, *leaves, branches=fns)
-    return tree.unflatten(first.out_tree, bodies.values(outs))
+    return tree.unflatten(staged[0].out_tree, bodies.values(outs))
 
 
-def _joined_types(
-    what: str, staged: Sequence[Any], funs: Any, names: Any, order: Sequence[int]
-) -> list[ArrayType]:
+def _joined_types(what: str, sides: Sequence[Side]) -> list[ArrayType]:
     """Common type of each result over all branches."""
-    joined = list(staged[order[0]].fn.out_types)
-    for i in order[1:]:
+    first = sides[0]
+    joined = list(first.staged.fn.out_types)
+    for side in sides[1:]:
+        if side.staged.out_tree != first.staged.out_tree:
+            raise trees_differ(what, first, side, user_loc())
         found = [
-            bodies.joined_type(a, b) for a, b in zip(joined, staged[i].fn.out_types, strict=True)
+            bodies.joined_type(a, b) for a, b in zip(joined, side.staged.fn.out_types, strict=True)
         ]
-        if any(t is None for t in found):
-            pair = [(names[k], funs[k]) for k in (order[0], i)]
-            out_tree = staged[i].out_tree
-            raise branches_differ(what, *pair, out_tree, joined, staged[i].fn.out_types, user_loc())
-        joined = found  # type: ignore[assignment]
+        joined = [t for t in found if t is not None]
+        if len(joined) < len(found):
+            raise branches_differ(what, first, side, user_loc())
     return joined

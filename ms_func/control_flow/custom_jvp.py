@@ -70,7 +70,7 @@ def _jvp(
         return jvp_walk(fn, primals, tangents)
     if isinstance(rule, Deferred):
         live = is_live(dots)
-        recorded = rule(live)
+        recorded = rule.recorded(live)
         made, lead = recorded.fn, list(recorded.consts)
         dots = [t for t in dots if type(t) is not Zero]
     else:
@@ -148,7 +148,7 @@ def _batched_later(
     rule: Deferred, size: int, lanes: Any, wanted: Any, inexact: Sequence[bool]
 ) -> Deferred:
     def make(mask: Mask) -> Recorded:
-        fn, consts = rule(mask)
+        fn, consts = rule.recorded(mask)
         dims = (*(None for _ in consts), *lanes, *bodies.chosen(lanes, mask))
         places = (*wanted, *bodies.chosen(wanted, inexact))
         return Recorded(bodies.batch_to(fn, size, dims, places)[0], consts)

@@ -73,7 +73,7 @@ def _jvp(
     if any(is_live(captured_dots)):
         raise _closed_over(name, captured_dots)
     if isinstance(rule, Deferred):
-        fwd, bwd, consts = rule(is_live(dots))
+        fwd, bwd, consts = rule.recorded(is_live(dots))
         captured = list(consts)
     else:
         fwd, bwd = rule
@@ -167,7 +167,7 @@ def _batched_later(
     rule: Deferred, size: int, lanes: Any, wanted: Any, fn: Function, n: int
 ) -> Deferred:
     def make(mask: Mask) -> Rules:
-        fwd, bwd, consts = rule(mask)
+        fwd, bwd, consts = rule.recorded(mask)
         lead = (None,) * len(consts)
         made = _batched_rules(fwd, bwd, size, lead, (*lead, *lanes), wanted, fn, n)
         return Rules(*made, consts)
@@ -178,7 +178,7 @@ def _batched_later(
 def _batched_bwd_later(bwd: Deferred, size: int, known: Any, ct_dims: Any, grads: Any) -> Deferred:
     def make(mask: Mask) -> Function:
         dims = (*known, *bodies.chosen(ct_dims, mask))
-        return _batched_bwd(bwd(mask), size, dims, grads)
+        return _batched_bwd(bwd.recorded(mask), size, dims, grads)
 
     return Deferred(("batch", bwd, size, known, ct_dims, grads), make)
 
@@ -218,7 +218,7 @@ def _linear_transpose(
     known, dots = split_list(operands, num_residuals)
     if isinstance(bwd, Deferred):
         live = is_live(cts)
-        bwd, cts = bwd(live), bodies.chosen(cts, live)
+        bwd, cts = bwd.recorded(live), bodies.chosen(cts, live)
     grads = current.interpreter.apply(bwd, [*known, *map(instantiate, cts)])
     return [None] * len(known) + [
         g if is_linear(d) else None for g, d in zip(grads, dots, strict=True)
@@ -231,7 +231,7 @@ def _forward(bwd: Any, num_residuals: int, types: Sequence[ArrayType], name: str
     Raises:
         TypeError: the backward rule is not linear in the cotangents.
     """
-    fn = bwd((True,) * len(types)) if isinstance(bwd, Deferred) else bwd
+    fn = bwd.recorded((True,) * len(types)) if isinstance(bwd, Deferred) else bwd
     if "forward" not in fn.memo:
         linear = (False,) * num_residuals + (True,) * len(types)
         try:

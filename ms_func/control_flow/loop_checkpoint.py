@@ -99,22 +99,21 @@ def walk(
     def stride_of_steps(used: Any, stride: Any, n: Any, more: Any, *rest: Any) -> list[Any]:
         state, kept = split_list(rest, n_state)
 
-        def one(j: Any, more: Any, *state: Any) -> list[Any]:
-            new = step(*state)
+        def one(j: Any, more: Any, *before: Any) -> list[Any]:
+            new = step(*before)
             return [add(j, 1), test(*new), *new]
 
-        j, more, *state = repeat(
-            lambda j, more, *_: bitwise_and(lt(j, stride), more), one, [_int(0), more, *state]
-        )
+        going = lambda j, more, *_: bitwise_and(lt(j, stride), more)  # noqa: E731
+        j, more, *state = repeat(going, one, [_int(0), more, *state])
         kept = [write(t, x, used) for t, x in zip(kept, state, strict=True)]
         whole = convert_element_type(ge(j, stride), np.int32)
         return [add(used, whole), stride, add(n, j), more, *state, *kept]
 
-    def epoch(*loop: Any) -> list[Any]:
+    def epoch(*before: Any) -> list[Any]:
         used, stride, n, more, *rest = repeat(
             lambda used, stride, n, more, *_: bitwise_and(lt(used, cap), more),
             stride_of_steps,
-            loop,
+            before,
         )
         state, kept = split_list(rest, n_state)
         full = bitwise_and(ge(used, cap), more)
@@ -161,8 +160,8 @@ def sweep(
     n_tables = len(tables)
     where = mul(broadcasted_iota(np.int32, (slots + 1,), 0), stride)
 
-    def one(i: Any, top: Any, where: Any, *rest: Any) -> list[Any]:
-        tables, carry = split_list(rest, n_tables)
+    def one(i: Any, top: Any, where: Any, *kept: Any) -> list[Any]:
+        tables, carry = split_list(kept, n_tables)
         top = sub(top, convert_element_type(gt(read(where, top), i), np.int32))
         state = [read(t, top) for t in tables]
         _, top, where, *rest = repeat(

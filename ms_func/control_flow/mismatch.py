@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ms_func import tree
 from ms_func.control_flow.bodies import described, joined_type
 from ms_func.errors import ShapeError
 from ms_func.ir.types import ArrayType
+from ms_func.tracing.stage import Staged
 
 
 def type_text(t: ArrayType) -> str:
@@ -68,19 +69,26 @@ def _tree_reason(a: Any, b: Any) -> str:
     return "so the keys do not match" if x[0] is dict else "so the lengths do not match"
 
 
-def trees_differ(what: str, one: Any, two: Any, loc: Any) -> Exception:
-    """Branches `(name, function, structure)` return different structures."""
-    (name_a, fun_a, tree_a), (name_b, fun_b, tree_b) = one, two
+class Side(NamedTuple):
+    """A branch: what it is called in messages, the user's function, and its recording."""
+
+    name: str
+    fun: Any
+    staged: Staged
+
+
+def trees_differ(what: str, one: Side, two: Side, loc: Any) -> Exception:
+    """Two branches return different structures."""
     lines = [
-        f"{name_a} output{_at(path)} is {_noun(a)} but {name_b} output{_at(path)} is {_noun(b)}, "
-        f"{_tree_reason(a, b)}"
-        for path, a, b in _differences(tree_a, tree_b)
+        f"{one.name} output{_at(path)} is {_noun(a)} but {two.name} output{_at(path)} is "
+        f"{_noun(b)}, {_tree_reason(a, b)}"
+        for path, a, b in _differences(one.staged.out_tree, two.staged.out_tree)
     ]
     return ShapeError(
         f"{what} branch outputs must have the same pytree structure, but they differ:\n\n"
-        f"{name_a} is {described(fun_a)}\n{name_b} is {described(fun_b)}\n\n"
+        f"{one.name} is {described(one.fun)}\n{two.name} is {described(two.fun)}\n\n"
         + "\n".join(lines)
-        + f"\nfix: return the same structure from {name_a} and {name_b}",
+        + f"\nfix: return the same structure from {one.name} and {two.name}",
         loc,
     )
 
@@ -89,26 +97,19 @@ def _at(path: str) -> str:
     return f" at path {path}" if path else ""
 
 
-def branches_differ(
-    what: str,
-    one: Any,
-    two: Any,
-    out_tree: Any,
-    types_a: Sequence[ArrayType],
-    types_b: Sequence[ArrayType],
-    loc: Any,
-) -> Exception:
-    """Branches `(name, function)` return leaves of different types."""
-    (name_a, fun_a), (name_b, fun_b) = one, two
+def branches_differ(what: str, one: Side, two: Side, loc: Any) -> Exception:
+    """Two branches return leaves of different types."""
+    paths = leaf_paths(one.staged.out_tree)
+    rows = zip(paths, one.staged.fn.out_types, two.staged.fn.out_types, strict=True)
     lines = [
-        f"The output of {name_a}{_at(path)} has type {type_text(a)} but the corresponding output "
-        f"of {name_b} has type {type_text(b)}, {_why(a, b)}"
-        for path, a, b in zip(leaf_paths(out_tree), types_a, types_b, strict=True)
+        f"The output of {one.name}{_at(path)} has type {type_text(a)} but the corresponding "
+        f"output of {two.name} has type {type_text(b)}, {_why(a, b)}"
+        for path, a, b in rows
         if joined_type(a, b) is None
     ]
     return ShapeError(
         f"{what} branches must have equal output types but they differ.\n\n"
-        f"{name_a} is {described(fun_a)}\n{name_b} is {described(fun_b)}\n\n"
+        f"{one.name} is {described(one.fun)}\n{two.name} is {described(two.fun)}\n\n"
         + "\n".join(lines)
         + "\nfix: convert with .astype, or make the shapes equal, in one of the branches",
         loc,

@@ -1,96 +1,277 @@
-"""Reductions by any function of the user's: `reduce` and `reduce_window`.
+"""Reductions and sliding windows with any function of two elements.
 
-The function is recorded once on scalars. Where it is a single addition, maximum and the like,
-the primitive of that name does the work. Any other function is applied to halves of the array
-at a time, `log2(n)` times, so that every transform follows from those of the function.
+The function must be associative and commutative, since nothing is promised about the order
+of application, and the initial value must not change what it is combined with. Known
+functions (sum, product, extrema, logic) become the reductions of their own, whatever the
+user's function looks like; others stay functions. Derivatives of these come from a program
+that applies the function to whole arrays, halving them.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ms_func import tree
-from ms_func.control_flow.bodies import stage_on_tree
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, UnsupportedError
+from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
-from ms_func.ir.primitive import Primitive, current
+from ms_func.ir.primitive import NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import context as mlir
 from ms_func.primitives import arithmetic, bits
-from ms_func.primitives.basis import reduce_sum, transpose
-from ms_func.primitives.padding import padtype_to_pads
-from ms_func.primitives.pieces import concatenate, pad, slice
-from ms_func.primitives.reduce import (
-    highest,
-    lowest,
-    reduce_and,
-    reduce_max,
-    reduce_min,
-    reduce_or,
-    reduce_prod,
-    reduce_xor,
-)
-from ms_func.primitives.shape import broadcast_in_dim, expand_dims, reshape
-from ms_func.primitives.window import reduce_window_max, reduce_window_min, reduce_window_sum
-from ms_func.tracing.tracer import Tracer
+from ms_func.primitives import reduce as reductions
+from ms_func.primitives import window as windows
+from ms_func.primitives.basis import canonical_axes, kept_axes, transpose
+from ms_func.primitives.batching import move_batch
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.families import literal
+from ms_func.primitives.reduce import slice_along
+from ms_func.primitives.shape import broadcast_in_dim, reshape
+from ms_func.primitives.window import Window, window_of
+from ms_func.tracing.stage import stage
+from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jvp import jvp
 
-_REDUCERS: dict[Primitive, Callable[..., Any]] = {
-    arithmetic.add_p: reduce_sum,
-    arithmetic.mul_p: reduce_prod,
-    arithmetic.max_p: reduce_max,
-    arithmetic.min_p: reduce_min,
-    bits.and_p: reduce_and,
-    bits.or_p: reduce_or,
-    bits.xor_p: reduce_xor,
+# --- known functions --------------------------------------------------------------------------
+
+_MONOIDS: dict[Primitive, tuple[Callable[..., Any], Callable[[np.dtype], Any]]] = {
+    arithmetic.add_p: (reductions.reduce_sum, lambda d: 0),
+    arithmetic.mul_p: (reductions.reduce_prod, lambda d: 1),
+    arithmetic.max_p: (reductions.reduce_max, reductions.lowest),
+    arithmetic.min_p: (reductions.reduce_min, reductions.highest),
+    bits.and_p: (reductions.reduce_and, reductions.all_ones),
+    bits.or_p: (reductions.reduce_or, lambda d: 0),
+    bits.xor_p: (reductions.reduce_xor, lambda d: 0),
 }
-_WINDOWS: dict[Primitive, tuple[Callable[..., Any], Callable[[np.dtype], Any]]] = {
-    arithmetic.add_p: (reduce_window_sum, lambda d: 0),
-    arithmetic.max_p: (reduce_window_max, lowest),
-    arithmetic.min_p: (reduce_window_min, highest),
+_WINDOWED: dict[Primitive, Callable[..., Any]] = {
+    arithmetic.add_p: windows.reduce_window_sum,
+    arithmetic.max_p: windows.reduce_window_max,
+    arithmetic.min_p: windows.reduce_window_min,
 }
-
-
-# --- the user's function ----------------------------------------------------------------------
-
-
-def _recorded(computation: Callable[..., Any], types: Sequence[ArrayType], in_tree: Any) -> Any:
-    """The function of two trees of scalars as a program, captured values first."""
-    scalars = [ArrayType((), t.dtype, t.weak_type) for t in types]
-    both = tree.structure((0, 0)).compose(in_tree)
-    staged = stage_on_tree(computation, both, [*scalars, *scalars])
-    got = [(t.shape, t.dtype) for t in staged.fn.out_types]
-    if got != [((), t.dtype) for t in scalars]:
-        raise ShapeError(
-            f"the computation of a reduction of {', '.join(map(str, types))} must give scalars of "
-            f"the same dtypes, got {', '.join(map(str, staged.fn.out_types))}"
-        )
-    return staged
 
 
 def _monoid(fn: Function) -> Primitive | None:
-    """The primitive that `fn` applies to its two parameters, if it does nothing else."""
-    if len(fn.eqns) != 1 or len(fn.params) != 2:
+    """The known operation that `fn` applies to its two parameters, if it does just that.
+
+    Sums and products of booleans are logic, and have no reduction of their own.
+    """
+    if len(fn.params) != 2 or len(fn.eqns) != 1:
         return None
     (eqn,) = fn.eqns
-    if tuple(fn.results) != tuple(eqn.outputs) or set(eqn.inputs) != set(fn.params):
-        return None
-    return eqn.primitive
+    known = eqn.primitive in _MONOIDS and fn.results == tuple(eqn.outputs)
+    if eqn.primitive in (arithmetic.add_p, arithmetic.mul_p):
+        known = known and fn.params[0].type.dtype.kind != "b"
+    return eqn.primitive if known and set(eqn.inputs) == set(fn.params) else None
 
 
-def _is_identity(init: Any, value: Any) -> bool:
-    """Whether an initial value is known to be `value`, so that it may be left out."""
-    if type(init) is Tracer:
+def _is_identity(init: Any, monoid: Primitive, dtype: np.dtype) -> bool:
+    """Whether `init` is known and is the identity."""
+    if isinstance(init, Tracer):
         return False
-    known = init.value if type(init) is Literal else np.asarray(init)
-    return bool(np.all(known == value))
+    value = np.asarray(init.value if isinstance(init, Literal) else init).astype(dtype)
+    return bool(value == np.asarray(_MONOIDS[monoid][1](dtype)).astype(dtype))
 
 
-# --- whole dimensions -------------------------------------------------------------------------
+# --- arguments --------------------------------------------------------------------------------
+
+
+def _flat(name: str, operands: Any, init_values: Any) -> tuple[list[Any], list[Any], Any]:
+    """Operands and initial values as lists, and the structure of either."""
+    xs, structure = tree.flatten(operands)
+    inits, other = tree.flatten(init_values)
+    if structure != other:
+        raise ValueError(
+            f"{name}: operands must have the same tree structure as init_values: {structure} "
+            f"vs. {other}"
+        )
+    if not xs:
+        raise ValueError(f"{name} must have at least one operand.")
+    shapes = {typeof(x).shape for x in xs}
+    if len(shapes) > 1:
+        raise ShapeError(f"{name} requires operands of one shape, got {sorted(shapes)}")
+    return xs, [_init(name, x, i) for x, i in zip(xs, inits, strict=True)], structure
+
+
+def _init(name: str, x: Any, init: Any) -> Any:
+    """Initial value with the dtype of the operand; Python scalars take it."""
+    kind, given = typeof(x), typeof(init)
+    if given.shape:
+        raise ShapeError(f"{name} requires scalar initial values, got {given}")
+    if isinstance(init, (bool, int, float, complex)):
+        return literal(init, x)
+    if given.dtype == kind.dtype:
+        return init
+    if given.weak_type:
+        return convert_element_type(init, kind.dtype)
+    raise ShapeError(
+        f"{name} requires an initial value of the dtype of its operand, got {given} for {kind}\n"
+        "fix: convert it with .astype"
+    )
+
+
+def _program(name: str, computation: Callable[..., Any], xs: Sequence[Any], tree_def: Any) -> Any:
+    """The user's function of (accumulated, element) as a program on scalars."""
+    scalars = [ArrayType((), typeof(x).dtype) for x in xs]
+    n = len(xs)
+
+    def call(args: list[Any]) -> Any:
+        return computation(tree.unflatten(tree_def, args[:n]), tree.unflatten(tree_def, args[n:]))
+
+    staged = stage(call, [*scalars, *scalars], name=getattr(computation, "__name__", "computation"))
+    if staged.captured:
+        raise UnsupportedError(
+            f"the function given to {name} uses an array or a traced value from outside\n"
+            "fix: pass it through an operand, or use lax.scan"
+        )
+    if staged.out_tree != tree_def or staged.fn.out_types != tuple(scalars):
+        got = ", ".join(map(str, staged.fn.out_types))
+        raise ShapeError(
+            f"the function given to {name} must return scalars like those it gets, "
+            f"{', '.join(map(str, scalars))}; it returned {got}"
+        )
+    return staged.fn
+
+
+def _combine(fn: Function, xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
+    """`fn` applied elementwise to arrays of one shape."""
+    shape = typeof(xs[0]).shape
+    size = typeof(xs[0]).size
+    flat = [reshape(v, (size,)) for v in (*xs, *ys)]
+    made, _ = batch(fn, size, (0,) * len(flat), (0,) * len(xs))
+    return [reshape(v, shape) for v in current.interpreter.apply(made, flat)]
+
+
+def _spread(init: Any, like: Any) -> Any:
+    return broadcast_in_dim(init, typeof(like).shape, ())
+
+
+# --- reduction --------------------------------------------------------------------------------
+
+
+def _abstract(*types: ArrayType, computation: Function, axes: tuple[int, ...]) -> list[ArrayType]:
+    xs = types[: len(types) // 2]
+    return [
+        ArrayType(tuple(x.shape[d] for d in kept_axes(x.ndim, axes)), x.dtype) for x in xs
+    ]  # fmt: skip
+
+
+def _ref(*arrays: np.ndarray, computation: Function, axes: tuple[int, ...]) -> list[np.ndarray]:
+    return evaluate(_by_halves(computation, tuple(typeof(a) for a in arrays), axes), *arrays)
+
+
+def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
+    attributes = {"dimensions": mlir.int_array(eqn.params["axes"])}
+    types = [v.type for v in eqn.outputs]
+    made = b.operation("stablehlo.reduce", types, values, attributes)
+    _fill(b, made, eqn.params["computation"])
+    return list(made.results)
+
+
+def _fill(b: Any, operation: Any, fn: Function) -> None:
+    b.region(operation, 0, fn.in_types, lambda inner, *args: inner.inline(fn, args))
+
+
+@cache
+def _by_halves(fn: Function, types: tuple[ArrayType, ...], axes: tuple[int, ...]) -> Function:
+    """The reduction as a program that combines the halves of what is left."""
+    n = len(types) // 2
+
+    def body(*args: Any) -> list[Any]:
+        order = axes + kept_axes(types[0].ndim, axes)
+        rest = [types[0].shape[d] for d in order[len(axes) :]]
+        rows = math.prod(types[0].shape[d] for d in axes)
+        xs = [reshape(transpose(x, order), (rows, *rest)) for x in args[:n]]
+        total = [broadcast_in_dim(i, tuple(rest), ()) for i in args[n:]]
+        while (count := typeof(xs[0]).shape[0]) > 0:
+            if count % 2:
+                last = [reshape(slice_along(x, count - 1, count, 0), rest) for x in xs]
+                total = _combine(fn, total, last)
+            half = count // 2
+            if not half:
+                break
+            xs = _combine(
+                fn, [slice_along(x, 0, half, 0) for x in xs],
+                [slice_along(x, half, 2 * half, 0) for x in xs],
+            )  # fmt: skip
+        return total
+
+    return build(f"reduce_{fn.name}", types, body)
+
+
+def _jvp_of(
+    made: Function, outs: Sequence[Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> Any:
+    """Tangents of a program that computes what a primitive does; `outs` are its results."""
+    derived, nonzero = jvp(made, tuple(type(t) is not Zero for t in tangents))
+    live = [t for t in tangents if type(t) is not Zero]
+    found = iter(current.interpreter.apply(derived, [*primals, *live])[len(outs) :])
+    return outs, [
+        next(found) if on else Zero(typeof(y).tangent)
+        for on, y in zip(nonzero, outs, strict=True)
+    ]  # fmt: skip
+
+
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    outs = reduce_p.bind(*primals, **params)
+    types = tuple(_plain(typeof(x)) for x in primals)
+    return _jvp_of(_by_halves(params["computation"], types, params["axes"]), outs, primals,
+                   tangents)  # fmt: skip
+
+
+def _plain(t: ArrayType) -> ArrayType:
+    return ArrayType(t.shape, t.dtype)
+
+
+def _batch(size: int, args: Any, dims: Any, *, computation: Function, axes: tuple[int, ...]) -> Any:
+    n = len(args) // 2
+    if any(d is not None for d in dims[n:]):  # each lane has an initial value of its own
+        lane = tuple(
+            _plain(typeof(x)) if d is None else _one_lane(typeof(x), d)
+            for x, d in zip(args, dims, strict=True)
+        )
+        made, out_dims = batch(_by_halves(computation, lane, axes), size, tuple(dims), (0,) * n)
+        return current.interpreter.apply(made, args), list(out_dims)
+    at = next(d for d in dims if d is not None)
+    laid = [move_batch(x, d, at, size) for x, d in zip(args[:n], dims[:n], strict=True)]
+    moved = tuple(a + (a >= at) for a in axes)
+    outs = reduce_p.bind(*laid, *args[n:], computation=computation, axes=moved)
+    return outs, [at - sum(a < at for a in moved)] * n
+
+
+def _one_lane(t: ArrayType, dim: int) -> ArrayType:
+    return ArrayType((*t.shape[:dim], *t.shape[dim + 1 :]), t.dtype)
+
+
+def _shard(
+    ins: Sequence[ArrayType], outs: Any, *, computation: Function, axes: tuple[int, ...]
+) -> str:
+    n, ndim = len(ins) // 2, ins[0].ndim
+    term = " ".join(f"i{k}" for k in range(ndim))
+    kept = " ".join(f"i{k}" for k in kept_axes(ndim, axes))
+    kinds = ", ".join(f"i{k}: whole" for k in axes)
+    notation = f"{', '.join([term] * n + [''] * n)} -> {', '.join([kept] * n)}"
+    return f"{notation}; {kinds}" if kinds else notation
+
+
+reduce_p = register(
+    Primitive(
+        "reduce",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=_jvp,
+        transpose=NotSupported("its derivative is made of the equations of its function"),
+        batch=_batch,
+        shard=_shard,
+        multiple_results=True,
+    )
+)
 
 
 def reduce(
@@ -98,114 +279,120 @@ def reduce(
     init_values: Any,
     computation: Callable[[Any, Any], Any],
     dimensions: Sequence[int],
+    out_sharding: Any = None,
 ) -> Any:
-    """Combine the elements along `dimensions` by a function of two.
+    """Reduction over `dimensions` by any associative and commutative function.
+
+    Shapes: operands `[..., n, ...]`, scalars as initial values; results `[..., ...]`.
+    Dtypes: any; an initial value has the dtype of its operand.
 
     Args:
         operands: array or tree of arrays of one shape.
-        init_values: scalar for each operand; an identity of the computation.
-        computation: associative function of two scalars (or trees of them); the order in which
-            elements meet is not specified.
-        dimensions: dimensions that go.
+        init_values: scalars in the same structure; an identity of `computation`.
+        computation: function of two trees of scalars (accumulated, element) to one.
+        dimensions: dimensions to reduce over.
+        out_sharding: not used; the planner decides.
 
     Raises:
-        TypeError: shapes differ, or the computation changes a dtype.
+        ValueError: structures differ, or a dimension is out of range or repeated.
+        TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> import ms_func.numpy as np
-        >>> reduce(np.array([1, 2, 3]), 0, lambda x, y: x + y, (0,)).item()
-        6
+        >>> reduce(x, 0.0, lambda a, b: a + b, (0,))  # the same as reduce_sum(x, (0,))
     """
-    arrays, in_tree = tree.flatten(operands)
-    inits, init_tree = tree.flatten(init_values)
-    if init_tree != in_tree:
-        raise ValueError(
-            f"reduce got operands of structure {in_tree} and initial values of structure {init_tree}"
-        )
-    types = [typeof(x) for x in arrays]
-    if len({t.shape for t in types}) > 1:
-        raise ShapeError(f"reduce needs operands of one shape, got {', '.join(map(str, types))}")
-    axes = tuple(d % types[0].ndim for d in dimensions)
-    staged = _recorded(computation, types, in_tree)
-    reducer = _REDUCERS.get(_monoid(staged.fn)) if not staged.captured else None  # type: ignore[arg-type]
-    if reducer is not None:
-        out = reducer(arrays[0], axes)
-        typed = [_like(init, t) for init, t in zip(inits, types, strict=True)]
-        return tree.unflatten(in_tree, [_combined(staged.fn, typed[0], out)])
-    lead = [_reduced_first(x, axes) for x in arrays]
-    outs = _fold(staged, lead, [_like(i, t) for i, t in zip(inits, types, strict=True)])
-    return tree.unflatten(in_tree, outs)
-
-
-def _like(init: Any, t: ArrayType) -> Any:
-    """Initial value as a scalar of the operand's dtype."""
-    found = typeof(init)
-    if found.shape != ():
-        raise ShapeError(f"the initial value of a reduction must be a scalar, got {found}")
-    if isinstance(init, (bool, int, float, complex)):
-        return Literal(init, ArrayType((), t.dtype))
-    if found.dtype != t.dtype:
-        raise ShapeError(f"initial value of type {found} for a reduction of {t}")
-    return init
-
-
-def _combined(fn: Function, init: Any, out: Any) -> Any:
-    """`computation(init, out)`, left out where `init` does nothing."""
-    (eqn,) = fn.eqns
-    dtype = typeof(out).dtype
-    identity = {
-        arithmetic.add_p: lambda d: 0, arithmetic.mul_p: lambda d: 1, arithmetic.max_p: lowest,
-        arithmetic.min_p: highest,
-    }.get(eqn.primitive)  # fmt: skip
-    if identity is not None and _is_identity(init, identity(dtype)):
-        return out
-    return eqn.primitive.bind(init, out)
-
-
-def _reduced_first(x: Any, axes: tuple[int, ...]) -> Any:
-    """`x` with the reduced dimensions in front, as one."""
-    shape = typeof(x).shape
-    rest = tuple(d for d in range(len(shape)) if d not in axes)
-    x = transpose(x, (*axes, *rest))
-    return reshape(x, (math.prod(shape[d] for d in axes), *(shape[d] for d in rest)))
-
-
-def _fold(staged: Any, arrays: Sequence[Any], inits: Sequence[Any]) -> list[Any]:
-    """Combine the first dimension away, half of it at a time."""
-    n = typeof(arrays[0]).shape[0]
-    shape = typeof(arrays[0]).shape[1:]
-    starts = [broadcast_in_dim(i, (1, *shape), ()) for i in inits]
-    arrays = [concatenate([s, x], 0) for s, x in zip(starts, arrays, strict=True)]
-    n += 1
-    while n > 1:
-        half = n // 2
-        first = [_rows(x, 0, half) for x in arrays]
-        second = [_rows(x, half, 2 * half) for x in arrays]
-        done = _apply(staged, first, second)
-        if n % 2:
-            odd = [_rows(x, 2 * half, n) for x in arrays]
-            done = [concatenate([d, o], 0) for d, o in zip(done, odd, strict=True)]
-        arrays, n = done, half + n % 2
-    return [reshape(x, shape) for x in arrays]
-
-
-def _rows(x: Any, start: int, stop: int) -> Any:
-    shape = typeof(x).shape
-    return slice(x, (start, *(0,) * (len(shape) - 1)), (stop, *shape[1:]))
-
-
-def _apply(staged: Any, first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
-    """The scalar computation on every pair of elements of arrays of one shape."""
-    shape = typeof(first[0]).shape
-    size, k = math.prod(shape), len(staged.captured)
-    flat = [reshape(x, (size,)) for x in (*first, *second)]
-    dims = (None,) * k + (0,) * len(flat)
-    fn, _ = batch(staged.fn, size, dims, (0,) * len(first))
-    outs = current.interpreter.apply(fn, [*staged.captured, *flat])
-    return [reshape(x, shape) for x in outs]
+    xs, inits, structure = _flat("reduce", operands, init_values)
+    axes = canonical_axes(typeof(xs[0]).ndim, tuple(dimensions))
+    fn = _program("reduce", computation, xs, structure)
+    monoid = _monoid(fn)
+    if monoid is not None:
+        out = _MONOIDS[monoid][0](xs[0], axes)
+        if not _is_identity(inits[0], monoid, typeof(xs[0]).dtype):
+            out = monoid.bind(inits[0], out)
+        return tree.unflatten(structure, [out])
+    outs = reduce_p.bind(*xs, *inits, computation=fn, axes=axes)
+    return tree.unflatten(structure, outs)
 
 
 # --- windows ----------------------------------------------------------------------------------
+
+
+def _window_abstract(*types: ArrayType, computation: Function, **params: Any) -> list[ArrayType]:
+    window = Window(**params)
+    return [ArrayType(window.out_shape(x.shape), x.dtype) for x in types[: len(types) // 2]]
+
+
+def _window_ref(*arrays: np.ndarray, computation: Function, **params: Any) -> list[np.ndarray]:
+    types = tuple(typeof(a) for a in arrays)
+    return evaluate(_by_places(computation, types, Window(**params)), *arrays)
+
+
+def _window_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
+    params = dict(eqn.params)
+    fn = params.pop("computation")
+    attributes = windows.attributes(Window(**params))
+    made = b.operation("stablehlo.reduce_window", [v.type for v in eqn.outputs], values, attributes)
+    _fill(b, made, fn)
+    return list(made.results)
+
+
+@cache
+def _by_places(fn: Function, types: tuple[ArrayType, ...], window: Window) -> Function:
+    """The reduction as a program that combines one strided slice for each place."""
+    n = len(types) // 2
+
+    def body(*args: Any) -> list[Any]:
+        rows = [windows.parts(x, i, window) for x, i in zip(args[:n], args[n:], strict=True)]
+        total = [_spread(i, row[0]) for i, row in zip(args[n:], rows, strict=True)]
+        for place in zip(*rows, strict=True):
+            total = _combine(fn, total, place)
+        return total
+
+    return build(f"reduce_window_{fn.name}", types, body)
+
+
+def _window_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    outs = reduce_window_p.bind(*primals, **params)
+    types = tuple(_plain(typeof(x)) for x in primals)
+    fn = params.pop("computation")
+    return _jvp_of(_by_places(fn, types, Window(**params)), outs, primals, tangents)
+
+
+def _window_batch(size: int, args: Any, dims: Any, *, computation: Function, **params: Any) -> Any:
+    n, window = len(args) // 2, Window(**params)
+    if any(d is not None for d in dims[n:]):
+        lane = tuple(
+            _plain(typeof(x)) if d is None else _one_lane(typeof(x), d)
+            for x, d in zip(args, dims, strict=True)
+        )
+        made, out_dims = batch(_by_places(computation, lane, window), size, tuple(dims), (0,) * n)
+        return current.interpreter.apply(made, args), list(out_dims)
+    at = next(d for d in dims if d is not None)
+    laid = [move_batch(x, d, at, size) for x, d in zip(args[:n], dims[:n], strict=True)]
+    moved = window.with_lanes(at)._asdict()
+    return reduce_window_p.bind(*laid, *args[n:], computation=computation, **moved), [at] * n
+
+
+def _window_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, computation: Function, **params: Any
+) -> str:
+    n = len(outs)
+    full, counts, kinds = windows.shard_terms(Window(**params), ins[0], outs[0])
+    return f"{', '.join([full] * n + [''] * n)} -> {', '.join([counts] * n)}{kinds}"
+
+
+reduce_window_p = register(
+    Primitive(
+        "reduce_window",
+        abstract=_window_abstract,
+        ref=_window_ref,
+        lower=_window_lower,
+        jvp=_window_jvp,
+        transpose=NotSupported("its derivative is made of the equations of its function"),
+        batch=_window_batch,
+        shard=_window_shard,
+        multiple_results=True,
+    )
+)
 
 
 def reduce_window(
@@ -213,78 +400,41 @@ def reduce_window(
     init_value: Any,
     computation: Callable[[Any, Any], Any],
     window_dimensions: Sequence[int],
-    window_strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
+    window_strides: Sequence[int] | None = None,
+    padding: str | Sequence[tuple[int, int]] = "VALID",
     base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> Any:
-    """Combine the elements of every position of a sliding window by a function of two.
+    """Reduction over sliding windows by any associative and commutative function.
+
+    Shapes: each dimension of the result counts the windows that fit along it.
+    Dtypes: any; an initial value has the dtype of its operand.
 
     Args:
         operand: array or tree of arrays of one shape.
-        init_value: scalar for each operand; an identity of the computation, also used as padding.
-        computation: associative function of two scalars (or trees of them).
+        init_value: scalars in the same structure, also what padding and holes hold.
+        computation: function of two trees of scalars (accumulated, element) to one.
         window_dimensions: size of the window in each dimension.
-        window_strides: from one position to the next.
-        padding: "SAME", "SAME_LOWER", "VALID" or `(before, after)` for each dimension.
-        base_dilation: spreads the operand: `d - 1` gaps between neighbours.
-        window_dilation: spreads the window.
+        window_strides: from one window to the next; 1 where None.
+        padding: "SAME", "SAME_LOWER", "VALID", or `(before, after)` for each dimension.
+        base_dilation: spreads the operand: `d - 1` holes between neighbours.
+        window_dilation: spreads the window, with places left out.
+
+    Raises:
+        ValueError: structures differ, or strides do not fit.
+        TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> import ms_func.numpy as np
-        >>> x = np.array([1.0, 3.0, 2.0])
-        >>> reduce_window(x, -np.inf, lambda a, b: np.maximum(a, b), (2,), (1,), "VALID").tolist()
-        [3.0, 3.0]
+        >>> reduce_window(x, -np.inf, lax.max, (2, 2), (2, 2))  # max-pooling
     """
-    arrays, in_tree = tree.flatten(operand)
-    inits = tree.leaves(init_value)
-    types = [typeof(x) for x in arrays]
-    staged = _recorded(computation, types, in_tree)
-    typed = [_like(i, t) for i, t in zip(inits, types, strict=True)]
-    known = _WINDOWS.get(_monoid(staged.fn)) if not staged.captured else None  # type: ignore[arg-type]
-    if known is not None and _is_identity(typed[0], known[1](types[0].dtype)):
-        out = known[0](arrays[0], window_dimensions, window_strides, padding, base_dilation,
-                       window_dilation)  # fmt: skip
-        return tree.unflatten(in_tree, [out])
-    spread = [
-        _padded(x, i, window_dimensions, window_strides, padding, base_dilation, window_dilation)
-        for x, i in zip(arrays, typed, strict=True)
-    ]
-    views = [_views(x, window_dimensions, window_strides, window_dilation) for x in spread]
-    return tree.unflatten(in_tree, _fold(staged, views, typed))
-
-
-def _padded(
-    x: Any, init: Any, window: Sequence[int], strides: Sequence[int], padding: Any,
-    base_dilation: Sequence[int] | None, window_dilation: Sequence[int] | None,
-) -> Any:  # fmt: skip
-    """Operand with gaps and padding filled with the initial value."""
-    shape = typeof(x).shape
-    gaps = [1] * len(shape) if base_dilation is None else list(base_dilation)
-    steps = [1] * len(shape) if window_dilation is None else list(window_dilation)
-    if isinstance(padding, str):
-        full = [(n - 1) * g + 1 if n else 0 for n, g in zip(shape, gaps, strict=True)]
-        reach = [(w - 1) * s + 1 for w, s in zip(window, steps, strict=True)]
-        padding = padtype_to_pads(full, reach, strides, padding)
-    config = [(lo, hi, g - 1) for (lo, hi), g in zip(padding, gaps, strict=True)]
-    return pad(x, init, config)
-
-
-def _views(
-    x: Any, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int] | None
-) -> Any:
-    """For each place in the window, the elements that lie there, stacked in front."""
-    shape = typeof(x).shape
-    steps = [1] * len(shape) if dilation is None else list(dilation)
-    counts = [
-        max(0, (n - (w - 1) * s - 1) // k + 1) if n else 0
-        for n, w, s, k in zip(shape, window, steps, strides, strict=True)
-    ]
-    stacked = []
-    for place in itertools.product(*(range(w) for w in window)):
-        low = [p * s for p, s in zip(place, steps, strict=True)]
-        high = [
-            a + (c - 1) * k + 1 if c else a for a, c, k in zip(low, counts, strides, strict=True)
-        ]
-        stacked.append(expand_dims(slice(x, low, high, strides), (0,)))
-    return concatenate(stacked, 0)
+    xs, inits, structure = _flat("reduce_window", operand, init_value)
+    fn = _program("reduce_window", computation, xs, structure)
+    monoid = _monoid(fn)
+    arguments = (window_dimensions, window_strides, padding, base_dilation, window_dilation)
+    dtype = typeof(xs[0]).dtype
+    known = monoid in _WINDOWED and (monoid is arithmetic.add_p or dtype.kind != "c")
+    if monoid is not None and known and _is_identity(inits[0], monoid, dtype):
+        return tree.unflatten(structure, [_WINDOWED[monoid](xs[0], *arguments)])
+    window = window_of("reduce_window", xs[0], *arguments)
+    outs = reduce_window_p.bind(*xs, *inits, computation=fn, **window._asdict())
+    return tree.unflatten(structure, outs)

@@ -34,7 +34,7 @@ Mask = tuple[bool, ...]
 
 
 class Deferred:
-    """A rule that is recorded when it is needed, once for each mask of live tangents.
+    """A rule that is recorded when it is needed, once for each case, such as which tangents live.
 
     Two are equal if they come from the same Python rule, called for the same structure,
     types and fixed arguments.
@@ -42,16 +42,16 @@ class Deferred:
 
     __slots__ = ("_made", "key", "make")
 
-    def __init__(self, key: tuple[Any, ...], make: Callable[[Mask], Any]) -> None:
+    def __init__(self, key: tuple[Any, ...], make: Callable[[Any], Any]) -> None:
         self.key = key
         self.make = make
-        self._made: dict[Mask, Any] = {}
+        self._made: dict[Any, Any] = {}
 
-    def __call__(self, mask: Mask) -> Any:
-        """The recorded rule."""
-        if mask not in self._made:
-            self._made[mask] = self.make(mask)
-        return self._made[mask]
+    def recorded(self, case: Any) -> Any:
+        """The rule recorded for a mask, or for whatever tells the cases apart."""
+        if case not in self._made:
+            self._made[case] = self.make(case)
+        return self._made[case]
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Deferred) and self.key == other.key)

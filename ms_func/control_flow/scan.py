@@ -191,10 +191,10 @@ def _in_segments(
 
     bulk = tree.map(lambda x: _cut(x, 0, whole * width, (whole, width)), xs)
     tail = tree.map(lambda x: _cut(x, whole * width, steps, (steps - whole * width,)), xs)
-    outer = remat(segment)
+    last = None
     if reverse and steps > whole * width:
         init, last = remat(rest)(init, tail)
-    carry, ys = scan(outer, init, bulk, whole, reverse)
+    carry, ys = scan(remat(segment), init, bulk, whole, reverse)
     ys = tree.map(lambda y: reshape(y, (whole * width, *typeof(y).shape[2:])), ys)
     if steps == whole * width:
         return carry, ys

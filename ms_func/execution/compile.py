@@ -186,7 +186,8 @@ def prepared(
     rule = program_rule(fn)
     if rule is None:
         return Prepared(fn, ins, outs, True)
-    return Prepared(*rule(fn, donate, ins, outs), False)
+    fn, ins, outs = rule(fn, donate, ins, outs)
+    return Prepared(fn, ins, outs, False)
 
 
 def ready(

@@ -8,7 +8,7 @@ built; transforms build new ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ms_func.ir.primitive import Primitive
 from ms_func.ir.types import ArrayType
 
 
+@final
 class Var:
     """A value with a type, defined once: by a parameter list or by an equation."""
 
@@ -29,6 +30,7 @@ class Var:
         return f"Var({self.type})"
 
 
+@final
 class Literal:
     """A scalar constant, held by value."""
 
@@ -209,13 +211,17 @@ def frozen_params(params: dict[str, Any]) -> tuple[Any, ...]:
     return tuple([x for name, value in items for x in (name, _frozen(value))])
 
 
+_EXACT = frozenset((int, bool, str, bytes, type(None)))
+"""Types whose values are equal only if they are the same."""
+
+
 def _frozen(value: Any) -> Any:
     """A parameter with its floats, which compare by value and not by bits, spelled out."""
     kind = type(value)
     if kind is float or kind is complex:
         return (kind, repr(value))
     if kind is tuple:
-        return tuple([_frozen(x) for x in value]) if value else value
+        return value if _EXACT.issuperset(map(type, value)) else tuple([_frozen(x) for x in value])
     if kind is dict:
         return frozen_params(value)
     return value

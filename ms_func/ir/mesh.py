@@ -57,7 +57,8 @@ class AbstractMesh:
         links: `Link` by axis name; the others get the default.
 
     Raises:
-        ShardingError: sizes and names differ in number, a name stands twice, a size is not positive.
+        ShardingError: sizes and names differ in number, a name stands twice, or a size is not
+            positive.
 
     Example:
         >>> AbstractMesh((2, 4), ("data", "model")).size

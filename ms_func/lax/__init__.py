@@ -5,6 +5,8 @@ from ms_func.control_flow.cond import cond as cond
 from ms_func.control_flow.cond import switch as switch
 from ms_func.control_flow.identities import optimization_barrier as optimization_barrier
 from ms_func.control_flow.identities import stop_gradient as stop_gradient
+from ms_func.control_flow.linear_solve import custom_linear_solve as custom_linear_solve
+from ms_func.control_flow.linear_solve import custom_root as custom_root
 from ms_func.control_flow.reduction import reduce as reduce
 from ms_func.control_flow.reduction import reduce_window as reduce_window
 from ms_func.control_flow.scan import map as map
@@ -103,10 +105,17 @@ from ms_func.primitives.gather import scatter_max as scatter_max
 from ms_func.primitives.gather import scatter_min as scatter_min
 from ms_func.primitives.gather import scatter_mul as scatter_mul
 from ms_func.primitives.gather import scatter_sub as scatter_sub
+from ms_func.primitives.incomplete import betainc as betainc
+from ms_func.primitives.incomplete import igamma as igamma
+from ms_func.primitives.incomplete import igamma_grad_a as igamma_grad_a
+from ms_func.primitives.incomplete import igammac as igammac
+from ms_func.primitives.incomplete import random_gamma_grad as random_gamma_grad
 from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimensionNumbers
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
+from ms_func.primitives.patches import conv_general_dilated_local as conv_general_dilated_local
+from ms_func.primitives.patches import conv_general_dilated_patches as conv_general_dilated_patches
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
@@ -151,6 +160,12 @@ from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
 from ms_func.primitives.sort import sort as sort
 from ms_func.primitives.sort import sort_key_val as sort_key_val
 from ms_func.primitives.sort import top_k as top_k
+from ms_func.primitives.special import bessel_i0e as bessel_i0e
+from ms_func.primitives.special import bessel_i1e as bessel_i1e
+from ms_func.primitives.special import digamma as digamma
+from ms_func.primitives.special import lgamma as lgamma
+from ms_func.primitives.special import polygamma as polygamma
+from ms_func.primitives.special import zeta as zeta
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [
@@ -173,6 +188,9 @@ __all__ = [
     "atan2",
     "atanh",
     "batch_matmul",
+    "bessel_i0e",
+    "bessel_i1e",
+    "betainc",
     "bitcast_convert_type",
     "bitwise_and",
     "bitwise_not",
@@ -195,6 +213,8 @@ __all__ = [
     "conv",
     "conv_dimension_numbers",
     "conv_general_dilated",
+    "conv_general_dilated_local",
+    "conv_general_dilated_patches",
     "conv_general_permutations",
     "conv_transpose",
     "conv_with_general_padding",
@@ -206,6 +226,9 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "custom_linear_solve",
+    "custom_root",
+    "digamma",
     "div",
     "dot",
     "dot_general",
@@ -231,12 +254,16 @@ __all__ = [
     "gather",
     "ge",
     "gt",
+    "igamma",
+    "igamma_grad_a",
+    "igammac",
     "imag",
     "index_in_dim",
     "integer_pow",
     "iota",
     "is_finite",
     "le",
+    "lgamma",
     "log",
     "log1p",
     "logistic",
@@ -251,8 +278,10 @@ __all__ = [
     "optimization_barrier",
     "pad",
     "padtype_to_pads",
+    "polygamma",
     "population_count",
     "pow",
+    "random_gamma_grad",
     "real",
     "reciprocal",
     "reduce",
@@ -306,4 +335,5 @@ __all__ = [
     "unstack",
     "while_loop",
     "with_sharding_constraint",
+    "zeta",
 ]

@@ -129,7 +129,7 @@ def int_matrix(rows: tuple[tuple[int, ...], ...]) -> ir.Attribute:
 def splat(bits: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> ir.Attribute:
     """Constant of `shape` whose elements all have the given bits."""
     kind = shaped_type(shape, dtype)
-    value = np.frombuffer(bits, dtype)[0]
+    value = np.frombuffer(bits, dtype)[0] if bits else False  # float0 has no bits
     with context(), unknown_location():
         if dtype.kind in "fV" and dtype != float0:
             return ir.DenseElementsAttr.get_splat(
@@ -170,6 +170,8 @@ def _float_text(value: Any) -> str:
 def dense(array: np.ndarray) -> ir.Attribute:
     """Constant attribute with the elements of `array`."""
     array = np.ascontiguousarray(array)
+    if array.dtype == float0:
+        array = np.zeros(array.shape, np.bool_)
     if array.dtype == np.bool_:
         packed = np.packbits(array, bitorder="little")
         with context(), unknown_location():

@@ -13,7 +13,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, manipulation, searching
-from ms_func.numpy.promotion import ArrayLike, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, inexact, operand, promote
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 
@@ -46,7 +46,7 @@ def _relu6(x: Any) -> Any:
 
 def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """`x` where it is not negative, else `negative_slope * x`."""
-    return fusion.run(_leaky_relu, (inexact("leaky_relu", x), operand("slope", negative_slope)))
+    return fusion.run(_leaky_relu, promote("leaky_relu", inexact("leaky_relu", x), negative_slope))
 
 
 def _leaky_relu(x: Any, slope: Any) -> Any:
@@ -55,7 +55,7 @@ def _leaky_relu(x: Any, slope: Any) -> Any:
 
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x) - 1)`."""
-    return fusion.run(_elu, (inexact("elu", x), operand("elu", alpha)))
+    return fusion.run(_elu, promote("elu", inexact("elu", x), alpha))
 
 
 def _elu(x: Any, alpha: Any) -> Any:
@@ -66,7 +66,7 @@ def _elu(x: Any, alpha: Any) -> Any:
 
 def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x / alpha) - 1)`."""
-    return fusion.run(_celu, (inexact("celu", x), operand("celu", alpha)))
+    return fusion.run(_celu, promote("celu", inexact("celu", x), alpha))
 
 
 def _celu(x: Any, alpha: Any) -> Any:
@@ -162,7 +162,7 @@ def _gelu_exact(x: Any) -> Any:
 
 def squareplus(x: ArrayLike, b: ArrayLike = 4) -> Array:
     """`(x + sqrt(x**2 + b)) / 2`."""
-    return fusion.run(_squareplus, (inexact("squareplus", x), operand("squareplus", b)))
+    return fusion.run(_squareplus, promote("squareplus", inexact("squareplus", x), b))
 
 
 def _squareplus(x: Any, b: Any) -> Any:

@@ -12,12 +12,15 @@ from ms_func.dtypes import can_cast, float0, issubdtype, promote_types, result_t
 from ms_func.execution.array import Array as ndarray
 
 from ms_func.numpy.arithmetic import (  # isort: skip
-    add, clip, divide, divmod, float_power, floor_divide, fmax, fmin, fmod, hypot, maximum,
-    minimum, mod, multiply, negative, positive, pow, power, reciprocal, remainder, square,
-    subtract, true_divide,
+    add, clip, divide, divmod, float_power, floor_divide, fmax, fmin, fmod, gcd, hypot, lcm,
+    maximum, minimum, mod, modf, multiply, negative, positive, pow, power, reciprocal,
+    remainder, square, subtract, true_divide,
 )  # fmt: skip
 from ms_func.numpy.array_methods import attach
 
+from ms_func.numpy.calculus import (  # isort: skip
+    diff, ediff1d, gradient, interp, trapezoid, unwrap,
+)  # fmt: skip
 from ms_func.numpy.creation import (  # isort: skip
     arange, array, asarray, astype, copy, empty, empty_like, frombuffer, fromfunction,
     fromiter, fromstring, full, full_like, geomspace, indices, linspace, logspace, ones,
@@ -33,9 +36,14 @@ from ms_func.numpy.einsum import einsum, einsum_path
 from ms_func.numpy.elementwise import (  # isort: skip
     abs, absolute, acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2,
     arctanh, around, asin, asinh, atan, atan2, atanh, cbrt, ceil, conj, conjugate, copysign,
-    cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, heaviside, imag, isclose,
-    log, log10, log1p, log2, logaddexp, logaddexp2, nan_to_num, rad2deg, radians, real, rint,
-    round, sign, signbit, sin, sinc, sinh, sqrt, tan, tanh, trunc,
+    cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, frexp, heaviside, imag,
+    isclose, ldexp, log, log10, log1p, log2, logaddexp, logaddexp2, nan_to_num, nextafter,
+    rad2deg, radians, real, rint, round, sign, signbit, sin, sinc, sinh, spacing, sqrt, tan,
+    tanh, trunc,
+)  # fmt: skip
+from ms_func.numpy.grids import (  # isort: skip
+    bartlett, blackman, c_, hamming, hanning, index_exp, mgrid, ogrid, packbits, r_, s_,
+    unpackbits,
 )  # fmt: skip
 from ms_func.numpy.logic import (  # isort: skip
     bitwise_and, bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or,
@@ -49,6 +57,13 @@ from ms_func.numpy.manipulation import (  # isort: skip
     expand_dims, flip, fliplr, flipud, hsplit, hstack, matrix_transpose, moveaxis,
     permute_dims, ravel, reshape, roll, rollaxis, rot90, split, squeeze, stack, swapaxes,
     transpose, unstack, vsplit, vstack,
+)  # fmt: skip
+from ms_func.numpy.metadata import (  # isort: skip
+    from_dlpack, iscomplexobj, isdtype, isrealobj, isscalar, iterable, load, ndim, save, savez,
+    shape, size,
+)  # fmt: skip
+from ms_func.numpy.polynomial import (  # isort: skip
+    poly, polyadd, polyder, polydiv, polyint, polymul, polysub, polyval,
 )  # fmt: skip
 from ms_func.numpy.products import (  # isort: skip
     convolve, correlate, cross, dot, inner, kron, matmul, matvec, outer, tensordot, vdot,
@@ -79,8 +94,18 @@ from ms_func.numpy.sorting import (  # isort: skip
     setdiff1d, setxor1d, sort, sort_complex, union1d, unique, unique_all, unique_counts,
     unique_inverse, unique_values,
 )  # fmt: skip
+from ms_func.numpy.statistics import (  # isort: skip
+    corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd, median, nanmedian,
+    nanpercentile, nanquantile, percentile, quantile,
+)  # fmt: skip
+from ms_func.numpy.ufunc import (  # isort: skip
+    apply_along_axis, apply_over_axes, frompyfunc, ufunc, vectorize,
+)  # fmt: skip
+from ms_func.numpy import linalg
+from ms_func.numpy.ufunc import give_methods
 
 attach()
+give_methods()
 
 pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma
 newaxis = None
@@ -96,49 +121,58 @@ printoptions, array_repr, array_str = _np.printoptions, _np.array_repr, _np.arra
 
 __all__ = [  # noqa: RUF022
     "ComplexWarning", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax",
-    "amin", "angle", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere",
-    "around", "array", "array_equal", "array_equiv", "array_repr", "array_split", "array_str",
-    "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d",
-    "atleast_3d", "average", "bfloat16", "bincount", "bitwise_and", "bitwise_count",
-    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
-    "broadcast_to", "can_cast", "cbrt", "cdouble", "ceil", "character", "choose", "clip",
+    "amin", "angle", "any", "append", "apply_along_axis", "apply_over_axes", "arange",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
+    "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal",
+    "array_equiv", "array_repr", "array_split", "array_str", "asarray", "asin", "asinh",
+    "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average",
+    "bartlett", "bfloat16", "bincount", "bitwise_and", "bitwise_count", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "blackman", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "character", "choose", "clip",
     "column_stack", "complex128", "complex64", "complex_", "complexfloating", "compress",
-    "concat", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign", "correlate",
-    "cos", "cosh", "count_nonzero", "cross", "csingle", "cumprod", "cumsum", "cumulative_prod",
-    "cumulative_sum", "deg2rad", "degrees", "delete", "diag", "diag_indices",
-    "diag_indices_from", "diagflat", "diagonal", "digitize", "divide", "divmod", "dot",
-    "double", "dsplit", "dstack", "dtype", "e", "einsum", "einsum_path", "empty", "empty_like",
-    "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs",
-    "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud",
-    "float0", "float16", "float32", "float4_e2m1fn", "float64", "float8_e3m4", "float8_e4m3",
-    "float8_e4m3b11fnuz", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
-    "float8_e8m0fnu", "float_", "float_power", "floating", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "frombuffer", "fromfunction", "fromiter", "fromstring", "full",
-    "full_like", "generic", "geomspace", "get_printoptions", "greater", "greater_equal",
-    "heaviside", "hsplit", "hstack", "hypot", "identity", "iinfo", "imag", "indices",
-    "inexact", "inf", "inner", "insert", "int16", "int2", "int32", "int4", "int64", "int8",
-    "int_", "integer", "intersect1d", "invert", "isclose", "iscomplex", "isfinite", "isin",
-    "isinf", "isnan", "isneginf", "isposinf", "isreal", "issubdtype", "ix_", "kron",
-    "left_shift", "less", "less_equal", "lexsort", "linspace", "log", "log10", "log1p", "log2",
-    "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logspace", "mask_indices", "matmul", "matrix_transpose", "matvec", "max", "maximum",
-    "mean", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "nan", "nan_to_num",
-    "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin",
-    "nanprod", "nanstd", "nansum", "nanvar", "ndarray", "negative", "newaxis", "nonzero",
-    "not_equal", "number", "object_", "ones", "ones_like", "outer", "pad", "partition",
-    "permute_dims", "pi", "piecewise", "positive", "pow", "power", "printoptions", "prod",
-    "promote_types", "ptp", "put", "put_along_axis", "rad2deg", "radians", "ravel",
-    "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize",
-    "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90", "round", "searchsorted",
-    "select", "set_printoptions", "setdiff1d", "setxor1d", "sign", "signbit", "signedinteger",
-    "sin", "sinc", "single", "sinh", "sort", "sort_complex", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan",
-    "tanh", "tensordot", "tile", "trace", "transpose", "tri", "tril", "tril_indices",
+    "concat", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign", "corrcoef",
+    "correlate", "cos", "cosh", "count_nonzero", "cov", "cross", "csingle", "cumprod",
+    "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "delete", "diag",
+    "diag_indices", "diag_indices_from", "diagflat", "diagonal", "diff", "digitize", "divide",
+    "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum",
+    "einsum_path", "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims",
+    "expm1", "extract", "eye", "fabs", "fill_diagonal", "finfo", "fix", "flatnonzero",
+    "flexible", "flip", "fliplr", "flipud", "float0", "float16", "float32", "float4_e2m1fn",
+    "float64", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "float8_e4m3fn",
+    "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "float_",
+    "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp",
+    "from_dlpack", "frombuffer", "fromfunction", "fromiter", "frompyfunc", "fromstring",
+    "full", "full_like", "gcd", "generic", "geomspace", "get_printoptions", "gradient",
+    "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram", "histogram2d",
+    "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "hypot", "identity", "iinfo",
+    "imag", "index_exp", "indices", "inexact", "inf", "inner", "insert", "int16", "int2",
+    "int32", "int4", "int64", "int8", "int_", "integer", "interp", "intersect1d", "invert",
+    "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf", "isnan",
+    "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "iterable", "ix_",
+    "kron", "lcm", "ldexp", "left_shift", "less", "less_equal", "lexsort", "linalg",
+    "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "mask_indices",
+    "matmul", "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid",
+    "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num",
+    "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian",
+    "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar",
+    "ndarray", "ndim", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number",
+    "object_", "ogrid", "ones", "ones_like", "outer", "packbits", "pad", "partition",
+    "percentile", "permute_dims", "pi", "piecewise", "poly", "polyadd", "polyder", "polydiv",
+    "polyint", "polymul", "polysub", "polyval", "positive", "pow", "power", "printoptions",
+    "prod", "promote_types", "ptp", "put", "put_along_axis", "quantile", "r_", "rad2deg",
+    "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat",
+    "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90",
+    "round", "s_", "save", "savez", "searchsorted", "select", "set_printoptions", "setdiff1d",
+    "setxor1d", "shape", "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh",
+    "size", "sort", "sort_complex", "spacing", "split", "sqrt", "square", "squeeze", "stack",
+    "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
+    "tensordot", "tile", "trace", "transpose", "trapezoid", "tri", "tril", "tril_indices",
     "tril_indices_from", "trim_zeros", "triu", "triu_indices", "triu_indices_from",
-    "true_divide", "trunc", "uint", "uint16", "uint2", "uint32", "uint4", "uint64", "uint8",
-    "union1d", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values",
-    "unravel_index", "unsignedinteger", "unstack", "vander", "var", "vdot", "vecdot", "vecmat",
-    "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "true_divide", "trunc", "ufunc", "uint", "uint16", "uint2", "uint32", "uint4", "uint64",
+    "uint8", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
+    "unique_values", "unpackbits", "unravel_index", "unsignedinteger", "unstack", "unwrap",
+    "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
+    "zeros", "zeros_like",
 ]  # fmt: skip

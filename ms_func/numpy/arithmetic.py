@@ -7,25 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact
+from ms_func.control_flow.while_loop import while_loop
+from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import logic
+from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
+    common_shape,
     convert,
     fill,
     inexact,
+    lay,
+    no_out,
     numbers,
     operand,
     promote,
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare
+from ms_func.primitives import compare, reduce
 from ms_func.primitives import elementwise as el
+from ms_func.primitives.families import literal
 
 # --- arithmetic -----------------------------------------------------------------------
 
@@ -65,6 +70,10 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
         raise TypeError("floor_divide does not support complex-valued inputs")
     if kind == "u":
         return ar.div_p.bind(x, y)
+    return fusion.run(_floor_divide, (x, y))
+
+
+def _floor_divide(x: Any, y: Any) -> Any:
     if is_inexact(typeof(x).dtype):
         return _float_divmod(x, y)[0]
     quotient, left = ar.div_p.bind(x, y), ar.rem_p.bind(x, y)
@@ -75,9 +84,13 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `y`, as Python's `%`."""
     x, y = promote("remainder", *numbers("remainder", x, y))
-    left = ar.rem_p.bind(x, y)
     if typeof(x).dtype.kind == "u":
-        return left
+        return ar.rem_p.bind(x, y)
+    return fusion.run(_remainder, (x, y))
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    left = ar.rem_p.bind(x, y)
     wrong = ar.bitwise_xor(compare.lt(left, 0), compare.lt(y, 0))
     return compare.select(ar.bitwise_and(wrong, compare.ne(left, 0)), ar.add(left, y), left)
 
@@ -94,7 +107,7 @@ def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
     """`floor_divide(x, y), remainder(x, y)`."""
     x, y = promote("divmod", *numbers("divmod", x, y))
     if is_inexact(typeof(x).dtype) and typeof(x).dtype.kind != "c":
-        return _float_divmod(x, y)
+        return fusion.run(_float_divmod, (x, y))
     return floor_divide(x, y), remainder(x, y)
 
 
@@ -127,7 +140,7 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
     x, y = promote("power", *numbers("power", x, y))
     if is_inexact(typeof(x).dtype):
         return ar.pow_p.bind(x, y)
-    return _integer_power(x, y)
+    return fusion.run(_integer_power, (x, y))
 
 
 pow = power
@@ -228,6 +241,11 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     x, y = promote_inexact("hypot", x, y)
     if typeof(x).dtype.kind == "c":
         raise ValueError("hypot does not support complex-valued inputs")
+    return fusion.run(_hypot, (x, y))
+
+
+def _hypot(x: Any, y: Any) -> Any:
+    """The smaller over the larger, so that no square overflows."""
     x, y = el.abs(x), el.abs(y)
     big, small = ar.max_p.bind(x, y), ar.min_p.bind(x, y)
     safe = compare.select_p.bind(ar.or_p.bind(compare.eq(big, 0.0), logic.isinf(big)), 1.0, big)
@@ -235,3 +253,57 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     length = ar.mul(big, el.sqrt(ar.add(ar.mul(ratio, ratio), 1.0)))
     infinite = ar.or_p.bind(logic.isinf(x), logic.isinf(y))
     return compare.select(infinite, math.inf, compare.select(compare.eq(big, 0.0), big, length))
+
+
+def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
+    """Fractional and integral parts, both with the sign of `x`."""
+    no_out("modf", out)
+    x = inexact("modf", x)
+    whole = el.trunc(x)
+    rest = compare.select(logic.isinf(x), literal(0, x), ar.sub_p.bind(x, whole))
+    return rest, whole
+
+
+def gcd(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise greatest common divisor of integers, by Euclid's algorithm.
+
+    Raises:
+        ValueError: an operand is no integer.
+    """
+    x, y = _integers("gcd", x, y)
+    x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
+    shape = common_shape("gcd", [typeof(v).shape for v in (x, y)])
+    x, y = (lay(v, shape, ()) if not typeof(v).shape else v for v in (x, y))
+
+    def step(pair: Any) -> Any:
+        a, b = pair
+        done = compare.eq(b, 0)
+        left = ar.rem_p.bind(a, compare.select(done, 1, b))
+        return compare.select(done, a, b), compare.select(done, b, left)
+
+    return while_loop(lambda p: _any(compare.ne(p[1], 0)), step, (x, y))[0]
+
+
+def _any(mask: Any) -> Any:
+    """Whether an element is true."""
+    return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
+
+
+def lcm(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise least common multiple of integers; 0 where either is 0.
+
+    Raises:
+        ValueError: an operand is no integer.
+    """
+    x, y = _integers("lcm", x, y)
+    x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
+    divisor = gcd(x, y)
+    safe = compare.select(compare.eq(divisor, 0), 1, divisor)
+    return ar.mul_p.bind(*promote("lcm", x, ar.div_p.bind(*promote("lcm", y, safe))))
+
+
+def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    x, y = promote(name, *numbers(name, x, y))
+    if not issubdtype(typeof(x).dtype, np.integer):
+        raise ValueError(f"Arguments to {name} must be integers.")
+    return x, y

@@ -19,6 +19,7 @@ from ms_func.numpy.searching import nonzero
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.families import literal
 
 
 def _below(rows: int, columns: int, k: int) -> Any:
@@ -63,13 +64,13 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
 def _tril(m: Any, k: int) -> Any:
     shape = typeof(m).shape
     mask = lay(_below(*shape[-2:], k), shape, (len(shape) - 2, len(shape) - 1))
-    return compare.select(mask, m, 0)
+    return compare.select(mask, m, literal(0, m))
 
 
 def _triu(m: Any, k: int) -> Any:
     shape = typeof(m).shape
     mask = lay(_below(*shape[-2:], k - 1), shape, (len(shape) - 2, len(shape) - 1))
-    return compare.select(mask, 0, m)
+    return compare.select(mask, literal(0, m), m)
 
 
 def tril(m: ArrayLike, k: int = 0) -> Array:

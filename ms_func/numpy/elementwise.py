@@ -13,7 +13,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import logic
+from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -23,6 +23,7 @@ from ms_func.numpy.promotion import (
     no_out,
     operand,
     promote,
+    promote_all,
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
@@ -77,6 +78,10 @@ def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     x, y = promote_inexact("logaddexp", x, y)
     if typeof(x).dtype.kind == "c":
         return _complex_logaddexp(x, y)
+    return fusion.run(_logaddexp, (x, y))
+
+
+def _logaddexp(x: Any, y: Any) -> Any:
     delta = ar.sub_p.bind(x, y)
     same = compare.ne(delta, delta)  # equal infinities, or NaN
     small = el.log1p(el.exp(ar.neg(el.abs(compare.select(same, 0.0, delta)))))
@@ -186,7 +191,11 @@ def sinc(x: ArrayLike, /) -> Array:
     Near 0 the Taylor series `1 - p/6 + p**2/120 - p**3/5040` in `p = (pi x)**2` stands for
     the quotient, so that no derivative divides by zero.
     """
-    angle = _scale(inexact("sinc", x), math.pi)
+    return fusion.run(_sinc, (inexact("sinc", x),))
+
+
+def _sinc(x: Any) -> Any:
+    angle = _scale(x, math.pi)
     near = compare.lt(el.abs(angle), 0.02)
     safe = compare.select(near, 1.0, angle)
     p = ar.mul(angle, angle)
@@ -318,6 +327,11 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
         return convert(round(convert(a, np.dtype(np.float32)), decimals), dtype)
     if decimals == 0:
         return el.round_even_p.bind(a)
+    return fusion.run(_rounded, (a,), int(decimals))
+
+
+def _rounded(a: Any, decimals: int) -> Any:
+    dtype = typeof(a).dtype
     wide = convert(a, np.dtype(np.float32)) if dtype.itemsize < 4 else a
     factor = 10.0 ** builtins.abs(decimals)
     up, down = (ar.mul, ar.div) if decimals > 0 else (ar.div, ar.mul)
@@ -384,7 +398,12 @@ def isclose(
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
     """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
-    a, b = promote("isclose", a, b)
+    operands = promote_all("isclose", (a, b))
+    tolerances = [operand("isclose", v) for v in (rtol, atol)]
+    return fusion.run(_isclose, (*operands, *tolerances), bool(equal_nan))
+
+
+def _isclose(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     if not is_inexact(typeof(a).dtype):
         a, b = (convert(v, np.dtype(np.float32)) for v in (a, b))
     relative = ar.mul_p.bind(*promote("isclose", rtol, el.abs(b)))
@@ -395,3 +414,80 @@ def isclose(
     if equal_nan:
         out = ar.or_p.bind(out, ar.bitwise_and(logic.isnan(a), logic.isnan(b)))
     return out
+
+
+def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise `x * 2 ** y` for integers `y`, without overflow on the way.
+
+    Raises:
+        ValueError: `y` holds no integers.
+    """
+    x, y = inexact("ldexp", x), operand("ldexp", y)
+    if is_inexact(typeof(y).dtype):
+        raise ValueError("ldexp not supported for input types; the exponent must be an integer")
+    dtype = typeof(x).dtype
+    if dtype.kind == "c":
+        raise ValueError("ldexp not supported for complex inputs")
+    y = convert(y, np.dtype(np.int32))
+    return fusion.run(_ldexp, (x, y))
+
+
+def _ldexp(x: Any, y: Any) -> Any:
+    dtype = typeof(x).dtype
+    info, bits = ml_dtypes.finfo(dtype), np.dtype(f"i{dtype.itemsize}")
+    for _ in range(3):  # in steps whose power of two the dtype can hold
+        low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
+        step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
+        field = convert(ar.add(step, 1 - int(info.minexp)), bits)
+        power = cast.bitcast_convert_type(logic.left_shift(field, int(info.nmant)), dtype)
+        x = ar.mul_p.bind(*promote("ldexp", x, power))
+        y = ar.sub_p.bind(*promote("ldexp", y, step))
+    return x
+
+
+def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
+    """Mantissa with magnitude in [0.5, 1) and exponent such that `x = m * 2 ** e`.
+
+    Raises:
+        TypeError: `x` is complex.
+    """
+    x = inexact("frexp", x)
+    dtype = typeof(x).dtype
+    if dtype.kind == "c":
+        raise TypeError("frexp does not support complex-valued inputs")
+    return fusion.run(_frexp, (x,))
+
+
+def _frexp(x: Any) -> Any:
+    dtype = typeof(x).dtype
+    info = ml_dtypes.finfo(dtype)
+    tiny = compare.lt(el.abs(x), float(info.smallest_normal))
+    shift = info.nmant + 1
+    scaled = compare.select(tiny, ar.mul(x, 2.0**shift), x)
+    kind = np.dtype(f"i{dtype.itemsize}")
+    bits = cast.bitcast_convert_type(scaled, kind)
+    field = (1 << info.nexp) - 1
+    exponent = logic.bitwise_and(logic.right_shift(bits, info.nmant), field)
+    bias = 1 - info.minexp
+    power = ar.sub(exponent, bias - 1)
+    power = compare.select(tiny, ar.sub(power, shift), power)
+    cleared = logic.bitwise_and(bits, ~np.asarray(field << info.nmant, kind)[()])
+    half = np.asarray((bias - 1) << info.nmant, kind)[()]
+    mantissa = cast.bitcast_convert_type(logic.bitwise_or(cleared, half), dtype)
+    plain = ar.or_p.bind(compare.eq(x, 0.0), ar.not_p.bind(logic.isfinite(x)))
+    power = compare.select(plain, 0, convert(power, np.dtype(np.int32)))
+    return compare.select(plain, x, mantissa), power
+
+
+def spacing(x: ArrayLike, /) -> Array:
+    """Distance from `x` to the next number away from zero, with the sign of `x`.
+
+    Raises:
+        ValueError: `x` is complex.
+    """
+    x = inexact("spacing", x)
+    if typeof(x).dtype.kind == "c":
+        raise ValueError("spacing is not defined for complex inputs.")
+    away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)
+    step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
+    return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

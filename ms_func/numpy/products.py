@@ -329,8 +329,8 @@ def _slide(name: str, x: Any, y: Any, mode: str, turn: bool, precision: Any, pre
         raise ValueError("mode must be one of ['full', 'same', 'valid']")
     kernel = sh.rev_p.bind(y, dimensions=(0,)) if turn else y
     out = conv_general_dilated(
-        reshape(x, (1, 1, m)), reshape(kernel, (1, 1, n)), (1,), [padding[mode]], precision=precision,
-        preferred_element_type=preferred,
+        reshape(x, (1, 1, m)), reshape(kernel, (1, 1, n)), (1,), [padding[mode]],
+        precision=precision, preferred_element_type=preferred,
     )  # fmt: skip
     out = reshape(out, (-1,))
     return sh.rev_p.bind(out, dimensions=(0,)) if swapped and not turn else out

@@ -14,8 +14,9 @@ from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import logic, reductions
+from ms_func.numpy import fusion, logic, reductions
 from ms_func.numpy.creation import arange, array, asarray, zeros
+from ms_func.numpy.indexing import integers
 from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -32,6 +33,7 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
+from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
 from ms_func.tracing.tracer import Tracer
 
 # --- choosing -----------------------------------------------------------------------------
@@ -234,7 +236,7 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
         ConcretizationTypeError: they are known only at run time.
     """
     if type(x) is Tracer:
-        value = x.trace.value_of(x.var)
+        value = x.recorder.value_of(x.variable)
         if value is None:
             raise ConcretizationTypeError(
                 f"{what} needs a value known while tracing, got {x!r}\nfix: {fix}", user_loc()
@@ -447,8 +449,6 @@ def take_along_axis(
         TypeError: the indices are no integers.
         ValueError: the numbers of dimensions differ.
     """
-    from ms_func.numpy.indexing import read
-
     arr, indices = asarray(operand("take_along_axis", arr)), operand("take_along_axis", indices)
     indices = asarray(indices)
     if not issubdtype(indices.dtype, np.integer):
@@ -461,8 +461,33 @@ def take_along_axis(
             f"{indices.ndim} vs. {arr.ndim}"
         )
     axis = axis_index(axis, arr.ndim)
-    index = _along_index(arr, indices, axis)
-    return read(arr, index, False, mode or "fill", fill_value)
+    own = _mode(mode)
+    if fill_value is not None:
+        fill_value = np.asarray(fill_value).item()
+    return fusion.run(_take_along, (arr, indices), axis, own, fill_value)
+
+
+def _mode(mode: Any) -> str:
+    """Name of a gather mode, "fill" by default."""
+    return "fill" if mode is None else getattr(mode, "name", str(mode)).lower()
+
+
+def _take_along(arr: Any, indices: Any, axis: int, mode: str, fill_value: Any) -> Any:
+    """One gather in which every other dimension is a batch dimension."""
+    old, new = typeof(arr).shape, typeof(indices).shape
+    ones = (*old[:axis], 1, *old[axis + 1 :]), (*new[:axis], 1, *new[axis + 1 :])
+    lead = common_shape("take_along_axis", ones)
+    arr = broadcast(arr, (*lead[:axis], old[axis], *lead[axis + 1 :]))
+    indices = broadcast(indices, (*lead[:axis], new[axis], *lead[axis + 1 :]))
+    shape = typeof(indices).shape
+    if not typeof(arr).size or not typeof(indices).size:
+        value = fill_of(typeof(arr).dtype, fill_value) if mode == "fill" else 0
+        return fill(value, typeof(arr).update(shape=shape))
+    (places,) = integers([indices], [old[axis]])
+    others = tuple(d for d in range(len(shape)) if d != axis)
+    numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
+    places = sh.reshape_p.bind(places, new_sizes=(*shape, 1))
+    return gather(arr, places, numbers, (1,) * len(shape), mode=mode, fill_value=fill_value)
 
 
 def put_along_axis(

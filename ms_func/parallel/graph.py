@@ -4,7 +4,8 @@ Values that elementwise equations connect share one node, because one layout ser
 a weight, its gradient and its moments; the activations between two products. Every other
 equation is a node whose choices are its legal splits. An edge joins a value to an equation
 that uses or makes it and holds the price of changing layout; sums that an equation leaves
-open are finished there. A value that several equations read has a second node, the copy
+open are finished there. Bodies of loops and branches are part of the graph, with prices
+times how often they run. A value that several equations read has a second node, the copy
 they read, so that a change of layout they share is paid once.
 """
 
@@ -14,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from ms_func.parallel.shard_rules import (
     rule_of,
     whole_rule,
 )
+from ms_func.parallel.unfold import Sheet, unfold
 
 SMALL = 4096
 """Values of fewer bytes stay whole: cutting them saves nothing and costs a message."""
@@ -67,16 +69,40 @@ class Node:
     talk: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
+class Way(NamedTuple):
+    """Where a value may change its layout.
+
+    Attributes:
+        source: node that has the value.
+        target: node that wants it.
+        value: the value; the one with the leading dimension where `lead` is not 0.
+        operand: which operand of the target it is, where that is an equation.
+        lead: 1 where the target, -1 where the source lacks the leading dimension.
+        weight: how often it happens in one run.
+    """
+
+    source: int
+    target: int
+    value: Any
+    operand: int | None = None
+    lead: int = 0
+    weight: float = 1.0
+
+
+def led(s: Spec) -> Spec:
+    """Layout with a leading dimension that is not cut."""
+    return Spec(((), *s.dims), s.partial)
+
+
 @dataclass
 class Graph:
     """Nodes, and which node each value and equation belongs to.
 
     Attributes:
-        fn: the program, calls inlined.
+        sheet: the program, loops and branches laid open.
         model: prices.
         nodes: decisions.
-        links: (source node, target node, value, reader) for every change of layout; `reader` is
-            (equation, operand) where the target is an equation, else None.
+        ways: every place where a layout may change.
         value_node: node that holds the layout of a value.
         read_node: node from which other equations read a value, where it has one.
         eqn_node: node of each equation that has one.
@@ -87,12 +113,12 @@ class Graph:
         dropped: choices removed because heavy equations must use every device.
     """
 
-    fn: Function
+    sheet: Sheet
     model: Model
     nodes: list[Node] = field(default_factory=list)
-    links: list[tuple[int, int, Var, tuple[int, int] | None]] = field(default_factory=list)
-    value_node: dict[Var, int] = field(default_factory=dict)
-    read_node: dict[Var, int] = field(default_factory=dict)
+    ways: list[Way] = field(default_factory=list)
+    value_node: dict[Any, int] = field(default_factory=dict)
+    read_node: dict[Any, int] = field(default_factory=dict)
     eqn_node: dict[int, int] = field(default_factory=dict)
     rules: dict[int, Rule] = field(default_factory=dict)
     open_eqns: set[int] = field(default_factory=set)
@@ -101,11 +127,22 @@ class Graph:
     dropped: int = 0
     _tables: dict[Any, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def fn(self) -> Function:
+        """The program."""
+        return self.sheet.fn
+
+    @property
+    def eqns(self) -> list[Eqn]:
+        """All equations, those in loops and branches included."""
+        return self.sheet.eqns
+
     def local_flops(self, choices: Sequence[int]) -> float:
         """Floating-point operations of one device under these choices."""
         total = 0.0
-        for i, eqn in enumerate(self.fn.eqns):
-            total += _flops(eqn) / self.parts(i, choices)
+        for i, (eqn, weight) in enumerate(zip(self.eqns, self.sheet.weights, strict=True)):
+            if i not in self.sheet.opened:
+                total += weight * flops_of(eqn) / self.parts(i, choices)
         return total
 
     def parts(self, i: int, choices: Sequence[int]) -> int:
@@ -113,34 +150,41 @@ class Graph:
         node = self.eqn_node.get(i)
         if node is not None:
             return self.nodes[node].choices[choices[node]].parts
-        outs = [v for v in self.fn.eqns[i].outputs if v in self.value_node]
-        if not outs:
-            return 1
-        node = self.value_node[outs[0]]
+        node = self.value_node[self.eqns[i].outputs[0]]
         spec = self.nodes[node].choices[choices[node]]
         return math.prod(self.model.axes[a] for d in spec.dims for a in d)
 
     def problem(self, work: float = 1.0) -> Problem:
         """Tables to minimise; the price of work is multiplied by `work`."""
         found = Problem([n.talk + work * n.work for n in self.nodes])
-        for source, target, value, reader in self.links:
-            found.add_edge(source, target, self._matrix(source, target, value, reader))
+        for way in self.ways:
+            found.add_edge(way.source, way.target, self._matrix(way))
         return found
 
-    def _matrix(
-        self, source: int, target: int, value: Var, reader: tuple[int, int] | None
-    ) -> np.ndarray:
+    def ends(self, way: Way) -> tuple[list[Spec], list[Spec]]:
+        """Layouts of the value by the choices of the source, and of the target."""
+        a, b = self.nodes[way.source], self.nodes[way.target]
+        if a.eqn is None:
+            have = a.choices
+        else:
+            k = list(self.eqns[a.eqn].outputs).index(way.value)
+            have = [s.outs[k] for s in a.choices]
+        want = b.choices if way.operand is None else [s.ins[way.operand] for s in b.choices]
+        if way.lead == 1:
+            want = [led(s) for s in want]
+        elif way.lead == -1:
+            have = [led(s) for s in have]
+        return have, want
+
+    def _matrix(self, way: Way) -> np.ndarray:
         """Prices of pairs of choices; equal layers share one table."""
-        a, b = self.nodes[source], self.nodes[target]
-        k = self.fn.eqns[a.eqn].outputs.index(value) if a.eqn is not None else -1
-        m = -1 if reader is None else reader[1]
-        t = value.type
-        key = (t.shape, t.dtype.itemsize, id(a.choices), k, id(b.choices), m)
+        a, b = self.nodes[way.source], self.nodes[way.target]
+        t = way.value.type
+        k = -1 if a.eqn is None else list(self.eqns[a.eqn].outputs).index(way.value)
+        key = (t.shape, t.dtype.itemsize, id(a.choices), k, id(b.choices), *way[3:])
         found = self._tables.get(key)
         if found is None:
-            have = [s.outs[k] for s in a.choices] if k >= 0 else a.choices
-            want = [s.ins[m] for s in b.choices] if m >= 0 else b.choices
-            found = self._tables[key] = self._prices(value, have, want)
+            found = self._tables[key] = way.weight * self._prices(way.value, *self.ends(way))
         return found
 
     def _prices(self, value: Var, have: Sequence[Spec], want: Sequence[Spec]) -> np.ndarray:
@@ -165,7 +209,7 @@ def build_graph(
     """Graph of a program.
 
     Args:
-        fn: straight-line program, calls inlined.
+        fn: program, calls inlined.
         model: prices on the mesh.
         axis_names: names of the mesh axes, for pins.
         ties: pairs (parameter, result) that must keep one layout, such as donated state.
@@ -184,14 +228,16 @@ class _Builder:
     def __init__(
         self, fn: Function, model: Model, names: tuple[Any, ...], small: int, heavy: float
     ) -> None:
-        self.fn, self.model, self.names, self.small, self.heavy = fn, model, names, small, heavy
-        self.graph = Graph(fn, model)
+        self.sheet = unfold(fn)
+        self.model, self.names, self.small, self.heavy = model, names, small, heavy
+        self.fn, self.eqns = self.sheet.fn, self.sheet.eqns
+        self.graph = Graph(self.sheet, model)
         self.root: dict[Var, Var] = {}
         self.fixed: set[Var] = set()
         self.joined: set[int] = set()
         self.splits: dict[Any, list[Split]] = {}
         self.specs: dict[Any, list[Spec]] = {}
-        self.open_eqns, self.open_values = open_sums(fn)
+        self.open_eqns, self.open_values = open_sums(self.eqns)
         self.graph.open_eqns = self.open_eqns
 
     def build(
@@ -200,14 +246,19 @@ class _Builder:
         pins_in: dict[int, PartitionSpec],
         pins_out: dict[int, PartitionSpec],
     ) -> Graph:
-        graph, fn = self.graph, self.fn
-        graph.flops = sum(_flops(e) for e in fn.eqns)
-        self.fixed = {fn.params[i] for i in pins_in}
-        self.fixed |= {e.outputs[0] for e in fn.eqns if _is_constraint(e)}
+        graph = self.graph
+        graph.flops = sum(
+            w * flops_of(e)
+            for i, (e, w) in enumerate(zip(self.eqns, self.sheet.weights, strict=True))
+            if i not in self.sheet.opened
+        )
+        self.fixed = {self.fn.params[i] for i in pins_in}
+        self.fixed |= {e.outputs[0] for e in self.eqns if _is_constraint(e)}
         self._join(ties, pins_out)
         self._value_nodes(pins_in)
         self._equation_nodes()
-        self._copies_and_links()
+        self._copies_and_ways()
+        self._bridges()
         self._pin_results(pins_out)
         return graph
 
@@ -223,14 +274,14 @@ class _Builder:
             self.root[p] = v
         return v
 
-    def _unite(self, v: Var, w: Var) -> None:
+    def _unite(self, v: Any, w: Any) -> None:
         a, b = self.find(v), self.find(w)
         if a is not b:
             self.root[b] = a
 
     def _join(self, ties: Sequence[tuple[int, int]], pins_out: Mapping[int, Any]) -> None:
         """Unite what elementwise equations and ties connect."""
-        for i, eqn in enumerate(self.fn.eqns):
+        for i, eqn in enumerate(self.eqns):
             if i in self.open_eqns or not _is_elementwise(eqn):
                 continue
             self.joined.add(i)
@@ -245,14 +296,19 @@ class _Builder:
                 continue
             if v.type.shape == w.type.shape:
                 self._unite(v, w)
+        for v, w in self.sheet.carries:
+            if type(w) is Var and w not in self.fixed:
+                self._unite(v, w)
 
     def _value_nodes(self, pins_in: Mapping[int, PartitionSpec]) -> None:
         classes: dict[Var, list[Var]] = {}
-        everything = [*self.fn.params, *(v for e in self.fn.eqns for v in e.outputs)]
+        everything = [
+            *self.fn.params, *self.sheet.params, *(v for e in self.eqns for v in e.outputs)
+        ]  # fmt: skip
         for v in everything:
             classes.setdefault(self.find(v), []).append(v)
         pinned = {self.fn.params[i]: spec for i, spec in pins_in.items()}
-        pinned |= {e.outputs[0]: _constraint_spec(e) for e in self.fn.eqns if _is_constraint(e)}
+        pinned |= {e.outputs[0]: _constraint_spec(e) for e in self.eqns if _is_constraint(e)}
         work = self._class_work()
         for root, members in classes.items():
             specs = self._specs(members)
@@ -270,10 +326,13 @@ class _Builder:
         """Operations and bytes of the elementwise equations of each class."""
         work: dict[Var, tuple[float, float]] = {}
         for i in self.joined:
-            eqn = self.fn.eqns[i]
+            eqn, weight = self.eqns[i], self.sheet.weights[i]
             root = self.find(eqn.outputs[0])
             flops, moved = work.get(root, (0.0, 0.0))
-            work[root] = flops + _flops(eqn), moved + eqn.outputs[0].type.nbytes
+            work[root] = (
+                flops + weight * flops_of(eqn),
+                moved + weight * eqn.outputs[0].type.nbytes,
+            )
         return work
 
     def _specs(self, members: Sequence[Var]) -> list[Spec]:
@@ -328,15 +387,16 @@ class _Builder:
     # --- equations --------------------------------------------------------------------------
 
     def _equation_nodes(self) -> None:
-        for i, eqn in enumerate(self.fn.eqns):
-            if i in self.joined or _is_constraint(eqn):
+        for i, eqn in enumerate(self.eqns):
+            if i in self.joined or i in self.sheet.opened or _is_constraint(eqn):
                 continue
-            rule = _rule(eqn)
-            flops = _flops(eqn)
+            rule, weight = _rule(eqn), self.sheet.weights[i]
+            flops = weight * flops_of(eqn)
             splits = self._splits(rule, i in self.open_eqns, self._is_heavy(eqn, flops))
             moved = sum(a.type.nbytes for a in eqn.inputs) + sum(v.type.nbytes for v in eqn.outputs)
-            work = [self.model.compute(flops, moved if flops else 0, s.parts) for s in splits]
-            talk = [self._finish(eqn, s) for s in splits]
+            moved = weight * moved if flops else 0.0
+            work = [self.model.compute(flops, moved, s.parts) for s in splits]
+            talk = [weight * self._finish(eqn, s) for s in splits]
             self.graph.eqn_node[i] = len(self.graph.nodes)
             self.graph.rules[i] = rule
             self.graph.nodes.append(Node("equation", splits, [], i, np.array(work), np.array(talk)))
@@ -381,52 +441,60 @@ class _Builder:
                 total += self.model.scalar(self.model.all_reduce(held, axes))
         return total
 
-    # --- links ------------------------------------------------------------------------------
+    # --- ways ---------------------------------------------------------------------------------
 
-    def _copies_and_links(self) -> None:
+    def _copies_and_ways(self) -> None:
         readers: dict[Var, list[tuple[int, int]]] = {}
-        for i, eqn in enumerate(self.fn.eqns):
+        nodes = self.graph.value_node
+        for i, eqn in enumerate(self.eqns):
+            weight = self.sheet.weights[i]
             if i in self.graph.eqn_node:
                 for k, a in enumerate(eqn.inputs):
                     if type(a) is Var:
                         readers.setdefault(a, []).append((i, k))
                 for v in eqn.outputs:
-                    self._link(self.graph.eqn_node[i], self.graph.value_node[v], v, None)
+                    self._way(self.graph.eqn_node[i], nodes[v], v, weight=weight)
             elif _is_constraint(eqn):
-                self._constraint_link(eqn)
-            else:
-                self._fixed_operands(eqn)
+                for a in eqn.inputs:
+                    if type(a) is Var:
+                        self._way(nodes[a], nodes[eqn.outputs[0]], a, weight=weight)
+            elif i in self.joined:
+                for a in eqn.inputs:  # pinned values are read in the layout of the result
+                    if _is_full(a, eqn) and a in self.fixed:
+                        self._way(nodes[a], nodes[eqn.outputs[0]], a, weight=weight)
         for v, places in readers.items():
-            self._link_readers(v, places)
+            self._ways_to_readers(v, places)
 
-    def _link(self, source: int, target: int, v: Var, reader: tuple[int, int] | None) -> None:
-        self.graph.links.append((source, target, v, reader))
+    def _way(self, source: int, target: int, value: Any, **rest: Any) -> None:
+        if source != target:
+            self.graph.ways.append(Way(source, target, value, **rest))
 
-    def _constraint_link(self, eqn: Eqn) -> None:
-        a = eqn.inputs[0]
-        if type(a) is Var:
-            nodes = self.graph.value_node
-            self._link(nodes[a], nodes[eqn.outputs[0]], a, None)
-
-    def _fixed_operands(self, eqn: Eqn) -> None:
-        """Pinned values keep their layout; elementwise equations read them in their own."""
-        nodes = self.graph.value_node
-        for a in eqn.inputs:
-            if _is_full(a, eqn) and a in self.fixed:
-                self._link(nodes[a], nodes[eqn.outputs[0]], a, None)
-
-    def _link_readers(self, v: Var, places: Sequence[tuple[int, int]]) -> None:
+    def _ways_to_readers(self, v: Var, places: Sequence[tuple[int, int]]) -> None:
         graph, source = self.graph, self.graph.value_node[v]
         plain = [p for p in places if p[0] not in self.open_eqns]
+        weight = self.sheet.weights[places[0][0]]
         if len({i for i, _ in plain}) > 1 and v.type.nbytes >= self.small:
             specs = self._layouts(v.type.shape, False, False)
             node = Node("copy", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
             graph.read_node[v] = len(graph.nodes)
             graph.nodes.append(node)
-            self._link(source, graph.read_node[v], v, None)
+            self._way(source, graph.read_node[v], v, weight=weight)
         for i, k in places:
             start = graph.read_node.get(v, source) if i not in self.open_eqns else source
-            self._link(start, graph.eqn_node[i], v, (i, k))
+            self._way(start, graph.eqn_node[i], v, operand=k, weight=weight)
+
+    def _bridges(self) -> None:
+        """Values that enter and leave the bodies of loops and branches."""
+        nodes = self.graph.value_node
+        for b in self.sheet.bridges:
+            value = b.target if b.lead == -1 else b.source
+            self._way(nodes[b.source], nodes[b.target], value, lead=b.lead, weight=b.weight)
+        inner = {
+            v: w for e, w in zip(self.eqns, self.sheet.weights, strict=True) for v in e.outputs
+        }
+        for v, w in self.sheet.carries:
+            if type(w) is Var:
+                self._way(nodes[w], nodes[v], w, weight=inner.get(w, 1.0))
 
     def _pin_results(self, pins_out: Mapping[int, PartitionSpec]) -> None:
         for j, wanted in pins_out.items():
@@ -438,10 +506,10 @@ class _Builder:
             self.graph.nodes.append(
                 Node("value", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
             )
-            self._link(self.graph.value_node[v], self.graph.pinned_out[j], v, None)
+            self._way(self.graph.value_node[v], self.graph.pinned_out[j], v)
 
 
-def open_sums(fn: Function) -> tuple[set[int], set[Var]]:
+def open_sums(all_eqns: Sequence[Eqn]) -> tuple[set[int], set[Var]]:
     """Equations that may work on open sums, and the values between them.
 
     A sum is worth leaving open only on the way to an addition of two of them: the three
@@ -450,7 +518,7 @@ def open_sums(fn: Function) -> tuple[set[int], set[Var]]:
     makes: dict[Var, int] = {}
     summed: set[Var] = set()
     adds: set[int] = set()
-    for i, eqn in enumerate(fn.eqns):
+    for i, eqn in enumerate(all_eqns):
         name, operands = eqn.primitive.name, eqn.inputs
         makes.update(dict.fromkeys(eqn.outputs, i))
         if name in ADDING:
@@ -461,17 +529,17 @@ def open_sums(fn: Function) -> tuple[set[int], set[Var]]:
                 summed.update(eqn.outputs)
         elif (name in PASSING and operands[0] in summed) or _leaves_sum(eqn):
             summed.update(eqn.outputs)
-    eqns, values, todo = set(adds), set(), [a for i in adds for a in fn.eqns[i].inputs]
+    eqns, values, todo = set(adds), set(), [a for i in adds for a in all_eqns[i].inputs]
     while todo:
         v = todo.pop()
         if v in values:
             continue
         values.add(v)
         i = makes[v]  # type: ignore[index]
-        if fn.eqns[i].primitive.name in PASSING and i not in eqns:
+        if all_eqns[i].primitive.name in PASSING and i not in eqns:
             eqns.add(i)
-            todo.extend(fn.eqns[i].inputs)
-    values.update(v for i in adds for v in fn.eqns[i].outputs)
+            todo.extend(all_eqns[i].inputs)
+    values.update(v for i in adds for v in all_eqns[i].outputs)
     return eqns, values
 
 
@@ -480,10 +548,7 @@ def _leaves_sum(eqn: Eqn) -> bool:
         return False
     rule = rule_of(eqn)
     have = {f for d in rule.outs[0] for f in d}
-    return any(
-        k == "sum" and f not in have and rule.sizes[f] > 1
-        for f, k in enumerate(rule.kinds)
-    )
+    return any(k == "sum" and f not in have and rule.sizes[f] > 1 for f, k in enumerate(rule.kinds))
 
 
 def _rule(eqn: Eqn) -> Rule:
@@ -511,7 +576,8 @@ def _is_full(atom: Any, eqn: Eqn) -> bool:
     return type(atom) is not Literal and atom.type.shape == eqn.outputs[0].type.shape
 
 
-def _flops(eqn: Eqn) -> float:
+def flops_of(eqn: Eqn) -> float:
+    """Operations of one equation; a transcendental function counts as ten."""
     ins, outs = [a.type for a in eqn.inputs], [v.type for v in eqn.outputs]
     cost = eqn.primitive.cost(ins, outs, **eqn.params)
     return float(cost.flops + 10 * cost.transcendentals)

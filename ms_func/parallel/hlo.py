@@ -55,15 +55,15 @@ class Collective(NamedTuple):
 
 
 def collectives(text: str, devices: int) -> list[Collective]:
-    """Collectives of an optimised program.
+    r"""Collectives of an optimised program.
 
     Args:
         text: the program in XLA's text form.
         devices: number of devices, the group where none is written.
 
     Example:
-        >>> collectives("ENTRY %m () -> f32[4] {\\n  %a = f32[4] all-reduce(%p), "
-        ...             "replica_groups={{0,1},{2,3}}\\n}", 4)[0].wire
+        >>> collectives("ENTRY %m () -> f32[4] {\n  %a = f32[4] all-reduce(%p), "
+        ...             "replica_groups={{0,1},{2,3}}\n}", 4)[0].wire
         16.0
     """
     bodies, entry = _computations(text)
@@ -106,9 +106,7 @@ def _multiplicities(bodies: dict[str, list[str]], entry: str) -> Counter[str]:
         for line in bodies.get(name, ()):
             trips = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
             factor = int(trips.group(1)) if trips else 1
-            for called in _called(line):
-                if called in bodies:
-                    todo.append((called, n * factor))
+            todo += [(called, n * factor) for called in _called(line) if called in bodies]
     return times
 
 

@@ -1,8 +1,9 @@
 """A plan written into the program: explicit constraints wherever a layout is decided.
 
 XLA's partitioner keeps to what is stated and guesses the rest; stated are the result of
-every equation with a choice and every step of every change of layout, so that it compiles
-to the collectives that were priced.
+every equation with a choice, what such equations read, and every step of every change of
+layout, so that it compiles to the collectives that were priced. Inside a chain of
+elementwise operations there is nothing to guess.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
-from ms_func.parallel.graph import ADDING, PASSING
+from ms_func.parallel.graph import ADDING, PASSING, led
 from ms_func.parallel.shard_rules import Spec
+from ms_func.parallel.unfold import places
 from ms_func.primitives.sharding import sharding_constraint_p
 
 OPENABLE = ("dot_general", "reduce_sum", *ADDING, *PASSING)
@@ -28,34 +30,111 @@ class _Emitter:
     """Copies the equations of a program and adds constraints.
 
     Attributes:
+        number: number of each equation.
+        eqns: new equations of the function being written.
+        boundary: values that equations with a choice, and bodies, read.
         env: what stands for a value of the old program, in the layout of its node.
         moved: what stands for a value in another layout.
     """
 
     def __init__(self, plan: Any) -> None:
-        self.plan, self.graph, self.fn = plan, plan.graph, plan.fn
+        self.plan, self.graph = plan, plan.graph
         self.choices = plan.solution.choices
+        self.number = {id(e): i for i, e in enumerate(self.graph.eqns)}
         self.eqns: list[Eqn] = []
-        self.env: dict[Var, Var] = {}
-        self.moved: dict[tuple[Var, Spec], Var] = {}
+        self.boundary = {
+            a
+            for i in (*self.graph.eqn_node, *self.graph.sheet.opened)
+            for a in self.graph.eqns[i].inputs
+            if type(a) is Var
+        }
+        self.env: dict[Atom, Atom] = {}
+        self.moved: dict[tuple[Atom, Spec], Atom] = {}
 
     def run(self) -> Function:
         """The new program."""
-        for i, eqn in enumerate(self.fn.eqns):
+        fn = self.graph.fn
+        self._equations(fn)
+        results = [self._result(j, a) for j, a in enumerate(fn.results)]
+        return Function(fn.name, fn.params, self.eqns, results, fn.consts)
+
+    def _equations(self, fn: Function) -> None:
+        for eqn in fn.eqns:
+            i = self.number[id(eqn)]
             if i in self.graph.eqn_node:
                 self._equation(i, eqn)
+            elif i in self.graph.sheet.opened:
+                self._opened(eqn)
             elif eqn.primitive is sharding_constraint_p:
                 self._constraint(eqn)
             else:
                 self._elementwise(eqn)
-        results = [self._result(j, a) for j, a in enumerate(self.fn.results)]
-        return Function(self.fn.name, self.fn.params, self.eqns, results, self.fn.consts)
+
+    # --- loops and branches -------------------------------------------------------------------
+
+    def _opened(self, eqn: Eqn) -> None:
+        """A loop or branch: operands and results get the layouts they have in its bodies."""
+        wanted: dict[int, Spec] = {}
+        bodies = []
+        for body, operands, plain in places(eqn):
+            for k, (v, n) in enumerate(zip(body.params, operands, strict=True)):
+                spec = self.spec(v)
+                wanted.setdefault(n, spec if k < plain else led(spec))
+            bodies.append(body)
+        inputs = [
+            self._read(a, wanted[k], False)
+            if k in wanted and type(a) is Var
+            else self.env.get(a, a)
+            for k, a in enumerate(eqn.inputs)
+        ]
+        ends = self._result_specs(eqn)
+        made = [self._body(eqn, body, ends) for body in bodies]
+        outputs = [Var(v.type) for v in eqn.outputs]
+        self.eqns.append(Eqn(eqn.primitive, inputs, outputs, _with_bodies(eqn, made), eqn.loc))
+        for old, new, (outer, _) in zip(eqn.outputs, outputs, ends, strict=True):
+            self.env[old] = self._settle(new, outer, self.spec(old), eqn)
+
+    def _result_specs(self, eqn: Eqn) -> list[tuple[Spec, Spec]]:
+        """Layout of each result outside, and of the value inside that it comes from."""
+        name, params, found = eqn.primitive.name, eqn.params, []
+        for k, v in enumerate(eqn.outputs):
+            if name == "cond":
+                found.append((self.spec(v),) * 2)
+            elif name == "scan" and k >= params["num_carry"]:
+                inner = params["body"].results[k]
+                spec = self.spec(inner) if type(inner) is Var else Spec(((),) * inner.type.ndim)
+                found.append((led(spec), spec))
+            else:
+                first = params["num_consts"] if name == "scan" else params["num_body"]
+                found.append((self.spec(params["body"].params[first + k]),) * 2)
+        return found
+
+    def _body(self, eqn: Eqn, body: Function, ends: Sequence[tuple[Spec, Spec]]) -> Function:
+        """A body with constraints, its parameters and results in the layouts of their nodes."""
+        outer, self.eqns = self.eqns, []
+        for v in body.params:
+            if v.type.shape:
+                self.env[v] = self._constrain(v, [self.spec(v)], None)
+        self._equations(body)
+        results = []
+        test = eqn.primitive.name == "while" and body is eqn.params["cond"]
+        for k, a in enumerate(body.results):
+            if type(a) is Literal or test:
+                results.append(self.env.get(a, a))
+                continue
+            want = ends[k][1]
+            found = self._move(a, self.env.get(a, a), self.spec(a), want)
+            results.append(self._constrain(found, [want], None) if a.type.shape else found)
+        made, self.eqns = Function(body.name, body.params, self.eqns, results, body.consts), outer
+        return made
+
+    # --- equations ----------------------------------------------------------------------------
 
     def chosen(self, node: int) -> Any:
         """Choice taken at a node."""
         return self.graph.nodes[node].choices[self.choices[node]]
 
-    def spec(self, v: Var) -> Spec:
+    def spec(self, v: Atom) -> Spec:
         """Layout of a value."""
         return self.chosen(self.graph.value_node[v])
 
@@ -71,7 +150,7 @@ class _Emitter:
         for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
             self.env[old] = self._settle(new, raw, self.spec(old), eqn)
 
-    def _settle(self, v: Var, raw: Spec, want: Spec, eqn: Eqn) -> Var:
+    def _settle(self, v: Atom, raw: Spec, want: Spec, eqn: Eqn) -> Atom:
         """The result of an equation brought to the layout of its value."""
         steps = [s.to for s in self._path(v, raw, want)]
         name = eqn.primitive.name
@@ -84,7 +163,7 @@ class _Emitter:
         closed = Spec(raw.dims)  # the partitioner adds up at once
         return self._constrain(v, [closed, *(s.to for s in self._path(v, closed, want))], eqn)
 
-    def _read(self, v: Var, want: Spec, copied: bool = True) -> Var:
+    def _read(self, v: Atom, want: Spec, copied: bool = True) -> Atom:
         """A value in the layout that an equation reads it in, by way of its shared copy."""
         here = self.spec(v)
         node = self.graph.read_node.get(v) if copied else None
@@ -94,7 +173,7 @@ class _Emitter:
             return self._move(v, source, copy, want)
         return self._move(v, self.env.get(v, v), here, want)
 
-    def _move(self, v: Var, source: Var, have: Spec, want: Spec) -> Var:
+    def _move(self, v: Atom, source: Atom, have: Spec, want: Spec) -> Atom:
         """`source`, which holds value `v` in layout `have`, brought to layout `want`."""
         for step in self._path(v, have, want):
             key = (v, step.to)
@@ -103,11 +182,11 @@ class _Emitter:
             source = self.moved[key]
         return source
 
-    def _path(self, v: Var, have: Spec, want: Spec) -> Sequence[Any]:
+    def _path(self, v: Atom, have: Spec, want: Spec) -> Sequence[Any]:
         t = v.type
         return self.graph.model.path(t.shape, t.dtype.itemsize, have, want)
 
-    def _constrain(self, v: Var, specs: Sequence[Spec], eqn: Eqn | None) -> Var:
+    def _constrain(self, v: Atom, specs: Sequence[Spec], eqn: Eqn | None) -> Atom:
         """`v` after one constraint per layout."""
         loc = None if eqn is None else eqn.loc
         for spec in specs:
@@ -130,14 +209,15 @@ class _Emitter:
                 inputs.append(self.env.get(a, a))
         outputs = [Var(v.type) for v in eqn.outputs]
         self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
-        self.env.update(zip(eqn.outputs, outputs, strict=True))
+        for old, new in zip(eqn.outputs, outputs, strict=True):
+            pinned = old in self.boundary and bool(shape)
+            self.env[old] = self._constrain(new, [want], eqn) if pinned else new
 
     def _constraint(self, eqn: Eqn) -> None:
         (a,), (out,) = eqn.inputs, eqn.outputs
         want = self.spec(out)
         if type(a) is Literal:
-            source: Any = a
-            self.env[out] = self._constrain(source, [want], eqn)
+            self.env[out] = self._constrain(a, [want], eqn)
             return
         moved = self._move(a, self.env.get(a, a), self.spec(a), want)
         self.env[out] = self._constrain(moved, [want], eqn)
@@ -148,6 +228,15 @@ class _Emitter:
         node = self.graph.pinned_out.get(j)
         found = self.env.get(a, a)
         return found if node is None else self._move(a, found, self.spec(a), self.chosen(node))
+
+
+def _with_bodies(eqn: Eqn, made: Sequence[Function]) -> dict[str, Any]:
+    """Parameters of a loop or branch with other bodies."""
+    if eqn.primitive.name == "cond":
+        return {**eqn.params, "branches": tuple(made)}
+    if eqn.primitive.name == "scan":
+        return {**eqn.params, "body": made[0]}
+    return {**eqn.params, "cond": made[0], "body": made[1]}
 
 
 def _finishes(raw: Spec, to: Spec) -> bool:

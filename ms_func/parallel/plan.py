@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from ms_func.ir.mesh import AbstractMesh, Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.parallel.cost import model_for
 from ms_func.parallel.graph import Graph, build_graph
+from ms_func.parallel.memory import Memory, solve_below
 from ms_func.parallel.partition import emit
 from ms_func.parallel.search import Solution, solve
 from ms_func.parallel.shard_rules import Spec
@@ -29,10 +30,12 @@ class Options(NamedTuple):
     Attributes:
         objective: "time", "communication" or "memory".
         search_seconds: stop refining after this time.
+        memory_limit: bytes that a device may hold, or None.
     """
 
     objective: str = "time"
     search_seconds: float = 10.0
+    memory_limit: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Plan:
         graph: the choices there were.
         solution: the choices taken.
         options: what was asked for.
+        memory: what the program holds.
         seconds: time the search took.
     """
 
@@ -51,6 +55,7 @@ class Plan:
     graph: Graph
     solution: Solution
     options: Options
+    memory: Memory
     seconds: float
 
     @property
@@ -103,6 +108,11 @@ class Plan:
         return self.graph.local_flops(self.solution.choices) * self.mesh.size / self.graph.flops
 
     @property
+    def peak_bytes(self) -> float:
+        """Predicted bytes that each device holds at the worst moment."""
+        return self.memory.peak(self.solution.choices).bytes
+
+    @property
     def wire_bytes(self) -> float:
         """Predicted bytes that each device sends in one run."""
         return sum(row.wire for row in self.collectives)
@@ -153,24 +163,31 @@ def make_plan(
     """
     start = perf_counter()
     model = model_for(mesh, platform, options.objective)
-    graph = build_graph(
-        fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out
-    )
-    solution = _solve(graph, mesh.size, options.search_seconds)
+    graph = build_graph(fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out)
+    memory = Memory(graph, ties)
+    solution = _solve(graph, mesh.size, options, memory)
     if not math.isfinite(solution.price):
         raise ShardingError(f"no way to split `{fn.name}` satisfies the layouts asked for")
-    return Plan(mesh, graph, solution, options, perf_counter() - start)
+    return Plan(mesh, graph, solution, options, memory, perf_counter() - start)
 
 
-def _solve(graph: Graph, devices: int, seconds: float) -> Solution:
+def _solve(graph: Graph, devices: int, options: Options, memory: Memory) -> Solution:
     """Cheapest choices that do not compute too much twice.
 
     Work is almost free under "communication"; its price is raised until little of it is
     redundant.
     """
     weight = 1.0
+    minimise = partial(solve, seconds=options.search_seconds)
     while True:
-        solution = solve(graph.problem(weight), seconds=seconds)
+        problem = graph.problem(weight)
+        if options.objective == "memory":
+            for i, held in memory.prices(range(memory.count)).items():
+                problem.nodes[i] = problem.nodes[i] + held
+        if options.memory_limit is None:
+            solution = minimise(problem)
+        else:
+            solution = solve_below(options.memory_limit, memory, problem, minimise)
         local = graph.local_flops(solution.choices) * devices
         if local <= REDUNDANCY * graph.flops or weight > 1e9:
             return solution
@@ -196,13 +213,10 @@ def plan_mesh(
     plans = [
         make_plan(fn, shape, options, platform=platform, **pins) for shape in mesh_shapes(count)
     ]
-    return min(plans, key=lambda p: (p.solution.price * (1 + 1e-9 * len(p.mesh.axis_sizes))))
+    return min(plans, key=lambda p: p.solution.price * (1 + 1e-9 * len(p.mesh.axis_sizes)))
 
 
 def mesh_shapes(count: int) -> list[Mesh]:
     """Meshes of one and two axes over `count` devices, named a and b."""
-    found = [Mesh((count,), ("a",))]
-    for n in range(2, count):
-        if count % n == 0:
-            found.append(Mesh((n, count // n), ("a", "b")))
-    return found
+    parts = [n for n in range(2, count) if count % n == 0]
+    return [Mesh((count,), ("a",)), *(Mesh((n, count // n), ("a", "b")) for n in parts)]

@@ -10,81 +10,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ms_func.control_flow.call import call_like
+from ms_func.control_flow.checkpoint import remat_p
+from ms_func.control_flow.identities import optimization_barrier_p
 from ms_func.errors import ShardingError
 from ms_func.execution.buffers import default_backend
-from ms_func.ir.evaluate import evaluate as evaluate_reference
-from ms_func.ir.function import Eqn, Function
+from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.mesh import AbstractMesh, Mesh
-from ms_func.ir.primitive import NotSupported, Primitive, Zero, register
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.text import register_param_type
-from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import alias_pairs
 from ms_func.parallel.plan import Options, Plan, plan_mesh
-from ms_func.primitives.families import is_linear
-from ms_func.transforms.batch import batch
-from ms_func.transforms.jvp import jvp
-from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import callee_of, inline, prune, simplify
-from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import instantiate
-
-
-def _abstract(*types: ArrayType, fn: Function, **params: Any) -> Sequence[ArrayType]:
-    return fn.out_types
-
-
-def _ref(*arrays: Any, fn: Function, **params: Any) -> Sequence[Any]:
-    return evaluate_reference(fn, *arrays)
+from ms_func.transforms.passes import callee_of, inline, simplify
 
 
 def _lower(b: Any, eqn: Eqn, *values: Any) -> Sequence[Any]:
     """What is left of regions after planning: those in the bodies of loops, spliced in."""
     return b.inline(eqn.params["fn"], values)
-
-
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **params: Any) -> Any:
-    made, nonzero = jvp(fn, tuple(type(t) is not Zero for t in tangents))
-    dots = [t for t in tangents if type(t) is not Zero]
-    outs = shard_region_p.bind(*primals, *dots, fn=made, **params)
-    n = len(fn.results)
-    rest = iter(outs[n:])
-    return outs[:n], [
-        next(rest) if live else Zero(t.tangent)
-        for live, t in zip(nonzero, fn.out_types, strict=True)
-    ]
-
-
-def _transpose(cts: Sequence[Any], *operands: Any, fn: Function, **params: Any) -> list[Any]:
-    linear = tuple(is_linear(x) for x in operands)
-    made = transpose(fn, linear)
-    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
-    outs = iter(shard_region_p.bind(*others, *map(instantiate, cts), fn=made, **params))
-    return [next(outs) if lin else None for lin in linear]
-
-
-def _batch(size: int, args: Any, dims: Any, *, fn: Function, **params: Any) -> Any:
-    made, out_dims = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
-    return shard_region_p.bind(*args, fn=made, **params), out_dims
-
-
-def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
-    """Known part now, the rest on residuals when its inputs are known; both are regions."""
-    unknown = tuple(split.is_unknown(a) for a in args)
-    known_fn, rest_fn, mask = partial_eval(params["fn"], unknown)
-    ready = tuple(a for a, u in zip(args, unknown, strict=True) if not u)
-    outs = split.bind_known(shard_region_p, ready, {**params, "fn": known_fn})
-    n = len(mask) - sum(mask)
-    waiting = [a for a, u in zip(args, unknown, strict=True) if u]
-    operands = (*outs[n:], *waiting)
-    rest = iter(split.unknown.bind(shard_region_p, operands, {**params, "fn": rest_fn}))
-    first = iter(outs[:n])
-    return [next(rest) if u else next(first) for u in mask]
-
-
-def _prune(used: tuple[bool, ...], *, fn: Function, **params: Any) -> Any:
-    made, operands = prune(fn, used)
-    return operands, used, {**params, "fn": made}
 
 
 def _program(fn: Function, donate: tuple[int, ...], ins: Any, outs: Any) -> Any:
@@ -93,27 +35,10 @@ def _program(fn: Function, donate: tuple[int, ...], ins: Any, outs: Any) -> Any:
     return plan.program, plan.in_shardings, plan.out_shardings
 
 
-shard_region_p = register(
-    Primitive(
-        "shard_region",
-        abstract=_abstract,
-        ref=_ref,
-        lower=_lower,
-        jvp=_jvp,
-        transpose=_transpose,
-        batch=_batch,
-        shard=NotSupported("the body is planned as part of the program around it"),
-        partial=_partial,
-        prune=_prune,
-        program=_program,
-        multiple_results=True,
-    )
-)
+shard_region_p = call_like("shard_region", _lower, program=_program)
 
 
-def plan_of(
-    fn: Function, donate: tuple[int, ...] = (), ins: Any = None, outs: Any = None
-) -> Plan:
+def plan_of(fn: Function, donate: tuple[int, ...] = (), ins: Any = None, outs: Any = None) -> Plan:
     """Plan of a program that contains regions, remembered with it.
 
     Args:
@@ -152,6 +77,8 @@ def flattened(fn: Function) -> tuple[Function, Any, Options]:
     regions: list[Eqn] = []
 
     def callee(eqn: Eqn) -> Function | None:
+        if eqn.primitive is remat_p:
+            return _recomputed(eqn)
         if eqn.primitive is not shard_region_p:
             body = eqn.primitive.body
             return callee_of(eqn) if body is None else body(**eqn.params)
@@ -163,6 +90,21 @@ def flattened(fn: Function) -> tuple[Function, Any, Options]:
     if not regions:  # they are in the bodies of loops
         regions += _inner_regions(fn)
     return flat, regions[0].params["mesh"], regions[0].params["options"]
+
+
+def _recomputed(eqn: Eqn) -> Function:
+    """Function of a checkpoint; what is computed for the second time stays behind a barrier."""
+    fn: Function = eqn.params["fn"]
+    if not eqn.params["barrier"]:
+        return fn
+    if "behind_barrier" not in fn.memo:
+        params = [Var(v.type) for v in fn.params]
+        walls = [
+            Eqn(optimization_barrier_p, [p], [v], {}, eqn.loc)
+            for p, v in zip(params, fn.params, strict=True)
+        ]
+        fn.memo["behind_barrier"] = Function(fn.name, params, [*walls, *fn.eqns], fn.results)
+    return fn.memo["behind_barrier"]
 
 
 def _inner_regions(fn: Function) -> list[Eqn]:

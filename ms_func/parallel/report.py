@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ms_func.ir.function import Eqn
 from ms_func.parallel.cost import Step, collective
+from ms_func.parallel.graph import flops_of
 from ms_func.parallel.hlo import Collective, collectives
 from ms_func.parallel.shard_rules import Rule, Spec, Split
 
@@ -35,33 +36,37 @@ class Predicted(NamedTuple):
 def predicted_collectives(plan: Any) -> list[Predicted]:
     """Collectives on all ways between layouts that the plan takes, shared ones once."""
     graph, found, seen = plan.graph, [], set()
-    chosen = [n.choices[c] for n, c in zip(graph.nodes, plan.solution.choices, strict=True)]
-    for source, target, v, reader in graph.links:
-        have, want = chosen[source], chosen[target]
-        eqn = None
-        if isinstance(have, Split):
-            eqn = plan.fn.eqns[graph.nodes[source].eqn]
-            have = have.outs[list(eqn.outputs).index(v)]
-        if reader is not None:
-            eqn, want = plan.fn.eqns[reader[0]], want.ins[reader[1]]
-        at = have
-        for step in graph.model.path(v.type.shape, v.type.dtype.itemsize, have, want):
+    choices = plan.solution.choices
+    for way in graph.ways:
+        have, want = graph.ends(way)
+        at, end = have[choices[way.source]], want[choices[way.target]]
+        v, eqn = way.value, _place(graph, way)
+        for step in graph.model.path(v.type.shape, v.type.dtype.itemsize, at, end):
             key = (v, step.to)
             if step.kind != "slice" and key not in seen:
-                found.append(_priced(plan, step, at, v.type.nbytes, eqn))
+                found.append(_priced(plan, step, at, v.type.nbytes, eqn, way.weight))
             seen.add(key)
             at = step.to
+    chosen = [n.choices[c] for n, c in zip(graph.nodes, choices, strict=True)]
     found += _finishes(plan, chosen)
     return found
 
 
-def _priced(plan: Any, step: Step, at: Spec, size: int, eqn: Any) -> Predicted:
+def _place(graph: Any, way: Any) -> Any:
+    """Equation at the target of a way, else the one at its source."""
+    for node in (way.target, way.source):
+        if graph.nodes[node].eqn is not None:
+            return graph.eqns[graph.nodes[node].eqn]
+    return None
+
+
+def _priced(plan: Any, step: Step, at: Spec, size: int, eqn: Any, weight: float) -> Predicted:
     """A step with the bytes it sends."""
     model = plan.graph.model
     n, link = model.group(step.axes)
     held = model.local_bytes(size, at)
     full = held * n if step.kind in ("all_gather", "all_to_all") else held
-    wire = collective(step.kind, n, full, link).wire
+    wire = weight * collective(step.kind, n, full, link).wire
     return Predicted(step.kind, _names(plan, step.axes), n, wire, eqn)
 
 
@@ -69,11 +74,11 @@ def _finishes(plan: Any, chosen: Sequence[Any]) -> list[Predicted]:
     """Reductions other than sums, finished inside their equations."""
     found, model = [], plan.graph.model
     for i, node in plan.graph.eqn_node.items():
-        eqn, split = plan.fn.eqns[i], chosen[node]
+        eqn, split = plan.graph.eqns[i], chosen[node]
         for v, spec, axes in zip(eqn.outputs, split.outs, split.finish, strict=True):
             if axes:
                 held = model.local_bytes(v.type.nbytes, spec)
-                wire = model.all_reduce(held, axes).wire
+                wire = plan.graph.sheet.weights[i] * model.all_reduce(held, axes).wire
                 n = model.group(axes)[0]
                 found.append(Predicted("all_reduce", _names(plan, axes), n, wire, eqn))
     return found
@@ -99,17 +104,17 @@ def _totals(plan: Any) -> list[str]:
         kinds[f"{c.kind.replace('_', '-')} over {','.join(map(str, c.axes))}"] += c.wire  # type: ignore[assignment]
     choices = sum(len(n.choices) for n in graph.nodes)
     proof = "optimal" if solution.exact else f"within {_gap(solution):.1%} of the optimum"
-    rows = [
+    return [
         f"Plan of `{plan.fn.name}` on {axes} ({plan.mesh.size} devices), objective "
         f"{plan.options.objective}",
         f"  sends   {plan.wire_bytes / _MIB:.2f} MiB per device and run",
         *(f"          {b / _MIB:.2f} MiB  {kind}" for kind, b in kinds.most_common()),
         f"  works   {plan.redundancy:.3f} times the ideal share of each device",
-        f"  holds   {_state(plan) / _MIB:.2f} MiB of arguments per device",
+        f"  holds   {plan.peak_bytes / _MIB:.2f} MiB per device at most, {_state(plan) / _MIB:.2f} "
+        "MiB of it arguments",
         f"  search  {plan.seconds:.2f} s, {proof}; {choices} choices at {len(graph.nodes)} nodes, "
         f"{graph.dropped} left out because they leave devices idle",
     ]
-    return rows
 
 
 def _gap(solution: Any) -> float:
@@ -133,9 +138,9 @@ def _rows(plan: Any) -> list[tuple[str, ...]]:
             talk.setdefault(id(c.eqn), []).append(c)
     rows: Counter[tuple[str, ...]] = Counter()
     for i, node in graph.eqn_node.items():
-        eqn = plan.fn.eqns[i]
+        eqn = graph.eqns[i]
         split = graph.nodes[node].choices[plan.solution.choices[node]]
-        share = _share(plan, eqn)
+        share = _share(graph, i)
         sent = talk.get(id(eqn), [])
         if share < 0.005 and not sent:
             continue
@@ -152,11 +157,8 @@ def _rows(plan: Any) -> list[tuple[str, ...]]:
     return [(*row[:1], f"{row[1]} x{n}" if n > 1 else row[1], *row[2:]) for row, n in rows.items()]
 
 
-def _share(plan: Any, eqn: Eqn) -> float:
-    cost = eqn.primitive.cost(
-        [a.type for a in eqn.inputs], [v.type for v in eqn.outputs], **eqn.params
-    )
-    return cost.flops / plan.graph.flops if plan.graph.flops else 0.0
+def _share(graph: Any, i: int) -> float:
+    return graph.sheet.weights[i] * flops_of(graph.eqns[i]) / max(graph.flops, 1.0)
 
 
 def _line(eqn: Eqn) -> str:
@@ -179,9 +181,7 @@ def _layout(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows in columns."""
     every = [head, *rows]
     widths = [max(len(r[k]) for r in every) for k in range(len(head))]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every
-    ]
+    return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every]
 
 
 # --- verification ---------------------------------------------------------------------------

@@ -224,9 +224,10 @@ class _Elimination:
         for i, tables in reversed(self.trail):
             total = np.zeros(self.sizes[i])
             for t in tables:
-                total = total + t.values[
-                    tuple([slice(None) if j == i else choices[j] for j in t.scope])
-                ]
+                total = (
+                    total
+                    + t.values[tuple([slice(None) if j == i else choices[j] for j in t.scope])]
+                )
             choices[i] = int(total.argmin())
         return choices
 

@@ -319,11 +319,21 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(div_p.bind(ct, y), x), None]
 
 
+def _is_power_of_two(c: Literal) -> bool:
+    """Whether dividing by `c` is multiplying by its inverse, bit for bit."""
+    if c.type.dtype.kind != "f":
+        return False
+    mantissa, exponent = np.frexp(float(c.value))
+    return abs(mantissa) == 0.5 and abs(exponent) < 12
+
+
 def _div_simplify(producer: Any, x: Any, y: Any) -> Any:
     if type(y) is Literal:
         if type(x) is Literal:
             return fold(div_p, x, y)
-        return x if y.value == 1 else neg_p.bind(x) if y.value == -1 else None
+        if y.value == 1 or y.value == -1:
+            return x if y.value == 1 else neg_p.bind(x)
+        return mul_p.bind(x, fold(div_p, literal(1, y), y)) if _is_power_of_two(y) else None
     a, b = _negated(producer, x, y), _negated(producer, y, x)
     if a is not None and b is not None and is_inexact(x.type.dtype):
         return div_p.bind(a, b)

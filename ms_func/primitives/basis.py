@@ -5,6 +5,7 @@ Nothing here needs another primitive to be defined first, so every family can im
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -146,13 +147,21 @@ def _broadcast_shard(
 def _broadcast_simplify(
     producer: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
 ) -> Any:
-    """Nothing to repeat; or a broadcast of a broadcast, which is one."""
+    """Nothing to repeat; a broadcast of a broadcast or of inserted dimensions, which is one."""
     if x.type.shape == shape:
         return x
     inner = producer(x)
-    if inner is None or inner.primitive is not broadcast_in_dim_p:
+    if inner is None:
         return None
-    dims = tuple([broadcast_dimensions[d] for d in inner.params["broadcast_dimensions"]])
+    if inner.primitive is broadcast_in_dim_p:
+        first = inner.params["broadcast_dimensions"]
+    elif inner.primitive.name == "reshape" and 1 not in inner.inputs[0].type.shape:
+        first = tuple([d for d, n in enumerate(x.type.shape) if n != 1])
+        if inner.inputs[0].type.shape != tuple([x.type.shape[d] for d in first]):
+            return None
+    else:
+        return None
+    dims = tuple([broadcast_dimensions[d] for d in first])
     return broadcast_in_dim_p.bind(inner.inputs[0], shape=shape, broadcast_dimensions=dims)
 
 
@@ -304,10 +313,10 @@ def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
     for a in axes:
         axis = operator.index(a)
         if not -ndim <= axis < ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+            raise ArgumentValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
         found.add(axis % ndim)
     if len(found) != len(axes):
-        raise ValueError(f"duplicate value in 'axes' of a reduction: {axes}")
+        raise ArgumentValueError(f"duplicate value in 'axes' of a reduction: {axes}")
     return tuple(sorted(found))
 
 
@@ -335,7 +344,9 @@ def _sum_abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
             "fix: convert the operand first, or use reduce_or"
         )
     if canonical_axes(x.ndim, axes) != axes:
-        raise ValueError(f"axes of reduce_sum must be increasing and not negative, got {axes}")
+        raise ArgumentValueError(
+            f"axes of reduce_sum must be increasing and not negative, got {axes}"
+        )
     return ArrayType(tuple([x.shape[d] for d in kept_axes(x.ndim, axes)]), x.dtype, x.weak_type)
 
 
@@ -345,14 +356,27 @@ def _sum_ref(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
         return np.asarray(np.sum(x.astype(wide), axes, wide)).astype(x.dtype, copy=False)
 
 
+def reduction(
+    b: Any, name: str, kind: ArrayType, out: ArrayType, axes: tuple[int, ...], x: Any, init: Any
+) -> Any:
+    """StableHLO reduction of `x` over `axes` by the scalar operation `name`."""
+    scalar = ArrayType((), out.dtype)
+    start = b.constant(init, scalar)
+
+    def make(inner: Any, x: Any, start: Any) -> Any:
+        attributes = {"dimensions": int_array(axes)}
+        made = inner.operation("stablehlo.reduce", [out], [x, start], attributes)
+        inner.reducer(made, name, out.dtype)
+        return made
+
+    return b.copied((name, kind, axes), [kind, scalar], [x, start], make).results[0]
+
+
 def _sum_lower(b: Any, eqn: Any, x: Any) -> Any:
     axes, out = eqn.params["axes"], eqn.outputs[0].type
     if not axes:
         return x
-    zero = b.constant(0, ArrayType((), out.dtype))
-    made = b.operation("stablehlo.reduce", [out], [x, zero], {"dimensions": int_array(axes)})
-    b.reducer(made, "stablehlo.add", out.dtype)
-    return made.results[0]
+    return reduction(b, "stablehlo.add", eqn.inputs[0].type, out, axes, x, 0)
 
 
 def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> list[Any]:
@@ -377,6 +401,32 @@ def _sum_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any
     return Cost(float(ins[0].size), 0.0, float(ins[0].nbytes + outs[0].nbytes))
 
 
+def _sum_simplify(producer: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    """No axes; negation after the sum, where there is less of it; equal whole numbers."""
+    if not axes:
+        return x
+    inner = producer(x)
+    if inner is None:
+        return None
+    if inner.primitive.name == "neg":
+        return inner.primitive.bind(reduce_sum_p.bind(inner.inputs[0], axes=axes))
+    if inner.primitive is broadcast_in_dim_p and type(inner.inputs[0]) is Literal:
+        (scalar,), count = inner.inputs, math.prod([x.type.shape[a] for a in axes])
+        return _sum_of_equals(
+            scalar, count, [x.type.shape[d] for d in kept_axes(x.type.ndim, axes)]
+        )
+    return None
+
+
+def _sum_of_equals(scalar: Literal, count: int, shape: Sequence[int]) -> Any:
+    """`count` times a small whole number, which no rounding can touch."""
+    value, dtype = scalar.value, scalar.type.dtype
+    if dtype.kind != "f" or value != value or abs(value) * count > 1024 or value % 1:
+        return None
+    total = Literal(float(value) * count, scalar.type)
+    return broadcast_in_dim_p.bind(total, shape=tuple(shape), broadcast_dimensions=())
+
+
 reduce_sum_p = register(
     Primitive(
         "reduce_sum",
@@ -388,6 +438,7 @@ reduce_sum_p = register(
         batch=_sum_batch,
         shard=_sum_shard,
         cost=_sum_cost,
+        simplify=_sum_simplify,
     )
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
@@ -220,7 +220,7 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
         ValueError: there are no exponent bits, or a negative number of mantissa bits.
     """
     if exponent_bits < 1 or mantissa_bits < 0:
-        raise ValueError(
+        raise ArgumentValueError(
             "reduce_precision needs at least 1 exponent bit and 0 mantissa bits, got "
             f"{exponent_bits} and {mantissa_bits}"
         )

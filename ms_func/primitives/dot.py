@@ -14,6 +14,7 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import sum_dtype, transpose_p
@@ -27,6 +28,7 @@ Numbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
 # --- precision ------------------------------------------------------------------------------
 
 
+@register_param_type
 class Precision(enum.Enum):
     """How exactly a product of floats is computed, where the hardware leaves a choice.
 

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ShapeError
+from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -25,16 +25,21 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import is_linear, literal
 from ms_func.primitives.indices import (
+    CLIP,
+    FILL,
     GatherDimensionNumbers,
     GatherScatterMode,
     ScatterDimensionNumbers,
     Windows,
+    after,
     check,
     limits,
+    notation,
     places,
     shard_terms,
     window_sizes,
 )
+from ms_func.primitives.scattering import scatter_primitive, scatter_windows
 from ms_func.primitives.shape import iota, reshape
 
 __all__ = [
@@ -45,7 +50,6 @@ __all__ = [
 
 _BOOL = np.dtype(np.bool_)
 _INDEX = np.dtype(np.int32)
-_CLIP, _FILL = "clip", "fill_or_drop"
 
 
 def _is_signed(dtype: np.dtype) -> bool:
@@ -100,7 +104,7 @@ def _gather_ref(
         return np.zeros(out.shape, out.dtype)
     at, inside = places(operand.shape, indices, out.shape, slice_sizes, _gather_windows(params))
     found = operand.reshape(-1)[at]
-    if params["mode"] != _FILL:
+    if params["mode"] != FILL:
         return found
     fill = np.asarray(fill_of(out.dtype, params["fill_value"])).astype(out.dtype)
     return np.where(inside, found, fill)
@@ -123,7 +127,7 @@ def _gather_lower(b: Any, eqn: Any, operand: Any, indices: Any) -> Any:
         "indices_are_sorted": mlir.boolean(params["indices_are_sorted"]),
     }
     found = b.op("stablehlo.gather", [out], [operand, indices], attributes)
-    if params["mode"] != _FILL or not w.coordinates:
+    if params["mode"] != FILL or not w.coordinates:
         return found
     inside = _inside(b, eqn.inputs[0].type, index_type, indices, params["slice_sizes"], w)
     batch = tuple(w.batch_positions(out.ndim))
@@ -175,25 +179,20 @@ def _scatter_params(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _after(dims: tuple[int, ...]) -> tuple[int, ...]:
-    """Dimensions after one more has come in front."""
-    return tuple([d + 1 for d in dims])
-
-
 def _gather_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     """Lanes of the operand become a window, those of the indices more indices, or both pair up."""
     (operand, indices), (at, at_indices) = args, dims
-    made = {**params, "offset_dims": _after(params["offset_dims"])}
+    made = {**params, "offset_dims": after(params["offset_dims"])}
     if at is not None:
         operand = to_front(operand, at, size)
         for name in ("collapsed_slice_dims", "start_index_map", "operand_batching_dims"):
-            made[name] = _after(params[name])
+            made[name] = after(params[name])
     if at_indices is None:
         made["offset_dims"] = (0, *made["offset_dims"])
         made["slice_sizes"] = (size, *params["slice_sizes"])
         return gather_p.bind(operand, indices, **made), 0
     indices = to_front(indices, at_indices, size)
-    made["start_indices_batching_dims"] = _after(params["start_indices_batching_dims"])
+    made["start_indices_batching_dims"] = after(params["start_indices_batching_dims"])
     made["indices_are_sorted"] = False
     if at is None:
         made["unique_indices"] = False
@@ -207,15 +206,10 @@ def _gather_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
 def _gather_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
     own, index, result, looked_up, _ = shard_terms(
         ins[0], ins[1], outs[0], params["slice_sizes"], _gather_windows(params),
-        params["mode"] != _FILL,
+        params["mode"] != FILL,
     )  # fmt: skip
     kinds = [f"{name}: masked" for name in looked_up]
-    return _notation([own, index], result, kinds)
-
-
-def _notation(operands: Sequence[list[str]], result: list[str], kinds: Sequence[str]) -> str:
-    terms = ", ".join(" ".join(tokens) for tokens in operands)
-    return f"{terms} -> {' '.join(result)}" + (f"; {', '.join(kinds)}" if kinds else "")
+    return notation([own, index], result, kinds)
 
 
 def _gather_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
@@ -243,7 +237,7 @@ def _gather_jvp(operand: Any, indices: Any, t: Any, params: dict[str, Any]) -> A
     out = gather_p.bind(operand, indices, **params)
     if type(t) is Zero:
         return out, Zero(typeof(out).tangent)
-    fill = 0 if params["mode"] == _FILL else None
+    fill = 0 if params["mode"] == FILL else None
     return out, gather_p.bind(t, indices, **{**params, "fill_value": fill})
 
 
@@ -296,164 +290,12 @@ def gather(
     )
 
 
-# --- scatter: the common part -------------------------------------------------------------------
-
-
-def _scatter_windows(params: dict[str, Any]) -> Windows:
-    return Windows(
-        params["update_window_dims"],
-        params["inserted_window_dims"],
-        params["scatter_dims_to_operand_dims"],
-        params["operand_batching_dims"],
-        params["scatter_indices_batching_dims"],
-    )
-
-
-def _scatter_abstract(
-    operand: ArrayType, indices: ArrayType, updates: ArrayType, **params: Any
-) -> ArrayType:
-    if operand.dtype != updates.dtype:
-        raise ShapeError(
-            f"scatter requires operand and updates of one dtype, got {operand} and {updates}\n"
-            "fix: convert one with .astype"
-        )
-    w = _scatter_windows(params)
-    if updates.ndim != len(w.dims) + indices.ndim - 1:
-        raise ShapeError(
-            f"scatter of windows of {len(w.dims)} dimensions at {indices} requires updates of "
-            f"{len(w.dims) + indices.ndim - 1} dimensions, got {updates}"
-        )
-    check("scatter", operand, indices, window_sizes(operand.shape, updates.shape, w), w)
-    batch = tuple([updates.shape[d] for d in w.batch_positions(updates.ndim)])
-    if batch != indices.shape[:-1]:
-        raise ShapeError(
-            f"scatter at {indices} requires updates whose dimensions outside the window have "
-            f"sizes {indices.shape[:-1]}, got {batch}"
-        )
-    return ArrayType(operand.shape, operand.dtype, operand.weak_type and updates.weak_type)
-
-
-def _scatter_ref(combine: Callable[..., Any] | None) -> Callable[..., Any]:
-    def ref(
-        operand: np.ndarray, indices: np.ndarray, updates: np.ndarray, **params: Any
-    ) -> np.ndarray:
-        out = np.array(operand, order="C")
-        if not updates.size:
-            return out
-        w = _scatter_windows(params)
-        sizes = window_sizes(operand.shape, updates.shape, w)
-        at, inside = places(operand.shape, indices, updates.shape, sizes, w)
-        if params["mode"] == _CLIP:
-            inside = np.ones_like(inside)
-        order = (*w.batch_positions(updates.ndim), *w.dims)  # one index after another
-        at, inside, updates = (np.transpose(v, order) for v in (at, inside, updates))
-        flat = out.reshape(-1)
-        for k, u in zip(at[inside], updates[inside], strict=True):
-            flat[k] = u if combine is None else combine(flat[k], u)
-        return out
-
-    return ref
-
-
-def _scatter_lower(combine: str | None) -> Callable[..., Any]:
-    def lower(b: Any, eqn: Any, operand: Any, indices: Any, updates: Any) -> Any:
-        params, out, kind = eqn.params, eqn.outputs[0].type, eqn.inputs[1].type
-        w = _scatter_windows(params)
-        if params["mode"] == _CLIP and w.coordinates:
-            sizes = window_sizes(out.shape, eqn.inputs[2].type.shape, w)
-            high = b.array_constant(limits(out, sizes, kind.dtype, w))
-            high = b.broadcast(high, kind, (kind.ndim - 1,))
-            indices = b.op("stablehlo.clamp", [kind], [b.constant(0, kind), indices, high])
-        attributes = {
-            "scatter_dimension_numbers": mlir.parsed(
-                f"#stablehlo.scatter<update_window_dims = {list(w.dims)}, "
-                f"inserted_window_dims = {list(w.collapsed)}, "
-                f"input_batching_dims = {list(w.operand_batch)}, "
-                f"scatter_indices_batching_dims = {list(w.indices_batch)}, "
-                f"scatter_dims_to_operand_dims = {list(w.coordinates)}, "
-                f"index_vector_dim = {kind.ndim - 1}>"
-            ),
-            "indices_are_sorted": mlir.boolean(params["indices_are_sorted"]),
-            "unique_indices": mlir.boolean(params["unique_indices"]),
-        }
-        made = b.operation("stablehlo.scatter", [out], [operand, indices, updates], attributes)
-        if combine is None:
-            scalar = ArrayType((), out.dtype)
-            b.region(made, 0, [scalar, scalar], lambda inner, old, new: [new])
-        else:
-            b.reducer(made, combine, out.dtype)
-        return made.results[0]
-
-    return lower
-
-
-def _scatter_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
-    """Lanes become one more window dimension, or pair up where the indices have them too."""
-
-    def batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
-        operand, indices, updates = args
-        operand = to_front(operand, dims[0], size)
-        updates = to_front(updates, dims[2], size)
-        made = dict(params)
-        for name in ("update_window_dims", "inserted_window_dims", "operand_batching_dims",
-                     "scatter_dims_to_operand_dims"):  # fmt: skip
-            made[name] = _after(params[name])
-        if dims[1] is None:
-            made["update_window_dims"] = (0, *made["update_window_dims"])
-        else:
-            indices = to_front(indices, dims[1], size)
-            made["operand_batching_dims"] = (0, *made["operand_batching_dims"])
-            made["scatter_indices_batching_dims"] = (
-                0, *_after(params["scatter_indices_batching_dims"]),
-            )  # fmt: skip
-            made["indices_are_sorted"] = False
-        return primitive().bind(operand, indices, updates, **made), 0
-
-    return batch
-
-
-def _scatter_shard(kind: str) -> Callable[..., str]:
-    """Index notation: `kind` of the factors over which updates meet."""
-
-    def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
-        w = _scatter_windows(params)
-        sizes = window_sizes(ins[0].shape, ins[2].shape, w)
-        own, index, updates, looked_up, free = shard_terms(
-            ins[0], ins[1], ins[2], sizes, w, params["mode"] == _CLIP
-        )
-        kinds = [f"{name}: {kind}" for name in free] + [f"{name}: masked" for name in looked_up]
-        return _notation([own, index, updates], own, kinds)
-
-    return shard
-
-
-def _scatter_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
-    moved = ins[0].nbytes + outs[0].nbytes + ins[1].nbytes + 2 * ins[2].nbytes
-    return Cost(float(ins[2].size), 0.0, float(moved))
-
-
-def _scatter_primitive(
-    name: str, *, ref: Any, lower: str | None, jvp: Any, transpose: Any, kind: str
-) -> Primitive:
-    primitive = register(
-        Primitive(
-            name,
-            abstract=_scatter_abstract,
-            ref=_scatter_ref(ref),
-            lower=_scatter_lower(lower),
-            jvp=jvp,
-            transpose=transpose,
-            batch=_scatter_batch(lambda: primitive),
-            shard=_scatter_shard(kind),
-            cost=_scatter_cost,
-        )
-    )
-    return primitive
+# --- reading back what a scatter wrote to ------------------------------------------------------
 
 
 def _read_back(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
     """For each element of the updates, that of `x` at its place; 0 for those left out."""
-    w = _scatter_windows(params)
+    w = scatter_windows(params)
     return gather_p.bind(
         x,
         indices,
@@ -465,8 +307,8 @@ def _read_back(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> An
         slice_sizes=window_sizes(typeof(x).shape, typeof(updates).shape, w),
         indices_are_sorted=params["indices_are_sorted"],
         unique_indices=params["unique_indices"],
-        mode=_CLIP if params["mode"] == _CLIP else _FILL,
-        fill_value=None if params["mode"] == _CLIP else 0,
+        mode=CLIP if params["mode"] == CLIP else FILL,
+        fill_value=None if params["mode"] == CLIP else 0,
     )
 
 
@@ -483,7 +325,7 @@ def _scatter_add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params
     return [ct if is_linear(x) else None, None, back]
 
 
-scatter_add_p = _scatter_primitive(
+scatter_add_p = scatter_primitive(
     "scatter_add", ref=np.add, lower="stablehlo.add", jvp=Linear(0, 2),
     transpose=_scatter_add_transpose, kind="sum",
 )  # fmt: skip
@@ -515,7 +357,7 @@ def _winners(shape: tuple[int, ...], indices: Any, updates: Any, params: dict[st
     return eq(_read_back(written, indices, updates, params), numbers)
 
 
-scatter_p = _scatter_primitive(
+scatter_p = scatter_primitive(
     "scatter", ref=None, lower=None, jvp=Linear(0, 2), transpose=_scatter_transpose, kind="whole"
 )
 
@@ -559,11 +401,11 @@ def _others(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
 
 def _scatter_mul_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -> list[Any]:
     if is_linear(updates):
-        raise ValueError("scatter_mul is linear in its operand only")
+        raise UnsupportedError("`scatter_mul` is linear in its operand only")
     return [scatter_mul_p.bind(ct, indices, updates, **params), None, None]
 
 
-scatter_mul_p = _scatter_primitive(
+scatter_mul_p = scatter_primitive(
     "scatter_mul", ref=np.multiply, lower="stablehlo.multiply", jvp=_scatter_mul_jvp,
     transpose=_scatter_mul_transpose, kind="prod",
 )  # fmt: skip
@@ -593,12 +435,12 @@ def _scatter_extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., A
     return jvp
 
 
-scatter_min_p = _scatter_primitive(
+scatter_min_p = scatter_primitive(
     "scatter_min", ref=np.minimum, lower="stablehlo.minimum", kind="min",
     jvp=_scatter_extremum_jvp(lambda: scatter_min_p),
     transpose=NotSupported("scatter_min is not linear"),
 )  # fmt: skip
-scatter_max_p = _scatter_primitive(
+scatter_max_p = scatter_primitive(
     "scatter_max", ref=np.maximum, lower="stablehlo.maximum", kind="max",
     jvp=_scatter_extremum_jvp(lambda: scatter_max_p),
     transpose=NotSupported("scatter_max is not linear"),

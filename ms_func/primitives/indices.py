@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.types import ArrayType
 
 
@@ -83,12 +83,14 @@ class GatherScatterMode(enum.Enum):
         try:
             return _MODES[s]
         except (KeyError, TypeError):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"unknown mode {s!r} of gather or scatter; it is one of "
                 f"{', '.join(repr(name) for name in _MODES if name)}"
             ) from None
 
 
+CLIP, FILL = "clip", "fill_or_drop"
+"""Names of modes as parameters of primitives hold them."""
 _MODES: dict[str | None, GatherScatterMode] = {
     None: GatherScatterMode.FILL_OR_DROP,
     "clip": GatherScatterMode.CLIP,
@@ -136,7 +138,7 @@ def check(
         ValueError: the indices are no integers.
     """
     if not issubdtype(indices.dtype, np.integer):
-        raise ValueError(f"{name} requires indices of an integer dtype, got {indices}")
+        raise ArgumentValueError(f"{name} requires indices of an integer dtype, got {indices}")
     if not indices.shape:
         raise ShapeError(f"{name} requires indices of at least one dimension, got {indices}")
     for what, dims, limit, ordered in (
@@ -286,3 +288,14 @@ def shard_terms(
             own[d] = tokens[windows[d]] = f"d{d}"
     free = [name for k, name in enumerate(names) if k not in w.indices_batch]
     return own, [*names, "."], tokens, looked_up, free
+
+
+def notation(operands: Sequence[list[str]], result: list[str], kinds: Sequence[str]) -> str:
+    """Shard rule of tokens for each operand and for the result, and kinds of factors."""
+    terms = ", ".join(" ".join(tokens) for tokens in operands)
+    return f"{terms} -> {' '.join(result)}" + (f"; {', '.join(kinds)}" if kinds else "")
+
+
+def after(dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Dimensions after one more has come in front."""
+    return tuple([d + 1 for d in dims])

@@ -17,23 +17,27 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul
+from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul, sub
 from ms_func.primitives.basis import (
     broadcast_in_dim_p,
     canonical_axes,
     kept_axes,
     reduce_sum,
+    reduction,
     shifted,
     sum_dtype,
 )
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.ordering import index_of, packs, take_along, with_index
 from ms_func.primitives.pieces import slice_p
-from ms_func.primitives.shape import squeeze
+from ms_func.primitives.shape import reshape, squeeze
+from ms_func.tracing.tracer import build
 
 # --- what all reductions share --------------------------------------------------------------
 
@@ -107,13 +111,13 @@ def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[...,
         axes, out = eqn.params["axes"], eqn.outputs[0].type
         if not axes:
             return x
+        if out.dtype.kind != "c" or operation not in _ORDERED:
+            kind, init = eqn.inputs[0].type, identity(out.dtype)
+            return reduction(b, operation, kind, out, axes, x, init)
         init = b.constant(identity(out.dtype), ArrayType((), out.dtype))
         attributes = {"dimensions": mlir.int_array(axes)}
         made = b.operation("stablehlo.reduce", [out], [x, init], attributes)
-        if out.dtype.kind == "c" and operation in _ORDERED:
-            lexical_reducer(b, made, out.dtype, operation)
-        else:
-            b.reducer(made, operation, out.dtype)
+        lexical_reducer(b, made, out.dtype, operation)
         return made.results[0]
 
     return lower
@@ -367,6 +371,9 @@ def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callabl
 
     def lower(b: Any, eqn: Any, x: Any) -> Any:
         source, out = eqn.inputs[0].type, eqn.outputs[0].type
+        if b.lowerer.platform == "cpu" and packs(source.dtype):
+            program = _place_program(source, direction == "LT", **eqn.params)
+            return b.inline(program, [x])[0]
         value, place = ArrayType((), source.dtype), ArrayType((), out.dtype)
         iota = b.op(
             "stablehlo.iota", [ArrayType(source.shape, out.dtype)], [],
@@ -406,6 +413,51 @@ def _place_body(direction: str, dtype: np.dtype, value: ArrayType, place: ArrayT
         ]
 
     return body
+
+
+@cache
+def _place_program(
+    kind: ArrayType, smallest: bool, *, axes: tuple[int, ...], index_dtype: np.dtype
+) -> Function:
+    def body(x: Any) -> list[Any]:
+        return [convert_element_type(_place_on_cpu(x, axes[0], smallest), index_dtype)]
+
+    return build("argmin" if smallest else "argmax", [kind], body)
+
+
+def _place_on_cpu(x: Any, axis: int, smallest: bool) -> Any:
+    """Place of the extremum by the reductions that a CPU does fast: those of one operand.
+
+    Of blocks along the axis, the one with the extremum is found from the extrema of all,
+    for which nothing but `x` is read, and then the place in it.
+    """
+    shape = typeof(x).shape
+    size = _block(shape[axis])
+    if size is None:
+        return _place_of_packed(x, axis, smallest)
+    blocks = reshape(x, (*shape[:axis], shape[axis] // size, size, *shape[axis + 1 :]))
+    best = (reduce_min_p if smallest else reduce_max_p).bind(blocks, axes=(axis + 1,))
+    block = _place_of_packed(best, axis, smallest)
+    one = (*shape[:axis], 1, size, *shape[axis + 1 :])
+    kept = (*range(axis), *range(axis + 2, len(one)))
+    chosen = take_along(
+        blocks, broadcast_in_dim_p.bind(block, shape=one, broadcast_dimensions=kept), axis
+    )
+    inside = _place_of_packed(squeeze(chosen, (axis,)), axis, smallest)
+    return add(mul(block, literal(size, block)), inside)
+
+
+def _block(n: int) -> int | None:
+    """Divisor of `n` near its root; None where it is not worth while or there is none."""
+    root = math.isqrt(n)
+    return next((d for d in range(root, root // 4, -1) if n % d == 0), None) if n > 255 else None
+
+
+def _place_of_packed(x: Any, axis: int, smallest: bool) -> Any:
+    """Place of the extremum as a maximum of pairs of key and index."""
+    pairs = with_index(x, axis, reverse=smallest, last_first=True)
+    back = index_of(reduce_max_p.bind(pairs, axes=(axis,)))
+    return sub(literal(typeof(x).shape[axis] - 1, back), back)
 
 
 def _place_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:

@@ -20,34 +20,14 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import sub
-from ms_func.primitives.basis import full_of, transpose
+from ms_func.primitives.basis import transpose
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.bits import bitwise_or, bitwise_xor, shift_left
-from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
-from ms_func.primitives.compare import eq, lt, ne, select
-from ms_func.primitives.families import literal
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
-from ms_func.primitives.shape import broadcasted_iota, expand_dims
+from ms_func.primitives.ordering import INT32, index_of, packs, take_along, with_index
+from ms_func.primitives.shape import broadcasted_iota
 from ms_func.tracing.tracer import build
 
-_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _SMALL = 1024
 """Below so many elements a comparison sort is as fast as any other way."""
-
-
-def take_along(x: Any, indices: Any, axis: int) -> Any:
-    """Of each row of `x` along `axis`, the elements at `indices`, which are all inside.
-
-    Shapes: `[..., n, ...]` and `[..., k, ...]` to `[..., k, ...]`.
-    """
-    shape = typeof(x).shape
-    if not typeof(x).size:  # nothing to take; a gather cannot take windows of size 1 from it
-        return full_of(0, ArrayType(typeof(indices).shape, typeof(x).dtype))
-    others = tuple(d for d in range(len(shape)) if d != axis)
-    numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
-    places = expand_dims(indices, (len(shape),))
-    return gather(x, places, numbers, (1,) * len(shape), mode="promise_in_bounds")
 
 
 # --- sort -------------------------------------------------------------------------------------
@@ -87,14 +67,18 @@ def _sort_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     dimension, num_keys = eqn.params["dimension"], eqn.params["num_keys"]
     if b.lowerer.platform == "cpu" and num_keys == 1 and _packs(types):
         return b.inline(_packed_program(types, dimension), values)
-    made = b.operation(
-        "stablehlo.sort", types, values,
-        {"dimension": mlir.integer(dimension), "is_stable": mlir.boolean(eqn.params["is_stable"])},
-    )  # fmt: skip
-    pairs = [ArrayType((), t.dtype) for t in types for _ in range(2)]
-    dtypes = [t.dtype for t in types[:num_keys]]
-    b.region(made, 0, pairs, lambda inner, *args: [_less(inner, dtypes, args)])
-    return list(made.results)
+    stable = eqn.params["is_stable"]
+
+    def make(inner: Any, *operands: Any) -> Any:
+        attributes = {"dimension": mlir.integer(dimension), "is_stable": mlir.boolean(stable)}
+        made = inner.operation("stablehlo.sort", types, operands, attributes)
+        pairs = [ArrayType((), t.dtype) for t in types for _ in range(2)]
+        dtypes = [t.dtype for t in types[:num_keys]]
+        inner.region(made, 0, pairs, lambda body, *args: [_less(body, dtypes, args)])
+        return made
+
+    key = ("sort", types, dimension, num_keys, stable)
+    return list(b.copied(key, types, values, make).results)
 
 
 def _less(b: Any, dtypes: Sequence[np.dtype], args: Sequence[Any]) -> Any:
@@ -155,7 +139,7 @@ def _packs(types: Sequence[ArrayType]) -> bool:
     comparison: five times as slow. A lone array of integers is such an array already.
     """
     key = types[0]
-    if key.size < _SMALL or key.dtype.kind == "c" or key.dtype.itemsize > 4:
+    if key.size < _SMALL or not packs(key.dtype):
         return False
     return is_inexact(key.dtype) or len(types) > 1
 
@@ -166,36 +150,11 @@ def _packed_program(types: tuple[ArrayType, ...], dimension: int) -> Function:
 
 
 def _packed(xs: Sequence[Any], dimension: int) -> list[Any]:
-    """Sort by sorting `key * 2**32 + index`, which is stable by construction."""
-    shape = typeof(xs[0]).shape
-    key = shift_left(convert_element_type(_order(xs[0]), _INT64), 32)
-    index = broadcasted_iota(_INT64, shape, dimension)
-    both = bitwise_or(key, index)
-    (both,) = sort_p.bind(both, dimension=dimension, is_stable=True, num_keys=1)
-    places = convert_element_type(both, _INT32)  # the low half
+    """Sort by sorting pairs of key and index, which is stable by construction."""
+    pairs = with_index(xs[0], dimension)
+    (pairs,) = sort_p.bind(pairs, dimension=dimension, is_stable=True, num_keys=1)
+    places = index_of(pairs)
     return [take_along(x, places, dimension) for x in xs]
-
-
-def _order(x: Any) -> Any:
-    """Integers of at most 32 bits, signed, that order as the elements of `x` do."""
-    dtype = typeof(x).dtype
-    if dtype.kind == "u" and dtype.itemsize == 4:
-        return sub(convert_element_type(x, _INT64), literal(2**31, _LIKE64))
-    if not is_inexact(dtype):
-        return x
-    x = convert_element_type(x, np.float32)
-    x = select(eq(x, literal(0, x)), literal(0, x), x)
-    x = select(ne(x, x), literal(np.nan, x), x)
-    return _bits_order(bitcast_convert_type(x, _INT32))
-
-
-_LIKE64 = np.zeros((), _INT64)
-
-
-def _bits_order(bits: Any) -> Any:
-    """Bits of floats as integers in the total order: those of negative ones are flipped."""
-    flipped = bitwise_xor(bits, literal(2**31 - 1, bits))
-    return select(lt(bits, literal(0, bits)), flipped, bits)
 
 
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -204,7 +163,7 @@ def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) ->
         outs = sort_p.bind(*primals, **params)
         return outs, [Zero(typeof(y).tangent) for y in outs]
     dimension = params["dimension"]
-    index = broadcasted_iota(_INT32, typeof(primals[0]).shape, dimension)
+    index = broadcasted_iota(INT32, typeof(primals[0]).shape, dimension)
     *outs, places = sort_p.bind(*primals, index, **params)
     return outs, [
         Zero(typeof(y).tangent) if type(t) is Zero else take_along(t, places, dimension)
@@ -310,7 +269,7 @@ def _top_k_abstract(x: ArrayType, *, k: int, axis: int) -> list[ArrayType]:
             f"shape={list(x.shape)} and {axis=}"
         )
     shape = (*x.shape[:axis], k, *x.shape[axis + 1 :])
-    return [ArrayType(shape, x.dtype, x.weak_type), ArrayType(shape, _INT32)]
+    return [ArrayType(shape, x.dtype, x.weak_type), ArrayType(shape, INT32)]
 
 
 def _top_k_ref(x: np.ndarray, *, k: int, axis: int) -> list[np.ndarray]:

@@ -118,17 +118,32 @@ class Window(NamedTuple):
 _ALONE: tuple[Any, ...] = (1, 1, (0, 0), 1, 1)
 
 
-def _window_of(
+def window_of(
     name: str, operand: Any, window_dimensions: Any, window_strides: Any, padding: Any,
     base_dilation: Any, window_dilation: Any,
 ) -> Window:  # fmt: skip
     """Window from the arguments of a public function."""
-    shape = typeof(operand).shape
+    return _window(
+        name,
+        typeof(operand).shape,
+        tuple(window_dimensions),
+        None if window_strides is None else tuple(window_strides),
+        padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        None if base_dilation is None else tuple(base_dilation),
+        None if window_dilation is None else tuple(window_dilation),
+    )
+
+
+@cache
+def _window(
+    name: str, shape: tuple[int, ...], window_dimensions: Any, window_strides: Any, padding: Any,
+    base_dilation: Any, window_dilation: Any,
+) -> Window:  # fmt: skip
     ndim = len(shape)
     if len(window_dimensions) != ndim:
         raise ShapeError(
-            f"{name} needs a window size for each of the {ndim} dimensions of "
-            f"{typeof(operand)}, got {tuple(window_dimensions)}"
+            f"{name} needs a window size for each of the {ndim} dimensions of an operand of "
+            f"shape {shape}, got {window_dimensions}"
         )
     if window_strides is not None and len(window_strides) != ndim:
         raise strides_error(name, ndim, len(window_strides))
@@ -145,12 +160,17 @@ def _window_of(
 # --- windows as slices ------------------------------------------------------------------------
 
 
-def _parts(x: Any, fill: Any, window: Window) -> list[Any]:
-    """For each place of the window, the elements there of all windows."""
+def parts(x: Any, fill: Any, window: Window) -> list[Any]:
+    """For each place of the window, the elements there of all windows.
+
+    `fill` is the scalar that stands in the padding.
+    """
     counts = window.out_shape(typeof(x).shape)
+    if 0 in counts:
+        return [full_of(0, ArrayType(counts, typeof(x).dtype))] * window.count
     config = window.config()
     if any(row != (0, 0, 0) for row in config):
-        x = pad(x, literal(fill, x), config)
+        x = pad(x, fill, config)
     found = []
     for place in window.places():
         stops = [
@@ -168,7 +188,7 @@ def _fold(combine: Callable[[Any, Any], Any], fill: Any, window: Window, x: Any)
     if narrow:
         x = convert_element_type(x, np.float32)
     total: Any = None
-    for part in _parts(x, fill, window):
+    for part in parts(x, literal(fill, x), window):
         total = part if total is None else combine(total, part)
     return convert_element_type(total, kind.dtype) if narrow else total
 
@@ -189,8 +209,8 @@ def _gather_parts(which: str, window: Window, t: Any, x: Any) -> Any:
     """Of each window of `t`, the element where that of `x` has its first extremum."""
     best: Any = None
     found: Any = None
-    xs = _parts(x, _identity(which, typeof(x).dtype), window)
-    for new, value in zip(xs, _parts(t, 0, window), strict=True):
+    xs = parts(x, literal(_identity(which, typeof(x).dtype), x), window)
+    for new, value in zip(xs, parts(t, literal(0, t), window), strict=True):
         if best is None:
             best, found = new, value
         else:
@@ -205,7 +225,7 @@ def _scatter_parts(which: str, window: Window, source: Any, x: Any) -> Any:
     best: Any = None
     at: Any = None
     number = np.dtype(np.int8 if window.count < 128 else np.int32)
-    for k, new in enumerate(_parts(x, _identity(which, kind.dtype), window)):
+    for k, new in enumerate(parts(x, literal(_identity(which, kind.dtype), x), window)):
         if best is None:
             best = new
             at = full_of(0, ArrayType(counts, number))
@@ -272,7 +292,8 @@ def _numpy_parts(x: np.ndarray, fill: Any, window: Window) -> Iterator[np.ndarra
         yield part
 
 
-def _attributes(window: Window) -> dict[str, Any]:
+def attributes(window: Window) -> dict[str, Any]:
+    """Attributes of a StableHLO reduction over windows."""
     return {
         "window_dimensions": mlir.int_array(window.window_dimensions),
         "window_strides": mlir.int_array(window.window_strides),
@@ -290,7 +311,7 @@ def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return batch
 
 
-def _shard_terms(window: Window, full: ArrayType, reduced: ArrayType) -> tuple[str, str, str]:
+def shard_terms(window: Window, full: ArrayType, reduced: ArrayType) -> tuple[str, str, str]:
     """Terms of the operand and of the result, and the kinds of the dimensions cut in windows."""
     left, right, kinds = [], [], []
     for k, row in enumerate(zip(*window, strict=True)):
@@ -303,7 +324,7 @@ def _shard_terms(window: Window, full: ArrayType, reduced: ArrayType) -> tuple[s
 
 
 def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
-    left, right, kinds = _shard_terms(Window(**params), ins[0], outs[0])
+    left, right, kinds = shard_terms(Window(**params), ins[0], outs[0])
     return f"{left} -> {right}{kinds}"
 
 
@@ -337,10 +358,16 @@ def _reduction(
             return b.constant(identity(out.dtype), out)
         if _as_slices(b, window):
             return _inline(b, fold, name, window, eqn, [x])
-        init = b.constant(identity(out.dtype), ArrayType((), out.dtype))
-        made = b.operation("stablehlo.reduce_window", [out], [x, init], _attributes(window))
-        b.reducer(made, operation, out.dtype)
-        return made.results[0]
+        scalar = ArrayType((), out.dtype)
+        init = b.constant(identity(out.dtype), scalar)
+
+        def make(inner: Any, x: Any, init: Any) -> Any:
+            made = inner.operation("stablehlo.reduce_window", [out], [x, init], attributes(window))
+            inner.reducer(made, operation, out.dtype)
+            return made
+
+        kind = eqn.inputs[0].type
+        return b.copied((name, kind, window), [kind, scalar], [x, init], make).results[0]
 
     primitive = register(
         Primitive(
@@ -397,7 +424,7 @@ def reduce_window_sum(
     Raises:
         TypeError: there is not one number for each dimension.
     """
-    window = _window_of("reduce_window", operand, window_dimensions, window_strides, padding,
+    window = window_of("reduce_window", operand, window_dimensions, window_strides, padding,
                         base_dilation, window_dilation)  # fmt: skip
     return reduce_window_sum_p.bind(operand, **window._asdict())
 
@@ -440,7 +467,7 @@ def reduce_window_max(
     Padding counts as minus infinity, or the lowest value of the dtype. NaN wins. The
     derivative of a window is that of its first largest element.
     """
-    window = _window_of("reduce_window", operand, window_dimensions, window_strides, padding,
+    window = window_of("reduce_window", operand, window_dimensions, window_strides, padding,
                         base_dilation, window_dilation)  # fmt: skip
     return reduce_window_max_p.bind(operand, **window._asdict())
 
@@ -454,7 +481,7 @@ def reduce_window_min(
     window_dilation: Sequence[int] | None = None,
 ) -> Any:
     """Minima over sliding windows; conventions as for `reduce_window_max`."""
-    window = _window_of("reduce_window", operand, window_dimensions, window_strides, padding,
+    window = window_of("reduce_window", operand, window_dimensions, window_strides, padding,
                         base_dilation, window_dilation)  # fmt: skip
     return reduce_window_min_p.bind(operand, **window._asdict())
 
@@ -546,7 +573,7 @@ def _gather_lower(b: Any, eqn: Any, t: Any, x: Any) -> Any:
     keyed = ArrayType(out.shape, kind.dtype)
     value, key = ArrayType((), out.dtype), ArrayType((), kind.dtype)
     inits = [b.constant(_identity(which, kind.dtype), key), b.constant(0, value)]
-    made = b.operation("stablehlo.reduce_window", [keyed, out], [x, t, *inits], _attributes(window))
+    made = b.operation("stablehlo.reduce_window", [keyed, out], [x, t, *inits], attributes(window))
 
     def body(inner: Any, x1: Any, t1: Any, x2: Any, t2: Any) -> list[Any]:
         keeps = _compare(inner, which, x1, x2)
@@ -641,7 +668,7 @@ def _pair(name: str, ref: Any, lower: Any, back: Callable[[], Primitive]) -> Pri
     def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
         params.pop("which")
         reduced = outs[0] if name == "select_and_gather_add" else ins[0]
-        full, counts, kinds = _shard_terms(Window(**params), ins[1], reduced)
+        full, counts, kinds = shard_terms(Window(**params), ins[1], reduced)
         first, out = (full, counts) if reduced is outs[0] else (counts, full)
         return f"{first}, {full} -> {out}{kinds}"
 

@@ -102,7 +102,7 @@ def _split(
     split.loc = eqn.loc
     with split:
         kinds = [typeof(x).tangent for x in ins]
-        dots = [
+        dots: list[Any] = [
             split.unknown.parameter(t) if a else Zero(t) for t, a in zip(kinds, active, strict=True)
         ]
         outs, tangents = apply_rule(eqn, ins, dots)

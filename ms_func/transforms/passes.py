@@ -36,8 +36,11 @@ def dce(fn: Function) -> Function:
 
     The parameters stay; `prune` removes those as well.
     """
-    eqns = live_equations(fn.eqns, fn.results)
-    return _with_equations(fn, eqns, fn.results)
+    found = fn.memo.get("dce")
+    if found is None:
+        found = _with_equations(fn, live_equations(fn.eqns, fn.results), fn.results)
+        fn.memo["dce"] = found.memo["dce"] = found
+    return found
 
 
 def live_equations(eqns: Sequence[Eqn], results: Iterable[Atom]) -> list[Eqn]:
@@ -112,9 +115,7 @@ def simplify(fn: Function) -> Function:
     """
     found = fn.memo.get("simplify")
     if found is None:
-        found = _with_equations(fn, live_equations(fn.eqns, fn.results), fn.results)
-        found = _rewritten(found, rules=True)
-        found = _with_equations(found, live_equations(found.eqns, found.results), found.results)
+        found = dce(_rewritten(dce(fn), rules=True))
         fn.memo["simplify"] = found.memo["simplify"] = found
     return found
 
@@ -327,7 +328,7 @@ def const_fold(fn: Function, limit: int = 1024) -> Function:
     ]
     results = [atoms.get(a, a) for a in fn.results]
     used = {a for e in eqns for a in e.inputs} | set(results)
-    new = [v for v in known if v in used and v not in given]
+    new: list[Any] = [v for v in known if v in used and v not in given]
     return Function(
         fn.name, [*fn.params, *new], eqns, results, [*fn.consts, *(known[v] for v in new)]
     )

@@ -86,7 +86,9 @@ def test_gradients_of_integers():
 
 def test_results_that_are_no_scalars_are_refused():
     x = np.ones(3, np.float32)
-    with pytest.raises(TypeError, match=r"Gradient only defined for scalar-output functions.*\(3,\)"):
+    with pytest.raises(
+        TypeError, match=r"Gradient only defined for scalar-output functions.*\(3,\)"
+    ):
         ms.grad(lambda x: x)(x)
     with pytest.raises(TypeError, match="Gradient only defined for scalar-output functions"):
         ms.grad(lambda x: (x.sum(), x.sum()))(x)
@@ -156,7 +158,7 @@ def test_linearize_runs_the_function_once():
 
 def test_vjp_functions_cross_jit():
     params, x = example()
-    value, pull = ms.jit(functools.partial(ms.vjp, lambda p: loss(p, x)))(params)
+    _, pull = ms.jit(functools.partial(ms.vjp, lambda p: loss(p, x)))(params)
     (g,) = ms.jit(lambda pull, ct: pull(ct))(pull, np.float64(1))
     expected = ms.grad(loss)(params, x)
     for a, b in zip(ms.tree.leaves(g), ms.tree.leaves(expected), strict=True):
@@ -164,7 +166,7 @@ def test_vjp_functions_cross_jit():
 
 
 def test_vjp_checks_its_cotangent():
-    y, pull = ms.vjp(lambda x: (x, x * 2), np.ones(3, np.float32))
+    _, pull = ms.vjp(lambda x: (x, x * 2), np.ones(3, np.float32))
     with pytest.raises(ValueError, match="structure"):
         pull(np.ones(3, np.float32))
     with pytest.raises(ValueError, match="cotangent"):
@@ -209,9 +211,7 @@ def test_hessians_in_all_orders(outer, inner):
     h = np.asarray(outer(inner(f))(x))
     np.testing.assert_allclose(h, h.T, rtol=1e-12)
     np.testing.assert_allclose(h, ms.hessian(f)(x), rtol=1e-12)
-    expected = np.stack(
-        [(ms.grad(f)(x + d) - ms.grad(f)(x - d)) / 2e-6 for d in np.eye(3) * 1e-6]
-    )
+    expected = np.stack([(ms.grad(f)(x + d) - ms.grad(f)(x - d)) / 2e-6 for d in np.eye(3) * 1e-6])
     np.testing.assert_allclose(h, expected, rtol=1e-6)
     v = np.array([1.0, 2.0, -1.0])
     np.testing.assert_allclose(ms.hvp(f, (x,), (v,)), h @ v, rtol=1e-12)

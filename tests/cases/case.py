@@ -59,6 +59,7 @@ class Case:
             application, where they depend on shapes.
         once: operands that only one part of a split sum or product gets, the others get zeros
             or ones.
+        inactive: operands by which the function has no derivative.
         batch_args: which operands may be batched; all where None.
     """
 
@@ -72,6 +73,7 @@ class Case:
     edges: bool = False
     local: Callable[..., dict[str, Any]] | None = None
     once: tuple[int, ...] = ()
+    inactive: tuple[int, ...] = ()
     batch_args: tuple[int, ...] | None = None
 
     def arrays(self, dtype: str, name: str = "") -> list[np.ndarray]:

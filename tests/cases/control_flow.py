@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.control_flow.bodies import batch_to
 from ms_func.control_flow.checkpoint import kept_p
 from ms_func.control_flow.custom_vjp_primitive import Rules
+from ms_func.control_flow.custom_vmap import Vectorised
 from ms_func.control_flow.rules import Deferred, Recorded
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
@@ -222,6 +224,28 @@ def _remat() -> list[Case]:
     return [Case((Arg((3,)), Arg((3,))), params, _WIDE, ulps=16)]
 
 
+def _linear_solve() -> list[Case]:
+    """Division by a positive number, as a system of two equations."""
+    matvec = program("matvec", [(), (2,)], lambda a, x: [mul(x, _wide(exp(a)))])
+    solve = program("solve", [(), (2,)], lambda a, b: [mul(b, _wide(exp(sub(0.0, a))))])
+    params = {"matvec": matvec, "vecmat": matvec, "solve": solve, "transpose_solve": solve,
+              "num_consts": 1}  # fmt: skip
+    return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
+
+
+def _custom_vmap() -> list[Case]:
+    """A rule that is the vectorised function."""
+    fn = program("f", [(), (2,)], lambda a, x: [mul(sin(x), _wide(a))])
+
+    def make(key: Any) -> Vectorised:
+        size, lanes = key
+        made, (dim,) = batch_to(fn, size, tuple(0 if m else None for m in lanes), (0,))
+        return Vectorised(made, (dim is not None,), ())
+
+    params = {"fn": fn, "rule": Deferred(("vmap",), make), "num_captured": 0}
+    return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
+
+
 CASES: dict[str, list[Case]] = {
     "cond": _cond(),
     "scan": _scan(),
@@ -238,7 +262,9 @@ CASES: dict[str, list[Case]] = {
     "custom_jvp_call": _custom_jvp(),
     "custom_vjp_call": _custom_vjp(),
     "custom_vjp_linear": _custom_vjp_linear(),
+    "custom_vmap_call": _custom_vmap(),
     "remat_call": _remat(),
+    "linear_solve": _linear_solve(),
     "stop_gradient": [of_shapes((2, 3), dtypes=FLOATS, smooth=False)],
     "name": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS, params={"name": "here"})],
     "kept": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS)],

@@ -92,6 +92,21 @@ def _converted() -> list[Case]:
     ]  # fmt: skip
 
 
+def _few(*domains: tuple[float, float], **fields: Any) -> list[Case]:
+    """Cases of functions whose compiled form is long: all dtypes once, scalars once."""
+    scalars = [Arg((), domains[0]), *(Arg(_SHAPE, d) for d in domains[1:])]
+    return [
+        Case(tuple(Arg(_SHAPE, d) for d in domains), dtypes=FLOATS, **fields),
+        Case(tuple(scalars), dtypes=("float64",), **fields),
+    ]
+
+
+_INCOMPLETE = [
+    *_few((0.5, 6), (0.2, 7), ulps=1024, orders=1),
+    Case((Arg(_SHAPE, (11, 30)), Arg(_SHAPE, (9, 40))), dtypes=("float64", "float32"), ulps=1024,
+         orders=1),
+]  # fmt: skip
+
 CASES: dict[str, list[Case]] = {
     "neg": _one(-2, 2, dtypes=NUMBERS, edges=True),
     "add": _two((-2, 2), (-2, 2), dtypes=ANY, edges=True, ulps=1),
@@ -150,6 +165,21 @@ CASES: dict[str, list[Case]] = {
     "ceil": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_afz": [Case((Arg(_SHAPE, _steps),), edges=True)],
     "round_nearest_even": [Case((Arg(_SHAPE, _steps),), edges=True)],
+    "lgamma": _one(2.5, 6, ulps=64),
+    "digamma": _one(2, 6, ulps=64),
+    "polygamma": [
+        Case((Arg(m, lambda rng, shape: rng.integers(1, 4, shape)), Arg(x, (0.7, 4))),
+             ulps=128, inactive=(0,))
+        for m, x in ((_SHAPE, _SHAPE), ((), _SHAPE), (_SHAPE, ()))
+    ],
+    "zeta": _two((1.5, 4), (0.7, 4), ulps=64, inactive=(0,)),
+    "igamma": _INCOMPLETE,
+    "igammac": _INCOMPLETE,
+    "igamma_grad_a": _few((1.5, 6), (0.5, 5), ulps=2048, smooth=False),
+    "random_gamma_grad": _few((0.5, 6), (0.5, 6), ulps=2048, smooth=False),
+    "betainc": _few((0.5, 6), (0.5, 6), (0.1, 0.9), ulps=512, inactive=(0, 1)),
+    "bessel_i0e": _one(-3, 3, ulps=8, step=1e-4) + _one(7, 20, ulps=8),
+    "bessel_i1e": _one(0.1, 3, ulps=64) + _one(-20, -7, ulps=64),
     "nextafter": _two((-2, 2), (-2, 2), edges=True, smooth=False),
     "is_finite": _one(-2, 2, edges=True),
     **dict.fromkeys(("eq", "ne"), _two((-1, 1), (-1, 1), dtypes=ANY, edges=True)),

@@ -18,7 +18,7 @@ def _window(
 
 
 # Padding is smaller than a window, so that each has an element of the operand.
-_WINDOWS: tuple[tuple[tuple[int, ...], Window], ...] = (
+WINDOWS: tuple[tuple[tuple[int, ...], Window], ...] = (
     ((7,), _window((2,), (2,), ((0, 0),))),
     ((6,), _window((3,), (1,), ((1, 1),))),
     ((4, 6), _window((2, 2), (2, 2), ((0, 0), (0, 1)))),
@@ -33,14 +33,14 @@ _WINDOWS: tuple[tuple[tuple[int, ...], Window], ...] = (
 
 
 def _each(domain: Any = (-2.0, 2.0), **fields: Any) -> list[Case]:
-    return vary([Case((Arg(s, domain),), w._asdict(), **fields) for s, w in _WINDOWS])
+    return vary([Case((Arg(s, domain),), w._asdict(), **fields) for s, w in WINDOWS])
 
 
 def _pairs(which: str, *, gathers: bool) -> list[Case]:
     return vary([
         Case((Arg(s if gathers else w.out_shape(s)), Arg(s, distinct)),
              {"which": which, **w._asdict()}, dtypes=("float64", "float32", "bfloat16"), ulps=8)
-        for s, w in _WINDOWS
+        for s, w in WINDOWS
     ])  # fmt: skip
 
 

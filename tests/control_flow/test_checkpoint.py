@@ -6,6 +6,7 @@ import pytest
 import ms_func as ms
 from ms_func.control_flow.checkpoint import checkpoint, checkpoint_policies
 from ms_func.control_flow.identities import checkpoint_name, optimization_barrier
+from ms_func.control_flow.residuals import print_saved_residuals, saved_residuals
 from ms_func.control_flow.scan import scan
 from ms_func.transforms.linearize import linearize
 from tests.support.operations import lax
@@ -124,3 +125,14 @@ def test_optimization_barrier_is_the_identity():
     g = lambda x: total(lax.sin(optimization_barrier(x)))  # noqa: E731
     np.testing.assert_allclose(ms.grad(g)(X), np.cos(X))
     np.testing.assert_allclose(ms.vmap(optimization_barrier)(X), X)
+
+
+def test_saved_residuals(capsys):
+    g = lambda x, w: total(lax.exp(x) * w)  # noqa: E731
+    found = saved_residuals(g, np.ones((4, 2)), np.ones((4, 2), np.float64))
+    assert sorted(r.source for r in found) == ["argument 1", "exp"]
+    assert all(r.type.nbytes == 64 for r in found)
+    assert [r.loc.file for r in found if r.source == "exp"] == [__file__]
+    assert [r.source for r in saved_residuals(checkpoint(g), X, W)] == ["argument 0", "argument 1"]
+    print_saved_residuals(g, X, W)
+    assert "f64[3], 24 bytes, from exp at " in capsys.readouterr().out

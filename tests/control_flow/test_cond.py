@@ -7,7 +7,7 @@ import ms_func as ms
 from ms_func.control_flow.cond import cond, switch
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import while_loop
-from ms_func.ir.evaluate import evaluate
+from ms_func.ir.evaluate import Reference, evaluate
 from ms_func.lowering.lower import lower_function
 from tests.support.operations import lax
 from tests.support.staged import names, program, total
@@ -216,6 +216,18 @@ def test_work_of_nested_choices_is_linear_in_the_depth():
 
     ms.jit(ms.grad(lambda x: total(ms.vmap(lambda y: nest(8, x * y))(np.ones(3)))))(2.0)
     assert len(calls) == 9
+
+
+def test_disable_jit_runs_one_branch_in_python():
+    calls = []
+
+    def branch(n):
+        return lambda x: (calls.append(n), x + n)[1]
+
+    with ms.config.disable_jit(True), Reference():
+        assert float(cond(np.bool_(True), branch(1), branch(2), 1.0)) == 2.0
+        assert float(switch(np.int32(7), [branch(3), branch(4)], 1.0)) == 5.0
+    assert calls == [1, 4]
 
 
 # --- errors -----------------------------------------------------------------------------------

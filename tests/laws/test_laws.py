@@ -17,6 +17,8 @@ from ms_func import jit, lax, tree, vmap
 from ms_func.ir import evaluate, parse, to_text, verify
 from ms_func.ir.evaluate import Reference
 from ms_func.ir.primitive import Zero
+from ms_func.ir.types import typeof
+from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.partial_eval import partial_eval
@@ -24,19 +26,29 @@ from ms_func.transforms.zeros import zeros
 from tests.support.programs import moderate, nonempty_shapes, programs
 
 seeds = st.integers(0, 2**16)
-ENGINES = {"reference": 30, "compiled": 6}
-SLOW = {"reference": 400, "compiled": 60}
+ENGINES = {
+    "reference": (False, 25),
+    "compiled": (False, 4),
+    "reference-control": (True, 10),
+    "compiled-control": (True, 2),
+}
+MANY = {
+    "reference": (False, 400),
+    "compiled": (False, 60),
+    "reference-control": (True, 150),
+    "compiled-control": (True, 40),
+}
 
 
-def law(strategy, **others):
-    """Test on both engines; the marked `slow` run takes many examples."""
+def law(others=None, **kind):
+    """Test on both engines, without and with control flow; the `slow` run takes many examples."""
 
     def decorate(check):
-        def test(engine, count):
+        def test(engine, control, count):
             @settings(max_examples=count)
-            @given(program=strategy, seed=seeds, **others)
+            @given(program=programs(control=control, **kind), seed=seeds, **(others or {}))
             def run(program, seed, **drawn):
-                if engine == "reference":
+                if engine.startswith("reference"):
                     with Reference():
                         check(program, seed, **drawn)
                 else:
@@ -45,11 +57,12 @@ def law(strategy, **others):
             run()
 
         test.__doc__ = check.__doc__
-        cases = [pytest.param(e, n, id=e) for e, n in ENGINES.items()]
+        cases = [pytest.param(e, c, n, id=e) for e, (c, n) in ENGINES.items()]
         cases += [
-            pytest.param(e, n, id=f"{e}-many", marks=pytest.mark.slow) for e, n in SLOW.items()
+            pytest.param(e, c, n, id=f"{e}-many", marks=pytest.mark.slow)
+            for e, (c, n) in MANY.items()
         ]
-        return pytest.mark.parametrize(("engine", "count"), cases)(test)
+        return pytest.mark.parametrize(("engine", "control", "count"), cases)(test)
 
     return decorate
 
@@ -87,7 +100,7 @@ def point(program, seed):
 # --- meaning ------------------------------------------------------------------------------------
 
 
-@law(programs(kinks=True))
+@law(kinks=True)
 def test_law_1_recording_keeps_the_meaning(program, seed):
     args = program.arguments(seed)
     with Reference():
@@ -98,7 +111,7 @@ def test_law_1_recording_keeps_the_meaning(program, seed):
     close(program(*args), wanted)
 
 
-@law(programs(kinks=True))
+@law(kinks=True)
 def test_law_2_jit_keeps_the_meaning_and_runs_side_effects_once(program, seed):
     args, calls = program.arguments(seed), []
 
@@ -114,7 +127,7 @@ def test_law_2_jit_keeps_the_meaning_and_runs_side_effects_once(program, seed):
     assert len(calls) <= 2
 
 
-@given(programs(kinks=True), seeds)
+@given(st.one_of(programs(kinks=True), programs(control=True)), seeds)
 def test_law_13_printing_and_parsing_are_inverse(program, seed):
     fn, args = program.function(), program.arguments(seed)
     n = len(args)
@@ -135,7 +148,7 @@ def test_law_13_printing_and_parsing_are_inverse(program, seed):
 # --- first derivatives --------------------------------------------------------------------------
 
 
-@law(programs())
+@law()
 def test_law_3_jvp_is_the_limit_of_differences(program, seed):
     args = point(program, seed)
     dots, h = directions(args, seed), 1e-5
@@ -148,7 +161,7 @@ def test_law_3_jvp_is_the_limit_of_differences(program, seed):
     close(tangent, differences, rtol=1e-5, atol=1e-5)
 
 
-@law(programs())
+@law()
 def test_law_3_jvp_is_linear_in_the_tangents(program, seed):
     args = point(program, seed)
     u, v = directions(args, seed), directions(args, seed + 7)
@@ -160,7 +173,7 @@ def test_law_3_jvp_is_linear_in_the_tangents(program, seed):
     close(both, apart)
 
 
-@law(programs())
+@law()
 def test_law_4_vjp_is_the_adjoint_of_jvp(program, seed):
     args = point(program, seed)
     dots = directions(args, seed)
@@ -172,7 +185,53 @@ def test_law_4_vjp_is_the_adjoint_of_jvp(program, seed):
     assert abs(left - right) <= 1e-9 * max(1.0, abs(left))
 
 
-@law(programs())
+COMPLEX = {
+    "sin": lax.sin,
+    "exp.tanh": lambda z: lax.exp(lax.tanh(z)),
+    "square": lambda z: lax.mul(z, z),
+    "conj": lax.conj,
+    "parts": lambda z: lax.complex(lax.mul(lax.real(z), 2.0), lax.neg(lax.imag(z))),
+    "modulus": lambda z: lax.mul(z, lax.conj(z)),
+    "abs": lambda z: lax.complex(lax.abs(z), lax.imag(z)),
+    "inverse": lambda z: lax.div(lax.full_like(z, 1), lax.add(lax.mul(z, lax.conj(z)), 1.0 + 0j)),
+    "cube": lambda z: lax.integer_pow(z, 3),
+    "log": lambda z: lax.log(lax.add(lax.mul(z, lax.conj(z)), 2.0 + 0j)),
+}
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@settings(max_examples=15)
+@given(names=st.lists(st.sampled_from(sorted(COMPLEX)), min_size=1, max_size=4), seed=seeds)
+def test_laws_3_and_4_of_complex_functions(engine, names, seed):
+    """Real parts agree: the maps are linear over the real numbers only."""
+
+    def f(z):
+        for name in names:
+            z = COMPLEX[name](z)
+        return z
+
+    rng = np.random.default_rng(seed)
+    z, v, ct = (rng.uniform(-1, 1, (2, 3)) + 1j * rng.uniform(-1, 1, (2, 3)) for _ in range(3))
+
+    def check():
+        _, tangent = ms.jvp(f, (z,), (v,))
+        _, pull = ms.vjp(f, z)
+        left = np.sum(np.asarray(ct) * np.asarray(tangent)).real
+        right = np.sum(np.asarray(pull(ct)[0]) * v).real
+        assert abs(left - right) <= 1e-9 * max(1.0, abs(left))
+        ahead, behind = f(z + 1e-5 * v), f(z - 1e-5 * v)
+        close(tangent, (np.asarray(ahead) - np.asarray(behind)) / 2e-5, 1e-5, 1e-5)
+        fn = stage(lambda xs: ms.vjp(f, xs[0])[1](xs[1]), [typeof(z), typeof(ct)], name="pull").fn
+        close(evaluate(fn, z, ct), pull(ct))
+
+    if engine == "reference":
+        with Reference():
+            check()
+    else:
+        check()
+
+
+@law()
 def test_law_5_linearize_is_jvp_and_runs_the_function_once(program, seed):
     args, calls = point(program, seed), []
 
@@ -187,7 +246,7 @@ def test_law_5_linearize_is_jvp_and_runs_the_function_once(program, seed):
     assert len(calls) == 1
 
 
-@law(programs(max_args=2, max_steps=5))
+@law(max_args=2, max_steps=5)
 def test_law_6_transposing_twice_is_the_identity(program, seed):
     args = point(program, seed)
     _, push = ms.linearize(program, *args)
@@ -198,7 +257,7 @@ def test_law_6_transposing_twice_is_the_identity(program, seed):
     close(forth(dots)[0], value)
 
 
-@law(programs(max_args=2, max_steps=5, shapes=nonempty_shapes))
+@law(max_args=2, max_steps=5, shapes=nonempty_shapes)
 def test_law_6_the_transpose_is_the_transposed_matrix(program, seed):
     args = point(program, seed)
     value, push = ms.linearize(program, *args)
@@ -268,7 +327,7 @@ def _all(program):
     return tuple(range(len(program.types)))
 
 
-@law(programs(max_steps=6))
+@law(max_steps=6)
 def test_law_7_grad_and_jit_change_places(program, seed):
     args = point(program, seed)
     numbers = _all(program)
@@ -278,7 +337,7 @@ def test_law_7_grad_and_jit_change_places(program, seed):
     close(jit(ms.grad(jit(program.scalar), numbers))(*args), plain)
 
 
-@law(programs(max_steps=6))
+@law(max_steps=6)
 def test_law_7_vmap_changes_places_with_grad_and_jit(program, seed):
     batch = [
         np.stack(xs) for xs in zip(point(program, seed), point(program, seed + 1), strict=True)
@@ -291,7 +350,7 @@ def test_law_7_vmap_changes_places_with_grad_and_jit(program, seed):
     close(vmap(jit(gradient))(*batch), wanted)
 
 
-@law(programs(max_steps=6, kinks=True), data=st.data())
+@law(max_steps=6, kinks=True, others={"data": st.data()})
 def test_law_8_vmap_is_a_loop(program, seed, data):
     size = data.draw(st.sampled_from([1, 2, 3]))
     in_axes = tuple(
@@ -312,7 +371,7 @@ def test_law_8_vmap_is_a_loop(program, seed, data):
     close(vmap(program, in_axes, out_axes)(*args), wanted)
 
 
-@law(programs(max_steps=5, kinks=True))
+@law(max_steps=5, kinks=True)
 def test_law_8_vmap_of_vmap_and_of_no_lanes(program, seed):
     lanes = [[program.arguments(seed + 3 * i + k) for k in range(3)] for i in range(2)]
     args = [
@@ -327,7 +386,7 @@ def test_law_8_vmap_of_vmap_and_of_no_lanes(program, seed):
     close(empty, tuple(w[0][:0] for w in wanted))
 
 
-@law(programs(max_steps=5))
+@law(max_steps=5)
 def test_law_9_vmap_and_derivatives_change_places(program, seed):
     points = [point(program, seed + k) for k in range(2)]
     batch = [np.stack(xs) for xs in zip(*points, strict=True)]
@@ -342,7 +401,7 @@ def test_law_9_vmap_and_derivatives_change_places(program, seed):
     close(ms.grad(total, numbers)(*batch), vmap(ms.grad(program.scalar, numbers))(*batch))
 
 
-@law(programs(max_args=1, max_steps=4, shapes=st.lists(st.integers(1, 2), max_size=2).map(tuple)))
+@law(max_args=1, max_steps=4, shapes=st.lists(st.integers(1, 2), max_size=2).map(tuple))
 def test_law_10_hessians_agree_in_every_mode_and_are_symmetric(program, seed):
     (x,) = point(program, seed)
     f, flat = program.scalar, (x.size, x.size)
@@ -422,8 +481,11 @@ TRANSFORMS = {
 
 
 @law(
-    programs(max_args=1, max_steps=3, results=1, shapes=st.just((2, 2, 2))),
-    names=st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3),
+    max_args=1,
+    max_steps=3,
+    results=1,
+    shapes=st.just((2, 2, 2)),
+    others={"names": st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3)},
 )
 def test_laws_7_to_10_three_transforms_deep(program, seed, names):
     (x,) = point(program, seed)

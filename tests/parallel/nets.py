@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from ms_func import lax
 
 import ms_func as ms
+from ms_func import lax
 
 F32 = np.float32
 
@@ -93,9 +93,7 @@ def softmax(a):
 
 def attention(h, p, heads):
     b, s, d = h.shape
-    q, k, v = (
-        lax.reshape(product(h, p[n]), (b, s, heads, d // heads)) for n in ("wq", "wk", "wv")
-    )
+    q, k, v = (lax.reshape(product(h, p[n]), (b, s, heads, d // heads)) for n in ("wq", "wk", "wv"))
     a = lax.dot_general(q, k, (((3,), (3,)), ((0, 2), (0, 2)))) * F32((heads / d) ** 0.5)
     o = lax.dot_general(softmax(a), v, (((3,), (1,)), ((0, 1), (0, 2))))
     return product(lax.reshape(lax.transpose(o, (0, 2, 1, 3)), (b, s, d)), p["wo"])
@@ -139,3 +137,15 @@ def difference(a, b):
         float(np.abs(np.asarray(x) - np.asarray(y)).max() / (np.abs(np.asarray(x)).max() + 1e-30))
         for x, y in pairs
     )
+
+
+def scanned_loss(layers, x, t):
+    y, _ = lax.scan(lambda c, p: (block(p, c), None), x, layers)
+    return squared_error(y, t)
+
+
+def scanned_transformer(layers, batch, length, width):
+    """The transformer with its layers stacked and scanned over."""
+    _, ((state, _, _), x) = transformer(1, batch, length, width)
+    p = ms.tree.map(lambda t: shapes(layers, *t.shape), state[0])
+    return step_of(scanned_loss), ((p, p, p), x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jaxlib.mlir import passmanager
 from jaxlib.mlir.dialects import sdy
+
 from ms_func.lowering import context as mlir
 from ms_func.lowering.lower import lower_function
 
@@ -11,32 +12,36 @@ from ms_func.lowering.lower import lower_function
 Factors = frozenset
 
 
-def shardy_factors(fn) -> Factors | None:
+def shardy_factors(fn) -> Factors | str | None:
     """Factors that Shardy may split of the one operation that `fn` lowers to.
 
-    None where it lowers to several operations, or to one that Shardy has no rule for.
+    The name of the operation where Shardy has no rule for it; None where there are several.
     """
     module = lower_function(fn)
+    passes = "builtin.module(func.func(sdy-populate-op-sharding-rules))"
     with mlir.context():
-        passmanager.PassManager.parse("builtin.module(func.func(sdy-populate-op-sharding-rules))").run(
-            module.operation
-        )
+        passmanager.PassManager.parse(passes).run(module.operation)
         block = module.body.operations[0].regions[0].blocks[0]
-        plain = ("stablehlo.constant", "func.return")
-        ops = [o for o in block.operations if o.operation.name not in plain]
-        if len(ops) != 1 or "sdy.sharding_rule" not in ops[0].attributes:
+        *body, end = block.operations
+        ops = [o for o in body if o.operation.name != "stablehlo.constant"]
+        if len(ops) != 1:
             return None
         (op,) = ops
+        if "sdy.sharding_rule" not in op.attributes:
+            return op.operation.name
         rule = sdy.OpShardingRuleAttr(op.attributes["sdy.sharding_rule"])
-        arguments = list(block.arguments)
+        arguments, returned = list(block.arguments), list(end.operands)
         operands = [arguments.index(v) if v in arguments else None for v in op.operands]
-        return _factors(rule, operands)
+        results = [returned.index(v) if v in returned else None for v in op.results]
+        return _factors(rule, operands, results)
 
 
-def _factors(rule, operands) -> Factors:
+def _factors(rule, operands, results) -> Factors:
     places: dict[int, set] = {f: set() for f in range(len(rule.factor_sizes))}
-    sides = [("in", operands, rule.operand_mappings)]
-    sides.append(("out", range(len(rule.result_mappings)), rule.result_mappings))
+    sides = [
+        ("in", operands, rule.operand_mappings),
+        ("out", results, rule.result_mappings),
+    ]
     for side, numbers, mappings in sides:
         for number, mapping in zip(numbers, mappings, strict=True):
             if number is None:

@@ -7,10 +7,10 @@ same networks with the same compiler: MiB sent per device and step, float32, Ada
 from __future__ import annotations
 
 import pytest
-from ms_func.parallel.plan import REDUNDANCY
-from ms_func.sharding import Mesh
 
 import ms_func as ms
+from ms_func.parallel.plan import REDUNDANCY
+from ms_func.sharding import Mesh
 from tests.parallel.nets import mlp, transformer
 
 MIB = 2**20

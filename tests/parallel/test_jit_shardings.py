@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+import ms_func as ms
 from ms_func.errors import ShardingError
 from ms_func.ir.parse import parse
 from ms_func.ir.text import to_text
 from ms_func.primitives.dot import dot
 from ms_func.primitives.sharding import with_sharding_constraint
 from ms_func.sharding import Mesh, NamedSharding, P
-
-import ms_func as ms
 
 MESH = Mesh((2, 4), ("data", "model"))
 RNG = np.random.default_rng(0)
@@ -24,9 +24,7 @@ def on(*entries, mesh=MESH):
 
 
 def test_results_lie_where_they_were_asked_to():
-    f = ms.jit(
-        dot, in_shardings=(on("data"), on(None, "model")), out_shardings=on("model", "data")
-    )
+    f = ms.jit(dot, in_shardings=(on("data"), on(None, "model")), out_shardings=on("model", "data"))
     for _ in range(3):
         y = f(X, W)
         assert y.sharding == on("model", "data")

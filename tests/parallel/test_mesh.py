@@ -7,6 +7,8 @@ import pickle
 
 import numpy as np
 import pytest
+
+import ms_func as ms
 from ms_func.errors import ShardingError
 from ms_func.sharding import (
     AbstractMesh,
@@ -20,8 +22,6 @@ from ms_func.sharding import (
     set_mesh,
     use_mesh,
 )
-
-import ms_func as ms
 
 MESH = Mesh((2, 4), ("data", "model"))
 X = np.arange(64 * 16, dtype=np.float32).reshape(64, 16)

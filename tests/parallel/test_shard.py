@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+import ms_func as ms
 from ms_func import lax
 from ms_func.errors import ShardingError
 from ms_func.primitives.sort import sort
 from ms_func.sharding import Mesh, NamedSharding, P
-
-import ms_func as ms
 from tests.parallel.nets import arrays, difference, mlp, mlp_loss, product, transformer
 
 MESHES = [Mesh((8,), ("a",)), Mesh((2, 4), ("a", "b")), Mesh((2, 2, 2), ("a", "b", "c"))]
@@ -59,7 +59,11 @@ def lookup(x, ids):
 
 
 def reductions(x):
-    return lax.reduce_max(x, axes=(0,)), lax.reduce_sum(x, axes=(1,)), lax.reduce_min(x, axes=(0, 1))
+    return (
+        lax.reduce_max(x, axes=(0,)),
+        lax.reduce_sum(x, axes=(1,)),
+        lax.reduce_min(x, axes=(0, 1)),
+    )
 
 
 def places(x):
@@ -222,8 +226,8 @@ def test_operands_are_moved_to_the_plan():
     x = ms.device_put(X, NamedSharding(mesh, P(None, "a")))
     for _ in range(2):
         assert difference(chain(X, W, V), f(x, W, V)) < 2e-5
+    half = Mesh(np.array(ms.devices()[:4]), ("x",))
     with pytest.raises(ValueError, match="ncompatible devices"):
-        half = Mesh(np.array(ms.devices()[:4]), ("x",))
         f(ms.device_put(X, NamedSharding(half, P("x"))), W, V)
 
 

@@ -61,13 +61,17 @@ def derived(fn, args):
     yield second, [*args, *cts, *dots, *cts]
 
 
-@given(programs(kinks=True), st.sampled_from(sorted(PASSES)), st.integers(0, 2**16))
+@given(
+    st.one_of(programs(kinks=True), programs(kinks=True, control=True)),
+    st.sampled_from(sorted(PASSES)),
+    st.integers(0, 2**16),
+)
 def test_law_14_passes_keep_the_meaning(program, name, seed):
     check_pass(name, program.function(), program.arguments(seed))
 
 
 @settings(max_examples=25)
-@given(programs(max_steps=5), st.integers(0, 2**16))
+@given(st.one_of(programs(max_steps=5), programs(max_steps=4, control=True)), st.integers(0, 2**16))
 def test_law_14_passes_keep_the_meaning_of_derived_programs(program, seed):
     fn, args = program.function(), program.arguments(seed)
     for made, values in derived(fn, args):
@@ -105,6 +109,18 @@ RULES = [
     (lambda x: [lax.add(x, 0.0)], "return %0"),
     (lambda x: [lax.sub(x, 0.0)], "return %0"),
     (lambda x: [lax.div(x, 1.0)], "return %0"),
+    (lambda x: [lax.div(x, 4.0)], "%1: f32[3] = mul %0, 0.25:f32; return %1"),
+    (lambda x: [lax.div(x, 3.0)], "%1: f32[3] = div %0, 3.0:f32; return %1"),
+    (lambda x: [lax.reduce_sum(lax.neg(x), (0,))],
+     "%1: f32[] = reduce_sum %0 {axes: (0,)}; %2: f32[] = neg %1; return %2"),
+    (lambda x: [lax.reduce_sum(x, ())], "return %0"),
+    (lambda x: [lax.reduce_sum(lax.full((3, 2), np.float32(1)), (0,))],
+     "%1: f32[2] = broadcast_in_dim 3.0:f32 {broadcast_dimensions: (), shape: (2,)}; return %1"),
+    (lambda x: [lax.slice(x, (0,), (3,))], "return %0"),
+    (lambda x: [lax.pad(x, 0.0, ((0, 0, 0),))], "return %0"),
+    (lambda x: [lax.reshape(lax.broadcast_in_dim(x, (3, 1), (0,)), (3,))], "return %0"),
+    (lambda x: [lax.broadcast_in_dim(lax.reshape(x, (3, 1)), (3, 2), (0, 1))],
+     "%1: f32[3,2] = broadcast_in_dim %0 {broadcast_dimensions: (0,), shape: (3, 2)}; return %1"),
     (lambda x: [lax.sub(0.0, x)], "%1: f32[3] = neg %0; return %1"),
     (lambda x: [lax.mul(x, -1.0)], "%1: f32[3] = neg %0; return %1"),
     (lambda x: [lax.div(x, -1.0)], "%1: f32[3] = neg %0; return %1"),

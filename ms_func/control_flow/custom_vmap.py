@@ -1,0 +1,271 @@
+"""`custom_vmap`: a function whose vectorised form is given instead of derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+from ms_func import tree
+from ms_func.control_flow import bodies
+from ms_func.control_flow.bodies import Mask, is_live, split_list
+from ms_func.control_flow.rules import (
+    Deferred,
+    Identity,
+    inside_rule,
+    positional,
+    recording,
+    split_call,
+    without_tracers,
+)
+from ms_func.control_flow.scan import map as sequential_map
+from ms_func.errors import UnsupportedError
+from ms_func.ir.evaluate import evaluate
+from ms_func.ir.function import Function
+from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.batching import to_front
+from ms_func.primitives.families import is_linear
+from ms_func.tracing.arguments import function_name
+from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.tracer import build
+from ms_func.transforms.jvp import jvp
+from ms_func.transforms.transpose import transpose
+
+
+class Vectorised(NamedTuple):
+    """A rule recorded for one number of lanes and one choice of batched arguments.
+
+    Attributes:
+        fn: program of (constants, arguments with their lanes in front).
+        batched: which results have lanes.
+        consts: arrays for the constants.
+    """
+
+    fn: Function
+    batched: Mask
+    consts: tuple[Any, ...]
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    return list(fn.out_types)
+
+
+def _ref(*arrays: Any, fn: Function, **params: Any) -> list[Any]:
+    return evaluate(fn, *arrays)
+
+
+def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
+    return b.inline(eqn.params["fn"], values)
+
+
+def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **params: Any) -> Any:
+    if any(d is not None for d in dims[:num_captured]):
+        raise UnsupportedError(
+            "a custom_vmap function closes over a value that differs between the lanes, of which "
+            "its rule knows nothing\nfix: pass the value as an argument",
+            user_loc(),
+        )
+    lanes = dims[num_captured:]
+    made = rule.recorded((size, tuple(d is not None for d in lanes)))
+    given = [
+        x if d is None else to_front(x, d, size)
+        for x, d in zip(args[num_captured:], lanes, strict=True)
+    ]
+    outs = current.interpreter.apply(made.fn, [*made.consts, *given])
+    return outs, [0 if b else None for b in made.batched]
+
+
+def _jvp(
+    primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, rule: Any, num_captured: int
+) -> Any:
+    """The function on pairs; its rule is the derivative of the rule."""
+    active = is_live(tangents)
+    made, nonzero = jvp(fn, active)
+    dots = [t for t in tangents if type(t) is not Zero]
+    if any(active[:num_captured]):
+        outs = current.interpreter.apply(made, [*primals, *dots])
+    else:
+        later = _dual_rule(rule, active[num_captured:], nonzero, fn.in_types[num_captured:])
+        outs = custom_vmap_p.bind(*primals, *dots, fn=made, rule=later, num_captured=num_captured)
+    n, rest = len(fn.results), iter(outs[len(fn.results) :])
+    return outs[:n], [
+        next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
+    ]
+
+
+def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[ArrayType]) -> Deferred:
+    def make(key: Any) -> Vectorised:
+        size, mask = key
+        n = len(active)
+        dots = iter(mask[n:])
+        lanes = tuple(m or (a and next(dots)) for m, a in zip(mask[:n], active, strict=True))
+        made = rule.recorded((size, lanes))
+        k = len(made.consts)
+        both = bodies.dual(made.fn, (*(False for _ in made.consts), *active), nonzero)
+        given = [*types, *(t.tangent for t in bodies.chosen(types, active))]
+        wanted = (*lanes, *bodies.chosen(lanes, active))
+
+        def body(*args: Any) -> list[Any]:
+            consts, rest = split_list(args, k)
+            laid = [
+                to_front(x, None, size) if w and not m else x
+                for x, m, w in zip(rest, mask, wanted, strict=True)
+            ]
+            return current.interpreter.apply(both, [*consts, *laid])
+
+        lead = [typeof(c) for c in made.consts]
+        full = [
+            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
+            for t, m in zip(given, mask, strict=True)
+        ]
+        batched = (*made.batched, *bodies.chosen(made.batched, nonzero))
+        return Vectorised(build(both.name, [*lead, *full], body), batched, made.consts)
+
+    return Deferred(("jvp", rule, active, nonzero), make)
+
+
+def _transpose(cts: Sequence[Any], *operands: Any, fn: Function, **params: Any) -> list[Any]:
+    linear, live = tuple(is_linear(x) for x in operands), is_live(cts)
+    made = transpose(bodies.keep_results(fn, live), linear)
+    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
+    outs = iter(current.interpreter.apply(made, [*others, *bodies.chosen(cts, live)]))
+    return [next(outs) if lin else None for lin in linear]
+
+
+def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
+    return bodies.cost_of(fn)
+
+
+custom_vmap_p = register(
+    Primitive(
+        "custom_vmap_call",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=_jvp,
+        transpose=_transpose,
+        batch=_batch,
+        shard=NotSupported("the function is planned as part of the caller's graph"),
+        cost=_cost,
+        partial=lambda partial, args, params: partial.apply(params["fn"], args),
+        multiple_results=True,
+    )
+)
+
+
+# --- what users call ----------------------------------------------------------------------------
+
+
+class custom_vmap:
+    """A function with a rule of its own for `vmap`.
+
+    The rule serves under forward mode as well. Reverse mode differentiates the function as it
+    is written, and `vmap` of that does not come back to the rule: combine with `custom_vjp`.
+
+    Example:
+        >>> from ms_func.api.vectorize import vmap
+        >>> @custom_vmap
+        ... def double(x):
+        ...     return 2 * x
+        >>> @double.def_vmap
+        ... def rule(axis_size, in_batched, x):
+        ...     return 20 * x, in_batched[0]
+        >>> vmap(double)(np.arange(3)).tolist()
+        [0, 20, 40]
+    """
+
+    def __init__(self, fun: Callable[..., Any]) -> None:
+        update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.rule: Callable[..., Any] | None = None
+
+    def def_vmap(self, vmap_rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Set the rule: `(axis_size, in_batched, *args)` to `(result, out_batched)`.
+
+        `in_batched` is a list with a tree of booleans for each argument: whether a leaf has
+        lanes, which are then its first dimension. `out_batched` is such a tree of the result.
+
+        Returns:
+            `vmap_rule`, so that this works as a decorator.
+        """
+        self.rule = vmap_rule
+        return vmap_rule
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Result of the function."""
+        name = function_name(self.fun)
+        if self.rule is None:
+            raise AttributeError(
+                f"No batching rule defined for custom_vmap function {name} using def_vmap."
+            )
+        args = positional(self.fun, name, args, kwargs)
+        if not recording():
+            return self.fun(*args)
+        call = split_call(name, "custom_vmap", args, ())
+        staged = stage(
+            lambda leaves: self.fun(*call.arguments(leaves)),
+            call.types,
+            name=name,
+            values=call.leaves,
+        )
+        rule = Deferred(
+            (Identity(self.rule), staged.fn, *call.key()),
+            lambda key: self._record(staged, call, name, *key),
+        )
+        outs = custom_vmap_p.bind(
+            *staged.captured, *call.leaves, fn=staged.fn, rule=rule,
+            num_captured=len(staged.captured),
+        )  # fmt: skip
+        return tree.unflatten(staged.out_tree, outs)
+
+    def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
+        types = [
+            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
+            for t, m in zip(call.types, lanes, strict=True)
+        ]
+        found: list[bool] = []
+
+        def run(tracers: list[Any]) -> list[Any]:
+            batched = list(tree.unflatten(call.in_tree, lanes))
+            out = self.rule(size, batched, *tree.unflatten(call.in_tree, tracers))  # type: ignore[misc]
+            if not isinstance(out, tuple | list) or len(out) != 2:
+                raise ValueError(
+                    f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
+                )
+            outs, out_tree = tree.flatten(out[0])
+            if out_tree != staged.out_tree:
+                raise ValueError(
+                    f"structure of output value and batching mismatch: the vmap rule of `{name}` "
+                    f"returned {out_tree}, the function returns {staged.out_tree}"
+                )
+            found.extend(bool(b) for b in tree.broadcast_prefix(out[1], out[0]))
+            return outs
+
+        with inside_rule():
+            made = without_tracers(stage(run, types, name=f"vmap_of_{name}"), name)
+        return Vectorised(made.fn, tuple(found), tuple(made.captured))
+
+
+def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
+    """`fun`, whose lanes `vmap` computes one after another."""
+    wrapped = custom_vmap(fun)
+
+    def rule(axis_size: int, in_batched: list[Any], *args: Any) -> tuple[Any, Any]:
+        leaves, treedef = tree.flatten(args)
+        mask = tree.leaves(tuple(in_batched))
+
+        def one(lane: list[Any]) -> Any:
+            rest = iter(lane)
+            full = [next(rest) if m else x for x, m in zip(leaves, mask, strict=True)]
+            return fun(*tree.unflatten(treedef, full))
+
+        out = sequential_map(one, bodies.chosen(leaves, mask))
+        return out, tree.map(lambda _: True, out)
+
+    wrapped.def_vmap(rule)
+    return wrapped

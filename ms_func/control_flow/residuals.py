@@ -1,0 +1,76 @@
+"""What reverse mode would keep: the residuals of a function, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ms_func import tree
+from ms_func.control_flow import bodies
+from ms_func.dtypes import is_inexact
+from ms_func.ir.function import Literal
+from ms_func.ir.loc import Loc
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.arguments import function_name
+from ms_func.transforms.linearize import linearize
+from ms_func.transforms.passes import simplify
+
+
+class Residual(NamedTuple):
+    """A value kept from the forward pass for the backward pass.
+
+    Attributes:
+        type: its type.
+        source: the operation that computes it, or the argument it is.
+        loc: the user's line, None for arguments.
+    """
+
+    type: ArrayType
+    source: str
+    loc: Loc | None
+
+    def __str__(self) -> str:
+        where = "" if self.loc is None else f" at {self.loc}"
+        return f"{self.type}, {self.type.nbytes} bytes, from {self.source}{where}"
+
+
+def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Residual]:
+    """Values that reverse mode through `f` keeps, largest first.
+
+    Args:
+        f: function of arrays or trees of arrays.
+        *args: arguments; only their types matter.
+        **kwargs: the same by keyword.
+
+    Example:
+        >>> from ms_func.primitives.elementwise import sin
+        >>> [r.source for r in saved_residuals(lambda x: sin(x), 1.0)]
+        ['cos']
+    """
+    leaves, in_tree = tree.flatten((args, kwargs))
+    staged = bodies.stage_on_tree(
+        lambda args, kwargs: f(*args, **kwargs),
+        in_tree,
+        [typeof(x) for x in leaves],
+        function_name(f),
+    )
+    active = tuple(is_inexact(t.dtype) for t in staged.fn.in_types)
+    primal = simplify(linearize(staged.fn, active)[0])
+    producers: dict[Any, Any] = {v: e for e in primal.eqns for v in e.outputs}
+    names: dict[Any, str] = {
+        v: f"argument {i}" for i, v in enumerate(primal.params[len(staged.captured) :])
+    }
+    found = []
+    for atom in dict.fromkeys(primal.results[len(staged.fn.results) :]):
+        if type(atom) is Literal:
+            continue
+        eqn = producers.get(atom)
+        source = names.get(atom, "a captured value") if eqn is None else eqn.primitive.name
+        found.append(Residual(atom.type, source, None if eqn is None else eqn.loc))
+    return sorted(found, key=lambda r: -r.type.nbytes)
+
+
+def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Print what `saved_residuals` returns, one value a line."""
+    for residual in saved_residuals(f, *args, **kwargs):
+        print(residual)

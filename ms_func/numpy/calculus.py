@@ -1,0 +1,211 @@
+"""Differences, gradients, integrals and interpolation of sampled functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy.manipulation import axes_tuple, axis_index, part
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+
+
+def diff(
+    a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None,
+    append: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Differences of neighbours along a dimension, `n` times.
+
+    Raises:
+        ValueError: `n` is negative, or the array has no dimension.
+    """
+    a = operand("diff", a)
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    if not typeof(a).ndim:
+        raise ValueError("diff requires input that is at least one dimensional; got ()")
+    axis = axis_index(axis, typeof(a).ndim)
+    if n == 0:
+        return ar.positive(a)
+    rows = [_edge(v, a, axis) for v in (prepend, a, append) if v is not None]
+    a = manipulation.concatenate(rows, axis) if len(rows) > 1 else a
+    return fusion.run(_diff, (a,), n, axis)
+
+
+def _edge(v: Any, a: Any, axis: int) -> Any:
+    v = operand("diff", v)
+    if typeof(v).ndim:
+        return v
+    shape = tuple(1 if i == axis else m for i, m in enumerate(typeof(a).shape))
+    return manipulation.broadcast_to(v, shape)
+
+
+def _diff(a: Any, n: int, axis: int) -> Any:
+    minus = logic.not_equal if typeof(a).dtype.kind == "b" else ar.subtract
+    for _ in range(n):
+        size = typeof(a).shape[axis]
+        a = minus(part(a, axis, min(1, size), size), part(a, axis, 0, max(size - 1, 0)))
+    return a
+
+
+def ediff1d(
+    ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None
+) -> Array:
+    """Differences of neighbours of the flat array, with optional elements at both ends."""
+    ary = manipulation.ravel(ary)
+    rows = [diff(ary)]
+    for v, place in ((to_begin, 0), (to_end, len(rows) + 1)):
+        if v is not None:
+            rows.insert(place, convert(manipulation.ravel(v), ary.dtype))
+    return manipulation.concatenate(rows)
+
+
+def gradient(
+    f: ArrayLike, *varargs: ArrayLike, axis: int | Sequence[int] | None = None,
+    edge_order: int | None = None,
+) -> Any:  # fmt: skip
+    """Derivative of a sampled function: central differences inside, one-sided at the ends.
+
+    Args:
+        f: samples.
+        *varargs: one spacing, or one for each dimension; a vector holds coordinates.
+        axis: dimensions, all by default; the results are a list if there are several.
+        edge_order: only 1.
+
+    Raises:
+        ValueError: a dimension has fewer than two samples.
+    """
+    if edge_order not in (None, 1):
+        raise NotImplementedError("The 'edge_order' argument to gradient only supports 1.")
+    f = inexact("gradient", f)
+    axes = axes_tuple(axis, typeof(f).ndim)
+    steps = list(varargs) or [1.0]
+    steps = steps * len(axes) if len(steps) == 1 else steps
+    if len(steps) != len(axes):
+        raise TypeError("Invalid number of spacing arguments: gradient takes one for each axis")
+    if any(typeof(f).shape[i] < 2 for i in axes):
+        raise ValueError("gradient needs at least two samples along each axis")
+    out = [_slope(f, h, i) for h, i in zip(steps, axes, strict=True)]
+    return out if isinstance(axis, (tuple, list)) or (axis is None and len(out) > 1) else out[0]
+
+
+def _slope(f: Any, spacing: Any, axis: int) -> Any:
+    n = typeof(f).shape[axis]
+    spacing = operand("gradient", spacing)
+    low, high = part(f, axis, 0, n - 1), part(f, axis, 1, n)
+    sides = ar.subtract(high, low)  # differences of neighbours
+    if not typeof(spacing).ndim:
+        slopes = ar.divide(sides, spacing)
+        middle = ar.multiply(
+            0.5, ar.add(part(slopes, axis, 1, n - 1), part(slopes, axis, 0, n - 2))
+        )
+    else:
+        shape = [-1 if i == axis else 1 for i in range(typeof(f).ndim)]
+        widths = manipulation.reshape(diff(spacing), shape)
+        slopes = ar.divide(sides, widths)
+        left, right = part(widths, axis, 0, n - 2), part(widths, axis, 1, n - 1)
+        before, after = part(slopes, axis, 0, n - 2), part(slopes, axis, 1, n - 1)
+        weighted = ar.add(ar.multiply(before, right), ar.multiply(after, left))
+        middle = ar.divide(weighted, ar.add(left, right))
+    ends = part(slopes, axis, 0, 1), part(slopes, axis, n - 2, n - 1)
+    return manipulation.concatenate([ends[0], middle, ends[1]], axis)
+
+
+def trapezoid(
+    y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1
+) -> Array:
+    """Integral of samples by the trapezoidal rule, with coordinates `x` or spacing `dx`."""
+    y = inexact("trapezoid", y)
+    axis = axis_index(axis, typeof(y).ndim)
+    n = typeof(y).shape[axis]
+    pairs = ar.add(part(y, axis, 1, n), part(y, axis, 0, n - 1))
+    if x is None:
+        return ar.multiply(reductions.sum(pairs, axis), ar.multiply(0.5, dx))
+    x = operand("trapezoid", x)
+    if typeof(x).ndim == 1:
+        x = manipulation.reshape(x, [-1 if i == axis else 1 for i in range(typeof(y).ndim)])
+    widths = diff(x, axis=axis if typeof(x).ndim == typeof(y).ndim else -1)
+    return ar.multiply(0.5, reductions.sum(ar.multiply(pairs, widths), axis))
+
+
+def interp(
+    x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: Any = None, right: Any = None,
+    period: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Linear interpolation of the points `(xp, fp)`, with `xp` increasing, at `x`.
+
+    Args:
+        x: places.
+        xp: coordinates of the points.
+        fp: values at the points.
+        left: value below the first point, its own by default; "extrapolate" goes on straight.
+        right: value above the last point; as `left`.
+        period: distance after which the function repeats.
+
+    Raises:
+        ValueError: `xp` and `fp` are no vectors of one size.
+    """
+    if np.shape(xp) != np.shape(fp) or len(np.shape(xp)) != 1:
+        raise ValueError("xp and fp must be one-dimensional arrays of equal size")
+    x, xp = (inexact("interp", v) for v in reductions.promote_dtype("interp", x, xp))
+    fp = inexact("interp", fp)
+    if period is not None:
+        x, xp = ar.remainder(x, period), ar.remainder(xp, period)
+        order = sorting.argsort(xp)
+        xp, fp = (searching.take(v, order, 0, mode="clip") for v in (xp, fp))
+        xp = manipulation.concatenate([ar.subtract(xp[-1:], period), xp, ar.add(xp[:1], period)])
+        fp = manipulation.concatenate([fp[-1:], fp, fp[:1]])
+    n = typeof(xp).shape[0]
+    i = ar.clip(sorting.searchsorted(xp, x, "right"), 1, max(n - 1, 1))
+    low, high = (searching.take(xp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
+    first, last = (searching.take(fp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
+    width = ar.subtract(high, low)
+    flat = logic.equal(width, 0)
+    share = ar.divide(ar.subtract(x, low), searching.where(flat, 1, width))
+    out = searching.where(flat, first, ar.add(first, ar.multiply(share, ar.subtract(last, first))))
+    if period is None:
+        out = _beyond(out, logic.less(x, xp[0]), fp[0], left)
+        out = _beyond(out, logic.greater(x, xp[-1]), fp[-1], right)
+    return out
+
+
+def _beyond(out: Any, outside: Any, edge: Any, value: Any) -> Any:
+    if isinstance(value, str):
+        if value != "extrapolate":
+            raise ValueError(
+                "the only valid string value of `left` and `right` is 'extrapolate', "
+                f"but got: {value!r}"
+            )
+        return out
+    return searching.where(outside, edge if value is None else value, out)
+
+
+def unwrap(
+    p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi
+) -> Array:
+    """Angles with jumps of more than half a period (or `discont`) replaced by their complement."""
+    p = operand("unwrap", p)
+    if typeof(p).dtype.kind == "c":
+        raise ValueError("unwrap does not support complex inputs.")
+    p = p if is_inexact(typeof(p).dtype) or isinstance(period, int) else inexact("unwrap", p)
+    axis = axis_index(axis, typeof(p).ndim)
+    if typeof(p).shape[axis] == 0:
+        return ar.positive(p)
+    half = ar.divide(period, 2) if is_inexact(typeof(p).dtype) else ar.floor_divide(period, 2)
+    jump = diff(p, axis=axis)
+    folded = ar.subtract(ar.remainder(ar.add(jump, half), period), half)
+    edge = logic.logical_and(logic.equal(folded, ar.negative(half)), logic.greater(jump, 0))
+    folded = searching.where(edge, half, folded)
+    limit = half if discont is None else ar.maximum(discont, half)
+    fix = searching.where(logic.less(el.abs(jump), limit), 0, ar.subtract(folded, jump))
+    first = part(p, axis, 0, 1)
+    rest = ar.add(part(p, axis, 1, typeof(p).shape[axis]), reductions.cumsum(fix, axis))
+    return manipulation.concatenate([first, rest], axis)

@@ -1,0 +1,200 @@
+"""Norms and products of matrices: `numpy.linalg`."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import diagonals, fusion, logic, manipulation, reductions
+from ms_func.numpy import elementwise as el
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.diagonals import eye
+from ms_func.numpy.einsum import einsum
+from ms_func.numpy.manipulation import axes_tuple, matrix_transpose
+from ms_func.numpy.products import cross as _cross
+from ms_func.numpy.products import matmul, outer, tensordot, vecdot
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+
+__all__ = [
+    "cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "multi_dot",
+    "norm", "outer", "tensordot", "trace", "vecdot", "vector_norm",
+]  # fmt: skip
+
+
+# --- norms ------------------------------------------------------------------------------------
+
+
+def norm(
+    x: ArrayLike, ord: Any = None, axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
+) -> Array:  # fmt: skip
+    """Norm of vectors or matrices.
+
+    Args:
+        x: array.
+        ord: None for the root of the sum of squares; for vectors a number, for matrices
+            "fro", 1, -1, inf, -inf.
+        axis: one dimension for vectors, two for matrices; None takes the whole array.
+        keepdims: keep the dimensions with size 1.
+
+    Raises:
+        ValueError: there is no such order.
+    """
+    x = inexact("norm", x)
+    ndim = typeof(x).ndim
+    if axis is None:
+        if ord is None:
+            out = el.sqrt(reductions.sum(_squares(x)))
+            return manipulation.reshape(out, (1,) * ndim) if keepdims else out
+        axes = tuple(range(ndim))
+    else:
+        axes = axes_tuple(axis, ndim)
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
+    if len(axes) == 2:
+        return _matrix_norm(x, "fro" if ord is None else ord, axes, keepdims)
+    raise ValueError(f"Improper number of axes for norm: axis={axis}")
+
+
+def _squares(x: Any) -> Any:
+    """Squared magnitudes, real."""
+    if typeof(x).dtype.kind == "c":
+        return ar.add(ar.square(el.real(x)), ar.square(el.imag(x)))
+    return ar.square(x)
+
+
+def vector_norm(
+    x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
+) -> Array:
+    """Norm of vectors along dimensions, all of them by default.
+
+    Raises:
+        ValueError: `ord` is no number.
+    """
+    x = inexact("vector_norm", x)
+    if isinstance(ord, str):
+        raise ValueError(f"Invalid order {ord!r} for vector norm.")
+    ndim = typeof(x).ndim
+    axes = axes_tuple(axis, ndim)
+    return fusion.run(_vector_norm, (x,), axes, bool(keepdims), float(ord))
+
+
+def _vector_norm(x: Any, axes: tuple[int, ...], keepdims: bool, order: float) -> Any:
+    if order == 2:
+        return el.sqrt(reductions.sum(_squares(x), axes, keepdims=keepdims))
+    size = el.abs(x)
+    if order == math.inf:
+        return reductions.max(size, axes, keepdims=keepdims, initial=0)
+    if order == -math.inf:
+        return reductions.min(size, axes, keepdims=keepdims, initial=math.inf)
+    if order == 0:
+        out = reductions.sum(logic.not_equal(x, 0), axes, keepdims=keepdims)
+        return convert(out, typeof(size).dtype)
+    if order == 1:
+        return reductions.sum(size, axes, keepdims=keepdims)
+    total = reductions.sum(ar.float_power(size, order), axes, keepdims=keepdims)
+    return ar.float_power(total, 1 / order)
+
+
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    """Norm of the matrices in the last two dimensions."""
+    x = inexact("matrix_norm", x)
+    return _matrix_norm(x, ord, (typeof(x).ndim - 2, typeof(x).ndim - 1), keepdims)
+
+
+def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
+    row, column = axes
+    if ord in ("fro", "f"):
+        return el.sqrt(reductions.sum(_squares(x), (row, column), keepdims=keepdims))
+    if ord in (1, -1, math.inf, -math.inf):
+        summed, other = (row, column) if abs(ord) == 1 else (column, row)
+        sums = reductions.sum(el.abs(x), summed, keepdims=True)
+        out = (reductions.max if ord > 0 else reductions.min)(sums, other, keepdims=True)
+        return out if keepdims else manipulation.squeeze(out, (row, column))
+    if ord in (2, -2, "nuc"):
+        raise NotImplementedError(
+            f"the matrix norm of order {ord!r} needs singular values, which are not available\n"
+            "fix: use 'fro', 1, -1, inf or -inf"
+        )
+    raise ValueError(f"Invalid order {ord!r} for matrix norm.")
+
+
+# --- products -----------------------------------------------------------------------------------
+
+
+def matrix_power(a: ArrayLike, n: int) -> Array:
+    """`a` multiplied with itself `n` times, by repeated squaring.
+
+    Raises:
+        TypeError: the matrices are not square.
+        NotImplementedError: `n` is negative.
+    """
+    a = asarray(operand("matrix_power", a))
+    n = operator.index(n)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise TypeError(f"matrix_power: the last 2 dimensions must be square, got {a.shape}")
+    if n < 0:
+        raise NotImplementedError("matrix_power of negative powers needs a matrix inverse")
+    if n == 0:
+        return manipulation.broadcast_to(eye(a.shape[-1], dtype=a.dtype), a.shape)
+    result = None
+    while n:
+        if n & 1:
+            result = a if result is None else matmul(result, a)
+        n >>= 1
+        a = matmul(a, a) if n else a
+    return result  # type: ignore[return-value]
+
+
+def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
+    """Product of several matrices, in the order of least work; the ends may be vectors.
+
+    Raises:
+        ValueError: there are fewer than two.
+    """
+    rows = [asarray(a) for a in arrays]
+    if len(rows) < 2:
+        raise ValueError("multi_dot requires at least two arrays")
+    names = iter("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    terms, last = [], next(names)
+    for i, a in enumerate(rows):
+        if a.ndim == 1:
+            terms.append(last)
+            continue
+        if i == 0 and a.ndim == 2:
+            first, last = last, next(names)
+            terms.append(first + last)
+        else:
+            terms.append(last + (last := next(names)))
+    ends = ("" if rows[0].ndim == 1 else terms[0][0]) + (
+        "" if rows[-1].ndim == 1 else terms[-1][-1]
+    )
+    return einsum(f"{','.join(terms)}->{ends}", *rows, precision=precision)
+
+
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+    """Cross product of vectors of three elements.
+
+    Raises:
+        ValueError: a vector has another length.
+    """
+    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+        raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
+    return _cross(x1, x2, axis=axis)
+
+
+def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Array:
+    """Diagonals of the matrices in the last two dimensions."""
+    return diagonals.diagonal(x, offset, -2, -1)
+
+
+def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Array:
+    """Sums of the diagonals of the matrices in the last two dimensions."""
+    return diagonals.trace(x, offset, -2, -1, dtype)

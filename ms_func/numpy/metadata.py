@@ -1,0 +1,123 @@
+"""Questions about arrays and dtypes that are answered without looking at elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import from_dlpack as _from_dlpack
+from ms_func.ir.types import typeof
+from ms_func.numpy.manipulation import axes_tuple
+from ms_func.numpy.promotion import admit
+
+
+def ndim(a: Any) -> int:
+    """Number of dimensions."""
+    return a.ndim if hasattr(a, "ndim") else typeof(admit("ndim", a)).ndim
+
+
+def shape(a: Any) -> tuple[int, ...]:
+    """Size of each dimension."""
+    return tuple(a.shape) if hasattr(a, "shape") else typeof(admit("shape", a)).shape
+
+
+def size(a: Any, axis: int | Sequence[int] | None = None) -> int:
+    """Number of elements, or the product of the sizes of some dimensions."""
+    sizes = shape(a)
+    return math.prod(sizes[i] for i in axes_tuple(axis, len(sizes)))
+
+
+def isscalar(element: Any) -> bool:
+    """Whether `element` is a number or an array without dimensions."""
+    if isinstance(element, (np.ndarray, np.generic, Array)):
+        return np.ndim(element) == 0
+    return hasattr(element, "__jax_array__") or np.isscalar(element)
+
+
+def iterable(y: Any) -> bool:
+    """Whether `y` can be iterated over."""
+    return np.iterable(y)
+
+
+def iscomplexobj(x: Any) -> bool:
+    """Whether the dtype is complex."""
+    if x is None:
+        return False
+    kind = x.dtype if hasattr(x, "dtype") else typeof(admit("iscomplexobj", x)).dtype
+    return kind.kind == "c"
+
+
+def isrealobj(x: Any) -> bool:
+    """Whether the dtype is not complex."""
+    return not iscomplexobj(x)
+
+
+_KINDS = {
+    "bool": lambda d: d.kind == "b",
+    "signed integer": lambda d: issubdtype(d, np.signedinteger),
+    "unsigned integer": lambda d: issubdtype(d, np.unsignedinteger),
+    "integral": lambda d: issubdtype(d, np.integer),
+    "real floating": lambda d: is_inexact(d) and d.kind != "c",
+    "complex floating": lambda d: d.kind == "c",
+    "numeric": lambda d: d.kind != "b",
+}
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Whether a dtype is of a kind: a dtype, a name of the array API, or a tuple of them.
+
+    Raises:
+        ValueError: there is no kind of that name.
+    """
+    found = np.dtype(dtype)
+    for k in kind if isinstance(kind, tuple) else (kind,):
+        if isinstance(k, str) and k in _KINDS:
+            if _KINDS[k](found):
+                return True
+        elif isinstance(k, str):
+            raise ValueError(
+                f"Unrecognized kind={k!r} expected one of {', '.join(map(repr, _KINDS))}"
+            )
+        elif found == np.dtype(k):
+            return True
+    return False
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
+    """Array that shares the memory of another library's, where its layout allows.
+
+    Raises:
+        ValueError: a copy to another device is needed and `copy` is False.
+    """
+    from ms_func.numpy.creation import place
+
+    out = wrap(_from_dlpack(x))
+    if device is not None:
+        if copy is False:
+            raise ValueError("from_dlpack: a copy to the device is needed, but copy=False")
+        return place(out, device)
+    return place(out, None) if copy else out
+
+
+def load(file: Any, *args: Any, **kwargs: Any) -> Any:
+    """`numpy.load`, as an array where the file holds one."""
+    from ms_func.numpy.creation import asarray
+
+    out = np.load(file, *args, **kwargs)
+    return asarray(out) if isinstance(out, np.ndarray) else out
+
+
+def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
+    """`numpy.save`."""
+    np.save(file, np.asarray(arr), allow_pickle)
+
+
+def savez(file: Any, *args: Any, **kwargs: Any) -> None:
+    """`numpy.savez`."""
+    arrays = {k: np.asarray(v) for k, v in kwargs.items()}
+    np.savez(file, *[np.asarray(a) for a in args], **arrays)

@@ -1,0 +1,118 @@
+"""Polynomials as vectors of coefficients, highest power first."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import manipulation, reductions
+from ms_func.numpy.creation import arange, asarray, ones, zeros
+from ms_func.numpy.products import convolve
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.repeating import pad, trim_zeros
+
+
+def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
+    """Value of a polynomial at `x`, by Horner's rule."""
+    p, x = reductions.promote_dtype("polyval", p, x)
+    p = asarray(p)
+    out: Any = ar.multiply(x, 0)
+    for i in range(p.shape[0]):
+        out = ar.add(ar.multiply(out, x), p[i])
+    return out
+
+
+def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """Sum of two polynomials."""
+    a, b = (asarray(v) for v in reductions.promote_dtype("polyadd", a1, a2))
+    n = max(a.shape[0], b.shape[0])
+    return ar.add(pad(a, (n - a.shape[0], 0)), pad(b, (n - b.shape[0], 0)))
+
+
+def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """Difference of two polynomials."""
+    return polyadd(a1, ar.negative(a2))
+
+
+def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:
+    """Product of two polynomials; zeros in front are kept unless asked otherwise."""
+    if trim_leading_zeros and (np.size(a1) > 1 or np.size(a2) > 1):
+        a1, a2 = trim_zeros(a1, "f"), trim_zeros(a2, "f")
+    a, b = (inexact("polymul", v) for v in reductions.promote_dtype("polymul", a1, a2))
+    a, b = (v if typeof(v).size else zeros((1,), typeof(v).dtype) for v in (a, b))
+    return convolve(a, b)
+
+
+def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> tuple[Array, Array]:
+    """Quotient and remainder of two polynomials."""
+    u, v = (asarray(inexact("polydiv", x)) for x in reductions.promote_dtype("polydiv", u, v))
+    m, n = u.shape[0] - 1, v.shape[0] - 1
+    scale = ar.divide(1.0, v[0])
+    quotient = zeros((max(m - n + 1, 1),), u.dtype)
+    for k in range(m - n + 1):
+        d = ar.multiply(scale, u[k])
+        quotient = quotient.at[k].set(d)
+        u = u.at[k : k + n + 1].add(ar.negative(ar.multiply(d, v)))
+    left = trim_zeros(u, "f") if trim_leading_zeros else u
+    return quotient, left
+
+
+def polyder(p: ArrayLike, m: int = 1) -> Array:
+    """Derivative of order `m`.
+
+    Raises:
+        ValueError: `m` is negative.
+    """
+    m = operator.index(m)
+    if m < 0:
+        raise ValueError("Order of derivative must be positive")
+    p = asarray(inexact("polyder", p))
+    for _ in range(m):
+        n = p.shape[0]
+        p = ar.multiply(p[: n - 1], convert(arange(n - 1, 0, -1), p.dtype))
+    return p
+
+
+def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
+    """Integral of order `m` with constants `k` (0 by default), the first for the first integral.
+
+    Raises:
+        ValueError: `m` is negative, or there are not `m` constants.
+    """
+    m = operator.index(m)
+    if m < 0:
+        raise ValueError("Order of integral must be positive")
+    p = asarray(inexact("polyint", p))
+    constants = (
+        zeros((m,), p.dtype) if k is None else manipulation.atleast_1d(operand("polyint", k))
+    )
+    if m > 1 and constants.shape[0] == 1:
+        constants = manipulation.broadcast_to(constants, (m,))
+    if constants.shape[0] != m:
+        raise ValueError("k must be a scalar or a rank-1 array of length 1 or m.")
+    for i in range(m):
+        n = p.shape[0]
+        powers = convert(arange(n, 0, -1), p.dtype)
+        p = manipulation.concatenate([ar.divide(p, powers), convert(constants[i : i + 1], p.dtype)])
+    return p
+
+
+def poly(seq_of_zeros: ArrayLike) -> Array:
+    """Coefficients of the polynomial with the given zeros.
+
+    Raises:
+        NotImplementedError: a matrix is given, whose eigenvalues would be the zeros.
+    """
+    roots = manipulation.atleast_1d(inexact("poly", seq_of_zeros))
+    if roots.ndim != 1:
+        raise NotImplementedError("poly of a matrix is not supported")
+    out = ones((1,), roots.dtype)
+    for i in range(roots.shape[0]):
+        out = convolve(out, manipulation.concatenate([ones((1,), roots.dtype),
+                                                      ar.negative(roots[i : i + 1])]))  # fmt: skip
+    return out

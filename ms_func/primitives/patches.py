@@ -1,0 +1,110 @@
+"""Patches that a convolution sees, and convolutions with a kernel of its own at each place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.ir.types import typeof
+from ms_func.primitives.arithmetic import rem
+from ms_func.primitives.basis import transpose
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import eq
+from ms_func.primitives.conv import (
+    ConvDimensionNumbers,
+    conv_dimension_numbers,
+    conv_general_dilated,
+)
+from ms_func.primitives.dot import dot_general
+from ms_func.primitives.shape import broadcasted_iota, reshape
+
+
+def conv_general_dilated_patches(
+    lhs: Any,
+    filter_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """What a kernel of `filter_shape` sees at each place, laid along the feature dimension.
+
+    Shapes: with the default layout, `[n, c, *size]` to `[n, c * prod(filter_shape), *count]`.
+
+    Args:
+        lhs: operand.
+        filter_shape: spatial shape of the kernel, in the order of its layout.
+        window_strides: as in `conv_general_dilated`, which this is, with a kernel of zeros and
+            ones; so are the other arguments.
+        padding: as there.
+        lhs_dilation: as there.
+        rhs_dilation: as there.
+        dimension_numbers: as there.
+        precision: as there.
+        preferred_element_type: as there.
+    """
+    kind = typeof(lhs)
+    window = tuple(filter_shape)
+    numbers = conv_dimension_numbers(kind.shape, kind.shape, dimension_numbers)
+    channels, size = kind.shape[numbers.lhs_spec[1]], math.prod(window)
+    numbers = ConvDimensionNumbers(numbers.lhs_spec, (0, 1, *range(2, kind.ndim)), numbers.out_spec)
+    # One output feature for each place of the window, the same for all channels.
+    place = broadcasted_iota(np.int32, (channels * size, size), 0)
+    chosen = eq(rem(place, size), broadcasted_iota(np.int32, (channels * size, size), 1))
+    rhs = reshape(convert_element_type(chosen, kind.dtype), (channels * size, 1, *window))
+    return conv_general_dilated(
+        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, numbers,
+        feature_group_count=channels, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+def conv_general_dilated_local(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    filter_shape: Sequence[int],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    precision: Any = None,
+) -> Any:
+    """Convolution with a kernel of its own at each place of the result.
+
+    Shapes: with the default layout, `[n, c, *size]` and `[o, c * prod(filter_shape), *count]`
+        to `[n, o, *count]`: the spatial dimensions of the kernels are those of the result.
+
+    Args:
+        lhs: operand.
+        rhs: kernels; input features and places of the window lie in one dimension.
+        window_strides: as in `conv_general_dilated`, as are the other arguments.
+        padding: as there.
+        filter_shape: spatial shape of each kernel.
+        lhs_dilation: as there.
+        rhs_dilation: as there.
+        dimension_numbers: as there.
+        precision: as there.
+    """
+    numbers = conv_dimension_numbers(typeof(lhs).shape, typeof(rhs).shape, dimension_numbers)
+    patches = conv_general_dilated_patches(
+        lhs, filter_shape, window_strides, padding, lhs_dilation, rhs_dilation,
+        ConvDimensionNumbers(numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec), precision,
+    )  # fmt: skip
+    _, ins, *places = numbers.rhs_spec
+    batch, feature, *spatial = numbers.out_spec
+    product = dot_general(
+        patches, rhs, (((feature,), (ins,)), (tuple(spatial), tuple(places))), precision
+    )  # spatial dimensions, batch, output features
+    count = len(spatial)
+    at = [0] * (count + 2)
+    for k, d in enumerate(spatial):
+        at[d] = k
+    at[batch], at[feature] = count, count + 1
+    return transpose(product, at)

@@ -1,0 +1,173 @@
+"""Activations, softmax, initial values: formulas in double precision, derivatives by difference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func import nn, random
+from ms_func.scipy import special as msp
+
+X = np.array([-40.0, -3.5, -1.2, -0.2, 0.3, 1.1, 2.5, 40.0])
+SIGMOID = special.expit(X)
+SOFTPLUS = np.logaddexp(X, 0)
+FORMULAS = {
+    "relu": np.maximum(X, 0),
+    "relu6": np.clip(X, 0, 6),
+    "leaky_relu": np.where(X > 0, X, 0.01 * X),
+    "elu": np.where(X > 0, X, np.expm1(np.minimum(X, 0))),
+    "celu": np.where(X > 0, X, np.expm1(np.minimum(X, 0))),
+    "selu": 1.0507009873554805 * np.where(X > 0, X, 1.6732632423543772 * np.expm1(
+        np.minimum(X, 0))),
+    "sigmoid": SIGMOID,
+    "softplus": SOFTPLUS,
+    "log_sigmoid": -np.logaddexp(-X, 0),
+    "silu": X * SIGMOID,
+    "swish": X * SIGMOID,
+    "mish": X * np.tanh(SOFTPLUS),
+    "gelu": 0.5 * X * (1 + np.tanh(math.sqrt(2 / math.pi) * (X + 0.044715 * X**3))),
+    "squareplus": (X + np.sqrt(X**2 + 4)) / 2,
+    "soft_sign": X / (1 + abs(X)),
+    "hard_tanh": np.clip(X, -1, 1),
+    "hard_sigmoid": np.clip(X + 3, 0, 6) / 6,
+    "hard_silu": X * np.clip(X + 3, 0, 6) / 6,
+    "sparse_plus": np.where(X <= -1, 0, np.where(X >= 1, X, (X + 1) ** 2 / 4)),
+    "sparse_sigmoid": np.clip((X + 1) / 2, 0, 1),
+    "softmax": special.softmax(X),
+    "log_softmax": special.log_softmax(X),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_values(name):
+    f = getattr(nn, name)
+    np.testing.assert_allclose(np.asarray(f(X)), FORMULAS[name], rtol=1e-12, atol=1e-15)
+    narrow = X.astype(np.float32)
+    np.testing.assert_allclose(np.asarray(ms.jit(f)(narrow)), FORMULAS[name], rtol=3e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_derivatives(name):
+    f, w = getattr(nn, name), np.arange(1.0, 9.0)
+
+    def total(x):
+        return (f(x) * w).sum()
+
+    h = 1e-6
+    columns = [(float(total(X + h * e)) - float(total(X - h * e))) / (2 * h) for e in np.eye(8)]
+    np.testing.assert_allclose(np.asarray(ms.grad(total)(X)), columns, rtol=1e-5, atol=1e-7)
+
+
+def test_derivatives_at_kinks():
+    assert float(ms.grad(nn.relu)(0.0)) == 0.0
+    assert float(ms.grad(nn.relu6)(6.0)) == 0.0
+    assert float(ms.grad(nn.elu)(500.0)) == 1.0  # the other case overflows
+    assert math.isnan(float(nn.relu(math.nan)))
+
+
+def test_exact_gelu():
+    want = X * special.ndtr(X)
+    np.testing.assert_allclose(
+        np.asarray(nn.gelu(X, approximate=False)), want, rtol=1e-9, atol=1e-12
+    )
+
+
+def test_softmax_of_large_and_masked_values():
+    x = np.array([1e4, 1e4, -np.inf, 0.0])
+    np.testing.assert_allclose(np.asarray(nn.softmax(x)), [0.5, 0.5, 0, 0])
+    mask = np.array([True, False, False, True])
+    np.testing.assert_allclose(np.asarray(nn.softmax(X[:4], where=mask)), [*special.softmax(
+        X[[0, 3]])[[0]], 0, 0, special.softmax(X[[0, 3]])[1]])  # fmt: skip
+    out = np.asarray(nn.log_softmax(X[:4], where=mask))
+    assert out[1] == -np.inf
+    np.testing.assert_allclose(out[[0, 3]], special.log_softmax(X[[0, 3]]))
+
+
+def test_logsumexp():
+    rows = np.stack([X, -X])
+    for axis in (None, 0, 1):
+        np.testing.assert_allclose(
+            np.asarray(nn.logsumexp(rows, axis)), special.logsumexp(rows, axis)
+        )
+    got, sign = nn.logsumexp(X, b=-np.arange(8.0), return_sign=True)
+    want, want_sign = special.logsumexp(X, b=-np.arange(8.0), return_sign=True)
+    np.testing.assert_allclose([float(got), float(sign)], [want, want_sign])
+    assert float(nn.logsumexp(np.full(3, -np.inf))) == -np.inf
+    assert float(nn.logmeanexp(np.zeros(5))) == 0.0
+
+
+def test_standardize():
+    x = np.random.default_rng(0).normal(3, 2, (4, 50))
+    for algorithm in ("fast", "two_pass"):
+        out = np.asarray(nn.standardize(x, algorithm=algorithm))
+        np.testing.assert_allclose(out.mean(-1), 0, atol=1e-12)
+        np.testing.assert_allclose(out.std(-1), 1, rtol=1e-4)
+
+
+def test_one_hot():
+    np.testing.assert_array_equal(np.asarray(nn.one_hot(np.array([0, 2, 7]), 3)), np.eye(8)[
+        [0, 2, 7], :3])  # fmt: skip
+    assert nn.one_hot(np.array([[0, 1]]), 4, axis=0, dtype=np.int8).shape == (4, 1, 2)
+
+
+def test_attention():
+    rng = np.random.default_rng(0)
+    q = rng.normal(size=(2, 3, 4, 5))
+    k, v = rng.normal(size=(2, 2, 6, 2, 5))
+    scores = np.einsum("bthd,bshd->bhts", q, np.repeat(k, 2, 2)) / math.sqrt(5)
+    for causal in (False, True):
+        allowed = np.tril(np.ones((3, 6), bool)) if causal else np.ones((3, 6), bool)
+        weights = special.softmax(np.where(allowed, scores, -np.inf), -1)
+        want = np.einsum("bhts,bshd->bthd", weights, np.repeat(v, 2, 2))
+        got = nn.dot_product_attention(q, k, v, is_causal=causal)
+        np.testing.assert_allclose(np.asarray(got), want, rtol=1e-5, atol=1e-6)
+    lengths = nn.dot_product_attention(q, k, v, key_value_seq_lengths=np.array([4, 6]))
+    short = nn.dot_product_attention(q[:1], k[:1, :4], v[:1, :4])
+    np.testing.assert_allclose(np.asarray(lengths)[:1], np.asarray(short), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "variance"),
+    [("glorot_normal", 2 / 500), ("glorot_uniform", 2 / 500), ("lecun_normal", 1 / 200),
+     ("lecun_uniform", 1 / 200), ("he_normal", 2 / 200), ("he_uniform", 2 / 200)],
+)  # fmt: skip
+def test_initial_variance(name, variance):
+    w = np.asarray(getattr(nn.initializers, name)()(random.PRNGKey(0), (200, 300)))
+    assert abs(w.mean()) < 5 * math.sqrt(variance / w.size)
+    assert w.var() == pytest.approx(variance, rel=0.03)
+
+
+def test_initial_numbers_of_the_common_generator():
+    w = nn.initializers.glorot_normal()(random.PRNGKey(42), (3,) * 2)
+    flat = random.truncated_normal(random.PRNGKey(42), -2, 2, (3, 3)) * mnp.sqrt(
+        mnp.float32(1 / 3)) / 0.87962566103423978  # fmt: skip
+    np.testing.assert_allclose(np.asarray(w), np.asarray(flat), rtol=1e-6)
+    with pytest.raises(ValueError, match="Must be at least 2D"):
+        nn.initializers.he_normal()(random.PRNGKey(0), (3,))
+
+
+P = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
+
+
+@pytest.mark.parametrize(
+    "name", ["expit", "logit", "erf", "erfc", "erfinv", "entr", "ndtr", "ndtri"]
+)
+def test_special_functions(name):
+    with np.errstate(all="ignore"):
+        want = getattr(special, name)(P)
+    np.testing.assert_allclose(np.asarray(getattr(msp, name)(P)), want, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["xlogy", "xlog1py", "rel_entr", "kl_div"])
+def test_special_functions_of_two(name):
+    want = getattr(special, name)(P, P[::-1])
+    np.testing.assert_allclose(np.asarray(getattr(msp, name)(P, P[::-1].copy())), want, rtol=1e-10)
+
+
+def test_xlogy_has_a_derivative_at_zero():
+    assert float(ms.grad(msp.xlogy, argnums=1)(0.0, 0.0)) == 0.0

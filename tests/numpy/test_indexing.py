@@ -1,0 +1,229 @@
+"""`x[index]`, `x.at[index]` and `x[index] = v` against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ms_func as ms
+import ms_func.numpy as mnp
+from tests.support.numpy_oracle import same
+
+
+@st.composite
+def entries(draw, n: int):
+    """One entry that indexes a dimension of size `n`."""
+    kind = draw(st.sampled_from(["int", "slice", "slice", "array", "column", "mask"]))
+    if kind == "slice":
+        bound = st.none() | st.integers(-n - 1, n + 1)
+        return slice(draw(bound), draw(bound), draw(st.sampled_from([None, 1, 2, -1, -2])))
+    if kind == "mask":
+        return np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool)
+    place = st.integers(-n, n - 1)
+    if kind == "int":
+        return draw(place)
+    found = np.array(draw(st.lists(place, min_size=3, max_size=3)), draw(st.sampled_from([
+        np.int8, np.int32, np.int64])))  # fmt: skip
+    return found if kind == "array" else found[:2, None]
+
+
+@st.composite
+def indexed(draw):
+    """A shape and an index that NumPy accepts for it."""
+    shape = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
+    used = draw(st.integers(0, len(shape)))
+    index = [draw(entries(n)) for n in shape[:used]]
+    if draw(st.booleans()):
+        index.insert(draw(st.integers(0, len(index))), None)
+    if draw(st.booleans()):
+        index.append(Ellipsis)
+    try:
+        np.zeros(shape)[tuple(index)]
+    except IndexError:  # masks and arrays that do not broadcast
+        index = [0]
+    return shape, tuple(index)
+
+
+def on_device(index):
+    return tuple(mnp.asarray(e) if isinstance(e, np.ndarray) else e for e in index)
+
+
+@given(indexed())
+@settings(max_examples=25)
+def test_get(case):
+    shape, index = case
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    want = x[index]
+    same(mnp.asarray(x)[index], want)
+    same(mnp.asarray(x)[on_device(index)], want)
+    same(ms.jit(lambda x: x[index])(x), want)
+
+
+@given(indexed(), st.sampled_from(["set", "add", "multiply", "min", "subtract", "divide"]))
+@settings(max_examples=25)
+def test_update(case, kind):
+    shape, index = case
+    x = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
+    region = x[index]
+    rng = np.random.default_rng(region.size)
+    values = rng.integers(1, 5, region.shape).astype(np.float32)
+    places = np.arange(x.size).reshape(shape)[index]
+    if kind == "set" and len(np.unique(places)) < places.size:
+        values = np.full_like(values, 3)  # which value stays would not be defined
+    want = x.copy()
+    if kind == "set":
+        want[index] = values
+    else:
+        ufunc = {"min": np.minimum}.get(kind) or getattr(np, kind)
+        ufunc.at(want.reshape(-1), places.ravel(), values.ravel())
+    same(getattr(mnp.asarray(x).at[index], kind)(values), want, 1e-5)
+    same(ms.jit(lambda x, v: getattr(x.at[index], kind)(v))(x, values), want, 1e-5)
+
+
+X = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+
+@pytest.mark.parametrize("i", [0, 1, 2, -1, -3])
+def test_traced_integers(i):
+    same(ms.jit(lambda x, i: x[i])(X, i), X[i])
+    same(ms.jit(lambda x, i: x[:, i])(X, i), X[:, i])
+    same(ms.jit(lambda x, i: x[1:, i, None])(X, i), X[1:, i, None])
+    same(ms.jit(lambda x, i: x.at[i].set(7))(X, i), _with(X, i, 7))
+    same(ms.jit(lambda x, i: x.at[1:, i].add(7))(X, i), _plus(X, (slice(1, None), i), 7))
+
+
+def _with(x, index, value):
+    x = x.copy()
+    x[index] = value
+    return x
+
+
+def _plus(x, index, value):
+    x = x.copy()
+    x[index] += value
+    return x
+
+
+def test_one_program_for_all_places():
+    fn = ms.make_ir(lambda x: x[1])(X)
+    assert [e.primitive.name for e in fn.eqns] == ["slice", "reshape"]
+    fn = ms.make_ir(lambda x: x[:, 1:3])(X)
+    assert [e.primitive.name for e in fn.eqns] == ["slice"]
+    fn = ms.make_ir(lambda x, i: x[i])(X, 1)
+    assert "dynamic_slice" in [e.primitive.name for e in fn.eqns]
+
+
+def test_python_booleans():
+    for index in (True, False, (slice(None), True), (True, 1), np.True_):
+        same(mnp.asarray(X)[index], X[index])
+
+
+def test_masks():
+    mask = X > 5
+    same(mnp.asarray(X)[mnp.asarray(mask)], X[mask])
+    same(mnp.asarray(X).at[mask].set(0), _with(X, mask, 0))
+    same(ms.jit(lambda x: x.at[x > 5].add(1))(X), _plus(X, mask, 1))  # a scalar needs no shape
+    with pytest.raises(IndexError, match="known only at run time"):
+        ms.jit(lambda x: x[x > 5])(X)
+
+
+def test_out_of_bounds_modes():
+    x = mnp.arange(3.0)
+    i = mnp.array([0, 5, -9])
+    same(x[i], np.array([0, 2, 0], np.float32))
+    same(x.at[i].get(mode="clip"), np.array([0, 2, 0], np.float32))
+    same(x.at[i].get(mode="fill", fill_value=-1), np.array([0, -1, -1], np.float32))
+    assert np.isnan(np.asarray(x.at[i].get(mode="fill"))[1])
+    same(x.at[i].set(9), np.array([9, 1, 2], np.float32))
+    same(x.at[i].add(1, mode="clip"), np.array([2, 1, 3], np.float32))
+    same(x.at[7].set(9), np.arange(3, dtype=np.float32))
+
+
+def test_derivatives():
+    i = np.array([0, 2, 0])
+    same(ms.grad(lambda x: (x[i] * np.array([1.0, 2, 3], np.float32)).sum())(mnp.arange(3.0)),
+         np.array([4, 0, 2], np.float32))  # fmt: skip
+    same(ms.grad(lambda v: (mnp.arange(3.0).at[i].add(v) ** 2).sum())(mnp.ones(3)),
+         2 * np.array([2, 3, 2], np.float32))  # fmt: skip
+    same(ms.grad(lambda x: x[::-2][0] * x[1:][0])(mnp.array([2.0, 3.0, 5.0])),
+         np.array([0, 5, 3], np.float32))  # fmt: skip
+
+
+def test_apply_and_power():
+    same(mnp.arange(4.0).at[::2].apply(lambda v: v + 10), np.array([10, 1, 12, 3], np.float32))
+    same(mnp.arange(4.0).at[1:].power(2), np.array([0, 1, 4, 9], np.float32))
+
+
+def test_assignment_rebinds_the_handle():
+    x = mnp.zeros((2, 3))
+    alias, earlier = x, x + 0
+    x[0, 1:] = mnp.array([5.0, 6.0])
+    x[1] += 1
+    want = np.array([[0, 5, 6], [1, 1, 1]], np.float32)
+    same(x, want)
+    same(alias, want)
+    same(earlier, np.zeros((2, 3), np.float32))
+
+
+def test_assignment_while_tracing():
+    def f(x, v):
+        y = x * 1
+        y[0] = v
+        y[1:] *= 2
+        return y
+
+    same(ms.jit(f)(mnp.ones(3), 5.0), np.array([5, 2, 2], np.float32))
+    same(ms.grad(lambda x: f(x, 5.0).sum())(mnp.ones(3)), np.array([0, 2, 2], np.float32))
+
+
+def test_assignment_to_an_outer_array_is_refused():
+    outer = mnp.zeros(3)
+
+    def f(v):
+        outer[0] = v
+        return v
+
+    with pytest.raises(TypeError, match="outside of the function being recorded"):
+        ms.jit(f)(1.0)
+
+
+def test_iteration_and_membership():
+    x = mnp.asarray(X)
+    for row, want in zip(x, X, strict=True):
+        same(row, want)
+    a, b, c = ms.jit(lambda x: tuple(r.sum() for r in x))(X)
+    same((a, b, c), tuple(X.sum(1)))
+    assert 5.0 in x
+    assert 50.0 not in x
+    with pytest.raises(TypeError, match="0-d"):
+        iter(mnp.asarray(1.0))
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "text"),
+    [
+        ((1, 2, 3), IndexError, "Too many indices: array is 2-dimensional, but 3 were indexed"),
+        ((..., ...), IndexError, "single ellipsis"),
+        ([0, 1], TypeError, "non-tuple sequence"),
+        ("a", TypeError, "string indexing"),
+        (1.0, TypeError, "integer or boolean type"),
+        (np.array([1.0]), TypeError, "integer or boolean type"),
+        (np.array([True, False]), IndexError, "boolean index did not match shape"),
+        (5, IndexError, "index 5 is out of bounds for axis 0 with size 3"),
+        ((0, -5), IndexError, "out of bounds for axis 1 with size 4"),
+    ],
+)
+def test_refusals(index, error, text):
+    with pytest.raises(error, match=text):
+        mnp.asarray(X)[index]
+
+
+def test_values_that_do_not_fit():
+    with pytest.raises(ValueError, match="Incompatible shapes"):
+        mnp.asarray(X).at[0].set(np.ones(3, np.float32))
+    with pytest.warns(FutureWarning, match="cannot safely cast"):
+        mnp.arange(3).at[0].set(1.5)
+    with pytest.raises(ValueError, match="unknown mode"):
+        mnp.asarray(X).at[0].set(1, mode="foo")

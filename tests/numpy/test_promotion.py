@@ -1,0 +1,92 @@
+"""Dtypes of results: the promotion lattice, written out."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import ms_func as ms
+import ms_func.numpy as mnp
+
+B1, U1, U2, U4, U8 = "bool", "uint8", "uint16", "uint32", "uint64"
+I1, I2, I4, I8 = "int8", "int16", "int32", "int64"
+BF, F2, F4, F8, C8, CC = "bfloat16", "float16", "float32", "float64", "complex64", "complex128"
+PI, PF, PC = "int*", "float*", "complex*"  # Python scalars
+
+KINDS = [B1, U1, U2, U4, U8, I1, I2, I4, I8, BF, F2, F4, F8, C8, CC, PI, PF, PC]
+TABLE = {
+    B1: [B1, U1, U2, U4, U8, I1, I2, I4, I8, BF, F2, F4, F8, C8, CC, I4, F4, C8],
+    U1: [U1, U1, U2, U4, U8, I2, I2, I4, I8, BF, F2, F4, F8, C8, CC, U1, F4, C8],
+    U2: [U2, U2, U2, U4, U8, I4, I4, I4, I8, BF, F2, F4, F8, C8, CC, U2, F4, C8],
+    U4: [U4, U4, U4, U4, U8, I8, I8, I8, I8, BF, F2, F4, F8, C8, CC, U4, F4, C8],
+    U8: [U8, U8, U8, U8, U8, F4, F4, F4, F4, BF, F2, F4, F8, C8, CC, U8, F4, C8],
+    I1: [I1, I2, I4, I8, F4, I1, I2, I4, I8, BF, F2, F4, F8, C8, CC, I1, F4, C8],
+    I2: [I2, I2, I4, I8, F4, I2, I2, I4, I8, BF, F2, F4, F8, C8, CC, I2, F4, C8],
+    I4: [I4, I4, I4, I8, F4, I4, I4, I4, I8, BF, F2, F4, F8, C8, CC, I4, F4, C8],
+    I8: [I8, I8, I8, I8, F4, I8, I8, I8, I8, BF, F2, F4, F8, C8, CC, I8, F4, C8],
+    BF: [BF, BF, BF, BF, BF, BF, BF, BF, BF, BF, F4, F4, F8, C8, CC, BF, BF, C8],
+    F2: [F2, F2, F2, F2, F2, F2, F2, F2, F2, F4, F2, F4, F8, C8, CC, F2, F2, C8],
+    F4: [F4, F4, F4, F4, F4, F4, F4, F4, F4, F4, F4, F4, F8, C8, CC, F4, F4, C8],
+    F8: [F8, F8, F8, F8, F8, F8, F8, F8, F8, F8, F8, F8, F8, CC, CC, F8, F8, CC],
+    C8: [C8, C8, C8, C8, C8, C8, C8, C8, C8, C8, C8, C8, CC, C8, CC, C8, C8, C8],
+    CC: [CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC, CC],
+    PI: [I4, U1, U2, U4, U8, I1, I2, I4, I8, BF, F2, F4, F8, C8, CC, I4, F4, C8],
+    PF: [F4, F4, F4, F4, F4, F4, F4, F4, F4, BF, F2, F4, F8, C8, CC, F4, F4, C8],
+    PC: [C8, C8, C8, C8, C8, C8, C8, C8, C8, C8, C8, C8, CC, C8, CC, C8, C8, C8],
+}
+SCALARS = {PI: 1, PF: 1.0, PC: 1j}
+
+
+def value(kind: str):
+    if kind in SCALARS:
+        return SCALARS[kind]
+    return mnp.ones((2,), np.dtype(getattr(ml_dtypes, kind, kind)))
+
+
+@pytest.mark.parametrize("left", KINDS)
+def test_table(left):
+    for right, want in zip(KINDS, TABLE[left], strict=True):
+        got = ms.eval_shape(mnp.multiply, value(left), value(right)).dtype
+        if left in SCALARS and right in SCALARS:
+            got = mnp.multiply(value(left), value(right)).dtype
+        assert got.name == want, (left, right)
+
+
+@pytest.mark.parametrize("left", KINDS)
+def test_promotion_commutes(left):
+    for right in KINDS:
+        assert TABLE[left][KINDS.index(right)] == TABLE[right][KINDS.index(left)]
+
+
+def test_weak_results_stay_weak():
+    x = mnp.arange(3)
+    assert (x + 1.5).weak_type
+    assert not (x + np.float32(1.5)).weak_type
+    assert (mnp.asarray(1.0) * 2).weak_type
+    assert not (mnp.float32(1) * 2).weak_type
+    assert mnp.sin(1).weak_type
+    assert not mnp.sin(x).weak_type
+    assert not mnp.array([1.0]).weak_type
+
+
+def test_two_small_float_formats_do_not_promote():
+    x, y = mnp.ones(2, mnp.float8_e5m2), mnp.ones(2, mnp.float8_e4m3fn)
+    with pytest.raises(TypeError, match="no common dtype"):
+        x + y
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("uint8", 300), ("uint8", -1), ("int8", 128)])
+def test_python_integer_out_of_range(dtype, number):
+    with pytest.raises(OverflowError):
+        mnp.zeros(2, dtype) + number
+
+
+def test_python_scalar_does_not_become_an_equation():
+    fn = ms.make_ir(lambda x: x * 2 + 1)(np.ones(3, np.float16))
+    assert [e.primitive.name for e in fn.eqns] == ["mul", "add"]
+
+
+def test_operands_of_one_type_pass_untouched():
+    fn = ms.make_ir(lambda x, y: x * y + y)(np.ones(3, np.float32), np.ones(3, np.float32))
+    assert [e.primitive.name for e in fn.eqns] == ["mul", "add"]

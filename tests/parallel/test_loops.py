@@ -1,0 +1,150 @@
+"""Plans of programs with loops and branches: their bodies are planned with what is around."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func import lax
+from ms_func.parallel.unfold import TRIPS
+from ms_func.sharding import Mesh, P
+from tests.parallel.nets import arrays, difference, product, scanned_transformer, transformer
+
+MIB = 2**20
+MESH = Mesh((2, 4), ("a", "b"))
+RNG = np.random.default_rng(0)
+X = (RNG.standard_normal((64, 64)) * 0.1).astype(np.float32)
+W = (RNG.standard_normal((64, 64)) * 0.1).astype(np.float32)
+
+
+def planned(f, *args, objective="communication", **options):
+    g = ms.jit(ms.shard(f, mesh=MESH, objective=objective, **options))
+    return g, g.plan(*args)
+
+
+def test_scanned_layers_cost_what_unrolled_ones_do():
+    """Four layers: the limit is what the best expert plan sends."""
+    seen = []
+    for step, types in (scanned_transformer(4, 8, 128, 512), transformer(4, 8, 128, 512)):
+        f = ms.jit(ms.shard(step, mesh=MESH, objective="communication"), donate_argnums=0)
+        plan = f.plan(*types)
+        assert plan.solution.exact
+        assert plan.redundancy < 1.25
+        seen.append(plan.wire_bytes)
+    assert seen[0] == pytest.approx(seen[1], rel=1e-3)
+    assert seen[0] <= 48.1 * MIB
+
+
+def test_a_compiled_scan_sends_what_was_planned():
+    step, types = scanned_transformer(4, 8, 128, 512)
+    f = ms.jit(ms.shard(step, mesh=MESH, objective="communication"), donate_argnums=0)
+    compiled = f.lower(*types).compile()
+    assert abs(f.plan(*types).verify(compiled).surplus) < 0.001
+
+
+def test_a_scanned_training_step_equals_that_of_one_device():
+    step, types = scanned_transformer(2, 8, 32, 64)
+    state, batch = arrays(types)
+    want = ms.jit(step)(state, batch)
+    f = ms.jit(ms.shard(step, mesh=MESH, objective="communication"))
+    assert difference(want, f(state, batch)) < 1e-4
+
+
+def test_the_carry_keeps_one_layout():
+    def f(x, w):
+        def body(c, _):
+            return lax.tanh(product(c, w)), lax.reduce_max(c, axes=(1,))
+
+        return lax.scan(body, x, None, length=5)
+
+    g, plan = planned(f, X, W)
+    assert difference(ms.jit(f)(X, W), g(X, W)) < 2e-5
+    (carry,) = [p for p in plan.graph.sheet.carries if p[0].type.shape == (64, 64)]
+    assert plan.spec(carry[0]) == plan.spec(carry[1])
+
+
+def test_loops_count_their_trips():
+    """A product cut along the contracted index costs one all-reduce for each trip."""
+    pins = {"in_specs": (P(None, ("a", "b")), P(("a", "b"), None))}
+
+    def once(x, w):
+        return product(x, w)
+
+    def many(x, w):
+        return lax.scan(lambda c, _: (c + product(x, w), None), x * 0, None, length=7)[0]
+
+    _, one = planned(once, X, W, **pins)
+    _, seven = planned(many, X, W, **pins)
+    assert one.wire_bytes > 0
+    assert seven.graph.flops == pytest.approx(7 * one.graph.flops, rel=0.05)
+
+
+def test_while_loops_and_branches():
+    def loop(x, w):
+        def test(c):
+            return c[0] < 3
+
+        def body(c):
+            return c[0] + 1, lax.tanh(product(c[1], w))
+
+        return lax.while_loop(test, body, (np.int32(0), x))[1]
+
+    g, plan = planned(loop, X, W)
+    assert difference(ms.jit(loop)(X, W), g(X, W)) < 2e-5
+    assert plan.graph.flops >= TRIPS * 2 * 64**3
+
+    def branch(x, w, p):
+        return lax.cond(p > 0, lambda x: product(x, w), lambda x: lax.transpose(x, (1, 0)), x)
+
+    g, plan = planned(branch, X, W, np.float32(1))
+    for p in (np.float32(1), np.float32(-1)):
+        assert difference(branch(X, W, p), g(X, W, p)) < 2e-5
+
+
+def test_gradients_through_loops():
+    rows = np.stack([X, X * 2, X * 3])
+
+    def loss(w, x, rows):
+        def body(c, row):
+            c = lax.tanh(product(c, w) + row)
+            return c, lax.reduce_sum(c * c, axes=(1,))
+
+        c, ys = lax.scan(body, x, rows)
+        return lax.reduce_sum(c, axes=(0, 1)) + lax.reduce_sum(ys, axes=(0, 1))
+
+    want = ms.jit(ms.grad(loss))(W, X, rows)
+    for objective in ("communication", "time"):
+        got = ms.shard(ms.grad(loss), mesh=MESH, objective=objective)(W, X, rows)
+        assert difference(want, got) < 2e-5
+
+
+def test_nested_loops():
+    def f(x, w):
+        def outer(c, _):
+            inner = lax.fori_loop(0, 2, lambda _, d: lax.tanh(product(d, w)), c)
+            return lax.cond(inner[0, 0] > 0, lambda y: y, lambda y: y * 0.5, inner), inner
+
+        return lax.scan(outer, x, None, length=3)
+
+    g, _ = planned(f, X, W)
+    assert difference(ms.jit(f)(X, W), g(X, W)) < 2e-5
+
+
+def test_recomputed_and_custom_functions_are_planned_inside():
+    @ms.custom_jvp
+    def square(x):
+        return x * x
+
+    square.defjvp(lambda p, t: (square(*p), 2 * p[0] * t[0]))
+    layer = ms.checkpoint(lambda x, w: square(lax.tanh(product(x, w))))
+
+    def loss(w, x):
+        return lax.reduce_sum(layer(layer(x, w), w), axes=(0, 1))
+
+    for f in (loss, ms.grad(loss)):
+        g, plan = planned(f, W, X)
+        assert difference(ms.jit(f)(W, X), g(W, X)) < 2e-5
+        names = {e.primitive.name for e in plan.graph.eqns}
+        assert "dot_general" in names
+        assert not names & {"custom_jvp_call", "remat_call", "call", "shard_region"}
