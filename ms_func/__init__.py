@@ -7,17 +7,23 @@
 
 from __future__ import annotations
 
+from ms_func import ad_checkpoint as ad_checkpoint
 from ms_func import config as config
+from ms_func import custom_batching as custom_batching
+from ms_func import custom_derivatives as custom_derivatives
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
+from ms_func import flatten_util as flatten_util
 from ms_func import lax as lax
 from ms_func import nn as nn
 from ms_func import numpy as numpy
 from ms_func import optim as optim
 from ms_func import random as random
 from ms_func import sharding as sharding
+from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
+from ms_func import typing as typing
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
@@ -51,6 +57,7 @@ from ms_func.control_flow.checkpoint import checkpoint_policies as checkpoint_po
 from ms_func.control_flow.closure_convert import closure_convert as closure_convert
 from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
 from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
+from ms_func.control_flow.linear_solve import fixed_point as fixed_point
 from ms_func.execution.array import Array as Array
 from ms_func.ir.mesh import Mesh as Mesh
 from ms_func.ir.mesh import make_mesh as make_mesh
@@ -59,6 +66,7 @@ from ms_func.ir.sharding import NamedSharding as NamedSharding
 from ms_func.ir.sharding import P as P
 from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
+from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.sharding import constrain as constrain
 
 remat = checkpoint

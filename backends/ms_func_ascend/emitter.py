@@ -47,12 +47,15 @@ class Options:
             for programs without NaN.
         exact_casts: conversions out of range saturate (from floats) or wrap (from integers)
             as XLA does, through extra operators.
+        fusions: pooling and softmax that the program spells out, and biases of products, use
+            the operators made for them.
         target: oldest version of the operator headers the graph must fit.
         large_constant: splat constants of more bytes than this become `Fill`.
     """
 
     nan_exact: bool = True
     exact_casts: bool = True
+    fusions: bool = True
     target: str = "latest"
     large_constant: int = field(default=1024, repr=False)
 
@@ -105,7 +108,7 @@ class Emitter:
         array = np.asarray(value, dtype)
         if array.dtype.kind == "c":
             part = np.dtype(f"f{array.dtype.itemsize // 2}")
-            real, imag = self.const(array.real, part), self.const(array.imag, part)
+            real, imag = self.const(np.real(array), part), self.const(np.imag(array), part)
             return self.complex(real, imag)
         if array.dtype not in NAME_OF:
             raise Unsupported(f"Ascend has no dtype {array.dtype.name}", "cast to bfloat16 or int8")
@@ -353,7 +356,7 @@ class Emitter:
             return x
         value = self._foldable(x)
         if value is not None:
-            return self.const(np.ascontiguousarray(np.flip(value, axes)))
+            return self.const(np.ascontiguousarray(np.flip(value, tuple(axes))))
         x, dtype = self.moved("ReverseV2", "x", x)
         return self.back(self.one("ReverseV2", [x, self.ints(axes)], x.shape, x.dtype), dtype)
 

@@ -396,12 +396,12 @@ def _pack(node: Node, *xs: Array) -> Array:
 
 @kernel("ReverseV2")
 def _reverse(node: Node, x: Array, axis: Array) -> Array:
-    return np.flip(x, [int(a) for a in axis])
+    return np.flip(x, tuple(int(a) for a in axis))
 
 
 @kernel("Range")
 def _range(node: Node, start: Array, limit: Array, delta: Array) -> Array:
-    return np.arange(start.item(), limit.item(), delta.item(), start.dtype)
+    return np.arange(start.item(), limit.item(), delta.item()).astype(start.dtype)
 
 
 # -- gather, scatter, sort -----------------------------------------------------------------
@@ -571,6 +571,16 @@ def _pool(node: Node, x: Array) -> Array:
     return (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype)
 
 
+@kernel("SoftmaxV2", "LogSoftmaxV2")
+def _softmax(node: Node, x: Array) -> Array:
+    axes = tuple(node.attr("axes"))
+    wide = x.astype(np.float32) if _half(x) else x
+    shifted = wide - np.fmax.reduce(wide, axes, keepdims=True)
+    total = np.exp(shifted).sum(axes, keepdims=True)
+    made = np.exp(shifted) / total if node.op == "SoftmaxV2" else shifted - np.log(total)
+    return made.astype(x.dtype)
+
+
 @kernel("MatMulV2")
 def _matmul(node: Node, x1: Array, x2: Array, bias: Array | None, offset: Array | None) -> Array:
     if x1.ndim != 2 or x2.ndim != 2:
@@ -653,6 +663,8 @@ def _conv(node: Node, x: Array, filter: Array, bias: Array | None, offset: Array
         piece = held[where].reshape(x.shape[0], groups, -1, *out)
         total += np.einsum("ngchw,goc->ngohw", piece, weights[..., p, q])
     made = total.reshape(x.shape[0], filter.shape[0], *out)
+    if bias is not None:
+        made = made + bias.astype(wide).reshape(-1, 1, 1)
     return made.astype(np.int32 if wide is np.int32 else x.dtype)
 
 

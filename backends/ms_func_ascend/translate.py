@@ -15,10 +15,12 @@ import numpy as np
 
 from ms_func.errors import UnsupportedError
 from ms_func_ascend.emitter import Emitter, Options, Unsupported
+from ms_func_ascend.fuse import fuse
 from ms_func_ascend.graph import Graph, GraphError, Node, Tensor, check_graph
 from ms_func_ascend.operators import RULES
 from ms_func_ascend.prototypes import NAME_OF
 from ms_func_ascend.reader import Block, Op, Program, Value, read
+from ms_func_ascend.recognise import recognise
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def translate(module: Any, options: Options | None = None) -> Graph:
     options = options or Options()
     program = module if isinstance(module, Program) else read(module)
     graph = Graph(_graph_name(program.name), options.target)
+    if options.fusions:
+        program.body = recognise(program.body)
     refusals: list[Refusal] = []
     with np.errstate(all="ignore"):  # constants are folded, NaN and infinities among them
         Translator(graph, options, refusals).run(program)
@@ -88,6 +92,8 @@ def translate(module: Any, options: Options | None = None) -> Graph:
         raise UnsupportedOnAscend(program.name, refusals)
     for one in list(graph.walk()):
         one.prune()
+    if options.fusions:
+        fuse(graph)
     _number_subgraphs(graph)
     check_graph(graph)
     return graph

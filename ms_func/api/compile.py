@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
+from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import put
@@ -231,8 +232,9 @@ class Jitted:
         update_wrapper(made, fun, updated=())
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
         made.clear_cache = self.clear_cache
-        if hasattr(fun, "attach"):  # what `shard` returns has more to show
-            fun.attach(made, self.program_for)
+        attach = getattr(fun, "attach", None)
+        if attach is not None:  # what `shard` returns has more to show
+            attach(made, self.program_for)
         self.callable = made
 
     def clear_cache(self) -> None:
@@ -244,6 +246,8 @@ class Jitted:
 
     def miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         """Answer the dispatcher: results, a fast path or None, whether to forget the entry."""
+        if config.disable_jit.value:
+            return self.fun(*args, **kwargs), None, False
         leaves, recorded = self.record(args, kwargs)
         if current.interpreter is not bottom:
             return self.apply(recorded, leaves), None, False
@@ -258,7 +262,7 @@ class Jitted:
         )
         outs = program.run(buffers)
         n = len(staged.captured)
-        out_tree = result_tree(staged.out_tree)
+        out_tree = result_tree(staged.out_tree, staged.fn.out_types)
         if not (fast and movable):
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
@@ -427,7 +431,10 @@ def place_operands(
         if type(x) is Array:
             found.append(x.buffer)
             continue
-        if i >= n and not isinstance(x, (np.ndarray, np.generic, bool, float, complex)):
+        if i >= n and (
+            not isinstance(x, (np.ndarray, np.generic, bool, float, complex))
+            or var.type.dtype == float0
+        ):
             fast = False
         found.append(put(x, var.type))
     return found, fast

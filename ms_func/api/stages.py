@@ -63,7 +63,7 @@ class Traced:
 class Lowered:
     """A function lowered to StableHLO for given argument types."""
 
-    def __init__(self, traced: Traced, fn: Function, donate: Sequence[int]) -> None:
+    def __init__(self, traced: Traced, fn: Function, donate: tuple[int, ...]) -> None:
         self._traced = traced
         recorded = traced._recorded
         self._job = recorded.job(fn)
@@ -117,7 +117,9 @@ class Compiled:
                 f"{', '.join(map(str, again.staged.fn.in_types))}"
             )
         buffers = _buffers(recorded.staged, leaves)
-        return result_tree(self.out_tree).unflatten(self._program.run(buffers))
+        return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
+            self._program.run(buffers)
+        )
 
     def as_text(self) -> str:
         """The optimised program as text."""

@@ -63,7 +63,7 @@ def share_captured(staged: Sequence[Staged]) -> tuple[tuple[Function, ...], list
 
 def identity(x: Any) -> int:
     """Equal for handles of the same captured value."""
-    return id(x.var) if type(x) is Tracer else id(x)
+    return id(x.variable) if type(x) is Tracer else id(x)
 
 
 def described(fun: Any) -> str:

@@ -57,7 +57,9 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
     active = tuple(is_inexact(t.dtype) for t in staged.fn.in_types)
     primal = simplify(linearize(staged.fn, active)[0])
     producers: dict[Any, Any] = {v: e for e in primal.eqns for v in e.outputs}
-    names: dict[Any, str] = {v: f"argument {i}" for i, v in enumerate(primal.params[len(staged.captured) :])}
+    names: dict[Any, str] = {
+        v: f"argument {i}" for i, v in enumerate(primal.params[len(staged.captured) :])
+    }
     found = []
     for atom in dict.fromkeys(primal.results[len(staged.fn.results) :]):
         if type(atom) is Literal:

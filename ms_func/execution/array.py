@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ms_func import tree
+from ms_func.dtypes import float0
 from ms_func.execution import buffers
 from ms_func.execution.placement import public
 from ms_func.execution.shards import Shard, shards_of
@@ -288,6 +289,16 @@ def _many(out_tree: Any, children: tuple[Any, ...]) -> Any:
     return out_tree.unflatten(arrays)
 
 
+class _Mixed:
+    """Node of a tree of arrays some of which are of `float0`: users get them from NumPy."""
+
+
+def _mixed(out_tree: Any, children: tuple[Any, ...]) -> Any:
+    return out_tree.unflatten(
+        np.zeros(b.aval.shape, float0) if b.aval.dtype == float0 else wrap(b) for b in children
+    )
+
+
 def _never(node: Any) -> Any:
     raise AssertionError("structures of results are only built from their parts")
 
@@ -295,13 +306,17 @@ def _never(node: Any) -> Any:
 _nodes = pytree.PyTreeRegistry()
 _nodes.register_node(_Result, _never, _one)
 _nodes.register_node(_Results, _never, _many)
+_nodes.register_node(_Mixed, _never, _mixed)
 _leaf = _nodes.flatten(0)[1]
 
 
 @lru_cache(maxsize=4096)
-def result_tree(out_tree: Any) -> Any:
-    """Structure over buffers of results whose structure over arrays is `out_tree`."""
-    data = (_Result, None) if out_tree == _ARRAY else (_Results, out_tree)
+def result_tree(out_tree: Any, types: tuple[ArrayType, ...]) -> Any:
+    """Structure over buffers of results of the given structure over arrays, and types."""
+    if any(t.dtype == float0 for t in types):
+        data: tuple[Any, Any] = (_Mixed, out_tree)
+    else:
+        data = (_Result, None) if out_tree == _ARRAY else (_Results, out_tree)
     leaves = [_leaf] * out_tree.num_leaves
     return pytree.PyTreeDef.from_node_data_and_children(_nodes, data, leaves)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import backend, config
+from ms_func.dtypes import float0
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
@@ -39,6 +40,8 @@ def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any
         type = ArrayType(value.shape, value.dtype)
     elif value.__class__ in (int, float, complex, bool):
         value = scalar(value, type.dtype)
+    if type.dtype == float0:  # nothing to store; programs hold booleans in its place
+        return put(np.zeros(type.shape, np.bool_), None, placement)
     return _host().put(np.asarray(value, type.dtype), placement, type)
 
 

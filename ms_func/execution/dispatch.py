@@ -8,7 +8,6 @@ by the signature of the operands and comes back to Python only for what it has n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 from ms_func import config, tree
@@ -138,7 +137,7 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
     ]
     program, fast = ready(prepared(fn), buffers, name=fn.name)
     outs = program.run(buffers)
-    out_tree = _list_tree(len(outs) if many else None)
+    out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)
     return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
 
 
@@ -147,12 +146,6 @@ def answer(
 ) -> tuple[Any, Any, bool]:
     """Results in their structure and the fast path that gives them without Python."""
     return out_tree.unflatten(outs), program.fast_path(out_tree, consts), False
-
-
-@cache
-def _list_tree(n: int | None) -> Any:
-    """Structure of a list of `n` arrays, or of a single one."""
-    return result_tree(tree.structure(0 if n is None else [0] * n))
 
 
 bottom = Eager()

@@ -8,7 +8,7 @@ built; transforms build new ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ms_func.ir.primitive import Primitive
 from ms_func.ir.types import ArrayType
 
 
+@final
 class Var:
     """A value with a type, defined once: by a parameter list or by an equation."""
 
@@ -29,6 +30,7 @@ class Var:
         return f"Var({self.type})"
 
 
+@final
 class Literal:
     """A scalar constant, held by value."""
 

@@ -297,7 +297,11 @@ class _Parser:
             raise self.error(f"{name!r} is not a dtype") from None
 
     def type(self) -> ArrayType:
-        dtype, weak = self.dtype(), self.accept("*")
+        return self.shaped(self.dtype())
+
+    def shaped(self, dtype: np.dtype) -> ArrayType:
+        """Type whose dtype has been read."""
+        weak = self.accept("*")
         self.take("[")
         shape = tuple(self.listed(lambda: int(self.take_kind("int")), "]"))
         sharding = self.value() if self.accept("@") else None
@@ -331,7 +335,8 @@ class _Parser:
         if word in _WORDS:
             return _WORDS[word]
         self.at -= 1
-        return self.dtype()
+        dtype = self.dtype()
+        return self.shaped(dtype) if self.peek() in ("*", "[") else dtype
 
     def composed(self, sign: str) -> Any:
         """A parameter that starts with a sign: function, tuple, dict or registered class."""

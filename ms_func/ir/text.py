@@ -46,7 +46,7 @@ class ParamType(NamedTuple):
 
     name: str
     write: Callable[[Any], str] | None
-    read: Callable[[Any], Any]
+    read: Callable[..., Any]
 
 
 param_types: dict[str, ParamType] = {}
@@ -171,6 +171,8 @@ class _Printer:
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         if isinstance(value, dict):
             return self.mapping(value)
+        if isinstance(value, ArrayType):
+            return self.type(value)
         return _plain_value(value) or self.registered(value)
 
     def registered(self, value: Any) -> str:

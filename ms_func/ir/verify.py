@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,8 @@ def _promised(eqn: Eqn, where: str) -> list[ArrayType]:
 
 
 def _check_param(value: Any, where: str) -> None:
-    if isinstance(value, np.ndarray) or (callable(value) and not isinstance(value, type)):
-        raise IRError(f"{where} is {value!r}; arrays and callables cannot be parameters")
+    if isinstance(value, (np.ndarray, FunctionType, MethodType, BuiltinFunctionType)):
+        raise IRError(f"{where} is {value!r}; arrays and Python functions cannot be parameters")
     try:
         hash(value)
     except TypeError:

@@ -12,7 +12,7 @@ from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import logic
+from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -70,6 +70,10 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
         raise TypeError("floor_divide does not support complex-valued inputs")
     if kind == "u":
         return ar.div_p.bind(x, y)
+    return fusion.run(_floor_divide, (x, y))
+
+
+def _floor_divide(x: Any, y: Any) -> Any:
     if is_inexact(typeof(x).dtype):
         return _float_divmod(x, y)[0]
     quotient, left = ar.div_p.bind(x, y), ar.rem_p.bind(x, y)
@@ -80,9 +84,13 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `y`, as Python's `%`."""
     x, y = promote("remainder", *numbers("remainder", x, y))
-    left = ar.rem_p.bind(x, y)
     if typeof(x).dtype.kind == "u":
-        return left
+        return ar.rem_p.bind(x, y)
+    return fusion.run(_remainder, (x, y))
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    left = ar.rem_p.bind(x, y)
     wrong = ar.bitwise_xor(compare.lt(left, 0), compare.lt(y, 0))
     return compare.select(ar.bitwise_and(wrong, compare.ne(left, 0)), ar.add(left, y), left)
 
@@ -99,7 +107,7 @@ def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
     """`floor_divide(x, y), remainder(x, y)`."""
     x, y = promote("divmod", *numbers("divmod", x, y))
     if is_inexact(typeof(x).dtype) and typeof(x).dtype.kind != "c":
-        return _float_divmod(x, y)
+        return fusion.run(_float_divmod, (x, y))
     return floor_divide(x, y), remainder(x, y)
 
 
@@ -132,7 +140,7 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
     x, y = promote("power", *numbers("power", x, y))
     if is_inexact(typeof(x).dtype):
         return ar.pow_p.bind(x, y)
-    return _integer_power(x, y)
+    return fusion.run(_integer_power, (x, y))
 
 
 pow = power
@@ -233,6 +241,11 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     x, y = promote_inexact("hypot", x, y)
     if typeof(x).dtype.kind == "c":
         raise ValueError("hypot does not support complex-valued inputs")
+    return fusion.run(_hypot, (x, y))
+
+
+def _hypot(x: Any, y: Any) -> Any:
+    """The smaller over the larger, so that no square overflows."""
     x, y = el.abs(x), el.abs(y)
     big, small = ar.max_p.bind(x, y), ar.min_p.bind(x, y)
     safe = compare.select_p.bind(ar.or_p.bind(compare.eq(big, 0.0), logic.isinf(big)), 1.0, big)

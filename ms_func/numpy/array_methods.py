@@ -240,8 +240,8 @@ _PROPERTIES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def attach() -> None:
-    """Put the operators, methods and properties on `Array` and `Tracer`."""
+def table() -> dict[str, Any]:
+    """Every operator, method and property by name; `execution/operators.py` types them."""
     table: dict[str, Any] = {**_UNARY, **_METHODS}
     for name, function in _BINARY.items():
         table[f"__{name}__"] = _forward(function)
@@ -249,7 +249,12 @@ def attach() -> None:
     table.update({f"__{name}__": _forward(f) for name, f in _COMPARISONS.items()})
     table.update({name: property(f) for name, f in _PROPERTIES.items()})
     table["__array_priority__"] = 100
+    return table
+
+
+def attach() -> None:
+    """Put the operators, methods and properties on `Array` and `Tracer`."""
     for cls in (Array, Tracer):
-        for name, member in table.items():
+        for name, member in table().items():
             if name not in vars(cls):
                 setattr(cls, name, member)

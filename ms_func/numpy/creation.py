@@ -15,6 +15,7 @@ from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import fusion
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -24,11 +25,13 @@ from ms_func.numpy.promotion import (
     broadcast,
     convert,
     fill,
+    lay,
     operand,
     promote_all,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
+from ms_func.primitives.rounding import floor
 from ms_func.tracing.tracer import Tracer
 
 # --- from values ----------------------------------------------------------------------
@@ -394,15 +397,10 @@ def linspace(
     start, stop = promote_all("linspace", (start, stop), inexact=True)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
-    start, stop = (broadcast(v, sizes) for v in (start, stop))
     parts = count - 1 if endpoint else count
-    out = _interpolated(start, stop, sizes, count, max(parts, 1), endpoint)
     target = kind if dtype is None else canonicalize_dtype(dtype)
-    if not is_inexact(target):
-        from ms_func.primitives.elementwise import floor
-
-        out = floor(out)
-    out = convert(out, target)
+    static = (sizes, count, max(parts, 1), bool(endpoint), target)
+    out = fusion.run(_interpolated, (start, stop), *static)
     if axis not in (0, -len(sizes) - 1):
         order = list(range(1, len(sizes) + 1))
         order.insert(axis % (len(sizes) + 1), 0)
@@ -416,20 +414,24 @@ def linspace(
 
 
 def _interpolated(
-    start: Any, stop: Any, sizes: tuple[int, ...], count: int, parts: int, endpoint: bool
-) -> Any:
+    start: Any, stop: Any, sizes: tuple[int, ...], count: int, parts: int, endpoint: bool,
+    target: np.dtype,
+) -> Any:  # fmt: skip
     """Weighted means of the ends, exact at both."""
     full_shape = (count, *sizes)
     kind = typeof(start).dtype
     real = np.dtype(f"f{kind.itemsize // 2}") if kind.kind == "c" else kind
     t = ar.div(shape.broadcasted_iota(real, full_shape, 0), parts)
-    first, last = broadcast(start, full_shape), broadcast(stop, full_shape)
+    first, last = (
+        lay(v, full_shape, tuple(range(len(full_shape) - len(typeof(v).shape), len(full_shape))))
+        for v in (start, stop)
+    )
     weights = convert(t, kind)
     out = ar.add(ar.mul(first, ar.sub(1, weights)), ar.mul(last, weights))
     if endpoint and count > 1:
         final = compare.eq(shape.broadcasted_iota(np.int32, full_shape, 0), count - 1)
         out = compare.select(final, last, out)
-    return out
+    return convert(out if is_inexact(target) else floor(out), target)
 
 
 def logspace(

@@ -13,7 +13,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import logic
+from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -23,6 +23,7 @@ from ms_func.numpy.promotion import (
     no_out,
     operand,
     promote,
+    promote_all,
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
@@ -77,6 +78,10 @@ def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     x, y = promote_inexact("logaddexp", x, y)
     if typeof(x).dtype.kind == "c":
         return _complex_logaddexp(x, y)
+    return fusion.run(_logaddexp, (x, y))
+
+
+def _logaddexp(x: Any, y: Any) -> Any:
     delta = ar.sub_p.bind(x, y)
     same = compare.ne(delta, delta)  # equal infinities, or NaN
     small = el.log1p(el.exp(ar.neg(el.abs(compare.select(same, 0.0, delta)))))
@@ -186,7 +191,11 @@ def sinc(x: ArrayLike, /) -> Array:
     Near 0 the Taylor series `1 - p/6 + p**2/120 - p**3/5040` in `p = (pi x)**2` stands for
     the quotient, so that no derivative divides by zero.
     """
-    angle = _scale(inexact("sinc", x), math.pi)
+    return fusion.run(_sinc, (inexact("sinc", x),))
+
+
+def _sinc(x: Any) -> Any:
+    angle = _scale(x, math.pi)
     near = compare.lt(el.abs(angle), 0.02)
     safe = compare.select(near, 1.0, angle)
     p = ar.mul(angle, angle)
@@ -318,6 +327,11 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
         return convert(round(convert(a, np.dtype(np.float32)), decimals), dtype)
     if decimals == 0:
         return el.round_even_p.bind(a)
+    return fusion.run(_rounded, (a,), int(decimals))
+
+
+def _rounded(a: Any, decimals: int) -> Any:
+    dtype = typeof(a).dtype
     wide = convert(a, np.dtype(np.float32)) if dtype.itemsize < 4 else a
     factor = 10.0 ** builtins.abs(decimals)
     up, down = (ar.mul, ar.div) if decimals > 0 else (ar.div, ar.mul)
@@ -384,7 +398,12 @@ def isclose(
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
     """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
-    a, b = promote("isclose", a, b)
+    operands = promote_all("isclose", (a, b))
+    tolerances = [operand("isclose", v) for v in (rtol, atol)]
+    return fusion.run(_isclose, (*operands, *tolerances), bool(equal_nan))
+
+
+def _isclose(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     if not is_inexact(typeof(a).dtype):
         a, b = (convert(v, np.dtype(np.float32)) for v in (a, b))
     relative = ar.mul_p.bind(*promote("isclose", rtol, el.abs(b)))
@@ -409,9 +428,13 @@ def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     dtype = typeof(x).dtype
     if dtype.kind == "c":
         raise ValueError("ldexp not supported for complex inputs")
-    info = ml_dtypes.finfo(dtype)
-    bits = np.dtype(f"i{dtype.itemsize}")
     y = convert(y, np.dtype(np.int32))
+    return fusion.run(_ldexp, (x, y))
+
+
+def _ldexp(x: Any, y: Any) -> Any:
+    dtype = typeof(x).dtype
+    info, bits = ml_dtypes.finfo(dtype), np.dtype(f"i{dtype.itemsize}")
     for _ in range(3):  # in steps whose power of two the dtype can hold
         low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
         step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
@@ -432,6 +455,11 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     dtype = typeof(x).dtype
     if dtype.kind == "c":
         raise TypeError("frexp does not support complex-valued inputs")
+    return fusion.run(_frexp, (x,))
+
+
+def _frexp(x: Any) -> Any:
+    dtype = typeof(x).dtype
     info = ml_dtypes.finfo(dtype)
     tiny = compare.lt(el.abs(x), float(info.smallest_normal))
     shift = info.nmant + 1

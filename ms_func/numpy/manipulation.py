@@ -15,7 +15,7 @@ from ms_func.errors import ShapeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
-from ms_func.numpy import promotion
+from ms_func.numpy import fusion, promotion
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
@@ -445,8 +445,13 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Ar
     if any(typeof(a).shape != shape for a in rows):
         raise ValueError("All input arrays must have the same shape.")
     place = axis_index(axis, len(shape) + 1)
+    return fusion.run(_stacked, _one_dtype("stack", rows, dtype), place)
+
+
+def _stacked(*args: Any) -> Any:
+    *rows, place = args
+    shape = typeof(rows[0]).shape
     sizes = (*shape[:place], 1, *shape[place:])
-    rows = _one_dtype("stack", rows, dtype)
     return pieces.concatenate([sh.reshape_p.bind(a, new_sizes=sizes) for a in rows], place)
 
 

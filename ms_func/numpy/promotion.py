@@ -247,7 +247,7 @@ def as_handle(x: Any) -> Any:
     if kind is Array:
         return wrap(x.buffer)
     if kind is Tracer:
-        return Tracer(x.trace, x.var)
+        return Tracer(x.recorder, x.variable)
     if isinstance(x, np.ndarray):
         return wrap(put(x))
     return fill(x.value, x.type) if kind is Literal else fill(x, typeof(x))

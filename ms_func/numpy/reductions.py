@@ -12,11 +12,12 @@ import numpy as np
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import logic
+from ms_func.numpy import fusion, logic
 from ms_func.numpy.arithmetic import divide, maximum, minimum, multiply, subtract
 from ms_func.numpy.elementwise import conjugate, real, sqrt
 from ms_func.numpy.manipulation import axes_tuple, axis_index, broadcast_shapes, broadcast_to, ravel
 from ms_func.numpy.promotion import (
+    HANDLES,
     ArrayLike,
     admit,
     as_handle,
@@ -73,6 +74,27 @@ def _reduce(
     return combine(out, convert(initial, typeof(out).dtype))
 
 
+class _Plain(dict[ArrayType, bool]):
+    """Whether arrays of a type are summed as they are: not narrow, not of rank 0."""
+
+    def __missing__(self, t: ArrayType) -> bool:
+        wide = t.dtype != _BOOL and t.dtype.itemsize >= 4
+        found = self[t] = wide and t.ndim > 0
+        return found
+
+
+_plain = _Plain()
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Increasing axes counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    return tuple(sorted(axes_tuple(axis, ndim)))
+
+
 _KEEPERS = frozenset(
     {basis.reduce_sum_p, reduce.reduce_prod_p, reduce.reduce_max_p, reduce.reduce_min_p}
 )
@@ -116,6 +138,12 @@ def sum(
         where: elements to count; broadcasts against `a`.
         promote_integers: whether small integers widen.
     """
+    if (
+        type(a) in HANDLES
+        and _plain[a.type]
+        and (where is initial is dtype is out is None and not keepdims)
+    ):
+        return basis.reduce_sum_p.bind(a, axes=_axes(axis, a.type.ndim))
     no_out("sum", out)
     a, kind = _accumulator("sum", a, dtype, promote_integers)
     total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
@@ -142,6 +170,8 @@ def _extremum(
 ) -> Any:  # fmt: skip
     a = operand(name, a)
     t = typeof(a)
+    if where is initial is None and not keepdims and t.ndim and t.size:
+        return primitive.bind(a, axes=_axes(axis, t.ndim))
     if where is not None and initial is None:
         raise ValueError(
             f"reduction operation {name} does not have an identity, so to use a where mask one "
@@ -231,9 +261,18 @@ def mean(
     no_out("mean", out)
     a = operand("mean", a)
     kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
+    axes = axes_tuple(axis, typeof(a).ndim)
+    if where is None:
+        return fusion.run(_mean_program, (a,), axes, bool(keepdims), kind)
+    return _mean_program(a, axes, keepdims, kind, where)
+
+
+def _mean_program(
+    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, where: Any = None
+) -> Any:
     inner = np.dtype(np.float32) if is_inexact(kind) and kind.itemsize < 4 else kind
-    total = sum(a, axis, inner, keepdims=keepdims, where=where)
-    count = _count(a, axis, keepdims, where)
+    total = sum(a, axes, inner, keepdims=keepdims, where=where)
+    count = _count(a, axes, keepdims, where)
     if isinstance(count, int):
         count = float(count) if count else math.nan
     return convert(divide(total, count), kind)
@@ -316,15 +355,27 @@ def var(
     if dtype is not None and own.kind == "c" and kind.kind != "c":
         raise ValueError(f"jnp.var does not yet support real dtype parameters when computing the "
                          f"variance of an array of complex values: {kind.name}")  # fmt: skip
+    axes = axes_tuple(axis, typeof(a).ndim)
+    free = ddof if correction is None else correction
+    if where is None and mean is None and isinstance(free, (int, float)):
+        return fusion.run(_var_program, (a,), axes, bool(keepdims), kind, free)
+    return _var_program(a, axes, keepdims, kind, free, where, mean)
+
+
+def _var_program(
+    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any = None,
+    centre: Any = None,
+) -> Any:  # fmt: skip
+    """Two passes: the mean, then the mean square of the distances from it."""
     inner = np.dtype(np.float32) if kind.itemsize < 4 else kind
     a = convert(a, inner)
-    centre = _mean(a, axis, keepdims=True, where=where) if mean is None else mean
+    if centre is None:
+        centre = _mean(a, axes, keepdims=True, where=where)
     off = subtract(a, convert(operand("var", centre), inner))
     square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
-    count = _count(a, axis, keepdims, where)
-    free = ddof if correction is None else correction
+    count = _count(a, axes, keepdims, where)
     left = subtract(count, free) if not isinstance(count, int) else float(count - free)
-    total = sum(square, axis, keepdims=keepdims, where=where)
+    total = sum(square, axes, keepdims=keepdims, where=where)
     if isinstance(left, float):
         left = left if left > 0 else math.nan if count == 0 or left < 0 else 0.0
     result = kind if kind.kind != "c" else np.dtype(f"f{kind.itemsize // 2}")

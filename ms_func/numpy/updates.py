@@ -391,8 +391,8 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     new = update(x, index, values, "set")
     if type(new) is Array and type(x) is Array:
         x.buffer = new.buffer
-    elif type(new) is Tracer and type(x) is Tracer and new.trace is x.trace:
-        x.var, x.type = new.var, new.type
+    elif type(new) is Tracer and type(x) is Tracer and new.recorder is x.recorder:
+        x.variable, x.type = new.variable, new.type
     else:
         raise TypeError(
             "an array from outside of the function being recorded cannot be assigned to inside\n"

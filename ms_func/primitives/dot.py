@@ -14,6 +14,7 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import sum_dtype, transpose_p
@@ -27,6 +28,7 @@ Numbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
 # --- precision ------------------------------------------------------------------------------
 
 
+@register_param_type
 class Precision(enum.Enum):
     """How exactly a product of floats is computed, where the hardware leaves a choice.
 
@@ -40,7 +42,7 @@ class Precision(enum.Enum):
     HIGHEST = 2
 
     @classmethod
-    def _missing_(cls, value: object) -> Precision | None:
+    def _missing_(cls, value: object) -> Precision | None:  # pyright: ignore[reportGeneralTypeIssues]
         return _PRECISIONS.get(value) if isinstance(value, str) else None
 
     def __str__(self) -> str:
@@ -300,7 +302,7 @@ def _batch(size: int, args: Any, dims: Any, *, dimension_numbers: Numbers, **par
         out_dim = len(lb) + sum(i < left for i in _free(left, lc, lb))
     else:
         lhs_free = typeof(args[0]).ndim - len(lc) - len(lb)
-        out_dim = len(rb) + lhs_free + sum(i < right for i in _free(right, rc, rb))
+        out_dim = len(rb) + lhs_free + sum(i < right for i in _free(right, rc, rb))  # pyright: ignore[reportArgumentType, reportOperatorIssue]
     numbers = (lc, rc), (lb, rb)
     return dot_general_p.bind(*args, dimension_numbers=numbers, **params), out_dim
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.ir.text import register_param_type
 from ms_func.primitives.compare import lt, select
 from ms_func.primitives.families import literal, unary
 
@@ -35,6 +36,7 @@ def ceil(x: Any) -> Any:
     return ceil_p.bind(x)
 
 
+@register_param_type
 class RoundingMethod(enum.IntEnum):
     """Where halves go.
 

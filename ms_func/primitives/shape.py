@@ -7,7 +7,6 @@ are written in them; `concatenate` and `pad` in `pieces.py`, beside their transp
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -174,11 +173,8 @@ def reshape(operand: Any, new_sizes: Any, dimensions: Sequence[int] | None = Non
         TypeError: the sizes do not fit.
     """
     kind = typeof(operand)
-    sizes = (
-        int_tuple(new_sizes, "new_sizes")
-        if isinstance(new_sizes, Sequence | np.ndarray)
-        else (operator.index(new_sizes),)
-    )
+    one = isinstance(new_sizes, (int, np.integer))
+    sizes = (int(new_sizes),) if one else int_tuple(new_sizes, "new_sizes")
     if dimensions is not None:
         order = int_tuple(dimensions, "dimensions")
         if sorted(order) != list(range(kind.ndim)):
@@ -200,10 +196,12 @@ def canonical_axes(axes: Sequence[int], ndim: int, what: str) -> tuple[int, ...]
     listed = int_tuple(axes, what)
     for d in listed:
         if not -ndim <= d < ndim:
-            raise ValueError(f"{what}: axis {d} is out of bounds for array of dimension {ndim}")
+            raise ArgumentValueError(
+                f"{what}: axis {d} is out of bounds for array of dimension {ndim}"
+            )
     found = tuple(d % ndim for d in listed)
     if len(set(found)) != len(found):
-        raise ValueError(f"{what}: axes are not unique: {listed}")
+        raise ArgumentValueError(f"{what}: axes are not unique: {listed}")
     return found
 
 
@@ -216,7 +214,7 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
     shape = typeof(array).shape
     gone = canonical_axes(dimensions, len(shape), "squeeze")
     if any(shape[d] != 1 for d in gone):
-        raise ValueError(
+        raise ArgumentValueError(
             f"squeeze removes dimensions of size 1 only, got dimensions {gone} of shape {shape}"
         )
     return reshape(array, tuple([n for d, n in enumerate(shape) if d not in gone]))
@@ -257,7 +255,7 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     shape = typeof(operand).shape
     lo, hi, _ = slice(start_dimension, stop_dimension).indices(len(shape))
     if hi < lo:
-        raise ValueError(f"collapse of shape {shape}: no dimensions from {lo} to {hi}")
+        raise ArgumentValueError(f"collapse of shape {shape}: no dimensions from {lo} to {hi}")
     return reshape(operand, (*shape[:lo], math.prod(shape[lo:hi]), *shape[hi:]))
 
 
@@ -286,7 +284,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
         return tuple(np.broadcast_shapes(*map(tuple, shapes)))
     except ValueError:
         listed = ", ".join(str(tuple(s)) for s in shapes)
-        raise ValueError(f"shapes {listed} do not broadcast to one shape") from None
+        raise ArgumentValueError(f"shapes {listed} do not broadcast to one shape") from None
 
 
 def broadcast_to_rank(x: Any, rank: int) -> Any:
@@ -297,7 +295,7 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
     """
     shape = typeof(x).shape
     if len(shape) > rank:
-        raise ValueError(f"an array of shape {shape} has more than {rank} dimensions")
+        raise ArgumentValueError(f"an array of shape {shape} has more than {rank} dimensions")
     return reshape(x, ((1,) * (rank - len(shape)) + shape))
 
 
@@ -384,6 +382,15 @@ def _rev_shard(
     return f"{term} -> {term}" + (f"; {kinds}" if kinds else "")
 
 
+def _rev_simplify(producer: Any, x: Any, *, dimensions: tuple[int, ...]) -> Any:
+    if not dimensions:
+        return x
+    eqn = producer(x)
+    if eqn is None or eqn.primitive is not rev_p or eqn.params["dimensions"] != dimensions:
+        return None
+    return eqn.inputs[0]
+
+
 rev_p = register(
     Primitive(
         "rev",
@@ -395,6 +402,7 @@ rev_p = register(
         batch=_rev_batch,
         shard=_rev_shard,
         cost=moving_cost,
+        simplify=_rev_simplify,
     )
 )
 
@@ -413,7 +421,7 @@ def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -
     if any(n < 0 for n in shape):
         raise ShapeError(f"iota of a shape with a negative size: {shape}")
     if not 0 <= dimension < len(shape):
-        raise ValueError(f"iota counts along a dimension of shape {shape}, got {dimension}")
+        raise ArgumentValueError(f"iota counts along a dimension of shape {shape}, got {dimension}")
     return ArrayType(shape, dtype)
 
 

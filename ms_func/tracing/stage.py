@@ -62,7 +62,7 @@ def stage(
     with trace:
         params = [trace.parameter(t) for t in types]
         if values is not None:
-            trace.values = {p.var: v for p, v in zip(params, values, strict=True)}
+            trace.values = {p.variable: v for p, v in zip(params, values, strict=True)}
         leaves, out_tree = tree.flatten(call(params))
         constants = _constants(leaves, name, keep_constants)
         results = [x for i, x in enumerate(leaves) if i not in constants]

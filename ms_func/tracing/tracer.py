@@ -34,15 +34,15 @@ _SCALARS = (bool, int, float, complex)
 class Tracer:
     """Stands for an array while a program is recorded.
 
-    A tracer is a handle: `var` names its value in the recorded program, and assigning to
+    A tracer is a handle: `variable` names its value in the recorded program, and assigning to
     elements rebinds it. Operators and methods are attached by `ms_func.numpy`.
     """
 
-    __slots__ = ("__weakref__", "trace", "type", "var")
+    __slots__ = ("__weakref__", "recorder", "type", "variable")
 
     def __init__(self, trace: Staging, var: Var) -> None:
-        self.trace = trace
-        self.var = var
+        self.recorder = trace
+        self.variable = var
         self.type: ArrayType = var.type
 
     @property
@@ -123,11 +123,11 @@ class Tracer:
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
-        value = self.trace.value_of(self.var)
+        value = self.recorder.value_of(self.variable)
         if value is None:
             raise error(
                 f"a value known only at run time ({self.type}, traced in "
-                f"`{self.trace.name}`) was used as {use}\nfix: {fix}",
+                f"`{self.recorder.name}`) was used as {use}\nfix: {fix}",
                 user_loc(3),
             )
         return np.asarray(value)
@@ -180,7 +180,9 @@ class Staging:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record one equation and return tracers for its results."""
-        inputs = [a.var if type(a) is Tracer and a.trace is self else self.atom(a) for a in args]
+        inputs = [
+            a.variable if type(a) is Tracer and a.recorder is self else self.atom(a) for a in args
+        ]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
@@ -197,9 +199,9 @@ class Staging:
         """Variable or literal for a value: own, captured from outside, or a scalar."""
         kind = type(x)
         if kind is Tracer:
-            if x.trace is self:
-                return x.var
-            if not x.trace.alive:
+            if x.recorder is self:
+                return x.variable
+            if not x.recorder.alive:
                 raise escaped(x)
             return self.capture(x)
         if kind is Literal:
@@ -224,9 +226,9 @@ class Staging:
             if found is None:
                 found = self.captured[id(x)] = (x, Var(typeof(x)))
             return found[1]
-        found = self.captured.get(id(x.var))
+        found = self.captured.get(id(x.variable))
         if found is None:
-            found = self.captured[id(x.var)] = (x.trace.handle(x.var), Var(x.type))
+            found = self.captured[id(x.variable)] = (x.recorder.handle(x.variable), Var(x.type))
         return found[1]
 
     def handle(self, var: Var) -> Tracer:
@@ -254,7 +256,7 @@ class Staging:
         for e in fn.eqns:
             if defined or not renamed.isdisjoint(e.inputs):
                 inputs, outputs = [get(a, a) for a in e.inputs], [get(v, v) for v in e.outputs]
-                e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)
+                e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)  # pyright: ignore[reportArgumentType]
             append(e)
         return [self._handle(get(a, a)) for a in fn.results]
 
@@ -270,7 +272,7 @@ class Staging:
         """
         atoms = [self.atom(r) for r in results]
         captured = list(self.captured.values())
-        variables = [v for _, v in captured] + [p.var for p in params]
+        variables = [v for _, v in captured] + [p.variable for p in params]
         return Function(self.name, variables, self.eqns, atoms), [x for x, _ in captured]
 
     def value_of(self, var: Var) -> Any:
@@ -304,7 +306,7 @@ def at_hand(trace: Staging, wanted: Var) -> Any:
 
 def _known_value(x: Any) -> Any:
     """`x` itself, or what is at hand for a tracer of an enclosing recording."""
-    return x.trace.value_of(x.var) if type(x) is Tracer else x
+    return x.recorder.value_of(x.variable) if type(x) is Tracer else x
 
 
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
@@ -333,7 +335,7 @@ def _with_place(error: Exception, loc: Loc | None) -> Exception:
 def escaped(x: Tracer) -> Exception:
     """Describe the use of a traced value after its recording has ended."""
     return UnexpectedTracerError(
-        f"a traced value of type {x.type}, made while recording `{x.trace.name}`, was used "
+        f"a traced value of type {x.type}, made while recording `{x.recorder.name}`, was used "
         "after that recording had ended\n"
         "It was kept by a side effect, such as a global, an attribute or a list outside the "
         "function.\nfix: return the value from the function instead",

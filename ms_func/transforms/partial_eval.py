@@ -46,13 +46,13 @@ class Splitting:
 
     def is_unknown(self, x: Any) -> bool:
         """Whether a value belongs to the unknown recording."""
-        return type(x) is Tracer and x.trace is self.unknown
+        return type(x) is Tracer and x.recorder is self.unknown
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record in the unknown program if an operand is unknown, else in the known one."""
         unknown = self.unknown
         for a in args:
-            if type(a) is Tracer and a.trace is unknown:
+            if type(a) is Tracer and a.recorder is unknown:
                 if primitive.partial is not DEFAULT:
                     return primitive.partial(self, args, params)
                 return unknown.bind(primitive, args, params)

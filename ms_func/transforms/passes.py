@@ -176,7 +176,7 @@ class Rewriting:
         if (primitive.effects is not None or params) and has_effects(eqn):
             self.eqns.append(eqn)
             return outputs
-        key: list[Any] = [primitive, *[a if type(a) is Var else a.key() for a in args]]
+        key: list[Any] = [primitive, *[a.key() if type(a) is Literal else a for a in args]]
         if params:
             key += frozen_params(params)
         found = self.known.setdefault(tuple(key), outputs)
@@ -328,7 +328,7 @@ def const_fold(fn: Function, limit: int = 1024) -> Function:
     ]
     results = [atoms.get(a, a) for a in fn.results]
     used = {a for e in eqns for a in e.inputs} | set(results)
-    new = [v for v in known if v in used and v not in given]
+    new: list[Any] = [v for v in known if v in used and v not in given]
     return Function(
         fn.name, [*fn.params, *new], eqns, results, [*fn.consts, *(known[v] for v in new)]
     )

@@ -61,7 +61,7 @@ class Code:
         if type(trace) is not Staging:
             return self._run(args)
         slots: list[Any] = [
-            a.var if type(a) is Tracer and a.trace is trace else trace.atom(a) for a in args
+            a.variable if type(a) is Tracer and a.recorder is trace else trace.atom(a) for a in args
         ]
         slots += self.literals
         record = trace.eqns.append

@@ -119,7 +119,7 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
 
 
 def _accumulate(
-    cts: dict[Var, Any], eqn: Eqn, found: Sequence[Any], known: Mapping[Var, Any]
+    cts: dict[Any, Any], eqn: Eqn, found: Sequence[Any], known: Mapping[Var, Any]
 ) -> None:
     for atom, ct in zip(eqn.inputs, found, strict=True):
         if ct is None or type(ct) is Zero or type(atom) is Literal or atom in known:

@@ -86,7 +86,9 @@ def test_gradients_of_integers():
 
 def test_results_that_are_no_scalars_are_refused():
     x = np.ones(3, np.float32)
-    with pytest.raises(TypeError, match=r"Gradient only defined for scalar-output functions.*\(3,\)"):
+    with pytest.raises(
+        TypeError, match=r"Gradient only defined for scalar-output functions.*\(3,\)"
+    ):
         ms.grad(lambda x: x)(x)
     with pytest.raises(TypeError, match="Gradient only defined for scalar-output functions"):
         ms.grad(lambda x: (x.sum(), x.sum()))(x)
@@ -209,9 +211,7 @@ def test_hessians_in_all_orders(outer, inner):
     h = np.asarray(outer(inner(f))(x))
     np.testing.assert_allclose(h, h.T, rtol=1e-12)
     np.testing.assert_allclose(h, ms.hessian(f)(x), rtol=1e-12)
-    expected = np.stack(
-        [(ms.grad(f)(x + d) - ms.grad(f)(x - d)) / 2e-6 for d in np.eye(3) * 1e-6]
-    )
+    expected = np.stack([(ms.grad(f)(x + d) - ms.grad(f)(x - d)) / 2e-6 for d in np.eye(3) * 1e-6])
     np.testing.assert_allclose(h, expected, rtol=1e-6)
     v = np.array([1.0, 2.0, -1.0])
     np.testing.assert_allclose(ms.hvp(f, (x,), (v,)), h @ v, rtol=1e-12)

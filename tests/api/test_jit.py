@@ -227,9 +227,7 @@ def test_equal_programs_compile_once(monkeypatch):
 
     compiled = []
     original = compiling._compile
-    monkeypatch.setattr(
-        compiling, "_compile", lambda *args: compiled.append(1) or original(*args)
-    )
+    monkeypatch.setattr(compiling, "_compile", lambda *args: compiled.append(1) or original(*args))
     x = np.arange(7, dtype=np.float32)
     for _ in range(3):
         np.testing.assert_array_equal(ms.jit(lambda x: x * 3 - 1.25)(x), x * 3 - 1.25)
@@ -282,10 +280,14 @@ def test_eval_shape_computes_nothing():
 
 def test_disable_jit_runs_operation_by_operation():
     seen = []
+    f = ms.jit(lambda x: seen.append(float(x.sum())) or x + 1)
+    x = mnp.ones(2)
     with ms.config.disable_jit(True):
-        out = ms.jit(lambda x: seen.append(float(x)) or x + 1)(2.0)
-    assert seen == [2.0]
-    assert float(out) == 3.0
+        np.testing.assert_array_equal(f(x), [2, 2])
+        np.testing.assert_array_equal(f(x * 2), [3, 3])
+    assert seen == [2.0, 4.0]
+    with pytest.raises(ms.errors.ConcretizationTypeError):
+        f(x)
 
 
 def test_clear_cache_records_again():
@@ -335,3 +337,13 @@ def test_make_ir_shows_the_program():
     fn = ms.make_ir(lambda x: mnp.sin(x) * 2)(1.0)
     assert [e.primitive.name for e in fn.eqns] == ["sin", "mul"]
     assert "sin" in str(fn)
+
+
+def test_float0_passes_through_programs():
+    f = ms.jit(ms.grad(lambda x, n: x * n, argnums=(0, 1), allow_int=True))
+    for _ in range(2):
+        gx, gn = f(2.0, 3)
+        assert float(gx) == 3.0
+        assert gn.dtype == ms.dtypes.float0
+    nothing = np.zeros(3, ms.dtypes.float0)
+    assert ms.jit(lambda t: t)(nothing).shape == (3,)

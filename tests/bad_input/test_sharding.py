@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy
 import pytest
-from ms_func.sharding import Mesh, NamedSharding, PartitionSpec
 
 import ms_func as ms
 import ms_func.numpy as np
+from ms_func.sharding import Mesh, NamedSharding, PartitionSpec
 from tests.bad_input.refusal import refused
 
 SIX = numpy.arange(6, dtype=numpy.float32)

@@ -229,7 +229,8 @@ register_param_type(Opaque, write=lambda x: x.text, read=Opaque)
 @pytest.mark.parametrize(
     "value",
     [0, -3, True, False, None, 0.5, -0.0, math.inf, 1e100, 2.0, 1 + 2j, "", 'a "b" \n é',
-     b"\x00\xff", (), (1,), (1, (2, "x"), None), np.dtype("float32"),
+     b"\x00\xff", ArrayType((2, 3), np.float32), ArrayType((), np.int8, True), (), (1,),
+     (1, (2, "x"), None), np.dtype("float32"),
      np.dtype(ml_dtypes.bfloat16), Mode.FILL,
      Numbers((1, 2), Mode.CLIP), (Numbers((), Mode.CLIP), Opaque("P")), Opaque('"')],
 )  # fmt: skip

@@ -58,7 +58,7 @@ BROKEN = {
     ),
     "array": (
         lambda x, y: ([Eqn(sin_p, [x], [y], {"a": np.zeros(3)}, None)], [x]),
-        "parameter a is .* arrays and callables cannot be parameters",
+        "parameter a is .* arrays and Python functions cannot be parameters",
     ),
     "callable": (lambda x, y: ([Eqn(sin_p, [x], [y], {"a": print}, None)], [x]), "parameter a"),
     "unhashable": (

@@ -51,7 +51,7 @@ def on_device(index):
 
 
 @given(indexed())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_get(case):
     shape, index = case
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
@@ -62,7 +62,7 @@ def test_get(case):
 
 
 @given(indexed(), st.sampled_from(["set", "add", "multiply", "min", "subtract", "divide"]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_update(case, kind):
     shape, index = case
     x = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)

@@ -10,6 +10,9 @@ from importlib.metadata import version
 import pytest
 
 import ms_func
+from ms_func.execution.operators import ArrayOperators
+from ms_func.numpy import array_methods
+from ms_func.tracing.tracer import Tracer
 
 
 def fresh(code: str) -> str:
@@ -56,3 +59,21 @@ def test_listed_names_exist(name: str) -> None:
     module = importlib.import_module(f"ms_func.{name}")
     assert module.__all__
     assert [n for n in module.__all__ if not hasattr(module, n)] == []
+
+
+def test_type_checkers_are_told_what_is_attached() -> None:
+    """The operators and methods that exist, and no others."""
+    told = {name for name in vars(ArrayOperators) if hasattr(Tracer, name)}
+    assert (
+        set(array_methods.table())
+        - {"__array_priority__", "__copy__", "__deepcopy__", "nbytes", "itemsize"}
+        <= told
+    )
+    extra = {n for n in vars(ArrayOperators) if not hasattr(ms_func.Array, n)}
+    assert extra == set()
+
+
+def test_no_slot_hides_a_method() -> None:
+    attached = set(array_methods.table())
+    assert attached.isdisjoint(Tracer.__slots__)
+    assert attached.isdisjoint(ms_func.Array.__slots__)

@@ -11,6 +11,8 @@ from ms_func.errors import ShapeError
 from ms_func.ir.types import ArrayType
 from ms_func.parallel.shard_rules import make_rule
 from ms_func.primitives.shape import reshape_p
+from ms_func.tracing.tracer import build
+from ms_func.transforms.passes import simplify
 
 X = np.arange(24, dtype=np.float32).reshape(4, 6)
 
@@ -192,6 +194,31 @@ def test_modes_by_name():
     assert mode.from_any(mode.CLIP) is mode.CLIP
     with pytest.raises(ValueError, match="unknown mode 'wrap'"):
         mode.from_any("wrap")
+
+
+# --- simplification ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        lambda x: lax.slice(x, (0, 0), (4, 6)),
+        lambda x: lax.pad(x, 0.0, [(0, 0, 0)] * 2),
+        lambda x: lax.rev(x, ()),
+        lambda x: lax.rev(lax.rev(x, (0, 1)), (0, 1)),
+        lambda x: lax.transpose(lax.transpose(x, (1, 0)), (1, 0)),
+        lambda x: lax.reshape(lax.reshape(x, (24,)), (4, 6)),
+        lambda x: lax.reduce_sum(x, ()),
+        lambda x: lax.dynamic_slice(x, (3, 3), (4, 6)),
+        lambda x: lax.dynamic_update_slice(lax.neg(x), x, (3, 3)),
+        lambda x: lax.concatenate([x], 0),
+    ],
+)
+def test_operations_that_do_nothing_vanish(nothing):
+    fn = build("f", [ArrayType((4, 6), "float32")], lambda x: [nothing(x)])
+    made = simplify(fn)
+    assert not made.eqns
+    assert made.results == made.params
 
 
 # --- splitting of a reshape -------------------------------------------------------------------

@@ -26,6 +26,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.linearize import vjp
+from ms_func.transforms.passes import simplify
 from tests.cases.case import Case
 from tests.cases.primitives import CASES, PRIMITIVES
 
@@ -170,6 +171,14 @@ def _parts(x: np.ndarray) -> list[np.ndarray]:
     if x.dtype.kind == "c":
         return [x.real.astype(np.float64), x.imag.astype(np.float64)]
     return [x.astype(np.float64)]
+
+
+@each_case(lambda p, c: has_reference(p, c) and p.simplify is not None)
+def test_simplifying_keeps_the_meaning(p: Primitive, case: Case):
+    arrays = case.arrays(case.widest)
+    made = simplify(function(p, case, arrays))
+    for got, want in zip(evaluate(made, *arrays), reference(p, case, arrays), strict=True):
+        np.testing.assert_array_equal(got, want)
 
 
 # --- derivatives ------------------------------------------------------------------------------

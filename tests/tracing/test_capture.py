@@ -14,10 +14,10 @@ F64 = ArrayType((), np.float64)
 
 def test_handles_of_one_value_are_captured_once():
     def outer(x):
-        again = Tracer(x.trace, x.var)
+        again = Tracer(x.recorder, x.variable)
         staged = stage(lambda xs: add(x, again), [], name="inner")
         assert len(staged.captured) == 1
-        return x.trace.apply(staged.fn, staged.captured)
+        return x.recorder.apply(staged.fn, staged.captured)
 
     fn = build("outer", [F64], outer)
     assert evaluate(fn, 2.0)[0] == 4.0
@@ -27,8 +27,8 @@ def test_a_captured_value_stays_when_its_handle_is_rebound():
     def outer(x):
         handle = mul(x, 1.0)
         staged = stage(lambda xs: add(handle, 1.0), [], name="inner")
-        handle.var = mul(x, 100.0).var  # what assigning to an element does
-        return x.trace.apply(staged.fn, staged.captured)
+        handle.variable = mul(x, 100.0).variable  # what assigning to an element does
+        return x.recorder.apply(staged.fn, staged.captured)
 
     assert evaluate(build("outer", [F64], outer), 2.0)[0] == 3.0
 
@@ -37,7 +37,7 @@ def test_two_recordings_share_the_handle_of_a_captured_value():
     with Staging("outer") as trace:
         x = trace.parameter(F64)
         first = stage(lambda xs: sin(x), [], name="f")
-        second = stage(lambda xs: exp(Tracer(trace, x.var)), [], name="g")
+        second = stage(lambda xs: exp(Tracer(trace, x.variable)), [], name="g")
         assert first.captured[0] is second.captured[0]
 
 
@@ -46,7 +46,7 @@ def test_a_function_applied_twice_defines_its_variables_twice():
     part, _ = prune(inner, (True, False))
 
     def outer(x):
-        trace = x.trace
+        trace = x.recorder
         (y, _), (z, w) = trace.apply(inner, [x]), trace.apply(inner, [add(x, 1.0)])
         (v,) = trace.apply(part, [y])
         return [y, z, w, v]

@@ -6,6 +6,7 @@ from ms_func_ascend.operators import (
     conv,
     dot,
     elementwise,
+    fused,
     indexing,
     linalg,
     reduce,
@@ -13,5 +14,17 @@ from ms_func_ascend.operators import (
 )
 from ms_func_ascend.operators.registry import RULES, Rule
 
-__all__ = ["RULES", "Rule", "arithmetic", "control_flow", "conv", "dot", "elementwise",
-           "indexing", "linalg", "reduce", "shape"]  # fmt: skip
+__all__ = [
+    "RULES",
+    "Rule",
+    "arithmetic",
+    "control_flow",
+    "conv",
+    "dot",
+    "elementwise",
+    "fused",
+    "indexing",
+    "linalg",
+    "reduce",
+    "shape",
+]

@@ -133,8 +133,11 @@ def fold(t: Any, block: Any, xs: Sequence[Tensor], dims: Sequence[int]) -> list[
     return [e.reshape(x, shape) for x in held]
 
 
-def _inlined(t: Any, block: Any, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> list[Tensor]:
-    made = t.inline(block, [*xs, *ys])
+def _inlined(t: Any, body: Any, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> list[Tensor]:
+    """A body, or a kind of reduction by its name, on whole arrays."""
+    if isinstance(body, str):
+        return [combine(t.e, body, x, y) for x, y in zip(xs, ys, strict=True)]
+    made = t.inline(body, [*xs, *ys])
     return [t.e.broadcast_to(m, xs[0].shape) for m in made]
 
 
@@ -179,12 +182,12 @@ def _counts(e: Emitter, x: Tensor, dim: int, rank: int) -> bool:
     return node.op == "Range"
 
 
-class _Window:
+class Window:
     """Attributes of an operation over windows, defaults filled in."""
 
-    def __init__(self, op: Any, rank: int) -> None:
+    def __init__(self, attrs: dict[str, Any], rank: int) -> None:
         ones = [1] * rank
-        get = op.attrs.get
+        get = attrs.get
         self.size = list(get("window_dimensions") or ones)
         self.strides = list(get("window_strides") or ones)
         self.base = list(get("base_dilations") or ones)
@@ -205,20 +208,20 @@ class _Window:
 def _reduce_window(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
     e, n = t.e, len(operands) // 2
     xs, inits, block = list(operands[:n]), list(operands[n:]), op.regions[0]
-    window, kind = _Window(op, len(xs[0].shape)), binary_kind(block)
+    window, kind = Window(op.attrs, len(xs[0].shape)), binary_kind(block)
     if kind is None:
         made = _general_window(t, block, None, xs, inits, window)
         return t.inline(block, [*inits, *made])
     x = xs[0]
     made = _running(e, kind, x, window)
     if made is None:
-        made = _pool(e, kind, x, window)
+        made = pool(e, kind, x, window)
     if made is None:
         made = _general_window(t, block, kind, xs, inits, window)[0]
     return [made if is_identity(e, kind, inits[0]) else combine(e, kind, inits[0], made)]
 
 
-def _running(e: Emitter, kind: str, x: Tensor, window: _Window) -> Tensor | None:
+def _running(e: Emitter, kind: str, x: Tensor, window: Window) -> Tensor | None:
     """Running sums and products: a window over everything before (or after) an element."""
     active = window.active()
     if kind not in ("add", "multiply") or len(active) != 1 or x.dtype == BOOL:
@@ -237,7 +240,7 @@ def _running(e: Emitter, kind: str, x: Tensor, window: _Window) -> Tensor | None
     return a.to_integer(e, made, x.dtype) if small else e.cast(made, x.dtype)
 
 
-def _pool(e: Emitter, kind: str, x: Tensor, window: _Window) -> Tensor | None:
+def pool(e: Emitter, kind: str, x: Tensor, window: Window) -> Tensor | None:
     """Windows over at most two dimensions of floats: the pooling operators."""
     active = window.active()
     if kind not in ("add", "maximum", "minimum") or not is_float(x.dtype) or len(active) > 2:
@@ -260,7 +263,7 @@ def _pool(e: Emitter, kind: str, x: Tensor, window: _Window) -> Tensor | None:
     return e.transpose(made, [int(p) for p in np.argsort(perm)])
 
 
-def _pool_fits(window: _Window, active: Sequence[int]) -> bool:
+def _pool_fits(window: Window, active: Sequence[int]) -> bool:
     """Limits of the pooling kernels; padding must not reach a whole window."""
     area = math.prod(window.size[d] for d in active)
     return area <= 255 and all(
@@ -272,7 +275,7 @@ def _pool_fits(window: _Window, active: Sequence[int]) -> bool:
     )
 
 
-def _pooled(e: Emitter, kind: str, image: Tensor, window: _Window, active: Sequence[int]) -> Tensor:
+def _pooled(e: Emitter, kind: str, image: Tensor, window: Window, active: Sequence[int]) -> Tensor:
     size = [window.size[d] for d in active]
     steps = [window.strides[d] for d in active]
     pads = [p for d in active for p in (window.low[d], window.high[d])]
@@ -301,7 +304,7 @@ def _pooled(e: Emitter, kind: str, image: Tensor, window: _Window, active: Seque
 
 
 def _general_window(
-    t: Any, block: Any, kind: str | None, xs: list[Tensor], inits: list[Tensor], window: _Window
+    t: Any, block: Any, kind: str | None, xs: list[Tensor], inits: list[Tensor], window: Window
 ) -> list[Tensor]:
     """Any window: pad, then combine shifted copies along one dimension after the other."""
     e = t.e
@@ -313,12 +316,17 @@ def _general_window(
     for d, (k, dilation, step) in enumerate(
         zip(window.size, window.dilations, window.strides, strict=True)
     ):
-        held = _along(t, block, held, d, k, dilation, step)
+        held = _along(t, block if kind is None else kind, held, d, k, dilation, step)
     return held
 
 
+def window_of_kind(t: Any, kind: str, x: Tensor, window: Window) -> Tensor:
+    """A window of a known kind from shifted slices, where no pooling operator fits."""
+    return _general_window(t, None, kind, [x], [x], window)[0]
+
+
 def _along(
-    t: Any, block: Any, xs: list[Tensor], d: int, size: int, dilation: int, step: int
+    t: Any, body: Any, xs: list[Tensor], d: int, size: int, dilation: int, step: int
 ) -> list[Tensor]:
     """Combine windows of `size` elements, `dilation` apart, along dimension d.
 
@@ -334,18 +342,18 @@ def _along(
     if size <= 4 or (step > 1 and size <= 16):
         made = cut(xs, 0, count, step)
         for k in range(1, size):
-            made = _inlined(t, block, made, cut(xs, k * dilation, count, step))
+            made = _inlined(t, body, made, cut(xs, k * dilation, count, step))
         return made
     made, done, power, width = None, 0, xs, 1
     while True:
         if size & width:
             piece = cut(power, done * dilation, count)
-            made = piece if made is None else _inlined(t, block, made, piece)
+            made = piece if made is None else _inlined(t, body, made, piece)
             done += width
         if width * 2 > size:
             break
         length = power[0].shape[d] - width * dilation
-        power = _inlined(t, block, cut(power, 0, length), cut(power, width * dilation, length))
+        power = _inlined(t, body, cut(power, 0, length), cut(power, width * dilation, length))
         width *= 2
     assert made is not None
     return cut(made, 0, count, step)
@@ -359,7 +367,7 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
     choice among equal elements, which the pooling gradient operators do not promise.
     """
     e = t.e
-    window = _Window(op, len(x.shape))
+    window = Window(op.attrs, len(x.shape))
     places = list(itertools.product(*map(range, window.size)))
     if len(places) > 512:
         raise Unsupported(f"a pooling gradient over {len(places)} elements", "pool in two steps")
@@ -379,7 +387,7 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
 
 
 def _choose(
-    t: Any, select: Any, padded: Tensor, shape: Sequence[int], out: Sequence[int], window: _Window,
+    t: Any, select: Any, padded: Tensor, shape: Sequence[int], out: Sequence[int], window: Window,
     places: list[tuple[int, ...]],
 ) -> tuple[Tensor, np.ndarray]:  # fmt: skip
     """Number of the chosen place in every window, and which windows have one."""
@@ -408,7 +416,7 @@ def _choose(
 
 
 def _inside(
-    shape: Sequence[int], out: Sequence[int], window: _Window, offset: Sequence[int]
+    shape: Sequence[int], out: Sequence[int], window: Window, offset: Sequence[int]
 ) -> np.ndarray:
     """For which windows the element at `offset` lies in the operand; compact like a tensor."""
     inside = np.ones((1,) * len(shape), np.bool_)
@@ -421,7 +429,7 @@ def _inside(
 
 
 def _flat_index(
-    e: Emitter, place: Tensor, shape: Sequence[int], window: _Window,
+    e: Emitter, place: Tensor, shape: Sequence[int], window: Window,
     places: list[tuple[int, ...]], out: Sequence[int],
 ) -> Tensor:  # fmt: skip
     """Index of the chosen elements in the flattened operand."""

@@ -1,0 +1,194 @@
+"""Checks of derivatives against differences, for users' functions and primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ms_func import tree
+from ms_func.api.linearize import jvp, vjp
+from ms_func.dtypes import float0, is_inexact
+
+__all__ = ["check_grads", "check_jvp", "check_vjp"]
+
+_STEPS = {"float16": 1e-2, "bfloat16": 1e-1, "float32": 1e-3, "float64": 1e-6}
+_TOLERANCES = {"float16": 1e-1, "bfloat16": 2e-1, "float32": 2e-2, "float64": 1e-5}
+
+
+def _floating(x: Any) -> str:
+    """Name of the real dtype behind a leaf; double where nothing is differentiable."""
+    dtype = np.asarray(x).dtype
+    if dtype.kind == "c":
+        return f"float{dtype.itemsize * 4}"
+    return dtype.name if is_inexact(dtype) else "float64"
+
+
+def _coarsest(args: Any, table: dict[str, float]) -> float:
+    return max((table.get(_floating(x), 1e-2) for x in tree.leaves(args)), default=1e-6)
+
+
+def _random_like(rng: np.random.Generator, x: Any) -> np.ndarray:
+    """Random direction of the shape and dtype of a leaf; float0 for discrete ones."""
+    x = np.asarray(x)
+    if not is_inexact(x.dtype):
+        return np.zeros(x.shape, float0)
+    out = rng.standard_normal(x.shape)
+    if x.dtype.kind == "c":
+        out = out + 1j * rng.standard_normal(x.shape)
+    return np.asarray(out).astype(x.dtype)
+
+
+def _moved(x: Any, direction: Any, step: float) -> np.ndarray:
+    x = np.asarray(x)
+    if not is_inexact(x.dtype):
+        return x
+    return (x + step * np.asarray(direction)).astype(x.dtype)
+
+
+def _difference(f: Callable[..., Any], args: Any, directions: Any, step: float) -> Any:
+    """Central difference of `f` along directions."""
+    up, down = (
+        f(*tree.map(lambda x, d: _moved(x, d, s), args, directions))  # noqa: B023
+        for s in (step, -step)
+    )
+    return tree.map(lambda a, b: _slope(np.asarray(a), np.asarray(b), step), up, down)
+
+
+def _slope(up: np.ndarray, down: np.ndarray, step: float) -> np.ndarray:
+    return (up - down) / (2 * step) if is_inexact(up.dtype) else up
+
+
+def _close(got: Any, expected: Any, atol: float, rtol: float, what: str) -> None:
+    pairs = zip(tree.leaves(got), tree.leaves(expected), strict=True)
+    for a, b in pairs:
+        a, b = np.asarray(a), np.asarray(b)
+        if is_inexact(a.dtype):
+            np.testing.assert_allclose(
+                a.astype(np.complex128), b.astype(np.complex128), atol=atol, rtol=rtol,
+                err_msg=what,
+            )  # fmt: skip
+
+
+def _inner(a: Any, b: Any) -> float:
+    """Real part of the bilinear pairing of two trees."""
+    total = 0.0
+    for x, y in zip(tree.leaves(a), tree.leaves(b), strict=True):
+        x, y = np.asarray(x), np.asarray(y)
+        if is_inexact(x.dtype) and is_inexact(y.dtype):
+            total += float(np.real(np.sum(x.astype(np.complex128) * y.astype(np.complex128))))
+    return total
+
+
+def check_jvp(
+    f: Callable[..., Any],
+    f_jvp: Callable[..., Any],
+    args: Sequence[Any],
+    atol: float | None = None,
+    rtol: float | None = None,
+    eps: float | None = None,
+    err_msg: str = "",
+) -> None:
+    """Check a forward derivative against central differences along a random direction.
+
+    Args:
+        f: function of trees of arrays.
+        f_jvp: from (primals, tangents) to (value, tangent).
+        args: the point.
+        atol: absolute tolerance; by dtype if None.
+        rtol: relative tolerance; by dtype if None.
+        eps: step of the difference; by dtype if None.
+        err_msg: head of the message.
+
+    Raises:
+        AssertionError: values or tangents differ.
+    """
+    args = tuple(args)
+    rng = np.random.default_rng(0)
+    directions = tree.map(partial(_random_like, rng), args)
+    tolerance = _coarsest(args, _TOLERANCES)
+    atol, rtol = (tolerance if t is None else t for t in (atol, rtol))
+    value, tangent = f_jvp(args, directions)
+    _close(value, f(*args), atol, rtol, f"{err_msg} value of jvp")
+    step = _coarsest(args, _STEPS) if eps is None else eps
+    _close(tangent, _difference(f, args, directions, step), atol, rtol, f"{err_msg} jvp tangent")
+
+
+def check_vjp(
+    f: Callable[..., Any],
+    f_vjp: Callable[..., Any],
+    args: Sequence[Any],
+    atol: float | None = None,
+    rtol: float | None = None,
+    eps: float | None = None,
+    err_msg: str = "",
+) -> None:
+    """Check a reverse derivative against central differences by a random pairing.
+
+    Args: as for `check_jvp`; `f_vjp(*args)` gives (value, function of a cotangent).
+
+    Raises:
+        AssertionError: values or pairings differ.
+    """
+    args = tuple(args)
+    rng = np.random.default_rng(0)
+    tolerance = _coarsest(args, _TOLERANCES)
+    atol, rtol = (tolerance if t is None else t for t in (atol, rtol))
+    value, pull = f_vjp(*args)
+    _close(value, f(*args), atol, rtol, f"{err_msg} value of vjp")
+    directions = tree.map(partial(_random_like, rng), args)
+    step = _coarsest(args, _STEPS) if eps is None else eps
+    tangent = _difference(f, args, directions, step)
+    cotangent = tree.map(partial(_random_like, rng), value)
+    np.testing.assert_allclose(
+        _inner(pull(cotangent), directions), _inner(cotangent, tangent), atol=atol, rtol=rtol,
+        err_msg=f"{err_msg} vjp pairing",
+    )  # fmt: skip
+
+
+def check_grads(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int,
+    modes: Sequence[str] = ("fwd", "rev"),
+    atol: float | None = None,
+    rtol: float | None = None,
+    eps: float | None = None,
+) -> None:
+    """Check the derivatives of `f` against central differences, up to an order.
+
+    Args:
+        f: function of trees of arrays.
+        args: the point.
+        order: highest order of derivative.
+        modes: "fwd", "rev" or both; at order 2 every nesting of them is checked.
+        atol: absolute tolerance; by dtype if None.
+        rtol: relative tolerance; by dtype if None.
+        eps: step of the differences; by dtype if None.
+
+    Raises:
+        AssertionError: a derivative differs.
+
+    Example:
+        >>> check_grads(lambda x: x * x, (3.0,), order=2)
+    """
+    args = tuple(args)
+    for mode in modes:
+        if mode == "fwd":
+            check_jvp(f, partial(jvp, f), args, atol, rtol, eps, f"order {order} forward:")
+        elif mode == "rev":
+            check_vjp(f, partial(vjp, f), args, atol, rtol, eps, f"order {order} reverse:")
+        else:
+            raise ValueError(f"modes are 'fwd' and 'rev', got {mode!r}")
+    if order <= 1:
+        return
+    if "fwd" in modes:
+        rng = np.random.default_rng(1)
+        directions = tree.map(partial(_random_like, rng), args)
+        check_grads(lambda *xs: jvp(f, xs, directions)[1], args, order - 1, modes, atol, rtol, eps)
+    if "rev" in modes:
+        rng = np.random.default_rng(1)
+        cotangent = tree.map(partial(_random_like, rng), f(*args))
+        check_grads(lambda *xs: vjp(f, *xs)[1](cotangent), args, order - 1, modes, atol, rtol, eps)
