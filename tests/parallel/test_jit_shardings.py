@@ -104,6 +104,22 @@ def test_layouts_that_do_not_fit_are_refused():
         ms.jit(lambda x: x, in_shardings=on("a", mesh=big))(X)
 
 
+def test_ahead_of_time_programs_are_for_the_layouts_of_their_arguments():
+    f = ms.jit(lambda x, y: {"z": x + y.sum()})
+    described = ms.ShapeDtypeStruct(X.shape, X.dtype, sharding=on("data", "model"))
+    placed = ms.device_put(X, on("data", "model"))
+    for x in (described, placed):
+        compiled = f.lower(x, X).compile()
+        (in_x, in_y), named = compiled.input_shardings
+        assert in_x.is_equivalent_to(on("data", "model"), 2)
+        assert in_y.is_fully_replicated
+        assert named == {}
+        assert compiled.output_shardings["z"].is_equivalent_to(on("data", "model"), 2)
+        out = compiled(placed, X)["z"]
+        assert out.sharding.is_equivalent_to(on("data", "model"), 2)
+        np.testing.assert_allclose(np.asarray(out), X + X.sum(), rtol=1e-4)
+
+
 # --- constraints --------------------------------------------------------------------------
 
 
