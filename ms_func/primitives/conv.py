@@ -238,7 +238,7 @@ def _ref(lhs: np.ndarray, rhs: np.ndarray, **params: Any) -> np.ndarray:
     lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
     shape = _out_shape(lhs.shape, rhs.shape, conv)
     dtype = result_dtype(*(ArrayType(v.shape, v.dtype) for v in (lhs, rhs)),
-                         conv.preferred_element_type)  # fmt: skip
+                         conv.preferred_element_type)  # fmt: skip  # pyright: ignore[reportCallIssue]
     x = lhs.transpose(lhs_spec).astype(sum_dtype(dtype))
     w = rhs.transpose(rhs_spec).astype(sum_dtype(dtype))
     pads = [(lo, hi, d) for (lo, hi), d in zip(conv.padding, conv.lhs_dilation, strict=True)]

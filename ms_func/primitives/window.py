@@ -91,13 +91,13 @@ class Window(NamedTuple):
         return itertools.product(*(range(0, k * r, r) for k, r in rows))
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Number of places."""
         return math.prod(self.window_dimensions)
 
     def with_lanes(self, dim: int) -> Window:
         """The window of one lane as one of all lanes, which lie along `dim`."""
-        return Window(*(
+        return Window(*(  # pyright: ignore[reportArgumentType]
             (*row[:dim], fill, *row[dim:]) for row, fill in zip(self, _ALONE, strict=True)
         ))  # fmt: skip
 
