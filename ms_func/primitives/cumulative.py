@@ -258,7 +258,7 @@ def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) ->
 
 
 def _cumulative(
-    name: str, *, ref: Any, operation: str | None = None, identity: Any = None, jvp: Any,
+    name: str, *, ref: Any, operation: str = "", identity: Any = None, jvp: Any,
     transpose: Any = None, accepts: str = "any", lower: Any = None,
 ) -> Primitive:  # fmt: skip
     """Make and register a cumulative operation with parameters `axis` and `reverse`."""
@@ -334,7 +334,7 @@ def _recurrence_lower(b: Any, eqn: Any, factor: Any, term: Any) -> Any:
 
         init = b.constant(0, one)
         return _loop(b, "linear_recurrence", out, axis, reverse, [factor, term], init, step)
-    fn = build("linear_recurrence", [out, out], lambda *xs: [_by_tree(*xs, axis, reverse)])
+    fn = build("linear_recurrence", [out, out], lambda x, y: [_by_tree(x, y, axis, reverse)])
     return b.inline(fn, [factor, term])[0]
 
 

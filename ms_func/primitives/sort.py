@@ -52,7 +52,7 @@ def _sort_abstract(
 def _keys(x: np.ndarray) -> list[np.ndarray]:
     """NumPy arrays that order as `x` does, the most significant first."""
     if x.dtype.kind == "c":
-        return [x.real, x.imag]
+        return [np.real(x), np.imag(x)]
     return [x.astype(np.float64) if is_inexact(x.dtype) else x]
 
 
