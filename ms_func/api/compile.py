@@ -232,8 +232,9 @@ class Jitted:
         update_wrapper(made, fun, updated=())
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
         made.clear_cache = self.clear_cache
-        if hasattr(fun, "attach"):  # what `shard` returns has more to show
-            fun.attach(made, self.program_for)
+        attach = getattr(fun, "attach", None)
+        if attach is not None:  # what `shard` returns has more to show
+            attach(made, self.program_for)
         self.callable = made
 
     def clear_cache(self) -> None:

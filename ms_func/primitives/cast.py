@@ -37,7 +37,7 @@ def _convert_ref(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.n
     if new_dtype.kind == "b":
         return x != 0
     if x.dtype.kind == "c" and new_dtype.kind != "c":
-        x = x.real
+        x = np.real(x)
     if new_dtype.kind in "iu" and is_inexact(x.dtype):
         info = np.iinfo(new_dtype)
         wide = np.nan_to_num(x.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)

@@ -267,7 +267,7 @@ def _cumulative(
             name,
             abstract=_abstract(name, accepts),
             ref=_ref(ref),
-            lower=lower or _lower(operation, identity),
+            lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,
             transpose=transpose or NotSupported(f"{name} is not linear"),
             batch=_batch(lambda: primitive),
