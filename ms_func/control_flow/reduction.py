@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.errors import ShapeError, UnsupportedError
+from ms_func.errors import ShapeError, SizeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import NotSupported, Primitive, Zero, current, register
@@ -108,7 +108,7 @@ def _init(name: str, x: Any, init: Any) -> Any:
     """Initial value with the dtype of the operand; Python scalars take it."""
     kind, given = typeof(x), typeof(init)
     if given.shape:
-        raise ShapeError(f"{name} requires scalar initial values, got {given}")
+        raise SizeError(f"{name} requires scalar initial values, got {given}")
     if isinstance(init, (bool, int, float, complex)):
         return literal(init, x)
     if given.dtype == kind.dtype:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
@@ -44,7 +44,6 @@ from ms_func.primitives.dot import (
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.padding import (
     Pads,
-    WindowError,
     dilated,
     explicit_pads,
     padded_array,
@@ -92,30 +91,30 @@ def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: _Conv) -> None:
     out, ins = (rhs.shape[i] for i in rhs_spec[:2])
     name, groups, lots = "conv_general_dilated", conv.feature_group_count, conv.batch_group_count
     if groups < 1 or lots < 1:
-        raise WindowError(f"{name} group counts must be positive, got {groups} and {lots}.")
+        raise SizeError(f"{name} group counts must be positive, got {groups} and {lots}.")
     if groups > 1 and lots > 1:
-        raise WindowError(
+        raise SizeError(
             f"{name} cannot split features and batch at once: at most one of batch_group_count "
             f"and feature_group_count may be > 1, got {lots} and {groups}."
         )
     if features % groups:
-        raise WindowError(
+        raise SizeError(
             f"{name} feature_group_count must divide lhs feature dimension size, but {groups} "
             f"does not divide {features}."
         )
     if features // groups != ins:
-        raise WindowError(
+        raise SizeError(
             f"{name} lhs feature dimension size divided by feature_group_count must equal the "
             f"rhs input feature dimension size, but {features} // {groups} != {ins}."
         )
     if out % groups or out % lots:
         which = "feature_group_count" if out % groups else "batch_group_count"
-        raise WindowError(
+        raise SizeError(
             f"{name} rhs output feature dimension size must be a multiple of {which}, but {out} "
             f"is not a multiple of {groups if out % groups else lots}."
         )
     if batch % lots:
-        raise WindowError(
+        raise SizeError(
             f"{name} batch_group_count must divide lhs batch dimension size, but {lots} does "
             f"not divide {batch}."
         )
@@ -133,7 +132,7 @@ def _out_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], conv: _Conv) -> tuple
     for i, k, o, stride, (lo, hi), spread, holes in rows:
         size = dilated(lhs[i], spread) + lo + hi
         if size < 0:
-            raise WindowError(
+            raise SizeError(
                 "Negative padding is larger than the size of the corresponding dimension: got "
                 f"padding={conv.padding} for lhs of shape {lhs}"
             )
@@ -512,12 +511,18 @@ def _parameters(
         raise strides_error(name, count, len(window_strides))
     strides = positive(name, "window_strides", window_strides, count)
     holes = positive(name, "rhs_dilation", rhs_dilation, count)
+    spread = positive(name, "lhs_dilation", lhs_dilation, count)
+    if isinstance(padding, str) and any(d > 1 for d in spread):
+        raise ValueError(
+            "String padding is not implemented for a convolution whose operand is spread by "
+            "lhs_dilation\nfix: give the padding as numbers, or use conv_transpose"
+        )
     reach = [dilated(rhs[k], r) for k, r in zip(numbers.rhs_spec[2:], holes, strict=True)]
     sizes = [lhs[i] for i in numbers.lhs_spec[2:]]
     return {
         "window_strides": strides,
         "padding": explicit_pads("convolution", padding, sizes, reach, strides),
-        "lhs_dilation": positive(name, "lhs_dilation", lhs_dilation, count),
+        "lhs_dilation": spread,
         "rhs_dilation": holes,
         "dimension_numbers": numbers,
     }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -431,7 +431,7 @@ def dot(
         left, right = typeof(lhs).shape, typeof(rhs).shape
         fits = 1 <= len(left) <= 2 and 1 <= len(right) <= 2 and left[-1] == right[0]
         if not fits:
-            raise ShapeError(
+            raise SizeError(
                 f"Incompatible shapes for dot: got {left} and {right}.\n"
                 "fix: dot takes vectors and matrices; use dot_general or matmul for more dimensions"
             )
@@ -447,7 +447,7 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     """
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:
-        raise ShapeError(
+        raise SizeError(
             f"batch_matmul requires operands of one rank of at least 2, got {ndim} and {other}\n"
             "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
         )

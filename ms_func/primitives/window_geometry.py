@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import Cost
 from ms_func.ir.types import ArrayType, typeof
@@ -18,7 +18,6 @@ from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import full_of
 from ms_func.primitives.padding import (
     Pads,
-    WindowError,
     dilated,
     explicit_pads,
     padded_array,
@@ -59,7 +58,7 @@ class Window(NamedTuple):
         rows = zip(shape, self.base_dilation, self.padding, strict=True)
         sizes = tuple(dilated(n, d) + lo + hi for n, d, (lo, hi) in rows)
         if any(n < 0 for n in sizes):
-            raise WindowError(f"padding {self.padding} takes away more than all of shape {shape}")
+            raise SizeError(f"padding {self.padding} takes away more than all of shape {shape}")
         return sizes
 
     def config(self) -> tuple[tuple[int, int, int], ...]:
