@@ -7,7 +7,10 @@
 
 from __future__ import annotations
 
+from ms_func import ad_checkpoint as ad_checkpoint
 from ms_func import config as config
+from ms_func import custom_batching as custom_batching
+from ms_func import custom_derivatives as custom_derivatives
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
 from ms_func import flatten_util as flatten_util
@@ -54,6 +57,7 @@ from ms_func.control_flow.checkpoint import checkpoint_policies as checkpoint_po
 from ms_func.control_flow.closure_convert import closure_convert as closure_convert
 from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
 from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
+from ms_func.control_flow.linear_solve import fixed_point as fixed_point
 from ms_func.execution.array import Array as Array
 from ms_func.ir.mesh import Mesh as Mesh
 from ms_func.ir.mesh import make_mesh as make_mesh

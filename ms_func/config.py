@@ -65,6 +65,8 @@ tracing = _Config("ms_func_tracing", False, include_in_jit_key=True)
 # Explicit dtypes are honoured everywhere, so the runtime must not narrow 64-bit arrays.
 _wide = _Config("ms_func_wide", True, include_in_jit_key=False)
 _hook = _Config("ms_func_post_hook", None)
+# The runtime's own switch would stop single operations too; `jit` looks at `disable_jit` itself.
+_always = _Config("ms_func_dispatch_off", False)
 
 disable_jit = Setting(
     "disable_jit", False, "Run jitted functions operation by operation.", in_key=True
@@ -95,7 +97,7 @@ _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Settin
 def install() -> None:
     """Give the runtime's dispatcher the three settings that it insists on."""
     extension.jax_jit.set_enable_x64_state(_wide)
-    extension.jax_jit.set_disable_jit_state(disable_jit._config)
+    extension.jax_jit.set_disable_jit_state(_always)
     extension.jax_jit.set_post_hook_state(_hook)
 
 

@@ -55,10 +55,11 @@ class ArgumentTypeError(LocatedError, TypeError):
 
 
 class ArgumentValueError(LocatedError, ValueError):
-    """An argument of a transform does not fit the others.
+    """An argument of a transform or an operation does not fit the others.
 
     Example:
-        `vmap(f)(x, y)` with different numbers of rows in `x` and `y`.
+        `vmap(f)(x, y)` with different numbers of rows in `x` and `y`;
+        `lax.squeeze(x, (5,))` of an array of two dimensions.
     """
 
 

@@ -190,7 +190,7 @@ def scale_by_adam(
 
         def direction(g: Any, m: Any, v: Any) -> Any:
             if nesterov:
-                m = ar.add(ar.multiply(ar.divide(m, ahead), b1),
+                m = ar.add(ar.multiply(ar.divide(m, ahead), b1),  # pyright: ignore[reportArgumentType]
                            ar.multiply(ar.divide(g, right[0]), 1 - b1))  # fmt: skip
             else:
                 m = ar.divide(m, right[0])

@@ -109,11 +109,11 @@ def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: P
         >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
-    if inner_treedef is None:
-        inner_treedef = structure(outer_treedef.flatten_up_to(tree)[0])
-    columns = [inner_treedef.flatten_up_to(part) for part in outer_treedef.flatten_up_to(tree)]
-    rows = [[c[i] for c in columns] for i in range(inner_treedef.num_leaves)]
-    return inner_treedef.unflatten(outer_treedef.unflatten(row) for row in rows)
+    parts = outer_treedef.flatten_up_to(tree)
+    inner = structure(parts[0]) if inner_treedef is None else inner_treedef
+    columns = [inner.flatten_up_to(part) for part in parts]
+    rows = [[c[i] for c in columns] for i in range(inner.num_leaves)]
+    return inner.unflatten(outer_treedef.unflatten(row) for row in rows)
 
 
 def children(treedef: PyTreeDef) -> list[PyTreeDef]:

@@ -108,7 +108,7 @@ class Emitter:
         array = np.asarray(value, dtype)
         if array.dtype.kind == "c":
             part = np.dtype(f"f{array.dtype.itemsize // 2}")
-            real, imag = self.const(array.real, part), self.const(array.imag, part)
+            real, imag = self.const(np.real(array), part), self.const(np.imag(array), part)
             return self.complex(real, imag)
         if array.dtype not in NAME_OF:
             raise Unsupported(f"Ascend has no dtype {array.dtype.name}", "cast to bfloat16 or int8")
@@ -356,7 +356,7 @@ class Emitter:
             return x
         value = self._foldable(x)
         if value is not None:
-            return self.const(np.ascontiguousarray(np.flip(value, axes)))
+            return self.const(np.ascontiguousarray(np.flip(value, tuple(axes))))
         x, dtype = self.moved("ReverseV2", "x", x)
         return self.back(self.one("ReverseV2", [x, self.ints(axes)], x.shape, x.dtype), dtype)
 

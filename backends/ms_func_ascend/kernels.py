@@ -396,12 +396,12 @@ def _pack(node: Node, *xs: Array) -> Array:
 
 @kernel("ReverseV2")
 def _reverse(node: Node, x: Array, axis: Array) -> Array:
-    return np.flip(x, [int(a) for a in axis])
+    return np.flip(x, tuple(int(a) for a in axis))
 
 
 @kernel("Range")
 def _range(node: Node, start: Array, limit: Array, delta: Array) -> Array:
-    return np.arange(start.item(), limit.item(), delta.item(), start.dtype)
+    return np.arange(start.item(), limit.item(), delta.item(), start.dtype)  # pyright: ignore[reportCallIssue]
 
 
 # -- gather, scatter, sort -----------------------------------------------------------------

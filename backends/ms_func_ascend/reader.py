@@ -264,7 +264,7 @@ def _convolution_dims(text: str) -> dict[str, tuple[int, int, list[int]]]:
 
 
 def _constant_text(op: ir.Operation) -> np.ndarray:
-    text = op.get_asm()
+    text = str(op.get_asm())
     return _parse_dense(text[text.index("dense<") :], _type(op.results[0].type))
 
 

@@ -33,7 +33,7 @@ class MeshSharding(xla_client.GSPMDSharding):
         self._hash = hash(self._key)
         super().__init__(DeviceList(tuple(public.device_list)), _hlo_sharding(public, ndim))
 
-    def _to_xla_hlo_sharding(self, ndim: int) -> HloSharding:
+    def _to_xla_hlo_sharding(self, ndim: int) -> Any:
         return self._hlo_sharding
 
     @property
@@ -72,7 +72,7 @@ class MeshSharding(xla_client.GSPMDSharding):
         return f"MeshSharding({self.public})"
 
 
-def _hlo_sharding(public: Any, ndim: int) -> HloSharding:
+def _hlo_sharding(public: Any, ndim: int) -> Any:
     """XLA's form of a layout: tiles in the order of the mesh axes they run over."""
     tiling = public.iota_tiling(ndim)
     if tiling is None:

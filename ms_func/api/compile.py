@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.stages import Lowered, Traced
@@ -232,8 +232,9 @@ class Jitted:
         update_wrapper(made, fun, updated=())
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
         made.clear_cache = self.clear_cache
-        if hasattr(fun, "attach"):  # what `shard` returns has more to show
-            fun.attach(made, self.program_for)
+        attach = getattr(fun, "attach", None)
+        if attach is not None:  # what `shard` returns has more to show
+            attach(made, self.program_for)
         self.callable = made
 
     def clear_cache(self) -> None:
@@ -245,6 +246,8 @@ class Jitted:
 
     def miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         """Answer the dispatcher: results, a fast path or None, whether to forget the entry."""
+        if config.disable_jit.value:
+            return self.fun(*args, **kwargs), None, False
         leaves, recorded = self.record(args, kwargs)
         if current.interpreter is not bottom:
             return self.apply(recorded, leaves), None, False

@@ -42,7 +42,7 @@ def export(
         >>> len(export(lambda x: x * 2, 1.0)) > 0
         True
     """
-    traced = (fun if hasattr(fun, "trace") else jit(fun)).trace(*args, **kwargs)
+    traced = (getattr(fun, "trace", None) or jit(fun).trace)(*args, **kwargs)
     module = traced.closed().compiler_ir()
     chosen = backends.get(backend)
     name = function_name(fun)

@@ -63,7 +63,7 @@ class Traced:
 class Lowered:
     """A function lowered to StableHLO for given argument types."""
 
-    def __init__(self, traced: Traced, fn: Function, donate: Sequence[int]) -> None:
+    def __init__(self, traced: Traced, fn: Function, donate: tuple[int, ...]) -> None:
         self._traced = traced
         recorded = traced._recorded
         self._job = recorded.job(fn)

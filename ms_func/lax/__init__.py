@@ -5,6 +5,8 @@ from ms_func.control_flow.cond import cond as cond
 from ms_func.control_flow.cond import switch as switch
 from ms_func.control_flow.identities import optimization_barrier as optimization_barrier
 from ms_func.control_flow.identities import stop_gradient as stop_gradient
+from ms_func.control_flow.linear_solve import custom_linear_solve as custom_linear_solve
+from ms_func.control_flow.linear_solve import custom_root as custom_root
 from ms_func.control_flow.reduction import reduce as reduce
 from ms_func.control_flow.reduction import reduce_window as reduce_window
 from ms_func.control_flow.scan import map as map
@@ -224,6 +226,8 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "custom_linear_solve",
+    "custom_root",
     "digamma",
     "div",
     "dot",

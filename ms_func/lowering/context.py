@@ -122,7 +122,7 @@ def int_matrix(rows: tuple[tuple[int, ...], ...]) -> ir.Attribute:
     """`dense<...> : tensor<n x m x i64>`: the padding of windows, replica groups."""
     array = np.asarray(rows, np.int64).reshape(len(rows), -1)
     with context():
-        return ir.DenseIntElementsAttr.get(array, context=context())
+        return ir.DenseIntElementsAttr.get(array, context=context())  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 @cache
@@ -146,7 +146,7 @@ def _parsed_splat(value: Any, dtype: np.dtype, kind: ir.Type) -> ir.Attribute:
     """
     if dtype.kind == "c":
         one = np.asarray([value], dtype)
-        return ir.DenseElementsAttr.get(one, type=element_type(dtype), shape=kind.shape)
+        return ir.DenseElementsAttr.get(one, type=element_type(dtype), shape=kind.shape)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
     if dtype.kind == "b":
         text = "true" if value else "false"
     elif dtype.kind in "iu" or dtype.name.startswith(("int", "uint")):
@@ -176,10 +176,12 @@ def dense(array: np.ndarray) -> ir.Attribute:
         packed = np.packbits(array, bitorder="little")
         with context(), unknown_location():
             return ir.DenseElementsAttr.get(
-                packed, type=ir.IntegerType.get_signless(1), shape=array.shape
+                packed,  # pyright: ignore[reportArgumentType]
+                type=ir.IntegerType.get_signless(1),
+                shape=array.shape,
             )
     element = element_type(array.dtype)
     if array.dtype == ml_dtypes.bfloat16:
         array = array.view(np.uint16)
     with context(), unknown_location():
-        return ir.DenseElementsAttr.get(array, type=element, shape=array.shape)
+        return ir.DenseElementsAttr.get(array, type=element, shape=array.shape)  # pyright: ignore[reportArgumentType]

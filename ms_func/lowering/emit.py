@@ -124,11 +124,10 @@ class Builder:
         body: Callable[..., Sequence[Value]],
     ) -> None:
         """Fill region `index` of `operation`: a block with arguments, `body`, a return."""
-        with mlir.unknown_location():
-            block = operation.regions[index].blocks.append(
-                *[mlir.tensor_type(t) for t in types],
-                arg_locs=[mlir.unknown_location()] * len(types),
-            )
+        block = operation.regions[index].blocks.append(
+            *[mlir.tensor_type(t) for t in types],
+            arg_locs=[mlir.unknown_location()] * len(types),
+        )
         inner = Builder(ir.InsertionPoint(block), self.lowerer)
         inner.loc = self.loc
         results = body(inner, *block.arguments)
@@ -149,6 +148,34 @@ class Builder:
             attributes=attributes, regions=regions, loc=self.loc, ip=self.ip,
         )  # fmt: skip
 
+    def copied(
+        self,
+        key: Any,
+        types: Sequence[ArrayType],
+        operands: Sequence[Value],
+        make: Callable[..., ir.Operation],
+    ) -> ir.Operation:
+        """Append an operation with regions that was built before under the same key.
+
+        A copy costs a third of building the regions again.
+
+        Args:
+            key: what the operation depends on, besides the operands.
+            types: types of the operands.
+            operands: values of these types.
+            make: `(builder, *values)` to the operation; called once for each key. Its regions
+                may use nothing from outside.
+        """
+        found = _templates.get(key)
+        if found is None:
+            found = _templates.setdefault(key, _template(types, make, self.lowerer))
+        copy = found.clone(self.ip)
+        copy.location = self.loc
+        places = copy.operands
+        for i, value in enumerate(operands):
+            places[i] = value
+        return copy
+
     def inline(self, fn: Function, values: Sequence[Value]) -> list[Value]:
         """Lower the equations of `fn` here, with `values` as its parameters."""
         return self.lowerer.inline(self, fn, values)
@@ -156,6 +183,34 @@ class Builder:
     def call(self, fn: Function, values: Sequence[Value], name: str | None = None) -> list[Value]:
         """Call `fn` as a function of the module, lowered once however often it is called."""
         return self.lowerer.call(self, fn, values, name)
+
+
+_templates: dict[Any, ir.Operation] = {}
+_shelf: list[Any] = []
+_SHELF_LIMIT = 4096
+
+
+def _template(
+    types: Sequence[ArrayType], make: Callable[..., ir.Operation], lowerer: Any
+) -> ir.Operation:
+    """Operation on operands of its own in a module that nothing else is made of."""
+    if not _shelf or len(_templates) > _SHELF_LIMIT:
+        _templates.clear()
+        _shelf[:] = _new_shelf()
+    _, block = _shelf
+    values = [block.add_argument(mlir.tensor_type(t), mlir.unknown_location()) for t in types]
+    return make(Builder(ir.InsertionPoint(block), lowerer), *values)
+
+
+def _new_shelf() -> tuple[ir.Module, ir.Block]:
+    with mlir.context(), mlir.unknown_location():
+        module = ir.Module.create()
+        holder = _create(
+            "func.func", regions=1, ip=ir.InsertionPoint(module.body),
+            attributes={"sym_name": ir.StringAttr.get("templates"),
+                        "function_type": ir.TypeAttr.get(ir.FunctionType.get([], []))},
+        )  # fmt: skip
+        return module, holder.regions[0].blocks.append()
 
 
 def stablehlo(name: str) -> Callable[..., Value]:

@@ -166,7 +166,7 @@ class _Lowerer:
                 env[a] if type(a) is not Literal else _literal(builder, eqn, a) for a in eqn.inputs
             ]
             rule = eqn.primitive.lower
-            if type(rule) is NotSupported:
+            if isinstance(rule, NotSupported):
                 raise _unsupported(eqn, rule)
             out = rule(builder, eqn, *operands)
             if eqn.primitive.multiple_results:

@@ -83,7 +83,7 @@ def logsumexp(
     """
     if b is not None:
         a, b = reductions.promote_dtype("logsumexp", inexact("logsumexp", a), b)
-        a = searching.where(logic.not_equal(b, 0), a, -math.inf)
+        a = searching.where(logic.not_equal(b, 0), a, -math.inf)  # pyright: ignore[reportArgumentType]
     else:
         a = inexact("logsumexp", a)
     real = el.real(a) if typeof(a).dtype.kind == "c" else a

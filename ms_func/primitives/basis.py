@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -313,10 +313,10 @@ def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
     for a in axes:
         axis = operator.index(a)
         if not -ndim <= axis < ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+            raise ArgumentValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
         found.add(axis % ndim)
     if len(found) != len(axes):
-        raise ValueError(f"duplicate value in 'axes' of a reduction: {axes}")
+        raise ArgumentValueError(f"duplicate value in 'axes' of a reduction: {axes}")
     return tuple(sorted(found))
 
 
@@ -344,7 +344,9 @@ def _sum_abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
             "fix: convert the operand first, or use reduce_or"
         )
     if canonical_axes(x.ndim, axes) != axes:
-        raise ValueError(f"axes of reduce_sum must be increasing and not negative, got {axes}")
+        raise ArgumentValueError(
+            f"axes of reduce_sum must be increasing and not negative, got {axes}"
+        )
     return ArrayType(tuple([x.shape[d] for d in kept_axes(x.ndim, axes)]), x.dtype, x.weak_type)
 
 
@@ -354,14 +356,27 @@ def _sum_ref(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
         return np.asarray(np.sum(x.astype(wide), axes, wide)).astype(x.dtype, copy=False)
 
 
+def reduction(
+    b: Any, name: str, kind: ArrayType, out: ArrayType, axes: tuple[int, ...], x: Any, init: Any
+) -> Any:
+    """StableHLO reduction of `x` over `axes` by the scalar operation `name`."""
+    scalar = ArrayType((), out.dtype)
+    start = b.constant(init, scalar)
+
+    def make(inner: Any, x: Any, start: Any) -> Any:
+        attributes = {"dimensions": int_array(axes)}
+        made = inner.operation("stablehlo.reduce", [out], [x, start], attributes)
+        inner.reducer(made, name, out.dtype)
+        return made
+
+    return b.copied((name, kind, axes), [kind, scalar], [x, start], make).results[0]
+
+
 def _sum_lower(b: Any, eqn: Any, x: Any) -> Any:
     axes, out = eqn.params["axes"], eqn.outputs[0].type
     if not axes:
         return x
-    zero = b.constant(0, ArrayType((), out.dtype))
-    made = b.operation("stablehlo.reduce", [out], [x, zero], {"dimensions": int_array(axes)})
-    b.reducer(made, "stablehlo.add", out.dtype)
-    return made.results[0]
+    return reduction(b, "stablehlo.add", eqn.inputs[0].type, out, axes, x, 0)
 
 
 def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> list[Any]:

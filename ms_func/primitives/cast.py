@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
@@ -37,7 +37,7 @@ def _convert_ref(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.n
     if new_dtype.kind == "b":
         return x != 0
     if x.dtype.kind == "c" and new_dtype.kind != "c":
-        x = x.real
+        x = np.real(x)
     if new_dtype.kind in "iu" and is_inexact(x.dtype):
         info = np.iinfo(new_dtype)
         wide = np.nan_to_num(x.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -220,7 +220,7 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
         ValueError: there are no exponent bits, or a negative number of mantissa bits.
     """
     if exponent_bits < 1 or mantissa_bits < 0:
-        raise ValueError(
+        raise ArgumentValueError(
             "reduce_precision needs at least 1 exponent bit and 0 mantissa bits, got "
             f"{exponent_bits} and {mantissa_bits}"
         )

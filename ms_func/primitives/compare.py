@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -185,12 +185,12 @@ def select_n(which: Any, *cases: Any) -> Any:
         ValueError: there are no cases.
     """
     if not cases:
-        raise ValueError("select_n requires at least one case")
+        raise ArgumentValueError("select_n requires at least one case")
     kind = typeof(which)
     if kind.dtype == _BOOL:
         if len(cases) > 2:
             raise ShapeError(f"select_n by booleans takes at most 2 cases, got {len(cases)}")
-        return cases[0] if len(cases) == 1 else select(which, cases[1], cases[0])
+        return select(which, cases[-1], cases[0]) if len(cases) == 2 else cases[0]
     if not issubdtype(kind.dtype, np.integer):
         raise ShapeError(f"select_n requires boolean or integer `which`, got {kind}")
     out = cases[-1]

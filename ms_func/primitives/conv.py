@@ -46,6 +46,7 @@ from ms_func.primitives.padding import (
     explicit_pads,
     padded_array,
     positive,
+    strides_error,
     window_count,
 )
 from ms_func.primitives.shape import reshape, rev
@@ -237,7 +238,7 @@ def _ref(lhs: np.ndarray, rhs: np.ndarray, **params: Any) -> np.ndarray:
     lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
     shape = _out_shape(lhs.shape, rhs.shape, conv)
     dtype = result_dtype(*(ArrayType(v.shape, v.dtype) for v in (lhs, rhs)),
-                         conv.preferred_element_type)  # fmt: skip
+                         conv.preferred_element_type)  # fmt: skip  # pyright: ignore[reportCallIssue]
     x = lhs.transpose(lhs_spec).astype(sum_dtype(dtype))
     w = rhs.transpose(rhs_spec).astype(sum_dtype(dtype))
     pads = [(lo, hi, d) for (lo, hi), d in zip(conv.padding, conv.lhs_dilation, strict=True)]
@@ -549,39 +550,65 @@ def conv_general_dilated(
         (5, 8, 8, 16)
     """
     left, right = typeof(lhs), typeof(rhs)
-    name = "conv_general_dilated"
     if left.dtype != right.dtype:
         raise ShapeError(
-            f"lax.{name} requires arguments to have the same dtypes, got {left.dtype.name}, "
-            f"{right.dtype.name}.\nfix: convert one with .astype"
+            "lax.conv_general_dilated requires arguments to have the same dtypes, got "
+            f"{left.dtype.name}, {right.dtype.name}.\nfix: convert one with .astype"
         )
-    numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
-    count = left.ndim - 2
-    window = [right.shape[i] for i in numbers.rhs_spec[2:]]
-    if len(window_strides) != count:
-        raise WindowError(
-            f"{name} window and window_strides must have the same number of dimensions, but got "
-            f"{count} and {len(window_strides)}"
-        )
-    strides = positive(name, "window_strides", window_strides, count)
-    holes = positive(name, "rhs_dilation", rhs_dilation, count)
-    sizes = [left.shape[i] for i in numbers.lhs_spec[2:]]
-    reach = [dilated(k, r) for k, r in zip(window, holes, strict=True)]
+    precision = canonical_precision(precision)
+    if isinstance(dimension_numbers, ConvDimensionNumbers):
+        dimension_numbers = ConvDimensionNumbers(*map(tuple, dimension_numbers))
+    elif isinstance(dimension_numbers, list):
+        dimension_numbers = tuple(dimension_numbers)
+    params = _parameters(
+        left.shape,
+        right.shape,
+        tuple(window_strides),
+        padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        None if lhs_dilation is None else tuple(lhs_dilation),
+        None if rhs_dilation is None else tuple(rhs_dilation),
+        dimension_numbers,
+    )
     return conv_general_dilated_p.bind(
         lhs,
         rhs,
-        window_strides=strides,
-        padding=explicit_pads("convolution", padding, sizes, reach, strides),
-        lhs_dilation=positive(name, "lhs_dilation", lhs_dilation, count),
-        rhs_dilation=holes,
-        dimension_numbers=numbers,
+        **params,
         feature_group_count=operator.index(feature_group_count),
         batch_group_count=operator.index(batch_group_count),
-        precision=canonical_precision(precision),
+        precision=precision,
         preferred_element_type=(
             None if preferred_element_type is None else canonicalize_dtype(preferred_element_type)
         ),
     )
+
+
+@cache
+def _parameters(
+    lhs: tuple[int, ...],
+    rhs: tuple[int, ...],
+    window_strides: tuple[int, ...],
+    padding: Any,
+    lhs_dilation: tuple[int, ...] | None,
+    rhs_dilation: tuple[int, ...] | None,
+    dimension_numbers: Any,
+) -> dict[str, Any]:
+    """Checked parameters that follow from the shapes and the geometry asked for."""
+    name = "conv_general_dilated"
+    numbers = conv_dimension_numbers(lhs, rhs, dimension_numbers)
+    count = len(lhs) - 2
+    if len(window_strides) != count:
+        raise strides_error(name, count, len(window_strides))
+    strides = positive(name, "window_strides", window_strides, count)
+    holes = positive(name, "rhs_dilation", rhs_dilation, count)
+    reach = [dilated(rhs[k], r) for k, r in zip(numbers.rhs_spec[2:], holes, strict=True)]
+    sizes = [lhs[i] for i in numbers.lhs_spec[2:]]
+    return {
+        "window_strides": strides,
+        "padding": explicit_pads("convolution", padding, sizes, reach, strides),
+        "lhs_dilation": positive(name, "lhs_dilation", lhs_dilation, count),
+        "rhs_dilation": holes,
+        "dimension_numbers": numbers,
+    }
 
 
 def conv(

@@ -42,7 +42,7 @@ class Precision(enum.Enum):
     HIGHEST = 2
 
     @classmethod
-    def _missing_(cls, value: object) -> Precision | None:
+    def _missing_(cls, value: object) -> Precision | None:  # pyright: ignore[reportGeneralTypeIssues]
         return _PRECISIONS.get(value) if isinstance(value, str) else None
 
     def __str__(self) -> str:
@@ -302,7 +302,7 @@ def _batch(size: int, args: Any, dims: Any, *, dimension_numbers: Numbers, **par
         out_dim = len(lb) + sum(i < left for i in _free(left, lc, lb))
     else:
         lhs_free = typeof(args[0]).ndim - len(lc) - len(lb)
-        out_dim = len(rb) + lhs_free + sum(i < right for i in _free(right, rc, rb))
+        out_dim = len(rb) + lhs_free + sum(i < right for i in _free(right, rc, rb))  # pyright: ignore[reportArgumentType, reportOperatorIssue]
     numbers = (lc, rc), (lb, rb)
     return dot_general_p.bind(*args, dimension_numbers=numbers, **params), out_dim
 

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.types import ArrayType
 
 
@@ -83,7 +83,7 @@ class GatherScatterMode(enum.Enum):
         try:
             return _MODES[s]
         except (KeyError, TypeError):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"unknown mode {s!r} of gather or scatter; it is one of "
                 f"{', '.join(repr(name) for name in _MODES if name)}"
             ) from None
@@ -138,7 +138,7 @@ def check(
         ValueError: the indices are no integers.
     """
     if not issubdtype(indices.dtype, np.integer):
-        raise ValueError(f"{name} requires indices of an integer dtype, got {indices}")
+        raise ArgumentValueError(f"{name} requires indices of an integer dtype, got {indices}")
     if not indices.shape:
         raise ShapeError(f"{name} requires indices of at least one dimension, got {indices}")
     for what, dims, limit, ordered in (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -185,14 +185,16 @@ def _pad_abstract(x: ArrayType, value: ArrayType, *, padding_config: Padding) ->
             "fix: convert one with .astype"
         )
     if value.shape:
-        raise ValueError(f"pad requires a scalar padding_value, got {value}")
+        raise ArgumentValueError(f"pad requires a scalar padding_value, got {value}")
     if len(padding_config) != x.ndim or any(len(row) != 3 for row in padding_config):
-        raise ValueError(
+        raise ArgumentValueError(
             f"pad of {x} requires (low, high, interior) for each of its {x.ndim} dimensions, got "
             f"{padding_config}"
         )
     if any(inner < 0 for _, _, inner in padding_config):
-        raise ValueError(f"pad requires interior padding of at least 0, got {padding_config}")
+        raise ArgumentValueError(
+            f"pad requires interior padding of at least 0, got {padding_config}"
+        )
     shape = tuple(
         [
             lo + hi + n + max(n - 1, 0) * inner
@@ -200,7 +202,7 @@ def _pad_abstract(x: ArrayType, value: ArrayType, *, padding_config: Padding) ->
         ]
     )
     if any(n < 0 for n in shape):
-        raise ValueError(f"pad of {x} by {padding_config} gives a negative size: {shape}")
+        raise ArgumentValueError(f"pad of {x} by {padding_config} gives a negative size: {shape}")
     return ArrayType(shape, x.dtype, x.weak_type and value.weak_type)
 
 
@@ -339,7 +341,7 @@ def _weak_scalar(value: Any, dtype: np.dtype) -> Any:
 
 def _concatenate_abstract(*types: ArrayType, dimension: int) -> ArrayType:
     if not types:
-        raise ValueError("concatenate requires at least one operand")
+        raise ArgumentValueError("concatenate requires at least one operand")
     first = types[0]
     got = ", ".join(map(str, types))
     if any(t.dtype != first.dtype for t in types):
@@ -438,9 +440,9 @@ def concatenate(operands: Sequence[Any], dimension: int) -> Any:
 
 def _split_abstract(x: ArrayType, *, sizes: tuple[int, ...], axis: int) -> list[ArrayType]:
     if not 0 <= axis < x.ndim:
-        raise ValueError(f"split of {x} along axis {axis}: there is none")
+        raise ArgumentValueError(f"split of {x} along axis {axis}: there is none")
     if any(n < 0 for n in sizes) or sum(sizes) != x.shape[axis]:
-        raise ValueError(
+        raise ArgumentValueError(
             f"split of {x} along axis {axis} into sizes {sizes}, which do not add up to "
             f"{x.shape[axis]}"
         )
@@ -528,10 +530,12 @@ def stack(operands: Sequence[Any], axis: int = 0) -> Any:
         ValueError: there are no operands, or the axis is out of range.
     """
     if not len(operands):
-        raise ValueError("stack requires at least one operand")
+        raise ArgumentValueError("stack requires at least one operand")
     ndim = typeof(operands[0]).ndim
     if not -ndim - 1 <= axis <= ndim:
-        raise ValueError(f"axis {axis} is out of bounds for a stack of {ndim + 1} dimensions")
+        raise ArgumentValueError(
+            f"axis {axis} is out of bounds for a stack of {ndim + 1} dimensions"
+        )
     axis %= ndim + 1
     laid = [move_batch(x, None, axis, 1) for x in operands]
     return concatenate_p.bind(*laid, dimension=axis)

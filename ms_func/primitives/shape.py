@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -196,10 +196,12 @@ def canonical_axes(axes: Sequence[int], ndim: int, what: str) -> tuple[int, ...]
     listed = int_tuple(axes, what)
     for d in listed:
         if not -ndim <= d < ndim:
-            raise ValueError(f"{what}: axis {d} is out of bounds for array of dimension {ndim}")
+            raise ArgumentValueError(
+                f"{what}: axis {d} is out of bounds for array of dimension {ndim}"
+            )
     found = tuple(d % ndim for d in listed)
     if len(set(found)) != len(found):
-        raise ValueError(f"{what}: axes are not unique: {listed}")
+        raise ArgumentValueError(f"{what}: axes are not unique: {listed}")
     return found
 
 
@@ -212,7 +214,7 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
     shape = typeof(array).shape
     gone = canonical_axes(dimensions, len(shape), "squeeze")
     if any(shape[d] != 1 for d in gone):
-        raise ValueError(
+        raise ArgumentValueError(
             f"squeeze removes dimensions of size 1 only, got dimensions {gone} of shape {shape}"
         )
     return reshape(array, tuple([n for d, n in enumerate(shape) if d not in gone]))
@@ -253,7 +255,7 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     shape = typeof(operand).shape
     lo, hi, _ = slice(start_dimension, stop_dimension).indices(len(shape))
     if hi < lo:
-        raise ValueError(f"collapse of shape {shape}: no dimensions from {lo} to {hi}")
+        raise ArgumentValueError(f"collapse of shape {shape}: no dimensions from {lo} to {hi}")
     return reshape(operand, (*shape[:lo], math.prod(shape[lo:hi]), *shape[hi:]))
 
 
@@ -282,7 +284,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
         return tuple(np.broadcast_shapes(*map(tuple, shapes)))
     except ValueError:
         listed = ", ".join(str(tuple(s)) for s in shapes)
-        raise ValueError(f"shapes {listed} do not broadcast to one shape") from None
+        raise ArgumentValueError(f"shapes {listed} do not broadcast to one shape") from None
 
 
 def broadcast_to_rank(x: Any, rank: int) -> Any:
@@ -293,7 +295,7 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
     """
     shape = typeof(x).shape
     if len(shape) > rank:
-        raise ValueError(f"an array of shape {shape} has more than {rank} dimensions")
+        raise ArgumentValueError(f"an array of shape {shape} has more than {rank} dimensions")
     return reshape(x, ((1,) * (rank - len(shape)) + shape))
 
 
@@ -381,9 +383,12 @@ def _rev_shard(
 
 
 def _rev_simplify(producer: Any, x: Any, *, dimensions: tuple[int, ...]) -> Any:
+    if not dimensions:
+        return x
     eqn = producer(x)
-    again = eqn is not None and eqn.primitive is rev_p and eqn.params["dimensions"] == dimensions
-    return x if not dimensions else eqn.inputs[0] if again else None
+    if eqn is None or eqn.primitive is not rev_p or eqn.params["dimensions"] != dimensions:
+        return None
+    return eqn.inputs[0]
 
 
 rev_p = register(
@@ -416,7 +421,7 @@ def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -
     if any(n < 0 for n in shape):
         raise ShapeError(f"iota of a shape with a negative size: {shape}")
     if not 0 <= dimension < len(shape):
-        raise ValueError(f"iota counts along a dimension of shape {shape}, got {dimension}")
+        raise ArgumentValueError(f"iota counts along a dimension of shape {shape}, got {dimension}")
     return ArrayType(shape, dtype)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -41,7 +41,7 @@ _INDEX = np.dtype(np.int32)
 
 def _check_starts(name: str, x: ArrayType, starts: Sequence[ArrayType]) -> None:
     if len(starts) != x.ndim:
-        raise ValueError(f"{name} of {x} needs {x.ndim} start indices, got {len(starts)}")
+        raise ArgumentValueError(f"{name} of {x} needs {x.ndim} start indices, got {len(starts)}")
     for t in starts:
         if t.shape or not issubdtype(t.dtype, np.integer) or t.dtype != starts[0].dtype:
             got = ", ".join(map(str, starts))
@@ -172,7 +172,9 @@ def _starts(shape: Sequence[int], starts: Any, allow_negative: bool | Sequence[b
     """Start indices as integer scalars of one dtype, negative ones counted from the end."""
     listed = _scalars(starts)
     if len(listed) != len(shape):
-        raise ValueError(f"{len(shape)} start indices are needed for {tuple(shape)}, got {starts}")
+        raise ArgumentValueError(
+            f"{len(shape)} start indices are needed for {tuple(shape)}, got {starts}"
+        )
     dtype = _INDEX
     for start in listed:
         if type(start) is not int and (found := typeof(start).dtype).itemsize >= 4:
@@ -211,11 +213,13 @@ def _scalars(starts: Any) -> list[Any]:
     """One scalar per dimension; those that NumPy or Python know as Python ints."""
     if hasattr(starts, "shape") and not isinstance(starts, np.ndarray):
         if len(starts.shape) != 1:
-            raise ValueError(f"start indices must have one dimension, got shape {starts.shape}")
+            raise ArgumentValueError(
+                f"start indices must have one dimension, got shape {starts.shape}"
+            )
         n = starts.shape[0]
         starts = [reshape(slice(starts, (k,), (k + 1,)), ()) for k in range(n)]
     elif isinstance(starts, np.ndarray) and starts.ndim != 1:
-        raise ValueError(f"start indices must have one dimension, got shape {starts.shape}")
+        raise ArgumentValueError(f"start indices must have one dimension, got shape {starts.shape}")
     return [_as_int(s) for s in starts]
 
 
@@ -368,7 +372,7 @@ def dynamic_update_slice(
 def _axis(axis: int, ndim: int) -> int:
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+        raise ArgumentValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
 
 

@@ -52,7 +52,7 @@ def _sort_abstract(
 def _keys(x: np.ndarray) -> list[np.ndarray]:
     """NumPy arrays that order as `x` does, the most significant first."""
     if x.dtype.kind == "c":
-        return [x.real, x.imag]
+        return [np.real(x), np.imag(x)]
     return [x.astype(np.float64) if is_inexact(x.dtype) else x]
 
 
@@ -67,14 +67,18 @@ def _sort_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     dimension, num_keys = eqn.params["dimension"], eqn.params["num_keys"]
     if b.lowerer.platform == "cpu" and num_keys == 1 and _packs(types):
         return b.inline(_packed_program(types, dimension), values)
-    made = b.operation(
-        "stablehlo.sort", types, values,
-        {"dimension": mlir.integer(dimension), "is_stable": mlir.boolean(eqn.params["is_stable"])},
-    )  # fmt: skip
-    pairs = [ArrayType((), t.dtype) for t in types for _ in range(2)]
-    dtypes = [t.dtype for t in types[:num_keys]]
-    b.region(made, 0, pairs, lambda inner, *args: [_less(inner, dtypes, args)])
-    return list(made.results)
+    stable = eqn.params["is_stable"]
+
+    def make(inner: Any, *operands: Any) -> Any:
+        attributes = {"dimension": mlir.integer(dimension), "is_stable": mlir.boolean(stable)}
+        made = inner.operation("stablehlo.sort", types, operands, attributes)
+        pairs = [ArrayType((), t.dtype) for t in types for _ in range(2)]
+        dtypes = [t.dtype for t in types[:num_keys]]
+        inner.region(made, 0, pairs, lambda body, *args: [_less(body, dtypes, args)])
+        return made
+
+    key = ("sort", types, dimension, num_keys, stable)
+    return list(b.copied(key, types, values, make).results)
 
 
 def _less(b: Any, dtypes: Sequence[np.dtype], args: Sequence[Any]) -> Any:

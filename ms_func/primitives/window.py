@@ -91,13 +91,13 @@ class Window(NamedTuple):
         return itertools.product(*(range(0, k * r, r) for k, r in rows))
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Number of places."""
         return math.prod(self.window_dimensions)
 
     def with_lanes(self, dim: int) -> Window:
         """The window of one lane as one of all lanes, which lie along `dim`."""
-        return Window(*(
+        return Window(*(  # pyright: ignore[reportArgumentType]
             (*row[:dim], fill, *row[dim:]) for row, fill in zip(self, _ALONE, strict=True)
         ))  # fmt: skip
 
@@ -123,12 +123,27 @@ def window_of(
     base_dilation: Any, window_dilation: Any,
 ) -> Window:  # fmt: skip
     """Window from the arguments of a public function."""
-    shape = typeof(operand).shape
+    return _window(
+        name,
+        typeof(operand).shape,
+        tuple(window_dimensions),
+        None if window_strides is None else tuple(window_strides),
+        padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        None if base_dilation is None else tuple(base_dilation),
+        None if window_dilation is None else tuple(window_dilation),
+    )
+
+
+@cache
+def _window(
+    name: str, shape: tuple[int, ...], window_dimensions: Any, window_strides: Any, padding: Any,
+    base_dilation: Any, window_dilation: Any,
+) -> Window:  # fmt: skip
     ndim = len(shape)
     if len(window_dimensions) != ndim:
         raise ShapeError(
-            f"{name} needs a window size for each of the {ndim} dimensions of "
-            f"{typeof(operand)}, got {tuple(window_dimensions)}"
+            f"{name} needs a window size for each of the {ndim} dimensions of an operand of "
+            f"shape {shape}, got {window_dimensions}"
         )
     if window_strides is not None and len(window_strides) != ndim:
         raise strides_error(name, ndim, len(window_strides))
@@ -343,10 +358,16 @@ def _reduction(
             return b.constant(identity(out.dtype), out)
         if _as_slices(b, window):
             return _inline(b, fold, name, window, eqn, [x])
-        init = b.constant(identity(out.dtype), ArrayType((), out.dtype))
-        made = b.operation("stablehlo.reduce_window", [out], [x, init], attributes(window))
-        b.reducer(made, operation, out.dtype)
-        return made.results[0]
+        scalar = ArrayType((), out.dtype)
+        init = b.constant(identity(out.dtype), scalar)
+
+        def make(inner: Any, x: Any, init: Any) -> Any:
+            made = inner.operation("stablehlo.reduce_window", [out], [x, init], attributes(window))
+            inner.reducer(made, operation, out.dtype)
+            return made
+
+        kind = eqn.inputs[0].type
+        return b.copied((name, kind, window), [kind, scalar], [x, init], make).results[0]
 
     primitive = register(
         Primitive(

@@ -256,7 +256,7 @@ class Staging:
         for e in fn.eqns:
             if defined or not renamed.isdisjoint(e.inputs):
                 inputs, outputs = [get(a, a) for a in e.inputs], [get(v, v) for v in e.outputs]
-                e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)
+                e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)  # pyright: ignore[reportArgumentType]
             append(e)
         return [self._handle(get(a, a)) for a in fn.results]
 

@@ -110,7 +110,8 @@ def _split(
         outs, tangents = (outs,), (tangents,)
     nonzero = tuple([type(t) is not Zero for t in tangents])
     live = [t for t in tangents if type(t) is not Zero]
-    linear, residuals = split.unknown.finish([d for d in dots if type(d) is not Zero], live)
+    params = [d for d in dots if not isinstance(d, Zero)]
+    linear, residuals = split.unknown.finish(params, live)
     return outs, linear, residuals, nonzero
 
 

@@ -176,7 +176,7 @@ class Rewriting:
         if (primitive.effects is not None or params) and has_effects(eqn):
             self.eqns.append(eqn)
             return outputs
-        key: list[Any] = [primitive, *[a if type(a) is Var else a.key() for a in args]]
+        key: list[Any] = [primitive, *[a.key() if type(a) is Literal else a for a in args]]
         if params:
             key += frozen_params(params)
         found = self.known.setdefault(tuple(key), outputs)

@@ -280,10 +280,14 @@ def test_eval_shape_computes_nothing():
 
 def test_disable_jit_runs_operation_by_operation():
     seen = []
+    f = ms.jit(lambda x: seen.append(float(x.sum())) or x + 1)
+    x = mnp.ones(2)
     with ms.config.disable_jit(True):
-        out = ms.jit(lambda x: seen.append(float(x)) or x + 1)(2.0)
-    assert seen == [2.0]
-    assert float(out) == 3.0
+        np.testing.assert_array_equal(f(x), [2, 2])
+        np.testing.assert_array_equal(f(x * 2), [3, 3])
+    assert seen == [2.0, 4.0]
+    with pytest.raises(ms.errors.ConcretizationTypeError):
+        f(x)
 
 
 def test_clear_cache_records_again():

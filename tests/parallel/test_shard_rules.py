@@ -122,6 +122,7 @@ DIFFERENCES = {
     "conv_general_dilated": "the window of the kernel is never cut",
     "dynamic_update_slice": "the window may lie across pieces of a dimension it does not fill",
     "pad": "cropping moves elements between pieces",
+    "reduce": "there is no collective for a computation of the user's",
     "reshape": "only boundaries that divide one another become indices",
     "scatter": "a scattered dimension is whole even where the window fills it",
     "scatter_add": "a scattered dimension is whole even where the window fills it",

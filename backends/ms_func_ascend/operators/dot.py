@@ -44,10 +44,11 @@ def dot(
     dtype: np.dtype,
 ) -> Tensor:
     """Product summed over the contracting dimensions; shape [batch, lhs rest, rhs rest]."""
-    free = tuple(
+    left, right = (
         [d for d in range(len(x.shape)) if d not in b and d not in c]
         for x, b, c in zip((lhs, rhs), batch, contract, strict=True)
     )
+    free = (left, right)
     shape = [lhs.shape[d] for d in (*batch[0], *free[0])] + [rhs.shape[d] for d in free[1]]
     if 0 in lhs.shape or 0 in rhs.shape:
         return e.broadcast_to(e.const(np.array(0).astype(dtype)), shape)

@@ -124,6 +124,6 @@ def _real_backward(e: Emitter, x: Tensor, axes: list[int], lengths: list[int]) -
     part = np.dtype(f"f{x.dtype.itemsize // 2}")
     full = _matrix(n, True, np.dtype(np.complex128))[: n // 2 + 1] * weight[:, None]
     real, imag = e.parts(made)
-    one = dot(e, real, e.const(full.real.astype(part)), ([], []), ([axes[-1]], [0]), part)
-    two = dot(e, imag, e.const(full.imag.astype(part)), ([], []), ([axes[-1]], [0]), part)
+    one = dot(e, real, e.const(np.real(full).astype(part)), ([], []), ([axes[-1]], [0]), part)
+    two = dot(e, imag, e.const(np.imag(full).astype(part)), ([], []), ([axes[-1]], [0]), part)
     return a.subtract(e, one, two)

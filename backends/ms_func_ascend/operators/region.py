@@ -70,7 +70,7 @@ def _step(op: Any, xs: list[np.ndarray], constants: bool) -> np.ndarray | None:
     if name == "stablehlo.constant" and constants:
         value = op.attrs["value"]
         plain = value.size == 1 and (value != value or value == 0 or value.dtype == np.bool_)
-        return value.reshape(()) if plain else None
+        return value.reshape(()) if plain else None  # pyright: ignore[reportAttributeAccessIssue]
     return None
 
 

@@ -1,0 +1,9 @@
+"""Functions with derivatives of their own, under the field's names; no code of its own."""
+
+from ms_func.control_flow.closure_convert import closure_convert as closure_convert
+from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
+from ms_func.control_flow.custom_vjp import CustomVJPPrimal as CustomVJPPrimal
+from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
+from ms_func.control_flow.rules import SymbolicZero as SymbolicZero
+
+__all__ = ["CustomVJPPrimal", "SymbolicZero", "closure_convert", "custom_jvp", "custom_vjp"]
