@@ -91,7 +91,9 @@ def vectorize(
         ValueError: the signature is not of that form, or the arguments do not fit it.
 
     Example:
-        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(x, y)  # rows of x and y
+        >>> rows = np.ones((2, 3), np.float32)
+        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
+        Array([3., 3.], dtype=float32)
     """
     core = None if signature is None else _parsed(signature)
     excluded = frozenset(excluded)
