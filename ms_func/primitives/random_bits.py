@@ -198,7 +198,7 @@ def _bits_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: A
     lead = ins[0].ndim - 1
     whole = ", ".join(f"{n}: whole" for n in names[lead:])  # an element needs its global index
     return f"{' '.join([*names[:lead], '.'])} -> {' '.join(names)}" + (
-        f"; {whole}" if whole else ""
+        f"; {placed}" if placed else ""
     )
 
 
@@ -263,7 +263,7 @@ def _split_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: 
     lead = ins[0].ndim - 1
     whole = ", ".join(f"{n}: whole" for n in names[lead:])
     row = f"{' '.join([*names[:lead], '.'])} -> {' '.join([*names, '.'])}"
-    return row + (f"; {whole}" if whole else "")
+    return row + (f"; {placed}" if placed else "")
 
 
 random_split_p = register(
