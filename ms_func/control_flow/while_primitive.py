@@ -42,7 +42,7 @@ from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
-from ms_func.primitives.batching import to_front
+from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.compare import lt
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.stage import stage
@@ -475,6 +475,15 @@ def _walk_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) ->
     ]
 
 
+def _must_be_known(values: Sequence[Any]) -> None:
+    """Refuse to lose cotangents of the states of a loop."""
+    if any(map(is_linear, values)):
+        raise UnsupportedError(
+            "Transposing the derivative of a while_loop in the states of the loop does not work\n"
+            "fix: use grad, jvp or vjp in place of linear_transpose"
+        )
+
+
 def _linear_transpose(
     cts: Sequence[Any], *operands: Any, stacked: bool, **params: Any
 ) -> list[Any]:
@@ -485,6 +494,7 @@ def _linear_transpose(
     r = Reverse(**params)
     n = len(r.step.results)
     counts, consts, tables, rest = r.cut(operands)
+    _must_be_known([*consts, *tables])
     outs = while_back_p.bind(*counts, *consts, *tables, *map(instantiate, cts[:n]), **params)
     ct_consts, ct_carry = split_list(outs, r.num_linear)
     if stacked:
@@ -519,10 +529,44 @@ def _back_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) ->
     return outs, dots
 
 
+def _back_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
+    """`while_back` of batched steps, where the lanes agree on the number of steps.
+
+    It must stay one application: what it sends to the tables goes to the first carry, see
+    `_linear_transpose`, and the loops it stands for would send it to each row.
+    """
+    r = Reverse(**params)
+    count_dims, const_dims, table_dims, _ = (tuple(d) for d in r.cut(dims))
+    if any(d is not None for d in count_dims):
+        return _BY_PROGRAM["batch"](size, args, dims, **params)
+    state = tuple(None if d is None else 0 for d in table_dims)
+    while True:
+        found = batch(r.known, size, (*const_dims, *state), ("any",) * len(state))[1]
+        grown = tuple(s if d is None else 0 for s, d in zip(state, found, strict=True))
+        if grown == state:
+            break
+        state = grown
+    lanes = (0,) * len(r.step.results)
+    step_dims = (*const_dims, *(0,) * r.num_linear, *state, *lanes)
+    made = r._replace(
+        known=bodies.batch_to(r.known, size, (*const_dims, *state), state)[0],
+        step=bodies.batch_to(r.step, size, step_dims, lanes)[0],
+    )
+    counts, consts, tables, cts = r.cut(args)
+    tables = [
+        x if s is None else move_batch(x, d, 1, size)
+        for x, d, s in zip(tables, table_dims, state, strict=True)
+    ]
+    cts = [to_front(x, d, size) for x, d in zip(cts, r.cut(dims)[3], strict=True)]
+    outs = while_back_p.bind(*counts, *consts, *tables, *cts, **made._asdict())
+    return outs, [0] * len(outs)
+
+
 def _back_transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
     """In the cotangents alone: the linear loop forwards."""
     r = Reverse(**params)
     counts, consts, tables, given = r.cut(operands)
+    _must_be_known([*consts, *tables])
     instantiated = [instantiate(ct) for ct in cts]
     outs = while_linear_p.bind(*counts, *consts, *tables, *instantiated, stacked=False, **params)
     found = [ct if is_linear(x) else None for ct, x in zip(outs, given, strict=True)]
@@ -613,10 +657,11 @@ while_linear_p = register(
         transpose=_linear_transpose,
     )
 )
+_BY_PROGRAM = _by_program(_back_program)
 while_back_p = register(
     Primitive(
         "while_back",
-        **_by_program(_back_program),
+        **{**_BY_PROGRAM, "batch": _back_batch},
         jvp=_back_jvp,
         transpose=_back_transpose,
     )

@@ -190,7 +190,7 @@ def select_n(which: Any, *cases: Any) -> Any:
     if kind.dtype == _BOOL:
         if len(cases) > 2:
             raise ShapeError(f"select_n by booleans takes at most 2 cases, got {len(cases)}")
-        return cases[0] if len(cases) == 1 else select(which, cases[1], cases[0])  # pyright: ignore[reportGeneralTypeIssues]
+        return select(which, cases[-1], cases[0]) if len(cases) == 2 else cases[0]
     if not issubdtype(kind.dtype, np.integer):
         raise ShapeError(f"select_n requires boolean or integer `which`, got {kind}")
     out = cases[-1]

@@ -41,9 +41,10 @@ Step = Callable[..., Any]
 
 
 def _loop(
-    b: Any, out: ArrayType, axis: int, reverse: bool, xs: Sequence[Any], init: Any, step: Step
-) -> Any:
-    """Results of `step` along `axis`, one element after the other.
+    b: Any, name: str, out: ArrayType, axis: int, reverse: bool, xs: Sequence[Any], init: Any,
+    step: Step,
+) -> Any:  # fmt: skip
+    """Results of `step`, known as `name`, along `axis`, one element after the other.
 
     A loop over memory in order beats any tree of whole-array operations on a CPU. It takes
     several elements a turn where that was measured to be faster: in one long row, and in
@@ -53,7 +54,7 @@ def _loop(
     rest = math.prod(out.shape[axis + 1 :])
     rows = math.prod(out.shape[:axis])
     block = min(n, 8) if n <= 8 or (rest == 1 and (rows == 1 or rows >= 256)) else 1
-    loop = _Loop(out, axis, reverse, step)
+    loop = _Loop(name, out, axis, reverse, step)
     carry, turns = init, n // block
     if turns <= 1:
         return loop.turn(b, carry, xs, n)[1]
@@ -73,9 +74,10 @@ _INDEX = ArrayType((), np.int32)
 class _Loop:
     """Builder of a loop along one axis of arrays of one type."""
 
-    __slots__ = ("axis", "out", "reverse", "step")
+    __slots__ = ("axis", "name", "out", "reverse", "step")
 
-    def __init__(self, out: ArrayType, axis: int, reverse: bool, step: Step) -> None:
+    def __init__(self, name: str, out: ArrayType, axis: int, reverse: bool, step: Step) -> None:
+        self.name = name
         self.out, self.axis, self.reverse, self.step = out, axis, reverse, step
 
     def part(self, size: int) -> ArrayType:
@@ -110,7 +112,7 @@ class _Loop:
         if size == 1:
             carry = self.step(b, carry, *parts)
             return carry, carry
-        inner = _Loop(self.part(size), self.axis, self.reverse, self.step)
+        inner = _Loop(self.name, self.part(size), self.axis, self.reverse, self.step)
         found = []
         order = range(size - 1, -1, -1) if self.reverse else range(size)
         for k in order:
@@ -123,32 +125,38 @@ class _Loop:
 
     def run(self, b: Any, carry: Any, xs: Sequence[Any], block: int, turns: int) -> tuple[Any, Any]:
         """The loop itself: carry and results after `turns` blocks."""
-        state = [_INDEX, self.part(1), self.out]
-        inits = [b.constant(0, _INDEX), carry, b.constant(0, self.out)]
-        made = b.operation("stablehlo.while", state, inits, regions=2)
+        state = [_INDEX, self.part(1), *[self.out] * (1 + len(xs))]
+        operands = [b.constant(0, _INDEX), carry, b.constant(0, self.out), *xs]
 
-        def more(inner: Any, i: Any, carry: Any, y: Any) -> list[Any]:
-            attribute = mlir.parsed("#stablehlo<comparison_direction LT>")
-            return [inner.op(
-                "stablehlo.compare", [ArrayType((), np.bool_)], [i, inner.constant(turns, _INDEX)],
-                {"comparison_direction": attribute},
-            )]  # fmt: skip
+        def make(inner: Any, *operands: Any) -> Any:
+            made = inner.operation("stablehlo.while", state, operands, regions=2)
+            inner.region(made, 0, state, lambda body, i, *rest: [self.more(body, i, turns)])
+            inner.region(made, 1, state, lambda body, *args: self.body(body, block, *args))
+            return made
 
-        def body(inner: Any, i: Any, carry: Any, y: Any) -> list[Any]:
-            start = self.start(inner, i, block)
-            sizes = {"slice_sizes": mlir.int_array(self.part(block).shape)}
-            parts = [
-                inner.op("stablehlo.dynamic_slice", [self.part(block)],
-                         [x, *self.indices(inner, start)], sizes)
-                for x in xs
-            ]  # fmt: skip
-            carry, part = self.turn(inner, carry, parts, block)
-            y = self.update(inner, y, part, start, block)
-            return [inner.op("stablehlo.add", [_INDEX], [i, inner.constant(1, _INDEX)]), carry, y]
+        key = (self.name, self.out, self.axis, self.reverse, block)
+        results = b.copied(key, state, operands, make).results
+        return results[1], results[2]
 
-        b.region(made, 0, state, more)
-        b.region(made, 1, state, body)
-        return made.results[1], made.results[2]
+    def more(self, b: Any, i: Any, turns: int) -> Any:
+        """Whether turn `i` is still to be taken."""
+        attribute = mlir.parsed("#stablehlo<comparison_direction LT>")
+        return b.op(
+            "stablehlo.compare", [ArrayType((), np.bool_)], [i, b.constant(turns, _INDEX)],
+            {"comparison_direction": attribute},
+        )  # fmt: skip
+
+    def body(self, b: Any, block: int, i: Any, carry: Any, y: Any, *xs: Any) -> list[Any]:
+        """One turn: read a block, take it, write the results."""
+        start = self.start(b, i, block)
+        sizes = {"slice_sizes": mlir.int_array(self.part(block).shape)}
+        where = self.indices(b, start)
+        parts = [
+            b.op("stablehlo.dynamic_slice", [self.part(block)], [x, *where], sizes) for x in xs
+        ]
+        carry, part = self.turn(b, carry, parts, block)
+        y = self.update(b, y, part, start, block)
+        return [b.op("stablehlo.add", [_INDEX], [i, b.constant(1, _INDEX)]), carry, y, *xs]
 
     def start(self, b: Any, i: Any, block: int) -> Any:
         """First element of turn `i`; in reverse, counted from the end."""
@@ -212,14 +220,20 @@ def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[...,
                 return inner.op(operation, [start], [carry, element])
 
             init = b.constant(identity(out.dtype), start)
-            return _loop(b, out, axis, reverse, [x], init, step)
-        init = b.constant(identity(out.dtype), ArrayType((), out.dtype))
-        made = _window(b, out, axis, reverse, x, init)
-        if ordered_complex:
-            lexical_reducer(b, made, out.dtype, operation)
-        else:
-            b.reducer(made, operation, out.dtype)
-        return made.results[0]
+            return _loop(b, operation, out, axis, reverse, [x], init, step)
+        scalar = ArrayType((), out.dtype)
+        init = b.constant(identity(out.dtype), scalar)
+
+        def make(inner: Any, x: Any, init: Any) -> Any:
+            made = _window(inner, out, axis, reverse, x, init)
+            if ordered_complex:
+                lexical_reducer(inner, made, out.dtype, operation)
+            else:
+                inner.reducer(made, operation, out.dtype)
+            return made
+
+        key = ("cumulative", operation, out, axis, reverse)
+        return b.copied(key, [out, scalar], [x, init], make).results[0]
 
     return lower
 
@@ -253,7 +267,7 @@ def _cumulative(
             name,
             abstract=_abstract(name, accepts),
             ref=_ref(ref),
-            lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
+            lower=lower or _lower(operation, identity),
             jvp=jvp,
             transpose=transpose or NotSupported(f"{name} is not linear"),
             batch=_batch(lambda: primitive),
@@ -318,8 +332,9 @@ def _recurrence_lower(b: Any, eqn: Any, factor: Any, term: Any) -> Any:
                 "stablehlo.add", [one], [inner.op("stablehlo.multiply", [one], [a, carry]), c]
             )
 
-        return _loop(b, out, axis, reverse, [factor, term], b.constant(0, one), step)
-    fn = build("linear_recurrence", [out, out], lambda *xs: [_by_tree(*xs, axis, reverse)])  # pyright: ignore[reportCallIssue]
+        init = b.constant(0, one)
+        return _loop(b, "linear_recurrence", out, axis, reverse, [factor, term], init, step)
+    fn = build("linear_recurrence", [out, out], lambda *xs: [_by_tree(*xs, axis, reverse)])
     return b.inline(fn, [factor, term])[0]
 
 

@@ -160,6 +160,15 @@ def _inside(
     return reduce.results[0]
 
 
+def _gather_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    """Outside the tangent is 0, whatever the fill value."""
+    out = gather_p.bind(*primals, **params)
+    if type(tangents[0]) is Zero:
+        return out, Zero(typeof(out).tangent)
+    params["fill_value"] = 0 if params["mode"] == FILL else None
+    return out, gather_p.bind(tangents[0], primals[1], **params)
+
+
 def _gather_transpose(ct: Any, operand: Any, indices: Any, **params: Any) -> list[Any]:
     zeros = full_of(0, ArrayType(operand.type.shape, typeof(ct).dtype))
     return [scatter_add_p.bind(zeros, indices, ct, **_scatter_params(params)), None]
@@ -223,22 +232,13 @@ gather_p = register(
         abstract=_gather_abstract,
         ref=_gather_ref,
         lower=_gather_lower,
-        jvp=lambda primals, tangents, **params: _gather_jvp(*primals, tangents[0], params),  # pyright: ignore[reportCallIssue]
+        jvp=_gather_jvp,
         transpose=_gather_transpose,
         batch=_gather_batch,
         shard=_gather_shard,
         cost=_gather_cost,
     )
 )
-
-
-def _gather_jvp(operand: Any, indices: Any, t: Any, params: dict[str, Any]) -> Any:
-    """Outside the tangent is 0, whatever the fill value."""
-    out = gather_p.bind(operand, indices, **params)
-    if type(t) is Zero:
-        return out, Zero(typeof(out).tangent)
-    fill = 0 if params["mode"] == FILL else None
-    return out, gather_p.bind(t, indices, **{**params, "fill_value": fill})
 
 
 def gather(

@@ -371,7 +371,8 @@ def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callabl
 
     def lower(b: Any, eqn: Any, x: Any) -> Any:
         source, out = eqn.inputs[0].type, eqn.outputs[0].type
-        if b.lowerer.platform == "cpu" and packs(source.dtype):
+        small = source.size < _SMALL or not packs(source.dtype)
+        if b.lowerer.platform == "cpu" and not small:
             program = _place_program(source, direction == "LT", **eqn.params)
             return b.inline(program, [x])[0]
         value, place = ArrayType((), source.dtype), ArrayType((), out.dtype)
@@ -379,16 +380,28 @@ def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callabl
             "stablehlo.iota", [ArrayType(source.shape, out.dtype)], [],
             {"iota_dimension": mlir.integer(eqn.params["axes"][0])},
         )  # fmt: skip
-        made = b.operation(
-            "stablehlo.reduce", [ArrayType(out.shape, source.dtype), out],
-            [x, iota, b.constant(identity(source.dtype), value), b.constant(0, place)],
-            {"dimensions": mlir.int_array(eqn.params["axes"])},
-        )  # fmt: skip
-        body = _place_body(direction, source.dtype, value, place)
-        b.region(made, 0, [value, place, value, place], body)
-        return made.results[1]
+        inits = [b.constant(identity(source.dtype), value), b.constant(0, place)]
+        lanes = ArrayType(source.shape, out.dtype)
+        axes = eqn.params["axes"]
+
+        def make(inner: Any, *operands: Any) -> Any:
+            made = inner.operation(
+                "stablehlo.reduce", [ArrayType(out.shape, source.dtype), out], operands,
+                {"dimensions": mlir.int_array(axes)},
+            )  # fmt: skip
+            body = _place_body(direction, source.dtype, value, place)
+            inner.region(made, 0, [value, place, value, place], body)
+            return made
+
+        key = ("place", direction, source, axes, out.dtype)
+        types = [source, lanes, value, place]
+        return b.copied(key, types, [x, iota, *inits], make).results[1]
 
     return lower
+
+
+_SMALL = 1024
+"""Below so many elements there is no time to win."""
 
 
 def _place_body(direction: str, dtype: np.dtype, value: ArrayType, place: ArrayType) -> Any:

@@ -383,9 +383,12 @@ def _rev_shard(
 
 
 def _rev_simplify(producer: Any, x: Any, *, dimensions: tuple[int, ...]) -> Any:
+    if not dimensions:
+        return x
     eqn = producer(x)
-    again = eqn is not None and eqn.primitive is rev_p and eqn.params["dimensions"] == dimensions
-    return x if not dimensions else eqn.inputs[0] if again else None  # pyright: ignore[reportOptionalMemberAccess]
+    if eqn is None or eqn.primitive is not rev_p or eqn.params["dimensions"] != dimensions:
+        return None
+    return eqn.inputs[0]
 
 
 rev_p = register(

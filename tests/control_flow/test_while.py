@@ -221,3 +221,45 @@ def test_total_of_a_loop_over_arrays():
     run = lambda x: while_loop(lambda c: total(c) < 10, lambda c: c + x, x)  # noqa: E731
     x = np.array([1.0, 2.0])
     np.testing.assert_allclose(ms.jit(run)(x), 4 * x)
+
+
+def _steps(x, w):
+    """A loop whose number of steps depends on the data, with a constant in its body."""
+    far = lambda c: lax.lt(lax.mul(c, c), 50.0)  # noqa: E731
+    return while_loop(far, lambda c: lax.add(lax.mul(c, 1.3), lax.mul(w, lax.sin(c))), x)
+
+
+def _python_steps(x, w):
+    while x * x < 50:
+        x = 1.3 * x + w * np.sin(x)
+    return x
+
+
+def test_second_derivatives_agree_in_every_order_of_modes():
+    x, w, h = np.float64(0.7), np.float64(0.2), 1e-4
+    wanted = (_python_steps(x + h, w) - 2 * _python_steps(x, w) + _python_steps(x - h, w)) / h**2
+    modes = [ms.jacfwd, ms.jacrev]
+    for outer in modes:
+        for inner in modes:
+            np.testing.assert_allclose(outer(inner(_steps))(x, w), wanted, rtol=1e-4)
+
+
+def test_reverse_mode_through_a_batch_of_gradients():
+    """The lanes of the inner reverse sweep share the loop that it runs along."""
+    w = np.float64(0.2)
+
+    def gradients(x):
+        y, pull = ms.vjp(lambda x: _steps(x, w), x)
+        return total(ms.vmap(lambda ct: pull(lax.mul(ct, y))[0])(np.array([1.0, 2.0])))
+
+    x, h = np.float64(0.7), 1e-5
+    slope = (gradients(x + h) - gradients(x - h)) / (2 * h)
+    np.testing.assert_allclose(ms.grad(gradients)(x), slope, rtol=1e-6)
+
+
+def test_what_would_lose_cotangents_is_refused():
+    w = np.float64(0.2)
+    slope = ms.grad(lambda x: _steps(x, w))
+    y, pull = ms.vjp(slope, np.float64(0.7))
+    with pytest.raises(NotImplementedError):
+        ms.linear_transpose(lambda ct: pull(ct)[0], y)(y)

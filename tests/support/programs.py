@@ -251,6 +251,7 @@ CONTROL: dict[str, Callable[[Any], Any]] = {
         lambda c, _: (lax.mul(c, lax.cos(x)), c), x, None, length=2
     )[1],
     "fori": lambda x: lax.fori_loop(0, 3, lambda i, c: lax.sub(c, lax.mul(lax.sin(c), 0.2)), x),
+    "while": _halving,
 }  # fmt: skip
 
 
@@ -263,10 +264,8 @@ def _scanned(x: Any) -> Any:
 
 
 @st.composite
-def _controlled(draw: Any, type: ArrayType, kinks: bool) -> tuple[str, Callable[..., Any]]:
+def _controlled(draw: Any, type: ArrayType) -> tuple[str, Callable[..., Any]]:
     choices = list(CONTROL.items())
-    if kinks:  # the result jumps where the number of steps changes
-        choices.append(("while", _halving))
     if type.ndim:
         choices.append(("scan.rows", _scanned))
     return draw(st.sampled_from(choices))
@@ -330,7 +329,7 @@ def _draw_step(draw: Any, types: list[ArrayType], kinks: bool, control: bool) ->
     elif kind == "reduce":
         found = draw(_reduced(types[i]))
     elif kind == "control":
-        found = draw(_controlled(types[i], kinks))
+        found = draw(_controlled(types[i]))
     elif kind == "constant":
         found = draw(_with_constant(types[i]))
     label, apply = found or draw(_unary(types[i]))
