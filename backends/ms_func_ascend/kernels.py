@@ -401,7 +401,7 @@ def _reverse(node: Node, x: Array, axis: Array) -> Array:
 
 @kernel("Range")
 def _range(node: Node, start: Array, limit: Array, delta: Array) -> Array:
-    return np.arange(start.item(), limit.item(), delta.item(), start.dtype)  # pyright: ignore[reportCallIssue]
+    return np.arange(start.item(), limit.item(), delta.item()).astype(start.dtype)
 
 
 # -- gather, scatter, sort -----------------------------------------------------------------

@@ -82,7 +82,7 @@ _ELEMENTS |= {
 }
 
 
-def read(module: ir.Module | str | bytes) -> Program:
+def read(module: Any) -> Program:
     """Program of a StableHLO module with a public function `main`.
 
     Args:
@@ -91,7 +91,7 @@ def read(module: ir.Module | str | bytes) -> Program:
     Raises:
         ValueError: the module has no `main`, or a shape in it is not static.
     """
-    if not isinstance(module, ir.Module):
+    if isinstance(module, str | bytes):
         module = ir.Module.parse(module, _context())
     functions = {}
     for op in module.body.operations:
@@ -264,7 +264,7 @@ def _convolution_dims(text: str) -> dict[str, tuple[int, int, list[int]]]:
 
 
 def _constant_text(op: ir.Operation) -> np.ndarray:
-    text = str(op.get_asm())
+    text: Any = op.get_asm()
     return _parse_dense(text[text.index("dense<") :], _type(op.results[0].type))
 
 

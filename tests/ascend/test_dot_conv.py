@@ -38,8 +38,19 @@ def dots(draw: Any) -> dict[str, Any]:
 
 
 @given(dots(), st.sampled_from(DTYPES))
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_products_of_every_form(case: dict[str, Any], dtype: str) -> None:
+    check_product(case, dtype)
+
+
+@pytest.mark.slow
+@given(dots(), st.sampled_from(DTYPES))
+@settings(max_examples=300)
+def test_many_products(case: dict[str, Any], dtype: str) -> None:
+    check_product(case, dtype)
+
+
+def check_product(case: dict[str, Any], dtype: str) -> None:
     (left, lb, lc), (right, rb, rc) = case["lhs"], case["rhs"]
     x, y = values(dtype, left, 1, special=False), values(dtype, right, 2, special=False)
     out = tensor(case["out"], dtype)
@@ -127,10 +138,23 @@ def convolution_text(case: dict[str, Any], dtype: str) -> tuple[str, Any, Any]:
     return one_op(text, [x, y], kind), x, y
 
 
-@given(convolutions(), st.sampled_from(["float32"] * 4 + ["bfloat16", "float16", "int32", "float64",
-                                                          "complex64", "int8"]))  # fmt: skip
-@settings(max_examples=70)
+FOR_CONVOLUTIONS = ["float32"] * 4 + DTYPES[1:4] + ["int32", "complex64", "int8"]
+
+
+@given(convolutions(), st.sampled_from(FOR_CONVOLUTIONS))
+@settings(max_examples=20)
 def test_convolutions_of_every_form(case: dict[str, Any], dtype: str) -> None:
+    check_convolution(case, dtype)
+
+
+@pytest.mark.slow
+@given(convolutions(), st.sampled_from(FOR_CONVOLUTIONS))
+@settings(max_examples=300)
+def test_many_convolutions(case: dict[str, Any], dtype: str) -> None:
+    check_convolution(case, dtype)
+
+
+def check_convolution(case: dict[str, Any], dtype: str) -> None:
     if 0 in case["shapes"]["out"]:
         return
     text, x, y = convolution_text(case, dtype)

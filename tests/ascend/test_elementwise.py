@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.ascend import check, check_many, module, one_op, tensor, typed, values
@@ -172,6 +172,7 @@ def test_bits_as_another_dtype(source: str) -> None:
         check_many(cases, x)
 
 
+@settings(max_examples=8)
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1))
 def test_integer_division_by_anything(x: int, y: int) -> None:
     one, two = np.array([x], np.int32), np.array([y], np.int32)
@@ -185,6 +186,7 @@ def test_integer_division_by_anything(x: int, y: int) -> None:
     )  # fmt: skip
 
 
+@settings(max_examples=8)
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 def test_unsigned_division_of_64_bits(x: int, y: int) -> None:
     one, two = np.array([x], np.uint64), np.array([y], np.uint64)

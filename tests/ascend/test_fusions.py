@@ -41,7 +41,7 @@ def tree(shape: tuple[int, ...], starts: list[tuple[int, ...]], steps: tuple[int
 
 @given(st.integers(2, 3), st.integers(2, 3), st.integers(1, 3), st.integers(0, 1), st.booleans(),
        st.randoms(use_true_random=False))  # fmt: skip
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_trees_of_slices_are_pooling(
     high: int, wide: int, step: int, start: int, summed: bool, random: object
 ) -> None:

@@ -69,8 +69,26 @@ def indices(case: dict[str, Any]) -> np.ndarray:
 
 
 @given(geometries())
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_gathers_of_every_geometry(case: dict[str, Any]) -> None:
+    check_gather(case)
+
+
+@given(geometries())
+@settings(max_examples=25)
+def test_scatters_of_every_geometry(case: dict[str, Any]) -> None:
+    check_scatter(case)
+
+
+@pytest.mark.slow
+@given(geometries())
+@settings(max_examples=300)
+def test_many_gathers_and_scatters(case: dict[str, Any]) -> None:
+    check_gather(case)
+    check_scatter(case)
+
+
+def check_gather(case: dict[str, Any]) -> None:
     x, index = values(case["dtype"], case["shape"], case["seed"]), indices(case)
     out = tensor(case["out"], case["dtype"])
     numbers = (
@@ -111,9 +129,7 @@ def scatter_text(
     )
 
 
-@given(geometries())
-@settings(max_examples=70)
-def test_scatters_of_every_geometry(case: dict[str, Any]) -> None:
+def check_scatter(case: dict[str, Any]) -> None:
     dtype, kind = case["dtype"], case["kind"]
     if dtype.startswith("complex") and kind in ("maximum", "minimum"):
         kind = "add"

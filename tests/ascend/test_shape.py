@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.ascend import check, check_many, module, one_op, tensor, typed, values
@@ -111,6 +111,7 @@ def test_constant_places_become_plain_slices() -> None:
     assert set(check(text, x, u).count()) == {"Data", "Const", "Slice", "ConcatV2"}
 
 
+@settings(max_examples=8)
 @given(st.permutations(range(6)))
 def test_transposes_of_many_dimensions(perm: list[int]) -> None:
     """The device transposes eight dimensions; those that stay together are merged."""

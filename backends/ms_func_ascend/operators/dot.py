@@ -44,11 +44,7 @@ def dot(
     dtype: np.dtype,
 ) -> Tensor:
     """Product summed over the contracting dimensions; shape [batch, lhs rest, rhs rest]."""
-    left, right = (
-        [d for d in range(len(x.shape)) if d not in b and d not in c]
-        for x, b, c in zip((lhs, rhs), batch, contract, strict=True)
-    )
-    free = (left, right)
+    free = _rest(lhs, batch[0], contract[0]), _rest(rhs, batch[1], contract[1])
     shape = [lhs.shape[d] for d in (*batch[0], *free[0])] + [rhs.shape[d] for d in free[1]]
     if 0 in lhs.shape or 0 in rhs.shape:
         return e.broadcast_to(e.const(np.array(0).astype(dtype)), shape)
@@ -62,6 +58,10 @@ def dot(
     right, adj2 = _matrix(e, rhs, batch[1], free[1], [contract[1][k] for k in order], True)
     made = _product(e, left, right, adj1, adj2, wide)
     return _result(e, e.reshape(made, shape), dtype)
+
+
+def _rest(x: Tensor, batch: Sequence[int], contract: Sequence[int]) -> list[int]:
+    return [d for d in range(len(x.shape)) if d not in batch and d not in contract]
 
 
 def _operand_types(

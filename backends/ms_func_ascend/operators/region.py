@@ -68,9 +68,9 @@ def _step(op: Any, xs: list[np.ndarray], constants: bool) -> np.ndarray | None:
     if name == "stablehlo.not" and xs[0].dtype == np.bool_:
         return ~xs[0]
     if name == "stablehlo.constant" and constants:
-        value = op.attrs["value"]
-        plain = value.size == 1 and (value != value or value == 0 or value.dtype == np.bool_)
-        return value.reshape(()) if plain else None  # pyright: ignore[reportAttributeAccessIssue]
+        value: np.ndarray = op.attrs["value"]
+        known = bool(((value != value) | (value == 0)).all()) or value.dtype == np.bool_
+        return value.reshape(()) if value.size == 1 and known else None
     return None
 
 
