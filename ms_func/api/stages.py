@@ -71,7 +71,8 @@ class Lowered:
         self._traced = traced
         recorded = traced._recorded
         self._job = recorded.job(fn)
-        operands = _operands(traced) if fn is traced.ir else []
+        # Captured values that are constants of the program have no say in where it runs.
+        operands = [] if fn.consts else _operands(traced)
         self._placement = program_placement(self._job, operands)
         self._module = lower_program(
             self._job, self._placement, name=traced.fun_name, donate=donate
