@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
-from ms_func.parallel.graph import ADDING, PASSING, led
+from ms_func.parallel.graph import ADDING, PASSING, SUMMING, led
 from ms_func.parallel.shard_rules import Spec
 from ms_func.parallel.unfold import places
 from ms_func.primitives.sharding import sharding_constraint_p
-
-OPENABLE = ("dot_general", "reduce_sum", *ADDING, *PASSING)
-"""Operations whose results the partitioner was seen to leave unreduced when told to."""
 
 
 def emit(plan: Any) -> Function:
@@ -158,7 +155,7 @@ class _Emitter:
             return self._constrain(v, [raw, *steps], eqn)
         if steps and _finishes(raw, steps[0]) and name not in (*ADDING, *PASSING):
             return self._constrain(v, steps, eqn)
-        if name in OPENABLE:
+        if name in (*SUMMING, *ADDING, *PASSING):
             return self._constrain(v, [raw, *steps], eqn)
         closed = Spec(raw.dims)  # the partitioner adds up at once
         return self._constrain(v, [closed, *(s.to for s in self._path(v, closed, want))], eqn)
