@@ -301,6 +301,7 @@ def _batch(size: int, args: Any, dims: Any, *, dimension_numbers: Numbers, **par
     elif left is not None:
         out_dim = len(lb) + len(_free(left, lc, lb))
     else:
+        assert right is not None  # one operand is batched
         lhs_free = typeof(args[0]).ndim - len(lc) - len(lb)
         out_dim = len(rb) + lhs_free + len(_free(right, rc, rb))
     numbers = (lc, rc), (lb, rb)
