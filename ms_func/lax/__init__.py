@@ -126,6 +126,7 @@ from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
 from ms_func.primitives.pieces import stack as stack
+from ms_func.primitives.ragged import ragged_dot as ragged_dot
 from ms_func.primitives.reduce import argmax as argmax
 from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -289,6 +290,7 @@ __all__ = [
     "polygamma",
     "population_count",
     "pow",
+    "ragged_dot",
     "random_gamma_grad",
     "real",
     "reciprocal",
