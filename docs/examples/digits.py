@@ -16,7 +16,6 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy
 from sklearn.datasets import load_digits
@@ -28,7 +27,6 @@ from ms_func import lax, nn, optim, random
 
 BATCH = 128
 CLASSES = 10
-
 
 # --- the two nets: a function for the parameters, a function from images to logits -------------
 
@@ -69,7 +67,6 @@ def conv(params, images):
 
 
 MODELS = {"mlp": (mlp_init, mlp), "conv": (conv_init, conv)}
-
 
 # --- training ----------------------------------------------------------------------------------
 
@@ -125,28 +122,36 @@ def train(name, data, options):
 # --- what came out -----------------------------------------------------------------------------
 
 
-def plot_losses(losses, path):
+def plot_losses(losses):
     figure, axes = plt.subplots(figsize=(7, 4))
     for name, values in losses.items():
         axes.semilogy(values, label=name, linewidth=0.8)
     axes.set(xlabel="step", ylabel="cross-entropy", title="Loss while training")
     axes.legend()
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    return figure
 
 
-def plot_misread(images, labels, read, path, limit=10):
-    """The first misread digits of each net, with what was read and what was meant."""
-    figure, rows = plt.subplots(len(read), limit, figsize=(limit, 1.6 * len(read)), squeeze=False)
+def plot_misread(images, labels, read):
+    """The misread digits of each net, at most ten, with what was read and what was meant."""
+    wrong = {name: numpy.flatnonzero(guesses != labels)[:10] for name, guesses in read.items()}
+    columns = max(4, *map(len, wrong.values()))
+    figure, rows = plt.subplots(len(read), columns, figsize=(columns, 1.6 * len(read)))
     for row, (name, guesses) in zip(rows, read.items(), strict=True):
-        wrong = numpy.flatnonzero(guesses != labels)[:limit]
         for place in row:
             place.axis("off")
-        for place, i in zip(row, wrong, strict=False):
+        for place, i in zip(row, wrong[name], strict=False):
             place.imshow(images[i], cmap="gray_r")
             place.set_title(f"{name}: {guesses[i]}\nis {labels[i]}", fontsize=8)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    return figure
+
+
+def export(logits, images, scores, path):
+    """Write the trained nets for Ascend; the reference interpreter must read as XLA does."""
+    ms.export(logits, images[:1], backend="ascend", path=path)
+    simulated = ms.jit(logits, backend="ascend-ref")(images)
+    for name, score in scores.items():
+        numpy.testing.assert_allclose(simulated[name], score, rtol=1e-3, atol=1e-3)
+    print(f"wrote {path}; the interpreter of its operators agrees with XLA")
 
 
 def arguments():
@@ -155,7 +160,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=1, help="split each step over so many")
     parser.add_argument("--out", type=Path, default=Path("digits"), help="folder for the plots")
-    parser.add_argument("--export-ascend", type=Path, metavar="FILE", help="write the nets as AIR")
+    parser.add_argument("--export-ascend", type=Path, metavar="FILE", help="write both nets as AIR")
     return parser.parse_args()
 
 
@@ -169,18 +174,24 @@ def main():
     order = numpy.random.default_rng(options.seed).permutation(len(images))
     test, rest = order[: len(order) // 5], order[len(order) // 5 :]
 
+    trained, losses = {}, {}
+    for name in MODELS:
+        trained[name], losses[name] = train(name, (images[rest], labels[rest]), options)
+
+    def logits(images):
+        return {name: MODELS[name][1](params, images) for name, params in trained.items()}
+
+    scores = ms.jit(logits)(images[test])
+    read = {name: numpy.argmax(score, axis=1) for name, score in scores.items()}
+    if options.export_ascend:
+        export(logits, images[test], scores, options.export_ascend)
+
     options.out.mkdir(parents=True, exist_ok=True)
-    losses, read = {}, {}
-    for name, (_, model) in MODELS.items():
-        params, losses[name] = train(name, (images[rest], labels[rest]), options)
-        logits = ms.jit(model)(params, images[test])
-        read[name] = numpy.asarray(np.argmax(logits, axis=1))
-        if options.export_ascend:
-            path = options.export_ascend.with_stem(f"{options.export_ascend.stem}-{name}")
-            ms.export(lambda x, m=model, p=params: m(p, x), images[:1], backend="ascend", path=path)
-            print(f"wrote {path}")
-    plot_losses(losses, options.out / "loss.png")
-    plot_misread(images[test], labels[test], read, options.out / "misread.png")
+    for name, figure in {
+        "loss.png": plot_losses(losses),
+        "misread.png": plot_misread(images[test], labels[test], read),
+    }.items():
+        figure.savefig(options.out / name, dpi=120, bbox_inches="tight")
     for name, guesses in read.items():
         accuracy = numpy.mean(guesses == labels[test])
         print(f"{name}: {accuracy:.1%} of {len(test)} held-out digits read")

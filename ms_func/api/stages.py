@@ -67,7 +67,9 @@ class Lowered:
         self._traced = traced
         recorded = traced._recorded
         self._job = recorded.job(fn)
-        self._placement = program_placement(self._job, _captured_buffers(traced))
+        # Captured values that are constants of the program have no say in where it runs.
+        captured = () if fn.consts else _captured_buffers(traced)
+        self._placement = program_placement(self._job, captured)
         self._module = lower_program(
             self._job, self._placement, name=traced.fun_name, donate=donate
         )

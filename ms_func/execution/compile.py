@@ -153,7 +153,9 @@ def lower_program(
         job.fn,
         name=name,
         donate=donate,
-        in_shardings=[public(s) for s in placement.in_shardings] if split else None,
+        in_shardings=[public(s) for s in placement.in_shardings[: len(job.fn.free_types)]]
+        if split
+        else None,
         out_shardings=job.outs if split else None,
         devices=placement.devices,
         platform=placement.devices[0].platform,

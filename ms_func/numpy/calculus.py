@@ -131,7 +131,7 @@ def trapezoid(
         return ar.multiply(reductions.sum(pairs, axis), ar.multiply(0.5, dx))
     x = operand("trapezoid", x)
     if typeof(x).ndim == 1:
-        x = manipulation.reshape(x, [-1 if i == axis else 1 for i in range(typeof(y).ndim)])
+        x = manipulation.reshape(x, [-1 if i == axis else 1 for i in range(typeof(y).ndim)])  # pyright: ignore[reportArgumentType]
     widths = diff(x, axis=axis if typeof(x).ndim == typeof(y).ndim else -1)
     return ar.multiply(0.5, reductions.sum(ar.multiply(pairs, widths), axis))
 
@@ -172,8 +172,8 @@ def interp(
     share = ar.divide(ar.subtract(x, low), searching.where(flat, 1, width))
     out = searching.where(flat, first, ar.add(first, ar.multiply(share, ar.subtract(last, first))))
     if period is None:
-        out = _beyond(out, logic.less(x, xp[0]), fp[0], left)
-        out = _beyond(out, logic.greater(x, xp[-1]), fp[-1], right)
+        out = _beyond(out, logic.less(x, xp[0]), fp[0], left)  # pyright: ignore[reportIndexIssue]
+        out = _beyond(out, logic.greater(x, xp[-1]), fp[-1], right)  # pyright: ignore[reportIndexIssue]
     return out
 
 

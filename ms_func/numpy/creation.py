@@ -359,9 +359,9 @@ def arange(
         kind = canonicalize_dtype(dtype)
     host = [np.asarray(v)[()] for v in bounds]
     if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
-        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)
+        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
     else:
-        out = wrap(put(np.arange(*host).astype(kind)))
+        out = wrap(put(np.arange(*host).astype(kind)))  # pyright: ignore[reportArgumentType, reportCallIssue]
     return out if device is None else place(out, device)
 
 

@@ -63,13 +63,13 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
 
 def _tril(m: Any, k: int) -> Any:
     shape = typeof(m).shape
-    mask = lay(_below(*shape[-2:], k), shape, (len(shape) - 2, len(shape) - 1))
+    mask = lay(_below(*shape[-2:], k), shape, (len(shape) - 2, len(shape) - 1))  # pyright: ignore[reportCallIssue]
     return compare.select(mask, m, literal(0, m))
 
 
 def _triu(m: Any, k: int) -> Any:
     shape = typeof(m).shape
-    mask = lay(_below(*shape[-2:], k - 1), shape, (len(shape) - 2, len(shape) - 1))
+    mask = lay(_below(*shape[-2:], k - 1), shape, (len(shape) - 2, len(shape) - 1))  # pyright: ignore[reportCallIssue]
     return compare.select(mask, literal(0, m), m)
 
 
@@ -181,7 +181,7 @@ def fill_diagonal(
         ValueError: `inplace` is true, or dimensions differ where there are more than two.
         NotImplementedError: `wrap` is true.
     """
-    from ms_func.numpy.manipulation import resize
+    from ms_func.numpy.repeating import resize
     from ms_func.numpy.updates import update
 
     if inplace:

@@ -390,7 +390,7 @@ def nan_to_num(
     cases = ((logic.isnan, nan), (logic.isposinf, high), (logic.isneginf, low))
     for test, value in cases:
         x = compare.select(test(x), *promote("nan_to_num", value, x))
-    return x
+    return x  # pyright: ignore[reportReturnType]
 
 
 def isclose(
@@ -488,6 +488,6 @@ def spacing(x: ArrayLike, /) -> Array:
     x = inexact("spacing", x)
     if typeof(x).dtype.kind == "c":
         raise ValueError("spacing is not defined for complex inputs.")
-    away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)
+    away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)  # pyright: ignore[reportArgumentType]
     step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
     return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

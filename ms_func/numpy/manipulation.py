@@ -69,7 +69,7 @@ def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = N
     a = operand("reshape", a)
     sizes = _sizes(a, shape)
     if order == "F":
-        back = basis.transpose(a, tuple(range(a.ndim))[::-1])
+        back = basis.transpose(a, tuple(range(a.ndim))[::-1])  # pyright: ignore[reportAttributeAccessIssue]
         return basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
                                tuple(range(len(sizes)))[::-1])  # fmt: skip
     if order not in ("C", "A", None):
@@ -296,8 +296,8 @@ def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> A
         return reshape(roll(ravel(a), shift, 0), typeof(a).shape)
     dims = axes_tuple(axis, typeof(a).ndim) if isinstance(axis, (tuple, list)) else (axis,)
     steps = shift if isinstance(shift, (tuple, list)) else (shift,) * len(dims)
-    if hasattr(shift, "shape") and shift.shape:
-        steps = [shift[i] for i in range(shift.shape[0])]
+    if hasattr(shift, "shape") and shift.shape:  # pyright: ignore[reportAttributeAccessIssue]
+        steps = [shift[i] for i in range(shift.shape[0])]  # pyright: ignore[reportAttributeAccessIssue]
     if len(dims) == 1 < len(steps):
         dims = dims * len(steps)
     for step, d in zip(steps, dims, strict=True):
@@ -342,7 +342,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     if not listed:
         return ()
     try:
-        return promotion.common_shape("broadcast_shapes", listed)
+        return promotion.common_shape("broadcast_shapes", listed)  # pyright: ignore[reportArgumentType]
     except ShapeError:
         raise ValueError(f"Incompatible shapes for broadcasting: shapes={listed}") from None
 
@@ -381,7 +381,7 @@ def _rows(name: str, arrays: Any) -> list[Any]:
     ):
         raise TypeError(f"{name} requires a sequence of arrays, got {type(arrays).__name__}")
     if hasattr(arrays, "shape"):
-        return unstack(arrays) if np.ndim(arrays) else _raise_scalar(name)
+        return unstack(arrays) if np.ndim(arrays) else _raise_scalar(name)  # pyright: ignore[reportArgumentType, reportReturnType]
     return [promotion.admit(name, a, i) for i, a in enumerate(arrays)]
 
 

@@ -184,4 +184,4 @@ def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
 def savez(file: Any, *args: Any, **kwargs: Any) -> None:
     """`numpy.savez`."""
     arrays = {k: np.asarray(v) for k, v in kwargs.items()}
-    np.savez(file, *[np.asarray(a) for a in args], **arrays)
+    np.savez(file, *[np.asarray(a) for a in args], **arrays)  # pyright: ignore[reportArgumentType]

@@ -55,11 +55,11 @@ def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> 
     scale = ar.divide(1.0, v[0])
     quotient = zeros((max(m - n + 1, 1),), u.dtype)
     for k in range(m - n + 1):
-        d = ar.multiply(scale, u[k])
+        d = ar.multiply(scale, u[k])  # pyright: ignore[reportIndexIssue]
         quotient = quotient.at[k].set(d)
-        u = u.at[k : k + n + 1].add(ar.negative(ar.multiply(d, v)))
+        u = u.at[k : k + n + 1].add(ar.negative(ar.multiply(d, v)))  # pyright: ignore[reportAttributeAccessIssue]
     left = trim_zeros(u, "f") if trim_leading_zeros else u
-    return quotient, left
+    return quotient, left  # pyright: ignore[reportReturnType]
 
 
 def polyder(p: ArrayLike, m: int = 1) -> Array:

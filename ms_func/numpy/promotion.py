@@ -197,7 +197,7 @@ def admit(name: str, x: Any, position: int = 0) -> Any:
             )
         return x
     if isinstance(x, (bool, int, float, complex)):
-        return next(t for t in (bool, int, float, complex) if isinstance(x, t))(x)
+        return next(t for t in (bool, int, float, complex) if isinstance(x, t))(x)  # pyright: ignore[reportArgumentType]
     inner = getattr(x, "__jax_array__", None)
     if inner is not None:
         return admit(name, inner(), position)

@@ -140,10 +140,10 @@ def sum(
     """
     if (
         type(a) in HANDLES
-        and _plain[a.type]
+        and _plain[a.type]  # pyright: ignore[reportAttributeAccessIssue]
         and (where is initial is dtype is out is None and not keepdims)
     ):
-        return basis.reduce_sum_p.bind(a, axes=_axes(axis, a.type.ndim))
+        return basis.reduce_sum_p.bind(a, axes=_axes(axis, a.type.ndim))  # pyright: ignore[reportAttributeAccessIssue]
     no_out("sum", out)
     a, kind = _accumulator("sum", a, dtype, promote_integers)
     total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
@@ -299,8 +299,8 @@ def average(
         a, weights = (inexact("average", v) for v in promote_dtype("average", a, weights))
         if typeof(weights).shape != typeof(a).shape:
             weights = _along(weights, axis, typeof(a))
-        scale = sum(weights, axis, keepdims=keepdims)
-        out = divide(sum(multiply(a, weights), axis, keepdims=keepdims), scale)
+        scale = sum(weights, axis, keepdims=keepdims)  # pyright: ignore[reportArgumentType]
+        out = divide(sum(multiply(a, weights), axis, keepdims=keepdims), scale)  # pyright: ignore[reportArgumentType]
     return (out, broadcast_to(scale, typeof(out).shape)) if returned else out
 
 

@@ -114,7 +114,7 @@ def choose(
     rows = (
         list(choices)
         if isinstance(choices, (tuple, list))
-        else [choices[i] for i in range(np.shape(choices)[0])]
+        else [choices[i] for i in range(np.shape(choices)[0])]  # pyright: ignore[reportArgumentType, reportCallIssue]
     )
     n = len(rows)
     if mode == "raise":
@@ -521,7 +521,7 @@ def put(
     a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, inplace: bool = True
 ) -> Array:
     """New array with `v`, repeated as needed, at the places `ind` of the flat array."""
-    from ms_func.numpy.manipulation import resize
+    from ms_func.numpy.repeating import resize
     from ms_func.numpy.updates import update
 
     _not_in_place("put", inplace)

@@ -61,12 +61,12 @@ def apply_over_axes(func: Callable[[Any, int], Any], a: ArrayLike, axes: Any) ->
     a = asarray(operand("apply_over_axes", a))
     for axis in (axes,) if isinstance(axes, int) else axes:
         out = func(a, axis)
-        if out.ndim == a.ndim - 1:
+        if out.ndim == a.ndim - 1:  # pyright: ignore[reportAttributeAccessIssue]
             out = manipulation.expand_dims(out, axis)
-        if out.ndim != a.ndim:
+        if out.ndim != a.ndim:  # pyright: ignore[reportAttributeAccessIssue]
             raise ValueError("function is not returning an array of the correct shape")
         a = out
-    return a
+    return a  # pyright: ignore[reportReturnType]
 
 
 # --- vectorize -----------------------------------------------------------------------------------
@@ -350,10 +350,10 @@ _BINARY = (
 def give_methods() -> None:
     """Put `reduce`, `accumulate`, `outer` and `at` on the functions of two operands."""
     for fn in _BINARY:
-        fn.nin, fn.nout, fn.nargs, fn.identity = 2, 1, 3, _IDENTITIES.get(fn)
-        fn.reduce, fn.accumulate = _reducer(fn), _accumulator(fn)
-        fn.outer = lambda a, b, /, fn=fn: _outer(fn, a, b)
-        fn.at = lambda a, indices, b=None, /, *, inplace=True, fn=fn: _at(
+        fn.nin, fn.nout, fn.nargs, fn.identity = 2, 1, 3, _IDENTITIES.get(fn)  # pyright: ignore[reportFunctionMemberAccess]
+        fn.reduce, fn.accumulate = _reducer(fn), _accumulator(fn)  # pyright: ignore[reportFunctionMemberAccess]
+        fn.outer = lambda a, b, /, fn=fn: _outer(fn, a, b)  # pyright: ignore[reportFunctionMemberAccess]
+        fn.at = lambda a, indices, b=None, /, *, inplace=True, fn=fn: _at(  # pyright: ignore[reportFunctionMemberAccess]
             fn, a, indices, b, inplace
         )
 

@@ -15,6 +15,7 @@ import pytest
 import ms_func
 import ms_func.numpy
 from ms_func import lax
+from ms_func_ascend import read
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("b*/README.md")]
@@ -122,6 +123,5 @@ def test_digits_splits_over_eight_devices(tmp_path: Path) -> None:
 def test_digits_exports_to_ascend(tmp_path: Path) -> None:
     script = ROOT / "docs" / "examples" / "digits.py"
     run(script, "--export-ascend", tmp_path / "digits.air", "--out", tmp_path)
-    written = sorted(p.name for p in tmp_path.glob("*.air"))
-    assert written == ["digits-conv.air", "digits-mlp.air"]
-    assert all((tmp_path / name).stat().st_size > 1000 for name in written)
+    graph = read(tmp_path / "digits.air")
+    assert {"Conv2D", "MatMulV2"} <= {node.op for node in graph.nodes}
