@@ -91,7 +91,9 @@ def vectorize(
         ValueError: the signature is not of that form, or the arguments do not fit it.
 
     Example:
-        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(x, y)  # rows of x and y
+        >>> rows = ms.numpy.arange(6.0).reshape(2, 3)
+        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows).tolist()
+        [5.0, 50.0]
     """
     core = None if signature is None else _parsed(signature)
     excluded = frozenset(excluded)
