@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ms_func_ascend import simulate, translate
 from tests.support.ascend import check, check_many, module, one_op, tensor, typed, values
 
 FLOATS = ["float32", "float16", "bfloat16", "float64"]
@@ -29,7 +30,8 @@ UNARY = {
 }
 BINARY = {
     **dict.fromkeys(["add", "multiply"], ALL),
-    **dict.fromkeys(["subtract", "divide", "power"], FLOATS + INTS + COMPLEX),
+    **dict.fromkeys(["subtract", "divide"], FLOATS + INTS + COMPLEX),
+    "power": FLOATS + COMPLEX,
     "remainder": FLOATS + INTS,
     **{name: [*FLOATS, *INTS, "bool"] for name in ("maximum", "minimum")},
     **{name: [*INTS, "bool"] for name in ("and", "or", "xor")},
@@ -61,6 +63,22 @@ def test_operations_of_one_and_two_operands(dtype: str) -> None:
             cases[name] = f"stablehlo.{name} %arg0 : ({kind}) -> {part}", part
         cases["conj"] = f"chlo.conj %arg0 : {kind} -> {kind}", kind
     check_many(cases, x, y)
+
+
+@pytest.mark.parametrize("dtype", INTS)
+def test_integer_powers(dtype: str) -> None:
+    """Modulo 2**width; exponents of 64 and more overflow and are left to the implementation."""
+    x, y = values(dtype, SHAPE, 1), values("uint8", SHAPE, 2, special=False).astype(dtype)
+    kind = typed(x)
+    check_many({"power": (f"stablehlo.power %arg0, %arg1 : {kind}", kind)}, x, y)
+
+
+def test_negative_integer_powers_are_truncated_reciprocals() -> None:
+    x = np.array([1, 1, -1, -1, 2, -3, 0, 7], np.int32)
+    y = np.array([-1, -2, -1, -2, -1, -3, -1, -9], np.int32)
+    text = one_op(f"stablehlo.power %arg0, %arg1 : {typed(x)}", [x, y], typed(x))
+    (got,) = simulate(translate(text), [x, y])
+    np.testing.assert_array_equal(got, [1, 1, -1, 1, 0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
