@@ -39,7 +39,7 @@ BINARY = {
     "atan2": FLOATS,
 }
 CHLO = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "sinh", "cosh", "tan", "erf", "erfc",
-        "lgamma", "digamma", "bessel_i1e", "square"]  # fmt: skip
+        "lgamma", "bessel_i1e", "square"]  # fmt: skip
 TO_BOOL = ["is_inf", "is_pos_inf", "is_neg_inf"]
 
 
@@ -89,7 +89,9 @@ def test_special_functions(dtype: str) -> None:
     cases |= {name: (f"chlo.{name} %arg0 : {kind} -> {flags}", flags) for name in TO_BOOL}
     if dtype != "float64":
         cases["erf_inv"] = f"chlo.erf_inv %arg0 : {kind} -> {kind}", kind
-    check_many(cases, x)
+    cases["digamma"] = f"chlo.digamma %arg1 : {kind} -> {kind}", kind
+    no_pole = np.where(x == 0, np.ones((), x.dtype), x)  # at 0 the versions of XLA differ
+    check_many(cases, x, no_pole)
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-4), ("float64", 1e-9)])
