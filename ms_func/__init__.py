@@ -75,5 +75,6 @@ from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.sharding import constrain as constrain
 
 remat = checkpoint
+default_matmul_precision = config.default_matmul_precision
 
 __version__ = "0.1.0"

@@ -49,7 +49,7 @@ def _reduce(shape: tuple[int, ...], axes: tuple[int, ...]) -> list[Case]:
     one, low = _constant(1.0), _constant(-40.0)
     x, apart = Arg(shape), Arg(shape, distinct)
     return [
-        Case((x, low), {"computation": _LOG_ADD, "axes": axes}, dtypes=_WIDE, ulps=64,
+        Case((x, low), {"computation": _LOG_ADD, "axes": axes}, dtypes=_WIDE, ulps=1e4,
              smooth=0 not in shape),
         Case((x, x, one, _constant(0.0)), {"computation": _PRODUCT, "axes": axes}, dtypes=_WIDE,
              ulps=1e4),
@@ -65,7 +65,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "reduce_window": [
         Case((Arg(shape), _constant(-40.0)), {"computation": _LOG_ADD, **window._asdict()},
-             dtypes=_WIDE, ulps=64)
+             dtypes=_WIDE, ulps=1e4)  # a sum near 1 has a logarithm near 0
         for shape, window in WINDOWS[:8]
     ] + [
         Case((Arg((4, 3), distinct), Arg((4, 3)), _constant(-1e3), _constant(0.0)),
