@@ -304,7 +304,8 @@ def reduce(
         TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> reduce(x, 0.0, lambda a, b: a + b, (0,))  # the same as reduce_sum(x, (0,))
+        >>> reduce(np.arange(4.0), 0.0, lambda a, b: a + b, (0,))
+        Array(6., dtype=float32)
     """
     xs, inits, structure = _flat("reduce", operands, init_values)
     axes = canonical_axes(typeof(xs[0]).ndim, tuple(dimensions))
@@ -431,7 +432,8 @@ def reduce_window(
         TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> reduce_window(x, -np.inf, lax.max, (2, 2), (2, 2))  # max-pooling
+        >>> reduce_window(np.arange(6.0), -np.inf, lax.max, (3,), (3,))  # max-pooling
+        Array([2., 5.], dtype=float32)
     """
     xs, inits, structure = _flat("reduce_window", operand, init_value)
     fn = _program("reduce_window", computation, xs, structure)
