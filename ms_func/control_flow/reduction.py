@@ -304,8 +304,9 @@ def reduce(
         TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> reduce(np.arange(4.0), 0.0, lambda a, b: a + b, (0,))
-        Array(6., dtype=float32)
+        >>> x = ms.numpy.arange(6.0).reshape(2, 3)
+        >>> reduce(x, 0.0, lambda a, b: a + b, (0,)).tolist()  # the same as reduce_sum(x, (0,))
+        [3.0, 5.0, 7.0]
     """
     xs, inits, structure = _flat("reduce", operands, init_values)
     axes = canonical_axes(typeof(xs[0]).ndim, tuple(dimensions))
@@ -432,8 +433,9 @@ def reduce_window(
         TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> reduce_window(np.arange(6.0), -np.inf, lax.max, (3,), (3,))  # max-pooling
-        Array([2., 5.], dtype=float32)
+        >>> x = ms.numpy.arange(8.0).reshape(2, 4)
+        >>> reduce_window(x, -np.inf, lax.max, (2, 2), (2, 2), "VALID").tolist()  # max-pooling
+        [[5.0, 7.0]]
     """
     xs, inits, structure = _flat("reduce_window", operand, init_value)
     fn = _program("reduce_window", computation, xs, structure)

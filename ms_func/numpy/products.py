@@ -295,7 +295,7 @@ def _three(v: Any) -> list[Any]:
     """Components along the last dimension, the third one 0 where there are two."""
     last = typeof(v).ndim - 1
     if typeof(v).shape[-1] == 2:
-        v = pieces.pad(v, np.asarray(0, typeof(v).dtype)[()], [(0, 0, 0)] * last + [(0, 1, 0)])
+        v = pieces.pad(v, convert(0, typeof(v).dtype), [(0, 0, 0)] * last + [(0, 1, 0)])
     return pieces.split(v, (1, 1, 1), last)
 
 
