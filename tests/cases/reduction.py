@@ -64,8 +64,8 @@ CASES: dict[str, list[Case]] = {
         *_reduce((0, 2), (0,)), *_reduce((3,), ()),
     ],
     "reduce_window": [
-        Case((Arg(shape, (0.5, 2.0)), _constant(-40.0)), {"computation": _LOG_ADD, **window._asdict()},
-             dtypes=_WIDE, ulps=64)
+        Case((Arg(shape, (0.5, 2.0)), _constant(-40.0)),
+             {"computation": _LOG_ADD, **window._asdict()}, dtypes=_WIDE, ulps=64)
         for shape, window in WINDOWS[:8]
     ] + [
         Case((Arg((4, 3), distinct), Arg((4, 3)), _constant(-1e3), _constant(0.0)),
