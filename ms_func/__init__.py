@@ -19,6 +19,7 @@ from ms_func import nn as nn
 from ms_func import numpy as numpy
 from ms_func import optim as optim
 from ms_func import random as random
+from ms_func import scipy as scipy
 from ms_func import sharding as sharding
 from ms_func import stages as stages
 from ms_func import tree as tree

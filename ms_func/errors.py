@@ -80,6 +80,14 @@ class ShapeError(LocatedError, TypeError):
     """
 
 
+class SizeError(ShapeError, ValueError):
+    """Sizes, strides or groups do not fit each other; dtypes and ranks are not the matter.
+
+    Example:
+        a convolution of 3 channels with a kernel for 4. Change the kernel or the groups.
+    """
+
+
 class ShardingError(LocatedError, ValueError):
     """An array cannot be laid out over the devices as asked.
 

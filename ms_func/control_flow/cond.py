@@ -66,8 +66,10 @@ def _clamped(index: int, branches: Branches) -> int:
 
 def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
     """`if` on a boolean, whose first region is the true branch, else `case`."""
-    branches = eqn.params["branches"]
-    boolean = eqn.inputs[0].type.dtype == np.bool_
+    branches, kind = eqn.params["branches"], eqn.inputs[0].type
+    boolean = kind.dtype == np.bool_
+    if not boolean:  # `case` takes the last branch for any index outside, negative ones too
+        index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
     name = "stablehlo.if" if boolean else "stablehlo.case"
     types = [v.type for v in eqn.outputs]
     made = b.operation(name, types, [index], regions=len(branches))

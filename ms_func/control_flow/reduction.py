@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.errors import ShapeError, UnsupportedError
+from ms_func.errors import ShapeError, SizeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import NotSupported, Primitive, Zero, current, register
@@ -32,7 +32,13 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.families import literal
 from ms_func.primitives.reduce import slice_along
 from ms_func.primitives.shape import broadcast_in_dim, reshape
-from ms_func.primitives.window import Window, window_of
+from ms_func.primitives.window_geometry import (
+    Window,
+    attributes,
+    parts,
+    shard_terms,
+    window_of,
+)
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
@@ -102,7 +108,7 @@ def _init(name: str, x: Any, init: Any) -> Any:
     """Initial value with the dtype of the operand; Python scalars take it."""
     kind, given = typeof(x), typeof(init)
     if given.shape:
-        raise ShapeError(f"{name} requires scalar initial values, got {given}")
+        raise SizeError(f"{name} requires scalar initial values, got {given}")
     if isinstance(init, (bool, int, float, complex)):
         return literal(init, x)
     if given.dtype == kind.dtype:
@@ -331,8 +337,8 @@ def _window_ref(*arrays: np.ndarray, computation: Function, **params: Any) -> li
 def _window_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     params = dict(eqn.params)
     fn = params.pop("computation")
-    attributes = windows.attributes(Window(**params))
-    made = b.operation("stablehlo.reduce_window", [v.type for v in eqn.outputs], values, attributes)
+    settings = attributes(Window(**params))
+    made = b.operation("stablehlo.reduce_window", [v.type for v in eqn.outputs], values, settings)
     _fill(b, made, fn)
     return list(made.results)
 
@@ -343,7 +349,7 @@ def _by_places(fn: Function, types: tuple[ArrayType, ...], window: Window) -> Fu
     n = len(types) // 2
 
     def body(*args: Any) -> list[Any]:
-        rows = [windows.parts(x, i, window) for x, i in zip(args[:n], args[n:], strict=True)]
+        rows = [parts(x, i, window) for x, i in zip(args[:n], args[n:], strict=True)]
         total = [_spread(i, row[0]) for i, row in zip(args[n:], rows, strict=True)]
         for place in zip(*rows, strict=True):
             total = _combine(fn, total, place)
@@ -378,7 +384,7 @@ def _window_shard(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, computation: Function, **params: Any
 ) -> str:
     n = len(outs)
-    full, counts, kinds = windows.shard_terms(Window(**params), ins[0], outs[0])
+    full, counts, kinds = shard_terms(Window(**params), ins[0], outs[0])
     return f"{', '.join([full] * n + [''] * n)} -> {', '.join([counts] * n)}{kinds}"
 
 

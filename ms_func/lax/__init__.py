@@ -53,13 +53,17 @@ from ms_func.primitives.compare import lt as lt
 from ms_func.primitives.compare import ne as ne
 from ms_func.primitives.compare import select as select
 from ms_func.primitives.compare import select_n as select_n
-from ms_func.primitives.conv import ConvDimensionNumbers as ConvDimensionNumbers
-from ms_func.primitives.conv import conv as conv
-from ms_func.primitives.conv import conv_dimension_numbers as conv_dimension_numbers
 from ms_func.primitives.conv import conv_general_dilated as conv_general_dilated
-from ms_func.primitives.conv import conv_general_permutations as conv_general_permutations
-from ms_func.primitives.conv import conv_transpose as conv_transpose
-from ms_func.primitives.conv import conv_with_general_padding as conv_with_general_padding
+from ms_func.primitives.conv_forms import conv as conv
+from ms_func.primitives.conv_forms import conv_general_dilated_local as conv_general_dilated_local
+from ms_func.primitives.conv_forms import (
+    conv_general_dilated_patches as conv_general_dilated_patches,
+)
+from ms_func.primitives.conv_forms import conv_transpose as conv_transpose
+from ms_func.primitives.conv_forms import conv_with_general_padding as conv_with_general_padding
+from ms_func.primitives.conv_layout import ConvDimensionNumbers as ConvDimensionNumbers
+from ms_func.primitives.conv_layout import conv_dimension_numbers as conv_dimension_numbers
+from ms_func.primitives.conv_layout import conv_general_permutations as conv_general_permutations
 from ms_func.primitives.cumulative import cumlogsumexp as cumlogsumexp
 from ms_func.primitives.cumulative import cummax as cummax
 from ms_func.primitives.cumulative import cummin as cummin
@@ -114,8 +118,6 @@ from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimension
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
-from ms_func.primitives.patches import conv_general_dilated_local as conv_general_dilated_local
-from ms_func.primitives.patches import conv_general_dilated_patches as conv_general_dilated_patches
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice

@@ -12,7 +12,9 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
+from ms_func.numpy.promotion import inexact
 from ms_func.numpy.repeating import meshgrid
+from ms_func.primitives.special import bessel_i0e
 
 # --- slices ---------------------------------------------------------------------------------
 
@@ -111,6 +113,21 @@ def bartlett(M: int) -> Array:
     n = arange(M)
     half = (M - 1) / 2
     return ar.subtract(1, ar.divide(el.abs(ar.subtract(n, half)), half))
+
+
+def kaiser(M: int, beta: Any) -> Array:
+    """Kaiser window of `M` points."""
+    if M <= 1:
+        return ones((max(M, 0),))
+    x = ar.subtract(ar.divide(arange(M), (M - 1) / 2), 1.0)
+    inside = ar.maximum(ar.subtract(1.0, ar.square(x)), 0.0)
+    return ar.divide(i0(ar.multiply(beta, el.sqrt(inside))), i0(beta))
+
+
+def i0(x: Any) -> Array:
+    """Elementwise modified Bessel function of order 0."""
+    x = inexact("i0", x)
+    return ar.multiply(el.exp(el.abs(x)), bessel_i0e(x))
 
 
 # --- bits in bytes --------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, promote_types
 from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import default_backend
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
 from ms_func.ir.types import typeof
 from ms_func.numpy.manipulation import axes_tuple
@@ -86,6 +87,69 @@ def isdtype(dtype: Any, kind: Any) -> bool:
         elif found == np.dtype(k):
             return True
     return False
+
+
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    """Whether an array or dtype may be converted to another dtype.
+
+    Args:
+        from_: array or dtype.
+        to: dtype.
+        casting: NumPy's rule; "safe" allows what promotion may do.
+    """
+    source = np.dtype(from_.dtype if hasattr(from_, "dtype") else from_)
+    target = np.dtype(to)
+    if casting == "safe":
+        return (
+            source == target
+            or np.can_cast(source, target)
+            or (promote_types(source, target) == target and not _narrower(source, target))
+        )
+    return np.can_cast(source, target, casting)  # type: ignore[arg-type]
+
+
+def _narrower(source: np.dtype, target: np.dtype) -> bool:
+    """Whether promotion would lose digits: from integers to short floats."""
+    return issubdtype(source, np.integer) and source.itemsize >= target.itemsize
+
+
+class Info:
+    """What the library offers, in the form the array API standard asks for."""
+
+    def capabilities(self) -> dict[str, Any]:
+        """Boolean masks and shapes that depend on data work eagerly only."""
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": None}
+
+    def default_device(self) -> Any:
+        """The device that new arrays are put on."""
+        return self.devices()[0]
+
+    def devices(self) -> list[Any]:
+        """Devices of the backend that holds arrays."""
+        return list(default_backend().devices())
+
+    def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype]:
+        """Dtypes of results where none is asked for."""
+        return {
+            "real floating": DEFAULTS[float], "complex floating": DEFAULTS[complex],
+            "integral": DEFAULTS[int], "indexing": DEFAULTS[int],
+        }  # fmt: skip
+
+    def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, np.dtype]:
+        """Dtypes of the standard by name, all of them or those of a kind."""
+        listed = [np.dtype(n) for n in _STANDARD]
+        return {d.name: d for d in listed if kind is None or isdtype(d, kind)}
+
+
+_STANDARD = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32",
+    "float64", "complex64", "complex128",
+)  # fmt: skip
+
+
+def __array_namespace_info__() -> Info:
+    """Information on the library, for programs written to the array API standard."""
+    return Info()
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:

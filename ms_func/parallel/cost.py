@@ -33,6 +33,7 @@ class Profile:
         name: platform.
         reduce_scatter: whether the compiler forms reduce-scatter; if not, it emits an all-reduce
             and a slice.
+        bitwise: whether integers can be reduced bit by bit across devices (booleans always can).
         flops: floating-point operations per second of one device.
         bandwidth: bytes per second of one device's memory.
         overlap: fraction of a collective that is hidden behind compute.
@@ -40,17 +41,19 @@ class Profile:
 
     name: str
     reduce_scatter: bool
+    bitwise: bool
     flops: float
     bandwidth: float
     overlap: float = 0.0
 
 
-# XLA's CPU pipeline was measured to form no reduce-scatter. The rates are those of one core of
+# XLA's CPU pipeline was seen to form no reduce-scatter and to refuse bitwise reductions of
+# integers. The rates are those of one core of
 # a server CPU, and of one A100 (312 TFLOP/s in bfloat16 at half efficiency, 1.5 TB/s).
 PROFILES = {
-    "cpu": Profile("cpu", False, 5e10, 1e10),
-    "cuda": Profile("cuda", True, 1.5e14, 1.5e12),
-    "ascend": Profile("ascend", True, 1.5e14, 1.2e12),
+    "cpu": Profile("cpu", False, False, 5e10, 1e10),
+    "cuda": Profile("cuda", True, True, 1.5e14, 1.5e12),
+    "ascend": Profile("ascend", True, False, 1.5e14, 1.2e12),
 }
 
 

@@ -392,7 +392,9 @@ class _Builder:
                 continue
             rule, weight = _rule(eqn), self.sheet.weights[i]
             flops = weight * flops_of(eqn)
-            splits = self._splits(rule, i in self.open_eqns, self._is_heavy(eqn, flops))
+            heavy = self._is_heavy(eqn, flops)
+            bits = not self.model.profile.bitwise and eqn.outputs[0].type.dtype.kind in "iu"
+            splits = self._splits(rule, i in self.open_eqns, heavy, bits)
             moved = sum(a.type.nbytes for a in eqn.inputs) + sum(v.type.nbytes for v in eqn.outputs)
             moved = weight * moved if flops else 0.0
             work = [self.model.compute(flops, moved, s.parts) for s in splits]
@@ -414,14 +416,17 @@ class _Builder:
         share = self.heavy / 100 if eqn.primitive.name in PRODUCTS else self.heavy
         return flops > 0 and flops >= share * self.graph.flops
 
-    def _splits(self, rule: Rule, is_open: bool, is_heavy: bool) -> list[Split]:
+    def _splits(self, rule: Rule, is_open: bool, is_heavy: bool, bits: bool) -> list[Split]:
         """Splits of a rule; the same list for equal questions.
 
-        A heavy equation drops those that leave devices idle where others do not.
+        A heavy equation drops those that leave devices idle where others do not; `bits` drops
+        those that need a bitwise reduction of integers.
         """
-        key = (rule, is_open, is_heavy)
+        key = (rule, is_open, is_heavy, bits)
         if key not in self.splits:
             splits = legal_splits(rule, self.model.axes)
+            if bits:
+                splits = [s for s in splits if not reduces_bits(rule, s)]
             if is_open:
                 splits = [w for s in splits for w in self._open_splits(s)]
             if is_heavy:
@@ -507,6 +512,14 @@ class _Builder:
                 Node("value", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
             )
             self._way(self.graph.value_node[v], self.graph.pinned_out[j], v)
+
+
+def reduces_bits(rule: Rule, split: Split) -> bool:
+    """Whether a split needs a bitwise reduction across devices."""
+    return any(
+        cut and kind in ("and", "or", "xor")
+        for cut, kind in zip(split.cuts, rule.kinds, strict=True)
+    )
 
 
 def open_sums(all_eqns: Sequence[Eqn]) -> tuple[set[int], set[Var]]:

@@ -24,9 +24,11 @@ Term = tuple[Dim, ...]
 
 REDUCING = ("sum", "max", "min", "prod", "and", "or", "xor")
 """Kinds of index that may be missing from a result: cutting one leaves a partial result."""
-CUTTABLE = ("plain", "masked", *REDUCING)
-"""Kinds of index that may be cut. `whole` ones must not be; `window` ones are kept whole too,
-because the compiler's halo exchange is not priced."""
+CUTTABLE = ("plain", "masked", "placed", *REDUCING)
+"""Kinds of index that may be cut. `masked`: each device does its own rows, a sum joins them.
+`placed`: values depend on the place in the whole (counting, random bits), of which the
+partitioner keeps track. `whole` ones must not be cut; `window` ones are kept whole too, because
+the compiler's halo exchange is not priced."""
 
 
 class Rule(NamedTuple):
@@ -35,7 +37,7 @@ class Rule(NamedTuple):
     Attributes:
         names: name of each index.
         sizes: number of values of each index.
-        kinds: "plain", one of `REDUCING`, "masked", "window" or "whole".
+        kinds: "plain", one of `REDUCING`, "masked", "placed", "window" or "whole".
         ins: per operand and dimension the indices it is made of, major first; () if none.
         outs: the same per result.
     """
@@ -140,7 +142,7 @@ def _sizes(
 
 def _kinds(text: str, tail: str, numbers: dict[str, int], outs: Sequence[Term]) -> tuple[str, ...]:
     given = {}
-    for part in filter(None, (p.strip() for p in tail.split(","))):
+    for part in filter(None, (p.strip() for p in re.split("[,;]", tail))):
         name, _, kind = (x.strip() for x in part.partition(":"))
         if name not in numbers or kind not in (*CUTTABLE, "whole", "window"):
             raise RuleError(f"shard rule {text!r}: cannot read {part!r}")

@@ -184,17 +184,17 @@ def select_n(which: Any, *cases: Any) -> Any:
             for booleans.
         ValueError: there are no cases.
     """
-    if not cases:
+    count, kind = len(cases), typeof(which)
+    if count == 0:
         raise ArgumentValueError("select_n requires at least one case")
-    kind = typeof(which)
     if kind.dtype == _BOOL:
-        if len(cases) > 2:
-            raise ShapeError(f"select_n by booleans takes at most 2 cases, got {len(cases)}")
-        return select(which, cases[-1], cases[0]) if len(cases) == 2 else cases[0]
+        if count > 2:
+            raise ShapeError(f"select_n by booleans takes at most 2 cases, got {count}")
+        return select(which, cases[-1], cases[0]) if count == 2 else cases[0]
     if not issubdtype(kind.dtype, np.integer):
         raise ShapeError(f"select_n requires boolean or integer `which`, got {kind}")
     out = cases[-1]
-    for k in range(len(cases) - 1, 0, -1):
+    for k in range(count - 1, 0, -1):
         out = select(lt(which, k), cases[k - 1], out)
     return out
 

@@ -23,13 +23,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
-from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
+from ms_func.primitives.conv_layout import (
+    ConvDimensionNumbers,
+    conv_dimension_numbers,
+)
 from ms_func.primitives.dot import (
     PrecisionPair,
     canonical_precision,
@@ -41,7 +44,6 @@ from ms_func.primitives.dot import (
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.padding import (
     Pads,
-    WindowError,
     dilated,
     explicit_pads,
     padded_array,
@@ -50,97 +52,6 @@ from ms_func.primitives.padding import (
     window_count,
 )
 from ms_func.primitives.shape import reshape, rev
-
-# --- layouts --------------------------------------------------------------------------------
-
-
-@register_param_type
-class ConvDimensionNumbers(NamedTuple):
-    """Where the dimensions of operands and result are.
-
-    Attributes:
-        lhs_spec: batch, feature and spatial dimensions of the operand.
-        rhs_spec: output feature, input feature and spatial dimensions of the kernel.
-        out_spec: batch, feature and spatial dimensions of the result.
-    """
-
-    lhs_spec: tuple[int, ...]
-    rhs_spec: tuple[int, ...]
-    out_spec: tuple[int, ...]
-
-
-def conv_dimension_numbers(
-    lhs_shape: Sequence[int], rhs_shape: Sequence[int], dimension_numbers: Any
-) -> ConvDimensionNumbers:
-    """Layout from strings such as `("NHWC", "HWIO", "NHWC")`.
-
-    Args:
-        lhs_shape: shape of the operand.
-        rhs_shape: shape of the kernel.
-        dimension_numbers: None for `("NCHW", "OIHW", "NCHW")` of the rank at hand, three
-            strings, or a `ConvDimensionNumbers`. The letters N, C, O and I name batch,
-            features, output and input features; all others name spatial dimensions, in the
-            order of the kernel's.
-
-    Raises:
-        TypeError: the strings do not describe these shapes.
-    """
-    if isinstance(dimension_numbers, ConvDimensionNumbers):
-        return dimension_numbers
-    ndim = len(lhs_shape)
-    if ndim != len(rhs_shape):
-        raise ShapeError(
-            f"convolution requires lhs and rhs ndim to be equal, got {ndim} and {len(rhs_shape)}."
-        )
-    if dimension_numbers is None:
-        same = tuple(range(ndim))
-        return ConvDimensionNumbers(same, same, same)
-    if not isinstance(dimension_numbers, (list, tuple)):
-        raise ShapeError(
-            "convolution dimension_numbers must be tuple/list or None, got "
-            f"{type(dimension_numbers)}."
-        )
-    return ConvDimensionNumbers(*conv_general_permutations(tuple(dimension_numbers), ndim))
-
-
-def conv_general_permutations(
-    dimension_numbers: Any, ndim: int | None = None
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Positions of batch, feature and spatial dimensions for each of three strings.
-
-    Raises:
-        TypeError: these are not three strings that name the same spatial dimensions.
-    """
-    if len(dimension_numbers) != 3:
-        raise ShapeError(
-            "convolution dimension_numbers list/tuple must be length 3, got "
-            f"{len(dimension_numbers)}."
-        )
-    if not all(isinstance(s, str) for s in dimension_numbers):
-        kinds = tuple(type(s) for s in dimension_numbers)
-        raise ShapeError(f"convolution dimension_numbers elements must be strings, got {kinds}.")
-    lhs, rhs, out = dimension_numbers
-    for spec, (first, second) in ((lhs, "NC"), (rhs, "OI"), (out, "NC")):
-        if ndim is not None and len(spec) != ndim:
-            raise ShapeError(
-                f"convolution dimension_numbers elements must have length {ndim}, one letter "
-                f"for each dimension, got {spec!r}."
-            )
-        if spec.count(first) != 1 or spec.count(second) != 1 or len(set(spec)) != len(spec):
-            raise ShapeError(
-                f"convolution dimension_numbers must contain the characters {first!r} and "
-                f"{second!r} and each other letter exactly once, got {spec!r}."
-            )
-    spatial = [c for c in rhs if c not in "OI"]
-    if not set(lhs) - set("NC") == set(out) - set("NC") == set(spatial):
-        raise ShapeError(
-            "convolution dimension_numbers elements must each have the same set of spatial "
-            f"characters, got {tuple(dimension_numbers)}."
-        )
-    return tuple(
-        tuple(spec.index(c) for c in (*ends, *spatial))
-        for spec, ends in ((lhs, "NC"), (rhs, "OI"), (out, "NC"))
-    )  # type: ignore[return-value]
 
 
 class _Conv(NamedTuple):
@@ -180,30 +91,30 @@ def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: _Conv) -> None:
     out, ins = (rhs.shape[i] for i in rhs_spec[:2])
     name, groups, lots = "conv_general_dilated", conv.feature_group_count, conv.batch_group_count
     if groups < 1 or lots < 1:
-        raise WindowError(f"{name} group counts must be positive, got {groups} and {lots}.")
+        raise SizeError(f"{name} group counts must be positive, got {groups} and {lots}.")
     if groups > 1 and lots > 1:
-        raise WindowError(
+        raise SizeError(
             f"{name} cannot split features and batch at once: at most one of batch_group_count "
             f"and feature_group_count may be > 1, got {lots} and {groups}."
         )
     if features % groups:
-        raise WindowError(
+        raise SizeError(
             f"{name} feature_group_count must divide lhs feature dimension size, but {groups} "
             f"does not divide {features}."
         )
     if features // groups != ins:
-        raise WindowError(
+        raise SizeError(
             f"{name} lhs feature dimension size divided by feature_group_count must equal the "
             f"rhs input feature dimension size, but {features} // {groups} != {ins}."
         )
     if out % groups or out % lots:
         which = "feature_group_count" if out % groups else "batch_group_count"
-        raise WindowError(
+        raise SizeError(
             f"{name} rhs output feature dimension size must be a multiple of {which}, but {out} "
             f"is not a multiple of {groups if out % groups else lots}."
         )
     if batch % lots:
-        raise WindowError(
+        raise SizeError(
             f"{name} batch_group_count must divide lhs batch dimension size, but {lots} does "
             f"not divide {batch}."
         )
@@ -221,7 +132,7 @@ def _out_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], conv: _Conv) -> tuple
     for i, k, o, stride, (lo, hi), spread, holes in rows:
         size = dilated(lhs[i], spread) + lo + hi
         if size < 0:
-            raise WindowError(
+            raise SizeError(
                 "Negative padding is larger than the size of the corresponding dimension: got "
                 f"padding={conv.padding} for lhs of shape {lhs}"
             )
@@ -237,8 +148,8 @@ def _ref(lhs: np.ndarray, rhs: np.ndarray, **params: Any) -> np.ndarray:
     conv = _Conv(**params)
     lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
     shape = _out_shape(lhs.shape, rhs.shape, conv)
-    dtype = result_dtype(*(ArrayType(v.shape, v.dtype) for v in (lhs, rhs)),
-                         conv.preferred_element_type)  # fmt: skip  # pyright: ignore[reportCallIssue]
+    types = ArrayType(lhs.shape, lhs.dtype), ArrayType(rhs.shape, rhs.dtype)
+    dtype = result_dtype(*types, conv.preferred_element_type)
     x = lhs.transpose(lhs_spec).astype(sum_dtype(dtype))
     w = rhs.transpose(rhs_spec).astype(sum_dtype(dtype))
     pads = [(lo, hi, d) for (lo, hi), d in zip(conv.padding, conv.lhs_dilation, strict=True)]
@@ -600,122 +511,18 @@ def _parameters(
         raise strides_error(name, count, len(window_strides))
     strides = positive(name, "window_strides", window_strides, count)
     holes = positive(name, "rhs_dilation", rhs_dilation, count)
+    spread = positive(name, "lhs_dilation", lhs_dilation, count)
+    if isinstance(padding, str) and any(d > 1 for d in spread):
+        raise ValueError(
+            "String padding is not implemented for a convolution whose operand is spread by "
+            "lhs_dilation\nfix: give the padding as numbers, or use conv_transpose"
+        )
     reach = [dilated(rhs[k], r) for k, r in zip(numbers.rhs_spec[2:], holes, strict=True)]
     sizes = [lhs[i] for i in numbers.lhs_spec[2:]]
     return {
         "window_strides": strides,
         "padding": explicit_pads("convolution", padding, sizes, reach, strides),
-        "lhs_dilation": positive(name, "lhs_dilation", lhs_dilation, count),
+        "lhs_dilation": spread,
         "rhs_dilation": holes,
         "dimension_numbers": numbers,
     }
-
-
-def conv(
-    lhs: Any,
-    rhs: Any,
-    window_strides: Sequence[int],
-    padding: str,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-) -> Any:
-    """Convolution in the default layout, `[n, c, *size]` and `[o, c, *window]`."""
-    return conv_general_dilated(
-        lhs, rhs, window_strides, padding, precision=precision,
-        preferred_element_type=preferred_element_type,
-    )  # fmt: skip
-
-
-def conv_with_general_padding(
-    lhs: Any,
-    rhs: Any,
-    window_strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    lhs_dilation: Sequence[int] | None,
-    rhs_dilation: Sequence[int] | None,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-) -> Any:
-    """Convolution in the default layout with any padding and dilations."""
-    return conv_general_dilated(
-        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, precision=precision,
-        preferred_element_type=preferred_element_type,
-    )  # fmt: skip
-
-
-_TRANSPOSE_LAYOUTS = {
-    2: ("NC", "IO", "NC"), 3: ("NHC", "HIO", "NHC"), 4: ("NHWC", "HWIO", "NHWC"),
-    5: ("NHWDC", "HWDIO", "NHWDC"),
-}  # fmt: skip
-
-
-def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
-    """Padding of a fractionally strided convolution that undoes a padded, strided one.
-
-    "SAME" gives `stride` times the size; "VALID" every place that a window touched.
-    """
-    kind = padding.upper()
-    if kind == "SAME":
-        total = window + stride - 2
-        before = window - 1 if stride > window - 1 else -(-total // 2)
-    elif kind == "VALID":
-        total = window + stride - 2 + max(window - stride, 0)
-        before = window - 1
-    else:
-        raise ValueError(f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}")
-    return before, total - before
-
-
-def conv_transpose(
-    lhs: Any,
-    rhs: Any,
-    strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    transpose_kernel: bool = False,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-    use_consistent_padding: bool = False,
-) -> Any:
-    """Fractionally strided convolution, the "transposed convolution" of decoders.
-
-    Args:
-        lhs: operand.
-        rhs: kernel.
-        strides: by how much each spatial dimension grows.
-        padding: "SAME" or "VALID" of the convolution that this one undoes, or pairs.
-        rhs_dilation: spreads the kernel.
-        dimension_numbers: layout; None is `("NHWC", "HWIO", "NHWC")` of the rank at hand.
-        transpose_kernel: reverse the kernel's spatial dimensions and swap its features, as
-            the derivative of a convolution does.
-        precision: as in `conv_general_dilated`.
-        preferred_element_type: as in `conv_general_dilated`.
-        use_consistent_padding: take pairs as padding of the convolution that this one
-            undoes, too, instead of padding of the spread operand.
-
-    Raises:
-        ValueError: there is no default layout for the rank, or the padding is unknown.
-    """
-    left, right = typeof(lhs), typeof(rhs)
-    if dimension_numbers is None:
-        if left.ndim not in _TRANSPOSE_LAYOUTS:
-            raise ValueError("No 4+ dimensional dimension_number defaults.")
-        dimension_numbers = _TRANSPOSE_LAYOUTS[left.ndim]
-    numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
-    out, ins, *window = numbers.rhs_spec
-    holes = positive("conv_transpose", "rhs_dilation", rhs_dilation, len(window))
-    reach = [dilated(right.shape[k], r) for k, r in zip(window, holes, strict=True)]
-    if isinstance(padding, str):
-        pads: Any = [_transposed_pads(k, s, padding) for k, s in zip(reach, strides, strict=True)]
-    elif use_consistent_padding:
-        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(reach, padding, strict=True)]
-    else:
-        pads = padding
-    if transpose_kernel:
-        rhs = rev(rhs, window) if window else rhs
-        numbers = numbers._replace(rhs_spec=(ins, out, *window))
-    return conv_general_dilated(
-        lhs, rhs, (1,) * len(window), pads, strides, holes, numbers, precision=precision,
-        preferred_element_type=preferred_element_type,
-    )  # fmt: skip

@@ -25,7 +25,7 @@ from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, bitwise_and, div, mul, sub
 from ms_func.primitives.basis import sum_dtype
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.cast import complex, convert_element_type, real
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.elementwise import exp, log
 from ms_func.primitives.families import check_dtype, literal
@@ -258,7 +258,7 @@ def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) ->
 
 
 def _cumulative(
-    name: str, *, ref: Any, operation: str | None = None, identity: Any = None, jvp: Any,
+    name: str, *, ref: Any, operation: str = "", identity: Any = None, jvp: Any,
     transpose: Any = None, accepts: str = "any", lower: Any = None,
 ) -> Primitive:  # fmt: skip
     """Make and register a cumulative operation with parameters `axis` and `reverse`."""
@@ -266,8 +266,8 @@ def _cumulative(
         Primitive(
             name,
             abstract=_abstract(name, accepts),
-            ref=_ref(ref),
-            lower=lower or _lower(operation, identity),
+            ref=_ref(ref) if isinstance(ref, np.ufunc) else ref,
+            lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,
             transpose=transpose or NotSupported(f"{name} is not linear"),
             batch=_batch(lambda: primitive),
@@ -334,7 +334,7 @@ def _recurrence_lower(b: Any, eqn: Any, factor: Any, term: Any) -> Any:
 
         init = b.constant(0, one)
         return _loop(b, "linear_recurrence", out, axis, reverse, [factor, term], init, step)
-    fn = build("linear_recurrence", [out, out], lambda *xs: [_by_tree(*xs, axis, reverse)])
+    fn = build("linear_recurrence", [out, out], lambda x, y: [_by_tree(x, y, axis, reverse)])
     return b.inline(fn, [factor, term])[0]
 
 
@@ -565,10 +565,22 @@ def _weight(x: Any, y: Any) -> Any:
 
 def _logsumexp(x: Any, axis: int, reverse: bool) -> Any:
     """Sums of exponentials relative to the maximum so far, rescaled whenever that grows."""
+    if typeof(x).dtype.kind == "c":
+        return _complex_logsumexp(x, axis, reverse)
     top = cummax_p.bind(x, axis=axis, reverse=reverse)
     scale = _weight(_before(top, axis, reverse, -math.inf), top)
     total = linear_recurrence_p.bind(scale, _weight(x, top), axis=axis, reverse=reverse)
     return add(log(total), _finite(top))
+
+
+def _complex_logsumexp(x: Any, axis: int, reverse: bool) -> Any:
+    """The same relative to the largest real part; the logarithm is the principal one."""
+    top = cummax_p.bind(real(x), axis=axis, reverse=reverse)
+    scale = _weight(_before(top, axis, reverse, -math.inf), top)
+    zero = literal(0, scale)
+    terms = exp(sub(x, complex(_finite(top), zero)))
+    total = linear_recurrence_p.bind(complex(scale, zero), terms, axis=axis, reverse=reverse)
+    return add(log(total), complex(_finite(top), zero))
 
 
 def _logsumexp_lower(b: Any, eqn: Any, x: Any) -> Any:
@@ -580,20 +592,33 @@ def _logsumexp_lower(b: Any, eqn: Any, x: Any) -> Any:
 def _logsumexp_jvp(primals: Sequence[Any], tangents: Sequence[Any], **where: Any) -> Any:
     (x,), (t,) = primals, tangents
     out = cumlogsumexp_p.bind(x, **where)
+    if typeof(x).dtype.kind == "c":  # an exponential of differences, without infinities
+        carried = exp(sub(_before(out, **where, first=0.0), out))
+        return out, linear_recurrence_p.bind(carried, mul(t, exp(sub(x, out))), **where)
     carried = _weight(_before(out, **where, first=-math.inf), out)
     term = mul(t, _weight(x, out))
     return out, linear_recurrence_p.bind(carried, term, **where)
 
 
+def _logsumexp_ref(x: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return _ref(np.logaddexp)(x, axis=axis, reverse=reverse)
+    y = np.flip(x, axis) if reverse else x
+    top = np.max(np.real(y), axis, keepdims=True, initial=0.0)
+    with np.errstate(all="ignore"):
+        y = np.log(np.cumsum(np.exp(y - top), axis)) + top
+    return (np.flip(y, axis) if reverse else y).astype(x.dtype)
+
+
 cumlogsumexp_p = _cumulative(
-    "cumlogsumexp", ref=np.logaddexp, lower=_logsumexp_lower, jvp=_logsumexp_jvp,
-    accepts="floating",
+    "cumlogsumexp", ref=_logsumexp_ref, lower=_logsumexp_lower, jvp=_logsumexp_jvp,
+    accepts="inexact",
 )  # fmt: skip
 
 
 def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     """`log(cumsum(exp(operand)))` without overflow; arguments as for `cumsum`.
 
-    Dtypes: floating.
+    Dtypes: floating or complex; of the logarithms of complex numbers, the principal one.
     """
     return _bind(cumlogsumexp_p, operand, axis, reverse)

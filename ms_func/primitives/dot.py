@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -42,7 +42,7 @@ class Precision(enum.Enum):
     HIGHEST = 2
 
     @classmethod
-    def _missing_(cls, value: object) -> Precision | None:  # pyright: ignore[reportGeneralTypeIssues]
+    def _missing_(cls, value: object) -> Any:
         return _PRECISIONS.get(value) if isinstance(value, str) else None
 
     def __str__(self) -> str:
@@ -299,10 +299,11 @@ def _batch(size: int, args: Any, dims: Any, *, dimension_numbers: Numbers, **par
     if left is not None and right is not None:
         lb, rb, out_dim = (left, *lb), (right, *rb), 0
     elif left is not None:
-        out_dim = len(lb) + sum(i < left for i in _free(left, lc, lb))
+        out_dim = len(lb) + len(_free(left, lc, lb))
     else:
+        assert right is not None  # one operand is batched
         lhs_free = typeof(args[0]).ndim - len(lc) - len(lb)
-        out_dim = len(rb) + lhs_free + sum(i < right for i in _free(right, rc, rb))  # pyright: ignore[reportArgumentType, reportOperatorIssue]
+        out_dim = len(rb) + lhs_free + len(_free(right, rc, rb))
     numbers = (lc, rc), (lb, rb)
     return dot_general_p.bind(*args, dimension_numbers=numbers, **params), out_dim
 
@@ -431,7 +432,7 @@ def dot(
         left, right = typeof(lhs).shape, typeof(rhs).shape
         fits = 1 <= len(left) <= 2 and 1 <= len(right) <= 2 and left[-1] == right[0]
         if not fits:
-            raise ShapeError(
+            raise SizeError(
                 f"Incompatible shapes for dot: got {left} and {right}.\n"
                 "fix: dot takes vectors and matrices; use dot_general or matmul for more dimensions"
             )
@@ -447,7 +448,7 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     """
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:
-        raise ShapeError(
+        raise SizeError(
             f"batch_matmul requires operands of one rank of at least 2, got {ndim} and {other}\n"
             "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
         )

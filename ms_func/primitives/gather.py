@@ -114,6 +114,9 @@ def _gather_lower(b: Any, eqn: Any, operand: Any, indices: Any) -> Any:
     params, out = eqn.params, eqn.outputs[0].type
     w = _gather_windows(params)
     index_type = eqn.inputs[1].type
+    if index_type.dtype.itemsize < 4:  # XLA's partitioner aborts on narrower ones
+        index_type = ArrayType(index_type.shape, np.dtype(np.int32))
+        indices = b.convert(indices, index_type)
     attributes = {
         "dimension_numbers": mlir.parsed(
             f"#stablehlo.gather<offset_dims = {list(w.dims)}, "

@@ -8,17 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 
 Pads = tuple[tuple[int, int], ...]
-
-
-class WindowError(ShapeError, ValueError):
-    """Sizes, strides or groups of a window do not fit its operand.
-
-    Example:
-        a convolution of 3 channels with a kernel for 4; change the kernel or the groups.
-    """
 
 
 def dilated(size: int, dilation: int) -> int:
@@ -90,7 +82,7 @@ def explicit_pads(
 
 def strides_error(name: str, dims: int, strides: int) -> Exception:
     """Error for a number of strides that is not the number of dimensions."""
-    return WindowError(
+    return SizeError(
         f"{name} window and window_strides must have the same number of dimensions, but got "
         f"{dims} and {strides}"
     )
@@ -106,7 +98,7 @@ def positive(name: str, what: str, values: Any, count: int) -> tuple[int, ...]:
         return (1,) * count
     out = tuple(operator.index(v) for v in values)
     if len(out) != count or any(v < 1 for v in out):
-        raise WindowError(f"{name} {what} must be {count} positive integers, got {tuple(values)}")
+        raise SizeError(f"{name} {what} must be {count} positive integers, got {tuple(values)}")
     return out
 
 

@@ -196,9 +196,9 @@ def _bits_lower(b: Any, eqn: Any, key: Any) -> Any:
 def _bits_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
     names = letters(outs[0].ndim)
     lead = ins[0].ndim - 1
-    whole = "; ".join(f"{n}: whole" for n in names[lead:])  # an element needs its global index
+    placed = ", ".join(f"{n}: placed" for n in names[lead:])  # an element needs its global index
     return f"{' '.join([*names[:lead], '.'])} -> {' '.join(names)}" + (
-        f"; {whole}" if whole else ""
+        f"; {placed}" if placed else ""
     )
 
 
@@ -261,9 +261,9 @@ def _split_lower(b: Any, eqn: Any, key: Any) -> Any:
 def _split_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
     names = letters(outs[0].ndim - 1)
     lead = ins[0].ndim - 1
-    whole = "; ".join(f"{n}: whole" for n in names[lead:])
+    placed = ", ".join(f"{n}: placed" for n in names[lead:])
     row = f"{' '.join([*names[:lead], '.'])} -> {' '.join([*names, '.'])}"
-    return row + (f"; {whole}" if whole else "")
+    return row + (f"; {placed}" if placed else "")
 
 
 random_split_p = register(

@@ -439,7 +439,7 @@ def _iota_shard(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, dimension: int, **params: Any
 ) -> str:
     names = letters(outs[0].ndim)
-    return f"-> {' '.join(names)}; {names[dimension]}: whole"
+    return f"-> {' '.join(names)}; {names[dimension]}: placed"
 
 
 iota_p = register(

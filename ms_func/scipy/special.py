@@ -6,19 +6,31 @@ import math
 from typing import Any
 
 from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
 from ms_func.nn.normalization import log_softmax, logsumexp, softmax
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
 from ms_func.numpy.logic import logical_and
-from ms_func.numpy.promotion import ArrayLike, inexact, promote_inexact
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    common_shape,
+    inexact,
+    lay,
+    promote_all,
+    promote_inexact,
+)
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
+from ms_func.primitives import incomplete as pi
+from ms_func.primitives import special as ps
 from ms_func.primitives.families import literal
 
 __all__ = [
-    "entr", "erf", "erfc", "erfinv", "expit", "kl_div", "log_softmax", "logit", "logsumexp",
-    "ndtr", "ndtri", "rel_entr", "softmax", "xlog1py", "xlogy",
+    "beta", "betainc", "betaln", "digamma", "entr", "erf", "erfc", "erfinv", "expit", "factorial",
+    "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "i0", "i0e", "i1", "i1e", "kl_div",
+    "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "poch",
+    "polygamma", "rel_entr", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
 
@@ -123,3 +135,164 @@ def ndtri(p: ArrayLike) -> Array:
 
 def _ndtri(p: Any) -> Any:
     return ar.multiply(math.sqrt(2), pe.erf_inv(ar.subtract(ar.multiply(2, p), 1)))
+
+
+def log_ndtr(x: ArrayLike) -> Array:
+    """Elementwise logarithm of `ndtr`, accurate in the lower tail.
+
+    Below -10 it is the asymptotic series of Abramowitz and Stegun, 26.2.12, with five terms.
+    """
+    return fusion.run(_log_ndtr, (inexact("log_ndtr", x),))
+
+
+def _log_ndtr(x: Any) -> Any:
+    low, high = compare.lt(x, -10.0), compare.gt(x, 5.0)
+    middle = compare.select(low, 0, compare.select(high, 0, x))
+    upper = compare.select(high, x, 6.0)
+    lower = compare.select(low, x, -11.0)
+    squares = ar.square(lower)
+    series: Any = 1.0
+    for k in (9, 7, 5, 3, 1):
+        series = ar.subtract(1.0, ar.divide(ar.multiply(float(k), series), squares))
+    half = math.log(2 * math.pi) / 2
+    tail = ar.subtract(ar.multiply(-0.5, squares), ar.add(el.log(ar.negative(lower)), half))
+    far = ar.add(tail, el.log(series))
+    near = el.log(_ndtr(middle))
+    flat = ar.negative(_ndtr(ar.negative(upper)))
+    return compare.select(low, far, compare.select(high, flat, near))
+
+
+# --- gamma function ---------------------------------------------------------------------------
+
+
+def gammaln(x: ArrayLike) -> Array:
+    """Elementwise logarithm of the magnitude of the gamma function."""
+    return ps.lgamma_p.bind(inexact("gammaln", x))
+
+
+def digamma(x: ArrayLike) -> Array:
+    """Elementwise derivative of `gammaln`."""
+    return ps.digamma_p.bind(inexact("digamma", x))
+
+
+def gammasgn(x: ArrayLike) -> Array:
+    """Elementwise sign of the gamma function; NaN at its poles below 0."""
+    return fusion.run(_gammasgn, (inexact("gammasgn", x),))
+
+
+def _gammasgn(x: Any) -> Any:
+    whole = el.floor(x)
+    odd = compare.ne(ar.remainder(whole, 2.0), 0.0)
+    below = compare.select(odd, literal(-1, x), literal(1, x))
+    pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))
+    below = compare.select(pole, literal(math.nan, x), below)
+    at_zero = el.copysign(1, x)
+    return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero,
+                                                                 literal(1, x)))  # fmt: skip
+
+
+def gamma(x: ArrayLike) -> Array:
+    """Elementwise gamma function."""
+    return fusion.run(_gamma, (inexact("gamma", x),))
+
+
+def _gamma(x: Any) -> Any:
+    return ar.multiply(_gammasgn(x), el.exp(ps.lgamma_p.bind(x)))
+
+
+def factorial(n: ArrayLike, exact: bool = False) -> Array:
+    """Elementwise factorial, 0 below 0.
+
+    Raises:
+        NotImplementedError: `exact` is true.
+    """
+    if exact:
+        raise NotImplementedError("factorial with exact=True")
+    n = inexact("factorial", n)
+    value = el.exp(gammaln(ar.add(n, 1)))
+    return compare.select(compare.lt(n, 0), literal(0, n), value)
+
+
+def poch(z: ArrayLike, m: ArrayLike) -> Array:
+    """Elementwise `gamma(z + m) / gamma(z)`."""
+    z, m = promote_inexact("poch", z, m)
+    value = ar.divide(gamma(ar.add(z, m)), gamma(z))
+    return compare.select(compare.eq(m, 0), literal(1, value), value)
+
+
+def polygamma(n: ArrayLike, x: ArrayLike) -> Array:
+    """Elementwise derivative of order `n` of `digamma`."""
+    return ps.polygamma(*promote_inexact("polygamma", n, x))
+
+
+def zeta(x: ArrayLike, q: ArrayLike | None = None) -> Array:
+    """Elementwise Hurwitz zeta function, Riemann's by default."""
+    return ps.zeta(*promote_inexact("zeta", x, 1.0 if q is None else q))
+
+
+def multigammaln(a: ArrayLike, d: int) -> Array:
+    """Elementwise logarithm of the gamma function of `d` dimensions."""
+    a = inexact("multigammaln", a)
+    total: Any = d * (d - 1) / 4 * math.log(math.pi)
+    for k in range(d):
+        total = ar.add(total, gammaln(ar.subtract(a, k / 2)))
+    return total
+
+
+def betaln(a: ArrayLike, b: ArrayLike) -> Array:
+    """Elementwise logarithm of the magnitude of the beta function."""
+    a, b = promote_inexact("betaln", a, b)
+    return ar.subtract(ar.add(gammaln(a), gammaln(b)), gammaln(ar.add(a, b)))
+
+
+def beta(a: ArrayLike, b: ArrayLike) -> Array:
+    """Elementwise beta function."""
+    a, b = promote_inexact("beta", a, b)
+    sign = ar.multiply(ar.multiply(gammasgn(a), gammasgn(b)), gammasgn(ar.add(a, b)))
+    return ar.multiply(sign, el.exp(betaln(a, b)))
+
+
+def gammainc(a: ArrayLike, x: ArrayLike) -> Array:
+    """Elementwise lower incomplete gamma function, as a part of 1."""
+    return pi.igamma(*_full_shape(promote_all("gammainc", (a, x), inexact=True)))
+
+
+def gammaincc(a: ArrayLike, x: ArrayLike) -> Array:
+    """Elementwise upper incomplete gamma function, as a part of 1."""
+    return pi.igammac(*_full_shape(promote_all("gammaincc", (a, x), inexact=True)))
+
+
+def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
+    """Elementwise incomplete beta function, as a part of 1."""
+    return pi.betainc(*_full_shape(promote_all("betainc", (a, b, x), inexact=True)))
+
+
+def _full_shape(operands: list[Any]) -> list[Any]:
+    """Operands of one shape, scalars included."""
+    shape = common_shape("special function", [typeof(v).shape for v in operands])
+    return [lay(v, shape, ()) if typeof(v).shape != shape else v for v in operands]
+
+
+# --- Bessel functions ---------------------------------------------------------------------------
+
+
+def i0e(x: ArrayLike) -> Array:
+    """Elementwise modified Bessel function of order 0, times `exp(-abs(x))`."""
+    return ps.bessel_i0e(inexact("i0e", x))
+
+
+def i1e(x: ArrayLike) -> Array:
+    """Elementwise modified Bessel function of order 1, times `exp(-abs(x))`."""
+    return ps.bessel_i1e(inexact("i1e", x))
+
+
+def i0(x: ArrayLike) -> Array:
+    """Elementwise modified Bessel function of order 0."""
+    x = inexact("i0", x)
+    return ar.multiply(el.exp(el.abs(x)), ps.bessel_i0e(x))
+
+
+def i1(x: ArrayLike) -> Array:
+    """Elementwise modified Bessel function of order 1."""
+    x = inexact("i1", x)
+    return ar.multiply(el.exp(el.abs(x)), ps.bessel_i1e(x))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.ir.types import ArrayType
-from ms_func.primitives.conv import conv_dimension_numbers
+from ms_func.primitives.conv_layout import conv_dimension_numbers
 from ms_func.primitives.dot import Precision
 from tests.cases.case import Arg, Case
 

@@ -42,6 +42,10 @@ CASES: dict[str, list[Case]] = {
     ],
     "cummax": _each(distinct, dtypes=REALS + BOOL),
     "cummin": _each(distinct, dtypes=REALS + BOOL),
-    "cumlogsumexp": _each((1.0, 3.0), dtypes=FLOATS, ulps=40),
+    "cumlogsumexp": [
+        *_each((1.0, 3.0), dtypes=FLOATS, ulps=40),
+        Case((Arg((2, 12), (0.5, 1.5)),), {"axis": 1, "reverse": False},
+             dtypes=("complex128", "complex64"), ulps=40),
+    ],
     "linear_recurrence": _each((0.25, 1.0), operands=2, dtypes=NUMBERS, ulps=40),
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ms_func.primitives.window import Window
+from ms_func.primitives.window_geometry import Window
 from tests.cases.case import NUMBERS, REALS, Arg, Case, vary
 from tests.cases.reduce import distinct
 

@@ -169,5 +169,37 @@ def test_special_functions_of_two(name):
     np.testing.assert_allclose(np.asarray(getattr(msp, name)(P, P[::-1].copy())), want, rtol=1e-10)
 
 
+Q = np.array([0.2, 0.9, 1.5, 4.0, 12.0])
+
+
+@pytest.mark.parametrize("name", ["gammaln", "digamma", "gamma", "gammasgn", "factorial", "i0",
+                                  "i1", "i0e", "i1e", "log_ndtr"])  # fmt: skip
+def test_gamma_and_bessel_functions(name):
+    x = np.concatenate([Q, -Q]) if name in ("i0", "i1", "log_ndtr", "gammasgn") else Q
+    x = np.concatenate([x, [-20.0, -38.0]]) if name == "log_ndtr" else x
+    np.testing.assert_allclose(
+        np.asarray(getattr(msp, name)(x)), getattr(special, name)(x), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["betaln", "beta", "gammainc", "gammaincc", "poch"])
+def test_gamma_functions_of_two(name):
+    got = getattr(msp, name)(Q, Q[::-1].copy())
+    np.testing.assert_allclose(np.asarray(got), getattr(special, name)(Q, Q[::-1]), rtol=1e-6)
+
+
+def test_other_gamma_functions():
+    x = np.array([0.1, 0.5, 0.9, 0.2, 0.7])
+    np.testing.assert_allclose(
+        np.asarray(msp.betainc(Q, 2.0, x)), special.betainc(Q, 2.0, x), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        np.asarray(msp.zeta(Q + 1, 1.5)), special.zeta(Q + 1, 1.5), rtol=1e-6
+    )
+    np.testing.assert_allclose(np.asarray(msp.polygamma(2, Q)), special.polygamma(2, Q), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(msp.multigammaln(Q + 2, 3)), special.multigammaln(
+        Q + 2, 3), rtol=1e-6)  # fmt: skip
+
+
 def test_xlogy_has_a_derivative_at_zero():
     assert float(ms.grad(msp.xlogy, argnums=1)(0.0, 0.0)) == 0.0

@@ -8,6 +8,7 @@ import pytest
 import ms_func as ms
 from ms_func import lax
 from ms_func.errors import ShardingError
+from ms_func.primitives.random_bits import random_bits
 from ms_func.primitives.sort import sort
 from ms_func.sharding import Mesh, NamedSharding, P
 from tests.parallel.nets import arrays, difference, mlp, mlp_loss, product, transformer
@@ -90,7 +91,19 @@ def four(t):
     return lax.dot_general(t, t, (((1, 3), (1, 3)), ((0,), (0,))))
 
 
+def images(x, k):
+    y = lax.conv_general_dilated(x, k, (1, 1), "SAME")
+    return lax.conv_general_dilated(lax.max(y, np.float32(0)), k, (2, 2), "VALID")
+
+
+def numbers(x):
+    key = np.array([1, 2], np.uint32)
+    return ms.random.normal(key, (64, 48)) * x
+
+
 PROGRAMS = {
+    "images": (images, (normal(8, 16, 12, 12), normal(16, 16, 3, 3))),
+    "numbers": (numbers, (X,)),
     "chain": (chain, (X, W, V)),
     "shared": (shared, (X, W)),
     "heads": (heads, (normal(128, 32),)),
@@ -116,7 +129,9 @@ def test_values_equal_those_of_one_device(name, mesh, objective):
 
 
 @EIGHT
-@pytest.mark.parametrize("name", ["chain", "shared", "heads", "pieces", "lookup", "looped", "four"])
+@pytest.mark.parametrize(
+    "name", ["chain", "shared", "heads", "pieces", "lookup", "looped", "four", "images"]
+)
 def test_gradients_equal_those_of_one_device(name, mesh):
     f, args = PROGRAMS[name]
 
@@ -151,6 +166,14 @@ def test_training_steps_equal_those_of_one_device(mesh):
         # Adam divides by the root of small second moments, which enlarges rounding.
         assert difference(state, placed) < 1e-4
         assert got._cache_size() == 1
+
+
+def test_random_bits_do_not_depend_on_the_plan():
+    key = np.array([3, 5], np.uint32)
+    want = np.asarray(ms.jit(lambda k: random_bits(k, 32, (64, 128)))(key))
+    for spec in (P("a", "b"), P(("a", "b")), P(None, "b"), P("b", "a")):
+        f = ms.shard(lambda k: random_bits(k, 32, (64, 128)), mesh=MESHES[1], out_specs=spec)
+        np.testing.assert_array_equal(np.asarray(f(key)), want)
 
 
 def test_transforms_go_through():

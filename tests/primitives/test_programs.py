@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ms_func  # noqa: F401 - registers all primitives
+from ms_func.control_flow.rules import Deferred
 from ms_func.dtypes import is_inexact
 from ms_func.ir import evaluate, parse, to_text, verify
 from ms_func.ir.primitive import NotSupported
@@ -27,7 +28,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("p", "case"), ROWS)
 def test_law_13_printing_and_parsing_are_inverse(p: Any, case: Any):
-    if any(map(callable, case.params.values())):
+    if any(isinstance(v, Deferred) for v in case.params.values()):
         return  # rules given by the user in Python are shown, but cannot be read back
     for dtype in case.dtypes:
         fn = function(p, case, case.arrays(dtype))

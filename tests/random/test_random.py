@@ -90,6 +90,13 @@ NUMBERS = {
     "rayleigh": (lambda k: random.rayleigh(k, 1.0, (3,)), [1.1966511, 0.8785907, 0.9839387]),
     "geometric": (lambda k: random.geometric(k, 0.3, (3,)), [3, 2, 2]),
     "maxwell": (lambda k: random.maxwell(k, (3,)), [0.5535825, 0.29328507, 1.708603]),
+    "gamma": (lambda k: random.gamma(k, 2.0, (3,)), [3.6725166, 1.0923854, 3.5018392]),
+    "beta": (lambda k: random.beta(k, 2.0, 3.0, (3,)), [0.43196177, 0.3128183, 0.6368728]),
+    "dirichlet": (lambda k: random.dirichlet(k, np.ones(3, np.float32)),
+                  [0.47842404, 0.07394563, 0.44763032]),
+    "t": (lambda k: random.t(k, 3.0, (3,)), [0.08987478, -1.7357467, 2.352019]),
+    "f": (lambda k: random.f(k, 3.0, 4.0, (3,)), [0.74487185, 0.47861135, 0.2329463]),
+    "poisson": (lambda k: random.poisson(k, 3.0, (4,)), [6, 2, 2, 1]),
 }  # fmt: skip
 
 
@@ -136,6 +143,13 @@ DISTRIBUTIONS = {
     "triangular": (lambda k, s: random.triangular(k, 0.0, 0.3, 1.0, s), stats.triang(0.3)),
     "wald": (lambda k, s: random.wald(k, 1.0, s), stats.invgauss(1.0)),
     "truncated": (lambda k, s: random.truncated_normal(k, -1.0, 2.0, s), stats.truncnorm(-1, 2)),
+    "gamma": (lambda k, s: random.gamma(k, 2.5, s), stats.gamma(2.5)),
+    "gamma below 1": (lambda k, s: random.gamma(k, 0.3, s), stats.gamma(0.3)),
+    "beta": (lambda k, s: random.beta(k, 2.0, 0.5, s), stats.beta(2, 0.5)),
+    "chisquare": (lambda k, s: random.chisquare(k, 3.0, s), stats.chi2(3)),
+    "t": (lambda k, s: random.t(k, 3.0, s), stats.t(3)),
+    "f": (lambda k, s: random.f(k, 3.0, 5.0, s), stats.f(3, 5)),
+    "generalized": (lambda k, s: random.generalized_normal(k, 3.0, s), stats.gennorm(3)),
 }
 
 
@@ -151,6 +165,35 @@ def test_distributions(name):
 def test_integers_are_uniform(n):
     counts = np.bincount(np.asarray(random.randint(KEY, (6000,), 0, n)), minlength=n)
     assert stats.chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("rate", [0.5, 4.0, 30.0])
+def test_poisson(rate):
+    found = np.asarray(random.poisson(KEY, rate, (4000,)))
+    law = stats.poisson(rate)
+    edges = np.unique(law.ppf(np.linspace(0.05, 0.95, 10)))
+    bounds = [-1, *edges, np.inf]
+    counts = np.histogram(found, np.array(bounds) + 0.5)[0]
+    expected = np.diff(law.cdf(bounds)) * 4000
+    assert stats.chisquare(counts, expected).pvalue > 1e-4
+
+
+def test_derivative_of_gamma_numbers():
+    """By the parameter, at a fixed place of the distribution: dx/da = -(dF/da) / (dF/dx)."""
+    for a in (0.4, 2.0):
+        x = np.asarray(random.gamma(KEY, a, (4,)), np.float64)
+        h = 1e-5
+        by_a = (stats.gamma(a + h).cdf(x) - stats.gamma(a - h).cdf(x)) / (2 * h)
+        want = -by_a / stats.gamma(a).pdf(x)
+        got = ms.jacfwd(lambda a: random.gamma(KEY, a, (4,)))(a)
+        np.testing.assert_allclose(np.asarray(got), want, rtol=2e-3)
+
+
+def test_points_lie_in_the_ball():
+    for p in (1, 2, 4):
+        points = np.asarray(random.ball(KEY, 3, p, (500,)))
+        radius = (abs(points) ** p).sum(-1) ** (1 / p)
+        assert stats.kstest(radius**3, stats.uniform().cdf).pvalue > 1e-4
 
 
 def test_permutations_keep_their_elements():

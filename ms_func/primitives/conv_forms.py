@@ -1,0 +1,223 @@
+"""Convolutions in other forms: fewer arguments, transposed, patches, unshared kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.ir.types import typeof
+from ms_func.primitives.arithmetic import rem
+from ms_func.primitives.basis import transpose
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import eq
+from ms_func.primitives.conv import conv_general_dilated
+from ms_func.primitives.conv_layout import ConvDimensionNumbers, conv_dimension_numbers
+from ms_func.primitives.dot import dot_general
+from ms_func.primitives.padding import dilated, positive
+from ms_func.primitives.shape import broadcasted_iota, reshape, rev
+
+# --- other arguments ----------------------------------------------------------------------------
+
+
+def conv(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Convolution in the default layout, `[n, c, *size]` and `[o, c, *window]`."""
+    return conv_general_dilated(
+        lhs, rhs, window_strides, padding, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+def conv_with_general_padding(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None,
+    rhs_dilation: Sequence[int] | None,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Convolution in the default layout with any padding and dilations."""
+    return conv_general_dilated(
+        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+_TRANSPOSE_LAYOUTS = {
+    2: ("NC", "IO", "NC"), 3: ("NHC", "HIO", "NHC"), 4: ("NHWC", "HWIO", "NHWC"),
+    5: ("NHWDC", "HWDIO", "NHWDC"),
+}  # fmt: skip
+
+
+def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
+    """Padding of a fractionally strided convolution that undoes a padded, strided one.
+
+    "SAME" gives `stride` times the size; "VALID" every place that a window touched.
+    """
+    kind = padding.upper()
+    if kind == "SAME":
+        total = window + stride - 2
+        before = window - 1 if stride > window - 1 else -(-total // 2)
+    elif kind == "VALID":
+        total = window + stride - 2 + max(window - stride, 0)
+        before = window - 1
+    else:
+        raise ValueError(f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}")
+    return before, total - before
+
+
+def conv_transpose(
+    lhs: Any,
+    rhs: Any,
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    transpose_kernel: bool = False,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+    use_consistent_padding: bool = False,
+) -> Any:
+    """Fractionally strided convolution, the "transposed convolution" of decoders.
+
+    Args:
+        lhs: operand.
+        rhs: kernel.
+        strides: by how much each spatial dimension grows.
+        padding: "SAME" or "VALID" of the convolution that this one undoes, or pairs.
+        rhs_dilation: spreads the kernel.
+        dimension_numbers: layout; None is `("NHWC", "HWIO", "NHWC")` of the rank at hand.
+        transpose_kernel: reverse the kernel's spatial dimensions and swap its features, as
+            the derivative of a convolution does.
+        precision: as in `conv_general_dilated`.
+        preferred_element_type: as in `conv_general_dilated`.
+        use_consistent_padding: take pairs as padding of the convolution that this one
+            undoes, too, instead of padding of the spread operand.
+
+    Raises:
+        ValueError: there is no default layout for the rank, or the padding is unknown.
+    """
+    left, right = typeof(lhs), typeof(rhs)
+    if dimension_numbers is None:
+        if left.ndim not in _TRANSPOSE_LAYOUTS:
+            raise ValueError("No 4+ dimensional dimension_number defaults.")
+        dimension_numbers = _TRANSPOSE_LAYOUTS[left.ndim]
+    numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
+    out, ins, *window = numbers.rhs_spec
+    holes = positive("conv_transpose", "rhs_dilation", rhs_dilation, len(window))
+    reach = [dilated(right.shape[k], r) for k, r in zip(window, holes, strict=True)]
+    if isinstance(padding, str):
+        pads: Any = [_transposed_pads(k, s, padding) for k, s in zip(reach, strides, strict=True)]
+    elif use_consistent_padding:
+        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(reach, padding, strict=True)]
+    else:
+        pads = padding
+    if transpose_kernel:
+        rhs = rev(rhs, window) if window else rhs
+        numbers = numbers._replace(rhs_spec=(ins, out, *window))
+    return conv_general_dilated(
+        lhs, rhs, (1,) * len(window), pads, strides, holes, numbers, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+# --- patches ----------------------------------------------------------------------------------
+
+
+def conv_general_dilated_patches(
+    lhs: Any,
+    filter_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """What a kernel of `filter_shape` sees at each place, laid along the feature dimension.
+
+    Shapes: with the default layout, `[n, c, *size]` to `[n, c * prod(filter_shape), *count]`.
+
+    Args:
+        lhs: operand.
+        filter_shape: spatial shape of the kernel, in the order of its layout.
+        window_strides: as in `conv_general_dilated`, which this is, with a kernel of zeros and
+            ones; so are the other arguments.
+        padding: as there.
+        lhs_dilation: as there.
+        rhs_dilation: as there.
+        dimension_numbers: as there.
+        precision: as there.
+        preferred_element_type: as there.
+    """
+    kind = typeof(lhs)
+    window = tuple(filter_shape)
+    numbers = conv_dimension_numbers(kind.shape, kind.shape, dimension_numbers)
+    channels, size = kind.shape[numbers.lhs_spec[1]], math.prod(window)
+    numbers = ConvDimensionNumbers(numbers.lhs_spec, (0, 1, *range(2, kind.ndim)), numbers.out_spec)
+    # One output feature for each place of the window, the same for all channels.
+    place = broadcasted_iota(np.int32, (channels * size, size), 0)
+    chosen = eq(rem(place, size), broadcasted_iota(np.int32, (channels * size, size), 1))
+    rhs = reshape(convert_element_type(chosen, kind.dtype), (channels * size, 1, *window))
+    return conv_general_dilated(
+        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, numbers,
+        feature_group_count=channels, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+
+
+def conv_general_dilated_local(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    filter_shape: Sequence[int],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    precision: Any = None,
+) -> Any:
+    """Convolution with a kernel of its own at each place of the result.
+
+    Shapes: with the default layout, `[n, c, *size]` and `[o, c * prod(filter_shape), *count]`
+        to `[n, o, *count]`: the spatial dimensions of the kernels are those of the result.
+
+    Args:
+        lhs: operand.
+        rhs: kernels; input features and places of the window lie in one dimension.
+        window_strides: as in `conv_general_dilated`, as are the other arguments.
+        padding: as there.
+        filter_shape: spatial shape of each kernel.
+        lhs_dilation: as there.
+        rhs_dilation: as there.
+        dimension_numbers: as there.
+        precision: as there.
+    """
+    numbers = conv_dimension_numbers(typeof(lhs).shape, typeof(rhs).shape, dimension_numbers)
+    patches = conv_general_dilated_patches(
+        lhs, filter_shape, window_strides, padding, lhs_dilation, rhs_dilation,
+        ConvDimensionNumbers(numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec), precision,
+    )  # fmt: skip
+    _, ins, *places = numbers.rhs_spec
+    batch, feature, *spatial = numbers.out_spec
+    product = dot_general(
+        patches, rhs, (((feature,), (ins,)), (tuple(spatial), tuple(places))), precision
+    )  # spatial dimensions, batch, output features
+    count = len(spatial)
+    at = [0] * (count + 2)
+    for k, d in enumerate(spatial):
+        at[d] = k
+    at[batch], at[feature] = count, count + 1
+    return transpose(product, at)

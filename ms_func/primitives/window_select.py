@@ -1,0 +1,293 @@
+"""Of each window the element where another array has its extremum, and the way back.
+
+    y = select_and_gather_add(t, x)    of each window of `t`, the element where the same window
+                                       of `x` has its first largest (or smallest) element
+    t = select_and_scatter_add(y, x)   the transpose: each element of `y` added there
+
+They are the derivatives of extrema over windows, and each other's transposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import Primitive, Zero, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import context as mlir
+from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_or
+from ms_func.primitives.basis import full_of, sum_dtype
+from ms_func.primitives.batching import move_batch
+from ms_func.primitives.compare import eq, gt, lt, ne, select
+from ms_func.primitives.families import check_dtype, is_linear, literal
+from ms_func.primitives.padding import (
+    dilated,
+)
+from ms_func.primitives.pieces import pad, slice
+from ms_func.primitives.reduce import highest, lowest
+from ms_func.primitives.window_geometry import (
+    Window,
+    as_slices,
+    attributes,
+    cost,
+    inline,
+    numpy_parts,
+    parts,
+    shard_terms,
+)
+
+# --- as slices --------------------------------------------------------------------------------
+
+
+def _better(new: Any, old: Any, which: str) -> Any:
+    """Where an element takes the place of the best one so far: larger, or the first NaN."""
+    wins = (gt if which == "max" else lt)(new, old)
+    if not is_inexact(typeof(new).dtype):
+        return wins
+    return bitwise_or(wins, bitwise_and(ne(new, new), eq(old, old)))
+
+
+def _extreme(which: str, dtype: np.dtype) -> Any:
+    return lowest(dtype) if which == "max" else highest(dtype)
+
+
+def _gather_parts(which: str, window: Window, t: Any, x: Any) -> Any:
+    """Of each window of `t`, the element where that of `x` has its first extremum."""
+    best: Any = None
+    found: Any = None
+    xs = parts(x, literal(_extreme(which, typeof(x).dtype), x), window)
+    for new, value in zip(xs, parts(t, literal(0, t), window), strict=True):
+        if best is None:
+            best, found = new, value
+        else:
+            wins = _better(new, best, which)
+            best, found = select(wins, new, best), select(wins, value, found)
+    return found
+
+
+def _scatter_parts(which: str, window: Window, source: Any, x: Any) -> Any:
+    """Each element of `source` added where its window of `x` has its first extremum."""
+    kind, counts = typeof(x), typeof(source).shape
+    best: Any = None
+    at: Any = None
+    number = np.dtype(np.int8 if window.places_count < 128 else np.int32)
+    for k, new in enumerate(parts(x, literal(_extreme(which, kind.dtype), x), window)):
+        if best is None:
+            best = new
+            at = full_of(0, ArrayType(counts, number))
+        else:
+            wins = _better(new, best, which)
+            best, at = select(wins, new, best), select(wins, literal(k, at), at)
+    total: Any = None
+    for k, place in enumerate(window.places()):
+        mine = select(eq(at, literal(k, at)), source, literal(0, source))
+        spread = pad(mine, literal(0, source), _back(place, kind.shape, counts, window))
+        total = spread if total is None else add(total, spread)
+    if any(d > 1 for d in window.base_dilation):
+        total = slice(total, (0,) * kind.ndim, typeof(total).shape, window.base_dilation)
+    return total
+
+
+def _back(
+    place: tuple[int, ...], shape: tuple[int, ...], counts: tuple[int, ...], window: Window
+) -> list[tuple[int, int, int]]:
+    """Padding that lays what windows have at `place` back where the spread operand has it."""
+    config = []
+    rows = zip(place, shape, counts, window.window_strides, window.padding,
+               window.base_dilation, strict=True)  # fmt: skip
+    for p, n, count, s, (lo, _), d in rows:
+        config.append((p - lo, dilated(n, d) - dilated(count, s) - p + lo, s - 1))
+    return config
+
+
+# --- the rules --------------------------------------------------------------------------------
+
+
+def _pair_abstract(name: str) -> Callable[..., ArrayType]:
+    """Type rule of gathering (operand of the operand's shape) and scattering (the result's)."""
+
+    def abstract(source: ArrayType, x: ArrayType, *, which: str, **params: Any) -> ArrayType:
+        check_dtype(name, "ordered", x.dtype)
+        full, counts = x.shape, Window(**params).out_shape(x.shape)
+        expected, given = (full, counts) if name == "select_and_gather_add" else (counts, full)
+        if source.shape != expected:
+            raise ShapeError(
+                f"{name} of windows of {x} needs a first operand of shape {expected}, got {source}"
+            )
+        return ArrayType(given, source.dtype)
+
+    return abstract
+
+
+def _best_places(which: str, window: Window, x: np.ndarray) -> np.ndarray:
+    """Number of the place of the first extremum of each window."""
+    parts = np.stack(list(numpy_parts(x, _extreme(which, x.dtype), window)))
+    exact = parts.astype(np.float64) if is_inexact(x.dtype) else parts
+    return (np.argmax if which == "max" else np.argmin)(exact, 0)
+
+
+def _gather_ref(t: np.ndarray, x: np.ndarray, *, which: str, **params: Any) -> np.ndarray:
+    window = Window(**params)
+    at = _best_places(which, window, x)
+    values = np.stack(list(numpy_parts(t, 0, window)))
+    return np.take_along_axis(values, at[None], 0)[0]
+
+
+def _scatter_ref(source: np.ndarray, x: np.ndarray, *, which: str, **params: Any) -> np.ndarray:
+    window = Window(**params)
+    at = _best_places(which, window, x)
+    padded = np.zeros(window.padded_shape(x.shape), sum_dtype(source.dtype))
+    places = list(window.places())
+    for index in np.ndindex(source.shape):
+        start = zip(index, window.window_strides, places[at[index]], strict=True)
+        padded[tuple(i * s + p for i, s, p in start)] += source[index]
+    rows = zip(window.padding, window.base_dilation, x.shape, strict=True)
+    out = np.zeros(x.shape, padded.dtype)
+    keep, into = [], []
+    for (lo, hi), d, n in rows:
+        size = dilated(n, d) + lo + hi
+        inside = [i for i in range(n) if 0 <= i * d + lo < size]
+        into.append(inside)
+        keep.append([i * d + lo for i in inside])
+    if out.size:
+        out[np.ix_(*into)] = padded[np.ix_(*keep)]
+    return out.astype(source.dtype)
+
+
+def _gather_lower(b: Any, eqn: Any, t: Any, x: Any) -> Any:
+    """Reduction of (element, tangent) pairs by the element."""
+    which, window = _which_and_window(eqn)
+    empty = _lower_empty(b, eqn)
+    if empty is not None:
+        return empty
+    if as_slices(b, window):
+        return inline(b, _gather_parts, which, window, eqn, [t, x])
+    out, kind = eqn.outputs[0].type, eqn.inputs[1].type
+    keyed = ArrayType(out.shape, kind.dtype)
+    value, key = ArrayType((), out.dtype), ArrayType((), kind.dtype)
+    inits = [b.constant(_extreme(which, kind.dtype), key), b.constant(0, value)]
+    made = b.operation("stablehlo.reduce_window", [keyed, out], [x, t, *inits], attributes(window))
+
+    def body(inner: Any, x1: Any, t1: Any, x2: Any, t2: Any) -> list[Any]:
+        keeps = _compare(inner, which, x1, x2)
+        return [
+            inner.op("stablehlo.select", [key], [keeps, x1, x2]),
+            inner.op("stablehlo.select", [value], [keeps, t1, t2]),
+        ]
+
+    b.region(made, 0, [key, value, key, value], body)
+    return made.results[1]
+
+
+def _which_and_window(eqn: Any) -> tuple[str, Window]:
+    params = dict(eqn.params)
+    return params.pop("which"), Window(**params)
+
+
+def _lower_empty(b: Any, eqn: Any) -> Any:
+    """Zeros where nothing is selected, else None."""
+    empty = any(not v.type.size for v in (*eqn.inputs, *eqn.outputs))
+    return b.constant(0, eqn.outputs[0].type) if empty else None
+
+
+def _compare(b: Any, which: str, x: Any, y: Any) -> Any:
+    """Whether the earlier `x` stays before the later `y`."""
+    direction = "GE" if which == "max" else "LE"
+    attribute = mlir.parsed(f"#stablehlo<comparison_direction {direction}>")
+    return b.op(
+        "stablehlo.compare", [ArrayType((), np.bool_)], [x, y], {"comparison_direction": attribute}
+    )
+
+
+def _scatter_lower(b: Any, eqn: Any, source: Any, x: Any) -> Any:
+    """Native only without holes, and with the padding made explicit."""
+    which, window = _which_and_window(eqn)
+    empty = _lower_empty(b, eqn)
+    if empty is not None:
+        return empty
+    holes = any(d > 1 for d in window.base_dilation + window.window_dilation)
+    if holes or as_slices(b, window):
+        return inline(b, _scatter_parts, which, window, eqn, [source, x])
+    out, kind = eqn.outputs[0].type, eqn.inputs[1].type
+    full = window.padded_shape(kind.shape)
+    low, high = zip(*window.padding, strict=True) if window.padding else ((), ())
+    lowest_key = b.constant(_extreme(which, kind.dtype), ArrayType((), kind.dtype))
+    x = _pad_op(b, x, lowest_key, low, high, ArrayType(full, kind.dtype))
+    value, key = ArrayType((), out.dtype), ArrayType((), kind.dtype)
+    zero = b.constant(0, value)
+    made = b.operation(
+        "stablehlo.select_and_scatter", [ArrayType(full, out.dtype)], [x, source, zero],
+        {"window_dimensions": mlir.int_array(window.window_dimensions),
+         "window_strides": mlir.int_array(window.window_strides)}, regions=2,
+    )  # fmt: skip
+    b.region(made, 0, [key, key], lambda inner, p, q: [_compare(inner, which, p, q)])
+    b.region(
+        made, 1, [value, value], lambda inner, p, q: [inner.op("stablehlo.add", [value], [p, q])]
+    )
+    low, high = tuple(-n for n in low), tuple(-n for n in high)
+    return _pad_op(b, made.results[0], zero, low, high, out)
+
+
+def _pad_op(b: Any, x: Any, fill: Any, low: Any, high: Any, out: ArrayType) -> Any:
+    if not any(low) and not any(high):
+        return x
+    attributes = {
+        "edge_padding_low": mlir.int_array(low),
+        "edge_padding_high": mlir.int_array(high),
+        "interior_padding": mlir.int_array((0,) * out.ndim),
+    }
+    return b.op("stablehlo.pad", [out], [x, fill], attributes)
+
+
+def _pair(name: str, ref: Any, lower: Any, back: Callable[[], Primitive]) -> Primitive:
+    """Make and register one of the two; each is the transpose of the other."""
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (source, x), (t, _) = primals, tangents
+        out = primitive.bind(source, x, **params)
+        if type(t) is Zero:
+            return out, Zero(typeof(out).tangent)
+        return out, primitive.bind(t, x, **params)
+
+    def transpose(ct: Any, source: Any, x: Any, **params: Any) -> list[Any]:
+        return [back().bind(ct, x, **params) if is_linear(source) else None, None]
+
+    def batch(size: int, args: Any, dims: Any, *, which: str, **params: Any) -> Any:
+        at = next(d for d in dims if d is not None)
+        laid = [move_batch(x, d, at, size) for x, d in zip(args, dims, strict=True)]
+        window = Window(**params).with_lanes(at)
+        return primitive.bind(*laid, which=which, **window._asdict()), at
+
+    def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
+        params.pop("which")
+        reduced = outs[0] if name == "select_and_gather_add" else ins[0]
+        full, counts, kinds = shard_terms(Window(**params), ins[1], reduced)
+        first, out = (full, counts) if reduced is outs[0] else (counts, full)
+        return f"{first}, {full} -> {out}{kinds}"
+
+    primitive = register(
+        Primitive(
+            name,
+            abstract=_pair_abstract(name),
+            ref=ref,
+            lower=lower,
+            jvp=jvp,
+            transpose=transpose,
+            batch=batch,
+            shard=shard,
+            cost=cost,
+        )
+    )
+    return primitive
+
+
+select_and_gather_add_p = _pair(
+    "select_and_gather_add", _gather_ref, _gather_lower, lambda: select_and_scatter_add_p
+)
+select_and_scatter_add_p = _pair(
+    "select_and_scatter_add", _scatter_ref, _scatter_lower, lambda: select_and_gather_add_p
+)

@@ -1,0 +1,241 @@
+"""Coins, integers, permutations and choices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype, to_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import creation, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import elementwise as el
+from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.fusion import run
+from ms_func.numpy.promotion import ArrayLike, convert, operand
+from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.sort import sort
+from ms_func.random.keys import checked_key
+from ms_func.random.uniform import Shape, float_dtype, joint_shape, randint, uniform, unit
+
+
+def bernoulli(
+    key: ArrayLike, p: ArrayLike = 0.5, shape: Shape | None = None, mode: str = "low"
+) -> Array:
+    """True with probability `p`.
+
+    Args:
+        key: key.
+        p: probability.
+        shape: of the result; that of `p` by default.
+        mode: "low" draws 23 bits (of float32), "high" 46, for very small `p`.
+
+    Raises:
+        TypeError: `p` is no float.
+        ValueError: there is no such mode.
+    """
+    if mode not in ("low", "high"):
+        raise ValueError(f"got mode={mode!r}, expected 'low' or 'high'")
+    p = operand("bernoulli", p)
+    kind = to_inexact(typeof(p).dtype)
+    if kind.kind == "c":
+        raise TypeError(f"bernoulli probability `p` must have a floating dtype, got {kind.name}.")
+    shape = joint_shape("bernoulli", shape, p)
+    return run(_bernoulli, (checked_key("bernoulli", key), convert(p, kind)), shape, kind, mode)
+
+
+def _bernoulli(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype, mode: str) -> Any:
+    if mode == "low":
+        return logic.less(unit(key, shape, kind), p)
+    coarse, fine = manipulation.unstack(unit(key, (2, *shape), kind))
+    step = float(ml_dtypes.finfo(kind).eps)
+    return logic.less(ar.multiply(fine, step), ar.subtract(p, coarse))
+
+
+def rademacher(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
+    """-1 or 1 with equal probability, int32 by default."""
+    kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
+    coins = convert(bernoulli(key, 0.5, shape_tuple("rademacher", shape)), kind)
+    return ar.subtract(ar.multiply(coins, 2), 1)
+
+
+def permutation(
+    key: ArrayLike, x: int | ArrayLike, axis: int = 0, independent: bool = False
+) -> Array:
+    """`x` in random order along a dimension; an integer stands for `arange(x)`.
+
+    Args:
+        key: key.
+        x: array, or a number of elements.
+        axis: dimension.
+        independent: whether each vector along it gets an order of its own.
+    """
+    key = checked_key("permutation", key)
+    if not np.ndim(x):
+        if not issubdtype(typeof(operand("permutation", x)).dtype, np.integer):
+            raise TypeError("x must be an integer or at least 1-dimensional")
+        return run(_shuffled, (key, creation.arange(x)), 0)
+    x = operand("permutation", x)
+    axis = manipulation.axis_index(axis, typeof(x).ndim)
+    if independent or typeof(x).ndim == 1:
+        return run(_shuffled, (key, x), axis)
+    order = run(_shuffled, (key, creation.arange(typeof(x).shape[axis])), 0)
+    return searching.take(x, order, axis, mode="clip")
+
+
+def _shuffled(key: Any, x: Any, axis: int) -> Any:
+    """Sort by random 32-bit numbers, often enough that ties hardly matter."""
+    size = max(1, typeof(x).size)
+    rounds = math.ceil(3 * math.log(size) / math.log(2**32 - 1))
+    for _ in range(rounds):
+        keys = random_split(key, (2,))
+        key, weights = keys[0], random_bits(keys[1], 32, typeof(x).shape)
+        x = sort((weights, x), dimension=axis, is_stable=True, num_keys=1)[1]
+    return x
+
+
+def choice(
+    key: ArrayLike, a: int | ArrayLike, shape: Shape = (), replace: bool = True,
+    p: ArrayLike | None = None, axis: int = 0, mode: str | None = None,
+) -> Array:  # fmt: skip
+    """Random elements of `a` along a dimension; an integer stands for `arange(a)`.
+
+    Args:
+        key: key.
+        a: array, or a number of elements.
+        shape: of the sample, in place of the dimension.
+        replace: whether an element may be chosen again.
+        p: probability of each element; equal by default.
+        axis: dimension.
+        mode: precision of the draws, as for `gumbel`.
+
+    Raises:
+        ValueError: the sample is larger than the population without replacement, or `p` does
+            not fit.
+    """
+    sizes = shape_tuple("choice", shape)
+    draws = math.prod(sizes)
+    population = operand("choice", a)
+    axis = manipulation.axis_index(axis, max(typeof(population).ndim, 1))
+    n = int(a) if not np.ndim(a) else typeof(population).shape[axis]  # type: ignore[arg-type]
+    if n <= 0 and draws:
+        raise ValueError("a must be greater than 0 unless no samples are taken")
+    if not replace and draws > n:
+        raise ValueError(
+            f"Cannot take a larger sample (size {draws}) than population (size {n}) when "
+            "'replace=False'"
+        )
+    if p is not None and np.shape(p) != (n,):
+        raise ValueError(
+            f"p must be None or a 1D vector with the same size as a.shape[axis]; got {np.shape(p)}"
+        )
+    if p is None and not replace:
+        mixed = permutation(key, a, axis)
+        index: Any = (slice(None),) * axis + (slice(0, draws),)
+        taken = mixed[index]
+        rest = taken.shape[axis + 1 :]
+        return manipulation.reshape(taken, (*taken.shape[:axis], *sizes, *rest))
+    if p is None:
+        places = randint(key, sizes, 0, n)
+    elif replace:
+        total = reductions.cumsum(operand("choice", p), 0)
+        u = uniform(key, sizes, to_inexact(total.dtype))
+        places = sorting.searchsorted(total, ar.multiply(total[-1], ar.subtract(1, u)))
+    else:
+        scores = ar.add(gumbel(key, (n,), to_inexact(typeof(operand("choice", p)).dtype), mode),
+                        el.log(p))  # fmt: skip
+        places = manipulation.reshape(sorting.argsort(scores, descending=True)[:draws], sizes)
+    if not np.ndim(a):
+        return places
+    return searching.take(population, places, axis, mode="clip")
+
+
+def categorical(
+    key: ArrayLike, logits: ArrayLike, axis: int = -1, shape: Shape | None = None,
+    replace: bool = True, mode: str | None = None,
+) -> Array:  # fmt: skip
+    """Random indices along a dimension, by unnormalised log probabilities.
+
+    Args:
+        key: key.
+        logits: log probabilities, up to a constant for each distribution.
+        axis: dimension of the categories.
+        shape: of the result; its last dimensions are those of `logits` without `axis`.
+        replace: whether the samples of one distribution are independent.
+        mode: precision of the draws, as for `gumbel`.
+
+    Raises:
+        ValueError: `shape` does not end with the shape of the distributions, or there are not
+            enough categories without replacement.
+    """
+    key, logits = checked_key("categorical", key), convert_inexact("categorical", logits)
+    t = typeof(logits)
+    axis = manipulation.axis_index(axis, t.ndim)
+    batch = t.shape[:axis] + t.shape[axis + 1 :]
+    sizes = batch if shape is None else joint_shape("categorical", shape, np.empty(batch))
+    prefix = sizes[: len(sizes) - len(batch)]
+    if replace:
+        row = [*sizes[len(prefix) :]]
+        row.insert(axis, t.shape[axis])
+        noise = gumbel(key, (*prefix, *row), t.dtype, mode)
+        return searching.argmax(ar.add(noise, logits), axis - t.ndim)
+    count = math.prod(prefix)
+    if count > t.shape[axis]:
+        raise ValueError(
+            f"Number of samples without replacement ({count}) cannot exceed number of categories "
+            f"({t.shape[axis]})."
+        )
+    noisy = manipulation.moveaxis(ar.add(logits, gumbel(key, t.shape, t.dtype, mode)), axis, -1)
+    best = sorting.argsort(noisy, -1, descending=True)[..., :count]
+    return manipulation.reshape(manipulation.moveaxis(best, -1, 0), (*prefix, *batch))
+
+
+def convert_inexact(name: str, x: Any) -> Any:
+    """`x` as floats."""
+    x = operand(name, x)
+    return convert(x, to_inexact(typeof(x).dtype))
+
+
+def gumbel(key: ArrayLike, shape: Shape = (), dtype: Any = None, mode: str | None = None) -> Array:
+    """Numbers of the standard Gumbel distribution.
+
+    Args:
+        key: key.
+        shape: of the result.
+        dtype: floating dtype.
+        mode: "low" (the default) draws one uniform number for each, "high" also samples the
+            far tail exactly.
+    """
+    kind = float_dtype("gumbel", dtype)
+    if mode not in (None, "low", "high"):
+        raise ValueError(f"Must provide valid mode for gumbel got: {mode}")
+    return run(_gumbel, (checked_key("gumbel", key),), shape_tuple("gumbel", shape), kind, mode)
+
+
+def _gumbel(key: Any, shape: tuple[int, ...], kind: np.dtype, mode: str | None) -> Any:
+    info = ml_dtypes.finfo(kind)
+    if mode == "high":
+        high, low = manipulation.unstack(unit(key, (2, *shape), kind))
+        fine = ar.add(ar.add(high, ar.multiply(low, float(info.eps))), float(info.tiny))
+        total = searching.where(logic.greater_equal(high, 0.5), high, fine)
+        return ar.negative(el.log(ar.negative(el.log1p(ar.negative(total)))))
+    u = unit(key, shape, kind, float(info.tiny))
+    return ar.negative(el.log(ar.negative(el.log(u))))
+
+
+def geometric(key: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """Number of trials of probability `p` up to the first success, int32 by default."""
+    kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
+    shape = joint_shape("geometric", shape, p)
+    p = convert_inexact("geometric", p)
+    return run(_geometric, (checked_key("geometric", key), p), shape, kind)
+
+
+def _geometric(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
+    u = unit(key, shape, typeof(p).dtype)
+    trials = ar.divide(el.log(u), el.log1p(ar.negative(p)))
+    return convert(ar.add(el.floor(trials), 1.0), kind)

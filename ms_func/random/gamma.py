@@ -1,0 +1,233 @@
+"""The gamma distribution and those made of it.
+
+References:
+    Marsaglia, Tsang, "A simple method for generating gamma variables", ACM Transactions on
+    Mathematical Software 26(3), 2000.
+    Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018: the
+    derivative of a sample by the parameter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func.control_flow.custom_jvp import custom_jvp
+from ms_func.control_flow.while_loop import while_loop
+from ms_func.execution.array import Array
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.nn.normalization import softmax
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import logic, manipulation, reductions
+from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.fusion import run
+from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
+from ms_func.numpy.searching import where
+from ms_func.primitives.incomplete import random_gamma_grad
+from ms_func.primitives.random_bits import random_split
+from ms_func.random.continuous import exponential, normal, normal_of
+from ms_func.random.discrete import rademacher
+from ms_func.random.keys import checked_key, split
+from ms_func.random.uniform import Shape, float_dtype, joint_shape, unit
+
+# --- gamma ------------------------------------------------------------------------------------
+
+
+def gamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """Numbers of the gamma distribution with density proportional to `x ** (a - 1) exp(-x)`.
+
+    The derivative by `a` is that of the sample at a fixed place of its distribution.
+    """
+    return _sampled("gamma", key, a, shape, dtype, False)
+
+
+def loggamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """Logarithms of gamma numbers, which do not underflow for small `a`."""
+    return _sampled("loggamma", key, a, shape, dtype, True)
+
+
+def _sampled(name: str, key: Any, a: Any, shape: Any, dtype: Any, logarithm: bool) -> Any:
+    kind = float_dtype(name, dtype)
+    shape = joint_shape(name, shape, a)
+    a = convert(operand(name, a), kind)
+    return run(_gamma_program, (checked_key(name, key), a), shape, logarithm)
+
+
+def _gamma_program(key: Any, a: Any, shape: tuple[int, ...], logarithm: bool) -> Any:
+    lanes = manipulation.ravel(manipulation.broadcast_to(a, shape))
+    keys = random_split(key, (typeof(lanes).size,))
+    sample = _log_gamma if logarithm else _gamma
+    return manipulation.reshape(sample(keys, lanes), shape)
+
+
+@custom_jvp
+def _gamma(keys: Any, a: Any) -> Any:
+    return _marsaglia_tsang(keys, a, False)
+
+
+@custom_jvp
+def _log_gamma(keys: Any, a: Any) -> Any:
+    return _marsaglia_tsang(keys, a, True)
+
+
+@_gamma.defjvp
+def _gamma_jvp(primals: Any, tangents: Any) -> Any:
+    (keys, a), (_, t) = primals, tangents
+    out = _gamma(keys, a)
+    return out, ar.multiply(t, random_gamma_grad(a, out))
+
+
+@_log_gamma.defjvp
+def _log_gamma_jvp(primals: Any, tangents: Any) -> Any:
+    (keys, a), (_, t) = primals, tangents
+    out = _log_gamma(keys, a)
+    tiny = float(np.finfo(typeof(a).dtype).tiny)
+    sample = el.exp(out)
+    sample = where(logic.equal(sample, 0), tiny, sample)
+    return out, ar.multiply(t, ar.divide(random_gamma_grad(a, sample), sample))
+
+
+def _marsaglia_tsang(keys: Any, a: Any, logarithm: bool) -> Any:
+    """Rejection in every lane at once; below 1 the parameter is raised and the sample shrunk."""
+    kind = typeof(a).dtype
+    large = logic.greater_equal(a, 1)
+    d = ar.subtract(where(large, a, ar.add(a, 1)), 1 / 3)
+    c = ar.divide(1 / 3, el.sqrt(d))
+    pair = random_split(keys, (2,))
+    lanes = typeof(a).shape
+    zeros, ones, twos = (fill(v, ArrayType(lanes, kind)) for v in (0, 1, 2))
+
+    def rejected(state: Any) -> Any:
+        _, x, v, u = state
+        bound = ar.subtract(1, ar.multiply(0.0331, ar.multiply(x, x)))
+        exact = ar.add(ar.multiply(x, 0.5),
+                       ar.multiply(d, ar.add(ar.subtract(1, v), el.log(v))))  # fmt: skip
+        return logic.logical_and(logic.greater_equal(u, bound),
+                                 logic.greater_equal(el.log(u), exact))  # fmt: skip
+
+    def draw(state: Any) -> Any:
+        three = random_split(state[0], (3,))
+        x, v = _positive(three[:, 1], c, kind)
+        new = three[:, 0], ar.multiply(x, x), ar.multiply(ar.multiply(v, v), v), unit(
+            three[:, 2], (), kind)  # fmt: skip
+        return _where_lanes(rejected(state), new, state)
+
+    _, _, v, _ = while_loop(
+        lambda state: reductions.any(rejected(state)), draw, (pair[:, 0], zeros, ones, twos)
+    )
+    shrink = ar.divide(1, a)
+    if logarithm:
+        drawn = el.log1p(ar.negative(unit(pair[:, 1], (), kind)))
+        none = logic.logical_or(large, logic.equal(drawn, 0))
+        return ar.add(ar.add(el.log(d), el.log(v)), where(none, 0, ar.multiply(drawn, shrink)))
+    drawn = ar.subtract(1, unit(pair[:, 1], (), kind))
+    return ar.multiply(ar.multiply(d, v), where(large, 1, ar.power(drawn, shrink)))
+
+
+def _positive(keys: Any, c: Any, kind: np.dtype) -> tuple[Any, Any]:
+    """Normal numbers `x` in every lane such that `v = 1 + c x` is positive."""
+    lanes = typeof(c).shape
+
+    def draw(state: Any) -> Any:
+        pair = random_split(state[0], (2,))
+        x = normal_of(pair[:, 1], (), kind)
+        new = pair[:, 0], x, ar.add(1, ar.multiply(x, c))
+        return _where_lanes(logic.less_equal(state[2], 0), new, state)
+
+    start = (keys, *(fill(v, ArrayType(lanes, kind)) for v in (0, -1)))
+    _, x, v = while_loop(lambda state: reductions.any(logic.less_equal(state[2], 0)), draw, start)
+    return x, v
+
+
+def _where_lanes(mask: Any, new: Any, old: Any) -> Any:
+    """New state in the lanes of the mask."""
+    keys = where(manipulation.expand_dims(mask, -1), new[0], old[0])
+    return (keys, *(where(mask, n, o) for n, o in zip(new[1:], old[1:], strict=True)))
+
+
+# --- distributions made of gamma numbers --------------------------------------------------------
+
+
+def beta(
+    key: ArrayLike, a: ArrayLike, b: ArrayLike, shape: Shape | None = None, dtype: Any = None
+) -> Array:
+    """Numbers of the beta distribution, density proportional to `x**(a-1) * (1-x)**(b-1)`."""
+    kind = float_dtype("beta", dtype)
+    shape = joint_shape("beta", shape, a, b)
+    keys = split(key)
+    one, two = loggamma(keys[0], a, shape, kind), loggamma(keys[1], b, shape, kind)
+    top = ar.maximum(one, two)
+    one, two = (el.exp(ar.subtract(v, top)) for v in (one, two))
+    return ar.divide(one, ar.add(one, two))
+
+
+def dirichlet(
+    key: ArrayLike, alpha: ArrayLike, shape: Shape | None = None, dtype: Any = None
+) -> Array:
+    """Vectors of positive numbers that sum to 1, of the Dirichlet distribution.
+
+    Raises:
+        ValueError: `alpha` has no dimension.
+    """
+    kind = float_dtype("dirichlet", dtype)
+    if not np.ndim(alpha):
+        raise ValueError("dirichlet requires alpha.ndim >= 1, got alpha.ndim == 0")
+    n = np.shape(alpha)[-1]
+    lead = np.shape(alpha)[:-1] if shape is None else shape_tuple("dirichlet", shape)
+    return softmax(loggamma(key, alpha, (*lead, n), kind))
+
+
+def chisquare(
+    key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None
+) -> Array:
+    """Sums of squares of `df` normal numbers."""
+    kind = float_dtype("chisquare", dtype)
+    half = ar.multiply(0.5, convert(operand("chisquare", df), kind))
+    return ar.multiply(2, el.exp(loggamma(key, half, shape, kind)))
+
+
+def t(key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """Numbers of Student's distribution with `df` degrees of freedom."""
+    kind = float_dtype("t", dtype)
+    shape = joint_shape("t", shape, df)
+    keys = split(key)
+    half = ar.divide(convert(operand("t", df), kind), 2)
+    ratio = ar.divide(half, gamma(keys[1], half, shape, kind))
+    return ar.multiply(normal(keys[0], shape, kind), el.sqrt(ratio))
+
+
+def f(
+    key: ArrayLike, dfnum: ArrayLike, dfden: ArrayLike, shape: Shape | None = None,
+    dtype: Any = None,
+) -> Array:  # fmt: skip
+    """Ratios of mean squares of `dfnum` and `dfden` normal numbers."""
+    kind = float_dtype("f", dtype)
+    shape = joint_shape("f", shape, dfnum, dfden)
+    keys = split(key)
+    top, bottom = (
+        ar.divide(chisquare(k, df, shape, kind), convert(operand("f", df), kind))
+        for k, df in ((keys[1], dfnum), (keys[0], dfden))
+    )
+    return ar.divide(top, bottom)
+
+
+def generalized_normal(key: ArrayLike, p: float, shape: Shape = (), dtype: Any = None) -> Array:
+    """Numbers with density proportional to `exp(-abs(x) ** p)`."""
+    kind = float_dtype("generalized_normal", dtype)
+    sizes = shape_tuple("generalized_normal", shape)
+    keys = split(key)
+    size = gamma(keys[0], 1 / p, sizes, kind)
+    return ar.multiply(rademacher(keys[1], sizes, kind), ar.power(size, 1 / p))
+
+
+def ball(key: ArrayLike, d: int, p: float = 2, shape: Shape = (), dtype: Any = None) -> Array:
+    """Points uniformly distributed in the unit ball of the `p`-norm in `d` dimensions."""
+    kind = float_dtype("ball", dtype)
+    sizes = shape_tuple("ball", shape)
+    keys = split(key)
+    g = generalized_normal(keys[0], p, (*sizes, d), kind)
+    e = exponential(keys[1], sizes, kind)
+    length = ar.power(ar.add(reductions.sum(ar.power(el.abs(g), p), -1), e), 1 / p)
+    return ar.divide(g, manipulation.expand_dims(length, -1))
