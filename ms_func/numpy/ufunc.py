@@ -81,25 +81,19 @@ def vectorize(
 ) -> Callable[..., Any]:
     """Function of arrays from a function of scalars, or of the dimensions in `signature`.
 
-        Args:
-            pyfunc: function of traced arrays.
-            excluded: positions or names of arguments that are passed as they are.
-            signature: dimensions the function works on, such as `"(m,n),(n)->(m)"`; leading
-                dimensions of the arguments broadcast.
+    Args:
+        pyfunc: function of traced arrays.
+        excluded: positions or names of arguments that are passed as they are.
+        signature: dimensions the function works on, such as `"(m,n),(n)->(m)"`; leading
+            dimensions of the arguments broadcast.
 
-        Raises:
-            ValueError: the signature is not of that form, or the arguments do not fit it.
+    Raises:
+        ValueError: the signature is not of that form, or the arguments do not fit it.
 
-        Example:
-    <<<<<<< HEAD
-            >>> rows = ms.numpy.arange(6.0).reshape(2, 3)
-            >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows).tolist()
-            [5.0, 50.0]
-    =======
-            >>> rows = np.ones((2, 3), np.float32)
-            >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
-            Array([3., 3.], dtype=float32)
-    >>>>>>> main
+    Example:
+        >>> rows = np.ones((2, 3), np.float32)
+        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
+        Array([3., 3.], dtype=float32)
     """
     core = None if signature is None else _parsed(signature)
     excluded = frozenset(excluded)
