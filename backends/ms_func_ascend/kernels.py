@@ -716,6 +716,18 @@ def _cholesky(node: Node, x: Array) -> Array:
         return np.full_like(x, np.nan)
 
 
+@kernel("SelfAdjointEig")
+def _eigen(node: Node, x: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eigh(x)
+    return values.astype(x.dtype), vectors.astype(x.dtype)
+
+
+@kernel("Svd")
+def _svd(node: Node, x: Array) -> tuple[Array, Array, Array]:
+    left, values, right = np.linalg.svd(x, full_matrices=node.attr("full_matrices"))
+    return values.astype(x.dtype), left, np.conj(np.swapaxes(right, -1, -2))
+
+
 @kernel("MatrixTriangularSolve")
 def _triangular_solve(node: Node, matrix: Array, rhs: Array) -> Array:
     if node.attr("adjoint"):

@@ -219,6 +219,16 @@ class Translator:
             raise Unsupported(f"its body has {reason.operation}: {reason.reason}", reason.fix)
         return made
 
+    def run_inline(self, program: Program, xs: Sequence[Tensor]) -> list[Tensor]:
+        """A whole program with `xs` as its arguments, translated in place."""
+        inner = Translator(self.graph, self.options, self.refusals)
+        inner.e = self.e
+        inner.env.update(zip(program.body.params, xs, strict=True))
+        stem, source = self.e.stem, self.e.source
+        made = inner.block_results(program.body)
+        self.e.stem, self.e.source = stem, source
+        return made
+
     def captured(self, blocks: Sequence[Block]) -> list[Value]:
         """Values that blocks use and do not define; constants are made again inside."""
         found: dict[int, Value] = {}
