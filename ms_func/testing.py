@@ -11,6 +11,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.api.linearize import jvp, vjp
 from ms_func.dtypes import float0, is_inexact
+from ms_func.ir.types import typeof
 
 __all__ = ["check_grads", "check_jvp", "check_vjp"]
 
@@ -28,6 +29,11 @@ def _floating(x: Any) -> str:
 
 def _coarsest(args: Any, table: dict[str, float]) -> float:
     return max((table.get(_floating(x), 1e-2) for x in tree.leaves(args)), default=1e-6)
+
+
+def _on_host(args: Sequence[Any]) -> tuple[Any, ...]:
+    """Arguments as NumPy arrays; Python numbers at the dtype they stand for."""
+    return tree.map(lambda x: np.asarray(x, typeof(x).dtype), tuple(args))
 
 
 def _random_like(rng: np.random.Generator, x: Any) -> np.ndarray:
@@ -105,7 +111,7 @@ def check_jvp(
     Raises:
         AssertionError: values or tangents differ.
     """
-    args = tuple(args)
+    args = _on_host(args)
     rng = np.random.default_rng(0)
     directions = tree.map(partial(_random_like, rng), args)
     tolerance = _coarsest(args, _TOLERANCES)
@@ -132,7 +138,7 @@ def check_vjp(
     Raises:
         AssertionError: values or pairings differ.
     """
-    args = tuple(args)
+    args = _on_host(args)
     rng = np.random.default_rng(0)
     tolerance = _coarsest(args, _TOLERANCES)
     atol, rtol = (tolerance if t is None else t for t in (atol, rtol))
@@ -174,7 +180,7 @@ def check_grads(
     Example:
         >>> check_grads(lambda x: x * x, (3.0,), order=2)
     """
-    args = tuple(args)
+    args = _on_host(args)
     for mode in modes:
         if mode == "fwd":
             check_jvp(f, partial(jvp, f), args, atol, rtol, eps, f"order {order} forward:")

@@ -304,7 +304,9 @@ def reduce(
         TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> reduce(x, 0.0, lambda a, b: a + b, (0,))  # the same as reduce_sum(x, (0,))
+        >>> x = ms.numpy.arange(6.0).reshape(2, 3)
+        >>> reduce(x, 0.0, lambda a, b: a + b, (0,)).tolist()  # the same as reduce_sum(x, (0,))
+        [3.0, 5.0, 7.0]
     """
     xs, inits, structure = _flat("reduce", operands, init_values)
     axes = canonical_axes(typeof(xs[0]).ndim, tuple(dimensions))
@@ -431,7 +433,9 @@ def reduce_window(
         TypeError: shapes or dtypes do not fit.
 
     Example:
-        >>> reduce_window(x, -np.inf, lax.max, (2, 2), (2, 2))  # max-pooling
+        >>> x = ms.numpy.arange(8.0).reshape(2, 4)
+        >>> reduce_window(x, -np.inf, lax.max, (2, 2), (2, 2), "VALID").tolist()  # max-pooling
+        [[5.0, 7.0]]
     """
     xs, inits, structure = _flat("reduce_window", operand, init_value)
     fn = _program("reduce_window", computation, xs, structure)

@@ -604,7 +604,7 @@ def _logsumexp_ref(x: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
     if x.dtype.kind != "c":
         return _ref(np.logaddexp)(x, axis=axis, reverse=reverse)
     y = np.flip(x, axis) if reverse else x
-    top = np.max(y.real, axis, keepdims=True, initial=0.0)
+    top = np.max(np.real(y), axis, keepdims=True, initial=0.0)
     with np.errstate(all="ignore"):
         y = np.log(np.cumsum(np.exp(y - top), axis)) + top
     return (np.flip(y, axis) if reverse else y).astype(x.dtype)

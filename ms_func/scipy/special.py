@@ -186,7 +186,7 @@ def _gammasgn(x: Any) -> Any:
     below = compare.select(odd, literal(-1, x), literal(1, x))
     pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))
     below = compare.select(pole, literal(math.nan, x), below)
-    at_zero = el.copysign(literal(1, x), x)
+    at_zero = el.copysign(1, x)
     return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero,
                                                                  literal(1, x)))  # fmt: skip
 
