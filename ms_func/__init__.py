@@ -37,6 +37,10 @@ from ms_func.api.devices import device_put as device_put
 from ms_func.api.devices import devices as devices
 from ms_func.api.devices import local_device_count as local_device_count
 from ms_func.api.devices import local_devices as local_devices
+from ms_func.api.devices import make_array_from_callback as make_array_from_callback
+from ms_func.api.devices import (
+    make_array_from_single_device_arrays as make_array_from_single_device_arrays,
+)
 from ms_func.api.devices import process_count as process_count
 from ms_func.api.devices import process_index as process_index
 from ms_func.api.differentiate import grad as grad
@@ -71,5 +75,6 @@ from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.sharding import constrain as constrain
 
 remat = checkpoint
+default_matmul_precision = config.default_matmul_precision
 
 __version__ = "0.1.0"

@@ -75,6 +75,11 @@ default_device = Setting(
     "default_device", None, "Device of new arrays and of programs without placed operands.",
     in_key=True,
 )  # fmt: skip
+default_matmul_precision = Setting(
+    "default_matmul_precision", None,
+    "Precision of products and convolutions that are not given one: a name or a lax.Precision.",
+    in_key=True,
+)  # fmt: skip
 default_backend = Setting(
     "default_backend", os.environ.get("MS_FUNC_BACKEND", "xla"), "Backend programs run on."
 )

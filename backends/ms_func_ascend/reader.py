@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -106,7 +107,9 @@ def read(module: Any) -> Program:
     return Program(name, body)
 
 
+@cache
 def _context() -> ir.Context:
+    """Context for modules that come as text or bytecode."""
     registry = ir.DialectRegistry()
     _jax_mlir_ext.register_dialects(registry)
     made = ir.Context()

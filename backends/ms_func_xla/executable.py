@@ -42,6 +42,11 @@ class XlaExecutable:
             result_handler(t, s, committed) for t, s in zip(types, shardings, strict=True)
         ]
 
+    @property
+    def out_shardings(self) -> Sequence[Any]:
+        """Placement of each result, as `bind_types` set it."""
+        return self._outputs[1]
+
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Start the program; the results may still be in the making when this returns."""
         return self.loaded.execute_sharded(buffers).consume_with_handlers(self._handlers)

@@ -391,8 +391,8 @@ class Jitted:
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Record for these arguments (arrays or `ShapeDtypeStruct`s) without compiling."""
-        _, recorded = self.record(args, kwargs)
-        return Traced(self, recorded, (args, kwargs))
+        leaves, recorded = self.record(args, kwargs)
+        return Traced(self, recorded, (args, kwargs), leaves)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """StableHLO for these arguments, ready to be compiled or exported."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import float0
+from ms_func.errors import ArgumentValueError
 from ms_func.execution import buffers
 from ms_func.execution.array import Array, wrap
+from ms_func.execution.compile import transfer
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import typeof
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
 
@@ -90,14 +95,73 @@ def device_put(
 
 def _place(x: Any, where: Any) -> Any:
     if type(x) is Tracer:
-        return x
+        return constrained(x, where) if isinstance(where, NamedSharding) else x
     if getattr(x, "dtype", None) == float0:
         return np.asarray(x)
     if type(x) is not Array:
         return wrap(buffers.put(x, typeof(x), where))
     if where is None:
         return x
-    return wrap(buffers.move(x.buffer, where))
+    return wrap(transfer(x.buffer, where))
+
+
+def make_array_from_callback(
+    shape: Any, sharding: Any, data_callback: Callable[[Any], Any], dtype: Any = None
+) -> Array:
+    """Array whose pieces are what `data_callback` gives for their slices.
+
+    Args:
+        shape: shape of the whole array.
+        sharding: how it lies on its devices.
+        data_callback: from a tuple of slices to the elements there.
+        dtype: of the array; that of the pieces if None.
+
+    Raises:
+        ShardingError: the layout does not fit the shape.
+        ValueError: a piece has another shape than its slices.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, NamedSharding, P
+        >>> rows = NamedSharding(Mesh((1,), ("x",)), P("x"))
+        >>> make_array_from_callback((4,), rows, lambda at: np.arange(4)[at]).tolist()
+        [0, 1, 2, 3]
+    """
+    shape = tuple(shape)
+    index = sharding.addressable_devices_indices_map(shape)
+    pieces = [np.asarray(data_callback(at), dtype) for at in index.values()]
+    return _assembled(shape, sharding, pieces)
+
+
+def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any) -> Array:
+    """Array whose pieces are given, one array on each device of the sharding.
+
+    Raises:
+        ShardingError: the layout does not fit the shape.
+        ValueError: a device has no piece, or one of another shape than its slices.
+    """
+    shape = tuple(shape)
+    held = {next(iter(a.devices())): a for a in arrays}
+    devices = list(sharding.addressable_devices_indices_map(shape))
+    if set(held) != set(devices):
+        raise ArgumentValueError(
+            f"make_array_from_single_device_arrays needs one array on each of {len(devices)} "
+            f"devices, got arrays on {len(held)}"
+        )
+    return _assembled(shape, sharding, [np.asarray(held[d]) for d in devices])
+
+
+def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarray]) -> Array:
+    whole = np.empty(shape, pieces[0].dtype)
+    wanted = sharding.shard_shape(shape)
+    index = sharding.addressable_devices_indices_map(shape)
+    for at, piece in zip(index.values(), pieces, strict=True):
+        if piece.shape != wanted:
+            raise ArgumentValueError(
+                f"a piece of an array of shape {shape} has shape {piece.shape}, but each device "
+                f"holds {wanted}"
+            )
+        whole[at] = piece
+    return device_put(whole, sharding)
 
 
 def device_get(x: Any) -> Any:

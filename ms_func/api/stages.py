@@ -10,10 +10,11 @@ import numpy as np
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array, result_tree
-from ms_func.execution.buffers import put
+from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import compiled, lower_program, program_placement
+from ms_func.execution.placement import public
 from ms_func.ir.function import Function
-from ms_func.ir.types import ArrayType, ShapeDtypeStruct
+from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
@@ -24,10 +25,13 @@ def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
 class Traced:
     """A function recorded for given argument types."""
 
-    def __init__(self, jitted: Any, recorded: Any, arguments: Any) -> None:
+    def __init__(
+        self, jitted: Any, recorded: Any, arguments: Any, leaves: Sequence[Any] = ()
+    ) -> None:
         self._jitted = jitted
         self._recorded = recorded
         self._arguments = arguments
+        self._leaves = leaves
 
     @property
     def ir(self) -> Function:
@@ -68,8 +72,8 @@ class Lowered:
         recorded = traced._recorded
         self._job = recorded.job(fn)
         # Captured values that are constants of the program have no say in where it runs.
-        captured = () if fn.consts else _captured_buffers(traced)
-        self._placement = program_placement(self._job, captured)
+        operands = [] if fn.consts else _operands(traced)
+        self._placement = program_placement(self._job, operands)
         self._module = lower_program(
             self._job, self._placement, name=traced.fun_name, donate=donate
         )
@@ -123,6 +127,19 @@ class Compiled:
             self._program.run(buffers)
         )
 
+    @property
+    def input_shardings(self) -> Any:
+        """How the arguments must lie: those by position, and those by name."""
+        n = len(self._traced._recorded.staged.captured)
+        found = [public(s) for s in self._program.placement.in_shardings[n:]]
+        return tree.unflatten(self.in_tree, found)
+
+    @property
+    def output_shardings(self) -> Any:
+        """How the results lie."""
+        found = [public(s) for s in self._program.executable.out_shardings]
+        return tree.unflatten(self.out_tree, found)
+
     def as_text(self) -> str:
         """The optimised program as text."""
         return self._program.executable.hlo_text
@@ -148,5 +165,19 @@ def _buffers(staged: Any, leaves: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _captured_buffers(traced: Traced) -> Sequence[Any]:
-    return [x.buffer for x in traced._recorded.staged.captured if type(x) is Array]
+class _Operand:
+    """What placement needs to know of an operand that is only described."""
+
+    __slots__ = ("_committed", "_sharding", "aval")
+
+    def __init__(self, x: Any) -> None:
+        self.aval = typeof(x)
+        where = getattr(x, "sharding", None)
+        self._committed = where is not None
+        self._sharding = default_backend().sharding(where, self.aval.ndim) if where else None
+
+
+def _operands(traced: Traced) -> list[Any]:
+    """Captured values and arguments, as far as they say where they lie."""
+    values = [*traced._recorded.staged.captured, *traced._leaves]
+    return [x.buffer if type(x) is Array else _Operand(x) for x in values]

@@ -46,7 +46,7 @@ class Program(NamedTuple):
         """Result buffers; they may still be in the making. Free operands are moved here."""
         where = self.placement.in_shardings
         moved = [
-            b if b._sharding is s or b._sharding == s else move(b, s)
+            b if b._sharding is s or b._sharding == s else transfer(b, s)
             for b, s, kept in zip(buffers, where, self.kept, strict=True)
             if kept
         ]
@@ -231,6 +231,26 @@ def program_rule(fn: Function) -> Any:
             break
     fn.memo["program_rule"] = found
     return found
+
+
+def transfer(buffer: Any, placement: Any) -> Any:
+    """Buffer with the elements of another one on a device or sharding.
+
+    Between layouts over the same devices the partitioner moves the pieces; else they go through
+    the host.
+    """
+    held = default_backend()
+    want = held.sharding(placement, buffer.aval.ndim)
+    have = buffer._sharding
+    if have == want and buffer._committed:
+        return buffer
+    if len(have.device_set) < 2 or tuple(have.device_order) != tuple(public(want).device_list):
+        return move(buffer, want)
+    public(want).shard_shape(buffer.aval.shape)  # raises where the layout does not fit
+    v = Var(buffer.aval)
+    where = Placement(tuple(have.device_order), (have,), True, have.public.mesh)
+    fn = Function("transfer", [v], [], [v])
+    return compiled(fn, where, name="transfer", out_shardings=(public(want),)).run([buffer])[0]
 
 
 class HostProgram(NamedTuple):

@@ -59,7 +59,10 @@ from ms_func.primitives.conv_forms import conv_general_dilated_local as conv_gen
 from ms_func.primitives.conv_forms import (
     conv_general_dilated_patches as conv_general_dilated_patches,
 )
+from ms_func.primitives.conv_forms import conv_general_shape_tuple as conv_general_shape_tuple
+from ms_func.primitives.conv_forms import conv_shape_tuple as conv_shape_tuple
 from ms_func.primitives.conv_forms import conv_transpose as conv_transpose
+from ms_func.primitives.conv_forms import conv_transpose_shape_tuple as conv_transpose_shape_tuple
 from ms_func.primitives.conv_forms import conv_with_general_padding as conv_with_general_padding
 from ms_func.primitives.conv_layout import ConvDimensionNumbers as ConvDimensionNumbers
 from ms_func.primitives.conv_layout import conv_dimension_numbers as conv_dimension_numbers
@@ -123,6 +126,7 @@ from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
 from ms_func.primitives.pieces import stack as stack
+from ms_func.primitives.ragged import ragged_dot as ragged_dot
 from ms_func.primitives.reduce import argmax as argmax
 from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -218,7 +222,10 @@ __all__ = [
     "conv_general_dilated_local",
     "conv_general_dilated_patches",
     "conv_general_permutations",
+    "conv_general_shape_tuple",
+    "conv_shape_tuple",
     "conv_transpose",
+    "conv_transpose_shape_tuple",
     "conv_with_general_padding",
     "convert_element_type",
     "cos",
@@ -283,6 +290,7 @@ __all__ = [
     "polygamma",
     "population_count",
     "pow",
+    "ragged_dot",
     "random_gamma_grad",
     "real",
     "reciprocal",

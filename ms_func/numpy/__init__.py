@@ -101,7 +101,7 @@ from ms_func.numpy.statistics import (  # isort: skip
 from ms_func.numpy.ufunc import (  # isort: skip
     apply_along_axis, apply_over_axes, frompyfunc, ufunc, vectorize,
 )  # fmt: skip
-from ms_func.numpy import linalg
+from ms_func.numpy import fft, linalg
 from ms_func.numpy.ufunc import give_methods
 
 attach()
@@ -138,9 +138,9 @@ __all__ = [  # noqa: RUF022
     "degrees", "delete", "diag", "diag_indices", "diag_indices_from", "diagflat", "diagonal",
     "diff", "digitize", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e",
     "ediff1d", "einsum", "einsum_path", "empty", "empty_like", "equal", "euler_gamma", "exp",
-    "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fill_diagonal", "finfo", "fix",
-    "flatnonzero", "flexible", "flip", "fliplr", "flipud", "float0", "float16", "float32",
-    "float4_e2m1fn", "float64", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
+    "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft", "fill_diagonal", "finfo",
+    "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud", "float0", "float16",
+    "float32", "float4_e2m1fn", "float64", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
     "float_", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod",
     "frexp", "from_dlpack", "frombuffer", "fromfunction", "fromiter", "frompyfunc",

@@ -148,7 +148,7 @@ def _spread(v: Any, k: int) -> Any:
     if not n:
         return basis.full_of(0, typeof(v).update(shape=(size, size)))
     used = first + (n - 1) * (size + 1) + 1
-    flat = pieces.pad(v, np.asarray(0, typeof(v).dtype)[()], [(first, size * size - used, size)])
+    flat = pieces.pad(v, convert(0, typeof(v).dtype), [(first, size * size - used, size)])
     return sh.reshape_p.bind(flat, new_sizes=(size, size))
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -70,6 +71,8 @@ def einsum(
     arrays = [convert(a, dtype, weak) for a in arrays]
     plan = plan_of(text, tuple([typeof(a).shape for a in arrays]), _hashable(optimize))
     kind = None if preferred_element_type is None else canonicalize_dtype(preferred_element_type)
+    if precision is None:
+        precision = config.default_matmul_precision.value
     if precision is None or isinstance(precision, str):
         return fusion.run(_evaluate, arrays, plan, precision, kind)
     return _evaluate(*arrays, plan, precision, kind)

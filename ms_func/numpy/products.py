@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ShapeError
 from ms_func.execution.array import Array
@@ -39,7 +40,7 @@ def contract(
     """`dot_general` of operands of one dtype with dimensions counted from the front."""
     return dot_general_p.bind(
         a, b, dimension_numbers=(contracted, batch),
-        precision=None if precision is None else canonical_precision(precision),
+        precision=canonical_precision(precision),
         preferred_element_type=None if preferred_element_type is None
         else canonicalize_dtype(preferred_element_type),
     )  # fmt: skip
@@ -74,6 +75,8 @@ def matmul(
     contracted = ((len(left) - 1,), (inner,))
     if len(right) <= 2 or (len(left) == 1 and len(right) == 1):
         return contract(a, b, contracted, ((), ()), precision, preferred_element_type)
+    if precision is None:
+        precision = config.default_matmul_precision.value
     static = (precision, preferred_element_type)
     if not all(v is None or isinstance(v, (str, np.dtype, type)) for v in static):
         return _batched(a, b, *static)
@@ -292,7 +295,7 @@ def _three(v: Any) -> list[Any]:
     """Components along the last dimension, the third one 0 where there are two."""
     last = typeof(v).ndim - 1
     if typeof(v).shape[-1] == 2:
-        v = pieces.pad(v, np.asarray(0, typeof(v).dtype)[()], [(0, 0, 0)] * last + [(0, 1, 0)])
+        v = pieces.pad(v, convert(0, typeof(v).dtype), [(0, 0, 0)] * last + [(0, 1, 0)])
     return pieces.split(v, (1, 1, 1), last)
 
 

@@ -44,6 +44,8 @@ convolutions already with a hundredth of that: a deep network has many equal one
 PRODUCTS = ("dot_general", "conv_general_dilated")
 ADDING = ("add", "sub")
 """Elementwise operations through which sums may stay open: both operands are open."""
+SUMMING = ("dot_general", "reduce_sum", "conv_general_dilated", "scatter_add")
+"""Operations whose sums the partitioner was seen to leave open when told to."""
 PASSING = ("transpose", "reshape", "neg")
 """Operations of one operand through which a sum may stay open."""
 
@@ -557,7 +559,7 @@ def open_sums(all_eqns: Sequence[Eqn]) -> tuple[set[int], set[Var]]:
 
 
 def _leaves_sum(eqn: Eqn) -> bool:
-    if len(eqn.outputs) != 1 or _is_elementwise(eqn) or type(eqn.primitive.shard) is NotSupported:
+    if eqn.primitive.name not in SUMMING:
         return False
     rule = rule_of(eqn)
     have = {f for d in rule.outs[0] for f in d}

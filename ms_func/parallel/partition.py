@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
-from ms_func.parallel.graph import ADDING, PASSING, led
+from ms_func.parallel.graph import ADDING, PASSING, SUMMING, led
 from ms_func.parallel.shard_rules import Spec
 from ms_func.parallel.unfold import places
 from ms_func.primitives.sharding import sharding_constraint_p
-
-OPENABLE = ("dot_general", "reduce_sum", *ADDING, *PASSING)
-"""Operations whose results the partitioner was seen to leave unreduced when told to."""
 
 
 def emit(plan: Any) -> Function:
@@ -92,7 +89,7 @@ class _Emitter:
         outputs = [Var(v.type) for v in eqn.outputs]
         self.eqns.append(Eqn(eqn.primitive, inputs, outputs, _with_bodies(eqn, made), eqn.loc))
         for old, new, (outer, _) in zip(eqn.outputs, outputs, ends, strict=True):
-            self.env[old] = self._settle(new, outer, self.spec(old), eqn)
+            self._settle(old, new, outer, eqn)
 
     def _result_specs(self, eqn: Eqn) -> list[tuple[Spec, Spec]]:
         """Layout of each result outside, and of the value inside that it comes from."""
@@ -148,20 +145,29 @@ class _Emitter:
         outputs = [Var(v.type) for v in eqn.outputs]
         self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
         for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
-            self.env[old] = self._settle(new, raw, self.spec(old), eqn)
+            self._settle(old, new, raw, eqn)
 
-    def _settle(self, v: Atom, raw: Spec, want: Spec, eqn: Eqn) -> Atom:
-        """The result of an equation brought to the layout of its value."""
+    def _settle(self, old: Atom, v: Atom, raw: Spec, eqn: Eqn) -> None:
+        """The result of an equation brought to the layout of its value.
+
+        Layouts on the way are kept for readers that want them.
+        """
+        for spec in self._stages(old, raw, eqn):
+            v = self.moved[old, spec] = self._constrain(v, [spec], eqn)
+        self.env[old] = v
+
+    def _stages(self, v: Atom, raw: Spec, eqn: Eqn) -> list[Spec]:
+        """Layouts to state for a result that comes out in layout `raw`."""
+        want, name = self.spec(v), eqn.primitive.name
         steps = [s.to for s in self._path(v, raw, want)]
-        name = eqn.primitive.name
         if not raw.partial:
-            return self._constrain(v, [raw, *steps], eqn)
+            return [raw, *steps]
         if steps and _finishes(raw, steps[0]) and name not in (*ADDING, *PASSING):
-            return self._constrain(v, steps, eqn)
-        if name in OPENABLE:
-            return self._constrain(v, [raw, *steps], eqn)
+            return steps
+        if name in (*SUMMING, *ADDING, *PASSING):
+            return [raw, *steps]
         closed = Spec(raw.dims)  # the partitioner adds up at once
-        return self._constrain(v, [closed, *(s.to for s in self._path(v, closed, want))], eqn)
+        return [closed, *(s.to for s in self._path(v, closed, want))]
 
     def _read(self, v: Atom, want: Spec, copied: bool = True) -> Atom:
         """A value in the layout that an equation reads it in, by way of its shared copy."""
@@ -175,6 +181,8 @@ class _Emitter:
 
     def _move(self, v: Atom, source: Atom, have: Spec, want: Spec) -> Atom:
         """`source`, which holds value `v` in layout `have`, brought to layout `want`."""
+        if have != want and (v, want) in self.moved:
+            return self.moved[v, want]
         for step in self._path(v, have, want):
             key = (v, step.to)
             if key not in self.moved:

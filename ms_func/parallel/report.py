@@ -41,6 +41,10 @@ def predicted_collectives(plan: Any) -> list[Predicted]:
         have, want = graph.ends(way)
         at, end = have[choices[way.source]], want[choices[way.target]]
         v, eqn = way.value, _place(graph, way)
+        if graph.nodes[way.source].eqn is not None:
+            seen.add((v, at))
+        elif (v, end) in seen:
+            continue
         for step in graph.model.path(v.type.shape, v.type.dtype.itemsize, at, end):
             key = (v, step.to)
             if step.kind != "slice" and key not in seen:

@@ -54,7 +54,7 @@ from ms_func.primitives.padding import (
 from ms_func.primitives.shape import reshape, rev
 
 
-class _Conv(NamedTuple):
+class Conv(NamedTuple):
     """Parameters of one convolution."""
 
     window_strides: tuple[int, ...]
@@ -76,16 +76,16 @@ class _Conv(NamedTuple):
 
 
 def _abstract(lhs: ArrayType, rhs: ArrayType, **params: Any) -> ArrayType:
-    conv = _Conv(**params)
+    conv = Conv(**params)
     _check_groups(lhs, rhs, conv)
     check_preferred("conv_general_dilated", lhs, conv.preferred_element_type)
-    shape = _out_shape(lhs.shape, rhs.shape, conv)
+    shape = out_shape(lhs.shape, rhs.shape, conv)
     dtype = result_dtype(lhs, rhs, conv.preferred_element_type)
     weak = lhs.weak_type and rhs.weak_type and conv.preferred_element_type is None
     return ArrayType(shape, dtype, weak)
 
 
-def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: _Conv) -> None:
+def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: Conv) -> None:
     lhs_spec, rhs_spec, _ = conv.dimension_numbers
     batch, features = (lhs.shape[i] for i in lhs_spec[:2])
     out, ins = (rhs.shape[i] for i in rhs_spec[:2])
@@ -120,7 +120,8 @@ def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: _Conv) -> None:
         )
 
 
-def _out_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], conv: _Conv) -> tuple[int, ...]:
+def out_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], conv: Conv) -> tuple[int, ...]:
+    """Shape of the result for operands of these shapes."""
     lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
     shape = [0] * len(lhs)
     shape[out_spec[0]] = lhs[lhs_spec[0]] // conv.batch_group_count
@@ -145,9 +146,9 @@ def _out_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], conv: _Conv) -> tuple
 
 def _ref(lhs: np.ndarray, rhs: np.ndarray, **params: Any) -> np.ndarray:
     """One product of matrices for each place in the kernel."""
-    conv = _Conv(**params)
+    conv = Conv(**params)
     lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
-    shape = _out_shape(lhs.shape, rhs.shape, conv)
+    shape = out_shape(lhs.shape, rhs.shape, conv)
     types = ArrayType(lhs.shape, lhs.dtype), ArrayType(rhs.shape, rhs.dtype)
     dtype = result_dtype(*types, conv.preferred_element_type)
     x = lhs.transpose(lhs_spec).astype(sum_dtype(dtype))
@@ -172,7 +173,7 @@ def _ref(lhs: np.ndarray, rhs: np.ndarray, **params: Any) -> np.ndarray:
 
 
 @cache
-def _attributes(conv: _Conv) -> dict[str, Any]:
+def _attributes(conv: Conv) -> dict[str, Any]:
     def layout(spec: tuple[int, ...], ends: str) -> str:
         names = [""] * len(spec)
         for i, name in zip(spec, (*ends, *map(str, range(len(spec) - 2))), strict=True):
@@ -200,7 +201,7 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
     out = eqn.outputs[0].type
     if not left.size or not right.size:  # sums of nothing; StableHLO refuses empty windows
         return b.constant(0, out)
-    attributes = _attributes(_Conv(**eqn.params))
+    attributes = _attributes(Conv(**eqn.params))
     meeting = compute_dtype(left, right, out)
     if left.dtype != meeting:
         lhs = b.convert(lhs, ArrayType(left.shape, meeting))
@@ -216,13 +217,13 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
 
 
 def _transpose(ct: Any, lhs: Any, rhs: Any, **params: Any) -> list[Any]:
-    conv = _Conv(**params)
+    conv = Conv(**params)
     if is_linear(lhs):
         return [_lhs_cotangent(ct, lhs.type, rhs, conv), None]
     return [None, _rhs_cotangent(ct, lhs, rhs.type, conv)]
 
 
-def _lhs_cotangent(ct: Any, want: ArrayType, rhs: Any, conv: _Conv) -> Any:
+def _lhs_cotangent(ct: Any, want: ArrayType, rhs: Any, conv: Conv) -> Any:
     (batch, feature, *spatial), rhs_spec, out_spec = conv.dimension_numbers
     out, ins, *window = rhs_spec
     kernel, sizes = typeof(rhs).shape, typeof(ct).shape
@@ -252,7 +253,7 @@ def _lhs_cotangent(ct: Any, want: ArrayType, rhs: Any, conv: _Conv) -> Any:
     return found
 
 
-def _rhs_cotangent(ct: Any, lhs: Any, want: ArrayType, conv: _Conv) -> Any:
+def _rhs_cotangent(ct: Any, lhs: Any, want: ArrayType, conv: Conv) -> Any:
     lhs_spec, (out, ins, *window), out_spec = conv.dimension_numbers
     shape, sizes = typeof(lhs).shape, typeof(ct).shape
     pads = []
@@ -306,7 +307,7 @@ def _join(x: Any, dim: int, to: int, groups: int = 1) -> Any:
 
 
 def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
-    conv = _Conv(**params)
+    conv = Conv(**params)
     (lhs, rhs), (left, right) = args, dims
     if size == 0:
         return _no_lanes(lhs, rhs, left, right, conv), 0
@@ -317,7 +318,7 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     return _batch_both(size, lhs, rhs, left, right, conv)
 
 
-def _no_lanes(lhs: Any, rhs: Any, left: int | None, right: int | None, conv: _Conv) -> Any:
+def _no_lanes(lhs: Any, rhs: Any, left: int | None, right: int | None, conv: Conv) -> Any:
     one = (
         t if d is None else ArrayType((*t.shape[:d], *t.shape[d + 1 :]), t.dtype)
         for t, d in ((typeof(lhs), left), (typeof(rhs), right))
@@ -326,7 +327,7 @@ def _no_lanes(lhs: Any, rhs: Any, left: int | None, right: int | None, conv: _Co
     return full_of(0, ArrayType((0, *out.shape), out.dtype))
 
 
-def _batch_lhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
+def _batch_lhs(size: int, lhs: Any, rhs: Any, dim: int, conv: Conv) -> Any:
     """Lanes join the batch dimension."""
     spec, _, out_spec = conv.dimension_numbers
     lhs = _join(lhs, dim, spec[0], conv.batch_group_count)
@@ -334,7 +335,7 @@ def _batch_lhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
     return _split(out, out_spec[0], size), out_spec[0]
 
 
-def _batch_rhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
+def _batch_rhs(size: int, lhs: Any, rhs: Any, dim: int, conv: Conv) -> Any:
     """Lanes join the output features, within each group."""
     _, spec, out_spec = conv.dimension_numbers
     groups = max(conv.feature_group_count, conv.batch_group_count)
@@ -350,7 +351,7 @@ def _batch_rhs(size: int, lhs: Any, rhs: Any, dim: int, conv: _Conv) -> Any:
     return reshape(out, (*shape[: at + 1], joined, *shape[at + 3 :])), 0
 
 
-def _batch_both(size: int, lhs: Any, rhs: Any, left: int, right: int, conv: _Conv) -> Any:
+def _batch_both(size: int, lhs: Any, rhs: Any, left: int, right: int, conv: Conv) -> Any:
     """Lanes become groups."""
     lhs_spec, rhs_spec, out_spec = conv.dimension_numbers
     rhs = _join(rhs, right, rhs_spec[0])
@@ -369,7 +370,7 @@ def _batch_both(size: int, lhs: Any, rhs: Any, left: int, right: int, conv: _Con
 
 def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
     """Spatial dimensions can be cut, with exchange of borders, where no size changes."""
-    conv = _Conv(**params)
+    conv = Conv(**params)
     specs = conv.dimension_numbers
     shapes = ins[0].shape, ins[1].shape, outs[0].shape
     names = [["."] * len(shape) for shape in shapes]
@@ -471,7 +472,7 @@ def conv_general_dilated(
         dimension_numbers = ConvDimensionNumbers(*map(tuple, dimension_numbers))
     elif isinstance(dimension_numbers, list):
         dimension_numbers = tuple(dimension_numbers)
-    params = _parameters(
+    geometry = geometry_of(
         left.shape,
         right.shape,
         tuple(window_strides),
@@ -483,7 +484,7 @@ def conv_general_dilated(
     return conv_general_dilated_p.bind(
         lhs,
         rhs,
-        **params,
+        **geometry,
         feature_group_count=operator.index(feature_group_count),
         batch_group_count=operator.index(batch_group_count),
         precision=precision,
@@ -494,7 +495,7 @@ def conv_general_dilated(
 
 
 @cache
-def _parameters(
+def geometry_of(
     lhs: tuple[int, ...],
     rhs: tuple[int, ...],
     window_strides: tuple[int, ...],

@@ -13,7 +13,7 @@ from ms_func.primitives.arithmetic import rem
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq
-from ms_func.primitives.conv import conv_general_dilated
+from ms_func.primitives.conv import Conv, conv_general_dilated, geometry_of, out_shape
 from ms_func.primitives.conv_layout import ConvDimensionNumbers, conv_dimension_numbers
 from ms_func.primitives.dot import dot_general
 from ms_func.primitives.padding import dilated, positive
@@ -130,6 +130,65 @@ def conv_transpose(
         lhs, rhs, (1,) * len(window), pads, strides, holes, numbers, precision=precision,
         preferred_element_type=preferred_element_type,
     )  # fmt: skip
+
+
+# --- shapes -----------------------------------------------------------------------------------
+
+
+def conv_shape_tuple(
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    strides: Sequence[int],
+    pads: str | Sequence[tuple[int, int]],
+    batch_group_count: int = 1,
+) -> tuple[int, ...]:
+    """Shape of the result of a convolution in the default layout."""
+    return _shape(lhs_shape, rhs_shape, strides, pads, None, None, None, batch_group_count)
+
+
+def conv_general_shape_tuple(
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    dimension_numbers: Any,
+) -> tuple[int, ...]:
+    """Shape of the result of a convolution in any layout."""
+    return _shape(lhs_shape, rhs_shape, window_strides, padding, None, None, dimension_numbers)
+
+
+def conv_transpose_shape_tuple(
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    dimension_numbers: Any,
+) -> tuple[int, ...]:
+    """Shape of the result of `conv_transpose`."""
+    numbers = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
+    window = [rhs_shape[k] for k in numbers.rhs_spec[2:]]
+    if isinstance(padding, str):
+        padding = [
+            _transposed_pads(k, s, padding) for k, s in zip(window, window_strides, strict=True)
+        ]
+    ones = (1,) * len(window)
+    return _shape(lhs_shape, rhs_shape, ones, padding, window_strides, None, numbers)
+
+
+def _shape(
+    lhs: Sequence[int], rhs: Sequence[int], strides: Sequence[int], padding: Any, spread: Any,
+    holes: Any, numbers: Any, lots: int = 1,
+) -> tuple[int, ...]:  # fmt: skip
+    geometry = geometry_of(
+        tuple(lhs), tuple(rhs), tuple(strides),
+        padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        None if spread is None else tuple(spread), holes, numbers,
+    )  # fmt: skip
+    conv = Conv(
+        **geometry, feature_group_count=1, batch_group_count=lots, precision=None,
+        preferred_element_type=None,
+    )  # fmt: skip
+    return out_shape(tuple(lhs), tuple(rhs), conv)
 
 
 # --- patches ----------------------------------------------------------------------------------

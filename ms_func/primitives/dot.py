@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
 from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
@@ -64,13 +65,16 @@ def canonical_precision(precision: Any) -> PrecisionPair:
     """None, or one precision for each operand.
 
     Args:
-        precision: None, a `Precision`, a name of one, or a pair of these.
+        precision: None (the setting `default_matmul_precision`, None unless somebody set it),
+            a `Precision`, a name of one, or a pair of these.
 
     Raises:
         ValueError: it is none of these.
     """
     if precision is None:
-        return None
+        precision = config.default_matmul_precision.value
+        if precision is None:
+            return None
     pair = tuple(precision) if isinstance(precision, (tuple, list)) else (precision, precision)
     if len(pair) != 2:
         raise ValueError(f"precision must be one value or a pair, got {precision!r}")
@@ -379,7 +383,7 @@ def dot_general(
         lhs,
         rhs,
         dimension_numbers=canonical_numbers(typeof(lhs).ndim, typeof(rhs).ndim, dimension_numbers),
-        precision=None if precision is None else canonical_precision(precision),
+        precision=canonical_precision(precision),
         preferred_element_type=_dtype_or_none(preferred_element_type),
     )
 

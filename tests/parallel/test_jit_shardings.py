@@ -84,6 +84,40 @@ def test_specs_need_a_mesh():
         ms.jit(lambda x: x * 2, in_shardings=P("data"))(X)
 
 
+@pytest.mark.parametrize(
+    "have", [P(), P("data"), P("model", "data"), P(("data", "model"))], ids=str
+)
+@pytest.mark.parametrize("want", [P(), P(None, "data"), P("data", "model")], ids=str)
+def test_arrays_move_between_layouts(have, want):
+    x = ms.device_put(X, on(*have))
+    y = ms.device_put(x, on(*want))
+    assert y.sharding.is_equivalent_to(on(*want), 2)
+    for piece in y.addressable_shards:
+        np.testing.assert_array_equal(np.asarray(piece.data), X[piece.index])
+    back = ms.device_put(y, ms.devices()[3])
+    assert back.devices() == {ms.devices()[3]}
+    np.testing.assert_array_equal(np.asarray(back), X)
+
+
+def test_device_put_while_recording_fixes_the_layout():
+    y = ms.jit(lambda x: ms.device_put(x * 2, on("model")))(X)
+    assert y.sharding.is_equivalent_to(on("model"), 2)
+
+
+def test_arrays_from_their_pieces():
+    rows = on("data", "model")
+    x = ms.make_array_from_callback(X.shape, rows, lambda at: X[at])
+    assert x.sharding == rows
+    np.testing.assert_array_equal(np.asarray(x), X)
+    pieces = [piece.data for piece in x.addressable_shards]
+    again = ms.make_array_from_single_device_arrays(X.shape, rows, pieces)
+    np.testing.assert_array_equal(np.asarray(again), X)
+    with pytest.raises(ValueError, match="one array on each of 8 devices"):
+        ms.make_array_from_single_device_arrays(X.shape, rows, pieces[:3])
+    with pytest.raises(ValueError, match="holds"):
+        ms.make_array_from_callback(X.shape, rows, lambda at: X)
+
+
 def test_donated_memory_is_used_for_results_of_the_same_layout():
     f = ms.jit(lambda x: x + 1, in_shardings=on("data"), out_shardings=on("data"), donate_argnums=0)
     x = ms.device_put(X, on("data"))
@@ -102,6 +136,22 @@ def test_layouts_that_do_not_fit_are_refused():
     big = Mesh((4, 4), ("a", "b"))
     with pytest.raises(ShardingError, match="16 devices"):
         ms.jit(lambda x: x, in_shardings=on("a", mesh=big))(X)
+
+
+def test_ahead_of_time_programs_are_for_the_layouts_of_their_arguments():
+    f = ms.jit(lambda x, y: {"z": x + y.sum()})
+    described = ms.ShapeDtypeStruct(X.shape, X.dtype, sharding=on("data", "model"))
+    placed = ms.device_put(X, on("data", "model"))
+    for x in (described, placed):
+        compiled = f.lower(x, X).compile()
+        (in_x, in_y), named = compiled.input_shardings
+        assert in_x.is_equivalent_to(on("data", "model"), 2)
+        assert in_y.is_fully_replicated
+        assert named == {}
+        assert compiled.output_shardings["z"].is_equivalent_to(on("data", "model"), 2)
+        out = compiled(placed, X)["z"]
+        assert out.sharding.is_equivalent_to(on("data", "model"), 2)
+        np.testing.assert_allclose(np.asarray(out), X + X.sum(), rtol=1e-4)
 
 
 # --- constraints --------------------------------------------------------------------------

@@ -188,3 +188,17 @@ def test_refusals():
         conv(x, w, (1, 1), "SAME", dimension_numbers=("NCHH", "OIHW", "NCHW"))
     with pytest.raises(TypeError, match="ndim to be equal, got 4 and 3"):
         conv(x, w[0], (1, 1), "SAME")
+
+
+def test_shapes_without_arrays():
+    x, w = np.zeros((4, 3, 9, 8)), np.zeros((6, 3, 3, 2))
+    for padding in ("SAME", "VALID", [(1, 2), (0, 1)]):
+        want = lax.conv_general_dilated(x, w, (2, 3), padding).shape
+        assert lax.conv_shape_tuple(x.shape, w.shape, (2, 3), padding) == want
+        layout = ("NCHW", "OIHW", "NHWC")
+        want = lax.conv_general_dilated(x, w, (2, 3), padding, dimension_numbers=layout).shape
+        assert lax.conv_general_shape_tuple(x.shape, w.shape, (2, 3), padding, layout) == want
+        layout = ("NCHW", "OIHW", "NCHW")
+        want = lax.conv_transpose(x, w, (2, 3), padding, dimension_numbers=layout).shape
+        assert lax.conv_transpose_shape_tuple(x.shape, w.shape, (2, 3), padding, layout) == want
+    assert lax.conv_shape_tuple(x.shape, w.shape, (1, 1), "VALID", 2)[0] == 2

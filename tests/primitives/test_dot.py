@@ -117,3 +117,34 @@ def test_refusals():
         lax.dot(A, B, precision="exact")
     with pytest.raises(TypeError, match="one rank of at least 2"):
         batch_matmul(A[0], B)
+
+
+def test_the_default_precision_is_a_setting():
+    def precisions(f: Any) -> list[Any]:
+        fn = _program(f, A, B)
+        return [e.params["precision"] for e in fn.eqns]
+
+    dot = lambda x, y: lax.dot(x, y)  # noqa: E731
+    assert precisions(dot) == [None]
+    with ms.default_matmul_precision("float32"):
+        assert precisions(dot) == [(Precision.HIGHEST,) * 2]
+        assert precisions(ms.numpy.matmul) == [(Precision.HIGHEST,) * 2]
+        assert precisions(lambda x, y: lax.dot(x, y, precision="high")) == [(Precision.HIGH,) * 2]
+        batched = ms.make_ir(ms.numpy.matmul)(np.ones((2, 2, 3)), np.ones((2, 3, 4)))
+        assert "HIGHEST" in str(batched)
+    assert "HIGHEST" not in str(ms.make_ir(ms.numpy.matmul)(np.ones((2, 2, 3)), np.ones((2, 3, 4))))
+    assert precisions(dot) == [None]
+
+
+def test_groups_of_rows_with_a_matrix_each():
+    rng = np.random.default_rng(0)
+    x, matrices, sizes = rng.normal(size=(7, 3)), rng.normal(size=(3, 3, 2)), np.array([2, 0, 4])
+    want = np.concatenate([x[:2] @ matrices[0], x[2:6] @ matrices[2], np.zeros((1, 2))])
+    np.testing.assert_allclose(lax.ragged_dot(x, matrices, sizes), want, rtol=1e-12)
+    grad = ms.grad(lambda m: lax.reduce_sum(lax.ragged_dot(x, m, sizes), (0, 1)))(matrices)
+    for g, part in enumerate((x[:2], x[2:2], x[2:6])):
+        np.testing.assert_allclose(grad[g], np.repeat(part.sum(0)[:, None], 2, 1), rtol=1e-12)
+    with pytest.raises(TypeError, match="group dimension size to be 2, got 3"):
+        lax.ragged_dot(x, matrices, sizes[:2])
+    with pytest.raises(TypeError, match="integer group_sizes"):
+        lax.ragged_dot(x, matrices, sizes / 2)

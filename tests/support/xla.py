@@ -36,6 +36,11 @@ def context() -> ir.Context:
     return made
 
 
+_QUICK: list[tuple[str, Any]] = [("xla_backend_optimization_level", 0)]
+if xla_client._version < 495:  # jaxlib 0.10; the option is gone in 0.11
+    _QUICK.append(("xla_cpu_use_fusion_emitters", False))
+
+
 @cache
 def _client() -> Any:
     for name, value in (("enable_x64", True), ("disable_jit", False), ("post_hook", None)):
@@ -50,6 +55,7 @@ def run(text: str | ir.Module, *arguments: np.ndarray) -> list[np.ndarray]:
     device = client.local_devices()[0]
     options = xla_client.CompileOptions()
     options.device_assignment = xla_client.DeviceAssignment.create(np.array([[0]], np.int32))
+    options.env_option_overrides = _QUICK
     program = client.compile_and_load(module, xla_client.DeviceList((device,)), options)
     sharding = _sharding(device)
     buffers = [

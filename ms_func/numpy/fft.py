@@ -1,0 +1,285 @@
+"""Discrete Fourier transforms: `numpy.fft`."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import fusion, manipulation
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.elementwise import conjugate
+from ms_func.numpy.manipulation import axes_tuple, axis_index, part, roll
+from ms_func.numpy.promotion import ArrayLike, convert, inexact
+from ms_func.primitives import pieces
+from ms_func.primitives.fft import fft_p
+
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift",
+    "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+# --- the common way -------------------------------------------------------------------
+
+
+def _transform(kind: str, a: Any, sizes: Any, axes: Sequence[int] | None, norm: str | None) -> Any:
+    """Transform over `axes`, cut or filled to `sizes`, scaled by `norm`."""
+    if norm not in (None, "backward", "ortho", "forward"):
+        raise ValueError(f'Invalid norm value {norm}; should be "backward", "ortho" or "forward".')
+    a = _operand(kind, a)
+    ndim = typeof(a).ndim
+    if axes is None:
+        count = ndim if sizes is None else len(sizes)
+        axes = tuple(range(ndim - count, ndim))
+    axes = axes_tuple(tuple(axes), ndim) if len(set(axes)) == len(tuple(axes)) else _repeated(axes)
+    shape = [typeof(a).shape[i] for i in axes]
+    if sizes is None:
+        sizes = list(shape)
+        if kind == "IRFFT":
+            sizes[-1] = 2 * (shape[-1] - 1)
+    sizes = [shape[i] if n is None or n == -1 else operator.index(n) for i, n in enumerate(sizes)]
+    if len(sizes) != len(axes):
+        raise ValueError(f"fft: {len(sizes)} sizes for {len(axes)} axes")
+    if any(n < 1 for n in sizes):
+        raise ValueError(f"fft: the number of data points must be positive, got {tuple(sizes)}")
+    return fusion.run(_program, (a,), kind, tuple(axes), tuple(sizes), norm or "backward")
+
+
+def _repeated(axes: Sequence[int]) -> tuple[int, ...]:
+    raise ValueError(f"fft does not support repeated axes. Got axes {tuple(axes)}.")
+
+
+def _operand(kind: str, a: Any) -> Any:
+    """`a` in a dtype the transform takes: float32 or wider, complex unless for RFFT."""
+    a = inexact("fft", a)
+    dtype = typeof(a).dtype
+    if dtype.kind != "c" and dtype.itemsize < 4:
+        a, dtype = convert(a, np.dtype(np.float32)), np.dtype(np.float32)
+    if kind == "RFFT":
+        if dtype.kind == "c":
+            raise ValueError("only real valued inputs supported for rfft")
+        return a
+    return a if dtype.kind == "c" else convert(a, np.dtype(f"c{dtype.itemsize * 2}"))
+
+
+def _program(a: Any, kind: str, axes: tuple[int, ...], sizes: tuple[int, ...], norm: str) -> Any:
+    ndim = typeof(a).ndim
+    for i, (axis, n) in enumerate(zip(axes, sizes, strict=True)):
+        half = kind == "IRFFT" and i == len(axes) - 1
+        a = _resized(a, axis, n // 2 + 1 if half else n)
+    last = tuple(range(ndim - len(axes), ndim))
+    a = manipulation.moveaxis(a, axes, last) if axes != last else a
+    a = _chained(a, kind, sizes)
+    total = math.prod(sizes)
+    inverse = kind.startswith("I")
+    factor = {"ortho": math.sqrt(total) if inverse else 1 / math.sqrt(total),
+              "forward": float(total) if inverse else 1 / total, "backward": 1.0}[norm]  # fmt: skip
+    a = a if factor == 1.0 else ar.multiply(a, factor)
+    return manipulation.moveaxis(a, last, axes) if axes != last else a
+
+
+def _resized(a: Any, axis: int, n: int) -> Any:
+    """`a` cut off or filled with zeros along a dimension."""
+    have = typeof(a).shape[axis]
+    if n < have:
+        return part(a, axis, 0, n)
+    if n == have:
+        return a
+    edge = [(0, n - have if i == axis else 0, 0) for i in range(typeof(a).ndim)]
+    return pieces.pad(a, convert(0, typeof(a).dtype), edge)
+
+
+def _chained(a: Any, kind: str, sizes: tuple[int, ...]) -> Any:
+    """Transform of the last dimensions, three at a time; a half one has the last dimension."""
+    if len(sizes) <= 3:
+        return fft_p.bind(a, kind=kind, lengths=sizes)
+    rest, full = sizes[:-3], "IFFT" if kind.startswith("I") else "FFT"
+    ndim = typeof(a).ndim
+    front = tuple(range(ndim - len(sizes), ndim - 3))
+    back = tuple(range(ndim - len(rest), ndim))
+
+    def others(x: Any) -> Any:
+        moved = manipulation.moveaxis(x, front, back)
+        return manipulation.moveaxis(_chained(moved, full, rest), back, front)
+
+    if kind == "RFFT":
+        return others(fft_p.bind(a, kind=kind, lengths=sizes[-3:]))
+    return fft_p.bind(others(a), kind=kind, lengths=sizes[-3:])
+
+
+def _one(kind: str, a: Any, n: int | None, axis: int, norm: str | None) -> Any:
+    if isinstance(axis, (tuple, list)):
+        raise ValueError(f"fft takes one axis, got {axis}; use fftn for several")
+    if n is not None and operator.index(n) < 1:
+        raise ValueError(f"fft: the number of data points must be positive, got {n}")
+    return _transform(kind, a, None if n is None else (n,), (axis,), norm)
+
+
+# --- one dimension --------------------------------------------------------------------
+
+
+def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+    """Fourier transform along a dimension.
+
+    Args:
+        a: array.
+        n: number of points: the dimension is cut off or filled with zeros to it.
+        axis: dimension.
+        norm: "backward" divides the inverse by `n`, "forward" the forward transform, "ortho"
+            both by the root of `n`.
+
+    Raises:
+        ValueError: `n` is not positive, or there is no such `norm`.
+    """
+    return _one("FFT", a, n, axis, norm)
+
+
+def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+    """Inverse of `fft`."""
+    return _one("IFFT", a, n, axis, norm)
+
+
+def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+    """First half of the Fourier transform of real numbers, the other being its conjugate.
+
+    Raises:
+        ValueError: `a` is complex.
+    """
+    return _one("RFFT", a, n, axis, norm)
+
+
+def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+    """Inverse of `rfft`; `n` is the number of points of the result, even by default."""
+    return _one("IRFFT", a, n, axis, norm)
+
+
+def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+    """Fourier transform, real, of the first half of a signal that equals its conjugate reversed."""
+    a = inexact("hfft", a)
+    count = 2 * (typeof(a).shape[axis_index(axis, typeof(a).ndim)] - 1) if n is None else n
+    return irfft(conjugate(a), count, axis, _swapped(norm))
+
+
+def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+    """Inverse of `hfft`."""
+    return conjugate(rfft(a, n, axis, _swapped(norm)))
+
+
+def _swapped(norm: str | None) -> str:
+    return {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, str(norm))
+
+
+# --- several dimensions ---------------------------------------------------------------
+
+
+def fft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
+    """`fftn` over two dimensions."""
+    return fftn(a, s, _two(axes), norm)
+
+
+def ifft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
+    """`ifftn` over two dimensions."""
+    return ifftn(a, s, _two(axes), norm)
+
+
+def rfft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
+    """`rfftn` over two dimensions."""
+    return rfftn(a, s, _two(axes), norm)
+
+
+def irfft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
+    """`irfftn` over two dimensions."""
+    return irfftn(a, s, _two(axes), norm)
+
+
+def _two(axes: Sequence[int]) -> Sequence[int]:
+    if len(axes) != 2:
+        raise ValueError(f"fft of two dimensions takes two axes, got {axes}")
+    return axes
+
+
+def fftn(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
+    """Fourier transform over dimensions, all by default.
+
+    Args:
+        a: array.
+        s: number of points in each of them.
+        axes: dimensions; the last `len(s)` if only `s` is given.
+        norm: as for `fft`.
+    """
+    return _transform("FFT", a, s, axes, norm)
+
+
+def ifftn(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
+    """Inverse of `fftn`."""
+    return _transform("IFFT", a, s, axes, norm)
+
+
+def rfftn(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
+    """`rfft` along the last of the dimensions, `fft` along the others."""
+    return _transform("RFFT", a, s, axes, norm)
+
+
+def irfftn(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
+    """Inverse of `rfftn`."""
+    return _transform("IRFFT", a, s, axes, norm)
+
+
+# --- frequencies ----------------------------------------------------------------------
+
+
+def fftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = None) -> Array:
+    """Frequencies of the elements of `fft` of `n` points at distance `d`."""
+    n = operator.index(n)
+    counts = np.concatenate([np.arange((n + 1) // 2), np.arange(-(n // 2), 0)])
+    return _frequencies(counts, n, d, dtype, device)
+
+
+def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = None) -> Array:
+    """Frequencies of the elements of `rfft` of `n` points at distance `d`."""
+    n = operator.index(n)
+    return _frequencies(np.arange(n // 2 + 1), n, d, dtype, device)
+
+
+def _frequencies(counts: np.ndarray, n: int, d: Any, dtype: Any, device: Any) -> Any:
+    kind = np.dtype(np.float32) if dtype is None else np.dtype(dtype)
+    return ar.divide(asarray(counts.astype(kind), device=device), ar.multiply(d, n))
+
+
+def fftshift(x: ArrayLike, axes: Any = None) -> Array:
+    """`x` with the zero frequency moved to the middle of dimensions."""
+    return _shifted(x, axes, 1)
+
+
+def ifftshift(x: ArrayLike, axes: Any = None) -> Array:
+    """Inverse of `fftshift`."""
+    return _shifted(x, axes, -1)
+
+
+def _shifted(x: Any, axes: Any, sign: int) -> Any:
+    shape = np.shape(x)
+    listed = axes_tuple(axes, len(shape))
+    steps = tuple(shape[i] // 2 if sign > 0 else -(shape[i] // 2) for i in listed)
+    return roll(x, steps, listed)

@@ -1,0 +1,153 @@
+"""Discrete Fourier transforms over the last one to three dimensions.
+
+Forward transforms are sums without a factor, inverse ones are divided by the number of
+elements. Reference: StableHLO specification, "fft".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ShapeError
+from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import int_array, parsed
+from ms_func.primitives.arithmetic import mul
+from ms_func.primitives.basis import int_tuple, letters
+from ms_func.primitives.batching import to_front
+from ms_func.primitives.bits import bitwise_or
+from ms_func.primitives.cast import conj, convert_element_type, real
+from ms_func.primitives.compare import eq, select
+from ms_func.primitives.families import literal
+from ms_func.primitives.pieces import pad
+from ms_func.primitives.shape import broadcasted_iota
+
+KINDS = ("FFT", "IFFT", "RFFT", "IRFFT")
+
+
+def _fft_abstract(x: ArrayType, *, kind: str, lengths: tuple[int, ...]) -> ArrayType:
+    n = len(lengths)
+    if kind not in KINDS or not 1 <= n <= 3 or x.ndim < n:
+        raise ShapeError(
+            f"fft needs one to three lengths, no more than {x} has dimensions, and one of the "
+            f"kinds {', '.join(KINDS)}; got kind {kind!r} and lengths {lengths}"
+        )
+    wanted = "f" if kind == "RFFT" else "c"
+    if x.dtype.kind != wanted or x.dtype.itemsize < (4 if wanted == "f" else 8):
+        what = "float32 or float64" if wanted == "f" else "complex"
+        raise ShapeError(
+            f"fft of kind {kind} takes {what} arrays, got {x}\nfix: convert it with .astype"
+        )
+    half = (*lengths[:-1], lengths[-1] // 2 + 1)
+    taken = half if kind == "IRFFT" else lengths
+    if x.shape[-n:] != taken:
+        raise ShapeError(f"fft of kind {kind} and lengths {lengths} takes [..., {taken}], got {x}")
+    lead = x.shape[:-n]
+    if kind == "RFFT":
+        return ArrayType((*lead, *half), np.dtype(f"c{x.dtype.itemsize * 2}"))
+    if kind == "IRFFT":
+        return ArrayType((*lead, *lengths), np.dtype(f"f{x.dtype.itemsize // 2}"))
+    return ArrayType(x.shape, x.dtype)
+
+
+def _fft_ref(x: np.ndarray, *, kind: str, lengths: tuple[int, ...]) -> np.ndarray:
+    out = _fft_abstract(ArrayType(x.shape, x.dtype), kind=kind, lengths=lengths)
+    if not out.size:
+        return np.zeros(out.shape, out.dtype)
+    axes = tuple(range(-len(lengths), 0))
+    function = {"FFT": np.fft.fftn, "IFFT": np.fft.ifftn, "RFFT": np.fft.rfftn,
+                "IRFFT": np.fft.irfftn}[kind]  # fmt: skip
+    return function(x, lengths, axes).astype(out.dtype)
+
+
+def _fft_lower(b: Any, eqn: Any, x: Any) -> Any:
+    attributes = {
+        "fft_type": parsed(f"#stablehlo<fft_type {eqn.params['kind']}>"),
+        "fft_length": int_array(eqn.params["lengths"]),
+    }
+    return b.op("stablehlo.fft", [eqn.outputs[0].type], [x], attributes)
+
+
+def _fft_transpose(ct: Any, x: Any, *, kind: str, lengths: tuple[int, ...]) -> list[Any]:
+    """The matrix of a full transform is symmetric; a half one is its restriction.
+
+    RFFT: the real part of the full transform of the cotangent, filled up with zeros.
+    IRFFT: every element but the first and the middle one stands for itself and its conjugate,
+    so the conjugate of the forward transform counts it twice.
+    """
+    if kind in ("FFT", "IFFT"):
+        return [fft_p.bind(ct, kind=kind, lengths=lengths)]
+    n = lengths[-1]
+    if kind == "RFFT":
+        edge = [(0, 0, 0)] * (typeof(ct).ndim - 1) + [(0, n - typeof(ct).shape[-1], 0)]
+        full = fft_p.bind(pad(ct, literal(0, ct), edge), kind="FFT", lengths=lengths)
+        return [real(full)]
+    half = conj(fft_p.bind(ct, kind="RFFT", lengths=lengths))
+    shape = x.type.shape
+    place = broadcasted_iota(np.int32, shape, len(shape) - 1)
+    single = eq(place, 0)
+    if n % 2 == 0:
+        single = bitwise_or(single, eq(place, n // 2))
+    factor = 1 / math.prod(lengths)
+    return [mul(half, select(single, literal(factor, half), literal(2 * factor, half)))]
+
+
+def _fft_batch(size: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
+    return fft_p.bind(to_front(args[0], dims[0], size), **params), 0
+
+
+def _fft_shard(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, lengths: tuple[int, ...], **params: Any
+) -> str:
+    n = len(lengths)
+    term = " ".join([*letters(ins[0].ndim - n), *["."] * n])
+    return f"{term} -> {term}"
+
+
+def _fft_cost(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, lengths: tuple[int, ...], **params: Any
+) -> Cost:
+    size = max(ins[0].size, outs[0].size)
+    work = 5.0 * size * math.log2(max(math.prod(lengths), 2))
+    return Cost(work, 0.0, float(ins[0].nbytes + outs[0].nbytes))
+
+
+fft_p = register(
+    Primitive(
+        "fft",
+        abstract=_fft_abstract,
+        ref=_fft_ref,
+        lower=_fft_lower,
+        jvp=Linear(0),
+        transpose=_fft_transpose,
+        batch=_fft_batch,
+        shard=_fft_shard,
+        cost=_fft_cost,
+    )
+)
+
+
+def fft(x: Any, fft_type: Any, fft_lengths: Sequence[int]) -> Any:
+    """Fourier transform over the last dimensions.
+
+    Shapes: FFT and IFFT keep the shape; RFFT goes from `[..., n]` to `[..., n // 2 + 1]`, IRFFT
+        back.
+    Dtypes: complex, for RFFT float32 or float64; the precision stays.
+
+    Args:
+        x: array.
+        fft_type: "FFT", "IFFT", "RFFT", "IRFFT", or an enumeration with such names.
+        fft_lengths: sizes of the transformed dimensions, one to three.
+
+    Raises:
+        TypeError: kind, lengths, shape and dtype do not fit.
+    """
+    kind = str(getattr(fft_type, "name", fft_type)).rpartition(".")[2].upper()
+    if kind in ("FFT", "IFFT") and typeof(x).dtype.kind != "c":
+        wide = np.complex128 if typeof(x).dtype == np.float64 else np.complex64
+        x = convert_element_type(x, wide)
+    return fft_p.bind(x, kind=kind, lengths=int_tuple(fft_lengths, "fft_lengths"))
