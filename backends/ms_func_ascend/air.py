@@ -164,7 +164,7 @@ def _attr(op: str, name: str, value: Any) -> Message:
     assert prototype is not None, op
     kind = prototype.attributes[name].type
     if kind == "Tensor":
-        desc = _descriptor("", value.shape, value.dtype)
+        desc = _descriptor("y", value.shape, value.dtype)  # as the output is described
         return {"t": {"desc": desc, "data": np.ascontiguousarray(value).tobytes()}}
     if kind == "ListListInt":
         return {"list_list_int": {"list_list_i": [{"list_i": list(row)} for row in value]}}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.backend import CompileOptions
+from ms_func.errors import UnsupportedError
 from ms_func_ascend import air, cann
 from ms_func_ascend.emitter import Options
 from ms_func_ascend.graph import Graph
@@ -130,7 +131,7 @@ class ReferenceExecutable:
 
 def _one_device(options: CompileOptions) -> None:
     if options.num_partitions > 1 or len(options.devices) > 1:
-        raise NotImplementedError(
+        raise UnsupportedError(
             f"`{options.name}` is split over {max(options.num_partitions, len(options.devices))} "
             "devices; an AIR file is a program of one\nfix: export it without a mesh"
         )

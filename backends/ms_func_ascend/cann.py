@@ -102,13 +102,14 @@ def missing() -> list[str]:
 def unavailable(name: str, **settings: Any) -> AscendUnavailable:
     """The error that says what is missing and how to go on."""
     soc = settings.get("soc_version") or "<soc_version>"
-    command = atc_command(f"{name}.air", name, soc, settings.get("precision", "exact"),
+    file = "".join(c if c.isalnum() else "_" for c in name).strip("_") or "main"
+    command = atc_command(f"{file}.air", file, soc, settings.get("precision", "exact"),
                           atc_options=settings.get("atc_options", ()))  # fmt: skip
     lacking = "\n".join(f"  - {item}" for item in missing())
     line = " ".join(c if c.endswith("<soc_version>") else shlex.quote(c) for c in command)
     return AscendUnavailable(
         f"`{name}` was translated, but it cannot run on an NPU here; missing:\n{lacking}\n"
-        f"fix: write the file with ms_func.export(f, *args, backend='ascend', path='{name}.air'), "
+        f"fix: write the file with ms_func.export(f, *args, backend='ascend', path='{file}.air'), "
         f"take it to a machine with CANN and compile it there:\n  {line}\n"
         "or run the translated graph here, in NumPy, with backend='ascend-ref'"
     )

@@ -147,7 +147,7 @@ class Graph:
 
     def fresh(self, stem: str) -> str:
         """A node name that the graph does not have yet, after `stem`."""
-        cleaned = "".join(c if c.isalnum() or c in "_./-" else "_" for c in stem)
+        cleaned = "".join(c if is_name(c) else "_" for c in stem) or "node"
         n = 0
         candidate = cleaned
         while candidate in self._names:
@@ -395,7 +395,7 @@ def _check_one(graph: Graph) -> None:
     for node in graph.nodes:
         if node.name in names:
             raise GraphError(f"graph {graph.name}: two nodes are called {node.name!r}")
-        if not _is_name(node.name):
+        if not is_name(node.name):
             raise GraphError(f"graph {graph.name}: {node.name!r} is not a node name")
         names.add(node.name)
         for t in node.inputs:
@@ -411,8 +411,9 @@ def _check_one(graph: Graph) -> None:
         raise GraphError(f"graph {graph.name}: arguments are not numbered 0..n-1")
 
 
-def _is_name(name: str) -> bool:
-    return bool(name) and all(c.isalnum() or c in "_./-" for c in name)
+def is_name(name: str) -> bool:
+    """Whether every reader takes `name` for a node: letters, digits and `_./-` of ASCII."""
+    return bool(name) and all(c.isascii() and (c.isalnum() or c in "_./-") for c in name)
 
 
 def _check_subgraphs(node: Node) -> None:

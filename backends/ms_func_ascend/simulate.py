@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ms_func_ascend import kernels
 from ms_func_ascend.graph import Graph, Node, Tensor
+from ms_func_ascend.kernels import KERNELS
 
 Array = np.ndarray
 
@@ -67,7 +67,7 @@ def _checked(node: Node, t: Tensor, made: Any) -> Array:
 def _apply(node: Node, inputs: list[Array | None]) -> list[Array]:
     if node.op in _CONTROL:
         return _CONTROL[node.op](node, inputs)
-    kernel = kernels.KERNELS.get(node.op)
+    kernel = KERNELS.get(node.op)
     if kernel is None:
         raise SimulationError(f"the interpreter has no operator {node.op}")
     try:

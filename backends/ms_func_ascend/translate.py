@@ -100,7 +100,7 @@ def translate(module: Any, options: Options | None = None) -> Graph:
 
 
 def _graph_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c == "_" else "_" for c in name) or "main"
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name) or "main"
 
 
 def _number_subgraphs(graph: Graph) -> None:
@@ -185,7 +185,7 @@ class Translator:
     def _apply(self, op: Op) -> list[Tensor]:
         rule = RULES.get(op.name)
         if rule is None:
-            raise Unsupported("there is no translation")
+            raise Unsupported("there is no translation", _HINTS.get(op.name.split(".")[-1], ""))
         missing = [r.type.dtype for r in op.results if r.type.dtype not in NAME_OF]
         if missing:
             raise Unsupported(f"Ascend has no dtype {missing[0]}", "use bfloat16 or int8")
@@ -217,6 +217,16 @@ class Translator:
             reason = self.refusals.pop()
             del self.refusals[before:]
             raise Unsupported(f"its body has {reason.operation}: {reason.reason}", reason.fix)
+        return made
+
+    def run_inline(self, program: Program, xs: Sequence[Tensor]) -> list[Tensor]:
+        """A whole program with `xs` as its arguments, translated in place."""
+        inner = Translator(self.graph, self.options, self.refusals)
+        inner.e = self.e
+        inner.env.update(zip(program.body.params, xs, strict=True))
+        stem, source = self.e.stem, self.e.source
+        made = inner.block_results(program.body)
+        self.e.stem, self.e.source = stem, source
         return made
 
     def captured(self, blocks: Sequence[Block]) -> list[Value]:
@@ -267,6 +277,26 @@ def _stand_in(shape: tuple[int, ...], dtype: np.dtype | None) -> Tensor:
     assert held is not None
     return Node("refused", "Refused", [], [], {}, [(shape, held)], ["y"]).outputs[0]
 
+
+_ONE_DEVICE = "an AIR file is the program of one device: export it without a mesh"
+_STATIC = "make the shape a static argument"
+_HINTS = {
+    **dict.fromkeys(
+        ("all_reduce", "all_gather", "all_to_all", "reduce_scatter", "collective_permute",
+         "collective_broadcast", "partition_id", "replica_id", "cross-replica-sum",
+         "manual_computation"), _ONE_DEVICE),
+    **dict.fromkeys(
+        ("dynamic_reshape", "dynamic_broadcast_in_dim", "dynamic_pad", "dynamic_gather",
+         "dynamic_iota", "dynamic_conv", "real_dynamic_slice", "set_dimension_size"), _STATIC),
+    **dict.fromkeys(
+        ("infeed", "outfeed", "send", "recv", "create_token", "after_all"),
+        "return the value instead"),
+    "batch_norm_training": "write it with means and variances",
+    "batch_norm_grad": "write it with means and variances",
+    "uniform_quantize": "use int8 with a scale of your own",
+    "uniform_dequantize": "use int8 with a scale of your own",
+}  # fmt: skip
+"""Nearest rewrites of operations without a rule."""
 
 _CHEAP = ("stablehlo.broadcast_in_dim", "stablehlo.reshape", "stablehlo.convert")
 

@@ -13,6 +13,7 @@ from ms_func.control_flow.scan import map as map
 from ms_func.control_flow.scan import scan as scan
 from ms_func.control_flow.while_loop import fori_loop as fori_loop
 from ms_func.control_flow.while_loop import while_loop as while_loop
+from ms_func.lax import linalg as linalg
 from ms_func.primitives.arithmetic import add as add
 from ms_func.primitives.arithmetic import div as div
 from ms_func.primitives.arithmetic import integer_pow as integer_pow
@@ -105,6 +106,7 @@ from ms_func.primitives.elementwise import sqrt as sqrt
 from ms_func.primitives.elementwise import square as square
 from ms_func.primitives.elementwise import tan as tan
 from ms_func.primitives.elementwise import tanh as tanh
+from ms_func.primitives.fft import fft as fft
 from ms_func.primitives.gather import gather as gather
 from ms_func.primitives.gather import scatter as scatter
 from ms_func.primitives.gather import scatter_add as scatter_add
@@ -256,6 +258,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "fft",
     "floor",
     "fori_loop",
     "full",
@@ -273,6 +276,7 @@ __all__ = [
     "is_finite",
     "le",
     "lgamma",
+    "linalg",
     "log",
     "log1p",
     "logistic",

@@ -12,7 +12,7 @@ from ms_func import random
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation
+from ms_func.numpy import creation, manipulation
 
 Initializer = Callable[..., Array]
 Axes = int | Sequence[int]
@@ -184,3 +184,51 @@ he_uniform = _scaled(2.0, "fan_in", "uniform", "he_uniform", _HE)
 he_normal = _scaled(2.0, "fan_in", "truncated_normal", "he_normal", _HE)
 xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
 kaiming_uniform, kaiming_normal = he_uniform, he_normal
+
+
+def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
+    """Initializer of matrices with orthonormal columns, or rows where there are fewer of them.
+
+    Args:
+        scale: factor.
+        column_axis: dimension of the outputs; the others together are the rows.
+        dtype: dtype where the initializer is not given one.
+
+    Reference:
+        Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+        deep linear neural networks", ICLR 2014.
+    """
+    default = dtype
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        if len(shape) < 2:
+            raise ValueError("orthogonal initializer requires at least a 2D shape")
+        columns = shape[column_axis]
+        rows = math.prod(shape) // columns
+        q = random.orthogonal(key, rows, (), _kind(dtype), columns)
+        rest = [n for i, n in enumerate(shape) if i != column_axis % len(shape)]
+        q = manipulation.moveaxis(manipulation.reshape(q, (*rest, columns)), -1, column_axis)
+        return ar.multiply(q, np.asarray(scale, q.dtype)[()])
+
+    return init
+
+
+def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
+    """Initializer of convolution kernels that are an orthogonal matrix at their centre, else 0.
+
+    Reference:
+        Xiao et al., "Dynamical isometry and a mean field theory of CNNs", ICML 2018.
+    """
+    default = dtype
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
+        if len(shape) not in (3, 4, 5):
+            raise ValueError("delta_orthogonal initializer requires a 3D, 4D, or 5D shape")
+        if shape[-1] < shape[-2]:
+            raise ValueError("`fan_in` must be less or equal than `fan_out`.")
+        kind = _kind(dtype)
+        centre = orthogonal(scale, column_axis, kind)(key, shape[-2:])
+        at = tuple((n - 1) // 2 for n in shape[:-2])
+        return creation.zeros(shape, kind).at[at].set(centre)
+
+    return init

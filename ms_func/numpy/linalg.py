@@ -1,4 +1,4 @@
-"""Norms and products of matrices: `numpy.linalg`."""
+"""Linear algebra: `numpy.linalg`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,29 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import eye
 from ms_func.numpy.einsum import einsum
+from ms_func.numpy.factors import cholesky, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
 from ms_func.numpy.manipulation import axes_tuple, matrix_transpose
 from ms_func.numpy.products import cross as _cross
 from ms_func.numpy.products import matmul, outer, tensordot, vecdot
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.systems import (
+    cond,
+    det,
+    inv,
+    lstsq,
+    matrix_rank,
+    pinv,
+    slogdet,
+    solve,
+    tensorinv,
+    tensorsolve,
+)
 
 __all__ = [
-    "cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "multi_dot",
-    "norm", "outer", "tensordot", "trace", "vecdot", "vector_norm",
+    "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv",
+    "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose",
+    "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot",
+    "tensorinv", "tensorsolve", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 
@@ -119,10 +134,10 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
         out = (reductions.max if ord > 0 else reductions.min)(sums, other, keepdims=True)
         return out if keepdims else manipulation.squeeze(out, (row, column))
     if ord in (2, -2, "nuc"):
-        raise NotImplementedError(
-            f"the matrix norm of order {ord!r} needs singular values, which are not available\n"
-            "fix: use 'fro', 1, -1, inf or -inf"
-        )
+        values = svd(manipulation.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
+        reduction = {2: reductions.max, -2: reductions.min, "nuc": reductions.sum}[ord]
+        out = reduction(values, -1)
+        return manipulation.expand_dims(out, (row, column)) if keepdims else out
     raise ValueError(f"Invalid order {ord!r} for matrix norm.")
 
 
@@ -130,18 +145,17 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
 
 
 def matrix_power(a: ArrayLike, n: int) -> Array:
-    """`a` multiplied with itself `n` times, by repeated squaring.
+    """`a` multiplied with itself `n` times, by squaring; its inverse for negative `n`.
 
     Raises:
         TypeError: the matrices are not square.
-        NotImplementedError: `n` is negative.
     """
     a = asarray(operand("matrix_power", a))
     n = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise TypeError(f"matrix_power: the last 2 dimensions must be square, got {a.shape}")
     if n < 0:
-        raise NotImplementedError("matrix_power of negative powers needs a matrix inverse")
+        return matrix_power(inv(a), -n)
     if n == 0:
         return manipulation.broadcast_to(eye(a.shape[-1], dtype=a.dtype), a.shape)
     result = None

@@ -10,11 +10,16 @@ import numpy as np
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
 from ms_func.numpy import manipulation, reductions
 from ms_func.numpy.creation import arange, asarray, ones, zeros
-from ms_func.numpy.products import convolve
+from ms_func.numpy.diagonals import eye, vander
+from ms_func.numpy.factors import eigvals
+from ms_func.numpy.products import convolve, matmul, outer
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 from ms_func.numpy.repeating import pad, trim_zeros
+from ms_func.numpy.searching import concrete
+from ms_func.numpy.systems import inv, lstsq
 
 
 def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
@@ -103,16 +108,97 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
 
 
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """Coefficients of the polynomial with the given zeros.
+    """Coefficients of the polynomial with the given zeros, or characteristic one of a matrix.
 
     Raises:
-        NotImplementedError: a matrix is given, whose eigenvalues would be the zeros.
+        ValueError: the argument is neither a vector nor a square matrix.
     """
     roots = manipulation.atleast_1d(inexact("poly", seq_of_zeros))
+    if roots.ndim == 2 and roots.shape[0] == roots.shape[1]:
+        roots = eigvals(roots)
     if roots.ndim != 1:
-        raise NotImplementedError("poly of a matrix is not supported")
+        raise ValueError("input must be 1d or non-empty square 2d array.")
     out = ones((1,), roots.dtype)
     for i in range(roots.shape[0]):
         out = convolve(out, manipulation.concatenate([ones((1,), roots.dtype),
                                                       ar.negative(roots[i : i + 1])]))  # fmt: skip
     return out
+
+
+def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
+    """Zeros of a polynomial, as eigenvalues of its companion matrix.
+
+    Args:
+        p: coefficients.
+        strip_zeros: leave out zeros at both ends first, whose places must be known.
+    """
+    p = manipulation.atleast_1d(inexact("roots", p))
+    if p.ndim != 1:
+        raise ValueError("Input must be a rank-1 array.")
+    trailing = 0
+    if strip_zeros:
+        value = concrete("roots with strip_zeros", p, "pass strip_zeros=False")
+        (places,) = np.nonzero(value)
+        if not places.size:
+            return zeros((0,), np.result_type(value.dtype, np.complex64))
+        trailing = len(value) - 1 - int(places[-1])
+        p = p[int(places[0]) : int(places[-1]) + 1]
+    n = p.shape[0] - 1
+    kind = np.result_type(p.dtype, np.complex64)
+    if n < 1:
+        return zeros((trailing,), kind)
+    companion = eye(n, k=-1, dtype=p.dtype).at[0].set(ar.negative(ar.divide(p[1:], p[0])))
+    found = eigvals(companion)
+    return manipulation.concatenate([found, zeros((trailing,), found.dtype)])
+
+
+def polyfit(
+    x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False,
+    w: ArrayLike | None = None, cov: bool | str = False,
+) -> Any:  # fmt: skip
+    """Coefficients of the polynomial of degree `deg` that fits points best.
+
+    Args:
+        x: places.
+        y: values `[n]` or `[n, k]`.
+        deg: degree.
+        rcond: part of the largest singular value below which others count as 0.
+        full: also return residuals, rank, singular values and `rcond`.
+        w: weight of each point.
+        cov: also return the covariance of the coefficients, unscaled for "unscaled".
+
+    Raises:
+        TypeError: the arguments do not fit.
+    """
+    x, y = (inexact("polyfit", v) for v in reductions.promote_dtype("polyfit", x, y))
+    order = operator.index(deg) + 1
+    if (
+        typeof(x).ndim != 1
+        or typeof(y).ndim not in (1, 2)
+        or typeof(x).shape[0] != typeof(y).shape[0]
+    ):
+        raise TypeError("expected a vector x and y of one or two dimensions of the same length")
+    if rcond is None:
+        rcond = typeof(x).shape[0] * float(np.finfo(typeof(x).dtype).eps)
+    left, right = vander(x, order), asarray(y)
+    if w is not None:
+        w = inexact("polyfit", w)
+        left = ar.multiply(left, manipulation.reshape(w, (-1, 1)))
+        right = ar.multiply(right, w if right.ndim == 1 else manipulation.reshape(w, (-1, 1)))
+    scale = el.sqrt(reductions.sum(ar.square(left), 0))
+    left = ar.divide(left, scale)
+    c, residuals, rank, s = lstsq(left, right, rcond)
+    c = ar.divide(c, scale if c.ndim == 1 else manipulation.reshape(scale, (-1, 1)))
+    if full:
+        return c, residuals, rank, s, rcond
+    if not cov:
+        return c
+    base = ar.divide(inv(matmul(manipulation.transpose(left), left)), outer(scale, scale))
+    if cov != "unscaled":
+        free = typeof(x).shape[0] - order
+        if free <= 0:
+            raise ValueError(
+                "the number of data points must exceed order to scale the covariance matrix"
+            )
+        base = ar.multiply(base, ar.divide(residuals, free))
+    return c, base

@@ -18,7 +18,9 @@ from ms_func.random.continuous import (
     logistic,
     lognormal,
     maxwell,
+    multivariate_normal,
     normal,
+    orthogonal,
     pareto,
     rayleigh,
     triangular,
@@ -66,4 +68,5 @@ __all__ = [  # noqa: RUF022
     "logistic", "cauchy", "rayleigh", "pareto", "weibull_min", "maxwell", "double_sided_maxwell",
     "triangular", "wald", "geometric", "poisson", "gamma", "loggamma", "beta", "dirichlet",
     "chisquare", "t", "f", "generalized_normal", "ball",
+    "multivariate_normal", "orthogonal",
 ]  # fmt: skip

@@ -13,7 +13,10 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions, searching
 from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.diagonals import diagonal
+from ms_func.numpy.factors import cholesky, eigh, qr, svd
 from ms_func.numpy.fusion import run
+from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
 from ms_func.primitives import elementwise as pe
@@ -212,3 +215,70 @@ def _wald(key: Any, mean: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     x = ar.subtract(ar.add(mean, ar.divide(ar.multiply(m2, y), 2.0)), ar.multiply(half, root))
     test = logic.less_equal(z, ar.divide(mean, ar.add(mean, x)))
     return searching.where(test, x, ar.divide(m2, x))
+
+
+# --- vectors and matrices -------------------------------------------------------------------
+
+
+def multivariate_normal(
+    key: ArrayLike, mean: ArrayLike, cov: ArrayLike, shape: Shape | None = None,
+    dtype: Any = None, method: str = "cholesky",
+) -> Array:  # fmt: skip
+    """Normal vectors of a mean and a covariance.
+
+    Args:
+        key: key.
+        mean: `[..., n]`.
+        cov: `[..., n, n]`, symmetric and positive (semi-)definite.
+        shape: leading dimensions of the result, those of `mean` and `cov` by default.
+        dtype: floating dtype.
+        method: the factor of `cov` that is used: "cholesky", "eigh" or "svd", of which the
+            last two also take semi-definite matrices.
+
+    Raises:
+        ValueError: there is no such method, or the shapes do not fit.
+    """
+    if method not in ("svd", "eigh", "cholesky"):
+        raise ValueError("method must be one of {'svd', 'eigh', 'cholesky'}")
+    kind = float_dtype("multivariate_normal", dtype)
+    mean, cov = (convert(operand("multivariate_normal", v), kind) for v in (mean, cov))
+    n = np.shape(mean)[-1:]
+    if not n or np.shape(cov)[-2:] != (*n, *n):
+        raise ValueError(
+            f"multivariate_normal requires cov.shape == (..., n, n) for n={n}, got {np.shape(cov)}"
+        )
+    lead = manipulation.broadcast_shapes(np.shape(mean)[:-1], np.shape(cov)[:-2])
+    sizes = lead if shape is None else shape_tuple("multivariate_normal", shape)
+    factor = _factor(cov, method)
+    drawn = manipulation.expand_dims(normal(key, (*sizes, *n), kind), -1)
+    return ar.add(mean, manipulation.squeeze(matmul(factor, drawn), -1))
+
+
+def _factor(cov: Any, method: str) -> Any:
+    """A matrix whose product with its transposed is `cov`."""
+    if method == "cholesky":
+        return cholesky(cov)
+    if method == "eigh":
+        w, v = eigh(cov)
+        return ar.multiply(v, manipulation.expand_dims(el.sqrt(w), -2))
+    u, s, _ = svd(cov)
+    return ar.multiply(u, manipulation.expand_dims(el.sqrt(s), -2))
+
+
+def orthogonal(
+    key: ArrayLike, n: int, shape: Shape = (), dtype: Any = None, m: int | None = None
+) -> Array:
+    """Uniformly distributed `n` by `m` matrices with orthonormal rows or columns.
+
+    Reference:
+        Mezzadri, "How to generate random matrices from the classical compact groups", Notices
+        of the AMS 54(5), 2007.
+    """
+    kind = float_dtype("orthogonal", dtype, complex_too=True)
+    m = n if m is None else m
+    tall, thin = max(n, m), min(n, m)
+    sizes = (*shape_tuple("orthogonal", shape), tall, thin)
+    q, r = qr(normal(key, sizes, kind))
+    d = diagonal(r, 0, -2, -1)
+    q = ar.multiply(q, manipulation.expand_dims(ar.divide(d, convert(el.abs(d), kind)), -2))
+    return q if n >= m else el.conjugate(manipulation.matrix_transpose(q))

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow.custom_jvp import custom_jvp
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.nn.normalization import softmax
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions
@@ -176,7 +176,10 @@ def dirichlet(
         raise ValueError("dirichlet requires alpha.ndim >= 1, got alpha.ndim == 0")
     n = np.shape(alpha)[-1]
     lead = np.shape(alpha)[:-1] if shape is None else shape_tuple("dirichlet", shape)
-    return softmax(loggamma(key, alpha, (*lead, n), kind))
+    logs = loggamma(key, alpha, (*lead, n), kind)
+    top = stop_gradient(reductions.max(logs, -1, keepdims=True))
+    sizes = el.exp(ar.subtract(logs, top))
+    return ar.divide(sizes, reductions.sum(sizes, -1, keepdims=True))
 
 
 def chisquare(

@@ -1,5 +1,5 @@
 """Functions under the names of SciPy."""
 
-from ms_func.scipy import special
+from ms_func.scipy import linalg, special
 
-__all__ = ["special"]
+__all__ = ["linalg", "special"]

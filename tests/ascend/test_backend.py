@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import ms_func as ms
 from ms_func import backend
 from ms_func.backend import Backend, CompileOptions, Executable
+from ms_func.errors import UnsupportedError
 from ms_func_ascend import Ascend, AscendReference, export, from_bytes
+from ms_func_ascend.__main__ import main
 
 TEXT = """func.func public @main(%x: tensor<3xf32>) -> tensor<3xf32> {
   %y = stablehlo.tanh %x : tensor<3xf32>
   return %y : tensor<3xf32> }"""
 X = np.array([-1, 0, 2], np.float32)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("kind", [Ascend, AscendReference])
@@ -57,5 +63,35 @@ def test_options_reach_the_translation() -> None:
 
 
 def test_a_program_of_several_devices_is_refused() -> None:
-    with pytest.raises(NotImplementedError, match="split over 4 devices"):
+    with pytest.raises(UnsupportedError, match="split over 4 devices"):
         AscendReference().compile(TEXT, CompileOptions(num_partitions=4))
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, file, array = tmp_path / "f.mlir", tmp_path / "f.air", tmp_path / "x.npy"
+    source.write_text(TEXT)
+    np.save(array, X)
+    main(["translate", str(source), str(file)])
+    main(["describe", str(file)])
+    main(["run", str(file), str(array)])
+    main(["run", str(file)])
+    main(["atc", str(file), "--soc-version", "Ascend910A"])
+    printed = capsys.readouterr().out
+    assert "tanh = Tanh(arg0:0) -> float32[3]" in printed
+    assert "[-0.7615942  0.         0.9640276]" in printed
+    assert f"--model={file} --output={tmp_path / 'f'} --soc_version=Ascend910A" in printed
+
+
+def test_code_in_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block of the Ascend page; the backend of the guide, on a program of ms_func."""
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/ascend.md").read_text(), re.DOTALL)
+    exec(block, {})
+    guide = (ROOT / "backends/README.md").read_text()
+    names: dict[str, Any] = {}
+    for piece in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(piece, names)
+    module = ms.jit(lambda x: x * 2 + 1).trace(X).closed().compiler_ir()
+    made = names["Interpreter"]().compile(module, CompileOptions())
+    np.testing.assert_array_equal(made.run([X])[0], X * 2 + 1)
+    assert isinstance(names["Interpreter"](), Backend)

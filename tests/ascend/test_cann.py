@@ -313,3 +313,9 @@ def test_arguments_are_counted_and_measured(acl: FakeAcl) -> None:
     with pytest.raises(AscendError, match="argument of 8000 bytes"):
         program.run([np.zeros(2000, np.float32), I])
     program.close()
+
+
+@pytest.mark.usefixtures("no_cann")
+def test_a_function_without_a_name_gets_a_file_name() -> None:
+    with pytest.raises(AscendUnavailable, match=r"--model=lambda\.air --output=lambda "):
+        Ascend().compile(TEXT, CompileOptions("<lambda>"))

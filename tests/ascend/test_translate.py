@@ -162,3 +162,20 @@ def test_an_operator_that_refuses_its_operands_is_reported_with_the_operation() 
     with pytest.raises(UnsupportedOnAscend, match="Erfinv has no kernel for float64"):
         translate(module(body, [x], ["tensor<4xf64>"], "%r"))
     assert not issubclass(UnsupportedOnAscend, GraphError)
+
+
+def test_refusals_name_the_nearest_rewrite() -> None:
+    text = """func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %r = "stablehlo.all_gather"(%x) {all_gather_dim = 0 : i64,
+    replica_groups = dense<[[0]]> : tensor<1x1xi64>} : (tensor<4xf32>) -> tensor<4xf32>
+  return %r : tensor<4xf32> }"""
+    with pytest.raises(UnsupportedOnAscend, match="export it without a mesh"):
+        translate(text)
+
+
+def test_names_are_ascii_whatever_the_function_is_called() -> None:
+    text = """module @"mo\\C3\\A9 <lambda>" {
+  func.func public @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %r = stablehlo.tanh %x : tensor<2xf32>
+  return %r : tensor<2xf32> } }"""
+    assert translate(text).name.isascii()

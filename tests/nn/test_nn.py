@@ -151,6 +151,15 @@ def test_initial_numbers_of_the_common_generator():
         nn.initializers.he_normal()(random.PRNGKey(0), (3,))
 
 
+def test_orthogonal_initial_values():
+    w = np.asarray(nn.initializers.orthogonal(2.0)(random.PRNGKey(0), (2, 3, 4)))
+    flat = w.reshape(6, 4)
+    np.testing.assert_allclose(flat.T @ flat, 4 * np.eye(4), atol=1e-5)
+    kernel = np.asarray(nn.initializers.delta_orthogonal()(random.PRNGKey(0), (3, 2, 4)))
+    np.testing.assert_allclose(kernel[1] @ kernel[1].T, np.eye(2), atol=1e-5)
+    assert not kernel[[0, 2]].any()
+
+
 P = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
 
 

@@ -194,6 +194,11 @@ def test_polynomials():
     both("polyder", p, 2)
     both("polyint", p)
     same(mnp.polydiv(p, q)[0], np.polydiv(p, q)[0], 1e-3)
+    both("polyfit", X[0], X[1], 2, tol=1e-3)
+    found = np.sort_complex(np.asarray(mnp.roots(np.array([0.0, 1, -3, 2, 0]))))
+    np.testing.assert_allclose(found, [0, 1, 2], atol=1e-12)
+    got, want = mnp.poly(np.array([[2.0, 1], [1, 3]])), np.poly(np.array([[2.0, 1], [1, 3]]))
+    np.testing.assert_allclose(np.asarray(got), want, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", ["big", "little"])

@@ -97,8 +97,9 @@ def test_types_are_those_of_the_reference(p: Primitive, case: Case):
         assert all(np.isfinite(n) and n >= 0 for n in cost)
 
 
+@pytest.mark.parametrize("dtypes", ["first", pytest.param("all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_compiled_code_agrees_with_the_reference(name: str):
+def test_compiled_code_agrees_with_the_reference(name: str, dtypes: str):
     """One program holds all cases and dtypes of a primitive, since compiling takes longest."""
     p = PRIMITIVES[name]
     if isinstance(p.lower, NotSupported) or isinstance(p.ref, NotSupported):
@@ -106,7 +107,7 @@ def test_compiled_code_agrees_with_the_reference(name: str):
     uses = [
         (case, dtype, arrays)
         for case in CASES[name]
-        for dtype in case.dtypes
+        for dtype in (case.dtypes if dtypes == "all" else case.dtypes[:1])
         for arrays in [case.arrays(dtype), *([_edges(case, dtype)] if case.edges else [])]
     ]
     flat = [a for _, _, arrays in uses for a in arrays]
@@ -315,7 +316,9 @@ def test_transpose_is_adjoint_to_jvp(p: Primitive, case: Case):
 
 
 @each_case(lambda p, c: has_reference(p, c) and not isinstance(p.batch, NotSupported))
-@pytest.mark.parametrize("size", [0, 1, 3])
+@pytest.mark.parametrize(
+    "size", [3, pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow)]
+)
 def test_batching_agrees_with_a_loop(p: Primitive, case: Case, size: int):
     arrays = case.arrays(case.widest)
     may = range(len(arrays)) if case.batch_args is None else case.batch_args

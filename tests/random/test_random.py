@@ -97,6 +97,9 @@ NUMBERS = {
     "t": (lambda k: random.t(k, 3.0, (3,)), [0.08987478, -1.7357467, 2.352019]),
     "f": (lambda k: random.f(k, 3.0, 4.0, (3,)), [0.74487185, 0.47861135, 0.2329463]),
     "poisson": (lambda k: random.poisson(k, 3.0, (4,)), [6, 2, 2, 1]),
+    "multivariate": (lambda k: random.multivariate_normal(
+        k, np.zeros(2, np.float32), np.array([[2, 0.5], [0.5, 1]], np.float32)), [-0.0400288,
+                                                                                 0.4269547]),
 }  # fmt: skip
 
 
@@ -194,6 +197,26 @@ def test_points_lie_in_the_ball():
         points = np.asarray(random.ball(KEY, 3, p, (500,)))
         radius = (abs(points) ** p).sum(-1) ** (1 / p)
         assert stats.kstest(radius**3, stats.uniform().cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2)])
+def test_orthogonal_matrices(shape):
+    n, m = shape
+    q = np.asarray(random.orthogonal(KEY, n, (5,), m=m), np.float64)
+    assert q.shape == (5, n, m)
+    product = q @ np.swapaxes(q, -1, -2) if n <= m else np.swapaxes(q, -1, -2) @ q
+    np.testing.assert_allclose(
+        product, np.broadcast_to(np.eye(min(n, m)), product.shape), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("method", ["cholesky", "eigh", "svd"])
+def test_multivariate_normal(method):
+    cov = np.array([[2.0, 0.5], [0.5, 1.0]])
+    x = np.asarray(random.multivariate_normal(KEY, np.array([1.0, -1.0]), cov, (20000,),
+                                              method=method))  # fmt: skip
+    np.testing.assert_allclose(x.mean(0), [1, -1], atol=0.05)
+    np.testing.assert_allclose(np.cov(x.T), cov, atol=0.06)
 
 
 def test_permutations_keep_their_elements():

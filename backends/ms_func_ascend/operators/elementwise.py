@@ -277,14 +277,6 @@ def _identity(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
     return list(xs)
 
 
-@rule("custom_call", compact=True)
-def _custom_call(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
-    target = op.attrs.get("call_target_name")
-    if target in ("Sharding", "SPMDFullToShardShape", "annotate_device_placement"):
-        return list(xs)
-    raise Unsupported(f"a call of the external kernel {target!r}", "write it with array operations")
-
-
 @rule("rng_bit_generator", "rng")
 def _random(t: Any, op: Any, *xs: Tensor) -> Tensor:
     raise Unsupported("device random numbers", "use keys and ms_func.random, which are portable")

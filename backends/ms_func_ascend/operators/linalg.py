@@ -16,7 +16,7 @@ FOURIER_LIMIT = 4096
 """Longest transform that is written as a product with the matrix of the transform."""
 
 
-def _triangle(e: Emitter, x: Tensor, lower: bool, diagonal: bool = True) -> Tensor:
+def triangle(e: Emitter, x: Tensor, lower: bool, diagonal: bool = True) -> Tensor:
     """Where an element of the last two dimensions lies in a triangle; compact."""
     n = x.shape[-1]
     mask = np.tri(n, dtype=np.bool_) if lower else np.tri(n, dtype=np.bool_).T
@@ -25,47 +25,72 @@ def _triangle(e: Emitter, x: Tensor, lower: bool, diagonal: bool = True) -> Tens
     return e.const(mask.reshape((1,) * (len(x.shape) - 2) + (n, n)))
 
 
-def _adjoint(e: Emitter, x: Tensor, conjugate: bool = True) -> Tensor:
+def adjoint(e: Emitter, x: Tensor, conjugate: bool = True) -> Tensor:
+    """The last two dimensions exchanged, complex numbers conjugated."""
     rank = len(x.shape)
     swapped = e.transpose(x, [*range(rank - 2), rank - 1, rank - 2])
     return e.elementwise("Conj", swapped) if conjugate and x.dtype.kind == "c" else swapped
 
 
-@rule("cholesky")
-def _cholesky(t: Any, op: Any, x: Tensor) -> Tensor:
-    """Lower factor; only the named triangle of the operand is read, the other is zero after."""
-    e, lower = t.e, bool(op.attrs.get("lower"))
+def hermitian(e: Emitter, x: Tensor, lower: bool) -> Tensor:
+    """The Hermitian matrix that one triangle of `x` stands for."""
+    zero = e.const(np.zeros((), x.dtype))
+    held = x if lower else adjoint(e, x)
+    whole = e.select(triangle(e, x, True), held, zero)
+    below = e.select(triangle(e, x, True, diagonal=False), held, zero)
+    return a.add(e, whole, adjoint(e, below))
+
+
+def cholesky_factor(e: Emitter, x: Tensor, lower: bool) -> Tensor:
+    """Factor of the matrix in one triangle of `x`; the other triangle of the factor is zero."""
     if x.dtype not in (F32, F64, np.dtype(np.complex64), np.dtype(np.complex128)):
         raise Unsupported(f"a Cholesky factor of {x.dtype.name}", "cast to float32")
-    held = x if lower else _adjoint(e, x)
-    strict = e.select(_triangle(e, x, True), held, e.const(np.zeros((), x.dtype)))
-    below = e.select(_triangle(e, x, True, diagonal=False), held, e.const(np.zeros((), x.dtype)))
-    whole = a.add(e, strict, _adjoint(e, below))
-    made = e.one("Cholesky", [whole], x.shape, x.dtype)
-    made = e.select(_triangle(e, x, True), made, e.const(np.zeros((), x.dtype)))
-    return made if lower else _adjoint(e, made)
+    made = e.one("Cholesky", [hermitian(e, x, lower)], x.shape, x.dtype)
+    made = e.select(triangle(e, x, True), made, e.const(np.zeros((), x.dtype)))
+    return made if lower else adjoint(e, made)
 
 
-@rule("triangular_solve")
-def _triangular_solve(t: Any, op: Any, matrix: Tensor, rhs: Tensor) -> Tensor:
-    """X with op(A) X = B, or X op(A) = B: the latter is the former of the transposes."""
-    e, attrs = t.e, op.attrs
+@rule("cholesky")
+def _cholesky(t: Any, op: Any, x: Tensor) -> Tensor:
+    return cholesky_factor(t.e, x, bool(op.attrs.get("lower")))
+
+
+def solve(
+    e: Emitter, matrix: Tensor, rhs: Tensor, left: bool, lower: bool, how: str, unit: bool
+) -> Tensor:
+    """X with op(A) X = B, or X op(A) = B: the latter is the former of the transposes.
+
+    Args:
+        e: the emitter.
+        matrix: A, of which one triangle is read.
+        rhs: B.
+        left: which of the two equations.
+        lower: which triangle.
+        how: op: `NO_TRANSPOSE`, `TRANSPOSE` or `ADJOINT`.
+        unit: take the diagonal for ones.
+    """
     if matrix.dtype.itemsize < 4:
         raise Unsupported(f"a triangular solve of {matrix.dtype.name}", "cast to float32")
-    lower, how = bool(attrs["lower"]), attrs["transpose_a"]
-    if attrs["unit_diagonal"]:
+    if unit:
         n = matrix.shape[-1]
         eye = np.eye(n, dtype=np.bool_).reshape((1,) * (len(matrix.shape) - 2) + (n, n))
         matrix = e.select(e.const(eye), e.const(np.ones((), matrix.dtype)), matrix)
     zero = e.const(np.zeros((), matrix.dtype))
-    matrix = e.select(_triangle(e, matrix, lower), matrix, zero)
-    if not attrs["left_side"]:
-        rhs = _adjoint(e, rhs, conjugate=False)
-        matrix, lower = _adjoint(e, matrix, conjugate=False), not lower
+    matrix = e.select(triangle(e, matrix, lower), matrix, zero)
+    if not left:
+        rhs = adjoint(e, rhs, conjugate=False)
+        matrix, lower = adjoint(e, matrix, conjugate=False), not lower
     if how in ("TRANSPOSE", "ADJOINT"):
-        matrix, lower = _adjoint(e, matrix, conjugate=how == "ADJOINT"), not lower
+        matrix, lower = adjoint(e, matrix, conjugate=how == "ADJOINT"), not lower
     made = e.one("MatrixTriangularSolve", [matrix, rhs], rhs.shape, rhs.dtype, lower=lower)
-    return made if attrs["left_side"] else _adjoint(e, made, conjugate=False)
+    return made if left else adjoint(e, made, conjugate=False)
+
+
+@rule("triangular_solve")
+def _triangular_solve(t: Any, op: Any, matrix: Tensor, rhs: Tensor) -> Tensor:
+    attrs = op.attrs
+    return solve(t.e, matrix, rhs, attrs["left_side"], attrs["lower"], attrs["transpose_a"],
+                 attrs["unit_diagonal"])  # fmt: skip
 
 
 @rule("fft")

@@ -1,0 +1,10 @@
+"""What each operator computes, in NumPy: the definitions that `simulate` runs.
+
+A kernel is called as `kernel(node, *inputs)`; unfed optional inputs are None. It returns an
+array, or a tuple for several outputs.
+"""
+
+from ms_func_ascend.kernels import elementwise, linear, reduce, shape
+from ms_func_ascend.kernels.base import KERNELS
+
+__all__ = ["KERNELS", "elementwise", "linear", "reduce", "shape"]

@@ -1,0 +1,212 @@
+"""Pooling, products, convolutions and their gradients, factorisations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func_ascend.graph import Node
+from ms_func_ascend.kernels.base import Array, half, kernel, same
+
+
+def _spatial(node: Node, name: str) -> list[int]:
+    """The two spatial entries of a list attribute of four, by the data format."""
+    values, layout = node.attr(name), node.attr("data_format")
+    if len(values) != 4 or any(values[layout.index(c)] != 1 for c in "NC"):
+        raise ValueError(f"{name} is {values}")
+    return [values[layout.index(c)] for c in "HW"]
+
+
+def _check_layout(node: Node, *ports: str) -> None:
+    for port in ports:
+        if node.layouts.get(port) != node.attr("data_format"):
+            raise ValueError(f"port {port} has layout {node.layouts.get(port, 'ND')}")
+
+
+@kernel("MaxPoolV3", "AvgPoolV2")
+def _pool(node: Node, x: Array) -> Array:
+    _check_layout(node, "x", "y")
+    if node.attr("data_format") != "NCHW" or node.attr("padding_mode") != "CALCULATED":
+        raise ValueError("only NCHW with calculated padding is defined here")
+    size, step, pads = _spatial(node, "ksize"), _spatial(node, "strides"), node.attr("pads")
+    largest = node.op == "MaxPoolV3"
+    filler = (-np.inf if x.dtype.kind in "fV" else np.iinfo(x.dtype).min) if largest else 0
+    held = np.full((*x.shape[:2], x.shape[2] + pads[0] + pads[1], x.shape[3] + pads[2] + pads[3]),
+                   filler, x.dtype)  # fmt: skip
+    held[:, :, pads[0] : pads[0] + x.shape[2], pads[2] : pads[2] + x.shape[3]] = x
+    windows = np.lib.stride_tricks.sliding_window_view(held, size, (2, 3))
+    windows = windows[:, :, :: step[0], :: step[1]]
+    if largest:
+        return np.fmax.reduce(windows, (-2, -1))
+    if node.attr("exclusive"):
+        raise ValueError("averages over the inside of the padding are not defined here")
+    total = windows.sum((-2, -1), dtype=np.float32 if half(x) else x.dtype)
+    return (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype)
+
+
+@kernel("SoftmaxV2", "LogSoftmaxV2")
+def _softmax(node: Node, x: Array) -> Array:
+    axes = tuple(node.attr("axes"))
+    wide = x.astype(np.float32) if half(x) else x
+    shifted = wide - np.fmax.reduce(wide, axes, keepdims=True)
+    total = np.exp(shifted).sum(axes, keepdims=True)
+    made = np.exp(shifted) / total if node.op == "SoftmaxV2" else shifted - np.log(total)
+    return made.astype(x.dtype)
+
+
+@kernel("MatMulV2")
+def _matmul(node: Node, x1: Array, x2: Array, bias: Array | None, offset: Array | None) -> Array:
+    if x1.ndim != 2 or x2.ndim != 2:
+        raise ValueError("MatMulV2 multiplies matrices")
+    left = x1.T if node.attr("transpose_x1") else x1
+    right = x2.T if node.attr("transpose_x2") else x2
+    made = _product(left, right)
+    return made if bias is None else made + bias
+
+
+@kernel("BatchMatMulV2")
+def _batch_matmul(
+    node: Node, x1: Array, x2: Array, bias: Array | None, offset: Array | None
+) -> Array:
+    left = np.swapaxes(x1, -1, -2) if node.attr("adj_x1") else x1
+    right = np.swapaxes(x2, -1, -2) if node.attr("adj_x2") else x2
+    made = _product(left, right)
+    return made if bias is None else made + bias
+
+
+def _product(left: Array, right: Array) -> Array:
+    """Matrix product: 16-bit floats accumulate in float32, int8 gives int32."""
+    same(left, right)
+    if left.shape[-1] != right.shape[-2]:
+        raise ValueError("inner dimensions differ")
+    if half(left):
+        return np.matmul(left.astype(np.float32), right.astype(np.float32)).astype(left.dtype)
+    if left.dtype == np.int8:
+        return np.matmul(left.astype(np.int32), right.astype(np.int32))
+    return np.matmul(left, right)
+
+
+def _geometry(node: Node) -> tuple[list[int], list[int], list[int], int]:
+    if node.attr("data_format") != "NCHW":
+        raise ValueError("only NCHW is defined here")
+    dilations = _spatial(node, "dilations")
+    return _spatial(node, "strides"), node.attr("pads"), dilations, node.attr("groups")
+
+
+def _padded(x: Array, pads: Sequence[int]) -> Array:
+    return np.pad(x, ((0, 0), (0, 0), (pads[0], pads[1]), (pads[2], pads[3])))
+
+
+def _out_size(n: int, k: int, stride: int, before: int, after: int, dilation: int) -> int:
+    return (n + before + after - dilation * (k - 1) - 1) // stride + 1
+
+
+def _out_shape(node: Node, x: Sequence[int], kernel_shape: Sequence[int]) -> tuple[int, int]:
+    strides, pads, dilations, _ = _geometry(node)
+    return (
+        _out_size(x[2], kernel_shape[2], strides[0], pads[0], pads[1], dilations[0]),
+        _out_size(x[3], kernel_shape[3], strides[1], pads[2], pads[3], dilations[1]),
+    )
+
+
+def _places(node: Node, kernel_shape: Sequence[int], out: Sequence[int]) -> Any:
+    """For each position of the filter, where it lies on the padded image for all windows."""
+    strides, _, dilations, _ = _geometry(node)
+    for p, q in itertools.product(range(kernel_shape[2]), range(kernel_shape[3])):
+        top, left = p * dilations[0], q * dilations[1]
+        yield p, q, (
+            slice(None), slice(None),
+            slice(top, top + (out[0] - 1) * strides[0] + 1, strides[0]),
+            slice(left, left + (out[1] - 1) * strides[1] + 1, strides[1]),
+        )  # fmt: skip
+
+
+@kernel("Conv2D")
+def _conv(node: Node, x: Array, filter: Array, bias: Array | None, offset: Array | None) -> Array:
+    _check_layout(node, "x", "filter", "y")
+    same(x, filter)
+    _, pads, _, groups = _geometry(node)
+    wide = np.int32 if x.dtype == np.int8 else np.float32
+    if x.shape[1] != filter.shape[1] * groups or filter.shape[0] % groups:
+        raise ValueError("the channels do not fit the groups")
+    held, out = _padded(x, pads).astype(wide), _out_shape(node, x.shape, filter.shape)
+    weights = filter.astype(wide).reshape(groups, -1, *filter.shape[1:])
+    total = np.zeros((x.shape[0], groups, weights.shape[1], *out), wide)
+    for p, q, where in _places(node, filter.shape, out):
+        piece = held[where].reshape(x.shape[0], groups, -1, *out)
+        total += np.einsum("ngchw,goc->ngohw", piece, weights[..., p, q])
+    made = total.reshape(x.shape[0], filter.shape[0], *out)
+    if bias is not None:
+        made = made + bias.astype(wide).reshape(-1, 1, 1)
+    return made.astype(np.int32 if wide is np.int32 else x.dtype)
+
+
+@kernel("Conv2DBackpropInput")
+def _conv_input(node: Node, input_size: Array, filter: Array, grad: Array) -> Array:
+    """Transpose of `Conv2D` in its image: every window gives back what it has taken."""
+    _check_layout(node, "filter", "out_backprop", "y")
+    same(filter, grad)
+    _, pads, _, groups = _geometry(node)
+    shape = [int(n) for n in input_size]
+    out = _out_shape(node, shape, filter.shape)
+    if grad.shape != (shape[0], filter.shape[0], *out):
+        raise ValueError(f"the gradient of the result should be {out}")
+    held = np.zeros((shape[0], groups, shape[1] // groups, shape[2] + pads[0] + pads[1],
+                     shape[3] + pads[2] + pads[3]), np.float32)  # fmt: skip
+    weights = filter.astype(np.float32).reshape(groups, -1, *filter.shape[1:])
+    back = grad.astype(np.float32).reshape(shape[0], groups, -1, *out)
+    for p, q, where in _places(node, filter.shape, out):
+        held[(slice(None), *where)] += np.einsum("ngohw,goc->ngchw", back, weights[..., p, q])
+    whole = held.reshape(*shape[:2], *held.shape[3:])
+    made = whole[:, :, pads[0] : pads[0] + shape[2], pads[2] : pads[2] + shape[3]]
+    return made.astype(grad.dtype)
+
+
+@kernel("Conv2DBackpropFilter")
+def _conv_filter(node: Node, x: Array, filter_size: Array, grad: Array) -> Array:
+    """Transpose of `Conv2D` in its filter."""
+    _check_layout(node, "x", "out_backprop", "y")
+    same(x, grad)
+    _, pads, _, groups = _geometry(node)
+    shape = [int(n) for n in filter_size]
+    out = _out_shape(node, x.shape, shape)
+    if grad.shape != (x.shape[0], shape[0], *out):
+        raise ValueError(f"the gradient of the result should be {out}")
+    held = _padded(x, pads).astype(np.float32)
+    back = grad.astype(np.float32).reshape(x.shape[0], groups, -1, *out)
+    made = np.zeros((groups, shape[0] // groups, *shape[1:]), np.float32)
+    for p, q, where in _places(node, shape, out):
+        piece = held[where].reshape(x.shape[0], groups, -1, *out)
+        made[..., p, q] = np.einsum("ngohw,ngchw->goc", back, piece)
+    return made.reshape(shape).astype(x.dtype)
+
+
+@kernel("Cholesky")
+def _cholesky(node: Node, x: Array) -> Array:
+    try:
+        return np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        return np.full_like(x, np.nan)
+
+
+@kernel("SelfAdjointEig")
+def _eigen(node: Node, x: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eigh(x)
+    return values.astype(x.dtype), vectors.astype(x.dtype)
+
+
+@kernel("Svd")
+def _svd(node: Node, x: Array) -> tuple[Array, Array, Array]:
+    left, values, right = np.linalg.svd(x, full_matrices=node.attr("full_matrices"))
+    return values.astype(x.dtype), left, np.conj(np.swapaxes(right, -1, -2))
+
+
+@kernel("MatrixTriangularSolve")
+def _triangular_solve(node: Node, matrix: Array, rhs: Array) -> Array:
+    if node.attr("adjoint"):
+        raise ValueError("adjoint is not defined here")
+    half = np.tril(matrix) if node.attr("lower") else np.triu(matrix)
+    return np.linalg.solve(half, rhs).astype(rhs.dtype)

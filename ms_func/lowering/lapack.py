@@ -1,0 +1,93 @@
+"""Calls of LAPACK from compiled programs on CPU.
+
+The runtime brings typed kernels for LAPACK's drivers; they are registered, and SciPy's LAPACK
+bound to them, when the first program needs one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from jaxlib import lapack, xla_client
+from jaxlib.mlir import ir
+
+from ms_func.ir.types import ArrayType
+from ms_func.lowering import context as mlir
+
+DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
+
+
+@cache
+def _register() -> None:
+    for platform, rows in lapack.registrations().items():
+        for name, capsule, api in rows:
+            xla_client.register_custom_call_target(
+                name, capsule, platform=platform, api_version=api
+            )
+
+
+@cache
+def target(name: str, dtype: np.dtype) -> str:
+    """Name of a kernel for a dtype, ready to be called."""
+    _register()
+    return lapack.prepare_lapack_call(f"{name}_ffi", dtype)
+
+
+@cache
+def _layout(rank: int, matrix: bool) -> str:
+    """Column-major matrices in the last two dimensions, the others row-major."""
+    order = [*range(rank)][::-1]
+    if matrix:
+        order[:2] = [rank - 2, rank - 1]
+    return (
+        f"dense<[{', '.join(map(str, order))}]> : tensor<{rank}xindex>"
+        if rank
+        else ("dense<> : tensor<0xindex>")
+    )
+
+
+def call(
+    b: Any, name: str, operands: Sequence[Any], ins: Sequence[ArrayType],
+    outs: Sequence[ArrayType], options: dict[str, str], vectors: Sequence[int] = (),
+    alias: tuple[int, int] | None = (0, 0),
+) -> list[Any]:  # fmt: skip
+    """Apply a LAPACK driver to the matrices in the last two dimensions.
+
+    Args:
+        b: builder.
+        name: driver without its prefix, such as "potrf".
+        operands: MLIR values.
+        ins: their types.
+        outs: types of the results.
+        options: character options by name.
+        vectors: results that hold vectors or scalars, not matrices; the same for operands
+            after the first by -1 minus their position.
+        alias: (result, operand) that share memory.
+
+    Returns:
+        The results.
+    """
+    sized = (
+        [(t, -1 - i not in vectors) for i, t in enumerate(ins)],
+        [(t, i not in vectors) for i, t in enumerate(outs)],
+    )
+    layouts = ["[" + ", ".join(_layout(t.ndim, m) for t, m in row) + "]" for row in sized]
+    config = ", ".join(f"{k} = {ord(v)} : ui8" for k, v in options.items())
+    attributes = {
+        "call_target_name": ir.StringAttr.get(target(name, ins[0].dtype), mlir.context()),
+        "api_version": mlir.integer(4, 32),
+        "backend_config": mlir.parsed("{" + config + "}"),
+        "operand_layouts": mlir.parsed(layouts[0]),
+        "result_layouts": mlir.parsed(layouts[1]),
+    }
+    if alias is not None:
+        out = f"[{alias[0]}]" if len(outs) > 1 else "[]"
+        attributes["output_operand_aliases"] = mlir.parsed(
+            f"[#stablehlo.output_operand_alias<output_tuple_indices = {out}, "
+            f"operand_index = {alias[1]}, operand_tuple_indices = []>]"
+        )
+    made = b.op("stablehlo.custom_call", list(outs), list(operands), attributes)
+    return [made] if len(outs) == 1 else list(made)

@@ -1,0 +1,179 @@
+"""Decompositions of matrices under NumPy's names."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, manipulation, searching, sorting
+from ms_func.numpy.promotion import ArrayLike, convert, inexact
+from ms_func.primitives import decompositions, linalg
+from ms_func.primitives.matrices import adjoint
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues and eigenvectors, the latter as columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues in increasing order and eigenvectors, the latter as columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class QRResult(NamedTuple):
+    """Orthonormal columns and a triangular matrix."""
+
+    Q: Any
+    R: Any
+
+
+class SVDResult(NamedTuple):
+    """Left singular vectors as columns, singular values, right singular vectors as rows."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+def matrix(name: str, a: Any) -> Any:
+    """An operand that holds matrices, in a dtype that LAPACK knows.
+
+    Raises:
+        ValueError: it has fewer than two dimensions.
+    """
+    a = inexact(name, a)
+    t = typeof(a)
+    if t.ndim < 2:
+        raise ValueError(f"{name}: the argument must be at least 2D, got shape {t.shape}")
+    return a if t.dtype.itemsize >= 4 else convert(a, np.dtype(np.float32))
+
+
+def square(name: str, a: Any) -> Any:
+    """An operand that holds square matrices.
+
+    Raises:
+        ValueError: the last two dimensions differ.
+    """
+    a = matrix(name, a)
+    if typeof(a).shape[-1] != typeof(a).shape[-2]:
+        raise ValueError(
+            f"Argument to {name} must have shape [..., n, n], got shape {typeof(a).shape}"
+        )
+    return a
+
+
+def cholesky(a: ArrayLike, *, upper: bool = False, symmetrize_input: bool = True) -> Array:
+    """Triangular `L` with `L L^H` equal to the Hermitian matrices `a`, or `L^H` for `upper`.
+
+    NaN where a matrix is not positive definite.
+
+    Raises:
+        ValueError: the matrices are not square.
+    """
+    a = square("cholesky", a)
+    return fusion.run(_cholesky, (a,), bool(upper), bool(symmetrize_input))
+
+
+def _cholesky(a: Any, upper: bool, symmetrize: bool) -> Any:
+    if upper and not symmetrize:
+        a = adjoint(a)
+    out = linalg.cholesky(a, symmetrize_input=symmetrize)
+    return adjoint(out) if upper else out
+
+
+def qr(a: ArrayLike, mode: str = "reduced") -> Any:
+    """`a = Q R` with orthonormal columns of `Q` and upper triangular `R`.
+
+    Args:
+        a: matrices `[..., m, n]`.
+        mode: "reduced" gives `Q` min(m, n) columns, "complete" m; "r" gives `R` alone.
+
+    Raises:
+        ValueError: there is no such mode.
+    """
+    if mode not in ("reduced", "full", "complete", "r"):
+        raise ValueError(f"Unsupported QR decomposition mode '{mode}'")
+    full = mode in ("full", "complete")
+    q, r = decompositions.qr(matrix("qr", a), full_matrices=full)
+    return r if mode == "r" else QRResult(q, r)
+
+
+def svd(
+    a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    """`a = U diag(S) Vh` with orthonormal `U` and `Vh` and decreasing `S`.
+
+    Args:
+        a: matrices `[..., m, n]`.
+        full_matrices: whether `U` and `Vh` are square.
+        compute_uv: return all three; else `S` alone.
+        hermitian: `a` is Hermitian: use its eigenvalues.
+    """
+    a = matrix("svd", a)
+    if hermitian:
+        return _svd_of_hermitian(square("svd", a), compute_uv)
+    out = decompositions.svd(a, full_matrices=full_matrices, compute_uv=compute_uv)
+    return SVDResult(*out) if compute_uv else out
+
+
+def _svd_of_hermitian(a: Any, compute_uv: bool) -> Any:
+    """Eigenvalues, by magnitude; their signs go to the right vectors."""
+    v, w = decompositions.eigh(a)
+    size = el.abs(w)
+    order = sorting.argsort(size, -1, descending=True)
+    s = searching.take_along_axis(size, order, -1, mode="clip")
+    if not compute_uv:
+        return s
+    columns = manipulation.expand_dims(order, -2)
+    u = searching.take_along_axis(v, columns, -1, mode="clip")
+    sign = searching.take_along_axis(el.sign(w), order, -1, mode="clip")
+    vh = adjoint(ar.multiply(u, convert(manipulation.expand_dims(sign, -2), typeof(u).dtype)))
+    return SVDResult(u, s, vh)
+
+
+def svdvals(x: ArrayLike, /) -> Array:
+    """Singular values in decreasing order."""
+    return svd(x, compute_uv=False)
+
+
+def eigh(a: ArrayLike, UPLO: str | None = None, symmetrize_input: bool = True) -> EighResult:
+    """Eigenvalues and eigenvectors of Hermitian matrices.
+
+    Args:
+        a: matrices.
+        UPLO: "L" or "U": the triangle that is read.
+        symmetrize_input: use `(a + a^H) / 2`.
+
+    Raises:
+        ValueError: `UPLO` is neither, or the matrices are not square.
+    """
+    if UPLO not in (None, "L", "U"):
+        raise ValueError("UPLO must be one of None, 'L', or 'U'")
+    v, w = decompositions.eigh(square("eigh", a), lower=UPLO != "U",
+                               symmetrize_input=symmetrize_input and UPLO is None)  # fmt: skip
+    return EighResult(w, v)
+
+
+def eigvalsh(a: ArrayLike, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Array:
+    """Eigenvalues of Hermitian matrices, in increasing order."""
+    return eigh(a, UPLO, symmetrize_input).eigenvalues
+
+
+def eig(a: ArrayLike) -> EigResult:
+    """Eigenvalues and eigenvectors of square matrices, complex; only the former differentiable."""
+    return EigResult(*decompositions.eig(square("eig", a)))
+
+
+def eigvals(a: ArrayLike) -> Array:
+    """Eigenvalues of square matrices, complex."""
+    return decompositions.eig(square("eigvals", a), compute_eigenvectors=False)

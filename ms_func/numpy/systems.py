@@ -1,0 +1,300 @@
+"""Systems of linear equations, inverses, determinants under NumPy's names."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func.control_flow.custom_jvp import custom_jvp
+from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.linear_solve import custom_linear_solve
+from ms_func.execution.array import Array
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy.diagonals import diagonal, eye
+from ms_func.numpy.factors import matrix, square, svd
+from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact
+from ms_func.primitives.linalg import lu, solve_triangular
+from ms_func.primitives.matrices import adjoint, mm
+
+# --- solve ------------------------------------------------------------------------------------
+
+
+def lu_solved(factors: Any, order: Any, b: Any, transposed: bool = False) -> Any:
+    """`x` with `a x = b`, or `a^T x = b`, from the triangular factors of `a[order]`."""
+    unit = {"left_side": True, "lower": True, "unit_diagonal": True}
+    if not transposed:
+        b = rows_at(b, order)
+        b = solve_triangular(factors, b, **unit)
+        return solve_triangular(factors, b, left_side=True, lower=False)
+    b = solve_triangular(factors, b, left_side=True, lower=False, transpose_a=True)
+    b = solve_triangular(factors, b, transpose_a=True, **unit)
+    return rows_at(b, sorting.argsort(order, -1))
+
+
+def rows_at(x: Any, order: Any) -> Any:
+    """Rows of matrices in another order."""
+    index = manipulation.expand_dims(order, -1)
+    return searching.take_along_axis(x, index, -2, mode="promise_in_bounds")
+
+
+def solve(a: ArrayLike, b: ArrayLike) -> Array:
+    """`x` with `a x = b`, by elimination with partial pivoting.
+
+    Shapes: `a` is `[..., n, n]`, `b` a vector `[n]` or `[..., n, k]`; leading dimensions
+        broadcast.
+
+    Raises:
+        ValueError: the matrices are not square.
+        TypeError: the sizes do not fit.
+    """
+    a, b = reductions.promote_dtype("solve", square("solve", a), inexact("solve", b))
+    a, b = square("solve", a), convert(b, typeof(square("solve", a)).dtype)
+    vector = typeof(b).ndim == 1
+    b = manipulation.expand_dims(b, -1) if vector else b
+    lead = manipulation.broadcast_shapes(typeof(a).shape[:-2], typeof(b).shape[:-2])
+    if typeof(b).shape[-2] != typeof(a).shape[-1]:
+        raise TypeError(f"solve: matrices {typeof(a)} and right sides {typeof(b)} do not fit")
+    a = manipulation.broadcast_to(a, (*lead, *typeof(a).shape[-2:]))
+    b = manipulation.broadcast_to(b, (*lead, *typeof(b).shape[-2:]))
+    x = fusion.run(_solve, (a, b))
+    return manipulation.squeeze(x, -1) if vector else x
+
+
+def _solve(a: Any, b: Any) -> Any:
+    factors, _, order = lu(stop_gradient(a))
+    return custom_linear_solve(
+        lambda x: mm(a, x), b,
+        solve=lambda _, v: lu_solved(factors, order, v),
+        transpose_solve=lambda _, v: lu_solved(factors, order, v, transposed=True),
+    )  # fmt: skip
+
+
+def inv(a: ArrayLike) -> Array:
+    """Inverse of square matrices."""
+    a = square("inv", a)
+    t = typeof(a)
+    return solve(a, manipulation.broadcast_to(eye(t.shape[-1], dtype=t.dtype), t.shape))
+
+
+def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
+    """Inverse of `a` as a map from its last dimensions to its first `ind`."""
+    a = inexact("tensorinv", a)
+    if ind <= 0:
+        raise ValueError(f"ind must be a positive integer; got ind={ind}")
+    shape = typeof(a).shape
+    n = math.prod(shape[ind:])
+    flat = inv(manipulation.reshape(a, (math.prod(shape[:ind]), n)))
+    return manipulation.reshape(flat, (*shape[ind:], *shape[:ind]))
+
+
+def tensorsolve(a: ArrayLike, b: ArrayLike, axes: tuple[int, ...] | None = None) -> Array:
+    """`x` with `tensordot(a, x, x.ndim) = b`."""
+    a, b = inexact("tensorsolve", a), inexact("tensorsolve", b)
+    if axes is not None:
+        a = manipulation.moveaxis(a, axes, tuple(range(typeof(a).ndim - len(axes), typeof(a).ndim)))
+    out = typeof(a).shape[typeof(b).ndim :]
+    flat = manipulation.reshape(a, (-1, math.prod(out)))
+    return manipulation.reshape(solve(flat, manipulation.ravel(b)), out)
+
+
+# --- determinants -----------------------------------------------------------------------------
+
+
+class SlogdetResult(NamedTuple):
+    """Sign (or phase) of determinants, and the logarithm of their magnitude."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def _parity(pivots: Any) -> Any:
+    """1 or -1 by the number of exchanged rows."""
+    n = typeof(pivots).shape[-1]
+    moved = reductions.sum(logic.not_equal(pivots, np.arange(n, dtype=np.int32)), -1, np.int32)
+    return ar.subtract(1, ar.multiply(2, ar.remainder(moved, 2)))
+
+
+def slogdet(a: ArrayLike, *, method: str | None = None) -> SlogdetResult:
+    """Sign and logarithm of the magnitude of determinants, which do not overflow.
+
+    Args:
+        a: square matrices.
+        method: None or "lu".
+
+    Raises:
+        ValueError: the matrices are not square, or there is no such method.
+    """
+    if method not in (None, "lu"):
+        raise ValueError(f"Unknown slogdet method '{method}'. Supported methods are 'lu' (`None`).")
+    return SlogdetResult(*fusion.run(_slogdet, (square("slogdet", a),)))
+
+
+def _slogdet(a: Any) -> tuple[Any, Any]:
+    factors, pivots, _ = lu(a)
+    d = diagonal(factors, 0, -2, -1)
+    sign = ar.multiply(reductions.prod(el.sign(d), -1), _parity(pivots))
+    return sign, reductions.sum(el.log(el.abs(d)), -1)
+
+
+def det(a: ArrayLike) -> Array:
+    """Determinant of square matrices.
+
+    Up to three rows it is the polynomial in the elements, with its derivative also where the
+    matrix is singular; above, the product of pivots.
+    """
+    return fusion.run(_det, (square("det", a),))
+
+
+def _det(a: Any) -> Any:
+    n = typeof(a).shape[-1]
+    if n <= 3:
+        return _polynomial(a, n)
+    factors, pivots, _ = lu(a)
+    d = reductions.prod(diagonal(factors, 0, -2, -1), -1)
+    return ar.multiply(d, _parity(pivots))
+
+
+def _polynomial(a: Any, n: int) -> Any:
+    """Leibniz's formula, by the first row."""
+    if n == 0:
+        return fill(1, ArrayType(typeof(a).shape[:-2], typeof(a).dtype))
+    rows = [manipulation.unstack(r, axis=-1) for r in manipulation.unstack(a, axis=-2)]
+    if n == 1:
+        return rows[0][0]
+
+    def minor(i: int, j: int) -> Any:
+        return ar.subtract(ar.multiply(rows[-2][i], rows[-1][j]),
+                           ar.multiply(rows[-2][j], rows[-1][i]))  # fmt: skip
+
+    if n == 2:
+        return minor(0, 1)
+    x, y, z = rows[0]
+    total = ar.subtract(ar.multiply(x, minor(1, 2)), ar.multiply(y, minor(0, 2)))
+    return ar.add(total, ar.multiply(z, minor(0, 1)))
+
+
+# --- least squares ------------------------------------------------------------------------------
+
+
+def pinv(
+    a: ArrayLike, rtol: ArrayLike | None = None, hermitian: bool = False, *,
+    rcond: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Pseudo-inverse of matrices, by singular values.
+
+    Args:
+        a: matrices.
+        rtol: singular values below this part of the largest one count as 0; by default ten
+            times the precision times the larger size.
+        hermitian: the matrices are Hermitian.
+        rcond: another name of `rtol`.
+
+    Reference:
+        Golub, Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
+        problems whose variables separate", SIAM J. Numerical Analysis 10(2), 1973.
+    """
+    a = matrix("pinv", a)
+    rtol = rcond if rtol is None else rtol
+    if rtol is None:
+        rtol = 10.0 * max(typeof(a).shape[-2:]) * float(np.finfo(typeof(a).dtype).eps)
+    return _pinv(a, inexact("pinv", rtol), hermitian)
+
+
+def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
+    @custom_jvp
+    def pseudo_inverse(a: Any) -> Any:
+        u, s, vh = svd(a, full_matrices=False, hermitian=hermitian)
+        limit = ar.multiply(manipulation.expand_dims(rtol, -1), s[..., :1])
+        used = logic.greater(s, limit)
+        inverse = searching.where(used, ar.divide(1, searching.where(used, s, 1)), 0)
+        scaled = ar.multiply(adjoint(vh), convert(manipulation.expand_dims(inverse, -2),
+                                                  typeof(u).dtype))  # fmt: skip
+        return mm(scaled, adjoint(u))
+
+    @pseudo_inverse.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        (a,), (t,) = primals, tangents
+        p = pseudo_inverse(a)
+        th, ph = adjoint(t), adjoint(p)
+        wide = ar.subtract(mm(p, mm(ph, th)), mm(mm(mm(p, mm(ph, th)), a), p))
+        tall = ar.subtract(mm(th, mm(ph, p)), mm(p, mm(a, mm(th, mm(ph, p)))))
+        return p, ar.subtract(ar.add(wide, tall), mm(p, mm(t, p)))
+
+    return pseudo_inverse(a)
+
+
+def matrix_rank(
+    M: ArrayLike, rtol: ArrayLike | None = None, *, tol: ArrayLike | None = None
+) -> Array:
+    """Number of singular values that are not negligible.
+
+    Args:
+        M: matrices.
+        rtol: part of the largest singular value below which others do not count.
+        tol: absolute bound instead.
+    """
+    M = inexact("matrix_rank", M)
+    if typeof(M).ndim < 2:
+        return convert(reductions.any(logic.not_equal(M, 0)), np.dtype(np.int32))
+    s = svd(M, compute_uv=False)
+    if tol is not None:
+        limit = tol
+    else:
+        rtol = max(typeof(M).shape[-2:]) * float(np.finfo(s.dtype).eps) if rtol is None else rtol
+        limit = ar.multiply(s[..., :1], manipulation.expand_dims(inexact("rank", rtol), -1))
+    return reductions.sum(logic.greater(s, limit), -1, np.int32)
+
+
+def cond(x: ArrayLike, p: Any = None) -> Array:
+    """Condition number of matrices in a norm, by default that of singular values."""
+    from ms_func.numpy.linalg import norm
+
+    x = matrix("cond", x)
+    if p in (None, 2, -2):
+        s = svd(x, compute_uv=False)
+        return ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])
+    return ar.multiply(norm(x, p, axis=(-2, -1)), norm(inv(x), p, axis=(-2, -1)))
+
+
+def lstsq(
+    a: ArrayLike, b: ArrayLike, rcond: float | None = None, *, numpy_resid: bool = False
+) -> tuple[Array, Array, Array, Array]:
+    """`x` of least norm that minimises `norm(a x - b)`.
+
+    Args:
+        a: matrix `[m, n]`.
+        b: right sides `[m]` or `[m, k]`.
+        rcond: part of the largest singular value below which others count as 0.
+        numpy_resid: give no residuals where the rank is not full, as NumPy does.
+
+    Returns:
+        `x`, squared residuals of each column, rank, singular values.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+    a, b = reductions.promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
+    m, n = typeof(a).shape
+    if typeof(b).shape[0] != m:
+        raise ValueError("Leading dimensions of input arrays must match")
+    vector = typeof(b).ndim == 1
+    b = manipulation.reshape(b, (m, -1)) if vector else b
+    if rcond is None:
+        rcond = float(np.finfo(typeof(a).dtype).eps) * max(m, n)
+    u, s, vh = svd(a, full_matrices=False)
+    used = logic.greater(s, ar.multiply(rcond, s[:1]))
+    safe = searching.where(used, s, 1)
+    scaled = ar.divide(mm(adjoint(u), b), convert(manipulation.reshape(safe, (-1, 1)), b.dtype))
+    scaled = searching.where(manipulation.reshape(used, (-1, 1)), scaled, 0)
+    x = mm(adjoint(vh), scaled)
+    rank = reductions.sum(used, dtype=np.int32)
+    off = ar.subtract(b, mm(a, x))
+    residuals = reductions.sum(el.real(ar.multiply(off, el.conjugate(off))), 0)
+    if numpy_resid and (m <= n or int(rank) < n):
+        residuals = residuals[:0]
+    return (manipulation.squeeze(x, -1) if vector else x), residuals, rank, s

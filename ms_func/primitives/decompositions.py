@@ -1,0 +1,437 @@
+"""Orthogonal decompositions of matrices: QR, eigenvalues, singular values.
+
+Derivatives follow Walter, Lehmann, "On evaluating higher-order derivatives of the QR
+decomposition of tall matrices", 2010, Giles, "An extended collection of matrix derivative
+results", 2008, and Townsend, "Differentiating the singular value decomposition", 2016.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.primitive import NotSupported, Primitive, Zero, register
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import int_array
+from ms_func.primitives.arithmetic import add, div, mul, sub
+from ms_func.primitives.basis import broadcast_in_dim, reduce_sum
+from ms_func.primitives.cast import complex as make_complex
+from ms_func.primitives.cast import convert_element_type, imag, real
+from ms_func.primitives.families import literal
+from ms_func.primitives.linalg import lu, solve_triangular
+from ms_func.primitives.matrices import (
+    adjoint,
+    batch_rule,
+    check_matrix,
+    cubic_cost,
+    driver,
+    hermitian,
+    lower_part,
+    matrices,
+    mm,
+    need_lapack,
+    on_diagonal,
+    real_of,
+    shard_leading,
+    triangle,
+)
+from ms_func.primitives.sort import take_along
+
+
+def scipy_linalg() -> Any:
+    """`scipy.linalg`: the LAPACK that compiled programs call, imported for references only."""
+    return importlib.import_module("scipy.linalg")
+
+
+# --- qr -------------------------------------------------------------------------------
+
+
+def _qr_abstract(a: ArrayType, *, full_matrices: bool) -> list[ArrayType]:
+    lead = check_matrix("qr", a)
+    m, n = a.shape[-2:]
+    k = m if full_matrices else min(m, n)
+    return [ArrayType((*lead, m, k), a.dtype), ArrayType((*lead, k, n), a.dtype)]
+
+
+def _qr_single(a: np.ndarray, *, full_matrices: bool) -> tuple[np.ndarray, np.ndarray]:
+    q, r = scipy_linalg().qr(a, mode="full" if full_matrices else "economic")
+    return q, r
+
+
+def _qr_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    """Householder vectors, then the product of the first of them."""
+    need_lapack(b, eqn)
+    t, (q_type, r_type) = eqn.inputs[0].type, (v.type for v in eqn.outputs)
+    lead, (m, n) = t.shape[:-2], t.shape[-2:]
+    count = ArrayType((*lead, min(m, n)), t.dtype)
+    packed, scales = driver(b, "geqrf", [a], [t], [t, count], vectors=(1,), info=False)
+    k = q_type.shape[-1]
+    wide = _columns(b, packed, t, q_type, k)
+    name = "ungqr" if t.dtype.kind == "c" else "orgqr"
+    (q,) = driver(b, name, [wide, scales], [q_type, count], [q_type], vectors=(-2,), info=False)
+    rows = b.op("stablehlo.slice", [ArrayType((*lead, k, n), t.dtype)], [packed], {
+        "start_indices": int_array((0,) * t.ndim), "limit_indices": int_array((*lead, k, n)),
+        "strides": int_array((1,) * t.ndim)})  # fmt: skip
+    return [q, triangle(b, rows, r_type, lower=False)]
+
+
+def _columns(b: Any, x: Any, t: ArrayType, out: ArrayType, k: int) -> Any:
+    """The first `k` columns, filled up with zeros where there are fewer."""
+    n = t.shape[-1]
+    if k <= n:
+        return b.op("stablehlo.slice", [out], [x], {
+            "start_indices": int_array((0,) * t.ndim), "limit_indices": int_array(out.shape),
+            "strides": int_array((1,) * t.ndim)})  # fmt: skip
+    high = (0,) * (t.ndim - 1) + (k - n,)
+    none = int_array((0,) * t.ndim)
+    attributes = {"edge_padding_low": none, "edge_padding_high": int_array(high),
+                  "interior_padding": none}  # fmt: skip
+    return b.op("stablehlo.pad", [out], [x, b.constant(0, ArrayType((), t.dtype))], attributes)
+
+
+def _qr_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: bool) -> Any:
+    """DR = (Q^H dA R^-1 - W) R and dQ = dA R^-1 - Q (Q^H dA R^-1 - W), W skew-Hermitian."""
+    (a,), (t,) = primals, tangents
+    q, r = qr_p.bind(a, full_matrices=full_matrices)
+    if type(t) is Zero:
+        return [q, r], [Zero(typeof(v).tangent) for v in (q, r)]
+    m, n = typeof(a).shape[-2:]
+    if m < n or (full_matrices and m != n):
+        raise UnsupportedError(
+            "the derivative of qr is only there for matrices with at least as many rows as "
+            "columns and full_matrices=False\nfix: use the reduced mode"
+        )
+    scaled = solve_triangular(r, t, left_side=False, lower=False)
+    inner = mm(adjoint(q), scaled)
+    low = lower_part(inner, -1)
+    skew = sub(low, adjoint(low))
+    skew = add(skew, _imaginary_diagonal(inner))
+    rest = sub(inner, skew)
+    return [q, r], [add(mm(q, sub(skew, inner)), scaled), mm(rest, r)]
+
+
+def _imaginary_diagonal(x: Any) -> Any:
+    """The imaginary part of the diagonal, as a diagonal matrix; zero for real matrices."""
+    zero = mul(x, literal(0, x))
+    if typeof(x).dtype.kind != "c":
+        return zero
+    part = make_complex(mul(real(x), literal(0, real(x))), imag(x))
+    return on_diagonal(zero, part)
+
+
+qr_p = register(
+    Primitive(
+        "qr",
+        abstract=_qr_abstract,
+        ref=matrices(_qr_single),
+        lower=_qr_lower,
+        jvp=_qr_jvp,
+        transpose=NotSupported("qr is not linear"),
+        batch=batch_rule(lambda: qr_p),
+        shard=shard_leading,
+        cost=cubic_cost(4.0),
+        multiple_results=True,
+    )
+)
+
+
+def qr(x: Any, *, full_matrices: bool = True) -> tuple[Any, Any]:
+    """`x = Q R` with orthonormal columns of `Q` and upper triangular `R`.
+
+    Shapes: `[..., m, n]` to `[..., m, k]` and `[..., k, n]`; `k` is `m`, or `min(m, n)` if not
+        `full_matrices`.
+
+    Raises:
+        TypeError: `x` holds no matrices.
+    """
+    q, r = qr_p.bind(x, full_matrices=bool(full_matrices))
+    return q, r
+
+
+# --- eigh -----------------------------------------------------------------------------
+
+
+def _eigh_abstract(a: ArrayType, *, lower: bool) -> list[ArrayType]:
+    check_matrix("eigh", a, square=True)
+    return [ArrayType(a.shape, a.dtype), ArrayType(a.shape[:-1], real_of(a.dtype))]
+
+
+def _eigh_single(a: np.ndarray, *, lower: bool) -> tuple[np.ndarray, np.ndarray]:
+    w, v = scipy_linalg().eigh(a, lower=lower, driver="evd")
+    return v, w
+
+
+def _eigh_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    v, w = (o.type for o in eqn.outputs)
+    name = "heevd" if v.dtype.kind == "c" else "syevd"
+    options = {"mode": "V", "uplo": "L" if eqn.params["lower"] else "U"}
+    return driver(b, name, [a], [v], [v, w], options, vectors=(1,))
+
+
+def _spread(w: Any, like: Any, row: bool) -> Any:
+    """A vector over the rows (`w_i`) or columns (`w_j`) of matrices."""
+    n = typeof(like).ndim
+    dims = (*range(n - 2), n - 2 if row else n - 1)
+    return broadcast_in_dim(w, typeof(like).shape, dims)
+
+
+def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool) -> Any:
+    """Dw = diag(V^H dA V), dV = V (F * (V^H dA V)), F_ij = 1 / (w_j - w_i) off the diagonal."""
+    (a,), (t,) = primals, tangents
+    v, w = eigh_p.bind(a, lower=lower)
+    if type(t) is Zero:
+        return [v, w], [Zero(typeof(x).tangent) for x in (v, w)]
+    t = hermitian(t) if lower else adjoint(hermitian(adjoint(t)))
+    inner = mm(adjoint(v), mm(t, v))
+    w_in = convert_element_type(w, typeof(v).dtype)
+    gaps = sub(_spread(w_in, inner, row=False), _spread(w_in, inner, row=True))
+    gaps = on_diagonal(gaps, literal(1, gaps))
+    ratio = on_diagonal(div(inner, gaps), literal(0, inner))
+    return [v, w], [mm(v, ratio), _real_diagonal(inner)]
+
+
+def _real_diagonal(x: Any) -> Any:
+    """Real parts of the diagonal, as a vector: sums of rows with the rest left out."""
+    x = real(x) if typeof(x).dtype.kind == "c" else x
+    only = sub(x, on_diagonal(x, literal(0, x)))
+    return reduce_sum(only, (typeof(x).ndim - 1,))
+
+
+eigh_p = register(
+    Primitive(
+        "eigh",
+        abstract=_eigh_abstract,
+        ref=matrices(_eigh_single),
+        lower=_eigh_lower,
+        jvp=_eigh_jvp,
+        transpose=NotSupported("eigh is not linear"),
+        batch=batch_rule(lambda: eigh_p),
+        shard=shard_leading,
+        cost=cubic_cost(9.0),
+        multiple_results=True,
+    )
+)
+
+
+def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True) -> tuple[Any, Any]:
+    """Eigenvectors (as columns) and eigenvalues in increasing order of Hermitian matrices.
+
+    Shapes: `[..., n, n]` to `[..., n, n]` and `[..., n]`.
+
+    Args:
+        x: matrices.
+        lower: which triangle is read.
+        symmetrize_input: use `(x + x^H) / 2`.
+
+    Raises:
+        TypeError: the matrices are not square.
+    """
+    if symmetrize_input:
+        x = mul(add(x, adjoint(x)), literal(0.5, x))
+    v, w = eigh_p.bind(x, lower=bool(lower))
+    return v, w
+
+
+# --- svd ------------------------------------------------------------------------------
+
+
+def _svd_abstract(a: ArrayType, *, full_matrices: bool, compute_uv: bool) -> list[ArrayType]:
+    lead = check_matrix("svd", a)
+    m, n = a.shape[-2:]
+    k = min(m, n)
+    s = ArrayType((*lead, k), real_of(a.dtype))
+    if not compute_uv:
+        return [s]
+    u = ArrayType((*lead, m, m if full_matrices else k), a.dtype)
+    return [s, u, ArrayType((*lead, n if full_matrices else k, n), a.dtype)]
+
+
+def _svd_single(a: np.ndarray, *, full_matrices: bool, compute_uv: bool) -> tuple[Any, ...]:
+    if not compute_uv:
+        return (scipy_linalg().svd(a, compute_uv=False),)
+    u, s, vt = scipy_linalg().svd(a, full_matrices)
+    return s, u, vt
+
+
+def _svd_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    t, outs = eqn.inputs[0].type, [v.type for v in eqn.outputs]
+    lead, (m, n) = t.shape[:-2], t.shape[-2:]
+    mode = "A" if eqn.params["full_matrices"] else "S"
+    if len(outs) == 1:
+        mode, k = "N", min(m, n)
+        outs += [ArrayType((*lead, m, k), t.dtype), ArrayType((*lead, k, n), t.dtype)]
+    found = driver(b, "gesdd", [a], [t], [t, *outs], {"mode": mode}, vectors=(1,))
+    return found[1 : 1 + len(eqn.outputs)]
+
+
+def _svd_jvp(
+    primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: bool, compute_uv: bool
+) -> Any:
+    (a,), (t,) = primals, tangents
+    out = svd_p.bind(a, full_matrices=full_matrices, compute_uv=compute_uv)
+    if type(t) is Zero:
+        return out, [Zero(typeof(x).tangent) for x in out]
+    m, n = typeof(a).shape[-2:]
+    if full_matrices and compute_uv and m != n:
+        raise UnsupportedError(
+            "the derivative of svd is only there for full_matrices=False\nfix: use the thin form"
+        )
+    thin = {"full_matrices": False, "compute_uv": True}
+    s, u, vt = out if compute_uv else svd_p.bind(a, **thin)
+    inner = mm(adjoint(u), mm(t, adjoint(vt)))
+    ds = _real_diagonal(inner)
+    if not compute_uv:
+        return out, [ds]
+    du, dvt = _svd_vectors(s, u, vt, t, inner)
+    return out, [ds, du, dvt]
+
+
+def _svd_vectors(s: Any, u: Any, vt: Any, t: Any, inner: Any) -> tuple[Any, Any]:
+    """Tangents of both sets of vectors from U^H dA V, and what lies outside of their spans."""
+    s = convert_element_type(s, typeof(u).dtype)
+    column, row = _spread(s, inner, row=False), _spread(s, inner, row=True)
+    gaps = mul(add(column, row), sub(column, row))
+    gaps = on_diagonal(gaps, literal(1, gaps))
+    factor = on_diagonal(div(mul(gaps, literal(0, gaps)), gaps), literal(0, gaps))
+    factor = on_diagonal(div(add(factor, literal(1, factor)), gaps), literal(0, gaps))
+    left, right = mul(inner, column), mul(row, inner)
+    turn_u = mul(factor, add(left, adjoint(left)))
+    turn_v = mul(factor, add(right, adjoint(right)))
+    if typeof(u).dtype.kind == "c":  # the phase goes to the left vectors
+        phase = div(sub(inner, adjoint(inner)), mul(row, literal(2, row)))
+        turn_u = add(turn_u, on_diagonal(mul(phase, literal(0, phase)), phase))
+    du, dv = mm(u, turn_u), mm(adjoint(vt), turn_v)
+    m, n = typeof(t).shape[-2:]
+    if m > n:
+        outside = mm(t, adjoint(vt))
+        outside = sub(outside, mm(u, mm(adjoint(u), outside)))
+        du = add(du, div(outside, _spread(s, outside, row=False)))
+    if n > m:
+        outside = mm(adjoint(t), u)
+        outside = sub(outside, mm(adjoint(vt), mm(vt, outside)))
+        dv = add(dv, div(outside, _spread(s, outside, row=False)))
+    return du, adjoint(dv)
+
+
+svd_p = register(
+    Primitive(
+        "svd",
+        abstract=_svd_abstract,
+        ref=matrices(_svd_single),
+        lower=_svd_lower,
+        jvp=_svd_jvp,
+        transpose=NotSupported("svd is not linear"),
+        batch=batch_rule(lambda: svd_p),
+        shard=shard_leading,
+        cost=cubic_cost(20.0),
+        multiple_results=True,
+    )
+)
+
+
+def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Singular values in decreasing order, with `x = U diag(s) V^H`.
+
+    Shapes: `[..., m, n]` to `U` `[..., m, k]`, `s` `[..., min(m, n)]`, `V^H` `[..., l, n]`; `k`
+        and `l` are `m` and `n`, or `min(m, n)` if not `full_matrices`.
+
+    Args:
+        x: matrices.
+        full_matrices: whether `U` and `V` are square.
+        compute_uv: return `(U, s, V^H)`; else `s` alone.
+
+    Raises:
+        TypeError: `x` holds no matrices.
+    """
+    out = svd_p.bind(x, full_matrices=bool(full_matrices), compute_uv=bool(compute_uv))
+    if not compute_uv:
+        return out[0]
+    s, u, vt = out
+    return u, s, vt
+
+
+# --- eig ------------------------------------------------------------------------------
+
+
+def _eig_abstract(a: ArrayType, *, vectors: bool) -> list[ArrayType]:
+    check_matrix("eig", a, square=True)
+    kind = a.dtype if a.dtype.kind == "c" else np.dtype(f"c{a.dtype.itemsize * 2}")
+    w, v = ArrayType(a.shape[:-1], kind), ArrayType(a.shape, kind)
+    return [w, v] if vectors else [w]
+
+
+def _eig_single(a: np.ndarray, *, vectors: bool) -> tuple[np.ndarray, ...]:
+    w, v = scipy_linalg().eig(a)
+    kind = np.result_type(a.dtype, np.complex64)
+    return (w.astype(kind), v.astype(kind)) if vectors else (w.astype(kind),)
+
+
+def _eig_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    t, w = eqn.inputs[0].type, eqn.outputs[0].type
+    v = ArrayType(t.shape, w.dtype)
+    wanted = len(eqn.outputs) > 1
+    options = {"compute_left": "N", "compute_right": "V" if wanted else "N"}
+    parts = [w] if t.dtype.kind == "c" else [ArrayType(w.shape, real_of(w.dtype))] * 2
+    found = driver(b, "geev", [a], [t], [*parts, v, v], options, range(len(parts)), alias=None)
+    values = found[0] if len(parts) == 1 else b.op("stablehlo.complex", [w], found[:2])
+    return [values, found[-1]] if wanted else [values]
+
+
+def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool) -> Any:
+    """Dw = diag(V^-1 dA V); eigenvectors, whose length and phase are free, have no derivative."""
+    (a,), (t,) = primals, tangents
+    if type(t) is Zero:
+        out = eig_p.bind(a, vectors=vectors)
+        return out, [Zero(typeof(x).tangent) for x in out]
+    if vectors:
+        raise UnsupportedError(
+            "eigenvectors of matrices that are not Hermitian have no derivative: their length and "
+            "phase are arbitrary\nfix: use eigvals, or eigh for Hermitian matrices"
+        )
+    w, v = eig_p.bind(a, vectors=True)
+    moved = mm(convert_element_type(t, typeof(v).dtype), v)
+    inner = _solved(v, moved)
+    only = sub(inner, on_diagonal(inner, literal(0, inner)))
+    return [w], [reduce_sum(only, (typeof(inner).ndim - 1,))]
+
+
+def _solved(a: Any, b: Any) -> Any:
+    """`a^-1 b` through triangular factors."""
+    factors, _, order = lu(a)
+    places = broadcast_in_dim(order, typeof(b).shape, tuple(range(typeof(order).ndim)))
+    moved = take_along(b, places, typeof(b).ndim - 2)
+    low = solve_triangular(factors, moved, left_side=True, lower=True, unit_diagonal=True)
+    return solve_triangular(factors, low, left_side=True, lower=False)
+
+
+eig_p = register(
+    Primitive(
+        "eig",
+        abstract=_eig_abstract,
+        ref=matrices(_eig_single),
+        lower=_eig_lower,
+        jvp=_eig_jvp,
+        transpose=NotSupported("eig is not linear"),
+        batch=batch_rule(lambda: eig_p),
+        shard=shard_leading,
+        cost=cubic_cost(25.0),
+        multiple_results=True,
+    )
+)
+
+
+def eig(x: Any, *, compute_eigenvectors: bool = True) -> Any:
+    """Eigenvalues, and eigenvectors as columns, of square matrices; both complex.
+
+    Raises:
+        TypeError: the matrices are not square.
+    """
+    out = eig_p.bind(x, vectors=bool(compute_eigenvectors))
+    return tuple(out) if compute_eigenvectors else out[0]

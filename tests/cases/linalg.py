@@ -1,0 +1,79 @@
+"""Cases of factors of matrices and of systems of equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.cases.case import COMPLEX, Arg, Case
+
+WIDE = ("float64", "float32", *COMPLEX)
+
+
+def definite(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Symmetric positive definite matrices."""
+    a = rng.normal(size=shape)
+    return a @ np.swapaxes(a, -1, -2) + 3 * np.eye(shape[-1])
+
+
+def symmetric(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Symmetric matrices with eigenvalues that lie apart."""
+    q, _ = np.linalg.qr(rng.normal(size=shape))
+    return (q * np.arange(1.0, shape[-1] + 1)) @ np.swapaxes(q, -1, -2)
+
+
+def regular(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Matrices with singular values that lie apart."""
+    m, n = shape[-2:]
+    k = min(m, n)
+    u, _ = np.linalg.qr(rng.normal(size=(*shape[:-1], k)))
+    v, _ = np.linalg.qr(rng.normal(size=(*shape[:-2], n, k)))
+    return (u * np.arange(1.0, k + 1)) @ np.swapaxes(v, -1, -2)
+
+
+def regular_complex(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Complex matrices that lie apart from singular and from real ones."""
+    turned = np.exp(1j * rng.uniform(0.5, 1, shape[-1]))
+    return regular(rng, shape) * turned + 0.3j * rng.normal(size=shape)
+
+
+def _case(shape: tuple[int, ...], domain: Any, dtypes: Any = WIDE, **params: Any) -> Case:
+    return Case((Arg(shape, domain),), params, dtypes, ulps=4096, orders=1)
+
+
+REAL = ("float64", "float32")
+_SIDES = [
+    {"left_side": True, "lower": True, "transpose_a": False, "unit_diagonal": False},
+    {"left_side": False, "lower": False, "transpose_a": False, "unit_diagonal": True},
+    {"left_side": True, "lower": False, "transpose_a": True, "unit_diagonal": False},
+    {"left_side": False, "lower": True, "transpose_a": True, "unit_diagonal": True},
+]
+
+CASES = {
+    "cholesky": [_case((3, 3), definite), _case((2, 3, 3), definite)],
+    "triangular_solve": [
+        Case((Arg((2, 3, 3), definite), Arg((2, 3, 3))), {**p, "conjugate_a": False}, WIDE,
+             ulps=4096, orders=1)
+        for p in _SIDES
+    ],
+    "lu": [_case(s, regular) for s in ((3, 3), (2, 4, 3), (3, 4))],
+    "qr": [
+        *[
+            _case(s, domain, dtypes, full_matrices=False)
+            for s in ((3, 3), (2, 4, 3))
+            for domain, dtypes in ((regular, REAL), (regular_complex, COMPLEX))
+        ],
+        Case((Arg((2, 3, 4), regular),), {"full_matrices": True}, WIDE, smooth=False, ulps=4096),
+    ],
+    "eigh": [_case((3, 3), symmetric, REAL, lower=True), _case((2, 3, 3), symmetric, REAL,
+                                                               lower=False)],
+    "svd": [
+        *[_case(s, regular, REAL, full_matrices=False, compute_uv=True)
+          for s in ((3, 3), (2, 4, 3), (3, 4))],
+        _case((2, 3, 4), regular, full_matrices=True, compute_uv=False),
+        Case((Arg((2, 3, 4), regular),), {"full_matrices": True, "compute_uv": True}, REAL,
+             smooth=False, ulps=8192),
+    ],
+    "eig": [_case((2, 3, 3), regular, REAL, vectors=False)],
+}  # fmt: skip

@@ -1,0 +1,78 @@
+"""Functions of `scipy.linalg` against SciPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg as sl
+
+import ms_func as ms
+from ms_func.scipy import linalg as ml
+
+RNG = np.random.default_rng(1)
+A = RNG.normal(size=(4, 4))
+C = A + 1j * RNG.normal(size=(4, 4))
+SPD = A @ A.T + 3 * np.eye(4)
+B = RNG.normal(size=(4, 2))
+
+
+def close(got, want, tol=1e-10):
+    np.testing.assert_allclose(np.asarray(got), want, rtol=tol, atol=tol)
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_cholesky(lower):
+    close(ml.cholesky(SPD, lower), sl.cholesky(SPD, lower))
+    close(ml.cho_solve(ml.cho_factor(SPD, lower), B), np.linalg.solve(SPD, B))
+    close(ml.solve(SPD, B, assume_a="pos"), np.linalg.solve(SPD, B))
+
+
+@pytest.mark.parametrize("trans", [0, 1, 2, "T"])
+@pytest.mark.parametrize("lower", [False, True])
+def test_triangular_systems(trans, lower):
+    close(ml.solve_triangular(C, B[:, 0] + 0j, trans, lower), sl.solve_triangular(
+        C, B[:, 0] + 0j, trans, lower))  # fmt: skip
+    close(ml.solve_triangular(A, B, trans, lower, unit_diagonal=True), sl.solve_triangular(
+        A, B, trans, lower, unit_diagonal=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("a", [A, C, A[:, :3], A[:3]])
+def test_lu(a):
+    for got, want in zip(ml.lu(a), sl.lu(a), strict=True):
+        close(got, want)
+    for got, want in zip(ml.lu(a, permute_l=True), sl.lu(a, permute_l=True), strict=True):
+        close(got, want)
+
+
+@pytest.mark.parametrize("trans", [0, 1, 2])
+def test_lu_solve(trans):
+    for a in (A, C):
+        close(ml.lu_solve(ml.lu_factor(a), B, trans), sl.lu_solve(sl.lu_factor(a), B, trans))
+    batched = ms.vmap(lambda a: ml.lu_solve(ml.lu_factor(a), B, trans))(np.stack([A, SPD]))
+    close(batched[1], sl.lu_solve(sl.lu_factor(SPD), B, trans))
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_expm(scale):
+    close(ml.expm(A * scale), sl.expm(A * scale), 1e-8 * np.abs(sl.expm(A * scale)).max())
+    narrow = ml.expm((A * scale).astype(np.float32))
+    close(narrow, sl.expm(A * scale), 1e-3 * np.abs(sl.expm(A * scale)).max())
+    close(ml.expm(np.stack([A, C])), np.stack([sl.expm(A), sl.expm(C)]))
+
+
+def test_derivative_of_expm():
+    E = RNG.normal(size=(4, 4))
+    _, got = ms.jvp(ml.expm, (A,), (E,))
+    close(got, sl.expm_frechet(A, E)[1], 1e-9)
+
+
+def test_other_functions():
+    close(ml.block_diag(A, B, 7.0), sl.block_diag(A, B, 7.0))
+    close(ml.toeplitz(A[0], A[1]), sl.toeplitz(A[0], A[1]))
+    close(ml.toeplitz(C[0]), sl.toeplitz(C[0]))
+    close(ml.eigh(SPD, eigvals_only=True), sl.eigh(SPD, eigvals_only=True))
+    q, r = ml.qr(A, mode="economic")
+    close(q @ r, A)
+    close(ml.svd(A, compute_uv=False), sl.svd(A, compute_uv=False))
+    close(ml.det(A), sl.det(A))
+    close(ml.inv(A), sl.inv(A))
