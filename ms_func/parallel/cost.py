@@ -129,9 +129,13 @@ class Model:
         links = [self.links[a] for a in axes] or [Link()]
         return n, Link(max(x.alpha for x in links), max(x.beta for x in links))
 
+    def pieces(self, spec: Spec) -> int:
+        """Number of different pieces that a value is cut into."""
+        return math.prod(self.axes[a] for d in spec.dims for a in d)
+
     def local_bytes(self, size: int, spec: Spec) -> float:
         """Bytes each device holds of a value of `size` bytes."""
-        return size / math.prod(self.axes[a] for d in spec.dims for a in d)
+        return size / self.pieces(spec)
 
     def all_reduce(self, size: float, axes: Sequence[int]) -> Price:
         """Price of adding up a value of which each device holds `size` bytes."""

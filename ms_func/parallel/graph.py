@@ -147,14 +147,28 @@ class Graph:
                 total += weight * flops_of(eqn) / self.parts(i, choices)
         return total
 
+    def least_flops(self) -> float:
+        """Operations of one device if every equation used as many devices as it can."""
+        total = 0.0
+        for i, (eqn, weight) in enumerate(zip(self.eqns, self.sheet.weights, strict=True)):
+            if i in self.sheet.opened:
+                continue
+            node = self.nodes[self.eqn_node.get(i, self.value_node[eqn.outputs[0]])]
+            total += weight * flops_of(eqn) / max(self._ways_to_share(node))
+        return total
+
+    def _ways_to_share(self, node: Node) -> list[int]:
+        if node.eqn is not None:
+            return [s.parts for s in node.choices]
+        return [self.model.pieces(s) for s in node.choices]
+
     def parts(self, i: int, choices: Sequence[int]) -> int:
         """Number of devices that share equation `i`."""
         node = self.eqn_node.get(i)
         if node is not None:
             return self.nodes[node].choices[choices[node]].parts
         node = self.value_node[self.eqns[i].outputs[0]]
-        spec = self.nodes[node].choices[choices[node]]
-        return math.prod(self.model.axes[a] for d in spec.dims for a in d)
+        return self.model.pieces(self.nodes[node].choices[choices[node]])
 
     def problem(self, work: float = 1.0) -> Problem:
         """Tables to minimise; the price of work is multiplied by `work`."""
@@ -317,7 +331,7 @@ class _Builder:
             specs = self._specs(members)
             if root in pinned:
                 specs = self._allowed(root, pinned[root])
-            parts = [math.prod(self.model.axes[a] for d in s.dims for a in d) for s in specs]
+            parts = [self.model.pieces(s) for s in specs]
             flops, moved = work.get(root, (0.0, 0.0))
             prices = np.array([self.model.compute(flops, moved, n) for n in parts])
             node = Node("value", specs, members, None, prices, np.zeros(len(specs)))

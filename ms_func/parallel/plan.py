@@ -176,21 +176,23 @@ def make_plan(
     model = model_for(mesh, platform, options.objective)
     graph = build_graph(fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out)
     memory = Memory(graph, ties)
-    solution = _solve(graph, mesh.size, options, memory)
+    solution = _solve(graph, options, memory)
     if not math.isfinite(solution.price):
         raise ShardingError(f"no way to split `{fn.name}` satisfies the layouts asked for")
     return Plan(mesh, graph, solution, options, memory, perf_counter() - start)
 
 
-def _solve(graph: Graph, devices: int, options: Options, memory: Memory) -> Solution:
+def _solve(graph: Graph, options: Options, memory: Memory) -> Solution:
     """Cheapest choices that do not compute too much twice.
 
     Work is almost free under "communication"; its price is raised until little of it is
     redundant.
     """
+    end = perf_counter() + options.search_seconds
+    most = REDUNDANCY * graph.least_flops()
     weight = 1.0
-    minimise = partial(solve, seconds=options.search_seconds)
     while True:
+        minimise = partial(solve, seconds=max(0.0, end - perf_counter()))
         problem = graph.problem(weight)
         if options.objective == "memory":
             for i, held in memory.prices(range(memory.count)).items():
@@ -199,8 +201,8 @@ def _solve(graph: Graph, devices: int, options: Options, memory: Memory) -> Solu
             solution = minimise(problem)
         else:
             solution = solve_below(options.memory_limit, memory, problem, minimise)
-        local = graph.local_flops(solution.choices) * devices
-        if local <= REDUNDANCY * graph.flops or weight > 1e9:
+        enough = graph.local_flops(solution.choices) <= most
+        if enough or weight > 1e9 or perf_counter() > end:
             return solution
         weight *= 10
 

@@ -179,5 +179,6 @@ def test_rules_equal_those_of_shardy_or_are_listed():
         differing.add(name)
         assert name in DIFFERENCES, (name, k, rule_of(fn.eqns[0]), ours ^ theirs)
         assert ours < theirs, f"{name} case {k} allows splits that Shardy does not"
-    assert differing == set(DIFFERENCES), "a listed difference is gone"
+    gone = set(DIFFERENCES) - differing
+    assert gone <= {"dynamic_update_slice"}, gone  # of which jaxlib 0.11 thinks as we do
     assert len(compared) >= 60
