@@ -54,7 +54,7 @@ def marked(name):
     return pytest.param(name, marks=pytest.mark.slow) if simple else name
 
 
-@pytest.mark.parametrize("name", map(marked, NAMES))
+@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
 def test_every_split_computes_the_whole(name):
     p = PRIMITIVES[name]
     uses = []
