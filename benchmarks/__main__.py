@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.cases import CASES
 from benchmarks.compare import Side, compare, versions
-from benchmarks.table import growth, header, row
+from benchmarks.table import growth, header, markdown, row
 
 
 def arguments() -> argparse.Namespace:
@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=11, help="blocks timed on each side")
     parser.add_argument("--core", type=int, default=0, help="core that both sides run on")
     parser.add_argument("--json", metavar="FILE", help="also write one JSON line for each row")
+    parser.add_argument("--markdown", metavar="FILE", help="also write the table for a document")
     return parser.parse_args()
 
 
@@ -59,6 +60,9 @@ def main() -> int:
     if options.json:
         with open(options.json, "w") as file:
             file.writelines(json.dumps(r.as_dict()) + "\n" for r in results)
+    if options.markdown:
+        with open(options.markdown, "w") as file:
+            file.write(markdown(results) + "\n")
     return int(any(r.verdict.startswith("MISSED") for r in results))
 
 

@@ -97,3 +97,28 @@ def _exponent(small: Result, large: Result, side: str) -> float:
     ratio = statistics.median(getattr(large, side)) / statistics.median(getattr(small, side))
     sizes = [int(r.case.name.removeprefix("straight_")) for r in (small, large)]
     return math.log(ratio) / math.log(sizes[1] / sizes[0])
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """The table for a document: medians and ratios."""
+    lines = [
+        "| figure | ms_func | JAX | ratio | must | aim |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for r in results:
+        ours, peer = _times(r.ours)[1], _times(r.peer)[1]
+        case = r.case
+        lines.append(_row(case.title, ours, peer, r.ratio, case.must, case.aim))
+        if case.must_operations is not None:
+            counts = _count(r.our_operations), _count(r.peer_operations)
+            limits = case.must_operations, case.aim_operations
+            lines.append(_row("its StableHLO operations", *counts, r.ratio_of_operations, *limits))
+    return "\n".join(lines)
+
+
+def _row(title: str, ours: str, peer: str, *ratios: float | None) -> str:
+    return f"| {title} | {ours} | {peer} | {' | '.join(map(_ratio, ratios))} |"
+
+
+def _count(number: int | None) -> str:
+    return f"{number:,}" if number else "-"

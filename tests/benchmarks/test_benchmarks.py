@@ -13,7 +13,7 @@ from benchmarks.case import Case
 from benchmarks.cases import CASES
 from benchmarks.compare import Result
 from benchmarks.library import load
-from benchmarks.table import growth, row
+from benchmarks.table import growth, markdown, row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +37,14 @@ def test_too_many_operations_miss_although_time_is_good() -> None:
     result.our_operations, result.peer_operations = 80, 100
     assert result.verdict == "MISSED"
     assert "0.8" in row(result).splitlines()[1]
+
+
+def test_markdown_has_a_row_for_each_figure() -> None:
+    result = measured("a", [0.001], [0.004], must_operations=0.75, aim_operations=0.5)
+    result.our_operations, result.peer_operations = 1500, 3000
+    lines = markdown([result]).splitlines()
+    assert lines[2] == "| title | 1.00 ms | 4.00 ms | 0.25 | 0.5 | 0.25 |"
+    assert lines[3] == "| its StableHLO operations | 1,500 | 3,000 | 0.5 | 0.75 | 0.5 |"
 
 
 def test_growth_is_the_exponent() -> None:

@@ -27,8 +27,8 @@ FIGURES = [
     ("mlp4096", "4x2", 8.01),
     ("block128", "8", 21.01),
     ("block128", "2x4", 9.01),
-    ("block128", "4x2", 9.01),
-    ("block1024", "2x4", 21.02),
+    pytest.param("block128", "4x2", 9.01, marks=pytest.mark.slow),
+    pytest.param("block1024", "2x4", 21.02, marks=pytest.mark.slow),
 ]
 NETS = {
     "mlp256": lambda: mlp(256),

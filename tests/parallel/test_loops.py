@@ -36,6 +36,7 @@ def test_scanned_layers_cost_what_unrolled_ones_do():
     assert seen[0] <= 48.1 * MIB
 
 
+@pytest.mark.slow
 def test_a_compiled_scan_sends_what_was_planned():
     step, types = scanned_transformer(4, 8, 128, 512)
     f = ms.jit(ms.shard(step, mesh=MESH, objective="communication"), donate_argnums=0)

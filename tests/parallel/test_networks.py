@@ -114,8 +114,15 @@ def donating(step, mesh, **options):
     return ms.jit(ms.shard(step, mesh=mesh, **options), donate_argnums=0)
 
 
-@pytest.mark.parametrize("mesh", [FLAT, GRID], ids=["8", "2x4"])
-@pytest.mark.parametrize("objective", ["communication", "time"])
+@pytest.mark.parametrize(
+    ("mesh", "objective"),
+    [
+        pytest.param(GRID, "communication", id="2x4-communication"),
+        pytest.param(GRID, "time", id="2x4-time", marks=pytest.mark.slow),
+        pytest.param(FLAT, "communication", id="8-communication", marks=pytest.mark.slow),
+        pytest.param(FLAT, "time", id="8-time", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", sorted(NETS))
 def test_the_compiled_step_sends_what_was_planned_and_computes_the_same(name, objective, mesh):
     step, types = NETS[name]()
@@ -158,6 +165,7 @@ def test_heads_are_split_in_attention():
     }  # by batch or by heads, never inside
 
 
+@pytest.mark.slow
 def test_three_axes():
     step, types = expert_model()
     f = donating(step, CUBE, objective="communication", search_seconds=2)

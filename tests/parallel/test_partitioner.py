@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-from ms_func.ir.primitive import NotSupported
+from ms_func.ir.primitive import ELEMENTWISE, NotSupported
 from ms_func.ir.types import typeof
 from ms_func.parallel.cost import PROFILES
 from ms_func.parallel.graph import reduces_bits
@@ -48,7 +48,13 @@ def splits_of(name, case, arrays):
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def marked(name):
+    """Elementwise operations are many, and splitting them is simple."""
+    simple = PRIMITIVES[name].shard is ELEMENTWISE
+    return pytest.param(name, marks=pytest.mark.slow) if simple else name
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
 def test_every_split_computes_the_whole(name):
     p = PRIMITIVES[name]
     uses = []

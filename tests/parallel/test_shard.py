@@ -152,7 +152,15 @@ def test_gradients_equal_those_of_one_device(name, mesh):
         assert difference(want, got) < 2e-5
 
 
-@EIGHT
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        MESHES[1],
+        pytest.param(MESHES[0], marks=pytest.mark.slow),
+        pytest.param(MESHES[2], marks=pytest.mark.slow),
+    ],
+    ids=["2x4", "8", "2x2x2"],
+)
 def test_training_steps_equal_those_of_one_device(mesh):
     for step, types in (mlp(64, 64, 256), transformer(1, 8, 32, 64)):
         state, batch = arrays(types)
