@@ -278,7 +278,9 @@ def lstsq(
     u, s, vh = svd(a, full_matrices=False)
     used = logic.greater(s, ar.multiply(rcond, s[:1]))
     safe = searching.where(used, s, 1)
-    scaled = ar.divide(mm(adjoint(u), b), convert(manipulation.reshape(safe, (-1, 1)), b.dtype))
+    scaled = ar.divide(
+        mm(adjoint(u), b), convert(manipulation.reshape(safe, (-1, 1)), typeof(b).dtype)
+    )
     scaled = searching.where(manipulation.reshape(used, (-1, 1)), scaled, 0)
     x = mm(adjoint(vh), scaled)
     rank = reductions.sum(used, dtype=np.int32)
