@@ -73,7 +73,7 @@ def _reduce(
         return out
     initial = operand(name, initial)
     if np.shape(initial):
-        raise ValueError("initial value must be a scalar. Got array of shape {np.shape(initial)}")
+        raise ValueError(f"initial value must be a scalar. Got array of shape {np.shape(initial)}")
     return combine(out, convert(initial, typeof(out).dtype))
 
 
