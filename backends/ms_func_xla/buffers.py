@@ -17,6 +17,8 @@ def to_numpy(buffer: Any) -> np.ndarray:
         return buffer._fully_replicated_shard()._single_device_array_to_np_array_did_copy()[0]
     kind = buffer.aval
     whole = np.empty(kind.shape, kind.dtype)
+    if not whole.size:  # the compiler does not split what is empty
+        return whole
     index = sharding.addressable_devices_indices_map(kind.shape)
     for shard, where in zip(shards, index.values(), strict=True):
         whole[where] = shard._single_device_array_to_np_array_did_copy()[0]

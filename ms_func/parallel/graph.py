@@ -205,7 +205,7 @@ def build_graph(
     ties: Sequence[tuple[int, int]] = (),
     pins_in: Mapping[int, PartitionSpec] | None = None,
     pins_out: Mapping[int, PartitionSpec] | None = None,
-    small: int = SMALL,
+    small: int | None = None,
     heavy: float = HEAVY,
 ) -> Graph:
     """Graph of a program.
@@ -216,9 +216,10 @@ def build_graph(
         axis_names: names of the mesh axes, for pins.
         ties: pairs (parameter, result) that must keep one layout, such as donated state.
         pins_in: wanted spec by parameter; pins_out: by result.
-        small: values of fewer bytes stay whole.
+        small: values of fewer bytes stay whole; `SMALL` if None.
         heavy: share of the work from which an equation must use every device.
     """
+    small = SMALL if small is None else small
     return _Builder(fn, model, tuple(axis_names), small, heavy).build(
         ties, dict(pins_in or {}), dict(pins_out or {})
     )
@@ -339,7 +340,7 @@ class _Builder:
 
     def _specs(self, members: Sequence[Var]) -> list[Spec]:
         """Layouts of a class: whole if small, else all legal ones and sums left open."""
-        small = max(v.type.nbytes for v in members) < self.small
+        small = max(v.type.nbytes for v in members) < max(self.small, 1)
         is_open = len(members) == 1 and members[0] in self.open_values
         return self._layouts(members[0].type.shape, small, is_open)
 

@@ -130,6 +130,17 @@ class Plan:
 
         return verify(self, compiled)
 
+    def explain(self, what: str, count: int = 5) -> str:
+        """Alternatives to what was chosen for an equation, and what each would cost in all.
+
+        Args:
+            what: name of an operation, or part of its source line such as "x @ w1".
+            count: number of equations, and of alternatives of each, to show.
+        """
+        from ms_func.parallel.report import explain  # the report reads plans
+
+        return explain(self, what, count)
+
     def __str__(self) -> str:
         from ms_func.parallel.report import table  # the report reads plans
 

@@ -10,6 +10,7 @@ from ms_func.ir.function import Eqn
 from ms_func.parallel.cost import Step, collective
 from ms_func.parallel.graph import flops_of
 from ms_func.parallel.hlo import Collective, collectives
+from ms_func.parallel.search import forced
 from ms_func.parallel.shard_rules import Rule, Spec, Split
 
 _MIB = 2**20
@@ -186,6 +187,51 @@ def _layout(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     every = [head, *rows]
     widths = [max(len(r[k]) for r in every) for k in range(len(head))]
     return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every]
+
+
+# --- alternatives -------------------------------------------------------------------------------
+
+
+def explain(plan: Any, what: str, count: int) -> str:
+    """For matching equations: the choice taken, and the price of the plan with others.
+
+    Raises:
+        ValueError: no equation with a choice matches.
+    """
+    graph = plan.graph
+    places = [i for i in graph.eqn_node if _matches(graph.eqns[i], what)]
+    if not places:
+        raise ValueError(f"no operation or source line of the plan contains {what!r}")
+    problem = graph.problem()
+    lines: list[str] = []
+    for i in places[:count]:
+        node, eqn = graph.eqn_node[i], graph.eqns[i]
+        taken = plan.solution.choices[node]
+        prices = [
+            (problem.price(plan.solution.choices) if c == taken else forced(problem, node, c), c)
+            for c in range(len(graph.nodes[node].choices))
+        ]
+        best = min(p for p, _ in prices)
+        lines.append(f"{_line(eqn)}  {eqn.primitive.name} -> {eqn.outputs[0].type}")
+        for price, c in sorted(prices)[:count]:
+            cut = _cut(plan, graph.rules[i], graph.nodes[node].choices[c]).rpartition(": ")[2]
+            mark = "*" if c == taken else " "
+            lines.append(
+                f"  {mark} {cut:24s} {_amount(plan, price)} (+{_amount(plan, price - best)})"
+            )
+    return "\n".join(lines)
+
+
+def _matches(eqn: Eqn, what: str) -> bool:
+    source = "" if eqn.loc is None else eqn.loc.excerpt()
+    return what == eqn.primitive.name or bool(source and what in source.partition("\n")[0])
+
+
+def _amount(plan: Any, price: float) -> str:
+    """A price in the unit of the objective."""
+    if plan.options.objective == "time":
+        return f"{price * 1e3:.3f} ms"
+    return f"{price / _MIB:.3f} MiB"
 
 
 # --- verification ---------------------------------------------------------------------------

@@ -101,6 +101,12 @@ def solve(problem: Problem, *, limit: int = LIMIT, seconds: float = 10.0) -> Sol
     return _Branching(problem, limit, monotonic() + seconds).run()
 
 
+def forced(problem: Problem, node: int, choice: int, *, limit: int = COARSE) -> float:
+    """Price of a good completion when one node must take one choice."""
+    run = _Elimination(problem, {node: choice}, limit)
+    return problem.price(run.choices)
+
+
 class _Table:
     """Prices over the choices of the nodes in `scope`."""
 

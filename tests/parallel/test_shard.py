@@ -339,6 +339,24 @@ def test_the_report_shows_the_plan():
     assert text.count("dot_general") >= 5
 
 
+def test_alternatives_are_explained():
+    step, types = mlp(256)
+    plan = donating(step, MESHES[0]).plan(*types)
+    text = plan.explain("dot_general")
+    assert text.count("* ") == 5
+    first = text.split("nets.py")[1]
+    rows = first.splitlines()[1:]
+    assert rows[0].strip().startswith("* i3@a")
+    # Columns instead of rows of w2 need the activations whole: 7/8 of 2 MiB to gather them, and
+    # 7/8 of 1 MiB for their cotangent or for the result.
+    second = text.split("nets.py")[2]
+    assert "i3@a" in second
+    assert "2.625 MiB (+1.750 MiB)" in second
+    assert "nets.py" in plan.explain("lax.dot_general(x, w")
+    with pytest.raises(ValueError, match="nonsense"):
+        plan.explain("nonsense")
+
+
 # --- errors -------------------------------------------------------------------------------
 
 
