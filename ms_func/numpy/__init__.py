@@ -22,9 +22,9 @@ from ms_func.numpy.calculus import (  # isort: skip
     diff, ediff1d, gradient, interp, trapezoid, unwrap,
 )  # fmt: skip
 from ms_func.numpy.creation import (  # isort: skip
-    arange, array, asarray, astype, copy, empty, empty_like, frombuffer, fromfunction,
-    fromiter, fromstring, full, full_like, geomspace, indices, linspace, logspace, ones,
-    ones_like, zeros, zeros_like,
+    arange, array, asarray, astype, copy, empty, empty_like, frombuffer, fromfile,
+    fromfunction, fromiter, fromstring, full, full_like, geomspace, indices, linspace,
+    logspace, ones, ones_like, zeros, zeros_like,
 )  # fmt: skip
 from ms_func.numpy.diagonals import (  # isort: skip
     diag, diag_indices, diag_indices_from, diagflat, diagonal, eye, fill_diagonal, identity,
@@ -75,7 +75,7 @@ from ms_func.numpy.reductions import (  # isort: skip
     nanmean, nanmin, nanprod, nanstd, nansum, nanvar, prod, ptp, std, sum, var,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
-    delete, insert, meshgrid, pad, repeat, resize, tile, trim_zeros,
+    delete, insert, meshgrid, pad, place, put, repeat, resize, tile, trim_zeros,
 )  # fmt: skip
 from ms_func.numpy.scalar_types import (  # isort: skip
     bfloat16, bool_, cdouble, complex128, complex64, complex_, csingle, double, finfo, float16,
@@ -86,7 +86,7 @@ from ms_func.numpy.scalar_types import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.searching import (  # isort: skip
     argmax, argmin, argwhere, bincount, choose, compress, extract, flatnonzero, nanargmax,
-    nanargmin, nonzero, piecewise, put, put_along_axis, ravel_multi_index, select, take,
+    nanargmin, nonzero, piecewise, put_along_axis, ravel_multi_index, select, take,
     take_along_axis, unravel_index, where,
 )  # fmt: skip
 from ms_func.numpy.sorting import (  # isort: skip
@@ -143,7 +143,7 @@ __all__ = [  # noqa: RUF022
     "float32", "float4_e2m1fn", "float64", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
     "float_", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod",
-    "frexp", "from_dlpack", "frombuffer", "fromfunction", "fromiter", "frompyfunc",
+    "frexp", "from_dlpack", "frombuffer", "fromfile", "fromfunction", "fromiter", "frompyfunc",
     "fromstring", "full", "full_like", "gcd", "generic", "geomspace", "get_printoptions",
     "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram",
     "histogram2d", "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "hypot", "i0",
@@ -160,15 +160,15 @@ __all__ = [  # noqa: RUF022
     "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile",
     "nanstd", "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis", "nextafter",
     "nonzero", "not_equal", "number", "object_", "ogrid", "ones", "ones_like", "outer",
-    "packbits", "pad", "partition", "percentile", "permute_dims", "pi", "piecewise", "poly",
-    "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval",
-    "positive", "pow", "power", "printoptions", "prod", "promote_types", "ptp", "put",
-    "put_along_axis", "quantile", "r_", "rad2deg", "radians", "ravel", "ravel_multi_index",
-    "real", "reciprocal", "remainder", "repeat", "reshape", "resize", "result_type",
-    "right_shift", "rint", "roll", "rollaxis", "roots", "rot90", "round", "s_", "save",
-    "savez", "searchsorted", "select", "set_printoptions", "setdiff1d", "setxor1d", "shape",
-    "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh", "size", "sort",
-    "sort_complex", "spacing", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "packbits", "pad", "partition", "percentile", "permute_dims", "pi", "piecewise", "place",
+    "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub",
+    "polyval", "positive", "pow", "power", "printoptions", "prod", "promote_types", "ptp",
+    "put", "put_along_axis", "quantile", "r_", "rad2deg", "radians", "ravel",
+    "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize",
+    "result_type", "right_shift", "rint", "roll", "rollaxis", "roots", "rot90", "round", "s_",
+    "save", "savez", "searchsorted", "select", "set_printoptions", "setdiff1d", "setxor1d",
+    "shape", "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh", "size",
+    "sort", "sort_complex", "spacing", "split", "sqrt", "square", "squeeze", "stack", "std",
     "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot",
     "tile", "trace", "transpose", "trapezoid", "tri", "tril", "tril_indices",
     "tril_indices_from", "trim_zeros", "triu", "triu_indices", "triu_indices_from",

@@ -170,7 +170,7 @@ def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
 
 def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
     """The array on another device."""
-    return creation.place(self, device)
+    return creation.on_device(self, device)
 
 
 def _flatten(self: Any, order: str = "C") -> Any:

@@ -16,6 +16,7 @@ from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
+from ms_func.numpy.elementwise import exp, log, sign
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -63,7 +64,7 @@ def array(
     out = _from_object(object, target)
     if ndmin > out.ndim:
         out = shape.reshape(out, (1,) * (ndmin - out.ndim) + out.shape)
-    return out if device is None else place(out, device)
+    return out if device is None else on_device(out, device)
 
 
 def _from_object(x: Any, dtype: np.dtype | None) -> Any:
@@ -199,7 +200,7 @@ def asarray(
     return array(a, dtype, order=order, device=device)
 
 
-def place(x: Any, device: Any) -> Any:
+def on_device(x: Any, device: Any) -> Any:
     """`x` on a device or with a sharding; traced values stay where the program runs."""
     if type(x) is Tracer:
         return x
@@ -216,7 +217,7 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = Non
     out = convert(as_handle(operand("astype", x)), canonicalize_dtype(dtype or float))
     if out.weak_type:
         out = cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=False)
-    return out if device is None else place(out, device)
+    return out if device is None else on_device(out, device)
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
@@ -229,6 +230,11 @@ def fromfunction(
 ) -> Any:
     """`function` called once with the index arrays of `shape`."""
     return function(*indices(shape, dtype=dtype), **kwargs)
+
+
+def fromfile(*args: Any, **kwargs: Any) -> Array:
+    """`numpy.fromfile`, as an array."""
+    return asarray(np.fromfile(*args, **kwargs))
 
 
 def fromiter(*args: Any, **kwargs: Any) -> Array:
@@ -272,7 +278,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
 def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any) -> Any:
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fill(value, ArrayType(shape_tuple(name, sizes), kind))
-    return out if device is None else place(out, device)
+    return out if device is None else on_device(out, device)
 
 
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
@@ -299,7 +305,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = 
         out = fill(_host_cast(value, kind), ArrayType(sizes, kind))
     else:
         out = broadcast(cast.convert_element_type(value, kind), sizes)
-    return out if device is None else place(out, device)
+    return out if device is None else on_device(out, device)
 
 
 def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
@@ -362,7 +368,7 @@ def arange(
         out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
     else:
         out = wrap(put(np.arange(*host).astype(kind)))  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return out if device is None else place(out, device)
+    return out if device is None else on_device(out, device)
 
 
 def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
@@ -405,7 +411,7 @@ def linspace(
         order = list(range(1, len(sizes) + 1))
         order.insert(axis % (len(sizes) + 1), 0)
         out = shape.transpose(out, order)
-    out = out if device is None else place(out, device)
+    out = out if device is None else on_device(out, device)
     if not retstep:
         return out
     if not parts:
@@ -449,8 +455,6 @@ def geomspace(
     axis: int = 0,
 ) -> Array:  # fmt: skip
     """`num` numbers from `start` to `stop` in geometric progression."""
-    from ms_func.numpy.elementwise import exp, log, sign
-
     start, stop = promote_all("geomspace", (start, stop), inexact=True)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
     logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)

@@ -12,10 +12,13 @@ from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
-from ms_func.numpy.creation import asarray, place, zeros
-from ms_func.numpy.manipulation import axis_index, ravel, reshape
+from ms_func.numpy.arithmetic import power
+from ms_func.numpy.creation import asarray, on_device, ones, zeros
+from ms_func.numpy.manipulation import axis_index, flip, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, convert, lay, no_out, operand
+from ms_func.numpy.repeating import resize
 from ms_func.numpy.searching import nonzero
+from ms_func.numpy.updates import update
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, pieces
 from ms_func.primitives import shape as sh
@@ -47,7 +50,7 @@ def eye(
         raise ValueError(f"negative dimensions are not allowed, got {N} and {M}")
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fusion.run(_eye, (), rows, columns, operator.index(k), kind)
-    return out if device is None else place(out, device)
+    return out if device is None else on_device(out, device)
 
 
 def identity(n: int, dtype: Any = None) -> Array:
@@ -181,9 +184,6 @@ def fill_diagonal(
         ValueError: `inplace` is true, or dimensions differ where there are more than two.
         NotImplementedError: `wrap` is true.
     """
-    from ms_func.numpy.repeating import resize
-    from ms_func.numpy.updates import update
-
     if inplace:
         raise ValueError("fill_diagonal: arguments are not changed in place; pass inplace=False")
     if wrap:
@@ -247,8 +247,6 @@ def mask_indices(
     n: int, mask_func: Callable[..., Any], k: int = 0, *, size: int | None = None
 ) -> tuple[Array, ...]:
     """Indices of an `[n, n]` matrix that `mask_func(ones, k)` leaves nonzero."""
-    from ms_func.numpy.creation import ones
-
     return nonzero(mask_func(ones((n, n)), k), size=size)
 
 
@@ -275,9 +273,6 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     Raises:
         ValueError: `x` is no vector, or `N` is negative.
     """
-    from ms_func.numpy.arithmetic import power
-    from ms_func.numpy.manipulation import flip
-
     x = operand("vander", x)
     if typeof(x).ndim != 1:
         raise ValueError("x must be a one-dimensional array")

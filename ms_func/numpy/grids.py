@@ -12,8 +12,10 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
+from ms_func.numpy.logic import bitwise_and, right_shift, truth
 from ms_func.numpy.promotion import inexact
-from ms_func.numpy.repeating import meshgrid
+from ms_func.numpy.reductions import sum as total
+from ms_func.numpy.repeating import meshgrid, pad
 from ms_func.primitives.special import bessel_i0e
 
 # --- slices ---------------------------------------------------------------------------------
@@ -135,10 +137,6 @@ def i0(x: Any) -> Array:
 
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     """Booleans as the bits of bytes, eight to one, filled with zeros."""
-    from ms_func.numpy.logic import truth
-    from ms_func.numpy.reductions import sum as total
-    from ms_func.numpy.repeating import pad
-
     _check_order(bitorder)
     a = asarray(truth("packbits", a))
     if axis is None:
@@ -162,8 +160,6 @@ def unpackbits(
     Raises:
         TypeError: the array is not uint8.
     """
-    from ms_func.numpy.logic import bitwise_and, right_shift
-
     _check_order(bitorder)
     a = asarray(a)
     if a.dtype != np.uint8:

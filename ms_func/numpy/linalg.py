@@ -23,7 +23,6 @@ from ms_func.numpy.products import cross as _cross
 from ms_func.numpy.products import matmul, outer, tensordot, vecdot
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 from ms_func.numpy.systems import (
-    cond,
     det,
     inv,
     lstsq,
@@ -139,6 +138,15 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
         out = reduction(values, -1)
         return manipulation.expand_dims(out, (row, column)) if keepdims else out
     raise ValueError(f"Invalid order {ord!r} for matrix norm.")
+
+
+def cond(x: ArrayLike, p: Any = None) -> Array:
+    """Condition number of matrices in a norm, by default that of singular values."""
+    x = inexact("cond", x)
+    if p in (None, 2, -2):
+        s = svd(x, compute_uv=False)
+        return ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])
+    return ar.multiply(norm(x, p, axis=(-2, -1)), norm(inv(x), p, axis=(-2, -1)))
 
 
 # --- products -----------------------------------------------------------------------------------

@@ -16,9 +16,11 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
+from ms_func.numpy.arithmetic import remainder, subtract
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 # --- axes -----------------------------------------------------------------------------
 
@@ -314,9 +316,6 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
         if cut == 0:
             return a
         return pieces.concatenate([part(a, axis, cut, n), part(a, axis, 0, cut)], axis)
-    from ms_func.numpy.arithmetic import remainder, subtract
-    from ms_func.primitives.slicing import dynamic_slice_in_dim
-
     start = remainder(subtract(n, step), n)
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
 

@@ -13,6 +13,7 @@ from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
 from ms_func.ir.types import typeof
+from ms_func.numpy.creation import asarray, on_device
 from ms_func.numpy.manipulation import axes_tuple
 from ms_func.numpy.promotion import admit
 
@@ -158,20 +159,16 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     Raises:
         ValueError: a copy to another device is needed and `copy` is False.
     """
-    from ms_func.numpy.creation import place
-
     out = wrap(_from_dlpack(x))
     if device is not None:
         if copy is False:
             raise ValueError("from_dlpack: a copy to the device is needed, but copy=False")
-        return place(out, device)
-    return place(out, None) if copy else out
+        return on_device(out, device)
+    return on_device(out, None) if copy else out
 
 
 def load(file: Any, *args: Any, **kwargs: Any) -> Any:
     """`numpy.load`, as an array where the file holds one."""
-    from ms_func.numpy.creation import asarray
-
     out = np.load(file, *args, **kwargs)
     return asarray(out) if isinstance(out, np.ndarray) else out
 

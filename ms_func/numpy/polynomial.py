@@ -132,22 +132,22 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
         p: coefficients.
         strip_zeros: leave out zeros at both ends first, whose places must be known.
     """
-    p = manipulation.atleast_1d(inexact("roots", p))
-    if p.ndim != 1:
+    c: Any = manipulation.atleast_1d(inexact("roots", p))
+    if c.ndim != 1:
         raise ValueError("Input must be a rank-1 array.")
     trailing = 0
     if strip_zeros:
-        value = concrete("roots with strip_zeros", p, "pass strip_zeros=False")
+        value = concrete("roots with strip_zeros", c, "pass strip_zeros=False")
         (places,) = np.nonzero(value)
         if not places.size:
             return zeros((0,), np.result_type(value.dtype, np.complex64))
         trailing = len(value) - 1 - int(places[-1])
-        p = p[int(places[0]) : int(places[-1]) + 1]
-    n = p.shape[0] - 1
-    kind = np.result_type(p.dtype, np.complex64)
+        c = c[int(places[0]) : int(places[-1]) + 1]
+    n = c.shape[0] - 1
+    kind = np.result_type(c.dtype, np.complex64)
     if n < 1:
         return zeros((trailing,), kind)
-    companion = eye(n, k=-1, dtype=p.dtype).at[0].set(ar.negative(ar.divide(p[1:], p[0])))
+    companion = eye(n, k=-1, dtype=c.dtype).at[0].set(ar.negative(ar.divide(c[1:], c[0])))
     found = eigvals(companion)
     return manipulation.concatenate([found, zeros((trailing,), found.dtype)])
 
@@ -182,9 +182,10 @@ def polyfit(
         rcond = typeof(x).shape[0] * float(np.finfo(typeof(x).dtype).eps)
     left, right = vander(x, order), asarray(y)
     if w is not None:
-        w = inexact("polyfit", w)
-        left = ar.multiply(left, manipulation.reshape(w, (-1, 1)))
-        right = ar.multiply(right, w if right.ndim == 1 else manipulation.reshape(w, (-1, 1)))
+        weights: Any = inexact("polyfit", w)
+        column = manipulation.reshape(weights, (-1, 1))
+        left = ar.multiply(left, column)
+        right = ar.multiply(right, weights if right.ndim == 1 else column)
     scale = el.sqrt(reductions.sum(ar.square(left), 0))
     left = ar.divide(left, scale)
     c, residuals, rank, s = lstsq(left, right, rcond)

@@ -20,6 +20,7 @@ from ms_func.numpy.manipulation import axes_tuple, axis_index, moveaxis, ravel, 
 from ms_func.numpy.promotion import ArrayLike, admit, convert, join_types, no_out
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.conv import conv_general_dilated
 from ms_func.primitives.dot import canonical_precision, dot_general_p
 
 
@@ -316,8 +317,6 @@ def correlate(
 
 
 def _slide(name: str, x: Any, y: Any, mode: str, turn: bool, precision: Any, preferred: Any) -> Any:
-    from ms_func.primitives.conv import conv_general_dilated
-
     x, y = _operands(name, x, y)
     if typeof(x).ndim != 1 or typeof(y).ndim != 1:
         raise ValueError(f"{name}() only support 1-dimensional inputs.")

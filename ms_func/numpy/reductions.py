@@ -14,7 +14,8 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.arithmetic import divide, maximum, minimum, multiply, subtract
-from ms_func.numpy.elementwise import conjugate, real, sqrt
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.elementwise import conjugate, isclose, real, sqrt
 from ms_func.numpy.manipulation import axes_tuple, axis_index, broadcast_shapes, broadcast_to, ravel
 from ms_func.numpy.promotion import (
     HANDLES,
@@ -24,6 +25,7 @@ from ms_func.numpy.promotion import (
     convert,
     fill,
     inexact,
+    join_types,
     no_out,
     operand,
     promote,
@@ -31,6 +33,7 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, cumulative, reduce
 from ms_func.primitives import shape as sh
+from ms_func.primitives.pieces import pad
 
 Axis = int | tuple[int, ...] | list[int] | None
 _BOOL = np.dtype(np.bool_)
@@ -70,7 +73,7 @@ def _reduce(
         return out
     initial = operand(name, initial)
     if np.shape(initial):
-        raise ValueError("initial value must be a scalar. Got array of shape {np.shape(initial)}")
+        raise ValueError(f"initial value must be a scalar. Got array of shape {np.shape(initial)}")
     return combine(out, convert(initial, typeof(out).dtype))
 
 
@@ -306,8 +309,6 @@ def average(
 
 def promote_dtype(name: str, *args: Any) -> list[Any]:
     """Operands of one dtype; shapes stay."""
-    from ms_func.numpy.promotion import join_types
-
     args = tuple(admit(name, a, i) for i, a in enumerate(args))
     dtype, weak = join_types([typeof(a) for a in args])
     return [convert(a, dtype, weak) for a in args]
@@ -540,8 +541,6 @@ def _cumulative(
         return out
     edge = [(0, 0, 0)] * out.ndim
     edge[axis] = (1, 0, 0)
-    from ms_func.primitives.pieces import pad
-
     return pad(out, first, edge)
 
 
@@ -567,15 +566,11 @@ def allclose(
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
     """Whether all elements are close in the sense of `isclose`."""
-    from ms_func.numpy.elementwise import isclose
-
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
     """Whether the arrays have one shape and equal elements."""
-    from ms_func.numpy.creation import asarray
-
     a1, a2 = asarray(a1), asarray(a2)
     if a1.shape != a2.shape:
         return fill(False, ArrayType((), _BOOL))
@@ -587,8 +582,6 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
 
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Whether the arrays broadcast to one shape and have equal elements there."""
-    from ms_func.numpy.creation import asarray
-
     a1, a2 = asarray(a1), asarray(a2)
     try:
         broadcast_shapes(a1.shape, a2.shape)

@@ -12,8 +12,8 @@ import numpy as np
 from ms_func.dtypes import issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import promotion, reductions
-from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, subtract
+from ms_func.numpy import elementwise, promotion, reductions
+from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.manipulation import (
     atleast_1d,
@@ -27,7 +27,8 @@ from ms_func.numpy.manipulation import (
     reshape,
 )
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
-from ms_func.numpy.searching import concrete, take
+from ms_func.numpy.searching import concrete, not_in_place, take, where
+from ms_func.numpy.updates import update
 from ms_func.primitives import basis, pieces
 
 
@@ -142,8 +143,6 @@ def _repeat_all(a: Any, count: int, axis: int) -> Any:
 
 def _repeat_to(a: Any, repeats: Any, axis: int, length: int) -> Any:
     """Repetition to a static length: element i stands where i counts have been used up."""
-    from ms_func.numpy.updates import update
-
     n = typeof(a).shape[axis]
     repeats = broadcast_to(repeats, (n,)) if typeof(repeats).size != n or not typeof(
         repeats).ndim else reshape(repeats, (n,))  # fmt: skip
@@ -185,8 +184,6 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
         ConcretizationTypeError: the places are known only at run time.
         IndexError: a place is out of bounds.
     """
-    from ms_func.numpy.updates import update
-
     arr = operand("insert", arr)
     if axis is None:
         arr, axis = ravel(arr), 0
@@ -213,6 +210,41 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     out = zeros((total, *typeof(arr).shape[1:]), typeof(arr).dtype)
     out = update(update(out, old, arr, "set"), slots, rows, "set")
     return moveaxis(out, 0, axis)
+
+
+def put(
+    a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, inplace: bool = True
+) -> Array:
+    """New array with `v`, repeated as needed, at the places `ind` of the flat array."""
+    not_in_place("put", inplace)
+    a, ind, v = asarray(operand("put", a)), ravel(operand("put", ind)), ravel(operand("put", v))
+    if not ind.size or not v.size:
+        return as_handle(a)
+    if mode == "wrap":
+        ind = remainder(ind, a.size)
+    elif mode not in ("clip", None, "drop"):
+        raise ValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
+    own = {"clip": "clip"}.get(mode or "", "drop")
+    return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)
+
+
+def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = True) -> Array:
+    """New array with `vals`, repeated as needed, where `mask` holds; `inplace` must be False.
+
+    Raises:
+        ValueError: `inplace` is true, the shapes differ, or there are no values.
+    """
+    not_in_place("place", inplace)
+    arr, mask = asarray(operand("place", arr)), asarray(operand("place", mask))
+    vals = ravel(operand("place", vals))
+    if arr.size != mask.size:
+        raise ValueError("place: arr and mask must be the same size")
+    if not vals.size:
+        raise ValueError("Cannot place values from an empty array")
+    chosen = ravel(mask) != 0
+    rank = reductions.cumsum(chosen, 0) - 1
+    values = take(vals, remainder(rank, vals.size), 0, mode="clip")
+    return reshape(where(chosen, convert(values, arr.dtype), ravel(arr)), arr.shape)
 
 
 def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
@@ -359,9 +391,7 @@ def _pad_statistic(reduction: Callable[..., Any]) -> Callable[..., Any]:
         if issubdtype(typeof(x).dtype, np.integer) and not issubdtype(
             typeof(low).dtype, np.integer
         ):
-            from ms_func.numpy.elementwise import round
-
-            low, high = round(low), round(high)
+            low, high = elementwise.round(low), elementwise.round(high)
         return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
 
     return padder

@@ -15,9 +15,10 @@ from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic, reductions
+from ms_func.numpy.arithmetic import clip, divmod, remainder
 from ms_func.numpy.creation import arange, array, asarray, zeros
-from ms_func.numpy.indexing import integers
-from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape
+from ms_func.numpy.indexing import integers, read
+from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape, stack
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -30,6 +31,7 @@ from ms_func.numpy.promotion import (
     promote,
     promote_all,
 )
+from ms_func.numpy.updates import update
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
@@ -124,8 +126,6 @@ def choose(
     elif mode not in ("clip", "wrap"):
         raise ValueError(f"mode={mode!r} not understood. Must be 'raise', 'wrap', or 'clip'")
     if mode == "wrap":
-        from ms_func.numpy.arithmetic import remainder
-
         a = remainder(a, n)
     result: Any = None
     for i, row in enumerate(_one_kind("choose", rows)):
@@ -272,8 +272,6 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
 
 def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     """Places of the first `size` true elements, by counting: rank to place by one scatter."""
-    from ms_func.numpy.updates import update
-
     shape = typeof(mask).shape
     total = typeof(mask).size
     fills = fill_value if isinstance(fill_value, (tuple, list)) else [fill_value or 0] * len(shape)
@@ -313,15 +311,11 @@ def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -
     if ndim == 0:
         a = reshape(a, (1,))
     found = nonzero(a, size=size, fill_value=fill_value)
-    from ms_func.numpy.manipulation import stack
-
     return stack(found, 1) if ndim else zeros((found[0].shape[0], 0), np.int32)
 
 
 def unravel_index(indices: ArrayLike, shape: Any) -> tuple[Array, ...]:
     """Index along each dimension of `shape` for places in the flat array; clipped to it."""
-    from ms_func.numpy.arithmetic import clip, divmod
-
     indices = operand("unravel_index", indices)
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     total = int(np.prod(sizes, dtype=np.int64))
@@ -343,8 +337,6 @@ def ravel_multi_index(
     Raises:
         ValueError: a known index is out of bounds and `mode` is "raise".
     """
-    from ms_func.numpy.arithmetic import clip, remainder
-
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
     if len(dims) != len(multi_index):
@@ -392,9 +384,6 @@ def take(
     Raises:
         NotImplementedError: `mode` is "raise".
     """
-    from ms_func.numpy.arithmetic import remainder
-    from ms_func.numpy.indexing import read
-
     no_out("take", out)
     a, indices = asarray(operand("take", a)), operand("take", indices)
     if axis is None:
@@ -409,8 +398,6 @@ def take(
     own = {None: "fill", "wrap": "promise_in_bounds"}.get(mode, mode)
     indices = asarray(indices)
     if own == "clip":
-        from ms_func.numpy.arithmetic import clip
-
         indices = clip(indices, 0, max(a.shape[axis] - 1, 0))
     return read(a, (*[slice(None)] * axis, indices), False, own, fill_value,
                 unique_indices=unique_indices, indices_are_sorted=indices_are_sorted)  # fmt: skip
@@ -499,9 +486,7 @@ def put_along_axis(
     Raises:
         ValueError: `inplace` is true: the arguments of a function do not change.
     """
-    from ms_func.numpy.updates import update
-
-    _not_in_place("put_along_axis", inplace)
+    not_in_place("put_along_axis", inplace)
     arr, indices = asarray(operand("put_along_axis", arr)), asarray(operand("put", indices))
     if axis is None:
         flat = update(ravel(arr), ravel(indices), values, "set", mode=mode)
@@ -510,32 +495,12 @@ def put_along_axis(
     return update(arr, index, values, "set", mode=mode)
 
 
-def _not_in_place(name: str, inplace: bool) -> None:
+def not_in_place(name: str, inplace: bool) -> None:
+    """Refuse NumPy's change of an argument."""
     if inplace:
         raise ValueError(
             f"{name}: arguments are not changed in place; pass inplace=False and use the result"
         )
-
-
-def put(
-    a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, inplace: bool = True
-) -> Array:
-    """New array with `v`, repeated as needed, at the places `ind` of the flat array."""
-    from ms_func.numpy.repeating import resize
-    from ms_func.numpy.updates import update
-
-    _not_in_place("put", inplace)
-    a, ind, v = asarray(operand("put", a)), ravel(operand("put", ind)), ravel(operand("put", v))
-    if not ind.size or not v.size:
-        return as_handle(a)
-    if mode == "wrap":
-        from ms_func.numpy.arithmetic import remainder
-
-        ind = remainder(ind, a.size)
-    elif mode not in ("clip", None, "drop"):
-        raise ValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
-    own = {"clip": "clip"}.get(mode or "", "drop")
-    return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)
 
 
 def extract(
@@ -581,9 +546,6 @@ def bincount(
     Raises:
         TypeError: `x` does not hold integers.
     """
-    from ms_func.numpy.arithmetic import clip
-    from ms_func.numpy.updates import update
-
     x = asarray(operand("bincount", x))
     if not issubdtype(x.dtype, np.integer):
         raise TypeError(f"x argument to bincount must have an integer type; got {x.dtype}")

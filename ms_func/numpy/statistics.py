@@ -14,9 +14,11 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.creation import arange, asarray, linspace, zeros
+from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, operand
 from ms_func.numpy.reductions import Axis
+from ms_func.numpy.updates import update
 
 # --- quantiles ------------------------------------------------------------------------------
 
@@ -226,8 +228,6 @@ def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True) -> A
     c = cov(x, y, rowvar)
     if not c.ndim:
         return ar.divide(c, c)
-    from ms_func.numpy.diagonals import diagonal
-
     root = el.sqrt(el.real(diagonal(c)))
     out = ar.divide(ar.divide(c, manipulation.reshape(root, (-1, 1))), root)
     if out.dtype.kind == "c":
@@ -300,8 +300,6 @@ def _places(x: Any, edges: Any) -> Any:
 
 
 def _counted(x: Any, edges: Any, weights: Any) -> Any:
-    from ms_func.numpy.updates import update
-
     w = asarray(1, np.int32) if weights is None else manipulation.ravel(weights)
     if weights is None and is_inexact(typeof(edges).dtype):
         w = convert(w, typeof(edges).dtype)
@@ -322,8 +320,6 @@ def histogramdd(
         weights: weight of each point.
         density: divide by the volume of the cell and by the total.
     """
-    from ms_func.numpy.updates import update
-
     columns = (
         [inexact("histogramdd", c) for c in sample]
         if isinstance(sample, (list, tuple))

@@ -250,17 +250,6 @@ def matrix_rank(
     return reductions.sum(logic.greater(s, limit), -1, np.int32)
 
 
-def cond(x: ArrayLike, p: Any = None) -> Array:
-    """Condition number of matrices in a norm, by default that of singular values."""
-    from ms_func.numpy.linalg import norm
-
-    x = matrix("cond", x)
-    if p in (None, 2, -2):
-        s = svd(x, compute_uv=False)
-        return ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])
-    return ar.multiply(norm(x, p, axis=(-2, -1)), norm(inv(x), p, axis=(-2, -1)))
-
-
 def lstsq(
     a: ArrayLike, b: ArrayLike, rcond: float | None = None, *, numpy_resid: bool = False
 ) -> tuple[Array, Array, Array, Array]:
@@ -289,7 +278,9 @@ def lstsq(
     u, s, vh = svd(a, full_matrices=False)
     used = logic.greater(s, ar.multiply(rcond, s[:1]))
     safe = searching.where(used, s, 1)
-    scaled = ar.divide(mm(adjoint(u), b), convert(manipulation.reshape(safe, (-1, 1)), b.dtype))
+    scaled = ar.divide(
+        mm(adjoint(u), b), convert(manipulation.reshape(safe, (-1, 1)), typeof(b).dtype)
+    )
     scaled = searching.where(manipulation.reshape(used, (-1, 1)), scaled, 0)
     x = mm(adjoint(vh), scaled)
     rank = reductions.sum(used, dtype=np.int32)

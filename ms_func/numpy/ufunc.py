@@ -18,6 +18,7 @@ from ms_func.numpy import arithmetic, logic, manipulation, reductions
 from ms_func.numpy.creation import asarray, full
 from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import ArrayLike, as_handle, no_out, operand
+from ms_func.numpy.searching import where as choose
 from ms_func.tracing.stage import stage
 from ms_func.transforms.batch import batch
 
@@ -249,8 +250,6 @@ def _reduce(
     if where is not None:
         if initial is None and fn.identity is None:
             raise ValueError("a reduction with a mask needs an identity or `initial`")
-        from ms_func.numpy.searching import where as choose
-
         a = choose(where, a, initial if fn.identity is None else fn.identity)
     rows = manipulation.moveaxis(a, axes, tuple(range(len(axes))))
     rows = manipulation.reshape(rows, (-1, *rows.shape[len(axes) :]))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
+from ms_func.ir.text import register_param_type
 
 
+@register_param_type
 class ConvDimensionNumbers(NamedTuple):
     """Where the dimensions of operands and result are.
 

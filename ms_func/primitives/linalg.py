@@ -271,7 +271,7 @@ def _lu_single(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     m, n = lu.shape
     order, pivots = np.arange(m, dtype=np.int32), np.zeros(min(m, n), np.int32)
     for k in range(min(m, n)):
-        size = abs(lu[k:, k].real) + abs(lu[k:, k].imag)
+        size = abs(np.real(lu[k:, k])) + abs(np.imag(lu[k:, k]))
         p = k + int(np.argmax(size))
         pivots[k] = p
         lu[[k, p]], order[[k, p]] = lu[[p, k]], order[[p, k]]

@@ -114,7 +114,7 @@ def lu_solve(
     vector = typeof(b).ndim == factors.ndim - 1
     b = manipulation.expand_dims(b, -1) if vector else b
     conjugate = trans == 2 and factors.dtype.kind == "c"
-    b = b.conj() if conjugate else b
+    b = el.conjugate(b) if conjugate else b
     out = sy.lu_solved(factors, order, b, transposed=trans > 0)
     out = out.conj() if conjugate else out
     return manipulation.squeeze(out, -1) if vector else out

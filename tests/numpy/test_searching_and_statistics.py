@@ -72,6 +72,17 @@ def test_taking():
     same(mnp.put_along_axis(X, order[:, :1], 9, 1, inplace=False), want)
 
 
+def test_putting():
+    want = X.copy()
+    np.put(want, [1, -1, 3], [7, 8])
+    same(mnp.put(X, np.array([1, -1, 3]), np.array([7, 8]), inplace=False), want)
+    want = X.copy()
+    np.place(want, X > 1, [7, 8])
+    same(mnp.place(X, X > 1, np.array([7, 8]), inplace=False), want)
+    with pytest.raises(ValueError, match="inplace=False"):
+        mnp.put(X, 0, 1)
+
+
 def test_counting():
     same(mnp.bincount(Y), np.bincount(Y))
     same(ms.jit(lambda y: mnp.bincount(y, length=5))(Y), np.bincount(Y, minlength=5)[:5])
