@@ -278,6 +278,9 @@ def _matrix(linear, like):
         parts = np.split(flat, np.cumsum(sizes)[:-1])
         out = linear([p.reshape(s) for p, s in zip(parts, shapes, strict=True)])
         columns.append(np.concatenate([np.ravel(x) for x in tree.leaves(out)]))
+    if not columns:  # nothing goes in: the number of rows is that of any result
+        out = linear([np.zeros(s) for s in shapes])
+        return np.zeros((sum(np.size(x) for x in tree.leaves(out)), 0))
     return np.stack(columns, 1)
 
 
