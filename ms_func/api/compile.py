@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import operator
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper, wraps
@@ -126,11 +125,11 @@ def jit(
         donate_argnums: positions of arguments whose memory results may take over; they
             cannot be used afterwards.
         donate_argnames: names of such arguments.
-        keep_unused: accepted; arguments that do nothing are always kept.
-        device: device to run on.
+        keep_unused: accepted; programs take only the arguments they use, which nobody can tell.
+        device: must be None; place the arguments with `device_put`, or use `in_shardings`.
         backend: name of the backend to run on; None is the one that holds the arrays.
         inline: when called while recording, splice the operations in instead of a call.
-        compiler_options: options for XLA by name.
+        compiler_options: must be empty; options of XLA by name are not passed on yet.
 
     Returns:
         A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape` and
@@ -149,6 +148,10 @@ def jit(
         return partial(jit, **given)
     if not callable(fun):
         raise ArgumentTypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
+    if device is not None:
+        raise NotImplementedError("jit(device=...): fix: place the arguments with device_put")
+    if compiler_options:
+        raise NotImplementedError("jit(compiler_options=...): fix: set XLA_FLAGS instead")
     statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
     donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
     if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
@@ -526,10 +529,3 @@ def make_ir(
 
 
 make_jaxpr = make_ir
-
-
-def unusable_donations(fn: Function, donate: Sequence[int], used: Sequence[int]) -> None:
-    """Warn about donated arguments that no result can take over."""
-    lost = [str(fn.params[i].type) for i in donate if i not in used]
-    if lost:
-        warnings.warn(f"Some donated buffers were not usable: {', '.join(lost)}", stacklevel=2)

@@ -95,6 +95,8 @@ class Lowered:
 
     def compile(self, compiler_options: dict[str, Any] | None = None) -> Compiled:
         """Compile for the default device."""
+        if compiler_options:
+            raise NotImplementedError("compiler_options: fix: set XLA_FLAGS instead")
         return Compiled(self)
 
 
