@@ -226,6 +226,7 @@ class Builder:
             "result_layouts": mlir.layouts((0, *[t.ndim for t in types])),
         }
         attributes.update(self.lowerer.one_device(1 + len(types)))
+        operands = [self.lowerer.whole(self, x) for x in operands]
         made = self.operation(
             "stablehlo.custom_call", [TOKEN, *types], [self.token, *operands], attributes, regions=0
         )

@@ -15,7 +15,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported
-from ms_func.ir.sharding import NamedSharding
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import TOKEN, Builder, Value
@@ -58,12 +58,12 @@ def lower_function(
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
         lowerer = _Lowerer(module, devices, num_partitions, platform, [] if host is None else host)
-        main = lowerer.define(fn, "main", public=True)
         state = [TOKEN] if calls_host(fn) else []
         ins, outs = (
             lowerer.sharding_texts([*types, *state], shardings)
             for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
         )
+        main = lowerer.define(fn, "main", public=True)
         aliases = alias_pairs(fn, donate)
         donors = {i for i, j in aliases.items() if num_partitions > 1 and ins[i] != outs[j]}
         _annotate(main, "arg_attrs", ins, aliases, donors)
@@ -128,6 +128,18 @@ class _Lowerer:
             first.insert(ir.Operation.parse(text, context=mlir.context()))
         each = ", ".join([f"<@{self._one_device}, []>"] * count)
         return {"sdy.sharding": mlir.parsed(f"#sdy.sharding_per_value<[{each}]>")}
+
+    def whole(self, builder: Builder, value: Value) -> Value:
+        """A value brought together on every device, before one of them looks at all of it."""
+        if self.num_partitions == 1 or not self.meshes:
+            return value
+        mesh = next(iter(self.meshes))
+        rank = ir.RankedTensorType(value.type).rank
+        text = self.sharding_text(NamedSharding(mesh, PartitionSpec()), rank)
+        return ir.Operation.create(
+            "sdy.sharding_constraint", results=[value.type], operands=[value],
+            attributes={"sharding": mlir.parsed(text)}, loc=builder.loc, ip=builder.ip,
+        ).result  # fmt: skip
 
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
