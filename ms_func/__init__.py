@@ -26,6 +26,7 @@ from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func import typing as typing
+from ms_func.api.compile import disable_jit as disable_jit
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
@@ -79,6 +80,7 @@ from ms_func.primitives.sharding import constrain as constrain
 
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
-disable_jit = config.disable_jit
+debug_infs = config.debug_infs
+debug_nans = config.debug_nans
 
 __version__ = "0.1.0"

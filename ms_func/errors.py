@@ -160,6 +160,14 @@ class CallbackError(LocatedError, RuntimeError):
         return str(self.args[0]) if self.args else ""
 
 
+class NonFiniteError(LocatedError, FloatingPointError):
+    """A result is NaN or infinite while `config.debug_nans` or `debug_infs` is set.
+
+    Example:
+        `np.log(-1.0)`; the message names the operation and the line.
+    """
+
+
 class IRError(ValueError):
     """A program breaks a rule of the IR, or a text is not a program.
 

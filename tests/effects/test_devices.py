@@ -40,7 +40,9 @@ def test_once_in_order_with_whole_values(split, capsys):
     x = np.arange(8, dtype=np.float32)
     want = ms.jit(program)(x)
     lines = capsys.readouterr().out
-    assert lines.startswith("start [0. 1. 2. 3. 4. 5. 6. 7.]\nup 28.0\nloop 7.0\nloop 14.0\nend (8,)")
+    assert lines.startswith(
+        "start [0. 1. 2. 3. 4. 5. 6. 7.]\nup 28.0\nloop 7.0\nloop 14.0\nend (8,)"
+    )
     found = ms.jit(program)(ms.device_put(x, rows))
     captured = capsys.readouterr()
     assert captured.out == lines
