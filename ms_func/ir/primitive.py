@@ -153,6 +153,8 @@ class Primitive:
             operations that carry functions.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
+        binds: `(**params)` to the names of axes that the functions of an application may refer
+            to, because it brings these names into force.
         types: memo of `result_types`.
     """
 
@@ -176,6 +178,7 @@ class Primitive:
     body: Rule | None = None
     prune: Rule | None = None
     program: Rule | None = None
+    binds: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -1,7 +1,8 @@
 """Vectorisation: a program over one element becomes a program over a batch of them.
 
 Each value carries the position of its batch dimension, or None when all lanes share it.
-An equation whose operands are all shared stays as it is.
+An equation whose operands are all shared stays as it is, unless it communicates along the axis
+of the batch, which programs call `LANES`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.errors import UnsupportedError
+from ms_func.ir.axes import LANES, eqn_names, names_of
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
 from ms_func.ir.types import ArrayType, typeof
@@ -80,12 +82,13 @@ def batch_walk(
     env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
     trace = current.interpreter
     outer_loc = trace.loc
+    named = LANES in names_of(fn)  # then lanes may differ though all operands are shared
     try:
         for eqn in fn.eqns:
             trace.loc = eqn.loc
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
             where = [at.get(a) if type(a) is not Literal else None for a in eqn.inputs]
-            if all(d is None for d in where):
+            if all(d is None for d in where) and not (named and LANES in eqn_names(eqn)):
                 out = eqn.primitive.bind(*ins, **eqn.params)
                 out_dims: Any = [None] * len(eqn.outputs)
                 out = out if eqn.primitive.multiple_results else (out,)
