@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ms_func import tree
 from ms_func.api.programs import apply, simplified
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.ir.axes import LANES, Axis, bound, renamed
+from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import entry_axes
 from ms_func.ir.types import ArrayType, typeof
@@ -99,7 +99,7 @@ class Batched(NamedTuple):
         change = None if self.spmd_name is None else SplitLanes(entry_axes(self.spmd_name))
         if self.name is None and change is None:
             return fn
-        return renamed(fn, {} if self.name is None else {self.name: LANES}, change)
+        return renamed(fn, {} if self.name is None else {self.name: BATCH_AXIS}, change)
 
 
 class SplitLanes(NamedTuple):

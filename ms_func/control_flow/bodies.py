@@ -15,7 +15,7 @@ from typing import Any
 from ms_func import tree
 from ms_func.dtypes import join
 from ms_func.errors import UnsupportedError
-from ms_func.ir.axes import LANES, eqn_names, names_of
+from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.primitive import Cost, Primitive, Zero, current
 from ms_func.ir.types import ArrayType, typeof
@@ -323,8 +323,8 @@ def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
 
 def _communicates(fn: Function) -> bool:
     """Whether a program has a collective over the lanes; asking for the own index is none."""
-    return LANES in names_of(fn) and any(
-        LANES in eqn_names(e)
+    return BATCH_AXIS in names_of(fn) and any(
+        BATCH_AXIS in eqn_names(e)
         and (any(map(_communicates, e.functions())) or not any(True for _ in e.functions()))
         for e in fn.eqns
         if e.primitive is not axis_index_p

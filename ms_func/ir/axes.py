@@ -2,7 +2,7 @@
 
 `vmap(axis_name=...)` and `shard_map` bring names into force; collectives refer to them. An
 operation holds the names it communicates along in a parameter of type `Axes`, so that programs
-can be searched for them and names replaced. `LANES` stands in a name's place for the axis that
+can be searched for them and names replaced. `BATCH_AXIS` stands in a name's place for the axis that
 is being batched: the batch rule of a collective removes it.
 """
 
@@ -21,16 +21,16 @@ from ms_func.ir.function import Eqn, Function
 from ms_func.ir.text import register_param_type
 
 
-class Lanes(enum.Enum):
-    """The one value `LANES`: the axis of the batch that is being made."""
+class _BatchAxis(enum.Enum):
+    """The one value `BATCH_AXIS`: the axis of the batch that is being made."""
 
-    LANES = "lanes"
+    BATCH_AXIS = "lanes"
 
     def __repr__(self) -> str:
-        return "LANES"
+        return "BATCH_AXIS"
 
 
-LANES = Lanes.LANES
+BATCH_AXIS = _BatchAxis.BATCH_AXIS
 
 
 class Axes(tuple[Any, ...]):
@@ -56,11 +56,13 @@ class Axis(NamedTuple):
         name: any hashable object.
         size: number of lanes or devices.
         mesh: mesh whose axis it is, in a region of manual computation; None for a `vmap`.
+        checked: whether types keep account of what differs along it.
     """
 
     name: Any
     size: int
     mesh: Any = None
+    checked: bool = False
 
 
 class _Environment(threading.local):
@@ -111,6 +113,11 @@ def find_axis(name: Any, what: str) -> Axis:
         f"shard_map; axes in force here: {known}\n"
         f"fix: call it in a function under vmap(..., axis_name={name!r}) or shard_map"
     )
+
+
+def is_name(x: Any) -> bool:
+    """Whether `x` is the name of an axis in force."""
+    return any(axis.name == x for axis in _environment.axes)
 
 
 def total_size(names: tuple[Any, ...], what: str) -> int:

@@ -1,6 +1,6 @@
 """Collectives that combine one value per lane or device: sum, maximum, minimum; and what all share.
 
-A collective names axes. Over the axis that is being batched (`LANES`) its batch rule turns it
+A collective names axes. Over the axis that is being batched (`BATCH_AXIS`) its batch rule turns it
 into operations on the batched array: a sum becomes a reduction over the lanes. In a region of
 manual computation it is lowered to a collective of XLA over groups of devices.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError, UnsupportedError
-from ms_func.ir.axes import LANES, Axes, find_axis, total_size
+from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
 from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
@@ -87,7 +87,7 @@ def group_size(axes: Axes, groups: Groups | None, what: str) -> int:
 
 def without_lanes(axes: Axes) -> Axes:
     """The other names."""
-    return Axes(a for a in axes if a is not LANES)
+    return Axes(a for a in axes if a is not BATCH_AXIS)
 
 
 def only_lanes(axes: Axes, what: str) -> None:
@@ -238,7 +238,7 @@ def _batch(
 
     def batch(size: int, args: Any, dims: Any, *, axes: Axes, groups: Groups | None) -> Any:
         (x,), (dim,) = args, dims
-        if LANES not in axes:
+        if BATCH_AXIS not in axes:
             return primitive().bind(x, axes=axes, groups=groups), dim
         if groups is not None:
             name = primitive().name

@@ -15,7 +15,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.errors import ArgumentValueError, ShapeError
-from ms_func.ir.axes import LANES, Axes, find_axis, total_size
+from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
 from ms_func.ir.primitive import ZERO, Linear, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
@@ -88,7 +88,7 @@ def _gather_batch(
 ) -> Any:
     """Over the lanes: they become part of the dimension, and all share the result."""
     (x,), (dim,) = args, dims
-    if LANES not in axes:
+    if BATCH_AXIS not in axes:
         past = _past(dimension, dim)
         out = all_gather_p.bind(x, axes=axes, dimension=past, groups=groups, **params)
         return out, dim
@@ -149,7 +149,7 @@ def _scatter_batch(
 ) -> Any:
     """Over the lanes: their sum, whose pieces are the lanes of the result."""
     (x,), (dim,) = args, dims
-    if LANES not in axes:
+    if BATCH_AXIS not in axes:
         past = _past(dimension, dim)
         out = reduce_scatter_p.bind(x, axes=axes, dimension=past, groups=groups, **params)
         return out, dim
@@ -212,7 +212,7 @@ def _exchange_batch(
 ) -> Any:  # fmt: skip
     """Over the lanes: pieces and lanes change places."""
     (x,), (dim,) = args, dims
-    if LANES not in axes:
+    if BATCH_AXIS not in axes:
         past = {"split": _past(split, dim), "concat": _past(concat, dim)}
         return all_to_all_p.bind(x, axes=axes, groups=groups, **past, **params), dim
     only_lanes(axes, "all_to_all")
@@ -280,7 +280,7 @@ def _permute_lower(b: Any, eqn: Any, x: Any) -> Any:
 
 def _permute_batch(size: int, args: Any, dims: Any, *, axes: Axes, perm: Groups) -> Any:
     (x,), (dim,) = args, dims
-    if LANES not in axes:
+    if BATCH_AXIS not in axes:
         return ppermute_p.bind(x, axes=axes, perm=perm), dim
     only_lanes(axes, "ppermute")
     order: list[int | None] = [None] * size

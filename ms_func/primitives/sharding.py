@@ -156,18 +156,39 @@ def constrain(x: Any, spec: Any) -> Any:
 
 
 def _write(s: NamedSharding) -> str:
-    entries = [
-        "..." if p is UNCONSTRAINED else None if p is None else list(entry_axes(p)) for p in s.spec
-    ]
-    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), entries, sorted(s.spec.unreduced)]
+    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), *_spec_parts(s.spec)]
     return json.dumps(parts)
+
+
+def _spec_parts(spec: PartitionSpec) -> list[Any]:
+    entries = [
+        "..." if p is UNCONSTRAINED else None if p is None else list(entry_axes(p)) for p in spec
+    ]
+    return [entries, sorted(spec.unreduced)]
 
 
 def _read(text: str) -> NamedSharding:
     axes, entries, unreduced = json.loads(text)
-    names, sizes = [a for a, _ in axes], tuple(n for _, n in axes)
+    return NamedSharding(_read_mesh(axes), _read_spec(entries, unreduced))
+
+
+def _read_mesh(axes: Any) -> Mesh:
+    return Mesh(tuple(n for _, n in axes), [a for a, _ in axes])
+
+
+def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
     parts = [UNCONSTRAINED if e == "..." else None if e is None else tuple(e) for e in entries]
-    return NamedSharding(Mesh(sizes, names), PartitionSpec(*parts, unreduced=unreduced))
+    return PartitionSpec(*parts, unreduced=unreduced)
 
 
 register_param_type(NamedSharding, write=_write, read=_read)
+register_param_type(
+    PartitionSpec,
+    write=lambda spec: json.dumps(_spec_parts(spec)),
+    read=lambda text: _read_spec(*json.loads(text)),
+)
+register_param_type(
+    Mesh,
+    write=lambda mesh: json.dumps(list(map(list, mesh.shape_tuple))),
+    read=lambda text: _read_mesh(json.loads(text)),
+)
