@@ -97,6 +97,14 @@ class ShardingError(LocatedError, ValueError):
     """
 
 
+class AxisNameError(LocatedError, NameError):
+    """A collective names an axis that no `vmap`, `pmap` or `shard_map` around it has.
+
+    Example:
+        `lax.psum(x, "batch")` at top level. Call it under `vmap(f, axis_name="batch")`.
+    """
+
+
 class ConcretizationTypeError(LocatedError, TypeError):
     """A value known only at run time was needed while tracing.
 

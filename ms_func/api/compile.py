@@ -29,6 +29,7 @@ from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher
+from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -323,7 +324,7 @@ class Jitted:
         leaves, in_tree, statics = self._flatten(args, kwargs)
         kinds = tuple([_kind(x, self.name) for x in leaves])
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) is ArrayType]
-        key = (in_tree, kinds, statics)
+        key = (in_tree, kinds, statics, environment())
         if config.searching():  # programs that know their own lines, see `stage.canonical`
             key = (*key, "searching")
         try:

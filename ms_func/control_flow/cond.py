@@ -227,6 +227,7 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         wanted = [_common(column) for column in zip(*found, strict=True)]
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
+    bodies.same_in_all_lanes(branches, "cond", "predicate")
     if any(fn.effects for fn in branches):
         return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [

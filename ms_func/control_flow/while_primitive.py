@@ -285,6 +285,7 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     if pred_dim is None:
         made = loop._replace(cond=test, body=body)
         return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
+    bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test")
     test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
     (active,) = current.interpreter.apply(test, [*test_consts, *start])
     made = freezing(test, body, loop)

@@ -154,6 +154,8 @@ class Primitive:
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
         host: whether an application calls Python while the program runs.
+        binds: `(**params)` to the names of axes that the functions of an application may refer
+            to, because it brings these names into force.
         types: memo of `result_types`.
     """
 
@@ -178,6 +180,7 @@ class Primitive:
     prune: Rule | None = None
     program: Rule | None = None
     host: bool = False
+    binds: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -68,6 +68,11 @@ class ArrayType:
         return ArrayType(self.shape, float0)
 
     @property
+    def vma(self) -> frozenset[Any]:
+        """Axes of a region of manual computation along which devices may hold different values."""
+        return frozenset()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of one dense copy."""
         return self.size * self.dtype.itemsize
