@@ -23,7 +23,14 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
-from ms_func.control_flow.loop_checkpoint import default_slots, read, sweep, walk, write
+from ms_func.control_flow.loop_checkpoint import (
+    Leaf,
+    default_slots,
+    read,
+    sweep,
+    walk,
+    write,
+)
 from ms_func.control_flow.while_bodies import (
     Loop,
     batched_carry,
@@ -49,6 +56,7 @@ from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp, jvp_walk
+from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import simplify
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add as add_tangents
@@ -398,10 +406,13 @@ def _back(args: Sequence[Any], **params: Any) -> list[Any]:
     )  # fmt: skip
     transposed = transpose(r.step, linear)
 
+    def summed(terms_and_before: list[Any], total: list[Any]) -> list[Any]:
+        terms, before = split_list(terms_and_before, len(sums))
+        return [*(add_tangents(a, b) for a, b in zip(total, terms, strict=True)), *before]
+
     def back(state: list[Any], carry: list[Any]) -> list[Any]:
         total, ct = split_list(carry, len(sums))
-        terms, before = split_list(_apply(transposed, consts, state, ct), len(sums))
-        return [*(add_tangents(a, b) for a, b in zip(total, terms, strict=True)), *before]
+        return summed(_apply(transposed, consts, state, ct), total)
 
     return sweep(
         _repeat,
@@ -411,7 +422,45 @@ def _back(args: Sequence[Any], **params: Any) -> list[Any]:
         tables,
         [*sums, *cts],
         r.slots,
+        _leaf(r, linear, consts, summed),
     )
+
+
+_LEAF = 8
+"""Steps visited at a time: what is gained by more is small."""
+_SMALLEST, _LONGEST = 4096, 400
+"""Fewest bytes of a state, and most equations of a step, for which several are visited at a
+time: it saves arithmetic, and costs bookkeeping and a longer program."""
+
+
+def _leaf(
+    r: Reverse, linear: Mask, consts: list[Any], summed: Callable[..., list[Any]]
+) -> Leaf | None:
+    """Residuals of a few steps, where they are no larger than the states."""
+    made, rest, _ = partial_eval(r.step, linear)
+    n_state = r.num_state
+
+    def both(*args: Any) -> list[Any]:
+        return [*_apply(r.known, args), *_apply(made, args)]
+
+    whole = simplify(build(r.step.name, made.in_types, both))
+    varies = (False,) * r.num_consts + (True,) * n_state
+    fixed, record, moves = bodies.hoist(whole, varies, n_state)
+    types = record.out_types[n_state:]
+    state, extra = (sum(t.nbytes for t in ts) for ts in (r.known.out_types, types))
+    if extra > state or state < _SMALLEST or r.slots < _LEAF or len(record.eqns) > _LONGEST:
+        return None
+    n_still = len(moves) - sum(moves)
+    still, needed = split_list(_apply(fixed, consts), n_still)
+    n_linear = r.num_linear
+    mask = (False,) * len(moves) + (True,) * (len(rest.params) - len(moves))
+    transposed = transpose(rest, mask)
+
+    def back(residuals: list[Any], carry: list[Any]) -> list[Any]:
+        total, ct = split_list(carry, n_linear)
+        return summed(_apply(transposed, merged(moves, residuals, still), ct), total)
+
+    return Leaf(_LEAF, types, lambda *state: _apply(record, needed, state), back)
 
 
 def _back_dot(
