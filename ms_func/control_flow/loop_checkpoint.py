@@ -188,21 +188,21 @@ def sweep(
         first = max(sub(add(i, 1), size), 0)
         (top,) = repeat(lambda row: gt(read(where, row), first), lambda row: [sub(row, 1)], [top])
 
-        def store(p: Any, part: Any, top: Any, where: Any, *rest: Any) -> list[Any]:
-            state, tables = split_list(rest, n_tables)
+        def store(p: Any, part: Any, top: Any, where: Any, *values: Any) -> list[Any]:
+            state, kept = split_list(values, n_tables)
             state = _steps(repeat, step, part, state)
             p, top = add(p, part), add(top, 1)
-            kept = [write(t, x, top) for t, x in zip(tables, state, strict=True)]
+            kept = [write(t, x, top) for t, x in zip(kept, state, strict=True)]
             part = _part(repeat, slots, top, sub(i, p), size)
             return [p, part, top, write(where, p, top), *state, *kept]
 
         p, state = read(where, top), [read(t, top) for t in tables]
-        p, _, top, where, *rest = repeat(
+        p, _, top, where, *after = repeat(
             lambda p, part, *_: le(add(p, part), first),
             store,
             [p, _part(repeat, slots, top, sub(i, p), size), top, where, *state, *tables],
         )
-        state, tables = split_list(rest, n_tables)
+        state, tables = split_list(after, n_tables)
         state = _steps(repeat, step, sub(first, p), state)
         if leaf is not None:
             carry, residuals = _several(repeat, leaf, back, sub(i, first), state, carry, residuals)

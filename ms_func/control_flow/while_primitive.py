@@ -39,6 +39,7 @@ from ms_func.control_flow.while_bodies import (
     known_apart,
     known_loop,
     pruned_loop,
+    series_loop,
     test_needs,
     unknown_carry,
     waiting_step,
@@ -46,7 +47,7 @@ from ms_func.control_flow.while_bodies import (
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import NONLINEAR, UNFOLDED, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.batching import move_batch, to_front
@@ -55,6 +56,7 @@ from ms_func.primitives.families import is_linear
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import in_rows
 from ms_func.transforms.jvp import jvp, jvp_walk
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import simplify
@@ -123,6 +125,24 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         next(rest) if live else Zero(typeof(x).tangent)
         for live, x in zip(active, outs[:n], strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
+    loop = Loop(**params)
+    test_consts, body_consts, init = loop.cut(primals)
+    _, const_series, init_series = loop.cut(series)
+    live_consts = tuple(s is not None for s in const_series)
+    live = tuple(s is not None for s in init_series)
+    made, active = series_loop(loop, live_consts, live, order)
+    const_terms = [c for s in const_series if s is not None for c in s]
+    terms = [
+        zeros(typeof(x).tangent) if s is None else s[k]
+        for x, s, m in zip(init, init_series, active, strict=True)
+        if m
+        for k in range(order)
+    ]
+    outs = while_p.bind(*test_consts, *body_consts, *const_terms, *init, *terms, **made._asdict())
+    return outs[: len(init)], in_rows(outs[len(init) :], active, order)
 
 
 # --- partial evaluation and reverse mode --------------------------------------------------------
@@ -259,9 +279,10 @@ while_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("test and body are planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=pruned_loop,
@@ -308,7 +329,7 @@ def _by_program(make: Callable[..., Function]) -> dict[str, Any]:
         "lower": lower,
         "batch": rule_batch,
         "cost": lambda ins, outs, **params: bodies.cost_of(make(ins, **params)),
-        "shard": NotSupported("the step is planned as part of the caller's graph"),
+        "shard": UNFOLDED,
         "multiple_results": True,
     }
 
@@ -694,7 +715,7 @@ while_walk_p = register(
         "while_walk",
         **_by_program(_walk_program),
         jvp=_walk_jvp,
-        transpose=NotSupported("a loop over values is not linear"),
+        transpose=NONLINEAR,
         partial=lambda partial, args, params: _while_in_two(partial, args, params, while_walk_p),
     )
 )
