@@ -26,7 +26,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
-from ms_func.transforms.passes import prune
+from ms_func.transforms.passes import prune, without_invariants
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add, instantiate, zeros
 
@@ -592,6 +592,21 @@ def _prune(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
     return operands, (*carry, *ys), {**params, **changed}
 
 
+# --- what no step changes -----------------------------------------------------------------------
+
+
+def _hoist(move: Any, inputs: Any, **params: Any) -> Any:
+    """Values that follow from the constants become constants themselves."""
+    n = params["num_consts"]
+    found = without_invariants(params["body"], n)
+    if found is None:
+        return None
+    before, step = found
+    values = move(before, inputs[:n])
+    made = {**params, "body": step, "num_consts": n + len(values)}
+    return [*inputs[:n], *values, *inputs[n:]], made
+
+
 scan_p = register(
     Primitive(
         "scan",
@@ -606,6 +621,7 @@ scan_p = register(
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        hoist=_hoist,
         multiple_results=True,
     )
 )

@@ -19,7 +19,7 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jet import jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, prune, simplify
+from ms_func.transforms.passes import dce, prune, simplify, without_invariants
 
 
 class Loop(NamedTuple):
@@ -225,6 +225,27 @@ def pruned_loop(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
         num_body=sum(keep[: loop.num_body]),
     )
     return (*consts, *live), live, made._asdict()
+
+
+def hoisted_loop(move: Any, inputs: Any, **params: Any) -> Any:
+    """Values that follow from the constants of test or body become constants themselves."""
+    loop = Loop(**params)
+    test_consts, body_consts, carry = loop.cut(inputs)
+    test = without_invariants(loop.cond, loop.num_cond)
+    body = without_invariants(loop.body, loop.num_body)
+    if test is None and body is None:
+        return None
+    if test is not None:
+        test_consts += move(test[0], test_consts)
+    if body is not None:
+        body_consts += move(body[0], body_consts)
+    made = loop._replace(
+        cond=loop.cond if test is None else test[1],
+        body=loop.body if body is None else body[1],
+        num_cond=len(test_consts),
+        num_body=len(body_consts),
+    )
+    return [*test_consts, *body_consts, *carry], made._asdict()
 
 
 def _with_params(fn: Function, pruned: Function, keep: Mask) -> Function:

@@ -36,6 +36,7 @@ from ms_func.control_flow.while_bodies import (
     batched_carry,
     dual_loop,
     freezing,
+    hoisted_loop,
     known_apart,
     known_loop,
     pruned_loop,
@@ -286,6 +287,7 @@ while_p = register(
         cost=_cost,
         partial=_partial,
         prune=pruned_loop,
+        hoist=hoisted_loop,
         multiple_results=True,
     )
 )

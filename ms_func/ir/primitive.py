@@ -172,6 +172,9 @@ class Primitive:
         prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
             smallest application that still gives the results marked in `used`; only for
             operations that carry functions.
+        hoist: `(move, inputs, **params)` to (inputs, params) of an equal application that leaves
+            less to repeat, or None; `move(fn, atoms)` computes a function before it. Only for
+            operations that apply a function again and again.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
         types: memo of `result_types`.
@@ -196,6 +199,7 @@ class Primitive:
     callee: Rule | None = None
     body: Rule | None = None
     prune: Rule | None = None
+    hoist: Rule | None = None
     program: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
