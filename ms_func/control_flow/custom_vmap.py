@@ -23,7 +23,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import is_linear
@@ -154,7 +154,7 @@ custom_vmap_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=lambda partial, args, params: partial.apply(params["fn"], args),
         multiple_results=True,

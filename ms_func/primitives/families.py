@@ -16,6 +16,8 @@ from ms_func.errors import ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    NONLINEAR,
+    VIA_JVP,
     ZERO,
     Cost,
     NotSupported,
@@ -70,6 +72,7 @@ def unary(
     result: Callable[[Dtype], Dtype] | None = None,
     transcendental: bool = True,
     simplify: Any = None,
+    jet: Any = VIA_JVP,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -83,6 +86,7 @@ def unary(
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
         simplify: rule, see `Primitive`.
+        jet: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -98,12 +102,13 @@ def unary(
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
             simplify=simplify,
+            jet=jet,
         )
     )
 
@@ -120,6 +125,7 @@ def nary(
     transcendental: bool = False,
     commutative: bool = False,
     simplify: Any = None,
+    jet: Any = VIA_JVP,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
@@ -145,13 +151,14 @@ def nary(
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
             commutative=commutative,
             simplify=simplify,
+            jet=jet,
         )
     )
 
