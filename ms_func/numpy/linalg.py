@@ -117,6 +117,13 @@ def _vector_norm(x: Any, axes: tuple[int, ...], keepdims: bool, order: float) ->
     return ar.float_power(total, 1 / order)
 
 
+def _extreme(x: Any, axis: int, largest: bool) -> Any:
+    """Maximum or minimum along a dimension that is kept; the maximum of no numbers is 0."""
+    if largest:
+        return reductions.max(x, axis, keepdims=True, initial=0)
+    return reductions.min(x, axis, keepdims=True)
+
+
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """Norm of the matrices in the last two dimensions."""
     x = inexact("matrix_norm", x)
@@ -130,12 +137,14 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
     if ord in (1, -1, math.inf, -math.inf):
         summed, other = (row, column) if abs(ord) == 1 else (column, row)
         sums = reductions.sum(el.abs(x), summed, keepdims=True)
-        out = (reductions.max if ord > 0 else reductions.min)(sums, other, keepdims=True)
+        out = _extreme(sums, other, ord > 0)
         return out if keepdims else manipulation.squeeze(out, (row, column))
     if ord in (2, -2, "nuc"):
         values = svd(manipulation.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
-        reduction = {2: reductions.max, -2: reductions.min, "nuc": reductions.sum}[ord]
-        out = reduction(values, -1)
+        if ord == "nuc":
+            out = reductions.sum(values, -1)
+        else:
+            out = manipulation.squeeze(_extreme(values, -1, ord > 0), -1)
         return manipulation.expand_dims(out, (row, column)) if keepdims else out
     raise ValueError(f"Invalid order {ord!r} for matrix norm.")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError
+from ms_func.errors import AxisError, ShapeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
@@ -33,7 +33,7 @@ def axis_index(axis: Any, ndim: int) -> int:
     """
     i = operator.index(axis)
     if not -ndim <= i < ndim:
-        raise ValueError(f"axis {i} is out of bounds for array of dimension {ndim}")
+        raise AxisError(f"axis {i} is out of bounds for array of dimension {ndim}")
     return i + ndim if i < 0 else i
 
 
