@@ -166,15 +166,15 @@ def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
     return ar.min_p.bind(*promote("minimum", x, y))
 
 
-def fmax(x: ArrayLike, y: ArrayLike, /) -> Array:
+def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
-    x, y = promote("fmax", x, y)
+    x, y = promote("fmax", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
-def fmin(x: ArrayLike, y: ArrayLike, /) -> Array:
+def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
-    x, y = promote("fmin", x, y)
+    x, y = promote("fmin", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
@@ -222,13 +222,13 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
 
 
-def gcd(x: ArrayLike, y: ArrayLike, /) -> Array:
+def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise greatest common divisor of integers, by Euclid's algorithm.
 
     Raises:
         ValueError: an operand is no integer.
     """
-    x, y = _integers("gcd", x, y)
+    x, y = _integers("gcd", x1, x2)
     x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
     shape = common_shape("gcd", [typeof(v).shape for v in (x, y)])
     x, y = (lay(v, shape, ()) if not typeof(v).shape else v for v in (x, y))
@@ -247,13 +247,13 @@ def _any(mask: Any) -> Any:
     return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
 
 
-def lcm(x: ArrayLike, y: ArrayLike, /) -> Array:
+def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise least common multiple of integers; 0 where either is 0.
 
     Raises:
         ValueError: an operand is no integer.
     """
-    x, y = _integers("lcm", x, y)
+    x, y = _integers("lcm", x1, x2)
     x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
     divisor = gcd(x, y)
     safe = compare.select(compare.eq(divisor, 0), 1, divisor)

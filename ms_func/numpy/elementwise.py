@@ -301,7 +301,7 @@ def ceil(x: ArrayLike, /) -> Array:
     return _rounding("ceil", el.ceil_p, x)
 
 
-def trunc(x: ArrayLike, /) -> Array:
+def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
     return as_handle(x) if typeof(x).dtype.kind in "biu" else el.trunc(x)
