@@ -203,13 +203,13 @@ _CATEGORIES = {
 }
 
 
-def issubdtype(a: Any, b: Any) -> bool:
+def issubdtype(arg1: Any, arg2: Any) -> bool:
     """`numpy.issubdtype` that also knows bfloat16, the 8-bit floats and 4-bit integers."""
-    if isinstance(a, type) and issubclass(a, np.generic) and a in _CATEGORIES:
-        return np.issubdtype(a, b)
-    if b in _CATEGORIES:
-        return bool(_CATEGORIES[b](np.dtype(a)))
-    return np.issubdtype(a, b) or np.dtype(a) == b
+    if isinstance(arg1, type) and issubclass(arg1, np.generic) and arg1 in _CATEGORIES:
+        return np.issubdtype(arg1, arg2)
+    if arg2 in _CATEGORIES:
+        return bool(_CATEGORIES[arg2](np.dtype(arg1)))
+    return np.issubdtype(arg1, arg2) or np.dtype(arg1) == arg2
 
 
 def to_inexact(dtype: np.dtype) -> np.dtype:

@@ -63,6 +63,14 @@ class ArgumentValueError(LocatedError, ValueError):
     """
 
 
+class AxisError(LocatedError, ValueError, IndexError):
+    """An axis that the array does not have; NumPy's error of that name.
+
+    Example:
+        `np.sum(np.zeros((2, 3)), axis=2)`: there are axes 0 and 1 only.
+    """
+
+
 class UnsupportedError(LocatedError, NotImplementedError):
     """An operation has no rule for what was asked, and the rule cannot exist.
 
