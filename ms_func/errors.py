@@ -88,6 +88,14 @@ class ShapeError(LocatedError, TypeError):
     """
 
 
+class TypePromotionError(LocatedError, TypeError, ValueError):
+    """Dtypes of operands have no common dtype, or may not be joined silently.
+
+    Example:
+        a float8_e4m3fn array plus a float8_e5m2 array. Convert one with `astype`.
+    """
+
+
 class SizeError(ShapeError, ValueError):
     """Sizes, strides or groups do not fit each other; dtypes and ranks are not the matter.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import backend, config
-from ms_func.dtypes import float0
+from ms_func.dtypes import float0, narrowed
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
@@ -37,7 +37,7 @@ def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any
     """
     if type is None:
         value = np.asarray(value)
-        type = ArrayType(value.shape, value.dtype)
+        type = ArrayType(value.shape, narrowed(value.dtype))
     elif value.__class__ in (int, float, complex, bool):
         value = scalar(value, type.dtype)
     if type.dtype == float0:  # nothing to store; programs hold booleans in its place

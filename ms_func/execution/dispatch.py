@@ -50,6 +50,13 @@ def _shard_argument(x: Any, *placement: Any) -> Any:
     return put(x, typeof(x), where)
 
 
+def clear_caches() -> None:
+    """Forget the compiled programs that the dispatcher keeps; the next calls compile again."""
+    _cache.clear()
+    bottom.operations.clear()
+    bottom.constants.clear()
+
+
 class Eager:
     """The interpreter at the bottom of every thread: operations run at once.
 
