@@ -94,6 +94,12 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+default_prng_impl = Setting(
+    "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True
+)
+debug_key_reuse = Setting(
+    "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
+)
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}

@@ -24,7 +24,7 @@ from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.execution.array import Array, result_tree, wrap
+from ms_func.execution.array import ARRAYS, result_tree, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher
@@ -431,7 +431,7 @@ def place_operands(
     fast = True
     found = []
     for i, (x, var) in enumerate(zip([*captured, *leaves], fn.params, strict=True)):
-        if type(x) is Array:
+        if type(x) in ARRAYS:
             found.append(x.buffer)
             continue
         if i >= n and (

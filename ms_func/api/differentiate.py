@@ -173,7 +173,7 @@ def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int
     if not is_inexact(t.dtype) and not allow_int:
         raise ArgumentTypeError(
             f"{what} of `{name}` requires real- or complex-valued inputs (input dtype that is a "
-            f"sub-dtype of np.inexact), but got {t.dtype.name}\n"
+            f"sub-dtype of np.inexact), but got {t.face.name}\n"
             "fix: pass a float, for example 3.0 instead of 3, or x.astype('float32'); with "
             "allow_int=True the gradient of integers has dtype float0"
         )

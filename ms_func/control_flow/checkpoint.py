@@ -23,6 +23,7 @@ from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    LANES,
     Cost,
     NotSupported,
     Primitive,
@@ -56,6 +57,7 @@ kept_p = register(
         transpose=lambda ct, x: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 

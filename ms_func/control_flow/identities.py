@@ -9,7 +9,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import ELEMENTWISE, ZERO, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import ELEMENTWISE, LANES, ZERO, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.transforms.zeros import instantiate
 
@@ -25,6 +25,7 @@ stop_gradient_p = register(
         transpose=NotSupported("its derivative is zero"),
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -65,6 +66,7 @@ name_p = register(
         transpose=lambda ct, x, name: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -120,6 +122,7 @@ optimization_barrier_p = register(
         batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
         shard=_barrier_shard,
         multiple_results=True,
+        words=LANES,
     )
 )
 

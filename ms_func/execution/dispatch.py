@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import config, tree
-from ms_func.execution.array import Array, result_tree, wrap
+from ms_func.execution.array import ARRAYS, Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
@@ -106,7 +106,7 @@ def as_array(x: Any) -> Array:
         TypeError: it is not a number or an array of numbers.
         UnexpectedTracerError: it is a traced value of a recording that has ended.
     """
-    if type(x) is Array:
+    if type(x) in ARRAYS:
         return x
     if type(x) is Literal:
         return wrap(put(x.value, x.type))
@@ -132,7 +132,7 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
 def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any, bool]:
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
     buffers = [
-        a.buffer if type(a) is Array else put(a, v.type)
+        a.buffer if type(a) in ARRAYS else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
     program, fast = ready(prepared(fn), buffers, name=fn.name)

@@ -27,7 +27,7 @@ _TOKEN = re.compile(
   | (?P<var>%[0-9]+)
   | (?P<mark>\#[0-9]+)
   | (?P<arrow>->)
-  | (?P<name>[A-Za-z_][A-Za-z0-9_.\-]*)
+  | (?P<name>key<[a-z]+>|[A-Za-z_][A-Za-z0-9_.\-]*)
   | (?P<sign>[@!(){}\[\],:=*\-])
     """,
     re.VERBOSE,

@@ -13,10 +13,12 @@ import numpy as np
 
 from ms_func.dtypes import (
     DEFAULTS,
+    KeyDtype,
     canonicalize_dtype,
     dtype_name,
     float0,
     is_inexact,
+    key_of,
     type_of_value,
 )
 
@@ -27,19 +29,23 @@ class ArrayType:
     """Type of an array: `shape`, `dtype`, `weak_type`, and a `sharding` when one is fixed.
 
     A weak type is that of a Python scalar: it gives way to the dtype of the other operand.
-    The attributes are those that the runtime's C++ side reads from an abstract value.
+    The attributes are those that the runtime's C++ side reads from an abstract value. Of keys
+    `dtype` is the NumPy dtype, `key` what users see in its place, which `face` gives for any type.
 
     Example:
         >>> ArrayType((2, 3), "float32") is ArrayType((2, 3), np.float32)
         True
     """
 
-    __slots__ = ("__weakref__", "dtype", "ndim", "shape", "sharding", "size", "weak_type")
+    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "shape", "sharding", "size",
+                 "weak_type")  # fmt: skip
 
     shape: tuple[int, ...]
     dtype: np.dtype
     weak_type: bool
     sharding: Any
+    key: KeyDtype | None
+    face: Any
 
     def __new__(
         cls, shape: tuple[int, ...], dtype: Any, weak_type: bool = False, sharding: Any = None
@@ -66,6 +72,13 @@ class ArrayType:
         if is_inexact(self.dtype):
             return self if self.sharding is None else self.update(sharding=None)
         return ArrayType(self.shape, float0)
+
+    @property
+    def words(self) -> ArrayType:
+        """Type of the memory behind: for keys that of their words, in a dimension at the end."""
+        if self.key is None:
+            return self
+        return ArrayType((*self.shape, self.key.words), np.uint32)
 
     @property
     def nbytes(self) -> int:
@@ -101,6 +114,8 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
         found = object.__new__(ArrayType)
         found.shape, found.dtype, found.weak_type, found.sharding = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
+        found.key = key_of(dtype)
+        found.face = dtype if found.key is None else found.key
         found = _interned.setdefault(canonical, found)
     if all(type(d) is int for d in key[0]):
         _interned[key] = found
@@ -147,7 +162,7 @@ class ShapeDtypeStruct:
         self.sharding = sharding
 
     shape = property(lambda self: self.type.shape)
-    dtype = property(lambda self: self.type.dtype)
+    dtype = property(lambda self: self.type.face)
     ndim = property(lambda self: self.type.ndim)
     size = property(lambda self: self.type.size)
     weak_type = property(lambda self: self.type.weak_type)

@@ -110,9 +110,9 @@ def _iterate(self: Any) -> Iterator[Any]:
     shape = self.shape
     if not shape:
         raise TypeError("iteration over a 0-d array")
-    if type(self) is Array and 0 < shape[0] <= _AT_ONCE:
+    if type(self) is not Tracer and 0 < shape[0] <= _AT_ONCE:
         return iter(fusion.run(manipulation.unstack, (self,)))
-    if type(self) is Array:
+    if type(self) is not Tracer:
         return (indexing.getitem(self, i) for i in range(shape[0]))
     return iter(manipulation.unstack(self))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
 from ms_func.errors import ShapeError
-from ms_func.execution.array import Array, wrap
+from ms_func.execution.array import Array, KeyArray, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
@@ -25,7 +25,7 @@ from ms_func.tracing.tracer import Tracer
 ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float | complex
 """What functions take for an array: arrays, traced values, NumPy's arrays, Python scalars."""
 
-HANDLES = frozenset({Array, Tracer})
+HANDLES = frozenset({Array, KeyArray, Tracer})
 """Classes of values that carry their `type`."""
 SCALARS = frozenset({bool, int, float, complex})
 
@@ -244,7 +244,7 @@ def numbers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
 def as_handle(x: Any) -> Any:
     """`x` as a new handle that shares its value, so that writing to one leaves the other."""
     kind = type(x)
-    if kind is Array:
+    if kind is Array or kind is KeyArray:
         return wrap(x.buffer)
     if kind is Tracer:
         return Tracer(x.recorder, x.variable)

@@ -120,12 +120,13 @@ def nary(
     transcendental: bool = False,
     commutative: bool = False,
     simplify: Any = None,
+    words: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
     Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
     `result` is the dtype of the result where it is not that of the operands, `commutative`
-    says that its two operands may change places.
+    says that its two operands may change places, `words` is what it does with keys.
     """
 
     def abstract(*types: ArrayType, **params: Any) -> ArrayType:
@@ -152,6 +153,7 @@ def nary(
             implicit_broadcast=True,
             commutative=commutative,
             simplify=simplify,
+            words=words,
         )
     )
 

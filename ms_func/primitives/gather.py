@@ -15,7 +15,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import LANES, Cost, Linear, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, div, mul, neg
@@ -240,6 +240,7 @@ gather_p = register(
         batch=_gather_batch,
         shard=_gather_shard,
         cost=_gather_cost,
+        words=LANES,
     )
 )
 

@@ -53,7 +53,7 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements."""
-        return self.type.dtype
+        return self.type.face
 
     @property
     def ndim(self) -> int:
