@@ -166,9 +166,7 @@ def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarra
 
 def device_get(x: Any) -> Any:
     """The tree `x` with NumPy arrays in place of arrays; waits for them."""
-    return tree.map(
-        lambda a: np.asarray(a) if type(a) is Array else a, x
-    )
+    return tree.map(lambda a: np.asarray(a) if type(a) is Array else a, x)
 
 
 def block_until_ready(x: Any) -> Any:

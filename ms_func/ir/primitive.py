@@ -159,6 +159,8 @@ class Primitive:
             for operations that decide about the whole compiled program they stand in.
         words: `(types, *operands, **params)` to the result where keys are given as their words,
             or LANES; None where the operation takes no keys.
+        refs: `transforms.discharge.Uses` to the results and, by position, what the references
+            among the operands hold afterwards; for operations whose functions take references.
         types: memo of `result_types`.
     """
 
@@ -183,6 +185,7 @@ class Primitive:
     prune: Rule | None = None
     program: Rule | None = None
     words: Any = None
+    refs: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -22,6 +22,14 @@ from ms_func.dtypes import (
     type_of_value,
 )
 
+
+class _Special:
+    """Whether this process has met a type that is not plain; until then nobody need look."""
+
+    seen = False
+
+
+special = _Special()
 _interned: dict[tuple[Any, ...], ArrayType] = {}
 
 
@@ -37,8 +45,8 @@ class ArrayType:
         True
     """
 
-    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "shape", "sharding", "size",
-                 "weak_type")  # fmt: skip
+    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "plain", "shape", "sharding",
+                 "size", "weak_type")  # fmt: skip
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -46,6 +54,7 @@ class ArrayType:
     sharding: Any
     key: KeyDtype | None
     face: Any
+    plain: bool
 
     def __new__(
         cls, shape: tuple[int, ...], dtype: Any, weak_type: bool = False, sharding: Any = None
@@ -116,11 +125,67 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
         found.ndim, found.size = len(shape), math.prod(shape)
         found.key = key_of(dtype)
         found.face = dtype if found.key is None else found.key
+        found.plain = found.key is None
+        special.seen = special.seen or not found.plain
         found = _interned.setdefault(canonical, found)
     if all(type(d) is int for d in key[0]):
         _interned[key] = found
     return found
 
+
+class RefType:
+    """Type of a reference: that of the array it holds, `inner`, with a strong dtype.
+
+    Example:
+        >>> RefType(ArrayType((3,), "float32"))
+        ref<f32[3]>
+    """
+
+    __slots__ = ("__weakref__", "inner")
+
+    inner: ArrayType
+    key = None
+    plain = False
+    weak_type = False
+    sharding = None
+
+    def __new__(cls, inner: ArrayType) -> RefType:
+        """Return the one object that stands for this type."""
+        if inner.weak_type or inner.sharding is not None:
+            inner = inner.update(weak_type=False, sharding=None)
+        found = _references.get(inner)
+        if found is None:
+            found = object.__new__(cls)
+            found.inner = inner
+            special.seen = True
+            found = _references.setdefault(inner, found)
+        return found
+
+    shape = property(lambda self: self.inner.shape)
+    dtype = property(lambda self: self.inner.dtype)
+    face = property(lambda self: self.inner.face)
+    ndim = property(lambda self: self.inner.ndim)
+    size = property(lambda self: self.inner.size)
+    nbytes = property(lambda self: self.inner.nbytes)
+    words = property(lambda self: self.inner.words)
+
+    @property
+    def tangent(self) -> RefType:
+        """Type of a reference to a derivative of what this one holds."""
+        return RefType(self.inner.tangent)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RefType, (self.inner,)
+
+    def __str__(self) -> str:
+        return f"ref<{self.inner}>"
+
+    __repr__ = __str__
+
+
+_references: dict[ArrayType, RefType] = {}
+TYPES = frozenset((ArrayType, RefType))
+"""Classes of types that values in programs have."""
 
 _SCALARS = {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in DEFAULTS.items()}
 
@@ -135,8 +200,8 @@ def typeof(x: Any) -> ArrayType:
     if found is not None:
         return found
     found = getattr(x, "type", None)
-    if type(found) is ArrayType:
-        return found
+    if type(found) in TYPES:
+        return found  # type: ignore[return-value]
     dtype, weak = type_of_value(x)
     if dtype.kind in "OSUM":
         raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")

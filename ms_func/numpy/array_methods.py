@@ -24,6 +24,7 @@ from ms_func.numpy import (
     manipulation,
     products,
     reductions,
+    references,
     repeating,
     searching,
     sorting,
@@ -253,7 +254,8 @@ def table() -> dict[str, Any]:
 
 
 def attach() -> None:
-    """Put the operators, methods and properties on `Array` and `Tracer`."""
+    """Put the operators, methods and properties on `Array`, `Tracer` and `Ref`."""
+    references.attach()
     for cls in (Array, Tracer):
         for name, member in table().items():
             if name not in vars(cls):

@@ -210,6 +210,8 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if getattr(x, "tracer", None) is not None:  # a reference of this recording or an outer one
+            return self.atom(x.tracer)
         if kind is UndefinedPrimal:
             raise UnsupportedError(
                 "the function is not linear in its arguments: this operation combines two values "
@@ -312,7 +314,7 @@ def _known_value(x: Any) -> Any:
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
     """Run one equation outside all recordings and remember its results."""
     args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if any(a is None for a in args):
+    if any(a is None for a in args) or eqn.effects:
         values.update(dict.fromkeys(eqn.outputs))
         return
     inner = current.interpreter

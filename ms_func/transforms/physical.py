@@ -1,4 +1,4 @@
-"""Programs with keys as programs on the words of keys: the pass before compilation.
+"""Programs with keys as programs on the words of keys: the last pass before compilation.
 
 An array of keys of shape s becomes an array of uint32 of shape (*s, w), where w is the number
 of words of a key. Operations on keys say what they are on words. An operation that moves
@@ -24,19 +24,26 @@ from ms_func.primitives.keys import numpy_words
 from ms_func.primitives.pieces import stack
 from ms_func.tracing.tracer import Staging, build
 from ms_func.transforms.batch import run_rule
+from ms_func.transforms.discharge import discharged
 
 
 def physical(fn: Function) -> Function:
     """`fn` on words in place of keys; the same object where there are none."""
+    if fn.plain:
+        return fn
     found = fn.memo.get("physical")
     if found is None:
-        found = _on_words(fn) if has_keys(fn) else fn
+        plain, written = discharged(fn)
+        assert not written, f"`{fn.name}` writes to references from outside"
+        found = _on_words(plain) if has_keys(plain) else plain
         fn.memo["physical"] = found.memo["physical"] = found
     return found
 
 
 def has_keys(fn: Function) -> bool:
     """Whether a value anywhere in `fn` is a key."""
+    if fn.plain:
+        return False
     found = fn.memo.get("has_keys")
     if found is None:
         found = fn.memo["has_keys"] = any(v.type.key is not None for v in fn.params) or any(
