@@ -11,6 +11,7 @@ from ms_func import ad_checkpoint as ad_checkpoint
 from ms_func import config as config
 from ms_func import custom_batching as custom_batching
 from ms_func import custom_derivatives as custom_derivatives
+from ms_func import debug as debug
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
 from ms_func import flatten_util as flatten_util
@@ -26,6 +27,7 @@ from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func import typing as typing
+from ms_func.api.compile import disable_jit as disable_jit
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
@@ -73,6 +75,8 @@ from ms_func.ir.sharding import P as P
 from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
 from ms_func.ir.types import typeof as typeof
+from ms_func.primitives.effects import effects_barrier as effects_barrier
+from ms_func.primitives.effects import pure_callback as pure_callback
 from ms_func.primitives.sharding import constrain as constrain
 from ms_func.ref import Ref as Ref
 from ms_func.ref import freeze as freeze
@@ -81,5 +85,7 @@ from ms_func.ref import new_ref as new_ref
 array_ref = new_ref
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
+debug_infs = config.debug_infs
+debug_nans = config.debug_nans
 
 __version__ = "0.1.0"

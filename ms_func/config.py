@@ -71,6 +71,14 @@ _always = _Config("ms_func_dispatch_off", False)
 disable_jit = Setting(
     "disable_jit", False, "Run jitted functions operation by operation.", in_key=True
 )
+debug_nans = Setting(
+    "debug_nans", False, "Raise FloatingPointError where a result is NaN, and find the line.",
+    in_key=True,
+)  # fmt: skip
+debug_infs = Setting(
+    "debug_infs", False, "Raise FloatingPointError where a result is infinite, and find the line.",
+    in_key=True,
+)  # fmt: skip
 default_device = Setting(
     "default_device", None, "Device of new arrays and of programs without placed operands.",
     in_key=True,
@@ -101,6 +109,12 @@ debug_key_reuse = Setting(
     "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
 )
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
+
+
+def searching() -> bool:
+    """Whether results are looked at for NaN or infinity."""
+    return debug_nans.value or debug_infs.value
+
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}
 

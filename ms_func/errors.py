@@ -146,6 +146,28 @@ class UnexpectedTracerError(LocatedError, RuntimeError):
     """
 
 
+class CallbackError(LocatedError, RuntimeError):
+    """A Python function that a compiled program calls failed.
+
+    What is raised is of the class of the original exception as well, which is its
+    `__cause__`.
+
+    Example:
+        `pure_callback` with a function that returns another shape than was promised.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class NonFiniteError(LocatedError, FloatingPointError):
+    """A result is NaN or infinite while `config.debug_nans` or `debug_infs` is set.
+
+    Example:
+        `np.log(-1.0)`; the message names the operation and the line.
+    """
+
+
 class IRError(ValueError):
     """A program breaks a rule of the IR, or a text is not a program.
 

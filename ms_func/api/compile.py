@@ -24,6 +24,7 @@ from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, result_tree, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
@@ -227,6 +228,25 @@ def _check_names(
             )
 
 
+def disable_jit(disable: bool = True) -> Any:
+    """Within a `with` block, run jitted functions, loops and branches as Python.
+
+    Python then sees concrete values, so that debuggers and `print` show them.
+
+    Args:
+        disable: False turns compilation on again within an outer block.
+
+    Example:
+        >>> @jit
+        ... def f(x):
+        ...     return "positive" if x > 0 else "negative"
+        >>> with disable_jit():
+        ...     f(1.0)
+        'positive'
+    """
+    return config.disable_jit(disable)
+
+
 _LIMIT = 4096
 
 
@@ -276,10 +296,10 @@ class Jitted:
         program, movable = ready(
             recorded.job(entry), buffers, name=self.name, donate=recorded.donate
         )
-        outs = program.run(buffers)
+        outs = nonfinite.run(program, entry, buffers, f"jit({self.name})")
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree, staged.fn.out_types)
-        if not (fast and movable):
+        if not (fast and movable) or config.searching():
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
@@ -312,7 +332,7 @@ class Jitted:
         job = recorded.job(recorded.staged.fn)
         buffers, _ = place_operands(fn, [], values)
         program, _ = ready(job, buffers, name=self.name, donate=donate)
-        outs = [wrap(b) for b in program.run(buffers)]
+        outs = [wrap(b) for b in nonfinite.run(program, fn, buffers, f"jit({self.name})")]
         count = recorded.staged.own
         for i, value in zip(written, outs[count:], strict=True):
             operands[i].value, operands[i].shared = value, False
@@ -338,6 +358,8 @@ class Jitted:
         kinds = tuple([_kind(x, self.name) for x in leaves])
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
         key = (in_tree, kinds, statics)
+        if config.searching():  # programs that know their own lines, see `stage.canonical`
+            key = (*key, "searching")
         try:
             found = self.recorded.get(key)
         except TypeError:

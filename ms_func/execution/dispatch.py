@@ -12,6 +12,7 @@ from typing import Any
 
 from ms_func import config, tree
 from ms_func.errors import ArgumentValueError
+from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Program, prepared, ready
@@ -183,7 +184,8 @@ def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any
         for a, v in zip(args, fn.params, strict=True)
     ]
     program, fast = ready(prepared(fn), buffers, name=fn.name)
-    outs = program.run(buffers)
+    outs = nonfinite.run(program, fn, buffers, fn.name)
+    fast = fast and not config.searching()
     out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)
     return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
 

@@ -161,6 +161,7 @@ class Primitive:
             or LANES; None where the operation takes no keys.
         refs: `transforms.discharge.Uses` to the results and, by position, what the references
             among the operands hold afterwards; for operations whose functions take references.
+        host: whether an application calls Python while the program runs.
         types: memo of `result_types`.
     """
 
@@ -186,6 +187,7 @@ class Primitive:
     program: Rule | None = None
     words: Any = None
     refs: Rule | None = None
+    host: bool = False
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

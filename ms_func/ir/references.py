@@ -9,25 +9,14 @@ cell becomes an ordinary value, which the operations pass on from one to the nex
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ms_func.errors import ShapeError
+from ms_func.ir.effects import Effect
 from ms_func.ir.primitive import NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, RefType
 
-
-@dataclass(frozen=True, order=True, slots=True)
-class RefEffect:
-    """What an operation does to a reference."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-READ, WRITE = RefEffect("ref_read"), RefEffect("ref_write")
+READ, WRITE = Effect(3, "ref_read", host=False), Effect(4, "ref_write", host=False)
 
 
 def held(name: str, t: Any) -> ArrayType:
@@ -51,7 +40,7 @@ def _swap_type(ref: Any, value: ArrayType) -> ArrayType:
 _GONE = NotSupported("references become values before programs are compiled or transformed")
 
 
-def _primitive(name: str, abstract: Callable[..., Any], *effects: RefEffect) -> Primitive:
+def _primitive(name: str, abstract: Callable[..., Any], *effects: Effect) -> Primitive:
     made = frozenset(effects)
     return register(
         Primitive(

@@ -248,7 +248,7 @@ def _hypot(x: Any, y: Any) -> Any:
     """The smaller over the larger, so that no square overflows."""
     x, y = el.abs(x), el.abs(y)
     big, small = ar.max_p.bind(x, y), ar.min_p.bind(x, y)
-    safe = compare.select_p.bind(ar.or_p.bind(compare.eq(big, 0.0), logic.isinf(big)), 1.0, big)
+    safe = compare.select(ar.or_p.bind(compare.eq(big, 0.0), logic.isinf(big)), 1.0, big)
     ratio = ar.div(small, safe)
     length = ar.mul(big, el.sqrt(ar.add(ar.mul(ratio, ratio), 1.0)))
     infinite = ar.or_p.bind(logic.isinf(x), logic.isinf(y))
