@@ -37,11 +37,15 @@ Mask = tuple[bool, ...]
 
 
 def stage_on_tree(
-    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None
-) -> Staged:
+    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None,
+    refs: str = "read",
+) -> Staged:  # fmt: skip
     """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
     return stage(
-        lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name or function_name(fun)
+        lambda xs: fun(*tree.unflatten(in_tree, xs)),
+        types,
+        name=name or function_name(fun),
+        refs=refs,
     )
 
 

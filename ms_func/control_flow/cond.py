@@ -36,6 +36,7 @@ from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged, with_finals
 from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
@@ -338,6 +339,16 @@ def _prune(used: Mask, *, branches: Branches) -> tuple[Mask, Mask, dict[str, Any
     return (True, *keep), used, {"branches": fns}
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """Every branch gives what the references hold that any branch writes to."""
+    branches = uses.params["branches"]
+    written = sorted({i for fn in branches for i in discharged(fn)[1]})
+    made = tuple(with_finals(fn, written) for fn in branches)
+    outs = cond_p.bind(*uses.operands, branches=made)
+    n = len(branches[0].results)
+    return outs[:n], {i + 1: x for i, x in zip(written, outs[n:], strict=True)}
+
+
 cond_p = register(
     Primitive(
         "cond",
@@ -353,6 +364,7 @@ cond_p = register(
         partial=_partial,
         prune=_prune,
         multiple_results=True,
+        refs=_refs,
     )
 )
 
@@ -500,7 +512,7 @@ def _choose_branch(
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
-    staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]
+    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep") for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)

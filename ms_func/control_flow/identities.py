@@ -11,6 +11,7 @@ from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    LANES,
     PIECEWISE_LINEAR,
     ZERO,
     NotSupported,
@@ -33,6 +34,7 @@ stop_gradient_p = register(
         transpose=NotSupported("its derivative is zero"),
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -74,6 +76,7 @@ name_p = register(
         transpose=lambda ct, x, name: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -130,6 +133,7 @@ optimization_barrier_p = register(
         batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
         shard=_barrier_shard,
         multiple_results=True,
+        words=LANES,
     )
 )
 

@@ -53,7 +53,7 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements."""
-        return self.type.dtype
+        return self.type.face
 
     @property
     def ndim(self) -> int:
@@ -210,6 +210,8 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if getattr(x, "tracer", None) is not None:  # a reference of this recording or an outer one
+            return self.atom(x.tracer)
         if kind is UndefinedPrimal:
             raise UnsupportedError(
                 "the function is not linear in its arguments: this operation combines two values "
