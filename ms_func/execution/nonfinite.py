@@ -46,7 +46,7 @@ def run(program: Any, fn: Function, buffers: Sequence[Any], name: str) -> list[A
 
 
 def _kind_of(x: Any) -> str | None:
-    """ "nan" or "inf" where an array holds it and it is searched for."""
+    """What is searched for and an array holds: "nan", "inf" or neither."""
     x = np.asarray(x)
     if not is_inexact(x.dtype):
         return None
