@@ -852,3 +852,11 @@ while_back_dot_p = register(
         transpose=_back_dot_transpose,
     )
 )
+
+PROGRAMS: dict[Primitive, Callable[..., Function]] = {
+    while_walk_p: _walk_program,
+    while_linear_p: _linear_program,
+    while_back_p: _back_program,
+    while_back_dot_p: _back_dot_program,
+}
+"""Programs of the loops of reverse mode, from types of operands and parameters."""

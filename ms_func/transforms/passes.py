@@ -91,18 +91,22 @@ def _quiet(eqn: Eqn) -> Eqn | None:
     """The equation with quiet functions in place of those among its parameters."""
     if not eqn.outputs or not has_effects(eqn):
         return eqn
-    params = {}
-    for name, value in eqn.params.items():
-        if type(value) is Function:
-            value = without_effects(value)
-            if value is None:
-                return None
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([without_effects(f) if type(f) is Function else f for f in value])
-            if None in value:
-                return None
-        params[name] = value
+    if None in map(without_effects, eqn.functions()):
+        return None
+    params = map_functions(without_effects, eqn.params)
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
+
+
+def map_functions(change: Callable[[Function], Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with every function among them replaced."""
+    found = {}
+    for name, value in params.items():
+        if type(value) is Function:
+            value = change(value)
+        elif type(value) is tuple and any(type(f) is Function for f in value):
+            value = tuple([change(f) if type(f) is Function else f for f in value])
+        found[name] = value
+    return found
 
 
 def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
