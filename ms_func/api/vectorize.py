@@ -205,7 +205,7 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    return ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
+    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:

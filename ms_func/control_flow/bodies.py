@@ -15,12 +15,13 @@ from typing import Any
 from ms_func import tree
 from ms_func.dtypes import join
 from ms_func.errors import UnsupportedError
-from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
+from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.primitive import Cost, Primitive, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.collective import pvary_p
 from ms_func.primitives.collective_moves import axis_index_p
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
@@ -28,7 +29,7 @@ from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
-from ms_func.transforms.partial_eval import partial_eval
+from ms_func.transforms.partial_eval import evaluate, partial_eval
 from ms_func.transforms.zeros import zeros
 
 Mask = tuple[bool, ...]
@@ -91,22 +92,43 @@ def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
     if a.shape != b.shape or not (a.dtype == b.dtype or a.weak_type or b.weak_type):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
-    return ArrayType(a.shape, dtype, weak)
+    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
 
 
 def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:
     """`fn` with its results converted to the wanted dtypes."""
-    if all(t.dtype == w.dtype for t, w in zip(fn.out_types, wanted, strict=True)):
+    pairs = list(zip(fn.out_types, wanted, strict=True))
+    if all(t.dtype == w.dtype and t.vma == w.vma for t, w in pairs):
         return fn
 
     def body(*args: Any) -> list[Any]:
         outs = current.interpreter.apply(fn, args)
-        return [
-            convert_element_type(x, w.dtype, w.weak_type) if typeof(x).dtype != w.dtype else x
-            for x, w in zip(outs, wanted, strict=True)
-        ]
+        return [as_type(x, w) for x, w in zip(outs, wanted, strict=True)]
 
     return canonical(build(fn.name, fn.in_types, body))
+
+
+def as_type(x: Any, wanted: ArrayType) -> Any:
+    """`x` converted to a dtype, and marked as differing along the axes of a region."""
+    if typeof(x).dtype != wanted.dtype:
+        x = convert_element_type(x, wanted.dtype, wanted.weak_type)
+    more = wanted.vma - typeof(x).vma
+    return pvary_p.bind(x, axes=Axes(sorted(more, key=str))) if more else x
+
+
+def raised(fn: Function, axes: frozenset[Any]) -> Function:
+    """`fn` for arguments that differ along more axes of a region than those it was recorded for.
+
+    Whatever a value known only at run time decides about, such as which branch runs, differs
+    along the axes that this value differs along, and so does what flows back from there.
+    """
+    if all(axes <= t.vma for t in fn.in_types):
+        return fn
+    key = ("raised", axes)
+    if key not in fn.memo:
+        types = [t.varying(t.vma | axes) for t in fn.in_types]
+        fn.memo[key] = canonical(build(fn.name, types, lambda *args: evaluate(fn, args)))
+    return fn.memo[key]
 
 
 def cost_of(fn: Function) -> Cost:

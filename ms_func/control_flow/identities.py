@@ -9,7 +9,15 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import ELEMENTWISE, ZERO, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    ELEMENTWISE,
+    ZERO,
+    NotSupported,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.transforms.zeros import instantiate
 
@@ -113,6 +121,7 @@ optimization_barrier_p = register(
     Primitive(
         "optimization_barrier",
         abstract=lambda *types: list(types),
+        varying=BY_FUNCTIONS,
         ref=lambda *arrays: list(arrays),
         lower=_barrier_lower,
         jvp=_barrier_jvp,
