@@ -99,13 +99,18 @@ class Eager:
         return run(*[a if type(a) is Array else self.operand(a) for a in args])
 
 
-def apply_placed(fn: Function, args: Sequence[Any], layouts: tuple[Any, ...]) -> list[Any]:
-    """Run a whole function with its operands laid out over devices as given, moved if need be."""
-    key = ("run_placed", layouts)
+def apply_placed(
+    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...] = ()
+) -> list[Any]:
+    """Run a whole function with its operands laid out over devices as given, moved if need be.
+
+    Results may take over the memory of the operands `donate`.
+    """
+    key = ("run_placed", layouts, donate)
     run = fn.memo.get(key)
     if run is None:
         job = Prepared(fn, layouts, None, False)
-        run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job))
+        run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job, donate=donate))
     return list(run(*[bottom.operand(a) for a in args]))
 
 
@@ -140,14 +145,18 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
 
 
 def _run(
-    fn: Function, args: Sequence[Any], many: bool = True, job: Prepared | None = None
+    fn: Function,
+    args: Sequence[Any],
+    many: bool = True,
+    job: Prepared | None = None,
+    donate: tuple[int, ...] = (),
 ) -> tuple[Any, Any, bool]:
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
     buffers = [
         a.buffer if type(a) is Array else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
-    program, fast = ready(job or prepared(fn), buffers, name=fn.name)
+    program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = program.run(buffers)
     out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)
     return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
