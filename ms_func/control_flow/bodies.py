@@ -17,6 +17,7 @@ from ms_func.dtypes import join
 from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import Cost, Primitive, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
@@ -334,7 +335,7 @@ def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
     Raises:
         UnsupportedError: a function has a collective over the lanes.
     """
-    if any(map(_communicates, fns)):
+    if any(_communicates(fn, frozenset({BATCH_AXIS})) for fn in fns):
         raise UnsupportedError(
             f"{what} has a collective over the lanes of a vmap inside, but its {decides} differs "
             "between these lanes, so that some would wait for others that never come\n"
@@ -343,14 +344,38 @@ def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
         )
 
 
-def _communicates(fn: Function) -> bool:
-    """Whether a program has a collective over the lanes; asking for the own index is none."""
-    return BATCH_AXIS in names_of(fn) and any(
-        BATCH_AXIS in eqn_names(e)
-        and (any(map(_communicates, e.functions())) or not any(True for _ in e.functions()))
-        for e in fn.eqns
-        if e.primitive is not axis_index_p
-    )
+def same_on_all_devices(
+    fns: Sequence[Function], axes: frozenset[Any], what: str, decides: str
+) -> None:
+    """The same for the devices of a region along `axes`.
+
+    Raises:
+        UnsupportedError: a function has a collective along one of the axes.
+    """
+    if any(_communicates(fn, axes) for fn in fns):
+        raise UnsupportedError(
+            f"{what} has a collective along {', '.join(sorted(map(str, axes)))} inside, but its "
+            f"{decides} may differ between the devices there, so that some would wait for others "
+            f"that never come\nfix: make the {decides} the same on all devices, for example with "
+            f"lax.pmax, or move the collective out of the {what}",
+            user_loc(),
+        )
+
+
+def _communicates(fn: Function, axes: frozenset[Any]) -> bool:
+    """Whether a program has a collective along any of the axes.
+
+    Asking for the own index is none, nor is marking a value.
+    """
+    if names_of(fn).isdisjoint(axes):
+        return False
+    for e in fn.eqns:
+        if e.primitive in (axis_index_p, pvary_p) or eqn_names(e).isdisjoint(axes):
+            continue
+        inner = list(e.functions())
+        if not inner or any(_communicates(f, axes) for f in inner):
+            return True
+    return False
 
 
 def apply_known(partial: Any, fn: Function, args: Sequence[Any]) -> list[Any]:

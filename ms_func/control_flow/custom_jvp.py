@@ -37,8 +37,8 @@ from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
@@ -180,7 +180,7 @@ custom_jvp_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         body=lambda *, fn, **params: fn,
         multiple_results=True,

@@ -25,8 +25,8 @@ from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
@@ -200,7 +200,7 @@ custom_vjp_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         body=lambda *, fn, **params: fn,
         multiple_results=True,
@@ -315,7 +315,7 @@ custom_vjp_linear_p = register(
         jvp=_linear_jvp,
         transpose=_linear_transpose,
         batch=_linear_batch,
-        shard=NotSupported("the backward rule is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         body=lambda **params: _forward(**params),
         multiple_results=True,
     )

@@ -25,8 +25,8 @@ from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
@@ -164,7 +164,7 @@ custom_vmap_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=lambda partial, args, params: partial.apply(params["fn"], args),
         multiple_results=True,

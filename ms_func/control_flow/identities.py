@@ -12,6 +12,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
     ELEMENTWISE,
+    PIECEWISE_LINEAR,
     ZERO,
     NotSupported,
     Primitive,
@@ -70,6 +71,7 @@ name_p = register(
         ref=lambda x, name: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=_name_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x, name: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
@@ -125,6 +127,7 @@ optimization_barrier_p = register(
         ref=lambda *arrays: list(arrays),
         lower=_barrier_lower,
         jvp=_barrier_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_barrier_transpose,
         batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
         shard=_barrier_shard,

@@ -22,6 +22,7 @@ from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import UnexpectedTracerError
 from ms_func.ir.axes import Change, environment, in_environment, renamed
 from ms_func.ir.function import Function
+from ms_func.ir.host import Identity
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
@@ -94,21 +95,6 @@ def _renamed(made: Any, names: Mapping[Any, Any], change: Change | None) -> Any:
         parts = [_renamed(part, names, change) for part in made]
         return type(made)(*parts) if hasattr(made, "_fields") else tuple(parts)
     return made
-
-
-class Identity:
-    """A key that is equal to itself alone, and keeps what it stands for alive."""
-
-    __slots__ = ("of",)
-
-    def __init__(self, of: Any) -> None:
-        self.of = of
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.of is other.of
-
-    def __hash__(self) -> int:
-        return id(self.of)
 
 
 class SymbolicZero:

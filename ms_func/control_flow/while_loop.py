@@ -91,6 +91,7 @@ def _decided(test: Function, body: Function, leaves: list[Any]) -> Any:
     """
     axes = test.out_types[0].vma
     while axes:
+        bodies.same_on_all_devices((test, body), axes, "while_loop", "test")
         test, body = bodies.raised(test, axes), bodies.raised(body, axes)
         if test.out_types[0].vma == axes:
             break

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import config, tree
+from ms_func.execution import nonfinite
 from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Prepared, Program, prepared, ready
@@ -47,6 +48,13 @@ def _shard_argument(x: Any, *placement: Any) -> Any:
     if isinstance(x, extension.Array):
         return default_backend().move(x, where)
     return put(x, typeof(x), where)
+
+
+def clear_caches() -> None:
+    """Forget the compiled programs that the dispatcher keeps; the next calls compile again."""
+    _cache.clear()
+    bottom.operations.clear()
+    bottom.constants.clear()
 
 
 class Eager:
@@ -157,7 +165,8 @@ def _run(
         for a, v in zip(args, fn.params, strict=True)
     ]
     program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
-    outs = program.run(buffers)
+    outs = nonfinite.run(program, fn, buffers, fn.name)
+    fast = fast and not config.searching()
     out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)
     return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
 

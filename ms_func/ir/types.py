@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import (
-    DEFAULTS,
+    TABLES,
     canonicalize_dtype,
     dtype_name,
     float0,
@@ -147,7 +148,10 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     return found
 
 
-_SCALARS = {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in DEFAULTS.items()}
+_scalar_types = {
+    mode: {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in table.items()}
+    for mode, table in TABLES.items()
+}
 
 
 def typeof(x: Any) -> ArrayType:
@@ -156,7 +160,7 @@ def typeof(x: Any) -> ArrayType:
     Raises:
         TypeError: `x` is not a number or an array of numbers.
     """
-    found = _SCALARS.get(type(x))
+    found = _scalar_types[x64.value].get(type(x))
     if found is not None:
         return found
     found = getattr(x, "type", None)
