@@ -205,7 +205,8 @@ class Region:
         if strange:
             raise ArgumentValueError(
                 f"shard_map {what} argument must refer to an axis marked as manual "
-                f"({', '.join(map(str, self.manual))}), but the spec {spec} of {which} refers to {strange[0]!r}"
+                f"({', '.join(map(str, self.manual))}), but the spec {spec} of {which} refers to "
+                f"{strange[0]!r}"
             )
         if len(spec) > t.ndim:
             raise ArgumentValueError(
