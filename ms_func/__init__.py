@@ -59,7 +59,9 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.pmap import pmap as pmap
 from ms_func.api.shard import shard as shard
+from ms_func.api.shard_map import shard_map as shard_map
 from ms_func.api.vectorize import vmap as vmap
 from ms_func.compat.alias import as_jax as as_jax
 from ms_func.control_flow.checkpoint import checkpoint as checkpoint

@@ -22,6 +22,7 @@ from ms_func.control_flow.identities import name_p
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
     LANES,
     PIECEWISE_LINEAR,
@@ -30,6 +31,7 @@ from ms_func.ir.primitive import (
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
@@ -86,6 +88,7 @@ def _marked(fn: Function, policy: Policy) -> Function:
 
 
 def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -213,6 +216,7 @@ remat_p = register(
     Primitive(
         "remat_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,

@@ -123,13 +123,18 @@ class Eager:
         return run(*[a if type(a) is Array else self.operand(a) for a in args])
 
 
-def apply_placed(fn: Function, args: Sequence[Any], layouts: tuple[Any, ...]) -> list[Any]:
-    """Run a whole function with its operands laid out over devices as given, moved if need be."""
-    key = ("run_placed", layouts)
+def apply_placed(
+    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...] = ()
+) -> list[Any]:
+    """Run a whole function with its operands laid out over devices as given, moved if need be.
+
+    Results may take over the memory of the operands `donate`.
+    """
+    key = ("run_placed", layouts, donate)
     run = fn.memo.get(key)
     if run is None:
         job = Prepared(fn, layouts, None, False)
-        run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job))
+        run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job, donate=donate))
     return list(run(*[bottom.operand(a) for a in args]))
 
 
@@ -195,14 +200,18 @@ def _application(
 
 
 def _run(
-    fn: Function, args: Sequence[Any], many: bool = True, job: Prepared | None = None
+    fn: Function,
+    args: Sequence[Any],
+    many: bool = True,
+    job: Prepared | None = None,
+    donate: tuple[int, ...] = (),
 ) -> tuple[Any, Any, bool]:
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
     buffers = [
         a.buffer if type(a) in ARRAYS else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
-    program, fast = ready(job or prepared(fn), buffers, name=fn.name)
+    program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = nonfinite.run(program, fn, buffers, fn.name)
     fast = fast and not config.searching()
     out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)

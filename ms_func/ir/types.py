@@ -34,6 +34,34 @@ special = _Special()
 _interned: dict[tuple[Any, ...], ArrayType] = {}
 
 
+class Varying:
+    """Stands as `sharding` of a type in a region of manual computation that keeps account.
+
+    Attributes:
+        axes: axes of the mesh along which devices may hold different values.
+    """
+
+    __slots__ = ("axes",)
+
+    def __init__(self, axes: frozenset[Any]) -> None:
+        self.axes = axes
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Varying and self.axes == other.axes
+
+    def __hash__(self) -> int:
+        return hash((Varying, self.axes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Varying, (self.axes,)
+
+    def __repr__(self) -> str:
+        return f"{{V:{','.join(sorted(map(str, self.axes)))}}}"
+
+
+_ALONG_NONE: frozenset[Any] = frozenset()
+
+
 class ArrayType:
     """Type of an array: `shape`, `dtype`, `weak_type`, and a `sharding` when one is fixed.
 
@@ -80,13 +108,20 @@ class ArrayType:
     def tangent(self) -> ArrayType:
         """Type of a derivative in direction of this value: `float0` for discrete dtypes."""
         if is_inexact(self.dtype):
-            return self if self.sharding is None else self.update(sharding=None)
+            held = self.sharding
+            plain = held is None or type(held) is Varying
+            return self if plain else self.update(sharding=None)
         return ArrayType(self.shape, float0)
 
     @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""
-        return frozenset()
+        held = self.sharding
+        return held.axes if type(held) is Varying else _ALONG_NONE
+
+    def varying(self, axes: frozenset[Any]) -> ArrayType:
+        """The same type with other axes along which the values may differ."""
+        return self.update(sharding=Varying(axes) if axes else None)
 
     @property
     def words(self) -> ArrayType:

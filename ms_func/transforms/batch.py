@@ -61,7 +61,7 @@ def batch(
 
 
 def _with_lanes(t: ArrayType, dim: int, size: int) -> ArrayType:
-    return ArrayType((*t.shape[:dim], size, *t.shape[dim:]), t.dtype, t.weak_type)
+    return t.update(shape=(*t.shape[:dim], size, *t.shape[dim:]))
 
 
 def place(x: Any, dim: int | None, want: int | str | None, size: int) -> tuple[Any, int | None]:
