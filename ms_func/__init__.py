@@ -55,6 +55,7 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.profile import profile_compile as profile_compile
 from ms_func.api.shard import shard as shard
 from ms_func.api.vectorize import vmap as vmap
 from ms_func.control_flow.checkpoint import checkpoint as checkpoint
@@ -76,5 +77,6 @@ from ms_func.primitives.sharding import constrain as constrain
 
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
+log_compiles = config.log_compiles
 
 __version__ = "0.1.0"

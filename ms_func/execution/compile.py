@@ -25,6 +25,7 @@ from ms_func.ir.function import Function, Var
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.lower import lower_function
 from ms_func.lowering.shardings import meshes_of
+from ms_func.stopwatch import timed, watched
 
 log = logging.getLogger("ms_func")
 
@@ -70,12 +71,13 @@ def compiled(
     name: str,
     donate: tuple[int, ...] = (),
     out_shardings: tuple[Any, ...] | None = None,
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
     """Program of `fn` at `placement`, compiled if this process has not done so yet."""
-    key = (fn.key, placement, donate, out_shardings)
-    found = _programs.get(key)
+    key = (fn.key, placement, donate, out_shardings, options)
+    found = None if watched() else _programs.get(key)
     if found is None:
-        found = _compile(fn, placement, name, donate, out_shardings)
+        found = _compile(fn, placement, name, donate, out_shardings, options)
         with _lock:
             _programs[key] = found
             if len(_programs) > _LIMIT:
@@ -89,6 +91,7 @@ def _compile(
     name: str,
     donate: tuple[int, ...],
     out_shardings: tuple[Any, ...] | None,
+    xla: tuple[tuple[str, Any], ...],
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
@@ -97,8 +100,10 @@ def _compile(
     job = Prepared(shorter, None, out_shardings, True)
     inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
     module = lower_program(job, inner, name=name, donate=donate)
-    options = CompileOptions(name, placement.devices, flags=_free_outputs(job))
-    executable = default_backend().compile(module, options)
+    flags = {**_free_outputs(job), "xla": dict(xla)}
+    executable = timed("compile")(default_backend().compile)(
+        module, CompileOptions(name, placement.devices, flags=flags)
+    )
     if len(placement.devices) == 1:
         (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
         shardings = [own] * len(fn.results)
@@ -106,6 +111,11 @@ def _compile(
         shardings = _result_shardings(job, placement, executable)
     executable.bind_types(fn.out_types, shardings, placement.committed)
     return Program(executable, placement, kept)
+
+
+def option_items(options: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    """Options of the compiler as a key; sorted, so that their order does not matter."""
+    return tuple(sorted((options or {}).items()))
 
 
 def used_parameters(fn: Function) -> tuple[bool, ...]:
@@ -193,7 +203,12 @@ def prepared(
 
 
 def ready(
-    job: Prepared, buffers: Sequence[Any], *, name: str, donate: tuple[int, ...] = ()
+    job: Prepared,
+    buffers: Sequence[Any],
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> tuple[Program, bool]:
     """Compiled program for operands, and whether the dispatcher may place such operands itself.
 
@@ -202,7 +217,9 @@ def ready(
     """
     placement = program_placement(job, buffers)
     fast = may_move(buffers, placement, job.strict)
-    program = compiled(job.fn, placement, name=name, donate=donate, out_shardings=job.outs)
+    program = compiled(
+        job.fn, placement, name=name, donate=donate, out_shardings=job.outs, options=options
+    )
     return program, fast
 
 

@@ -19,8 +19,10 @@ from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import Builder, Value
 from ms_func.lowering.shardings import mesh_text, sharding_text
+from ms_func.stopwatch import timed
 
 
+@timed("lower")
 def lower_function(
     fn: Function,
     donate: Sequence[int] = (),
