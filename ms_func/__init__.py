@@ -13,6 +13,7 @@ from ms_func import custom_batching as custom_batching
 from ms_func import custom_derivatives as custom_derivatives
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
+from ms_func import extend as extend
 from ms_func import flatten_util as flatten_util
 from ms_func import lax as lax
 from ms_func import nn as nn

@@ -61,8 +61,8 @@ def profile_compile(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Compi
         ...     for _ in range(50):
         ...         x = x * 2.5 + 1.0
         ...     return x
-        >>> sum(profile_compile(unrolled, 1.0).equations.values())
-        100
+        >>> list(profile_compile(unrolled, 1.0).equations.values())
+        [100]
     """
     plain = getattr(fun, "__wrapped__", fun) if hasattr(fun, "lower") else fun
     with stopwatch.watching() as watch:
