@@ -9,6 +9,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError
+from ms_func.execution import nonfinite
 from ms_func.execution.array import Array, result_tree
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import compiled, lower_program, option_items, program_placement
@@ -129,7 +130,7 @@ class Compiled:
             )
         buffers = _buffers(recorded.staged, leaves)
         return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
-            self._program.run(buffers)
+            nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
         )
 
     @property
@@ -142,7 +143,8 @@ class Compiled:
     @property
     def output_shardings(self) -> Any:
         """How the results lie."""
-        found = [public(s) for s in self._program.executable.out_shardings]
+        n = len(self._traced.ir.results)
+        found = [public(s) for s in self._program.executable.out_shardings[:n]]
         return tree.unflatten(self.out_tree, found)
 
     def as_text(self) -> str:

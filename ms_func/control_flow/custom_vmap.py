@@ -30,6 +30,7 @@ from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.transpose import transpose
 
@@ -63,7 +64,10 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     return b.inline(eqn.params["fn"], values)
 
 
-def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **params: Any) -> Any:
+def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, fn: Function) -> Any:
+    if all(d is None for d in dims):  # only a collective inside tells the lanes apart
+        made, found = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
+        return current.interpreter.apply(made, args), list(found)
     if any(d is not None for d in dims[:num_captured]):
         raise UnsupportedError(
             "a custom_vmap function closes over a value that differs between the lanes, of which "

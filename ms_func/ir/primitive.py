@@ -177,6 +177,9 @@ class Primitive:
             operations that apply a function again and again.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
+        host: whether an application calls Python while the program runs.
+        binds: `(**params)` to the names of axes that the functions of an application may refer
+            to, because it brings these names into force.
         types: memo of `result_types`.
     """
 
@@ -201,6 +204,8 @@ class Primitive:
     prune: Rule | None = None
     hoist: Rule | None = None
     program: Rule | None = None
+    host: bool = False
+    binds: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

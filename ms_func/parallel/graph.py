@@ -153,7 +153,8 @@ class Graph:
         for i, (eqn, weight) in enumerate(zip(self.eqns, self.sheet.weights, strict=True)):
             if i in self.sheet.opened:
                 continue
-            node = self.nodes[self.eqn_node.get(i, self.value_node[eqn.outputs[0]])]
+            own = self.eqn_node.get(i)
+            node = self.nodes[self.value_node[eqn.outputs[0]] if own is None else own]
             total += weight * flops_of(eqn) / max(self._ways_to_share(node))
         return total
 
@@ -410,7 +411,9 @@ class _Builder:
             rule, weight = _rule(eqn), self.sheet.weights[i]
             flops = weight * flops_of(eqn)
             heavy = self._is_heavy(eqn, flops)
-            bits = not self.model.profile.bitwise and eqn.outputs[0].type.dtype.kind in "iu"
+            bits = not self.model.profile.bitwise and any(
+                v.type.dtype.kind in "iu" for v in eqn.outputs[:1]
+            )
             splits = self._splits(rule, i in self.open_eqns, heavy, bits)
             moved = sum(a.type.nbytes for a in eqn.inputs) + sum(v.type.nbytes for v in eqn.outputs)
             moved = weight * moved if flops else 0.0

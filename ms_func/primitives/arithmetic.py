@@ -36,6 +36,7 @@ from ms_func.primitives.bits import (  # noqa: F401 - arithmetic of integers inc
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import (
     fold,
+    formula,
     is_linear,
     literal,
     made_by,
@@ -488,7 +489,8 @@ def min(x: Any, y: Any) -> Any:
 # --- powers -------------------------------------------------------------------------------
 
 
-log_p = smooth("log", ref=np.log, lower="log", derivative=lambda x, y: div(literal(1, x), x))
+log_p = smooth("log", ref=np.log, lower=formula("log", "log"),
+               derivative=lambda x, y: div(literal(1, x), x))  # fmt: skip
 
 
 def log(x: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import AxisError, ShapeError
 from ms_func.ir.primitive import NONLINEAR, Cost, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
@@ -190,7 +190,7 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
     def abstract(x: ArrayType, *, axis: int, reverse: bool) -> ArrayType:
         check_dtype(name, accepts, x.dtype)
         if not 0 <= axis < x.ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of shape {x.shape}")
+            raise AxisError(f"axis {axis} is out of bounds for array of shape {x.shape}")
         return x if x.sharding is None else x.update(sharding=None)
 
     return abstract

@@ -258,10 +258,19 @@ def _svd_single(a: np.ndarray, *, full_matrices: bool, compute_uv: bool) -> tupl
     return s, u, vt
 
 
+def _unit(b: Any, kind: ArrayType) -> Any:
+    """Result of svd for matrices without elements: no singular values, unit matrices."""
+    if not kind.size:
+        return b.constant(0, kind)
+    return b.array_constant(np.broadcast_to(np.eye(kind.shape[-1], dtype=kind.dtype), kind.shape))
+
+
 def _svd_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
     need_lapack(b, eqn)
     t, outs = eqn.inputs[0].type, [v.type for v in eqn.outputs]
     lead, (m, n) = t.shape[:-2], t.shape[-2:]
+    if not t.size and min(m, n) == 0:
+        return [_unit(b, o) for o in outs]
     mode = "A" if eqn.params["full_matrices"] else "S"
     if len(outs) == 1:
         mode, k = "N", min(m, n)

@@ -113,6 +113,41 @@ def unary(
     )
 
 
+def formula(name: str, operation: str | None) -> Callable[..., Any]:
+    """Lowering rule: the operation on real numbers, formulas of `complex_forms` on complex ones.
+
+    Without an operation, real numbers have a formula too.
+    """
+    plain = None if operation is None else stablehlo(operation)
+
+    def lower(b: Any, eqn: Any, x: Any) -> Any:
+        kind = ArrayType(eqn.outputs[0].type.shape, eqn.inputs[0].type.dtype)
+        if kind.dtype.kind != "c" and plain is not None:
+            return plain(b, eqn, x)
+        from ms_func.primitives import complex_forms  # which is written with these functions
+
+        if kind.dtype.kind != "c":
+            return in_float32(b, kind, [x], lambda k: complex_forms.real(name, k))
+        fn = complex_forms.direct(name, kind)
+        if fn is not None:
+            return b.inline(fn, [x])[0]
+        before, after = complex_forms.reflected(name, kind)
+        (folded,) = b.inline(before, [x])
+        return b.inline(after, [x, b.op(f"chlo.{name}", [kind], [folded])])[0]
+
+    return lower
+
+
+def in_float32(
+    b: Any, kind: ArrayType, values: Sequence[Any], program: Callable[[ArrayType], Any]
+) -> Any:
+    """A program on operands of one type; shorter floats are computed as float32."""
+    if kind.dtype.itemsize >= 4 or kind.dtype.kind in "iub":
+        return b.inline(program(kind), values)[0]
+    wide = ArrayType(kind.shape, np.float32)
+    return b.convert(b.inline(program(wide), [b.convert(v, wide) for v in values])[0], kind)
+
+
 def nary(
     name: str,
     *,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ShapeError
+from ms_func.errors import AxisError, ShapeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import PIECEWISE_LINEAR, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -43,7 +43,7 @@ def _sort_abstract(
         got = " ".join(map(str, shapes))
         raise ShapeError(f"Arguments to sort must have equal shapes, got: {got}")
     if not 0 <= dimension < len(shapes[0]):
-        raise ValueError(
+        raise AxisError(
             f"axis {dimension} is out of bounds for array of dimension {len(shapes[0])}"
         )
     return [t if t.sharding is None else t.update(sharding=None) for t in types]
@@ -247,7 +247,7 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
 def _axis(axis: int, ndim: int) -> int:
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+        raise AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
 
 
