@@ -14,6 +14,7 @@ from ms_func import custom_derivatives as custom_derivatives
 from ms_func import debug as debug
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
+from ms_func import extend as extend
 from ms_func import flatten_util as flatten_util
 from ms_func import lax as lax
 from ms_func import nn as nn
@@ -60,6 +61,7 @@ from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
 from ms_func.api.pmap import pmap as pmap
+from ms_func.api.profile import profile_compile as profile_compile
 from ms_func.api.shard import shard as shard
 from ms_func.api.shard_map import shard_map as shard_map
 from ms_func.api.vectorize import vmap as vmap
@@ -94,5 +96,6 @@ remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
 debug_infs = config.debug_infs
 debug_nans = config.debug_nans
+log_compiles = config.log_compiles
 
 __version__ = "0.1.0"

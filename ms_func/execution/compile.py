@@ -29,6 +29,7 @@ from ms_func.ir.types import ArrayType
 from ms_func.lowering.emit import TOKEN
 from ms_func.lowering.lower import lower_function
 from ms_func.lowering.shardings import meshes_of
+from ms_func.stopwatch import timed, watched
 
 log = logging.getLogger("ms_func")
 
@@ -85,15 +86,17 @@ def compiled(
     donate: tuple[int, ...] = (),
     out_shardings: tuple[Any, ...] | None = None,
     types: tuple[ArrayType, ...] | None = None,
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
     """Program of `fn` at `placement`, compiled if this process has not done so yet.
 
     `types` are those that the results carry, where they are not those of the program.
     """
-    key = (fn.key, placement, donate, out_shardings, types)
-    found = _programs.get(key)
+    key = (fn.key, placement, donate, out_shardings, types, options)
+    found = None if watched() else _programs.get(key)
     if found is None:
-        found = _compile(fn, placement, name, donate, out_shardings, types or fn.out_types)
+        made = types or fn.out_types
+        found = _compile(fn, placement, name, donate, out_shardings, made, options)
         with _lock:
             _programs[key] = found
             if len(_programs) > _LIMIT:
@@ -108,6 +111,7 @@ def _compile(
     donate: tuple[int, ...],
     out_shardings: tuple[Any, ...] | None,
     types: tuple[ArrayType, ...],
+    xla: tuple[tuple[str, Any], ...],
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
@@ -118,10 +122,11 @@ def _compile(
     entries: list[Any] = []
     module = lower_program(job, inner, name=name, donate=donate, entries=entries)
     state = [TOKEN] if calls_host(fn) else []
-    flags: dict[str, Any] = {"free_outputs": [*_free_outputs(job), *[False for _ in state]]}
+    free = [*_free_outputs(job), *[False for _ in state]]
+    flags: dict[str, Any] = {"free_outputs": free, "xla": dict(xla)}
     if entries:
         flags["callbacks"] = [entries]
-    executable = default_backend().compile(
+    executable = timed("compile")(default_backend().compile)(
         module, CompileOptions(name, placement.devices, flags=flags)
     )
     if len(placement.devices) == 1:
@@ -131,6 +136,11 @@ def _compile(
         shardings = _result_shardings(job, placement, executable, state)
     executable.bind_types([*types, *state], shardings, placement.committed)
     return Program(executable, placement, kept, bool(state))
+
+
+def option_items(options: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    """Options of the compiler as a key; sorted, so that their order does not matter."""
+    return tuple(sorted((options or {}).items()))
 
 
 def used_parameters(fn: Function) -> tuple[bool, ...]:
@@ -248,7 +258,12 @@ final_form = _FinalForm()
 
 
 def ready(
-    job: Prepared, buffers: Sequence[Any], *, name: str, donate: tuple[int, ...] = ()
+    job: Prepared,
+    buffers: Sequence[Any],
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> tuple[Program, bool]:
     """Compiled program for operands, and whether the dispatcher may place such operands itself.
 
@@ -258,7 +273,13 @@ def ready(
     placement = program_placement(job, buffers)
     fast = may_move(buffers, placement, job.strict)
     program = compiled(
-        job.fn, placement, name=name, donate=donate, out_shardings=job.outs, types=job.types
+        job.fn,
+        placement,
+        name=name,
+        donate=donate,
+        out_shardings=job.outs,
+        types=job.types,
+        options=options,
     )
     return program, fast and not program.calls_host
 

@@ -12,6 +12,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.function import Function, FunctionKey
 from ms_func.ir.references import discharge
 from ms_func.ir.types import ArrayType, RefType, typeof
+from ms_func.stopwatch import timed, watched
 from ms_func.tracing.reference import Ref, handed_out, read, swap
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -51,6 +52,7 @@ class Staged(NamedTuple):
         return tree.unflatten(self.out_tree, results)
 
 
+@timed("trace")
 def stage(
     call: Callable[[list[Tracer]], Any],
     types: Sequence[ArrayType],
@@ -148,7 +150,7 @@ def canonical(fn: Function) -> Function:
 
     It may come from other lines, so there is no such sharing while lines are searched for.
     """
-    if config.searching():
+    if config.searching() or watched():
         return fn
     key = fn.key
     found = _programs.get(key)

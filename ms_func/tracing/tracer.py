@@ -411,5 +411,9 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
     if captured:
-        raise AssertionError(f"{name} captured {captured}")
+        kinds = ", ".join(str(typeof(x)) for x in captured)
+        raise AssertionError(
+            f"`{name}` uses values from outside it, of types {kinds}\n"
+            "fix: make arrays inside, for example with lax.iota, or pass them as operands"
+        )
     return fn

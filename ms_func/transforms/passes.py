@@ -27,6 +27,7 @@ from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
@@ -146,6 +147,7 @@ def cse(fn: Function) -> Function:
     return _rewritten(fn, rules=False)
 
 
+@timed("transform")
 def simplify(fn: Function) -> Function:
     """`fn` smaller: simplified by the rules of its primitives, equal values computed once.
 
