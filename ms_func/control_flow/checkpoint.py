@@ -23,8 +23,10 @@ from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
@@ -33,12 +35,14 @@ from ms_func.ir.primitive import (
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, normalize_argnums
+from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import in_rows, jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, inline, prune
+from ms_func.transforms.passes import dce, has_effects, inline, prune
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
 
@@ -53,9 +57,11 @@ kept_p = register(
         ref=lambda x: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=lambda primals, tangents: (kept_p.bind(*primals), tangents[0]),
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -106,6 +112,13 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **par
     ]
 
 
+def _jet(primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any) -> Any:
+    made, found = jet(fn, order, tuple(s is not None for s in series))
+    terms = [c for s in series if s is not None for c in s]
+    outs = remat_p.bind(*primals, *terms, fn=made, **params)
+    return outs[: len(fn.results)], in_rows(outs[len(fn.results) :], found, order)
+
+
 class _Plan(NamedTuple):
     """A remat call split in two.
 
@@ -154,8 +167,8 @@ def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function,
     for eqn in reversed(known.eqns):
         if wanted.isdisjoint(eqn.outputs):
             continue
-        if eqn.primitive is kept_p:
-            kept.append(eqn.outputs[0])
+        if eqn.primitive is kept_p or has_effects(eqn):  # what has an effect happens once
+            kept.extend(v for v in reversed(eqn.outputs) if v in wanted)
             continue
         eqns.append(eqn)
         wanted.update(a for a in eqn.inputs if type(a) is not Literal)
@@ -203,9 +216,10 @@ remat_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the body is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,
@@ -258,10 +272,10 @@ def checkpoint(
             return fun(*full, **named)
 
         types = [typeof(x) for x in leaves]
-        staged = stage(call, types, name=name, values=leaves)
+        staged = stage(call, types, name=name, values=leaves, refs="write")
         fn = staged.fn if policy is None else _marked(staged.fn, policy)
         outs = remat_p.bind(
-            *staged.captured, *leaves, fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
+            *staged.captured, *operands(leaves), fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
         )
         return staged.unflatten(outs)
 

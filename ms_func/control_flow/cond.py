@@ -17,14 +17,16 @@ from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.lanes import one_by_one
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, le, ne, select
 from ms_func.primitives.families import is_linear
@@ -34,6 +36,8 @@ from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged, with_finals
+from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
@@ -71,11 +75,12 @@ def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
     if not boolean:  # `case` takes the last branch for any index outside, negative ones too
         index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
     name = "stablehlo.if" if boolean else "stablehlo.case"
-    types = [v.type for v in eqn.outputs]
+    threads = bool(b.state(*branches))
+    types = [*[v.type for v in eqn.outputs], *[TOKEN] * threads]
     made = b.operation(name, types, [index], regions=len(branches))
     for i, fn in enumerate(branches[::-1] if boolean else branches):
-        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values))
-    return list(made.results)
+        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values), threads)
+    return b.after(made, threads)
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, branches: Branches) -> Cost:
@@ -99,6 +104,18 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches)
     return outs[:n], [
         next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, *, branches: Branches) -> Any:
+    """Series of the branch taken; a result has one if it has in any branch."""
+    active = tuple(s is not None for s in series[1:])
+    found = [jet(fn, order, active)[1] for fn in branches]
+    wanted = tuple(any(column) for column in zip(*found, strict=True))
+    made = tuple(wanted_series(fn, order, active, wanted) for fn in branches)
+    terms = [c for s in series[1:] if s is not None for c in s]
+    outs = cond_p.bind(*primals, *terms, branches=made)
+    n = len(wanted)
+    return outs[:n], in_rows(outs[n:], wanted, order)
 
 
 # --- partial evaluation -----------------------------------------------------------------------
@@ -224,6 +241,9 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         wanted = [_common(column) for column in zip(*found, strict=True)]
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
+    bodies.same_in_all_lanes(branches, "cond", "predicate")
+    if any(fn.effects for fn in branches):
+        return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [
         _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims)
         for i, fn in enumerate(branches)
@@ -254,7 +274,7 @@ def _masked_branch(
     A lane outside the branch computes with the operands of a lane inside it, so it cannot
     meet a singularity or an endless loop of its own, and it sends no cotangent back. An
     operand that all lanes share stays shared; it sends a cotangent back if any lane took
-    the branch. A branch with a loop or with effects is skipped if no lane takes it.
+    the branch. A branch with a loop or a call of Python is skipped if no lane takes it.
     """
     if not fn.eqns or size == 0:
         made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
@@ -291,7 +311,8 @@ def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
 def _must_skip(fn: Function) -> bool:
     """Whether running a branch that no lane takes could matter: loops may not end."""
     return any(
-        e.primitive.name == "while" or any(_must_skip(f) for f in e.functions()) for e in fn.eqns
+        e.primitive.name == "while" or e.primitive.host or any(map(_must_skip, e.functions()))
+        for e in fn.eqns
     )
 
 
@@ -318,6 +339,16 @@ def _prune(used: Mask, *, branches: Branches) -> tuple[Mask, Mask, dict[str, Any
     return (True, *keep), used, {"branches": fns}
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """Every branch gives what the references hold that any branch writes to."""
+    branches = uses.params["branches"]
+    written = sorted({i for fn in branches for i in discharged(fn)[1]})
+    made = tuple(with_finals(fn, written) for fn in branches)
+    outs = cond_p.bind(*uses.operands, branches=made)
+    n = len(branches[0].results)
+    return outs[:n], {i + 1: x for i, x in zip(written, outs[n:], strict=True)}
+
+
 cond_p = register(
     Primitive(
         "cond",
@@ -325,13 +356,15 @@ cond_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the branches are planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,
         multiple_results=True,
+        refs=_refs,
     )
 )
 
@@ -476,7 +509,7 @@ def _choose_branch(
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
-    staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]
+    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep") for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)

@@ -70,11 +70,11 @@ def while_loop(
         body_fun,
         leaves,
         carry_tree,
-        lambda types: bodies.stage_on_tree(body_fun, one_argument(carry_tree), types),
+        lambda types: bodies.stage_on_tree(body_fun, one_argument(carry_tree), types, refs="keep"),
         lambda staged: (staged.out_tree, staged.fn.out_types),
     )
     types = [typeof(x) for x in leaves]
-    test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types)
+    test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types, refs="keep")
     _check_test(test)
     sizes = len(test.captured), len(body.captured)
     loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))

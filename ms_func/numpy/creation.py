@@ -123,7 +123,7 @@ def _from_numpy(x: Any, dtype: np.dtype | None) -> Any:
     if dtype is not None and dtype != x.dtype:
         with np.errstate(all="ignore"):
             x = np.asarray(x).astype(dtype)
-    return wrap(put(x))
+    return wrap(put(x, typeof(x)))
 
 
 def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
@@ -330,9 +330,7 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
     if not hasattr(a, "shape"):
         a = admit(name, a)
     sizes = np.shape(a) if shape is None else shape_tuple(name, shape)
-    return tuple(sizes), typeof(a).dtype if dtype is None and not hasattr(a, "dtype") else (
-        a.dtype if dtype is None else dtype
-    )
+    return tuple(sizes), typeof(a).dtype if dtype is None else dtype
 
 
 def zeros_like(

@@ -13,6 +13,7 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import AxisError, ShapeError
 from ms_func.execution.array import Array
+from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
@@ -52,6 +53,24 @@ def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
             raise ValueError(f"duplicate value in 'axis': {axis}")
         return out
     return (axis_index(axis, ndim),)
+
+
+def axis_names(axis: Any) -> tuple[Any, ...]:
+    """Names of axes among `axis`: strings, and whatever a `vmap` around this call has as name."""
+    if axis is None or type(axis) is int:
+        return ()
+    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
+    known = environment()
+    return tuple([a for a in listed if isinstance(a, str) or (known and is_name(a))])
+
+
+def axes_and_names(axis: Any, ndim: int) -> tuple[Any, ...]:
+    """Axes counted from the front, then names of axes; `axes_tuple` where there is no name."""
+    names = axis_names(axis)
+    if not names:
+        return axes_tuple(axis, ndim)
+    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
+    return (*axes_tuple([a for a in listed if a not in names], ndim), *names)
 
 
 # --- shape ----------------------------------------------------------------------------

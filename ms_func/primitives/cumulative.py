@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import AxisError, ShapeError
-from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, Cost, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, bitwise_and, div, mul, sub
@@ -269,7 +269,7 @@ def _cumulative(
             ref=_ref(ref) if isinstance(ref, np.ufunc) else ref,
             lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=_batch(lambda: primitive),
             shard=_shard,
             cost=_cost,

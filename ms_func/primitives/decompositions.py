@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import UnsupportedError
-from ms_func.ir.primitive import NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, sub
@@ -130,7 +130,7 @@ qr_p = register(
         ref=matrices(_qr_single),
         lower=_qr_lower,
         jvp=_qr_jvp,
-        transpose=NotSupported("qr is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: qr_p),
         shard=shard_leading,
         cost=cubic_cost(4.0),
@@ -209,7 +209,7 @@ eigh_p = register(
         ref=matrices(_eigh_single),
         lower=_eigh_lower,
         jvp=_eigh_jvp,
-        transpose=NotSupported("eigh is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: eigh_p),
         shard=shard_leading,
         cost=cubic_cost(9.0),
@@ -335,7 +335,7 @@ svd_p = register(
         ref=matrices(_svd_single),
         lower=_svd_lower,
         jvp=_svd_jvp,
-        transpose=NotSupported("svd is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: svd_p),
         shard=shard_leading,
         cost=cubic_cost(20.0),
@@ -427,7 +427,7 @@ eig_p = register(
         ref=matrices(_eig_single),
         lower=_eig_lower,
         jvp=_eig_jvp,
-        transpose=NotSupported("eig is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: eig_p),
         shard=shard_leading,
         cost=cubic_cost(25.0),

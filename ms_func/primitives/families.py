@@ -16,6 +16,8 @@ from ms_func.errors import ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    NONLINEAR,
+    VIA_JVP,
     ZERO,
     Cost,
     NotSupported,
@@ -70,6 +72,7 @@ def unary(
     result: Callable[[Dtype], Dtype] | None = None,
     transcendental: bool = True,
     simplify: Any = None,
+    jet: Any = VIA_JVP,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -83,6 +86,7 @@ def unary(
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
         simplify: rule, see `Primitive`.
+        jet: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -98,12 +102,13 @@ def unary(
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
             simplify=simplify,
+            jet=jet,
         )
     )
 
@@ -155,12 +160,14 @@ def nary(
     transcendental: bool = False,
     commutative: bool = False,
     simplify: Any = None,
+    jet: Any = VIA_JVP,
+    words: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
     Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
     `result` is the dtype of the result where it is not that of the operands, `commutative`
-    says that its two operands may change places.
+    says that its two operands may change places, `words` is what it does with keys.
     """
 
     def abstract(*types: ArrayType, **params: Any) -> ArrayType:
@@ -180,13 +187,15 @@ def nary(
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
             commutative=commutative,
             simplify=simplify,
+            jet=jet,
+            words=words,
         )
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import AxisError, ShapeError
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import PIECEWISE_LINEAR, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import transpose
@@ -201,6 +201,7 @@ sort_p = register(
         ref=_sort_ref,
         lower=_sort_lower,
         jvp=_sort_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=NotSupported("sort is not linear; its derivative is a gather"),
         batch=_sort_batch,
         shard=_sort_shard,
@@ -337,6 +338,7 @@ top_k_p = register(
         ref=_top_k_ref,
         lower=_top_k_lower,
         jvp=_top_k_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=NotSupported("top_k is not linear; its derivative is a gather"),
         batch=_top_k_batch,
         shard=_top_k_shard,

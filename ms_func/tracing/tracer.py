@@ -53,7 +53,7 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements."""
-        return self.type.dtype
+        return self.type.face
 
     @property
     def ndim(self) -> int:
@@ -210,6 +210,8 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if getattr(x, "tracer", None) is not None:  # a reference of this recording or an outer one
+            return self.atom(x.tracer)
         if kind is UndefinedPrimal:
             raise UnsupportedError(
                 "the function is not linear in its arguments: this operation combines two values "
@@ -310,9 +312,12 @@ def _known_value(x: Any) -> Any:
 
 
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
-    """Run one equation outside all recordings and remember its results."""
+    """Run one equation outside all recordings and remember its results.
+
+    What has an effect is not run: it happens when the program runs, and only then.
+    """
     args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if any(a is None for a in args):
+    if any(a is None for a in args) or eqn.effects:
         values.update(dict.fromkeys(eqn.outputs))
         return
     inner = current.interpreter
