@@ -395,7 +395,13 @@ cond_p = register(
 # --- what users call ------------------------------------------------------------------------------
 
 
-def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
+_NO_OPERAND = object()
+
+
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,
+    operand: Any = _NO_OPERAND,
+) -> Any:  # fmt: skip
     """Result of `true_fun(*operands)` where `pred` is true, else of `false_fun(*operands)`.
 
     Called as `cond(pred, true_fun, false_fun, *operands)`. Only the branch chosen runs, and
@@ -421,19 +427,10 @@ def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
         >>> float(cond(True, lambda x: x + 1, lambda x: x - 1, 3.0))
         4.0
     """
-    if len(args) == 4 and callable(args[1]) and callable(args[3]) and not callable(args[0]):
-        true_operand, true_fun, false_operand, false_fun = args
-        return _cond(
-            pred,
-            lambda x, _: true_fun(x),
-            lambda _, y: false_fun(y),
-            true_operand,
-            false_operand,
-        )
-    return _cond(pred, *args, **kwargs)
-
-
-_NO_OPERAND = object()
+    if not callable(true_fun) and len(operands) == 2 and callable(operands[1]):
+        first, on_true, second, on_false = true_fun, false_fun, *operands
+        return _cond(pred, lambda x, _: on_true(x), lambda _, y: on_false(y), first, second)
+    return _cond(pred, true_fun, false_fun, *operands, operand=operand)
 
 
 def _cond(
