@@ -73,6 +73,9 @@ from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
 from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.sharding import constrain as constrain
+from ms_func.source.convert import convert as convert
+from ms_func.source.convert import converted_source as converted_source
+from ms_func.source.convert import no_convert as no_convert
 
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision

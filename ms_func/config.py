@@ -94,6 +94,11 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+convert = Setting(
+    "convert", "auto",
+    "Whether Python control flow on traced values is converted: 'auto', True (a function without "
+    "source is an error) or False.",
+)  # fmt: skip
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}
