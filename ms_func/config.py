@@ -94,6 +94,12 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+unroll_limit = Setting(
+    "unroll_limit", 16,
+    "Steps up to which a Python loop of known length is laid out; a longer one is compiled as a "
+    "loop where its body allows it.",
+    in_key=True,
+)  # fmt: skip
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}
