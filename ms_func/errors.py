@@ -169,6 +169,20 @@ class StagingIndexError(StagingError, TracerIntegerConversionError):
     """
 
 
+class CallbackError(LocatedError, RuntimeError):
+    """A Python function that a compiled program calls failed.
+
+    What is raised is of the class of the original exception as well, which is its
+    `__cause__`.
+
+    Example:
+        `pure_callback` with a function that returns another shape than was promised.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
 class IRError(ValueError):
     """A program breaks a rule of the IR, or a text is not a program.
 

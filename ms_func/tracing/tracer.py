@@ -336,9 +336,12 @@ def _known_value(x: Any) -> Any:
 
 
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
-    """Run one equation outside all recordings and remember its results."""
+    """Run one equation outside all recordings and remember its results.
+
+    What has an effect is not run: it happens when the program runs, and only then.
+    """
     args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if any(a is None for a in args):
+    if any(a is None for a in args) or eqn.effects:
         values.update(dict.fromkeys(eqn.outputs))
         return
     inner = current.interpreter
