@@ -161,6 +161,14 @@ class StagingError(LocatedError, TypeError):
         return self.message.partition(" ")[0]
 
 
+class StagingBoolError(StagingError, TracerBoolConversionError):
+    """A value known only at run time decides something that Python itself has to do.
+
+    Example:
+        `[x for x in xs if x > 0]` of traced `xs`; use `np.where`.
+    """
+
+
 class StagingIndexError(StagingError, TracerIntegerConversionError):
     """A value known only at run time picked an element of a Python list, tuple or dict.
 

@@ -82,6 +82,10 @@ class Overlay:
         found = self.finals.get((Cell, id(cell), None), self) if self.finals else self
         return Cell(cell).read() if found is self else found
 
+    def is_touched(self, x: Any) -> bool:
+        """Whether the region stored to an object itself."""
+        return any(owner == id(x) for _, owner, _ in self.finals)
+
     def names(self, x: Any) -> list[str]:
         """Names of the attributes of a plain object."""
         found = own_names(x)

@@ -14,13 +14,13 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import ne, select
-from ms_func.primitives.shape import reshape
-from ms_func.source.hooks import complaints
+from ms_func.primitives.compare import select
+from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, Slot, converted, materialized
 from ms_func.source.hooks.region import Region, finals, is_forgotten, locations, put
+from ms_func.source.hooks.truths import at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
 
@@ -29,34 +29,6 @@ State = tuple[Any, ...]
 
 class Bottom(BaseException):
     """A region that calls a recursive function whose result is not known yet."""
-
-
-# --- truth ------------------------------------------------------------------------------------
-
-
-def truth(x: Tracer) -> Any:
-    """The truth value of a traced array: a scalar boolean, or a bool where it is at hand.
-
-    Raises:
-        ValueError: the array has not exactly one element.
-    """
-    t = x.type
-    if t.size != 1:
-        raise ValueError(
-            "The truth value of an array with more than one element is ambiguous. "
-            "Use a.any() or a.all()"
-        )
-    y = ne(x, np.zeros((), t.dtype)[()]) if t.dtype != np.bool_ else x
-    return y if t.shape == () else reshape(y, ())
-
-
-def at_hand(x: Any) -> Any:
-    """A bool for a traced value whose value is at hand, else the value itself."""
-    if type(x) is Tracer and x.type.size == 1:
-        known = x.recorder.value_of(x.variable)
-        if known is not None:
-            return bool(known)
-    return x
 
 
 # --- if ---------------------------------------------------------------------------------------
@@ -78,7 +50,7 @@ def if_(
     if known is not pred:
         return if_(known, then, orelse, state, names)
     other = (lambda: state) if orelse is None else (lambda: orelse(*state))
-    return _switch(truth(pred), [other, lambda: then(*state)], names)
+    return _switch(truth(pred), [other, lambda: then(*state)], names, state)
 
 
 def ifexp(pred: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
@@ -105,7 +77,9 @@ def switch(index: Any, functions: Sequence[Callable[[], Any]]) -> Any:
 Choice.switch = staticmethod(switch)
 
 
-def _switch(index: Any, functions: Sequence[Callable[[], State]], names: Sequence[str]) -> State:
+def _switch(
+    index: Any, functions: Sequence[Callable[[], State]], names: Sequence[str], outer: State = ()
+) -> State:
     """Record all branches, join what they leave, and apply the one that `index` names."""
     regions: list[Region] = []
     bottoms = 0
@@ -121,12 +95,17 @@ def _switch(index: Any, functions: Sequence[Callable[[], State]], names: Sequenc
         raise Bottom
     if bottoms:  # only types matter now: any branch will do
         regions, index = [regions[0]], 0 if len(regions) == 1 else index
-    return _joined(index, regions, names)
+    return _joined(index, regions, names, outer)
 
 
-def _joined(index: Any, regions: Sequence[Region], names: Sequence[str]) -> State:
+def _joined(
+    index: Any, regions: Sequence[Region], names: Sequence[str], outer: State
+) -> State:
+    if all(r.never for r in regions):
+        _apply(index, regions, [])
+        raise failures.unreachable()
     places = locations(regions)
-    plan = Plan([r.overlay for r in regions])
+    plan = Plan([r.overlay for r in regions], outer)
     try:
         nodes = [plan.join(column, (i,)) for i, column in enumerate(_columns(regions))]
     except Mismatch as error:
@@ -158,7 +137,10 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str]) -> Stat
 
 
 def _columns(regions: Sequence[Region]) -> list[tuple[Any, ...]]:
-    return list(zip(*(r.value for r in regions), strict=True))
+    """What each local variable is after each region; a region that raises leaves nothing."""
+    width = next(len(r.value) for r in regions if not r.never)
+    nothing = (UNDEFINED,) * width
+    return list(zip(*(nothing if r.never else r.value for r in regions), strict=True))
 
 
 def _values(index: Any, regions: Sequence[Region], slots: Sequence[Slot]) -> list[Any]:
@@ -253,7 +235,7 @@ def _logical(left: Any, right: Callable[[], Any], conjunction: bool) -> Any:
     test = truth(left)
     region = Region("operand")
     value = region.run(right)
-    if not region.entries and left.dtype == np.bool_ and _is_boolean(value):
+    if not region.never and not region.entries and left.dtype == np.bool_ and _is_boolean(value):
         if not isinstance(value, Tracer):
             if bool(value) == conjunction:
                 return left

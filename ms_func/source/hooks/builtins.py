@@ -21,9 +21,11 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives.cast import convert_element_type
 from ms_func.scipy import special
-from ms_func.source.hooks.branch import and_, ifexp, or_, truth
+from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
+from ms_func.source.hooks.text import print_
+from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 HANDLERS: dict[int, Callable[..., Any]] = {}
@@ -136,6 +138,8 @@ def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
 
     return while_(lambda b, e, out: e > 0, step, (base % mod, exp, 1 % mod), ("b", "e", "out"))[2]
 
+
+stands_for(print)(print_)
 
 # --- folds --------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ms_func.errors import StagingError, StagingIndexError
+from ms_func.errors import StagingBoolError, StagingError, StagingIndexError
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.types import typeof
 from ms_func.source.hooks.anatomy import Mismatch, describe, is_number
@@ -133,5 +133,27 @@ def yielded() -> Exception:
     return StagingError(
         "MS180 yield under a run-time condition: the generator would pause inside a branch or loop "
         "that is being compiled\nfix: collect the values in an array and return it",
+        user_loc(2),
+    )
+
+
+_NEEDS = {
+    "comprehension": (
+        "the `if` of a comprehension decides how many elements there are",
+        "use np.where in the element, or sum over a mask",
+    ),
+    "match": (
+        "a pattern of `match` was compared with it",
+        "use if and elif on the values",
+    ),
+    "async": ("an async function looked at it", "use a plain function"),
+}
+
+
+def needs_truth(what: str) -> Exception:
+    """MS170: a place where Python itself needs the truth of a traced value."""
+    why, fix = _NEEDS.get(what, ("Python needs its truth value here", "use lax.cond or np.where"))
+    return StagingBoolError(
+        f"MS170 a value known only at run time decides what Python does: {why}\nfix: {fix}",
         user_loc(2),
     )

@@ -26,7 +26,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
 from ms_func.source.hooks.anatomy import SCALARS
-from ms_func.source.hooks.branch import Bottom, if_, not_, truth
+from ms_func.source.hooks.branch import Bottom, if_, not_
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
 from ms_func.source.hooks.join import converted
 from ms_func.source.hooks.loops import (
@@ -39,6 +39,7 @@ from ms_func.source.hooks.loops import (
     recorded,
     staged_while,
 )
+from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, speculation
 from ms_func.transforms.zeros import zeros

@@ -113,11 +113,13 @@ class Plan:
 
     Attributes:
         overlays: the heap at the end of each region.
+        outer: identities of objects that existed before the regions.
         slots: results that the program has to compute.
     """
 
-    def __init__(self, overlays: Sequence[Overlay]) -> None:
+    def __init__(self, overlays: Sequence[Overlay], outer: Sequence[Any] = ()) -> None:
         self.overlays: Sequence[Overlay] = overlays
+        self.outer = set(map(id, outer))
         self.slots: list[Slot] = []
         self._known: dict[Any, Any] = {}
         self._alive: list[Any] = []
@@ -164,6 +166,8 @@ class Plan:
             return Same(UNDEFINED)
         if len(present) == len(values) > 1 and self.same(values, path):
             return Same(values[0])
+        if len(present) == 1 and id(present[0]) in self.outer:
+            return Same(present[0])
         if all(map(is_number, present)):
             return self.number(values, present, path)
         if any(type(v) is Choice for v in present):
@@ -248,6 +252,12 @@ class Plan:
         ):
             return Same(first)
         return Tree(one.make, children)
+
+    def _is_touched(self, values: Sequence[Any]) -> bool:
+        return any(
+            v is not UNDEFINED and o.is_touched(v)
+            for v, o in zip(values, self.overlays, strict=True)
+        )
 
     # --- choices ------------------------------------------------------------------------
 

@@ -25,10 +25,10 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import PRESENT, SCALARS, Mismatch, equal_constants, is_number
-from ms_func.source.hooks.branch import truth
 from ms_func.source.hooks.join import Plan, Same, Slot, Tree, converted, promoted
 from ms_func.source.hooks.journal import MISSING, Frame, Location, journal
 from ms_func.source.hooks.region import Region, finals, is_forgotten, put
+from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
@@ -259,11 +259,22 @@ class Carry:
             return truth(more) if type(more) is Tracer else bool(more)
 
         more = ahead.run(look)
+        if ahead.never:
+            more = False
         if ahead.entries and self._stores(ahead, *found):
             raise complaints.side_effect("the test of a loop stores to an object")
         params = [step.parameter(s.type) for s in self.slots]
         joins = journal.undefined
-        step.run(lambda: body(*self._given(params)))
+        given: list[Any] = []
+
+        def run() -> State:
+            given.extend(self._given(params))
+            return body(*given)
+
+        step.run(run)
+        if step.never:
+            step.value, step.never = tuple(given), False
+        given.clear()
         self.saw_undefined = journal.undefined != joins
         return Step(ahead, step, more, params, test_params)
 

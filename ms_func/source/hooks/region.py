@@ -9,6 +9,7 @@ from typing import Any
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
+from ms_func.source.hooks import failures
 from ms_func.source.hooks.anatomy import Overlay
 from ms_func.source.hooks.journal import MISSING, Frame, Handle, Location, journal
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -22,6 +23,7 @@ class Region:
     Attributes:
         trace: the recording.
         value: what the code returned.
+        never: whether it raised, so that nothing comes after it.
         overlay: the heap as the code left it.
         entries: locations that the code stored to.
     """
@@ -30,6 +32,7 @@ class Region:
         self.trace = Staging(name)
         self.params: list[Tracer] = []
         self.value: Any = None
+        self.never = False
         self.overlay = Overlay({})
         self.entries: dict[Any, Location] = {}
 
@@ -41,10 +44,15 @@ class Region:
 
     def run(self, f: Callable[[], Any]) -> Any:
         """Record `f()`, keep its value and the heap at its end, and undo its stores."""
-        frame = Frame(self.trace)
+        frame, caught = Frame(self.trace), failures.handlers()
         with self.trace, frame:
             try:
-                self.value = f()
+                try:
+                    self.value = f()
+                except Exception as error:
+                    if not failures.leave(error, caught):
+                        raise
+                    self.never = True
                 self.overlay = Overlay(frame.finals())
             finally:
                 frame.undo()
@@ -92,6 +100,8 @@ def is_forgotten(location: Location, regions: Sequence[Region]) -> bool:
 
 def finals(region: Region, key: Any, location: Location) -> Any:
     """What a location held at the end of a region."""
+    if region.never:
+        return UNDEFINED
     found = region.overlay.finals.get(key, UNDEFINED)
     if found is UNDEFINED:
         found = location.read()

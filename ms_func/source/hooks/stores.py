@@ -30,7 +30,7 @@ from ms_func.source.hooks.journal import (
     journal,
     store,
 )
-from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.source.hooks.undefined import UNDEFINED, bound
 from ms_func.tracing.tracer import Staging, Tracer
 
 _CONTAINERS = frozenset({list, dict, set, deque})
@@ -166,47 +166,79 @@ def delattr_(obj: Any, name: str) -> None:
 # --- variables ----------------------------------------------------------------------------------
 
 
-def set_cell(cell: Any, value: Any, name: str = "") -> None:
-    """Assign to a variable that inner functions share."""
+Getter = Callable[[], Any]
+"""`lambda: name`, which knows where a variable lives: its cell, or the globals of a module."""
+
+
+def set_cell(getter: Getter, value: Any) -> Any:
+    """Assign to a variable that inner functions share; the value."""
+    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
+    name = getter.__code__.co_freevars[0]  # pyright: ignore[reportFunctionMemberAccess]
     store(Cell(cell, name), MISSING if value is UNDEFINED else value)
+    return value
 
 
-def set_global(scope: dict[str, Any], name: str, value: Any) -> None:
-    """Assign to a global variable."""
-    store(Global(scope, name), MISSING if value is UNDEFINED else value)
+def set_global(getter: Getter, value: Any) -> Any:
+    """Assign to a global variable; the value."""
+    store(_global(getter), MISSING if value is UNDEFINED else value)
+    return value
 
 
-def iadd(x: Any, value: Any) -> Any:
-    """`x += value`, which changes a list in place."""
-    return _augment(operator.iadd, x, value)
+def _global(getter: Any) -> Global:
+    return Global(getter.__globals__, getter.__code__.co_names[0])
 
 
-def imul(x: Any, value: Any) -> Any:
-    """`x *= value`, which changes a list in place."""
-    return _augment(operator.imul, x, value)
+def del_cell(getter: Getter) -> None:
+    """Unbind a variable that inner functions share."""
+    getter()  # raises where it is not bound
+    set_cell(getter, UNDEFINED)
 
 
-def iand(x: Any, value: Any) -> Any:
-    """`x &= value`, which changes a set in place."""
-    return _augment(operator.iand, x, value)
+def del_global(getter: Getter) -> None:
+    """Unbind a global variable."""
+    getter()
+    set_global(getter, UNDEFINED)
 
 
-def ior(x: Any, value: Any) -> Any:
-    """`x |= value`, which changes a set or dict in place."""
-    return _augment(operator.ior, x, value)
+def bound_cell(getter: Getter, name: str) -> Any:
+    """The value of a variable that inner functions share.
+
+    Raises:
+        UnboundLocalError: it is not bound.
+    """
+    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
+    return bound(Cell(cell).read(), name)
 
 
-def isub(x: Any, value: Any) -> Any:
-    """`x -= value`, which changes a set in place."""
-    return _augment(operator.isub, x, value)
+# --- augmented assignments ------------------------------------------------------------------------
 
 
-def ixor(x: Any, value: Any) -> Any:
-    """`x ^= value`, which changes a set in place."""
-    return _augment(operator.ixor, x, value)
+def _augmented(name: str) -> Callable[[Any, Any], Any]:
+    """Hook of an augmented assignment, which changes lists, sets and dicts in place."""
+    operation = getattr(operator, name)
+
+    def hook(x: Any, value: Any) -> Any:
+        if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
+            note(x)
+        return operation(x, value)
+
+    hook.__name__ = hook.__qualname__ = name
+    hook.__doc__ = f"`operator.{name}`, journalled."
+    return hook
 
 
-def _augment(operation: Callable[[Any, Any], Any], x: Any, value: Any) -> Any:
-    if journal.top is not None and type(x) in _CONTAINERS:
-        note(x)
-    return operation(x, value)
+_CHANGED_IN_PLACE = _CONTAINERS | {np.ndarray}
+iadd = _augmented("iadd")
+isub = _augmented("isub")
+imul = _augmented("imul")
+imatmul = _augmented("imatmul")
+itruediv = _augmented("itruediv")
+ifloordiv = _augmented("ifloordiv")
+imod = _augmented("imod")
+ipow = _augmented("ipow")
+ilshift = _augmented("ilshift")
+irshift = _augmented("irshift")
+iand = _augmented("iand")
+ior = _augmented("ior")
+ixor = _augmented("ixor")
+slice_ = slice

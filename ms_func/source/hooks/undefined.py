@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ms_func.source.hooks.journal import MISSING
+
 
 class Undefined:
     """The one value `UNDEFINED`: a name of the state that no statement has bound yet."""
@@ -23,7 +25,7 @@ def bound(value: Any, name: str) -> Any:
     Raises:
         UnboundLocalError: nothing was assigned to the name on any way to this line.
     """
-    if value is UNDEFINED:
+    if value is UNDEFINED or value is MISSING:
         raise UnboundLocalError(
             f"cannot access local variable '{name}' where it is not associated with a value"
         )
