@@ -11,6 +11,7 @@ from ms_func import ad_checkpoint as ad_checkpoint
 from ms_func import config as config
 from ms_func import custom_batching as custom_batching
 from ms_func import custom_derivatives as custom_derivatives
+from ms_func import debug as debug
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
 from ms_func import flatten_util as flatten_util
@@ -72,6 +73,8 @@ from ms_func.ir.sharding import P as P
 from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
 from ms_func.ir.types import typeof as typeof
+from ms_func.primitives.effects import effects_barrier as effects_barrier
+from ms_func.primitives.effects import pure_callback as pure_callback
 from ms_func.primitives.sharding import constrain as constrain
 from ms_func.source.convert import convert as convert
 from ms_func.source.convert import converted_source as converted_source
@@ -79,5 +82,6 @@ from ms_func.source.convert import no_convert as no_convert
 
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
+disable_jit = config.disable_jit
 
 __version__ = "0.1.0"

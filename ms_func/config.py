@@ -99,6 +99,12 @@ convert = Setting(
     "Whether Python control flow on traced values is converted: 'auto', True (a function without "
     "source is an error) or False.",
 )  # fmt: skip
+unroll_limit = Setting(
+    "unroll_limit", 16,
+    "Steps up to which a Python loop of known length is laid out; a longer one is compiled as a "
+    "loop where its body allows it.",
+    in_key=True,
+)  # fmt: skip
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}

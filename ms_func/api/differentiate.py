@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.programs import ArgNums, apply, pick, simplified, to_trace, with_aux
+from ms_func.api.programs import ArgNums, apply, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError
 from ms_func.ir.function import Function, Literal
@@ -26,6 +26,7 @@ from ms_func.tracing.arguments import (
     normalize_argnums,
     split_arguments,
 )
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.linearize import vjp_walk
@@ -51,8 +52,7 @@ def grad(
         holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
         allow_int: allow integer and boolean arguments; their gradient has dtype `float0`.
         reduce_axes: accepted for compatibility; must be empty.
-        convert: what to do about Python control flow on traced values, inside `jit` and other
-            transforms; see `jit`. On values at hand Python decides by itself.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of the same arguments. Its result has the structure, shapes and dtypes of
@@ -127,7 +127,7 @@ def _value_and_grad(
         types = leaf_types(leaves, what, name)
         for t in types:
             check_input(what, name, t, holomorphic, allow_int)
-        run = to_trace(fun, convert)
+        run = user_function(fun, convert)
         staged = stage(
             lambda tracers: with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name),
             types,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.programs import apply, simplified, to_trace, with_aux, zero_value
+from ms_func.api.programs import apply, simplified, with_aux, zero_value
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.function import Function
@@ -29,7 +29,7 @@ def _stage_call(
     name = function_name(fun)
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, what, name)
-    run = to_trace(fun, convert)
+    run = user_function(fun, convert)
     staged = stage(
         lambda tracers: with_aux(run(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
         types,

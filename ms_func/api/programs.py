@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ms_func.errors import ArgumentTypeError
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import current
 from ms_func.primitives.shape import broadcast_in_dim
-from ms_func.tracing.policy import user_function
 from ms_func.transforms.passes import simplify
 from ms_func.transforms.zeros import zeros
 
@@ -19,16 +18,6 @@ ArgNums = int | Sequence[int]
 def apply(fn: Function, args: Sequence[Any]) -> list[Any]:
     """Run a program or record its equations; results are never bare literals."""
     return [as_value(x) for x in current.interpreter.apply(fn, args)]
-
-
-def to_trace(fun: Callable[..., Any], convert: Any) -> Callable[..., Any]:
-    """The form of a user's function to run on tracers whose values may be at hand.
-
-    They are where no program is being recorded: then Python itself can decide.
-    """
-    if convert != "auto" or current.interpreter is not type(current).interpreter:
-        return user_function(fun, convert)
-    return fun
 
 
 def as_value(x: Any) -> Any:

@@ -139,7 +139,8 @@ class Compiled:
     @property
     def output_shardings(self) -> Any:
         """How the results lie."""
-        found = [public(s) for s in self._program.executable.out_shardings]
+        n = len(self._traced.ir.results)
+        found = [public(s) for s in self._program.executable.out_shardings[:n]]
         return tree.unflatten(self.out_tree, found)
 
     def as_text(self) -> str:

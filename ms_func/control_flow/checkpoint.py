@@ -39,7 +39,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, inline, prune
+from ms_func.transforms.passes import dce, has_effects, inline, prune
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
 
@@ -155,8 +155,8 @@ def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function,
     for eqn in reversed(known.eqns):
         if wanted.isdisjoint(eqn.outputs):
             continue
-        if eqn.primitive is kept_p:
-            kept.append(eqn.outputs[0])
+        if eqn.primitive is kept_p or has_effects(eqn):  # what has an effect happens once
+            kept.extend(v for v in reversed(eqn.outputs) if v in wanted)
             continue
         eqns.append(eqn)
         wanted.update(a for a in eqn.inputs if type(a) is not Literal)

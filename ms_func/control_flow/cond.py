@@ -17,6 +17,7 @@ from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.lanes import one_by_one
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
@@ -25,6 +26,7 @@ from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, le, ne, select
 from ms_func.primitives.families import is_linear
@@ -72,11 +74,12 @@ def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
     if not boolean:  # `case` takes the last branch for any index outside, negative ones too
         index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
     name = "stablehlo.if" if boolean else "stablehlo.case"
-    types = [v.type for v in eqn.outputs]
+    threads = bool(b.state(*branches))
+    types = [*[v.type for v in eqn.outputs], *[TOKEN] * threads]
     made = b.operation(name, types, [index], regions=len(branches))
     for i, fn in enumerate(branches[::-1] if boolean else branches):
-        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values))
-    return list(made.results)
+        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values), threads)
+    return b.after(made, threads)
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, branches: Branches) -> Cost:
@@ -225,6 +228,8 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         wanted = [_common(column) for column in zip(*found, strict=True)]
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
+    if any(fn.effects for fn in branches):
+        return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [
         _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims)
         for i, fn in enumerate(branches)
@@ -255,7 +260,7 @@ def _masked_branch(
     A lane outside the branch computes with the operands of a lane inside it, so it cannot
     meet a singularity or an endless loop of its own, and it sends no cotangent back. An
     operand that all lanes share stays shared; it sends a cotangent back if any lane took
-    the branch. A branch with a loop or with effects is skipped if no lane takes it.
+    the branch. A branch with a loop or a call of Python is skipped if no lane takes it.
     """
     if not fn.eqns or size == 0:
         made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
@@ -292,7 +297,8 @@ def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
 def _must_skip(fn: Function) -> bool:
     """Whether running a branch that no lane takes could matter: loops may not end."""
     return any(
-        e.primitive.name == "while" or any(_must_skip(f) for f in e.functions()) for e in fn.eqns
+        e.primitive.name == "while" or e.primitive.host or any(map(_must_skip, e.functions()))
+        for e in fn.eqns
     )
 
 

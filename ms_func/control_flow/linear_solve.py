@@ -14,11 +14,12 @@ from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
 from ms_func.control_flow.custom_jvp import custom_jvp_p
-from ms_func.control_flow.rules import Deferred, Identity, Mask, Recorded
+from ms_func.control_flow.rules import Deferred, Mask, Recorded
 from ms_func.control_flow.while_loop import one_argument, while_loop
 from ms_func.dtypes import is_inexact
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
+from ms_func.ir.host import Identity
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, neg, sub

@@ -182,6 +182,11 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 
 
 def _fill(b: Any, operation: Any, fn: Function) -> None:
+    if b.state(fn):
+        raise UnsupportedError(
+            f"`{fn.name}` combines elements in an order that is not defined, so it cannot print, "
+            "check or call Python for an effect\nfix: do so outside of the reduction"
+        )
     b.region(operation, 0, fn.in_types, lambda inner, *args: inner.inline(fn, args))
 
 

@@ -21,6 +21,7 @@ from ms_func import tree
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import UnexpectedTracerError
 from ms_func.ir.function import Function
+from ms_func.ir.host import Identity
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
@@ -61,21 +62,6 @@ class Deferred:
 
     def __repr__(self) -> str:
         return "deferred"
-
-
-class Identity:
-    """A key that is equal to itself alone, and keeps what it stands for alive."""
-
-    __slots__ = ("of",)
-
-    def __init__(self, of: Any) -> None:
-        self.of = of
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.of is other.of
-
-    def __hash__(self) -> int:
-        return id(self.of)
 
 
 class SymbolicZero:

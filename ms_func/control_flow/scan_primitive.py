@@ -20,6 +20,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.tracer import build
@@ -167,8 +168,11 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 def _lower_rounds(
     b: Any, loop: _Loop, stop: int, width: int, ys: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
-    types = [INDEX, *loop.carry_types, *loop.y_types]
-    made = b.operation("stablehlo.while", types, [_int(b, 0), *loop.init, *ys], regions=2)
+    state = b.state(loop.body)
+    threads = bool(state)
+    types = [INDEX, *loop.carry_types, *loop.y_types, *[TOKEN] * threads]
+    start = [_int(b, 0), *loop.init, *ys, *state]
+    made = b.operation("stablehlo.while", types, start, regions=2)
 
     def test(inner: Any, i: Any, *state: Any) -> list[Any]:
         return [inner.op("stablehlo.compare", [_BOOL], [i, _int(inner, stop)], _less_than())]
@@ -181,8 +185,8 @@ def _lower_rounds(
         return [following, *carry, *stacks]
 
     b.region(made, 0, types, test)
-    b.region(made, 1, types, body)
-    _, *results = made.results
+    b.region(made, 1, types, body, threads)
+    _, *results = b.after(made, threads)
     return results[: loop.num_carry], results[loop.num_carry :]
 
 
@@ -381,7 +385,7 @@ def _run_plan(
     fixed = [held[i] for i in plan.fixed]
     n_carry, n_ready = sum(keep), len(plan.mask) - sum(plan.mask)
     outs: list[Any] = []
-    if plan.known.results:
+    if plan.known.results or plan.known.effects:
         outs = bind_now(
             [*fixed, *chosen(init, keep), *ready_xs],
             {**params, "body": plan.known, "num_consts": len(fixed), "num_carry": n_carry},

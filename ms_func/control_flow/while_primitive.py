@@ -23,6 +23,7 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
+from ms_func.control_flow.lanes import one_by_one
 from ms_func.control_flow.loop_checkpoint import default_slots, read, sweep, walk, write
 from ms_func.control_flow.while_bodies import (
     Loop,
@@ -41,6 +42,7 @@ from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.compare import lt
@@ -49,12 +51,13 @@ from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp, jvp_walk
-from ms_func.transforms.passes import simplify
+from ms_func.transforms.passes import simplify, without_effects
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add as add_tangents
 from ms_func.transforms.zeros import instantiate, zeros
 
 INDEX = ArrayType((), np.dtype(np.int32))
+_BOOL = ArrayType((), np.dtype(np.bool_))
 
 # --- types, meaning, lowering ---------------------------------------------------------------
 
@@ -86,10 +89,36 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     loop = Loop(**eqn.params)
     test_consts, body_consts, carry = loop.cut(values)
     types = [v.type for v in eqn.outputs]
-    made = b.operation("stablehlo.while", types, carry, regions=2)
-    b.region(made, 0, types, lambda inner, *c: inner.inline(loop.cond, [*test_consts, *c]))
-    b.region(made, 1, types, lambda inner, *c: inner.inline(loop.body, [*body_consts, *c]))
-    return list(made.results)
+    if b.state(loop.cond):
+        return _lower_with_effects_in_test(b, loop, types, test_consts, body_consts, carry)
+    state = b.state(loop.body)
+    threads = bool(state)
+    types += [TOKEN] * threads
+    made = b.operation("stablehlo.while", types, [*carry, *state], regions=2)
+
+    def test(inner: Any, *args: Any) -> list[Any]:
+        return inner.inline(loop.cond, [*test_consts, *args[: len(carry)]])
+
+    b.region(made, 0, types, test)
+    b.region(made, 1, types, lambda inner, *c: inner.inline(loop.body, [*body_consts, *c]), threads)
+    return b.after(made, threads)
+
+
+def _lower_with_effects_in_test(
+    b: Any, loop: Loop, types: Any, test_consts: Any, body_consts: Any, carry: Any
+) -> list[Any]:
+    """The test stands before the loop and at the end of its body: its region can only look."""
+    types = [_BOOL, *types, TOKEN]
+    first = b.inline(loop.cond, [*test_consts, *carry])
+    made = b.operation("stablehlo.while", types, [*first, *carry, b.token], regions=2)
+
+    def body(inner: Any, _: Any, *before: Any) -> list[Any]:
+        after = inner.inline(loop.body, [*body_consts, *before])
+        return [*inner.inline(loop.cond, [*test_consts, *after]), *after]
+
+    b.region(made, 0, types, lambda inner, more, *_: [more])
+    b.region(made, 1, types, body, True)
+    return b.after(made, True)[1:]
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
@@ -167,6 +196,8 @@ def _in_two(
     known = known._replace(slots=slots)
     outs = now(while_walk_p, [*test_consts, *ready, *start], known._asdict())
     counts, _, tables = split_list(outs, 3, len(start))
+    loop = _quiet(loop)
+    known = known_loop(loop, consts, carry)
     late = later(
         while_linear_p,
         [*counts, *ready, *tables, *chosen(body_consts, consts), *chosen(init, carry)],
@@ -183,6 +214,18 @@ def _in_two(
         },
     )
     return carry, outs, late
+
+
+def _quiet(loop: Loop) -> Loop:
+    """The loop as it is computed again: what it does on the side happened the first time."""
+    cond, body = without_effects(loop.cond), without_effects(loop.body)
+    if cond is None or body is None:
+        raise UnsupportedError(
+            "Reverse-mode differentiation of a while_loop computes its states again, so they "
+            "cannot depend on results of io_callback\n"
+            "fix: use scan, which keeps what it needs, or call io_callback before the loop"
+        )
+    return loop._replace(cond=cond, body=body)
 
 
 def _no(mask: Mask) -> Mask:
@@ -220,6 +263,10 @@ def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
 # --- batching -----------------------------------------------------------------------------------
 
 
+def _has_effects(loop: Loop) -> bool:
+    return bool(loop.cond.effects or loop.body.effects)
+
+
 def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     loop = Loop(**params)
     test_dims, body_dims, init_dims = (tuple(d) for d in loop.cut(dims))
@@ -227,6 +274,8 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     test, (pred_dim,) = bodies.batch_to(loop.cond, size, (*test_dims, *carry), ("any",))
     test_consts, body_consts, init = loop.cut(args)
     if pred_dim is not None:
+        if _has_effects(loop):
+            return one_by_one(size, while_p, args, dims, **params)
         carry = (0,) * len(carry)
     start = [
         x if c is None else to_front(x, d, size)
@@ -456,6 +505,18 @@ def _paired(r: Reverse, consts: Mask, state: Mask) -> tuple[Function, Function]:
 # --- their rules ----------------------------------------------------------------------------------
 
 
+def _walk_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
+    """Lane by lane where lanes that are done must do nothing; see `_batch`."""
+    loop = Loop(**params)
+    if _has_effects(loop):
+        test_dims, body_dims, init_dims = (tuple(d) for d in loop.cut(dims))
+        carry = batched_carry(loop, size, body_dims, init_dims)
+        (pred_dim,) = batch(loop.cond, size, (*test_dims, *carry), ("any",))[1]
+        if pred_dim is not None:
+            return one_by_one(size, while_walk_p, args, dims, **params)
+    return _WALK_BY_PROGRAM["batch"](size, args, dims, **params)
+
+
 def _walk_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     """The walk over pairs keeps its states at the same steps."""
     loop = Loop(**params)
@@ -640,10 +701,11 @@ _linear_program = _remembered("while_linear", _linear)
 _back_program = _remembered("while_back", _back)
 _back_dot_program = _remembered("while_back_dot", _back_dot)
 
+_WALK_BY_PROGRAM = _by_program(_walk_program)
 while_walk_p = register(
     Primitive(
         "while_walk",
-        **_by_program(_walk_program),
+        **{**_WALK_BY_PROGRAM, "batch": _walk_batch},
         jvp=_walk_jvp,
         transpose=NotSupported("a loop over values is not linear"),
         partial=lambda partial, args, params: _while_in_two(partial, args, params, while_walk_p),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
+from ms_func.execution import host
 from ms_func.execution.buffers import default_backend, move
 from ms_func.execution.layouts import named_layout
 from ms_func.execution.placement import (
@@ -21,8 +22,11 @@ from ms_func.execution.placement import (
     public,
     wanted_placement,
 )
+from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Function, Var
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
+from ms_func.lowering.emit import TOKEN
 from ms_func.lowering.lower import lower_function
 from ms_func.lowering.shardings import meshes_of
 
@@ -36,11 +40,13 @@ class Program(NamedTuple):
         executable: the backend's program, which takes only the operands that are kept.
         placement: where it runs.
         kept: for each operand, whether the program depends on it.
+        calls_host: whether it calls Python; such a program has ended when `run` returns.
     """
 
     executable: Any
     placement: Placement
     kept: tuple[bool, ...]
+    calls_host: bool = False
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Result buffers; they may still be in the making. Free operands are moved here."""
@@ -50,7 +56,15 @@ class Program(NamedTuple):
             for b, s, kept in zip(buffers, where, self.kept, strict=True)
             if kept
         ]
+        if self.calls_host:
+            return self._run_with_host(moved)
         return self.executable.run(moved)
+
+    def _run_with_host(self, operands: list[Any]) -> list[Any]:
+        devices, mesh = self.placement.devices, self.placement.mesh
+        alone = len(devices) == 1
+        where = devices[0] if alone else NamedSharding(mesh, PartitionSpec())
+        return host.run(lambda more: self.executable.run([*operands, *more]), where, alone)
 
     def fast_path(self, out_tree: Any, consts: Sequence[Any]) -> Any:
         """What the C++ dispatcher needs to call the program without Python."""
@@ -96,16 +110,22 @@ def _compile(
     shorter, donate = without_unused(fn, kept, donate)
     job = Prepared(shorter, None, out_shardings, True)
     inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
-    module = lower_program(job, inner, name=name, donate=donate)
-    options = CompileOptions(name, placement.devices, flags=_free_outputs(job))
-    executable = default_backend().compile(module, options)
+    entries: list[Any] = []
+    module = lower_program(job, inner, name=name, donate=donate, entries=entries)
+    state = [TOKEN] if calls_host(fn) else []
+    flags: dict[str, Any] = {"free_outputs": [*_free_outputs(job), *[False for _ in state]]}
+    if entries:
+        flags["callbacks"] = [entries]
+    executable = default_backend().compile(
+        module, CompileOptions(name, placement.devices, flags=flags)
+    )
     if len(placement.devices) == 1:
         (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
-        shardings = [own] * len(fn.results)
+        shardings = [own] * (len(fn.results) + len(state))
     else:
-        shardings = _result_shardings(job, placement, executable)
-    executable.bind_types(fn.out_types, shardings, placement.committed)
-    return Program(executable, placement, kept)
+        shardings = _result_shardings(job, placement, executable, state)
+    executable.bind_types([*fn.out_types, *state], shardings, placement.committed)
+    return Program(executable, placement, kept, bool(state))
 
 
 def used_parameters(fn: Function) -> tuple[bool, ...]:
@@ -127,38 +147,51 @@ def without_unused(
     return shorter, tuple(place[i] for i in donate if kept[i])
 
 
-def _free_outputs(job: Prepared) -> dict[str, Any]:
-    """Flag that says for which results the partitioner may choose the layout."""
-    return {"free_outputs": [s is None for s in job.outs or (None,) * len(job.fn.results)]}
+def _free_outputs(job: Prepared) -> list[bool]:
+    """For which results the partitioner may choose the layout."""
+    return [s is None for s in job.outs or (None,) * len(job.fn.results)]
 
 
-def _result_shardings(job: Prepared, placement: Placement, executable: Any) -> list[Any]:
+def _result_shardings(
+    job: Prepared, placement: Placement, executable: Any, state: list[ArrayType]
+) -> list[Any]:
     """Placement of each result: as asked for, else as the partitioner chose."""
-    wanted = job.outs or (None,) * len(job.fn.results)
+    types = [*job.fn.out_types, *state]
+    whole = NamedSharding(placement.mesh, PartitionSpec())
+    wanted = [*(job.outs or (None,) * len(job.fn.results)), *[whole for _ in state]]
     found = [
         named_layout(placement.mesh, t.ndim, tiling) if s is None else s
-        for s, t, tiling in zip(wanted, job.fn.out_types, executable.out_tilings(), strict=True)
+        for s, t, tiling in zip(wanted, types, executable.out_tilings(), strict=True)
     ]
-    return [
-        default_backend().sharding(s, t.ndim) for s, t in zip(found, job.fn.out_types, strict=True)
-    ]
+    return [default_backend().sharding(s, t.ndim) for s, t in zip(found, types, strict=True)]
 
 
 def lower_program(
-    job: Prepared, placement: Placement, *, name: str, donate: tuple[int, ...] = ()
+    job: Prepared,
+    placement: Placement,
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    entries: list[Any] | None = None,
 ) -> Any:
-    """StableHLO module of a program at `placement`."""
+    """StableHLO module of a program at `placement`; `entries` gets what it calls in Python."""
+    ins: list[Any] | None = None
+    outs: list[Any] | None = None
     split = len(placement.devices) > 1
+    if split:
+        state = [NamedSharding(placement.mesh, PartitionSpec())] if calls_host(job.fn) else []
+        given = placement.in_shardings[: len(job.fn.free_types)]
+        ins = [*map(public, given), *state]
+        outs = [*(job.outs or (None,) * len(job.fn.results)), *state]
     return lower_function(
         job.fn,
         name=name,
         donate=donate,
-        in_shardings=[public(s) for s in placement.in_shardings[: len(job.fn.free_types)]]
-        if split
-        else None,
-        out_shardings=job.outs if split else None,
+        in_shardings=ins,
+        out_shardings=outs,
         devices=placement.devices,
         platform=placement.devices[0].platform,
+        host=entries,
     )
 
 
@@ -203,7 +236,7 @@ def ready(
     placement = program_placement(job, buffers)
     fast = may_move(buffers, placement, job.strict)
     program = compiled(job.fn, placement, name=name, donate=donate, out_shardings=job.outs)
-    return program, fast
+    return program, fast and not program.calls_host
 
 
 def program_placement(job: Prepared, buffers: Sequence[Any]) -> Placement:

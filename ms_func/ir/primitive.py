@@ -153,6 +153,7 @@ class Primitive:
             operations that carry functions.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
+        host: whether an application calls Python while the program runs.
         types: memo of `result_types`.
     """
 
@@ -176,6 +177,7 @@ class Primitive:
     body: Rule | None = None
     prune: Rule | None = None
     program: Rule | None = None
+    host: bool = False
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -126,6 +126,16 @@ def int_matrix(rows: tuple[tuple[int, ...], ...]) -> ir.Attribute:
 
 
 @cache
+def layouts(ranks: tuple[int, ...]) -> ir.Attribute:
+    """Row-major layouts of arrays of some ranks, as custom calls want them spelled out."""
+    rows = []
+    for rank in ranks:
+        order = ", ".join(str(d) for d in reversed(range(rank)))
+        rows.append(f"dense<{f'[{order}]' if rank else ''}> : tensor<{rank}xindex>")
+    return parsed(f"[{', '.join(rows)}]")
+
+
+@cache
 def splat(bits: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> ir.Attribute:
     """Constant of `shape` whose elements all have the given bits."""
     kind = shaped_type(shape, dtype)

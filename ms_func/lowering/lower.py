@@ -12,12 +12,13 @@ from typing import Any
 from jaxlib.mlir import ir
 
 from ms_func.errors import UnsupportedError
+from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
-from ms_func.lowering.emit import Builder, Value
+from ms_func.lowering.emit import TOKEN, Builder, Value
 from ms_func.lowering.shardings import mesh_text, sharding_text
 
 
@@ -31,6 +32,7 @@ def lower_function(
     devices: Sequence[Any] = (),
     num_partitions: int | None = None,
     platform: str | None = None,
+    host: list[Any] | None = None,
 ) -> ir.Module:
     """Lower a function to a module with a public function `main`.
 
@@ -44,6 +46,9 @@ def lower_function(
         num_partitions: their number, where the devices themselves are not known.
         platform: kind of device it is for ("cpu", "cuda"), where a few operations have a
             better form on one kind; None gives the form that suits all.
+        host: gets the Python functions that the program calls, in the order it numbers them.
+            Such a program takes the number of the run as one more parameter and gives the state
+            of the host as one more result, behind the others; so do the lists of shardings.
     """
     num_partitions = max(1, len(devices)) if num_partitions is None else num_partitions
     with mlir.context(), mlir.unknown_location():
@@ -52,10 +57,11 @@ def lower_function(
         attributes["sym_name"] = ir.StringAttr.get(_identifier(name))
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
-        lowerer = _Lowerer(module, devices, num_partitions, platform)
+        lowerer = _Lowerer(module, devices, num_partitions, platform, [] if host is None else host)
         main = lowerer.define(fn, "main", public=True)
+        state = [TOKEN] if calls_host(fn) else []
         ins, outs = (
-            lowerer.sharding_texts(types, shardings)
+            lowerer.sharding_texts([*types, *state], shardings)
             for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
         )
         aliases = alias_pairs(fn, donate)
@@ -69,9 +75,12 @@ class _Lowerer:
     """The module under construction and the functions it already holds."""
 
     def __init__(
-        self, module: ir.Module, devices: Sequence[Any], num_partitions: int, platform: str | None
-    ) -> None:
+        self, module: ir.Module, devices: Sequence[Any], num_partitions: int,
+        platform: str | None, host: list[Any],
+    ) -> None:  # fmt: skip
         self.module = module
+        self.host = host
+        self._one_device = ""
         self.platform = platform
         self.ip = ir.InsertionPoint(module.body)
         self.names: set[str] = set()
@@ -103,11 +112,29 @@ class _Lowerer:
             for t, s in zip(types, shardings, strict=True)
         ]
 
+    def add_host(self, entry: Any) -> int:
+        """Number of a Python function that the program calls."""
+        self.host.append(entry)
+        return len(self.host) - 1
+
+    def one_device(self, count: int) -> dict[str, ir.Attribute]:
+        """Attribute that lets an operation with `count` results run on the first device alone."""
+        if self.num_partitions == 1:
+            return {}
+        if not self._one_device:
+            self._one_device = self._fresh("first")
+            text = f"sdy.mesh @{self._one_device} = <[], device_ids=[0]>"
+            first = ir.InsertionPoint.at_block_begin(self.module.body)
+            first.insert(ir.Operation.parse(text, context=mlir.context()))
+        each = ", ".join([f"<@{self._one_device}, []>"] * count)
+        return {"sdy.sharding": mlir.parsed(f"#sdy.sharding_per_value<[{each}]>")}
+
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
         self.names.add(name)
-        ins = [mlir.tensor_type(t) for t in fn.free_types]
-        outs = [mlir.tensor_type(t) for t in fn.out_types]
+        state = [TOKEN] if calls_host(fn) else []
+        ins = [mlir.tensor_type(t) for t in (*fn.free_types, *state)]
+        outs = [mlir.tensor_type(t) for t in (*fn.out_types, *state)]
         operation = ir.Operation.create(
             "func.func",
             attributes={
@@ -123,7 +150,12 @@ class _Lowerer:
             *ins, arg_locs=[mlir.unknown_location()] * len(ins)
         )
         builder = Builder(ir.InsertionPoint(block), self)
-        results = self.inline(builder, fn, list(block.arguments))
+        values = list(block.arguments)
+        if state:
+            builder.token = values.pop()
+        results = self.inline(builder, fn, values)
+        if state:
+            results.append(builder.token)
         ir.Operation.create("func.return", operands=results, loc=builder.loc, ip=builder.ip)
         return operation
 
@@ -136,15 +168,20 @@ class _Lowerer:
             symbol = self.defined[fn.key] = self._fresh(_identifier(name or fn.name))
             with mlir.context(), mlir.unknown_location():
                 self.define(fn, symbol)
+        state = [builder.token] if calls_host(fn) else []
+        types = (*fn.out_types, TOKEN) if state else fn.out_types
         made = ir.Operation.create(
             "func.call",
-            results=[mlir.tensor_type(t) for t in fn.out_types],
-            operands=list(values),
+            results=[mlir.tensor_type(t) for t in types],
+            operands=[*values, *state],
             attributes={"callee": ir.FlatSymbolRefAttr.get(symbol, mlir.context())},
             loc=builder.loc,
             ip=builder.ip,
         )
-        return list(made.results)
+        results: list[Value] = list(made.results)
+        if state:
+            builder.token = results.pop()
+        return results
 
     def _fresh(self, name: str) -> str:
         name, n = (f"{name}_0" if name == "main" else name), 0

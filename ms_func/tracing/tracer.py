@@ -7,7 +7,9 @@ become captured operands, so what is recorded is closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -119,6 +121,8 @@ class Tracer:
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def __repr__(self) -> str:
+        if self.recorder.strict:
+            self._value(ConcretizationTypeError, "text", _INT_FIX)
         return f"Traced<{self.type}>"
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
@@ -137,6 +141,26 @@ _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compile
 _INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
 
 
+class _Speculating(threading.local):
+    value = False
+
+
+_speculating = _Speculating()
+
+
+@contextmanager
+def speculation() -> Iterator[None]:
+    """Recordings made inside are given up where something needs to know a value.
+
+    Their traced values must not pass for text either, as in `params[f"layer{i}"]`.
+    """
+    outer, _speculating.value = _speculating.value, True
+    try:
+        yield
+    finally:
+        _speculating.value = outer
+
+
 class Staging:
     """Records applications of primitives as equations of one function.
 
@@ -147,10 +171,11 @@ class Staging:
         values: arrays known for some variables, where tracing has values at hand.
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
+        strict: whether traced values refuse to be shown; see `speculation`.
     """
 
     __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "values")  # fmt: skip
+                 "strict", "values")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -161,6 +186,7 @@ class Staging:
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
+        self.strict = _speculating.value
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
@@ -310,9 +336,12 @@ def _known_value(x: Any) -> Any:
 
 
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
-    """Run one equation outside all recordings and remember its results."""
+    """Run one equation outside all recordings and remember its results.
+
+    What has an effect is not run: it happens when the program runs, and only then.
+    """
     args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if any(a is None for a in args):
+    if any(a is None for a in args) or eqn.effects:
         values.update(dict.fromkeys(eqn.outputs))
         return
     inner = current.interpreter

@@ -1,7 +1,8 @@
 """Vectorisation: a program over one element becomes a program over a batch of them.
 
 Each value carries the position of its batch dimension, or None when all lanes share it.
-An equation whose operands are all shared stays as it is.
+An equation whose operands are all shared stays as it is, unless it has an effect: effects
+happen once for each lane.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.tracer import build
+from ms_func.transforms.passes import has_effects
 from ms_func.transforms.recorded import Code, worked_out
 
 Dims = Sequence[int | None]
@@ -85,7 +87,7 @@ def batch_walk(
             trace.loc = eqn.loc
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
             where = [at.get(a) if type(a) is not Literal else None for a in eqn.inputs]
-            if all(d is None for d in where):
+            if all(d is None for d in where) and not has_effects(eqn):
                 out = eqn.primitive.bind(*ins, **eqn.params)
                 out_dims: Any = [None] * len(eqn.outputs)
                 out = out if eqn.primitive.multiple_results else (out,)

@@ -70,6 +70,41 @@ def has_effects(eqn: Eqn) -> bool:
     return bool(eqn.effects)
 
 
+def without_effects(fn: Function) -> Function | None:
+    """`fn` for computing its results a second time: without what it does on the side.
+
+    None where that cannot be, because a result depends on what an effect gave.
+    """
+    if not fn.effects:
+        return fn
+    if "without_effects" not in fn.memo:
+        eqns = [_quiet(e) for e in live_equations(fn.eqns, fn.results) if e.outputs or e.params]
+        made = None
+        if None not in eqns:
+            kept = live_equations([e for e in eqns if e is not None and e.outputs], fn.results)
+            made = Function(fn.name, fn.params, kept, fn.results, fn.consts)
+        fn.memo["without_effects"] = None if made is None or made.effects else made
+    return fn.memo["without_effects"]
+
+
+def _quiet(eqn: Eqn) -> Eqn | None:
+    """The equation with quiet functions in place of those among its parameters."""
+    if not eqn.outputs or not has_effects(eqn):
+        return eqn
+    params = {}
+    for name, value in eqn.params.items():
+        if type(value) is Function:
+            value = without_effects(value)
+            if value is None:
+                return None
+        elif type(value) is tuple and any(type(f) is Function for f in value):
+            value = tuple([without_effects(f) if type(f) is Function else f for f in value])
+            if None in value:
+                return None
+        params[name] = value
+    return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
+
+
 def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
     """The equation without results that are not used and operands that only these need."""
     rule = eqn.primitive.prune

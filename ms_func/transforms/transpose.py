@@ -41,6 +41,8 @@ def backward(
     try:
         for eqn in reversed(eqns):
             out = [cts.pop(v, None) for v in eqn.outputs]
+            if not out:
+                raise _effect_on_linear(eqn)
             if all(ct is None or type(ct) is Zero for ct in out):
                 continue
             trace.loc = eqn.loc
@@ -48,6 +50,15 @@ def backward(
     finally:
         trace.loc = outer_loc
     return cts
+
+
+def _effect_on_linear(eqn: Eqn) -> Exception:
+    return UnsupportedError(
+        f"`{eqn.primitive.name}` of a value that is differentiated linearly cannot be transposed: "
+        "reverse mode never computes that value\n"
+        "fix: print or check the value itself, not its tangent, or use forward mode (jvp, jacfwd)",
+        eqn.loc,
+    )
 
 
 def _transpose(eqn: Eqn, out: list[Any], known: Mapping[Var, Any]) -> Sequence[Any]:
