@@ -46,7 +46,7 @@ class Writer:
         e = lambda: self.expr(depth - 1)  # noqa: E731
         kind = self.rnd.randrange(17)
         if kind < 3:
-            return f"({e()} {self.pick('+', '-', '*')} {e()})"
+            return self.pick(f"({e()} + {e()})", f"({e()} - {e()})", f"({e()} * {e()} % 97)")
         if kind == 3:
             return f"see({e()})"
         if kind == 4:
@@ -113,7 +113,8 @@ class Writer:
         if kind < 6:
             return [f"{self.name()} = {self.expr()}"]
         if kind < 8:
-            return [f"{self.name()} {self.pick('+=', '-=', '*=')} {self.expr(1)}"]
+            op = self.pick('+=', '-=', '%=')
+            return [f"{self.name()} {op} {self.expr(1)}"]
         if kind == 8:
             return [f"{self.name()}, {self.name()} = {self.expr(1)}, {self.expr(1)}"]
         if kind == 9:
