@@ -76,6 +76,9 @@ from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.effects import effects_barrier as effects_barrier
 from ms_func.primitives.effects import pure_callback as pure_callback
 from ms_func.primitives.sharding import constrain as constrain
+from ms_func.source.convert import convert as convert
+from ms_func.source.convert import converted_source as converted_source
+from ms_func.source.convert import no_convert as no_convert
 
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision

@@ -94,6 +94,11 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+convert = Setting(
+    "convert", "auto",
+    "Whether Python control flow on traced values is converted: 'auto', True (a function without "
+    "source is an error) or False.",
+)  # fmt: skip
 unroll_limit = Setting(
     "unroll_limit", 16,
     "Steps up to which a Python loop of known length is laid out; a longer one is compiled as a "

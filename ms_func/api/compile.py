@@ -34,6 +34,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
@@ -85,6 +86,7 @@ class Options(NamedTuple):
     out_shardings: Any
     inline: bool
     backend: str | None
+    convert: Any
 
 
 class _Unspecified:
@@ -111,6 +113,7 @@ def jit(
     backend: str | None = None,
     inline: bool = False,
     compiler_options: dict[str, Any] | None = None,
+    convert: Any = "auto",
 ) -> Any:
     """Compile `fun` at its first call with each set of argument types, and run the program.
 
@@ -130,6 +133,9 @@ def jit(
         backend: name of the backend to run on; None is the one that holds the arrays.
         inline: when called while recording, splice the operations in instead of a call.
         compiler_options: must be empty; options of XLA by name are not passed on yet.
+        convert: what to do about Python control flow on traced values in `fun` and what it
+            calls: "auto" converts it as far as `config.convert` allows, True insists on it,
+            False leaves the functions as they are.
 
     Returns:
         A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape` and
@@ -156,7 +162,8 @@ def jit(
     donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
     if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
         raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
-    options = Options(*statics, *donated, in_shardings, out_shardings, inline, backend)
+    options = Options(*statics, *donated, in_shardings, out_shardings, inline, backend,
+                      convert)  # fmt: skip
     return Jitted(fun, options).callable
 
 
@@ -340,6 +347,7 @@ class Jitted:
         o = self.options
         places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
         types = [kinds[i] for i in places]
+        fun = user_function(self.fun, o.convert)
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -349,7 +357,7 @@ class Jitted:
             rest = iter(dynamic)
             positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
-            return self.fun(*positional, **named, **static)
+            return fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name)
         captured = [_snapshot(x) for x in staged.captured]
@@ -503,6 +511,8 @@ def make_ir(
     fun: Callable[..., Any],
     static_argnums: int | tuple[int, ...] = (),
     return_shape: bool = False,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that shows the program recorded of `fun`.
 
@@ -510,6 +520,7 @@ def make_ir(
         fun: function of arrays or trees of arrays.
         static_argnums: positions of arguments that are part of the program.
         return_shape: also give the results as `ShapeDtypeStruct`s.
+        convert: see `jit`.
 
     Returns:
         A function of the same arguments giving an `ir.Function`.
@@ -522,7 +533,7 @@ def make_ir(
 
     @wraps(fun, updated=())
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        traced = jit(fun, static_argnums=statics, convert=convert).trace(*args, **kwargs)
         return (traced.ir, traced.out_info) if return_shape else traced.ir
 
     return recorded

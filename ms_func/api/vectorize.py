@@ -11,6 +11,7 @@ from ms_func.api.programs import apply, simplified
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
 
@@ -22,6 +23,8 @@ def vmap(
     axis_name: Any = None,
     axis_size: int | None = None,
     spmd_axis_name: Any = None,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that applies `fun` to every element of a batch at once.
 
@@ -35,6 +38,7 @@ def vmap(
         axis_name: accepted where no collective uses it; collectives over it are not there yet.
         axis_size: number of elements, needed only where no argument is batched.
         spmd_axis_name: mesh axis along which the batch is split, for `shard`.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of batched arguments.
@@ -70,7 +74,7 @@ def vmap(
         leaves, in_tree = tree.flatten((args, kwargs))
         axes = _flat_axes(name, in_tree, args, kwargs, in_axes)
         size, dims = _batch_size(name, leaves, axes, axis_size)
-        return _run(fun, name, leaves, in_tree, dims, size, out_axes)
+        return _run(user_function(fun, convert), name, leaves, in_tree, dims, size, out_axes)
 
     return mapped
 

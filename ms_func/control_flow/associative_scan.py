@@ -17,6 +17,7 @@ from ms_func.primitives.slicing import slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
 
 Leaves = list[Any]
+from ms_func.tracing.policy import user_function
 
 
 def associative_scan(
@@ -45,6 +46,7 @@ def associative_scan(
     """
     if not callable(fn):
         raise TypeError("lax.associative_scan: fn argument should be callable.")
+    fn = user_function(fn)
     leaves, treedef = tree.flatten(elems)
     if not leaves:
         return elems

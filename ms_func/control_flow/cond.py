@@ -34,6 +34,7 @@ from ms_func.primitives.reduce import argmax, reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
@@ -373,6 +374,7 @@ def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
     """
     if len(args) == 4 and callable(args[1]) and callable(args[3]) and not callable(args[0]):
         true_operand, true_fun, false_operand, false_fun = args
+        true_fun, false_fun = user_function(true_fun), user_function(false_fun)
         return _cond(
             pred,
             lambda x, _: true_fun(x),
@@ -397,7 +399,8 @@ def _cond(
         operands = (operand,)
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
-    return _choose_branch("cond", index, (false_fun, true_fun), names, operands)
+    funs = user_function(false_fun), user_function(true_fun)
+    return _choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -452,7 +455,7 @@ def switch(
         if operands:
             raise TypeError("switch: give the operands by position or as operand=, not both")
         operands = (operand,)
-    branches = tuple(branches)
+    branches = tuple(map(user_function, branches))
     checked = _branch_index(index, len(branches))
     if len(branches) == 1:
         return branches[0](*operands)

@@ -48,3 +48,4 @@ from ms_func.source.hooks.stores import slice_ as slice_
 from ms_func.source.hooks.text import text as text
 from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
 from ms_func.source.hooks.undefined import bound as bound
+from ms_func.source.patterns import match_ as match_
