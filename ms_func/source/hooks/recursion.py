@@ -30,8 +30,8 @@ from ms_func.source.hooks.region import Region, is_forgotten
 from ms_func.source.hooks.text import is_inside
 from ms_func.tracing.tracer import Staging
 
-_MOST = 64
-"""Calls that are laid out for one root before Python numbers among the arguments are traced."""
+_MOST, _DEEPEST = 64, 12
+"""Calls that are laid out, and how deep, before Python numbers among the arguments are traced."""
 _ROUNDS = 6
 
 
@@ -62,12 +62,15 @@ def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
     if type(current.interpreter) is not Staging or not is_inside():
         return made(*args, **kwargs)
-    for root in reversed(_active.roots):
-        if root.f is f:
-            done, value = root.call(args, kwargs)
-            if done:
-                return value
-            break
+    own = [root for root in _active.roots if root.f is f]
+    for root in reversed(own):
+        done, value = root.call(args, kwargs)
+        if done:
+            return value
+    if own and not own[0].scalars:
+        own[0].count += 1
+        if own[0].count > _MOST or len(own) > _DEEPEST:
+            raise _Widen(own[0])
     if not _is_running(made.__code__):
         return made(*args, **kwargs)
     return _from_root(f, made, args, kwargs)
@@ -165,9 +168,6 @@ class Root:
             same = False
         slots = plan.keep(nodes) if same else []
         if not same or len(slots) != len(self.slots):
-            self.count += 1
-            if self.count > _MOST and not self.scalars:
-                raise _Widen(self)
             return False, None
         if any(a.type is not b.type for a, b in zip(slots, self.slots, strict=True)):
             for a, b in zip(slots, self.slots, strict=True):
