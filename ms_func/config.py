@@ -105,6 +105,11 @@ unroll_limit = Setting(
     "loop where its body allows it.",
     in_key=True,
 )  # fmt: skip
+recursion_limit = Setting(
+    "recursion_limit", 512,
+    "Calls of a function that calls itself on traced data that may be under way at once.",
+    in_key=True,
+)  # fmt: skip
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}

@@ -1,7 +1,6 @@
 """From a syntax tree back to a function with the user's globals, cells, file and names."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -34,7 +33,10 @@ def compile_function(
     inner: Any = ast.Return(node, **at) if isinstance(node, ast.Lambda) else node
     arguments = ast.arguments([], [ast.arg(n, **at) for n in (HOOKS, *like.co_freevars)], None,
                               [], [], None, [])  # fmt: skip
-    outer: Any = ast.FunctionDef(_FACTORY, arguments, [inner], [], None, None, **at)
+    body: list[Any] = [inner]
+    if not isinstance(node, ast.Lambda) and node.name not in like.co_freevars:
+        body.insert(0, ast.Global([node.name], **at))  # inside, the name is not the factory's
+    outer: Any = ast.FunctionDef(_FACTORY, arguments, body, [], None, None, **at)
     if hasattr(node, "type_params") or "type_params" in ast.FunctionDef._fields:
         outer.type_params = []
     if class_name is not None:
@@ -55,9 +57,7 @@ def _walk(code: CodeType) -> list[CodeType]:
     return inner + [d for c in inner for d in _walk(c)]
 
 
-def _renamed(
-    code: CodeType, old: str, new: str, names: dict[str, str], owner: str
-) -> CodeType:
+def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: str) -> CodeType:
     """`code` and those inside it under the names that the user knows."""
     shown = names.get(code.co_name)
     qualname = code.co_qualname
@@ -94,8 +94,10 @@ def instantiate(code: CodeType, f: FunctionType, hooks: Any) -> FunctionType:
 
 def same_code(a: CodeType, b: CodeType) -> bool:
     """Whether two code objects do the same, whatever their places in the file."""
-    return a.co_code == b.co_code and a.co_names == b.co_names and _same_constants(
-        a.co_consts, b.co_consts
+    return (
+        a.co_code == b.co_code
+        and a.co_names == b.co_names
+        and _same_constants(a.co_consts, b.co_consts)
     )
 
 

@@ -123,9 +123,7 @@ def _class(
                 f"{cls.__name__}() accepts {len(args)} positional sub-pattern{s} ({given} given)"
             )
         parts = [(getattr(x, a, _MISSING), p) for a, p in zip(args, patterns[:given])]  # noqa: B905
-    parts += [
-        (getattr(x, a, _MISSING), p) for a, p in zip(names, patterns[given:], strict=True)
-    ]
+    parts += [(getattr(x, a, _MISSING), p) for a, p in zip(names, patterns[given:], strict=True)]
     if any(v is _MISSING for v, _ in parts):
         return False
     return _all(parts, found)

@@ -257,7 +257,9 @@ class Rewriter(Stores):
         ways: list[tuple[str, ast.stmt]] = []
         if "R" in flags:
             value = load(VALUE, at)
-            leave = ast.Return(value, **place(at)) if frame.state is None else self.give_back(at, frame)
+            leave = (
+                ast.Return(value, **place(at)) if frame.state is None else self.give_back(at, frame)
+            )
             ways.append((RETURNED, leave))
         if loop is not None and "B" in flags:
             ways.append((loop.stop, ast.Break(**place(at))))
@@ -696,8 +698,10 @@ def deleted(stmts: Sequence[ast.stmt]) -> Set:
 
 
 def _is_text(s: ast.stmt) -> bool:
-    return isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) and isinstance(
-        s.value.value, str
+    return (
+        isinstance(s, ast.Expr)
+        and isinstance(s.value, ast.Constant)
+        and isinstance(s.value.value, str)
     )
 
 

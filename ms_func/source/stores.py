@@ -135,7 +135,9 @@ class Stores(Expressions):
         return store(short, target)
 
     def _store(self, target: Any, value: ast.expr, out: list[ast.stmt]) -> None:
-        place_ = [target.value] if isinstance(target, ast.Attribute) else [target.value, target.slice]
+        place_ = (
+            [target.value] if isinstance(target, ast.Attribute) else [target.value, target.slice]
+        )
         if not is_simple(value) and not all(map(is_simple, place_)):
             short = self.temporary()
             out.append(assign(short, value, target))

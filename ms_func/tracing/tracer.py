@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
+from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
@@ -95,10 +96,10 @@ class Tracer:
         return value.__index__()
 
     def __float__(self) -> float:
-        return float(self._value(ConcretizationTypeError, "a Python float", _INT_FIX))
+        return float(self._number("a Python float"))
 
     def __complex__(self) -> complex:
-        return complex(self._value(ConcretizationTypeError, "a Python complex", _INT_FIX))
+        return complex(self._number("a Python complex"))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TracerArrayConversionError(
@@ -110,7 +111,7 @@ class Tracer:
 
     def item(self, *args: Any) -> Any:
         """Python scalar of the one element; only where the value is known."""
-        return self._value(ConcretizationTypeError, "a Python scalar", _INT_FIX).item(*args)
+        return self._number("a Python scalar").item(*args)
 
     def __len__(self) -> int:
         if not self.type.shape:
@@ -125,6 +126,16 @@ class Tracer:
             self._value(ConcretizationTypeError, "text", _INT_FIX)
         return f"Traced<{self.type}>"
 
+    def _number(self, use: str) -> np.ndarray:
+        """Value for use as a Python number. That of a float would go without its derivative."""
+        if is_inexact(self.dtype):
+            raise ConcretizationTypeError(
+                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as {use}, "
+                f"which has no derivative\nfix: {_FLOAT_FIX}",
+                user_loc(3),
+            )
+        return self._value(ConcretizationTypeError, use, _INT_FIX)
+
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
         value = self.recorder.value_of(self.variable)
@@ -138,6 +149,7 @@ class Tracer:
 
 
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
+_FLOAT_FIX = "keep it an array; for math.sin and the like use those of ms_func.numpy"
 _INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
 
 

@@ -98,9 +98,7 @@ def _switch(
     return _joined(index, regions, names, outer)
 
 
-def _joined(
-    index: Any, regions: Sequence[Region], names: Sequence[str], outer: State
-) -> State:
+def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: State) -> State:
     if all(r.never for r in regions):
         _apply(index, regions, [])
         raise failures.unreachable()

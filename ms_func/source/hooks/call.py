@@ -7,7 +7,7 @@ from collections import deque
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from ms_func.source.hooks import builtins, complaints, stores
+from ms_func.source.hooks import builtins, complaints, recursion, stores
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.policy import policy
@@ -31,8 +31,11 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     if handler is not None:
         return handler(*args, **kwargs)
     kind = type(f)
-    if kind is FunctionType or kind is MethodType:
-        return policy.convert(f)(*args, **kwargs)
+    if kind is FunctionType:
+        return recursion.enter(f, policy.convert(f), args, kwargs)
+    if kind is MethodType and type(f.__func__) is FunctionType:
+        inner = f.__func__
+        return recursion.enter(inner, policy.convert(inner), (f.__self__, *args), kwargs)
     if kind is BuiltinFunctionType:
         return _builtin(f, args, kwargs)
     if kind is functools.partial:

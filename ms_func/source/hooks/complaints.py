@@ -157,3 +157,14 @@ def needs_truth(what: str) -> Exception:
         f"MS170 a value known only at run time decides what Python does: {why}\nfix: {fix}",
         user_loc(2),
     )
+
+
+def endless(f: Any) -> Exception:
+    """MS105: a recursion in which no way leads to a result."""
+    name = getattr(f, "__name__", "a function")
+    return StagingError(
+        f"MS105 `{name}` calls itself on values known only at run time, and no way through it "
+        "ends without another call, or the structure of its result does not settle\n"
+        "fix: return from a branch that does not call it, with a result of one structure",
+        user_loc(2),
+    )

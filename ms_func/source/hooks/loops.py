@@ -127,7 +127,7 @@ class Step(NamedTuple):
     test_params: list[Tracer]
 
 
-class _LoopPlan(Plan):
+class LoopPlan(Plan):
     """Joins the entry of a loop with what a recording of its body leaves.
 
     Attributes:
@@ -161,7 +161,7 @@ class _LoopPlan(Plan):
 
     def number(self, values: Sequence[Any], present: Sequence[Any], path: Any) -> Any:
         """A slot for what is carried."""
-        before = self.previous.get(_where(path))
+        before = self.previous.get(where(path))
         entry, out = values
         eager = self.eager and (self.scalars or not isinstance(entry, SCALARS))
         if before is None and not eager:
@@ -207,7 +207,7 @@ class _LoopPlan(Plan):
         return wanted
 
 
-def _where(path: tuple[Any, ...]) -> tuple[Any, ...]:
+def where(path: tuple[Any, ...]) -> tuple[Any, ...]:
     head = path[0]
     return (head.key if isinstance(head, Location) else head, *path[1:])
 
@@ -237,7 +237,7 @@ class Carry:
 
     def start(self) -> None:
         """Carry all numbers of the state; without `scalars` only the arrays."""
-        plan = _LoopPlan((PRESENT, PRESENT), {}, {}, eager=True, scalars=self.scalars)
+        plan = LoopPlan((PRESENT, PRESENT), {}, {}, eager=True, scalars=self.scalars)
         self.nodes = [
             plan.join((v, v), (i,)) if is_number(v) or isinstance(v, tuple) else Same(v)
             for i, v in enumerate(self.state)
@@ -304,8 +304,8 @@ class Carry:
             StagingError: MS101, something changes its type or its structure.
         """
         given = {id(p.variable): s for p, s in zip(step.params, self.slots, strict=True)}
-        previous = {_where(s.path): s for s in self.slots}
-        plan = _LoopPlan((PRESENT, step.body.overlay), given, previous)
+        previous = {where(s.path): s for s in self.slots}
+        plan = LoopPlan((PRESENT, step.body.overlay), given, previous)
         nodes, stores = [], {}
         for i, (entry, out) in enumerate(zip(self.state, step.body.value, strict=True)):
             try:
@@ -324,14 +324,14 @@ class Carry:
         entry = out = pair = None  # the journal counts who knows an object
         self._forget(step, plan, places, stores)
         slots = plan.keep([*nodes, *stores.values()])
-        before = {_where(s.path): s for s in self.slots}
-        fresh = [s for s in slots if _where(s.path) not in before]
+        before = {where(s.path): s for s in self.slots}
+        fresh = [s for s in slots if where(s.path) not in before]
         settled = not self.saw_undefined and all(
             s.columns[0] is UNDEFINED and type(s.path[0]) is int for s in fresh
         )
-        same = all(s.type is before[_where(s.path)].type for s in slots if _where(s.path) in before)
-        old = _shapes(self.nodes, self.stores, self.state)
-        grown = not (same and settled) or old != _shapes(nodes, stores, self.state)
+        same = all(s.type is before[where(s.path)].type for s in slots if where(s.path) in before)
+        old = shapes(self.nodes, self.stores, self.state)
+        grown = not (same and settled) or old != shapes(nodes, stores, self.state)
         self.places, self.nodes, self.stores, self.slots = places, nodes, stores, slots
         self.fixed = plan.fixed
         if self._widen(step) or grown:
@@ -348,7 +348,7 @@ class Carry:
         for region, params in ((step.body, step.params), (step.test, step.test_params)):
             old = dict(zip(before, params, strict=True))
             params[:] = [
-                old[_where(s.path)] if _where(s.path) in old else region.parameter(s.type)
+                old[where(s.path)] if where(s.path) in old else region.parameter(s.type)
                 for s in self.slots
             ]
 
@@ -418,7 +418,7 @@ def finals_at_entry(place: Location) -> Any:
     return UNDEFINED if found is MISSING else found
 
 
-def _shapes(nodes: Sequence[Any], stores: dict[Any, Any], state: State) -> Any:
+def shapes(nodes: Sequence[Any], stores: dict[Any, Any], state: State) -> Any:
     """What decides how the body runs. It does not read what is unbound at the entry."""
     read = [None if v is UNDEFINED else _shape(n) for n, v in zip(nodes, state, strict=True)]
     return read, {k: _shape(n) for k, n in stores.items()}

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.ir.primitive import current
-from ms_func.numpy import updates
+from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
+from ms_func.numpy.promotion import as_handle
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, lt, select
@@ -63,8 +64,14 @@ def note(x: Any) -> None:
 
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
-    if type(index) is Tracer and isinstance(obj, (list, tuple, dict, str, range, deque)):
-        return _element(obj, index)
+    if type(index) is Tracer:
+        if isinstance(obj, (list, tuple, dict, str, range, deque)):
+            return _element(obj, index)
+        if isinstance(obj, np.ndarray):
+            return indexing.getitem(as_handle(obj), index)
+    elif type(index) is tuple and isinstance(obj, np.ndarray):
+        if any(type(i) is Tracer for i in index):
+            return indexing.getitem(as_handle(obj), index)
     return obj[index]
 
 
