@@ -24,10 +24,12 @@ from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import nonfinite
 from ms_func.execution.array import Array, result_tree, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher
+from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -40,8 +42,9 @@ from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
 
 _WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
-"""What the dispatcher turns Python scalars into. Integers are missing: their range is checked
-in Python, because 64 bits narrowed by the program would wrap silently."""
+"""What the dispatcher turns Python scalars into, unless their width is set. Integers are
+missing: their range is checked in Python, because 64 bits narrowed by the program would wrap
+silently."""
 
 
 class Recorded(NamedTuple):
@@ -65,7 +68,9 @@ class Recorded(NamedTuple):
 
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
-        wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
+        wide = {}
+        if config.x64.value is None:
+            wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
         fn = self.staged.fn
         if not wide:
             return fn
@@ -223,6 +228,25 @@ def _check_names(
             )
 
 
+def disable_jit(disable: bool = True) -> Any:
+    """Within a `with` block, run jitted functions, loops and branches as Python.
+
+    Python then sees concrete values, so that debuggers and `print` show them.
+
+    Args:
+        disable: False turns compilation on again within an outer block.
+
+    Example:
+        >>> @jit
+        ... def f(x):
+        ...     return "positive" if x > 0 else "negative"
+        >>> with disable_jit():
+        ...     f(1.0)
+        'positive'
+    """
+    return config.disable_jit(disable)
+
+
 _LIMIT = 4096
 
 
@@ -270,10 +294,10 @@ class Jitted:
         program, movable = ready(
             recorded.job(entry), buffers, name=self.name, donate=recorded.donate
         )
-        outs = program.run(buffers)
+        outs = nonfinite.run(program, entry, buffers, f"jit({self.name})")
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree, staged.fn.out_types)
-        if not (fast and movable):
+        if not (fast and movable) or config.searching():
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
@@ -310,7 +334,8 @@ class Jitted:
         leaves, in_tree, statics = self._flatten(args, kwargs)
         kinds = tuple([_kind(x, self.name) for x in leaves])
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) is ArrayType]
-        key = (in_tree, kinds, statics)
+        state = environment(), config.x64.value, config.searching()
+        key = (in_tree, kinds, statics, state)
         try:
             found = self.recorded.get(key)
         except TypeError:

@@ -22,8 +22,12 @@ from ms_func.transforms.linearize import pullback as pullback_program
 from ms_func.transforms.transpose import transpose as transpose_program
 
 
-def _stage_call(
-    what: str, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool, convert: Any
+def stage_call(
+    what: str,
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    has_aux: bool,
+    convert: Any = "auto",
 ) -> tuple[Staged, list[Any], Any]:
     """Stage `fun` on all of its arguments; the leaves and their structure."""
     name = function_name(fun)
@@ -87,11 +91,18 @@ def jvp(
             "primal and tangent arguments to jvp must be tuples or lists; "
             f"found {type(primals).__name__} and {type(tangents).__name__}"
         )
-    staged, leaves, in_tree = _stage_call("jvp", fun, primals, has_aux, convert)
+    staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
     dots, dot_tree = tree.flatten(tuple(tangents))
     types = staged.fn.in_types[len(staged.captured) :]
     _check_tangents("jvp", types, in_tree, dots, dot_tree)
-    active = _active(staged)
+    return pushed(staged, leaves, dots, has_aux)
+
+
+def pushed(
+    staged: Staged, leaves: Sequence[Any], dots: Sequence[Any], has_aux: bool
+) -> tuple[Any, ...]:
+    """`jvp` of a staged call at `leaves` in the direction of `dots`, one for each leaf."""
+    types, active = staged.fn.in_types[len(staged.captured) :], _active(staged)
     program, nonzero = _simplified_jvp(staged.fn, active)
     n_captured, n = len(staged.captured), len(staged.fn.results)
     live = [_converted(d, t) for d, t, a in zip(dots, types, active[n_captured:], strict=True) if a]
@@ -168,7 +179,13 @@ def linearize(
     Reference:
         Radul et al., "You Only Linearize Once", POPL 2023.
     """
-    staged, leaves, in_tree = _stage_call("linearize", fun, primals, has_aux, convert)
+    return linearized(*stage_call("linearize", fun, primals, has_aux, convert), has_aux)
+
+
+def linearized(
+    staged: Staged, leaves: Sequence[Any], in_tree: Any, has_aux: bool
+) -> tuple[Any, ...]:
+    """`linearize` of a staged call at `leaves`."""
     active = _active(staged)
     primal, linear, nonzero = linearize_program(staged.fn, active)
     outs = apply(simplified(primal), [*staged.captured, *leaves])
@@ -282,7 +299,7 @@ def vjp(
     """
     if reduce_axes:
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
-    staged, leaves, in_tree = _stage_call("vjp", fun, primals, has_aux, convert)
+    staged, leaves, in_tree = stage_call("vjp", fun, primals, has_aux, convert)
     active = _active(staged)
     primal, backward, nonzero = pullback_program(staged.fn, active)
     n = len(staged.fn.results)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError
+from ms_func.execution import nonfinite
 from ms_func.execution.array import Array, result_tree
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import compiled, lower_program, program_placement
@@ -126,7 +127,7 @@ class Compiled:
             )
         buffers = _buffers(recorded.staged, leaves)
         return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
-            self._program.run(buffers)
+            nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
         )
 
     @property

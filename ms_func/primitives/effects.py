@@ -308,6 +308,8 @@ def _call(
         outs = call(*[np.asarray(as_array(x)) for x in operands])
         found = host.answered(outs, types, name, user_loc(3))
         return [wrap(put(x, t)) for x, t in zip(found, types, strict=True)]
+    if effect != "print":  # errors name the line, so calls from two lines are two functions
+        key = (key, user_loc(3))
     return callback_p.bind(
         *operands, function=host_function(name, call, key), types=types, effect=effect, lanes=(),
         vmap_method=vmap_method,
@@ -633,7 +635,7 @@ def check_raising(
         except host.Raised as raised:
             raise raised.error from None
         return
-    key = (identity_of(make) if key is None else key, found.key)
+    key = (identity_of(make) if key is None else key, found.key, user_loc())
     check_p.bind(*operands, function=host_function("check", call, key), lanes=())
 
 

@@ -112,7 +112,7 @@ def _itself(f: Any) -> Any:
 def _other(f: Any) -> Any:
     """Objects whose class has a `__call__` written in Python, and classes with an `__init__`."""
     kind = type(f)
-    call = getattr(kind, "__call__", None)
+    call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is FunctionType:
         found = for_call(call)
         return f if found is call else MethodType(found, f)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.errors import ArgumentTypeError
 from ms_func.ir.function import Function, FunctionKey
 from ms_func.ir.types import ArrayType, typeof
@@ -94,7 +94,12 @@ _LIMIT = 4096
 
 
 def canonical(fn: Function) -> Function:
-    """The first function seen with the structure of `fn`, which holds what was derived from it."""
+    """The first function seen with the structure of `fn`, which holds what was derived from it.
+
+    It may come from other lines, so there is no such sharing while lines are searched for.
+    """
+    if config.searching():
+        return fn
     key = fn.key
     found = _programs.get(key)
     if found is None:

@@ -130,8 +130,8 @@ class Tracer:
         """Value for use as a Python number. That of a float would go without its derivative."""
         if is_inexact(self.dtype):
             raise ConcretizationTypeError(
-                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as {use}, "
-                f"which has no derivative\nfix: {_FLOAT_FIX}",
+                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
+                f"{use}, which has no derivative\nfix: {_FLOAT_FIX}",
                 user_loc(3),
             )
         return self._value(ConcretizationTypeError, use, _INT_FIX)
