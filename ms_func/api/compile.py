@@ -39,6 +39,7 @@ from ms_func.ir.types import TYPES, ArrayType, RefType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref
 from ms_func.tracing.reference import operands as reference_values
 from ms_func.tracing.stage import Staged, stage
@@ -105,6 +106,7 @@ class Options(NamedTuple):
     backend: str | None
     device: Any = None
     compiler_options: tuple[tuple[str, Any], ...] = ()
+    convert: Any = "auto"
 
 
 class _Unspecified:
@@ -131,6 +133,7 @@ def jit(
     backend: str | None = None,
     inline: bool = False,
     compiler_options: dict[str, Any] | None = None,
+    convert: Any = "auto",
 ) -> Any:
     """Compile `fun` at its first call with each set of argument types, and run the program.
 
@@ -152,6 +155,9 @@ def jit(
         inline: when called while recording, splice the operations in instead of a call.
         compiler_options: options of XLA by name, such as {"xla_cpu_enable_fast_math": True};
             only for a function that is not called by another jitted one.
+        convert: what to do about Python control flow on traced values in `fun` and what it
+            calls: "auto" converts it as far as `config.convert` allows, True insists on it,
+            False leaves the functions as they are.
 
     Returns:
         A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape`,
@@ -177,7 +183,7 @@ def jit(
         raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
     options = Options(
         *statics, *donated, in_shardings, out_shardings, inline, backend, device,
-        option_items(compiler_options),
+        option_items(compiler_options), convert,
     )  # fmt: skip
     return Jitted(fun, options).callable
 
@@ -472,6 +478,7 @@ class Jitted:
         o = self.options
         places = [i for i, k in enumerate(kinds) if type(k) in TYPES]
         types = [kinds[i] for i in places]
+        fun = user_function(self.fun, o.convert)
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -481,7 +488,7 @@ class Jitted:
             rest = iter(dynamic)
             positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
-            return self.fun(*positional, **named, **static)
+            return fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name, refs="keep")
         captured = [_snapshot(x) for x in staged.captured]
@@ -635,6 +642,8 @@ def make_ir(
     fun: Callable[..., Any],
     static_argnums: int | tuple[int, ...] = (),
     return_shape: bool = False,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that shows the program recorded of `fun`.
 
@@ -642,6 +651,7 @@ def make_ir(
         fun: function of arrays or trees of arrays.
         static_argnums: positions of arguments that are part of the program.
         return_shape: also give the results as `ShapeDtypeStruct`s.
+        convert: see `jit`.
 
     Returns:
         A function of the same arguments giving an `ir.Function`.
@@ -654,7 +664,7 @@ def make_ir(
 
     @wraps(fun, updated=())
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        traced = jit(fun, static_argnums=statics, convert=convert).trace(*args, **kwargs)
         return (traced.ir, traced.out_info) if return_shape else traced.ir
 
     return recorded

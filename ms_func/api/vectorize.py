@@ -16,6 +16,7 @@ from ms_func.ir.sharding import entry_axes
 from ms_func.ir.types import ArrayType, RefType, typeof
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
@@ -28,6 +29,8 @@ def vmap(
     axis_name: Any = None,
     axis_size: int | None = None,
     spmd_axis_name: Any = None,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that applies `fun` to every element of a batch at once.
 
@@ -42,6 +45,7 @@ def vmap(
         axis_size: number of elements, needed only where no argument is batched.
         spmd_axis_name: mesh axis, or tuple of them, along which the batch is split wherever
             `fun` fixes a layout (`with_sharding_constraint`, `shard_map`).
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of batched arguments.
@@ -79,7 +83,7 @@ def vmap(
         axes = flat_axes("vmap", name, args, kwargs, in_axes)
         size, dims = axis_size_of("vmap", name, leaves, axes, axis_size)
         batched = Batched(axis_name, size, spmd_axis_name)
-        return _run(fun, name, leaves, in_tree, dims, batched, out_axes)
+        return _run(user_function(fun, convert), name, leaves, in_tree, dims, batched, out_axes)
 
     return mapped
 
