@@ -13,7 +13,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import entry_axes
-from ms_func.ir.types import ArrayType, RefType, typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
@@ -236,9 +236,7 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    held = t.inner if type(t) is RefType else t
-    lane = held.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
-    return RefType(lane) if type(t) is RefType else lane  # type: ignore[return-value]
+    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:

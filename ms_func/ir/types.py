@@ -195,6 +195,7 @@ class RefType:
     plain = False
     weak_type = False
     sharding = None
+    vma: frozenset[Any] = frozenset()
 
     def __new__(cls, inner: ArrayType) -> RefType:
         """Return the one object that stands for this type."""
@@ -215,6 +216,10 @@ class RefType:
     size = property(lambda self: self.inner.size)
     nbytes = property(lambda self: self.inner.nbytes)
     words = property(lambda self: self.inner.words)
+
+    def update(self, **changes: Any) -> RefType:
+        """Return the type of a reference to an array with some fields of its type replaced."""
+        return RefType(self.inner.update(**changes))
 
     @property
     def tangent(self) -> RefType:
