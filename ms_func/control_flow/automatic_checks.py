@@ -105,7 +105,7 @@ def findings(
         found = _INDICES[primitive](eqn, ins)
         if found is not None:
             yield found
-    if DivisionByZeroError in errors and primitive.name in ("div", "rem"):
+    if DivisionByZeroError in errors and primitive.name in ("div", "rem", "floor_div", "mod"):
         zero = eq(ins[1], literal(0, ins[1]))
         yield Finding(any_of(zero), Site(DivisionByZeroError, primitive.name, ()), ())
     if NaNError in errors and _computes(eqn):

@@ -46,7 +46,7 @@ def run(program: Any, fn: Function, buffers: Sequence[Any], name: str) -> list[A
 
 
 def _kind_of(x: Any) -> str | None:
-    """What is searched for and an array holds: "nan", "inf" or neither."""
+    """Which of "nan" and "inf" an array holds, where that is searched for."""
     x = np.asarray(x)
     if not is_inexact(x.dtype):
         return None

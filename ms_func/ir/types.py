@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import (
-    DEFAULTS,
+    TABLES,
     canonicalize_dtype,
     dtype_name,
     float0,
@@ -68,6 +69,11 @@ class ArrayType:
         return ArrayType(self.shape, float0)
 
     @property
+    def vma(self) -> frozenset[Any]:
+        """Axes of a region of manual computation along which devices may hold different values."""
+        return frozenset()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of one dense copy."""
         return self.size * self.dtype.itemsize
@@ -107,7 +113,10 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     return found
 
 
-_SCALARS = {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in DEFAULTS.items()}
+_scalar_types = {
+    mode: {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in table.items()}
+    for mode, table in TABLES.items()
+}
 
 
 def typeof(x: Any) -> ArrayType:
@@ -116,7 +125,7 @@ def typeof(x: Any) -> ArrayType:
     Raises:
         TypeError: `x` is not a number or an array of numbers.
     """
-    found = _SCALARS.get(type(x))
+    found = _scalar_types[x64.value].get(type(x))
     if found is not None:
         return found
     found = getattr(x, "type", None)
