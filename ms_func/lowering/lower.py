@@ -22,8 +22,10 @@ from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import TOKEN, Builder, Value
 from ms_func.lowering.manual import Manual
 from ms_func.lowering.shardings import device_order, mesh_text, sharding_text
+from ms_func.stopwatch import timed
 
 
+@timed("lower")
 def lower_function(
     fn: Function,
     donate: Sequence[int] = (),

@@ -24,9 +24,11 @@ from ms_func.dtypes import float0
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var, frozen_params
 from ms_func.ir.loc import Loc
-from ms_func.ir.primitive import NotSupported, Primitive, current
+from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
+from ms_func.stopwatch import timed
+from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
 
@@ -133,6 +135,7 @@ def cse(fn: Function) -> Function:
     return _rewritten(fn, rules=False)
 
 
+@timed("transform")
 def simplify(fn: Function) -> Function:
     """`fn` smaller: simplified by the rules of its primitives, equal values computed once.
 
@@ -169,12 +172,23 @@ class Rewriting:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Atom(s) equal to the application of `primitive` to atoms."""
-        types = primitive.result_types(tuple([a.type for a in args]), params)
+        try:
+            types = primitive.result_types(tuple([a.type for a in args]), params)
+        except Unequal as unequal:
+            types, listed = leveled(primitive, args, params, unequal.wanted, self.marked)
+            args = tuple(listed)
         found = self.replacement(primitive, args, params, types)
         if found is None:
             outputs = [Var(t) for t in types]
             found = self.record(Eqn(primitive, args, outputs, params, self.loc))
         return found if primitive.multiple_results else found[0]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        return self.record(marking(atom, more, self.loc))[0]
 
     def replacement(
         self,
