@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, special
 
 
 class NotSupported(NamedTuple):
@@ -203,10 +203,12 @@ class Primitive:
             return self.types[key]
         except KeyError:
             pass
-        if self.words is None:
+        if self.words is None and special.seen:
             self._refuse_keys(types, params)
         out = self.abstract(*types, **params)
         found = tuple(out) if self.multiple_results else (out,)
+        if self.words is None and special.seen:
+            self._refuse_keys(found, params)
         if len(self.types) > 8192:
             self.types.clear()
         self.types[key] = found
