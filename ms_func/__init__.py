@@ -18,6 +18,7 @@ from ms_func import flatten_util as flatten_util
 from ms_func import lax as lax
 from ms_func import nn as nn
 from ms_func import numpy as numpy
+from ms_func import ops as ops
 from ms_func import optim as optim
 from ms_func import random as random
 from ms_func import ref as ref
@@ -60,13 +61,17 @@ from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
 from ms_func.api.shard import shard as shard
 from ms_func.api.vectorize import vmap as vmap
+from ms_func.compat.alias import as_jax as as_jax
 from ms_func.control_flow.checkpoint import checkpoint as checkpoint
 from ms_func.control_flow.checkpoint import checkpoint_policies as checkpoint_policies
 from ms_func.control_flow.closure_convert import closure_convert as closure_convert
+from ms_func.control_flow.custom_gradient import custom_gradient as custom_gradient
 from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
 from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
 from ms_func.control_flow.linear_solve import fixed_point as fixed_point
 from ms_func.execution.array import Array as Array
+from ms_func.execution.dispatch import clear_caches as clear_caches
+from ms_func.execution.eager import ensure_compile_time_eval as ensure_compile_time_eval
 from ms_func.ir.mesh import Mesh as Mesh
 from ms_func.ir.mesh import make_mesh as make_mesh
 from ms_func.ir.mesh import set_mesh as set_mesh

@@ -1,17 +1,22 @@
 """dtypes: what they are called, how they promote, and what Python scalars become.
 
 Promotion follows the lattice of JAX (type promotion semantics, JAX documentation): Python
-scalars are weak and give way to the dtype of the other operand. There is no 64-bit switch:
-an explicit dtype is honoured, and only defaults are 32 bits wide.
+scalars are weak and give way to the dtype of the other operand. An explicit dtype is honoured,
+and only defaults are 32 bits wide; under `as_jax`, the setting `config.x64` changes that.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+
+from ms_func.config import x64
+from ms_func.errors import TypePromotionError
 
 __all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
            "prng_key", "promote_types", "result_type", "scalar_type_of"]  # fmt: skip
@@ -92,12 +97,50 @@ def key_of(dtype: np.dtype) -> KeyDtype | None:
     return _KEYS.get(dtype) if dtype.names is not None else None
 
 
-DEFAULTS = {
+_NARROW = {
     bool: np.dtype(np.bool_),
     int: np.dtype(np.int32),
     float: np.dtype(np.float32),
     complex: np.dtype(np.complex64),
 }
+_WIDE = {
+    bool: np.dtype(np.bool_),
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
+    complex: np.dtype(np.complex128),
+}
+TABLES = {None: _NARROW, False: _NARROW, True: _WIDE}
+_HALVES = {
+    np.dtype(wide): np.dtype(narrow)
+    for wide, narrow in (("int64", "int32"), ("uint64", "uint32"), ("float64", "float32"),
+                         ("complex128", "complex64"))
+}  # fmt: skip
+
+
+class _Defaults:
+    """dtype of each Python number under the setting in force; reads like a dict."""
+
+    __slots__ = ()
+
+    def __getitem__(self, kind: type) -> np.dtype:
+        return TABLES[x64.value][kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in _NARROW
+
+    def __iter__(self) -> Iterator[type]:
+        return iter(_NARROW)
+
+    def get(self, kind: Any) -> np.dtype | None:
+        return TABLES[x64.value].get(kind)
+
+
+DEFAULTS = _Defaults()
+
+
+def narrowed(dtype: np.dtype) -> np.dtype:
+    """`dtype`, or its half where the setting `x64` allows no 64-bit dtypes."""
+    return _HALVES.get(dtype, dtype) if x64.value is False else dtype
 
 
 def is_inexact(dtype: np.dtype) -> bool:
@@ -171,17 +214,22 @@ def _node(dtype: np.dtype, weak: bool) -> str:
     return {"i": "i*", "u": "i*", "f": "f*", "c": "c*"}.get(dtype.kind, "f*")
 
 
-@cache
 def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype, bool]:
     """Least upper bound of two dtypes and whether it is weak.
 
     Raises:
-        TypeError: the two have no common dtype (two different 8-bit floats).
+        TypePromotionError: the two have no common dtype (two different 8-bit floats).
     """
+    return _join(a, a_weak, b, b_weak) or (DEFAULTS[float], True)
+
+
+@cache
+def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype, bool] | None:
+    """`join`; None is the default float, which depends on a setting."""
     if a == b:
         return a, a_weak and b_weak
     if a.names is not None or b.names is not None:
-        raise TypeError(
+        raise TypePromotionError(
             f"{dtype_name(a)} and {dtype_name(b)} do not promote: float0 and keys have no "
             "common dtype with others"
         )
@@ -189,20 +237,22 @@ def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype
     common = _above(one) & _above(two)
     least = [n for n in common if common <= _above(n)]
     if not least:
-        raise TypeError(
+        raise TypePromotionError(
             f"dtypes {a.name} and {b.name} have no common dtype; convert one with astype"
         )
     return _meaning(least[0], a, b)
 
 
-def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool]:
-    """Dtype of a lattice node; a weak node takes the wider operand of its own kind."""
+def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool] | None:
+    """Dtype of a lattice node; a weak node takes the wider operand of its own kind.
+
+    None is a weak float of neither operand's kind: int64 and uint64 meet there.
+    """
     if node[-1] != "*":
         return named(node), False
     kind = {"i": "iu", "f": "f", "c": "c"}[node[0]]
     own = [d for d in (a, b) if d.kind in kind]
-    default = DEFAULTS[{"i": int, "f": float, "c": complex}[node[0]]]
-    return max(own, key=lambda d: d.itemsize, default=default), True
+    return (max(own, key=lambda d: d.itemsize), True) if own else None
 
 
 @cache
@@ -235,10 +285,10 @@ def type_of_value(x: Any) -> tuple[np.dtype, bool]:
         return kind, type(x) is not bool
     dtype = getattr(x, "dtype", None)
     if dtype is not None:
-        return np.dtype(dtype), bool(getattr(x, "weak_type", False))
+        return narrowed(np.dtype(dtype)), bool(getattr(x, "weak_type", False))
     if isinstance(x, (bool, int, float, complex)):
         return DEFAULTS[next(t for t in DEFAULTS if isinstance(x, t))], True
-    return np.asarray(x).dtype, False
+    return narrowed(np.asarray(x).dtype), False
 
 
 def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
@@ -257,13 +307,29 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     dtype, weak = pairs[0]
     for other, other_weak in pairs[1:]:
         dtype, weak = join(dtype, weak, other, other_weak)
+    dtype = narrowed(dtype)
     return (dtype, weak) if return_weak_type_flag else dtype
 
 
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dtype:
-    """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width."""
+    """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width.
+
+    Warns:
+        UserWarning: a 64-bit dtype was asked for and is narrowed (`config.x64` is False).
+    """
     found = DEFAULTS.get(dtype) if isinstance(dtype, type) else None
-    return np.dtype(dtype) if found is None else found
+    if found is not None:
+        return found
+    asked = np.dtype(dtype)
+    given = narrowed(asked)
+    if given is not asked and given != asked:
+        warnings.warn(
+            f"Explicitly requested dtype {asked.name} is not available, and will be truncated to "
+            f"dtype {given.name}. To enable more dtypes, set the jax_enable_x64 configuration "
+            "option.",
+            stacklevel=4,
+        )
+    return given
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
@@ -286,20 +352,20 @@ _EXTENDED = {
 }
 
 
-def issubdtype(a: Any, b: Any) -> bool:
+def issubdtype(arg1: Any, arg2: Any) -> bool:
     """`numpy.issubdtype` that also knows bfloat16, the 8-bit floats and 4-bit integers."""
-    if b in _EXTENDED:
-        kind = a if isinstance(a, type) and issubclass(a, extended) else None
-        kind = prng_key if isinstance(a, KeyDtype) or (kind is None and _is_key(a)) else kind
-        if kind is not None or b is not np.generic:
-            return kind in _EXTENDED[b]
-    elif isinstance(a, KeyDtype) or (isinstance(a, type) and issubclass(a, extended)):
-        return a is b or a == b
-    if isinstance(a, type) and issubclass(a, np.generic) and a in _CATEGORIES:
-        return np.issubdtype(a, b)
-    if b in _CATEGORIES:
-        return bool(_CATEGORIES[b](np.dtype(a)))
-    return np.issubdtype(a, b) or np.dtype(a) == b
+    if arg2 in _EXTENDED:
+        kind = arg1 if isinstance(arg1, type) and issubclass(arg1, extended) else None
+        kind = prng_key if isinstance(arg1, KeyDtype) or (kind is None and _is_key(arg1)) else kind
+        if kind is not None or arg2 is not np.generic:
+            return kind in _EXTENDED[arg2]
+    elif isinstance(arg1, KeyDtype) or (isinstance(arg1, type) and issubclass(arg1, extended)):
+        return arg1 is arg2 or arg1 == arg2
+    if isinstance(arg1, type) and issubclass(arg1, np.generic) and arg1 in _CATEGORIES:
+        return np.issubdtype(arg1, arg2)
+    if arg2 in _CATEGORIES:
+        return bool(_CATEGORIES[arg2](np.dtype(arg1)))
+    return np.issubdtype(arg1, arg2) or np.dtype(arg1) == arg2
 
 
 def _is_key(dtype: Any) -> bool:

@@ -63,6 +63,14 @@ class ArgumentValueError(LocatedError, ValueError):
     """
 
 
+class AxisError(LocatedError, ValueError, IndexError):
+    """An axis that the array does not have; NumPy's error of that name.
+
+    Example:
+        `np.sum(np.zeros((2, 3)), axis=2)`: there are axes 0 and 1 only.
+    """
+
+
 class UnsupportedError(LocatedError, NotImplementedError):
     """An operation has no rule for what was asked, and the rule cannot exist.
 
@@ -80,6 +88,14 @@ class ShapeError(LocatedError, TypeError):
     """
 
 
+class TypePromotionError(LocatedError, TypeError, ValueError):
+    """Dtypes of operands have no common dtype, or may not be joined silently.
+
+    Example:
+        a float8_e4m3fn array plus a float8_e5m2 array. Convert one with `astype`.
+    """
+
+
 class SizeError(ShapeError, ValueError):
     """Sizes, strides or groups do not fit each other; dtypes and ranks are not the matter.
 
@@ -94,6 +110,14 @@ class ShardingError(LocatedError, ValueError):
     Example:
         an axis of size 3 split over 2 devices, a mesh axis that does not exist, or a mesh
         larger than the machine.
+    """
+
+
+class AxisNameError(LocatedError, NameError):
+    """A collective names an axis that no `vmap`, `pmap` or `shard_map` around it has.
+
+    Example:
+        `lax.psum(x, "batch")` at top level. Call it under `vmap(f, axis_name="batch")`.
     """
 
 

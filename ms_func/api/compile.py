@@ -29,6 +29,7 @@ from ms_func.execution.array import ARRAYS, result_tree, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, check_aliases, dispatcher
+from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.references import discharge
@@ -43,8 +44,9 @@ from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
 
 _WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
-"""What the dispatcher turns Python scalars into. Integers are missing: their range is checked
-in Python, because 64 bits narrowed by the program would wrap silently."""
+"""What the dispatcher turns Python scalars into, unless their width is set. Integers are
+missing: their range is checked in Python, because 64 bits narrowed by the program would wrap
+silently."""
 
 
 class Recorded(NamedTuple):
@@ -76,7 +78,9 @@ class Recorded(NamedTuple):
 
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
-        wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
+        wide = {}
+        if config.x64.value is None:
+            wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
         fn = self.staged.fn
         if not wide:
             return fn
@@ -357,9 +361,8 @@ class Jitted:
         leaves, in_tree, statics = self._flatten(args, kwargs)
         kinds = tuple([_kind(x, self.name) for x in leaves])
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
-        key = (in_tree, kinds, statics)
-        if config.searching():  # programs that know their own lines, see `stage.canonical`
-            key = (*key, "searching")
+        state = environment(), config.x64.value, config.searching()
+        key = (in_tree, kinds, statics, state)
         try:
             found = self.recorded.get(key)
         except TypeError:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from ms_func import tree
 from ms_func.api.programs import apply, simplified
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
+from ms_func.ir.function import Eqn, Function
+from ms_func.ir.sharding import entry_axes
 from ms_func.ir.types import ArrayType, RefType, typeof
 from ms_func.primitives.keys import random_split
+from ms_func.primitives.sharding import LAYOUTS
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.reference import operands
@@ -35,9 +40,10 @@ def vmap(
             Keyword arguments are always batched along dimension 0.
         out_axes: position of the batch dimension in each result; a prefix of the result's
             structure. None asks for a result that does not depend on the batch.
-        axis_name: accepted where no collective uses it; collectives over it are not there yet.
+        axis_name: name of the batch for collectives in `fun`, such as `lax.psum`.
         axis_size: number of elements, needed only where no argument is batched.
-        spmd_axis_name: mesh axis along which the batch is split, for `shard`.
+        spmd_axis_name: mesh axis, or tuple of them, along which the batch is split wherever
+            `fun` fixes a layout (`with_sharding_constraint`, `shard_map`).
 
     Returns:
         A function of batched arguments.
@@ -62,6 +68,7 @@ def vmap(
             f"positional arguments, got {in_axes!r}"
         )
     name = function_name(fun)
+    hash(axis_name)  # raises TypeError on what cannot be a name
 
     @wraps(fun, updated=())
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -73,9 +80,41 @@ def vmap(
         leaves, in_tree = tree.flatten((args, kwargs))
         axes = _flat_axes(name, in_tree, args, kwargs, in_axes)
         size, dims = _batch_size(name, leaves, axes, axis_size)
-        return _run(fun, name, leaves, in_tree, dims, size, out_axes)
+        batched = Batched(axis_name, size, spmd_axis_name)
+        return _run(fun, name, leaves, in_tree, dims, batched, out_axes)
 
     return mapped
+
+
+class Batched(NamedTuple):
+    """The axis that a `vmap` makes: its name, its size, and where its lanes lie."""
+
+    name: Any
+    size: int
+    spmd_name: Any
+
+    def axis(self) -> AbstractContextManager[None]:
+        """Bring the name into force."""
+        return nullcontext() if self.name is None else bound(Axis(self.name, self.size))
+
+    def own(self, fn: Function) -> Function:
+        """`fn` with the lanes in place of the name."""
+        change = None if self.spmd_name is None else SplitLanes(entry_axes(self.spmd_name))
+        if self.name is None and change is None:
+            return fn
+        return renamed(fn, {} if self.name is None else {self.name: BATCH_AXIS}, change)
+
+
+class SplitLanes(NamedTuple):
+    """Change of equations that fix a layout: lanes of the batch lie along these mesh axes."""
+
+    axes: tuple[Any, ...]
+
+    def __call__(self, eqn: Eqn, params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of the equation with the axes added where it takes them."""
+        if eqn.primitive not in LAYOUTS:
+            return params
+        return {**params, "lanes": self.axes}
 
 
 def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
@@ -130,7 +169,7 @@ def _run(
     leaves: Sequence[Any],
     in_tree: Any,
     dims: Sequence[int | None],
-    size: int,
+    batched: Batched,
     out_axes: Any,
 ) -> Any:
     mapped = [i for i, d in enumerate(dims) if d is not None]
@@ -144,14 +183,15 @@ def _run(
         return fun(*args, **kwargs)
 
     given = [leaves[i] for i in mapped]
-    staged = stage(call, types, name=name, refs="write", operands=given)
+    with batched.axis():
+        staged = stage(call, types, name=name, refs="write", operands=given)
     wanted = _flat_out_axes(name, staged, out_axes)
     lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)
     own = {id(x): dims[i] for x, i in zip(given, mapped, strict=True)}
     held = [own.get(id(ref)) for ref in staged.writes]
-    captured, lanes, fresh = _split_keys(name, staged, size, lanes)
+    captured, lanes, fresh = _split_keys(name, staged, batched.size, lanes)
     held = [0 if k in fresh else d for k, d in enumerate(held)]
-    program, out_dims = _batched(staged.fn, size, lanes, (*wanted, *held))
+    program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
     _check_shared(name, staged, held, out_dims)
     for want, dim in zip(wanted, out_dims, strict=False):
         if want is None and dim is not None:

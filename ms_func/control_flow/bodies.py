@@ -14,11 +14,14 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.dtypes import join
+from ms_func.errors import UnsupportedError
+from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.primitive import Cost, Primitive, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.collective_moves import axis_index_p
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, canonical, stage
@@ -39,7 +42,9 @@ def stage_on_tree(
 ) -> Staged:  # fmt: skip
     """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
     return stage(
-        lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name or function_name(fun),
+        lambda xs: fun(*tree.unflatten(in_tree, xs)),
+        types,
+        name=name or function_name(fun),
         refs=refs,
     )
 
@@ -298,6 +303,36 @@ def batch_to(
 
         fn.memo[key] = build(made.name, made.in_types, body), places
     return fn.memo[key]
+
+
+def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
+    """Raise where lanes that part ways would have to communicate on the way.
+
+    Args:
+        fns: branches or bodies that some lanes run and others do not.
+        what: the operation.
+        decides: what differs between the lanes.
+
+    Raises:
+        UnsupportedError: a function has a collective over the lanes.
+    """
+    if any(map(_communicates, fns)):
+        raise UnsupportedError(
+            f"{what} has a collective over the lanes of a vmap inside, but its {decides} differs "
+            "between these lanes, so that some would wait for others that never come\n"
+            f"fix: make the {decides} the same for all lanes, for example with lax.pmax, or move "
+            f"the collective out of the {what}"
+        )
+
+
+def _communicates(fn: Function) -> bool:
+    """Whether a program has a collective over the lanes; asking for the own index is none."""
+    return BATCH_AXIS in names_of(fn) and any(
+        BATCH_AXIS in eqn_names(e)
+        and (any(map(_communicates, e.functions())) or not any(True for _ in e.functions()))
+        for e in fn.eqns
+        if e.primitive is not axis_index_p
+    )
 
 
 def apply_known(partial: Any, fn: Function, args: Sequence[Any]) -> list[Any]:

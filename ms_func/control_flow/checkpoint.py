@@ -24,8 +24,9 @@ from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
     ELEMENTWISE,
     LANES,
+    PIECEWISE_LINEAR,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
@@ -38,6 +39,7 @@ from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import in_rows, jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import dce, has_effects, inline, prune
@@ -55,6 +57,7 @@ kept_p = register(
         ref=lambda x: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=lambda primals, tangents: (kept_p.bind(*primals), tangents[0]),
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
@@ -107,6 +110,13 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **par
     return outs[:n], [
         next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any) -> Any:
+    made, found = jet(fn, order, tuple(s is not None for s in series))
+    terms = [c for s in series if s is not None for c in s]
+    outs = remat_p.bind(*primals, *terms, fn=made, **params)
+    return outs[: len(fn.results)], in_rows(outs[len(fn.results) :], found, order)
 
 
 class _Plan(NamedTuple):
@@ -206,9 +216,10 @@ remat_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the body is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,

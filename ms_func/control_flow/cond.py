@@ -24,7 +24,7 @@ from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.cast import convert_element_type
@@ -37,6 +37,7 @@ from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged, with_finals
+from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
@@ -103,6 +104,18 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches)
     return outs[:n], [
         next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, *, branches: Branches) -> Any:
+    """Series of the branch taken; a result has one if it has in any branch."""
+    active = tuple(s is not None for s in series[1:])
+    found = [jet(fn, order, active)[1] for fn in branches]
+    wanted = tuple(any(column) for column in zip(*found, strict=True))
+    made = tuple(wanted_series(fn, order, active, wanted) for fn in branches)
+    terms = [c for s in series[1:] if s is not None for c in s]
+    outs = cond_p.bind(*primals, *terms, branches=made)
+    n = len(wanted)
+    return outs[:n], in_rows(outs[n:], wanted, order)
 
 
 # --- partial evaluation -----------------------------------------------------------------------
@@ -228,6 +241,7 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         wanted = [_common(column) for column in zip(*found, strict=True)]
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
+    bodies.same_in_all_lanes(branches, "cond", "predicate")
     if any(fn.effects for fn in branches):
         return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [
@@ -342,9 +356,10 @@ cond_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the branches are planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,

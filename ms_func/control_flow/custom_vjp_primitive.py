@@ -23,14 +23,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import (
-    Cost,
-    NotSupported,
-    Primitive,
-    Zero,
-    current,
-    register,
-)
+from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_sum
@@ -196,7 +189,7 @@ custom_vjp_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         body=lambda *, fn, **params: fn,
         multiple_results=True,
@@ -310,7 +303,7 @@ custom_vjp_linear_p = register(
         jvp=_linear_jvp,
         transpose=_linear_transpose,
         batch=_linear_batch,
-        shard=NotSupported("the backward rule is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         body=lambda **params: _forward(**params),
         multiple_results=True,
     )

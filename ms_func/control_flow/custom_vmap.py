@@ -23,13 +23,14 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.transpose import transpose
 
@@ -63,7 +64,10 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     return b.inline(eqn.params["fn"], values)
 
 
-def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **params: Any) -> Any:
+def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, fn: Function) -> Any:
+    if all(d is None for d in dims):  # only a collective inside tells the lanes apart
+        made, found = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
+        return current.interpreter.apply(made, args), list(found)
     if any(d is not None for d in dims[:num_captured]):
         raise UnsupportedError(
             "a custom_vmap function closes over a value that differs between the lanes, of which "
@@ -150,7 +154,7 @@ custom_vmap_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=lambda partial, args, params: partial.apply(params["fn"], args),
         multiple_results=True,

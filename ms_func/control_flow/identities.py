@@ -9,7 +9,16 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import ELEMENTWISE, LANES, ZERO, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    ZERO,
+    NotSupported,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.transforms.zeros import instantiate
 
@@ -63,6 +72,7 @@ name_p = register(
         ref=lambda x, name: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=_name_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x, name: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
@@ -118,6 +128,7 @@ optimization_barrier_p = register(
         ref=lambda *arrays: list(arrays),
         lower=_barrier_lower,
         jvp=_barrier_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_barrier_transpose,
         batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
         shard=_barrier_shard,

@@ -186,7 +186,13 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
                    copy: bool | None = None) -> Any:  # fmt: skip
-        return buffers.to_dlpack(self.buffer, stream, copy)
+        """DLPack capsule of an array on one device; `copy` is as in the array API standard.
+
+        Raises:
+            BufferError: it lies on several devices, or `dl_device` is another one than its
+                own and not the CPU, or is reached by a copy only and `copy` is False.
+        """
+        return buffers.to_dlpack(self.buffer, stream, copy, dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return buffers.dlpack_device(self.buffer)

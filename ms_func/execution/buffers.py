@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import backend, config
-from ms_func.dtypes import float0
+from ms_func.dtypes import float0, narrowed
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
@@ -37,7 +37,7 @@ def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any
     """
     if type is None:
         value = np.asarray(value)
-        type = ArrayType(value.shape, value.dtype)
+        type = ArrayType(value.shape, narrowed(value.dtype))
     elif value.__class__ in (int, float, complex, bool):
         value = scalar(value, type.dtype)
     if type.dtype == float0:  # nothing to store; programs hold booleans in its place
@@ -82,16 +82,28 @@ def to_numpy(buffer: Any) -> np.ndarray:
     return _host().get(buffer)
 
 
-def to_dlpack(buffer: Any, stream: Any = None, copy: bool | None = None) -> Any:
+def to_dlpack(
+    buffer: Any, stream: Any = None, copy: bool | None = None, dl_device: Any = None
+) -> Any:
     """DLPack capsule of a buffer on one device, without copy unless one is asked for."""
+    own = dlpack_device(buffer)
+    if dl_device is not None and tuple(int(v) for v in dl_device) != own:
+        if int(dl_device[0]) != 1:
+            raise BufferError(f"an array on DLPack device {own} cannot be exported to {dl_device}")
+        if copy is False and own[0] != 1:
+            raise BufferError(f"exporting from DLPack device {own} to the CPU needs a copy")
+        copy = copy or own[0] != 1
     if copy:
-        buffer = _host().put(to_numpy(buffer), buffer._sharding, buffer.aval)
+        buffer = _host().put(to_numpy(buffer), _host().devices("cpu")[0], buffer.aval)
     return extension.buffer_to_dlpack_managed_tensor(buffer, stream=stream)
 
 
 def dlpack_device(buffer: Any) -> tuple[int, int]:
     """DLPack's device type (1 CPU, 2 CUDA) and ordinal."""
-    (device,) = buffer._sharding.device_set
+    held = buffer._sharding.device_set
+    if len(held) != 1:
+        raise BufferError(f"DLPack is for arrays on one device; this one lies on {len(held)}")
+    (device,) = held
     return (1, device.id) if device.platform == "cpu" else (2, device.local_hardware_id)
 
 

@@ -15,7 +15,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
-from ms_func.execution.compile import Program, prepared, ready
+from ms_func.execution.compile import Prepared, Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
@@ -51,6 +51,13 @@ def _shard_argument(x: Any, *placement: Any) -> Any:
     if isinstance(x, extension.Array):
         return default_backend().move(x, where)
     return put(x, typeof(x), where)
+
+
+def clear_caches() -> None:
+    """Forget the compiled programs that the dispatcher keeps; the next calls compile again."""
+    _cache.clear()
+    bottom.operations.clear()
+    bottom.constants.clear()
 
 
 class Eager:
@@ -116,6 +123,16 @@ class Eager:
         return run(*[a if type(a) is Array else self.operand(a) for a in args])
 
 
+def apply_placed(fn: Function, args: Sequence[Any], layouts: tuple[Any, ...]) -> list[Any]:
+    """Run a whole function with its operands laid out over devices as given, moved if need be."""
+    key = ("run_placed", layouts)
+    run = fn.memo.get(key)
+    if run is None:
+        job = Prepared(fn, layouts, None, False)
+        run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job))
+    return list(run(*[bottom.operand(a) for a in args]))
+
+
 def apply_on_refs(fn: Function, args: Sequence[Any]) -> list[Any]:
     """Results of a function some of whose operands are references, which are read and written."""
     check_aliases(fn.name, args)
@@ -177,13 +194,15 @@ def _application(
     return Function(primitive.name, variables, [eqn], outputs)
 
 
-def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any, bool]:
+def _run(
+    fn: Function, args: Sequence[Any], many: bool = True, job: Prepared | None = None
+) -> tuple[Any, Any, bool]:
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
     buffers = [
         a.buffer if type(a) in ARRAYS else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
-    program, fast = ready(prepared(fn), buffers, name=fn.name)
+    program, fast = ready(job or prepared(fn), buffers, name=fn.name)
     outs = nonfinite.run(program, fn, buffers, fn.name)
     fast = fast and not config.searching()
     out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)

@@ -47,7 +47,7 @@ def run(program: Any, fn: Function, buffers: Sequence[Any], name: str) -> list[A
 
 
 def _kind_of(x: Any) -> str | None:
-    """What an array holds of what is searched for: "nan", "inf" or None."""
+    """Which of "nan" and "inf" an array holds, where that is searched for."""
     x = np.asarray(x)
     if not is_inexact(x.dtype):
         return None

@@ -53,10 +53,30 @@ ZERO = _Marker("ZERO")
 """jvp rule: the derivative is zero everywhere it exists."""
 ELEMENTWISE = _Marker("ELEMENTWISE")
 """batch and shard rule: every dimension is independent of the others."""
+NONLINEAR = _Marker("NONLINEAR")
+"""transpose rule: the operation is linear in no operand, so there is nothing to transpose."""
+UNFOLDED = _Marker("UNFOLDED")
+"""shard rule: the functions are planned as part of the program that the application stands in."""
 DEFAULT = _Marker("DEFAULT")
 """partial rule: the equation is known if all of its inputs are."""
 VIA_JVP = _Marker("VIA_JVP")
-"""jet rule: derive higher orders by nesting jvp."""
+"""jet rule: the Taylor series follows from the derivative rule, see `transforms.jet`."""
+PIECEWISE_LINEAR = _Marker("PIECEWISE_LINEAR")
+"""jet rule: linear wherever it has a derivative, so that each coefficient of the result is the
+tangent in the direction of that coefficient of the operands."""
+
+
+class Recurrence:
+    """jet rule: a formula for one coefficient of the only result.
+
+    `rule(n, operands, out, **params)` gives coefficient n >= 1; `operands[i][k]` and `out[k]`
+    are coefficients of operands and, below n, of the result. Any of them may be `Zero`.
+    """
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
 
 
 LANES = _Marker("LANES")
@@ -140,7 +160,8 @@ class Primitive:
         batch: `(size, args, dims, **params)` to `(out, out_dim)`, or ELEMENTWISE.
         shard: `(in_types, out_types, **params)` to index notation, or ELEMENTWISE.
         cost: `(in_types, out_types, **params)` to `Cost`.
-        jet: truncated Taylor rule, or VIA_JVP.
+        jet: VIA_JVP; a `Recurrence`; or `(primals, series, order, **params)` to (results, their
+            series), where a series is the list of coefficients 1 to `order`, or None if zero.
         partial: `(trace, args, params)`: known/unknown split; only control flow overrides it.
         effects: `(**params)` to the set of effects of one application.
         multiple_results: whether `bind` gives a list.
@@ -155,6 +176,9 @@ class Primitive:
         prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
             smallest application that still gives the results marked in `used`; only for
             operations that carry functions.
+        hoist: `(move, inputs, **params)` to (inputs, params) of an equal application that leaves
+            less to repeat, or None; `move(fn, atoms)` computes a function before it. Only for
+            operations that apply a function again and again.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
         words: `(types, *operands, **params)` to the result where keys are given as their words,
@@ -162,6 +186,8 @@ class Primitive:
         refs: `transforms.discharge.Uses` to the results and, by position, what the references
             among the operands hold afterwards; for operations whose functions take references.
         host: whether an application calls Python while the program runs.
+        binds: `(**params)` to the names of axes that the functions of an application may refer
+            to, because it brings these names into force.
         types: memo of `result_types`.
     """
 
@@ -184,10 +210,12 @@ class Primitive:
     callee: Rule | None = None
     body: Rule | None = None
     prune: Rule | None = None
+    hoist: Rule | None = None
     program: Rule | None = None
     words: Any = None
     refs: Rule | None = None
     host: bool = False
+    binds: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:

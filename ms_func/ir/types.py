@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import (
-    DEFAULTS,
+    TABLES,
     KeyDtype,
     canonicalize_dtype,
     dtype_name,
@@ -83,6 +84,11 @@ class ArrayType:
         return ArrayType(self.shape, float0)
 
     @property
+    def vma(self) -> frozenset[Any]:
+        """Axes of a region of manual computation along which devices may hold different values."""
+        return frozenset()
+
+    @property
     def words(self) -> ArrayType:
         """Type of the memory behind: for keys that of their words, in a dimension at the end."""
         if self.key is None:
@@ -131,6 +137,12 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     if all(type(d) is int for d in key[0]):
         _interned[key] = found
     return found
+
+
+_scalar_types = {
+    mode: {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in table.items()}
+    for mode, table in TABLES.items()
+}
 
 
 class RefType:
@@ -191,8 +203,6 @@ _references: dict[tuple[ArrayType, str], RefType] = {}
 TYPES = frozenset((ArrayType, RefType))
 """Classes of types that values in programs have."""
 
-_SCALARS = {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in DEFAULTS.items()}
-
 
 def typeof(x: Any) -> ArrayType:
     """Type of an array, a traced value, a NumPy array or a Python scalar.
@@ -200,7 +210,7 @@ def typeof(x: Any) -> ArrayType:
     Raises:
         TypeError: `x` is not a number or an array of numbers.
     """
-    found = _SCALARS.get(type(x))
+    found = _scalar_types[x64.value].get(type(x))
     if found is not None:
         return found
     found = getattr(x, "type", None)

@@ -44,6 +44,19 @@ from ms_func.primitives.cast import convert_element_type as convert_element_type
 from ms_func.primitives.cast import imag as imag
 from ms_func.primitives.cast import real as real
 from ms_func.primitives.cast import reduce_precision as reduce_precision
+from ms_func.primitives.collective import pmax as pmax
+from ms_func.primitives.collective import pmean as pmean
+from ms_func.primitives.collective import pmin as pmin
+from ms_func.primitives.collective import psum as psum
+from ms_func.primitives.collective_moves import all_gather as all_gather
+from ms_func.primitives.collective_moves import all_to_all as all_to_all
+from ms_func.primitives.collective_moves import axis_index as axis_index
+from ms_func.primitives.collective_moves import axis_size as axis_size
+from ms_func.primitives.collective_moves import pbroadcast as pbroadcast
+from ms_func.primitives.collective_moves import ppermute as ppermute
+from ms_func.primitives.collective_moves import pshuffle as pshuffle
+from ms_func.primitives.collective_moves import psum_scatter as psum_scatter
+from ms_func.primitives.collective_moves import pswapaxes as pswapaxes
 from ms_func.primitives.compare import clamp as clamp
 from ms_func.primitives.compare import eq as eq
 from ms_func.primitives.compare import ge as ge
@@ -187,6 +200,8 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "all_gather",
+    "all_to_all",
     "argmax",
     "argmin",
     "asin",
@@ -195,6 +210,8 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "axis_index",
+    "axis_size",
     "batch_matmul",
     "bessel_i0e",
     "bessel_i1e",
@@ -291,9 +308,18 @@ __all__ = [
     "optimization_barrier",
     "pad",
     "padtype_to_pads",
+    "pbroadcast",
+    "pmax",
+    "pmean",
+    "pmin",
     "polygamma",
     "population_count",
     "pow",
+    "ppermute",
+    "pshuffle",
+    "psum",
+    "psum_scatter",
+    "pswapaxes",
     "ragged_dot",
     "random_gamma_grad",
     "real",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,9 @@ from ms_func.numpy.promotion import (
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, reduce
+from ms_func.primitives import compare, modulo, reduce
 from ms_func.primitives import elementwise as el
+from ms_func.primitives.complex_forms import hypotenuse, with_sign
 from ms_func.primitives.families import literal
 
 # --- arithmetic -----------------------------------------------------------------------
@@ -65,34 +65,18 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
         TypeError: an operand is complex.
     """
     x, y = promote("floor_divide", *numbers("floor_divide", x, y))
-    kind = typeof(x).dtype.kind
-    if kind == "c":
+    if typeof(x).dtype.kind == "c":
         raise TypeError("floor_divide does not support complex-valued inputs")
-    if kind == "u":
-        return ar.div_p.bind(x, y)
-    return fusion.run(_floor_divide, (x, y))
-
-
-def _floor_divide(x: Any, y: Any) -> Any:
-    if is_inexact(typeof(x).dtype):
-        return _float_divmod(x, y)[0]
-    quotient, left = ar.div_p.bind(x, y), ar.rem_p.bind(x, y)
-    down = ar.bitwise_and(compare.ne(left, 0), compare.ne(el.sign(left), el.sign(y)))
-    return compare.select(down, ar.sub(quotient, 1), quotient)
+    return modulo.floor_div_p.bind(x, y)
 
 
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise remainder with the sign of `y`, as Python's `%`."""
-    x, y = promote("remainder", *numbers("remainder", x, y))
-    if typeof(x).dtype.kind == "u":
-        return ar.rem_p.bind(x, y)
-    return fusion.run(_remainder, (x, y))
+    """Elementwise remainder with the sign of `y`, as Python's `%`.
 
-
-def _remainder(x: Any, y: Any) -> Any:
-    left = ar.rem_p.bind(x, y)
-    wrong = ar.bitwise_xor(compare.lt(left, 0), compare.lt(y, 0))
-    return compare.select(ar.bitwise_and(wrong, compare.ne(left, 0)), ar.add(left, y), left)
+    Raises:
+        TypeError: an operand is complex.
+    """
+    return modulo.mod_p.bind(*promote("remainder", *numbers("remainder", x, y)))
 
 
 mod = remainder
@@ -105,20 +89,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
     """`floor_divide(x, y), remainder(x, y)`."""
-    x, y = promote("divmod", *numbers("divmod", x, y))
-    if is_inexact(typeof(x).dtype) and typeof(x).dtype.kind != "c":
-        return fusion.run(_float_divmod, (x, y))
     return floor_divide(x, y), remainder(x, y)
-
-
-def _float_divmod(x: Any, y: Any) -> tuple[Any, Any]:
-    """Quotient and remainder that satisfy `q * y + r == x` as far as rounding allows."""
-    left = ar.rem_p.bind(x, y)
-    quotient = ar.div(ar.sub(x, left), y)
-    wrong = ar.bitwise_and(compare.ne(left, 0), compare.ne(el.sign(left), el.sign(y)))
-    left = compare.select(wrong, ar.add(left, y), left)
-    quotient = compare.select(wrong, ar.sub(quotient, 1), quotient)
-    return el.round(quotient, 1), left
 
 
 def power(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -187,29 +158,23 @@ def square(x: ArrayLike, /) -> Array:
 
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise maximum; NaN wins; complex numbers compare by real, then imaginary part."""
-    x, y = promote("maximum", x, y)
-    if typeof(x).dtype.kind == "c":
-        return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(x)), x, y)
-    return ar.max_p.bind(x, y)
+    return ar.max_p.bind(*promote("maximum", x, y))
 
 
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise minimum; NaN wins; complex numbers compare by real, then imaginary part."""
-    x, y = promote("minimum", x, y)
-    if typeof(x).dtype.kind == "c":
-        return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(x)), x, y)
-    return ar.min_p.bind(x, y)
+    return ar.min_p.bind(*promote("minimum", x, y))
 
 
-def fmax(x: ArrayLike, y: ArrayLike, /) -> Array:
+def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
-    x, y = promote("fmax", x, y)
+    x, y = promote("fmax", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
-def fmin(x: ArrayLike, y: ArrayLike, /) -> Array:
+def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
-    x, y = promote("fmin", x, y)
+    x, y = promote("fmin", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
@@ -246,31 +211,24 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def _hypot(x: Any, y: Any) -> Any:
     """The smaller over the larger, so that no square overflows."""
-    x, y = el.abs(x), el.abs(y)
-    big, small = ar.max_p.bind(x, y), ar.min_p.bind(x, y)
-    safe = compare.select(ar.or_p.bind(compare.eq(big, 0.0), logic.isinf(big)), 1.0, big)
-    ratio = ar.div(small, safe)
-    length = ar.mul(big, el.sqrt(ar.add(ar.mul(ratio, ratio), 1.0)))
-    infinite = ar.or_p.bind(logic.isinf(x), logic.isinf(y))
-    return compare.select(infinite, math.inf, compare.select(compare.eq(big, 0.0), big, length))
+    return hypotenuse(el.abs(x), el.abs(y))
 
 
 def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """Fractional and integral parts, both with the sign of `x`."""
     no_out("modf", out)
     x = inexact("modf", x)
-    whole = el.trunc(x)
-    rest = compare.select(logic.isinf(x), literal(0, x), ar.sub_p.bind(x, whole))
-    return rest, whole
+    rest = ar.rem_p.bind(x, literal(1, x))
+    return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
 
 
-def gcd(x: ArrayLike, y: ArrayLike, /) -> Array:
+def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise greatest common divisor of integers, by Euclid's algorithm.
 
     Raises:
         ValueError: an operand is no integer.
     """
-    x, y = _integers("gcd", x, y)
+    x, y = _integers("gcd", x1, x2)
     x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
     shape = common_shape("gcd", [typeof(v).shape for v in (x, y)])
     x, y = (lay(v, shape, ()) if not typeof(v).shape else v for v in (x, y))
@@ -289,13 +247,13 @@ def _any(mask: Any) -> Any:
     return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
 
 
-def lcm(x: ArrayLike, y: ArrayLike, /) -> Array:
+def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise least common multiple of integers; 0 where either is 0.
 
     Raises:
         ValueError: an operand is no integer.
     """
-    x, y = _integers("lcm", x, y)
+    x, y = _integers("lcm", x1, x2)
     x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
     divisor = gcd(x, y)
     safe = compare.select(compare.eq(divisor, 0), 1, divisor)

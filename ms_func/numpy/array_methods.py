@@ -35,6 +35,8 @@ from ms_func.primitives import cast
 from ms_func.tracing.tracer import Tracer
 
 _OPERANDS = HANDLES | SCALARS
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+"""Versions of the array API standard that `ms_func.numpy` follows; each contains the last."""
 
 # --- operators ------------------------------------------------------------------------------
 
@@ -124,7 +126,15 @@ def _contains(self: Any, value: Any) -> bool:
 
 
 def _namespace(self: Any, *, api_version: str | None = None) -> Any:
-    """The module with the functions of the array API."""
+    """The module with the functions of the array API.
+
+    Raises:
+        ValueError: there is no such version of the standard.
+    """
+    if api_version is not None and api_version not in VERSIONS:
+        raise ValueError(
+            f"there is no version {api_version!r} of the array API here, only {', '.join(VERSIONS)}"
+        )
     import ms_func.numpy as namespace  # this file is part of it
 
     return namespace

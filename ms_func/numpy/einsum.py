@@ -22,6 +22,7 @@ from ms_func.numpy.promotion import admit, convert, join_types, no_out
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, reduce
 from ms_func.primitives import shape as sh
+from ms_func.primitives.sharding import constrained
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -42,8 +43,8 @@ class Plan(NamedTuple):
 
 
 def einsum(
-    subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "optimal",
-    precision: Any = None, preferred_element_type: Any = None,
+    subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "auto",
+    precision: Any = None, preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Sums of products in Einstein's notation.
 
@@ -52,10 +53,11 @@ def einsum(
             of the result; or operands and lists of integers in turn.
         *operands: arrays.
         out: not supported.
-        optimize: "optimal", "greedy", a path as `einsum_path` gives it, or False for left to
-            right: the order in which more than two operands are contracted.
+        optimize: "auto", "optimal", "greedy", a path as `einsum_path` gives it, or False for
+            left to right: the order in which more than two operands are contracted.
         precision: as for `lax.dot_general`.
         preferred_element_type: dtype of the sums and the result.
+        out_sharding: sharding of the result.
 
     Raises:
         ValueError: the subscripts do not fit the operands.
@@ -69,22 +71,32 @@ def einsum(
     arrays = [admit("einsum", a, i) for i, a in enumerate(arrays)]
     dtype, weak = join_types([typeof(a) for a in arrays])
     arrays = [convert(a, dtype, weak) for a in arrays]
-    plan = plan_of(text, tuple([typeof(a).shape for a in arrays]), _hashable(optimize))
+    optimize = _hashable(_strategy(optimize, len(arrays)))
+    plan = plan_of(text, tuple([typeof(a).shape for a in arrays]), optimize)
     kind = None if preferred_element_type is None else canonicalize_dtype(preferred_element_type)
     if precision is None:
         precision = config.default_matmul_precision.value
     if precision is None or isinstance(precision, str):
-        return fusion.run(_evaluate, arrays, plan, precision, kind)
-    return _evaluate(*arrays, plan, precision, kind)
+        found = fusion.run(_evaluate, arrays, plan, precision, kind)
+    else:
+        found = _evaluate(*arrays, plan, precision, kind)
+    return found if out_sharding is None else constrained(found, out_sharding)
 
 
 def einsum_path(
-    subscripts: Any, /, *operands: Any, optimize: Any = "greedy"
+    subscripts: Any, /, *operands: Any, optimize: Any = "auto"
 ) -> tuple[list[Any], str]:
     """Order of contractions and a report of its cost, as `numpy.einsum_path` gives them."""
     text, arrays = _read(subscripts, operands)
     empty = [np.broadcast_to(np.float32(0), np.shape(a)) for a in arrays]
-    return np.einsum_path(text, *empty, optimize=optimize)
+    return np.einsum_path(text, *empty, optimize=_strategy(optimize, len(arrays)))
+
+
+def _strategy(optimize: Any, operands: int) -> Any:
+    """What "auto" stands for: the best order of up to four operands, else a good one."""
+    if not isinstance(optimize, str) or optimize != "auto":
+        return optimize
+    return "optimal" if operands <= 4 else "greedy"
 
 
 def _hashable(optimize: Any) -> Any:

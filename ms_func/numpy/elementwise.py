@@ -69,7 +69,9 @@ def log10(x: ArrayLike, /) -> Array:
 
 
 def _scale(x: Any, factor: float) -> Any:
-    """`x * factor` in the dtype of `x`."""
+    """`x * factor` in the dtype of `x`, part by part where it is complex."""
+    if typeof(x).dtype.kind == "c":
+        return cast.complex(ar.mul(cast.real(x), factor), ar.mul(cast.imag(x), factor))
     return ar.mul_p.bind(*promote("multiply", x, factor))
 
 
@@ -299,7 +301,7 @@ def ceil(x: ArrayLike, /) -> Array:
     return _rounding("ceil", el.ceil_p, x)
 
 
-def trunc(x: ArrayLike, /) -> Array:
+def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
     return as_handle(x) if typeof(x).dtype.kind in "biu" else el.trunc(x)

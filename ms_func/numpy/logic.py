@@ -112,13 +112,13 @@ def _signed_inf(name: str, x: Any, value: float, out: None) -> Any:
     return _same(x, False) if kind in "biu" else compare.eq(x, value)
 
 
-def isreal(x: ArrayLike, /) -> Array:
+def isreal(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is zero."""
     x = operand("isreal", x)
     return compare.eq(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, True)
 
 
-def iscomplex(x: ArrayLike, /) -> Array:
+def iscomplex(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is not zero."""
     x = operand("iscomplex", x)
     return compare.ne(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, False)

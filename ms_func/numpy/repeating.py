@@ -17,6 +17,7 @@ from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remain
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.manipulation import (
     atleast_1d,
+    axes_tuple,
     axis_index,
     broadcast_to,
     concatenate,
@@ -30,6 +31,7 @@ from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.numpy.searching import concrete, not_in_place, take, where
 from ms_func.numpy.updates import update
 from ms_func.primitives import basis, pieces
+from ms_func.primitives.sharding import constrained
 
 
 def tile(A: ArrayLike, reps: Any) -> Array:
@@ -92,7 +94,7 @@ def meshgrid(
 
 def repeat(
     a: ArrayLike, repeats: ArrayLike, axis: int | None = None, *,
-    total_repeat_length: int | None = None,
+    total_repeat_length: int | None = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Each element of `a` repeated along a dimension, of the flat array by default.
 
@@ -102,12 +104,17 @@ def repeat(
         axis: dimension.
         total_repeat_length: length of the result, needed where `repeats` is known only at
             run time: more is cut off, the last element fills up what is missing.
+        out_sharding: sharding of the result.
 
     Raises:
         ConcretizationTypeError: `repeats` is known only at run time and no length is given.
         ValueError: the counts do not fit the dimension.
     """
-    a = operand("repeat", a)
+    out = _repeated(operand("repeat", a), repeats, axis, total_repeat_length)
+    return out if out_sharding is None else constrained(out, out_sharding)
+
+
+def _repeated(a: Any, repeats: Any, axis: int | None, total_repeat_length: int | None) -> Any:
     if axis is None:
         a, axis = ravel(a), 0
     if not typeof(a).ndim:
@@ -247,15 +254,23 @@ def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = T
     return reshape(where(chosen, convert(values, arr.dtype), ravel(arr)), arr.shape)
 
 
-def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
-    """A vector without its leading ("f") and trailing ("b") zeros; its value must be known."""
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:
+    """`filt` without the leading ("f") and trailing ("b") slices that hold zeros only.
+
+    Args:
+        filt: array whose value is known.
+        trim: which ends.
+        axis: dimensions to shorten, all by default.
+    """
     value = concrete("trim_zeros", operand("trim_zeros", filt), "trim outside of the function")
-    (places,) = np.nonzero(value)
-    if not places.size:
-        return asarray(value[:0])
-    lo = places[0] if "f" in trim.lower() else 0
-    hi = places[-1] + 1 if "b" in trim.lower() else len(value)
-    return asarray(value[lo:hi])
+    places = np.nonzero(value)
+    index = [slice(None)] * value.ndim
+    for d in axes_tuple(axis, value.ndim):
+        found = places[d]
+        lo = found.min() if "f" in trim.lower() and found.size else 0
+        hi = found.max() + 1 if "b" in trim.lower() and found.size else value.shape[d]
+        index[d] = slice(lo, hi) if found.size else slice(0, 0)
+    return asarray(value[tuple(index)])
 
 
 # --- padding --------------------------------------------------------------------------------

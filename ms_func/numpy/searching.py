@@ -36,6 +36,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
 # --- choosing -----------------------------------------------------------------------------
@@ -532,7 +533,7 @@ def compress(
 
 def bincount(
     x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0, *,
-    length: int | None = None,
+    length: int | None = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """How often each non-negative integer occurs, or the sum of its weights.
 
@@ -542,6 +543,7 @@ def bincount(
         minlength: least length of the result.
         length: length of the result, needed where `x` is known only at run time; larger
             values are left out.
+        out_sharding: sharding of the result.
 
     Raises:
         TypeError: `x` does not hold integers.
@@ -558,4 +560,5 @@ def bincount(
     values = asarray(1, np.int32) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
         raise ValueError("shape of weights must match shape of x.")
-    return update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")
+    out = update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")
+    return out if out_sharding is None else constrained(out, out_sharding)

@@ -229,19 +229,23 @@ def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
 
 
 def matrix_rank(
-    M: ArrayLike, rtol: ArrayLike | None = None, *, tol: ArrayLike | None = None
-) -> Array:
+    M: ArrayLike, rtol: ArrayLike | None = None, *, hermitian: bool = False,
+    tol: ArrayLike | None = None,
+) -> Array:  # fmt: skip
     """Number of singular values that are not negligible.
 
     Args:
         M: matrices.
         rtol: part of the largest singular value below which others do not count.
+        hermitian: the matrices are Hermitian: use their eigenvalues.
         tol: absolute bound instead.
     """
     M = inexact("matrix_rank", M)
     if typeof(M).ndim < 2:
         return convert(reductions.any(logic.not_equal(M, 0)), np.dtype(np.int32))
-    s = svd(M, compute_uv=False)
+    s = svd(M, compute_uv=False, hermitian=hermitian)
+    if hermitian:
+        s = sorting.sort(s, descending=True)
     if tol is not None:
         limit = tol
     else:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.primitive import ELEMENTWISE, NotSupported, Primitive
+from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported, Primitive
 from ms_func.ir.sharding import UNCONSTRAINED, PartitionSpec, entry_axes
 from ms_func.parallel.cost import Model
 from ms_func.parallel.search import Problem
@@ -587,7 +587,7 @@ def _leaves_sum(eqn: Eqn) -> bool:
 def _rule(eqn: Eqn) -> Rule:
     """Rule of an equation; what cannot be split, and bodies of loops, are kept whole."""
     primitive: Primitive = eqn.primitive
-    if type(primitive.shard) is NotSupported:
+    if primitive.shard is UNFOLDED or type(primitive.shard) is NotSupported:
         return whole_rule([a.type for a in eqn.inputs], [v.type for v in eqn.outputs])
     return rule_of(eqn)
 

@@ -10,7 +10,15 @@ import numpy as np
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import ELEMENTWISE, LANES, ZERO, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    ZERO,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import broadcast_in_dim_p, reduce_sum_p
@@ -184,6 +192,7 @@ select_p = register(
         ref=np.where,
         lower=_select_lower,
         jvp=_select_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_select_transpose,
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
@@ -243,7 +252,7 @@ def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 clamp_p = nary(
     "clamp", ref=lambda lo, x, hi: np.minimum(np.maximum(x, lo), hi), lower="clamp",
-    jvp=_clamp_jvp, accepts="ordered",
+    jvp=_clamp_jvp, jet=PIECEWISE_LINEAR, accepts="ordered",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import LANES, Linear, Primitive, Zero, register
+from ms_func.ir.primitive import LANES, PIECEWISE_LINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import (
@@ -293,6 +293,7 @@ pad_p = register(
         ref=_pad_ref,
         lower=_pad_lower,
         jvp=_pad_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_pad_transpose,
         batch=_pad_batch,
         shard=_pad_shard,
@@ -416,6 +417,7 @@ concatenate_p = register(
         ref=lambda *xs, dimension: np.concatenate(xs, dimension),
         lower=_concatenate_lower,
         jvp=_concatenate_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_concatenate_transpose,
         batch=_concatenate_batch,
         shard=_concatenate_shard,

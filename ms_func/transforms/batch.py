@@ -1,8 +1,8 @@
 """Vectorisation: a program over one element becomes a program over a batch of them.
 
 Each value carries the position of its batch dimension, or None when all lanes share it.
-An equation whose operands are all shared stays as it is, unless it has an effect: effects
-happen once for each lane.
+An equation whose operands are all shared stays as it is, unless it has an effect, which happens
+once for each lane, or communicates along the axis of the batch, which programs call `BATCH_AXIS`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.errors import UnsupportedError
+from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
 from ms_func.ir.types import ArrayType, typeof
@@ -82,12 +83,14 @@ def batch_walk(
     env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
     trace = current.interpreter
     outer_loc = trace.loc
+    named = BATCH_AXIS in names_of(fn)  # then lanes may differ though all operands are shared
     try:
         for eqn in fn.eqns:
             trace.loc = eqn.loc
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
             where = [at.get(a) if type(a) is not Literal else None for a in eqn.inputs]
-            if all(d is None for d in where) and not has_effects(eqn):
+            communicates = named and BATCH_AXIS in eqn_names(eqn)
+            if all(d is None for d in where) and not communicates and not has_effects(eqn):
                 out = eqn.primitive.bind(*ins, **eqn.params)
                 out_dims: Any = [None] * len(eqn.outputs)
                 out = out if eqn.primitive.multiple_results else (out,)

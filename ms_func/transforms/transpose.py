@@ -11,7 +11,7 @@ from typing import Any
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.primitive import NotSupported, UndefinedPrimal, Zero, current
+from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import build
 from ms_func.transforms.recorded import Code, worked_out
@@ -114,8 +114,8 @@ def _code(
 def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]:
     """Cotangents of the operands of one equation by its transpose rule."""
     rule = eqn.primitive.transpose
-    if type(rule) is NotSupported or rule is None:
-        reason = rule.reason if rule is not None else "it is not linear"
+    if rule is NONLINEAR or type(rule) is NotSupported:
+        reason = "it is not linear" if rule is NONLINEAR else rule.reason
         raise UnsupportedError(
             f"`{eqn.primitive.name}` cannot be transposed: {reason}\n"
             "fix: use forward mode (jvp, jacfwd), or give the derivative with custom_vjp",

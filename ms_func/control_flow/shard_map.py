@@ -1,0 +1,361 @@
+"""`shard_map`: a function runs on every device of a mesh, on the piece that lies there.
+
+The primitive holds the program of one device. Its operands and results are whole arrays, with a
+layout each; inside of the program collectives communicate along the axes of the mesh.
+Transforms transform the program of one device and extend the list of layouts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.control_flow.bodies import chosen, cost_of, keep_results, merged
+from ms_func.errors import ShardingError, UnsupportedError
+from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
+from ms_func.ir.evaluate import evaluate
+from ms_func.ir.function import Function
+from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import parsed
+from ms_func.lowering.shardings import manual_text
+from ms_func.primitives.arithmetic import div
+from ms_func.primitives.collective import psum_p
+from ms_func.primitives.families import is_linear, literal
+from ms_func.primitives.shape import reshape
+from ms_func.primitives.sharding import LAYOUTS
+from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
+from ms_func.transforms.jvp import jvp
+from ms_func.transforms.partial_eval import partial_eval
+from ms_func.transforms.passes import prune
+from ms_func.transforms.transpose import transpose
+from ms_func.transforms.zeros import instantiate
+
+Specs = tuple[PartitionSpec, ...]
+Mask = tuple[bool, ...]
+
+# --- shapes -----------------------------------------------------------------------------------
+
+
+def piece_type(t: ArrayType, mesh: Any, spec: PartitionSpec, check: bool) -> ArrayType:
+    """Type of the piece of an array that one device holds."""
+    return t.update(shape=NamedSharding(mesh, spec).shard_shape(t.shape), sharding=None)
+
+
+def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec) -> ArrayType:
+    """Type of the array whose pieces have type `t`."""
+    axes = NamedSharding(mesh, spec).dim_axes(t.ndim)
+    sizes = mesh.shape
+    shape = [n * math.prod(sizes[a] for a in names) for n, names in zip(t.shape, axes, strict=True)]
+    return t.update(shape=tuple(shape), sharding=None)
+
+
+def _abstract(
+    *types: ArrayType, fn: Function, mesh: Any, ins: Specs, outs: Specs, **params: Any
+) -> list[ArrayType]:
+    for t, spec, v in zip(types, ins, fn.params, strict=True):
+        piece = piece_type(t, mesh, spec, False)
+        if piece.shape != v.type.shape or piece.dtype != v.type.dtype:
+            raise ShardingError(f"shard_map of {t} by {spec} gives {piece}, not {v.type}")
+    return [whole_type(t, mesh, spec) for t, spec in zip(fn.out_types, outs, strict=True)]
+
+
+def unmentioned(manual: Sequence[Any], spec: PartitionSpec) -> tuple[Any, ...]:
+    """Manual axes along which a layout has copies."""
+    used = spec.axes()
+    return tuple(a for a in manual if a not in used)
+
+
+# --- meaning ----------------------------------------------------------------------------------
+
+
+def _ref(
+    *arrays: Any, fn: Function, mesh: Any, ins: Specs, outs: Specs, manual: tuple[Any, ...],
+    **params: Any,
+) -> list[Any]:  # fmt: skip
+    """All devices as lanes of nested batches, one for each manual axis."""
+    sizes = [mesh.shape[a] for a in manual]
+    stacks = [_pieces(x, mesh, spec, manual) for x, spec in zip(arrays, ins, strict=True)]
+    made = fn
+    for axis, size in zip(reversed(manual), reversed(sizes), strict=True):
+        made = renamed(made, {axis: BATCH_AXIS})
+        made, _ = batch(made, size, (0,) * len(made.params), (0,) * len(made.results))
+    found = evaluate(made, *stacks)
+    return [_together(x, mesh, spec, manual, sizes) for x, spec in zip(found, outs, strict=True)]
+
+
+def _pieces(x: np.ndarray, mesh: Any, spec: PartitionSpec, manual: Sequence[Any]) -> np.ndarray:
+    """Piece of each device, stacked along one leading dimension per manual axis."""
+    sharding = NamedSharding(mesh, spec)
+    shape = sharding.shard_shape(x.shape)
+    sizes = tuple(mesh.shape[a] for a in manual)
+    out = np.empty((*sizes, *shape), x.dtype)
+    for at in np.ndindex(*sizes):
+        where = dict(zip(manual, at, strict=True))
+        out[at] = x[_window(sharding, shape, where)]
+    return out
+
+
+def _together(
+    x: np.ndarray, mesh: Any, spec: PartitionSpec, manual: Sequence[Any], sizes: Sequence[int]
+) -> np.ndarray:
+    sharding = NamedSharding(mesh, spec)
+    shape = x.shape[len(sizes) :]
+    axes = sharding.dim_axes(len(shape))
+    whole = [
+        n * math.prod(mesh.shape[a] for a in names) for n, names in zip(shape, axes, strict=True)
+    ]
+    out = np.empty(tuple(whole), x.dtype)
+    for at in np.ndindex(*sizes):
+        where = dict(zip(manual, at, strict=True))
+        out[_window(sharding, shape, where)] = x[at]
+    return out
+
+
+def _window(
+    sharding: NamedSharding, shape: Sequence[int], where: dict[Any, int]
+) -> tuple[slice, ...]:
+    """Part of the whole array that lies at a place of the mesh."""
+    found = []
+    for size, names in zip(shape, sharding.dim_axes(len(shape)), strict=True):
+        tile = 0
+        for a in names:
+            tile = tile * sharding.mesh.shape[a] + where[a]
+        found.append(slice(tile * size, (tile + 1) * size))
+    return tuple(found)
+
+
+def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
+    p = eqn.params
+    fn, mesh, manual = p["fn"], p["mesh"], p["manual"]
+    types = [v.type for v in eqn.outputs]
+    with b.lowerer.manual_region(mesh, manual, eqn.loc):
+        if b.lowerer.num_partitions == 1:
+            return b.inline(fn, values)
+        sides = [
+            [(NamedSharding(mesh, s), t.ndim) for s, t in zip(specs, side, strict=True)]
+            for specs, side in ((p["ins"], fn.in_types), (p["outs"], types))
+        ]
+        partial = len(b.lowerer.manual.axes) < len(mesh.axis_names)
+        texts = manual_text(b.lowerer.mesh_symbol(mesh), manual, *sides, partial)
+        attributes = {name: parsed(text) for name, text in texts.items()}
+        return b.nested(
+            "sdy.manual_computation", "sdy.return", types, values, attributes, fn.in_types,
+            lambda inner, *xs: inner.inline(fn, xs),
+        )  # fmt: skip
+
+
+def _cost(
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, fn: Function, **params: Any
+) -> Cost:
+    return cost_of(fn)
+
+
+# --- derivatives ----------------------------------------------------------------------------------
+
+
+def _jvp(
+    primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, ins: Specs, outs: Specs,
+    **params: Any,
+) -> Any:  # fmt: skip
+    mask = tuple(type(t) is not Zero for t in tangents)
+    made, nonzero = jvp(fn, mask)
+    dots = [t for t in tangents if type(t) is not Zero]
+    found = shard_map_p.bind(
+        *primals, *dots, fn=made, ins=(*ins, *chosen(ins, mask)),
+        outs=(*outs, *chosen(outs, nonzero)), **params,
+    )  # fmt: skip
+    n = len(fn.results)
+    rest = iter(found[n:])
+    types = [typeof(x).tangent for x in found[:n]]
+    return found[:n], [
+        next(rest) if live else Zero(t) for live, t in zip(nonzero, types, strict=True)
+    ]
+
+
+def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
+    """Known part now, the rest later; a residual that differs between devices is stacked."""
+    unknown = tuple(split.is_unknown(a) for a in args)
+    ready = chosen(args, [not u for u in unknown])
+    ins, outs = params["ins"], params["outs"]
+    known, rest, mask, kept = _halves(params["fn"], unknown, params["manual"])
+    known_ins = chosen(ins, [not u for u in unknown])
+    known_outs = chosen(outs, [not m for m in mask])
+    stacked = PartitionSpec(tuple(params["manual"]))
+    n_stacked = sum(k is None for k in kept)
+    found = split.bind_known(
+        shard_map_p, tuple(ready),
+        {**params, "fn": known, "ins": tuple(known_ins),
+         "outs": (*known_outs, *(stacked,) * n_stacked)},
+    )  # fmt: skip
+    residuals = iter(found[len(known_outs) :])
+    passed = [next(residuals) if k is None else ready[k] for k in kept]
+    specs = [stacked if k is None else known_ins[k] for k in kept]
+    late = split.unknown.bind(
+        shard_map_p, (*passed, *chosen(args, unknown)),
+        {**params, "fn": rest, "ins": (*specs, *chosen(ins, unknown)),
+         "outs": tuple(chosen(outs, mask))},
+    )  # fmt: skip
+    return merged(mask, late, found[: len(known_outs)])
+
+
+def _halves(
+    fn: Function, unknown: Mask, manual: tuple[Any, ...]
+) -> tuple[Function, Function, Mask, tuple[int | None, ...]]:
+    """Known and waiting program, unknown results, and the known operand each residual is, if any.
+
+    The other residuals get a leading dimension of size 1 on the way, along which those of all
+    devices are stacked.
+    """
+    key = ("halves", unknown, manual)
+    if key in fn.memo:
+        return fn.memo[key]
+    known, rest, mask = partial_eval(fn, unknown)
+    n = len(mask) - sum(mask)
+    place = {v: i for i, v in enumerate(known.params)}
+    kept = tuple(place.get(a) for a in known.results[n:])
+
+    def first(*args: Any) -> list[Any]:
+        found = current.interpreter.apply(known, args)
+        own = [x for x, k in zip(found[n:], kept, strict=True) if k is None]
+        return [*found[:n], *(reshape(x, (1, *typeof(x).shape)) for x in own)]
+
+    def second(*args: Any) -> list[Any]:
+        given = [
+            x if k is not None else reshape(x, typeof(x).shape[1:])
+            for x, k in zip(args, kept, strict=False)
+        ]
+        return current.interpreter.apply(rest, [*given, *args[len(kept) :]])
+
+    types = [
+        v.type if k is not None else v.type.update(shape=(1, *v.type.shape))
+        for v, k in zip(rest.params, kept, strict=False)
+    ]
+    fn.memo[key] = (
+        build(known.name, known.in_types, first),
+        build(rest.name, [*types, *rest.in_types[len(kept) :]], second),
+        mask,
+        kept,
+    )
+    return fn.memo[key]
+
+
+def _transpose(
+    cts: Sequence[Any], *operands: Any, fn: Function, mesh: Any, ins: Specs, outs: Specs,
+    manual: tuple[Any, ...], **params: Any,
+) -> list[Any]:  # fmt: skip
+    linear = tuple(is_linear(x) for x in operands)
+    live = tuple(type(ct) is not Zero for ct in cts)
+    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
+    other_ins = chosen(ins, [not lin for lin in linear])
+    ct_ins, ct_outs = chosen(outs, live), tuple(chosen(ins, linear))
+    made = _backwards(keep_results(fn, live), linear, mesh, tuple(ct_ins), ct_outs, manual)
+    found = iter(
+        shard_map_p.bind(
+            *others, *map(instantiate, chosen(cts, live)), fn=made, mesh=mesh,
+            ins=(*other_ins, *ct_ins), outs=ct_outs, manual=manual, **params,
+        )
+    )  # fmt: skip
+    return [next(found) if lin else None for lin in linear]
+
+
+def _backwards(
+    fn: Function, linear: Mask, mesh: Any, ct_ins: Specs, ct_outs: Specs, manual: tuple[Any, ...]
+) -> Function:
+    """Program of one device from cotangents of results to those of operands.
+
+    What has copies along an axis counts once: each device gets an equal share of the cotangent of
+    a result, and the cotangent of an operand is the sum over its copies.
+    """
+    key = ("backwards", linear, mesh, ct_ins, ct_outs, manual)
+    if key in fn.memo:
+        return fn.memo[key]
+    made = transpose(fn, linear)
+    n = len(made.params) - len(ct_ins)
+
+    def body(*args: Any) -> list[Any]:
+        shares = []
+        for ct, spec in zip(args[n:], ct_ins, strict=True):
+            count = math.prod(mesh.shape[a] for a in unmentioned(manual, spec))
+            shares.append(ct if count == 1 else div(ct, literal(count, ct)))
+        found = current.interpreter.apply(made, [*args[:n], *shares])
+        summed = []
+        for ct, spec in zip(found, ct_outs, strict=True):
+            axes = Axes(unmentioned(manual, spec))
+            summed.append(psum_p.bind(ct, axes=axes, groups=None) if axes else ct)
+        return summed
+
+    fn.memo[key] = build(made.name, made.in_types, body)
+    return fn.memo[key]
+
+
+# --- batching and pruning -----------------------------------------------------------------------
+
+
+def _batch(
+    size: int, args: Any, dims: Any, *, fn: Function, ins: Specs, outs: Specs, lanes: Any = None,
+    **params: Any,
+) -> Any:  # fmt: skip
+    """The lanes are one more dimension of pieces, which lies along `lanes` if they are given."""
+    split = 1 if lanes is None else math.prod(params["mesh"].shape[a] for a in lanes)
+    if split > 1 and BATCH_AXIS in names_of(fn):
+        raise UnsupportedError(
+            "a collective inside shard_map over the lanes of a vmap whose spmd_axis_name splits "
+            "these lanes between devices\nfix: leave spmd_axis_name out"
+        )
+    made, found = batch(fn, size // split, tuple(dims), ("any",) * len(fn.results))
+    bound = shard_map_p.bind(
+        *args, fn=made,
+        ins=tuple(_with_lanes(s, d, lanes) for s, d in zip(ins, dims, strict=True)),
+        outs=tuple(_with_lanes(s, d, lanes) for s, d in zip(outs, found, strict=True)),
+        **params,
+    )  # fmt: skip
+    return bound, list(found)
+
+
+def _with_lanes(spec: PartitionSpec, dim: int | None, lanes: Any) -> PartitionSpec:
+    if dim is None:
+        return spec
+    entries = [*spec, *((None,) * (dim - len(spec)))]
+    return PartitionSpec(*entries[:dim], lanes, *entries[dim:])
+
+
+def _prune(used: Mask, *, fn: Function, ins: Specs, outs: Specs, **params: Any) -> Any:
+    made, operands = prune(fn, used)
+    changed = {"fn": made, "ins": tuple(chosen(ins, operands)), "outs": tuple(chosen(outs, used))}
+    return operands, used, {**params, **changed}
+
+
+shard_map_p = register(
+    Primitive(
+        "shard_map",
+        abstract=_abstract,
+        ref=_ref,
+        lower=_lower,
+        jvp=_jvp,
+        transpose=_transpose,
+        batch=_batch,
+        shard=NotSupported("the user has already said how the work is split"),
+        cost=_cost,
+        partial=_partial,
+        prune=_prune,
+        binds=lambda *, manual, **params: manual,
+        multiple_results=True,
+    )
+)
+LAYOUTS.add(shard_map_p)
+
+
+def bind_shard_map(
+    operands: Sequence[Any], fn: Function, mesh: Any, ins: Specs, outs: Specs,
+    manual: tuple[Any, ...], check: bool,
+) -> list[Any]:  # fmt: skip
+    """Record or run a region; see `shard_map`."""
+    return shard_map_p.bind(
+        *operands, fn=fn, mesh=mesh, ins=ins, outs=outs, manual=manual, check=check
+    )
