@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ms_func import tree
 from ms_func.api.programs import apply, simplified
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import entry_axes
@@ -185,6 +186,7 @@ def _run(
     given = [leaves[i] for i in mapped]
     with batched.axis():
         staged = stage(call, types, name=name, refs="write", operands=given)
+    key_reuse.look(staged.fn, [*staged.captured, *(None for _ in given)])
     wanted = _flat_out_axes(name, staged, out_axes)
     lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)
     own = {id(x): dims[i] for x, i in zip(given, mapped, strict=True)}

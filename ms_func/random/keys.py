@@ -264,6 +264,6 @@ def clone(key: ArrayLike) -> Array:
     """The same keys again, for a use that `config.debug_key_reuse` shall not count."""
     found, raw = typed(key)
     if current.interpreter is bottom:
-        return as_handle(key if raw else found)
+        return as_handle(key) if raw else wrap(found.buffer)
     made = random_clone_p.bind(found)
     return _words(made) if raw else made
