@@ -215,6 +215,14 @@ class CallbackError(LocatedError, RuntimeError):
         return str(self.args[0]) if self.args else ""
 
 
+class KeyReuseError(LocatedError, RuntimeError):
+    """A random key is used twice while `config.debug_key_reuse` is set.
+
+    Example:
+        `random.normal(key) + random.uniform(key)`; split the key first.
+    """
+
+
 class NonFiniteError(LocatedError, FloatingPointError):
     """A result is NaN or infinite while `config.debug_nans` or `debug_infs` is set.
 

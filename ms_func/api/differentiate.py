@@ -17,6 +17,7 @@ from ms_func import tree
 from ms_func.api.programs import ArgNums, apply, check_written, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
@@ -137,6 +138,7 @@ def _value_and_grad(
             refs="write",
         )
         _check_output(what, name, staged, has_aux, holomorphic)
+        key_reuse.look(staged.fn, [*staged.captured, *leaves])
         if staged.writes:
             n = len(staged.captured)
             check_written(staged, [i >= n and is_inexact(t.dtype)

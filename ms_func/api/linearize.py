@@ -18,6 +18,7 @@ from ms_func.api.programs import (
 )
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
@@ -50,7 +51,9 @@ def stage_call(
         keep_constants=has_aux,
         refs="write",
     )
-    return staged, operands(leaves), in_tree
+    values = operands(leaves)
+    key_reuse.look(staged.fn, [*staged.captured, *values])
+    return staged, values, in_tree
 
 
 def _active(staged: Staged) -> tuple[bool, ...]:
