@@ -16,6 +16,7 @@ from ms_func.ir.sharding import entry_axes
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
 
@@ -184,19 +185,40 @@ def _run(
         args, kwargs = tree.unflatten(in_tree, full)
         return fun(*args, **kwargs)
 
+    given = [leaves[i] for i in mapped]
     with batched.axis():
-        staged = stage(call, types, name=name)
+        staged = stage(call, types, name=name, refs="write", operands=given)
     wanted = _flat_out_axes(name, staged, out_axes)
     lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)
-    program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, tuple(wanted))
-    for want, dim in zip(wanted, out_dims, strict=True):
+    own = {id(x): dims[i] for x, i in zip(given, mapped, strict=True)}
+    held = [own.get(id(ref)) for ref in staged.writes]
+    program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
+    _check_shared(name, staged, held, out_dims)
+    for want, dim in zip(wanted, out_dims, strict=False):
         if want is None and dim is not None:
             raise ArgumentValueError(
                 f"vmap of `{name}` has out_axes None for a result that depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
-    outs = apply(program, [*staged.captured, *(leaves[i] for i in mapped)])
-    return staged.unflatten(outs)
+    return staged.unflatten(apply(program, [*staged.captured, *operands(given)]))
+
+
+def _check_shared(
+    name: str, staged: Staged, held: Sequence[int | None], out_dims: Sequence[int | None]
+) -> None:
+    """Refuse values that differ between the lanes for a reference that all lanes share.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for ref, want, dim in zip(staged.writes, held, out_dims[staged.own :], strict=True):
+        if want is None and dim is not None:
+            raise ArgumentValueError(
+                f"vmap of `{name}` writes values that differ between the lanes to a reference of "
+                f"type {ref.type} that all lanes share\n"
+                "fix: make the reference an argument of the function, with a dimension for the "
+                "lanes"
+            )
 
 
 def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
@@ -215,7 +237,8 @@ def _lane_type(x: Any, dim: int | None) -> ArrayType:
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:
     """One axis per result, counted from the front of the batched result."""
-    skeleton = tree.unflatten(staged.out_tree, staged.fn.out_types)
+    out_types = staged.fn.out_types[: staged.own]
+    skeleton = tree.unflatten(staged.out_tree, out_types)
     try:
         axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
     except ValueError:
@@ -224,7 +247,7 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
             f"out_axes {out_axes!r} does not fit a result of structure {staged.out_tree}"
         ) from None
     found: list[int | None] = []
-    for axis, t in zip(axes, staged.fn.out_types, strict=True):
+    for axis, t in zip(axes, out_types, strict=True):
         if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
             raise ArgumentValueError(
                 f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "

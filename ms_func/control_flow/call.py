@@ -23,6 +23,7 @@ from ms_func.ir.primitive import (
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.families import is_linear
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
 from ms_func.transforms.jet import in_rows, jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
@@ -135,7 +136,15 @@ def _lower(b: Any, eqn: Any, *values: Any) -> Sequence[Any]:
     return b.call(fn, values, eqn.params["name"])
 
 
-call_p = call_like("call", _lower, callee=lambda *, fn, **params: fn)
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    fn = uses.params["fn"]
+    made, written = discharged(fn)
+    outs = call_p.bind(*uses.operands, **{**uses.params, "fn": made})
+    n = len(fn.results)
+    return outs[:n], dict(zip(written, outs[n:], strict=True))
+
+
+call_p = call_like("call", _lower, callee=lambda *, fn, **params: fn, refs=_refs)
 
 
 def call(fn: Function, *args: Any, name: str = "f", inline: bool = False) -> list[Any]:

@@ -45,6 +45,7 @@ from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged, with_finals
 from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
@@ -360,6 +361,16 @@ def _prune(used: Mask, *, branches: Branches) -> tuple[Mask, Mask, dict[str, Any
     return (True, *keep), used, {"branches": fns}
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """Every branch gives what the references hold that any branch writes to."""
+    branches = uses.params["branches"]
+    written = sorted({i for fn in branches for i in discharged(fn)[1]})
+    made = tuple(with_finals(fn, written) for fn in branches)
+    outs = cond_p.bind(*uses.operands, branches=made)
+    n = len(branches[0].results)
+    return outs[:n], {i + 1: x for i, x in zip(written, outs[n:], strict=True)}
+
+
 cond_p = register(
     Primitive(
         "cond",
@@ -376,6 +387,7 @@ cond_p = register(
         prune=_prune,
         varying=BY_FUNCTIONS,
         multiple_results=True,
+        refs=_refs,
     )
 )
 
@@ -523,16 +535,18 @@ def _choose_branch(
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
-    staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]
+    decided = typeof(index).vma
+    if decided:
+        leaves = bodies.raised(leaves, decided)
+        types = [t.varying(t.vma | decided) for t in types]
+    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided) for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)
-    decided = typeof(index).vma
     if decided:
         bodies.same_on_all_devices(fns, decided, what, "predicate")
         joined = [t.varying(t.vma | decided) for t in joined]
-        fns = tuple(bodies.raised(fn, decided) for fn in fns)
     fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
     if type(index) in (bool, int):
         outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])

@@ -88,7 +88,7 @@ def scan(
         f,
         leaves,
         carry_tree,
-        lambda types: stage(call, [*types, *elements], name=name),
+        lambda types: stage(call, [*types, *elements], name=name, refs="keep"),
         lambda staged: (
             (tree.children(staged.out_tree)[0], staged.fn.out_types[:n])
             if tree.children(staged.out_tree)[0].num_leaves == n

@@ -14,7 +14,7 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
@@ -34,6 +34,7 @@ from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
 from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune, without_invariants
@@ -619,6 +620,28 @@ def _hoist(move: Any, inputs: Any, **params: Any) -> Any:
     return [*inputs[:n], *values, *inputs[n:]], made
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold that the step writes to is carried; of others it is a constant."""
+    p = uses.params
+    body, n_carry = p["body"], p["num_carry"]
+    if any(i >= p["num_consts"] for i in uses.cells):
+        raise UnsupportedError(
+            "a scan cannot carry references or scan over them\n"
+            "fix: let the function close over the reference, and index it with a counter"
+        )
+    made, written = discharged(body)
+    consts, rest = split_list(range(len(body.params)), p["num_consts"])
+    order = [*(i for i in consts if i not in written), *written, *rest]
+    n = len(body.results)
+    results = [*range(n, len(made.results)), *range(n)]
+    outs = scan_p.bind(
+        *[uses.operands[i] for i in order],
+        **{**p, "body": bodies.reorder(made, order, results),
+           "num_consts": len(consts) - len(written), "num_carry": n_carry + len(written)},
+    )  # fmt: skip
+    return outs[len(written) :], dict(zip(written, outs, strict=False))
+
+
 scan_p = register(
     Primitive(
         "scan",
@@ -636,5 +659,6 @@ scan_p = register(
         varying=BY_FUNCTIONS,
         hoist=_hoist,
         multiple_results=True,
+        refs=_refs,
     )
 )

@@ -123,6 +123,10 @@ def fitting(
         raise Unequal([*lead, *(w.vma for w in wanted)])
 
 
+LANES = _Marker("LANES")
+"""words rule: the operation moves elements as they are; words of keys move along as lanes."""
+
+
 class Zero:
     """A tangent or cotangent known to be zero; nothing is computed for it."""
 
@@ -221,6 +225,10 @@ class Primitive:
             operations that apply a function again and again.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
+        words: `(types, *operands, **params)` to the result where keys are given as their words,
+            or LANES; None where the operation takes no keys.
+        refs: `transforms.discharge.Uses` to the results and, by position, what the references
+            among the operands hold afterwards; for operations whose functions take references.
         host: whether an application calls Python while the program runs.
         binds: `(**params)` to the names of axes that the functions of an application may refer
             to, because it brings these names into force.
@@ -251,6 +259,8 @@ class Primitive:
     prune: Rule | None = None
     hoist: Rule | None = None
     program: Rule | None = None
+    words: Any = None
+    refs: Rule | None = None
     host: bool = False
     binds: Rule | None = None
     varying: Any = None
@@ -269,6 +279,8 @@ class Primitive:
             return self.types[key]
         except KeyError:
             pass
+        if self.words is None:
+            self._refuse_keys(types, params)
         if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
             found = self._varying_types(types, params)
         else:
@@ -296,8 +308,22 @@ class Primitive:
         kept = axes if self.varying is None else self.varying(axes, **params)
         return tuple([t.varying(kept) for t in (out if self.multiple_results else (out,))])
 
+    def _refuse_keys(self, types: tuple[ArrayType, ...], params: dict[str, Any]) -> None:
+        """Operations that carry programs take what these take; any other says so itself."""
+        if any(t.key is not None for t in types) and not any(map(_carries, params.values())):
+            raise TypeError(
+                f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
+            )
+
     def __repr__(self) -> str:
         return self.name
+
+
+def _carries(value: Any) -> bool:
+    """Whether a parameter is a function of the IR, or a tuple of them."""
+    return hasattr(value, "eqns") or (
+        type(value) is tuple and any(hasattr(v, "eqns") for v in value)
+    )
 
 
 def register(primitive: Primitive) -> Primitive:

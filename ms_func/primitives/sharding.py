@@ -11,7 +11,7 @@ from ms_func import tree
 from ms_func.errors import ShardingError
 from ms_func.ir.axes import environment
 from ms_func.ir.mesh import Mesh, current_mesh
-from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec, Sharding, entry_axes
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -71,6 +71,7 @@ sharding_constraint_p = register(
         batch=_batch,
         shard=_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+        words=LANES,
     )
 )
 
