@@ -143,7 +143,7 @@ def apply_placed(
     key = ("run_placed", layouts, donate)
     run = fn.memo.get(key)
     if run is None:
-        job = Prepared(fn, layouts, None, False)
+        job = prepared(fn, donate, layouts)._replace(strict=False)
         run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job, donate=donate))
     return list(run(*[bottom.operand(a) for a in args]))
 

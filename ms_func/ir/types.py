@@ -225,6 +225,19 @@ class RefType:
         """Return the type of a reference to an array with some fields of its type replaced."""
         return RefType(self.inner.update(**changes), self.lanes)
 
+    def varying(self, axes: frozenset[Any]) -> RefType:
+        """The type itself: references do not keep account of what differs between devices.
+
+        Raises:
+            NotImplementedError: `axes` is not empty.
+        """
+        if axes:
+            raise NotImplementedError(
+                f"a reference was to hold a value that differs between devices, inside of "
+                f"shard_map: {self}\nfix: use check_vma=False"
+            )
+        return self
+
     @property
     def tangent(self) -> RefType:
         """Type of a reference to a derivative of what this one holds."""

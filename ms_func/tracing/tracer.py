@@ -35,6 +35,9 @@ from ms_func.ir.types import ArrayType, typeof
 _SCALARS = (bool, int, float, complex)
 
 
+_NO_AXES: frozenset[Any] = frozenset()
+
+
 class Tracer:
     """Stands for an array while a program is recorded.
 
@@ -185,13 +188,19 @@ class Staging:
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
         strict: whether traced values refuse to be shown; see `speculation`.
+        decided: axes of a region of manual computation along which devices may not all run this:
+            what comes from outside counts as differing along them.
+        border: whether this records a region of manual computation, outside of which nothing
+            differs between devices.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "strict", "values")  # fmt: skip
+    __slots__ = ("alive", "border", "captured", "decided", "eqns", "handles", "loc", "name",
+                 "outer", "spliced", "strict", "values")  # fmt: skip
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
+        self.decided = decided
+        self.border = border
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
         self.spliced: set[Any] = set()
@@ -203,7 +212,9 @@ class Staging:
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
-        self.outer = current.interpreter
+        outer = self.outer = current.interpreter
+        if type(outer) is Staging and outer.decided and not self.border:
+            self.decided |= outer.decided
         current.interpreter = self
         config.tracing.set_local(True)
         return self
@@ -241,10 +252,9 @@ class Staging:
         more = axes - atom.type.vma
         if not more or type(atom) is Literal:
             return atom
-        for value, var in self.captured.values():
+        for value, var in () if self.border else self.captured.values():
             if var is atom and type(value) is Tracer and value.recorder.alive:
-                outer = value.recorder  # what is known outside is marked there
-                return self.capture(outer.handle(outer.marked(value.variable, axes)))
+                return self.capture(self._marked_outside(value, axes))
         eqn = marking(atom, more, self.loc or user_loc())
         self.eqns.append(eqn)
         return eqn.outputs[0]
@@ -284,8 +294,18 @@ class Staging:
             return found[1]
         found = self.captured.get(id(x.variable))
         if found is None:
-            found = self.captured[id(x.variable)] = (x.recorder.handle(x.variable), Var(x.type))
+            held = x.recorder.handle(x.variable)
+            if self.decided:
+                held = self._marked_outside(held, x.type.vma | self.decided)
+            found = self.captured[id(x.variable)] = (held, Var(held.type))
         return found[1]
+
+    def _marked_outside(self, x: Tracer, axes: frozenset[Any]) -> Tracer:
+        """A value from outside that counts as differing along `axes`, marked out there."""
+        outer = self.outer if type(self.outer) is Staging else x.recorder
+        atom = outer.marked(outer.atom(x), axes)
+        assert type(atom) is Var
+        return outer.handle(atom)
 
     def handle(self, var: Var) -> Tracer:
         """The one handle of a variable that recordings inside this one keep.
