@@ -22,6 +22,7 @@ from ms_func import numpy as numpy
 from ms_func import ops as ops
 from ms_func import optim as optim
 from ms_func import random as random
+from ms_func import ref as ref
 from ms_func import scipy as scipy
 from ms_func import sharding as sharding
 from ms_func import stages as stages
@@ -59,8 +60,10 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.pmap import pmap as pmap
 from ms_func.api.profile import profile_compile as profile_compile
 from ms_func.api.shard import shard as shard
+from ms_func.api.shard_map import shard_map as shard_map
 from ms_func.api.vectorize import vmap as vmap
 from ms_func.compat.alias import as_jax as as_jax
 from ms_func.control_flow.checkpoint import checkpoint as checkpoint
@@ -84,7 +87,11 @@ from ms_func.ir.types import typeof as typeof
 from ms_func.primitives.effects import effects_barrier as effects_barrier
 from ms_func.primitives.effects import pure_callback as pure_callback
 from ms_func.primitives.sharding import constrain as constrain
+from ms_func.ref import Ref as Ref
+from ms_func.ref import freeze as freeze
+from ms_func.ref import new_ref as new_ref
 
+array_ref = new_ref
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
 debug_infs = config.debug_infs

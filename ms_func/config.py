@@ -140,6 +140,12 @@ numpy_dtype_promotion = Setting(
     "'standard', or 'strict': operands of two dtypes are an error, but for Python scalars.",
     in_key=True,
 )  # fmt: skip
+default_prng_impl = Setting(
+    "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True
+)
+debug_key_reuse = Setting(
+    "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
+)
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 

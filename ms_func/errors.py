@@ -209,6 +209,50 @@ class NonFiniteError(LocatedError, FloatingPointError):
     """
 
 
+class CheckifyError(Exception):
+    """Base of what `checkify` finds; these are values, not raised before `Error.throw`."""
+
+
+class FailedCheckError(CheckifyError):
+    """A condition given to `checkify.check` does not hold.
+
+    Example:
+        `checkify.check(x > 0, "must be positive")` with -1.
+    """
+
+
+class NaNError(CheckifyError):
+    """An operation gave NaN.
+
+    Example:
+        `np.log(-1.0)` in a function under `checkify(f, errors=nan_checks)`.
+    """
+
+
+class DivisionByZeroError(CheckifyError):
+    """A division by zero.
+
+    Example:
+        `x / 0.0` in a function under `checkify(f, errors=div_checks)`.
+    """
+
+
+class OOBError(CheckifyError):
+    """An index is out of the bounds of the array.
+
+    Example:
+        `np.arange(3)[5]` in a function under `checkify(f, errors=index_checks)`.
+    """
+
+
+class CheckifyRuntimeError(ValueError):
+    """An error that `checkify` found was thrown, or a check outside of it failed.
+
+    Example:
+        `err, y = checkify(f)(x); err.throw()`.
+    """
+
+
 class IRError(ValueError):
     """A program breaks a rule of the IR, or a text is not a program.
 

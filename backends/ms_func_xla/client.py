@@ -140,14 +140,20 @@ class Xla:
         """Buffer with the elements of another one at `placement`."""
         if placement is None:
             return buffer
-        placement = self.sharding(placement, buffer.aval.ndim)
+        placement = self.sharding(placement, buffer.aval.words.ndim)
         if buffer._sharding == placement and buffer._committed:
             return buffer
-        return self.put(to_numpy(buffer), placement, buffer.aval)
+        kind = buffer.aval
+        moved = self.put(to_numpy(buffer), placement, kind.words)
+        return moved if kind.words is kind else self.relabel(moved, kind)
 
     def label(self, buffer: Any, type: Any, device: Any) -> Any:
         """A buffer imported from another library with its type attached."""
         return result_handler(type, sharding_of(device), True)(buffer)
+
+    def relabel(self, buffer: Any, type: Any) -> Any:
+        """The same memory as an array of another type."""
+        return result_handler(type, buffer._sharding, buffer._committed)(buffer)
 
     def get(self, buffer: Any) -> np.ndarray:
         """Elements of a buffer; waits for them. The result is read-only."""

@@ -27,17 +27,20 @@ from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import nonfinite
-from ms_func.execution.array import Array, result_tree, wrap
+from ms_func.execution.array import ARRAYS, result_tree, wrap
 from ms_func.execution.buffers import move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, option_items, prepared, ready
-from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher
+from ms_func.execution.dispatch import answer, as_array, bottom, check_aliases, dispatcher
 from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.references import discharge
+from ms_func.ir.types import TYPES, ArrayType, RefType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.reference import Ref
+from ms_func.tracing.reference import operands as reference_values
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
@@ -63,9 +66,17 @@ class Recorded(NamedTuple):
     ins: tuple[Any, ...] | None = None
     outs: tuple[Any, ...] | None = None
 
+    @property
+    def on_refs(self) -> bool:
+        """Whether operands of the program are references."""
+        fn = self.staged.fn
+        return not fn.plain and any(type(t) is RefType for t in fn.in_types)
+
     def job(self, fn: Function) -> Prepared:
-        """The program `fn` of this recording as it is to be compiled."""
-        return prepared(fn, self.donate, self.ins, self.outs)
+        """The program `fn` of this recording as it is to be compiled, on values of references."""
+        fn, written = discharge.rule(fn)
+        outs = self.outs and (*self.outs, *(None for _ in written))
+        return prepared(fn, self.donate, self.ins, outs)
 
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
@@ -320,6 +331,8 @@ class Jitted:
             return self.apply(recorded, leaves), None, False
         staged = recorded.staged
         operands = [*staged.captured, *leaves]
+        if recorded.on_refs:
+            return self.run_on_refs(recorded, operands), None, False
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
         entry = recorded.entry(leaves)
@@ -370,6 +383,27 @@ class Jitted:
             outs = [*map(constrained, outs, recorded.outs)]
         return staged.unflatten(outs)
 
+    def run_on_refs(self, recorded: Recorded, operands: Sequence[Any]) -> Any:
+        """Run on what references hold, and let them hold what the program gives.
+
+        Memory that nobody else has been given a handle of is used again.
+        """
+        check_aliases(self.name, operands)
+        fn, written = discharge.rule(recorded.staged.fn)
+        values = [x.value if type(x) is Ref else x for x in operands]
+        if any(type(x) is Ref and (x.frozen or x.tracer is not None) for x in operands):
+            values = reference_values(operands)  # raises
+        own = [i for i in written if not operands[i].shared]
+        donate = tuple(sorted({*recorded.donate, *own}))
+        job = recorded.job(recorded.staged.fn)
+        buffers, _ = place_operands(fn, [], values)
+        program, _ = ready(job, buffers, name=self.name, donate=donate)
+        outs = [wrap(b) for b in nonfinite.run(program, fn, buffers, f"jit({self.name})")]
+        count = recorded.staged.own
+        for i, value in zip(written, outs[count:], strict=True):
+            operands[i].value, operands[i].shared = value, False
+        return recorded.staged.unflatten(outs[:count])
+
     def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
         """Run on a backend that takes and gives NumPy arrays."""
         assert self.options.backend is not None
@@ -388,7 +422,7 @@ class Jitted:
         """Leaves of the arguments that are arrays, and the program for their types."""
         leaves, in_tree, statics = self._flatten(args, kwargs)
         kinds = tuple([_kind(x, self.name) for x in leaves])
-        arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) is ArrayType]
+        arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
         state = environment(), config.x64.value, config.searching()
         key = (in_tree, kinds, statics, state)
         try:
@@ -436,7 +470,7 @@ class Jitted:
         kinds: Sequence[Any],
     ) -> Recorded:  # fmt: skip
         o = self.options
-        places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
+        places = [i for i, k in enumerate(kinds) if type(k) in TYPES]
         types = [kinds[i] for i in places]
 
         def run(tracers: Sequence[Any]) -> Any:
@@ -449,7 +483,7 @@ class Jitted:
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
             return self.fun(*positional, **named, **static)
 
-        staged = stage(run, types, name=self.name)
+        staged = stage(run, types, name=self.name, refs="keep")
         captured = [_snapshot(x) for x in staged.captured]
         staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
@@ -518,7 +552,7 @@ def _kind(x: Any, name: str) -> Any:
 
 def _snapshot(x: Any) -> Any:
     """A captured value as it is now: later changes through the same handle do not count."""
-    return x if type(x) is Tracer else wrap(as_array(x).buffer)
+    return x if type(x) in (Tracer, Ref) else wrap(as_array(x).buffer)
 
 
 def place_operands(
@@ -529,7 +563,7 @@ def place_operands(
     fast = True
     found = []
     for i, (x, var) in enumerate(zip([*captured, *leaves], fn.params, strict=True)):
-        if type(x) is Array:
+        if type(x) in ARRAYS:
             found.append(x.buffer)
             continue
         if i >= n and (

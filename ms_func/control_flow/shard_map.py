@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,23 +18,31 @@ from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    Cost,
+    NotSupported,
+    Primitive,
+    Zero,
+    current,
+    register,
+)
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.lowering.shardings import manual_text
 from ms_func.primitives.arithmetic import div
-from ms_func.primitives.collective import psum_p
+from ms_func.primitives.collective import psum_p, pvary_p
 from ms_func.primitives.families import is_linear, literal
 from ms_func.primitives.shape import reshape
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
+from ms_func.transforms.partial_eval import evaluate as walk
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import instantiate
 
 Specs = tuple[PartitionSpec, ...]
 Mask = tuple[bool, ...]
@@ -43,26 +51,29 @@ Mask = tuple[bool, ...]
 
 
 def piece_type(t: ArrayType, mesh: Any, spec: PartitionSpec, check: bool) -> ArrayType:
-    """Type of the piece of an array that one device holds."""
-    return t.update(shape=NamedSharding(mesh, spec).shard_shape(t.shape), sharding=None)
+    """Type of the piece of an array that one device holds; it may differ along the spec's axes."""
+    piece = t.update(shape=NamedSharding(mesh, spec).shard_shape(t.shape))
+    return piece.varying(t.vma.union(spec.axes())) if check else piece
 
 
-def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec) -> ArrayType:
+def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec, manual: tuple[Any, ...]) -> ArrayType:
     """Type of the array whose pieces have type `t`."""
     axes = NamedSharding(mesh, spec).dim_axes(t.ndim)
     sizes = mesh.shape
     shape = [n * math.prod(sizes[a] for a in names) for n, names in zip(t.shape, axes, strict=True)]
-    return t.update(shape=tuple(shape), sharding=None)
+    return t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
 
 
 def _abstract(
-    *types: ArrayType, fn: Function, mesh: Any, ins: Specs, outs: Specs, **params: Any
-) -> list[ArrayType]:
+    *types: ArrayType, fn: Function, mesh: Any, ins: Specs, outs: Specs, manual: tuple[Any, ...],
+    check: bool, **lanes: Any,
+) -> list[ArrayType]:  # fmt: skip
     for t, spec, v in zip(types, ins, fn.params, strict=True):
-        piece = piece_type(t, mesh, spec, False)
-        if piece.shape != v.type.shape or piece.dtype != v.type.dtype:
+        piece = piece_type(t, mesh, spec, check)
+        same = piece.shape == v.type.shape and piece.dtype == v.type.dtype
+        if not same or (check and piece.vma != v.type.vma):
             raise ShardingError(f"shard_map of {t} by {spec} gives {piece}, not {v.type}")
-    return [whole_type(t, mesh, spec) for t, spec in zip(fn.out_types, outs, strict=True)]
+    return [whole_type(t, mesh, spec, manual) for t, spec in zip(fn.out_types, outs, strict=True)]
 
 
 def unmentioned(manual: Sequence[Any], spec: PartitionSpec) -> tuple[Any, ...]:
@@ -159,6 +170,39 @@ def _cost(
 # --- derivatives ----------------------------------------------------------------------------------
 
 
+def bind_shard_map(
+    operands: Sequence[Any], fn: Function, mesh: Any, ins: Specs, outs: Specs,
+    manual: tuple[Any, ...], check: bool, **lanes: Any,
+) -> list[Any]:  # fmt: skip
+    """Record or run a region; see `shard_map`."""
+    fn = leveled(fn, outs, manual) if check else fn
+    return shard_map_p.bind(
+        *operands, fn=fn, mesh=mesh, ins=ins, outs=outs, manual=manual, check=check, **lanes
+    )
+
+
+def leveled(fn: Function, outs: Specs, manual: tuple[Any, ...]) -> Function:
+    """`fn` whose results count as differing along exactly the manual axes of their layouts."""
+    missing = [
+        Axes(a for a in manual if a in spec.axes() and a not in t.vma)
+        for spec, t in zip(outs, fn.out_types, strict=True)
+    ]
+    if not any(missing):
+        return fn
+    key = ("leveled", *missing)
+    if key not in fn.memo:
+
+        def body(*args: Any) -> list[Any]:
+            found = current.interpreter.apply(fn, args)
+            return [
+                pvary_p.bind(x, axes=axes) if axes else x
+                for x, axes in zip(found, missing, strict=True)
+            ]
+
+        fn.memo[key] = build(fn.name, fn.in_types, body)
+    return fn.memo[key]
+
+
 def _jvp(
     primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, ins: Specs, outs: Specs,
     **params: Any,
@@ -166,8 +210,8 @@ def _jvp(
     mask = tuple(type(t) is not Zero for t in tangents)
     made, nonzero = jvp(fn, mask)
     dots = [t for t in tangents if type(t) is not Zero]
-    found = shard_map_p.bind(
-        *primals, *dots, fn=made, ins=(*ins, *chosen(ins, mask)),
+    found = bind_shard_map(
+        [*primals, *dots], made, ins=(*ins, *chosen(ins, mask)),
         outs=(*outs, *chosen(outs, nonzero)), **params,
     )  # fmt: skip
     n = len(fn.results)
@@ -182,43 +226,59 @@ def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
     """Known part now, the rest later; a residual that differs between devices is stacked."""
     unknown = tuple(split.is_unknown(a) for a in args)
     ready = chosen(args, [not u for u in unknown])
-    ins, outs = params["ins"], params["outs"]
-    known, rest, mask, kept = _halves(params["fn"], unknown, params["manual"])
-    known_ins = chosen(ins, [not u for u in unknown])
-    known_outs = chosen(outs, [not m for m in mask])
-    stacked = PartitionSpec(tuple(params["manual"]))
-    n_stacked = sum(k is None for k in kept)
+    ins, outs, manual, check = (params[k] for k in ("ins", "outs", "manual", "check"))
+    halves = _halves(params["fn"], unknown, manual, check)
+    ready_ins = chosen(ins, [not u for u in unknown])
+    ready_outs = (*chosen(outs, [not m for m in halves.mask]), *halves.stacks)
+    known = leveled(halves.known, ready_outs, manual) if check else halves.known
     found = split.bind_known(
         shard_map_p, tuple(ready),
-        {**params, "fn": known, "ins": tuple(known_ins),
-         "outs": (*known_outs, *(stacked,) * n_stacked)},
+        {**params, "fn": known, "ins": tuple(ready_ins), "outs": ready_outs},
     )  # fmt: skip
-    residuals = iter(found[len(known_outs) :])
-    passed = [next(residuals) if k is None else ready[k] for k in kept]
-    specs = [stacked if k is None else known_ins[k] for k in kept]
+    n = len(found) - len(halves.stacks)
+    residuals = iter(zip(found[n:], halves.stacks, strict=True))
+    passed = [next(residuals) if k is None else (ready[k], ready_ins[k]) for k in halves.kept]
+    late_outs = tuple(chosen(outs, halves.mask))
+    rest = leveled(halves.rest, late_outs, manual) if check else halves.rest
     late = split.unknown.bind(
-        shard_map_p, (*passed, *chosen(args, unknown)),
-        {**params, "fn": rest, "ins": (*specs, *chosen(ins, unknown)),
-         "outs": tuple(chosen(outs, mask))},
+        shard_map_p, (*(x for x, _ in passed), *chosen(args, unknown)),
+        {**params, "fn": rest, "ins": (*(s for _, s in passed), *chosen(ins, unknown)),
+         "outs": late_outs},
     )  # fmt: skip
-    return merged(mask, late, found[: len(known_outs)])
+    return merged(halves.mask, late, found[:n])
 
 
-def _halves(
-    fn: Function, unknown: Mask, manual: tuple[Any, ...]
-) -> tuple[Function, Function, Mask, tuple[int | None, ...]]:
-    """Known and waiting program, unknown results, and the known operand each residual is, if any.
+class _Halves(NamedTuple):
+    """A region in two.
 
-    The other residuals get a leading dimension of size 1 on the way, along which those of all
-    devices are stacked.
+    Attributes:
+        known: known operands -> known results, then residuals that are no operands.
+        rest: residuals, then unknown operands -> unknown results.
+        mask: which results are unknown.
+        kept: for each residual the known operand it is, or None.
+        stacks: layout of each of the other residuals.
     """
-    key = ("halves", unknown, manual)
+
+    known: Function
+    rest: Function
+    mask: Mask
+    kept: tuple[int | None, ...]
+    stacks: Specs
+
+
+def _halves(fn: Function, unknown: Mask, manual: tuple[Any, ...], check: bool) -> _Halves:
+    """Known and waiting program.
+
+    Residuals get a leading dimension of size 1 on the way, along which those of the devices that
+    hold different ones are stacked.
+    """
+    key = ("halves", unknown, manual, check)
     if key in fn.memo:
         return fn.memo[key]
     known, rest, mask = partial_eval(fn, unknown)
     n = len(mask) - sum(mask)
     place = {v: i for i, v in enumerate(known.params)}
-    kept = tuple(place.get(a) for a in known.results[n:])
+    kept = tuple(place.get(a) for a in known.results[n:])  # type: ignore[arg-type]
 
     def first(*args: Any) -> list[Any]:
         found = current.interpreter.apply(known, args)
@@ -232,33 +292,38 @@ def _halves(
         ]
         return current.interpreter.apply(rest, [*given, *args[len(kept) :]])
 
+    own = [v.type for v, k in zip(rest.params, kept, strict=False) if k is None]
+    stacks = tuple(PartitionSpec(tuple(a for a in manual if a in t.vma or not check)) for t in own)
     types = [
         v.type if k is not None else v.type.update(shape=(1, *v.type.shape))
         for v, k in zip(rest.params, kept, strict=False)
     ]
-    fn.memo[key] = (
+    fn.memo[key] = _Halves(
         build(known.name, known.in_types, first),
         build(rest.name, [*types, *rest.in_types[len(kept) :]], second),
         mask,
         kept,
+        stacks,
     )
     return fn.memo[key]
 
 
 def _transpose(
-    cts: Sequence[Any], *operands: Any, fn: Function, mesh: Any, ins: Specs, outs: Specs,
-    manual: tuple[Any, ...], **params: Any,
-) -> list[Any]:  # fmt: skip
+    cts: Sequence[Any], *operands: Any, fn: Function, ins: Specs, outs: Specs, **params: Any
+) -> list[Any]:
     linear = tuple(is_linear(x) for x in operands)
     live = tuple(type(ct) is not Zero for ct in cts)
     others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
-    other_ins = chosen(ins, [not lin for lin in linear])
-    ct_ins, ct_outs = chosen(outs, live), tuple(chosen(ins, linear))
-    made = _backwards(keep_results(fn, live), linear, mesh, tuple(ct_ins), ct_outs, manual)
+    ct_ins, ct_outs = tuple(chosen(outs, live)), tuple(chosen(ins, linear))
+    kept = keep_results(fn, live)
+    if params["check"]:  # then the types say how often a value counts
+        made = transpose(kept, linear)
+    else:
+        made = _backwards(kept, linear, params["mesh"], ct_ins, ct_outs, params["manual"])
     found = iter(
-        shard_map_p.bind(
-            *others, *map(instantiate, chosen(cts, live)), fn=made, mesh=mesh,
-            ins=(*other_ins, *ct_ins), outs=ct_outs, manual=manual, **params,
+        bind_shard_map(
+            [*others, *chosen(cts, live)], made,
+            ins=(*chosen(ins, [not lin for lin in linear]), *ct_ins), outs=ct_outs, **params,
         )
     )  # fmt: skip
     return [next(found) if lin else None for lin in linear]
@@ -309,13 +374,23 @@ def _batch(
             "these lanes between devices\nfix: leave spmd_axis_name out"
         )
     made, found = batch(fn, size // split, tuple(dims), ("any",) * len(fn.results))
-    bound = shard_map_p.bind(
-        *args, fn=made,
+    if params["check"] and lanes:
+        made = _split_lanes(made, dims, frozenset(lanes))
+    bound = bind_shard_map(
+        args, made,
         ins=tuple(_with_lanes(s, d, lanes) for s, d in zip(ins, dims, strict=True)),
         outs=tuple(_with_lanes(s, d, lanes) for s, d in zip(outs, found, strict=True)),
         **params,
     )  # fmt: skip
     return bound, list(found)
+
+
+def _split_lanes(fn: Function, dims: Any, lanes: frozenset[Any]) -> Function:
+    """`fn` for lanes that lie on different devices: what has them differs along these axes."""
+    types = [
+        t if d is None else t.varying(t.vma | lanes) for t, d in zip(fn.in_types, dims, strict=True)
+    ]
+    return build(fn.name, types, lambda *args: walk(fn, args))
 
 
 def _with_lanes(spec: PartitionSpec, dim: int | None, lanes: Any) -> PartitionSpec:
@@ -344,18 +419,9 @@ shard_map_p = register(
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        varying=BY_FUNCTIONS,
         binds=lambda *, manual, **params: manual,
         multiple_results=True,
     )
 )
 LAYOUTS.add(shard_map_p)
-
-
-def bind_shard_map(
-    operands: Sequence[Any], fn: Function, mesh: Any, ins: Specs, outs: Specs,
-    manual: tuple[Any, ...], check: bool,
-) -> list[Any]:  # fmt: skip
-    """Record or run a region; see `shard_map`."""
-    return shard_map_p.bind(
-        *operands, fn=fn, mesh=mesh, ins=ins, outs=outs, manual=manual, check=check
-    )

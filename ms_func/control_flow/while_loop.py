@@ -17,6 +17,7 @@ from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
@@ -70,16 +71,32 @@ def while_loop(
         body_fun,
         leaves,
         carry_tree,
-        lambda types: bodies.stage_on_tree(body_fun, one_argument(carry_tree), types),
+        lambda types: bodies.stage_on_tree(body_fun, one_argument(carry_tree), types, refs="keep"),
         lambda staged: (staged.out_tree, staged.fn.out_types),
     )
     types = [typeof(x) for x in leaves]
-    test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types)
+    test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types, refs="keep")
     _check_test(test)
+    test_fn, body_fn, leaves = _decided(test.fn, body.fn, leaves)
     sizes = len(test.captured), len(body.captured)
-    loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))
+    loop = Loop(test_fn, body_fn, *sizes, _slots(types, max_trips, checkpoints))
     outs = while_p.bind(*test.captured, *body.captured, *leaves, **loop._asdict())
     return tree.unflatten(carry_tree, outs)
+
+
+def _decided(test: Function, body: Function, leaves: list[Any]) -> Any:
+    """Test, body and first carry where the test differs between the devices of a region.
+
+    Then so does everything that the number of steps has an influence on.
+    """
+    axes = test.out_types[0].vma
+    while axes:
+        bodies.same_on_all_devices((test, body), axes, "while_loop", "test")
+        test, body = bodies.raised(test, axes), bodies.raised(body, axes)
+        if test.out_types[0].vma == axes:
+            break
+        axes = test.out_types[0].vma
+    return test, body, [bodies.as_type(x, typeof(x).varying(typeof(x).vma | axes)) for x in leaves]
 
 
 def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int | None) -> int:

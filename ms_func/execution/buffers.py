@@ -65,7 +65,21 @@ def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any
         value = scalar(value, type.dtype)
     if type.dtype == float0:  # nothing to store; programs hold booleans in its place
         return put(np.zeros(type.shape, np.bool_), None, placement)
+    if type.key is not None:
+        return relabel(_host().put(_key_words(value, type), placement, type.words), type)
     return _host().put(np.asarray(value, type.dtype), placement, type)
+
+
+def _key_words(value: Any, type: ArrayType) -> np.ndarray:
+    """Words of keys from an array of them, or from the words themselves."""
+    value = np.ascontiguousarray(value)
+    shape = type.words.shape
+    return value if value.dtype == np.uint32 else value.view(np.uint32).reshape(shape)
+
+
+def relabel(buffer: Any, type: ArrayType) -> Any:
+    """The same memory under another type of the same words."""
+    return _host().relabel(buffer, type)
 
 
 def scalar(value: Any, dtype: np.dtype) -> np.ndarray:

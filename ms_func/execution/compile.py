@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, compress
 from threading import Lock
@@ -87,13 +87,18 @@ def compiled(
     name: str,
     donate: tuple[int, ...] = (),
     out_shardings: tuple[Any, ...] | None = None,
+    types: tuple[ArrayType, ...] | None = None,
     options: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
-    """Program of `fn` at `placement`, compiled if this process has not done so yet."""
-    key = (fn.key, placement, donate, out_shardings, options)
+    """Program of `fn` at `placement`, compiled if this process has not done so yet.
+
+    `types` are those that the results carry, where they are not those of the program.
+    """
+    key = (fn.key, placement, donate, out_shardings, types, options)
     found = None if watched() else _programs.get(key)
     if found is None:
-        found = _compile(fn, placement, name, donate, out_shardings, options)
+        made = types or fn.out_types
+        found = _compile(fn, placement, name, donate, out_shardings, made, options)
         with _lock:
             _programs[key] = found
             if len(_programs) > _LIMIT:
@@ -107,13 +112,14 @@ def _compile(
     name: str,
     donate: tuple[int, ...],
     out_shardings: tuple[Any, ...] | None,
+    types: tuple[ArrayType, ...],
     xla: tuple[tuple[str, Any], ...],
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
     kept = used_parameters(fn)
     shorter, donate = without_unused(fn, kept, donate)
-    job = Prepared(shorter, None, out_shardings, True)
+    job = Prepared(shorter, None, out_shardings, True, types)
     inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
     entries: list[Any] = []
     module = lower_program(job, inner, name=name, donate=donate, entries=entries)
@@ -131,7 +137,7 @@ def _compile(
         shardings = [own] * (len(fn.results) + len(state))
     else:
         shardings = _result_shardings(job, placement, executable, state)
-    executable.bind_types([*fn.out_types, *state], shardings, placement.committed)
+    executable.bind_types([*types, *state], shardings, placement.committed)
     return Program(executable, placement, kept, bool(state))
 
 
@@ -254,12 +260,14 @@ class Prepared(NamedTuple):
         ins: layout per operand, None where it follows the operand; None if all do.
         outs: layout per result, None where it is free; None if all are.
         strict: whether operands placed on purpose in another way are an error.
+        types: types that the results carry, None for those of the program.
     """
 
     fn: Function
     ins: tuple[Any, ...] | None
     outs: tuple[Any, ...] | None
     strict: bool
+    types: tuple[ArrayType, ...] | None = None
 
 
 def prepared(
@@ -268,12 +276,27 @@ def prepared(
     ins: tuple[Any, ...] | None = None,
     outs: tuple[Any, ...] | None = None,
 ) -> Prepared:
-    """A program after what its primitives decide about the whole of it."""
-    rule = program_rule(fn)
+    """A program without keys and references, after what its primitives decide about all of it."""
+    types = fn.out_types
+    plain = final_form.rule(fn)
+    given = None if plain is fn else types
+    rule = program_rule(plain)
     if rule is None:
-        return Prepared(fn, ins, outs, True)
-    fn, ins, outs = rule(fn, donate, ins, outs)
-    return Prepared(fn, ins, outs, False)
+        return Prepared(plain, ins, outs, True, given)
+    plain, ins, outs = rule(plain, donate, ins, outs)
+    return Prepared(plain, ins, outs, False, given)
+
+
+class _FinalForm:
+    """Slot for the pass before compilation, filled by `transforms.physical`.
+
+    The pass stands above this folder, because it is made of the rules of transforms.
+    """
+
+    rule: Callable[[Function], Function] = staticmethod(lambda fn: fn)
+
+
+final_form = _FinalForm()
 
 
 def ready(
@@ -292,7 +315,13 @@ def ready(
     placement = program_placement(job, buffers)
     fast = may_move(buffers, placement, job.strict)
     program = compiled(
-        job.fn, placement, name=name, donate=donate, out_shardings=job.outs, options=options
+        job.fn,
+        placement,
+        name=name,
+        donate=donate,
+        out_shardings=job.outs,
+        types=job.types,
+        options=options,
     )
     return program, fast and not program.calls_host
 
@@ -331,17 +360,20 @@ def transfer(buffer: Any, placement: Any) -> Any:
     the host.
     """
     held = default_backend()
-    want = held.sharding(placement, buffer.aval.ndim)
+    want = held.sharding(placement, buffer.aval.words.ndim)
     have = buffer._sharding
     if have == want and buffer._committed:
         return buffer
     if len(have.device_set) < 2 or tuple(have.device_order) != tuple(public(want).device_list):
         return move(buffer, want)
     public(want).shard_shape(buffer.aval.shape)  # raises where the layout does not fit
-    v = Var(buffer.aval)
+    v = Var(buffer.aval.words)
     where = Placement(tuple(have.device_order), (have,), True, have.public.mesh)
     fn = Function("transfer", [v], [], [v])
-    return compiled(fn, where, name="transfer", out_shardings=(public(want),)).run([buffer])[0]
+    program = compiled(
+        fn, where, name="transfer", out_shardings=(public(want),), types=(buffer.aval,)
+    )
+    return program.run([buffer])[0]
 
 
 class HostProgram(NamedTuple):
@@ -356,7 +388,7 @@ def compiled_elsewhere(fn: Function, name: str, backend_name: str) -> HostProgra
     key = ("host", backend_name)
     if key not in fn.memo:
         made = backend.get(backend_name).compile(
-            lower_function(fn, name=name), CompileOptions(name)
+            lower_function(final_form.rule(fn), name=name), CompileOptions(name)
         )
         fn.memo[key] = HostProgram(made, fn.out_types)
     return fn.memo[key]

@@ -24,6 +24,7 @@ from ms_func.numpy import (
     manipulation,
     products,
     reductions,
+    references,
     repeating,
     searching,
     sorting,
@@ -112,9 +113,9 @@ def _iterate(self: Any) -> Iterator[Any]:
     shape = self.shape
     if not shape:
         raise TypeError("iteration over a 0-d array")
-    if type(self) is Array and 0 < shape[0] <= _AT_ONCE:
+    if type(self) is not Tracer and 0 < shape[0] <= _AT_ONCE:
         return iter(fusion.run(manipulation.unstack, (self,)))
-    if type(self) is Array:
+    if type(self) is not Tracer:
         return (indexing.getitem(self, i) for i in range(shape[0]))
     return iter(manipulation.unstack(self))
 
@@ -263,7 +264,8 @@ def table() -> dict[str, Any]:
 
 
 def attach() -> None:
-    """Put the operators, methods and properties on `Array` and `Tracer`."""
+    """Put the operators, methods and properties on `Array`, `Tracer` and `Ref`."""
+    references.attach()
     for cls in (Array, Tracer):
         for name, member in table().items():
             if name not in vars(cls):

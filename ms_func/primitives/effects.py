@@ -191,14 +191,16 @@ callback_p = register(
 # --- check --------------------------------------------------------------------------------------
 
 
-def _check_abstract(ok: ArrayType, *ins: ArrayType, function: HostFunction, lanes: Lanes) -> Any:
+def _check_abstract(
+    ok: ArrayType, *ins: ArrayType, function: HostFunction, lanes: Lanes, debug: bool
+) -> Any:
     kind = _strip(lanes, [ok, *ins])[0]
     if kind.shape or kind.dtype != np.bool_:
         raise ShapeError(f"check takes a boolean scalar, got {kind}")
     return []
 
 
-def _check_ref(*arrays: Any, function: HostFunction, lanes: Lanes) -> list[Any]:
+def _check_ref(*arrays: Any, function: HostFunction, lanes: Lanes, debug: bool) -> list[Any]:
     try:
         _over_lanes(function, lanes, (), None)(*arrays)
     except host.Raised as raised:
@@ -207,7 +209,12 @@ def _check_ref(*arrays: Any, function: HostFunction, lanes: Lanes) -> list[Any]:
 
 
 def _check_lower(b: Any, eqn: Any, ok: Any, *values: Any) -> list[Any]:
-    """Python is called only where the condition fails for some lane."""
+    """Python is called only where the condition fails for some lane.
+
+    With `debug` the check is for `checkify` alone.
+    """
+    if eqn.params["debug"]:
+        return []
     function, lanes = eqn.params["function"], eqn.params["lanes"]
     entry = host.entry(_over_lanes(function, lanes, (), eqn.loc), [], function.name, eqn.loc)
     (every,) = b.inline(_all_of(eqn.inputs[0].type), [ok])
@@ -611,8 +618,9 @@ def check(
 
 
 def check_raising(
-    ok: Any, make: Callable[..., BaseException], *args: Any, key: Hashable = None
-) -> None:
+    ok: Any, make: Callable[..., BaseException], *args: Any, key: Hashable = None,
+    debug: bool = False,
+) -> None:  # fmt: skip
     """`check` whose exception is made by a function of the concrete values of `args`.
 
     Args:
@@ -620,6 +628,7 @@ def check_raising(
         make: from values to an exception; arrays arrive as arrays on the CPU.
         *args: values, trees of arrays among them.
         key: what tells this `make` from others; its identity if None.
+        debug: whether the check counts only within `checkify`.
     """
     found = _Arguments(args, numbers=False)
 
@@ -631,12 +640,13 @@ def check_raising(
     operands = [ok, *found.operands]
     if current.interpreter is bottom:
         try:
-            call(*[np.asarray(as_array(x)) for x in operands])
+            if not debug:
+                call(*[np.asarray(as_array(x)) for x in operands])
         except host.Raised as raised:
             raise raised.error from None
         return
     key = (identity_of(make) if key is None else key, found.key, user_loc())
-    check_p.bind(*operands, function=host_function("check", call, key), lanes=())
+    check_p.bind(*operands, function=host_function("check", call, key), lanes=(), debug=debug)
 
 
 def effects_barrier() -> None:

@@ -20,7 +20,7 @@ from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
 from ms_func.primitives import elementwise as pe
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.random.discrete import rademacher
 from ms_func.random.keys import checked_key, split
 from ms_func.random.uniform import Shape, float_dtype, joint_shape, scaled, unit

@@ -17,7 +17,7 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
-from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.keys import random_bits, random_split
 from ms_func.primitives.sort import sort
 from ms_func.random.keys import checked_key
 from ms_func.random.uniform import Shape, float_dtype, joint_shape, randint, uniform, unit

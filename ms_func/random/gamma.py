@@ -26,7 +26,7 @@ from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
 from ms_func.primitives.incomplete import random_gamma_grad
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.random.continuous import exponential, normal, normal_of
 from ms_func.random.discrete import rademacher
 from ms_func.random.keys import checked_key, split
@@ -143,8 +143,7 @@ def _positive(keys: Any, c: Any, kind: np.dtype) -> tuple[Any, Any]:
 
 def _where_lanes(mask: Any, new: Any, old: Any) -> Any:
     """New state in the lanes of the mask."""
-    keys = where(manipulation.expand_dims(mask, -1), new[0], old[0])
-    return (keys, *(where(mask, n, o) for n, o in zip(new[1:], old[1:], strict=True)))
+    return tuple(where(mask, n, o) for n, o in zip(new, old, strict=True))
 
 
 # --- distributions made of gamma numbers --------------------------------------------------------

@@ -22,7 +22,7 @@ from ms_func.numpy import logic, manipulation, reductions
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.primitives.special import lgamma
 from ms_func.random.keys import checked_key
 from ms_func.random.uniform import Shape, joint_shape, unit

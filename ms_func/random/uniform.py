@@ -17,7 +17,7 @@ from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
-from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.keys import random_bits, random_split
 from ms_func.random.keys import UINT32, checked_key
 
 Shape = Sequence[int] | int

@@ -23,9 +23,10 @@ from ms_func.errors import (
     UnsupportedError,
     located,
 )
+from ms_func.ir.axes import Axes
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
-from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
+from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
 
 _SCALARS = (bool, int, float, complex)
@@ -53,7 +54,7 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements."""
-        return self.type.dtype
+        return self.type.face
 
     @property
     def ndim(self) -> int:
@@ -185,6 +186,8 @@ class Staging:
         ]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
+        except Unequal as unequal:
+            types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
@@ -194,6 +197,19 @@ class Staging:
         outputs = [Var(t) for t in types]
         self.eqns.append(Eqn(primitive, inputs, outputs, params, self.loc or user_loc()))
         return [Tracer(self, v) for v in outputs]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        for value, var in self.captured.values():
+            if var is atom and type(value) is Tracer and value.recorder.alive:
+                outer = value.recorder  # what is known outside is marked there
+                return self.capture(outer.handle(outer.marked(value.variable, axes)))
+        eqn = marking(atom, more, self.loc or user_loc())
+        self.eqns.append(eqn)
+        return eqn.outputs[0]
 
     def atom(self, x: Any) -> Atom:
         """Variable or literal for a value: own, captured from outside, or a scalar."""
@@ -210,6 +226,8 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if getattr(x, "tracer", None) is not None:  # a reference of this recording or an outer one
+            return self.atom(x.tracer)
         if kind is UndefinedPrimal:
             raise UnsupportedError(
                 "the function is not linear in its arguments: this operation combines two values "
@@ -243,7 +261,10 @@ class Staging:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Record the equations of `fn` with `args` in place of its parameters."""
-        env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
+        env: dict[Atom, Atom] = {}
+        for v, x in zip(fn.params, args, strict=False):
+            a = self.atom(x)
+            env[v] = a if a.type.sharding is v.type.sharding else self._fitting(a, v.type)
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
         own = [v for e in fn.eqns for v in e.outputs]
@@ -259,6 +280,18 @@ class Staging:
                 e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)  # pyright: ignore[reportArgumentType]
             append(e)
         return [self._handle(get(a, a)) for a in fn.results]
+
+    def _fitting(self, atom: Atom, type: ArrayType) -> Atom:
+        """An atom for a parameter of a program that keeps account of what differs along axes."""
+        if atom.type.vma <= type.vma or isinstance(atom, Literal):
+            return self.marked(atom, type.vma)
+        extra = ", ".join(sorted(map(str, atom.type.vma - type.vma)))
+        raise UnsupportedError(
+            f"a value that may differ along {extra} stands where one is expected that does not: "
+            f"{atom.type} for {type}\n"
+            "fix: combine it with lax.psum or lax.pmean first, or use check_vma=False",
+            self.loc,
+        )
 
     def _handle(self, atom: Atom) -> Any:
         return atom if type(atom) is Literal else Tracer(self, atom)  # type: ignore[arg-type]
@@ -326,6 +359,31 @@ def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
         current.interpreter = inner
     results = out if eqn.primitive.multiple_results else [out]
     values.update(zip(eqn.outputs, results, strict=True))
+
+
+def leveled(
+    primitive: Primitive,
+    inputs: Sequence[Atom],
+    params: dict[str, Any],
+    wanted: Sequence[frozenset[Any]],
+    mark: Callable[[Atom, frozenset[Any]], Atom],
+) -> tuple[tuple[ArrayType, ...], list[Atom]]:
+    """Result types, and operands marked as differing along the axes that they should.
+
+    Numbers are the same everywhere and fit any place, so they stay as they are.
+    """
+    marked = [mark(a, axes) for a, axes in zip(inputs, wanted, strict=True)]
+    types = [
+        a.type.varying(axes) if type(a) is Literal else a.type
+        for a, axes in zip(marked, wanted, strict=True)
+    ]
+    return primitive.result_types(tuple(types), params), marked
+
+
+def marking(atom: Atom, more: frozenset[Any], loc: Loc | None) -> Eqn:
+    """The equation that marks a value as differing along more axes of a region."""
+    out = Var(atom.type.varying(atom.type.vma | more))
+    return Eqn(named("pvary"), [atom], [out], {"axes": Axes(sorted(more, key=str))}, loc)
 
 
 def _with_place(error: Exception, loc: Loc | None) -> Exception:

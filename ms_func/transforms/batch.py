@@ -63,7 +63,7 @@ def batch(
 
 
 def _with_lanes(t: ArrayType, dim: int, size: int) -> ArrayType:
-    return ArrayType((*t.shape[:dim], size, *t.shape[dim:]), t.dtype, t.weak_type)
+    return t.update(shape=(*t.shape[:dim], size, *t.shape[dim:]))
 
 
 def place(x: Any, dim: int | None, want: int | str | None, size: int) -> tuple[Any, int | None]:
@@ -113,7 +113,7 @@ def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[An
     types = tuple([typeof(x) for x in args])
     known = worked_out("batch", eqn, types, (size, *dims), _code)
     if known is None:
-        return _run(eqn, size, args, dims)
+        return run_rule(eqn, size, args, dims)
     code, out_dims = known
     return code.write(args, eqn.loc), out_dims
 
@@ -126,14 +126,14 @@ def _code(
     found: list[int | None] = []
 
     def body(*args: Any) -> Sequence[Any]:
-        outs, out_dims = _run(eqn, size, args, dims)
+        outs, out_dims = run_rule(eqn, size, args, dims)
         found.extend(out_dims)
         return outs
 
     return Code(build(eqn.primitive.name, types, body)), found
 
 
-def _run(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
+def run_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
     """Results and their batch dimensions by the rule of the primitive."""
     rule = eqn.primitive.batch
     if rule is ELEMENTWISE:

@@ -24,10 +24,11 @@ from ms_func.dtypes import float0
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var, frozen_params
 from ms_func.ir.loc import Loc
-from ms_func.ir.primitive import NotSupported, Primitive, current
+from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
 from ms_func.stopwatch import timed
+from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
 
@@ -92,18 +93,22 @@ def _quiet(eqn: Eqn) -> Eqn | None:
     """The equation with quiet functions in place of those among its parameters."""
     if not eqn.outputs or not has_effects(eqn):
         return eqn
-    params = {}
-    for name, value in eqn.params.items():
-        if type(value) is Function:
-            value = without_effects(value)
-            if value is None:
-                return None
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([without_effects(f) if type(f) is Function else f for f in value])
-            if None in value:
-                return None
-        params[name] = value
+    if None in map(without_effects, eqn.functions()):
+        return None
+    params = map_functions(without_effects, eqn.params)
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
+
+
+def map_functions(change: Callable[[Function], Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with every function among them replaced."""
+    found = {}
+    for name, value in params.items():
+        if type(value) is Function:
+            value = change(value)
+        elif type(value) is tuple and any(type(f) is Function for f in value):
+            value = tuple([change(f) if type(f) is Function else f for f in value])
+        found[name] = value
+    return found
 
 
 def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
@@ -179,12 +184,23 @@ class Rewriting:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Atom(s) equal to the application of `primitive` to atoms."""
-        types = primitive.result_types(tuple([a.type for a in args]), params)
+        try:
+            types = primitive.result_types(tuple([a.type for a in args]), params)
+        except Unequal as unequal:
+            types, listed = leveled(primitive, args, params, unequal.wanted, self.marked)
+            args = tuple(listed)
         found = self.replacement(primitive, args, params, types)
         if found is None:
             outputs = [Var(t) for t in types]
             found = self.record(Eqn(primitive, args, outputs, params, self.loc))
         return found if primitive.multiple_results else found[0]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        return self.record(marking(atom, more, self.loc))[0]
 
     def replacement(
         self,
