@@ -32,6 +32,7 @@ from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
 from ms_func.ir.types import ArrayType, typeof
 
 _SCALARS = (bool, int, float, complex)
+_WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
 
 
 class Tracer:
@@ -184,10 +185,11 @@ class Staging:
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
         strict: whether traced values refuse to be shown; see `speculation`.
+        wide: kinds of number ("i", "f", "c") that come in from outside at double width.
     """
 
     __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "strict", "values")  # fmt: skip
+                 "strict", "values", "wide")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -199,6 +201,7 @@ class Staging:
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
+        self.wide = ""
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
@@ -214,6 +217,8 @@ class Staging:
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""
+        if type.dtype in _WIDE:
+            self.wide += _WIDE[type.dtype]
         return Tracer(self, Var(type))
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -263,6 +268,7 @@ class Staging:
             found = self.captured.get(id(x))
             if found is None:
                 found = self.captured[id(x)] = (x, Var(typeof(x)))
+                self.wide += _WIDE.get(found[1].type.dtype, "")
             return found[1]
         found = self.captured.get(id(x.variable))
         if found is None:
@@ -316,6 +322,15 @@ class Staging:
     def value_of(self, var: Var) -> Any:
         """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
         return None if self.values is None else at_hand(self, var)
+
+
+def wide_kinds(trace: Any) -> str:
+    """Kinds of number that come into a recording, or one around it, at double width."""
+    found = ""
+    while type(trace) is Staging:
+        found += trace.wide
+        trace = trace.outer
+    return found
 
 
 def at_hand(trace: Staging, wanted: Var) -> Any:
