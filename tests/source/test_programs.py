@@ -55,16 +55,20 @@ NESTINGS = {
     "jit of grad of jit": lambda f: ms.jit(ms.grad(ms.jit(f))),
     "forward mode": lambda f: lambda x, n: ms.jvp(lambda y: f(y, n), (x,), (1.0,))[1],
     "vmap of grad": lambda f: lambda x, n: ms.vmap(ms.grad(f), (0, None))(mnp.array([x]), n)[0],
-    "jit of vmap of grad": lambda f: lambda x, n: ms.jit(ms.vmap(ms.grad(f)))(
-        mnp.array([x, x]), mnp.array([n, n])
-    )[1],
-    "grad of vmap": lambda f: lambda x, n: ms.grad(
-        lambda y: mnp.sum(ms.vmap(lambda z: f(z, n))(mnp.stack([y, y]))) / 2
-    )(x),
+    "jit of vmap of grad": lambda f: (
+        lambda x, n: ms.jit(ms.vmap(ms.grad(f)))(mnp.array([x, x]), mnp.array([n, n]))[1]
+    ),
+    "grad of vmap": lambda f: (
+        lambda x, n: ms.grad(lambda y: mnp.sum(ms.vmap(lambda z: f(z, n))(mnp.stack([y, y]))) / 2)(
+            x
+        )
+    ),
     "grad of checkpoint": lambda f: ms.grad(ms.checkpoint(f)),
-    "in the body of scan": lambda f: lambda x, n: ms.grad(
-        lambda y: ms.lax.scan(lambda c, _: (c + f(y, n), None), 0.0, None, length=1)[0]
-    )(x),
+    "in the body of scan": lambda f: (
+        lambda x, n: ms.grad(
+            lambda y: ms.lax.scan(lambda c, _: (c + f(y, n), None), 0.0, None, length=1)[0]
+        )(x)
+    ),
 }
 
 
