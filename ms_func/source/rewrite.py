@@ -588,6 +588,9 @@ class Rewriter(Stores):
             handlers.append(handler)
             flags |= extra
             after = meet(after, self.bound)
+        if start is not None:
+            parts = [s.orelse, *(h.body for h in s.handlers)]
+            start -= deleted([x for p in parts for x in p]) | {h.name or "" for h in s.handlers}
         self.bound = start
         last, extra = self.block(s.finalbody, tail=False)
         if extra:  # a jump out of `finally` ends the exception that is under way

@@ -31,6 +31,7 @@ from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.policy import why_native
 
 _SCALARS = (bool, int, float, complex)
 _WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
@@ -145,12 +146,21 @@ class Tracer:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
         value = self.recorder.value_of(self.variable)
         if value is None:
+            loc = user_loc(3)
             raise error(
                 f"a value known only at run time ({self.type}, traced in "
-                f"`{self.recorder.name}`) was used as {use}\nfix: {fix}",
-                user_loc(3),
+                f"`{self.recorder.name}`) was used as {use}{_not_converted(loc)}\nfix: {fix}",
+                loc,
             )
         return np.asarray(value)
+
+
+def _not_converted(loc: Loc | None) -> str:
+    """What kept the function at `loc` from being converted, where that was tried."""
+    reason = None if loc is None else why_native(loc.code)
+    if loc is None or reason is None:
+        return ""
+    return f"\nMS104 `{loc.function}` was not converted: {reason}"
 
 
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
