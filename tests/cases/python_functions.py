@@ -3,10 +3,6 @@
 Each is differentiable at the points of its case. Plain Python on floats is the oracle.
 """
 
-# ruff: noqa: SIM108, SIM103, SIM109, RET503, RET504, RET505, RET506, RET507, RET508, PLR, B007
-# ruff: noqa: B023, C400, C416, C417, E731, E741, PERF, RUF005, SIM102, SIM114, SIM115, SIM210, B904
-# ruff: noqa: SIM113, F841, B006, UP030, UP031, UP032, C419, C408, RET502, SIM105, E701, E702
-
 from __future__ import annotations
 
 import contextlib
