@@ -19,7 +19,7 @@ from ms_func.errors import TracerBoolConversionError, UnsupportedError
 from ms_func.source import convert, reader
 
 ONE, TWO = (lambda x: 1 if x > 0 else 2), (lambda x: 3 if x > 0 else 4)
-NESTED = lambda x: lambda y: x if y > x else y  # noqa: E731
+NESTED = lambda x: lambda y: x if y > x else y
 SPREAD = (
     lambda
     x,
@@ -119,7 +119,7 @@ def test_methods_and_private_names():
 
 
 def test_one_line_definitions():
-    def f(x): return x if x > 0 else -x  # fmt: skip  # noqa: E704
+    def f(x): return x if x > 0 else -x  # fmt: skip
 
     if True: g = lambda x: f(x) if x else 1.0  # fmt: skip  # noqa: E701, E731
 
@@ -218,7 +218,7 @@ def test_a_script_run_from_a_relative_path(tmp_path):
 
 
 def test_missing_columns_leave_only_what_is_certain():
-    a, b = (lambda x: 1 if x else 2), (lambda x: 3 if x else 4)
+    a, _ = (lambda x: 1 if x else 2), (lambda x: 3 if x else 4)
     with pytest.raises(reader.SourceMissing):
         reader.read(a.__code__.replace(co_linetable=b""), globals())
 
