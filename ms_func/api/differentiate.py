@@ -27,6 +27,7 @@ from ms_func.tracing.arguments import (
     normalize_argnums,
     split_arguments,
 )
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.linearize import vjp_walk
@@ -39,6 +40,8 @@ def grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     reduce_axes: Sequence[str] = (),
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that computes the gradient of `fun`.
 
@@ -50,6 +53,7 @@ def grad(
         holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
         allow_int: allow integer and boolean arguments; their gradient has dtype `float0`.
         reduce_axes: accepted for compatibility; must be empty.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of the same arguments. Its result has the structure, shapes and dtypes of
@@ -63,7 +67,8 @@ def grad(
         >>> float(grad(lambda x: x * x)(3.0))
         6.0
     """
-    both = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes)
+    both = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes,
+                           convert)  # fmt: skip
 
     @wraps(fun, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -80,6 +85,8 @@ def value_and_grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     reduce_axes: Sequence[str] = (),
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that computes `fun` and its gradient together; arguments as for `grad`.
 
@@ -92,7 +99,7 @@ def value_and_grad(
         (9.0, 6.0)
     """
     return _value_and_grad(
-        "value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes
+        "value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes, convert
     )
 
 
@@ -104,6 +111,7 @@ def _value_and_grad(
     holomorphic: bool,
     allow_int: bool,
     reduce_axes: Sequence[str],
+    convert: Any,
 ) -> Callable[..., Any]:
     if not callable(fun):
         raise ArgumentTypeError(
@@ -120,8 +128,9 @@ def _value_and_grad(
         types = leaf_types(leaves, what, name)
         for t in types:
             check_input(what, name, t, holomorphic, allow_int)
+        run = user_function(fun, convert)
         staged = stage(
-            lambda tracers: with_aux(fun(*rebuild(tracers), **kwargs), has_aux, what, name),
+            lambda tracers: with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name),
             types,
             name=name,
             values=leaves,

@@ -14,11 +14,12 @@ from ms_func.execution import key_reuse
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import entry_axes
-from ms_func.ir.types import ArrayType, RefType, typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
@@ -31,6 +32,8 @@ def vmap(
     axis_name: Any = None,
     axis_size: int | None = None,
     spmd_axis_name: Any = None,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that applies `fun` to every element of a batch at once.
 
@@ -45,6 +48,7 @@ def vmap(
         axis_size: number of elements, needed only where no argument is batched.
         spmd_axis_name: mesh axis, or tuple of them, along which the batch is split wherever
             `fun` fixes a layout (`with_sharding_constraint`, `shard_map`).
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of batched arguments.
@@ -79,10 +83,10 @@ def vmap(
                 f"{len(in_axes)} entries, but it was called with {len(args)} arguments"
             )
         leaves, in_tree = tree.flatten((args, kwargs))
-        axes = _flat_axes(name, in_tree, args, kwargs, in_axes)
-        size, dims = _batch_size(name, leaves, axes, axis_size)
+        axes = flat_axes("vmap", name, args, kwargs, in_axes)
+        size, dims = axis_size_of("vmap", name, leaves, axes, axis_size)
         batched = Batched(axis_name, size, spmd_axis_name)
-        return _run(fun, name, leaves, in_tree, dims, batched, out_axes)
+        return _run(user_function(fun, convert), name, leaves, in_tree, dims, batched, out_axes)
 
     return mapped
 
@@ -118,22 +122,27 @@ class SplitLanes(NamedTuple):
         return {**params, "lanes": self.axes}
 
 
-def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
-    """One axis per leaf from a prefix tree."""
+def flat_axes(what: str, name: str, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
+    """One axis per leaf from a prefix tree; arguments by name are mapped along dimension 0."""
     prefix = (in_axes, 0)
     try:
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:
         raise ArgumentValueError(
-            f"vmap in_axes specification must be a tree prefix of the arguments of `{name}`: "
-            f"in_axes {in_axes!r} does not fit arguments of structure {in_tree}"
+            f"{what} in_axes specification must be a tree prefix of the arguments of `{name}`: "
+            f"in_axes {in_axes!r} does not fit arguments of structure "
+            f"{tree.structure((args, kwargs))}"
         ) from None
 
 
-def _batch_size(
-    name: str, leaves: Sequence[Any], axes: Sequence[int | None], axis_size: int | None
+def axis_size_of(
+    what: str, name: str, leaves: Sequence[Any], axes: Sequence[int | None], axis_size: int | None
 ) -> tuple[int, list[int | None]]:
-    """The one batch size, and batch dimensions counted from the front."""
+    """The one size of the mapped axes, and mapped dimensions counted from the front.
+
+    Raises:
+        ValueError: there is no such size, or several.
+    """
     sizes: dict[int, Any] = {} if axis_size is None else {axis_size: "axis_size"}
     dims: list[int | None] = []
     for x, axis in zip(leaves, axes, strict=True):
@@ -141,11 +150,11 @@ def _batch_size(
             dims.append(None)
             continue
         if not isinstance(axis, int):
-            raise ArgumentTypeError(f"vmap in_axes must hold integers or None, got {axis!r}")
-        t = leaf_types([x], "vmap", name)[0]
+            raise ArgumentTypeError(f"{what} in_axes must hold integers or None, got {axis!r}")
+        t = leaf_types([x], what, name)[0]
         if not -t.ndim <= axis < t.ndim:
             raise ArgumentValueError(
-                f"vmap of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
+                f"{what} of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
                 f"which has {t.ndim} dimension{'s' if t.ndim != 1 else ''}\n"
                 "fix: set in_axes to None for arguments that all elements share"
             )
@@ -153,13 +162,13 @@ def _batch_size(
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
         raise ArgumentValueError(
-            f"vmap of `{name}` must have at least one argument to map over\n"
+            f"{what} of `{name}` must have at least one argument to map over\n"
             "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
         raise ArgumentValueError(
-            f"vmap of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
+            f"{what} of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
         )
     return next(iter(sizes)), dims
 
@@ -265,8 +274,7 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    lane = ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
-    return RefType(lane, t.lanes) if type(t) is RefType else lane  # type: ignore[return-value]
+    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:
