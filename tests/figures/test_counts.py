@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
+import weakref
 from collections.abc import Callable
 
 import numpy
@@ -216,10 +217,22 @@ def test_repeated_work_leaves_nothing_behind(name):
 @pytest.mark.parametrize(
     ("name", "times"),
     [("compiled call", 50_000), ("eager operations", 20_000), ("eager gradient", 5_000),
-     ("the same lambda jitted anew", 5_000), ("new numbers", 50_000)],
+     ("new numbers", 50_000)],
 )  # fmt: skip
 def test_much_repeated_work_leaves_at_most_16_bytes(name, times):
     assert grown(WORK[name](), times) <= 16
+
+
+def test_functions_that_were_jitted_are_not_kept_alive():
+    alive: weakref.WeakSet = weakref.WeakSet()
+    for _ in range(300):
+        f = lambda x: x * 3.0  # noqa: E731
+        alive.add(f)
+        g = ms.jit(f)
+        g(2.0)
+    del f, g
+    gc.collect()
+    assert len(alive) == 0
 
 
 @pytest.mark.slow
