@@ -84,12 +84,15 @@ from ms_func.ir.sharding import P as P
 from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
 from ms_func.ir.types import typeof as typeof
+from ms_func.primitives.callbacks import pure_callback as pure_callback
 from ms_func.primitives.effects import effects_barrier as effects_barrier
-from ms_func.primitives.effects import pure_callback as pure_callback
 from ms_func.primitives.sharding import constrain as constrain
 from ms_func.ref import Ref as Ref
 from ms_func.ref import freeze as freeze
 from ms_func.ref import new_ref as new_ref
+from ms_func.source.convert import convert as convert
+from ms_func.source.convert import converted_source as converted_source
+from ms_func.source.convert import no_convert as no_convert
 
 array_ref = new_ref
 remat = checkpoint

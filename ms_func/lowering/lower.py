@@ -151,7 +151,7 @@ class _Lowerer:
 
     def one_device(self, count: int) -> dict[str, ir.Attribute]:
         """Attribute that lets an operation with `count` results run on the first device alone."""
-        if self.num_partitions == 1:
+        if self.num_partitions == 1 or self.manual is not None:
             return {}
         if not self._one_device:
             self._one_device = self._fresh("first")
@@ -163,7 +163,7 @@ class _Lowerer:
 
     def whole(self, builder: Builder, value: Value) -> Value:
         """A value brought together on every device, before one of them looks at all of it."""
-        if self.num_partitions == 1 or not self.meshes:
+        if self.num_partitions == 1 or not self.meshes or self.manual is not None:
             return value
         mesh = next(iter(self.meshes))
         rank = ir.RankedTensorType(value.type).rank

@@ -95,20 +95,8 @@ def _quiet(eqn: Eqn) -> Eqn | None:
         return eqn
     if None in map(without_effects, eqn.functions()):
         return None
-    params = map_functions(without_effects, eqn.params)
+    params = with_functions(eqn.params, without_effects)
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
-
-
-def map_functions(change: Callable[[Function], Any], params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters with every function among them replaced."""
-    found = {}
-    for name, value in params.items():
-        if type(value) is Function:
-            value = change(value)
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([change(f) if type(f) is Function else f for f in value])
-        found[name] = value
-    return found
 
 
 def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
@@ -291,15 +279,13 @@ def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
         if found is not None:
             return found
     if params:
-        params = _with_functions(params, simplify)
+        params = with_functions(params, simplify)
     if inputs is not eqn.inputs or params is not eqn.params:
         eqn = Eqn(primitive, inputs, eqn.outputs, params, eqn.loc)
     return new.record(eqn)
 
 
-def _with_functions(
-    params: dict[str, Any], change: Callable[[Function], Function]
-) -> dict[str, Any]:
+def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:
     """Parameters with the functions among them changed; the same object if none changes."""
     changed = {}
     for name, value in params.items():
@@ -344,7 +330,7 @@ def hoist_invariants(fn: Function) -> Function:
 def _hoisted(fn: Function) -> Function:
     eqns: list[Eqn] = []
     for eqn in fn.eqns:
-        params = _with_functions(eqn.params, hoist_invariants)
+        params = with_functions(eqn.params, hoist_invariants)
         inputs, rule = eqn.inputs, eqn.primitive.hoist
         if rule is not None:
 
@@ -406,7 +392,7 @@ def dedupe_functions(fn: Function) -> Function:
 def _deduped(fn: Function, known: dict[Any, Function]) -> Function:
     eqns = []
     for eqn in fn.eqns:
-        params = _with_functions(eqn.params, lambda f: known.setdefault(f.key, _deduped(f, known)))
+        params = with_functions(eqn.params, lambda f: known.setdefault(f.key, _deduped(f, known)))
         same = params is eqn.params
         eqns.append(eqn if same else Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc))
     return _with_equations(fn, eqns, fn.results)

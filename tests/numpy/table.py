@@ -193,7 +193,7 @@ _add("ldexp", lambda d: (x := d.array(), np.asarray(d.rng.integers(-9, 9, x.shap
      dtypes=FLOATS, special=True)  # fmt: skip
 _add("isclose", lambda d: ((*d.pair(),), {"equal_nan": d.pick(False, True)}), dtypes=FLOATS,
      special=True)  # fmt: skip
-_add("clip", lambda d: (d.array(), -1, d.pick(None, 2)), dtypes=REAL, special=True)
+_add("clip", lambda d: (d.array(), d.pick(0, 1), d.pick(None, 2)), dtypes=REAL, special=True)
 _add("where", lambda d: (x := d.array(), d.array(x.shape), d.array(())), dtypes=ALL, special=True)
 _add("select", lambda d: ([(x := d.array()) > 0, x < -1], [x, x * x], 7), dtypes=FLOATS)
 _add("piecewise", lambda d: (x := d.array(), [x < 0, x >= 1], [-1.0, 2.0, 0.5]), dtypes=FLOATS)
