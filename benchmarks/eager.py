@@ -58,7 +58,7 @@ def timed(call: Callable[[], Any], wait: Callable[[Any], Any]) -> float:
     for _ in range(20):
         wait(call())
     gc.disable()
-    best = float("inf")
+    best, out = float("inf"), None
     for _ in range(BLOCKS):
         start = time.process_time()
         for _ in range(CALLS):
