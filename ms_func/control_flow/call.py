@@ -12,7 +12,14 @@ from typing import Any
 
 from ms_func.ir.evaluate import evaluate as evaluate_reference
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import UNFOLDED, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Primitive,
+    Zero,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.families import is_linear
 from ms_func.transforms.batch import batch
@@ -26,6 +33,7 @@ from ms_func.transforms.zeros import instantiate
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> Sequence[ArrayType]:
+    fitting(types, fn.in_types)
     return fn.out_types
 
 
@@ -104,6 +112,7 @@ def call_like(name: str, lower: Callable[..., Any], **slots: Any) -> Primitive:
         Primitive(
             name,
             abstract=_abstract,
+            varying=BY_FUNCTIONS,
             ref=_ref,
             lower=lower,
             jvp=rules.jvp,

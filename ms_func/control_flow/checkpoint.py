@@ -22,6 +22,7 @@ from ms_func.control_flow.identities import name_p
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
     LANES,
     PIECEWISE_LINEAR,
@@ -30,11 +31,13 @@ from ms_func.ir.primitive import (
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, normalize_argnums
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
@@ -86,6 +89,7 @@ def _marked(fn: Function, policy: Policy) -> Function:
 
 
 def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -213,6 +217,7 @@ remat_p = register(
     Primitive(
         "remat_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
@@ -269,7 +274,7 @@ def checkpoint(
             rest, named = tree.unflatten(in_tree, tracers)
             dynamic = iter(rest)
             full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
-            return fun(*full, **named)
+            return user_function(fun)(*full, **named)
 
         types = [typeof(x) for x in leaves]
         staged = stage(call, types, name=name, values=leaves, refs="write")

@@ -24,7 +24,16 @@ from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.cast import convert_element_type
@@ -34,6 +43,7 @@ from ms_func.primitives.reduce import argmax, reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged, with_finals
@@ -49,6 +59,8 @@ Branches = tuple[Function, ...]
 
 
 def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[ArrayType]:
+    for fn in branches:
+        fitting(types, fn.in_types, [index.vma])
     if index.shape != () or not (index.dtype == np.bool_ or index.dtype == np.int32):
         raise ShapeError(f"cond takes a scalar index of dtype bool or int32, got {index}")
     out = []
@@ -56,7 +68,9 @@ def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[A
         first = column[0]
         if any(t.shape != first.shape or t.dtype != first.dtype for t in column):
             raise ShapeError(f"cond takes branches with equal result types, got {list(column)}")
-        out.append(ArrayType(first.shape, first.dtype, all(t.weak_type for t in column)))
+        joined = ArrayType(first.shape, first.dtype, all(t.weak_type for t in column))
+        axes = index.vma.union(*(t.vma for t in column))
+        out.append(joined.varying(axes) if axes else joined)
     return out
 
 
@@ -162,11 +176,15 @@ def _split_branches(
             if atom in known.params:
                 forwarded.setdefault(known.params.index(atom), len(forwarded))
             else:
-                kind = (atom.type.shape, atom.type.dtype)
+                kind = _slot_kind(atom.type)
                 own[kind] = own.get(kind, 0) + 1
         for kind, count in own.items():
             slots[kind] = max(slots.get(kind, 0), count)
-    layout = [ArrayType(*kind) for kind, count in slots.items() for _ in range(count)]
+    layout = [
+        ArrayType(shape, dtype, False, held)
+        for (shape, dtype, held), count in slots.items()
+        for _ in range(count)
+    ]
     operands = [t for t, u in zip(branches[0].in_types, unknown, strict=True) if not u]
     passed = [operands[i] for i in forwarded]
     made = [_into_slots(known, rest, n, layout, forwarded, passed) for known, rest in parts]
@@ -177,6 +195,11 @@ def _split_branches(
         tuple(forwarded),
     )
     return memo[key]
+
+
+def _slot_kind(t: ArrayType) -> tuple[Any, ...]:
+    """What residuals that may share a slot have in common."""
+    return (t.shape, t.dtype, t.sharding)
 
 
 def _into_slots(
@@ -195,8 +218,8 @@ def _into_slots(
         if atom in known.params:
             where.append(len(layout) + forwarded[known.params.index(atom)])
             continue
-        kind = (atom.type.shape, atom.type.dtype)
-        slot = next(s for s in free if (layout[s].shape, layout[s].dtype) == kind)
+        kind = _slot_kind(atom.type)
+        slot = next(s for s in free if _slot_kind(layout[s]) == kind)
         free.remove(slot)
         source[slot] = i
         where.append(slot)
@@ -363,6 +386,7 @@ cond_p = register(
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        varying=BY_FUNCTIONS,
         multiple_results=True,
         refs=_refs,
     )
@@ -405,7 +429,8 @@ def cond(
         4.0
     """
     if not callable(true_fun) and len(operands) == 2 and callable(operands[1]):
-        first, on_true, second, on_false = true_fun, false_fun, *operands
+        first, second = true_fun, operands[0]
+        on_true, on_false = user_function(false_fun), user_function(operands[1])
         return _cond(pred, lambda x, _: on_true(x), lambda _, y: on_false(y), first, second)
     return _cond(pred, true_fun, false_fun, *operands, operand=operand)
 
@@ -421,7 +446,8 @@ def _cond(
         operands = (operand,)
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
-    return _choose_branch("cond", index, (false_fun, true_fun), names, operands)
+    funs = user_function(false_fun), user_function(true_fun)
+    return _choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -476,7 +502,7 @@ def switch(
         if operands:
             raise TypeError("switch: give the operands by position or as operand=, not both")
         operands = (operand,)
-    branches = tuple(branches)
+    branches = tuple(map(user_function, branches))
     checked = _branch_index(index, len(branches))
     if len(branches) == 1:
         return branches[0](*operands)
@@ -509,11 +535,18 @@ def _choose_branch(
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
-    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep") for f in funs]
+    decided = typeof(index).vma
+    if decided:
+        leaves = bodies.raised(leaves, decided)
+        types = [t.varying(t.vma | decided) for t in types]
+    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided) for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)
+    if decided:
+        bodies.same_on_all_devices(fns, decided, what, "predicate")
+        joined = [t.varying(t.vma | decided) for t in joined]
     fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
     if type(index) in (bool, int):
         outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])

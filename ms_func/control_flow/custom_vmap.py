@@ -23,11 +23,21 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
@@ -53,6 +63,7 @@ class Vectorised(NamedTuple):
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -124,8 +135,7 @@ def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[Arra
 
         lead = [typeof(c) for c in made.consts]
         full = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
-            for t, m in zip(given, mask, strict=True)
+            t.update(shape=(size, *t.shape)) if m else t for t, m in zip(given, mask, strict=True)
         ]
         batched = (*made.batched, *bodies.chosen(made.batched, nonzero))
         return Vectorised(build(both.name, [*lead, *full], body), batched, made.consts)
@@ -149,6 +159,7 @@ custom_vmap_p = register(
     Primitive(
         "custom_vmap_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
@@ -211,8 +222,9 @@ class custom_vmap:
         if not recording():
             return self.fun(*args)
         call = split_call(name, "custom_vmap", args, ())
+        fun = user_function(self.fun)
         staged = stage(
-            lambda leaves: self.fun(*call.arguments(leaves)),
+            lambda leaves: fun(*call.arguments(leaves)),
             call.types,
             name=name,
             values=call.leaves,
@@ -229,14 +241,15 @@ class custom_vmap:
 
     def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
         types = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
+            t.update(shape=(size, *t.shape)) if m else t
             for t, m in zip(call.types, lanes, strict=True)
         ]
         found: list[bool] = []
 
         def run(tracers: list[Any]) -> list[Any]:
             batched = list(tree.unflatten(call.in_tree, lanes))
-            out = self.rule(size, batched, *tree.unflatten(call.in_tree, tracers))  # type: ignore[misc]
+            rule = user_function(self.rule)
+            out = rule(size, batched, *tree.unflatten(call.in_tree, tracers))
             if not isinstance(out, tuple | list) or len(out) != 2:
                 raise ValueError(
                     f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
@@ -266,7 +279,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
         def one(lane: list[Any]) -> Any:
             rest = iter(lane)
             full = [next(rest) if m else x for x, m in zip(leaves, mask, strict=True)]
-            return fun(*tree.unflatten(treedef, full))
+            return user_function(fun)(*tree.unflatten(treedef, full))
 
         out = sequential_map(one, bodies.chosen(leaves, mask))
         return out, tree.map(lambda _: True, out)

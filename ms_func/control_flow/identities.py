@@ -10,6 +10,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
     LANES,
     PIECEWISE_LINEAR,
@@ -125,6 +126,7 @@ optimization_barrier_p = register(
     Primitive(
         "optimization_barrier",
         abstract=lambda *types: list(types),
+        varying=BY_FUNCTIONS,
         ref=lambda *arrays: list(arrays),
         lower=_barrier_lower,
         jvp=_barrier_jvp,

@@ -20,7 +20,16 @@ from ms_func.dtypes import is_inexact
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.host import Identity
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, neg, sub
 from ms_func.primitives.arithmetic import max as maximum
@@ -30,6 +39,7 @@ from ms_func.primitives.elementwise import abs as absolute
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_max
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.jet import jet_walk
 from ms_func.transforms.jvp import jvp_walk
@@ -41,6 +51,7 @@ from ms_func.transforms.zeros import instantiate, zeros
 
 
 def _abstract(*types: ArrayType, solve: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, solve.in_types)
     return list(solve.out_types)
 
 
@@ -144,6 +155,7 @@ linear_solve_p = register(
     Primitive(
         "linear_solve",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
@@ -191,6 +203,8 @@ def custom_linear_solve(
         >>> float(custom_linear_solve(lambda x: 4.0 * x, 2.0, lambda f, b: b / 4.0))
         0.5
     """
+    matvec, solve = user_function(matvec), user_function(solve)
+    transpose_solve = user_function(transpose_solve)
     leaves, b_tree = tree.flatten(b)
     types = leaf_types(leaves, "custom_linear_solve", function_name(matvec))
     inner = one_argument(b_tree)
@@ -285,6 +299,7 @@ def custom_root(
         >>> float(root)
         2.0
     """
+    f, solve = user_function(f), user_function(solve)
     leaves, x_tree = tree.flatten(initial_guess)
     types = leaf_types(leaves, "custom_root", function_name(f))
     system = bodies.stage_on_tree(f, one_argument(x_tree), types)

@@ -17,7 +17,16 @@ from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_lis
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
 from ms_func.lowering.emit import TOKEN
@@ -65,17 +74,16 @@ def _abstract(
 ) -> list[ArrayType]:
     parts = _parts(body, num_consts, num_carry)
     consts, init, xs = parts.cut(types)
-    step_in = [*consts, *init, *(ArrayType(t.shape[1:], t.dtype) for t in xs)]
+    step_in = [*consts, *init, *(t.update(shape=t.shape[1:]) for t in xs)]
+    fitting(step_in, body.in_types)
     for given, wanted in zip(step_in, body.in_types, strict=True):
         if given.shape != wanted.shape or given.dtype != wanted.dtype:
             raise ShapeError(f"the step of a scan takes {wanted}, got {given}")
     carry = [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
+        t.update(weak_type=t.weak_type and i.weak_type, sharding=i.sharding)
         for t, i in zip(body.out_types[:num_carry], init, strict=True)
     ]
-    return carry + [
-        ArrayType((length, *t.shape), t.dtype, t.weak_type) for t in body.out_types[num_carry:]
-    ]
+    return carry + [t.update(shape=(length, *t.shape)) for t in body.out_types[num_carry:]]
 
 
 def _ref(
@@ -648,6 +656,7 @@ scan_p = register(
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        varying=BY_FUNCTIONS,
         hoist=_hoist,
         multiple_results=True,
         refs=_refs,

@@ -50,12 +50,14 @@ from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     NONLINEAR,
     UNFOLDED,
     Cost,
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
@@ -91,8 +93,16 @@ def _abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
         for t, wanted in zip(given, fn.in_types, strict=True):
             if t.shape != wanted.shape or t.dtype != wanted.dtype:
                 raise ShapeError(f"`{fn.name}` of a loop takes {wanted}, got {t}")
+    shared = [
+        t.varying(t.vma | v.vma)
+        for t, v in zip(loop.cond.in_types[loop.num_cond :], loop.body.in_types[loop.num_body :],
+                        strict=True)
+    ]  # fmt: skip
+    fitting(types, [*loop.cond.in_types[: loop.num_cond], *loop.body.in_types[: loop.num_body],
+                    *shared])  # fmt: skip
+    axes = loop.cond.out_types[0].vma
     return [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
+        t.update(weak_type=t.weak_type and i.weak_type).varying(i.vma | axes)
         for t, i in zip(loop.body.out_types, carry, strict=True)
     ]
 
@@ -379,6 +389,7 @@ while_p = register(
         cost=_cost,
         partial=_partial,
         prune=pruned_loop,
+        varying=BY_FUNCTIONS,
         hoist=hoisted_loop,
         multiple_results=True,
         refs=_refs,
@@ -391,8 +402,11 @@ def _repeat(
 ) -> list[Any]:
     """A `while` from Python functions, which may close over values being recorded."""
     types = [typeof(x) for x in state]
-    cond = stage(lambda xs: [test(*xs)], types, name="test")
     body = stage(lambda xs: step(*xs), types, name="step")
+    while any(t.vma - w.vma for t, w in zip(body.fn.out_types, types, strict=True)):
+        types = [t.varying(t.vma | w.vma) for t, w in zip(types, body.fn.out_types, strict=True)]
+        body = stage(lambda xs: step(*xs), types, name="step")
+    cond = stage(lambda xs: [test(*xs)], types, name="test")
     return while_p.bind(
         *cond.captured, *body.captured, *state,
         **Loop(cond.fn, body.fn, len(cond.captured), len(body.captured))._asdict(),
@@ -420,6 +434,7 @@ def _by_program(make: Callable[..., Function]) -> dict[str, Any]:
 
     return {
         "abstract": lambda *types, **params: list(make(types, **params).out_types),
+        "varying": BY_FUNCTIONS,
         "ref": lambda *xs, **params: evaluate(make([typeof(x) for x in xs], **params), *xs),
         "lower": lower,
         "batch": rule_batch,
@@ -437,7 +452,7 @@ def _jvp_by_program(make: Callable[..., Function]) -> Callable[..., Any]:
 
 
 def _lane(t: ArrayType, dim: int | None) -> ArrayType:
-    return t if dim is None else ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
+    return t if dim is None else t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _remembered(name: str, make: Callable[..., list[Any]]) -> Callable[..., Function]:
@@ -852,3 +867,11 @@ while_back_dot_p = register(
         transpose=_back_dot_transpose,
     )
 )
+
+PROGRAMS: dict[Primitive, Callable[..., Function]] = {
+    while_walk_p: _walk_program,
+    while_linear_p: _linear_program,
+    while_back_p: _back_program,
+    while_back_dot_p: _back_dot_program,
+}
+"""Programs of the loops of reverse mode, from types of operands and parameters."""

@@ -47,7 +47,7 @@ def run(program: Any, fn: Function, buffers: Sequence[Any], name: str) -> list[A
 
 
 def _kind_of(x: Any) -> str | None:
-    """Which of "nan" and "inf" an array holds, where that is searched for."""
+    """What is searched for and an array holds: "nan", "inf" or neither."""
     x = np.asarray(x)
     if not is_inexact(x.dtype):
         return None

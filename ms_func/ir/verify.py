@@ -10,6 +10,7 @@ import numpy as np
 
 from ms_func.errors import IRError
 from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.primitive import Unequal
 from ms_func.ir.types import TYPES, ArrayType, RefType
 
 
@@ -102,9 +103,16 @@ def _check_equation(eqn: Eqn, where: str, defined: set[Any], locs: bool) -> None
 def _promised(eqn: Eqn, where: str) -> list[ArrayType]:
     """Types that the type rule gives, asked anew."""
     rule: Callable[..., Any] = eqn.primitive.abstract
+    types = [a.type for a in eqn.inputs]
+    axes = frozenset().union(*(t.vma for t in types))
     try:
-        out = rule(*[a.type for a in eqn.inputs], **eqn.params)
-    except (TypeError, ValueError) as error:
+        if axes or callable(
+            eqn.primitive.varying
+        ):  # numbers are the same everywhere and fit any place
+            types = [a.type.varying(axes) if type(a) is Literal else a.type for a in eqn.inputs]
+            return list(eqn.primitive.result_types(tuple(types), eqn.params))
+        out = rule(*types, **eqn.params)
+    except (TypeError, ValueError, Unequal) as error:
         raise IRError(f"{where} does not fit its operands: {error}") from error
     return list(out) if eqn.primitive.multiple_results else [out]
 

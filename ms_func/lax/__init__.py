@@ -89,10 +89,12 @@ from ms_func.primitives.cast import convert_element_type as convert_element_type
 from ms_func.primitives.cast import imag as imag
 from ms_func.primitives.cast import real as real
 from ms_func.primitives.cast import reduce_precision as reduce_precision
+from ms_func.primitives.collective import pcast as pcast
 from ms_func.primitives.collective import pmax as pmax
 from ms_func.primitives.collective import pmean as pmean
 from ms_func.primitives.collective import pmin as pmin
 from ms_func.primitives.collective import psum as psum
+from ms_func.primitives.collective import pvary as pvary
 from ms_func.primitives.collective_moves import all_gather as all_gather
 from ms_func.primitives.collective_moves import all_to_all as all_to_all
 from ms_func.primitives.collective_moves import axis_index as axis_index
@@ -354,6 +356,7 @@ __all__ = [
     "pad",
     "padtype_to_pads",
     "pbroadcast",
+    "pcast",
     "platform_dependent",
     "pmax",
     "pmean",
@@ -366,6 +369,7 @@ __all__ = [
     "psum",
     "psum_scatter",
     "pswapaxes",
+    "pvary",
     "ragged_dot",
     "ragged_dot_general",
     "random_gamma_grad",

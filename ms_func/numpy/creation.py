@@ -10,7 +10,7 @@ import numpy as np
 
 from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ConcretizationTypeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom
@@ -289,7 +289,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise ValueError(f"negative dimensions are not allowed, got {out}")
+        raise ArgumentValueError(f"negative dimensions are not allowed, got {out}")
     return out
 
 
@@ -427,7 +427,7 @@ def linspace(
     """
     count = operator.index(num)
     if count < 0:
-        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+        raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
     if current.interpreter is bottom and type(start) in _REAL and type(stop) in _REAL:
         start, stop = (float(v) for v in (start, stop))  # type: ignore[arg-type]
         target = None if dtype is None else canonicalize_dtype(dtype)

@@ -56,16 +56,16 @@ def where(
     Raises:
         TypeError: only one of `x` and `y` is given, or an operand is no array.
     """
-    if type(condition) is Array and current.interpreter is bottom:
-        cases = _cases(x, y)
-        if cases is not None:
-            return fusion.run(where, (condition, *cases))
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
     if size is not None or fill_value is not None:
         raise ValueError(
             "size and fill_value arguments cannot be used in three-term where function."
         )
+    if type(condition) is Array and current.interpreter is bottom:
+        cases = _cases(x, y)
+        if cases is not None:
+            return fusion.run(where, (condition, *cases))
     mask = logic.truth("where", condition)
     x, y = promote_all("where", (x, y)) if x is None or y is None else promote("where", x, y)
     shape = typeof(mask).shape
