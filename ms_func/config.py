@@ -51,6 +51,30 @@ class Setting:
             self._config.set_local(old)
 
 
+class Width(Setting):
+    """Which 64-bit dtypes there are; the runtime's own switch follows it.
+
+    None, the default: an explicit dtype is honoured, defaults are 32 bits wide. False: 64-bit
+    dtypes are narrowed wherever they come in. True: defaults are 64 bits wide. The last two are
+    what JAX calls `jax_enable_x64`; `as_jax` sets them.
+    """
+
+    def set(self, value: bool | None) -> None:
+        """Set the process-wide value."""
+        super().set(value)
+        _wide.set_global(value is not False)
+
+    @contextmanager
+    def __call__(self, value: bool | None = True) -> Iterator[None]:
+        """Override the value in this thread within a `with` block."""
+        old = _wide.swap_local(value is not False)
+        try:
+            with super().__call__(value):
+                yield
+        finally:
+            _wide.set_local(old)
+
+
 def _flag_from_environment(name: str) -> int | None:
     """Number of host devices that XLA_FLAGS asks for, which is respected and never changed."""
     for word in os.environ.get("XLA_FLAGS", "").split():
@@ -62,15 +86,27 @@ def _flag_from_environment(name: str) -> int | None:
 tracing = _Config("ms_func_tracing", False, include_in_jit_key=True)
 """Whether a program is being recorded in this thread; keeps the C++ fast path out of traces."""
 
+forked = _Config("ms_func_forked", False, include_in_jit_key=True)
+"""Whether this process is the child of one that used the runtime; keeps the C++ fast path out."""
+
 # Explicit dtypes are honoured everywhere, so the runtime must not narrow 64-bit arrays.
 _wide = _Config("ms_func_wide", True, include_in_jit_key=False)
 _hook = _Config("ms_func_post_hook", None)
 # The runtime's own switch would stop single operations too; `jit` looks at `disable_jit` itself.
 _always = _Config("ms_func_dispatch_off", False)
 
+x64 = Width("x64", None, Width.__doc__ or "", in_key=True)
 disable_jit = Setting(
     "disable_jit", False, "Run jitted functions operation by operation.", in_key=True
 )
+debug_nans = Setting(
+    "debug_nans", False, "Raise FloatingPointError where a result is NaN, and find the line.",
+    in_key=True,
+)  # fmt: skip
+debug_infs = Setting(
+    "debug_infs", False, "Raise FloatingPointError where a result is infinite, and find the line.",
+    in_key=True,
+)  # fmt: skip
 default_device = Setting(
     "default_device", None, "Device of new arrays and of programs without placed operands.",
     in_key=True,
@@ -110,7 +146,29 @@ recursion_limit = Setting(
     "Calls of a function that calls itself on traced data that may be under way at once.",
     in_key=True,
 )  # fmt: skip
+numpy_rank_promotion = Setting(
+    "numpy_rank_promotion", "allow",
+    "What happens to operands of different rank, neither of rank 0: 'allow', 'warn' or 'raise'.",
+    in_key=True,
+)  # fmt: skip
+numpy_dtype_promotion = Setting(
+    "numpy_dtype_promotion", "standard",
+    "'standard', or 'strict': operands of two dtypes are an error, but for Python scalars.",
+    in_key=True,
+)  # fmt: skip
+default_prng_impl = Setting(
+    "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True
+)
+debug_key_reuse = Setting(
+    "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
+)
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
+
+
+def searching() -> bool:
+    """Whether results are looked at for NaN or infinity."""
+    return debug_nans.value or debug_infs.value
+
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}
 

@@ -1,30 +1,146 @@
 """dtypes: what they are called, how they promote, and what Python scalars become.
 
 Promotion follows the lattice of JAX (type promotion semantics, JAX documentation): Python
-scalars are weak and give way to the dtype of the other operand. There is no 64-bit switch:
-an explicit dtype is honoured, and only defaults are 32 bits wide.
+scalars are weak and give way to the dtype of the other operand. An explicit dtype is honoured,
+and only defaults are 32 bits wide; under `as_jax`, the setting `config.x64` changes that.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-__all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "float0", "issubdtype", "promote_types",
-           "result_type", "scalar_type_of"]  # fmt: skip
+from ms_func.config import x64
+from ms_func.errors import TypePromotionError
+
+__all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
+           "prng_key", "promote_types", "result_type", "scalar_type_of"]  # fmt: skip
 
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
 float0 = np.dtype([("float0", np.void, 0)])
 """The tangent dtype of integers and booleans: their tangent space has no dimension."""
-DEFAULTS = {
+
+
+class extended(np.generic):
+    """What the scalar types of dtypes that NumPy does not have derive from."""
+
+
+class prng_key(extended):
+    """Scalar type of random keys: `issubdtype(key.dtype, prng_key)` is true."""
+
+
+class KeyDtype:
+    """dtype of random keys, as users see it; there is one object for each generator.
+
+    Inside, keys have the NumPy dtype `dtype`, one field with the words of a key. Both compare
+    equal and hash alike.
+
+    Attributes:
+        dtype: the NumPy dtype.
+        impl: name of the generator, such as "threefry2x32".
+        name: `key<...>` with a short name of it.
+        words: number of 32-bit words of a key.
+    """
+
+    __slots__ = ("dtype", "impl", "name", "words")
+    kind = "V"
+    type = prng_key
+
+    def __init__(self, impl: str, tag: str, words: int) -> None:
+        self.impl, self.name, self.words = impl, f"key<{tag}>", words
+        self.dtype = np.dtype([(tag, np.uint32, (words,))])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one key."""
+        return 4 * self.words
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, np.dtype) and self.dtype == other)
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return key_dtype, (self.impl,)
+
+
+THREEFRY = KeyDtype("threefry2x32", "fry", 2)
+RBG = KeyDtype("rbg", "rbg", 4)
+UNSAFE_RBG = KeyDtype("unsafe_rbg", "urbg", 4)
+_KEYS = {k.dtype: k for k in (THREEFRY, RBG, UNSAFE_RBG)}
+
+
+def key_dtype(impl: str) -> KeyDtype:
+    """The dtype of keys of the generator of that name.
+
+    Raises:
+        ValueError: there is no such generator.
+    """
+    for kind in _KEYS.values():
+        if impl in (kind.impl, kind.name[4:-1]):
+            return kind
+    known = ", ".join(f'"{k.impl}"' for k in _KEYS.values())
+    raise ValueError(f'unrecognized PRNG implementation "{impl}". Did you mean one of: {known}?')
+
+
+def key_of(dtype: np.dtype) -> KeyDtype | None:
+    """The key dtype that a NumPy dtype is, if it is one."""
+    return _KEYS.get(dtype) if dtype.names is not None else None
+
+
+_NARROW = {
     bool: np.dtype(np.bool_),
     int: np.dtype(np.int32),
     float: np.dtype(np.float32),
     complex: np.dtype(np.complex64),
 }
+_WIDE = {
+    bool: np.dtype(np.bool_),
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
+    complex: np.dtype(np.complex128),
+}
+TABLES = {None: _NARROW, False: _NARROW, True: _WIDE}
+_HALVES = {
+    np.dtype(wide): np.dtype(narrow)
+    for wide, narrow in (("int64", "int32"), ("uint64", "uint32"), ("float64", "float32"),
+                         ("complex128", "complex64"))
+}  # fmt: skip
+
+
+class _Defaults:
+    """dtype of each Python number under the setting in force; reads like a dict."""
+
+    __slots__ = ()
+
+    def __getitem__(self, kind: type) -> np.dtype:
+        return TABLES[x64.value][kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in _NARROW
+
+    def __iter__(self) -> Iterator[type]:
+        return iter(_NARROW)
+
+    def get(self, kind: Any) -> np.dtype | None:
+        return TABLES[x64.value].get(kind)
+
+
+DEFAULTS = _Defaults()
+
+
+def narrowed(dtype: np.dtype) -> np.dtype:
+    """`dtype`, or its half where the setting `x64` allows no 64-bit dtypes."""
+    return _HALVES.get(dtype, dtype) if x64.value is False else dtype
 
 
 def is_inexact(dtype: np.dtype) -> bool:
@@ -46,8 +162,8 @@ _LONG = {short: long for long, short in _SHORT.items()}
 
 def dtype_name(dtype: np.dtype) -> str:
     """Short name of a dtype as the text form prints it: `f32`, `bf16`, `i8`, `bool`."""
-    if dtype == float0:
-        return "float0"
+    if dtype.names is not None:
+        return "float0" if dtype == float0 else _KEYS[dtype].name
     name = dtype.name
     stem = name.rstrip("0123456789")
     return _SHORT[stem] + name[len(stem) :] if stem in _SHORT else name
@@ -57,6 +173,8 @@ def parse_dtype(name: str) -> np.dtype:
     """Inverse of `dtype_name`."""
     if name == "float0":
         return float0
+    if name.startswith("key<"):
+        return key_dtype(name[4:-1]).dtype
     stem = name.rstrip("0123456789")
     long = _LONG[stem] + name[len(stem) :] if stem in _LONG else name
     return named(long)
@@ -96,35 +214,45 @@ def _node(dtype: np.dtype, weak: bool) -> str:
     return {"i": "i*", "u": "i*", "f": "f*", "c": "c*"}.get(dtype.kind, "f*")
 
 
-@cache
 def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype, bool]:
     """Least upper bound of two dtypes and whether it is weak.
 
     Raises:
-        TypeError: the two have no common dtype (two different 8-bit floats).
+        TypePromotionError: the two have no common dtype (two different 8-bit floats).
     """
+    return _join(a, a_weak, b, b_weak) or (DEFAULTS[float], True)
+
+
+@cache
+def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype, bool] | None:
+    """`join`; None is the default float, which depends on a setting."""
     if a == b:
         return a, a_weak and b_weak
-    if a == float0 or b == float0:
-        raise TypeError("float0 does not promote with other dtypes")
+    if a.names is not None or b.names is not None:
+        raise TypePromotionError(
+            f"{dtype_name(a)} and {dtype_name(b)} do not promote: float0 and keys have no "
+            "common dtype with others"
+        )
     one, two = _node(a, a_weak), _node(b, b_weak)
     common = _above(one) & _above(two)
     least = [n for n in common if common <= _above(n)]
     if not least:
-        raise TypeError(
+        raise TypePromotionError(
             f"dtypes {a.name} and {b.name} have no common dtype; convert one with astype"
         )
     return _meaning(least[0], a, b)
 
 
-def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool]:
-    """Dtype of a lattice node; a weak node takes the wider operand of its own kind."""
+def _meaning(node: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool] | None:
+    """Dtype of a lattice node; a weak node takes the wider operand of its own kind.
+
+    None is a weak float of neither operand's kind: int64 and uint64 meet there.
+    """
     if node[-1] != "*":
         return named(node), False
     kind = {"i": "iu", "f": "f", "c": "c"}[node[0]]
     own = [d for d in (a, b) if d.kind in kind]
-    default = DEFAULTS[{"i": int, "f": float, "c": complex}[node[0]]]
-    return max(own, key=lambda d: d.itemsize, default=default), True
+    return (max(own, key=lambda d: d.itemsize), True) if own else None
 
 
 @cache
@@ -157,10 +285,10 @@ def type_of_value(x: Any) -> tuple[np.dtype, bool]:
         return kind, type(x) is not bool
     dtype = getattr(x, "dtype", None)
     if dtype is not None:
-        return np.dtype(dtype), bool(getattr(x, "weak_type", False))
+        return narrowed(np.dtype(dtype)), bool(getattr(x, "weak_type", False))
     if isinstance(x, (bool, int, float, complex)):
         return DEFAULTS[next(t for t in DEFAULTS if isinstance(x, t))], True
-    return np.asarray(x).dtype, False
+    return narrowed(np.asarray(x).dtype), False
 
 
 def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
@@ -179,13 +307,29 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     dtype, weak = pairs[0]
     for other, other_weak in pairs[1:]:
         dtype, weak = join(dtype, weak, other, other_weak)
+    dtype = narrowed(dtype)
     return (dtype, weak) if return_weak_type_flag else dtype
 
 
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dtype:
-    """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width."""
+    """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width.
+
+    Warns:
+        UserWarning: a 64-bit dtype was asked for and is narrowed (`config.x64` is False).
+    """
     found = DEFAULTS.get(dtype) if isinstance(dtype, type) else None
-    return np.dtype(dtype) if found is None else found
+    if found is not None:
+        return found
+    asked = np.dtype(dtype)
+    given = narrowed(asked)
+    if given is not asked and given != asked:
+        warnings.warn(
+            f"Explicitly requested dtype {asked.name} is not available, and will be truncated to "
+            f"dtype {given.name}. To enable more dtypes, set the jax_enable_x64 configuration "
+            "option.",
+            stacklevel=4,
+        )
+    return given
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
@@ -199,17 +343,33 @@ _CATEGORIES = {
     np.integer: lambda d: d.kind in "iu" or d.name in ("int2", "int4", "uint2", "uint4"),
     np.signedinteger: lambda d: d.kind == "i" or d.name in ("int2", "int4"),
     np.unsignedinteger: lambda d: d.kind == "u" or d.name in ("uint2", "uint4"),
-    np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d != float0),
+    np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d.names is None),
+}
+_EXTENDED = {
+    prng_key: frozenset((prng_key,)),
+    extended: frozenset((prng_key, extended)),
+    np.generic: frozenset((prng_key, extended)),
 }
 
 
-def issubdtype(a: Any, b: Any) -> bool:
+def issubdtype(arg1: Any, arg2: Any) -> bool:
     """`numpy.issubdtype` that also knows bfloat16, the 8-bit floats and 4-bit integers."""
-    if isinstance(a, type) and issubclass(a, np.generic) and a in _CATEGORIES:
-        return np.issubdtype(a, b)
-    if b in _CATEGORIES:
-        return bool(_CATEGORIES[b](np.dtype(a)))
-    return np.issubdtype(a, b) or np.dtype(a) == b
+    if arg2 in _EXTENDED:
+        kind = arg1 if isinstance(arg1, type) and issubclass(arg1, extended) else None
+        kind = prng_key if isinstance(arg1, KeyDtype) or (kind is None and _is_key(arg1)) else kind
+        if kind is not None or arg2 is not np.generic:
+            return kind in _EXTENDED[arg2]
+    elif isinstance(arg1, KeyDtype) or (isinstance(arg1, type) and issubclass(arg1, extended)):
+        return arg1 is arg2 or arg1 == arg2
+    if isinstance(arg1, type) and issubclass(arg1, np.generic) and arg1 in _CATEGORIES:
+        return np.issubdtype(arg1, arg2)
+    if arg2 in _CATEGORIES:
+        return bool(_CATEGORIES[arg2](np.dtype(arg1)))
+    return np.issubdtype(arg1, arg2) or np.dtype(arg1) == arg2
+
+
+def _is_key(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and key_of(dtype) is not None
 
 
 def to_inexact(dtype: np.dtype) -> np.dtype:

@@ -63,6 +63,14 @@ class ArgumentValueError(LocatedError, ValueError):
     """
 
 
+class AxisError(LocatedError, ValueError, IndexError):
+    """An axis that the array does not have; NumPy's error of that name.
+
+    Example:
+        `np.sum(np.zeros((2, 3)), axis=2)`: there are axes 0 and 1 only.
+    """
+
+
 class UnsupportedError(LocatedError, NotImplementedError):
     """An operation has no rule for what was asked, and the rule cannot exist.
 
@@ -80,11 +88,27 @@ class ShapeError(LocatedError, TypeError):
     """
 
 
+class TypePromotionError(LocatedError, TypeError, ValueError):
+    """Dtypes of operands have no common dtype, or may not be joined silently.
+
+    Example:
+        a float8_e4m3fn array plus a float8_e5m2 array. Convert one with `astype`.
+    """
+
+
 class SizeError(ShapeError, ValueError):
     """Sizes, strides or groups do not fit each other; dtypes and ranks are not the matter.
 
     Example:
         a convolution of 3 channels with a kernel for 4. Change the kernel or the groups.
+    """
+
+
+class OutOfMemoryError(LocatedError, MemoryError, RuntimeError):
+    """A program needs more memory than its device has; it was not started.
+
+    Example:
+        `np.zeros(2**40)`. Use smaller arrays, a narrower dtype, or `checkpoint` for gradients.
     """
 
 
@@ -94,6 +118,14 @@ class ShardingError(LocatedError, ValueError):
     Example:
         an axis of size 3 split over 2 devices, a mesh axis that does not exist, or a mesh
         larger than the machine.
+    """
+
+
+class AxisNameError(LocatedError, NameError):
+    """A collective names an axis that no `vmap`, `pmap` or `shard_map` around it has.
+
+    Example:
+        `lax.psum(x, "batch")` at top level. Call it under `vmap(f, axis_name="batch")`.
     """
 
 
@@ -135,6 +167,15 @@ class NonConcreteBooleanIndexError(LocatedError, IndexError):
 
     Example:
         `jit(lambda x: x[x > 0])(x)`; use `np.where(x > 0, x, 0)`.
+    """
+
+
+class ForkError(LocatedError, RuntimeError):
+    """The runtime was used before the process forked, and is used in the child.
+
+    Example:
+        `multiprocessing.Process` with the start method "fork" after a first operation. Start
+        processes with "spawn", or use the library in the children only.
     """
 
 
@@ -189,6 +230,66 @@ class CallbackError(LocatedError, RuntimeError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class KeyReuseError(LocatedError, RuntimeError):
+    """A random key is used twice while `config.debug_key_reuse` is set.
+
+    Example:
+        `random.normal(key) + random.uniform(key)`; split the key first.
+    """
+
+
+class NonFiniteError(LocatedError, FloatingPointError):
+    """A result is NaN or infinite while `config.debug_nans` or `debug_infs` is set.
+
+    Example:
+        `np.log(-1.0)`; the message names the operation and the line.
+    """
+
+
+class CheckifyError(Exception):
+    """Base of what `checkify` finds; these are values, not raised before `Error.throw`."""
+
+
+class FailedCheckError(CheckifyError):
+    """A condition given to `checkify.check` does not hold.
+
+    Example:
+        `checkify.check(x > 0, "must be positive")` with -1.
+    """
+
+
+class NaNError(CheckifyError):
+    """An operation gave NaN.
+
+    Example:
+        `np.log(-1.0)` in a function under `checkify(f, errors=nan_checks)`.
+    """
+
+
+class DivisionByZeroError(CheckifyError):
+    """A division by zero.
+
+    Example:
+        `x / 0.0` in a function under `checkify(f, errors=div_checks)`.
+    """
+
+
+class OOBError(CheckifyError):
+    """An index is out of the bounds of the array.
+
+    Example:
+        `np.arange(3)[5]` in a function under `checkify(f, errors=index_checks)`.
+    """
+
+
+class CheckifyRuntimeError(ValueError):
+    """An error that `checkify` found was thrown, or a check outside of it failed.
+
+    Example:
+        `err, y = checkify(f)(x); err.throw()`.
+    """
 
 
 class IRError(ValueError):

@@ -25,6 +25,9 @@ DictKey = pytree.DictKey
 FlattenedIndexKey = pytree.FlattenedIndexKey
 GetAttrKey = pytree.GetAttrKey
 SequenceKey = pytree.SequenceKey
+KeyEntry: TypeAlias = Hashable
+"""One step of a path: a `DictKey`, `SequenceKey`, `GetAttrKey`, or what a class gives."""
+KeyPath: TypeAlias = tuple[KeyEntry, ...]
 
 registry = pytree.PyTreeRegistry()
 """What the library and its users see: arrays are leaves."""
@@ -116,6 +119,49 @@ def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: P
     return inner.unflatten(outer_treedef.unflatten(row) for row in rows)
 
 
+def broadcast(
+    prefix_tree: PyTree, full_tree: PyTree, is_leaf: Callable[[Any], bool] | None = None
+) -> PyTree:
+    """Tree of the structure of `full_tree` with the leaves of `prefix_tree`, repeated.
+
+    Raises:
+        ValueError: `prefix_tree` is not a prefix of `full_tree`.
+
+    Example:
+        >>> broadcast((0, 1), ([5, 6], 7))
+        ([0, 0], 1)
+    """
+    treedef = structure(full_tree, is_leaf)
+    return treedef.unflatten(broadcast_prefix(prefix_tree, full_tree, is_leaf))
+
+
+def reduce_associative(
+    operation: Callable[[Any, Any], Any],
+    tree: PyTree,
+    *,
+    identity: Any = ...,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> Any:
+    """Leaves of `tree` joined by an associative operation, halving the number each time.
+
+    Raises:
+        TypeError: there are no leaves and no `identity`.
+
+    Example:
+        >>> reduce_associative(lambda a, b: a + b, [1, 2, (3, 4)])
+        10
+    """
+    found = leaves(tree, is_leaf)
+    while len(found) > 1:
+        odd = found[-1:] if len(found) % 2 else []
+        found = [operation(a, b) for a, b in zip(found[::2], found[1::2], strict=False)] + odd
+    if found:
+        return found[0]
+    if identity is ...:
+        raise TypeError("Must specify identity for parallel reduction of empty iterable.")
+    return identity
+
+
 def children(treedef: PyTreeDef) -> list[PyTreeDef]:
     """Structures of the direct children."""
     return treedef.children()
@@ -126,9 +172,63 @@ def num_leaves(treedef: PyTreeDef) -> int:
     return treedef.num_leaves
 
 
-def all_leaves(iterable: Iterable[Any]) -> bool:
+def all_leaves(iterable: Iterable[Any], is_leaf: Callable[[Any], bool] | None = None) -> bool:
     """Whether no element of `iterable` is a container."""
-    return pytree.all_leaves(registry, iterable)
+    if is_leaf is None:
+        return pytree.all_leaves(registry, iterable)
+    listed = list(iterable)
+    return len(leaves(listed, is_leaf)) == len(listed) and _all(
+        a is b for a, b in zip(leaves(listed, is_leaf), listed, strict=True)
+    )
+
+
+def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
+    """Structure of the tuple of trees of the given structures."""
+    return pytree.treedef_tuple(registry, list(treedefs))
+
+
+def treedef_is_leaf(treedef: PyTreeDef) -> bool:
+    """Whether a structure is a single leaf."""
+    return treedef.num_nodes == 1 and treedef.num_leaves == 1
+
+
+def is_tree_node(typ: type) -> bool:
+    """Whether a class is a container: a built-in one, a named tuple or a registered class.
+
+    Example:
+        >>> is_tree_node(dict), is_tree_node(int)
+        (True, False)
+    """
+    return registry.is_node(typ)
+
+
+def flatten_one_level(tree: PyTree) -> tuple[Iterable[Any], Hashable]:
+    """Direct children of a container, and its auxiliary data.
+
+    Raises:
+        ValueError: `tree` is a leaf.
+    """
+    found = registry.flatten_one_level(tree)
+    if found is None:
+        raise ValueError(f"can't tree-flatten type: {type(tree)}")
+    return found
+
+
+def flatten_one_level_with_keys(tree: PyTree) -> tuple[Iterable[Any], Hashable]:
+    """Pairs (key, child) of the direct children of a container, and its auxiliary data."""
+    found = registry.flatten_one_level_with_keys(tree)
+    if found is None:
+        raise ValueError(f"can't tree-flatten type: {type(tree)}")
+    return found
+
+
+def register_static(cls: type) -> type:
+    """Class decorator: objects of the class belong to the structure and hold no leaves.
+
+    The class must define `__hash__` and `__eq__`.
+    """
+    register_node(cls, lambda x: ((), x), lambda aux, _: aux, lambda x: ((), x))
+    return cls
 
 
 def broadcast_prefix(
@@ -314,10 +414,42 @@ register_node(
 class Partial(functools.partial):
     """`functools.partial` that is a container: its arguments are children.
 
+    A `functools.partial` inside is kept as one function, so that its own arguments do not
+    become children.
+
     Example:
         >>> leaves(Partial(max, 3))
         [3]
     """
+
+    def __new__(cls, func: Any, *args: Any, **keywords: Any) -> Any:
+        """Keep a partial function as it is."""
+        if isinstance(func, functools.partial) and not isinstance(func, Partial):
+            found = super().__new__(cls, _Opaque(func), *args, **keywords)
+            functools.update_wrapper(found, func)
+            return found
+        return super().__new__(cls, func, *args, **keywords)
+
+
+class _Opaque:
+    """A partial function that `functools.partial` does not merge with, equal by what it holds."""
+
+    __slots__ = ("partial",)
+
+    def __init__(self, partial: functools.partial[Any]) -> None:
+        self.partial = partial
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return self.partial(*args, **keywords)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Opaque) and self.partial == other.partial
+
+    def __hash__(self) -> int:
+        return hash(self.partial)
+
+    def __repr__(self) -> str:
+        return repr(self.partial)
 
 
 register_node(

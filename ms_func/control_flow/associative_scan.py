@@ -15,9 +15,9 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape, rev
 from ms_func.primitives.slicing import slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 
 Leaves = list[Any]
-from ms_func.tracing.policy import user_function
 
 
 def associative_scan(

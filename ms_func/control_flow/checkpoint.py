@@ -22,21 +22,27 @@ from ms_func.control_flow.identities import name_p
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, normalize_argnums
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import in_rows, jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import dce, has_effects, inline, prune
@@ -54,9 +60,11 @@ kept_p = register(
         ref=lambda x: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=lambda primals, tangents: (kept_p.bind(*primals), tangents[0]),
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -81,6 +89,7 @@ def _marked(fn: Function, policy: Policy) -> Function:
 
 
 def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -105,6 +114,13 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **par
     return outs[:n], [
         next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any) -> Any:
+    made, found = jet(fn, order, tuple(s is not None for s in series))
+    terms = [c for s in series if s is not None for c in s]
+    outs = remat_p.bind(*primals, *terms, fn=made, **params)
+    return outs[: len(fn.results)], in_rows(outs[len(fn.results) :], found, order)
 
 
 class _Plan(NamedTuple):
@@ -201,12 +217,14 @@ remat_p = register(
     Primitive(
         "remat_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the body is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,
@@ -259,10 +277,10 @@ def checkpoint(
             return user_function(fun)(*full, **named)
 
         types = [typeof(x) for x in leaves]
-        staged = stage(call, types, name=name, values=leaves)
+        staged = stage(call, types, name=name, values=leaves, refs="write")
         fn = staged.fn if policy is None else _marked(staged.fn, policy)
         outs = remat_p.bind(
-            *staged.captured, *leaves, fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
+            *staged.captured, *operands(leaves), fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
         )
         return staged.unflatten(outs)
 

@@ -23,7 +23,16 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import is_linear
@@ -31,6 +40,7 @@ from ms_func.tracing.arguments import function_name
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.transpose import transpose
 
@@ -53,6 +63,7 @@ class Vectorised(NamedTuple):
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -64,7 +75,10 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     return b.inline(eqn.params["fn"], values)
 
 
-def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **params: Any) -> Any:
+def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, fn: Function) -> Any:
+    if all(d is None for d in dims):  # only a collective inside tells the lanes apart
+        made, found = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
+        return current.interpreter.apply(made, args), list(found)
     if any(d is not None for d in dims[:num_captured]):
         raise UnsupportedError(
             "a custom_vmap function closes over a value that differs between the lanes, of which "
@@ -121,8 +135,7 @@ def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[Arra
 
         lead = [typeof(c) for c in made.consts]
         full = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
-            for t, m in zip(given, mask, strict=True)
+            t.update(shape=(size, *t.shape)) if m else t for t, m in zip(given, mask, strict=True)
         ]
         batched = (*made.batched, *bodies.chosen(made.batched, nonzero))
         return Vectorised(build(both.name, [*lead, *full], body), batched, made.consts)
@@ -146,12 +159,13 @@ custom_vmap_p = register(
     Primitive(
         "custom_vmap_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=lambda partial, args, params: partial.apply(params["fn"], args),
         multiple_results=True,
@@ -227,7 +241,7 @@ class custom_vmap:
 
     def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
         types = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
+            t.update(shape=(size, *t.shape)) if m else t
             for t, m in zip(call.types, lanes, strict=True)
         ]
         found: list[bool] = []

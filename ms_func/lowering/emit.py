@@ -160,6 +160,32 @@ class Builder:
             self.token = results.pop()
         return results
 
+    def nested(
+        self, name: str, end: str, types: Sequence[ArrayType], operands: Sequence[Value],
+        attributes: dict[str, ir.Attribute], ins: Sequence[ArrayType],
+        body: Callable[..., Sequence[Value]],
+    ) -> list[Value]:  # fmt: skip
+        """Append an operation with one region, and give its results.
+
+        Args:
+            name: the operation.
+            end: operation that ends the region.
+            types: types of the results.
+            operands: values.
+            attributes: of the operation.
+            ins: types of the arguments of the region.
+            body: `(builder, *arguments)` to what the region returns.
+        """
+        made = self.operation(name, types, operands, attributes)
+        block = made.regions[0].blocks.append(
+            *[mlir.tensor_type(t) for t in ins], arg_locs=[mlir.unknown_location()] * len(ins)
+        )
+        inner = Builder(ir.InsertionPoint(block), self.lowerer)
+        inner.loc = self.loc
+        results = body(inner, *block.arguments)
+        _create(end, results=[], operands=list(results), loc=self.loc, ip=inner.ip)
+        return list(made.results)
+
     def reducer(self, operation: ir.Operation, name: str, dtype: np.dtype) -> None:
         """Fill region 0 with the scalar computation `name` of two operands."""
         scalar = ArrayType((), dtype)
@@ -226,6 +252,7 @@ class Builder:
             "result_layouts": mlir.layouts((0, *[t.ndim for t in types])),
         }
         attributes.update(self.lowerer.one_device(1 + len(types)))
+        operands = [self.lowerer.whole(self, x) for x in operands]
         made = self.operation(
             "stablehlo.custom_call", [TOKEN, *types], [self.token, *operands], attributes, regions=0
         )

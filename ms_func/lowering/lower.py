@@ -6,22 +6,26 @@ Nested functions become private functions of the module, lowered once and called
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from jaxlib.mlir import ir
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported
-from ms_func.ir.sharding import NamedSharding
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import TOKEN, Builder, Value
-from ms_func.lowering.shardings import mesh_text, sharding_text
+from ms_func.lowering.manual import Manual
+from ms_func.lowering.shardings import device_order, mesh_text, sharding_text
+from ms_func.stopwatch import timed
 
 
+@timed("lower")
 def lower_function(
     fn: Function,
     donate: Sequence[int] = (),
@@ -58,12 +62,12 @@ def lower_function(
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
         lowerer = _Lowerer(module, devices, num_partitions, platform, [] if host is None else host)
-        main = lowerer.define(fn, "main", public=True)
         state = [TOKEN] if calls_host(fn) else []
         ins, outs = (
             lowerer.sharding_texts([*types, *state], shardings)
             for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
         )
+        main = lowerer.define(fn, "main", public=True)
         aliases = alias_pairs(fn, donate)
         donors = {i for i, j in aliases.items() if num_partitions > 1 and ins[i] != outs[j]}
         _annotate(main, "arg_attrs", ins, aliases, donors)
@@ -88,18 +92,46 @@ class _Lowerer:
         self.devices = devices
         self.num_partitions = num_partitions
         self.meshes: dict[Any, str] = {}
+        self.manual: Manual | None = None
 
     def sharding_text(self, sharding: NamedSharding, ndim: int) -> str | None:
         """Attribute of a layout, its mesh added to the module; None on a single device."""
         if self.num_partitions == 1:
             return None
-        symbol = self.meshes.get(sharding.mesh)
+        return sharding_text(self.mesh_symbol(sharding.mesh), sharding, ndim)
+
+    def mesh_symbol(self, mesh: Any) -> str:
+        """Name of a mesh in the module, added where it is new."""
+        symbol = self.meshes.get(mesh)
         if symbol is None:
-            symbol = self.meshes[sharding.mesh] = self._fresh("mesh")
-            text = mesh_text(symbol, sharding.mesh, self.devices)
+            symbol = self.meshes[mesh] = self._fresh("mesh")
+            text = mesh_text(symbol, mesh, self.devices)
             first = ir.InsertionPoint.at_block_begin(self.module.body)
             first.insert(ir.Operation.parse(text, context=mlir.context()))
-        return sharding_text(symbol, sharding, ndim)
+        return symbol
+
+    @contextmanager
+    def manual_region(self, mesh: Any, axes: Sequence[Any], loc: Any) -> Iterator[None]:
+        """Lower what follows as the program of one device of `mesh`, manual along `axes`.
+
+        Raises:
+            ShardingError: the module is for another number of devices.
+        """
+        if mesh.size != self.num_partitions:
+            raise ShardingError(
+                f"a region over {mesh} needs {mesh.size} devices, but the program it stands in is "
+                f"compiled for {self.num_partitions}\n"
+                "fix: run it on the devices of the mesh (a backend without several devices cannot)",
+                loc,
+            )
+        outer = self.manual
+        order = device_order(mesh, self.devices)
+        own = frozenset(axes) | (outer.axes if outer is not None else frozenset())
+        self.manual = Manual(mesh, own, order)
+        try:
+            yield
+        finally:
+            self.manual = outer
 
     def sharding_texts(
         self, types: Sequence[ArrayType], shardings: Sequence[Any] | None
@@ -119,7 +151,7 @@ class _Lowerer:
 
     def one_device(self, count: int) -> dict[str, ir.Attribute]:
         """Attribute that lets an operation with `count` results run on the first device alone."""
-        if self.num_partitions == 1:
+        if self.num_partitions == 1 or self.manual is not None:
             return {}
         if not self._one_device:
             self._one_device = self._fresh("first")
@@ -128,6 +160,18 @@ class _Lowerer:
             first.insert(ir.Operation.parse(text, context=mlir.context()))
         each = ", ".join([f"<@{self._one_device}, []>"] * count)
         return {"sdy.sharding": mlir.parsed(f"#sdy.sharding_per_value<[{each}]>")}
+
+    def whole(self, builder: Builder, value: Value) -> Value:
+        """A value brought together on every device, before one of them looks at all of it."""
+        if self.num_partitions == 1 or not self.meshes or self.manual is not None:
+            return value
+        mesh = next(iter(self.meshes))
+        rank = ir.RankedTensorType(value.type).rank
+        text = self.sharding_text(NamedSharding(mesh, PartitionSpec()), rank)
+        return ir.Operation.create(
+            "sdy.sharding_constraint", results=[value.type], operands=[value],
+            attributes={"sharding": mlir.parsed(text)}, loc=builder.loc, ip=builder.ip,
+        ).result  # fmt: skip
 
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
@@ -163,9 +207,10 @@ class _Lowerer:
         self, builder: Builder, fn: Function, values: Sequence[Value], name: str | None
     ) -> list[Value]:
         """Call `fn`, defining it first where this module does not have it yet."""
-        symbol = self.defined.get(fn.key)
+        key = fn.key if self.manual is None else (fn.key, *self.manual.key())
+        symbol = self.defined.get(key)
         if symbol is None:
-            symbol = self.defined[fn.key] = self._fresh(_identifier(name or fn.name))
+            symbol = self.defined[key] = self._fresh(_identifier(name or fn.name))
             with mlir.context(), mlir.unknown_location():
                 self.define(fn, symbol)
         state = [builder.token] if calls_host(fn) else []

@@ -6,14 +6,16 @@ dtype of the other operand; operands of one type, the common case, pass untouche
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
 from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
-from ms_func.errors import ShapeError
-from ms_func.execution.array import Array, wrap
+from ms_func.errors import ArgumentValueError, ShapeError, TypePromotionError
+from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
@@ -25,16 +27,19 @@ from ms_func.tracing.tracer import Tracer
 ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float | complex
 """What functions take for an array: arrays, traced values, NumPy's arrays, Python scalars."""
 
-HANDLES = frozenset({Array, Tracer})
+HANDLES = frozenset({Array, KeyArray, Tracer})
 """Classes of values that carry their `type`."""
 SCALARS = frozenset({bool, int, float, complex})
 
 
 class _LiteralTypes(dict[Any, Any]):
-    """(Python type, type of the other operand): type of the literal, None if it must widen."""
+    """(Python type, type of the other operand, setting `x64`): type of the literal.
 
-    def __missing__(self, key: tuple[type, ArrayType]) -> ArrayType | None:
-        kind, other = key
+    None if the other operand must widen.
+    """
+
+    def __missing__(self, key: tuple[type, ArrayType, bool | None]) -> ArrayType | None:
+        kind, other, _ = key
         dtype, weak = join(DEFAULTS[kind], kind is not bool, other.dtype, other.weak_type)
         found = ArrayType((), dtype, weak) if dtype == other.dtype else None
         self[key] = found
@@ -59,6 +64,16 @@ def scalar(value: Any, type: ArrayType) -> Literal:
     return Literal(value, type)
 
 
+def literal_of(value: Any, other: ArrayType) -> Literal | None:
+    """Literal of a Python number beside an array of type `other`; None where that must widen.
+
+    Raises:
+        OverflowError: an integer does not fit the dtype.
+    """
+    kind = _literal_types[type(value), other, x64.value]
+    return None if kind is None else scalar(value, kind)
+
+
 def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Operands of one dtype, of one shape unless one has rank 0.
 
@@ -71,11 +86,11 @@ def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
             if x.type is y.type:
                 return x, y
         elif type(y) in SCALARS:
-            kind = _literal_types[type(y), x.type]
+            kind = _literal_types[type(y), x.type, x64.value]
             if kind is not None:
                 return x, scalar(y, kind)
     elif type(x) in SCALARS and type(y) in HANDLES:
-        kind = _literal_types[type(x), y.type]
+        kind = _literal_types[type(x), y.type, x64.value]
         if kind is not None:
             return scalar(x, kind), y
     return tuple(promote_all(name, (x, y)))  # type: ignore[return-value]
@@ -95,16 +110,51 @@ def promote_all(name: str, args: Sequence[Any], inexact: bool = False) -> list[A
     """Any number of operands brought to one dtype and shape; rank-0 ones keep their rank."""
     args = [admit(name, a, i) for i, a in enumerate(args)]
     types = tuple(typeof(a) for a in args)
-    found = _joined.get((types, inexact))
+    if numpy_rank_promotion.value != "allow":
+        _check_ranks(name, types)
+    if numpy_dtype_promotion.value == "strict":
+        _check_dtypes(name, types)
+    found = _joined.get((types, inexact, x64.value))
     if found is None:
         dtype, weak = join_types(types)
         dtype = to_inexact(dtype) if inexact else dtype
         shape = common_shape(name, [t.shape for t in types])
         if len(_joined) > 8192:
             _joined.clear()
-        found = _joined[types, inexact] = (dtype, weak, shape)
+        found = _joined[types, inexact, x64.value] = (dtype, weak, shape)
     dtype, weak, shape = found
     return [_fit(a, t, dtype, weak, shape) for a, t in zip(args, types, strict=True)]
+
+
+def _check_ranks(name: str, types: Sequence[ArrayType]) -> None:
+    """Complain about ranks that differ, but for rank 0 (the setting `numpy_rank_promotion`)."""
+    ranks = {t.ndim for t in types if t.ndim}
+    if len(ranks) < 2:
+        return
+    message = (
+        f"Operands could not be broadcast together for {name} on shapes "
+        f"{' '.join(str(t.shape) for t in types)} and with the config option "
+        "jax_numpy_rank_promotion='raise'"
+    )
+    if numpy_rank_promotion.value == "raise":
+        raise ArgumentValueError(f"{message}\nfix: bring the operands to one rank with reshape")
+    warnings.warn(
+        f"Following NumPy automatic rank promotion for {name} on shapes "
+        f"{' '.join(str(t.shape) for t in types)}",
+        stacklevel=5,
+    )
+
+
+def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
+    """Refuse to join dtypes, but for Python scalars (the setting `numpy_dtype_promotion`)."""
+    strong = {t.dtype for t in types if not t.weak_type}
+    joined = join_types(types)[0]
+    if len(strong) > 1 or (strong and joined not in strong):
+        raise TypePromotionError(
+            f"{name} got operands of dtypes {[t.dtype.name for t in types]}, which have no "
+            "available implicit dtype promotion path when numpy_dtype_promotion is 'strict'\n"
+            "fix: convert the operands to one dtype with astype, or set it to 'standard'"
+        )
 
 
 def join_types(types: Sequence[ArrayType]) -> tuple[np.dtype, bool]:
@@ -246,10 +296,12 @@ def as_handle(x: Any) -> Any:
     kind = type(x)
     if kind is Array:
         return wrap(x.buffer)
+    if kind is KeyArray:
+        return again(x)
     if kind is Tracer:
         return Tracer(x.recorder, x.variable)
     if isinstance(x, np.ndarray):
-        return wrap(put(x))
+        return wrap(put(x, typeof(x)))
     return fill(x.value, x.type) if kind is Literal else fill(x, typeof(x))
 
 

@@ -1,5 +1,21 @@
-"""Functions under the names of SciPy."""
+"""Functions under the names of SciPy; a submodule is imported when it is first used."""
 
-from ms_func.scipy import linalg, special
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["linalg", "special"]
+if TYPE_CHECKING:
+    from ms_func.scipy import linalg as linalg
+    from ms_func.scipy import special as special
+    from ms_func.scipy import stats as stats
+
+_SUBMODULES = frozenset({"linalg", "special", "stats"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_SUBMODULES)

@@ -67,13 +67,20 @@ def user_function(f: Any) -> Any:
         NotImplementedError: the policy is True and the source cannot be read.
     """
     mode = config.convert.value
+    code = _code_of(f)
+    if code is not None and code.co_flags & _ASYNC:
+        raise UnsupportedError(
+            f"`{code.co_name}` is an `async` function, which cannot be recorded\n"
+            "fix: make it an ordinary function, and await outside of it"
+        )
     if mode is False:
         return f
     found = for_call(f)
     if mode is True and found is f:
-        reason = why_native(_code_of(f))
+        reason = None if code is None else why_native(code)
         if reason is not None:
-            raise UnsupportedError(f"`{getattr(f, '__name__', f)}` cannot be converted: {reason}")
+            name = getattr(f, "__name__", f)
+            raise UnsupportedError(f"MS104 `{name}` cannot be converted: {reason}")
     return found
 
 
@@ -87,7 +94,9 @@ def for_call(f: Any) -> Any:
                 return f
             found = _learn(f)
         made = found.code
-        return f if made is None or config.convert.value is False else instantiate(made, f, runtime)
+        if made is None:
+            return partial(_attempt, f) if found.reason is _LIBRARY else f
+        return f if config.convert.value is False else instantiate(made, f, runtime)
     rule = _KINDS.get(kind)
     return _other(f) if rule is None else rule(f)
 
@@ -112,7 +121,7 @@ def _itself(f: Any) -> Any:
 def _other(f: Any) -> Any:
     """Objects whose class has a `__call__` written in Python, and classes with an `__init__`."""
     kind = type(f)
-    call = getattr(kind, "__call__", None)
+    call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is FunctionType:
         found = for_call(call)
         return f if found is call else MethodType(found, f)
@@ -137,30 +146,24 @@ _KINDS: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def retry(f: Any, error: BaseException) -> Any:
-    """A library's function in converted form, after it failed for want of it; None if no use.
-
-    Args:
-        f: what was called.
-        error: what it raised.
-    """
-    if not isinstance(error, (TracerBoolConversionError, TracerIntegerConversionError)):
-        return None
-    inner = f.__func__ if type(f) is MethodType else f
-    if type(inner) is not FunctionType or config.convert.value is False:
-        return None
-    entry = _known.get(id(inner.__code__))
-    if entry is None or entry.code is not None or entry.reason != _LIBRARY:
-        return None
-    with _lock:
-        entry = _remember(_entry(inner))
-    return None if entry.code is None else for_call(f)
+def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a library's function as it is; convert it where that fails for want of it."""
+    try:
+        return f(*args, **kwargs)
+    except (TracerBoolConversionError, TracerIntegerConversionError):
+        if config.convert.value is False:
+            raise
+        with _lock:
+            entry = _remember(_entry(f))
+        if entry.code is None:
+            raise
+    return instantiate(entry.code, f, runtime)(*args, **kwargs)
 
 
-def why_native(code: CodeType | None) -> str | None:
+def why_native(code: CodeType) -> str | None:
     """Why the function with this code object could not be converted."""
     found = _known.get(id(code))
-    return None if found is None or found.reason == _LIBRARY else found.reason
+    return None if found is None or found.reason is _LIBRARY else found.reason
 
 
 def _code_of(f: Any) -> CodeType | None:

@@ -205,8 +205,8 @@ def _span(code: CodeType) -> tuple[int, int, int, int] | None:
 
 
 def _place(node: ast.expr) -> tuple[int, int, int, int]:
-    assert node.end_lineno is not None and node.end_col_offset is not None
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
+    end_line, end_col = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+    return node.lineno, end_line, node.col_offset, end_col
 
 
 def copied(node: Any) -> Any:

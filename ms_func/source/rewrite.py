@@ -134,14 +134,16 @@ class Rewriter(Stores):
             found.append(ast.Global(sorted(self.names.globals), **place(at)))
         if self.names.nonlocals:
             found.append(ast.Nonlocal(sorted(self.names.nonlocals), **place(at)))
-        for name in sorted(self.cells - self.params):  # makes the name local, generates no code
-            found.append(ast.AnnAssign(store(name, at), constant(None, at), None, 1, **place(at)))
+        found += [  # make these names local and generate no code
+            ast.AnnAssign(store(name, at), constant(None, at), None, 1, **place(at))
+            for name in sorted(self.cells - self.params)
+        ]
         return found
 
     def frame_body(self, frame: Frame, stmts: Sequence[ast.stmt], at: Any) -> list[ast.stmt]:
         """Body of the function of `frame`, from the user's statements."""
         outer, self.frame, self.unsure = self.frame, frame, frame.unsure
-        body, pending = self.block(stmts, tail=True)
+        body, _ = self.block(stmts, tail=True)
         self.frame, self.unsure = outer, outer.unsure
         start: list[ast.stmt] = []
         where = stmts[0] if stmts else at
@@ -212,13 +214,13 @@ class Rewriter(Stores):
             return True, flags
         returned = load(RETURNED, at)
         ends = self.flow.completions(rest)
-        if frame.state is None and flags == {"R"} and not {"B", "C"} & ends:
-            if tail or "N" not in ends:
-                given = thunk(load(VALUE, at), at)
-                value = self.value_of(rest, self.first(rest), at, out)
-                out.append(ast.Return(hook("ifexp", at, returned, given, value), **place(at)))
-                self.bound = None
-                return True, EMPTY
+        whole = frame.state is None and flags == {"R"} and not {"B", "C"} & ends
+        if whole and (tail or "N" not in ends):
+            given = thunk(load(VALUE, at), at)
+            value = self.value_of(rest, self.first(rest), at, out)
+            out.append(ast.Return(hook("ifexp", at, returned, given, value), **place(at)))
+            self.bound = None
+            return True, EMPTY
         if not rest:
             return True, flags
         go = hook("not_", at, self._any_flag(flags, at))
@@ -252,22 +254,22 @@ class Rewriter(Stores):
         return found
 
     def _leave_natively(self, flags: Set, out: list[ast.stmt], at: Any) -> None:
-        """Leave a native loop, or a generator, where a flag is set."""
+        """Leave a native loop, a generator or a `finally` block where a flag is set."""
         loop, frame = self.frame.loop, self.frame
+        native = loop is not None and loop.kind == "native"
         ways: list[tuple[str, ast.stmt]] = []
         if "R" in flags:
-            value = load(VALUE, at)
-            leave = (
-                ast.Return(value, **place(at)) if frame.state is None else self.give_back(at, frame)
-            )
-            ways.append((RETURNED, leave))
+            given = frame.state is None and ast.Return(load(VALUE, at), **place(at))
+            ways.append((RETURNED, given or self.give_back(at, frame)))
         if loop is not None and "B" in flags:
-            ways.append((loop.stop, ast.Break(**place(at))))
+            leave = ast.Break(**place(at)) if native else self.give_back(at, frame)
+            ways.append((loop.stop, leave))
         if loop is not None and "C" in flags:
-            ways.append((loop.skip, ast.Continue(**place(at))))
+            leave = ast.Continue(**place(at)) if native else self.give_back(at, frame)
+            ways.append((loop.skip, leave))
+        what = constant("yield" if self.names.generator else "finally", at)
         for name, leave in ways:
-            test = hook("truth", at, load(name, at), constant("yield", at))
-            out.append(ast.If(test, [leave], [], **place(at)))
+            out.append(ast.If(hook("truth", at, load(name, at), what), [leave], [], **place(at)))
 
     # --- choices ------------------------------------------------------------------------------
 
@@ -586,12 +588,17 @@ class Rewriter(Stores):
             handlers.append(handler)
             flags |= extra
             after = meet(after, self.bound)
+        if start is not None:
+            parts = [s.orelse, *(h.body for h in s.handlers)]
+            start -= deleted([x for p in parts for x in p]) | {h.name or "" for h in s.handlers}
         self.bound = start
         last, extra = self.block(s.finalbody, tail=False)
+        if extra:  # a jump out of `finally` ends the exception that is under way
+            self._leave_natively(extra, last, s.finalbody[-1])
         added = EMPTY if self.bound is None or start is None else self.bound - start
         self.bound = None if after is None else after | added
         out.append(type(s)(body, handlers, orelse, last, **place(s)))
-        return False, flags | extra
+        return False, flags
 
     def _handler(self, h: ast.ExceptHandler, s: Any) -> tuple[ast.ExceptHandler, Set]:
         kind = None if h.type is None else self.expr(h.type)

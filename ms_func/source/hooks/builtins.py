@@ -19,8 +19,8 @@ import ms_func.numpy as xp
 from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
+from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
-from ms_func.scipy import special
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
@@ -369,6 +369,12 @@ def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> 
     return (a == b) | (xp.abs(a - b) <= limit)
 
 
+def _gamma(x: Any) -> Any:
+    from ms_func.scipy.special import gamma  # not needed by most programs
+
+    return gamma(x)
+
+
 _SAME_NAME = (
     "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
     "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
@@ -381,12 +387,10 @@ for _name, _traced in {
     "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
     "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
     "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
-    "isclose": _isclose, "erf": getattr(special, "erf", None),
-    "erfc": getattr(special, "erfc", None), "lgamma": getattr(special, "gammaln", None),
-    "gamma": getattr(special, "gamma", None),
+    "isclose": _isclose, "erf": elementwise.erf, "erfc": elementwise.erfc,
+    "lgamma": special.lgamma, "gamma": _gamma,
 }.items():  # fmt: skip
-    if _traced is not None:
-        _mathematical(getattr(math, _name), _traced)
+    _mathematical(getattr(math, _name), _traced)
 
 
 @stands_for(math.fsum)

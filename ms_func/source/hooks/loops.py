@@ -233,6 +233,7 @@ class LoopPlan(Plan):
 
 
 def where(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The path by names, without the containers themselves."""
     head = path[0]
     return (head.key if isinstance(head, Location) else head, *path[1:])
 

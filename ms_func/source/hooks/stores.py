@@ -69,9 +69,12 @@ def getitem(obj: Any, index: Any) -> Any:
             return _element(obj, index)
         if isinstance(obj, np.ndarray):
             return indexing.getitem(as_handle(obj), index)
-    elif type(index) is tuple and isinstance(obj, np.ndarray):
-        if any(type(i) is Tracer for i in index):
-            return indexing.getitem(as_handle(obj), index)
+    elif (
+        type(index) is tuple
+        and isinstance(obj, np.ndarray)
+        and any(type(i) is Tracer for i in index)
+    ):
+        return indexing.getitem(as_handle(obj), index)
     return obj[index]
 
 

@@ -1,0 +1,314 @@
+"""`as_jax()`: code that says `import jax` gets this library.
+
+An import hook answers for `jax` and its public sub-modules with modules of our own. Each holds
+the public names of the `ms_func` module of the same path and, on top, those of the module of
+that path in `ms_func.compat.jax`. Modules of a real jax, and of libraries that were imported on
+top of it, step aside while a block runs and come back after it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from contextlib import AbstractContextManager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from threading import RLock
+from types import ModuleType, TracebackType
+from typing import Any
+
+from ms_func import config
+
+__all__ = ["as_jax"]
+
+_OWN, _EXTRA = "ms_func", "ms_func.compat.jax"
+_NAMES = """
+ad_checkpoint api_util cloud_tpu_init core custom_batching custom_derivatives debug distributed
+dlpack dtypes errors example_libraries example_libraries.optimizers example_libraries.stax
+experimental experimental.array_serialization experimental.checkify
+experimental.compilation_cache experimental.custom_dce experimental.custom_partitioning
+experimental.jet experimental.key_reuse experimental.layout experimental.mesh_utils
+experimental.multihost_utils experimental.ode experimental.pjit experimental.rnn
+experimental.serialize_executable experimental.shard_map experimental.sparse
+experimental.sparse.linalg experimental.xla_metadata export extend extend.backend extend.core
+extend.core.primitives extend.linear_util extend.random extend.sharding extend.source_info_util
+ffi flatten_util image interpreters interpreters.ad interpreters.batching interpreters.mlir
+interpreters.partial_eval interpreters.pxla interpreters.xla lax lax.linalg lib monitoring nn
+nn.initializers numpy numpy.fft numpy.linalg ops profiler random ref scipy scipy.cluster
+scipy.cluster.vq scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage
+scipy.optimize scipy.signal scipy.sparse scipy.sparse.linalg scipy.spatial
+scipy.spatial.transform scipy.special scipy.stats scipy.stats.bernoulli scipy.stats.beta
+scipy.stats.betabinom scipy.stats.binom scipy.stats.cauchy scipy.stats.chi2
+scipy.stats.dirichlet scipy.stats.expon scipy.stats.gamma scipy.stats.gennorm scipy.stats.geom
+scipy.stats.gumbel_l scipy.stats.gumbel_r scipy.stats.laplace scipy.stats.logistic
+scipy.stats.multinomial scipy.stats.multivariate_normal scipy.stats.nbinom scipy.stats.norm
+scipy.stats.pareto scipy.stats.poisson scipy.stats.t scipy.stats.truncnorm scipy.stats.uniform
+scipy.stats.vonmises scipy.stats.wrapcauchy sharding stages test_util tree tree_util typing
+version
+"""
+_MODULES = frozenset(_NAMES.split())
+"""Public modules of JAX, below `jax`."""
+_children: dict[str, set[str]] = {}
+for _path in _MODULES:
+    _children.setdefault(_path.rpartition(".")[0], set()).add(_path.rpartition(".")[2])
+
+
+class AliasModule(ModuleType):
+    """A module of the name `jax...`: names of ours, and sub-modules made when asked for."""
+
+    def __init__(self, path: str, sources: list[ModuleType]) -> None:
+        super().__init__(_full(path), sources[0].__doc__)
+        self.__path__: list[str] = []
+        self._alias_path = path
+        self._alias_sources = sources
+        for source in reversed(sources):
+            self.__dict__.update(_public(source))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _children.get(self._alias_path, ()):
+            found = module(f"{self._alias_path}.{name}".lstrip("."))
+            if found is not None:
+                setattr(self, name, found)
+                return found
+        if not name.startswith("_"):
+            for source in self._alias_sources:
+                found = getattr(source, name, _MISSING)
+                if found is not _MISSING and not isinstance(found, ModuleType):
+                    return found
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        hidden = {"_alias_path", "_alias_sources"}
+        return sorted((set(self.__dict__) | _children.get(self._alias_path, set())) - hidden)
+
+
+_MISSING = object()
+
+
+def _full(path: str) -> str:
+    return f"jax.{path}" if path else "jax"
+
+
+def _public(source: ModuleType) -> dict[str, Any]:
+    """Names a module offers: those of its `__all__`, else all without underscore; no modules."""
+    names = getattr(source, "__all__", None)
+    if names is None:
+        names = [n for n in vars(source) if not n.startswith("_")]
+    found = {n: getattr(source, n) for n in names if hasattr(source, n)}
+    return {n: x for n, x in found.items() if not isinstance(x, ModuleType) or n == "P"}
+
+
+_made: dict[str, AliasModule | None] = {}
+_lock = RLock()
+
+
+def module(path: str) -> AliasModule | None:
+    """The stand-in for `jax.<path>`, made once; None if nothing of ours stands behind it."""
+    with _lock:
+        if path not in _made:
+            if path == "_src":  # a place for the names of `_public_path`, and nothing else
+                _made[path] = AliasModule(path, [ModuleType("jax._src")])
+                return _made[path]
+            sources = [_source(f"{root}.{path}".rstrip(".")) for root in (_EXTRA, _OWN)]
+            there = [s for s in sources if s is not None]
+            _made[path] = AliasModule(path, there) if there and (there[0] is sources[0] or path
+                          in _MODULES) else None  # fmt: skip
+        return _made[path]
+
+
+def _source(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        parent, _, last = name.rpartition(".")  # `scipy.stats.norm` may be an object, not a file
+        holder = sys.modules.get(parent)
+        found = getattr(holder, last, None)
+        return found if isinstance(found, ModuleType) else None
+
+
+class _Hook(MetaPathFinder, Loader):
+    """Finder and loader of `jax` and `jax.*`; it stands first on `sys.meta_path`."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname != "jax" and not fullname.startswith("jax."):
+            return None
+        inner = _public_path(fullname[4:])
+        found = module(inner) if inner in _MODULES or inner in ("", "_src") else None
+        if found is None:
+            raise ModuleNotFoundError(_why(fullname), name=fullname)
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return module(_public_path(spec.name[4:]))
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run: the module was filled when it was made."""
+
+
+def _public_path(path: str) -> str:
+    """A path as it is; of a private module named like a public one, the path of the public one."""
+    inner = path.removeprefix("_src.")
+    return inner if inner in _MODULES else path
+
+
+def _why(name: str) -> str:
+    if any(part.startswith("_") for part in name.split(".")):
+        return (
+            f"No module named {name!r}: it is private to JAX, and ms_func.as_jax() gives public "
+            "names only\nfix: use the public name, or the version of the library that does"
+        )
+    return (
+        f"No module named {name!r} under ms_func.as_jax()\n"
+        "fix: docs/as_jax.md lists what the alias covers"
+    )
+
+
+# --- two worlds of modules -------------------------------------------------------------------
+
+
+def _is_jax(name: str) -> bool:
+    return name == "jax" or name.startswith("jax.")
+
+
+def _stands_on(package: str, own: bool) -> bool:
+    """Whether a module of a package holds a module or an object of the alias, or of a real jax."""
+    for name, mod in list(sys.modules.items()):
+        if name.partition(".")[0] != package or mod is None:
+            continue
+        for value in list(getattr(mod, "__dict__", {}).values()):
+            made = isinstance(value, AliasModule) or _of_ours(value)
+            if own and made:
+                return True
+            if not own and not made and _of_jax(value):
+                return True
+    return False
+
+
+def _origin(value: Any) -> str:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+    return name if isinstance(name, str) else ""
+
+
+def _of_jax(value: Any) -> bool:
+    try:
+        return _is_jax(_origin(value))
+    except Exception:  # an object of another library may refuse to be asked
+        return False
+
+
+def _of_ours(value: Any) -> bool:
+    try:
+        return _origin(value).partition(".")[0] == _OWN
+    except Exception:
+        return False
+
+
+def _take(packages: set[str]) -> dict[str, ModuleType]:
+    """Take all modules of some packages out of `sys.modules`."""
+    names = [n for n in sys.modules if n.partition(".")[0] in packages]
+    return {n: sys.modules.pop(n) for n in names}
+
+
+_KEPT = frozenset(("ms_func", "ms_func_xla", "ms_func_ascend", "jaxlib", "numpy", "ml_dtypes"))
+
+
+class _World:
+    """What `sys.modules` holds of the alias and of those who use it, and of a real jax."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.hook = _Hook()
+        self.outside: dict[str, ModuleType] = {}
+        self.inside: dict[str, ModuleType] = {}
+        self.before: set[str] = set()
+        self.width: bool | None = None
+
+    def enter(self) -> None:
+        with _lock:
+            self.depth += 1
+            if self.depth > 1:
+                return
+            self.outside = _take({"jax"} | self._users(own=False))
+            self.before = {n.partition(".")[0] for n in sys.modules}
+            for name, mod in self.inside.items():
+                sys.modules.setdefault(name, mod)
+            sys.meta_path.insert(0, self.hook)
+            self.width = config.x64.value
+            _set_width(_jax_x64)
+
+    def leave(self) -> None:
+        global _jax_x64
+        with _lock:
+            self.depth -= 1
+            if self.depth:
+                return
+            _jax_x64 = bool(config.x64.value)
+            _set_width(self.width)
+            sys.meta_path.remove(self.hook)
+            self.inside = _take({"jax"})
+            if self.outside or find_spec("jax") is not None:
+                self.inside |= _take(self._users(own=True))
+            sys.modules.update(self.outside)
+            self.outside = {}
+
+    def _users(self, own: bool) -> set[str]:
+        """Packages that were imported on top of the alias, or of a real jax."""
+        if not own and "jax" not in sys.modules:
+            return set()
+        packages = {n.partition(".")[0] for n in sys.modules} - _KEPT - {"jax", "__main__"}
+        if own:
+            packages -= self.before
+        return {p for p in packages if _stands_on(p, own)}
+
+
+_world = _World()
+_jax_x64 = False
+"""`jax_enable_x64` of the alias, kept from one block to the next."""
+
+
+def _set_width(value: bool | None) -> None:
+    config.x64.set(value)
+
+
+class as_jax(AbstractContextManager[ModuleType]):
+    """Under this, `import jax` gives ms_func: its names, with JAX's 64-bit switch.
+
+    A context manager; `with as_jax() as jax:` also gives the module. `install()` does the same
+    for the rest of the process. It is process-wide, like `sys.modules`. Inside, 64-bit dtypes
+    are narrowed as by JAX until `jax.config.update("jax_enable_x64", True)`.
+
+    Libraries imported inside keep what they imported when the block ends. Functions that they
+    define run with 64-bit dtypes narrowed only inside a block, so call them inside.
+
+    Raises:
+        ModuleNotFoundError: inside, on importing a module that is private to JAX, or one that
+            nothing here stands for.
+
+    Example:
+        >>> with as_jax():
+        ...     import jax
+        ...     import jax.numpy as jnp
+        ...     print(jax.grad(lambda x: jnp.sin(x))(0.0))
+        1.0
+    """
+
+    def __enter__(self) -> ModuleType:
+        _world.enter()
+        return importlib.import_module("jax")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:  # fmt: skip
+        _world.leave()
+
+    def install(self) -> ModuleType:
+        """Enter for the rest of the process, or until `uninstall`; returns the module `jax`."""
+        return self.__enter__()
+
+    def uninstall(self) -> None:
+        """Leave what `install` entered."""
+        _world.leave()

@@ -1,0 +1,208 @@
+"""`jax.config`: JAX's settings by JAX's names, as far as something here answers to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from ms_func import config as settings
+
+__all__ = ["Flag", "config", "context", "flag"]
+
+
+class Flag:
+    """One setting of JAX: how it is read, set for the process and set within a `with` block.
+
+    Attributes:
+        name: JAX's name, such as `jax_enable_x64`.
+        setting: the setting of ours behind it; None for a flag that has one possible value.
+        into: from JAX's value to ours.
+        out_of: the way back.
+        only: the values allowed where no setting stands behind the flag.
+    """
+
+    def __init__(
+        self, name: str, setting: settings.Setting | None = None, *, default: Any = None,
+        only: tuple[Any, ...] = (), into: Callable[[Any], Any] = lambda v: v,
+        out_of: Callable[[Any], Any] = lambda v: v,
+    ) -> None:  # fmt: skip
+        self.name, self.setting, self.into, self.out_of = name, setting, into, out_of
+        self.only = (default, *only)
+        self._value = default
+
+    @property
+    def value(self) -> Any:
+        """The value in force."""
+        return self._value if self.setting is None else self.out_of(self.setting.value)
+
+    def set(self, value: Any) -> None:
+        """Set the value for the process."""
+        self.check(value)
+        if self.setting is None:
+            self._value = value
+        else:
+            self.setting.set(self.into(value))
+
+    def check(self, value: Any) -> None:
+        """Refuse a value that nothing here would honour.
+
+        Raises:
+            NotImplementedError: the flag stands for something that ms_func does not have.
+        """
+        if self.setting is None and value not in self.only:
+            allowed = ", ".join(repr(v) for v in self.only)
+            raise NotImplementedError(
+                f"{self.name}={value!r} asks for something that ms_func does not have; it can be "
+                f"{allowed}\nfix: leave it at its default"
+            )
+
+    def __call__(self, new_val: Any = True) -> AbstractContextManager[None]:
+        """Context manager that overrides the value in this thread."""
+        self.check(new_val)
+        if self.setting is not None:
+            return self.setting(self.into(new_val))
+        return self._held(new_val)
+
+    @contextmanager
+    def _held(self, value: Any) -> Iterator[None]:
+        old, self._value = self._value, value
+        try:
+            yield
+        finally:
+            self._value = old
+
+
+_flags: dict[str, Flag] = {}
+
+
+def flag(name: str, setting: settings.Setting | None = None, **how: Any) -> Flag:
+    """Make a flag known to `config`."""
+    _flags[name] = made = Flag(name, setting, **how)
+    return made
+
+
+def context(name: str, doc: str) -> Callable[..., Any]:
+    """The context manager `jax.<name>` of the flag `jax_<name>`."""
+
+    def manager(new_val: Any = True) -> Any:
+        return _flags[f"jax_{name}"](new_val)
+
+    manager.__name__ = manager.__qualname__ = name
+    manager.__doc__ = doc
+    return manager
+
+
+flag("jax_enable_x64", settings.x64, into=bool, out_of=bool)
+flag("jax_disable_jit", settings.disable_jit)
+flag("jax_default_device", settings.default_device)
+flag("jax_default_matmul_precision", settings.default_matmul_precision)
+flag("jax_log_compiles", settings.log_compiles)
+flag("jax_num_cpu_devices", settings.num_cpu_devices)
+flag("jax_platforms", settings.platform)
+flag("jax_platform_name", settings.platform, into=lambda v: v or None, out_of=lambda v: v or "")
+for _name in ("numpy_rank_promotion", "numpy_dtype_promotion", "debug_nans", "debug_infs",
+              "debug_key_reuse", "default_prng_impl", "check_tracer_leaks"):  # fmt: skip
+    _setting = getattr(settings, _name, None)
+    if _setting is not None:
+        flag(f"jax_{_name}", _setting)
+for _name, _default, _also in (
+    ("jax_numpy_rank_promotion", "allow", ()),
+    ("jax_numpy_dtype_promotion", "standard", ()),
+    ("jax_debug_nans", False, ()),
+    ("jax_debug_infs", False, ()),
+    ("jax_debug_key_reuse", False, ()),
+    ("jax_default_prng_impl", "threefry2x32", ()),
+    ("jax_threefry_partitionable", True, ()),
+    ("jax_enable_custom_prng", False, ()),
+    ("jax_legacy_prng_key", "allow", ()),
+    ("jax_check_tracer_leaks", False, ()),
+    ("jax_enable_checks", False, (True,)),
+    ("jax_transfer_guard", None, ("allow",)),
+    ("jax_transfer_guard_host_to_device", None, ("allow",)),
+    ("jax_transfer_guard_device_to_device", None, ("allow",)),
+    ("jax_transfer_guard_device_to_host", None, ("allow",)),
+    ("jax_traceback_filtering", None, ("off", "tracebackhide", "remove_frames",
+                                       "quiet_remove_frames", "auto")),
+    ("jax_compilation_cache_dir", None, ()),
+    ("jax_enable_compilation_cache", True, (False,)),
+    ("jax_explain_cache_misses", False, ()),
+    ("jax_no_tracing", False, ()),
+    ("jax_no_execution", False, ()),
+    ("jax_softmax_custom_jvp", True, (False,)),
+    ("jax_use_shardy_partitioner", True, ()),
+    ("jax_cpu_enable_async_dispatch", True, ()),
+    ("jax_disable_most_optimizations", False, ()),
+    ("jax_array_garbage_collection_guard", None, ("allow",)),
+    ("jax_high_dynamic_range_gumbel", False, ()),
+    ("jax_include_full_tracebacks_in_locations", True, (False,)),
+    ("jax_traceback_in_locations_limit", 10, ()),
+    ("jax_dynamic_shapes", False, ()),
+    ("jax_pprint_use_color", False, (True,)),
+    ("jax_logging_level", None, ("", "NOTSET", "DEBUG", "INFO", "WARNING", "ERROR")),
+    ("jax_bcoo_cusparse_lowering", False, ()),
+    ("jax_random_seed_offset", 0, ()),
+    ("jax_remove_size_one_mesh_axis_from_type", False, ()),
+    ("jax_allow_f16_reductions", False, ()),
+    ("jax_auto_pcast", True, ()),
+    ("jax_thread_guard", False, ()),
+    ("jax_persistent_cache_min_compile_time_secs", 1.0, (0, 0.0)),
+    ("jax_persistent_cache_min_entry_size_bytes", 0, (-1,)),
+    ("jax2tf_associative_scan_reductions", False, ()),
+):  # fmt: skip
+    if _name not in _flags:
+        flag(_name, default=_default, only=_also)
+
+
+class Config:
+    """`jax.config`: `config.update("jax_enable_x64", True)`, and flags as attributes."""
+
+    __slots__ = ()
+
+    def update(self, name: str, val: Any) -> None:
+        """Set a flag for the process.
+
+        Raises:
+            AttributeError: JAX has no such flag, or ms_func does not know it.
+            NotImplementedError: ms_func would not honour that value.
+        """
+        if name not in _flags:
+            raise AttributeError(f"Unrecognized config option: {name}")
+        _flags[name].set(val)
+
+    def read(self, name: str) -> Any:
+        """Value of a flag."""
+        return getattr(self, name)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All flags and their values."""
+        return {n: f.value for n, f in _flags.items()}
+
+    def parse_flags_with_absl(self) -> None:
+        """Nothing: flags come from `update` and from environment variables."""
+
+    def config_with_absl(self) -> None:
+        """Nothing, as `parse_flags_with_absl`."""
+
+    @property
+    def x64_enabled(self) -> bool:
+        """Whether 64-bit dtypes are on."""
+        return bool(_flags["jax_enable_x64"].value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _flags:
+            raise AttributeError(f"Unrecognized config option: {name}")
+        return _flags[name].value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"fix: jax.config.update({name!r}, {value!r})")
+
+
+config = Config()
+
+
+def x64_asked_for() -> bool:
+    """Whether the environment variable JAX_ENABLE_X64 is set."""
+    return os.environ.get("JAX_ENABLE_X64", "").lower() in ("1", "true", "yes", "on")

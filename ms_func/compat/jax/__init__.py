@@ -1,0 +1,144 @@
+"""What `import jax` and its sub-modules give under `as_jax()` beyond the names of `ms_func`.
+
+A module here stands for the module of JAX of the same path; its names come on top of those of
+the module of that path in `ms_func`, and win over them.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ContextDecorator
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+import ms_func
+from ms_func import config as _settings
+from ms_func.compat.flags import config, context
+from ms_func.control_flow.custom_gradient import custom_gradient
+from ms_func.dtypes import float0
+from ms_func.execution.dispatch import clear_caches
+from ms_func.execution.eager import ensure_compile_time_eval
+from ms_func.execution.shards import Shard
+from ms_func.runtime import extension as _extension
+
+__version__ = "0.10.2"
+__version_info__ = (0, 10, 2)
+Device = _extension.Device
+custom_gradient, float0, Shard, config = custom_gradient, float0, Shard, config
+clear_caches, ensure_compile_time_eval = clear_caches, ensure_compile_time_eval
+
+enable_x64 = context("enable_x64", "Within a `with` block, 64-bit dtypes are on or off.")
+default_device = context("default_device", "Device of new arrays within a `with` block.")
+default_matmul_precision = context(
+    "default_matmul_precision", "Precision of products within a `with` block."
+)
+log_compiles = context("log_compiles", "Log each compilation within a `with` block.")
+debug_nans = context("debug_nans", "Raise where a NaN appears, within a `with` block.")
+debug_infs = context("debug_infs", "Raise where an infinity appears, within a `with` block.")
+debug_key_reuse = context("debug_key_reuse", "Raise where a key is used twice, in a block.")
+numpy_rank_promotion = context(
+    "numpy_rank_promotion", "'allow', 'warn' or 'raise' on operands of different rank."
+)
+numpy_dtype_promotion = context(
+    "numpy_dtype_promotion", "'standard' or 'strict' promotion of dtypes within a block."
+)
+check_tracer_leaks = context("check_tracer_leaks", "Look for escaped traced values in a block.")
+checking_leaks = functools.partial(check_tracer_leaks, True)
+default_prng_impl = context("default_prng_impl", "Kind of new keys within a `with` block.")
+threefry_partitionable = context("threefry_partitionable", "Keys are always partitionable.")
+enable_custom_prng = context("enable_custom_prng", "Whether `PRNGKey` makes typed keys.")
+enable_checks = context("enable_checks", "Accepted; programs are always checked.")
+explain_cache_misses = context("explain_cache_misses", "Not available.")
+legacy_prng_key = context("legacy_prng_key", "Whether old-style keys are allowed.")
+no_tracing = context("no_tracing", "Not available.")
+no_execution = context("no_execution", "Not available.")
+softmax_custom_jvp = context("softmax_custom_jvp", "Accepted; softmax has its own derivative.")
+transfer_guard = context("transfer_guard", "Only 'allow': transfers are not watched.")
+transfer_guard_host_to_device = context("transfer_guard_host_to_device", "Only 'allow'.")
+transfer_guard_device_to_device = context("transfer_guard_device_to_device", "Only 'allow'.")
+transfer_guard_device_to_host = context("transfer_guard_device_to_host", "Only 'allow'.")
+array_garbage_collection_guard = context("array_garbage_collection_guard", "Only 'allow'.")
+allow_f16_reductions = context("allow_f16_reductions", "Only False.")
+auto_pcast = context("auto_pcast", "Only True.")
+thread_guard = context("thread_guard", "Only False.")
+remove_size_one_mesh_axis_from_type = context("remove_size_one_mesh_axis_from_type", "Only False.")
+jax2tf_associative_scan_reductions = context("jax2tf_associative_scan_reductions", "Only False.")
+
+
+def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
+    """Run jitted functions operation by operation within a `with` block."""
+    return _settings.disable_jit(disable)
+
+
+class named_scope(ContextDecorator):
+    """A name for a stretch of a program. Equations know their line of source instead."""
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"named_scope name must be a string; got {name!r}")
+        self.name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
+def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:
+    """`fun` under a name; programs show the line of source of each equation instead."""
+    if name is None:
+        name = getattr(fun, "__name__", type(fun).__name__)
+    return functools.wraps(fun, updated=())(named_scope(name)(fun))
+
+
+def process_indices(backend: Any = None) -> list[int]:
+    """Numbers of all processes."""
+    return list(range(ms_func.process_count()))
+
+
+def host_id(backend: Any = None) -> int:
+    """`process_index`, by its old name."""
+    return ms_func.process_index()
+
+
+def host_ids(backend: Any = None) -> list[int]:
+    """`process_indices`, by its old name."""
+    return process_indices()
+
+
+def host_count(backend: Any = None) -> int:
+    """`process_count`, by its old name."""
+    return ms_func.process_count()
+
+
+def copy_to_host_async(x: Any) -> Any:
+    """Start the transfer of all arrays of a tree to the host, for a later read."""
+    for leaf in ms_func.tree.leaves(x):
+        if hasattr(leaf, "copy_to_host_async"):
+            leaf.copy_to_host_async()
+    return x
+
+
+def ds(start: Any, size: int | None = None) -> slice:
+    """`slice(start, start + size)`, for indices of a known size."""
+    return slice(0, start) if size is None else slice(start, start + size)
+
+
+def print_environment_info(return_string: bool = False) -> str | None:
+    """Versions and devices, for reports of faults."""
+    text = (
+        f"ms_func: {ms_func.__version__} as jax {__version__}\n"
+        f"jaxlib: {__import__('jaxlib').__version__}\nnumpy: {np.__version__}\n"
+        f"ml_dtypes: {ml_dtypes.__version__}\npython: {sys.version}\n"
+        f"devices: {ms_func.devices()}\nplatform: {platform.platform()}\n"
+    )
+    if return_string:
+        return text
+    print(text, end="")
+    return None

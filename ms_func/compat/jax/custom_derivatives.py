@@ -1,0 +1,29 @@
+"""`jax.custom_derivatives`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ms_func import tree
+from ms_func.control_flow.custom_gradient import custom_gradient
+from ms_func.control_flow.custom_vjp import CustomVJPPrimal
+from ms_func.control_flow.rules import SymbolicZero
+from ms_func.ir.types import typeof
+
+__all__ = ["custom_gradient", "custom_vjp_primal_tree_values", "zero_from_primal"]
+
+
+def zero_from_primal(val: Any, symbolic_zeros: bool = False) -> Any:
+    """The zero tangent of `val`: a `SymbolicZero`, or an array of zeros."""
+    from ms_func.transforms.zeros import zeros
+
+    kind = typeof(val).tangent
+    return SymbolicZero(kind) if symbolic_zeros else zeros(kind)
+
+
+def custom_vjp_primal_tree_values(tree_: Any) -> Any:
+    """A tree of `CustomVJPPrimal`s with the values in their places."""
+    for leaf in tree.leaves(tree_):
+        if type(leaf) is not CustomVJPPrimal:
+            raise TypeError(f"unexpected leaf of type {type(leaf)}")
+    return tree.map(lambda leaf: leaf.value, tree_)

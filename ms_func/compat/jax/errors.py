@@ -1,0 +1,16 @@
+"""`jax.errors`: JAX's names of our exceptions, so that `except` clauses mean the same."""
+
+from ms_func.errors import ConcretizationTypeError, IRError, NonConcreteBooleanIndexError
+from ms_func.runtime import extension as _extension
+
+__all__ = ["InconclusiveDimensionOperation", "JAXIndexError", "JAXTypeError", "JaxRuntimeError",
+           "JaxprTypeError"]  # fmt: skip
+
+JAXTypeError = ConcretizationTypeError
+JAXIndexError = NonConcreteBooleanIndexError
+JaxRuntimeError = _extension.JaxRuntimeError
+JaxprTypeError = IRError
+
+
+class InconclusiveDimensionOperation(Exception):
+    """A comparison of symbolic sizes cannot be decided."""

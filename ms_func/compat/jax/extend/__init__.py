@@ -1,0 +1,1 @@
+"""`jax.extend`: as far as it denotes something here."""

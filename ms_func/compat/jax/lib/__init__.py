@@ -1,0 +1,1 @@
+"""`jax.lib`: empty in JAX too."""

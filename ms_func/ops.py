@@ -1,0 +1,137 @@
+"""Reductions of segments: elements of an array joined by the numbers beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as onp
+
+from ms_func import numpy as np
+from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy.promotion import ArrayLike
+
+__all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
+
+
+def _segment(
+    name: str, data: Any, segment_ids: Any, num_segments: int | None, start: Any,
+    indices_are_sorted: bool, unique_indices: bool, bucket_size: int | None, mode: Any,
+) -> Any:  # fmt: skip
+    """Result of joining `data` by `segment_ids` with the update `name` from `start`."""
+    data, ids = np.asarray(data), np.asarray(segment_ids)
+    if not issubdtype(ids.dtype, onp.integer):
+        raise TypeError(f"segment_ids must be integers, got {ids.dtype.name}")
+    if ids.ndim and ids.shape[0] != data.shape[0]:
+        raise ValueError(
+            f"segment_ids needs one number for each of the {data.shape[0]} rows of data, got "
+            f"{ids.shape[0]}"
+        )
+    if num_segments is None:
+        num_segments = int(np.max(ids)) + 1 if ids.size else 0
+    num_segments = num_segments.__index__()
+    if num_segments < 0:
+        raise ValueError("num_segments must be non-negative.")
+    if bucket_size is not None:
+        parts = [
+            _segment(name, data[i : i + bucket_size], ids[i : i + bucket_size], num_segments,
+                     start, indices_are_sorted, unique_indices, None, mode)
+            for i in range(0, data.shape[0], bucket_size)
+        ]  # fmt: skip
+        join = {"add": np.sum, "multiply": np.prod, "min": np.min, "max": np.max}[name]
+        return join(np.stack(parts), axis=0).astype(data.dtype) if parts else parts
+    out = np.full((num_segments, *data.shape[1:]), start, data.dtype)
+    update = getattr(out.at[np.where(ids < 0, num_segments, ids)], name)
+    return update(
+        data, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+        mode=mode or "drop",
+    )  # fmt: skip
+
+
+def _limit(data: Any, highest: bool) -> Any:
+    """Largest or smallest value of the dtype of `data`."""
+    dtype = typeof(data).dtype
+    if dtype.kind == "b":
+        return highest
+    if is_inexact(dtype):
+        return onp.inf if highest else -onp.inf
+    info = np.iinfo(dtype)
+    return int(info.max if highest else info.min)
+
+
+def segment_sum(
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None,
+    indices_are_sorted: bool = False, unique_indices: bool = False,
+    bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Sums of the rows of `data` that have the same number: `[n, ...]` to `[num_segments, ...]`.
+
+    Args:
+        data: rows to join.
+        segment_ids: `[n]` integers; rows with a number outside of `0 .. num_segments - 1` do not
+            count.
+        num_segments: number of segments; by default one more than the largest number, which
+            must then be known while tracing.
+        indices_are_sorted: promise that the numbers do not decrease.
+        unique_indices: promise that no number comes twice.
+        bucket_size: join so many rows at a time first, which loses less to rounding.
+        mode: what numbers out of range do, as for `x.at[...]`.
+        out_sharding: must be None.
+
+    Example:
+        >>> segment_sum(np.arange(5), np.array([0, 0, 1, 1, 2]))
+        Array([1, 5, 4], dtype=int32)
+    """
+    _no_sharding(out_sharding)
+    return _segment("add", data, segment_ids, num_segments, 0, indices_are_sorted,
+                    unique_indices, bucket_size, mode)  # fmt: skip
+
+
+def segment_prod(
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None,
+    indices_are_sorted: bool = False, unique_indices: bool = False,
+    bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Products of the rows of `data` that have the same number; see `segment_sum`.
+
+    Example:
+        >>> segment_prod(np.arange(6), np.array([0, 0, 1, 1, 2, 2]))
+        Array([ 0,  6, 20], dtype=int32)
+    """
+    _no_sharding(out_sharding)
+    return _segment("multiply", data, segment_ids, num_segments, 1, indices_are_sorted,
+                    unique_indices, bucket_size, mode)  # fmt: skip
+
+
+def segment_max(
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None,
+    indices_are_sorted: bool = False, unique_indices: bool = False,
+    bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Largest of the rows of `data` that have the same number; see `segment_sum`.
+
+    A segment without rows has the smallest value of the dtype.
+    """
+    _no_sharding(out_sharding)
+    return _segment("max", data, segment_ids, num_segments, _limit(data, False),
+                    indices_are_sorted, unique_indices, bucket_size, mode)  # fmt: skip
+
+
+def segment_min(
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None,
+    indices_are_sorted: bool = False, unique_indices: bool = False,
+    bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Smallest of the rows of `data` that have the same number; see `segment_sum`.
+
+    A segment without rows has the largest value of the dtype.
+    """
+    _no_sharding(out_sharding)
+    return _segment("min", data, segment_ids, num_segments, _limit(data, True),
+                    indices_are_sorted, unique_indices, bucket_size, mode)  # fmt: skip
+
+
+def _no_sharding(out_sharding: Any) -> None:
+    if out_sharding is not None:
+        raise NotImplementedError("out_sharding: fix: use constrain on the result")

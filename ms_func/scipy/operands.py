@@ -1,0 +1,32 @@
+"""What a function of numbers does with its operands."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from ms_func.execution.array import Array
+from ms_func.numpy import fusion
+from ms_func.numpy.promotion import HANDLES, as_handle, promote_all
+
+
+def of_numbers(body: Callable[..., Any]) -> Callable[..., Array]:
+    """Public function that promotes its operands together and applies `body` to them.
+
+    Raises:
+        TypeError: an operand is no number or array of numbers.
+        ValueError: the shapes do not broadcast.
+    """
+    signature = inspect.signature(body)
+    name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
+
+    @wraps(body)
+    def call(*args: Any, **kwargs: Any) -> Array:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        operands = promote_all(name, bound.args, inexact=True)
+        return fusion.run(body, [x if type(x) in HANDLES else as_handle(x) for x in operands])
+
+    return call

@@ -1,0 +1,223 @@
+"""Numbers of combinatorics, Box-Cox transforms, Bessel functions and spherical harmonics."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ms_func import numpy as np
+from ms_func.control_flow.scan import scan
+from ms_func.execution.array import Array
+from ms_func.numpy.promotion import ArrayLike, inexact
+from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.special import basic
+from ms_func.scipy.special.integrals import _bernoulli_numbers
+
+
+def bernoulli(n: int) -> Array:
+    """Bernoulli numbers B0 to Bn, with B1 = -1/2, exactly computed and then rounded.
+
+    Raises:
+        ValueError: `n` is no number of at least 0.
+
+    Example:
+        >>> bernoulli(2).round(4).tolist() == np.array([1, -0.5, 1 / 6]).round(4).tolist()
+        True
+    """
+    if not isinstance(n, int) or n < 0:
+        raise ValueError("n must be a non-negative integer.")
+    with_overflow = [b if abs(b) < 3e38 else math.copysign(math.inf, b)
+                     for b in _bernoulli_numbers(n)]  # fmt: skip
+    return np.array(with_overflow, np.result_type(float))
+
+
+def comb(N: ArrayLike, k: ArrayLike, repetition: bool = False) -> Array:
+    """Elementwise number of ways to choose `k` of `N` things.
+
+    Args:
+        N: number of things.
+        k: number chosen; 0 ways where it is negative or above `N`.
+        repetition: whether a thing may be chosen again.
+
+    Example:
+        >>> float(comb(5, 2))
+        10.0
+    """
+    return _comb(np.add(N, k) - 1, k) if repetition else _comb(N, k)
+
+
+@of_numbers
+def _comb(n: Any, k: Any) -> Any:
+    inside = (k >= 0) & (k <= n)
+    k = np.where(inside, k, 0)
+    logarithm = basic.gammaln(n + 1) - basic.gammaln(k + 1) - basic.gammaln(n - k + 1)
+    value = np.exp(logarithm)
+    whole = (n == np.floor(n)) & (k == np.floor(k))
+    return np.where(inside, np.where(whole, np.round(value), value), 0)
+
+
+@of_numbers
+def boxcox(x: Any, lmbda: Any) -> Any:
+    """Elementwise Box-Cox transform: (x^lmbda - 1) / lmbda, log(x) where lmbda is 0."""
+    none = lmbda == 0
+    safe = np.where(none, 1, lmbda)
+    return np.where(none, np.log(x), np.expm1(basic.xlogy(safe, x)) / safe)
+
+
+@of_numbers
+def boxcox1p(x: Any, lmbda: Any) -> Any:
+    """Elementwise Box-Cox transform of 1 + x, accurate near 0."""
+    none = lmbda == 0
+    safe = np.where(none, 1, lmbda)
+    return np.where(none, np.log1p(x), np.expm1(basic.xlog1py(safe, x)) / safe)
+
+
+def loggamma(x: ArrayLike) -> Array:
+    """Elementwise logarithm of the gamma function, on the branch that is real above 0.
+
+    Complex arguments give the analytic continuation (not the logarithm of `gamma`); real ones NaN
+    below 0. Stirling's series after ten steps of the recurrence (DLMF 5.11.1, 5.5.1), reflection
+    (5.5.3) for real parts below 1/2.
+
+    Example:
+        >>> print(f"{loggamma(5.0):.4f}")
+        3.1781
+    """
+    x = np.asarray(inexact("loggamma", x))
+    if x.dtype.kind != "c":
+        return np.where(x < 0, math.nan, basic.gammaln(x))
+    return _loggamma(x)
+
+
+_STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156]
+
+
+def _loggamma(z: Array) -> Array:
+    left = z.real < 0.5
+    right = _loggamma_right(np.where(left, 1 - z, z))
+    turns = np.copysign(2 * math.pi, z.imag) * np.floor(0.5 * z.real + 0.25)
+    safe = np.where(left, z, 0.25)
+    reflected = math.log(math.pi) - np.log(np.sin(math.pi * safe)) - right
+    return np.where(left, reflected + np.asarray(1j, z.dtype) * turns, right)
+
+
+def _loggamma_right(z: Array) -> Array:
+    total = np.zeros_like(z)
+    for k in range(10):
+        total = total + np.log(z + k)
+    z = z + 10
+    inverse, power = 1 / z, 1 / z
+    series = np.zeros_like(z)
+    for c in _STIRLING:
+        series, power = series + c * power, power * inverse * inverse
+    return (z - 0.5) * np.log(z) - z + 0.5 * math.log(2 * math.pi) + series - total
+
+
+def bessel_jn(z: ArrayLike, *, v: int, n_iter: int = 50) -> Array:
+    """Bessel functions of the first kind of the orders 0 to `v`.
+
+    Miller's backward recurrence from order `n_iter`, which must lie well above `v` and `abs(z)`,
+    normalised by J0 + 2 (J2 + J4 + ...) = 1 (DLMF 10.12.4, 10.74(iv)).
+
+    Args:
+        z: real points, of any shape.
+        v: highest order.
+        n_iter: order at which the recurrence starts.
+
+    Returns:
+        Array `[v + 1, *z.shape]`.
+
+    Raises:
+        ValueError: `v` or `n_iter` is no number of at least 0, or `z` is complex.
+
+    Example:
+        >>> print(f"{bessel_jn(1.0, v=1)[0]:.6f}")
+        0.765198
+    """
+    if not isinstance(v, int) or v < 0:
+        raise ValueError(f"Argument v must be a non-negative integer; got {v!r}.")
+    if not isinstance(n_iter, int) or n_iter < 0:
+        raise ValueError(f"Argument n_iter must be a non-negative integer; got {n_iter!r}.")
+    z = np.asarray(inexact("bessel_jn", z))
+    if z.dtype.kind == "c":
+        raise ValueError("complex input not supported.")
+    return _miller(z, v, max(n_iter, v + 2))
+
+
+def _miller(z: Array, v: int, start: int) -> Array:
+    nonzero = np.where(z == 0, 1, z)
+    tiny = np.full_like(z, 1e-30)
+
+    def down(state: Any, n: Any) -> Any:
+        above, here, total = state
+        below = 2 * n / nonzero * here - above
+        total = total + np.where(n % 2 == 1, np.where(n == 1, below, 2 * below), 0)
+        big = np.abs(below) > 1e20  # keeps the unnormalised values from overflowing
+        scale = np.where(big, 1e-20, 1.0).astype(z.dtype)
+        return (here * scale, below * scale, total * scale), (below * scale, scale)
+
+    orders = np.arange(start, 0, -1).astype(z.dtype)
+    (_, _, total), (values, scales) = scan(down, (0 * tiny, tiny, 0 * tiny), orders)
+    after = np.cumprod(scales[::-1], axis=0) / scales[::-1]
+    found = values[::-1][: v + 1] * after[: v + 1] / total
+    at_zero = (np.arange(v + 1) == 0).astype(z.dtype).reshape(-1, *(1,) * z.ndim)
+    return np.where(z == 0, at_zero, found)
+
+
+def sph_harm_y(
+    n: ArrayLike, m: ArrayLike, theta: ArrayLike, phi: ArrayLike, diff_n: int | None = None,
+    n_max: int | None = None,
+) -> Array:  # fmt: skip
+    """Spherical harmonic of degree `n` and order `m`, with the Condon-Shortley phase.
+
+    Args:
+        n: degrees, of at least 0.
+        m: orders, at most `n` in magnitude.
+        theta: polar angles, in [0, pi].
+        phi: azimuthal angles, in [0, 2 pi].
+        diff_n: not supported.
+        n_max: greatest degree; needed where `n` is traced.
+
+    Returns:
+        Complex array of the shape that the arguments broadcast to.
+
+    Raises:
+        NotImplementedError: `diff_n` is given.
+
+    Example:
+        >>> print(f"{sph_harm_y(0, 0, 0.0, 0.0).real:.6f}")
+        0.282095
+    """
+    if diff_n is not None and diff_n != 0:
+        raise NotImplementedError("sph_harm_y with diff_n\nfix: differentiate with jacfwd")
+    n, m = np.asarray(n), np.asarray(m)
+    top = int(np.max(n)) if n_max is None else int(n_max)
+    theta, phi = (np.asarray(inexact("sph_harm_y", v)) for v in (theta, phi))
+    size = np.abs(m)
+    legendre = _normalised_legendre(n, size, np.cos(theta), np.sin(theta), top)
+    angle = size * phi
+    wave = np.cos(angle) + np.asarray(1j, np.result_type(phi, np.complex64)) * np.sin(angle)
+    sign = np.where(size % 2 == 1, -1, 1)
+    value = legendre * wave
+    return np.where(m < 0, sign * np.conj(value), value)
+
+
+def _normalised_legendre(n: Any, m: Any, x: Any, s: Any, top: int) -> Any:
+    """Normalised associated Legendre function by the stable upward recurrence in the degree.
+
+    Source: Holmes, Featherstone, "A unified approach to the Clenshaw summation", 2002.
+    """
+    shape = np.broadcast_shapes(n.shape, m.shape, x.shape)
+    n, m = np.broadcast_to(n, shape), np.broadcast_to(m, shape)
+    here = np.full(shape, math.sqrt(0.25 / math.pi), x.dtype)
+    for k in range(1, top + 1):  # the sectoral function of order m
+        here = np.where(k <= m, -math.sqrt((2 * k + 1) / (2 * k)) * s * here, here)
+    below, value = np.zeros(shape, x.dtype), here
+    for k in range(1, top + 1):
+        square, lower = (m * m).astype(x.dtype), (k - 1) ** 2
+        a = np.sqrt((4 * k * k - 1) / np.where(k > m, k * k - square, 1))
+        b = np.sqrt(np.where(k > m + 1, (lower - square) / (4 * lower - 1), 0))
+        above = a * (x * value - b * below)
+        step = (k > m) & (k <= n)
+        below, value = np.where(step, value, below), np.where(step, above, value)
+    return np.where(m > n, 0, value)

@@ -1,0 +1,150 @@
+"""Hypergeometric functions 1F1 and 2F1 of real arguments.
+
+Formulas: "NIST Digital Library of Mathematical Functions" (DLMF), chapters 13 and 15. The
+series stop when they no longer change, so derivatives in every argument are those of the
+series, by differentiating the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ms_func import numpy as np
+from ms_func.control_flow.while_loop import while_loop
+from ms_func.execution.array import Array
+from ms_func.numpy.promotion import ArrayLike
+from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.special import basic
+
+_TERMS = 2000
+
+
+def _series(ratio: Callable[[Any], Any], like: Any) -> Any:
+    """1 + t1 + t2 + ... with t(k+1) / t(k) = ratio(k), until no term counts any more."""
+    eps = np.finfo(like.dtype).eps
+
+    def unfinished(state: Any) -> Any:
+        k, term, total = state
+        return (k < _TERMS) & np.any(np.abs(term) > 0.25 * eps * np.abs(total))
+
+    def add(state: Any) -> Any:
+        k, term, total = state
+        term = term * ratio(k.astype(like.dtype))
+        return k + 1, term, total + term
+
+    one = np.ones_like(like)
+    _, _, total = while_loop(unfinished, add, (np.asarray(0), one, one))
+    return total
+
+
+def _gamma_quotient(above: Sequence[Any], below: Sequence[Any]) -> Any:
+    """Product of gamma functions over a product of others; 0 at the poles of the others."""
+    logarithm = sum(basic.gammaln(v) for v in above) - sum(basic.gammaln(v) for v in below)
+    sign: Any = 1.0
+    for v in (*above, *below):
+        sign = sign * np.where(_pole(v), 1, basic.gammasgn(v))
+    at_pole: Any = False
+    for v in below:
+        at_pole = at_pole | _pole(v)
+    return np.where(at_pole, 0, sign * np.exp(logarithm))
+
+
+def _pole(v: Any) -> Any:
+    return (v <= 0) & (v == np.floor(v))
+
+
+# --- 1F1 --------------------------------------------------------------------------------------
+
+_FAR = 50.0
+
+
+def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
+    """Series near 0, after Kummer's transformation below (DLMF 13.2.39); asymptotic far out."""
+    negative = x < 0
+    a, size = np.where(negative, b - a, a), np.abs(x)
+    near = np.where(size < _FAR, size, 0)
+    inside = _series(lambda k: (a + k) / (b + k) * near / (k + 1), near)
+    far = np.where(size < _FAR, _FAR, size)
+    growth = _gamma_quotient([b], [a]) * np.exp(np.where(negative, 0, far) + (a - b) * np.log(far))
+    outside = growth * _asymptotic(b - a, 1 - a, 1 / far)
+    factor = np.where(negative, np.exp(np.where(size < _FAR, x, 0)), 1)
+    value = np.where((size < _FAR) | _pole(a), factor * inside, outside)
+    value = np.where(a == 0, np.where(negative, np.exp(x), 1), value)
+    return np.where(_pole(b), np.where(_pole(a) & (a >= b), value, math.inf), value)
+
+
+def _asymptotic(p: Any, q: Any, y: Any) -> Any:
+    """2F0(p, q; y) up to its least term (DLMF 13.7.2)."""
+    term, total = np.ones_like(y), np.ones_like(y)
+    for k in range(40):
+        following = term * (p + k) * (q + k) * y / (k + 1)
+        term = np.where(np.abs(following) < np.abs(term), following, 0)
+        total = total + term
+    return total
+
+
+_hyp1f1_of_numbers = of_numbers(lambda a, b, x: _hyp1f1(*_full(a, b, x)))
+
+
+def hyp1f1(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
+    """Elementwise confluent hypergeometric function 1F1(a; b; x) of real arguments.
+
+    inf where `b` is an integer of at most 0, unless `a` ends the series before.
+
+    Example:
+        >>> print(f"{hyp1f1(1.0, 2.0, 1.0):.6f}")
+        1.718282
+    """
+    return _hyp1f1_of_numbers(a, b, x)
+
+
+# --- 2F1 --------------------------------------------------------------------------------------
+
+
+def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
+    """Series for 0 <= x <= 0.9, brought there by Pfaff's (DLMF 15.8.1) and 1 - x (15.8.4)."""
+    ends = _pole(a) | _pole(b)
+    flip = (x < 0) & ~ends
+    p, y = np.where(flip, c - b, b), np.where(flip, x / np.where(flip, x - 1, 1), x)
+    d = c - a - p
+    turn = (y > 0.9) & (y < 1) & (d != np.floor(d)) & ~ends
+    inside = np.where(turn | (y >= 1), np.where(ends, y, 0), y)
+    value = _series(lambda k: (a + k) * (p + k) / (c + k) * inside / (k + 1), inside)
+    value = np.where(turn, _turned(a, p, c, np.where(turn, 1 - y, 0.1)), value)
+    value = np.where(flip, np.exp(-a * np.log1p(-np.where(flip, x, 0))) * value, value)
+    at_one = np.where(d > 0, _gamma_quotient([c, c - a - b], [c - a, c - b]), math.inf)
+    value = np.where((x == 1) & ~ends, at_one, np.where((x > 1) & ~ends, math.nan, value))
+    early = (_pole(a) & (a > c)) | (_pole(b) & (b > c))
+    return np.where(_pole(c) & ~early, math.inf, value)
+
+
+def _turned(a: Any, b: Any, c: Any, z: Any) -> Any:
+    """2F1(a, b; c; 1 - z) by two series in z."""
+    d = c - a - b
+    one = _series(lambda k: (a + k) * (b + k) / (1 - d + k) * z / (k + 1), z)
+    two = _series(lambda k: (c - a + k) * (c - b + k) / (1 + d + k) * z / (k + 1), z)
+    first = _gamma_quotient([c, d], [c - a, c - b])
+    second = _gamma_quotient([c, -d], [a, b])
+    return first * one + second * np.exp(d * np.log(z)) * two
+
+
+_hyp2f1_of_numbers = of_numbers(lambda a, b, c, x: _hyp2f1(*_full(a, b, c, x)))
+
+
+def hyp2f1(a: ArrayLike, b: ArrayLike, c: ArrayLike, x: ArrayLike) -> Array:
+    """Elementwise Gauss hypergeometric function 2F1(a, b; c; x) of real arguments.
+
+    NaN for x > 1 unless the series ends; slow to converge for x just below 1 where c - a - b is an
+    integer (2,000 terms at most).
+
+    Example:
+        >>> print(f"{hyp2f1(1.0, 1.0, 2.0, 0.5):.6f}")
+        1.386294
+    """
+    return _hyp2f1_of_numbers(a, b, c, x)
+
+
+def _full(*operands: Any) -> tuple[Any, ...]:
+    return tuple(np.broadcast_arrays(*operands))

@@ -1,0 +1,45 @@
+"""Gumbel distribution of minima: exp(-exp(-z)) with z = (loc - x) / scale is its `sf`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ms_func import numpy as np
+from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.stats.distribution import exp_of
+
+
+@of_numbers
+def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the density."""
+    z = (loc - x) / scale
+    return -z - np.exp(-z) - np.log(scale)
+
+
+@of_numbers
+def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability of a value above `x`."""
+    return -np.exp(-((loc - x) / scale))
+
+
+@of_numbers
+def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability of a value up to `x`."""
+    return -np.expm1(-np.exp(-((loc - x) / scale)))
+
+
+@of_numbers
+def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of `cdf`, accurate in both tails."""
+    gap = np.exp(-((loc - x) / scale))
+    return np.where(gap > 0.7, np.log1p(-np.exp(-gap)), np.log(-np.expm1(-gap)))
+
+
+@of_numbers
+def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """The value with `cdf(value) == p`."""
+    return loc + scale * np.log(-np.log1p(-p))
+
+
+pdf = exp_of(logpdf, "pdf")
+sf = exp_of(logsf, "sf")

@@ -1,0 +1,38 @@
+"""Multinomial distribution: how often each outcome comes in `n` trials."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ms_func import numpy as np
+from ms_func.execution.array import Array
+from ms_func.numpy.promotion import ArrayLike
+from ms_func.scipy import special
+from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.stats.distribution import exp_of
+
+
+def logpmf(x: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
+    """Logarithm of the probability of the counts `x`.
+
+    Args:
+        x: counts `[..., k]`.
+        n: number of trials.
+        p: probability of each outcome, `[..., k]`.
+
+    Returns:
+        Array `[...]`; -inf where the counts do not sum to `n`.
+    """
+    n, total = np.asarray(n), np.sum(np.asarray(x), axis=-1)
+    choices = special.gammaln(n + 1)
+    value = choices + np.sum(_terms(x, p), axis=-1)
+    return np.where(total == n, value, -math.inf)
+
+
+@of_numbers
+def _terms(x: Any, p: Any) -> Any:
+    return special.xlogy(x, p) - special.gammaln(x + 1)
+
+
+pmf = exp_of(logpmf, "pmf")

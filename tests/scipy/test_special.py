@@ -1,0 +1,146 @@
+"""Special functions against SciPy's in double and single precision, and their derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special as ss
+
+import ms_func as ms
+from ms_func.scipy import special
+
+RNG = np.random.default_rng(3)
+REAL = np.concatenate([np.linspace(-12, 60, 601), [0.0, np.inf, -np.inf, np.nan, 1e-8, 1e5]])
+POSITIVE = REAL[~(REAL < 0)]
+
+UNARY = {
+    "exp1": (POSITIVE, 1e-13), "expi": (REAL, 1e-13), "erfcx": (REAL, 1e-14),
+    "dawsn": (REAL, 1e-14), "spence": (POSITIVE[np.inf != POSITIVE], 1e-13),
+    "sici": (POSITIVE, 1e-13), "fresnel": (REAL, 1e-14), "loggamma": (POSITIVE, 1e-13),
+}  # fmt: skip
+
+
+def relative(got, want, floor=1e-12):
+    return np.abs(got - want) / np.maximum(np.abs(want), floor)
+
+
+def both(f, *args):
+    got, want = getattr(special, f)(*args), getattr(ss, f)(*args)
+    return zip(got, want, strict=True) if isinstance(got, tuple) else [(got, want)]
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_values(name):
+    x, tolerance = UNARY[name]
+    with np.errstate(all="ignore"):
+        for got, want in both(name, x):
+            np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_single_precision(name):
+    x = UNARY[name][0].astype(np.float32)
+    x = x[np.isfinite(x) & (x < 30) & (x > -3)]
+    for got, want in both(name, x):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, want, rtol=3e-6, atol=3e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in UNARY if n not in ("sici", "fresnel")])
+def test_derivatives(name):
+    f = getattr(special, name)
+    for order in range(2):
+        step, x = 1e-5, np.array([0.3, 1.7, 2.5, 5.0, 20.0])
+        g = f if order == 0 else ms.vmap(ms.grad(f))
+        numeric = (np.asarray(g(x + step)) - np.asarray(g(x - step))) / (2 * step)
+        lifted = ms.grad(f) if order == 0 else ms.grad(ms.grad(f))
+        np.testing.assert_allclose(ms.vmap(lifted)(x), numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["sici", "fresnel"])
+def test_derivatives_of_pairs(name):
+    f, x, step = getattr(special, name), 1.3, 1e-6
+    want = [(float(p) - float(q)) / (2 * step) for p, q in
+            zip(f(np.float64(x + step)), f(np.float64(x - step)), strict=True)]  # fmt: skip
+    np.testing.assert_allclose(ms.jacrev(f)(np.float64(x)), want, rtol=1e-8)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 20])
+def test_expn(n):
+    x = POSITIVE[~np.isnan(POSITIVE)]
+    np.testing.assert_allclose(special.expn(n, x), ss.expn(n, x), rtol=1e-13, atol=1e-300)
+    slope = ms.grad(lambda v: special.expn(n, v))(np.float64(0.7))
+    numeric = (ss.expn(n, 0.7 + 1e-6) - ss.expn(n, 0.7 - 1e-6)) / 2e-6
+    np.testing.assert_allclose(slope, numeric, rtol=1e-7)
+
+
+def test_complex_functions():
+    z = RNG.normal(size=500) * 4 + 3j * RNG.normal(size=500)
+    for name, near in (("wofz", ss.wofz), ("loggamma", ss.loggamma)):
+        got = np.asarray(getattr(special, name)(z))
+        assert np.max(relative(got, near(z))) < 1e-12
+    holomorphic = ms.grad(special.wofz, holomorphic=True)(0.4 + 0.3j)
+    step = 1e-4
+    numeric = (ss.wofz(0.4 + step + 0.3j) - ss.wofz(0.4 - step + 0.3j)) / (2 * step)
+    np.testing.assert_allclose(holomorphic, numeric, rtol=1e-5)
+
+
+def test_owens_t():
+    h, a = RNG.normal(size=(2, 2000)) * 3
+    got = np.asarray(special.owens_t(h, a))
+    np.testing.assert_allclose(got, ss.owens_t(h, a), rtol=1e-11, atol=1e-300)
+    for i in range(2):
+        point, step = [0.7, 1.9], 1e-6
+        high, low = list(point), list(point)
+        high[i] += step
+        low[i] -= step
+        numeric = (ss.owens_t(*high) - ss.owens_t(*low)) / (2 * step)
+        slope = ms.grad(special.owens_t, i)(*map(np.float64, point))
+        np.testing.assert_allclose(slope, numeric, rtol=1e-7)
+
+
+def test_hypergeometric():
+    a, b, c = RNG.uniform(-5, 5, (3, 800))
+    x, y = RNG.uniform(-80, 80, 800), RNG.uniform(-4, 1, 800)
+    error = relative(np.asarray(special.hyp1f1(a, b, x)), ss.hyp1f1(a, b, x))
+    assert np.quantile(error, 0.95) < 1e-12  # near zeros of the function digits are lost
+    error = relative(np.asarray(special.hyp2f1(a, b, c, y)), ss.hyp2f1(a, b, c, y))
+    assert np.quantile(error, 0.99) < 1e-11
+    for args in ((-3.0, 2.0, 1.5, 4.0), (1.0, 1.0, 2.0, 1.0), (0.5, 0.3, 2.0, 1.0),
+                 (1.0, 1.0, 2.0, 0.95)):  # fmt: skip
+        np.testing.assert_allclose(special.hyp2f1(*map(np.float64, args)), ss.hyp2f1(*args))
+    for f, reference, args in (
+        (special.hyp1f1, ss.hyp1f1, (1.5, 2.0, 0.7)),
+        (special.hyp2f1, ss.hyp2f1, (1.5, 2.0, 1.2, 0.7)),
+    ):
+        for i in range(len(args)):
+            step = 1e-5 * np.eye(len(args))[i]
+            numeric = (reference(*(args + step)) - reference(*(args - step))) / 2e-5
+            slope = ms.grad(f, i)(*map(np.float64, args))
+            np.testing.assert_allclose(slope, numeric, rtol=1e-7)
+
+
+def test_bessel_and_harmonics():
+    z = np.linspace(0, 30, 50)
+    want = np.stack([ss.jv(k, z) for k in range(7)])
+    np.testing.assert_allclose(special.bessel_jn(z, v=6, n_iter=80), want, rtol=1e-9, atol=1e-13)
+    with pytest.raises(ValueError, match="complex"):
+        special.bessel_jn(z + 1j, v=1)
+    theta, phi = RNG.uniform(0, np.pi, 20), RNG.uniform(0, 2 * np.pi, 20)
+    for n in range(5):
+        for m in range(-n, n + 1):
+            want = ss.sph_harm_y(n, m, theta, phi)
+            np.testing.assert_allclose(special.sph_harm_y(n, m, theta, phi), want, atol=1e-13)
+    traced = ms.jit(lambda n: special.sph_harm_y(n, 1, theta, phi, n_max=4))(3)
+    np.testing.assert_allclose(traced, ss.sph_harm_y(3, 1, theta, phi), atol=1e-13)
+
+
+def test_discrete():
+    n, k = np.meshgrid(np.arange(0.0, 30), np.arange(-1.0, 30))
+    np.testing.assert_allclose(special.comb(n, k), ss.comb(n, k), rtol=1e-12)
+    again = [ss.comb(v, 3, repetition=True) for v in range(1, 30)]
+    np.testing.assert_allclose(special.comb(np.arange(1.0, 30), 3, repetition=True), again)
+    np.testing.assert_allclose(special.bernoulli(20), ss.bernoulli(20), rtol=1e-6)
+    x, lmbda = RNG.uniform(0.1, 3, 20), np.concatenate([RNG.normal(size=19), [0.0]])
+    np.testing.assert_allclose(special.boxcox(x, lmbda), ss.boxcox(x, lmbda))
+    np.testing.assert_allclose(special.boxcox1p(x, lmbda), ss.boxcox1p(x, lmbda))
