@@ -86,6 +86,9 @@ def _flag_from_environment(name: str) -> int | None:
 tracing = _Config("ms_func_tracing", False, include_in_jit_key=True)
 """Whether a program is being recorded in this thread; keeps the C++ fast path out of traces."""
 
+forked = _Config("ms_func_forked", False, include_in_jit_key=True)
+"""Whether this process is the child of one that used the runtime; keeps the C++ fast path out."""
+
 # Explicit dtypes are honoured everywhere, so the runtime must not narrow 64-bit arrays.
 _wide = _Config("ms_func_wide", True, include_in_jit_key=False)
 _hook = _Config("ms_func_post_hook", None)
@@ -127,6 +130,22 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+convert = Setting(
+    "convert", "auto",
+    "Whether Python control flow on traced values is converted: 'auto', True (a function without "
+    "source is an error) or False.",
+)  # fmt: skip
+unroll_limit = Setting(
+    "unroll_limit", 16,
+    "Steps up to which a Python loop of known length is laid out; a longer one is compiled as a "
+    "loop where its body allows it.",
+    in_key=True,
+)  # fmt: skip
+recursion_limit = Setting(
+    "recursion_limit", 512,
+    "Calls of a function that calls itself on traced data that may be under way at once.",
+    in_key=True,
+)  # fmt: skip
 numpy_rank_promotion = Setting(
     "numpy_rank_promotion", "allow",
     "What happens to operands of different rank, neither of rank 0: 'allow', 'warn' or 'raise'.",

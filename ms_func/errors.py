@@ -104,6 +104,14 @@ class SizeError(ShapeError, ValueError):
     """
 
 
+class OutOfMemoryError(LocatedError, MemoryError, RuntimeError):
+    """A program needs more memory than its device has; it was not started.
+
+    Example:
+        `np.zeros(2**40)`. Use smaller arrays, a narrower dtype, or `checkpoint` for gradients.
+    """
+
+
 class ShardingError(LocatedError, ValueError):
     """An array cannot be laid out over the devices as asked.
 
@@ -162,11 +170,51 @@ class NonConcreteBooleanIndexError(LocatedError, IndexError):
     """
 
 
+class ForkError(LocatedError, RuntimeError):
+    """The runtime was used before the process forked, and is used in the child.
+
+    Example:
+        `multiprocessing.Process` with the start method "fork" after a first operation. Start
+        processes with "spawn", or use the library in the children only.
+    """
+
+
 class UnexpectedTracerError(LocatedError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 
     Example:
         a jitted function stores an intermediate result in a global; return it instead.
+    """
+
+
+class StagingError(LocatedError, TypeError):
+    """Python control flow on a value known only at run time that cannot be compiled.
+
+    The message starts with its number, such as MS101.
+
+    Example:
+        `while x < 3: n = n * 0.5` with an integer array `n`; start with a float.
+    """
+
+    @property
+    def code(self) -> str:
+        """The number of the message: its first word."""
+        return self.message.partition(" ")[0]
+
+
+class StagingBoolError(StagingError, TracerBoolConversionError):
+    """A value known only at run time decides something that Python itself has to do.
+
+    Example:
+        `[x for x in xs if x > 0]` of traced `xs`; use `np.where`.
+    """
+
+
+class StagingIndexError(StagingError, TracerIntegerConversionError):
+    """A value known only at run time picked an element of a Python list, tuple or dict.
+
+    Example:
+        `layers[i]` with a traced `i`; stack the list into an array.
     """
 
 
@@ -182,6 +230,14 @@ class CallbackError(LocatedError, RuntimeError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class KeyReuseError(LocatedError, RuntimeError):
+    """A random key is used twice while `config.debug_key_reuse` is set.
+
+    Example:
+        `random.normal(key) + random.uniform(key)`; split the key first.
+    """
 
 
 class NonFiniteError(LocatedError, FloatingPointError):

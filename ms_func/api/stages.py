@@ -10,7 +10,7 @@ from ms_func.errors import ArgumentTypeError
 from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, on_host, result_tree
 from ms_func.execution.buffers import default_backend, put
-from ms_func.execution.compile import compiled, lower_program, program_placement
+from ms_func.execution.compile import compiled, lower_program, option_items, program_placement
 from ms_func.execution.placement import public
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
@@ -93,16 +93,19 @@ class Lowered:
         return self._module.operation.get_asm(enable_debug_info=debug_info)
 
     def compile(self, compiler_options: dict[str, Any] | None = None) -> Compiled:
-        """Compile for the default device."""
-        if compiler_options:
-            raise NotImplementedError("compiler_options: fix: set XLA_FLAGS instead")
-        return Compiled(self)
+        """Compile for the default device.
+
+        Args:
+            compiler_options: options of XLA by name, beside those given to `jit`.
+        """
+        own = dict(self._traced._jitted.options.compiler_options)
+        return Compiled(self, option_items({**own, **(compiler_options or {})}))
 
 
 class Compiled:
     """A compiled program, called with arguments of the types it was made for."""
 
-    def __init__(self, lowered: Lowered) -> None:
+    def __init__(self, lowered: Lowered, options: tuple[tuple[str, Any], ...] = ()) -> None:
         traced = lowered._traced
         self._traced = traced
         self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
@@ -110,7 +113,7 @@ class Compiled:
         job, donate = lowered._job, traced._recorded.donate
         self._program = compiled(
             job.fn, lowered._placement, name=traced.fun_name, donate=donate,
-            out_shardings=job.outs, types=job.types,
+            out_shardings=job.outs, types=job.types, options=options,
         )  # fmt: skip
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -29,12 +29,12 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import eq, ne, select
-from ms_func.primitives.effects import check_p
+from ms_func.primitives.host_calls import check_p
 from ms_func.primitives.reduce import argmax
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.tracing.tracer import build
-from ms_func.transforms.passes import map_functions, without_effects
+from ms_func.transforms.passes import with_functions, without_effects
 from ms_func.transforms.zeros import zeros
 
 Sites = tuple[Site, ...]
@@ -302,7 +302,7 @@ def _beside(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     fn, sites = (program, ()) if program is None else checked(program, walk.errors)
     if fn is None or not sites:
         return _plain(eqn, ins)
-    outs = eqn.primitive.bind(*ins, **map_functions(without_checks, eqn.params))
+    outs = eqn.primitive.bind(*ins, **with_functions(eqn.params, without_checks))
     watched = current.interpreter.apply(_repeated(fn), list(map(stop_gradient, ins)))
     walk.embed(sites, watched[len(eqn.outputs) :])
     return outs
@@ -345,7 +345,7 @@ def without_checks(fn: Function) -> Function:
         return fn
     if "without_checks" not in fn.memo:
         eqns = [
-            Eqn(e.primitive, e.inputs, e.outputs, map_functions(without_checks, e.params), e.loc)
+            Eqn(e.primitive, e.inputs, e.outputs, with_functions(e.params, without_checks), e.loc)
             for e in fn.eqns
             if e.primitive is not check_p
         ]

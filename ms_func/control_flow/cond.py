@@ -43,6 +43,7 @@ from ms_func.primitives.reduce import argmax, reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged, with_finals
@@ -395,7 +396,13 @@ cond_p = register(
 # --- what users call ------------------------------------------------------------------------------
 
 
-def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
+_NO_OPERAND = object()
+
+
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,
+    operand: Any = _NO_OPERAND,
+) -> Any:  # fmt: skip
     """Result of `true_fun(*operands)` where `pred` is true, else of `false_fun(*operands)`.
 
     Called as `cond(pred, true_fun, false_fun, *operands)`. Only the branch chosen runs, and
@@ -421,19 +428,11 @@ def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
         >>> float(cond(True, lambda x: x + 1, lambda x: x - 1, 3.0))
         4.0
     """
-    if len(args) == 4 and callable(args[1]) and callable(args[3]) and not callable(args[0]):
-        true_operand, true_fun, false_operand, false_fun = args
-        return _cond(
-            pred,
-            lambda x, _: true_fun(x),
-            lambda _, y: false_fun(y),
-            true_operand,
-            false_operand,
-        )
-    return _cond(pred, *args, **kwargs)
-
-
-_NO_OPERAND = object()
+    if not callable(true_fun) and len(operands) == 2 and callable(operands[1]):
+        first, second = true_fun, operands[0]
+        on_true, on_false = user_function(false_fun), user_function(operands[1])
+        return _cond(pred, lambda x, _: on_true(x), lambda _, y: on_false(y), first, second)
+    return _cond(pred, true_fun, false_fun, *operands, operand=operand)
 
 
 def _cond(
@@ -447,7 +446,8 @@ def _cond(
         operands = (operand,)
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
-    return _choose_branch("cond", index, (false_fun, true_fun), names, operands)
+    funs = user_function(false_fun), user_function(true_fun)
+    return _choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -502,7 +502,7 @@ def switch(
         if operands:
             raise TypeError("switch: give the operands by position or as operand=, not both")
         operands = (operand,)
-    branches = tuple(branches)
+    branches = tuple(map(user_function, branches))
     checked = _branch_index(index, len(branches))
     if len(branches) == 1:
         return branches[0](*operands)

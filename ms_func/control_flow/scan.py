@@ -12,13 +12,14 @@ from ms_func.control_flow import bodies
 from ms_func.control_flow.carry import common_carry
 from ms_func.control_flow.checkpoint import remat
 from ms_func.control_flow.scan_primitive import scan_p
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 
 
@@ -65,6 +66,7 @@ def scan(
     """
     if not callable(f):
         raise TypeError("lax.scan: f argument should be a callable.")
+    f = user_function(f)
     x_leaves, x_tree = tree.flatten(xs)
     x_types = leaf_types(x_leaves, "scan", function_name(f))
     steps = _length(x_types, length)
@@ -135,7 +137,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
                 f"{sizes}."
             )
         if length < 0:
-            raise ValueError(f"scan needs a length of at least 0, got {length}")
+            raise ArgumentValueError(f"scan needs a length of at least 0, got {length}")
         return length
     if len(sizes) > 1:
         raise ValueError(
@@ -222,6 +224,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         >>> map(lambda x: x * x, np.arange(4)).tolist()
         [0, 1, 4, 9]
     """
+    f = user_function(f)
     if batch_size is not None:
         return _map_in_batches(f, xs, batch_size)
     return scan(lambda _, x: ((), f(x)), (), xs)[1]

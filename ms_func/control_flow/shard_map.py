@@ -16,6 +16,7 @@ import numpy as np
 from ms_func.control_flow.bodies import chosen, cost_of, keep_results, merged
 from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
+from ms_func.ir.effects import calls_host
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import (
@@ -30,9 +31,10 @@ from ms_func.ir.primitive import (
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
+from ms_func.lowering.emit import TOKEN
 from ms_func.lowering.shardings import manual_text
 from ms_func.primitives.arithmetic import div
-from ms_func.primitives.collective import psum_p, pvary_p
+from ms_func.primitives.collective import group_attributes, psum_p, pvary_p
 from ms_func.primitives.families import is_linear, literal
 from ms_func.primitives.shape import reshape
 from ms_func.primitives.sharding import LAYOUTS
@@ -185,22 +187,42 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     with b.lowerer.manual_region(mesh, manual, eqn.loc):
         if b.lowerer.num_partitions == 1:
             return b.inline(fn, values)
+        # The state of the host goes in and out; each device calls Python for itself.
+        state = [TOKEN] if calls_host(fn) else []
+        whole = [(NamedSharding(mesh, PartitionSpec()), 0) for _ in state]
         sides = [
-            [(NamedSharding(mesh, s), t.ndim) for s, t in zip(specs, side, strict=True)]
+            [*((NamedSharding(mesh, s), t.ndim) for s, t in zip(specs, side, strict=True)), *whole]
             for specs, side in ((p["in_specs"], fn.in_types), (p["out_specs"], types))
         ]
         partial = len(b.lowerer.manual.axes) < len(mesh.axis_names)
+        if partial and state:
+            raise UnsupportedError(
+                "Python cannot be called where some axes of the mesh are manual and others are "
+                "not: it would be called once for each device along the others as well\n"
+                "fix: call it outside of shard_map, or make all axes manual",
+                eqn.loc,
+            )
         texts = manual_text(b.lowerer.mesh_symbol(mesh), manual, *sides, partial)
         attributes = {name: parsed(text) for name, text in texts.items()}
-        return b.nested(
-            "sdy.manual_computation",
-            "sdy.return",
-            types,
-            values,
-            attributes,
-            fn.in_types,
-            lambda inner, *xs: inner.inline(fn, xs),
-        )
+
+        def body(inner: Any, *xs: Any) -> list[Any]:
+            if not state:
+                return inner.inline(fn, xs)
+            *xs, inner.token = xs
+            found = inner.inline(fn, xs)
+            # What comes after the region waits for all devices.
+            every = group_attributes(inner, tuple(manual), None)
+            made = inner.operation("stablehlo.all_reduce", [TOKEN], [inner.token], every)
+            inner.reducer(made, "stablehlo.maximum", TOKEN.dtype)
+            return [*found, made.results[0]]
+
+        outs = b.nested(
+            "sdy.manual_computation", "sdy.return", [*types, *state],
+            [*values, *[b.token for _ in state]], attributes, [*fn.in_types, *state], body,
+        )  # fmt: skip
+        if state:
+            *outs, b.token = outs
+        return outs
 
 
 def _cost(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
+from ms_func.errors import OutOfMemoryError
 from ms_func.execution import host
 from ms_func.execution.buffers import default_backend, move
 from ms_func.execution.layouts import named_layout
@@ -29,6 +30,7 @@ from ms_func.ir.types import ArrayType
 from ms_func.lowering.emit import TOKEN
 from ms_func.lowering.lower import lower_function
 from ms_func.lowering.shardings import meshes_of
+from ms_func.stopwatch import timed, watched
 
 log = logging.getLogger("ms_func")
 
@@ -50,6 +52,7 @@ class Program(NamedTuple):
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Result buffers; they may still be in the making. Free operands are moved here."""
+        default_backend()  # raises where it was left behind by a fork
         where = self.placement.in_shardings
         moved = [
             b if b._sharding is s or b._sharding == s else transfer(b, s)
@@ -85,15 +88,17 @@ def compiled(
     donate: tuple[int, ...] = (),
     out_shardings: tuple[Any, ...] | None = None,
     types: tuple[ArrayType, ...] | None = None,
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
     """Program of `fn` at `placement`, compiled if this process has not done so yet.
 
     `types` are those that the results carry, where they are not those of the program.
     """
-    key = (fn.key, placement, donate, out_shardings, types)
-    found = _programs.get(key)
+    key = (fn.key, placement, donate, out_shardings, types, options)
+    found = None if watched() else _programs.get(key)
     if found is None:
-        found = _compile(fn, placement, name, donate, out_shardings, types or fn.out_types)
+        made = types or fn.out_types
+        found = _compile(fn, placement, name, donate, out_shardings, made, options)
         with _lock:
             _programs[key] = found
             if len(_programs) > _LIMIT:
@@ -108,6 +113,7 @@ def _compile(
     donate: tuple[int, ...],
     out_shardings: tuple[Any, ...] | None,
     types: tuple[ArrayType, ...],
+    xla: tuple[tuple[str, Any], ...],
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
@@ -118,12 +124,14 @@ def _compile(
     entries: list[Any] = []
     module = lower_program(job, inner, name=name, donate=donate, entries=entries)
     state = [TOKEN] if calls_host(fn) else []
-    flags: dict[str, Any] = {"free_outputs": [*_free_outputs(job), *[False for _ in state]]}
+    free = [*_free_outputs(job), *[False for _ in state]]
+    flags: dict[str, Any] = {"free_outputs": free, "xla": dict(xla)}
     if entries:
         flags["callbacks"] = [entries]
-    executable = default_backend().compile(
+    executable = timed("compile")(default_backend().compile)(
         module, CompileOptions(name, placement.devices, flags=flags)
     )
+    check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
         own = next(iter(placement.in_shardings), None)  # on one device all lie alike
         own = default_backend().sharding(placement.devices[0]) if own is None else own
@@ -132,6 +140,50 @@ def _compile(
         shardings = _result_shardings(job, placement, executable, state)
     executable.bind_types([*types, *state], shardings, placement.committed)
     return Program(executable, placement, kept, bool(state))
+
+
+def check_memory(fn: Function, name: str, executable: Any, device: Any) -> None:
+    """Refuse a program that needs more memory than its device has.
+
+    Raises:
+        OutOfMemoryError: it does; the largest values are named.
+    """
+    limit = default_backend().memory(device)
+    if limit is None:
+        return
+    stats = executable.memory_analysis
+    temporary, results = stats.temp_size_in_bytes, stats.output_size_in_bytes
+    arguments = stats.argument_size_in_bytes - stats.alias_size_in_bytes
+    needed = arguments + results + temporary
+    if needed <= limit:
+        return
+    largest = sorted(fn.eqns, key=lambda e: -sum(v.type.nbytes for v in e.outputs))[:3]
+    rows = [
+        f"    {e.primitive.name} {', '.join(str(v.type) for v in e.outputs)}"
+        + (f" at {e.loc}" if e.loc is not None else "")
+        for e in largest
+    ]
+    raise OutOfMemoryError(
+        f"`{name}` needs {_bytes(needed)} of memory, and its device has {_bytes(limit)}: "
+        f"{_bytes(arguments)} for arguments, {_bytes(results)} for results, "
+        f"{_bytes(temporary)} for values in between\n"
+        + "\n".join(["largest values:", *rows])
+        + "\nfix: use smaller arrays or a narrower dtype; for gradients see checkpoint",
+        largest[0].loc if largest else None,
+    )
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if n < 1024 or unit == "TiB":
+            break
+        n /= 1024
+    return f"{n:.4g} {unit}"
+
+
+def option_items(options: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    """Options of the compiler as a key; sorted, so that their order does not matter."""
+    return tuple(sorted((options or {}).items()))
 
 
 def used_parameters(fn: Function) -> tuple[bool, ...]:
@@ -249,7 +301,12 @@ final_form = _FinalForm()
 
 
 def ready(
-    job: Prepared, buffers: Sequence[Any], *, name: str, donate: tuple[int, ...] = ()
+    job: Prepared,
+    buffers: Sequence[Any],
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> tuple[Program, bool]:
     """Compiled program for operands, and whether the dispatcher may place such operands itself.
 
@@ -259,7 +316,13 @@ def ready(
     placement = program_placement(job, buffers)
     fast = may_move(buffers, placement, job.strict)
     program = compiled(
-        job.fn, placement, name=name, donate=donate, out_shardings=job.outs, types=job.types
+        job.fn,
+        placement,
+        name=name,
+        donate=donate,
+        out_shardings=job.outs,
+        types=job.types,
+        options=options,
     )
     return program, fast and not program.calls_host
 

@@ -106,6 +106,12 @@ def _is_ours(file: str) -> bool:
     return ours
 
 
+def is_internal(file: str) -> bool:
+    """Whether a file belongs to the library."""
+    found = _OURS.get(file)
+    return _is_ours(file) if found is None else found
+
+
 def user_frame(depth: int = 1) -> FrameType | None:
     """Innermost frame outside the library, from the caller's frame outwards."""
     frame: FrameType | None = sys._getframe(depth)

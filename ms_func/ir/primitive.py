@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from ms_func.errors import ShapeError
-from ms_func.ir.types import ArrayType, Varying
+from ms_func.ir.types import ArrayType, Varying, special
 
 
 class NotSupported(NamedTuple):
@@ -80,6 +80,8 @@ class Recurrence:
         self.rule = rule
 
 
+LANES = _Marker("LANES")
+"""words rule: the operation moves elements as they are; words of keys move along as lanes."""
 BY_FUNCTIONS = _Marker("BY_FUNCTIONS")
 """varying rule: `abstract` follows the types of the functions that the operation carries."""
 
@@ -121,10 +123,6 @@ def fitting(
             )
     if any(t.vma != w.vma for t, w in zip(types, wanted, strict=True)):
         raise Unequal([*lead, *(w.vma for w in wanted)])
-
-
-LANES = _Marker("LANES")
-"""words rule: the operation moves elements as they are; words of keys move along as lanes."""
 
 
 class Zero:
@@ -279,17 +277,26 @@ class Primitive:
             return self.types[key]
         except KeyError:
             pass
-        if self.words is None:
+        if self.words is None and special.seen:
             self._refuse_keys(types, params)
         if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
             found = self._varying_types(types, params)
         else:
             out = self.abstract(*types, **params)
             found = tuple(out) if self.multiple_results else (out,)
+        if self.words is None and special.seen:
+            self._refuse_keys(found, params)
         if len(self.types) > 8192:
             self.types.clear()
         self.types[key] = found
         return found
+
+    def _refuse_keys(self, types: tuple[ArrayType, ...], params: dict[str, Any]) -> None:
+        """Operations that carry programs take what these take; any other says so itself."""
+        if any(t.key is not None for t in types) and not any(map(_carries, params.values())):
+            raise TypeError(
+                f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
+            )
 
     def _varying_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any]
@@ -307,13 +314,6 @@ class Primitive:
         out = self.abstract(*[t.varying(frozenset()) for t in types], **params)
         kept = axes if self.varying is None else self.varying(axes, **params)
         return tuple([t.varying(kept) for t in (out if self.multiple_results else (out,))])
-
-    def _refuse_keys(self, types: tuple[ArrayType, ...], params: dict[str, Any]) -> None:
-        """Operations that carry programs take what these take; any other says so itself."""
-        if any(t.key is not None for t in types) and not any(map(_carries, params.values())):
-            raise TypeError(
-                f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
-            )
 
     def __repr__(self) -> str:
         return self.name

@@ -22,6 +22,7 @@ from ms_func.dtypes import (
     key_of,
     type_of_value,
 )
+from ms_func.errors import SizeError
 
 
 class _Special:
@@ -161,6 +162,7 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     canonical = (shape, dtype, bool(weak_type), sharding)
     found = _interned.get(canonical)
     if found is None:
+        _check_size(shape, dtype)
         found = object.__new__(ArrayType)
         found.shape, found.dtype, found.weak_type, found.sharding = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
@@ -174,6 +176,19 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     return found
 
 
+_LARGEST = 2**63 - 1
+
+
+def _check_size(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Refuse sizes that the runtime cannot count: it would end the process."""
+    if math.prod([d for d in shape if d]) * dtype.itemsize > _LARGEST:
+        raise SizeError(
+            f"an array of shape {shape} and dtype {dtype.name} would have "
+            f"{math.prod(shape):.3g} elements, more than 64 bits can count the bytes of\n"
+            "fix: use smaller dimensions; a dimension may have been multiplied in twice"
+        )
+
+
 _scalar_types = {
     mode: {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in table.items()}
     for mode, table in TABLES.items()
@@ -183,29 +198,34 @@ _scalar_types = {
 class RefType:
     """Type of a reference: that of the array it holds, `inner`, with a strong dtype.
 
+    `lanes` is what `vmap` does where all lanes share the reference: "" treats it as any other,
+    "split" gives each lane a key split off the one it holds, "apart" refuses.
+
     Example:
         >>> RefType(ArrayType((3,), "float32"))
         ref<f32[3]>
     """
 
-    __slots__ = ("__weakref__", "inner")
+    __slots__ = ("__weakref__", "inner", "lanes")
 
     inner: ArrayType
+    lanes: str
     key = None
     plain = False
     weak_type = False
     sharding = None
+    vma: frozenset[Any] = frozenset()
 
-    def __new__(cls, inner: ArrayType) -> RefType:
+    def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
         if inner.weak_type or inner.sharding is not None:
             inner = inner.update(weak_type=False, sharding=None)
-        found = _references.get(inner)
+        found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
-            found.inner = inner
+            found.inner, found.lanes = inner, lanes
             special.seen = True
-            found = _references.setdefault(inner, found)
+            found = _references.setdefault((inner, lanes), found)
         return found
 
     shape = property(lambda self: self.inner.shape)
@@ -216,11 +236,9 @@ class RefType:
     nbytes = property(lambda self: self.inner.nbytes)
     words = property(lambda self: self.inner.words)
 
-    vma = _ALONG_NONE
-
     def update(self, **changes: Any) -> RefType:
-        """The same type with some fields of what it holds replaced."""
-        return RefType(self.inner.update(**changes))
+        """Return the type of a reference to an array with some fields of its type replaced."""
+        return RefType(self.inner.update(**changes), self.lanes)
 
     def varying(self, axes: frozenset[Any]) -> RefType:
         """The type itself: references do not keep account of what differs between devices.
@@ -241,15 +259,15 @@ class RefType:
         return RefType(self.inner.tangent)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RefType, (self.inner,)
+        return RefType, (self.inner, self.lanes)
 
     def __str__(self) -> str:
-        return f"ref<{self.inner}>"
+        return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"
 
     __repr__ = __str__
 
 
-_references: dict[ArrayType, RefType] = {}
+_references: dict[tuple[ArrayType, str], RefType] = {}
 TYPES = frozenset((ArrayType, RefType))
 """Classes of types that values in programs have."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ConcretizationTypeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
@@ -286,7 +286,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise ValueError(f"negative dimensions are not allowed, got {out}")
+        raise ArgumentValueError(f"negative dimensions are not allowed, got {out}")
     return out
 
 
@@ -424,7 +424,7 @@ def linspace(
     """
     count = operator.index(num)
     if count < 0:
-        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+        raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
     start, stop = promote_all("linspace", (start, stop), inexact=True)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import AxisError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.execution.array import Array
 from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
@@ -546,7 +546,7 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
     else:
         count = operator.index(sections)
         if count <= 0:
-            raise ValueError(f"number of sections must be larger than 0, got {count}")
+            raise ArgumentValueError(f"number of sections must be larger than 0, got {count}")
         base, extra = divmod(n, count)
         if extra and even:
             raise ValueError(f"array split does not result in an equal division: rest is {extra}")

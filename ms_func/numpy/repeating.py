@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import elementwise, promotion, reductions
@@ -54,7 +55,7 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
     """`a` with a new shape, its elements repeated as often as needed."""
     sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
     if any(n < 0 for n in sizes):
-        raise ValueError("all elements of `new_shape` must be non-negative")
+        raise ArgumentValueError("all elements of `new_shape` must be non-negative")
     flat = ravel(a)
     wanted = math.prod(sizes)
     if not flat.size or not wanted:
@@ -141,7 +142,7 @@ def _repeat_all(a: Any, count: int, axis: int) -> Any:
     """Every element `count` times: one more dimension, repeated and joined."""
     shape = typeof(a).shape
     if count < 0:
-        raise ValueError("repeats may not contain negative values.")
+        raise ArgumentValueError("repeats may not contain negative values.")
     spread = (*shape[: axis + 1], count, *shape[axis + 1 :])
     dims = (*range(axis + 1), *range(axis + 2, len(spread)))
     a = basis.broadcast_in_dim_p.bind(a, shape=spread, broadcast_dimensions=dims)
@@ -293,7 +294,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
     array = operand("pad", array)
     widths = _pairs(pad_width, typeof(array).ndim, "pad_width")
     if any(n < 0 for row in widths for n in row):
-        raise ValueError("index can't contain negative values")
+        raise ArgumentValueError("index can't contain negative values")
     if callable(mode):
         return _pad_by(array, widths, mode, kwargs)
     allowed = {

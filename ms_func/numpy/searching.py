@@ -42,6 +42,9 @@ from ms_func.tracing.tracer import Tracer
 # --- choosing -----------------------------------------------------------------------------
 
 
+_BOOL = np.dtype(np.bool_)
+
+
 def where(
     condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, /, *,
     size: int | None = None, fill_value: Any = None,
@@ -54,6 +57,10 @@ def where(
     Raises:
         TypeError: only one of `x` and `y` is given, or an operand is no array.
     """
+    if type(x) is type(y) is type(condition) is Array and size is fill_value is None:
+        t, c = x.type, condition.type
+        if t is y.type and c.dtype is _BOOL and c.shape == t.shape:  # by far the most frequent
+            return compare.select_p.bind(condition, x, y)
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
     if size is not None or fill_value is not None:

@@ -12,6 +12,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.function import Function, FunctionKey
 from ms_func.ir.references import discharge
 from ms_func.ir.types import ArrayType, RefType, typeof
+from ms_func.stopwatch import timed, watched
 from ms_func.tracing.reference import Ref, handed_out, read, swap
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -25,6 +26,7 @@ class Staged(NamedTuple):
         out_tree: structure of the Python result.
         constants: leaves of the result that are no arrays, by position (only where allowed).
         writes: references that the last results of the program are to be written to.
+        places: the parameters of the program that have what these hold at first.
     """
 
     fn: Function
@@ -32,6 +34,7 @@ class Staged(NamedTuple):
     out_tree: Any
     constants: dict[int, Any]
     writes: tuple[Any, ...] = ()
+    places: tuple[int, ...] = ()
 
     @property
     def own(self) -> int:
@@ -51,6 +54,7 @@ class Staged(NamedTuple):
         return tree.unflatten(self.out_tree, results)
 
 
+@timed("trace")
 def stage(
     call: Callable[[list[Tracer]], Any],
     types: Sequence[ArrayType],
@@ -115,7 +119,8 @@ def _on_values(staged: Staged, operands: Sequence[Any] | None, may_write: bool) 
         read(x) if type(v.type) is RefType else x
         for x, v in zip(staged.captured, staged.fn.params, strict=False)
     ]
-    return staged._replace(fn=canonical(fn), captured=captured, writes=tuple(targets))
+    return staged._replace(fn=canonical(fn), captured=captured, writes=tuple(targets),
+                           places=written)  # fmt: skip
 
 
 def _constants(leaves: Sequence[Any], name: str, keep: bool) -> dict[int, Any]:
@@ -151,7 +156,7 @@ def canonical(fn: Function) -> Function:
 
     It may come from other lines, so there is no such sharing while lines are searched for.
     """
-    if config.searching():
+    if config.searching() or watched():
         return fn
     key = fn.key
     found = _programs.get(key)

@@ -7,12 +7,15 @@ become captured operands, so what is recorded is closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ms_func import config
+from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
@@ -28,8 +31,10 @@ from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.policy import why_native
 
 _SCALARS = (bool, int, float, complex)
+_WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
 
 
 _NO_AXES: frozenset[Any] = frozenset()
@@ -97,10 +102,10 @@ class Tracer:
         return value.__index__()
 
     def __float__(self) -> float:
-        return float(self._value(ConcretizationTypeError, "a Python float", _INT_FIX))
+        return float(self._number("a Python float"))
 
     def __complex__(self) -> complex:
-        return complex(self._value(ConcretizationTypeError, "a Python complex", _INT_FIX))
+        return complex(self._number("a Python complex"))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TracerArrayConversionError(
@@ -112,7 +117,7 @@ class Tracer:
 
     def item(self, *args: Any) -> Any:
         """Python scalar of the one element; only where the value is known."""
-        return self._value(ConcretizationTypeError, "a Python scalar", _INT_FIX).item(*args)
+        return self._number("a Python scalar").item(*args)
 
     def __len__(self) -> int:
         if not self.type.shape:
@@ -123,22 +128,64 @@ class Tracer:
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def __repr__(self) -> str:
+        if self.recorder.strict:
+            self._value(ConcretizationTypeError, "text", _INT_FIX)
         return f"Traced<{self.type}>"
+
+    def _number(self, use: str) -> np.ndarray:
+        """Value for use as a Python number. That of a float would go without its derivative."""
+        if is_inexact(self.dtype):
+            raise ConcretizationTypeError(
+                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
+                f"{use}, which has no derivative\nfix: {_FLOAT_FIX}",
+                user_loc(3),
+            )
+        return self._value(ConcretizationTypeError, use, _INT_FIX)
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
         value = self.recorder.value_of(self.variable)
         if value is None:
+            loc = user_loc(3)
             raise error(
                 f"a value known only at run time ({self.type}, traced in "
-                f"`{self.recorder.name}`) was used as {use}\nfix: {fix}",
-                user_loc(3),
+                f"`{self.recorder.name}`) was used as {use}{_not_converted(loc)}\nfix: {fix}",
+                loc,
             )
         return np.asarray(value)
 
 
+def _not_converted(loc: Loc | None) -> str:
+    """What kept the function at `loc` from being converted, where that was tried."""
+    reason = None if loc is None else why_native(loc.code)
+    if loc is None or reason is None:
+        return ""
+    return f"\nMS104 `{loc.function}` was not converted: {reason}"
+
+
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
+_FLOAT_FIX = "keep it an array; for math.sin and the like use those of ms_func.numpy"
 _INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
+
+
+class _Speculating(threading.local):
+    value = False
+
+
+_speculating = _Speculating()
+
+
+@contextmanager
+def speculation() -> Iterator[None]:
+    """Recordings made inside are given up where something needs to know a value.
+
+    Their traced values must not pass for text either, as in `params[f"layer{i}"]`.
+    """
+    outer, _speculating.value = _speculating.value, True
+    try:
+        yield
+    finally:
+        _speculating.value = outer
 
 
 class Staging:
@@ -151,14 +198,16 @@ class Staging:
         values: arrays known for some variables, where tracing has values at hand.
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
+        strict: whether traced values refuse to be shown; see `speculation`.
         decided: axes of a region of manual computation along which devices may not all run this:
             what comes from outside counts as differing along them.
         border: whether this records a region of manual computation, outside of which nothing
             differs between devices.
+        wide: kinds of number ("i", "f", "c") that come in from outside at double width.
     """
 
     __slots__ = ("alive", "border", "captured", "decided", "eqns", "handles", "loc", "name",
-                 "outer", "spliced", "values")  # fmt: skip
+                 "outer", "spliced", "strict", "values", "wide")  # fmt: skip
 
     def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
@@ -171,6 +220,8 @@ class Staging:
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
+        self.strict = _speculating.value
+        self.wide = ""
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
@@ -188,6 +239,8 @@ class Staging:
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""
+        if type.dtype in _WIDE:
+            self.wide += _WIDE[type.dtype]
         return Tracer(self, Var(type))
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -253,6 +306,7 @@ class Staging:
             found = self.captured.get(id(x))
             if found is None:
                 found = self.captured[id(x)] = (x, Var(typeof(x)))
+                self.wide += _WIDE.get(found[1].type.dtype, "")
             return found[1]
         found = self.captured.get(id(x.variable))
         if found is None:
@@ -331,6 +385,15 @@ class Staging:
     def value_of(self, var: Var) -> Any:
         """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
         return None if self.values is None else at_hand(self, var)
+
+
+def wide_kinds(trace: Any) -> str:
+    """Kinds of number that come into a recording, or one around it, at double width."""
+    found = ""
+    while type(trace) is Staging:
+        found += trace.wide
+        trace = trace.outer
+    return found
 
 
 def at_hand(trace: Staging, wanted: Var) -> Any:
@@ -431,5 +494,9 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
     if captured:
-        raise AssertionError(f"{name} captured {captured}")
+        kinds = ", ".join(str(typeof(x)) for x in captured)
+        raise AssertionError(
+            f"`{name}` uses values from outside it, of types {kinds}\n"
+            "fix: make arrays inside, for example with lax.iota, or pass them as operands"
+        )
     return fn

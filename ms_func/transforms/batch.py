@@ -17,6 +17,7 @@ from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.passes import has_effects
 from ms_func.transforms.recorded import Code, worked_out
@@ -24,6 +25,7 @@ from ms_func.transforms.recorded import Code, worked_out
 Dims = Sequence[int | None]
 
 
+@timed("transform")
 def batch(
     fn: Function, size: int, dims: tuple[int | None, ...], out_dims: tuple[int | str | None, ...]
 ) -> tuple[Function, tuple[int | None, ...]]:

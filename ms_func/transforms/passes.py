@@ -27,6 +27,7 @@ from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
@@ -94,20 +95,8 @@ def _quiet(eqn: Eqn) -> Eqn | None:
         return eqn
     if None in map(without_effects, eqn.functions()):
         return None
-    params = map_functions(without_effects, eqn.params)
+    params = with_functions(eqn.params, without_effects)
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
-
-
-def map_functions(change: Callable[[Function], Any], params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters with every function among them replaced."""
-    found = {}
-    for name, value in params.items():
-        if type(value) is Function:
-            value = change(value)
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([change(f) if type(f) is Function else f for f in value])
-        found[name] = value
-    return found
 
 
 def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
@@ -146,6 +135,7 @@ def cse(fn: Function) -> Function:
     return _rewritten(fn, rules=False)
 
 
+@timed("transform")
 def simplify(fn: Function) -> Function:
     """`fn` smaller: simplified by the rules of its primitives, equal values computed once.
 
@@ -295,9 +285,7 @@ def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
     return new.record(eqn)
 
 
-def with_functions(
-    params: dict[str, Any], change: Callable[[Function], Function]
-) -> dict[str, Any]:
+def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:
     """Parameters with the functions among them changed; the same object if none changes."""
     changed = {}
     for name, value in params.items():

@@ -13,6 +13,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate, zeros
@@ -155,6 +156,7 @@ def _accumulate(
         cts[atom] = ct if old is None else add(old, ct)
 
 
+@timed("transform")
 def transpose(fn: Function, linear: tuple[bool, ...]) -> Function:
     """Function of (values of the other parameters, cotangents of the results).
 
