@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from types import CodeType, FrameType
@@ -104,6 +105,15 @@ def hide_frames_of(directory: str) -> None:
 def _is_ours(file: str) -> bool:
     ours = _OURS[file] = file.startswith(tuple(_INTERNAL_PREFIXES))
     return ours
+
+
+def user_frames() -> Iterator[FrameType]:
+    """Frames outside the library, from the innermost outwards."""
+    frame = user_frame(2)
+    while frame is not None:
+        if not _is_ours(frame.f_code.co_filename):
+            yield frame
+        frame = frame.f_back
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

@@ -290,6 +290,8 @@ def _is_operand(x: Any, numbers: bool) -> bool:
 
 def _static_key(x: Any) -> Hashable:
     """Value of a fixed leaf where it is plain data, else its identity."""
+    if type(x) is Identity:
+        return x
     if x is None or type(x) in (bool, int, str, bytes):
         return (type(x), x)
     return (type(x), repr(x)) if type(x) in (float, complex) else Identity(x)
