@@ -90,6 +90,9 @@ from ms_func.primitives.sharding import constrain as constrain
 from ms_func.ref import Ref as Ref
 from ms_func.ref import freeze as freeze
 from ms_func.ref import new_ref as new_ref
+from ms_func.source.convert import convert as convert
+from ms_func.source.convert import converted_source as converted_source
+from ms_func.source.convert import no_convert as no_convert
 
 array_ref = new_ref
 remat = checkpoint

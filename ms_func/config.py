@@ -127,6 +127,22 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+convert = Setting(
+    "convert", "auto",
+    "Whether Python control flow on traced values is converted: 'auto', True (a function without "
+    "source is an error) or False.",
+)  # fmt: skip
+unroll_limit = Setting(
+    "unroll_limit", 16,
+    "Steps up to which a Python loop of known length is laid out; a longer one is compiled as a "
+    "loop where its body allows it.",
+    in_key=True,
+)  # fmt: skip
+recursion_limit = Setting(
+    "recursion_limit", 512,
+    "Calls of a function that calls itself on traced data that may be under way at once.",
+    in_key=True,
+)  # fmt: skip
 numpy_rank_promotion = Setting(
     "numpy_rank_promotion", "allow",
     "What happens to operands of different rank, neither of rank 0: 'allow', 'warn' or 'raise'.",

@@ -170,6 +170,37 @@ class UnexpectedTracerError(LocatedError, RuntimeError):
     """
 
 
+class StagingError(LocatedError, TypeError):
+    """Python control flow on a value known only at run time that cannot be compiled.
+
+    The message starts with its number, such as MS101.
+
+    Example:
+        `while x < 3: n = n * 0.5` with an integer array `n`; start with a float.
+    """
+
+    @property
+    def code(self) -> str:
+        """The number of the message: its first word."""
+        return self.message.partition(" ")[0]
+
+
+class StagingBoolError(StagingError, TracerBoolConversionError):
+    """A value known only at run time decides something that Python itself has to do.
+
+    Example:
+        `[x for x in xs if x > 0]` of traced `xs`; use `np.where`.
+    """
+
+
+class StagingIndexError(StagingError, TracerIntegerConversionError):
+    """A value known only at run time picked an element of a Python list, tuple or dict.
+
+    Example:
+        `layers[i]` with a traced `i`; stack the list into an array.
+    """
+
+
 class CallbackError(LocatedError, RuntimeError):
     """A Python function that a compiled program calls failed.
 
@@ -182,6 +213,14 @@ class CallbackError(LocatedError, RuntimeError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class KeyReuseError(LocatedError, RuntimeError):
+    """A random key is used twice while `config.debug_key_reuse` is set.
+
+    Example:
+        `random.normal(key) + random.uniform(key)`; split the key first.
+    """
 
 
 class NonFiniteError(LocatedError, FloatingPointError):

@@ -26,8 +26,8 @@ from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.execution import nonfinite
-from ms_func.execution.array import ARRAYS, result_tree, wrap
+from ms_func.execution import key_reuse, nonfinite
+from ms_func.execution.array import ARRAYS, again, result_tree, wrap
 from ms_func.execution.buffers import move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, option_items, prepared, ready
 from ms_func.execution.dispatch import answer, as_array, bottom, check_aliases, dispatcher
@@ -39,7 +39,8 @@ from ms_func.ir.types import TYPES, ArrayType, RefType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
-from ms_func.tracing.reference import Ref
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
@@ -105,6 +106,7 @@ class Options(NamedTuple):
     backend: str | None
     device: Any = None
     compiler_options: tuple[tuple[str, Any], ...] = ()
+    convert: Any = "auto"
 
 
 class _Unspecified:
@@ -131,6 +133,7 @@ def jit(
     backend: str | None = None,
     inline: bool = False,
     compiler_options: dict[str, Any] | None = None,
+    convert: Any = "auto",
 ) -> Any:
     """Compile `fun` at its first call with each set of argument types, and run the program.
 
@@ -152,6 +155,9 @@ def jit(
         inline: when called while recording, splice the operations in instead of a call.
         compiler_options: options of XLA by name, such as {"xla_cpu_enable_fast_math": True};
             only for a function that is not called by another jitted one.
+        convert: what to do about Python control flow on traced values in `fun` and what it
+            calls: "auto" converts it as far as `config.convert` allows, True insists on it,
+            False leaves the functions as they are.
 
     Returns:
         A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape`,
@@ -177,7 +183,7 @@ def jit(
         raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
     options = Options(
         *statics, *donated, in_shardings, out_shardings, inline, backend, device,
-        option_items(compiler_options),
+        option_items(compiler_options), convert,
     )  # fmt: skip
     return Jitted(fun, options).callable
 
@@ -335,6 +341,8 @@ class Jitted:
             return self.run_on_refs(recorded, operands), None, False
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
+        if key_reuse.active(staged.fn):
+            return self.run_watched(recorded, operands), None, False
         entry = recorded.entry(leaves)
         buffers, fast = place_operands(entry, staged.captured, leaves)
         if self.options.device is not None:
@@ -390,6 +398,8 @@ class Jitted:
         """
         check_aliases(self.name, operands)
         fn, written = discharge.rule(recorded.staged.fn)
+        if key_reuse.active(recorded.staged.fn):
+            return self.run_watched(recorded, operands)
         values = [x.value if type(x) is Ref else x for x in operands]
         if any(type(x) is Ref and (x.frozen or x.tracer is not None) for x in operands):
             values = reference_values(operands)  # raises
@@ -403,6 +413,20 @@ class Jitted:
         for i, value in zip(written, outs[count:], strict=True):
             operands[i].value, operands[i].shared = value, False
         return recorded.staged.unflatten(outs[:count])
+
+    def run_watched(self, recorded: Recorded, operands: Sequence[Any]) -> Any:
+        """Run while the use of keys is looked at."""
+        staged = recorded.staged
+        fn, written = discharge.rule(staged.fn)
+        values = reference_values(operands)
+        found = key_reuse.check(fn, values)
+        buffers, _ = place_operands(fn, [], values)
+        program, _ = ready(recorded.job(staged.fn), buffers, name=self.name)
+        outs = [wrap(b) for b in program.run(buffers)]
+        key_reuse.label(outs, found)
+        for i, value in zip(written, outs[staged.own :], strict=True):
+            swap(operands[i], value)
+        return staged.unflatten(outs[: staged.own])
 
     def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
         """Run on a backend that takes and gives NumPy arrays."""
@@ -472,6 +496,7 @@ class Jitted:
         o = self.options
         places = [i for i, k in enumerate(kinds) if type(k) in TYPES]
         types = [kinds[i] for i in places]
+        fun = user_function(self.fun, o.convert)
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -481,7 +506,7 @@ class Jitted:
             rest = iter(dynamic)
             positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
-            return self.fun(*positional, **named, **static)
+            return fun(*positional, **named, **static)
 
         staged = stage(run, types, name=self.name, refs="keep")
         captured = [_snapshot(x) for x in staged.captured]
@@ -552,7 +577,7 @@ def _kind(x: Any, name: str) -> Any:
 
 def _snapshot(x: Any) -> Any:
     """A captured value as it is now: later changes through the same handle do not count."""
-    return x if type(x) in (Tracer, Ref) else wrap(as_array(x).buffer)
+    return x if type(x) in (Tracer, Ref) else again(as_array(x))
 
 
 def place_operands(
@@ -635,6 +660,8 @@ def make_ir(
     fun: Callable[..., Any],
     static_argnums: int | tuple[int, ...] = (),
     return_shape: bool = False,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that shows the program recorded of `fun`.
 
@@ -642,6 +669,7 @@ def make_ir(
         fun: function of arrays or trees of arrays.
         static_argnums: positions of arguments that are part of the program.
         return_shape: also give the results as `ShapeDtypeStruct`s.
+        convert: see `jit`.
 
     Returns:
         A function of the same arguments giving an `ir.Function`.
@@ -654,7 +682,7 @@ def make_ir(
 
     @wraps(fun, updated=())
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        traced = jit(fun, static_argnums=statics, convert=convert).trace(*args, **kwargs)
         return (traced.ir, traced.out_info) if return_shape else traced.ir
 
     return recorded

@@ -24,6 +24,7 @@ from ms_func.tracing.arguments import (
     normalize_argnums,
     split_arguments,
 )
+from ms_func.tracing.policy import user_function
 
 
 def _standard_basis(leaves: Sequence[Any]) -> list[Any]:
@@ -65,7 +66,7 @@ def jacfwd(
             check_input("jacfwd", name, t, holomorphic, False)
 
         def flat(*xs: Any) -> Any:
-            return fun(*rebuild(xs), **kwargs)
+            return user_function(fun)(*rebuild(xs), **kwargs)
 
         columns, aux = _columns(*stage_call("jacfwd", flat, leaves, has_aux), has_aux)
         jac = tree.map(lambda c: _split_columns(c, leaves, in_tree, argnums), columns)
@@ -126,7 +127,7 @@ def jacrev(
             check_input("jacrev", name, t, holomorphic, allow_int)
 
         def flat(*xs: Any) -> Any:
-            return fun(*rebuild(xs), **kwargs)
+            return user_function(fun)(*rebuild(xs), **kwargs)
 
         value, pull, *aux = vjp(flat, *leaves, has_aux=has_aux)
         outs, out_tree = tree.flatten(value)

@@ -19,6 +19,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.families import literal
 from ms_func.primitives.shape import broadcast
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 from ms_func.transforms.jet import jet as jet_program
 
@@ -66,6 +67,7 @@ def jet(
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, "jet", name)
     rows = _rows(primals, series, types)
+    fun = user_function(fun)
     staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name, values=leaves)
     n_captured = len(staged.captured)
     moving = (False,) * n_captured + tuple(order > 0 and is_inexact(t.dtype) for t in types)

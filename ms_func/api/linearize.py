@@ -18,9 +18,11 @@ from ms_func.api.programs import (
 )
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.jvp import jvp as jvp_program
@@ -30,21 +32,28 @@ from ms_func.transforms.transpose import transpose as transpose_program
 
 
 def stage_call(
-    what: str, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
+    what: str,
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    has_aux: bool,
+    convert: Any = "auto",
 ) -> tuple[Staged, list[Any], Any]:
     """Stage `fun` on all of its arguments; the leaves and their structure."""
     name = function_name(fun)
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, what, name)
+    run = user_function(fun, convert)
     staged = stage(
-        lambda tracers: with_aux(fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
+        lambda tracers: with_aux(run(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
         types,
         name=name,
         values=leaves,
         keep_constants=has_aux,
         refs="write",
     )
-    return staged, operands(leaves), in_tree
+    values = operands(leaves)
+    key_reuse.look(staged.fn, [*staged.captured, *values])
+    return staged, values, in_tree
 
 
 def _active(staged: Staged) -> tuple[bool, ...]:
@@ -62,7 +71,12 @@ def _aux_start(staged: Staged, has_aux: bool) -> int:
 
 
 def jvp(
-    fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False
+    fun: Callable[..., Any],
+    primals: Any,
+    tangents: Any,
+    has_aux: bool = False,
+    *,
+    convert: Any = "auto",
 ) -> tuple[Any, ...]:
     """Value of `fun` and its derivative in one direction.
 
@@ -71,6 +85,7 @@ def jvp(
         primals: tuple of arguments.
         tangents: tuple of directions, of the structure, shapes and tangent dtypes of `primals`.
         has_aux: whether `fun` returns `(value, auxiliary data)`.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         `(value, tangent)`, or `(value, tangent, aux)` with `has_aux`.
@@ -88,7 +103,7 @@ def jvp(
             "primal and tangent arguments to jvp must be tuples or lists; "
             f"found {type(primals).__name__} and {type(tangents).__name__}"
         )
-    staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux)
+    staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
     given, dot_tree = tree.flatten(tuple(tangents))
     dots = operands(given)
     types = staged.fn.in_types[len(staged.captured) :]
@@ -177,7 +192,9 @@ def _check_tangents(
             )
 
 
-def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+def linearize(
+    fun: Callable[..., Any], *primals: Any, has_aux: bool = False, convert: Any = "auto"
+) -> tuple[Any, ...]:
     """Value of `fun` and its derivative as a linear function.
 
     Runs `fun` once. The returned function applies the Jacobian at `primals` to a tangent
@@ -187,6 +204,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         fun: function of arrays or trees of arrays.
         *primals: the point.
         has_aux: whether `fun` returns `(value, auxiliary data)`.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         `(value, f_jvp)`, or `(value, f_jvp, aux)` with `has_aux`.
@@ -199,7 +217,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     Reference:
         Radul et al., "You Only Linearize Once", POPL 2023.
     """
-    return linearized(*stage_call("linearize", fun, primals, has_aux), has_aux)
+    return linearized(*stage_call("linearize", fun, primals, has_aux, convert), has_aux)
 
 
 def linearized(
@@ -299,6 +317,7 @@ def vjp(
     *primals: Any,
     has_aux: bool = False,
     reduce_axes: Sequence[str] = (),
+    convert: Any = "auto",
 ) -> tuple[Any, ...]:
     """Value of `fun` and a function from cotangents of the result to those of the arguments.
 
@@ -306,6 +325,7 @@ def vjp(
         fun: function of arrays or trees of arrays.
         *primals: the point.
         has_aux: whether `fun` returns `(value, auxiliary data)`.
+        convert: what to do about Python control flow on traced values; see `jit`.
         reduce_axes: accepted for compatibility; must be empty.
 
     Returns:
@@ -319,7 +339,7 @@ def vjp(
     """
     if reduce_axes:
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
-    staged, leaves, in_tree = stage_call("vjp", fun, primals, has_aux)
+    staged, leaves, in_tree = stage_call("vjp", fun, primals, has_aux, convert)
     active = _active(staged)
     if staged.writes:
         check_written(staged, active)
@@ -380,6 +400,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = 
     name = function_name(fun)
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, "linear_transpose", name)
+    fun = user_function(fun)
     staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name)
     mask = (False,) * len(staged.captured) + (True,) * len(types)
     backward = simplified(transpose_program(staged.fn, mask))

@@ -21,6 +21,7 @@ from ms_func.ir.sharding import PartitionSpec
 from ms_func.ir.types import typeof
 from ms_func.primitives.shape import expand_dims, squeeze
 from ms_func.tracing.arguments import function_name, leaf_types, normalize_argnums
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
 
 
@@ -174,7 +175,7 @@ class _Mapped:
         def call(pieces: Sequence[Any]) -> Any:
             own = [x if d is None else squeeze(x, (d,)) for x, d in zip(pieces, dims, strict=True)]
             moving, named = tree.unflatten(in_tree, own)
-            result = self.fun(*_merged(args, statics, moving), **named)
+            result = user_function(self.fun)(*_merged(args, statics, moving), **named)
             leaves, out_tree = tree.flatten(result)
             outs.extend(self._out_dims(leaves, out_tree))
             return tree.unflatten(out_tree, [

@@ -18,6 +18,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracer import build
 
@@ -93,7 +94,7 @@ def shard_map(
         types = leaf_types(leaves, "shard_map", name)
         ins = region.in_specs(name, in_specs, args, leaves, types)
         recorded = region.record(
-            lambda xs: f(*tree.unflatten(in_tree, xs)), name, types, ins,
+            lambda xs: user_function(f)(*tree.unflatten(in_tree, xs)), name, types, ins,
             lambda staged: region.out_specs(name, staged, out_specs),
         )  # fmt: skip
         return region.apply(recorded, leaves)

@@ -10,12 +10,16 @@ from typing import Any, NamedTuple
 from ms_func import tree
 from ms_func.api.programs import apply, simplified
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import entry_axes
-from ms_func.ir.types import ArrayType, RefType, typeof
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS
+from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
@@ -28,6 +32,8 @@ def vmap(
     axis_name: Any = None,
     axis_size: int | None = None,
     spmd_axis_name: Any = None,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that applies `fun` to every element of a batch at once.
 
@@ -42,6 +48,7 @@ def vmap(
         axis_size: number of elements, needed only where no argument is batched.
         spmd_axis_name: mesh axis, or tuple of them, along which the batch is split wherever
             `fun` fixes a layout (`with_sharding_constraint`, `shard_map`).
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of batched arguments.
@@ -79,7 +86,7 @@ def vmap(
         axes = flat_axes("vmap", name, args, kwargs, in_axes)
         size, dims = axis_size_of("vmap", name, leaves, axes, axis_size)
         batched = Batched(axis_name, size, spmd_axis_name)
-        return _run(fun, name, leaves, in_tree, dims, batched, out_axes)
+        return _run(user_function(fun, convert), name, leaves, in_tree, dims, batched, out_axes)
 
     return mapped
 
@@ -188,10 +195,13 @@ def _run(
     given = [leaves[i] for i in mapped]
     with batched.axis():
         staged = stage(call, types, name=name, refs="write", operands=given)
+    key_reuse.look(staged.fn, [*staged.captured, *(None for _ in given)])
     wanted = _flat_out_axes(name, staged, out_axes)
     lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)
     own = {id(x): dims[i] for x, i in zip(given, mapped, strict=True)}
     held = [own.get(id(ref)) for ref in staged.writes]
+    captured, lanes, fresh = _split_keys(name, staged, batched.size, lanes)
+    held = [0 if k in fresh else d for k, d in enumerate(held)]
     program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
     _check_shared(name, staged, held, out_dims)
     for want, dim in zip(wanted, out_dims, strict=False):
@@ -200,7 +210,39 @@ def _run(
                 f"vmap of `{name}` has out_axes None for a result that depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
-    return staged.unflatten(apply(program, [*staged.captured, *operands(given)]))
+    outs = apply(program, [*captured, *operands(given)])
+    for k, key in fresh.items():
+        outs[staged.own + k] = key
+    return staged.unflatten(outs)
+
+
+def _split_keys(
+    name: str, staged: Staged, size: int, lanes: tuple[int | None, ...]
+) -> tuple[list[Any], tuple[int | None, ...], dict[int, Any]]:
+    """Keys of their own for the lanes in place of one that moves on in a shared reference.
+
+    Returns:
+        Captured values, dimensions of the lanes, and what the references hold afterwards, by
+        position among those written.
+
+    Raises:
+        ValueError: a generator does not allow it.
+    """
+    captured, at = list(staged.captured), list(lanes)
+    fresh: dict[int, Any] = {}
+    for k, (ref, i) in enumerate(zip(staged.writes, staged.places, strict=True)):
+        if i >= len(captured) or not ref.type.lanes:
+            continue
+        if ref.type.lanes != "split":
+            raise ArgumentValueError(
+                f"vmap of `{name}` draws from a random.Generator that all lanes share: they would "
+                "draw the same numbers\n"
+                "fix: make it with Generator(seed, split=True), or pass each lane a key"
+            )
+        keys = random_split(captured[i], (size + 1,))
+        fresh[k] = index_in_dim(keys, 0, keepdims=False)
+        captured[i], at[i] = slice_in_dim(keys, 1, size + 1), 0
+    return captured, tuple(at), fresh
 
 
 def _check_shared(
@@ -232,9 +274,7 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    held = t.inner if type(t) is RefType else t
-    lane = held.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
-    return RefType(lane) if type(t) is RefType else lane  # type: ignore[return-value]
+    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:

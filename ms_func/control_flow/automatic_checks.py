@@ -96,6 +96,9 @@ _MESSAGES: dict[type[CheckifyError], Callable[[Any, list[np.ndarray]], CheckifyE
 }
 
 
+_DIVISIONS = frozenset({"div", "floor_div", "mod", "rem"})
+
+
 def findings(
     errors: frozenset[Any], eqn: Eqn, ins: Sequence[Any], outs: Sequence[Any]
 ) -> Iterator[Finding]:
@@ -105,7 +108,7 @@ def findings(
         found = _INDICES[primitive](eqn, ins)
         if found is not None:
             yield found
-    if DivisionByZeroError in errors and primitive.name in ("div", "rem", "floor_div", "mod"):
+    if DivisionByZeroError in errors and primitive.name in _DIVISIONS:
         zero = eq(ins[1], literal(0, ins[1]))
         yield Finding(any_of(zero), Site(DivisionByZeroError, primitive.name, ()), ())
     if NaNError in errors and _computes(eqn):

@@ -37,6 +37,7 @@ from ms_func.ir.primitive import (
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, normalize_argnums
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
@@ -273,7 +274,7 @@ def checkpoint(
             rest, named = tree.unflatten(in_tree, tracers)
             dynamic = iter(rest)
             full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
-            return fun(*full, **named)
+            return user_function(fun)(*full, **named)
 
         types = [typeof(x) for x in leaves]
         staged = stage(call, types, name=name, values=leaves, refs="write")

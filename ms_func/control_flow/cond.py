@@ -43,6 +43,7 @@ from ms_func.primitives.reduce import argmax, reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged, with_finals
@@ -428,7 +429,8 @@ def cond(
         4.0
     """
     if not callable(true_fun) and len(operands) == 2 and callable(operands[1]):
-        first, on_true, second, on_false = true_fun, false_fun, *operands
+        first, second = true_fun, operands[0]
+        on_true, on_false = user_function(false_fun), user_function(operands[1])
         return _cond(pred, lambda x, _: on_true(x), lambda _, y: on_false(y), first, second)
     return _cond(pred, true_fun, false_fun, *operands, operand=operand)
 
@@ -444,7 +446,8 @@ def _cond(
         operands = (operand,)
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
-    return _choose_branch("cond", index, (false_fun, true_fun), names, operands)
+    funs = user_function(false_fun), user_function(true_fun)
+    return _choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -499,7 +502,7 @@ def switch(
         if operands:
             raise TypeError("switch: give the operands by position or as operand=, not both")
         operands = (operand,)
-    branches = tuple(branches)
+    branches = tuple(map(user_function, branches))
     checked = _branch_index(index, len(branches))
     if len(branches) == 1:
         return branches[0](*operands)

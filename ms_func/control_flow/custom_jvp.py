@@ -48,6 +48,7 @@ from ms_func.ir.primitive import (
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp_walk
@@ -273,8 +274,9 @@ class custom_jvp:
         if not recording():
             return self.fun(*args)
         call = split_call(name, "custom_jvp", args, self.nondiff_argnums)
+        fun = user_function(self.fun)
         staged = stage(
-            lambda leaves: self.fun(*call.arguments(leaves)),
+            lambda leaves: fun(*call.arguments(leaves)),
             call.types,
             name=name,
             values=call.leaves,
@@ -318,7 +320,7 @@ class custom_jvp:
             tangents = [
                 next(rest) if m else self._zero(t) for t, m in zip(call.types, live, strict=True)
             ]
-            out = self.jvp(  # type: ignore[misc]
+            out = user_function(self.jvp)(
                 *call.fixed,
                 tree.unflatten(call.in_tree, tracers[:n]),
                 tree.unflatten(call.in_tree, tangents),

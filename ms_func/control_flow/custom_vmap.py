@@ -37,6 +37,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
@@ -221,8 +222,9 @@ class custom_vmap:
         if not recording():
             return self.fun(*args)
         call = split_call(name, "custom_vmap", args, ())
+        fun = user_function(self.fun)
         staged = stage(
-            lambda leaves: self.fun(*call.arguments(leaves)),
+            lambda leaves: fun(*call.arguments(leaves)),
             call.types,
             name=name,
             values=call.leaves,
@@ -246,7 +248,8 @@ class custom_vmap:
 
         def run(tracers: list[Any]) -> list[Any]:
             batched = list(tree.unflatten(call.in_tree, lanes))
-            out = self.rule(size, batched, *tree.unflatten(call.in_tree, tracers))  # type: ignore[misc]
+            rule = user_function(self.rule)
+            out = rule(size, batched, *tree.unflatten(call.in_tree, tracers))
             if not isinstance(out, tuple | list) or len(out) != 2:
                 raise ValueError(
                     f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
@@ -276,7 +279,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
         def one(lane: list[Any]) -> Any:
             rest = iter(lane)
             full = [next(rest) if m else x for x, m in zip(leaves, mask, strict=True)]
-            return fun(*tree.unflatten(treedef, full))
+            return user_function(fun)(*tree.unflatten(treedef, full))
 
         out = sequential_map(one, bodies.chosen(leaves, mask))
         return out, tree.map(lambda _: True, out)

@@ -39,6 +39,7 @@ from ms_func.primitives.elementwise import abs as absolute
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_max
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.jet import jet_walk
 from ms_func.transforms.jvp import jvp_walk
@@ -202,6 +203,8 @@ def custom_linear_solve(
         >>> float(custom_linear_solve(lambda x: 4.0 * x, 2.0, lambda f, b: b / 4.0))
         0.5
     """
+    matvec, solve = user_function(matvec), user_function(solve)
+    transpose_solve = user_function(transpose_solve)
     leaves, b_tree = tree.flatten(b)
     types = leaf_types(leaves, "custom_linear_solve", function_name(matvec))
     inner = one_argument(b_tree)
@@ -296,6 +299,7 @@ def custom_root(
         >>> float(root)
         2.0
     """
+    f, solve = user_function(f), user_function(solve)
     leaves, x_tree = tree.flatten(initial_guess)
     types = leaf_types(leaves, "custom_root", function_name(f))
     system = bodies.stage_on_tree(f, one_argument(x_tree), types)

@@ -19,6 +19,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 
 
@@ -65,6 +66,7 @@ def scan(
     """
     if not callable(f):
         raise TypeError("lax.scan: f argument should be a callable.")
+    f = user_function(f)
     x_leaves, x_tree = tree.flatten(xs)
     x_types = leaf_types(x_leaves, "scan", function_name(f))
     steps = _length(x_types, length)
@@ -222,6 +224,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         >>> map(lambda x: x * x, np.arange(4)).tolist()
         [0, 1, 4, 9]
     """
+    f = user_function(f)
     if batch_size is not None:
         return _map_in_batches(f, xs, batch_size)
     return scan(lambda _, x: ((), f(x)), (), xs)[1]

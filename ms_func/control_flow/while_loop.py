@@ -24,6 +24,7 @@ from ms_func.primitives.arithmetic import add
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged
 
 
@@ -62,6 +63,7 @@ def while_loop(
     """
     if not (callable(cond_fun) and callable(body_fun)):
         raise TypeError("lax.while_loop: body_fun and cond_fun arguments should be callable.")
+    cond_fun, body_fun = user_function(cond_fun), user_function(body_fun)
     leaves, carry_tree = tree.flatten(init_val)
     leaf_types(leaves, "while_loop", function_name(body_fun))
     if config.disable_jit.value:
@@ -162,6 +164,7 @@ def fori_loop(
     """
     if not callable(body_fun):
         raise TypeError("lax.fori_loop: body_fun argument should be callable.")
+    body_fun = user_function(body_fun)
     dtype = _index_dtype(lower, upper)
     known = _static(lower), _static(upper)
     if known[0] is not None and known[1] is not None:

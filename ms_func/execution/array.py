@@ -177,10 +177,10 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return _restore, (self._numpy(), self.weak_type)
 
     def __copy__(self) -> Array:
-        return wrap(self.buffer)
+        return again(self)
 
     def __deepcopy__(self, memo: Any) -> Array:
-        return wrap(self.buffer)
+        return again(self)
 
     # --- exchange with other libraries -----------------------------------------------------
 
@@ -263,14 +263,23 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.buffer.on_device_size_in_bytes()
 
 
+class KeyNumbers:
+    """Numbers of the keys of an array, given when somebody looks; see `key_reuse`."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any = None) -> None:
+        self.of = of
+
+
 class KeyArray(Array):
     """An array of random keys: a class of its own, by which the dispatcher tells it from words.
 
     Attributes:
-        used: with `config.debug_key_reuse`, which keys were used up and where.
+        numbers: with `config.debug_key_reuse`, what tells its keys apart; see `key_reuse`.
     """
 
-    __slots__ = ("used",)
+    __slots__ = ("numbers",)
 
     impl = property(attrgetter("buffer.aval.key.impl"))
 
@@ -288,6 +297,22 @@ def wrap(buffer: Any) -> Array:
     array = _new(Array if buffer.aval.key is None else KeyArray)
     array.buffer = buffer
     return array
+
+
+def again(array: Array) -> Array:
+    """Another handle of the same value."""
+    made = wrap(array.buffer)
+    if type(array) is KeyArray:
+        made.numbers = numbers_of(array)  # type: ignore[attr-defined]
+    return made
+
+
+def numbers_of(keys: KeyArray) -> KeyNumbers:
+    """What tells the keys of an array apart, shared by all handles of it."""
+    found = getattr(keys, "numbers", None)
+    if found is None:
+        found = keys.numbers = KeyNumbers()
+    return found
 
 
 def on_host(x: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ms_func import config, tree
 from ms_func.errors import ArgumentValueError
-from ms_func.execution import nonfinite
+from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Prepared, Program, prepared, ready
@@ -84,12 +84,20 @@ class Eager:
                 if any(type(x) is Ref for x in args):
                     return self._on_refs(primitive, args, params)
                 args = tuple([self.operand(x) for x in args])
+                if config.debug_key_reuse.value:
+                    return self._watched(primitive, args, params)
                 break
         key = (primitive, *params.items()) if params else primitive
         run = self.operations.get(key)
         if run is None:
             run = self.operations[key] = _operation(primitive, params)
         return run(*args)
+
+    def _watched(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run one operation while the use of keys is looked at."""
+        fn = _application(primitive, [Var(a.type) for a in args], params)
+        outs = _run_watched(fn, args)
+        return outs if primitive.multiple_results else outs[0]
 
     def _on_refs(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run one operation some of whose operands are references."""
@@ -117,6 +125,8 @@ class Eager:
         """Run a whole function as one compiled program."""
         if not fn.plain and any(type(a) is Ref for a in args):
             return apply_on_refs(fn, args)
+        if not fn.plain and config.debug_key_reuse.value:
+            return _run_watched(fn, [self.operand(a) for a in args])
         run = fn.memo.get("run")
         if run is None:
             run = fn.memo["run"] = dispatcher(fn.name, lambda *xs: _run(fn, xs))
@@ -136,6 +146,14 @@ def apply_placed(
         job = Prepared(fn, layouts, None, False)
         run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job, donate=donate))
     return list(run(*[bottom.operand(a) for a in args]))
+
+
+def _run_watched(fn: Function, args: Sequence[Any]) -> list[Any]:
+    """Results of a function while the use of keys is looked at."""
+    found = key_reuse.check(fn, args, at_once=True)
+    outs = _run(fn, args)[0]
+    key_reuse.label(outs, found)
+    return outs
 
 
 def apply_on_refs(fn: Function, args: Sequence[Any]) -> list[Any]:

@@ -107,11 +107,17 @@ def _is_ours(file: str) -> bool:
     return ours
 
 
+def is_internal(file: str) -> bool:
+    """Whether a file belongs to the library."""
+    found = _OURS.get(file)
+    return _is_ours(file) if found is None else found
+
+
 def user_frames() -> Iterator[FrameType]:
     """Frames outside the library, from the innermost outwards."""
     frame = user_frame(2)
     while frame is not None:
-        if not _is_ours(frame.f_code.co_filename):
+        if not is_internal(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
 

@@ -28,7 +28,7 @@ _TOKEN = re.compile(
   | (?P<mark>\#[0-9]+)
   | (?P<arrow>->)
   | (?P<name>key<[a-z]+>|[A-Za-z_][A-Za-z0-9_.\-]*)
-  | (?P<sign>[@!(){}\[\],:=*<>\-])
+  | (?P<sign>[@!(){}\[\],:;=*<>\-])
     """,
     re.VERBOSE,
 )
@@ -299,7 +299,8 @@ class _Parser:
     def type(self) -> Any:
         if self.accept("ref"):
             self.take("<")
-            found = RefType(self.type())
+            inner = self.type()
+            found = RefType(inner, self.name() if self.accept(";") else "")
             self.take(">")
             return found
         return self.shaped(self.dtype())

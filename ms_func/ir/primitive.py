@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from ms_func.errors import ShapeError
-from ms_func.ir.types import ArrayType, Varying
+from ms_func.ir.types import ArrayType, Varying, special
 
 
 class NotSupported(NamedTuple):
@@ -277,13 +277,15 @@ class Primitive:
             return self.types[key]
         except KeyError:
             pass
-        if self.words is None:
+        if self.words is None and special.seen:
             self._refuse_keys(types, params)
         if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
             found = self._varying_types(types, params)
         else:
             out = self.abstract(*types, **params)
             found = tuple(out) if self.multiple_results else (out,)
+        if self.words is None and special.seen:
+            self._refuse_keys(found, params)
         if len(self.types) > 8192:
             self.types.clear()
         self.types[key] = found

@@ -52,13 +52,13 @@ def _primitive(name: str, abstract: Callable[..., Any], *effects: Effect) -> Pri
             transpose=_GONE,
             batch=_GONE,
             shard=_GONE,
-            effects=lambda: made,
+            effects=lambda **params: made,
             words=_GONE,
         )
     )
 
 
-new_ref_p = _primitive("new_ref", RefType, READ, WRITE)
+new_ref_p = _primitive("new_ref", lambda x, *, lanes="": RefType(x, lanes), READ, WRITE)
 ref_get_p = _primitive("ref_get", lambda ref: held("ref_get", ref), READ)
 ref_swap_p = _primitive("ref_swap", _swap_type, READ, WRITE)
 freeze_p = _primitive("freeze", lambda ref: held("freeze", ref), READ, WRITE)

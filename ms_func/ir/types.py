@@ -183,29 +183,34 @@ _scalar_types = {
 class RefType:
     """Type of a reference: that of the array it holds, `inner`, with a strong dtype.
 
+    `lanes` is what `vmap` does where all lanes share the reference: "" treats it as any other,
+    "split" gives each lane a key split off the one it holds, "apart" refuses.
+
     Example:
         >>> RefType(ArrayType((3,), "float32"))
         ref<f32[3]>
     """
 
-    __slots__ = ("__weakref__", "inner")
+    __slots__ = ("__weakref__", "inner", "lanes")
 
     inner: ArrayType
+    lanes: str
     key = None
     plain = False
     weak_type = False
     sharding = None
+    vma: frozenset[Any] = frozenset()
 
-    def __new__(cls, inner: ArrayType) -> RefType:
+    def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
         if inner.weak_type or inner.sharding is not None:
             inner = inner.update(weak_type=False, sharding=None)
-        found = _references.get(inner)
+        found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
-            found.inner = inner
+            found.inner, found.lanes = inner, lanes
             special.seen = True
-            found = _references.setdefault(inner, found)
+            found = _references.setdefault((inner, lanes), found)
         return found
 
     shape = property(lambda self: self.inner.shape)
@@ -216,21 +221,25 @@ class RefType:
     nbytes = property(lambda self: self.inner.nbytes)
     words = property(lambda self: self.inner.words)
 
+    def update(self, **changes: Any) -> RefType:
+        """Return the type of a reference to an array with some fields of its type replaced."""
+        return RefType(self.inner.update(**changes), self.lanes)
+
     @property
     def tangent(self) -> RefType:
         """Type of a reference to a derivative of what this one holds."""
         return RefType(self.inner.tangent)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RefType, (self.inner,)
+        return RefType, (self.inner, self.lanes)
 
     def __str__(self) -> str:
-        return f"ref<{self.inner}>"
+        return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"
 
     __repr__ = __str__
 
 
-_references: dict[ArrayType, RefType] = {}
+_references: dict[tuple[ArrayType, str], RefType] = {}
 TYPES = frozenset((ArrayType, RefType))
 """Classes of types that values in programs have."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
 from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
 from ms_func.errors import ArgumentValueError, ShapeError, TypePromotionError
-from ms_func.execution.array import Array, KeyArray, wrap
+from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
@@ -284,8 +284,10 @@ def numbers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
 def as_handle(x: Any) -> Any:
     """`x` as a new handle that shares its value, so that writing to one leaves the other."""
     kind = type(x)
-    if kind is Array or kind is KeyArray:
+    if kind is Array:
         return wrap(x.buffer)
+    if kind is KeyArray:
+        return again(x)
     if kind is Tracer:
         return Tracer(x.recorder, x.variable)
     if isinstance(x, np.ndarray):

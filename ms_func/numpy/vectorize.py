@@ -17,6 +17,7 @@ from ms_func.numpy import manipulation
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 from ms_func.transforms.batch import batch
 
@@ -31,6 +32,7 @@ def over_lanes(
         ArrayType(typeof(a).shape[1:] if m else typeof(a).shape, typeof(a).dtype)
         for a, m in zip(arrays, mapped, strict=True)
     ]
+    call = user_function(call)
     staged = stage(lambda tracers: call(*tracers), types, name=name)
     dims = (None,) * len(staged.captured) + tuple(0 if m else None for m in mapped)
     fn, _ = batch(staged.fn, size, dims, (0,) * len(staged.fn.results))
@@ -48,6 +50,7 @@ def apply_along_axis(
     lead, n = rows.shape[:-1], rows.shape[-1]
     size = math.prod(lead)
     flat = manipulation.reshape(rows, (size, n))
+    func1d = user_function(func1d)
     out = over_lanes("apply_along_axis", lambda v: func1d(v, *args, **kwargs), [flat], [True], size)
     out = manipulation.reshape(out, (*lead, *out.shape[1:]))
     new = out.ndim - len(lead)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.dtypes import KeyDtype, issubdtype, key_dtype
+from ms_func.dtypes import KeyDtype, issubdtype
+from ms_func.dtypes import key_dtype as generator
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put, relabel
@@ -36,7 +37,7 @@ UINT32 = np.dtype(np.uint32)
 # --- from seeds -----------------------------------------------------------------------------------
 
 
-def key(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
+def key(seed: int | ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
     """Key from an integer seed.
 
     Args:
@@ -44,16 +45,17 @@ def key(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
         impl: name of the generator: "threefry2x32", whose numbers are the same everywhere,
             "rbg" or "unsafe_rbg", which draw with the backend's own generator and are faster
             on accelerators; None takes `config.default_prng_impl`.
+        dtype: the same as a dtype of keys, such as that of another key.
 
     Raises:
         TypeError: `seed` is no integer scalar.
-        ValueError: there is no such generator.
+        ValueError: there is no such generator, or `impl` and `dtype` are both given.
 
     Example:
         >>> key(0).dtype
         key<fry>
     """
-    return _seeded("key", seed, _impl(impl))
+    return _seeded("key", seed, _one_of("key", impl, dtype))
 
 
 def PRNGKey(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
@@ -70,7 +72,26 @@ def _impl(impl: Any) -> KeyDtype:
     """The generator of a name, of a dtype of keys, or the default one."""
     if isinstance(impl, KeyDtype):
         return impl
-    return key_dtype(config.default_prng_impl.value if impl is None else impl)
+    return generator(config.default_prng_impl.value if impl is None else impl)
+
+
+def _one_of(name: str, impl: Any, dtype: Any) -> KeyDtype:
+    """The generator that one of two arguments names."""
+    if impl is not None and dtype is not None:
+        raise ArgumentValueError(f"{name} takes impl or dtype, not both")
+    if dtype is not None and not isinstance(dtype, KeyDtype):
+        raise ArgumentValueError(f"{name}: dtype must be a dtype of keys, got {dtype!r}")
+    return _impl(impl if dtype is None else dtype)
+
+
+def key_dtype(impl_spec: Any = None) -> KeyDtype:
+    """The dtype of keys of a generator, by default of the default one.
+
+    Example:
+        >>> key_dtype("rbg")
+        key<rbg>
+    """
+    return _impl(impl_spec)
 
 
 def _seeded(name: str, seed: Any, kind: KeyDtype) -> Any:
@@ -221,13 +242,13 @@ def key_data(keys: ArrayLike) -> Array:
     return _words(found)
 
 
-def wrap_key_data(key_bits_array: ArrayLike, *, impl: str | None = None) -> Array:
+def wrap_key_data(key_bits_array: ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
     """Keys from their words; inverse of `key_data`.
 
     Raises:
         TypeError: they are no uint32 array whose last dimension has the size of a key.
     """
-    kind = _impl(impl)
+    kind = _one_of("wrap_key_data", impl, dtype)
     words = _checked_words(key_bits_array, kind)
     if current.interpreter is bottom and type(words) is not Array:
         words = bottom.operand(words)
@@ -243,6 +264,6 @@ def clone(key: ArrayLike) -> Array:
     """The same keys again, for a use that `config.debug_key_reuse` shall not count."""
     found, raw = typed(key)
     if current.interpreter is bottom:
-        return as_handle(key if raw else found)
+        return as_handle(key) if raw else wrap(found.buffer)
     made = random_clone_p.bind(found)
     return _words(made) if raw else made

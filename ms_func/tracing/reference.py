@@ -8,15 +8,29 @@ Indexing is attached by `ms_func.numpy`.
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.primitive import current
 from ms_func.ir.references import freeze_p, new_ref_p, ref_get_p, ref_swap_p
 from ms_func.ir.types import ArrayType, RefType
 
+if TYPE_CHECKING:
 
-class Ref:
+    class _Operators:
+        def __getitem__(self, index: Any) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+        def addupdate(self, x: Any, idx: Any = ()) -> None: ...
+        def get(self, idx: Any = None) -> Any: ...
+        def set(self, value: Any, idx: Any = ()) -> None: ...
+        def swap(self, value: Any, idx: Any = ()) -> Any: ...
+        def freeze(self) -> Any: ...
+
+else:
+    _Operators = object
+
+
+class Ref(_Operators):
     """A mutable cell that holds an array: `ref[...]` reads it, `ref[i] = v` writes to it.
 
     Made by `new_ref`. Functions under `jit`, `grad`, `vmap` and in loops may make references,
@@ -102,12 +116,12 @@ def _outside() -> bool:
     return current.interpreter is type(current).interpreter
 
 
-def new(value: Any) -> Ref:
-    """Reference that holds an array, of a strong type."""
-    kind = RefType(value.type)
+def new(value: Any, lanes: str = "") -> Ref:
+    """Reference that holds an array, of a strong type; see `RefType` for `lanes`."""
+    kind = RefType(value.type, lanes)
     if _outside():
         return Ref(kind, copy(value))
-    made = new_ref_p.bind(value)
+    made = new_ref_p.bind(value, lanes=lanes) if lanes else new_ref_p.bind(value)
     return Ref(kind, tracer=made)
 
 

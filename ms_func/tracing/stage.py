@@ -26,6 +26,7 @@ class Staged(NamedTuple):
         out_tree: structure of the Python result.
         constants: leaves of the result that are no arrays, by position (only where allowed).
         writes: references that the last results of the program are to be written to.
+        places: the parameters of the program that have what these hold at first.
     """
 
     fn: Function
@@ -33,6 +34,7 @@ class Staged(NamedTuple):
     out_tree: Any
     constants: dict[int, Any]
     writes: tuple[Any, ...] = ()
+    places: tuple[int, ...] = ()
 
     @property
     def own(self) -> int:
@@ -114,7 +116,8 @@ def _on_values(staged: Staged, operands: Sequence[Any] | None, may_write: bool) 
         read(x) if type(v.type) is RefType else x
         for x, v in zip(staged.captured, staged.fn.params, strict=False)
     ]
-    return staged._replace(fn=canonical(fn), captured=captured, writes=tuple(targets))
+    return staged._replace(fn=canonical(fn), captured=captured, writes=tuple(targets),
+                           places=written)  # fmt: skip
 
 
 def _constants(leaves: Sequence[Any], name: str, keep: bool) -> dict[int, Any]:

@@ -7,12 +7,15 @@ become captured operands, so what is recorded is closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ms_func import config
+from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
@@ -94,10 +97,10 @@ class Tracer:
         return value.__index__()
 
     def __float__(self) -> float:
-        return float(self._value(ConcretizationTypeError, "a Python float", _INT_FIX))
+        return float(self._number("a Python float"))
 
     def __complex__(self) -> complex:
-        return complex(self._value(ConcretizationTypeError, "a Python complex", _INT_FIX))
+        return complex(self._number("a Python complex"))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TracerArrayConversionError(
@@ -109,7 +112,7 @@ class Tracer:
 
     def item(self, *args: Any) -> Any:
         """Python scalar of the one element; only where the value is known."""
-        return self._value(ConcretizationTypeError, "a Python scalar", _INT_FIX).item(*args)
+        return self._number("a Python scalar").item(*args)
 
     def __len__(self) -> int:
         if not self.type.shape:
@@ -120,7 +123,19 @@ class Tracer:
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def __repr__(self) -> str:
+        if self.recorder.strict:
+            self._value(ConcretizationTypeError, "text", _INT_FIX)
         return f"Traced<{self.type}>"
+
+    def _number(self, use: str) -> np.ndarray:
+        """Value for use as a Python number. That of a float would go without its derivative."""
+        if is_inexact(self.dtype):
+            raise ConcretizationTypeError(
+                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
+                f"{use}, which has no derivative\nfix: {_FLOAT_FIX}",
+                user_loc(3),
+            )
+        return self._value(ConcretizationTypeError, use, _INT_FIX)
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
@@ -135,7 +150,28 @@ class Tracer:
 
 
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
+_FLOAT_FIX = "keep it an array; for math.sin and the like use those of ms_func.numpy"
 _INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
+
+
+class _Speculating(threading.local):
+    value = False
+
+
+_speculating = _Speculating()
+
+
+@contextmanager
+def speculation() -> Iterator[None]:
+    """Recordings made inside are given up where something needs to know a value.
+
+    Their traced values must not pass for text either, as in `params[f"layer{i}"]`.
+    """
+    outer, _speculating.value = _speculating.value, True
+    try:
+        yield
+    finally:
+        _speculating.value = outer
 
 
 class Staging:
@@ -148,10 +184,11 @@ class Staging:
         values: arrays known for some variables, where tracing has values at hand.
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
+        strict: whether traced values refuse to be shown; see `speculation`.
     """
 
     __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "values")  # fmt: skip
+                 "strict", "values")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -162,6 +199,7 @@ class Staging:
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
+        self.strict = _speculating.value
         self.outer: Any = None
 
     def __enter__(self) -> Staging:

@@ -76,6 +76,7 @@ def test_compilations_are_logged_on_request(caplog):
 
 
 def test_stages_and_lines():
+    @ms.no_convert  # else the loop would be compiled as one
     def net(w, x):
         for _ in range(20):
             x = np.tanh(x @ w)  # many
