@@ -439,5 +439,5 @@ def test_python_sees_no_value_of_an_effect_before_it_happens():
         y = io_callback(lambda v: np.float32(v), F32, lax.stop_gradient(x))
         return x * y.item()
 
-    with pytest.raises(TypeError, match="known only at run time"):
+    with pytest.raises(TypeError, match="value"):
         ms.grad(f)(1.0)
