@@ -109,7 +109,7 @@ def vectorize(
             for i, v in zip(kept, found, strict=False):
                 full_args[i] = v
             named = dict(zip(bound, found[len(kept) :], strict=True))
-return user_function(pyfunc)(*full_args, **{**kwargs, **named})
+            return user_function(pyfunc)(*full_args, **{**kwargs, **named})
 
         return _vectorized(pyfunc, call, arrays, core)
 

@@ -29,7 +29,12 @@ def compile_function(
         class_name: class whose name private names are mangled with.
         names: names of generated functions and the user's names to show in their place.
     """
-    at = {"lineno": node.lineno, "col_offset": 0, "end_lineno": node.lineno, "end_col_offset": 0}
+    at: dict[str, Any] = {
+        "lineno": node.lineno,
+        "col_offset": 0,
+        "end_lineno": node.lineno,
+        "end_col_offset": 0,
+    }
     inner: Any = ast.Return(node, **at) if isinstance(node, ast.Lambda) else node
     arguments = ast.arguments([], [ast.arg(n, **at) for n in (HOOKS, *like.co_freevars)], None,
                               [], [], None, [])  # fmt: skip

@@ -123,8 +123,7 @@ def test_what_needs_no_conversion_stays_the_same_object():
         return mnp.sin(x) * y + x**2
 
     def only_shapes(x):
-        z = x + 1
-        return z
+        return x.shape
 
     for f in (plain, only_shapes, len, math.sin, np.sin, mnp.sin, ms.jit(plain), functools.reduce):
         assert convert.for_call(f) is f

@@ -20,7 +20,8 @@ from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives.cast import convert_element_type
-from ms_func.scipy import special
+from ms_func.primitives.elementwise import erf, erfc
+from ms_func.primitives.special import lgamma
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
@@ -374,6 +375,19 @@ _SAME_NAME = (
     "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
     "ldexp", "gcd", "lcm", "nextafter", "exp2", "cbrt", "frexp", "modf",
 )  # fmt: skip
+
+
+def _floating(f: Any) -> Any:
+    """`f`, which takes floating arrays, of any number."""
+    return lambda x: f(x * 1.0)
+
+
+def _gamma(x: Any) -> Any:
+    """The gamma function; below zero its sign changes at every integer."""
+    negative = xp.logical_and(x < 0, xp.floor(x) % 2 != 0)
+    return xp.where(negative, -1.0, 1.0) * xp.exp(lgamma(x * 1.0))
+
+
 for _name in _SAME_NAME:
     if hasattr(math, _name) and hasattr(xp, _name):
         _mathematical(getattr(math, _name), getattr(xp, _name))
@@ -381,12 +395,10 @@ for _name, _traced in {
     "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
     "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
     "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
-    "isclose": _isclose, "erf": getattr(special, "erf", None),
-    "erfc": getattr(special, "erfc", None), "lgamma": getattr(special, "gammaln", None),
-    "gamma": getattr(special, "gamma", None),
+    "isclose": _isclose, "erf": _floating(erf),
+    "erfc": _floating(erfc), "lgamma": _floating(lgamma), "gamma": _gamma,
 }.items():  # fmt: skip
-    if _traced is not None:
-        _mathematical(getattr(math, _name), _traced)
+    _mathematical(getattr(math, _name), _traced)
 
 
 @stands_for(math.fsum)
