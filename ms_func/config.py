@@ -86,6 +86,9 @@ def _flag_from_environment(name: str) -> int | None:
 tracing = _Config("ms_func_tracing", False, include_in_jit_key=True)
 """Whether a program is being recorded in this thread; keeps the C++ fast path out of traces."""
 
+forked = _Config("ms_func_forked", False, include_in_jit_key=True)
+"""Whether this process is the child of one that used the runtime; keeps the C++ fast path out."""
+
 # Explicit dtypes are honoured everywhere, so the runtime must not narrow 64-bit arrays.
 _wide = _Config("ms_func_wide", True, include_in_jit_key=False)
 _hook = _Config("ms_func_post_hook", None)
@@ -153,6 +156,12 @@ numpy_dtype_promotion = Setting(
     "'standard', or 'strict': operands of two dtypes are an error, but for Python scalars.",
     in_key=True,
 )  # fmt: skip
+default_prng_impl = Setting(
+    "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True
+)
+debug_key_reuse = Setting(
+    "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
+)
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 

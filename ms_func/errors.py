@@ -104,6 +104,14 @@ class SizeError(ShapeError, ValueError):
     """
 
 
+class OutOfMemoryError(LocatedError, MemoryError, RuntimeError):
+    """A program needs more memory than its device has; it was not started.
+
+    Example:
+        `np.zeros(2**40)`. Use smaller arrays, a narrower dtype, or `checkpoint` for gradients.
+    """
+
+
 class ShardingError(LocatedError, ValueError):
     """An array cannot be laid out over the devices as asked.
 
@@ -162,6 +170,15 @@ class NonConcreteBooleanIndexError(LocatedError, IndexError):
     """
 
 
+class ForkError(LocatedError, RuntimeError):
+    """The runtime was used before the process forked, and is used in the child.
+
+    Example:
+        `multiprocessing.Process` with the start method "fork" after a first operation. Start
+        processes with "spawn", or use the library in the children only.
+    """
+
+
 class UnexpectedTracerError(LocatedError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 
@@ -215,11 +232,63 @@ class CallbackError(LocatedError, RuntimeError):
         return str(self.args[0]) if self.args else ""
 
 
+class KeyReuseError(LocatedError, RuntimeError):
+    """A random key is used twice while `config.debug_key_reuse` is set.
+
+    Example:
+        `random.normal(key) + random.uniform(key)`; split the key first.
+    """
+
+
 class NonFiniteError(LocatedError, FloatingPointError):
     """A result is NaN or infinite while `config.debug_nans` or `debug_infs` is set.
 
     Example:
         `np.log(-1.0)`; the message names the operation and the line.
+    """
+
+
+class CheckifyError(Exception):
+    """Base of what `checkify` finds; these are values, not raised before `Error.throw`."""
+
+
+class FailedCheckError(CheckifyError):
+    """A condition given to `checkify.check` does not hold.
+
+    Example:
+        `checkify.check(x > 0, "must be positive")` with -1.
+    """
+
+
+class NaNError(CheckifyError):
+    """An operation gave NaN.
+
+    Example:
+        `np.log(-1.0)` in a function under `checkify(f, errors=nan_checks)`.
+    """
+
+
+class DivisionByZeroError(CheckifyError):
+    """A division by zero.
+
+    Example:
+        `x / 0.0` in a function under `checkify(f, errors=div_checks)`.
+    """
+
+
+class OOBError(CheckifyError):
+    """An index is out of the bounds of the array.
+
+    Example:
+        `np.arange(3)[5]` in a function under `checkify(f, errors=index_checks)`.
+    """
+
+
+class CheckifyRuntimeError(ValueError):
+    """An error that `checkify` found was thrown, or a check outside of it failed.
+
+    Example:
+        `err, y = checkify(f)(x); err.throw()`.
     """
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.programs import ArgNums, apply, pick, simplified, with_aux
+from ms_func.api.programs import ArgNums, apply, check_written, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
@@ -134,8 +135,14 @@ def _value_and_grad(
             name=name,
             values=leaves,
             keep_constants=has_aux,
+            refs="write",
         )
         _check_output(what, name, staged, has_aux, holomorphic)
+        key_reuse.look(staged.fn, [*staged.captured, *leaves])
+        if staged.writes:
+            n = len(staged.captured)
+            check_written(staged, [i >= n and is_inexact(t.dtype)
+                                   for i, t in enumerate(staged.fn.in_types)])  # fmt: skip
         skip = what == "grad"  # nobody sees the value
         program = _gradient_program(staged.fn, len(staged.captured), len(types), skip)
         outs = [*[None] * skip, *apply(program, [*staged.captured, *leaves])]
@@ -182,7 +189,7 @@ def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int
     if not is_inexact(t.dtype) and not allow_int:
         raise ArgumentTypeError(
             f"{what} of `{name}` requires real- or complex-valued inputs (input dtype that is a "
-            f"sub-dtype of np.inexact), but got {t.dtype.name}\n"
+            f"sub-dtype of np.inexact), but got {t.face.name}\n"
             "fix: pass a float, for example 3.0 instead of 3, or x.astype('float32'); with "
             "allow_int=True the gradient of integers has dtype float0"
         )

@@ -8,13 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.programs import apply, simplified, with_aux, zero_value
+from ms_func.api.programs import (
+    apply,
+    check_written,
+    simplified,
+    with_aux,
+    written_without_tangent,
+    zero_value,
+)
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.jvp import jvp as jvp_program
 from ms_func.transforms.linearize import linearize as linearize_program
@@ -40,8 +49,11 @@ def stage_call(
         name=name,
         values=leaves,
         keep_constants=has_aux,
+        refs="write",
     )
-    return staged, leaves, in_tree
+    values = operands(leaves)
+    key_reuse.look(staged.fn, [*staged.captured, *values])
+    return staged, values, in_tree
 
 
 def _active(staged: Staged) -> tuple[bool, ...]:
@@ -54,7 +66,7 @@ def _active(staged: Staged) -> tuple[bool, ...]:
 def _aux_start(staged: Staged, has_aux: bool) -> int:
     """Number of flat results that belong to the value; the rest is auxiliary data."""
     if not has_aux:
-        return len(staged.fn.results)
+        return staged.own
     return tree.num_leaves(tree.children(staged.out_tree)[0])
 
 
@@ -92,16 +104,22 @@ def jvp(
             f"found {type(primals).__name__} and {type(tangents).__name__}"
         )
     staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
-    dots, dot_tree = tree.flatten(tuple(tangents))
+    given, dot_tree = tree.flatten(tuple(tangents))
+    dots = operands(given)
     types = staged.fn.in_types[len(staged.captured) :]
     _check_tangents("jvp", types, in_tree, dots, dot_tree)
-    return pushed(staged, leaves, dots, has_aux)
+    targets = {id(x): d for x, d in zip(tree.leaves(tuple(primals)), given, strict=True)}
+    return pushed(staged, leaves, dots, has_aux, targets if staged.writes else {})
 
 
 def pushed(
-    staged: Staged, leaves: Sequence[Any], dots: Sequence[Any], has_aux: bool
-) -> tuple[Any, ...]:
-    """`jvp` of a staged call at `leaves` in the direction of `dots`, one for each leaf."""
+    staged: Staged, leaves: Sequence[Any], dots: Sequence[Any], has_aux: bool,
+    targets: dict[int, Any] | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """`jvp` of a staged call at `leaves` in the direction of `dots`, one for each leaf.
+
+    `targets` are references for the tangents of what is written, by identity of the references.
+    """
     types, active = staged.fn.in_types[len(staged.captured) :], _active(staged)
     program, nonzero = _simplified_jvp(staged.fn, active)
     n_captured, n = len(staged.captured), len(staged.fn.results)
@@ -112,7 +130,27 @@ def pushed(
         next(rest) if nz else zero_value(t.tangent)
         for nz, t in zip(nonzero, staged.fn.out_types, strict=True)
     ]
+    if staged.writes:
+        _write_tangents(staged, targets or {}, nonzero, out_dots)
     return _value_and_dual(staged, outs[:n], out_dots, has_aux)
+
+
+def _write_tangents(
+    staged: Staged, tangent_refs: dict[int, Any], nonzero: Sequence[bool], dots: Sequence[Any]
+) -> None:
+    """Tangents of what is written to references go to the references of their tangents.
+
+    Raises:
+        ValueError: a reference that has none is written a value with a tangent.
+    """
+    for ref, live, dot in zip(
+        staged.writes, nonzero[staged.own :], dots[staged.own :], strict=True
+    ):
+        target = tangent_refs.get(id(ref))
+        if type(target) is Ref:
+            swap(target, dot)
+        elif live:
+            raise written_without_tangent(staged.fn.name, ref)
 
 
 def _simplified_jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
@@ -128,7 +166,7 @@ def _value_and_dual(
 ) -> tuple[Any, ...]:
     value = staged.unflatten(outs)
     if not has_aux:
-        return value, tree.unflatten(staged.out_tree, dots)
+        return value, tree.unflatten(staged.out_tree, dots[: staged.own])
     first = tree.children(staged.out_tree)[0]
     dual = tree.unflatten(first, dots[: tree.num_leaves(first)])
     return value[0], dual, value[1]
@@ -187,6 +225,8 @@ def linearized(
 ) -> tuple[Any, ...]:
     """`linearize` of a staged call at `leaves`."""
     active = _active(staged)
+    if staged.writes:
+        check_written(staged, active)
     primal, linear, nonzero = linearize_program(staged.fn, active)
     outs = apply(simplified(primal), [*staged.captured, *leaves])
     n = len(staged.fn.results)
@@ -301,6 +341,8 @@ def vjp(
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
     staged, leaves, in_tree = stage_call("vjp", fun, primals, has_aux, convert)
     active = _active(staged)
+    if staged.writes:
+        check_written(staged, active)
     primal, backward, nonzero = pullback_program(staged.fn, active)
     n = len(staged.fn.results)
     outs = apply(simplified(primal), [*staged.captured, *leaves])

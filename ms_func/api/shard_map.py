@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from ms_func import tree
 from ms_func.api.programs import simplified
@@ -12,6 +12,7 @@ from ms_func.control_flow.shard_map import bind_shard_map, piece_type
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
 from ms_func.execution.dispatch import apply_placed, bottom
 from ms_func.ir.axes import Axis, bound, environment
+from ms_func.ir.function import Function
 from ms_func.ir.mesh import AbstractMesh, Mesh, current_mesh
 from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
@@ -92,7 +93,11 @@ def shard_map(
         leaves, in_tree = tree.flatten(args)
         types = leaf_types(leaves, "shard_map", name)
         ins = region.in_specs(name, in_specs, args, leaves, types)
-        return region.run(f, name, leaves, in_tree, types, ins, out_specs)
+        recorded = region.record(
+            lambda xs: user_function(f)(*tree.unflatten(in_tree, xs)), name, types, ins,
+            lambda staged: region.out_specs(name, staged, out_specs),
+        )  # fmt: skip
+        return region.apply(recorded, leaves)
 
     return mapped
 
@@ -125,6 +130,27 @@ def _region(mesh: Any, axis_names: Any, check: bool) -> Region:
         )
     names = names or set(mesh.axis_names) - taken
     return Region(mesh, tuple(a for a in mesh.axis_names if a in names), check)
+
+
+class Recorded(NamedTuple):
+    """A region recorded for some types.
+
+    Attributes:
+        fn: program of one device.
+        staged: what was recorded: captured values and the structure of the result.
+        ins: layout of each operand, captured values first.
+        outs: layout of each result.
+    """
+
+    fn: Function
+    staged: Staged
+    ins: tuple[PartitionSpec, ...]
+    outs: tuple[PartitionSpec, ...]
+
+    @property
+    def captured(self) -> list[Any]:
+        """Values from outside that the program takes as operands."""
+        return self.staged.captured
 
 
 class Region:
@@ -180,7 +206,8 @@ class Region:
         if strange:
             raise ArgumentValueError(
                 f"shard_map {what} argument must refer to an axis marked as manual "
-                f"({set(self.manual)}), but the spec {spec} of {which} refers to {strange[0]!r}"
+                f"({', '.join(map(str, self.manual))}), but the spec {spec} of {which} refers to "
+                f"{strange[0]!r}"
             )
         if len(spec) > t.ndim:
             raise ArgumentValueError(
@@ -201,34 +228,43 @@ class Region:
                 f"{which} of type {t} by {spec} over {self.mesh}: {error.message}"
             ) from None
 
-    def run(
-        self, f: Any, name: str, leaves: Sequence[Any], in_tree: Any, types: Sequence[ArrayType],
-        ins: tuple[PartitionSpec, ...], out_specs: Any,
-    ) -> Any:  # fmt: skip
-        """Record `f` on pieces and run it on all devices."""
-        pieces = [piece_type(t, self.mesh, s, self.check) for t, s in zip(types, ins, strict=True)]
-        sizes, f = self.mesh.shape, user_function(f)
-        axes = [Axis(a, sizes[a], self.mesh, self.check) for a in self.manual]
-        with bound(*axes):
-            staged = stage(lambda xs: f(*tree.unflatten(in_tree, xs)), pieces, name=name)
-        outs = self._out_specs(name, staged, out_specs)
-        ins = (*(PartitionSpec(),) * len(staged.captured), *ins)
-        operands = [*staged.captured, *leaves]
-        return staged.unflatten(self._apply(simplified(staged.fn), operands, ins, outs))
+    def record(
+        self, call: Callable[[Sequence[Any]], Any], name: str, types: Sequence[ArrayType],
+        ins: tuple[PartitionSpec, ...], out_specs: Callable[[Staged], tuple[PartitionSpec, ...]],
+    ) -> Recorded:  # fmt: skip
+        """Record `call` of pieces of arrays of the given types.
 
-    def _apply(self, fn: Any, operands: Sequence[Any], ins: Any, outs: Any) -> list[Any]:
+        `out_specs` says how the pieces of results make up whole ones.
+        """
+        pieces = [piece_type(t, self.mesh, s, self.check) for t, s in zip(types, ins, strict=True)]
+        sizes = self.mesh.shape
+        axes = [Axis(a, sizes[a], self.mesh, self.check) for a in self.manual]
+        with bound(*axes), self.mesh:
+            staged = stage(call, pieces, name=name, border=True)
+        outs = out_specs(staged)
+        lead = (PartitionSpec(),) * len(staged.captured)
+        return Recorded(simplified(staged.fn), staged, (*lead, *ins), outs)
+
+    def apply(self, recorded: Recorded, leaves: Sequence[Any], donate: tuple[int, ...] = ()) -> Any:
         """Record the region, or run it with its operands laid out as it takes them."""
+        fn, staged, ins, outs = recorded
+        operands = [*staged.captured, *leaves]
 
         def body(*xs: Any) -> list[Any]:
             return bind_shard_map(xs, fn, self.mesh, ins, outs, self.manual, self.check)
 
         if current.interpreter is not bottom:
-            return body(*operands)
-        program = canonical(build(fn.name, [typeof(x) for x in operands], body))
+            return staged.unflatten(body(*operands))
+        types = tuple(typeof(x) for x in operands)
+        key = ("program", self.mesh, ins, outs, self.manual, self.check, types)
+        if key not in fn.memo:
+            fn.memo[key] = canonical(build(fn.name, types, body))
         layouts = tuple(NamedSharding(self.mesh, s) for s in ins)
-        return apply_placed(program, operands, layouts)
+        given = tuple(len(staged.captured) + i for i in donate)
+        return staged.unflatten(apply_placed(fn.memo[key], operands, layouts, given))
 
-    def _out_specs(self, name: str, staged: Staged, specs: Any) -> tuple[PartitionSpec, ...]:
+    def out_specs(self, name: str, staged: Staged, specs: Any) -> tuple[PartitionSpec, ...]:
+        """One spec per leaf of the result, checked."""
         skeleton = tree.unflatten(staged.out_tree, list(staged.fn.out_types))
         found = self._spread("out_specs", specs, skeleton)
         for i, (spec, t) in enumerate(zip(found, staged.fn.out_types, strict=True)):

@@ -15,12 +15,14 @@ from typing import Any
 from ms_func import tree
 from ms_func.dtypes import join
 from ms_func.errors import UnsupportedError
-from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
+from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import Cost, Primitive, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.collective import pvary_p
 from ms_func.primitives.collective_moves import axis_index_p
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
@@ -37,11 +39,16 @@ Mask = tuple[bool, ...]
 
 
 def stage_on_tree(
-    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None
-) -> Staged:
+    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None,
+    refs: str = "read", decided: frozenset[Any] = frozenset(),
+) -> Staged:  # fmt: skip
     """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
     return stage(
-        lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name or function_name(fun)
+        lambda xs: fun(*tree.unflatten(in_tree, xs)),
+        types,
+        name=name or function_name(fun),
+        refs=refs,
+        decided=decided,
     )
 
 
@@ -91,22 +98,37 @@ def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
     if a.shape != b.shape or not (a.dtype == b.dtype or a.weak_type or b.weak_type):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
-    return ArrayType(a.shape, dtype, weak)
+    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
 
 
 def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:
     """`fn` with its results converted to the wanted dtypes."""
-    if all(t.dtype == w.dtype for t, w in zip(fn.out_types, wanted, strict=True)):
+    pairs = list(zip(fn.out_types, wanted, strict=True))
+    if all(t.dtype == w.dtype and t.vma == w.vma for t, w in pairs):
         return fn
 
     def body(*args: Any) -> list[Any]:
         outs = current.interpreter.apply(fn, args)
-        return [
-            convert_element_type(x, w.dtype, w.weak_type) if typeof(x).dtype != w.dtype else x
-            for x, w in zip(outs, wanted, strict=True)
-        ]
+        return [as_type(x, w) for x, w in zip(outs, wanted, strict=True)]
 
     return canonical(build(fn.name, fn.in_types, body))
+
+
+def as_type(x: Any, wanted: ArrayType) -> Any:
+    """`x` converted to a dtype, and marked as differing along the axes of a region."""
+    if typeof(x).dtype != wanted.dtype:
+        x = convert_element_type(x, wanted.dtype, wanted.weak_type)
+    more = wanted.vma - typeof(x).vma
+    return pvary_p.bind(x, axes=Axes(sorted(more, key=str))) if more else x
+
+
+def raised(xs: Sequence[Any], axes: frozenset[Any]) -> list[Any]:
+    """Values that count as differing along more axes of a region.
+
+    Whatever a value known only at run time decides about, such as which branch runs, differs
+    along the axes that this value differs along, and so does what flows back from there.
+    """
+    return [as_type(x, typeof(x).varying(typeof(x).vma | axes)) for x in xs]
 
 
 def cost_of(fn: Function) -> Cost:
@@ -312,7 +334,7 @@ def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
     Raises:
         UnsupportedError: a function has a collective over the lanes.
     """
-    if any(map(_communicates, fns)):
+    if any(_communicates(fn, frozenset({BATCH_AXIS})) for fn in fns):
         raise UnsupportedError(
             f"{what} has a collective over the lanes of a vmap inside, but its {decides} differs "
             "between these lanes, so that some would wait for others that never come\n"
@@ -321,14 +343,38 @@ def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
         )
 
 
-def _communicates(fn: Function) -> bool:
-    """Whether a program has a collective over the lanes; asking for the own index is none."""
-    return BATCH_AXIS in names_of(fn) and any(
-        BATCH_AXIS in eqn_names(e)
-        and (any(map(_communicates, e.functions())) or not any(True for _ in e.functions()))
-        for e in fn.eqns
-        if e.primitive is not axis_index_p
-    )
+def same_on_all_devices(
+    fns: Sequence[Function], axes: frozenset[Any], what: str, decides: str
+) -> None:
+    """The same for the devices of a region along `axes`.
+
+    Raises:
+        UnsupportedError: a function has a collective along one of the axes.
+    """
+    if any(_communicates(fn, axes) for fn in fns):
+        raise UnsupportedError(
+            f"{what} has a collective along {', '.join(sorted(map(str, axes)))} inside, but its "
+            f"{decides} may differ between the devices there, so that some would wait for others "
+            f"that never come\nfix: make the {decides} the same on all devices, for example with "
+            f"lax.pmax, or move the collective out of the {what}",
+            user_loc(),
+        )
+
+
+def _communicates(fn: Function, axes: frozenset[Any]) -> bool:
+    """Whether a program has a collective along any of the axes.
+
+    Asking for the own index is none, nor is marking a value.
+    """
+    if names_of(fn).isdisjoint(axes):
+        return False
+    for e in fn.eqns:
+        if e.primitive in (axis_index_p, pvary_p) or eqn_names(e).isdisjoint(axes):
+            continue
+        inner = list(e.functions())
+        if not inner or any(_communicates(f, axes) for f in inner):
+            return True
+    return False
 
 
 def apply_known(partial: Any, fn: Function, args: Sequence[Any]) -> list[Any]:

@@ -22,19 +22,23 @@ from ms_func.control_flow.identities import name_p
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
+    LANES,
     PIECEWISE_LINEAR,
     UNFOLDED,
     Cost,
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, normalize_argnums
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
@@ -60,6 +64,7 @@ kept_p = register(
         transpose=lambda ct, x: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -84,6 +89,7 @@ def _marked(fn: Function, policy: Policy) -> Function:
 
 
 def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -211,6 +217,7 @@ remat_p = register(
     Primitive(
         "remat_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
@@ -270,10 +277,10 @@ def checkpoint(
             return user_function(fun)(*full, **named)
 
         types = [typeof(x) for x in leaves]
-        staged = stage(call, types, name=name, values=leaves)
+        staged = stage(call, types, name=name, values=leaves, refs="write")
         fn = staged.fn if policy is None else _marked(staged.fn, policy)
         outs = remat_p.bind(
-            *staged.captured, *leaves, fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
+            *staged.captured, *operands(leaves), fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
         )
         return staged.unflatten(outs)
 

@@ -23,7 +23,16 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_sum
@@ -46,6 +55,7 @@ class Rules(NamedTuple):
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -184,6 +194,7 @@ custom_vjp_p = register(
     Primitive(
         "custom_vjp_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
@@ -298,6 +309,7 @@ custom_vjp_linear_p = register(
     Primitive(
         "custom_vjp_linear",
         abstract=_linear_abstract,
+        varying=BY_FUNCTIONS,
         ref=_linear_ref,
         lower=_linear_lower,
         jvp=_linear_jvp,

@@ -23,7 +23,16 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import is_linear
@@ -54,6 +63,7 @@ class Vectorised(NamedTuple):
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -125,8 +135,7 @@ def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[Arra
 
         lead = [typeof(c) for c in made.consts]
         full = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
-            for t, m in zip(given, mask, strict=True)
+            t.update(shape=(size, *t.shape)) if m else t for t, m in zip(given, mask, strict=True)
         ]
         batched = (*made.batched, *bodies.chosen(made.batched, nonzero))
         return Vectorised(build(both.name, [*lead, *full], body), batched, made.consts)
@@ -150,6 +159,7 @@ custom_vmap_p = register(
     Primitive(
         "custom_vmap_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
@@ -231,7 +241,7 @@ class custom_vmap:
 
     def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
         types = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
+            t.update(shape=(size, *t.shape)) if m else t
             for t, m in zip(call.types, lanes, strict=True)
         ]
         found: list[bool] = []

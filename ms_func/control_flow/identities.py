@@ -10,7 +10,9 @@ import numpy as np
 from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
+    LANES,
     PIECEWISE_LINEAR,
     ZERO,
     NotSupported,
@@ -33,6 +35,7 @@ stop_gradient_p = register(
         transpose=NotSupported("its derivative is zero"),
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -74,6 +77,7 @@ name_p = register(
         transpose=lambda ct, x, name: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -122,6 +126,7 @@ optimization_barrier_p = register(
     Primitive(
         "optimization_barrier",
         abstract=lambda *types: list(types),
+        varying=BY_FUNCTIONS,
         ref=lambda *arrays: list(arrays),
         lower=_barrier_lower,
         jvp=_barrier_jvp,
@@ -130,6 +135,7 @@ optimization_barrier_p = register(
         batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
         shard=_barrier_shard,
         multiple_results=True,
+        words=LANES,
     )
 )
 

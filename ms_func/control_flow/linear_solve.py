@@ -20,7 +20,16 @@ from ms_func.dtypes import is_inexact
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.host import Identity
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, neg, sub
 from ms_func.primitives.arithmetic import max as maximum
@@ -42,6 +51,7 @@ from ms_func.transforms.zeros import instantiate, zeros
 
 
 def _abstract(*types: ArrayType, solve: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, solve.in_types)
     return list(solve.out_types)
 
 
@@ -145,6 +155,7 @@ linear_solve_p = register(
     Primitive(
         "linear_solve",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,

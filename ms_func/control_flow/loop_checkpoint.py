@@ -51,7 +51,7 @@ def slots_for(types: Sequence[ArrayType], steps: int) -> int:
 
 def rows(types: Sequence[ArrayType], slots: int) -> list[ArrayType]:
     """Types of the tables: one row for the first state, and one for each slot."""
-    return [ArrayType((slots + 1, *t.shape), t.dtype) for t in types]
+    return [t.update(shape=(slots + 1, *t.shape), weak_type=False) for t in types]
 
 
 def _int(value: int) -> Literal:

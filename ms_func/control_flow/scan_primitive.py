@@ -14,10 +14,19 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
 from ms_func.lowering.emit import TOKEN
@@ -25,6 +34,7 @@ from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
 from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune, without_invariants
@@ -64,17 +74,16 @@ def _abstract(
 ) -> list[ArrayType]:
     parts = _parts(body, num_consts, num_carry)
     consts, init, xs = parts.cut(types)
-    step_in = [*consts, *init, *(ArrayType(t.shape[1:], t.dtype) for t in xs)]
+    step_in = [*consts, *init, *(t.update(shape=t.shape[1:]) for t in xs)]
+    fitting(step_in, body.in_types)
     for given, wanted in zip(step_in, body.in_types, strict=True):
         if given.shape != wanted.shape or given.dtype != wanted.dtype:
             raise ShapeError(f"the step of a scan takes {wanted}, got {given}")
     carry = [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
+        t.update(weak_type=t.weak_type and i.weak_type, sharding=i.sharding)
         for t, i in zip(body.out_types[:num_carry], init, strict=True)
     ]
-    return carry + [
-        ArrayType((length, *t.shape), t.dtype, t.weak_type) for t in body.out_types[num_carry:]
-    ]
+    return carry + [t.update(shape=(length, *t.shape)) for t in body.out_types[num_carry:]]
 
 
 def _ref(
@@ -611,6 +620,28 @@ def _hoist(move: Any, inputs: Any, **params: Any) -> Any:
     return [*inputs[:n], *values, *inputs[n:]], made
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold that the step writes to is carried; of others it is a constant."""
+    p = uses.params
+    body, n_carry = p["body"], p["num_carry"]
+    if any(i >= p["num_consts"] for i in uses.cells):
+        raise UnsupportedError(
+            "a scan cannot carry references or scan over them\n"
+            "fix: let the function close over the reference, and index it with a counter"
+        )
+    made, written = discharged(body)
+    consts, rest = split_list(range(len(body.params)), p["num_consts"])
+    order = [*(i for i in consts if i not in written), *written, *rest]
+    n = len(body.results)
+    results = [*range(n, len(made.results)), *range(n)]
+    outs = scan_p.bind(
+        *[uses.operands[i] for i in order],
+        **{**p, "body": bodies.reorder(made, order, results),
+           "num_consts": len(consts) - len(written), "num_carry": n_carry + len(written)},
+    )  # fmt: skip
+    return outs[len(written) :], dict(zip(written, outs, strict=False))
+
+
 scan_p = register(
     Primitive(
         "scan",
@@ -625,7 +656,9 @@ scan_p = register(
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        varying=BY_FUNCTIONS,
         hoist=_hoist,
         multiple_results=True,
+        refs=_refs,
     )
 )

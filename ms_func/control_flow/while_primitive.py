@@ -48,8 +48,18 @@ from ms_func.control_flow.while_bodies import (
 )
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function, Literal
-from ms_func.ir.primitive import NONLINEAR, UNFOLDED, Cost, Primitive, Zero, current, register
+from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    NONLINEAR,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.arithmetic import add
@@ -59,6 +69,7 @@ from ms_func.primitives.families import is_linear
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
 from ms_func.transforms.jet import in_rows
 from ms_func.transforms.jvp import jvp, jvp_walk
 from ms_func.transforms.partial_eval import partial_eval
@@ -82,8 +93,16 @@ def _abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
         for t, wanted in zip(given, fn.in_types, strict=True):
             if t.shape != wanted.shape or t.dtype != wanted.dtype:
                 raise ShapeError(f"`{fn.name}` of a loop takes {wanted}, got {t}")
+    shared = [
+        t.varying(t.vma | v.vma)
+        for t, v in zip(loop.cond.in_types[loop.num_cond :], loop.body.in_types[loop.num_body :],
+                        strict=True)
+    ]  # fmt: skip
+    fitting(types, [*loop.cond.in_types[: loop.num_cond], *loop.body.in_types[: loop.num_body],
+                    *shared])  # fmt: skip
+    axes = loop.cond.out_types[0].vma
     return [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
+        t.update(weak_type=t.weak_type and i.weak_type).varying(i.vma | axes)
         for t, i in zip(loop.body.out_types, carry, strict=True)
     ]
 
@@ -323,6 +342,39 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     return outs[1:], list(carry)
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold that the body writes to is carried, and seen by the test too."""
+    loop = Loop(**uses.params)
+    places = range(len(uses.operands))
+    test_consts, body_consts, init = loop.cut(places)
+    if any(i in uses.cells for i in init):
+        raise UnsupportedError(
+            "a while_loop cannot carry references\nfix: let its functions close over them"
+        )
+    test, changed = discharged(loop.cond)
+    if changed:
+        raise UnsupportedError(
+            "the test of a while_loop writes to a reference\nfix: write to it in the body"
+        )
+    made, own = discharged(loop.body)
+    written = [body_consts[i] for i in own]
+    kept = [i for i in range(len(body_consts)) if i not in own]
+    n, carry = len(loop.body.results), range(len(body_consts), len(made.params))
+    results = [*range(n, len(made.results)), *range(n)]
+    body = bodies.reorder(made, [*kept, *own, *carry], results)
+    seen = {uses.cells[i]: k for k, i in enumerate(test_consts) if i in uses.cells}
+    first = [uses.cells[i] for i in written]
+    moved = [test.params[seen[i]] if i in seen else Var(made.params[k].type)
+             for i, k in zip(first, own, strict=True)]  # fmt: skip
+    fixed = [k for k in range(len(test_consts)) if test.params[k] not in moved]
+    params = [*(test.params[k] for k in fixed), *moved, *test.params[len(test_consts) :]]
+    test = Function(test.name, params, test.eqns, test.results)
+    operands = [*(test_consts[k] for k in fixed), *(body_consts[k] for k in kept), *written, *init]
+    new = loop._replace(cond=test, body=body, num_cond=len(fixed), num_body=len(kept))
+    outs = while_p.bind(*[uses.operands[i] for i in operands], **new._asdict())
+    return outs[len(own) :], dict(zip(written, outs, strict=False))
+
+
 while_p = register(
     Primitive(
         "while",
@@ -337,8 +389,10 @@ while_p = register(
         cost=_cost,
         partial=_partial,
         prune=pruned_loop,
+        varying=BY_FUNCTIONS,
         hoist=hoisted_loop,
         multiple_results=True,
+        refs=_refs,
     )
 )
 
@@ -348,8 +402,11 @@ def _repeat(
 ) -> list[Any]:
     """A `while` from Python functions, which may close over values being recorded."""
     types = [typeof(x) for x in state]
-    cond = stage(lambda xs: [test(*xs)], types, name="test")
     body = stage(lambda xs: step(*xs), types, name="step")
+    while any(t.vma - w.vma for t, w in zip(body.fn.out_types, types, strict=True)):
+        types = [t.varying(t.vma | w.vma) for t, w in zip(types, body.fn.out_types, strict=True)]
+        body = stage(lambda xs: step(*xs), types, name="step")
+    cond = stage(lambda xs: [test(*xs)], types, name="test")
     return while_p.bind(
         *cond.captured, *body.captured, *state,
         **Loop(cond.fn, body.fn, len(cond.captured), len(body.captured))._asdict(),
@@ -377,6 +434,7 @@ def _by_program(make: Callable[..., Function]) -> dict[str, Any]:
 
     return {
         "abstract": lambda *types, **params: list(make(types, **params).out_types),
+        "varying": BY_FUNCTIONS,
         "ref": lambda *xs, **params: evaluate(make([typeof(x) for x in xs], **params), *xs),
         "lower": lower,
         "batch": rule_batch,
@@ -394,7 +452,7 @@ def _jvp_by_program(make: Callable[..., Function]) -> Callable[..., Any]:
 
 
 def _lane(t: ArrayType, dim: int | None) -> ArrayType:
-    return t if dim is None else ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
+    return t if dim is None else t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _remembered(name: str, make: Callable[..., list[Any]]) -> Callable[..., Function]:
@@ -809,3 +867,11 @@ while_back_dot_p = register(
         transpose=_back_dot_transpose,
     )
 )
+
+PROGRAMS: dict[Primitive, Callable[..., Function]] = {
+    while_walk_p: _walk_program,
+    while_linear_p: _linear_program,
+    while_back_p: _back_program,
+    while_back_dot_p: _back_dot_program,
+}
+"""Programs of the loops of reverse mode, from types of operands and parameters."""

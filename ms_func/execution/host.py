@@ -145,17 +145,22 @@ def failure(error: BaseException, name: str, loc: Any) -> BaseException:
         return error.error
     if isinstance(error, CallbackError) or not isinstance(error, Exception):
         return error
-    made = _both(type(error)).__new__(_both(type(error)))
+    made = _blank(type(error))
+    made.__dict__.update(error.__dict__)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     CallbackError.__init__(made, f"callback `{name}` raised {text}", loc)
     made.__cause__ = error
     return made
 
 
+def _blank(kind: type[Exception]) -> CallbackError:
+    """An error that is a `CallbackError` and of `kind`, still without a message."""
+    try:
+        return kind.__new__(_both(kind))  # type: ignore[return-value]
+    except TypeError:  # classes that do not go together, or that need arguments
+        return CallbackError.__new__(CallbackError)
+
+
 @cache
 def _both(kind: type[Exception]) -> type[CallbackError]:
-    """Class of errors that are a `CallbackError` and of `kind`."""
-    try:
-        return type(kind.__name__, (CallbackError, kind), {"__module__": kind.__module__})
-    except TypeError:  # classes that do not go together
-        return CallbackError
+    return type(kind.__name__, (CallbackError, kind), {"__module__": kind.__module__})

@@ -16,6 +16,7 @@ from ms_func import config
 from ms_func.dtypes import is_inexact
 from ms_func.errors import NonFiniteError, UnsupportedError
 from ms_func.execution.buffers import to_numpy
+from ms_func.execution.compile import final_form
 from ms_func.ir.evaluate import evaluate, watching
 from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc
@@ -46,7 +47,7 @@ def run(program: Any, fn: Function, buffers: Sequence[Any], name: str) -> list[A
 
 
 def _kind_of(x: Any) -> str | None:
-    """Which of "nan" and "inf" an array holds, where that is searched for."""
+    """What is searched for and an array holds: "nan", "inf" or neither."""
     x = np.asarray(x)
     if not is_inexact(x.dtype):
         return None
@@ -69,7 +70,7 @@ def _located(fn: Function, values: Sequence[np.ndarray], kind: str, name: str) -
 
     try:
         with watching(look):
-            evaluate(fn, *values)
+            evaluate(final_form.rule(fn), *values)
     except NonFiniteError as error:
         return error
     except UnsupportedError:  # an operation that has no NumPy rule, or must not happen twice

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from ms_func.errors import AxisNameError
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.text import register_param_type
+from ms_func.ir.types import Varying
 
 
 class _BatchAxis(enum.Enum):
@@ -43,6 +44,13 @@ register_param_type(
     Axes,
     write=lambda axes: json.dumps([a if isinstance(a, str) else repr(a) for a in axes]),
     read=lambda text: Axes(json.loads(text)),
+)
+
+
+register_param_type(
+    Varying,
+    write=lambda held: json.dumps(sorted(map(str, held.axes))),
+    read=lambda text: Varying(frozenset(json.loads(text))),
 )
 
 

@@ -22,8 +22,10 @@ from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import TOKEN, Builder, Value
 from ms_func.lowering.manual import Manual
 from ms_func.lowering.shardings import device_order, mesh_text, sharding_text
+from ms_func.stopwatch import timed
 
 
+@timed("lower")
 def lower_function(
     fn: Function,
     donate: Sequence[int] = (),
@@ -149,7 +151,7 @@ class _Lowerer:
 
     def one_device(self, count: int) -> dict[str, ir.Attribute]:
         """Attribute that lets an operation with `count` results run on the first device alone."""
-        if self.num_partitions == 1:
+        if self.num_partitions == 1 or self.manual is not None:
             return {}
         if not self._one_device:
             self._one_device = self._fresh("first")
@@ -161,7 +163,7 @@ class _Lowerer:
 
     def whole(self, builder: Builder, value: Value) -> Value:
         """A value brought together on every device, before one of them looks at all of it."""
-        if self.num_partitions == 1 or not self.meshes:
+        if self.num_partitions == 1 or not self.meshes or self.manual is not None:
             return value
         mesh = next(iter(self.meshes))
         rank = ir.RankedTensorType(value.type).rank

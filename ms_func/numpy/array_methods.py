@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
+from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
@@ -24,6 +26,7 @@ from ms_func.numpy import (
     manipulation,
     products,
     reductions,
+    references,
     repeating,
     searching,
     sorting,
@@ -42,6 +45,22 @@ VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Operator method `self op other`."""
+    fast = getattr(function, "fast", None)
+    if fast is None:
+        return _plain(function)
+
+    def method(self: Any, other: Any) -> Any:
+        if type(other) is Array and type(self) is Array and current.interpreter is bottom:
+            return fast(self, other)
+        if type(other) in _OPERANDS or _is_operand(other):
+            return function(self, other)
+        return NotImplemented
+
+    return method
+
+
+def _plain(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Operator method of a function that is no single program when called eagerly."""
 
     def method(self: Any, other: Any) -> Any:
         if type(other) in _OPERANDS or _is_operand(other):
@@ -112,9 +131,9 @@ def _iterate(self: Any) -> Iterator[Any]:
     shape = self.shape
     if not shape:
         raise TypeError("iteration over a 0-d array")
-    if type(self) is Array and 0 < shape[0] <= _AT_ONCE:
+    if type(self) is not Tracer and 0 < shape[0] <= _AT_ONCE:
         return iter(fusion.run(manipulation.unstack, (self,)))
-    if type(self) is Array:
+    if type(self) is not Tracer:
         return (indexing.getitem(self, i) for i in range(shape[0]))
     return iter(manipulation.unstack(self))
 
@@ -263,7 +282,8 @@ def table() -> dict[str, Any]:
 
 
 def attach() -> None:
-    """Put the operators, methods and properties on `Array` and `Tracer`."""
+    """Put the operators, methods and properties on `Array`, `Tracer` and `Ref`."""
+    references.attach()
     for cls in (Array, Tracer):
         for name, member in table().items():
             if name not in vars(cls):

@@ -17,7 +17,16 @@ from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
-from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    LANES,
+    NONLINEAR,
+    Cost,
+    Linear,
+    NotSupported,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import div, mul
@@ -234,7 +243,7 @@ def _batch(
         """Result for all lanes, which share it."""
         if dim is not None:
             return reduce(x, (dim,))
-        return mul(x, literal(size, x)) if primitive() is psum_p else x
+        return mul(x, literal(size, x)) if primitive() in (psum_p, psum_invariant_p) else x
 
     def batch(size: int, args: Any, dims: Any, *, axes: Axes, groups: Groups | None) -> Any:
         (x,), (dim,) = args, dims
@@ -251,6 +260,15 @@ def _batch(
     return batch
 
 
+def _still_differing(held: frozenset[Any], *, axes: Axes, groups: Groups | None) -> frozenset[Any]:
+    """A result is the same for all devices along the axes, unless they form groups."""
+    return held if groups is not None else held.difference(axes)
+
+
+def _psum_invariant_transpose(ct: Any, x: Any, *, axes: Axes, groups: Any) -> list[Any]:
+    return [pvary_p.bind(ct, axes=axes)]
+
+
 def _psum_transpose(ct: Any, x: Any, *, axes: Axes, groups: Groups | None) -> list[Any]:
     return [psum_p.bind(ct, axes=axes, groups=groups)]
 
@@ -264,8 +282,10 @@ def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
         if type(t) is Zero:
             return out, Zero(typeof(out).tangent)
         chosen = eq(x, out)
-        total = psum_p.bind(select(chosen, t, full_like(t, 0)), **params)
-        count = psum_p.bind(convert_element_type(chosen, typeof(x).dtype), **params)
+        kept = params["groups"] is None and not typeof(x).vma.isdisjoint(params["axes"])
+        summed = psum_invariant_p if kept else psum_p
+        total = summed.bind(select(chosen, t, full_like(t, 0)), **params)
+        count = summed.bind(convert_element_type(chosen, typeof(x).dtype), **params)
         return out, div(total, count)
 
     return jvp
@@ -282,6 +302,7 @@ def _combining(name: str, operation: str, reduce: Any, **rules: Any) -> Primitiv
             batch=_batch(lambda: primitive, reduce),
             shard=NO_SPLIT,
             cost=_cost,
+            varying=_still_differing,
             **rules,
         )
     )
@@ -291,14 +312,58 @@ def _combining(name: str, operation: str, reduce: Any, **rules: Any) -> Primitiv
 psum_p = _combining(
     "psum", "stablehlo.add", reduce_sum, jvp=Linear(0), transpose=_psum_transpose
 )  # fmt: skip
+psum_invariant_p = _combining(
+    "psum_invariant", "stablehlo.add", reduce_sum, jvp=Linear(0),
+    transpose=_psum_invariant_transpose,
+)  # fmt: skip
+"""The sum where types keep account of what differs between devices: from values that do along the
+axes to one that does not, so its transpose is `pvary`, which is free."""
 pmax_p = _combining(
     "pmax", "stablehlo.maximum", reduce_max, jvp=_extremum_jvp(lambda: pmax_p),
-    transpose=NotSupported("pmax is not linear"),
+    transpose=NONLINEAR,
 )  # fmt: skip
 pmin_p = _combining(
     "pmin", "stablehlo.minimum", reduce_min, jvp=_extremum_jvp(lambda: pmin_p),
-    transpose=NotSupported("pmin is not linear"),
+    transpose=NONLINEAR,
 )  # fmt: skip
+
+
+# --- account of what differs between devices ------------------------------------------------------
+
+
+def _pvary_batch(size: int, args: Any, dims: Any, *, axes: Axes) -> Any:
+    (x,), (dim,) = args, dims
+    rest = without_lanes(axes)
+    return (pvary_p.bind(x, axes=rest) if rest else x), dim
+
+
+pvary_p = register(
+    Primitive(
+        "pvary",
+        abstract=lambda x, *, axes: x if x.sharding is None else x.update(sharding=None),
+        ref=NO_REF,
+        lower=lambda b, eqn, x: x,
+        jvp=Linear(0),
+        transpose=lambda ct, x, *, axes: [psum_invariant_p.bind(ct, axes=axes, groups=None)],
+        batch=_pvary_batch,
+        shard=NO_SPLIT,
+        cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+        varying=lambda held, *, axes: held.union(axes),
+        words=LANES,
+    )
+)
+
+
+def checked_axes(axes: Axes) -> Axes:
+    """Names along which types keep account of what differs."""
+    return Axes(a for a in axes if find_axis(a, "pcast").checked)
+
+
+def differing(x: Any, axes: Axes) -> Any:
+    """`x` marked as a value that may differ along those of the axes that are kept account of."""
+    held = typeof(x).vma
+    missing = Axes(a for a in checked_axes(axes) if a not in held)
+    return pvary_p.bind(x, axes=missing) if missing else x
 
 
 # --- what users call ------------------------------------------------------------------------------
@@ -329,9 +394,21 @@ def _combine(
         if isinstance(v, (bool, int, float, complex)):  # the same number on all lanes
             each = group_size(axes, found, what) if primitive is psum_p else 1
             return v * each if each != 1 else v
-        return primitive.bind(v, axes=axes, groups=found)
+        return _bind(primitive, v, axes, found)
 
     return tree.map(leaf, x)
+
+
+def _bind(primitive: Primitive, x: Any, axes: Axes, groups: Groups | None) -> Any:
+    """One application, or two where types keep account of what differs along some axes."""
+    kept = checked_axes(axes)
+    if not kept or groups is not None:
+        return primitive.bind(differing(x, axes), axes=axes, groups=groups)
+    others = Axes(a for a in axes if a not in kept)
+    if others:
+        x = primitive.bind(x, axes=others, groups=None)
+    primitive = psum_invariant_p if primitive is psum_p else primitive
+    return primitive.bind(differing(x, kept), axes=kept, groups=None)
 
 
 def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
@@ -407,3 +484,29 @@ def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
 def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """Minimum over the lanes or devices along named axes; see `pmax`."""
     return _combine("pmin", pmin_p, reduce_min, x, axis_name, axis_index_groups)
+
+
+def pcast(x: Any, axis_name: Any, *, to: str) -> Any:
+    """`x` counted as a value that may differ along named axes, where `shard_map` keeps account.
+
+    Args:
+        x: array or tree of arrays.
+        axis_name: name of an axis, or a tuple of names.
+        to: "varying".
+
+    Returns:
+        The values of `x`. Where axes are not kept account of, such as those of a `vmap`, `x`.
+
+    Raises:
+        NameError: a name is not in force.
+        ValueError: `to` is another word.
+    """
+    axes = named_axes(axis_name, "pcast")
+    if to != "varying":
+        raise ArgumentValueError(f"pcast: `to` must be 'varying', got {to!r}")
+    return tree.map(lambda v: differing(v, axes), x)
+
+
+def pvary(x: Any, axis_name: Any) -> Any:
+    """`pcast(x, axis_name, to="varying")`."""
+    return pcast(x, axis_name, to="varying")

@@ -8,7 +8,7 @@ size 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
-from ms_func.ir.primitive import ZERO, Linear, NotSupported, Primitive, register
+from ms_func.ir.primitive import LANES, NONLINEAR, ZERO, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, mul
@@ -27,6 +27,8 @@ from ms_func.primitives.collective import (
     NO_SPLIT,
     Groups,
     alone,
+    checked_axes,
+    differing,
     even_groups,
     group_attributes,
     group_size,
@@ -35,12 +37,14 @@ from ms_func.primitives.collective import (
     moved_cost,
     named_axes,
     only_lanes,
+    pvary_p,
     rearranged,
 )
 from ms_func.primitives.families import literal
 from ms_func.primitives.pieces import slice as slice_
 from ms_func.primitives.reduce import reduce_sum
 from ms_func.primitives.shape import expand_dims, iota, reshape, squeeze
+from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 
 def _past(dimension: int, lanes: int | None) -> int:
@@ -83,41 +87,66 @@ def _gather_lower(b: Any, eqn: Any, x: Any) -> Any:
     return b.op("stablehlo.all_gather", [eqn.outputs[0].type], [x], attributes)
 
 
-def _gather_batch(
-    size: int, args: Any, dims: Any, *, axes: Axes, dimension: int, groups: Any, **params: Any
-) -> Any:
-    """Over the lanes: they become part of the dimension, and all share the result."""
-    (x,), (dim,) = args, dims
-    if BATCH_AXIS not in axes:
-        past = _past(dimension, dim)
-        out = all_gather_p.bind(x, axes=axes, dimension=past, groups=groups, **params)
-        return out, dim
-    only_lanes(axes, "all_gather")
-    if groups is not None:
-        return in_groups(
-            lambda n, rows: (_joined(move_batch(rows, 1, dimension + 1, n), dimension + 1), None),
-            size, x, dim, groups, "all_gather",
-        )  # fmt: skip
-    return _joined(move_batch(x, dim, dimension, size), dimension), None
+def _gather_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    def batch(
+        size: int, args: Any, dims: Any, *, axes: Axes, dimension: int, groups: Any, **params: Any
+    ) -> Any:
+        """Over the lanes: they become part of the dimension, and all share the result."""
+        (x,), (dim,) = args, dims
+        if BATCH_AXIS not in axes:
+            past = _past(dimension, dim)
+            return primitive().bind(x, axes=axes, dimension=past, groups=groups, **params), dim
+        only_lanes(axes, "all_gather")
+        if groups is not None:
+            return in_groups(
+                lambda n, rows: (_joined(move_batch(rows, 1, dimension + 1, n), dimension + 1),
+                                 None),
+                size, x, dim, groups, "all_gather",
+            )  # fmt: skip
+        return _joined(move_batch(x, dim, dimension, size), dimension), None
+
+    return batch
 
 
 def _gather_transpose(ct: Any, x: Any, **params: Any) -> list[Any]:
     return [reduce_scatter_p.bind(ct, **params)]
 
 
-all_gather_p = register(
-    Primitive(
-        "all_gather",
-        abstract=_gather_abstract,
-        ref=NO_REF,
-        lower=_gather_lower,
-        jvp=Linear(0),
-        transpose=_gather_transpose,
-        batch=_gather_batch,
-        shard=NO_SPLIT,
-        cost=moved_cost,
+def _invariant_transpose(
+    ct: Any, x: Any, *, axes: Axes, dimension: int, count: int, groups: None
+) -> list[Any]:
+    """All devices along the one axis hold the same cotangent: each takes its own piece."""
+    size = x.type.shape[dimension]
+    start = mul(axis_index_p.bind(axes=axes, checked=True), np.int32(size))
+    return [dynamic_slice_in_dim(pvary_p.bind(ct, axes=axes), start, size, dimension)]
+
+
+def _gathering(name: str, **rules: Any) -> Primitive:
+    """Make and register a gather; both kinds compute the same."""
+    primitive = register(
+        Primitive(
+            name,
+            abstract=_gather_abstract,
+            ref=NO_REF,
+            lower=_gather_lower,
+            jvp=Linear(0),
+            batch=_gather_batch(lambda: primitive),
+            shard=NO_SPLIT,
+            cost=moved_cost,
+            words=LANES,
+            **rules,
+        )
     )
+    return primitive
+
+
+all_gather_p = _gathering("all_gather", transpose=_gather_transpose)
+all_gather_invariant_p = _gathering(
+    "all_gather_invariant",
+    transpose=_invariant_transpose,
+    varying=lambda held, *, axes, **params: held.difference(axes),
 )
+"""The gather whose result counts as the same on all devices along the axes."""
 
 
 # --- reduce_scatter -----------------------------------------------------------------------------
@@ -249,6 +278,7 @@ all_to_all_p = register(
         batch=_exchange_batch,
         shard=NO_SPLIT,
         cost=moved_cost,
+        words=LANES,
     )
 )
 
@@ -305,6 +335,7 @@ ppermute_p = register(
         batch=_permute_batch,
         shard=NO_SPLIT,
         cost=moved_cost,
+        words=LANES,
     )
 )
 
@@ -320,22 +351,32 @@ def _index_lower(b: Any, eqn: Any) -> Any:
     return b.lowerer.manual.axis_index(b, eqn.params["axes"])
 
 
-def _index_batch(size: int, args: Any, dims: Any, *, axes: Axes) -> Any:
+def _index_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     return iota(np.int32, size), 0
 
 
 axis_index_p = register(
     Primitive(
         "axis_index",
-        abstract=lambda *, axes: _INDEX,
+        abstract=lambda *, axes, checked: _INDEX.varying(frozenset(axes if checked else ())),
         ref=NO_REF,
         lower=_index_lower,
         jvp=ZERO,
-        transpose=NotSupported("an index is not linear in anything"),
+        transpose=NONLINEAR,
         batch=_index_batch,
         shard=NO_SPLIT,
     )
 )
+
+
+def _joint_index(axes: Axes) -> Any:
+    """Index along several axes, major first; of none, 0."""
+    found: Any = None
+    for name in axes:
+        axis = find_axis(name, "axis_index")
+        index = axis_index_p.bind(axes=Axes((name,)), checked=axis.checked)
+        found = index if found is None else add(mul(found, np.int32(axis.size)), index)
+    return np.int32(0) if found is None else found
 
 
 # --- what users call ------------------------------------------------------------------------------
@@ -361,10 +402,12 @@ def _settings(axis_name: Any, groups: Any, what: str) -> dict[str, Any]:
     return {"axes": axes, "groups": found, "count": group_size(axes, found, what)}
 
 
-def _one_by_one(axis_name: Any, groups: Any, what: str) -> list[dict[str, Any]]:
+def _one_by_one(
+    axis_name: Any, groups: Any, what: str, apart: bool = False
+) -> list[dict[str, Any]]:
     """Settings for each of several axes, or for all at once where they are those of a mesh."""
     axes = named_axes(axis_name, what)
-    together = all(find_axis(a, what).mesh is not None for a in axes)
+    together = not apart and all(find_axis(a, what).mesh is not None for a in axes)
     if len(axes) < 2 or groups is not None or together:
         return [_settings(axes, groups, what)] if axes else []
     return [_settings((a,), None, what) for a in axes]
@@ -382,8 +425,8 @@ def all_gather(
         axis_index_groups: lists of indices that cover the axis; each group gathers by itself.
         axis: dimension of the result along which the values are laid.
         tiled: join the values along the dimension instead of making a new one.
-        to: "varying", "invariant" or "reduced": what is known of the result where `shard_map`
-            keeps account of it.
+        to: "varying" or "invariant": whether the result counts as one that may differ between the
+            devices, where `shard_map` keeps account of it.
 
     Raises:
         NameError: a name is not in force.
@@ -394,15 +437,18 @@ def all_gather(
         >>> vmap(lambda x: all_gather(x, "i"), axis_name="i")(np.array([1, 2])).tolist()
         [[1, 2], [1, 2]]
     """
-    if to not in ("varying", "invariant", "reduced"):
-        raise ArgumentValueError(f"all_gather: `to` must be varying, invariant or reduced: {to!r}")
-    steps = _one_by_one(axis_name, axis_index_groups, "all_gather")
+    if to not in ("varying", "invariant", "invarying"):
+        raise ArgumentValueError(f"all_gather: `to` must be 'varying' or 'invariant', got {to!r}")
+    steps = _one_by_one(axis_name, axis_index_groups, "all_gather", to != "varying")
 
     def leaf(v: Any) -> Any:
         dimension = _dimension(axis, typeof(v).ndim + (not tiled), "all_gather")
         v = v if tiled else expand_dims(v, (dimension,))
         for settings in reversed(steps):  # the minor axis lies inside
-            v = all_gather_p.bind(v, dimension=dimension, **settings)
+            axes = settings["axes"]
+            same = to != "varying" and checked_axes(axes) and settings["groups"] is None
+            primitive = all_gather_invariant_p if same else all_gather_p
+            v = primitive.bind(differing(v, axes), dimension=dimension, **settings)
         return v
 
     return tree.map(leaf, x)
@@ -445,6 +491,7 @@ def psum_scatter(
                 f"the axis (or group), {size}"
             )
         for settings in steps:
+            v = differing(v, settings["axes"])
             v = reduce_scatter_p.bind(v, dimension=dimension, **settings)
         return v if tiled else squeeze(v, (dimension,))
 
@@ -483,6 +530,7 @@ def all_to_all(
         split = _dimension(split_axis, ndim, "all_to_all")
         concat = _dimension(concat_axis, ndim, "all_to_all")
         n = typeof(v).shape[split]
+        v = differing(v, settings["axes"])
         if tiled:
             if n % size:
                 raise ArgumentValueError(
@@ -532,12 +580,7 @@ def ppermute(x: Any, axis_name: Any, perm: Any) -> Any:
             f"ppermute: perm {perm} does not fit an axis of size {size}: indices run from 0 to "
             f"{size - 1}"
         )
-    return tree.map(lambda v: ppermute_p.bind(_array(v), axes=axes, perm=pairs), x)
-
-
-def _array(x: Any) -> Any:
-    typeof(x)  # raises on what is no array
-    return x
+    return tree.map(lambda v: ppermute_p.bind(differing(v, axes), axes=axes, perm=pairs), x)
 
 
 def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
@@ -609,16 +652,7 @@ def axis_index(axis_name: Any) -> Any:
         >>> vmap(lambda x: x + axis_index("i"), axis_name="i")(np.array([10, 10])).tolist()
         [10, 11]
     """
-    axes = named_axes(axis_name, "axis_index")
-    found: Any = None
-    for name in axes:
-        index = axis_index_p.bind(axes=Axes((name,)))
-        if found is None:
-            found = index
-        else:
-            size = np.int32(total_size((name,), "axis_index"))
-            found = add(mul(found, size), index)
-    return np.int32(0) if found is None else found
+    return _joint_index(named_axes(axis_name, "axis_index"))
 
 
 def axis_size(axis_name: Any) -> int:

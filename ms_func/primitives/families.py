@@ -161,12 +161,13 @@ def nary(
     commutative: bool = False,
     simplify: Any = None,
     jet: Any = VIA_JVP,
+    words: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
     Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
     `result` is the dtype of the result where it is not that of the operands, `commutative`
-    says that its two operands may change places.
+    says that its two operands may change places, `words` is what it does with keys.
     """
 
     def abstract(*types: ArrayType, **params: Any) -> ArrayType:
@@ -194,6 +195,7 @@ def nary(
             commutative=commutative,
             simplify=simplify,
             jet=jet,
+            words=words,
         )
     )
 

@@ -16,6 +16,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
+    LANES,
     NONLINEAR,
     PIECEWISE_LINEAR,
     Cost,
@@ -249,6 +250,7 @@ gather_p = register(
         batch=_gather_batch,
         shard=_gather_shard,
         cost=_gather_cost,
+        words=LANES,
     )
 )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import PIECEWISE_LINEAR, Linear, Primitive, Zero, register
+from ms_func.ir.primitive import LANES, PIECEWISE_LINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import (
@@ -137,6 +137,7 @@ slice_p = register(
         shard=same_size_shard,
         cost=moving_cost,
         simplify=_slice_simplify,
+        words=LANES,
     )
 )
 
@@ -300,6 +301,7 @@ pad_p = register(
         simplify=lambda producer, x, value, *, padding_config: (
             None if any(map(any, padding_config)) else x
         ),
+        words=LANES,
     )
 )
 
@@ -421,6 +423,7 @@ concatenate_p = register(
         shard=_concatenate_shard,
         cost=moving_cost,
         simplify=lambda producer, *xs, dimension: xs[0] if len(xs) == 1 else None,
+        words=LANES,
     )
 )
 
@@ -505,6 +508,7 @@ split_p = register(
         shard=_split_shard,
         cost=moving_cost,
         multiple_results=True,
+        words=LANES,
     )
 )
 

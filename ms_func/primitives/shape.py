@@ -16,7 +16,7 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, register
+from ms_func.ir.primitive import LANES, ZERO, Cost, Linear, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import (
@@ -157,6 +157,7 @@ reshape_p = register(
         shard=_reshape_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         simplify=_reshape_simplify,
+        words=LANES,
     )
 )
 
@@ -401,6 +402,7 @@ rev_p = register(
         shard=_rev_shard,
         cost=moving_cost,
         simplify=_rev_simplify,
+        words=LANES,
     )
 )
 

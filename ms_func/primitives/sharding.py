@@ -9,8 +9,9 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.errors import ShardingError
+from ms_func.ir.axes import environment
 from ms_func.ir.mesh import Mesh, current_mesh
-from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec, Sharding, entry_axes
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -34,7 +35,8 @@ def _abstract(x: ArrayType, *, sharding: NamedSharding, lanes: Any = None) -> Ar
 def _lower(b: Any, eqn: Any, x: Any) -> Any:
     """An explicit constraint where the program spans several devices, else nothing."""
     text = b.lowerer.sharding_text(eqn.params["sharding"], eqn.outputs[0].type.ndim)
-    if text is None:
+    region = b.lowerer.manual
+    if text is None or (region is not None and region.axes.issuperset(region.mesh.axis_names)):
         return x
     return b.op("sdy.sharding_constraint", [eqn.outputs[0].type], [x], {"sharding": parsed(text)})
 
@@ -69,6 +71,7 @@ sharding_constraint_p = register(
         batch=_batch,
         shard=_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+        words=LANES,
     )
 )
 
@@ -112,7 +115,16 @@ def constrained(x: Any, sharding: Any) -> Any:
     """One array with its layout fixed; None leaves it alone."""
     if sharding is None:
         return x
-    return sharding_constraint_p.bind(x, sharding=named_sharding(sharding))
+    sharding = named_sharding(sharding)
+    manual = {a.name for a in environment() if a.mesh is not None}
+    taken = manual.intersection(sharding.spec.axes())
+    if taken:
+        raise ShardingError(
+            f"a layout inside of shard_map cannot name the axis {min(map(str, taken))}, along "
+            f"which the arrays are cut by hand: {sharding.spec}\n"
+            "fix: name only axes that are left to the compiler (axis_names of shard_map)"
+        )
+    return sharding_constraint_p.bind(x, sharding=sharding)
 
 
 def named_sharding(sharding: Any) -> NamedSharding:

@@ -16,7 +16,7 @@ import numpy as np
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add
@@ -164,6 +164,7 @@ dynamic_slice_p = register(
         simplify=lambda producer, x, *starts, slice_sizes: (
             x if slice_sizes == x.type.shape else None
         ),
+        words=LANES,
     )
 )
 
@@ -343,6 +344,7 @@ dynamic_update_slice_p = register(
         shard=_update_shard,
         cost=_update_cost,
         simplify=lambda producer, x, update, *starts: update if update.type is x.type else None,
+        words=LANES,
     )
 )
 

@@ -17,12 +17,14 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
-from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.keys import random_bits, random_split
 from ms_func.primitives.sort import sort
 from ms_func.random.keys import checked_key
+from ms_func.random.placing import placed
 from ms_func.random.uniform import Shape, float_dtype, joint_shape, randint, uniform, unit
 
 
+@placed
 def bernoulli(
     key: ArrayLike, p: ArrayLike = 0.5, shape: Shape | None = None, mode: str = "low"
 ) -> Array:
@@ -56,6 +58,7 @@ def _bernoulli(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype, mode: s
     return logic.less(ar.multiply(fine, step), ar.subtract(p, coarse))
 
 
+@placed
 def rademacher(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """-1 or 1 with equal probability, int32 by default."""
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
@@ -63,6 +66,7 @@ def rademacher(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     return ar.subtract(ar.multiply(coins, 2), 1)
 
 
+@placed
 def permutation(
     key: ArrayLike, x: int | ArrayLike, axis: int = 0, independent: bool = False
 ) -> Array:
@@ -154,6 +158,7 @@ def choice(
     return searching.take(population, places, axis, mode="clip")
 
 
+@placed
 def categorical(
     key: ArrayLike, logits: ArrayLike, axis: int = -1, shape: Shape | None = None,
     replace: bool = True, mode: str | None = None,
@@ -200,6 +205,7 @@ def convert_inexact(name: str, x: Any) -> Any:
     return convert(x, to_inexact(typeof(x).dtype))
 
 
+@placed
 def gumbel(key: ArrayLike, shape: Shape = (), dtype: Any = None, mode: str | None = None) -> Array:
     """Numbers of the standard Gumbel distribution.
 
@@ -227,6 +233,7 @@ def _gumbel(key: Any, shape: tuple[int, ...], kind: np.dtype, mode: str | None) 
     return ar.negative(el.log(ar.negative(el.log(u))))
 
 
+@placed
 def geometric(key: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Number of trials of probability `p` up to the first success, int32 by default."""
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)

@@ -22,9 +22,10 @@ from ms_func.numpy import logic, manipulation, reductions
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.primitives.special import lgamma
 from ms_func.random.keys import checked_key
+from ms_func.random.placing import placed
 from ms_func.random.uniform import Shape, joint_shape, unit
 
 _FLOAT, _INT = np.dtype(np.float32), np.dtype(np.int32)
@@ -32,6 +33,7 @@ _LARGE = 10.0
 """Rates from here on are drawn by rejection."""
 
 
+@placed
 def poisson(key: ArrayLike, lam: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Numbers of events that occur at a mean rate `lam`; int32 by default."""
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)

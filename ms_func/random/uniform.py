@@ -17,8 +17,9 @@ from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
-from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.keys import random_bits, random_split
 from ms_func.random.keys import UINT32, checked_key
+from ms_func.random.placing import placed
 
 Shape = Sequence[int] | int
 
@@ -54,6 +55,7 @@ def joint_shape(name: str, shape: Any, *args: Any) -> tuple[int, ...]:
     return found
 
 
+@placed
 def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Uniform unsigned integers over all values of `dtype`, uint32 by default.
 
@@ -66,6 +68,7 @@ def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     return random_bits(checked_key("bits", key), 8 * kind.itemsize, shape_tuple("bits", shape))
 
 
+@placed
 def uniform(
     key: ArrayLike, shape: Shape = (), dtype: Any = None, minval: ArrayLike = 0.0,
     maxval: ArrayLike = 1.0,
@@ -97,6 +100,7 @@ def unit(key: Any, shape: tuple[int, ...], kind: np.dtype, low: float = 0.0) -> 
     return scaled(key, np.asarray(low, kind)[()], np.asarray(1, kind)[()], shape, kind)
 
 
+@placed
 def randint(
     key: ArrayLike, shape: Shape, minval: ArrayLike, maxval: ArrayLike, dtype: Any = None
 ) -> Array:

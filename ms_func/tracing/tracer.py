@@ -26,14 +26,18 @@ from ms_func.errors import (
     UnsupportedError,
     located,
 )
+from ms_func.ir.axes import Axes
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
-from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
+from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.policy import why_native
 
 _SCALARS = (bool, int, float, complex)
 _WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
+
+
+_NO_AXES: frozenset[Any] = frozenset()
 
 
 class Tracer:
@@ -58,7 +62,7 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements."""
-        return self.type.dtype
+        return self.type.face
 
     @property
     def ndim(self) -> int:
@@ -196,14 +200,20 @@ class Staging:
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
         strict: whether traced values refuse to be shown; see `speculation`.
+        decided: axes of a region of manual computation along which devices may not all run this:
+            what comes from outside counts as differing along them.
+        border: whether this records a region of manual computation, outside of which nothing
+            differs between devices.
         wide: kinds of number ("i", "f", "c") that come in from outside at double width.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "strict", "values", "wide")  # fmt: skip
+    __slots__ = ("alive", "border", "captured", "decided", "eqns", "handles", "loc", "name",
+                 "outer", "spliced", "strict", "values", "wide")  # fmt: skip
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
+        self.decided = decided
+        self.border = border
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
         self.spliced: set[Any] = set()
@@ -216,7 +226,9 @@ class Staging:
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
-        self.outer = current.interpreter
+        outer = self.outer = current.interpreter
+        if type(outer) is Staging and outer.decided and not self.border:
+            self.decided |= outer.decided
         current.interpreter = self
         config.tracing.set_local(True)
         return self
@@ -239,6 +251,8 @@ class Staging:
         ]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
+        except Unequal as unequal:
+            types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
@@ -248,6 +262,18 @@ class Staging:
         outputs = [Var(t) for t in types]
         self.eqns.append(Eqn(primitive, inputs, outputs, params, self.loc or user_loc()))
         return [Tracer(self, v) for v in outputs]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        for value, var in () if self.border else self.captured.values():
+            if var is atom and type(value) is Tracer and value.recorder.alive:
+                return self.capture(self._marked_outside(value, axes))
+        eqn = marking(atom, more, self.loc or user_loc())
+        self.eqns.append(eqn)
+        return eqn.outputs[0]
 
     def atom(self, x: Any) -> Atom:
         """Variable or literal for a value: own, captured from outside, or a scalar."""
@@ -264,6 +290,8 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if getattr(x, "tracer", None) is not None:  # a reference of this recording or an outer one
+            return self.atom(x.tracer)
         if kind is UndefinedPrimal:
             raise UnsupportedError(
                 "the function is not linear in its arguments: this operation combines two values "
@@ -283,8 +311,18 @@ class Staging:
             return found[1]
         found = self.captured.get(id(x.variable))
         if found is None:
-            found = self.captured[id(x.variable)] = (x.recorder.handle(x.variable), Var(x.type))
+            held = x.recorder.handle(x.variable)
+            if self.decided:
+                held = self._marked_outside(held, x.type.vma | self.decided)
+            found = self.captured[id(x.variable)] = (held, Var(held.type))
         return found[1]
+
+    def _marked_outside(self, x: Tracer, axes: frozenset[Any]) -> Tracer:
+        """A value from outside that counts as differing along `axes`, marked out there."""
+        outer = self.outer if type(self.outer) is Staging else x.recorder
+        atom = outer.marked(outer.atom(x), axes)
+        assert type(atom) is Var
+        return outer.handle(atom)
 
     def handle(self, var: Var) -> Tracer:
         """The one handle of a variable that recordings inside this one keep.
@@ -298,7 +336,10 @@ class Staging:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Record the equations of `fn` with `args` in place of its parameters."""
-        env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
+        env: dict[Atom, Atom] = {}
+        for v, x in zip(fn.params, args, strict=False):
+            a = self.atom(x)
+            env[v] = a if a.type.sharding is v.type.sharding else self._fitting(a, v.type)
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
         own = [v for e in fn.eqns for v in e.outputs]
@@ -314,6 +355,18 @@ class Staging:
                 e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)  # pyright: ignore[reportArgumentType]
             append(e)
         return [self._handle(get(a, a)) for a in fn.results]
+
+    def _fitting(self, atom: Atom, type: ArrayType) -> Atom:
+        """An atom for a parameter of a program that keeps account of what differs along axes."""
+        if atom.type.vma <= type.vma or isinstance(atom, Literal):
+            return self.marked(atom, type.vma)
+        extra = ", ".join(sorted(map(str, atom.type.vma - type.vma)))
+        raise UnsupportedError(
+            f"a value that may differ along {extra} stands where one is expected that does not: "
+            f"{atom.type} for {type}\n"
+            "fix: combine it with lax.psum or lax.pmean first, or use check_vma=False",
+            self.loc,
+        )
 
     def _handle(self, atom: Atom) -> Any:
         return atom if type(atom) is Literal else Tracer(self, atom)  # type: ignore[arg-type]
@@ -392,6 +445,31 @@ def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
     values.update(zip(eqn.outputs, results, strict=True))
 
 
+def leveled(
+    primitive: Primitive,
+    inputs: Sequence[Atom],
+    params: dict[str, Any],
+    wanted: Sequence[frozenset[Any]],
+    mark: Callable[[Atom, frozenset[Any]], Atom],
+) -> tuple[tuple[ArrayType, ...], list[Atom]]:
+    """Result types, and operands marked as differing along the axes that they should.
+
+    Numbers are the same everywhere and fit any place, so they stay as they are.
+    """
+    marked = [mark(a, axes) for a, axes in zip(inputs, wanted, strict=True)]
+    types = [
+        a.type.varying(axes) if type(a) is Literal else a.type
+        for a, axes in zip(marked, wanted, strict=True)
+    ]
+    return primitive.result_types(tuple(types), params), marked
+
+
+def marking(atom: Atom, more: frozenset[Any], loc: Loc | None) -> Eqn:
+    """The equation that marks a value as differing along more axes of a region."""
+    out = Var(atom.type.varying(atom.type.vma | more))
+    return Eqn(named("pvary"), [atom], [out], {"axes": Axes(sorted(more, key=str))}, loc)
+
+
 def _with_place(error: Exception, loc: Loc | None) -> Exception:
     """The error of a type rule at the line of `loc`, where a transform knows it, or the user's."""
     if isinstance(error, LocatedError):
@@ -417,5 +495,9 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
     if captured:
-        raise AssertionError(f"{name} captured {captured}")
+        kinds = ", ".join(str(typeof(x)) for x in captured)
+        raise AssertionError(
+            f"`{name}` uses values from outside it, of types {kinds}\n"
+            "fix: make arrays inside, for example with lax.iota, or pass them as operands"
+        )
     return fn

@@ -17,6 +17,7 @@ from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.passes import has_effects
 from ms_func.transforms.recorded import Code, worked_out
@@ -24,6 +25,7 @@ from ms_func.transforms.recorded import Code, worked_out
 Dims = Sequence[int | None]
 
 
+@timed("transform")
 def batch(
     fn: Function, size: int, dims: tuple[int | None, ...], out_dims: tuple[int | str | None, ...]
 ) -> tuple[Function, tuple[int | None, ...]]:
@@ -61,7 +63,7 @@ def batch(
 
 
 def _with_lanes(t: ArrayType, dim: int, size: int) -> ArrayType:
-    return ArrayType((*t.shape[:dim], size, *t.shape[dim:]), t.dtype, t.weak_type)
+    return t.update(shape=(*t.shape[:dim], size, *t.shape[dim:]))
 
 
 def place(x: Any, dim: int | None, want: int | str | None, size: int) -> tuple[Any, int | None]:
@@ -111,7 +113,7 @@ def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[An
     types = tuple([typeof(x) for x in args])
     known = worked_out("batch", eqn, types, (size, *dims), _code)
     if known is None:
-        return _run(eqn, size, args, dims)
+        return run_rule(eqn, size, args, dims)
     code, out_dims = known
     return code.write(args, eqn.loc), out_dims
 
@@ -124,14 +126,14 @@ def _code(
     found: list[int | None] = []
 
     def body(*args: Any) -> Sequence[Any]:
-        outs, out_dims = _run(eqn, size, args, dims)
+        outs, out_dims = run_rule(eqn, size, args, dims)
         found.extend(out_dims)
         return outs
 
     return Code(build(eqn.primitive.name, types, body)), found
 
 
-def _run(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
+def run_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
     """Results and their batch dimensions by the rule of the primitive."""
     rule = eqn.primitive.batch
     if rule is ELEMENTWISE:

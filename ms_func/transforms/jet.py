@@ -42,6 +42,7 @@ from ms_func.ir.primitive import (
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import mul
 from ms_func.primitives.families import literal
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.passes import dce
@@ -52,6 +53,7 @@ Terms = Sequence[Any] | None
 """Coefficients 1 to K of a value, any of which may be `Zero`; None where all are."""
 
 
+@timed("transform")
 def jet(fn: Function, order: int, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
     """Function of (parameters, terms of the active ones) giving (results, their terms).
 

@@ -24,9 +24,11 @@ from ms_func.dtypes import float0
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var, frozen_params
 from ms_func.ir.loc import Loc
-from ms_func.ir.primitive import NotSupported, Primitive, current
+from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
+from ms_func.stopwatch import timed
+from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
 
@@ -91,17 +93,9 @@ def _quiet(eqn: Eqn) -> Eqn | None:
     """The equation with quiet functions in place of those among its parameters."""
     if not eqn.outputs or not has_effects(eqn):
         return eqn
-    params = {}
-    for name, value in eqn.params.items():
-        if type(value) is Function:
-            value = without_effects(value)
-            if value is None:
-                return None
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([without_effects(f) if type(f) is Function else f for f in value])
-            if None in value:
-                return None
-        params[name] = value
+    if None in map(without_effects, eqn.functions()):
+        return None
+    params = with_functions(eqn.params, without_effects)
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
 
 
@@ -141,6 +135,7 @@ def cse(fn: Function) -> Function:
     return _rewritten(fn, rules=False)
 
 
+@timed("transform")
 def simplify(fn: Function) -> Function:
     """`fn` smaller: simplified by the rules of its primitives, equal values computed once.
 
@@ -177,12 +172,23 @@ class Rewriting:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Atom(s) equal to the application of `primitive` to atoms."""
-        types = primitive.result_types(tuple([a.type for a in args]), params)
+        try:
+            types = primitive.result_types(tuple([a.type for a in args]), params)
+        except Unequal as unequal:
+            types, listed = leveled(primitive, args, params, unequal.wanted, self.marked)
+            args = tuple(listed)
         found = self.replacement(primitive, args, params, types)
         if found is None:
             outputs = [Var(t) for t in types]
             found = self.record(Eqn(primitive, args, outputs, params, self.loc))
         return found if primitive.multiple_results else found[0]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        return self.record(marking(atom, more, self.loc))[0]
 
     def replacement(
         self,
@@ -273,15 +279,13 @@ def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
         if found is not None:
             return found
     if params:
-        params = _with_functions(params, simplify)
+        params = with_functions(params, simplify)
     if inputs is not eqn.inputs or params is not eqn.params:
         eqn = Eqn(primitive, inputs, eqn.outputs, params, eqn.loc)
     return new.record(eqn)
 
 
-def _with_functions(
-    params: dict[str, Any], change: Callable[[Function], Function]
-) -> dict[str, Any]:
+def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:
     """Parameters with the functions among them changed; the same object if none changes."""
     changed = {}
     for name, value in params.items():
@@ -326,7 +330,7 @@ def hoist_invariants(fn: Function) -> Function:
 def _hoisted(fn: Function) -> Function:
     eqns: list[Eqn] = []
     for eqn in fn.eqns:
-        params = _with_functions(eqn.params, hoist_invariants)
+        params = with_functions(eqn.params, hoist_invariants)
         inputs, rule = eqn.inputs, eqn.primitive.hoist
         if rule is not None:
 
@@ -388,7 +392,7 @@ def dedupe_functions(fn: Function) -> Function:
 def _deduped(fn: Function, known: dict[Any, Function]) -> Function:
     eqns = []
     for eqn in fn.eqns:
-        params = _with_functions(eqn.params, lambda f: known.setdefault(f.key, _deduped(f, known)))
+        params = with_functions(eqn.params, lambda f: known.setdefault(f.key, _deduped(f, known)))
         same = params is eqn.params
         eqns.append(eqn if same else Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc))
     return _with_equations(fn, eqns, fn.results)

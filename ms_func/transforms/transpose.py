@@ -13,7 +13,8 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.tracer import build
+from ms_func.stopwatch import timed
+from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate, zeros
 
@@ -122,11 +123,27 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
             eqn.loc,
         )
     if not eqn.primitive.multiple_results:
-        return rule(cts[0], *operands, **eqn.params)
-    full = [
-        Zero(v.type.tangent) if ct is None else ct for v, ct in zip(eqn.outputs, cts, strict=True)
-    ]
-    return rule(full, *operands, **eqn.params)
+        found = rule(cts[0], *operands, **eqn.params)
+    else:
+        full = [
+            Zero(v.type.tangent) if ct is None else ct
+            for v, ct in zip(eqn.outputs, cts, strict=True)
+        ]
+        found = rule(full, *operands, **eqn.params)
+    for ct, x in zip(found, operands, strict=True):
+        if type(ct) is Tracer and ct.type.sharding is not None and ct.type.vma - x.type.vma:
+            raise _counted_wrong(eqn, ct.type, x.type)
+    return found
+
+
+def _counted_wrong(eqn: Eqn, ct: ArrayType, t: ArrayType) -> Exception:
+    extra = ", ".join(sorted(map(str, ct.vma - t.vma)))
+    return UnsupportedError(
+        f"the cotangent of an operand of `{eqn.primitive.name}` may differ along {extra}, but the "
+        f"operand does not: {ct} for {t}\n"
+        f"fix: in a rule of custom_vjp sum it with lax.psum along {extra}",
+        eqn.loc,
+    )
 
 
 def _accumulate(
@@ -139,6 +156,7 @@ def _accumulate(
         cts[atom] = ct if old is None else add(old, ct)
 
 
+@timed("transform")
 def transpose(fn: Function, linear: tuple[bool, ...]) -> Function:
     """Function of (values of the other parameters, cotangents of the results).
 

@@ -46,6 +46,10 @@ def test_readme_block_runs() -> None:
     run("-c", block)
 
 
+def test_code_of_the_guide_to_extensions_runs() -> None:
+    run("-c", "\n".join(blocks(ROOT / "docs" / "extending.md", "python")))
+
+
 def test_readme_has_two_commands() -> None:
     main_job, tests = blocks(ROOT / "README.md", "sh")
     assert "docs/examples/digits.py" in main_job

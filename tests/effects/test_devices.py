@@ -84,3 +84,28 @@ def test_planned_programs(split, capsys):
     lines = capsys.readouterr().out
     np.testing.assert_allclose(ms.shard(f, mesh=mesh)(x), want)
     assert capsys.readouterr().out == lines
+
+
+def test_every_device_of_a_manual_region(split, capsys):
+    mesh, _ = split
+
+    def piece(x):
+        debug.print("piece {}", x)
+        check(x[0] < 7.5, ValueError, "big {}", x)
+        y = ms.pure_callback(np.sin, ms.ShapeDtypeStruct(x.shape, x.dtype), x)
+        return y + lax.psum(x, "d")
+
+    def whole(x):
+        debug.print("before")
+        y = ms.shard_map(piece, mesh=mesh, in_specs=ms.P("d"), out_specs=ms.P("d"))(x)
+        debug.print("after")
+        return y
+
+    x = np.arange(8, dtype=np.float32)
+    np.testing.assert_allclose(ms.jit(whole)(x), np.sin(x) + x.sum(), rtol=1e-6)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "before"
+    assert lines[-1] == "after"
+    assert sorted(lines[1:-1]) == [f"piece [{i}.]" for i in range(8)]
+    with pytest.raises(ValueError, match="big"):
+        ms.jit(whole)(x + 1)

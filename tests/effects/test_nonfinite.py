@@ -2,6 +2,7 @@
 
 import inspect
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_other_threads_are_left_alone():
 
 
 def test_without_compilation_values_are_concrete():
-    @ms.jit
+    @partial(ms.jit, convert=False)
     def f(x):
         return lax.fori_loop(0, 3, lambda i, c: c + int(i) * float(x), 0.0)
 
