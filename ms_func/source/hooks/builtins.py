@@ -24,7 +24,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
-from ms_func.source.hooks.text import print_
+from ms_func.source.hooks.text import print_, text
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -98,6 +98,23 @@ def _complex(*args: Any, **kwargs: Any) -> Any:
     imag = args[1] if len(args) > 1 else kwargs.get("imag", 0.0)
     total = real + imag * 1j
     return _weak(_scalar(total, "complex"), complex)
+
+
+@stands_for(str)
+def _str(*args: Any, **kwargs: Any) -> Any:
+    return (
+        text((args[0], "s", "")) if len(args) == 1 and _is_traced(*args) else str(*args, **kwargs)
+    )
+
+
+@stands_for(repr)
+def _repr(x: Any) -> Any:
+    return text((x, "r", "")) if type(x) is Tracer else repr(x)
+
+
+@stands_for(format)
+def _format(x: Any, spec: str = "") -> Any:
+    return text((x, "", spec)) if type(x) is Tracer else format(x, spec)
 
 
 @stands_for(bool)
