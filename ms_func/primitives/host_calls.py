@@ -27,6 +27,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.batching import to_front
+from ms_func.primitives.keys import random_unwrap_p
 from ms_func.primitives.reduce import reduce_and
 from ms_func.tracing.tracer import Tracer, build
 
@@ -262,8 +263,11 @@ class Arguments:
     def __init__(self, args: Any, numbers: bool) -> None:
         leaves, self.in_tree = tree.flatten(args)
         self.fixed = [None if _is_operand(x, numbers) else (x,) for x in leaves]
-        self.operands = [x for x, f in zip(leaves, self.fixed, strict=True) if f is None]
-        self.weak = tuple(typeof(x).weak_type for x in self.operands)
+        arrays = [x for x, f in zip(leaves, self.fixed, strict=True) if f is None]
+        self.weak = tuple(typeof(x).key or typeof(x).weak_type for x in arrays)
+        self.operands = [
+            x if typeof(x).key is None else random_unwrap_p.bind(x) for x in arrays
+        ]  # keys are handed over as their words
         fixed = [f and _static_key(f[0]) for f in self.fixed]
         self.key: Hashable = (self.in_tree, self.weak, *fixed)
 
@@ -274,11 +278,18 @@ class Arguments:
         CPU, since a callback must not wait for the device that waits for it.
         """
         rest = iter(
-            wrap(put(x, ArrayType(x.shape, x.dtype, weak), _host_device()))
+            wrap(put(x, _host_type(x, weak), _host_device()))
             for x, weak in zip(arrays, self.weak, strict=True)
         )
         leaves = [next(rest) if f is None else f[0] for f in self.fixed]
         return tree.unflatten(self.in_tree, leaves)
+
+
+def _host_type(x: np.ndarray, weak: Any) -> ArrayType:
+    """Type of an argument on the host: its words are keys again where they were keys."""
+    if isinstance(weak, bool):
+        return ArrayType(x.shape, x.dtype, weak)
+    return ArrayType(x.shape[:-1], weak)
 
 
 def _is_operand(x: Any, numbers: bool) -> bool:
