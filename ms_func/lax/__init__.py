@@ -185,6 +185,9 @@ from ms_func.primitives.reduce import reduce_min as reduce_min
 from ms_func.primitives.reduce import reduce_or as reduce_or
 from ms_func.primitives.reduce import reduce_prod as reduce_prod
 from ms_func.primitives.reduce import reduce_xor as reduce_xor
+from ms_func.primitives.rng import RandomAlgorithm as RandomAlgorithm
+from ms_func.primitives.rng import rng_bit_generator as rng_bit_generator
+from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
 from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
