@@ -27,11 +27,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.batching import to_front
-<<<<<<< HEAD
 from ms_func.primitives.keys import random_unwrap_p, random_wrap_p
-=======
-from ms_func.primitives.keys import random_unwrap_p
->>>>>>> keys
 from ms_func.primitives.reduce import reduce_and
 from ms_func.tracing.tracer import Tracer, build
 
@@ -269,7 +265,6 @@ class Arguments:
     def __init__(self, args: Any, numbers: bool) -> None:
         leaves, self.in_tree = tree.flatten(args)
         self.fixed = [None if _is_operand(x, numbers) else (x,) for x in leaves]
-<<<<<<< HEAD
         found = [x for x, f in zip(leaves, self.fixed, strict=True) if f is None]
         self.weak = tuple(typeof(x).weak_type for x in found)
         self.impls = tuple(getattr(typeof(x).key, "impl", None) for x in found)
@@ -277,13 +272,6 @@ class Arguments:
             x if impl is None else random_unwrap_p.bind(x)
             for x, impl in zip(found, self.impls, strict=True)
         ]
-=======
-        arrays = [x for x, f in zip(leaves, self.fixed, strict=True) if f is None]
-        self.weak = tuple(typeof(x).key or typeof(x).weak_type for x in arrays)
-        self.operands = [
-            x if typeof(x).key is None else random_unwrap_p.bind(x) for x in arrays
-        ]  # keys are handed over as their words
->>>>>>> keys
         fixed = [f and _static_key(f[0]) for f in self.fixed]
         self.key: Hashable = (self.in_tree, self.weak, self.impls, *fixed)
 
@@ -293,14 +281,7 @@ class Arguments:
         They are copies, since the runtime takes its memory back after the call, and lie on the
         CPU, since a callback must not wait for the device that waits for it.
         """
-<<<<<<< HEAD
         rest = iter(map(_received, arrays, self.weak, self.impls))
-=======
-        rest = iter(
-            wrap(put(x, _host_type(x, weak), _host_device()))
-            for x, weak in zip(arrays, self.weak, strict=True)
-        )
->>>>>>> keys
         leaves = [next(rest) if f is None else f[0] for f in self.fixed]
         return tree.unflatten(self.in_tree, leaves)
 
