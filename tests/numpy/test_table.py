@@ -52,8 +52,8 @@ def _compare(name: str, examples: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             got = reach(ms.numpy, name)(*_ours(args), **options, **_functional(name))
-        same = [entry.alike(out) for out in (got, want)]
-        _same(*same, entry, draw.dtype, f"{name}{args}{options}")
+        got, want = entry.alike(got), entry.alike(want)
+        _same(got, want, entry, draw.dtype, f"{name}{args}{options}")
 
     run()
 
@@ -97,11 +97,12 @@ def _same(got: Any, want: Any, entry: Entry, dtype: np.dtype, message: str) -> N
         for g, w in zip(got, want, strict=True):
             _same(g, w, entry, dtype, message)
         return
-    want, value = np.asarray(want), np.asarray(got)
+    value: Any = np.asarray(got)
+    want = np.asarray(want)
     assert value.shape == want.shape, message
-    kinds = {"i": "iu", "u": "iu"}
-    assert value.dtype.kind in kinds.get(want.dtype.kind, want.dtype.kind) + "V", message
-    if want.dtype.kind in "biu":
+    kind = want.dtype.kind
+    assert value.dtype.kind in ("iuV" if kind in "iu" else f"{kind}V"), message
+    if kind in "biu":
         np.testing.assert_array_equal(value, want.astype(value.dtype), message)
         return
     if dtype.itemsize == 8 and dtype.kind in "fi" and not entry.wide:
