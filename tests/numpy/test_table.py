@@ -109,7 +109,7 @@ def _same(got: Any, want: Any, entry: Entry, dtype: np.dtype, message: str) -> N
     with np.errstate(all="ignore"):
         want = want.astype(value.dtype)  # the rounding is allowed, and so is overflow by it
     eps = float(ml_dtypes.finfo(value.dtype).eps)
-    if value.dtype.kind == "c":
+    if kind == "c":
         parts = replace(entry, tol=max(entry.tol, 65), wide=True)  # as exact as the larger of both
         _same((value.real, value.imag), (want.real, want.imag), parts, dtype, message)
         return
