@@ -222,7 +222,7 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
             [*values, *[b.token for _ in state]], attributes, [*fn.in_types, *state], body,
         )  # fmt: skip
         if state:
-            *outs, b.token = outs
+            b.token = outs.pop()
         return outs
 
 

@@ -77,6 +77,7 @@ def _triu(m: Any, k: int) -> Any:
     return compare.select(mask, literal(0, m), m)
 
 
+@fusion.whole(1)
 def tril(m: ArrayLike, k: int = 0) -> Array:
     """`m` with zeros above diagonal `k` of its last two dimensions.
 
@@ -86,6 +87,7 @@ def tril(m: ArrayLike, k: int = 0) -> Array:
     return fusion.run(_tril, (_matrix("tril", m),), operator.index(k))
 
 
+@fusion.whole(1)
 def triu(m: ArrayLike, k: int = 0) -> Array:
     """`m` with zeros below diagonal `k` of its last two dimensions.
 
@@ -119,6 +121,7 @@ def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
     return pieces.slice(flat, [0] * len(lead) + [first], [*lead, last], steps)
 
 
+@fusion.whole(1)
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Diagonal of the matrices in two dimensions, which the result has as its last one.
 
@@ -135,6 +138,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     return fusion.run(_diagonal, (a,), operator.index(offset), one, two)
 
 
+@fusion.whole(1)
 def trace(
     a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None,
     out: None = None,
@@ -156,6 +160,7 @@ def _spread(v: Any, k: int) -> Any:
     return sh.reshape_p.bind(flat, new_sizes=(size, size))
 
 
+@fusion.whole(1)
 def diag(v: ArrayLike, k: int = 0) -> Array:
     """Matrix with a vector on diagonal `k`, or diagonal `k` of a matrix.
 

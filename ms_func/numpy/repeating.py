@@ -13,7 +13,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, promotion, reductions
+from ms_func.numpy import elementwise, fusion, promotion, reductions
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.manipulation import (
@@ -35,6 +35,7 @@ from ms_func.primitives import basis, pieces
 from ms_func.primitives.sharding import constrained
 
 
+@fusion.whole(1)
 def tile(A: ArrayLike, reps: Any) -> Array:
     """`A` repeated `reps[i]` times along dimension i."""
     A = operand("tile", A)
@@ -93,6 +94,7 @@ def meshgrid(
     return grids
 
 
+@fusion.whole(1)
 def repeat(
     a: ArrayLike, repeats: ArrayLike, axis: int | None = None, *,
     total_repeat_length: int | None = None, out_sharding: Any = None,
@@ -277,6 +279,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
 # --- padding --------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """`array` with elements added at both ends of its dimensions.
 

@@ -3,9 +3,7 @@
 Each is differentiable at the points of its case. Plain Python on floats is the oracle.
 """
 
-# ruff: noqa: SIM108, SIM103, SIM109, RET503, RET504, RET505, RET506, RET507, RET508, PLR, B007
-# ruff: noqa: B023, C400, C416, C417, E731, E741, PERF, RUF005, SIM102, SIM114, SIM115, SIM210, B904
-# ruff: noqa: SIM113, F841, B006, UP030, UP031, UP032, C419, C408, RET502, SIM105, E701, E702
+# ruff: noqa: B007, C408, C417, PERF401, RET505
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ def case(f: Any = None, *, xs: Any = XS, ns: Any = NS) -> Any:
     return f
 
 
-# --- if ---------------------------------------------------------------------------------------
+# --- if -------------------------------------------------------------------------------------------
 
 
 @case
@@ -220,7 +218,7 @@ def pass_branch(x, n):
     return x
 
 
-# --- and, or, not, comparisons ------------------------------------------------------------------
+# --- and, or, not, comparisons --------------------------------------------------------------------
 
 
 @case
@@ -246,7 +244,7 @@ def not_of_a_comparison(x, n):
 
 @case
 def de_morgan(x, n):
-    if not (x > 0 or n > 2) and not n == 1:
+    if not (x > 0 or n > 2) and not n == 1:  # noqa: SIM201
         return x
     return x * x
 
@@ -316,7 +314,7 @@ def walrus_in_and(x, n):
     return x
 
 
-# --- while --------------------------------------------------------------------------------------
+# --- while ----------------------------------------------------------------------------------------
 
 
 @case
@@ -506,7 +504,7 @@ def while_constant_false(x, n):
     return x
 
 
-# --- for ----------------------------------------------------------------------------------------
+# --- for ------------------------------------------------------------------------------------------
 
 
 @case
@@ -751,7 +749,7 @@ def two_flags(x, n):
     return 2 * x if seen_big else 3 * x
 
 
-# --- expressions that hold loops -------------------------------------------------------------------
+# --- expressions that hold loops ------------------------------------------------------------------
 
 
 @case
@@ -1037,7 +1035,7 @@ def inner_loop_function(x, n):
     return geometric(x, 3) + geometric(0.5, n)
 
 
-# --- containers and objects ---------------------------------------------------------------------------
+# --- containers and objects -----------------------------------------------------------------------
 
 
 @case
@@ -1213,7 +1211,7 @@ def augmented_everything(x, n):
     return y
 
 
-# --- try, with, match, and others ---------------------------------------------------------------------
+# --- try, with, match, and others -----------------------------------------------------------------
 
 
 @case
@@ -1391,7 +1389,7 @@ def conditional_import_of_state(x, n):
     return state[0] + state[1][0] + state[1][1]["k"]
 
 
-# --- small algorithms ----------------------------------------------------------------------------------
+# --- small algorithms -----------------------------------------------------------------------------
 
 
 @case
