@@ -104,6 +104,7 @@ from ms_func.primitives.collective_moves import ppermute as ppermute
 from ms_func.primitives.collective_moves import pshuffle as pshuffle
 from ms_func.primitives.collective_moves import psum_scatter as psum_scatter
 from ms_func.primitives.collective_moves import pswapaxes as pswapaxes
+from ms_func.primitives.collective_ragged import ragged_all_to_all as ragged_all_to_all
 from ms_func.primitives.compare import clamp as clamp
 from ms_func.primitives.compare import eq as eq
 from ms_func.primitives.compare import ge as ge
@@ -373,6 +374,7 @@ __all__ = [
     "psum_scatter",
     "pswapaxes",
     "pvary",
+    "ragged_all_to_all",
     "ragged_dot",
     "ragged_dot_general",
     "random_gamma_grad",
