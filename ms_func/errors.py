@@ -12,7 +12,6 @@ from typing import Any
 
 from ms_func.runtime import extension
 
-
 _RuntimeFailure: Any = extension.JaxRuntimeError
 """What the runtime raises where a program fails while it runs, a `RuntimeError`."""
 
