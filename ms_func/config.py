@@ -86,6 +86,9 @@ def _flag_from_environment(name: str) -> int | None:
 tracing = _Config("ms_func_tracing", False, include_in_jit_key=True)
 """Whether a program is being recorded in this thread; keeps the C++ fast path out of traces."""
 
+forked = _Config("ms_func_forked", False, include_in_jit_key=True)
+"""Whether this process is the child of one that used the runtime; keeps the C++ fast path out."""
+
 # Explicit dtypes are honoured everywhere, so the runtime must not narrow 64-bit arrays.
 _wide = _Config("ms_func_wide", True, include_in_jit_key=False)
 _hook = _Config("ms_func_post_hook", None)

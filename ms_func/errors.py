@@ -109,6 +109,14 @@ class SizeError(ShapeError, ValueError):
     """
 
 
+class OutOfMemoryError(LocatedError, MemoryError, RuntimeError):
+    """A program needs more memory than its device has; it was not started.
+
+    Example:
+        `np.zeros(2**40)`. Use smaller arrays, a narrower dtype, or `checkpoint` for gradients.
+    """
+
+
 class ShardingError(LocatedError, ValueError):
     """An array cannot be laid out over the devices as asked.
 
@@ -164,6 +172,15 @@ class NonConcreteBooleanIndexError(LocatedError, IndexError):
 
     Example:
         `jit(lambda x: x[x > 0])(x)`; use `np.where(x > 0, x, 0)`.
+    """
+
+
+class ForkError(LocatedError, RuntimeError):
+    """The runtime was used before the process forked, and is used in the child.
+
+    Example:
+        `multiprocessing.Process` with the start method "fork" after a first operation. Start
+        processes with "spawn", or use the library in the children only.
     """
 
 

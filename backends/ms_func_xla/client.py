@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Any
@@ -35,6 +36,20 @@ class Xla:
 
     def __init__(self) -> None:
         self._clients: dict[str, Any] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._leave_clients)
+
+    def _leave_clients(self) -> None:
+        """Keep a forked child from destroying clients: it would wait for threads it has not."""
+        import ctypes  # only ever needed here
+
+        for client in self._clients.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
+
+    @property
+    def started(self) -> bool:
+        """Whether a client has been made, which runs threads of its own."""
+        return bool(self._clients)
 
     @cached_property
     def platform(self) -> str:
@@ -67,6 +82,12 @@ class Xla:
     def default_device(self) -> Any:
         """First device of this process."""
         return self.local_devices()[0]
+
+    def memory(self, device: Any) -> int | None:
+        """Bytes of memory of a device; None where the runtime does not tell."""
+        if device.platform == "cpu":
+            return _host_memory()
+        return (device.memory_stats() or {}).get("bytes_limit")
 
     def sharding(self, place: Any, ndim: int = 0) -> Any:
         """The runtime's placement for a device, or for a sharding of arrays of rank `ndim`."""
@@ -137,6 +158,14 @@ class Xla:
     def get(self, buffer: Any) -> np.ndarray:
         """Elements of a buffer; waits for them. The result is read-only."""
         return to_numpy(buffer)
+
+
+@cache
+def _host_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def _make_client(platform: str) -> Any:

@@ -621,7 +621,7 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
         try:
             hash(value)
         except TypeError:
-            return ValueError(
+            return ArgumentValueError(
                 f"Non-hashable static arguments are used in a jit function: `{name}` got {value!r} "
                 f"of type {type(value).__name__}\n"
                 "fix: pass a hashable value, such as a tuple instead of a list"

@@ -240,7 +240,7 @@ class Region:
         sizes = self.mesh.shape
         axes = [Axis(a, sizes[a], self.mesh, self.check) for a in self.manual]
         with bound(*axes), self.mesh:
-            staged = stage(call, pieces, name=name)
+            staged = stage(call, pieces, name=name, border=True)
         outs = out_specs(staged)
         lead = (PartitionSpec(),) * len(staged.captured)
         return Recorded(simplified(staged.fn), staged, (*lead, *ins), outs)

@@ -30,7 +30,7 @@ from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
-from ms_func.transforms.partial_eval import evaluate, partial_eval
+from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.zeros import zeros
 
 Mask = tuple[bool, ...]
@@ -40,7 +40,7 @@ Mask = tuple[bool, ...]
 
 def stage_on_tree(
     fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None,
-    refs: str = "read",
+    refs: str = "read", decided: frozenset[Any] = frozenset(),
 ) -> Staged:  # fmt: skip
     """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
     return stage(
@@ -48,6 +48,7 @@ def stage_on_tree(
         types,
         name=name or function_name(fun),
         refs=refs,
+        decided=decided,
     )
 
 
@@ -121,19 +122,13 @@ def as_type(x: Any, wanted: ArrayType) -> Any:
     return pvary_p.bind(x, axes=Axes(sorted(more, key=str))) if more else x
 
 
-def raised(fn: Function, axes: frozenset[Any]) -> Function:
-    """`fn` for arguments that differ along more axes of a region than those it was recorded for.
+def raised(xs: Sequence[Any], axes: frozenset[Any]) -> list[Any]:
+    """Values that count as differing along more axes of a region.
 
     Whatever a value known only at run time decides about, such as which branch runs, differs
     along the axes that this value differs along, and so does what flows back from there.
     """
-    if all(axes <= t.vma for t in fn.in_types):
-        return fn
-    key = ("raised", axes)
-    if key not in fn.memo:
-        types = [t.varying(t.vma | axes) for t in fn.in_types]
-        fn.memo[key] = canonical(build(fn.name, types, lambda *args: evaluate(fn, args)))
-    return fn.memo[key]
+    return [as_type(x, typeof(x).varying(typeof(x).vma | axes)) for x in xs]
 
 
 def cost_of(fn: Function) -> Cost:
@@ -261,6 +256,25 @@ def split(fn: Function, unknown: Mask, forced: Mask) -> tuple[Function, Function
         Function(rest.name, [*params, *rest.params[n_residuals:]], rest.eqns, waiting),
         both,
     )
+    return fn.memo[key]
+
+
+def linear_apart(fn: Function, unknown: Mask) -> Function:
+    """`fn` with those of its operations split that mix known and unknown values.
+
+    An operation such as a loop over values and tangents computes both at once. Only apart can
+    what is linear in the unknown parameters be transposed.
+    """
+    key = ("linear_apart", unknown)
+    if key not in fn.memo:
+        known, rest, mask = split(fn, unknown, (True,) * len(fn.results))
+        n = len(mask) - sum(mask)
+
+        def body(*args: Any) -> list[Any]:
+            outs = current.interpreter.apply(known, chosen(args, [not u for u in unknown]))
+            return current.interpreter.apply(rest, [*outs[n:], *chosen(args, unknown)])
+
+        fn.memo[key] = build(fn.name, fn.in_types, body)
     return fn.memo[key]
 
 

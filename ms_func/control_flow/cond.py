@@ -535,16 +535,18 @@ def _choose_branch(
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
-    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep") for f in funs]
+    decided = typeof(index).vma
+    if decided:
+        leaves = bodies.raised(leaves, decided)
+        types = [t.varying(t.vma | decided) for t in types]
+    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided) for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)
-    decided = typeof(index).vma
     if decided:
         bodies.same_on_all_devices(fns, decided, what, "predicate")
         joined = [t.varying(t.vma | decided) for t in joined]
-        fns = tuple(bodies.raised(fn, decided) for fn in fns)
     fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
     if type(index) in (bool, int):
         outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])

@@ -12,7 +12,7 @@ from ms_func.control_flow import bodies
 from ms_func.control_flow.carry import common_carry
 from ms_func.control_flow.checkpoint import remat
 from ms_func.control_flow.scan_primitive import scan_p
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -137,7 +137,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
                 f"{sizes}."
             )
         if length < 0:
-            raise ValueError(f"scan needs a length of at least 0, got {length}")
+            raise ArgumentValueError(f"scan needs a length of at least 0, got {length}")
         return length
     if len(sizes) > 1:
         raise ValueError(

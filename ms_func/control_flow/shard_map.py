@@ -18,7 +18,7 @@ from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
 from ms_func.ir.effects import calls_host
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function
+from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
     Cost,
@@ -43,7 +43,7 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import evaluate as walk
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import prune
+from ms_func.transforms.passes import prune, with_functions
 from ms_func.transforms.transpose import transpose
 
 Specs = tuple[PartitionSpec, ...]
@@ -67,15 +67,23 @@ def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec, manual: tuple[Any, 
 
 
 def _abstract(
-    *types: ArrayType, fn: Function, mesh: Any, ins: Specs, outs: Specs, manual: tuple[Any, ...],
-    check: bool, **lanes: Any,
-) -> list[ArrayType]:  # fmt: skip
-    for t, spec, v in zip(types, ins, fn.params, strict=True):
+    *types: ArrayType,
+    fn: Function,
+    mesh: Any,
+    in_specs: Specs,
+    out_specs: Specs,
+    manual: tuple[Any, ...],
+    check: bool,
+    **lanes: Any,
+) -> list[ArrayType]:
+    for t, spec, v in zip(types, in_specs, fn.params, strict=True):
         piece = piece_type(t, mesh, spec, check)
         same = piece.shape == v.type.shape and piece.dtype == v.type.dtype
         if not same or (check and piece.vma != v.type.vma):
             raise ShardingError(f"shard_map of {t} by {spec} gives {piece}, not {v.type}")
-    return [whole_type(t, mesh, spec, manual) for t, spec in zip(fn.out_types, outs, strict=True)]
+    return [
+        whole_type(t, mesh, spec, manual) for t, spec in zip(fn.out_types, out_specs, strict=True)
+    ]
 
 
 def unmentioned(manual: Sequence[Any], spec: PartitionSpec) -> tuple[Any, ...]:
@@ -88,18 +96,47 @@ def unmentioned(manual: Sequence[Any], spec: PartitionSpec) -> tuple[Any, ...]:
 
 
 def _ref(
-    *arrays: Any, fn: Function, mesh: Any, ins: Specs, outs: Specs, manual: tuple[Any, ...],
+    *arrays: Any,
+    fn: Function,
+    mesh: Any,
+    in_specs: Specs,
+    out_specs: Specs,
+    manual: tuple[Any, ...],
     **params: Any,
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """All devices as lanes of nested batches, one for each manual axis."""
     sizes = [mesh.shape[a] for a in manual]
-    stacks = [_pieces(x, mesh, spec, manual) for x, spec in zip(arrays, ins, strict=True)]
-    made = fn
+    stacks = [_pieces(x, mesh, spec, manual) for x, spec in zip(arrays, in_specs, strict=True)]
+    made = _unmarked(fn)
     for axis, size in zip(reversed(manual), reversed(sizes), strict=True):
         made = renamed(made, {axis: BATCH_AXIS})
         made, _ = batch(made, size, (0,) * len(made.params), (0,) * len(made.results))
     found = evaluate(made, *stacks)
-    return [_together(x, mesh, spec, manual, sizes) for x, spec in zip(found, outs, strict=True)]
+    return [
+        _together(x, mesh, spec, manual, sizes) for x, spec in zip(found, out_specs, strict=True)
+    ]
+
+
+def _unmarked(fn: Function) -> Function:
+    """`fn` without account of what differs between devices: nothing differs between lanes."""
+    if "unmarked" not in fn.memo:
+        env: dict[Any, Any] = {v: Var(v.type.varying(frozenset())) for v in fn.params}
+        eqns = []
+        for e in fn.eqns:
+            inputs = [env.get(a, a) for a in e.inputs]
+            if e.primitive is pvary_p:
+                env[e.outputs[0]] = inputs[0]
+                continue
+            outputs = [Var(v.type.varying(frozenset())) for v in e.outputs]
+            env.update(zip(e.outputs, outputs, strict=True))
+            params = {**with_functions(e.params, _unmarked)}
+            if "checked" in params:  # of `axis_index`
+                params["checked"] = False
+            eqns.append(Eqn(e.primitive, inputs, outputs, params, e.loc))
+        params = [env[v] for v in fn.params]
+        results = [env.get(a, a) for a in fn.results]
+        fn.memo["unmarked"] = Function(fn.name, params, eqns, results, fn.consts)
+    return fn.memo["unmarked"]
 
 
 def _pieces(x: np.ndarray, mesh: Any, spec: PartitionSpec, manual: Sequence[Any]) -> np.ndarray:
@@ -155,7 +192,7 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
         whole = [(NamedSharding(mesh, PartitionSpec()), 0) for _ in state]
         sides = [
             [*((NamedSharding(mesh, s), t.ndim) for s, t in zip(specs, side, strict=True)), *whole]
-            for specs, side in ((p["ins"], fn.in_types), (p["outs"], types))
+            for specs, side in ((p["in_specs"], fn.in_types), (p["out_specs"], types))
         ]
         partial = len(b.lowerer.manual.axes) < len(mesh.axis_names)
         if partial and state:
@@ -165,8 +202,8 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
                 "fix: call it outside of shard_map, or make all axes manual",
                 eqn.loc,
             )
-        symbol = b.lowerer.mesh_symbol(mesh)
-        texts = manual_text(symbol, manual, sides[0], sides[1], partial)
+        ins, results = sides
+        texts = manual_text(b.lowerer.mesh_symbol(mesh), manual, ins, results, partial)
         attributes = {name: parsed(text) for name, text in texts.items()}
 
         def body(inner: Any, *xs: Any) -> list[Any]:
@@ -190,30 +227,44 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 
 
 def _cost(
-    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, fn: Function, **params: Any
+    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, fn: Function, mesh: Any, **params: Any
 ) -> Cost:
-    return cost_of(fn)
+    """That of all devices together."""
+    return Cost(*(mesh.size * c for c in cost_of(fn)))
 
 
 # --- derivatives ----------------------------------------------------------------------------------
 
 
 def bind_shard_map(
-    operands: Sequence[Any], fn: Function, mesh: Any, ins: Specs, outs: Specs,
-    manual: tuple[Any, ...], check: bool, **lanes: Any,
-) -> list[Any]:  # fmt: skip
+    operands: Sequence[Any],
+    fn: Function,
+    mesh: Any,
+    in_specs: Specs,
+    out_specs: Specs,
+    manual: tuple[Any, ...],
+    check: bool,
+    **lanes: Any,
+) -> list[Any]:
     """Record or run a region; see `shard_map`."""
-    fn = leveled(fn, outs, manual) if check else fn
+    fn = leveled(fn, out_specs, manual) if check else fn
     return shard_map_p.bind(
-        *operands, fn=fn, mesh=mesh, ins=ins, outs=outs, manual=manual, check=check, **lanes
+        *operands,
+        fn=fn,
+        mesh=mesh,
+        in_specs=in_specs,
+        out_specs=out_specs,
+        manual=manual,
+        check=check,
+        **lanes,
     )
 
 
-def leveled(fn: Function, outs: Specs, manual: tuple[Any, ...]) -> Function:
+def leveled(fn: Function, out_specs: Specs, manual: tuple[Any, ...]) -> Function:
     """`fn` whose results count as differing along exactly the manual axes of their layouts."""
     missing = [
         Axes(a for a in manual if a in spec.axes() and a not in t.vma)
-        for spec, t in zip(outs, fn.out_types, strict=True)
+        for spec, t in zip(out_specs, fn.out_types, strict=True)
     ]
     if not any(missing):
         return fn
@@ -232,16 +283,24 @@ def leveled(fn: Function, outs: Specs, manual: tuple[Any, ...]) -> Function:
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, ins: Specs, outs: Specs,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    fn: Function,
+    in_specs: Specs,
+    out_specs: Specs,
     **params: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     mask = tuple(type(t) is not Zero for t in tangents)
     made, nonzero = jvp(fn, mask)
     dots = [t for t in tangents if type(t) is not Zero]
     found = bind_shard_map(
-        [*primals, *dots], made, ins=(*ins, *chosen(ins, mask)),
-        outs=(*outs, *chosen(outs, nonzero)), **params,
-    )  # fmt: skip
+        [*primals, *dots],
+        made,
+        in_specs=(*in_specs, *chosen(in_specs, mask)),
+        out_specs=(*out_specs, *chosen(out_specs, nonzero)),
+        **params,
+    )
     n = len(fn.results)
     rest = iter(found[n:])
     types = [typeof(x).tangent for x in found[:n]]
@@ -254,25 +313,33 @@ def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
     """Known part now, the rest later; a residual that differs between devices is stacked."""
     unknown = tuple(split.is_unknown(a) for a in args)
     ready = chosen(args, [not u for u in unknown])
-    ins, outs, manual, check = (params[k] for k in ("ins", "outs", "manual", "check"))
+    in_specs, out_specs, manual, check = (
+        params[k] for k in ("in_specs", "out_specs", "manual", "check")
+    )
     halves = _halves(params["fn"], unknown, manual, check)
-    ready_ins = chosen(ins, [not u for u in unknown])
-    ready_outs = (*chosen(outs, [not m for m in halves.mask]), *halves.stacks)
+    ready_ins = chosen(in_specs, [not u for u in unknown])
+    ready_outs = (*chosen(out_specs, [not m for m in halves.mask]), *halves.stacks)
     known = leveled(halves.known, ready_outs, manual) if check else halves.known
     found = split.bind_known(
-        shard_map_p, tuple(ready),
-        {**params, "fn": known, "ins": tuple(ready_ins), "outs": ready_outs},
-    )  # fmt: skip
+        shard_map_p,
+        tuple(ready),
+        {**params, "fn": known, "in_specs": tuple(ready_ins), "out_specs": ready_outs},
+    )
     n = len(found) - len(halves.stacks)
     residuals = iter(zip(found[n:], halves.stacks, strict=True))
     passed = [next(residuals) if k is None else (ready[k], ready_ins[k]) for k in halves.kept]
-    late_outs = tuple(chosen(outs, halves.mask))
+    late_outs = tuple(chosen(out_specs, halves.mask))
     rest = leveled(halves.rest, late_outs, manual) if check else halves.rest
     late = split.unknown.bind(
-        shard_map_p, (*(x for x, _ in passed), *chosen(args, unknown)),
-        {**params, "fn": rest, "ins": (*(s for _, s in passed), *chosen(ins, unknown)),
-         "outs": late_outs},
-    )  # fmt: skip
+        shard_map_p,
+        (*(x for x, _ in passed), *chosen(args, unknown)),
+        {
+            **params,
+            "fn": rest,
+            "in_specs": (*(s for _, s in passed), *chosen(in_specs, unknown)),
+            "out_specs": late_outs,
+        },
+    )
     return merged(halves.mask, late, found[:n])
 
 
@@ -337,12 +404,17 @@ def _halves(fn: Function, unknown: Mask, manual: tuple[Any, ...], check: bool) -
 
 
 def _transpose(
-    cts: Sequence[Any], *operands: Any, fn: Function, ins: Specs, outs: Specs, **params: Any
+    cts: Sequence[Any],
+    *operands: Any,
+    fn: Function,
+    in_specs: Specs,
+    out_specs: Specs,
+    **params: Any,
 ) -> list[Any]:
     linear = tuple(is_linear(x) for x in operands)
     live = tuple(type(ct) is not Zero for ct in cts)
     others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
-    ct_ins, ct_outs = tuple(chosen(outs, live)), tuple(chosen(ins, linear))
+    ct_ins, ct_outs = tuple(chosen(out_specs, live)), tuple(chosen(in_specs, linear))
     kept = keep_results(fn, live)
     if params["check"]:  # then the types say how often a value counts
         made = transpose(kept, linear)
@@ -350,10 +422,13 @@ def _transpose(
         made = _backwards(kept, linear, params["mesh"], ct_ins, ct_outs, params["manual"])
     found = iter(
         bind_shard_map(
-            [*others, *chosen(cts, live)], made,
-            ins=(*chosen(ins, [not lin for lin in linear]), *ct_ins), outs=ct_outs, **params,
+            [*others, *chosen(cts, live)],
+            made,
+            in_specs=(*chosen(in_specs, [not lin for lin in linear]), *ct_ins),
+            out_specs=ct_outs,
+            **params,
         )
-    )  # fmt: skip
+    )
     return [next(found) if lin else None for lin in linear]
 
 
@@ -391,9 +466,16 @@ def _backwards(
 
 
 def _batch(
-    size: int, args: Any, dims: Any, *, fn: Function, ins: Specs, outs: Specs, lanes: Any = None,
+    size: int,
+    args: Any,
+    dims: Any,
+    *,
+    fn: Function,
+    in_specs: Specs,
+    out_specs: Specs,
+    lanes: Any = None,
     **params: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     """The lanes are one more dimension of pieces, which lies along `lanes` if they are given."""
     split = 1 if lanes is None else math.prod(params["mesh"].shape[a] for a in lanes)
     if split > 1 and BATCH_AXIS in names_of(fn):
@@ -405,11 +487,12 @@ def _batch(
     if params["check"] and lanes:
         made = _split_lanes(made, dims, frozenset(lanes))
     bound = bind_shard_map(
-        args, made,
-        ins=tuple(_with_lanes(s, d, lanes) for s, d in zip(ins, dims, strict=True)),
-        outs=tuple(_with_lanes(s, d, lanes) for s, d in zip(outs, found, strict=True)),
+        args,
+        made,
+        in_specs=tuple(_with_lanes(s, d, lanes) for s, d in zip(in_specs, dims, strict=True)),
+        out_specs=tuple(_with_lanes(s, d, lanes) for s, d in zip(out_specs, found, strict=True)),
         **params,
-    )  # fmt: skip
+    )
     return bound, list(found)
 
 
@@ -428,9 +511,13 @@ def _with_lanes(spec: PartitionSpec, dim: int | None, lanes: Any) -> PartitionSp
     return PartitionSpec(*entries[:dim], lanes, *entries[dim:])
 
 
-def _prune(used: Mask, *, fn: Function, ins: Specs, outs: Specs, **params: Any) -> Any:
+def _prune(used: Mask, *, fn: Function, in_specs: Specs, out_specs: Specs, **params: Any) -> Any:
     made, operands = prune(fn, used)
-    changed = {"fn": made, "ins": tuple(chosen(ins, operands)), "outs": tuple(chosen(outs, used))}
+    changed = {
+        "fn": made,
+        "in_specs": tuple(chosen(in_specs, operands)),
+        "out_specs": tuple(chosen(out_specs, used)),
+    }
     return operands, used, {**params, **changed}
 
 

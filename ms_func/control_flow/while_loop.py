@@ -17,7 +17,6 @@ from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ConcretizationTypeError, ShapeError
-from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
@@ -68,37 +67,44 @@ def while_loop(
     leaf_types(leaves, "while_loop", function_name(body_fun))
     if config.disable_jit.value:
         return _run_in_python(cond_fun, body_fun, init_val)
-    body, leaves = common_carry(
-        "while_loop",
-        body_fun,
-        leaves,
-        carry_tree,
-        lambda types: bodies.stage_on_tree(body_fun, one_argument(carry_tree), types, refs="keep"),
-        lambda staged: (staged.out_tree, staged.fn.out_types),
-    )
+    body, test, leaves = _recorded(cond_fun, body_fun, leaves, carry_tree)
     types = [typeof(x) for x in leaves]
-    test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types, refs="keep")
-    _check_test(test)
-    test_fn, body_fn, leaves = _decided(test.fn, body.fn, leaves)
     sizes = len(test.captured), len(body.captured)
-    loop = Loop(test_fn, body_fn, *sizes, _slots(types, max_trips, checkpoints))
+    loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))
     outs = while_p.bind(*test.captured, *body.captured, *leaves, **loop._asdict())
     return tree.unflatten(carry_tree, outs)
 
 
-def _decided(test: Function, body: Function, leaves: list[Any]) -> Any:
-    """Test, body and first carry where the test differs between the devices of a region.
+def _recorded(
+    cond_fun: Any, body_fun: Any, leaves: list[Any], carry_tree: Any
+) -> tuple[Staged, Staged, list[Any]]:
+    """Body, test and first carry of a loop.
 
-    Then so does everything that the number of steps has an influence on.
+    Where the test differs between the devices of a region, so does everything that the number
+    of steps has an influence on, and both are recorded again.
     """
-    axes = test.out_types[0].vma
-    while axes:
-        bodies.same_on_all_devices((test, body), axes, "while_loop", "test")
-        test, body = bodies.raised(test, axes), bodies.raised(body, axes)
-        if test.out_types[0].vma == axes:
-            break
-        axes = test.out_types[0].vma
-    return test, body, [bodies.as_type(x, typeof(x).varying(typeof(x).vma | axes)) for x in leaves]
+    decided: frozenset[Any] = frozenset()
+    arguments = one_argument(carry_tree)
+    while True:
+        body, leaves = common_carry(
+            "while_loop",
+            body_fun,
+            leaves,
+            carry_tree,
+            lambda types, axes=decided: bodies.stage_on_tree(
+                body_fun, arguments, types, refs="keep", decided=axes
+            ),
+            lambda staged: (staged.out_tree, staged.fn.out_types),
+        )
+        types = [typeof(x) for x in leaves]
+        test = bodies.stage_on_tree(cond_fun, arguments, types, refs="keep", decided=decided)
+        _check_test(test)
+        axes = test.fn.out_types[0].vma
+        if axes <= decided:
+            return body, test, leaves
+        bodies.same_on_all_devices((test.fn, body.fn), axes, "while_loop", "test")
+        decided |= axes
+        leaves = bodies.raised(leaves, decided)
 
 
 def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int | None) -> int:

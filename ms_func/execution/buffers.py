@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -9,14 +10,36 @@ import numpy as np
 
 from ms_func import backend, config
 from ms_func.dtypes import float0, narrowed
+from ms_func.errors import ForkError
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
 
 @cache
 def _host() -> Any:
-    """The backend that holds arrays."""
+    """The backend that holds arrays.
+
+    Raises:
+        ForkError: its threads were left behind in the process that this one was forked from.
+    """
+    if config.forked.value:
+        raise ForkError(
+            "this process was forked after ms_func had been used, and the threads of its runtime "
+            "do not survive that\nfix: start processes with "
+            'multiprocessing.get_context("spawn"), or use ms_func in the children only'
+        )
     return backend.get("xla")
+
+
+def _in_forked_child() -> None:
+    """Let everything that asks for the runtime fail instead of waiting for ever."""
+    if _host.cache_info().currsize and getattr(_host(), "started", True):
+        config.forked.set_global(True)
+        _host.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
 
 
 def default_backend() -> Any:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
+from ms_func.errors import OutOfMemoryError
 from ms_func.execution import host
 from ms_func.execution.buffers import default_backend, move
 from ms_func.execution.layouts import named_layout
@@ -51,6 +52,7 @@ class Program(NamedTuple):
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Result buffers; they may still be in the making. Free operands are moved here."""
+        default_backend()  # raises where it was left behind by a fork
         where = self.placement.in_shardings
         moved = [
             b if b._sharding is s or b._sharding == s else transfer(b, s)
@@ -129,13 +131,54 @@ def _compile(
     executable = timed("compile")(default_backend().compile)(
         module, CompileOptions(name, placement.devices, flags=flags)
     )
+    check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
-        (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
+        own = next(iter(placement.in_shardings), None)  # on one device all lie alike
+        own = default_backend().sharding(placement.devices[0]) if own is None else own
         shardings = [own] * (len(fn.results) + len(state))
     else:
         shardings = _result_shardings(job, placement, executable, state)
     executable.bind_types([*types, *state], shardings, placement.committed)
     return Program(executable, placement, kept, bool(state))
+
+
+def check_memory(fn: Function, name: str, executable: Any, device: Any) -> None:
+    """Refuse a program that needs more memory than its device has.
+
+    Raises:
+        OutOfMemoryError: it does; the largest values are named.
+    """
+    limit = default_backend().memory(device)
+    if limit is None:
+        return
+    stats = executable.memory_analysis
+    temporary, results = stats.temp_size_in_bytes, stats.output_size_in_bytes
+    arguments = stats.argument_size_in_bytes - stats.alias_size_in_bytes
+    needed = arguments + results + temporary
+    if needed <= limit:
+        return
+    largest = sorted(fn.eqns, key=lambda e: -sum(v.type.nbytes for v in e.outputs))[:3]
+    rows = [
+        f"    {e.primitive.name} {', '.join(str(v.type) for v in e.outputs)}"
+        + (f" at {e.loc}" if e.loc is not None else "")
+        for e in largest
+    ]
+    raise OutOfMemoryError(
+        f"`{name}` needs {_bytes(needed)} of memory, and its device has {_bytes(limit)}: "
+        f"{_bytes(arguments)} for arguments, {_bytes(results)} for results, "
+        f"{_bytes(temporary)} for values in between\n"
+        + "\n".join(["largest values:", *rows])
+        + "\nfix: use smaller arrays or a narrower dtype; for gradients see checkpoint",
+        largest[0].loc if largest else None,
+    )
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if n < 1024 or unit == "TiB":
+            break
+        n /= 1024
+    return f"{n:.4g} {unit}"
 
 
 def option_items(options: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:

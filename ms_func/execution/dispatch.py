@@ -143,7 +143,7 @@ def apply_placed(
     key = ("run_placed", layouts, donate)
     run = fn.memo.get(key)
     if run is None:
-        job = Prepared(fn, layouts, None, False)
+        job = prepared(fn, donate, layouts)._replace(strict=False)
         run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job, donate=donate))
     return list(run(*[bottom.operand(a) for a in args]))
 
@@ -207,6 +207,25 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
     return dispatcher(primitive.name, miss)
 
 
+def program_of(
+    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], bool]]
+) -> Any:
+    """Dispatcher of a program that is recorded anew for each signature of its operands.
+
+    Args:
+        name: name of the program.
+        record: types of the operands to the program, the arrays that its first parameters are
+            bound to, and whether its one result stands alone.
+    """
+
+    def miss(*args: Any) -> Any:
+        fn, constants, single = record([a.type for a in args])
+        return _run(fn, [*constants, *args], None if single else (0,) * len(fn.results),
+                    bound=len(constants))  # fmt: skip
+
+    return dispatcher(name, miss)
+
+
 def _application(
     primitive: Primitive, variables: Sequence[Var], params: dict[str, Any]
 ) -> Function:
@@ -218,13 +237,19 @@ def _application(
 
 
 def _run(
-    fn: Function,
-    args: Sequence[Any],
-    many: bool = True,
-    job: Prepared | None = None,
-    donate: tuple[int, ...] = (),
-) -> tuple[Any, Any, bool]:
-    """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
+    fn: Function, args: Sequence[Any], many: Any = True, job: Prepared | None = None,
+    bound: int = 0, donate: tuple[int, ...] = (),
+) -> tuple[Any, Any, bool]:  # fmt: skip
+    """Answer of a dispatcher's miss: results, fast path, whether to forget the entry.
+
+    Args:
+        fn: the program.
+        args: operands.
+        many: whether results come in a list; or a tuple of their number, for a tuple of them.
+        job: how to compile it, if not by itself.
+        bound: how many operands come first that are not the dispatcher's arguments.
+        donate: operands whose memory the program may take over.
+    """
     buffers = [
         a.buffer if type(a) in ARRAYS else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
@@ -232,8 +257,11 @@ def _run(
     program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = nonfinite.run(program, fn, buffers, fn.name)
     fast = fast and not config.searching()
-    out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)
-    return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
+    form = many if isinstance(many, tuple) else [0] * len(outs) if many else 0
+    out_tree = result_tree(tree.structure(form), fn.out_types)
+    if not fast:
+        return out_tree.unflatten(outs), None, False
+    return answer(program, outs, out_tree, buffers[:bound])
 
 
 def answer(

@@ -22,6 +22,7 @@ from ms_func.dtypes import (
     key_of,
     type_of_value,
 )
+from ms_func.errors import SizeError
 
 
 class _Special:
@@ -161,6 +162,7 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     canonical = (shape, dtype, bool(weak_type), sharding)
     found = _interned.get(canonical)
     if found is None:
+        _check_size(shape, dtype)
         found = object.__new__(ArrayType)
         found.shape, found.dtype, found.weak_type, found.sharding = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
@@ -172,6 +174,19 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     if all(type(d) is int for d in key[0]):
         _interned[key] = found
     return found
+
+
+_LARGEST = 2**63 - 1
+
+
+def _check_size(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Refuse sizes that the runtime cannot count: it would end the process."""
+    if math.prod([d for d in shape if d]) * dtype.itemsize > _LARGEST:
+        raise SizeError(
+            f"an array of shape {shape} and dtype {dtype.name} would have "
+            f"{math.prod(shape):.3g} elements, more than 64 bits can count the bytes of\n"
+            "fix: use smaller dimensions; a dimension may have been multiplied in twice"
+        )
 
 
 _scalar_types = {
@@ -224,6 +239,19 @@ class RefType:
     def update(self, **changes: Any) -> RefType:
         """Return the type of a reference to an array with some fields of its type replaced."""
         return RefType(self.inner.update(**changes), self.lanes)
+
+    def varying(self, axes: frozenset[Any]) -> RefType:
+        """The type itself: references do not keep account of what differs between devices.
+
+        Raises:
+            NotImplementedError: `axes` is not empty.
+        """
+        if axes:
+            raise NotImplementedError(
+                f"a reference was to hold a value that differs between devices, inside of "
+                f"shard_map: {self}\nfix: use check_vma=False"
+            )
+        return self
 
     @property
     def tangent(self) -> RefType:

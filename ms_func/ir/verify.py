@@ -106,7 +106,9 @@ def _promised(eqn: Eqn, where: str) -> list[ArrayType]:
     types = [a.type for a in eqn.inputs]
     axes = frozenset().union(*(t.vma for t in types))
     try:
-        if axes:  # numbers are the same everywhere and fit any place
+        if axes or callable(
+            eqn.primitive.varying
+        ):  # numbers are the same everywhere and fit any place
             types = [a.type.varying(axes) if type(a) is Literal else a.type for a in eqn.inputs]
             return list(eqn.primitive.result_types(tuple(types), eqn.params))
         out = rule(*types, **eqn.params)

@@ -14,6 +14,7 @@ from ms_func.control_flow.scan import scan as scan
 from ms_func.control_flow.while_loop import fori_loop as fori_loop
 from ms_func.control_flow.while_loop import while_loop as while_loop
 from ms_func.lax import linalg as linalg
+from ms_func.lax import primitive_names
 from ms_func.lax.accuracy import AccuracyMode as AccuracyMode
 from ms_func.lax.accuracy import Tolerance as Tolerance
 from ms_func.lax.accuracy import cbrt as cbrt
@@ -50,7 +51,6 @@ from ms_func.lax.layouts import full_like as full_like
 from ms_func.lax.layouts import reduce_sum as reduce_sum
 from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
-from ms_func.lax.primitive_names import __all__ as _primitives
 from ms_func.lax.selection import approx_max_k as approx_max_k
 from ms_func.lax.selection import approx_min_k as approx_min_k
 from ms_func.lax.staging import after_all as after_all
@@ -430,5 +430,5 @@ __all__ = [
     "while_loop",
     "with_sharding_constraint",
     "zeta",
-    *_primitives,
 ]
+__all__ += primitive_names.__all__

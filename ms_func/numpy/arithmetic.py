@@ -9,7 +9,9 @@ import numpy as np
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
+from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
@@ -35,21 +37,25 @@ from ms_func.primitives.families import literal
 # --- arithmetic -----------------------------------------------------------------------
 
 
+@fusion.two
 def add(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x + y`; logical or of booleans."""
     return ar.add_p.bind(*promote("add", x, y))
 
 
+@fusion.two
 def subtract(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x - y`; not defined on booleans."""
     return ar.sub_p.bind(*promote("subtract", x, y))
 
 
+@fusion.two
 def multiply(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x * y`; logical and of booleans."""
     return ar.mul_p.bind(*promote("multiply", x, y))
 
 
+@fusion.two
 def divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise true division; integers become floats."""
     return ar.div_p.bind(*promote_inexact("divide", x, y))
@@ -58,6 +64,7 @@ def divide(x: ArrayLike, y: ArrayLike, /) -> Array:
 true_divide = divide
 
 
+@fusion.two
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise largest whole number not above `x / y`.
 
@@ -70,6 +77,7 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     return modulo.floor_div_p.bind(x, y)
 
 
+@fusion.two
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `y`, as Python's `%`.
 
@@ -82,6 +90,7 @@ def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
 mod = remainder
 
 
+@fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `x`, as C's `fmod`."""
     return ar.rem_p.bind(*promote("fmod", *numbers("fmod", x, y)))
@@ -108,13 +117,16 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
         elif y < 0 and not is_inexact(dtype):
             raise TypeError(f"Integers cannot be raised to negative powers, got power(x, {y})")
         return fill(1, typeof(x)) if y == 0 else ar.integer_pow(x, y)
-    x, y = promote("power", *numbers("power", x, y))
-    if is_inexact(typeof(x).dtype):
-        return ar.pow_p.bind(x, y)
-    return fusion.run(_integer_power, (x, y))
+    return _power(x, y)
 
 
 pow = power
+
+
+@fusion.two
+def _power(x: Any, y: Any) -> Any:
+    x, y = promote("power", *numbers("power", x, y))
+    return ar.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
 
 
 def _integer_power(x: Any, y: Any) -> Any:
@@ -130,11 +142,13 @@ def _integer_power(x: Any, y: Any) -> Any:
     return result
 
 
+@fusion.two
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x ** y` of floats; integers become floats first."""
     return ar.pow_p.bind(*promote_inexact("float_power", x, y))
 
 
+@fusion.one
 def negative(x: ArrayLike, /) -> Array:
     """Elementwise `-x`."""
     return ar.neg_p.bind(operand("negative", x))
@@ -145,22 +159,26 @@ def positive(x: ArrayLike, /) -> Array:
     return as_handle(operand("positive", x))
 
 
+@fusion.one
 def reciprocal(x: ArrayLike, /) -> Array:
     """Elementwise `1 / x`; integers become floats."""
     return el.reciprocal(inexact("reciprocal", x))
 
 
+@fusion.one
 def square(x: ArrayLike, /) -> Array:
     """Elementwise `x * x`."""
     x = operand("square", x)
     return ar.mul_p.bind(x, x)
 
 
+@fusion.two
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise maximum; NaN wins; complex numbers compare by real, then imaginary part."""
     return ar.max_p.bind(*promote("maximum", x, y))
 
 
+@fusion.two
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise minimum; NaN wins; complex numbers compare by real, then imaginary part."""
     return ar.min_p.bind(*promote("minimum", x, y))
@@ -184,6 +202,10 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     Raises:
         ValueError: an operand is complex.
     """
+    if type(arr) is Array and current.interpreter is bottom:
+        found = _clipped_at_once(arr, min, max)
+        if found is not None:
+            return found
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
         raise ValueError(
@@ -195,6 +217,17 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     if max is not None:
         arr = minimum(max, arr)
     return as_handle(arr)
+
+
+def _clipped_at_once(arr: Array, min: Any, max: Any) -> Any:
+    """`clip` as one program where the bounds are arrays or numbers, else None."""
+    bounds = []
+    for v in (min, max):
+        found = fusion.constant(v, arr) if type(v) in (int, float) else v
+        if type(found) is not Array:
+            return None
+        bounds.append(found)
+    return fusion.run(clip, (arr, *bounds))
 
 
 def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:

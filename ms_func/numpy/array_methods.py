@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
+from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
@@ -43,6 +45,22 @@ VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Operator method `self op other`."""
+    fast = getattr(function, "fast", None)
+    if fast is None:
+        return _plain(function)
+
+    def method(self: Any, other: Any) -> Any:
+        if type(other) is Array and type(self) is Array and current.interpreter is bottom:
+            return fast(self, other)
+        if type(other) in _OPERANDS or _is_operand(other):
+            return function(self, other)
+        return NotImplemented
+
+    return method
+
+
+def _plain(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Operator method of a function that is no single program when called eagerly."""
 
     def method(self: Any, other: Any) -> Any:
         if type(other) in _OPERANDS or _is_operand(other):

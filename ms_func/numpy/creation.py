@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ConcretizationTypeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
+from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import exp, log, sign
@@ -286,7 +289,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise ValueError(f"negative dimensions are not allowed, got {out}")
+        raise ArgumentValueError(f"negative dimensions are not allowed, got {out}")
     return out
 
 
@@ -424,7 +427,15 @@ def linspace(
     """
     count = operator.index(num)
     if count < 0:
-        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+        raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
+    if current.interpreter is bottom and type(start) in _REAL and type(stop) in _REAL:
+        start, stop = (float(v) for v in (start, stop))  # type: ignore[arg-type]
+        target = None if dtype is None else canonicalize_dtype(dtype)
+        ends = [v or repr(v) for v in (start, stop)]  # zeros of either sign are two keys
+        out = fusion.run(_between, (), *ends, count, bool(endpoint), axis, target, x64.value)
+        out = out if device is None else on_device(out, device)
+        parts = count - bool(endpoint)
+        return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
     start, stop = promote_all("linspace", (start, stop), inexact=True)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
@@ -442,6 +453,16 @@ def linspace(
     if not parts:
         return out, full(sizes, np.nan, kind)
     return out, as_handle(ar.div(ar.sub(stop, start), parts))
+
+
+_REAL = frozenset({int, float})
+
+
+def _between(
+    start: Any, stop: Any, count: int, endpoint: bool, axis: int, dtype: Any, _: Any
+) -> Any:
+    """`linspace` of known numbers."""
+    return linspace(float(start), float(stop), count, endpoint, dtype=dtype, axis=axis)
 
 
 def _interpolated(

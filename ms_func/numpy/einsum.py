@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import string
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
@@ -68,6 +70,8 @@ def einsum(
     """
     no_out("einsum", out)
     text, arrays = _read(subscripts, operands)
+    if not arrays:
+        raise ArgumentValueError("einsum needs at least one operand")
     arrays = [admit("einsum", a, i) for i, a in enumerate(arrays)]
     dtype, weak = join_types([typeof(a) for a in arrays])
     arrays = [convert(a, dtype, weak) for a in arrays]
@@ -117,8 +121,18 @@ def _read(subscripts: Any, operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
 
 
 def _sublist(row: Any) -> str:
-    letters = string.ascii_uppercase + string.ascii_lowercase
-    return "".join("..." if i is Ellipsis else letters[i] for i in row)
+    if isinstance(row, (str, bytes)) or not isinstance(row, Sequence):
+        raise ArgumentTypeError(
+            f"einsum takes subscripts as a string, or a list of labels after each operand, got "
+            f"{type(row).__name__}\nfix: einsum('ij,jk', x, y) or einsum(x, [0, 1], y, [1, 2])"
+        )
+    for i in row:
+        if i is not Ellipsis and not (isinstance(i, int) and 0 <= i < len(_LABELS)):
+            raise ArgumentValueError(f"einsum: labels in lists are numbers 0 to 51, got {i!r}")
+    return "".join("..." if i is Ellipsis else _LABELS[i] for i in row)
+
+
+_LABELS = string.ascii_uppercase + string.ascii_lowercase
 
 
 # --- planning ---------------------------------------------------------------------------------
@@ -132,9 +146,13 @@ def plan_of(text: str, shapes: Shapes, optimize: Any) -> Plan:
         ValueError: they do not fit each other.
     """
     left, arrow, right = text.partition("->")
+    if "->" in right or "-" in left or ">" in left:
+        raise ArgumentValueError(f"einsum: {text!r} has more than one `->`, or a part of one")
     terms = left.split(",")
     if len(terms) != len(shapes):
-        raise ValueError(f"einsum: {len(terms)} terms in {text!r} for {len(shapes)} operands")
+        raise ArgumentValueError(
+            f"einsum: {len(terms)} terms in {text!r} for {len(shapes)} operands"
+        )
     inputs, dots = _without_ellipsis(text, terms, shapes)
     if arrow:
         output = right.replace("...", dots)
@@ -153,8 +171,12 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
     dots = "".join(free[:longest])
     out = []
     for term, rank, shape in zip(terms, ranks, shapes, strict=True):
+        if term.count("...") > 1 or "." in term.replace("...", ""):
+            raise ArgumentValueError(
+                f"einsum: term {term!r} of {text!r} must have one ellipsis `...` or none"
+            )
         if rank < 0 or (rank > 0 and "..." not in term):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
                 "dimensions"
             )
@@ -165,18 +187,18 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
 def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> None:
     known = set("".join(inputs))
     if not all(c.isalpha() for c in known):
-        raise ValueError(f"einsum: invalid subscripts {text!r}; labels are letters")
+        raise ArgumentValueError(f"einsum: invalid subscripts {text!r}; labels are letters")
     for c in output:
         if c not in known:
-            raise ValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")
+            raise ArgumentValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")
     if len(set(output)) != len(output):
-        raise ValueError(f"einsum: an output label of {text!r} is repeated")
+        raise ArgumentValueError(f"einsum: an output label of {text!r} is repeated")
     sizes: dict[str, int] = {}
     for i, (term, shape) in enumerate(zip(inputs, shapes, strict=True)):
         for c, n in zip(term, shape, strict=True):
             if sizes.setdefault(c, n) != n:
                 if 1 not in (n, sizes[c]):
-                    raise ValueError(
+                    raise ArgumentValueError(
                         f"Size of label {c!r} for operand {i} ({n}) does not match previous terms "
                         f"({sizes[c]})."
                     )

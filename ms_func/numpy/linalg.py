@@ -84,6 +84,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 # --- norms ------------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def norm(
     x: ArrayLike, ord: Any = None, axis: int | tuple[int, ...] | None = None,
     keepdims: bool = False,
@@ -123,6 +124,7 @@ def _squares(x: Any) -> Any:
     return ar.square(x)
 
 
+@fusion.whole(1)
 def vector_norm(
     x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Array:
@@ -163,6 +165,7 @@ def _extreme(x: Any, axis: int, largest: bool) -> Any:
     return reductions.min(x, axis, keepdims=True)
 
 
+@fusion.whole(1)
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """Norm of the matrices in the last two dimensions."""
     x = inexact("matrix_norm", x)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import AxisError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.execution.array import Array
 from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
@@ -244,6 +244,7 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
     return basis.transpose_p.bind(x, permutation=(*range(ndim - 2), ndim - 1, ndim - 2))
 
 
+@fusion.whole(1)
 def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     """`a` with two dimensions exchanged."""
     a = operand("swapaxes", a)
@@ -254,6 +255,7 @@ def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     return basis.transpose_p.bind(a, permutation=tuple(order))
 
 
+@fusion.whole(1)
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """`a` with the dimensions `source` moved to the places `destination`.
 
@@ -284,6 +286,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     return moveaxis(a, axis, start - 1 if start > axis else start)
 
 
+@fusion.whole(1)
 def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     """`m` with the order of elements reversed along the given dimensions, all by default."""
     m = operand("flip", m)
@@ -300,6 +303,7 @@ def flipud(m: ArrayLike) -> Array:
     return flip(m, 0)
 
 
+@fusion.whole(1)
 def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
 
@@ -318,6 +322,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     return flip(swapaxes(m, i, j), i) if turns == 1 else flip(swapaxes(m, i, j), j)
 
 
+@fusion.whole(1)
 def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
     """`a` with elements moved along dimensions; what leaves one end enters the other."""
     a = operand("roll", a)
@@ -546,7 +551,7 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
     else:
         count = operator.index(sections)
         if count <= 0:
-            raise ValueError(f"number of sections must be larger than 0, got {count}")
+            raise ArgumentValueError(f"number of sections must be larger than 0, got {count}")
         base, extra = divmod(n, count)
         if extra and even:
             raise ValueError(f"array split does not result in an equal division: rest is {extra}")

@@ -49,6 +49,7 @@ def contract(
     return out if out_sharding is None else constrained(out, out_sharding)
 
 
+@fusion.whole(2)
 def matmul(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None,
     out_sharding: Any = None,
@@ -121,6 +122,7 @@ def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:
     return out
 
 
+@fusion.whole(2)
 def dot(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None,
     out_sharding: Any = None,
@@ -151,6 +153,7 @@ def _same_size(name: str, a: Any, b: Any, contracted: Any) -> None:
             )
 
 
+@fusion.whole(2)
 def tensordot(
     a: ArrayLike, b: ArrayLike, axes: Any = 2, *, precision: Any = None,
     preferred_element_type: Any = None, out_sharding: Any = None,
@@ -190,6 +193,7 @@ def _seq(axis: Any) -> tuple[int, ...]:
     return (operator.index(axis),) if isinstance(axis, (int, np.integer)) else tuple(axis)
 
 
+@fusion.whole(2)
 def vdot(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
@@ -237,6 +241,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     return reshape(out, (*typeof(out).shape[:-2], typeof(out).shape[-1]))
 
 
+@fusion.whole(2)
 def inner(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
@@ -248,12 +253,14 @@ def inner(
     return contract(a, b, pairs, ((), ()), precision, preferred_element_type)
 
 
+@fusion.whole(2)
 def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Array:
     """Products of all pairs of elements, `[a.size, b.size]`."""
     no_out("outer", out)
     return multiply(reshape(a, (-1, 1)), ravel(b))
 
 
+@fusion.whole(2)
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
     """Kronecker product: blocks of `b`, scaled by the elements of `a`."""
     a, b = _operands("kron", a, b)

@@ -64,6 +64,16 @@ def scalar(value: Any, type: ArrayType) -> Literal:
     return Literal(value, type)
 
 
+def literal_of(value: Any, other: ArrayType) -> Literal | None:
+    """Literal of a Python number beside an array of type `other`; None where that must widen.
+
+    Raises:
+        OverflowError: an integer does not fit the dtype.
+    """
+    kind = _literal_types[type(value), other, x64.value]
+    return None if kind is None else scalar(value, kind)
+
+
 def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Operands of one dtype, of one shape unless one has rank 0.
 

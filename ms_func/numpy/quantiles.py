@@ -94,6 +94,7 @@ def _percent(name: str, q: Any) -> Any:
     return ar.divide(inexact(name, q), 100)
 
 
+@fusion.whole(1)
 def median(
     a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     keepdims: bool = False,

@@ -185,6 +185,7 @@ def sum(
     return convert(total, kind)
 
 
+@fusion.whole(1)
 def prod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -221,6 +222,7 @@ def _extremum(
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
 
 
+@fusion.whole(1)
 def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -235,6 +237,7 @@ def max(
                      maximum)  # fmt: skip
 
 
+@fusion.whole(1)
 def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -248,6 +251,7 @@ def min(
 amax, amin = max, min
 
 
+@fusion.whole(1)
 def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -258,6 +262,7 @@ def all(
     return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
 
 
+@fusion.whole(1)
 def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -292,6 +297,7 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
 
 
+@fusion.whole(1)
 def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
@@ -364,6 +370,7 @@ def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
     return broadcast_to(sh.reshape(weights, sizes), t.shape)
 
 
+@fusion.whole(1)
 def var(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -422,6 +429,7 @@ def _var_program(
 _mean = mean
 
 
+@fusion.whole(1)
 def std(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -445,6 +453,7 @@ def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
     return a, numbers if where is None else logic.logical_and(numbers, where)
 
 
+@fusion.whole(1)
 def nansum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -494,6 +503,7 @@ def nanmin(
     return _nan_extremum("nanmin", min, reduce.highest, a, axis, keepdims, initial, where)
 
 
+@fusion.whole(1)
 def nanmean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     where: ArrayLike | None = None,
@@ -535,11 +545,13 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
     return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
 
 
+@fusion.whole(1)
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Sums of the elements so far along a dimension, over the flat array by default."""
     return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
 
 
+@fusion.whole(1)
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Products of the elements so far along a dimension, over the flat array by default."""
     return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, promotion, reductions
+from ms_func.numpy import elementwise, fusion, promotion, reductions
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.manipulation import (
@@ -34,6 +35,7 @@ from ms_func.primitives import basis, pieces
 from ms_func.primitives.sharding import constrained
 
 
+@fusion.whole(1)
 def tile(A: ArrayLike, reps: Any) -> Array:
     """`A` repeated `reps[i]` times along dimension i."""
     A = operand("tile", A)
@@ -54,7 +56,7 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
     """`a` with a new shape, its elements repeated as often as needed."""
     sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
     if any(n < 0 for n in sizes):
-        raise ValueError("all elements of `new_shape` must be non-negative")
+        raise ArgumentValueError("all elements of `new_shape` must be non-negative")
     flat = ravel(a)
     wanted = math.prod(sizes)
     if not flat.size or not wanted:
@@ -92,6 +94,7 @@ def meshgrid(
     return grids
 
 
+@fusion.whole(1)
 def repeat(
     a: ArrayLike, repeats: ArrayLike, axis: int | None = None, *,
     total_repeat_length: int | None = None, out_sharding: Any = None,
@@ -141,7 +144,7 @@ def _repeat_all(a: Any, count: int, axis: int) -> Any:
     """Every element `count` times: one more dimension, repeated and joined."""
     shape = typeof(a).shape
     if count < 0:
-        raise ValueError("repeats may not contain negative values.")
+        raise ArgumentValueError("repeats may not contain negative values.")
     spread = (*shape[: axis + 1], count, *shape[axis + 1 :])
     dims = (*range(axis + 1), *range(axis + 2, len(spread)))
     a = basis.broadcast_in_dim_p.bind(a, shape=spread, broadcast_dimensions=dims)
@@ -276,6 +279,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
 # --- padding --------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """`array` with elements added at both ends of its dimensions.
 
@@ -293,7 +297,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
     array = operand("pad", array)
     widths = _pairs(pad_width, typeof(array).ndim, "pad_width")
     if any(n < 0 for row in widths for n in row):
-        raise ValueError("index can't contain negative values")
+        raise ArgumentValueError("index can't contain negative values")
     if callable(mode):
         return _pad_by(array, widths, mode, kwargs)
     allowed = {

@@ -41,6 +41,7 @@ def _check_kind(kind: Any, order: Any) -> None:
         raise ValueError(f"sort kind must be one of numpy's, got {kind!r}")
 
 
+@fusion.whole(1)
 def sort(
     a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None,
     stable: bool = True, descending: bool = False,
@@ -65,6 +66,7 @@ def _sorted(a: Any, axis: int, descending: bool) -> Any:
     return flip(out, axis) if descending else out
 
 
+@fusion.whole(1)
 def argsort(
     a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None,
     stable: bool = True, descending: bool = False, dtype: Any = None,
@@ -161,6 +163,7 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     return pa.or_p.bind(less, logic.isnan(y))
 
 
+@fusion.whole(2)
 def searchsorted(
     a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *,
     method: str = "scan",

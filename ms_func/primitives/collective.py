@@ -17,7 +17,16 @@ from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
-from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    LANES,
+    NONLINEAR,
+    Cost,
+    Linear,
+    NotSupported,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import div, mul
@@ -311,11 +320,11 @@ psum_invariant_p = _combining(
 axes to one that does not, so its transpose is `pvary`, which is free."""
 pmax_p = _combining(
     "pmax", "stablehlo.maximum", reduce_max, jvp=_extremum_jvp(lambda: pmax_p),
-    transpose=NotSupported("pmax is not linear"),
+    transpose=NONLINEAR,
 )  # fmt: skip
 pmin_p = _combining(
     "pmin", "stablehlo.minimum", reduce_min, jvp=_extremum_jvp(lambda: pmin_p),
-    transpose=NotSupported("pmin is not linear"),
+    transpose=NONLINEAR,
 )  # fmt: skip
 
 
@@ -332,7 +341,7 @@ pvary_p = register(
     Primitive(
         "pvary",
         abstract=lambda x, *, axes: x if x.sharding is None else x.update(sharding=None),
-        ref=lambda x, *, axes: x,
+        ref=NO_REF,
         lower=lambda b, eqn, x: x,
         jvp=Linear(0),
         transpose=lambda ct, x, *, axes: [psum_invariant_p.bind(ct, axes=axes, groups=None)],
@@ -340,6 +349,7 @@ pvary_p = register(
         shard=NO_SPLIT,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         varying=lambda held, *, axes: held.union(axes),
+        words=LANES,
     )
 )
 
@@ -362,7 +372,7 @@ def differing(x: Any, axes: Axes) -> Any:
 def _split_axes(axis_name: Any, what: str) -> tuple[Axes, tuple[int, ...]]:
     """Named axes, and numbers of dimensions among them."""
     listed = axis_name if isinstance(axis_name, (tuple, list)) else (axis_name,)
-    numbers = tuple(a for a in listed if isinstance(a, (int, np.integer)))
+    numbers = tuple(int(a) for a in listed if isinstance(a, (int, np.integer)))
     names = tuple(a for a in listed if not isinstance(a, (int, np.integer)))
     return named_axes(names, what), numbers
 

@@ -16,7 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
-from ms_func.ir.primitive import ZERO, Linear, NotSupported, Primitive, register
+from ms_func.ir.primitive import LANES, NONLINEAR, ZERO, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, mul
@@ -133,6 +133,7 @@ def _gathering(name: str, **rules: Any) -> Primitive:
             batch=_gather_batch(lambda: primitive),
             shard=NO_SPLIT,
             cost=moved_cost,
+            words=LANES,
             **rules,
         )
     )
@@ -277,6 +278,7 @@ all_to_all_p = register(
         batch=_exchange_batch,
         shard=NO_SPLIT,
         cost=moved_cost,
+        words=LANES,
     )
 )
 
@@ -333,6 +335,7 @@ ppermute_p = register(
         batch=_permute_batch,
         shard=NO_SPLIT,
         cost=moved_cost,
+        words=LANES,
     )
 )
 
@@ -359,7 +362,7 @@ axis_index_p = register(
         ref=NO_REF,
         lower=_index_lower,
         jvp=ZERO,
-        transpose=NotSupported("an index is not linear in anything"),
+        transpose=NONLINEAR,
         batch=_index_batch,
         shard=NO_SPLIT,
     )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import AxisError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import PIECEWISE_LINEAR, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -263,9 +263,9 @@ def _top_k_abstract(x: ArrayType, *, k: int, axis: int) -> list[ArrayType]:
     if x.dtype.kind == "c":
         raise ValueError("top_k is not compatible with complex inputs.")
     if k < 0:
-        raise ValueError(f"k argument to top_k must be nonnegative, got {k}")
+        raise ArgumentValueError(f"k argument to top_k must be nonnegative, got {k}")
     if k > x.shape[axis]:
-        raise ValueError(
+        raise ArgumentValueError(
             f"k argument to top_k must be no larger than size along axis; got {k=} with "
             f"shape={list(x.shape)} and {axis=}"
         )

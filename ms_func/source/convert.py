@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import sys
+import weakref
 from collections.abc import Callable
 from functools import partial
 from threading import RLock
-from types import CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from ms_func import config
@@ -18,14 +19,14 @@ from ms_func.errors import (
     UnsupportedError,
 )
 from ms_func.ir import loc
-from ms_func.source.build import HOOKS, compile_function, instantiate
+from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugared
 from ms_func.source.expressions import Resolver
 from ms_func.source.reader import SourceMissing, read
 from ms_func.source.rewrite import Rewriter
 
 runtime: Any = None
-"""The module of run-time hooks; `ms_func.source` puts it here."""
+"""The module of run-time hooks, see `connect`."""
 
 
 class Entry(NamedTuple):
@@ -35,11 +36,13 @@ class Entry(NamedTuple):
         original: the code object, kept alive so that nobody else gets its id.
         code: converted code; None where the function runs as it is.
         reason: why it could not be converted; None if it could, or need not be.
+        places: where each cell of the converted code comes from.
     """
 
     original: CodeType
     code: CodeType | None = None
     reason: str | None = None
+    places: tuple[int, ...] = ()
 
 
 class Refused(Exception):
@@ -67,13 +70,20 @@ def user_function(f: Any) -> Any:
         NotImplementedError: the policy is True and the source cannot be read.
     """
     mode = config.convert.value
+    code = _code_of(f)
+    if code is not None and code.co_flags & _ASYNC:
+        raise UnsupportedError(
+            f"`{code.co_name}` is an `async` function, which cannot be recorded\n"
+            "fix: make it an ordinary function, and await outside of it"
+        )
     if mode is False:
         return f
     found = for_call(f)
     if mode is True and found is f:
-        reason = why_native(_code_of(f))
+        reason = None if code is None else why_native(code)
         if reason is not None:
-            raise UnsupportedError(f"`{getattr(f, '__name__', f)}` cannot be converted: {reason}")
+            name = getattr(f, "__name__", f)
+            raise UnsupportedError(f"MS104 `{name}` cannot be converted: {reason}")
     return found
 
 
@@ -87,9 +97,42 @@ def for_call(f: Any) -> Any:
                 return f
             found = _learn(f)
         made = found.code
-        return f if made is None or config.convert.value is False else instantiate(made, f, runtime)
+        if made is None:
+            return partial(_attempt, f) if found.reason is _LIBRARY else f
+        return f if config.convert.value is False else _made(found, f)
     rule = _KINDS.get(kind)
     return _other(f) if rule is None else rule(f)
+
+
+_hooks = CellType()
+"""The cell through which all converted functions reach the hooks."""
+_ready: dict[int, tuple[Any, Any, FunctionType]] = {}
+
+
+def connect(hooks: Any) -> None:
+    """Let converted code call the functions of the module `hooks`."""
+    global runtime
+    runtime = _hooks.cell_contents = hooks
+
+
+def _made(entry: Entry, f: FunctionType) -> FunctionType:
+    """The converted function; those without cells are kept as long as the original lives."""
+    assert entry.code is not None
+    if f.__closure__ is not None:
+        return instantiate(entry.code, entry.places, f, _hooks)
+    key = id(f)
+    found = _ready.get(key)
+    if found is not None:
+        alive, code, made = found
+        if (
+            alive() is f
+            and code is entry.code
+            and (made.__defaults__ is f.__defaults__ and made.__kwdefaults__ is f.__kwdefaults__)
+        ):
+            return made
+    made = instantiate(entry.code, entry.places, f, _hooks)
+    _ready[key] = (weakref.ref(f, lambda _: _ready.pop(key, None)), entry.code, made)
+    return made
 
 
 def _method(f: MethodType) -> Any:
@@ -137,30 +180,24 @@ _KINDS: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def retry(f: Any, error: BaseException) -> Any:
-    """A library's function in converted form, after it failed for want of it; None if no use.
-
-    Args:
-        f: what was called.
-        error: what it raised.
-    """
-    if not isinstance(error, (TracerBoolConversionError, TracerIntegerConversionError)):
-        return None
-    inner = f.__func__ if type(f) is MethodType else f
-    if type(inner) is not FunctionType or config.convert.value is False:
-        return None
-    entry = _known.get(id(inner.__code__))
-    if entry is None or entry.code is not None or entry.reason != _LIBRARY:
-        return None
-    with _lock:
-        entry = _remember(_entry(inner))
-    return None if entry.code is None else for_call(f)
+def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a library's function as it is; convert it where that fails for want of it."""
+    try:
+        return f(*args, **kwargs)
+    except (TracerBoolConversionError, TracerIntegerConversionError):
+        if config.convert.value is False:
+            raise
+        with _lock:
+            entry = _remember(_entry(f))
+        if entry.code is None:
+            raise
+    return _made(entry, f)(*args, **kwargs)
 
 
-def why_native(code: CodeType | None) -> str | None:
+def why_native(code: CodeType) -> str | None:
     """Why the function with this code object could not be converted."""
     found = _known.get(id(code))
-    return None if found is None or found.reason == _LIBRARY else found.reason
+    return None if found is None or found.reason is _LIBRARY else found.reason
 
 
 def _code_of(f: Any) -> CodeType | None:
@@ -204,7 +241,7 @@ def convert(f: Any) -> Any:
             found = _remember(_entry(f))
     if found.reason is not None:
         raise UnsupportedError(f"`{f.__name__}` cannot be converted: {found.reason}")
-    return f if found.code is None else instantiate(found.code, f, runtime)
+    return f if found.code is None else dress(instantiate(found.code, found.places, f, _hooks), f)
 
 
 def no_convert(f: Any) -> Any:
@@ -365,7 +402,9 @@ def _entry(f: FunctionType) -> Entry:
         made = compile_function(node, code, class_name, shown)
     except (SourceMissing, Refused, SyntaxError, RecursionError) as error:
         return Entry(code, None, str(error) or type(error).__name__)
-    return Entry(code, made if HOOKS in made.co_freevars else None)
+    if HOOKS not in made.co_freevars:
+        return Entry(code)
+    return Entry(code, made, None, cell_places(made, code))
 
 
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR

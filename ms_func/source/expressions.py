@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from ms_func.source.build import HOOKS
 from ms_func.source.flow import Set, holds_yield
 from ms_func.source.nodes import (
     LOAD,
     constant,
     hook,
     hook_itself,
-    is_simple,
     load,
     place,
     thunk,
 )
-from ms_func.source.scoping import Names, all_arguments, names_of, target_names
+from ms_func.source.scoping import Names, names_of, target_names
 
 _PLAIN_BUILTINS = (
     object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, repr, dict, slice,
@@ -176,7 +176,9 @@ class Expressions:
     def written(self, name: str, value: ast.expr, at: Any, piece: bool = False) -> ast.expr | None:
         """Expression that binds `name` through a hook, where that is needed."""
         writer = self.writer(name, piece)
-        return writer and hook(writer, at, thunk(load(name, at), at), value)
+        if writer is None:
+            return None
+        return hook(writer, at, thunk(load(name, at), at), value)
 
     def _walrus(self, node: ast.NamedExpr) -> ast.expr:
         value = self.expr(node.value)
@@ -287,6 +289,8 @@ class Expressions:
             root = root.value
         if not self._is_global(root):
             return False
+        if root.id == HOOKS:
+            return True
         found = self.resolver.value(f)
         if isinstance(found, type) and issubclass(found, BaseException):
             return found.__module__ == "builtins"
@@ -314,6 +318,25 @@ class Expressions:
             node.elts = [self.key(x) for x in node.elts]
             return node
         return self.expr(node)
+
+    def _text(self, node: ast.JoinedStr) -> ast.expr:
+        """An f-string; its traced values are put in when the program runs."""
+        if not any(isinstance(x, ast.FormattedValue) for x in node.values):
+            return node
+        return hook("text", node, *(self._text_part(x, node) for x in node.values))
+
+    def _text_part(self, part: Any, at: ast.JoinedStr) -> ast.expr:
+        if not isinstance(part, ast.FormattedValue):
+            return part
+        conversion = constant("" if part.conversion < 0 else chr(part.conversion), at)
+        spec: Any = part.format_spec
+        if spec is None:
+            spec = constant("", at)
+        elif all(isinstance(x, ast.Constant) for x in spec.values):
+            spec = constant("".join(x.value for x in spec.values), at)
+        else:
+            spec = self.expr(spec)
+        return ast.Tuple([self.expr(part.value), conversion, spec], LOAD, **place(at))
 
     # --- scopes -----------------------------------------------------------------------------
 
@@ -397,10 +420,10 @@ _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {
     ast.Compare: Expressions._comparison,
     ast.Call: Expressions._call,
     ast.Subscript: Expressions._element,
+    ast.JoinedStr: Expressions._text,
     ast.Lambda: Expressions._lambda,
     ast.ListComp: Expressions._comprehension,
     ast.SetComp: Expressions._comprehension,
     ast.DictComp: Expressions._comprehension,
     ast.GeneratorExp: Expressions._comprehension,
 }
-__all__ = ["LOAD", "Expressions", "Resolver", "all_arguments", "is_ours", "is_simple"]

@@ -11,7 +11,7 @@ from ms_func.source.build import HOOKS
 LOAD, STORE, DEL = ast.Load(), ast.Store(), ast.Del()
 
 
-def place(at: Any) -> dict[str, int]:
+def place(at: Any) -> dict[str, Any]:
     """Place of a node, as keyword arguments for a new one."""
     return {
         "lineno": at.lineno,

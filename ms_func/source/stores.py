@@ -250,11 +250,11 @@ class Stores(Expressions):
                 continue
             short = self.temporary()
             if isinstance(s, ast.Import) and a.asname is None and "." in a.name:
-                out.append(ast.Import([ast.alias(a.name.partition(".")[0], short)], **place(s)))
+                out.append(_one_import(s, _alias(a.name.partition(".")[0], short, s)))
                 loader = self.temporary()
-                out.append(ast.Import([ast.alias(a.name, loader)], **place(s)))
+                out.append(_one_import(s, _alias(a.name, loader, s)))
             else:
-                out.append(_one_import(s, ast.alias(a.name, short)))
+                out.append(_one_import(s, _alias(a.name, short, s)))
             self.bind_name(name, load(short, s), s, out)
 
     def _nothing(self, s: ast.stmt, out: list[ast.stmt]) -> None:
@@ -264,6 +264,10 @@ class Stores(Expressions):
         for name in target_names(s.name):
             self._bind(name)
         out.append(s)
+
+
+def _alias(name: str, short: str, at: Any) -> ast.alias:
+    return ast.alias(name, short, **place(at))
 
 
 def _one_import(s: Any, alias: ast.alias) -> ast.stmt:
@@ -284,5 +288,5 @@ _SIMPLE: dict[type, Any] = {
     ast.Global: Stores._nothing,
     ast.Nonlocal: Stores._nothing,
 }
-if hasattr(ast, "TypeAlias"):
-    _SIMPLE[ast.TypeAlias] = Stores._type_alias
+if hasattr(ast, "TypeAlias"):  # Python 3.12
+    _SIMPLE[getattr(ast, "TypeAlias")] = Stores._type_alias  # noqa: B009

@@ -64,6 +64,8 @@ def stage(
     keep_constants: bool = False,
     refs: str = "read",
     operands: Sequence[Any] | None = None,
+    decided: frozenset[Any] = frozenset(),
+    border: bool = False,
 ) -> Staged:
     """Record `call`, which gets one tracer per type and returns a tree of arrays.
 
@@ -78,12 +80,13 @@ def stage(
             with "write" the program gives what is to be written to those from outside, with
             "read" they can only be read.
         operands: arguments behind the parameters, where references are among them.
+        decided, border: see `Staging`.
 
     Raises:
         TypeError: a leaf of the result is not an array or a number.
         ValueError: a leaf of the result is a reference, or one is written that cannot be.
     """
-    trace = Staging(name)
+    trace = Staging(name, decided, border)
     with trace:
         params = [trace.parameter(t) for t in types]
         if values is not None:

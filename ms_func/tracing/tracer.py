@@ -31,8 +31,13 @@ from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.policy import why_native
 
 _SCALARS = (bool, int, float, complex)
+_WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
+
+
+_NO_AXES: frozenset[Any] = frozenset()
 
 
 class Tracer:
@@ -130,10 +135,11 @@ class Tracer:
     def _number(self, use: str) -> np.ndarray:
         """Value for use as a Python number. That of a float would go without its derivative."""
         if is_inexact(self.dtype):
+            loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
-                f"{use}, which has no derivative\nfix: {_FLOAT_FIX}",
-                user_loc(3),
+                f"{use}, which has no derivative{_not_converted(loc)}\nfix: {_FLOAT_FIX}",
+                loc,
             )
         return self._value(ConcretizationTypeError, use, _INT_FIX)
 
@@ -141,12 +147,21 @@ class Tracer:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
         value = self.recorder.value_of(self.variable)
         if value is None:
+            loc = user_loc(3)
             raise error(
                 f"a value known only at run time ({self.type}, traced in "
-                f"`{self.recorder.name}`) was used as {use}\nfix: {fix}",
-                user_loc(3),
+                f"`{self.recorder.name}`) was used as {use}{_not_converted(loc)}\nfix: {fix}",
+                loc,
             )
         return np.asarray(value)
+
+
+def _not_converted(loc: Loc | None) -> str:
+    """What kept the function at `loc` from being converted, where that was tried."""
+    reason = None if loc is None else why_native(loc.code)
+    if loc is None or reason is None:
+        return ""
+    return f"\nMS104 `{loc.function}` was not converted: {reason}"
 
 
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
@@ -185,13 +200,20 @@ class Staging:
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
         strict: whether traced values refuse to be shown; see `speculation`.
+        decided: axes of a region of manual computation along which devices may not all run this:
+            what comes from outside counts as differing along them.
+        border: whether this records a region of manual computation, outside of which nothing
+            differs between devices.
+        wide: kinds of number ("i", "f", "c") that come in from outside at double width.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "strict", "values")  # fmt: skip
+    __slots__ = ("alive", "border", "captured", "decided", "eqns", "handles", "loc", "name",
+                 "outer", "spliced", "strict", "values", "wide")  # fmt: skip
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
+        self.decided = decided
+        self.border = border
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
         self.spliced: set[Any] = set()
@@ -200,10 +222,13 @@ class Staging:
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
+        self.wide = ""
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
-        self.outer = current.interpreter
+        outer = self.outer = current.interpreter
+        if type(outer) is Staging and outer.decided and not self.border:
+            self.decided |= outer.decided
         current.interpreter = self
         config.tracing.set_local(True)
         return self
@@ -215,6 +240,8 @@ class Staging:
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""
+        if type.dtype in _WIDE:
+            self.wide += _WIDE[type.dtype]
         return Tracer(self, Var(type))
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -241,10 +268,9 @@ class Staging:
         more = axes - atom.type.vma
         if not more or type(atom) is Literal:
             return atom
-        for value, var in self.captured.values():
+        for value, var in () if self.border else self.captured.values():
             if var is atom and type(value) is Tracer and value.recorder.alive:
-                outer = value.recorder  # what is known outside is marked there
-                return self.capture(outer.handle(outer.marked(value.variable, axes)))
+                return self.capture(self._marked_outside(value, axes))
         eqn = marking(atom, more, self.loc or user_loc())
         self.eqns.append(eqn)
         return eqn.outputs[0]
@@ -281,11 +307,22 @@ class Staging:
             found = self.captured.get(id(x))
             if found is None:
                 found = self.captured[id(x)] = (x, Var(typeof(x)))
+                self.wide += _WIDE.get(found[1].type.dtype, "")
             return found[1]
         found = self.captured.get(id(x.variable))
         if found is None:
-            found = self.captured[id(x.variable)] = (x.recorder.handle(x.variable), Var(x.type))
+            held = x.recorder.handle(x.variable)
+            if self.decided:
+                held = self._marked_outside(held, x.type.vma | self.decided)
+            found = self.captured[id(x.variable)] = (held, Var(held.type))
         return found[1]
+
+    def _marked_outside(self, x: Tracer, axes: frozenset[Any]) -> Tracer:
+        """A value from outside that counts as differing along `axes`, marked out there."""
+        outer = self.outer if type(self.outer) is Staging else x.recorder
+        atom = outer.marked(outer.atom(x), axes)
+        assert type(atom) is Var
+        return outer.handle(atom)
 
     def handle(self, var: Var) -> Tracer:
         """The one handle of a variable that recordings inside this one keep.
@@ -349,6 +386,15 @@ class Staging:
     def value_of(self, var: Var) -> Any:
         """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
         return None if self.values is None else at_hand(self, var)
+
+
+def wide_kinds(trace: Any) -> str:
+    """Kinds of number that come into a recording, or one around it, at double width."""
+    found = ""
+    while type(trace) is Staging:
+        found += trace.wide
+        trace = trace.outer
+    return found
 
 
 def at_hand(trace: Staging, wanted: Var) -> Any:

@@ -42,7 +42,7 @@ def backward(
     try:
         for eqn in reversed(eqns):
             out = [cts.pop(v, None) for v in eqn.outputs]
-            if not out:
+            if not out and eqn.effects:
                 raise _effect_on_linear(eqn)
             if all(ct is None or type(ct) is Zero for ct in out):
                 continue

@@ -195,19 +195,14 @@ def _function(x: Any, overlay: Overlay) -> Parts | None:
     keyword = x.__kwdefaults__ or {}
     if not cells and not defaults and not keyword:
         return None
-    inside = [overlay.cell(c) for c in cells]
-    children = [*inside, *defaults, *keyword.values()]
+    children = [*cells, *defaults, *keyword.values()]
     names = [*x.__code__.co_freevars, *("default" for _ in defaults), *keyword]
     made_of = (x.__code__, x.__globals__, x.__name__, x.__qualname__, dict(x.__dict__))
     n, d, known = len(cells), len(defaults), tuple(keyword)
 
     def make(new: Sequence[Any]) -> Any:
         code, scope, name, qualified, extra = made_of
-        closure = tuple(
-            c if v is old else types.CellType(*(() if v is MISSING else (v,)))
-            for c, old, v in zip(cells, inside, new[:n], strict=True)
-        )
-        made = types.FunctionType(code, scope, name, tuple(new[n : n + d]), closure)
+        made = types.FunctionType(code, scope, name, tuple(new[n : n + d]), tuple(new[:n]))
         made.__kwdefaults__ = dict(zip(known, new[n + d :], strict=True)) or None
         made.__dict__.update(extra)
         made.__qualname__ = qualified
@@ -215,6 +210,14 @@ def _function(x: Any, overlay: Overlay) -> Parts | None:
 
     kind = (types.FunctionType, x.__code__, id(x.__globals__), len(defaults), tuple(keyword))
     return Parts(kind, children, [f"'s {n}" for n in names], make)
+
+
+def _cell(x: Any, overlay: Overlay) -> Parts:
+    """A variable that functions share; it may be empty."""
+    held = overlay.cell(x)
+    inside = () if held is MISSING else (held,)
+    kind = (types.CellType, len(inside))
+    return Parts(kind, inside, ("",), lambda new: types.CellType(*new), mutable=True)
 
 
 def _method(x: Any, overlay: Overlay) -> Parts:
@@ -247,6 +250,7 @@ _SPECIAL: dict[type, Callable[[Any, Overlay], Parts | None]] = {
     tuple: _tuple,
     dict: _dict,
     types.FunctionType: _function,
+    types.CellType: _cell,
     types.MethodType: _method,
     functools.partial: _partial,
     Tracer: lambda x, overlay: None,

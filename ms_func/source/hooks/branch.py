@@ -19,6 +19,7 @@ from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, Slot, converted, materialized
+from ms_func.source.hooks.journal import Cell, Location
 from ms_func.source.hooks.region import Region, finals, is_forgotten, locations, put
 from ms_func.source.hooks.truths import at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -50,7 +51,8 @@ def if_(
     if known is not pred:
         return if_(known, then, orelse, state, names)
     other = (lambda: state) if orelse is None else (lambda: orelse(*state))
-    return _switch(truth(pred), [other, lambda: then(*state)], names, state)
+    outer = (*state, *cells(then), *cells(orelse))
+    return _switch(truth(pred), [other, lambda: then(*state)], names, outer)
 
 
 def ifexp(pred: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
@@ -60,7 +62,15 @@ def ifexp(pred: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
     known = at_hand(pred)
     if known is not pred:
         return then() if known else orelse()
-    return _switch(truth(pred), [lambda: (orelse(),), lambda: (then(),)], _VALUE)[0]
+    outer = (*cells(then), *cells(orelse))
+    return _switch(truth(pred), [lambda: (orelse(),), lambda: (then(),)], _VALUE, outer)[0]
+
+
+def cells(f: Any) -> tuple[Any, ...]:
+    """Variables around a function that it shares with the code outside of it, and their values."""
+    found = getattr(f, "__closure__", None) or ()
+    held = [Cell(c).read() for c in found]
+    return (*found, *held)
 
 
 _VALUE = ("this value",)
@@ -103,17 +113,13 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
         _apply(index, regions, [])
         raise failures.unreachable()
     places = locations(regions)
-    plan = Plan([r.overlay for r in regions], outer)
-    try:
-        nodes = [plan.join(column, (i,)) for i, column in enumerate(_columns(regions))]
-    except Mismatch as error:
-        raise complaints.branches_disagree(error, names, regions) from None
-    stores: dict[Any, Any] = {}
-    for key, place in places.items():
-        try:
-            stores[key] = plan.join([finals(r, key, place) for r in regions], (place,))
-        except Mismatch as error:
-            stores[key] = complaints.branches_disagree(error, names, regions)
+    refused: set[int] = set()
+    while True:
+        plan, nodes, stores = _plan(regions, names, outer, places, refused)
+        fresh = {id(places[k].owner) for k, n in stores.items() if isinstance(n, Exception)}
+        if fresh <= refused:
+            break
+        refused |= fresh
     plan.release()
     for r in regions:
         r.value = None
@@ -132,6 +138,30 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
     for key, node in kept.items():
         put(places[key], node.build(outs, made))
     return tuple([n.build(outs, made) for n in nodes])
+
+
+def _plan(
+    regions: Sequence[Region], names: Sequence[str], outer: State, places: dict[Any, Location],
+    refused: set[int],
+) -> tuple[Plan, list[Any], dict[Any, Any]]:  # fmt: skip
+    """Nodes of the local variables, and of the locations or why these cannot be joined.
+
+    A location that cannot be joined may belong to an object of one region alone, which is then
+    made anew from its parts.
+    """
+    plan = Plan([r.overlay for r in regions], outer, stored=True)
+    plan.refused = refused
+    stores: dict[Any, Any] = {}
+    for key, place in places.items():
+        try:
+            stores[key] = plan.join([finals(r, key, place) for r in regions], (place,))
+        except Mismatch as error:
+            stores[key] = complaints.branches_disagree(error, names, regions)
+    try:
+        nodes = [plan.join(column, (i,)) for i, column in enumerate(_columns(regions))]
+    except Mismatch as error:
+        raise complaints.branches_disagree(error, names, regions) from None
+    return plan, nodes, stores
 
 
 def _columns(regions: Sequence[Region]) -> list[tuple[Any, ...]]:

@@ -26,9 +26,9 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
 from ms_func.source.hooks.anatomy import SCALARS
-from ms_func.source.hooks.branch import Bottom, if_, not_
+from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
-from ms_func.source.hooks.join import converted
+from ms_func.source.hooks.join import converted, materialized
 from ms_func.source.hooks.loops import (
     Carry,
     Step,
@@ -42,7 +42,6 @@ from ms_func.source.hooks.loops import (
 from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, speculation
-from ms_func.transforms.zeros import zeros
 
 State = tuple[Any, ...]
 _log = logging.getLogger("ms_func")
@@ -139,6 +138,7 @@ def _as_while(
     stop: int | None, loc: Loc | None,
 ) -> State:  # fmt: skip
     """A loop with a position as its first carry."""
+    found.prepare()
     length, counted = found.length, None
     if isinstance(found, Range) and found.is_counted and not done:
         counted, start = found, found.first
@@ -169,7 +169,9 @@ def _as_while(
         return (add(i, Literal(1, start.type)), *body(found.at(i), *given))
 
     trips = length - done if isinstance(length, int) else None
-    out = staged_while(test, step, (start, *state), ("the position", *names), loc, trips)
+    out = staged_while(
+        test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
+    )
     return out[1:]
 
 
@@ -203,6 +205,7 @@ def _scanned(
     found: Elements, body: Callable[..., State], state: State, names: Sequence[str],
     stop: int | None, loc: Loc | None,
 ) -> State | None:  # fmt: skip
+    found.prepare()
     first = Literal(0, INDEX)
 
     def step(i: Any, *rest: Any) -> State:
@@ -211,7 +214,9 @@ def _scanned(
             given[stop] = False
         return (add(i, Literal(1, INDEX)), *body(found.at(i), *given))
 
-    carry, made = recorded(lambda *_: True, step, (first, *state), ("the position", *names), loc)
+    carry, made = recorded(
+        lambda *_: True, step, (first, *state), ("the position", *names), loc, cells(body)
+    )
     if not _is_traced(carry, made):
         return None
     if stop is not None and _slot_of(carry, stop + 1) is not None:
@@ -282,12 +287,7 @@ def _bind_scan(carry: Carry, step: Step, length: int) -> list[Any]:
     moving = [i for i, s in enumerate(slots) if id(s) not in carry.fixed]
     init = entries(slots)
     with step.body.reopened():
-        results = [
-            zeros(slots[i].type)
-            if slots[i].columns[1] is UNDEFINED
-            else converted(slots[i].columns[1], slots[i].type)
-            for i in moving
-        ]
+        results = [materialized(slots[i].columns[1], slots[i].type) for i in moving]
     body = loop_function(step.body, step.params, results, moving, init)
     outs = scan_p.bind(
         *body.captured, *(init[i] for i in moving),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import DEFAULTS, is_inexact, join
+from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -31,7 +31,7 @@ from ms_func.source.hooks.anatomy import (
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.tracing.tracer import Staging, Tracer
+from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
 from ms_func.transforms.zeros import zeros
 
 Path = tuple[Any, ...]
@@ -103,8 +103,6 @@ class Remapped:
 
     def value(self) -> Any:
         """The index, computed under the interpreter in force."""
-        if self.table == tuple(range(len(self.table))):
-            return self.index
         return dynamic_index_in_dim(np.asarray(self.table, np.int32), self.index, 0, keepdims=False)
 
 
@@ -114,12 +112,18 @@ class Plan:
     Attributes:
         overlays: the heap at the end of each region.
         outer: identities of objects that existed before the regions.
+        stored: whether objects that one region stored to are given what it stored afterwards,
+            so that they can stay themselves; all but those in `refused` are.
         slots: results that the program has to compute.
     """
 
-    def __init__(self, overlays: Sequence[Overlay], outer: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, overlays: Sequence[Overlay], outer: Sequence[Any] = (), stored: bool = False
+    ) -> None:
         self.overlays: Sequence[Overlay] = overlays
         self.outer = set(map(id, outer))
+        self.stored = stored
+        self.refused: set[int] = set()
         self.slots: list[Slot] = []
         self._known: dict[Any, Any] = {}
         self._alive: list[Any] = []
@@ -166,7 +170,7 @@ class Plan:
             return Same(UNDEFINED)
         if len(present) == len(values) > 1 and self.same(values, path):
             return Same(values[0])
-        if len(present) == 1 and id(present[0]) in self.outer:
+        if len(present) == 1 and not is_number(present[0]) and self._keeps(values, present[0]):
             return Same(present[0])
         if all(map(is_number, present)):
             return self.number(values, present, path)
@@ -205,7 +209,7 @@ class Plan:
 
     def common_type(self, values: Sequence[Any], path: Path) -> ArrayType:
         """Type that the numbers promote to; their shapes must agree."""
-        types = [typeof(v) for v in values if v is not UNDEFINED]
+        types = [type_of(v) for v in values if v is not UNDEFINED]
         out = types[0]
         for t in types[1:]:
             found = promoted(out, t)
@@ -239,9 +243,9 @@ class Plan:
         path: Path,
     ) -> Any:  # fmt: skip
         children = []
-        for i, k in enumerate(one.keys):
+        for i in range(len(one.children)):
             column = [UNDEFINED if p is None else p.children[i] for p in parts]
-            children.append(self.join(column, (*path, k)))
+            children.append(self.join(column, (*path, one.keys[i])))
         first = present[0]
         if (
             all(
@@ -258,6 +262,12 @@ class Plan:
             v is not UNDEFINED and o.is_touched(v)
             for v, o in zip(values, self.overlays, strict=True)
         )
+
+    def _keeps(self, values: Sequence[Any], x: Any) -> bool:
+        """Whether the one object present stays itself."""
+        if id(x) in self.outer:
+            return True
+        return self.stored and id(x) not in self.refused and self._is_touched(values)
 
     # --- choices ------------------------------------------------------------------------
 
@@ -277,16 +287,24 @@ class Plan:
                 key = self._identity(f, i)
                 listed.setdefault(key, [UNDEFINED] * len(values))[i] = f
                 places.append(list(listed).index(key))
-            indices.append(Remapped(v.index, tuple(places)) if type(v) is Choice else places[0])
+            if type(v) is not Choice:
+                indices.append(places[0])
+            elif places == list(range(len(places))):
+                indices.append(v.index)
+            else:
+                indices.append(Remapped(v.index, tuple(places)))
         children = [
             self.join(column, (*path, f" (function {k})"))
             for k, column in enumerate(listed.values())
         ]
         if len(children) == 1:
             return children[0]
-        # The columns are the indices themselves, so equal constants cannot be all there is.
-        index = self.slot(indices, Remapped.type, (*path, " (which function)"))
+        index = self.index(indices, (*path, " (which function)"))
         return Tree(lambda new: Choice(new[0], tuple(new[1:])), [index, *children])
+
+    def index(self, columns: Sequence[Any], path: Path) -> Any:
+        """A slot for which alternative each outcome holds."""
+        return self.slot(columns, Remapped.type, path)
 
     def _identity(self, f: Any, i: int) -> Any:
         """Equal for functions that are one alternative: the same one, or the same code."""
@@ -344,10 +362,18 @@ def _literal(value: Any, type: ArrayType) -> Any:
     return Literal(value, type)
 
 
-def scalar_type(x: Any) -> ArrayType | None:
-    """Weak type of a Python number, None for anything else."""
-    dtype = DEFAULTS.get(type(x))
-    return None if dtype is None else ArrayType((), dtype, type(x) is not bool)
+def type_of(x: Any) -> ArrayType:
+    """Type of a number or array. A Python number is as wide as the program's numbers.
+
+    Weak types give way to any other, so that this only keeps digits of Python's own numbers.
+    """
+    t = typeof(x)
+    if t.weak_type and isinstance(x, SCALARS) and t.dtype.kind in wide_kinds(current.interpreter):
+        return ArrayType(t.shape, _DOUBLE[t.dtype.kind], True)
+    return t
+
+
+_DOUBLE = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
 
 
 def tracing() -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from types import BuiltinMethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,17 +23,33 @@ from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import complaints
-from ms_func.source.hooks.anatomy import PRESENT, SCALARS, Mismatch, equal_constants, is_number
-from ms_func.source.hooks.join import Plan, Same, Slot, Tree, converted, promoted
+from ms_func.source.hooks.anatomy import (
+    PRESENT,
+    SCALARS,
+    Mismatch,
+    equal_constants,
+    is_number,
+    take_apart,
+)
+from ms_func.source.hooks.branch import cells
+from ms_func.source.hooks.join import (
+    Plan,
+    Remapped,
+    Same,
+    Slot,
+    Tree,
+    materialized,
+    promoted,
+    type_of,
+)
 from ms_func.source.hooks.journal import MISSING, Frame, Location, journal
 from ms_func.source.hooks.region import Region, finals, is_forgotten, put
 from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
-from ms_func.transforms.zeros import zeros
 
 State = tuple[Any, ...]
 _ROUNDS = 4
@@ -184,6 +201,14 @@ class LoopPlan(Plan):
             self.fixed.add(id(made))
         return made
 
+    def index(self, columns: Sequence[Any], path: Any) -> Any:
+        """A slot for a choice, which the body may leave as it was."""
+        made = super().index(columns, path)
+        before = self.previous.get(where(path))
+        if before is not None and self._is_own(columns[1], before):
+            self.fixed.add(id(made))
+        return made
+
     def _is_own(self, out: Any, before: Slot) -> bool:
         return type(out) is Tracer and self.given.get(id(out.variable)) is before
 
@@ -192,11 +217,11 @@ class LoopPlan(Plan):
         entry, out = values
         if entry is UNDEFINED or out is UNDEFINED:
             return super().common_type(values, path)
-        return self._grown(typeof(entry), entry, out, path)
+        return self._grown(type_of(entry), entry, out, path)
 
     def _grown(self, now: ArrayType, entry: Any, out: Any, path: Any) -> ArrayType:
         """The type that stays. An array keeps its dtype, a Python number may take another."""
-        found = typeof(out)
+        found = type_of(out)
         wanted = promoted(now, found)
         if wanted is None or (
             wanted.dtype != now.dtype and not now.weak_type and now.dtype != np.bool_
@@ -222,6 +247,10 @@ class Carry:
         nodes: how the state of a step is made of the slots, place by place.
         stores: the same for the locations.
         slots: parts that are carried.
+        fixed: slots (by identity) that no step changes.
+        scalars: whether Python numbers are carried that might stay the same.
+        saw_undefined: whether the last recording joined something with an unbound name.
+        outer: variables that the body shares with the code around the loop.
     """
 
     def __init__(self, state: State, names: Sequence[str], loc: Loc | None) -> None:
@@ -235,6 +264,7 @@ class Carry:
         self.fixed: set[int] = set()
         self.scalars = True
         self.saw_undefined = False
+        self.outer: tuple[Any, ...] = ()
 
     def start(self) -> None:
         """Carry all numbers of the state; without `scalars` only the arrays."""
@@ -307,6 +337,7 @@ class Carry:
         given = {id(p.variable): s for p, s in zip(step.params, self.slots, strict=True)}
         previous = {where(s.path): s for s in self.slots}
         plan = LoopPlan((PRESENT, step.body.overlay), given, previous)
+        plan.outer = set(map(id, (*self.state, *self.outer)))
         nodes, stores = [], {}
         for i, (entry, out) in enumerate(zip(self.state, step.body.value, strict=True)):
             try:
@@ -327,15 +358,15 @@ class Carry:
         slots = plan.keep([*nodes, *stores.values()])
         before = {where(s.path): s for s in self.slots}
         fresh = [s for s in slots if where(s.path) not in before]
-        settled = not self.saw_undefined and all(
+        unread = not self.saw_undefined and all(
             s.columns[0] is UNDEFINED and type(s.path[0]) is int for s in fresh
         )
         same = all(s.type is before[where(s.path)].type for s in slots if where(s.path) in before)
         old = shapes(self.nodes, self.stores, self.state)
-        grown = not (same and settled) or old != shapes(nodes, stores, self.state)
+        grown = not (same and (unread or not fresh)) or old != shapes(nodes, stores, self.state)
         self.places, self.nodes, self.stores, self.slots = places, nodes, stores, slots
         self.fixed = plan.fixed
-        if self._widen(step) or grown:
+        if grown:
             return True
         self._reorder(step, before)
         return False
@@ -367,26 +398,6 @@ class Carry:
     def _complaint(self, error: Mismatch, step: Step) -> Exception:
         return complaints.carry_changed(error, self.names, step.body, self.loc)
 
-    def _widen(self, step: Step) -> bool:
-        """Carry Python numbers in 64 bits where the loop computes in 64 bits."""
-        seen = [v.type for r in (step.body, step.test) for _, v in r.trace.captured.values()]
-        seen += [s.type for s in self.slots]
-        wide = {
-            t.dtype.kind for t in seen if t.dtype.itemsize // _PARTS.get(t.dtype.kind, 9) == 8
-            and not t.weak_type
-        }  # fmt: skip
-        changed = False
-        for s in self.slots:
-            t = s.type
-            if (
-                t.weak_type
-                and t.dtype.kind in wide
-                and t.dtype.itemsize == 4 * _PARTS[t.dtype.kind]
-            ):
-                s.type = ArrayType(t.shape, np.dtype(f"{t.dtype.kind}{2 * t.dtype.itemsize}"), True)
-                changed = True
-        return changed
-
     def result(self, outs: Sequence[Any]) -> State:
         """The state after the loop from its results, one per slot; the heap is written."""
         made: dict[int, Any] = {}
@@ -409,10 +420,6 @@ def _unchanged(a: Any, b: Any) -> bool:
     return type(a) is type(b) and len(a) == len(b) and all(map(operator.is_, a, b))
 
 
-_PARTS = {"f": 1, "i": 1, "c": 2}
-"""Numbers in one element of each kind."""
-
-
 def finals_at_entry(place: Location) -> Any:
     """What a location holds before the loop."""
     found = place.read()
@@ -431,7 +438,19 @@ def _shape(node: Any) -> Any:
         return "slot"
     if type(node) is Tree:
         return tuple(_shape(c) for c in node.children)
-    return id(node.value)
+    return _constant_shape(node.value)
+
+
+def _constant_shape(x: Any) -> Any:
+    """Equal for constants that are as good as the same, such as one method taken twice."""
+    if isinstance(x, (*SCALARS, str)):
+        return type(x), repr(x)
+    if not callable(x):
+        return id(x)
+    if isinstance(x, BuiltinMethodType):
+        return id(x.__self__), x.__name__
+    apart = take_apart(x)
+    return id(x) if apart is None else (apart.kind, *map(_constant_shape, apart.children))
 
 
 # --- staging ----------------------------------------------------------------------------------
@@ -439,20 +458,21 @@ def _shape(node: Any) -> Any:
 
 def staged_while(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str],
-    loc: Loc | None = None, max_trips: int | None = None,
+    loc: Loc | None = None, max_trips: int | None = None, outer: tuple[Any, ...] = (),
 ) -> State:  # fmt: skip
     """The loop as one compiled `while`."""
     loc = user_loc(3) if loc is None else loc
-    carry, step = recorded(test, body, state, names, loc)
+    carry, step = recorded(test, body, state, names, loc, outer)
     return carry.result(_bind_while(carry, step, max_trips))
 
 
 def recorded(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str],
-    loc: Loc | None,
+    loc: Loc | None, outer: tuple[Any, ...] = (),
 ) -> tuple[Carry, Step]:  # fmt: skip
     """The carry of a loop, and its test and body recorded with it."""
     carry = Carry(state, names, loc)
+    carry.outer = (*cells(body), *outer)
     carry.start()
     rounds = 0
     while True:
@@ -481,9 +501,7 @@ def _bind_while(carry: Carry, step: Step, max_trips: int | None) -> list[Any]:
     moving = [i for i, s in enumerate(slots) if id(s) not in carry.fixed]
     init = entries(slots)
     with step.body.reopened():
-        results = [converted(slots[i].columns[1], slots[i].type)
-                   if slots[i].columns[1] is not UNDEFINED else zeros(slots[i].type)
-                   for i in moving]  # fmt: skip
+        results = [materialized(slots[i].columns[1], slots[i].type) for i in moving]
     with step.test.reopened():
         more = [step.more]
     test = loop_function(step.test, step.test_params, more, moving, init)
@@ -498,22 +516,16 @@ def _bind_while(carry: Carry, step: Step, max_trips: int | None) -> list[Any]:
 
 def entries(slots: Sequence[Slot]) -> list[Any]:
     """First values of the carry."""
-    return [
-        zeros(s.type) if s.columns[0] is UNDEFINED else converted(entry_value(s), s.type)
-        for s in slots
-    ]
-
-
-def entry_value(slot: Slot) -> Any:
-    """The value a slot has before the loop."""
-    value = slot.columns[0]
-    return value.value() if hasattr(value, "table") else value
+    return [materialized(s.columns[0], s.type) for s in slots]
 
 
 def merged_results(slots: Sequence[Slot], moving: Sequence[int], outs: Sequence[Any]) -> list[Any]:
     """Value of each slot after the loop; what no step changes is what it was."""
-    found: list[Any] = [
-        s.columns[0] if s.columns[0] is not UNDEFINED else zeros(s.type) for s in slots
+    found = [
+        materialized(s.columns[0], s.type)
+        if s.columns[0] is UNDEFINED or isinstance(s.columns[0], Remapped)
+        else s.columns[0]
+        for s in slots
     ]
     for i, x in zip(moving, outs, strict=True):
         found[i] = x
