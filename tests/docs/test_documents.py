@@ -50,6 +50,12 @@ def test_code_of_the_guide_to_extensions_runs() -> None:
     run("-c", "\n".join(blocks(ROOT / "docs" / "extending.md", "python")))
 
 
+def test_code_of_the_page_about_python_runs(tmp_path: Path) -> None:
+    (block,) = blocks(ROOT / "docs" / "python_subset.md", "python")
+    (tmp_path / "page.py").write_text(block)
+    run(tmp_path / "page.py")
+
+
 def test_readme_has_two_commands() -> None:
     main_job, tests = blocks(ROOT / "README.md", "sh")
     assert "docs/examples/digits.py" in main_job
