@@ -155,6 +155,8 @@ def _itself(f: Any) -> Any:
 def _other(f: Any) -> Any:
     """Objects whose class has a `__call__` written in Python, and classes with an `__init__`."""
     kind = type(f)
+    if isinstance(f, partial):
+        return _partial(f)
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is FunctionType:
         found = for_call(call)
