@@ -179,6 +179,10 @@ class Rewriter(Stores):
                 flags = EMPTY
             if moved:
                 return out, pending | flags
+            if dead and flags and self.frame.state is None and not self.frame.loop:
+                out.append(ast.Return(load(VALUE, s), **place(s)))  # no way leads past `s`
+                self.bound = None
+                return out, pending
             if flags and (rest or tail):
                 done, left = self.guard(flags, rest, tail, out, s)
                 pending |= left

@@ -16,7 +16,7 @@ POINTS = [(0, 1), (2, 3), (3, 0), (1, 2)]
 
 
 @given(st.integers(0, 10**9))
-@settings(max_examples=15)
+@settings(max_examples=5)
 def test_jit_is_python(seed):
     f = load(traced_program(random.Random(seed)), {})
     jitted = ms.jit(f)
@@ -24,7 +24,7 @@ def test_jit_is_python(seed):
 
 
 @given(st.integers(0, 10**9))
-@settings(max_examples=8)
+@settings(max_examples=3)
 def test_vmap_is_a_loop(seed):
     f = load(traced_program(random.Random(seed)), {})
     a, b = np.int32(POINTS).T

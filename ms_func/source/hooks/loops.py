@@ -365,7 +365,11 @@ class Carry:
         same = all(s.type is before[where(s.path)].type for s in slots if where(s.path) in before)
         old = shapes(self.nodes, self.stores, self.state)
         merged = not {where(s.path) for s in slots} >= set(before)  # the test may look at it
-        grown = merged or not (same and (unread or not fresh)) or old != shapes(nodes, stores, self.state)
+        grown = (
+            merged
+            or not (same and (unread or not fresh))
+            or old != shapes(nodes, stores, self.state)
+        )
         self.places, self.nodes, self.stores, self.slots = places, nodes, stores, slots
         self.fixed = plan.fixed
         if grown:
