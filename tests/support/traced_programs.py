@@ -137,8 +137,8 @@ class Writer:
             "    return m2",
         ]
 
-    def function(self) -> str:
-        body = self.block(3, False, 3)
+    def function(self, depth: int) -> str:
+        body = self.block(depth, False, 3)
         lines = [
             "def program(x, k):",
             "    a, b, c, n, m = x, x * 0.5, 0.0, 0, 2",
@@ -185,6 +185,6 @@ def load(source: str, row: Callable[[Any], Any], name: str) -> Callable[..., Any
     return scope["program"]
 
 
-def generate(seed: int) -> str:
-    """A program for a seed."""
-    return Writer(random.Random(seed)).function()
+def generate(seed: int, depth: int = 3) -> str:
+    """A program for a seed; `depth` is how deep its statements are nested."""
+    return Writer(random.Random(seed)).function(depth)
