@@ -119,7 +119,7 @@ def test_methods_and_private_names():
 
 
 def test_one_line_definitions():
-    def f(x): return x if x > 0 else -x  # fmt: skip  # noqa: E704
+    def f(x): return x if x > 0 else -x  # fmt: skip
 
     if True: g = lambda x: f(x) if x else 1.0  # fmt: skip  # noqa: E701, E731
 
