@@ -39,6 +39,13 @@ class Elements:
 
     length: Any = None
 
+    def prepare(self) -> None:
+        """Compute now, outside of the loop, what `at` looks elements up in."""
+        for part in vars(self).values():
+            for x in part if isinstance(part, (list, tuple)) else (part,):
+                if isinstance(x, Elements):
+                    x.prepare()
+
     def at(self, i: Any) -> Any:
         """The element at position `i`, an int32 scalar."""
         raise NotImplementedError
@@ -235,6 +242,10 @@ class Stacked(Elements):
     def take(self, rows: Sequence[Any], i: Any) -> Any:
         """The tree."""
         return tree.unflatten(tree.structure(self.values[0]), rows)
+
+    def prepare(self) -> None:
+        """Stack the elements here, outside of the loop that looks at them."""
+        self.stacks()
 
     def known(self, i: int) -> Any:
         """The element at a known position."""
