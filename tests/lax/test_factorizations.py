@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def test_subsets_of_singular_values():
     with pytest.raises(ValueError, match="no range"):
         linalg.svd(A, full_matrices=False, subset_by_index=(1, 9))
     with pytest.raises(TypeError, match="SvdAlgorithm"):
-        linalg.svd(A, algorithm="QR")
+        linalg.svd(A, algorithm=cast("Any", "QR"))
     algorithm = linalg.SvdAlgorithm.QR
     np.testing.assert_allclose(linalg.svd(A, compute_uv=False, algorithm=algorithm), whole[1])
 
