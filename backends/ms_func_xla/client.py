@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 
@@ -168,9 +169,34 @@ def _host_memory() -> int | None:
         return None
 
 
+_IN_FLIGHT = 32
+"""Programs that a CPU device of XLA accepts before one of them is done."""
+
+
+@contextmanager
+def _enough_threads(devices: int) -> Iterator[None]:
+    """Let the client have a thread for each program on each of several virtual devices.
+
+    Devices wait for each other in collectives and keep their threads meanwhile; with as many
+    threads as devices, programs in flight at the same time can leave none for the last device.
+    XLA reads the number from the environment when it makes the client.
+    """
+    name = "PJRT_NPROC"
+    if devices == 1 or name in os.environ or "NPROC" in os.environ:
+        yield
+        return
+    os.environ[name] = str(devices * _IN_FLIGHT)
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
 def _make_client(platform: str) -> Any:
     if platform == "cpu":
-        return xla_client.make_cpu_client(num_devices=config.num_cpu_devices.value)
+        count = config.num_cpu_devices.value
+        with _enough_threads(count):
+            return xla_client.make_cpu_client(num_devices=count)
     if platform == "cuda":
         return cuda.make_client()
     raise RuntimeError(
