@@ -15,6 +15,7 @@ from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
 from ms_func.backend import CompileOptions
+from ms_func.errors import UnsupportedError
 from ms_func_xla import cuda
 from ms_func_xla.buffers import to_numpy
 from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
@@ -109,6 +110,11 @@ class Xla:
 
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""
+        if module.operation.attributes["mhlo.num_partitions"].value > 1:
+            raise UnsupportedError(
+                f"`{options.name}` spans several devices, and the files are programs of one\n"
+                "fix: export the function of one device, without shard_map and layouts over a mesh"
+            )
         version = options.flags.get("stablehlo", portable_version())
         return stablehlo.serialize_portable_artifact(module, version)
 
