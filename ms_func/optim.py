@@ -26,6 +26,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, logic, reductions, searching
 from ms_func.numpy import elementwise as el
 from ms_func.numpy.promotion import convert
+from ms_func.tracing.policy import user_function
 
 __all__ = [
     "Optimizer", "adam", "adamw", "add_decayed_weights", "apply_updates", "chain", "clip",
@@ -104,7 +105,7 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
         return scale(-learning_rate)
 
     def update(grads: Any, state: CountState, params: Any = None) -> tuple[Any, CountState]:
-        rate = learning_rate(state.count)
+        rate = user_function(learning_rate)(state.count)
         scaled = tree.map(lambda g: convert(ar.multiply(g, ar.negative(rate)), typeof(g).dtype),
                           grads)  # fmt: skip
         return scaled, CountState(ar.add(state.count, 1))

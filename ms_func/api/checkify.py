@@ -26,6 +26,7 @@ from ms_func.primitives.compare import eq
 from ms_func.primitives.effects import check_raising
 from ms_func.primitives.reduce import reduce_and
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 
 ErrorCategory = type[CheckifyError]
@@ -139,7 +140,7 @@ def checkify(
 
         def call(tracers: Sequence[Any]) -> Any:
             a, k = tree.unflatten(in_tree, tracers)
-            return f(*a, **k)
+            return user_function(f)(*a, **k)
 
         types = leaf_types(leaves, "checkify", name)
         staged = stage(call, types, name=name, values=leaves)

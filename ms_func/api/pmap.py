@@ -245,7 +245,7 @@ class _Mapped:
         if isinstance(in_axes, tuple) and len(in_axes) == len(args):
             in_axes = tuple(a for i, a in enumerate(in_axes) if i not in statics)
         return vmap(
-            lambda *xs, **named: self.fun(*_merged(args, statics, xs), **named),
+            lambda *xs, **named: user_function(self.fun)(*_merged(args, statics, xs), **named),
             in_axes, self.out_axes, self.name, self.size,
         )(*moving, **kwargs)  # fmt: skip
 

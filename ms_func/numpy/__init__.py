@@ -15,6 +15,7 @@ from ms_func.numpy.arithmetic import (  # isort: skip
     clip, divmod, float_power, fmax, fmin, fmod, gcd, hypot, lcm, modf, positive, reciprocal,
     square,
 )  # fmt: skip
+from ms_func.numpy import protocol as _protocol
 from ms_func.numpy.array_methods import attach
 
 from ms_func.numpy.calculus import (  # isort: skip
@@ -109,6 +110,7 @@ from ms_func.numpy.vectorize import (  # isort: skip
 from ms_func.numpy import fft, linalg
 
 attach()
+_protocol.attach()
 
 pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma
 newaxis = None

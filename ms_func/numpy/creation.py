@@ -37,6 +37,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
 from ms_func.primitives.rounding import floor
 from ms_func.primitives.sharding import constrained
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
 
 # --- from values ----------------------------------------------------------------------
@@ -247,7 +248,7 @@ def fromfunction(
     function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any
 ) -> Any:
     """`function` called once with the index arrays of `shape`."""
-    return function(*indices(shape, dtype=dtype), **kwargs)
+    return user_function(function)(*indices(shape, dtype=dtype), **kwargs)
 
 
 def fromfile(*args: Any, **kwargs: Any) -> Array:

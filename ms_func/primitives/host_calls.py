@@ -286,13 +286,6 @@ class Arguments:
         return tree.unflatten(self.in_tree, leaves)
 
 
-def _host_type(x: np.ndarray, weak: Any) -> ArrayType:
-    """Type of an argument on the host: its words are keys again where they were keys."""
-    if isinstance(weak, bool):
-        return ArrayType(x.shape, x.dtype, weak)
-    return ArrayType(x.shape[:-1], weak)
-
-
 def _is_operand(x: Any, numbers: bool) -> bool:
     """Whether a leaf is an array; Python numbers are if `numbers`."""
     if isinstance(x, (Tracer, Array, np.generic, np.ndarray)):

@@ -6,7 +6,8 @@ import ast
 import os
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from threading import RLock
 from types import CellType, CodeType, FunctionType, MethodType
@@ -155,6 +156,8 @@ def _itself(f: Any) -> Any:
 def _other(f: Any) -> Any:
     """Objects whose class has a `__call__` written in Python, and classes with an `__init__`."""
     kind = type(f)
+    if isinstance(f, partial):
+        return _partial(f)
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is FunctionType:
         found = for_call(call)
@@ -400,8 +403,10 @@ def _entry(f: FunctionType) -> Entry:
     try:
         node, class_name, shown = _rewritten(f)
         made = compile_function(node, code, class_name, shown)
-    except (SourceMissing, Refused, SyntaxError, RecursionError) as error:
-        return Entry(code, None, str(error) or type(error).__name__)
+    except (SourceMissing, Refused) as error:
+        return Entry(code, None, str(error))
+    except Exception as error:  # a fault of the converter must not stop what traces without it
+        return Entry(code, None, f"the converter failed with {type(error).__name__}: {error}")
     if HOOKS not in made.co_freevars:
         return Entry(code)
     return Entry(code, made, None, cell_places(made, code))
@@ -433,5 +438,17 @@ def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
     if found is not None:
         raise Refused(f"line {found.lineno} calls {ast.unparse(found.func)}(), which looks at its "
                       "local names")  # fmt: skip
-    rewriter.function()
+    with _room():
+        rewriter.function()
     return node, class_name, shown
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Room for the recursion over long `elif` chains, where each branch is inside the last."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 20000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)

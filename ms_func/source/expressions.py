@@ -294,7 +294,9 @@ class Expressions:
         found = self.resolver.value(f)
         if isinstance(found, type) and issubclass(found, BaseException):
             return found.__module__ == "builtins"
-        return any(found is x for x in _PLAIN_BUILTINS) or is_ours(found)
+        if is_ours(found):
+            return _module(found) != "ms_func.tree"  # these call what they are given
+        return any(found is x for x in _PLAIN_BUILTINS)
 
     def _super(self, node: ast.Call) -> ast.expr:
         """`super()` looks at the frame it is called in; generated functions spell it out."""

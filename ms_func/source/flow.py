@@ -113,10 +113,9 @@ class Flow:
         if kind in (ast.While, ast.For, ast.AsyncFor):
             body = self.completions(s.body)
             found = body - {"N", "B", "C"}
-            forever = kind is ast.While and isinstance(s.test, ast.Constant) and s.test.value
             if "B" in body:
                 found |= NORMAL
-            return found if forever else found | self.completions(s.orelse)
+            return found if is_endless(s) else found | self.completions(s.orelse)
         if kind in (ast.With, ast.AsyncWith):
             body = self.completions(s.body)
             ours = all(self.lets_through(i.context_expr) for i in s.items)
@@ -294,6 +293,11 @@ class Flow:
 
     def _reads(self, node: ast.AST) -> Set:
         return frozenset(self.names.uses(node).reads)
+
+
+def is_endless(s: ast.stmt) -> bool:
+    """Whether a loop ends by leaving it only, as `while True` does."""
+    return isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and bool(s.test.value)
 
 
 _LIVENESS: dict[type, Any] = {

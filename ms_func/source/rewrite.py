@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func.source.expressions import Resolver
-from ms_func.source.flow import EMPTY, Flow, Set, Targets
+from ms_func.source.flow import EMPTY, Flow, Set, Targets, is_endless
 from ms_func.source.nodes import (
     assign,
     constant,
@@ -179,6 +179,10 @@ class Rewriter(Stores):
                 flags = EMPTY
             if moved:
                 return out, pending | flags
+            if dead and flags and self.frame.state is None and not self.frame.loop:
+                out.append(ast.Return(load(VALUE, s), **place(s)))  # no way leads past `s`
+                self.bound = None
+                return out, pending
             if flags and (rest or tail):
                 done, left = self.guard(flags, rest, tail, out, s)
                 pending |= left
@@ -417,7 +421,7 @@ class Rewriter(Stores):
             return self._native_loop(s, out)
         loop, state, entry = self.loop_state(s, out)
         function = self.loop_body(s, loop, state, [], s.body, entry)
-        forever = isinstance(s.test, ast.Constant) and s.test.value
+        forever = is_endless(s)
         self.depth += 1
         before, self.bound = self.bound, entry
         test = constant(True, s.test) if forever else self.expr(s.test)
@@ -493,7 +497,7 @@ class Rewriter(Stores):
     def after_loop(self, s: Any, loop: Loop, state: list[str], out: list[ast.stmt]) -> Any:
         """The `else` block, and flags that may be set."""
         flags = self.flow.completions(s.body) & {"R"}
-        if not s.orelse:
+        if not s.orelse or is_endless(s):
             return False, flags
         if loop.stop not in state:
             body, more = self.block(s.orelse, tail=False)

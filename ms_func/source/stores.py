@@ -73,7 +73,7 @@ class Stores(Expressions):
 
     def shown_names(self, names: Iterable[str], at: Any) -> ast.Constant:
         """Names of a state for error messages."""
-        return text_tuple((self.shown_flags.get(n, n) for n in names), at)
+        return text_tuple((self.shown_flags.get(n) or _shown(n) for n in names), at)
 
     def _bind(self, name: str) -> None:
         if self.bound is not None:
@@ -264,6 +264,11 @@ class Stores(Expressions):
         for name in target_names(s.name):
             self._bind(name)
         out.append(s)
+
+
+def _shown(name: str) -> str:
+    """A name of the user's, or what a value made for the rewriting is."""
+    return f"<{name[5:].rstrip('0123456789')}>" if name.startswith("__ms_") else name
 
 
 def _alias(name: str, short: str, at: Any) -> ast.alias:

@@ -91,7 +91,8 @@ def stage(
         params = [trace.parameter(t) for t in types]
         if values is not None:
             trace.values = {p.variable: v for p, v in zip(params, values, strict=True)}
-        given = params if all(t.plain for t in types) else [handed_out(p) for p in params]
+        # The user gets handles of their own: a store to one does not change the parameter.
+        given = [handed_out(Tracer(trace, p.variable)) for p in params]
         leaves, out_tree = tree.flatten(call(given))
         constants = _constants(leaves, name, keep_constants)
         results = [x for i, x in enumerate(leaves) if i not in constants]

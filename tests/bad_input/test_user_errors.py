@@ -91,7 +91,7 @@ def test_if_on_a_traced_value() -> None:
         return -x
 
     with refused(TracerBoolConversionError, "if x > 0", "lax.cond", "fix:"):
-        ms.jit(f)(1.0)
+        ms.jit(f, convert=False)(1.0)
 
 
 def test_index_of_a_list() -> None:
@@ -108,12 +108,12 @@ def test_conversion_to_a_number(kind) -> None:
         return kind(x)  # here
 
     with refused(ConcretizationTypeError, "fix:"):
-        ms.jit(f)(1.0)
+        ms.jit(f, convert=False)(1.0)
 
 
 def test_numpy_on_a_traced_value() -> None:
     def f(x):
-        return numpy.sin(x)  # here
+        return numpy.asarray(x)  # here
 
     with refused(TracerArrayConversionError, "ms_func.numpy", "fix:"):
         ms.jit(f)(1.0)

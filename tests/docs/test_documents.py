@@ -51,6 +51,12 @@ def test_code_of_guides_runs(name: str) -> None:
     run("-c", "\n".join(blocks(ROOT / "docs" / f"{name}.md", "python")))
 
 
+def test_code_of_the_page_about_python_runs(tmp_path: Path) -> None:
+    (block,) = blocks(ROOT / "docs" / "python_subset.md", "python")
+    (tmp_path / "page.py").write_text(block)
+    run(tmp_path / "page.py")
+
+
 def test_readme_has_two_commands() -> None:
     main_job, tests = blocks(ROOT / "README.md", "sh")
     assert "docs/examples/digits.py" in main_job

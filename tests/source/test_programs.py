@@ -27,7 +27,11 @@ def close(got: Any, wanted: Any) -> None:
 
 
 def by_name(cases: Any) -> Any:
-    return pytest.mark.parametrize("f", cases, ids=lambda f: f.__name__)
+    return pytest.mark.parametrize("f", cases, ids=lambda f: getattr(f, "__name__", None))
+
+
+SOME = [pytest.param(f, marks=pytest.mark.slow) if i % 4 else f for i, f in enumerate(CASES)]
+"""All cases, most of them run by hand only, because compiling takes its time."""
 
 
 @by_name(CASES)
@@ -37,14 +41,14 @@ def test_value_under_jit_is_that_of_python(f):
         close(jitted(x, n), plain(f, x, n))
 
 
-@by_name(CASES)
+@by_name(SOME)
 def test_gradient_is_the_slope(f):
     gradient = ms.jit(ms.grad(f))
     for x, n in f.points:
         close(gradient(x, n), slope(f, x, n))
 
 
-@by_name(CASES)
+@by_name(SOME)
 def test_vmap_is_a_loop(f):
     xs, ns = np.float32([x for x, _ in f.points]), np.int32([n for _, n in f.points])
     close(ms.vmap(f)(xs, ns), [plain(f, x, n) for x, n in f.points])

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import ms_func.numpy as xp
+from ms_func import tree
 from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
@@ -24,6 +25,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
+from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
@@ -54,13 +56,13 @@ def _staging() -> bool:
 # --- numbers ------------------------------------------------------------------------------------
 
 
-def _scalar(x: Tracer, what: str) -> Tracer:
+def _scalar(x: Tracer, what: str) -> Any:
     if x.type.size != 1:
         raise TypeError(
             "Only scalar arrays can be converted to Python scalars; got an array of shape "
             f"{x.shape} for a Python {what}"
         )
-    return x if x.shape == () else x.reshape(())
+    return x if x.shape == () else xp.reshape(x, ())
 
 
 def _weak(x: Any, kind: type) -> Any:
@@ -166,7 +168,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         items: Any = args[0] if len(args) == 1 else args
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
             return (xp.min if plain is min else xp.max)(items)
-        listed = items if isinstance(items, (list, tuple, Tracer)) else list(items)
+        listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
         if not _staging():
             return plain(listed, key=key, **default)
         listed = list(listed)
@@ -415,6 +417,19 @@ for _name, _traced in {
     "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
 }.items():  # fmt: skip
     _mathematical(getattr(math, _name), _traced)
+
+
+def _of_function(f: Any) -> Callable[..., Any]:
+    """A function of trees that calls its first argument."""
+
+    def handler(function: Any, *args: Any, **kwargs: Any) -> Any:
+        return f(policy.convert(function) if callable(function) else function, *args, **kwargs)
+
+    return handler
+
+
+for _f in (tree.map, tree.map_with_path, tree.reduce, tree.reduce_associative):
+    HANDLERS[id(_f)] = _of_function(_f)
 
 
 @stands_for(math.fsum)

@@ -7,11 +7,12 @@ from collections import deque
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+from ms_func.ir.primitive import current
 from ms_func.source.hooks import builtins, complaints, recursion, stores
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.policy import policy
-from ms_func.tracing.tracer import Tracer
+from ms_func.tracing.tracer import Staging, Tracer
 
 _HANDLERS = builtins.HANDLERS
 _MUTATING = frozenset(
@@ -27,6 +28,8 @@ _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "i
 
 def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
+    if type(current.interpreter) is not Staging:
+        return f(*args, **kwargs)  # nothing is traced: Python as it is
     handler = _HANDLERS.get(id(f))
     if handler is not None:
         return handler(*args, **kwargs)

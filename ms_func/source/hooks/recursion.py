@@ -25,6 +25,7 @@ from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch
 from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.join import converted, materialized, promoted
+from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import LoopPlan, shapes, where
 from ms_func.source.hooks.region import Region, is_forgotten
 from ms_func.source.hooks.text import is_inside
@@ -153,7 +154,7 @@ class Root:
         raise complaints.endless(self.f)
 
     def _body(self) -> Any:
-        args, kwargs = self.nodes[0].build(self.params, {})
+        args, kwargs = self.nodes[0].build([frozen_handle(p) for p in self.params], {})
         return self.made(*args, **dict(kwargs))
 
     def call(self, args: Any, kwargs: Any) -> tuple[bool, Any]:
@@ -161,6 +162,7 @@ class Root:
         given = {id(p.variable): s for p, s in zip(self.params, self.slots, strict=True)}
         plan = LoopPlan((PRESENT, PRESENT), given, {where(s.path): s for s in self.slots})
         inner = (args, tuple(kwargs.items()))
+        nodes: list[Any] = []
         try:
             nodes = [plan.join((self.given, inner), (0,))]
             same = shapes(self.nodes, {}, (0,)) == shapes(nodes, {}, (0,))

@@ -97,6 +97,9 @@ def _element(obj: Any, index: Tracer) -> Any:
 def setitem(obj: Any, key: Any, value: Any) -> None:
     """`obj[key] = value`."""
     kind = type(obj)
+    if type(current.interpreter) is not Staging:
+        obj[key] = value
+        return
     if kind is Tracer:
         _set_traced(obj, key, value)
         return
@@ -119,10 +122,6 @@ def _by_method(obj: Any, name: str) -> bool:
 
 def _set_traced(x: Tracer, key: Any, value: Any) -> None:
     """A store to an array: the handle stands for the updated array from here on."""
-    here = current.interpreter
-    if type(here) is not Staging:
-        updates.setitem(x, key, value)  # which says why that cannot be
-        return
     parse(x.type.shape, key)  # integers out of bounds are an error here
     new = updates.update(x, key, value, "set")
     rebind(x, new)
@@ -152,10 +151,11 @@ def delitem(obj: Any, key: Any) -> None:
 
 def setattr_(obj: Any, name: str, value: Any) -> None:
     """`obj.name = value`."""
-    found = getattr(type(obj), name, None) if journal.top is not None else None
     if journal.top is None:
         setattr(obj, name, value)
-    elif isinstance(found, property) and found.fset is not None:
+        return
+    found = getattr(type(obj), name, None)
+    if isinstance(found, property) and found.fset is not None:
         Choice.call(found.fset, obj, value)
     elif _by_method(obj, "__setattr__"):
         Choice.call(type(obj).__setattr__, obj, name, value)
@@ -176,14 +176,14 @@ def delattr_(obj: Any, name: str) -> None:
 # --- variables ----------------------------------------------------------------------------------
 
 
-Getter = Callable[[], Any]
+Getter = Any
 """`lambda: name`, which knows where a variable lives: its cell, or the globals of a module."""
 
 
 def set_cell(getter: Getter, value: Any) -> Any:
     """Assign to a variable that inner functions share; the value."""
-    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
-    name = getter.__code__.co_freevars[0]  # pyright: ignore[reportFunctionMemberAccess]
+    cell = getter.__closure__[0]
+    name = getter.__code__.co_freevars[0]
     store(Cell(cell, name), MISSING if value is UNDEFINED else value)
     return value
 
@@ -216,7 +216,7 @@ def bound_cell(getter: Getter, name: str) -> Any:
     Raises:
         UnboundLocalError: it is not bound.
     """
-    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
+    cell = getter.__closure__[0]
     return bound(Cell(cell).read(), name)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E731
 """Programs with ordinary control flow: compiled they mean what Python means."""
 
 from __future__ import annotations
@@ -6,8 +7,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-
-from . import programs as p
+from tests.source.hooks import programs as p
 
 F, I = np.float64, np.int32
 _XS = np.arange(10, dtype=F)

@@ -1,0 +1,50 @@
+"""NumPy's own functions called on traced values: they find the functions of this package.
+
+By the protocols of NEP 13 (ufuncs) and NEP 18 (other functions) NumPy asks its operands first.
+Arrays with values answer NumPy as they always did, with a NumPy array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ms_func.numpy as namespace
+from ms_func.errors import TracerArrayConversionError
+from ms_func.ir.loc import user_loc
+from ms_func.tracing.tracer import Tracer
+
+
+def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """The function or ufunc method of this package with the name of NumPy's."""
+    found = getattr(namespace, ufunc.__name__, None)
+    if found is not None and method != "__call__":
+        found = getattr(found, method, None)
+    if found is None or kwargs.get("out") is not None:
+        what = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        raise _unknown(what, self)
+    return found(*inputs, **kwargs)
+
+
+def array_function(self: Tracer, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """The function of this package with the name and module of NumPy's."""
+    found: Any = namespace
+    for name in (*(getattr(func, "__module__", None) or "numpy").split(".")[1:], func.__name__):
+        found = getattr(found, name, None)
+    if found is None:
+        raise _unknown(func.__name__, self)
+    return found(*args, **kwargs)
+
+
+def _unknown(name: str, x: Tracer) -> Exception:
+    return TracerArrayConversionError(
+        f"numpy.{name} was called on a traced value of type {x.type}, whose elements are not known "
+        "while the program is recorded\n"
+        "fix: use functions of ms_func.numpy, which has no counterpart of this call",
+        user_loc(3),
+    )
+
+
+def attach() -> None:
+    """Let NumPy ask traced values first."""
+    Tracer.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
+    Tracer.__array_function__ = array_function  # type: ignore[attr-defined]

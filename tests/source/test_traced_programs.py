@@ -1,0 +1,43 @@
+"""Random programs with control flow on traced values give what Python gives."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ms_func as ms
+from tests.support.python_programs import load
+from tests.support.traced_programs import traced_program
+
+POINTS = [(0, 1), (2, 3), (3, 0), (1, 2)]
+
+
+@given(st.integers(0, 10**9))
+@settings(max_examples=5)
+def test_jit_is_python(seed):
+    f = load(traced_program(random.Random(seed)), {})
+    jitted = ms.jit(f)
+    assert [int(jitted(*p)) for p in POINTS] == [f(*p) for p in POINTS]
+
+
+@given(st.integers(0, 10**9))
+@settings(max_examples=3)
+def test_vmap_is_a_loop(seed):
+    f = load(traced_program(random.Random(seed)), {})
+    a, b = np.int32(POINTS).T
+    assert ms.vmap(f)(a, b).tolist() == [f(*p) for p in POINTS]
+
+
+def test_loop_that_leaves_in_its_first_round():
+    def f(a, b):
+        i = 0
+        while i < 6 and a > 1:
+            i += 1
+            return b * 2
+        return a
+
+    jitted = ms.jit(f)
+    assert [int(jitted(*p)) for p in POINTS] == [f(*p) for p in POINTS]
