@@ -11,6 +11,9 @@ from benchmarks.case import Case, Program
 from benchmarks.cases import models
 from benchmarks.library import Library
 
+__ms_convert__ = False
+"""Python loops are laid out by both libraries: they do the same work."""
+
 
 def timed(lib: Library, f: Callable[..., Any], *args: Any) -> Callable[[int], None]:
     """Loop that calls `f(*args)` and waits for each result."""

@@ -10,6 +10,9 @@ import numpy
 
 from benchmarks.library import Library
 
+__ms_convert__ = False
+"""Python loops are laid out by both libraries: they do the same work."""
+
 Params = Any
 
 

@@ -16,6 +16,9 @@ from benchmarks.case import Case, Program
 from benchmarks.cases import models
 from benchmarks.library import Library, operations
 
+__ms_convert__ = False
+"""Python loops are laid out by both libraries: they do the same work."""
+
 
 def staging(lib: Library, make: Callable[[float], Callable[..., Any]], *args: Any) -> Program:
     """Program that traces and lowers `make(constant)` with a new constant in each call."""

@@ -11,6 +11,9 @@ from benchmarks.case import Case, Program
 from benchmarks.cases import models
 from benchmarks.library import Library
 
+__ms_convert__ = False
+"""Python loops are laid out by both libraries: they do the same work."""
+
 
 def training(lib: Library, loss: Callable[..., Any], params: Any, *batch: Any) -> Program:
     """Program of steps that hand their state on; the first losses are the check."""

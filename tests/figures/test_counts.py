@@ -19,6 +19,9 @@ from ms_func.execution.buffers import default_backend
 from ms_func.experimental.jet import jet
 from ms_func.tracing import stage as staging
 
+__ms_convert__ = False
+"""Python loops are laid out, so that programs are as large as they look."""
+
 
 @pytest.fixture
 def compilations(monkeypatch) -> list[str]:
