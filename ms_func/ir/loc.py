@@ -14,10 +14,15 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+import numpy as np
+
 from ms_func import errors
 
 _OURS: dict[str, bool] = {}
-_INTERNAL_PREFIXES: list[str] = [__file__.rsplit("/ir/", 1)[0] + "/"]
+_INTERNAL_PREFIXES: list[str] = [
+    __file__.rsplit("/ir/", 1)[0] + "/",
+    np.__file__.rpartition("/")[0] + "/",  # the line that calls NumPy is what users look for
+]
 
 
 class Loc(NamedTuple):

@@ -104,6 +104,7 @@ from ms_func.primitives.collective_moves import ppermute as ppermute
 from ms_func.primitives.collective_moves import pshuffle as pshuffle
 from ms_func.primitives.collective_moves import psum_scatter as psum_scatter
 from ms_func.primitives.collective_moves import pswapaxes as pswapaxes
+from ms_func.primitives.collective_ragged import ragged_all_to_all as ragged_all_to_all
 from ms_func.primitives.compare import clamp as clamp
 from ms_func.primitives.compare import eq as eq
 from ms_func.primitives.compare import ge as ge
@@ -185,6 +186,9 @@ from ms_func.primitives.reduce import reduce_min as reduce_min
 from ms_func.primitives.reduce import reduce_or as reduce_or
 from ms_func.primitives.reduce import reduce_prod as reduce_prod
 from ms_func.primitives.reduce import reduce_xor as reduce_xor
+from ms_func.primitives.rng import RandomAlgorithm as RandomAlgorithm
+from ms_func.primitives.rng import rng_bit_generator as rng_bit_generator
+from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
 from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
@@ -370,6 +374,7 @@ __all__ = [
     "psum_scatter",
     "pswapaxes",
     "pvary",
+    "ragged_all_to_all",
     "ragged_dot",
     "ragged_dot_general",
     "random_gamma_grad",

@@ -93,7 +93,8 @@ def permutation(
         return run(_shuffled, (key, creation.arange(x)), 0)
     x = operand("permutation", x)
     axis = manipulation.axis_index(axis, typeof(x).ndim)
-    if independent or typeof(x).ndim == 1:
+    plain = typeof(x).key is None  # keys are no operands of a sort
+    if independent or (plain and typeof(x).ndim == 1):
         return run(_shuffled, (key, x), axis)
     order = run(_shuffled, (key, creation.arange(typeof(x).shape[axis])), 0)
     return searching.take(x, order, axis, mode="clip")

@@ -22,7 +22,7 @@ from ms_func.source.nodes import (
 from ms_func.source.scoping import Names, names_of, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, repr, dict, slice,
+    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 _DECIDERS = (isinstance, issubclass, callable, hasattr)

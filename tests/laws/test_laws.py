@@ -493,9 +493,6 @@ TRANSFORMS = {
     others={"names": st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3)},
 )
 def test_laws_7_to_10_three_transforms_deep(program, seed, names):
-    if any(step.label == "while" for step in program.steps):
-        reverse = [n for n in names if n in ("grad", "vjp")]
-        assume("vjp" not in reverse[1:])  # refused: it transposes along the states of a loop
     (x,) = point(program, seed)
     got, lanes = lambda x: program(x)[0], x
     for name in names:
@@ -578,7 +575,7 @@ def test_laws_7_to_10_three_deep_over_all_primitives(engine, shard, count):
     @given(
         program=all_programs(),
         seed=seeds,
-        names=st.lists(st.sampled_from(sorted(set(TRANSFORMS) - {"vjp"})), min_size=3, max_size=3),
+        names=st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3),
     )
     def run(program, seed, names):
         three_deep(program, seed, names, engine)

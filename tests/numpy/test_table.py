@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -97,8 +97,7 @@ def _same(got: Any, want: Any, entry: Entry, dtype: np.dtype, message: str) -> N
         for g, w in zip(got, want, strict=True):
             _same(g, w, entry, dtype, message)
         return
-    value: Any = np.asarray(got)
-    want = np.asarray(want)
+    value, want = cast("tuple[Any, Any]", (np.asarray(got), np.asarray(want)))
     assert value.shape == want.shape, message
     kind = want.dtype.kind
     assert value.dtype.kind in ("iuV" if kind in "iu" else f"{kind}V"), message
@@ -110,7 +109,7 @@ def _same(got: Any, want: Any, entry: Entry, dtype: np.dtype, message: str) -> N
     with np.errstate(all="ignore"):
         want = want.astype(value.dtype)  # the rounding is allowed, and so is overflow by it
     eps = float(ml_dtypes.finfo(value.dtype).eps)
-    if value.dtype.kind == "c":
+    if kind == "c":
         parts = replace(entry, tol=max(entry.tol, 65), wide=True)  # as exact as the larger of both
         _same((value.real, value.imag), (want.real, want.imag), parts, dtype, message)
         return
