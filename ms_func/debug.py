@@ -2,6 +2,7 @@
 
 from ms_func.primitives.breakpoint import breakpoint
 from ms_func.primitives.effects import debug_callback as callback
+from ms_func.primitives.effects import debug_log as log
 from ms_func.primitives.effects import debug_print as print
 
-__all__ = ["breakpoint", "callback", "print"]
+__all__ = ["breakpoint", "callback", "log", "print"]

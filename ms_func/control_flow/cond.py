@@ -17,7 +17,7 @@ from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import stop_gradient
-from ms_func.control_flow.lanes import one_by_one
+from ms_func.control_flow.lanes import one_by_one, with_mask
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
@@ -265,10 +265,11 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
     bodies.same_in_all_lanes(branches, "cond", "predicate")
-    if any(fn.effects for fn in branches):
+    masked = [with_mask(fn) if fn.effects else None for fn in branches]
+    if any(fn.effects and m is None for fn, m in zip(branches, masked, strict=True)):
         return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [
-        _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims)
+        _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims, masked[i])
         for i, fn in enumerate(branches)
     ]
     return [_choose(index, column) for column in zip(*outs, strict=True)], [0] * len(free)
@@ -290,14 +291,16 @@ def _taken(index: Any, i: int, branches: Branches) -> Any:
 
 
 def _masked_branch(
-    size: int, fn: Function, mask: Any, operands: Sequence[Any], dims: tuple[int | None, ...]
-) -> list[Any]:
+    size: int, fn: Function, mask: Any, operands: Sequence[Any], dims: tuple[int | None, ...],
+    masked: Function | None,
+) -> list[Any]:  # fmt: skip
     """Results of a branch for all lanes, those that do not take it on borrowed operands.
 
     A lane outside the branch computes with the operands of a lane inside it, so it cannot
     meet a singularity or an endless loop of its own, and it sends no cotangent back. An
     operand that all lanes share stays shared; it sends a cotangent back if any lane took
     the branch. A branch with a loop or a call of Python is skipped if no lane takes it.
+    `masked` is a branch with checks that takes the mask as well.
     """
     if not fn.eqns or size == 0:
         made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
@@ -308,7 +311,9 @@ def _masked_branch(
         x if d is None and _is_scalar_constant(x) else _guard(x, d, mask, some, lane)
         for x, d in zip(operands, dims, strict=True)
     ]
-    made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
+    if masked is not None:
+        guarded, dims = [mask, *guarded], (0, *dims)
+    made, _ = bodies.batch_to(masked or fn, size, dims, (0,) * len(fn.results))
     if not _must_skip(fn):
         return current.interpreter.apply(made, guarded)
     skip = build(f"skip_{fn.name}", made.in_types, lambda *_: [zeros(t) for t in made.out_types])

@@ -1,4 +1,4 @@
-"""One lane of a batch after the other, where lanes that do not take part must do nothing."""
+"""Lanes of a batch that do not take part must do nothing: one after the other, or with a mask."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.control_flow.scan_primitive import scan_p
-from ms_func.ir.primitive import Primitive
+from ms_func.ir.function import Function, Literal
+from ms_func.ir.primitive import Primitive, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import to_front
+from ms_func.primitives.bits import bitwise_or
+from ms_func.primitives.compare import ne
+from ms_func.primitives.host_calls import check_p
 from ms_func.tracing.tracer import build
+from ms_func.transforms.passes import has_effects
 
 
 def one_by_one(
@@ -44,3 +49,44 @@ def one_by_one(
         num_consts=len(shared), num_carry=0, length=size, reverse=False, unroll=1,
     )  # fmt: skip
     return outs, [0] * len(outs)
+
+
+_BOOL = ArrayType((), bool)
+
+
+def with_mask(fn: Function) -> Function | None:
+    """`fn` with a first parameter that says whether its checks count.
+
+    A check that does not count passes, whatever its condition, so that lanes can be computed
+    together. None where `fn` has other effects, or checks in functions of its own.
+    """
+    if not fn.effects:
+        return build(fn.name, [_BOOL, *fn.in_types], lambda _, *args: _apply(fn, args, None))
+    if any(has_effects(e) and e.primitive is not check_p for e in fn.eqns):
+        return None
+    if "with_mask" not in fn.memo:
+
+        def body(counts: Any, *args: Any) -> list[Any]:
+            return _apply(fn, args, ne(counts, True))
+
+        fn.memo["with_mask"] = build(fn.name, [_BOOL, *fn.in_types], body)
+    return fn.memo["with_mask"]
+
+
+def _apply(fn: Function, args: Sequence[Any], spared: Any) -> list[Any]:
+    """Results of `fn`, its checks passing where they are spared."""
+    env: dict[Any, Any] = dict(zip(fn.params, args, strict=True))
+    trace = current.interpreter
+    outer_loc = trace.loc
+    try:
+        for eqn in fn.eqns:
+            trace.loc = eqn.loc
+            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
+            if eqn.primitive is check_p:
+                ins[0] = bitwise_or(ins[0], spared)
+            out = eqn.primitive.bind(*ins, **eqn.params)
+            outs = out if eqn.primitive.multiple_results else [out]
+            env.update(zip(eqn.outputs, outs, strict=True))
+    finally:
+        trace.loc = outer_loc
+    return [env[a] if type(a) is not Literal else a for a in fn.results]

@@ -170,19 +170,24 @@ def batched_carry(
         carry = grown
 
 
-def freezing(test: Function, body: Function, loop: Loop) -> Loop:
-    """The loop over (which lanes go on, their carries); a lane that is done keeps its carry."""
-    key = ("freezing", test, loop.num_cond)
+def freezing(test: Function, body: Function, loop: Loop, checks: bool = False) -> Loop:
+    """The loop over (which lanes go on, their carries); a lane that is done keeps its carry.
+
+    With `checks` the body takes which lanes go on before its other operands.
+    """
+    key = ("freezing", test, loop.num_cond, checks)
     if key in body.memo:
         return body.memo[key]
     n_test, n_body = loop.num_cond, loop.num_body
-    consts = [*test.in_types[:n_test], *body.in_types[:n_body]]
-    carry = body.in_types[n_body:]
+    types = body.in_types[1:] if checks else body.in_types
+    consts = [*test.in_types[:n_test], *types[:n_body]]
+    carry = types[n_body:]
     (mask,) = test.out_types
 
     def step(*args: Any) -> list[Any]:
         c_test, c_body, (active,), old = split_list(args, n_test, n_body, 1)
-        new = current.interpreter.apply(body, [*c_body, *old])
+        lead = [active] if checks else []
+        new = current.interpreter.apply(body, [*lead, *c_body, *old])
         new = [_where(active, x, y) for x, y in zip(new, old, strict=True)]
         (more,) = current.interpreter.apply(test, [*c_test, *new])
         return [bitwise_and(active, more), *new]

@@ -23,7 +23,7 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
-from ms_func.control_flow.lanes import one_by_one
+from ms_func.control_flow.lanes import one_by_one, with_mask
 from ms_func.control_flow.loop_checkpoint import (
     Leaf,
     default_slots,
@@ -321,22 +321,25 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     carry = batched_carry(loop, size, body_dims, init_dims)
     test, (pred_dim,) = bodies.batch_to(loop.cond, size, (*test_dims, *carry), ("any",))
     test_consts, body_consts, init = loop.cut(args)
+    checks = None
     if pred_dim is not None:
-        if _has_effects(loop):
+        checks = None if loop.cond.effects or not loop.body.effects else with_mask(loop.body)
+        if _has_effects(loop) and checks is None:
             return one_by_one(size, while_p, args, dims, **params)
         carry = (0,) * len(carry)
     start = [
         x if c is None else to_front(x, d, size)
         for x, d, c in zip(init, init_dims, carry, strict=True)
     ]
-    body = bodies.batch_to(loop.body, size, (*body_dims, *carry), carry)[0]
+    body_dims = body_dims if checks is None else (0, *body_dims)
+    body = bodies.batch_to(checks or loop.body, size, (*body_dims, *carry), carry)[0]
     if pred_dim is None:
         made = loop._replace(cond=test, body=body)
         return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
     bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test")
     test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
     (active,) = current.interpreter.apply(test, [*test_consts, *start])
-    made = freezing(test, body, loop)
+    made = freezing(test, body, loop, checks is not None)
     consts = [*test_consts, *body_consts]
     outs = while_p.bind(*consts, active, *start, **made._asdict())
     return outs[1:], list(carry)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import string
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,16 +43,16 @@ _checker = _Checker()
 
 
 def debug_print(
-    fmt: str, *args: Any, ordered: bool = False, partitioned: bool = False,
+    fmt: str | None = None, *args: Any, ordered: bool = False, partitioned: bool = False,
     skip_format_check: bool = False, **kwargs: Any,
-) -> None:  # fmt: skip
+) -> Any:  # fmt: skip
     """Print values while the program runs, under any transform.
 
     Lines come in program order; under `vmap` one line for each lane that gets there, in the order
     of lanes; under `grad` once, when the value is computed.
 
     Args:
-        fmt: format string, as of `str.format`.
+        fmt: format string, as of `str.format`; None gives the function with the options fixed.
         *args: values for it: arrays, trees of arrays, or anything that has a text.
         ordered: accepted; lines always keep the order of the program.
         partitioned: must be False: values split over devices are printed whole.
@@ -66,20 +68,52 @@ def debug_print(
         >>> f(2.0)
         x = 2.00
     """
+    if fmt is None:
+        return partial(debug_print, ordered=ordered, skip_format_check=skip_format_check, **kwargs)
+    return _write("debug.print", print, fmt, args, kwargs, partitioned, skip_format_check)
+
+
+def debug_log(
+    fmt: str | None = None, *args: Any, ordered: bool = False, partitioned: bool = False,
+    skip_format_check: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
+    """`debug_print` into the log: level INFO of the logger "ms_func.debug".
+
+    Args:
+        fmt: format string, as of `str.format`; None gives the function with the options fixed.
+        *args: values for it.
+        ordered: accepted; lines always keep the order of the program.
+        partitioned: must be False.
+        skip_format_check: do not check that every argument is used.
+        **kwargs: values by name.
+    """
+    if fmt is None:
+        return partial(debug_log, ordered=ordered, skip_format_check=skip_format_check, **kwargs)
+    return _write("debug.log", _log.info, fmt, args, kwargs, partitioned, skip_format_check)
+
+
+_log = logging.getLogger("ms_func.debug")
+
+
+def _write(
+    name: str, write: Callable[[str], Any], fmt: str, args: Any, kwargs: Any, partitioned: bool,
+    skip_format_check: bool,
+) -> None:  # fmt: skip
+    """Give a formatted text to a function while the program runs."""
     if not isinstance(fmt, str):
-        raise ArgumentTypeError(f"debug.print expects a format string, got {fmt!r}")
+        raise ArgumentTypeError(f"{name} expects a format string, got {fmt!r}")
     if partitioned:
-        raise UnsupportedError("debug.print(partitioned=True): fix: print the whole value")
+        raise UnsupportedError(f"{name}(partitioned=True): fix: print the whole value")
     if not skip_format_check:
         _checker.vformat(fmt, args, kwargs)
     found = Arguments((args, kwargs), numbers=False)
 
     def call(*arrays: np.ndarray) -> Sequence[Any]:
         a, k = found.rebuild(arrays)
-        print(fmt.format(*a, **k))
+        write(fmt.format(*a, **k))
         return ()
 
-    call_host("debug.print", call, (fmt, found.key), found.operands, (), "print")
+    call_host(name, call, (fmt, found.key), found.operands, (), "print")
 
 
 def traced_print(
@@ -106,15 +140,16 @@ def traced_print(
 
 
 def debug_callback(
-    callback: Callable[..., Any], *args: Any, ordered: bool = False, partitioned: bool = False,
-    **kwargs: Any,
-) -> None:  # fmt: skip
+    callback: Callable[..., Any] | None = None, *args: Any, ordered: bool = False,
+    partitioned: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
     """Call a Python function with values of the program, for what it does.
 
     It is called once, and for each lane under `vmap`; see `debug_print` for the order.
 
     Args:
-        callback: function of arrays; what it returns is dropped.
+        callback: function of arrays; what it returns is dropped. None gives the function with
+            the options fixed.
         *args: arrays or trees of arrays; anything else is passed as it is.
         ordered: accepted; calls always keep the order of the program.
         partitioned: must be False.
@@ -130,6 +165,8 @@ def debug_callback(
         >>> f(2.0); seen
         [2.0]
     """
+    if callback is None:
+        return partial(debug_callback, ordered=ordered, **kwargs)
     if not callable(callback):
         raise ArgumentTypeError(
             "first argument to jax.debug.callback must be callable, but got an object of type "
@@ -146,6 +183,7 @@ def debug_callback(
 
     key = (identity_of(callback), found.key)
     call_host(function_name(callback), call, key, found.operands, (), "callback")
+    return None
 
 
 # --- checks -------------------------------------------------------------------------------------

@@ -421,6 +421,14 @@ def at_hand(trace: Staging, wanted: Var) -> Any:
     return _known_value(values.get(wanted))
 
 
+def _nothing(eqn: Eqn) -> Eqn | None:
+    return None
+
+
+quieted: Callable[[Eqn], Eqn | None] = _nothing
+"""An equation that gives the same results without its effects; `transforms.passes` supplies it."""
+
+
 def _known_value(x: Any) -> Any:
     """`x` itself, or what is at hand for a tracer of an enclosing recording."""
     return x.recorder.value_of(x.variable) if type(x) is Tracer else x
@@ -429,16 +437,18 @@ def _known_value(x: Any) -> Any:
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
     """Run one equation outside all recordings and remember its results.
 
-    What has an effect is not run: it happens when the program runs, and only then.
+    Effects happen when the program runs, and only then: what computes and has an effect is run
+    without it, and a value that an effect gives is not at hand.
     """
+    quiet = quieted(eqn) if eqn.effects else eqn
     args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if any(a is None for a in args) or eqn.effects:
+    if quiet is None or any(a is None for a in args):
         values.update(dict.fromkeys(eqn.outputs))
         return
     inner = current.interpreter
     current.interpreter = type(current).interpreter
     try:
-        out = eqn.primitive.bind(*args, **eqn.params)
+        out = quiet.primitive.bind(*args, **quiet.params)
     finally:
         current.interpreter = inner
     results = out if eqn.primitive.multiple_results else [out]

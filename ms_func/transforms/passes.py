@@ -28,6 +28,7 @@ from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
 from ms_func.stopwatch import timed
+from ms_func.tracing import tracer
 from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
@@ -283,6 +284,15 @@ def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
     if inputs is not eqn.inputs or params is not eqn.params:
         eqn = Eqn(primitive, inputs, eqn.outputs, params, eqn.loc)
     return new.record(eqn)
+
+
+def _quieted(eqn: Eqn) -> Eqn | None:
+    """An equation without its effects, where its results do not depend on them."""
+    found = _quiet(eqn)
+    return None if found is None or found.effects else found
+
+
+tracer.quieted = _quieted
 
 
 def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:

@@ -441,3 +441,22 @@ def test_python_sees_no_value_of_an_effect_before_it_happens():
 
     with pytest.raises(TypeError, match="value"):
         ms.grad(f)(1.0)
+
+
+def test_python_may_look_at_what_is_computed_beside_an_effect(capsys):
+    """Known values decide while `grad` records; the effect happens once, when the program runs."""
+    inner = ms.jit(lambda x: (debug.print("inner {}", x), lax.fori_loop(0, 2, double, x))[1])
+
+    @ms.no_convert
+    def f(x):
+        y = inner(x)
+        return y * x if y > 0 else -y
+
+    assert float(ms.grad(f)(np.float32(1.5))) == 12.0
+    assert float(ms.grad(f)(np.float32(-1.5))) == -4.0
+    assert capsys.readouterr().out == "inner 1.5\nin loop\nin loop\ninner -1.5\nin loop\nin loop\n"
+
+
+def double(i, x):
+    debug.print("in loop")
+    return 2 * x

@@ -116,6 +116,36 @@ def test_inactive_lanes_do_not_fail():
     assert ms.vmap(f)(xs).tolist() == [8.0, -20.0, -12.0]
 
 
+def test_active_lanes_fail_by_their_own_number():
+    def loop(x):
+        def body(c):
+            check(c != 6, ValueError, "six after {}", x)
+            return c + 1
+
+        return lax.while_loop(lambda c: c < 8, body, x)
+
+    xs = np.array([20.0, 9.0, 5.0, 3.0, 6.5], np.float32)
+    for run in (ms.vmap(loop), ms.jit(ms.vmap(loop))):
+        with pytest.raises(ValueError, match="six after 5") as caught:
+            run(xs)
+        assert "in lane 2 of vmap" in caught.value.__notes__
+        np.testing.assert_array_equal(run(xs[:2]), xs[:2])
+    with pytest.raises(ValueError, match="six after 5"):
+        ms.vmap(ms.grad(loop))(xs)
+
+    def choice(x):
+        return lax.cond(
+            x > 4, lambda x: (check(x < 9, KeyError, "large {}", x), x)[1], lambda x: x - 100, x
+        )
+
+    with pytest.raises(KeyError, match="large 20"):
+        ms.vmap(choice)(xs)
+    with pytest.raises(KeyError, match="large 9") as caught:
+        ms.vmap(choice)(np.array([1, 2, 9, 20], np.float32))
+    assert "in lane 2 of vmap" in caught.value.__notes__
+    assert ms.vmap(choice)(xs[2:]).tolist() == [5.0, -97.0, 6.5]
+
+
 def test_exceptions_of_any_making():
     f = ms.jit(lambda x: check_raising(x > 0, lambda v: Custom("got", v), x))
     with pytest.raises(Custom) as caught:

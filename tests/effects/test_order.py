@@ -250,6 +250,17 @@ def test_formats(capsys):
         show("{a}", b=1.0)
 
 
+def test_logging_and_fixed_options(capsys, caplog):
+    with caplog.at_level("INFO", logger="ms_func.debug"):
+        ms.jit(lambda x: debug.log("x = {}", x))(2)
+    assert [r.getMessage() for r in caplog.records if r.name == "ms_func.debug"] == ["x = 2"]
+    say = debug.print(ordered=True)
+    assert lines_of(capsys, lambda: ms.jit(lambda x: say("{}", x))(2)) == ["2"]
+    seen = []
+    ms.jit(lambda x: debug.callback(ordered=True)(seen.append, x))(2)
+    assert seen == [2]
+
+
 def test_printing_a_tangent(capsys):
     @ms.custom_jvp
     def f(x):
