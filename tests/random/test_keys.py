@@ -288,6 +288,24 @@ def test_ahead_of_time():
     assert len(ms.export(lambda x: x + random.uniform(KEY), 1.0)) > 0
 
 
+def test_pieces_on_devices():
+    one = NamedSharding(Mesh((1,), ("a",)), P("a"))
+    made = ms.make_array_from_callback((6,), one, lambda at: KEYS[at])
+    np.testing.assert_array_equal(words(made), W)
+    made = ms.make_array_from_single_device_arrays((6,), one, [KEYS])
+    np.testing.assert_array_equal(words(made), W)
+    np.testing.assert_array_equal(words(made.addressable_data(0)), W)
+    assert not mnp.isdtype(KEY.dtype, "numeric")
+
+
+def test_python_functions_get_keys():
+    seen = []
+    ms.jit(lambda k: ms.debug.callback(seen.append, k))(KEYS)
+    ms.block_until_ready(ms.jit(lambda x: x)(1.0))
+    assert seen[0].dtype == KEYS.dtype
+    np.testing.assert_array_equal(words(seen[0]), W)
+
+
 def test_donated_keys():
     key = random.key(3)
     want = words(random.split(key, 1))
