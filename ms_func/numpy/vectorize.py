@@ -32,7 +32,6 @@ def over_lanes(
         ArrayType(typeof(a).shape[1:] if m else typeof(a).shape, typeof(a).dtype)
         for a, m in zip(arrays, mapped, strict=True)
     ]
-    call = user_function(call)
     staged = stage(lambda tracers: call(*tracers), types, name=name)
     dims = (None,) * len(staged.captured) + tuple(0 if m else None for m in mapped)
     fn, _ = batch(staged.fn, size, dims, (0,) * len(staged.fn.results))
@@ -110,7 +109,7 @@ def vectorize(
             for i, v in zip(kept, found, strict=False):
                 full_args[i] = v
             named = dict(zip(bound, found[len(kept) :], strict=True))
-            return pyfunc(*full_args, **{**kwargs, **named})
+            return user_function(pyfunc)(*full_args, **{**kwargs, **named})
 
         return _vectorized(pyfunc, call, arrays, core)
 

@@ -6,7 +6,7 @@ from ms_func.source import convert as _convert
 from ms_func.source import hooks as _hooks
 from ms_func.tracing.policy import slots as _slots
 
-_convert.runtime = _hooks
+_convert.connect(_hooks)
 _hooks.policy.convert = _convert.for_call
 _slots.convert = _convert.user_function
 _slots.why_native = _convert.why_native

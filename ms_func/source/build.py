@@ -29,7 +29,12 @@ def compile_function(
         class_name: class whose name private names are mangled with.
         names: names of generated functions and the user's names to show in their place.
     """
-    at = {"lineno": node.lineno, "col_offset": 0, "end_lineno": node.lineno, "end_col_offset": 0}
+    at: dict[str, Any] = {
+        "lineno": node.lineno,
+        "col_offset": 0,
+        "end_lineno": node.lineno,
+        "end_col_offset": 0,
+    }
     inner: Any = ast.Return(node, **at) if isinstance(node, ast.Lambda) else node
     arguments = ast.arguments([], [ast.arg(n, **at) for n in (HOOKS, *like.co_freevars)], None,
                               [], [], None, [])  # fmt: skip
@@ -77,18 +82,29 @@ def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: s
     return code.replace(co_name=name, co_qualname=qualname, co_consts=consts)
 
 
-def instantiate(code: CodeType, f: FunctionType, hooks: Any) -> FunctionType:
+def cell_places(code: CodeType, like: CodeType) -> tuple[int, ...]:
+    """Where each cell of converted code stands among those of the original; -1 for the hooks."""
+    return tuple(-1 if n == HOOKS else like.co_freevars.index(n) for n in code.co_freevars)
+
+
+def instantiate(
+    code: CodeType, places: Sequence[int], f: FunctionType, hooks: CellType
+) -> FunctionType:
     """Function of `code` with the globals, cells, defaults and attributes that `f` has now."""
-    cells: dict[str, CellType] = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
-    cells[HOOKS] = CellType(hooks)
-    closure = tuple([cells[n] for n in code.co_freevars])
+    cells = f.__closure__
+    closure = tuple([hooks if i < 0 else cells[i] for i in places])  # type: ignore[index]
     made = FunctionType(code, f.__globals__, f.__name__, f.__defaults__, closure)
-    made.__kwdefaults__ = f.__kwdefaults__
-    made.__qualname__ = f.__qualname__
-    made.__module__ = f.__module__
-    made.__doc__ = f.__doc__
+    if f.__kwdefaults__:
+        made.__kwdefaults__ = f.__kwdefaults__
     if f.__dict__:
         made.__dict__.update(f.__dict__)
+    return made
+
+
+def dress(made: FunctionType, f: FunctionType) -> FunctionType:
+    """`made` with what tools ask a function for: its names, documentation and annotations."""
+    made.__qualname__, made.__module__, made.__doc__ = f.__qualname__, f.__module__, f.__doc__
+    made.__annotations__ = f.__annotations__
     return made
 
 

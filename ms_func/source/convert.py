@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import sys
+import weakref
 from collections.abc import Callable
 from functools import partial
 from threading import RLock
-from types import CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from ms_func import config
@@ -18,14 +19,14 @@ from ms_func.errors import (
     UnsupportedError,
 )
 from ms_func.ir import loc
-from ms_func.source.build import HOOKS, compile_function, instantiate
+from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugared
 from ms_func.source.expressions import Resolver
 from ms_func.source.reader import SourceMissing, read
 from ms_func.source.rewrite import Rewriter
 
 runtime: Any = None
-"""The module of run-time hooks; `ms_func.source` puts it here."""
+"""The module of run-time hooks, see `connect`."""
 
 
 class Entry(NamedTuple):
@@ -35,11 +36,13 @@ class Entry(NamedTuple):
         original: the code object, kept alive so that nobody else gets its id.
         code: converted code; None where the function runs as it is.
         reason: why it could not be converted; None if it could, or need not be.
+        places: where each cell of the converted code comes from.
     """
 
     original: CodeType
     code: CodeType | None = None
     reason: str | None = None
+    places: tuple[int, ...] = ()
 
 
 class Refused(Exception):
@@ -96,9 +99,40 @@ def for_call(f: Any) -> Any:
         made = found.code
         if made is None:
             return partial(_attempt, f) if found.reason is _LIBRARY else f
-        return f if config.convert.value is False else instantiate(made, f, runtime)
+        return f if config.convert.value is False else _made(found, f)
     rule = _KINDS.get(kind)
     return _other(f) if rule is None else rule(f)
+
+
+_hooks = CellType()
+"""The cell through which all converted functions reach the hooks."""
+_ready: dict[int, tuple[Any, Any, FunctionType]] = {}
+
+
+def connect(hooks: Any) -> None:
+    """Let converted code call the functions of the module `hooks`."""
+    global runtime
+    runtime = _hooks.cell_contents = hooks
+
+
+def _made(entry: Entry, f: FunctionType) -> FunctionType:
+    """The converted function; those without cells are kept as long as the original lives."""
+    assert entry.code is not None
+    if f.__closure__ is not None:
+        return instantiate(entry.code, entry.places, f, _hooks)
+    key = id(f)
+    found = _ready.get(key)
+    if found is not None:
+        alive, code, made = found
+        if (
+            alive() is f
+            and code is entry.code
+            and (made.__defaults__ is f.__defaults__ and made.__kwdefaults__ is f.__kwdefaults__)
+        ):
+            return made
+    made = instantiate(entry.code, entry.places, f, _hooks)
+    _ready[key] = (weakref.ref(f, lambda _: _ready.pop(key, None)), entry.code, made)
+    return made
 
 
 def _method(f: MethodType) -> Any:
@@ -157,7 +191,7 @@ def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
             entry = _remember(_entry(f))
         if entry.code is None:
             raise
-    return instantiate(entry.code, f, runtime)(*args, **kwargs)
+    return _made(entry, f)(*args, **kwargs)
 
 
 def why_native(code: CodeType) -> str | None:
@@ -207,7 +241,7 @@ def convert(f: Any) -> Any:
             found = _remember(_entry(f))
     if found.reason is not None:
         raise UnsupportedError(f"`{f.__name__}` cannot be converted: {found.reason}")
-    return f if found.code is None else instantiate(found.code, f, runtime)
+    return f if found.code is None else dress(instantiate(found.code, found.places, f, _hooks), f)
 
 
 def no_convert(f: Any) -> Any:
@@ -368,7 +402,9 @@ def _entry(f: FunctionType) -> Entry:
         made = compile_function(node, code, class_name, shown)
     except (SourceMissing, Refused, SyntaxError, RecursionError) as error:
         return Entry(code, None, str(error) or type(error).__name__)
-    return Entry(code, made if HOOKS in made.co_freevars else None)
+    if HOOKS not in made.co_freevars:
+        return Entry(code)
+    return Entry(code, made, None, cell_places(made, code))
 
 
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR

@@ -22,7 +22,7 @@ from ms_func.source.nodes import (
 from ms_func.source.scoping import Names, names_of, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, repr, dict, slice,
+    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 _DECIDERS = (isinstance, issubclass, callable, hasattr)
@@ -176,7 +176,9 @@ class Expressions:
     def written(self, name: str, value: ast.expr, at: Any, piece: bool = False) -> ast.expr | None:
         """Expression that binds `name` through a hook, where that is needed."""
         writer = self.writer(name, piece)
-        return writer and hook(writer, at, thunk(load(name, at), at), value)
+        if writer is None:
+            return None
+        return hook(writer, at, thunk(load(name, at), at), value)
 
     def _walrus(self, node: ast.NamedExpr) -> ast.expr:
         value = self.expr(node.value)

@@ -267,6 +267,9 @@ class Flow:
         if keep:
             self.live[s] = Live(after, body, orelse, to=to)
             self._share(s.body, handlers | needed)
+            inside = [*s.body, *s.orelse, *(x for h in s.handlers for x in h.body)]
+            if s.finalbody and self.completions(inside) & {"R", "B", "C"}:
+                self.shared |= self.binds(s.finalbody)  # bound after the way out is taken
             for part in (s.orelse, *(h.body for h in s.handlers)):
                 self._share(part, needed)
         return body

@@ -11,14 +11,22 @@ from ms_func.source.build import HOOKS
 LOAD, STORE, DEL = ast.Load(), ast.Store(), ast.Del()
 
 
-def place(at: Any) -> dict[str, int]:
-    """Place of a node, as keyword arguments for a new one."""
+def place(at: Any) -> dict[str, Any]:
+    """Place of a node, as keyword arguments for a new one; of a statement its first expression."""
+    if isinstance(at, (ast.If, ast.While, ast.For)):
+        at = at.iter if isinstance(at, ast.For) else at.test
+    line, col = at.lineno, at.col_offset
+    if isinstance(at, _WITH_BLOCKS):
+        return {"lineno": line, "col_offset": col, "end_lineno": line, "end_col_offset": col + 1}
     return {
-        "lineno": at.lineno,
-        "col_offset": at.col_offset,
-        "end_lineno": at.end_lineno or at.lineno,
-        "end_col_offset": at.end_col_offset or at.col_offset,
+        "lineno": line,
+        "col_offset": col,
+        "end_lineno": at.end_lineno or line,
+        "end_col_offset": at.end_col_offset or col,
     }
+
+
+_WITH_BLOCKS = (ast.With, ast.Try, ast.TryStar, ast.FunctionDef, ast.ClassDef, ast.ExceptHandler)
 
 
 def load(name: str, at: Any) -> ast.Name:
@@ -42,8 +50,15 @@ def hook(name: str, at: Any, *args: ast.expr) -> ast.Call:
 
 
 def hook_itself(name: str, at: Any) -> ast.Attribute:
-    """A run-time hook."""
-    return ast.Attribute(load(HOOKS, at), name, LOAD, **place(at))
+    """A run-time hook.
+
+    It ends on the line where it starts: a call of an attribute over several lines would count
+    as one of the last line.
+    """
+    where = place(at)
+    if where["end_lineno"] != where["lineno"]:
+        where["end_lineno"], where["end_col_offset"] = where["lineno"], where["col_offset"]
+    return ast.Attribute(ast.Name(HOOKS, LOAD, **where), name, LOAD, **where)
 
 
 def undefined(at: Any) -> ast.Attribute:

@@ -110,21 +110,15 @@ def _next_stop(lines: list[str], start: int, margin: int) -> int:
 
 def _parse_block(lines: list[str], first: int, margin: int) -> ast.stmt | None:
     """The one statement in `lines`, at its true place in the file; None if there is none."""
-    head = "if 1:\n" if margin else "\n"
+    if margin and not first:
+        return None  # an indented first line is no file
+    head = "\n" * (first - 1) + "if 1:\n" if margin else "\n" * first
     try:
         tree = ast.parse(head + "".join(lines))
     except (SyntaxError, ValueError):
         return None
-    if margin:
-        outer = tree.body[0]
-        assert isinstance(outer, ast.If)
-        body = outer.body
-    else:
-        body = tree.body
-    if len(body) != 1:
-        return None
-    ast.increment_lineno(body[0], first - 1)
-    return body[0]
+    body: Any = tree.body[0].body if margin else tree.body  # type: ignore[attr-defined]
+    return body[0] if len(body) == 1 else None
 
 
 def _definition(node: ast.stmt, code: CodeType) -> ast.FunctionDef | None:

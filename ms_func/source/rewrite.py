@@ -368,17 +368,22 @@ class Rewriter(Stores):
 
     def generated(
         self, what: str, stmts: Sequence[ast.stmt], frame: Frame, params: Sequence[str],
-        needed: Set, at: Any,
+        needed: Set, at: Any, given: Set = EMPTY,
     ) -> ast.FunctionDef:  # fmt: skip
-        """Function of `frame` that runs `stmts`, with defaults for what only it needs."""
+        """Function of `frame` that runs `stmts`, with defaults for what only it needs.
+
+        Names of `given` are bound by what the caller puts before `stmts`.
+        """
         binds = self.flow.binds(stmts)
         extra = [n for n in self.plain(binds & needed) if n not in params]
         self.must_exist(extra)
         name = self.fresh(what)
+        if self.bound is not None:  # what it binds is its own, and not bound at its start
+            self.bound -= frozenset(self.plain(binds)).difference(params, extra, given)
         self.depth += 1
         body = self.frame_body(frame, stmts, at)
         self.depth -= 1
-        known = {*params, *extra}
+        known = {*params, *extra, *given}
         missing = [n for n in sorted(frame.unsure - known) if n in binds]
         start = [assign(n, undefined(at), at) for n in missing]
         self.unsure |= frame.unsure - known - set(missing)
@@ -479,7 +484,8 @@ class Rewriter(Stores):
             self.depth -= 1
         if "C" in self.flow.completions(stmts):
             start.append(assign(loop.skip, constant(False, s), s))
-        function = self.generated("body", stmts, frame, [*params, *state], EMPTY, s)
+        given = EMPTY if target is None else frozenset(target_names(target))
+        function = self.generated("body", stmts, frame, [*params, *state], EMPTY, s, given)
         function.body[:0] = start
         self.bound = before
         return function

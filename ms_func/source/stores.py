@@ -288,5 +288,5 @@ _SIMPLE: dict[type, Any] = {
     ast.Global: Stores._nothing,
     ast.Nonlocal: Stores._nothing,
 }
-if hasattr(ast, "TypeAlias"):
-    _SIMPLE[ast.TypeAlias] = Stores._type_alias
+if hasattr(ast, "TypeAlias"):  # Python 3.12
+    _SIMPLE[getattr(ast, "TypeAlias")] = Stores._type_alias  # noqa: B009

@@ -135,10 +135,11 @@ class Tracer:
     def _number(self, use: str) -> np.ndarray:
         """Value for use as a Python number. That of a float would go without its derivative."""
         if is_inexact(self.dtype):
+            loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
-                f"{use}, which has no derivative\nfix: {_FLOAT_FIX}",
-                user_loc(3),
+                f"{use}, which has no derivative{_not_converted(loc)}\nfix: {_FLOAT_FIX}",
+                loc,
             )
         return self._value(ConcretizationTypeError, use, _INT_FIX)
 

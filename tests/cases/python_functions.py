@@ -3,6 +3,8 @@
 Each is differentiable at the points of its case. Plain Python on floats is the oracle.
 """
 
+# ruff: noqa: B007, C408, C417, PERF401, RET505
+
 from __future__ import annotations
 
 import contextlib
@@ -27,7 +29,7 @@ def case(f: Any = None, *, xs: Any = XS, ns: Any = NS) -> Any:
     return f
 
 
-# --- if ---------------------------------------------------------------------------------------
+# --- if -------------------------------------------------------------------------------------------
 
 
 @case
@@ -216,7 +218,7 @@ def pass_branch(x, n):
     return x
 
 
-# --- and, or, not, comparisons ------------------------------------------------------------------
+# --- and, or, not, comparisons --------------------------------------------------------------------
 
 
 @case
@@ -242,7 +244,7 @@ def not_of_a_comparison(x, n):
 
 @case
 def de_morgan(x, n):
-    if not (x > 0 or n > 2) and not n == 1:
+    if not (x > 0 or n > 2) and not n == 1:  # noqa: SIM201
         return x
     return x * x
 
@@ -312,7 +314,7 @@ def walrus_in_and(x, n):
     return x
 
 
-# --- while --------------------------------------------------------------------------------------
+# --- while ----------------------------------------------------------------------------------------
 
 
 @case
@@ -502,7 +504,7 @@ def while_constant_false(x, n):
     return x
 
 
-# --- for ----------------------------------------------------------------------------------------
+# --- for ------------------------------------------------------------------------------------------
 
 
 @case
@@ -747,7 +749,7 @@ def two_flags(x, n):
     return 2 * x if seen_big else 3 * x
 
 
-# --- expressions that hold loops -------------------------------------------------------------------
+# --- expressions that hold loops ------------------------------------------------------------------
 
 
 @case
@@ -1033,7 +1035,7 @@ def inner_loop_function(x, n):
     return geometric(x, 3) + geometric(0.5, n)
 
 
-# --- containers and objects ---------------------------------------------------------------------------
+# --- containers and objects -----------------------------------------------------------------------
 
 
 @case
@@ -1209,7 +1211,7 @@ def augmented_everything(x, n):
     return y
 
 
-# --- try, with, match, and others ---------------------------------------------------------------------
+# --- try, with, match, and others -----------------------------------------------------------------
 
 
 @case
@@ -1387,7 +1389,7 @@ def conditional_import_of_state(x, n):
     return state[0] + state[1][0] + state[1][1]["k"]
 
 
-# --- small algorithms ----------------------------------------------------------------------------------
+# --- small algorithms -----------------------------------------------------------------------------
 
 
 @case

@@ -151,7 +151,8 @@ PROGRAMS = {
     """,
     "or gives its operand": "return (a or b or 7, a and b and 7, not a, a and 0.0)",
     "operands are evaluated once and in order": """
-        return see(a) < see(b) < see(a + b), see(a) if see(b) else see(0), see(a) in (see(b), see(a))
+        x = see(a) < see(b) < see(a + b), see(a) if see(b) else see(0)
+        return x, see(a) in (see(b), see(a))
     """,
     "augmented targets are evaluated once": """
         box[see(a) % 3] += see(b)

@@ -24,7 +24,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
-from ms_func.source.hooks.text import print_
+from ms_func.source.hooks.text import print_, text
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -98,6 +98,23 @@ def _complex(*args: Any, **kwargs: Any) -> Any:
     imag = args[1] if len(args) > 1 else kwargs.get("imag", 0.0)
     total = real + imag * 1j
     return _weak(_scalar(total, "complex"), complex)
+
+
+@stands_for(str)
+def _str(*args: Any, **kwargs: Any) -> Any:
+    return (
+        text((args[0], "s", "")) if len(args) == 1 and _is_traced(*args) else str(*args, **kwargs)
+    )
+
+
+@stands_for(repr)
+def _repr(x: Any) -> Any:
+    return text((x, "r", "")) if type(x) is Tracer else repr(x)
+
+
+@stands_for(format)
+def _format(x: Any, spec: str = "") -> Any:
+    return text((x, "", spec)) if type(x) is Tracer else format(x, spec)
 
 
 @stands_for(bool)
@@ -369,17 +386,24 @@ def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> 
     return (a == b) | (xp.abs(a - b) <= limit)
 
 
-def _gamma(x: Any) -> Any:
-    from ms_func.scipy.special import gamma  # not needed by most programs
-
-    return gamma(x)
-
-
 _SAME_NAME = (
     "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
     "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
     "ldexp", "gcd", "lcm", "nextafter", "exp2", "cbrt", "frexp", "modf",
 )  # fmt: skip
+
+
+def _floating(f: Any) -> Any:
+    """`f`, which takes floating arrays, of any number."""
+    return lambda x: f(x * 1.0)
+
+
+def _gamma(x: Any) -> Any:
+    """The gamma function; below zero its sign changes at every integer."""
+    negative = xp.logical_and(x < 0, xp.floor(x) % 2 != 0)
+    return xp.where(negative, -1.0, 1.0) * xp.exp(special.lgamma(x * 1.0))
+
+
 for _name in _SAME_NAME:
     if hasattr(math, _name) and hasattr(xp, _name):
         _mathematical(getattr(math, _name), getattr(xp, _name))
@@ -387,8 +411,8 @@ for _name, _traced in {
     "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
     "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
     "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
-    "isclose": _isclose, "erf": elementwise.erf, "erfc": elementwise.erfc,
-    "lgamma": special.lgamma, "gamma": _gamma,
+    "isclose": _isclose, "erf": _floating(elementwise.erf),
+    "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
 }.items():  # fmt: skip
     _mathematical(getattr(math, _name), _traced)
 

@@ -138,6 +138,10 @@ def yielded() -> Exception:
 
 
 _NEEDS = {
+    "finally": (
+        "a jump out of a `finally` block ends the exception that is under way, or not",
+        "leave the `finally` block at its end, and decide after it",
+    ),
     "comprehension": (
         "the `if` of a comprehension decides how many elements there are",
         "use np.where in the element, or sum over a mask",

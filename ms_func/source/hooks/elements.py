@@ -39,6 +39,13 @@ class Elements:
 
     length: Any = None
 
+    def prepare(self) -> None:
+        """Compute now, outside of the loop, what `at` looks elements up in."""
+        for part in vars(self).values():
+            for x in part if isinstance(part, (list, tuple)) else (part,):
+                if isinstance(x, Elements):
+                    x.prepare()
+
     def at(self, i: Any) -> Any:
         """The element at position `i`, an int32 scalar."""
         raise NotImplementedError
@@ -197,10 +204,14 @@ class Stacked(Elements):
         self.length = len(values)
         self._stacks: Any = None
 
-    def at(self, i: Any) -> Any:
-        """The element at a traced position."""
+    def prepare(self) -> None:
+        """Stack the elements here, outside of the loop that looks at them."""
         if self._stacks is None:
             self._stacks = tree.map(lambda *xs: concatenate([_row(x) for x in xs], 0), *self.values)
+
+    def at(self, i: Any) -> Any:
+        """The element at a traced position."""
+        self.prepare()
         return tree.map(lambda x: dynamic_index_in_dim(x, i, 0, keepdims=False), self._stacks)
 
     def known(self, i: int) -> Any:

@@ -138,6 +138,7 @@ def _as_while(
     stop: int | None, loc: Loc | None,
 ) -> State:  # fmt: skip
     """A loop with a position as its first carry."""
+    found.prepare()
     length, counted = found.length, None
     if isinstance(found, Range) and found.is_counted and not done:
         counted, start = found, found.first
@@ -204,6 +205,7 @@ def _scanned(
     found: Elements, body: Callable[..., State], state: State, names: Sequence[str],
     stop: int | None, loc: Loc | None,
 ) -> State | None:  # fmt: skip
+    found.prepare()
     first = Literal(0, INDEX)
 
     def step(i: Any, *rest: Any) -> State:

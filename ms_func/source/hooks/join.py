@@ -246,15 +246,10 @@ class Plan:
         for i in range(len(one.children)):
             column = [UNDEFINED if p is None else p.children[i] for p in parts]
             children.append(self.join(column, (*path, one.keys[i])))
-        first = present[0]
-        if (
-            all(
-                type(c) is Same and c.value is v
-                for c, v in zip(children, one.children, strict=True)
-            )
-            and not one.mutable
-        ):
-            return Same(first)
+        untouched = not one.mutable or (len(present) == 1 and not self._is_touched(values))
+        pairs = zip(children, one.children, strict=True)
+        if untouched and all(type(c) is Same and c.value is v for c, v in pairs):
+            return Same(present[0])
         return Tree(one.make, children)
 
     def _is_touched(self, values: Sequence[Any]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func import tree
+from ms_func.errors import StagingBoolError
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import traced_print
 from ms_func.source.hooks.journal import journal
@@ -29,6 +30,17 @@ class Text(str):
         made = super().__new__(cls, _joined(parts))
         made.parts = parts
         return made
+
+    def __eq__(self, other: object) -> bool:
+        raise StagingBoolError(
+            "MS170 a value known only at run time decides what Python does: text that shows the "
+            "value is compared or looked up\nfix: compare the value itself"
+        )
+
+    __ne__ = __eq__
+
+    def __hash__(self) -> int:
+        return self == None  # noqa: E711  (raises)
 
 
 def text(*parts: Part) -> str:
