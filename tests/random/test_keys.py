@@ -334,6 +334,23 @@ def test_numbers_do_not_depend_on_the_sharding(impl):
     np.testing.assert_array_equal(drawn(spread), drawn(keys))
 
 
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+@pytest.mark.parametrize("impl", IMPLS)
+def test_keys_in_manual_regions(impl):
+    mesh = Mesh((8,), ("x",))
+    keys = random.split(random.key(2, impl=impl), 8)
+    want = ms.vmap(random.uniform)(keys)
+
+    def draw(k):
+        return ms.vmap(random.uniform)(k)
+
+    spread = ms.shard_map(draw, mesh=mesh, in_specs=P("x"), out_specs=P("x"))
+    np.testing.assert_array_equal(spread(keys), want)
+    np.testing.assert_array_equal(ms.jit(spread)(keys), want)
+    moved = ms.shard_map(lambda k: k[::-1], mesh=mesh, in_specs=P("x"), out_specs=P("x"))
+    np.testing.assert_array_equal(words(moved(keys)), words(keys))
+
+
 # --- refusals ----------------------------------------------------------------------------------
 
 REFUSALS = {

@@ -332,6 +332,28 @@ def test_memory_is_used_again_under_jit():
     assert float(ref[0]) == 2
 
 
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+def test_references_over_several_devices():
+    mesh = ms.make_mesh((8,), ("x",))
+    rows = ms.NamedSharding(mesh, ms.P("x"))
+    ref = ms.new_ref(ms.device_put(np.arange(16.0, dtype=np.float32), rows))
+    ms.jit(lambda r: r.__setitem__(..., r[...] + 1))(ref)
+    np.testing.assert_array_equal(held(ref), np.arange(16) + 1)
+    assert ref.sharding.is_equivalent_to(rows, 1)
+
+    def local(x):
+        cell = ms.new_ref(x)
+        cell[0] *= 2
+        return cell[...] + lax.psum(cell[0], "x")
+
+    specs = {"mesh": mesh, "in_specs": ms.P("x"), "out_specs": ms.P("x")}
+    with pytest.raises(NotImplementedError, match="check_vma=False"):
+        ms.shard_map(local, **specs)(held(ref))
+    got = ms.shard_map(local, **specs, check_vma=False)(held(ref))
+    want = held(ref).reshape(8, 2) * [2, 1]
+    np.testing.assert_array_equal(got, (want + want[:, 0].sum()).ravel())
+
+
 def test_disabled_jit():
     with ms.config.disable_jit(True):
         ref = ms.new_ref(X)
