@@ -93,6 +93,8 @@ from ms_func.primitives.callbacks import pure_callback as pure_callback
 from ms_func.primitives.effects import effects_barrier as effects_barrier
 from ms_func.primitives.sharding import constrain as constrain
 from ms_func.ref import Ref as Ref
+from ms_func.ref import empty_ref as empty_ref
+from ms_func.ref import free_ref as free_ref
 from ms_func.ref import freeze as freeze
 from ms_func.ref import new_ref as new_ref
 from ms_func.source.convert import convert as convert

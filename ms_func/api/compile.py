@@ -401,7 +401,7 @@ class Jitted:
         if key_reuse.active(recorded.staged.fn):
             return self.run_watched(recorded, operands)
         values = [x.value if type(x) is Ref else x for x in operands]
-        if any(type(x) is Ref and (x.frozen or x.tracer is not None) for x in operands):
+        if any(type(x) is Ref and (x.busy or x.tracer is not None) for x in operands):
             values = reference_values(operands)  # raises
         own = [i for i in written if not operands[i].shared]
         donate = tuple(sorted({*recorded.donate, *own}))

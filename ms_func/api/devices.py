@@ -11,7 +11,7 @@ from ms_func import tree
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import buffers
-from ms_func.execution.array import ARRAYS, Array, wrap
+from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import typeof
@@ -128,7 +128,7 @@ def make_array_from_callback(
     """
     shape = tuple(shape)
     index = sharding.addressable_devices_indices_map(shape)
-    pieces = [np.asarray(data_callback(at), dtype) for at in index.values()]
+    pieces = [_piece(data_callback(at), dtype) for at in index.values()]
     return _assembled(shape, sharding, pieces)
 
 
@@ -147,7 +147,12 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any)
             f"make_array_from_single_device_arrays needs one array on each of {len(devices)} "
             f"devices, got arrays on {len(held)}"
         )
-    return _assembled(shape, sharding, [np.asarray(held[d]) for d in devices])
+    return _assembled(shape, sharding, [on_host(held[d]) for d in devices])
+
+
+def _piece(x: Any, dtype: Any) -> np.ndarray:
+    x = on_host(x)
+    return x if dtype is None else np.asarray(x, dtype)
 
 
 def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarray]) -> Array:

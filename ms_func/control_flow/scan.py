@@ -18,8 +18,10 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim, slice_in_dim
+from ms_func.tracing import reference
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import Ref
 from ms_func.tracing.stage import stage
 
 
@@ -73,6 +75,8 @@ def scan(
     width = _unroll(unroll, steps)
     leaves, carry_tree = tree.flatten(init)
     leaf_types(leaves, "scan", function_name(f))
+    if any(type(x) is Ref for x in x_leaves):
+        return _over_references(f, init, x_leaves, x_tree, (steps, reverse, unroll), checkpoint)
     if config.disable_jit.value and steps > 0:
         return _run_in_python(f, init, xs, steps, reverse)
     if checkpoint is not None:
@@ -155,6 +159,30 @@ def _unroll(unroll: int | bool, steps: int) -> int:
     if not isinstance(unroll, int) or unroll < 0:
         raise ValueError("`unroll` must be a `bool` or a non-negative `int`.")
     return max(unroll, 1)
+
+
+def _over_references(
+    f: Any, init: Any, xs: Sequence[Any], x_tree: Any, how: tuple[Any, ...], checkpoint: Any
+) -> tuple[Any, Any]:
+    """A scan some of whose elements are rows of references, which each step may write to."""
+    refs = [x for x in xs if type(x) is Ref]
+
+    def step(carry: Any, rows: list[Any]) -> Any:
+        given = [reference.new(r) if type(x) is Ref else r for x, r in zip(xs, rows, strict=True)]
+        carry, y = _pair(f(carry, tree.unflatten(x_tree, given)))
+        return carry, (y, [reference.read(r) for r in given if type(r) is Ref])
+
+    values = reference.operands(xs)
+    try:
+        for ref in refs:
+            ref.busy = "inside of a scan over it\nfix: use the row that the function gets"
+        carry, (ys, rows) = scan(step, init, values, *how, checkpoint=checkpoint)
+    finally:
+        for ref in refs:
+            ref.busy = ""
+    for ref, value in zip(refs, rows, strict=True):
+        reference.swap(ref, value)
+    return carry, ys
 
 
 def _run_in_python(f: Any, init: Any, xs: Any, steps: int, reverse: bool) -> tuple[Any, Any]:

@@ -123,10 +123,11 @@ class Eager:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Run a whole function as one compiled program."""
-        if not fn.plain and any(type(a) is Ref for a in args):
-            return apply_on_refs(fn, args)
-        if not fn.plain and config.debug_key_reuse.value:
-            return _run_watched(fn, [self.operand(a) for a in args])
+        if not fn.plain:
+            if any(type(a) is Ref for a in args):
+                return apply_on_refs(fn, args)
+            if config.debug_key_reuse.value:
+                return _run_watched(fn, [self.operand(a) for a in args])
         run = fn.memo.get("run")
         if run is None:
             run = fn.memo["run"] = dispatcher(fn.name, lambda *xs: _run(fn, xs))
@@ -220,6 +221,9 @@ def program_of(
 
     def miss(*args: Any) -> Any:
         fn, constants, single = record([a.type for a in args])
+        if key_reuse.active(fn):
+            outs = _run_watched(fn, [*constants, *args])
+            return outs[0] if single else tuple(outs), None, False
         return _run(fn, [*constants, *args], None if single else (0,) * len(fn.results),
                     bound=len(constants))  # fmt: skip
 

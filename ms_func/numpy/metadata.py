@@ -79,7 +79,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     found = np.dtype(dtype)
     for k in kind if isinstance(kind, tuple) else (kind,):
         if isinstance(k, str) and k in _KINDS:
-            if _KINDS[k](found):
+            if found.names is None and _KINDS[k](found):
                 return True
         elif isinstance(k, str):
             raise ValueError(

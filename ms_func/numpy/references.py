@@ -8,13 +8,13 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic, indexing, updates
-from ms_func.numpy.creation import asarray
+from ms_func.numpy.creation import asarray, full
 from ms_func.numpy.promotion import SCALARS, admit, broadcast, convert
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing import reference
 from ms_func.tracing.reference import Ref
 
-__all__ = ["addupdate", "freeze", "get", "new_ref", "set", "swap"]
+__all__ = ["addupdate", "empty_ref", "free_ref", "freeze", "get", "new_ref", "set", "swap"]
 
 
 def new_ref(init_val: Any, *, memory_space: Any = None, kind: str | None = None) -> Ref:
@@ -43,6 +43,17 @@ def new_ref(init_val: Any, *, memory_space: Any = None, kind: str | None = None)
         raise ArgumentTypeError(f"new_ref takes an array or a number, got {init_val!r}")
     value = asarray(admit("new_ref", init_val))
     return reference.new(convert_element_type(value, value.type.dtype))
+
+
+def empty_ref(ty: Any, memory_space: Any = None) -> Ref:
+    """A reference of the shape and dtype of `ty`, such as a `ShapeDtypeStruct`; it holds zeros."""
+    kind = typeof(ty)
+    return new_ref(full(kind.shape, 0, kind.face), memory_space=memory_space)
+
+
+def free_ref(ref: Ref) -> None:
+    """End the life of a reference."""
+    freeze(ref)
 
 
 def freeze(ref: Ref) -> Array:

@@ -40,16 +40,16 @@ class Ref(_Operators):
         type: type in programs, `ref<...>`.
         value: the array held; None inside of traces.
         tracer: what stands for the reference inside of a trace; None outside.
-        frozen: whether `freeze` has ended its life.
+        busy: why it cannot be used: `freeze` has ended its life, or a loop goes over it.
     """
 
-    __slots__ = ("__weakref__", "frozen", "shared", "tracer", "type", "value")
+    __slots__ = ("__weakref__", "busy", "shared", "tracer", "type", "value")
 
     type: RefType
 
     def __init__(self, type: RefType, value: Any = None, tracer: Any = None) -> None:
         self.type, self.value, self.tracer = type, value, tracer
-        self.frozen = False
+        self.busy = ""
         self.shared = True
 
     @property
@@ -90,9 +90,12 @@ class Ref(_Operators):
     def __repr__(self) -> str:
         if self.tracer is not None:
             return f"Ref<{self.type}>"
-        if self.frozen:
+        if self.busy == FROZEN:
             return f"Ref(frozen, {self.type})"
         return f"Ref{repr(self.value).removeprefix('Array')}"
+
+
+FROZEN = "after freeze, which ended its life\nfix: use the array that freeze returned"
 
 
 def _alive(ref: Any) -> Any:
@@ -103,11 +106,8 @@ def _alive(ref: Any) -> Any:
     """
     if type(ref) is not Ref:
         return ref
-    if ref.frozen:
-        raise ArgumentValueError(
-            f"a reference of type {ref.type} was used after freeze, which ended its life\n"
-            "fix: use the array that freeze returned"
-        )
+    if ref.busy:
+        raise ArgumentValueError(f"a reference of type {ref.type} was used {ref.busy}")
     return ref if ref.tracer is None else ref.tracer
 
 
@@ -149,7 +149,7 @@ def freeze(ref: Ref) -> Any:
     alive = _alive(ref)
     outside = type(alive) is Ref and _outside()
     out = copy(alive.value) if outside else freeze_p.bind(alive)
-    ref.frozen = True
+    ref.busy = FROZEN
     return out
 
 

@@ -288,6 +288,24 @@ def test_ahead_of_time():
     assert len(ms.export(lambda x: x + random.uniform(KEY), 1.0)) > 0
 
 
+def test_pieces_on_devices():
+    one = NamedSharding(Mesh((1,), ("a",)), P("a"))
+    made = ms.make_array_from_callback((6,), one, lambda at: KEYS[at])
+    np.testing.assert_array_equal(words(made), W)
+    made = ms.make_array_from_single_device_arrays((6,), one, [KEYS])
+    np.testing.assert_array_equal(words(made), W)
+    np.testing.assert_array_equal(words(made.addressable_data(0)), W)
+    assert not mnp.isdtype(KEY.dtype, "numeric")
+
+
+def test_python_functions_get_keys():
+    seen = []
+    ms.jit(lambda k: ms.debug.callback(seen.append, k))(KEYS)
+    ms.block_until_ready(ms.jit(lambda x: x)(1.0))
+    assert seen[0].dtype == KEYS.dtype
+    np.testing.assert_array_equal(words(seen[0]), W)
+
+
 def test_donated_keys():
     key = random.key(3)
     want = words(random.split(key, 1))
@@ -314,6 +332,23 @@ def test_numbers_do_not_depend_on_the_sharding(impl):
     np.testing.assert_array_equal(words(spread), words(keys))
     drawn = ms.jit(ms.vmap(lambda k: random.uniform(k, (3,))))
     np.testing.assert_array_equal(drawn(spread), drawn(keys))
+
+
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+@pytest.mark.parametrize("impl", IMPLS)
+def test_keys_in_manual_regions(impl):
+    mesh = Mesh((8,), ("x",))
+    keys = random.split(random.key(2, impl=impl), 8)
+    want = ms.vmap(random.uniform)(keys)
+
+    def draw(k):
+        return ms.vmap(random.uniform)(k)
+
+    spread = ms.shard_map(draw, mesh=mesh, in_specs=P("x"), out_specs=P("x"))
+    np.testing.assert_array_equal(spread(keys), want)
+    np.testing.assert_array_equal(ms.jit(spread)(keys), want)
+    moved = ms.shard_map(lambda k: k[::-1], mesh=mesh, in_specs=P("x"), out_specs=P("x"))
+    np.testing.assert_array_equal(words(moved(keys)), words(keys))
 
 
 # --- refusals ----------------------------------------------------------------------------------

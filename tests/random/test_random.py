@@ -251,6 +251,43 @@ def test_permutations_keep_their_elements():
         np.testing.assert_array_equal(np.sort(mixed, 0), np.asarray(x))
 
 
+MEANS = {
+    "gamma": (lambda k, a, s: random.gamma(k, a, s), 2.5, 1.0),
+    "loggamma": (lambda k, a, s: mnp.exp(random.loggamma(k, a, s)), 0.7, 1.0),
+    "beta": (lambda k, a, s: random.beta(k, a, 3.0, s), 2.0, 3 / 25),
+    "chisquare": (lambda k, a, s: random.chisquare(k, a, s), 3.0, 1.0),
+    "t": (lambda k, a, s: random.t(k, a, s) ** 2, 9.0, -2 / 49),
+    "dirichlet": (lambda k, a, s: random.dirichlet(
+        k, mnp.stack([a, 1.0 + 0 * a]), s)[:, 0], 2.0, 1 / 9),
+    "lognormal": (lambda k, a, s: random.lognormal(k, a, s), 0.5, 0.5 * np.exp(0.125)),
+    "pareto": (lambda k, a, s: random.pareto(k, a, s), 5.0, -1 / 16),
+    "rayleigh": (lambda k, a, s: random.rayleigh(k, a, s), 2.0, np.sqrt(np.pi / 2)),
+    "weibull": (lambda k, a, s: random.weibull_min(k, a, 2.0, s), 1.5, np.sqrt(np.pi) / 2),
+    "triangular": (lambda k, a, s: random.triangular(k, 0.0, a, 1.0, s), 0.4, 1 / 3),
+    "normal": (lambda k, a, s: a * random.normal(k, s) ** 2, 3.0, 1.0),
+    "uniform": (lambda k, a, s: random.uniform(k, s, minval=a, maxval=5.0), 2.0, 0.5),
+    "truncated": (lambda k, a, s: random.truncated_normal(k, -a, a, s) ** 2, 1.0,
+                  4 * (stats.norm.pdf(1) / (2 * stats.norm.cdf(1) - 1)) ** 2),
+}  # fmt: skip
+
+
+_LOOPS = ("gamma", "loggamma", "beta", "chisquare", "t", "dirichlet")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in _LOOPS else n for n in MEANS]
+)
+def test_mean_derivative_is_the_derivative_of_the_mean(name):
+    """By a parameter; the means are the known ones of the distributions."""
+    sampler, at, want = MEANS[name]
+    slopes = np.asarray(ms.jvp(lambda a: sampler(KEY, a, (20000,)), (at,), (1.0,))[1], np.float64)
+    error = slopes.std() / np.sqrt(slopes.size)
+    assert abs(slopes.mean() - want) < 4.5 * error + 1e-4
+    by_reverse = ms.grad(lambda a: sampler(KEY, a, (50,)).sum())(at)
+    by_forward = ms.jvp(lambda a: sampler(KEY, a, (50,)).sum(), (at,), (1.0,))[1]
+    np.testing.assert_allclose(by_reverse, by_forward, rtol=1e-4)
+
+
 def test_reparameterised_derivatives():
     def f(low, high):
         return random.uniform(KEY, (5,), minval=low, maxval=high).sum()

@@ -78,6 +78,14 @@ def test_what_was_read_before_a_write_stays():
     assert not X.flags.writeable or X[1] == 1  # the array it was made of is untouched
 
 
+def test_empty_references():
+    ref = ms.empty_ref(ms.ShapeDtypeStruct((2,), np.int32))
+    assert (held(ref).tolist(), ref.dtype) == ([0, 0], np.int32)
+    ms.free_ref(ref)
+    with pytest.raises(ValueError, match="after freeze"):
+        ref[0] = 1
+
+
 def test_attributes():
     ref = ms.new_ref(np.zeros((2, 3), np.int32))
     assert (ref.shape, ref.ndim, ref.size, ref.dtype, len(ref)) == ((2, 3), 2, 6, np.int32, 2)
@@ -226,6 +234,28 @@ def test_references_from_outside():
     assert float(ms.grad(lambda x: x * ref[0])(2.0)) == 17
 
 
+def test_scan_over_references():
+    rows, seen = ms.new_ref(X.reshape(3, 2)), ms.new_ref(np.zeros(3, np.float32))
+
+    def step(total, x):
+        row, cell, v = x
+        row[0] += v
+        cell[...] = total
+        return total + row[...].sum(), row[1]
+
+    total, ys = lax.scan(step, 0.0, (rows, seen, np.ones(3, np.float32)))
+    want = X.reshape(3, 2) + [1, 0]
+    np.testing.assert_array_equal(held(rows), want)
+    np.testing.assert_array_equal(held(seen), np.cumsum([0, *want.sum(1)])[:3])
+    np.testing.assert_array_equal(ys, want[:, 1])
+    assert float(total) == want.sum()
+    double = ms.jit(lambda r: lax.map(lambda x: x.__setitem__(..., 2 * x[...]), r))
+    double(rows)
+    np.testing.assert_array_equal(held(rows), 2 * want)
+    lax.scan(lambda c, r: (c + 1, r.__setitem__(..., c)), 0.0, seen, reverse=True)
+    np.testing.assert_array_equal(held(seen), [2, 1, 0])
+
+
 def test_plumbing_out_of_a_gradient():
     ref = ms.new_ref(0.0)
 
@@ -302,6 +332,28 @@ def test_memory_is_used_again_under_jit():
     assert float(ref[0]) == 2
 
 
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+def test_references_over_several_devices():
+    mesh = ms.make_mesh((8,), ("x",))
+    rows = ms.NamedSharding(mesh, ms.P("x"))
+    ref = ms.new_ref(ms.device_put(np.arange(16.0, dtype=np.float32), rows))
+    ms.jit(lambda r: r.__setitem__(..., r[...] + 1))(ref)
+    np.testing.assert_array_equal(held(ref), np.arange(16) + 1)
+    assert ref.sharding.is_equivalent_to(rows, 1)
+
+    def local(x):
+        cell = ms.new_ref(x)
+        cell[0] *= 2
+        return cell[...] + lax.psum(cell[0], "x")
+
+    specs = {"mesh": mesh, "in_specs": ms.P("x"), "out_specs": ms.P("x")}
+    with pytest.raises(NotImplementedError, match="check_vma=False"):
+        ms.shard_map(local, **specs)(held(ref))
+    got = ms.shard_map(local, **specs, check_vma=False)(held(ref))
+    want = held(ref).reshape(8, 2) * [2, 1]
+    np.testing.assert_array_equal(got, (want + want[:, 0].sum()).ravel())
+
+
 def test_disabled_jit():
     with ms.config.disable_jit(True):
         ref = ms.new_ref(X)
@@ -366,8 +418,10 @@ REFUSALS = {
     "argument and closure": (lambda: ms.jit(lambda a: a[0] + REF[0])(REF), ValueError, "twice"),
     "two arguments inside": (lambda: ms.jit(
         lambda r: ms.jit(lambda a, b: a[0])(r, r))(ms.new_ref(X)), ValueError, "twice"),
-    "scan over it": (lambda: lax.scan(lambda c, r: (c, r[0]), 0.0, ms.new_ref(np.ones((2, 3)))),
-                     NotImplementedError, "scan over"),
+    "scan over it and closing over it": (lambda: lax.scan(lambda c, r: (c, REF[0]), 0.0, REF),
+                                         ValueError, "inside of a scan over it"),
+    "while carries it": (lambda: lax.while_loop(lambda r: r[0] < 1, lambda r: r, REF), ValueError,
+                         "cannot be returned"),
     "differentiated": (lambda: ms.grad(lambda x: (REF.__setitem__(0, x), x)[1])(1.0), ValueError,
                        "no derivative"),
     "lanes differ": (lambda: ms.vmap(lambda x: REF.__setitem__(0, x))(X), ValueError,
