@@ -94,7 +94,7 @@ def _switch(
     regions: list[Region] = []
     bottoms = 0
     for f in functions:
-        region = Region("branch")
+        region = Region("branch", _axes(index))
         try:
             region.run(f)
         except Bottom:
@@ -133,6 +133,8 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
             raise node
         kept[key] = node
     slots = plan.keep([*nodes, *kept.values()])
+    for s in slots:
+        s.type = s.type.varying(s.type.vma | _axes(index))
     outs = _values(index, regions, slots)
     made: dict[int, Any] = {}
     for key, node in kept.items():
@@ -162,6 +164,11 @@ def _plan(
     except Mismatch as error:
         raise complaints.branches_disagree(error, names, regions) from None
     return plan, nodes, stores
+
+
+def _axes(x: Any) -> frozenset[Any]:
+    """Axes of a region of manual computation along which a condition may differ."""
+    return x.type.vma if type(x) is Tracer else frozenset()
 
 
 def _columns(regions: Sequence[Region]) -> list[tuple[Any, ...]]:
@@ -217,6 +224,8 @@ def _apply(index: Any, regions: Sequence[Region], slots: Sequence[Any]) -> list[
     if not slots and not any(s.fn.effects for s in staged):
         return []
     fns, captured = bodies.share_captured(staged)
+    if _axes(index):
+        bodies.same_on_all_devices(fns, _axes(index), "if", "condition")
     if len(fns) == 1:
         return bodies.values(current.interpreter.apply(fns[0], captured))
     outs = cond_p.bind(index, *captured, branches=fns)

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.control_flow.bodies import as_type
 from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks.anatomy import (
     SCALARS,
@@ -325,13 +325,13 @@ def promoted(a: ArrayType, b: ArrayType) -> ArrayType | None:
         dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
     except TypeError:
         return None
-    return ArrayType(a.shape, dtype, weak)
+    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
 
 
 def materialized(value: Any, type: ArrayType) -> Any:
     """A column of a slot as a value of the slot's type, under the interpreter in force."""
     if value is UNDEFINED:
-        return zeros(type)
+        return as_type(zeros(type.varying(frozenset())), type)
     if isinstance(value, Remapped):
         value = value.value()
     return converted(value, type)
@@ -339,14 +339,9 @@ def materialized(value: Any, type: ArrayType) -> Any:
 
 def converted(value: Any, type: ArrayType) -> Any:
     """A number or array with the dtype of `type`."""
-    t = typeof(value)
-    if t.dtype == type.dtype and t.weak_type == type.weak_type and not isinstance(value, SCALARS):
-        return value
     if isinstance(value, SCALARS):
-        return _literal(value, type)
-    if t.dtype == type.dtype:
-        return value
-    return convert_element_type(value, type.dtype, type.weak_type)
+        value = _literal(value, type.varying(frozenset()))
+    return as_type(value, type)
 
 
 def _literal(value: Any, type: ArrayType) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ms_func.control_flow import bodies
 from ms_func.control_flow.loop_checkpoint import slots_for
 from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
@@ -250,6 +251,7 @@ class Carry:
         fixed: slots (by identity) that no step changes.
         scalars: whether Python numbers are carried that might stay the same.
         saw_undefined: whether the last recording joined something with an unbound name.
+        decided: axes along which devices may take another number of steps; see `while_loop`.
         outer: variables that the body shares with the code around the loop.
         flag: position of the flag that `break` sets, which ends the loop.
     """
@@ -265,6 +267,7 @@ class Carry:
         self.fixed: set[int] = set()
         self.scalars = True
         self.saw_undefined = False
+        self.decided: frozenset[Any] = frozenset()
         self.outer: tuple[Any, ...] = ()
         self.flag = names.index("<break>") if list(names).count("<break>") == 1 else None
 
@@ -280,7 +283,7 @@ class Carry:
 
     def record(self, test: Callable[..., Any], body: Callable[..., State]) -> Step:
         """Record test and body with the carry as parameters."""
-        ahead, step = Region("test"), Region("step")
+        ahead, step = Region("test", self.decided), Region("step", self.decided)
         test_params = [ahead.parameter(s.type) for s in self.slots]
         found: list[Any] = []
 
@@ -361,6 +364,10 @@ class Carry:
         entry = out = pair = None  # the journal counts who knows an object
         self._forget(step, plan, places, stores)
         slots = plan.keep([*nodes, *stores.values()])
+        axes = step.more.type.vma if type(step.more) is Tracer else frozenset()
+        decided, self.decided = self.decided, self.decided | axes
+        for s in slots:
+            s.type = s.type.varying(s.type.vma | self.decided)
         before = {where(s.path): s for s in self.slots}
         fresh = [s for s in slots if where(s.path) not in before]
         unread = not self.saw_undefined and all(
@@ -371,6 +378,7 @@ class Carry:
         merged = not {where(s.path) for s in slots} >= set(before)  # the test may look at it
         grown = (
             merged
+            or not axes <= decided
             or not (same and (unread or not fresh))
             or old != shapes(nodes, stores, self.state)
         )
@@ -516,6 +524,8 @@ def _bind_while(carry: Carry, step: Step, max_trips: int | None) -> list[Any]:
         more = [step.more]
     test = loop_function(step.test, step.test_params, more, moving, init)
     body = loop_function(step.body, step.params, results, moving, init)
+    if carry.decided:
+        bodies.same_on_all_devices((test.fn, body.fn), carry.decided, "while", "test")
     trips = 0 if max_trips is None else slots_for([slots[i].type for i in moving], max_trips)
     loop = Loop(test.fn, body.fn, len(test.captured), len(body.captured), trips)
     outs = while_p.bind(

@@ -28,8 +28,8 @@ class Region:
         entries: locations that the code stored to.
     """
 
-    def __init__(self, name: str) -> None:
-        self.trace = Staging(name)
+    def __init__(self, name: str, decided: frozenset[Any] = frozenset()) -> None:
+        self.trace = Staging(name, decided)
         self.params: list[Tracer] = []
         self.value: Any = None
         self.never = False

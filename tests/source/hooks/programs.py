@@ -1,4 +1,3 @@
-# ruff: noqa: E731, RET504
 """Ordinary Python functions on numbers, which must mean the same compiled, batched and run."""
 
 from __future__ import annotations

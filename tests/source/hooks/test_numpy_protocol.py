@@ -1,4 +1,3 @@
-# ruff: noqa: E731
 """NumPy's own functions on traced values."""
 
 from __future__ import annotations

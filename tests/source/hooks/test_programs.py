@@ -1,4 +1,3 @@
-# ruff: noqa: E731
 """Programs with ordinary control flow: compiled they mean what Python means."""
 
 from __future__ import annotations
@@ -205,3 +204,27 @@ def test_loops_inside_scan_and_custom_rules():
 
     assert float(ms.jit(ms.grad(clipped))(F(0.5))) == 1
     assert float(ms.jit(ms.grad(clipped))(F(2.0))) == 5
+
+
+def test_devices_of_a_shard_map_take_their_own_branches_and_steps():
+    if ms.device_count() < 2:
+        pytest.skip("needs two devices")
+
+    def f(x):
+        s, n, t = x.sum(), 0, 0.0
+        y = x * 2 if s > 3 else x - 1
+        while s < 100:
+            s = s * 2
+            n += 1
+        for i in range(30):
+            t = t + x[0] * i
+            if t > 50:
+                break
+        return y + n + t
+
+    mesh, spec = ms.make_mesh((2,), ("i",)), ms.P("i")
+    g = ms.shard_map(f, mesh=mesh, in_specs=spec, out_specs=spec)
+    x = np.arange(4, dtype=np.float32)
+    np.testing.assert_allclose(ms.jit(g)(x), np.concatenate([f(x[:2]), f(x[2:])]))
+    slopes = ms.grad(lambda x: ms.jit(g)(x).sum())(x)
+    np.testing.assert_allclose(slopes, [1 + 2 * sum(range(30)), 1, 2 + 2 * sum(range(8)), 2])
