@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ms_func.runtime import extension
+
+_RuntimeFailure: Any = extension.JaxRuntimeError
+"""What the runtime raises where a program fails while it runs, a `RuntimeError`."""
+
 
 def located(message: str, loc: Any) -> str:
     """`message` headed by the user's file and line and followed by that line of source."""
@@ -218,7 +223,7 @@ class StagingIndexError(StagingError, TracerIntegerConversionError):
     """
 
 
-class CallbackError(LocatedError, RuntimeError):
+class CallbackError(LocatedError, _RuntimeFailure):
     """A Python function that a compiled program calls failed.
 
     What is raised is of the class of the original exception as well, which is its

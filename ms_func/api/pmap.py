@@ -212,16 +212,16 @@ class _Mapped:
 
     def _mesh(self, size: int, axis: Any) -> Mesh:
         present = local_devices() if self.devices is None else self.devices
+        if self.devices is not None and size != len(present):
+            raise ArgumentValueError(
+                f"pmap of `{self.label}`: the mapped dimension has size {size}, but "
+                f"{len(present)} devices were given"
+            )
         if size > len(present):
             raise ArgumentValueError(
                 f"pmap of `{self.label}`: compiling computation that requires {size} logical "
                 f"devices, but only {len(present)} XLA devices are available\n"
                 "fix: map over fewer elements, or use vmap"
-            )
-        if self.devices is not None and size != len(present):
-            raise ArgumentValueError(
-                f"pmap of `{self.label}`: the mapped dimension has size {size}, but "
-                f"{len(present)} devices were given"
             )
         array = np.empty(size, object)
         array[:] = present[:size]

@@ -259,6 +259,25 @@ def split(fn: Function, unknown: Mask, forced: Mask) -> tuple[Function, Function
     return fn.memo[key]
 
 
+def linear_apart(fn: Function, unknown: Mask) -> Function:
+    """`fn` with those of its operations split that mix known and unknown values.
+
+    An operation such as a loop over values and tangents computes both at once. Only apart can
+    what is linear in the unknown parameters be transposed.
+    """
+    key = ("linear_apart", unknown)
+    if key not in fn.memo:
+        known, rest, mask = split(fn, unknown, (True,) * len(fn.results))
+        n = len(mask) - sum(mask)
+
+        def body(*args: Any) -> list[Any]:
+            outs = current.interpreter.apply(known, chosen(args, [not u for u in unknown]))
+            return current.interpreter.apply(rest, [*outs[n:], *chosen(args, unknown)])
+
+        fn.memo[key] = build(fn.name, fn.in_types, body)
+    return fn.memo[key]
+
+
 def hoist(fn: Function, varies: Mask, n_stay: int) -> tuple[Function, Function, Mask]:
     """What depends only on parameters that do not vary, apart from the rest.
 

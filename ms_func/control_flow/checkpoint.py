@@ -19,6 +19,7 @@ from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import name_p
+from ms_func.control_flow.scan_primitive import scan_p, scan_with_kept
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
@@ -75,7 +76,10 @@ def _marked(fn: Function, policy: Policy) -> Function:
     eqns: list[Eqn] = []
     for eqn in inline(fn).eqns:
         inputs = [env.get(a, a) for a in eqn.inputs]
-        eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc))
+        params = eqn.params
+        if eqn.primitive is scan_p:
+            params = {**params, "body": _marked(params["body"], policy)}
+        eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, params, eqn.loc))
         if policy(eqn.primitive, *(a.type for a in inputs), **eqn.params):
             for v in eqn.outputs:
                 env[v] = Var(v.type)
@@ -145,13 +149,14 @@ def _plan(fn: Function, unknown: Mask) -> _Plan:
         return fn.memo[key]
     known, rest, mask = partial_eval(fn, unknown)
     n = len(mask) - sum(mask)
+    known, stacked = _stacking(known)
     residuals = known.results[n:]
-    again, kept = _recomputation(known, residuals)
-    now = dce(Function(known.name, known.params, known.eqns, [*known.results[:n], *kept]))
+    again, kept = _recomputation(known, residuals, stacked)
     pruned, keep = prune(again, (True,) * len(residuals))
     n_params = len(known.params)
-    # Every kept value is used: `_recomputation` keeps only those that a residual needs.
-    needed = keep[:n_params]
+    needed, used = keep[:n_params], keep[n_params:]  # a stack may serve another result alone
+    kept = bodies.chosen(kept, used)
+    now = dce(Function(known.name, known.params, known.eqns, [*known.results[:n], *kept]))
 
     def later(*args: Any) -> list[Any]:
         found = current.interpreter.apply(pruned, args[: len(pruned.params)])
@@ -163,7 +168,31 @@ def _plan(fn: Function, unknown: Mask) -> _Plan:
     return fn.memo[key]
 
 
-def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function, list[Var]]:
+def _stacking(known: Function) -> tuple[Function, dict[int, tuple[list[Var], Eqn]]]:
+    """`known` whose scans also give stacks of the values that their steps are to keep.
+
+    Returns:
+        The program; for each such scan, by the identity of its equation, the stacks and the
+        scan that reads them instead of computing the values again.
+    """
+    stacked: dict[int, tuple[list[Var], Eqn]] = {}
+    eqns = []
+    for eqn in known.eqns:
+        found = scan_with_kept(eqn, kept_p) if eqn.primitive is scan_p else None
+        if found is None:
+            eqns.append(eqn)
+        else:
+            now, stacks, again = found
+            eqns.append(now)
+            stacked[id(now)] = stacks, again
+    if not stacked:
+        return known, stacked
+    return Function(known.name, known.params, eqns, known.results), stacked
+
+
+def _recomputation(
+    known: Function, residuals: Sequence[Any], stacked: dict[int, tuple[list[Var], Eqn]]
+) -> tuple[Function, list[Var]]:
     """Program of the residuals from the operands and the kept values it needs, and these."""
     wanted: set[Any] = {a for a in residuals if type(a) is not Literal}
     eqns: list[Eqn] = []
@@ -174,6 +203,10 @@ def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function,
         if eqn.primitive is kept_p or has_effects(eqn):  # what has an effect happens once
             kept.extend(v for v in reversed(eqn.outputs) if v in wanted)
             continue
+        if id(eqn) in stacked:
+            stacks, eqn = stacked[id(eqn)]
+            kept.extend(reversed(stacks))
+            wanted.update(stacks)
         eqns.append(eqn)
         wanted.update(a for a in eqn.inputs if type(a) is not Literal)
     kept.reverse()

@@ -16,7 +16,7 @@ from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function
+from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
     UNFOLDED,
@@ -662,3 +662,28 @@ scan_p = register(
         refs=_refs,
     )
 )
+
+
+# --- values that a policy keeps -------------------------------------------------------------------
+
+
+def scan_with_kept(eqn: Eqn, mark: Primitive) -> tuple[Eqn, list[Var], Eqn] | None:
+    """A scan whose step marks values by `mark`, in two that pass these values on.
+
+    Returns:
+        The scan that gives stacks of the marked values besides, the stacks, and the scan that
+        takes them as elements; None where nothing is marked.
+    """
+    body, length = eqn.params["body"], eqn.params["length"]
+    marked = [e.outputs[0] for e in body.eqns if e.primitive is mark]
+    if not marked:
+        return None
+    stacks = [Var(v.type.update(shape=(length, *v.type.shape))) for v in marked]
+    giving = Function(body.name, body.params, body.eqns, [*body.results, *marked])
+    now = Eqn(scan_p, eqn.inputs, [*eqn.outputs, *stacks], {**eqn.params, "body": giving}, eqn.loc)
+    rest = [e for e in body.eqns if e.primitive is not mark]
+    taking = Function(body.name, [*body.params, *marked], rest, body.results)
+    again = Eqn(
+        scan_p, [*eqn.inputs, *stacks], eqn.outputs, {**eqn.params, "body": taking}, eqn.loc
+    )
+    return now, stacks, again

@@ -202,16 +202,17 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
                 "fix: call it outside of shard_map, or make all axes manual",
                 eqn.loc,
             )
-        texts = manual_text(b.lowerer.mesh_symbol(mesh), manual, *sides, partial)
+        ins, results = sides
+        texts = manual_text(b.lowerer.mesh_symbol(mesh), manual, ins, results, partial)
         attributes = {name: parsed(text) for name, text in texts.items()}
 
         def body(inner: Any, *xs: Any) -> list[Any]:
             if not state:
                 return inner.inline(fn, xs)
-            *xs, inner.token = xs
-            found = inner.inline(fn, xs)
+            inner.token = xs[-1]
+            found = inner.inline(fn, xs[:-1])
             # What comes after the region waits for all devices.
-            every = group_attributes(inner, tuple(manual), None)
+            every = group_attributes(inner, Axes(manual), None)
             made = inner.operation("stablehlo.all_reduce", [TOKEN], [inner.token], every)
             inner.reducer(made, "stablehlo.maximum", TOKEN.dtype)
             return [*found, made.results[0]]
@@ -221,7 +222,7 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
             [*values, *[b.token for _ in state]], attributes, [*fn.in_types, *state], body,
         )  # fmt: skip
         if state:
-            *outs, b.token = outs
+            b.token = outs.pop()
         return outs
 
 

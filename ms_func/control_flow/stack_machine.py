@@ -206,7 +206,7 @@ class _Call(NamedTuple):
 
 
 class _Branch(NamedTuple):
-    index: Atom
+    which: Atom
     blocks: Sequence[int]
 
 
@@ -239,7 +239,7 @@ class _Block:
         if isinstance(end, _Call):
             return list(end.args)
         if isinstance(end, _Branch):
-            return [end.index]
+            return [end.which]
         return list(end.values)
 
     def followers(self) -> list[tuple[int, Sequence[Var]]]:
@@ -426,7 +426,7 @@ class _Machine:
 
     def _target(self, end: _Branch, env: dict[Any, Any]) -> Any:
         """Number of the block that a branch goes to; those of one branch are consecutive."""
-        index = env.get(end.index, end.index)
+        index = env.get(end.which, end.which)
         first, count = end.blocks[0], len(end.blocks)
         if typeof(index).dtype == np.bool_:
             return select(index, _index(end.blocks[1]), _index(first))

@@ -768,19 +768,36 @@ def _back_transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[A
 def _back_dot_transpose(
     cts: Sequence[Any], *operands: Any, active_consts: Mask, active_state: Mask, **params: Any
 ) -> list[Any]:
-    """Reverse mode through the loop over (state, linear carry) started at the cotangents."""
+    """`while_dot_back`, in what depends on the states and in the cotangents."""
+    r = Reverse(**params)
+    counts, consts, tables, rest = r.cut(operands)
+    own_cts, linear = split_list(rest, len(r.step.results))
+    found = while_dot_back_p.bind(
+        *counts, *consts, *tables, *own_cts, *map(instantiate, cts),
+        active_consts=active_consts, active_state=active_state, **params,
+    )  # fmt: skip
+    return [None] * (len(operands) - len(linear)) + [
+        ct if is_linear(x) else None for ct, x in zip(found, linear, strict=True)
+    ]
+
+
+def _dot_back(
+    args: Sequence[Any], *, active_consts: Mask, active_state: Mask, **params: Any
+) -> list[Any]:
+    """Reverse mode through the loop over (state, linear carry) started at the cotangents.
+
+    Of the tables only the first row gets a cotangent, see `_linear_transpose`.
+    """
     r = Reverse(**params)
     n = len(r.step.results)
-    counts, consts, tables, rest = r.cut(operands)
-    own_cts, const_dots, table_dots, ct_dots = split_list(
-        rest, n, sum(active_consts), sum(active_state)
-    )
-    mu_consts, mu = split_list([instantiate(ct) for ct in cts], r.num_linear)
+    counts, consts, tables, rest = r.cut(args)
+    own_cts, mu_consts, mu = split_list(rest, n, r.num_linear)
     loop, step = _joint(r, active_consts, active_state)
     start = [Literal(0, INDEX), *_first(tables), *mu]
     outs = while_walk_p.bind(counts[0], *consts, *mu_consts, *start, **loop._asdict())
     walked, final, kept = split_list(outs, 3, len(start))
-    seeds = [zeros(typeof(t).update(shape=typeof(t).shape[1:])) for t in table_dots]
+    moving = chosen(tables, active_state)
+    seeds = [zeros(typeof(t).tangent.update(shape=typeof(t).shape[1:])) for t in moving]
     back = while_back_p.bind(
         *walked, *consts, *mu_consts, *kept, *seeds, *own_cts,
         **Reverse(
@@ -789,14 +806,66 @@ def _back_dot_transpose(
     )  # fmt: skip
     ct_consts, ct_state = split_list(back, sum(active_consts))
     filled = [
-        write(zeros(typeof(t)), ct, Literal(0, INDEX))
-        for t, ct in zip(table_dots, ct_state[: len(table_dots)], strict=True)
+        write(zeros(typeof(t).tangent), ct, Literal(0, INDEX))
+        for t, ct in zip(moving, ct_state[: len(moving)], strict=True)
     ]
-    found = [*ct_consts, *filled, *final[-n:]]
-    linear = [*const_dots, *table_dots, *ct_dots]
+    return [*ct_consts, *filled, *final[-n:]]
+
+
+def _dot_back_transpose(
+    cts: Sequence[Any], *operands: Any, active_consts: Mask, active_state: Mask, **params: Any
+) -> list[Any]:
+    """In the cotangents it started at: `while_back_dot` again.
+
+    That takes tangents of the states at all rows of the tables; a walk over (state, tangent)
+    makes them from the first row, and keeps them at the same steps.
+    """
+    r = Reverse(**params)
+    counts, consts, tables, rest = r.cut(operands)
+    own_cts, linear = split_list(rest, len(r.step.results))
+    _must_be_known([*consts, *tables, *own_cts])
+    dots = [instantiate(ct) for ct in cts]
+    const_dots, rows, ct_dots = split_list(dots, sum(active_consts), sum(active_state))
+    known = _paired(r, active_consts, active_state)[0]
+    loop = _counted(known, len(consts) + len(const_dots), r.slots)
+    start = [Literal(0, INDEX), *_first(tables), *_first(rows)]
+    outs = while_walk_p.bind(counts[0], *consts, *const_dots, *start, **loop._asdict())
+    table_dots = outs[len(outs) - len(rows) :] if rows else []
+    found = while_back_dot_p.bind(
+        *counts, *consts, *tables, *own_cts, *const_dots, *table_dots, *ct_dots,
+        active_consts=active_consts, active_state=active_state, **params,
+    )  # fmt: skip
     return [None] * (len(operands) - len(linear)) + [
         ct if is_linear(x) else None for ct, x in zip(found, linear, strict=True)
     ]
+
+
+def _counted(known: Function, num_consts: int, slots: int) -> Loop:
+    """The loop of so many steps of `known`, which takes constants and the state."""
+    key = ("counted", num_consts, slots)
+    if key not in known.memo:
+        consts, state = split_list(known.in_types, num_consts)
+
+        def body(*args: Any) -> list[Any]:
+            given, (i,), values = split_list(args, num_consts, 1)
+            return [add(i, 1), *_apply(known, given, values)]
+
+        made = build(known.name, [*consts, INDEX, *state], body)
+        test = build("test", [INDEX, INDEX, *state], lambda stop, i, *_: [lt(i, stop)])
+        known.memo[key] = Loop(test, made, 1, num_consts, slots)
+    return known.memo[key]
+
+
+def _dot_back_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    """Linear in the cotangents it starts at; else by the program it stands for."""
+    own = {k: v for k, v in params.items() if k not in ("active_consts", "active_state")}
+    r = Reverse(**own)
+    lead = len(primals) - len(r.step.results) - r.num_linear
+    if any(is_live(tangents[:lead])):
+        return _jvp_by_program(_dot_back_program)(primals, tangents, **params)
+    outs = while_dot_back_p.bind(*primals, **params)
+    dots = [*primals[:lead], *map(instantiate, tangents[lead:])]
+    return outs, while_dot_back_p.bind(*dots, **params)
 
 
 def _joint(r: Reverse, consts: Mask, state: Mask) -> tuple[Loop, Function]:
@@ -831,6 +900,7 @@ _walk_program = _remembered("while_walk", _walk)
 _linear_program = _remembered("while_linear", _linear)
 _back_program = _remembered("while_back", _back)
 _back_dot_program = _remembered("while_back_dot", _back_dot)
+_dot_back_program = _remembered("while_dot_back", _dot_back)
 
 _WALK_BY_PROGRAM = _by_program(_walk_program)
 while_walk_p = register(
@@ -875,3 +945,11 @@ PROGRAMS: dict[Primitive, Callable[..., Function]] = {
     while_back_dot_p: _back_dot_program,
 }
 """Programs of the loops of reverse mode, from types of operands and parameters."""
+while_dot_back_p = register(
+    Primitive(
+        "while_dot_back",
+        **_by_program(_dot_back_program),
+        jvp=_dot_back_jvp,
+        transpose=_dot_back_transpose,
+    )
+)

@@ -133,7 +133,8 @@ def _compile(
     )
     check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
-        (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
+        own = next(iter(placement.in_shardings), None)  # on one device all lie alike
+        own = default_backend().sharding(placement.devices[0]) if own is None else own
         shardings = [own] * (len(fn.results) + len(state))
     else:
         shardings = _result_shardings(job, placement, executable, state)

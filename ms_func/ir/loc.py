@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from types import CodeType, FrameType
@@ -115,6 +116,15 @@ def is_internal(file: str) -> bool:
     """Whether a file belongs to the library."""
     found = _OURS.get(file)
     return _is_ours(file) if found is None else found
+
+
+def user_frames() -> Iterator[FrameType]:
+    """Frames outside the library, from the innermost outwards."""
+    frame = user_frame(2)
+    while frame is not None:
+        if not is_internal(frame.f_code.co_filename):
+            yield frame
+        frame = frame.f_back
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

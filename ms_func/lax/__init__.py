@@ -14,6 +14,7 @@ from ms_func.control_flow.scan import scan as scan
 from ms_func.control_flow.while_loop import fori_loop as fori_loop
 from ms_func.control_flow.while_loop import while_loop as while_loop
 from ms_func.lax import linalg as linalg
+from ms_func.lax import primitive_names
 from ms_func.lax.accuracy import AccuracyMode as AccuracyMode
 from ms_func.lax.accuracy import Tolerance as Tolerance
 from ms_func.lax.accuracy import cbrt as cbrt
@@ -50,7 +51,6 @@ from ms_func.lax.layouts import full_like as full_like
 from ms_func.lax.layouts import reduce_sum as reduce_sum
 from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
-from ms_func.lax.primitive_names import __all__ as _primitives
 from ms_func.lax.selection import approx_max_k as approx_max_k
 from ms_func.lax.selection import approx_min_k as approx_min_k
 from ms_func.lax.staging import after_all as after_all
@@ -104,6 +104,7 @@ from ms_func.primitives.collective_moves import ppermute as ppermute
 from ms_func.primitives.collective_moves import pshuffle as pshuffle
 from ms_func.primitives.collective_moves import psum_scatter as psum_scatter
 from ms_func.primitives.collective_moves import pswapaxes as pswapaxes
+from ms_func.primitives.collective_ragged import ragged_all_to_all as ragged_all_to_all
 from ms_func.primitives.compare import clamp as clamp
 from ms_func.primitives.compare import eq as eq
 from ms_func.primitives.compare import ge as ge
@@ -185,6 +186,9 @@ from ms_func.primitives.reduce import reduce_min as reduce_min
 from ms_func.primitives.reduce import reduce_or as reduce_or
 from ms_func.primitives.reduce import reduce_prod as reduce_prod
 from ms_func.primitives.reduce import reduce_xor as reduce_xor
+from ms_func.primitives.rng import RandomAlgorithm as RandomAlgorithm
+from ms_func.primitives.rng import rng_bit_generator as rng_bit_generator
+from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
 from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
@@ -370,6 +374,7 @@ __all__ = [
     "psum_scatter",
     "pswapaxes",
     "pvary",
+    "ragged_all_to_all",
     "ragged_dot",
     "ragged_dot_general",
     "random_gamma_grad",
@@ -430,5 +435,5 @@ __all__ = [
     "while_loop",
     "with_sharding_constraint",
     "zeta",
-    *_primitives,
 ]
+__all__ += primitive_names.__all__

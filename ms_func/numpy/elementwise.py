@@ -448,7 +448,8 @@ def isclose(
 
 
 def _near(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
-    return _isclose(*promote_all("isclose", (a, b)), rtol, atol, equal_nan)
+    one, two = promote_all("isclose", (a, b))
+    return _isclose(one, two, rtol, atol, equal_nan)
 
 
 def _isclose(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:

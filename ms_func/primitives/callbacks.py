@@ -11,9 +11,11 @@ from ms_func import tree
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.execution import host
+from ms_func.execution.array import Array
 from ms_func.ir.host import identity_of
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.host_calls import Arguments, Types, call_host
+from ms_func.primitives.keys import random_unwrap_p, random_wrap_p
 from ms_func.tracing.arguments import function_name
 
 VMAP_METHODS = (
@@ -47,6 +49,7 @@ def _value_callback(
     def call(*arrays: np.ndarray) -> Sequence[Any]:
         a, k = found.rebuild(arrays)
         leaves, got = tree.flatten(callback(*a, **k))
+        leaves = [random_unwrap_p.bind(x) if _is_key(x) else x for x in leaves]
         if got != out_tree:
             raise host.CallbackError(
                 f"callback `{name}` returned the structure {got}, where {out_tree} was promised"
@@ -54,8 +57,22 @@ def _value_callback(
         return leaves
 
     key = (identity_of(callback), found.key, out_tree)
-    outs = call_host(name, call, key, found.operands, types, effect, vmap_method)
+    held = tuple(_words_of(t) for t in types)
+    outs = call_host(name, call, key, found.operands, held, effect, vmap_method)
+    outs = [
+        x if t.key is None else random_wrap_p.bind(x, impl=t.key.impl)
+        for x, t in zip(outs, types, strict=True)
+    ]
     return tree.unflatten(out_tree, outs)
+
+
+def _is_key(x: Any) -> bool:
+    return isinstance(x, Array) and typeof(x).key is not None
+
+
+def _words_of(t: ArrayType) -> ArrayType:
+    """Type of what crosses the border: of keys their words."""
+    return t if t.key is None else ArrayType((*t.shape, t.key.words), np.dtype(np.uint32))
 
 
 def pure_callback(

@@ -372,7 +372,7 @@ def differing(x: Any, axes: Axes) -> Any:
 def _split_axes(axis_name: Any, what: str) -> tuple[Axes, tuple[int, ...]]:
     """Named axes, and numbers of dimensions among them."""
     listed = axis_name if isinstance(axis_name, (tuple, list)) else (axis_name,)
-    numbers = tuple(a for a in listed if isinstance(a, (int, np.integer)))
+    numbers = tuple(int(a) for a in listed if isinstance(a, (int, np.integer)))
     names = tuple(a for a in listed if not isinstance(a, (int, np.integer)))
     return named_axes(names, what), numbers
 

@@ -22,11 +22,12 @@ from ms_func.execution.dispatch import as_array, bottom
 from ms_func.ir.effects import EFFECTS, Effect
 from ms_func.ir.host import HostFunction, Identity, host_function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import NONLINEAR, Cost, Primitive, Zero, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.batching import to_front
+from ms_func.primitives.keys import random_unwrap_p, random_wrap_p
 from ms_func.primitives.reduce import reduce_and
 from ms_func.tracing.tracer import Tracer, build
 
@@ -172,7 +173,7 @@ callback_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
-        transpose=NotSupported("a Python function is not known to be linear"),
+        transpose=NONLINEAR,
         batch=_batch,
         shard=_whole,
         cost=_no_cost,
@@ -238,7 +239,7 @@ check_p = register(
         ref=_check_ref,
         lower=_check_lower,
         jvp=_check_jvp,
-        transpose=NotSupported("a check is not linear"),
+        transpose=NONLINEAR,
         batch=lambda size, args, dims, **ps: (_batched(check_p, size, args, dims, ps), []),
         shard=_whole,
         cost=_no_cost,
@@ -255,17 +256,24 @@ class Arguments:
     """Arguments of a host function: arrays become operands, the rest is part of the program.
 
     Attributes:
-        operands: leaves that are operands.
+        operands: leaves that are operands; of keys their words.
+        weak: which of them have a weak type.
+        impls: generator of those that are keys, else None.
         key: what else the call depends on.
     """
 
     def __init__(self, args: Any, numbers: bool) -> None:
         leaves, self.in_tree = tree.flatten(args)
         self.fixed = [None if _is_operand(x, numbers) else (x,) for x in leaves]
-        self.operands = [x for x, f in zip(leaves, self.fixed, strict=True) if f is None]
-        self.weak = tuple(typeof(x).weak_type for x in self.operands)
+        found = [x for x, f in zip(leaves, self.fixed, strict=True) if f is None]
+        self.weak = tuple(typeof(x).weak_type for x in found)
+        self.impls = tuple(getattr(typeof(x).key, "impl", None) for x in found)
+        self.operands = [
+            x if impl is None else random_unwrap_p.bind(x)
+            for x, impl in zip(found, self.impls, strict=True)
+        ]
         fixed = [f and _static_key(f[0]) for f in self.fixed]
-        self.key: Hashable = (self.in_tree, self.weak, *fixed)
+        self.key: Hashable = (self.in_tree, self.weak, self.impls, *fixed)
 
     def rebuild(self, arrays: Sequence[np.ndarray]) -> Any:
         """The arguments with arrays in place of the operands.
@@ -273,10 +281,7 @@ class Arguments:
         They are copies, since the runtime takes its memory back after the call, and lie on the
         CPU, since a callback must not wait for the device that waits for it.
         """
-        rest = iter(
-            wrap(put(x, ArrayType(x.shape, x.dtype, weak), _host_device()))
-            for x, weak in zip(arrays, self.weak, strict=True)
-        )
+        rest = iter(map(_received, arrays, self.weak, self.impls))
         leaves = [next(rest) if f is None else f[0] for f in self.fixed]
         return tree.unflatten(self.in_tree, leaves)
 
@@ -290,9 +295,17 @@ def _is_operand(x: Any, numbers: bool) -> bool:
 
 def _static_key(x: Any) -> Hashable:
     """Value of a fixed leaf where it is plain data, else its identity."""
+    if type(x) is Identity:
+        return x
     if x is None or type(x) in (bool, int, str, bytes):
         return (type(x), x)
     return (type(x), repr(x)) if type(x) in (float, complex) else Identity(x)
+
+
+def _received(x: np.ndarray, weak: bool, impl: str | None) -> Any:
+    """An operand as it was given: keys went as their words."""
+    found = wrap(put(x, ArrayType(x.shape, x.dtype, weak), _host_device()))
+    return found if impl is None else random_wrap_p.bind(found, impl=impl)
 
 
 def _host_device() -> Any:

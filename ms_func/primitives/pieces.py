@@ -324,7 +324,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[Sequence[int]
         Array([0, 1, 0, 2], dtype=int32)
     """
     rows = tuple([int_tuple(row, "padding_config") for row in padding_config])
-    if isinstance(padding_value, (int, float, complex)) and type(padding_value) is not bool:
+    if type(padding_value) in (int, float, complex):
         padding_value = _weak_scalar(padding_value, typeof(operand).dtype)
     return pad_p.bind(operand, padding_value, padding_config=rows)
 

@@ -263,6 +263,10 @@ def multivariate_normal(
         )
     lead = manipulation.broadcast_shapes(np.shape(mean)[:-1], np.shape(cov)[:-2])
     sizes = lead if shape is None else shape_tuple("multivariate_normal", shape)
+    if manipulation.broadcast_shapes(lead, sizes) != sizes:
+        raise ValueError(
+            f"multivariate_normal got parameters of leading shape {lead} for the shape {sizes}"
+        )
     factor = _factor(cov, method)
     drawn = manipulation.expand_dims(normal(key, (*sizes, *n), kind), -1)
     return ar.add(mean, manipulation.squeeze(matmul(factor, drawn), -1))

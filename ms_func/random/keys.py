@@ -95,7 +95,7 @@ def key_dtype(impl_spec: Any = None) -> KeyDtype:
 
 
 def _seeded(name: str, seed: Any, kind: KeyDtype) -> Any:
-    if isinstance(seed, int) and not isinstance(seed, bool):
+    if isinstance(seed, int):
         if not -(2**63) <= seed < 2**64:
             raise OverflowError(f"a seed has 64 bits at most, got {seed}")
         low = seed if -(2**31) <= seed < 0 else seed >> 32  # 32 bits are enough for the first

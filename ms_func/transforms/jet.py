@@ -45,7 +45,7 @@ from ms_func.primitives.families import literal
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import apply_rule
-from ms_func.transforms.passes import dce
+from ms_func.transforms.passes import dce, without_effects
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate
 
@@ -95,7 +95,7 @@ def jet_walk(
         for eqn in fn.eqns:
             trace.loc = eqn.loc
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if terms.keys().isdisjoint(eqn.inputs):
+            if terms.keys().isdisjoint(eqn.inputs) or not eqn.outputs:
                 out = eqn.primitive.bind(*ins, **eqn.params)
                 outs = out if eqn.primitive.multiple_results else (out,)
             else:
@@ -157,8 +157,9 @@ def _run(
         Constant(x) if s is None else Given(x, s) for x, s in zip(ins, series, strict=True)
     ]
     results = _Machine().apply(eqn, operands)
-    outs = [r.term(0) for r in results]
+    # Terms first: a rule for whole series gives the values with them, and effects happen once.
     found = [[r.term(n) for n in range(order, 0, -1)][::-1] for r in results]
+    outs = [r.term(0) for r in results]
     return outs, [None if all(type(c) is Zero for c in s) else s for s in found]
 
 
@@ -436,7 +437,8 @@ def _jvp_program(
         return [t for t in tangents if type(t) is not Zero]
 
     tangents = [t.tangent for t, m in zip(types, moving, strict=True) if m]
-    return dce(build(eqn.primitive.name, [*types, *tangents], body)), tuple(nonzero)
+    made = dce(build(eqn.primitive.name, [*types, *tangents], body))
+    return without_effects(made) or made, tuple(nonzero)
 
 
 def _compositions(n: int, parts: int) -> list[tuple[int, ...]]:

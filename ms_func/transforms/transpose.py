@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current
 from ms_func.ir.types import ArrayType, typeof
@@ -138,7 +138,7 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
 
 def _counted_wrong(eqn: Eqn, ct: ArrayType, t: ArrayType) -> Exception:
     extra = ", ".join(sorted(map(str, ct.vma - t.vma)))
-    return UnsupportedError(
+    return ArgumentValueError(
         f"the cotangent of an operand of `{eqn.primitive.name}` may differ along {extra}, but the "
         f"operand does not: {ct} for {t}\n"
         f"fix: in a rule of custom_vjp sum it with lax.psum along {extra}",

@@ -519,3 +519,27 @@ def test_empty_and_single_lanes():
         np.testing.assert_allclose(lanes(lambda v: lax.psum(v, "i"))(x), x)
         stay = [(k, k) for k in range(n)]
         np.testing.assert_allclose(lanes(lambda v, p=stay: lax.ppermute(v, "i", p))(x), x)
+
+
+def test_ragged_exchange():
+    n, rows = 3, 6
+    rng = np.random.default_rng(2)
+    x, out = rng.normal(size=(n, rows, 2)), np.zeros((n, 8, 2))
+    sizes = np.array([[1, 0, 2], [2, 1, 1], [0, 3, 1]], np.int32)
+    starts = np.cumsum(sizes, 1) - sizes  # rows for each receiver lie one after the other
+    places = (np.cumsum(sizes, 0) - sizes).astype(np.int32)
+    want = out.copy()
+    for i in range(n):
+        for j in range(n):
+            piece = x[i, starts[i, j] : starts[i, j] + sizes[i, j]]
+            want[j, places[i, j] : places[i, j] + sizes[i, j]] = piece
+    run = lanes(lambda *args: lax.ragged_all_to_all(*args, axis_name="i"))
+    args = (starts.astype(np.int32), sizes, places, sizes.T)
+    np.testing.assert_array_equal(run(x, out, *args), want)
+    check_grads(lambda x, out: run(x, out, *args), (x, out), order=1)
+    bad = lambda v, *rest: lax.ragged_all_to_all(v, v[:, 0], *rest, axis_name="i")  # noqa: E731
+    with pytest.raises(ValueError, match="shapes must be equal"):
+        lanes(bad)(x, *args)
+    short = lambda v, o, a, *rest: lax.ragged_all_to_all(v, o, a[:2], *rest, axis_name="i")  # noqa: E731
+    with pytest.raises(ValueError, match="input_offsets must be 3 integers"):
+        lanes(short)(x, out, *args)

@@ -212,6 +212,31 @@ def test_vmap_of_a_region():
     )
 
 
+def test_lanes_of_constraints_lie_along_the_axis_asked_for():
+    laid = lambda v: lax.with_sharding_constraint(v, NamedSharding(MESH, P("y")))  # noqa: E731
+    rows = np.stack([V, 2 * V])
+    y = ms.jit(ms.vmap(laid, spmd_axis_name="x"))(rows)
+    assert y.sharding.is_equivalent_to(NamedSharding(MESH, P("x", "y")), 2)
+    np.testing.assert_array_equal(y, rows)
+    y = ms.jit(ms.grad(lambda r: (ms.vmap(laid, spmd_axis_name="x")(r) ** 2).sum()))(rows)
+    np.testing.assert_allclose(y, 2 * rows)
+
+
+def test_a_rule_that_forgets_the_sum_is_refused():
+    @ms.custom_vjp
+    def scaled(w, v):
+        return w * v
+
+    scaled.defvjp(lambda w, v: (w * v, (w, v)), lambda r, ct: ((ct * r[1]).sum(), ct * r[0]))
+    f = lambda w, v: ms.grad(lambda w: lax.psum(scaled(w, v).sum(), "y"))(w)  # noqa: E731
+    with pytest.raises(ValueError, match=r"sum it with lax\.psum along y"):
+        cut(f, (P(), P("y")), P())(np.float64(0.5), V)
+    np.testing.assert_allclose(
+        cut(lambda w, v: f(w, v)[None], (P(), P("y")), P("y"), check_vma=False)(np.float64(0.5), V),
+        4 * V.reshape(4, 2).sum(1),
+    )
+
+
 def test_vmap_inside_a_region():
     run = cut(lambda v: ms.vmap(lambda u: lax.psum(u, ("y", "l")), axis_name="l")(v), P("y"), P())
     np.testing.assert_allclose(run(X), np.tile(X.sum(0), (2, 1)))

@@ -310,3 +310,46 @@ def test_memory_of_the_gradient_does_not_depend_on_the_number_of_steps():
     for n in (10, 2000):
         gradient(x, n)
     assert gradient._cache_size() == 1
+
+
+def pulled(f):
+    """Derivative along sin(x) as the transpose of the pullback."""
+
+    def tangent(x):
+        y, pull = ms.vjp(f, x)
+        return ms.linear_transpose(lambda ct: pull(ct)[0], y)(lax.sin(x))[0]
+
+    return tangent
+
+
+def directional(f):
+    return lambda x: ms.jvp(f, (x,), (lax.sin(x),))[1]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        (pulled,), (ms.grad, pulled), (pulled, ms.grad), (ms.grad, pulled, ms.grad),
+        (pulled, pulled), (pulled, pulled, ms.grad), (pulled, ms.grad, ms.grad),
+    ],
+    ids=lambda order: " of ".join(f.__name__ for f in order),
+)  # fmt: skip
+def test_transposes_of_pullbacks_of_every_order(order):
+    """The transpose of the transpose is the derivative, in the states of the loop too."""
+    f = lambda x: dynamic(x, W, 7, 4)  # noqa: E731
+    got, want = f, f
+    for transform in reversed(order):
+        got = transform(got)
+        want = directional(want) if transform is pulled else transform(want)
+    np.testing.assert_allclose(ms.jit(got)(X), want(X), rtol=1e-9)
+    lanes = np.array([0.1, 0.5])
+    np.testing.assert_allclose(ms.vmap(got)(lanes), [want(x) for x in lanes], rtol=1e-9)
+
+
+def test_transpose_of_batched_pullbacks():
+    lanes = np.array([0.1, 0.5])
+    for f in (lambda x: dynamic(x, W, 5, 4), ms.grad(lambda x: dynamic(x, W, 5, 4))):
+        y, pull = ms.vjp(ms.vmap(f), lanes)
+        back = ms.linear_transpose(lambda ct, pull=pull: pull(ct)[0], y)
+        want = [ms.jvp(f, (x,), (np.float64(1),))[1] for x in lanes]
+        np.testing.assert_allclose(back(np.ones(2))[0], want, rtol=1e-9)

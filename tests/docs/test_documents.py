@@ -46,8 +46,9 @@ def test_readme_block_runs() -> None:
     run("-c", block)
 
 
-def test_code_of_the_guide_to_extensions_runs() -> None:
-    run("-c", "\n".join(blocks(ROOT / "docs" / "extending.md", "python")))
+@pytest.mark.parametrize("name", ["extending", "state"])
+def test_code_of_guides_runs(name: str) -> None:
+    run("-c", "\n".join(blocks(ROOT / "docs" / f"{name}.md", "python")))
 
 
 def test_code_of_the_page_about_python_runs(tmp_path: Path) -> None:

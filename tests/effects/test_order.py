@@ -6,6 +6,7 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import debug, lax
+from ms_func.experimental.jet import jet
 from ms_func.primitives.effects import traced_print
 
 show = debug.print
@@ -145,6 +146,17 @@ def test_derivatives_print_what_the_function_prints(capsys, f, x):
         lambda: ms.jvp(ms.grad(f), (x,), (x,)),
     ):
         assert lines_of(capsys, run) == want
+
+
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_taylor_series_and_jacobians(capsys, f):
+    want = eager(capsys, f, 0.5)
+    x = np.float32(0.5)
+    assert lines_of(capsys, lambda: jet(f, (x,), ((x, x),))) == want
+    assert lines_of(capsys, lambda: ms.jacfwd(f)(x)) == want
+    assert lines_of(capsys, lambda: ms.jacrev(f)(x)) == want
+    assert lines_of(capsys, lambda: ms.hessian(f)(x)) == want
+    assert lines_of(capsys, lambda: ms.hvp(f, (x,), (x,))) == want
 
 
 def test_what_was_linearised_prints_once(capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -154,7 +156,8 @@ def test_composite():
 def test_cond_by_keywords_and_in_its_older_form():
     assert float(lax.cond(pred=True, true_fun=lambda: 1.0, false_fun=lambda: 2.0)) == 1.0
     assert float(lax.cond(False, lambda x: x, lambda x: -x, operand=3.0)) == -3.0
-    assert float(lax.cond(False, 1.0, lambda x: x, 5.0, lambda x: -x)) == -5.0
+    older: Any = lax.cond  # (pred, true_operand, true_fun, false_operand, false_fun)
+    assert float(older(False, 1.0, lambda x: x, 5.0, lambda x: -x)) == -5.0
 
 
 def test_layouts_of_results():

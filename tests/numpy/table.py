@@ -63,7 +63,7 @@ class Draw:
         n = int(np.prod(shape))
         return np.asarray(self.rng.permutation(n) - n // 2).reshape(shape).astype(self.dtype)
 
-    def pair(self) -> tuple[np.ndarray, np.ndarray]:
+    def pair(self) -> tuple[np.ndarray, ...]:
         """Two arrays whose shapes broadcast."""
         full = self.shape()
         cut = [1 if self.rng.random() < 0.3 else n for n in full]
@@ -135,7 +135,7 @@ def _two(d: Draw) -> tuple[Any, ...]:
 
 # --- elementwise ------------------------------------------------------------------------------
 
-_EDGES = {"special": True, "signs": True}
+_EDGES: dict[str, Any] = {"special": True, "signs": True}
 _FC = FLOATS + COMPLEX
 _add("absolute abs real imag isfinite isinf isnan isreal iscomplex logical_not", _one, dtypes=ALL,
      special=True)  # fmt: skip
@@ -334,7 +334,7 @@ def _reshaped(d: Draw) -> Any:
     return x, d.pick((-1,), (x.size,), x.shape[::-1]) if x.size else x.shape[::-1]
 
 
-_SHAPES = {"dtypes": ("bool", "int8", "float32", "complex128")}
+_SHAPES: dict[str, Any] = {"dtypes": ("bool", "int8", "float32", "complex128")}
 _add("reshape", _reshaped, **_SHAPES)
 _add("ravel transpose permute_dims squeeze copy atleast_1d atleast_2d atleast_3d", _one, **_SHAPES)
 TABLE["permute_dims"] = Entry(lambda d: (x := d.array(), tuple(d.rng.permutation(x.ndim))),
@@ -411,7 +411,7 @@ _add("apply_over_axes", lambda d: (np.sum, d.array((2, 3, 4)), (0, 2)), dtypes=F
 
 # --- products -----------------------------------------------------------------------------------
 
-_LINEAR = {"dtypes": ("int32", *_FC), "smooth": True, "tol": 256}
+_LINEAR: dict[str, Any] = {"dtypes": ("int32", *_FC), "smooth": True, "tol": 256}
 
 
 def _matmul(d: Draw) -> Any:
@@ -463,7 +463,7 @@ def _spd(d: Draw) -> np.ndarray:
     return (a @ np.conj(np.swapaxes(a, -1, -2))).astype(d.dtype)
 
 
-_MATRICES = {"dtypes": _FC, "tol": 4096, "smooth": True}
+_MATRICES: dict[str, Any] = {"dtypes": _FC, "tol": 4096, "smooth": True}
 _add("linalg.inv linalg.det", lambda d: (_square(d),), **_MATRICES)
 _add("linalg.slogdet", lambda d: (_square(d),), **_MATRICES)
 _add("linalg.cholesky linalg.eigvalsh", lambda d: (_spd(d),), **_MATRICES)
@@ -501,7 +501,7 @@ _add("linalg.matrix_transpose", lambda d: (d.array((3, 4)),), dtypes=_FC)
 
 # --- Fourier transforms -------------------------------------------------------------------------
 
-_FFT = {"dtypes": _FC, "tol": 512, "smooth": True}
+_FFT: dict[str, Any] = {"dtypes": _FC, "tol": 512, "smooth": True}
 
 
 def _transformed(d: Draw) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -52,8 +52,8 @@ def _compare(name: str, examples: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             got = reach(ms.numpy, name)(*_ours(args), **options, **_functional(name))
-        same = [entry.alike(out) for out in (got, want)]
-        _same(*same, entry, draw.dtype, f"{name}{args}{options}")
+        got, want = entry.alike(got), entry.alike(want)
+        _same(got, want, entry, draw.dtype, f"{name}{args}{options}")
 
     run()
 
@@ -97,11 +97,11 @@ def _same(got: Any, want: Any, entry: Entry, dtype: np.dtype, message: str) -> N
         for g, w in zip(got, want, strict=True):
             _same(g, w, entry, dtype, message)
         return
-    want, value = np.asarray(want), np.asarray(got)
+    value, want = cast("tuple[Any, Any]", (np.asarray(got), np.asarray(want)))
     assert value.shape == want.shape, message
-    kinds = {"i": "iu", "u": "iu"}
-    assert value.dtype.kind in kinds.get(want.dtype.kind, want.dtype.kind) + "V", message
-    if want.dtype.kind in "biu":
+    kind = want.dtype.kind
+    assert value.dtype.kind in ("iuV" if kind in "iu" else f"{kind}V"), message
+    if kind in "biu":
         np.testing.assert_array_equal(value, want.astype(value.dtype), message)
         return
     if dtype.itemsize == 8 and dtype.kind in "fi" and not entry.wide:
@@ -109,7 +109,7 @@ def _same(got: Any, want: Any, entry: Entry, dtype: np.dtype, message: str) -> N
     with np.errstate(all="ignore"):
         want = want.astype(value.dtype)  # the rounding is allowed, and so is overflow by it
     eps = float(ml_dtypes.finfo(value.dtype).eps)
-    if value.dtype.kind == "c":
+    if kind == "c":
         parts = replace(entry, tol=max(entry.tol, 65), wide=True)  # as exact as the larger of both
         _same((value.real, value.imag), (want.real, want.imag), parts, dtype, message)
         return

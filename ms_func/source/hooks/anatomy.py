@@ -279,8 +279,8 @@ def own_names(x: Any) -> list[str]:
     """Names of the attributes that an object keeps itself, in its dictionary or in slots."""
     found = list(getattr(x, "__dict__", ()))
     for cls in type(x).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        found.extend([slots] if isinstance(slots, str) else slots)
+        slots: Any = cls.__dict__.get("__slots__", ())
+        found += [slots] if isinstance(slots, str) else list(slots)
     return [n for n in found if n not in ("__dict__", "__weakref__")]
 
 

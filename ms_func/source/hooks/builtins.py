@@ -56,13 +56,13 @@ def _staging() -> bool:
 # --- numbers ------------------------------------------------------------------------------------
 
 
-def _scalar(x: Tracer, what: str) -> Tracer:
+def _scalar(x: Tracer, what: str) -> Any:
     if x.type.size != 1:
         raise TypeError(
             "Only scalar arrays can be converted to Python scalars; got an array of shape "
             f"{x.shape} for a Python {what}"
         )
-    return x if x.shape == () else x.reshape(())
+    return x if x.shape == () else xp.reshape(x, ())
 
 
 def _weak(x: Any, kind: type) -> Any:
@@ -168,7 +168,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         items: Any = args[0] if len(args) == 1 else args
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
             return (xp.min if plain is min else xp.max)(items)
-        listed = items if isinstance(items, (list, tuple, Tracer)) else list(items)
+        listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
         if not _staging():
             return plain(listed, key=key, **default)
         listed = list(listed)

@@ -19,8 +19,8 @@ def subject(path: tuple[Any, ...], names: Sequence[str]) -> str:
     if isinstance(head, Location):
         name = head.describe()
     else:
-        name = names[head] if head < len(names) else "the value"
-        name = f"`{name}`" if name.isidentifier() else name
+        known = str(names[head]) if head < len(names) else "the value"
+        name = f"`{known}`" if known.isidentifier() else known
     part = "".join(map(str, rest))
     if not part:
         return name

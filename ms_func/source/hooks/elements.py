@@ -54,6 +54,14 @@ class Elements:
         """The element at a position known while recording."""
         raise NotImplementedError
 
+    def stacks(self) -> Sequence[Any]:
+        """Arrays whose rows a `scan` hands to each step."""
+        return ()
+
+    def take(self, rows: Sequence[Any], i: Any) -> Any:
+        """The element at position `i`, given the rows of the stacks there."""
+        return self.at(i)
+
     def __iter__(self) -> Iterator[Any]:
         if self.length is not None and not isinstance(self.length, int):
             operator.index(self.length)  # raises: the number of steps is known at run time
@@ -170,6 +178,14 @@ class Rows(Elements):
         """The element at a traced position."""
         return dynamic_index_in_dim(self.array, i, 0, keepdims=False)
 
+    def stacks(self) -> Sequence[Any]:
+        """The array."""
+        return (self.array,)
+
+    def take(self, rows: Sequence[Any], i: Any) -> Any:
+        """The row."""
+        return rows[0]
+
     def known(self, i: int) -> Any:
         """The element at a known position."""
         return self.array[i]
@@ -186,10 +202,17 @@ class Numbers(Elements):
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
-        found = dynamic_index_in_dim(self.array, i, 0, keepdims=False)
+        return self.take([dynamic_index_in_dim(self.array, i, 0, keepdims=False)], i)
+
+    def stacks(self) -> Sequence[Any]:
+        """The numbers."""
+        return (self.array,)
+
+    def take(self, rows: Sequence[Any], i: Any) -> Any:
+        """A number of weak type."""
         if not self.type.weak_type:
-            return found
-        return convert_element_type(found, self.type.dtype, True)
+            return rows[0]
+        return convert_element_type(rows[0], self.type.dtype, True)
 
     def known(self, i: int) -> Any:
         """The element at a known position."""
@@ -204,15 +227,25 @@ class Stacked(Elements):
         self.length = len(values)
         self._stacks: Any = None
 
-    def prepare(self) -> None:
-        """Stack the elements here, outside of the loop that looks at them."""
-        if self._stacks is None:
-            self._stacks = tree.map(lambda *xs: concatenate([_row(x) for x in xs], 0), *self.values)
-
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
-        self.prepare()
-        return tree.map(lambda x: dynamic_index_in_dim(x, i, 0, keepdims=False), self._stacks)
+        rows = [dynamic_index_in_dim(x, i, 0, keepdims=False) for x in self.stacks()]
+        return self.take(rows, i)
+
+    def stacks(self) -> Sequence[Any]:
+        """One array for each leaf."""
+        if self._stacks is None:
+            columns = zip(*map(tree.leaves, self.values), strict=True)
+            self._stacks = [concatenate([_row(x) for x in xs], 0) for xs in columns]
+        return self._stacks
+
+    def take(self, rows: Sequence[Any], i: Any) -> Any:
+        """The tree."""
+        return tree.unflatten(tree.structure(self.values[0]), rows)
+
+    def prepare(self) -> None:
+        """Stack the elements here, outside of the loop that looks at them."""
+        self.stacks()
 
     def known(self, i: int) -> Any:
         """The element at a known position."""
@@ -238,6 +271,15 @@ class Zip(Elements):
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
         return tuple([p.at(i) for p in self.parts])
+
+    def stacks(self) -> Sequence[Any]:
+        """Those of all parts."""
+        return [x for p in self.parts for x in p.stacks()]
+
+    def take(self, rows: Sequence[Any], i: Any) -> Any:
+        """An element of each part."""
+        rest = iter(rows)
+        return tuple([p.take([next(rest) for _ in p.stacks()], i) for p in self.parts])
 
     def known(self, i: int) -> Any:
         """The element at a known position."""

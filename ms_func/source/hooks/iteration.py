@@ -29,6 +29,7 @@ from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
 from ms_func.source.hooks.join import converted, materialized
+from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import (
     Carry,
     Step,
@@ -207,25 +208,34 @@ def _scanned(
 ) -> State | None:  # fmt: skip
     found.prepare()
     first = Literal(0, INDEX)
+    stacks = found.stacks()
+    rows: list[Tracer] = []
 
     def step(i: Any, *rest: Any) -> State:
         given = list(rest)
         if stop is not None:
             given[stop] = False
-        return (add(i, Literal(1, INDEX)), *body(found.at(i), *given))
+        rows[:] = [current.interpreter.parameter(_row_type(x)) for x in stacks]
+        item = found.take([frozen_handle(r) for r in rows], i)
+        return (add(i, Literal(1, INDEX)), *body(item, *given))
 
     carry, made = recorded(
         lambda *_: True, step, (first, *state), ("the position", *names), loc, cells(body)
     )
-    if not _is_traced(carry, made):
+    if not _is_traced(carry, made, stacks):
         return None
     if stop is not None and _slot_of(carry, stop + 1) is not None:
         return _as_while(found, 0, body, state, names, stop, loc)
     counted = _counted(carry, made, found.length)
     if counted is None:
         return None
-    outs = _bind_scan(carry, made, found.length)
+    outs = _bind_scan(carry, made, found.length, rows, stacks)
     return carry.result([counted.get(i, x) for i, x in enumerate(outs)])[1:]
+
+
+def _row_type(x: Any) -> ArrayType:
+    t = typeof(x)
+    return ArrayType(t.shape[1:], t.dtype, t.weak_type)
 
 
 def _slot_of(carry: Carry, position: int) -> Any:
@@ -236,9 +246,10 @@ def _slot_of(carry: Carry, position: int) -> Any:
     return None
 
 
-def _is_traced(carry: Carry, step: Step) -> bool:
+def _is_traced(carry: Carry, step: Step, stacks: Sequence[Any]) -> bool:
     """Whether the loop computes with anything but Python numbers."""
-    if any(type(x) is Tracer or type(x) is Array for x, _ in step.body.trace.captured.values()):
+    outside = [x for x, _ in step.body.trace.captured.values()]
+    if any(type(x) is Tracer or type(x) is Array for x in (*outside, *stacks)):
         return True
     return any(
         s.columns[0] is not UNDEFINED and not isinstance(s.columns[0], (*SCALARS, Literal))
@@ -282,15 +293,17 @@ def _increment(slot: Any, own: dict[Any, Any], producers: dict[Any, Any]) -> int
     return int(b.value) if eqn.primitive.name == "add" else -int(b.value)
 
 
-def _bind_scan(carry: Carry, step: Step, length: int) -> list[Any]:
+def _bind_scan(
+    carry: Carry, step: Step, length: int, rows: Sequence[Tracer], stacks: Sequence[Any]
+) -> list[Any]:
     slots = carry.slots
     moving = [i for i, s in enumerate(slots) if id(s) not in carry.fixed]
     init = entries(slots)
     with step.body.reopened():
         results = [materialized(slots[i].columns[1], slots[i].type) for i in moving]
-    body = loop_function(step.body, step.params, results, moving, init)
+    body = loop_function(step.body, step.params, results, moving, init, rows)
     outs = scan_p.bind(
-        *body.captured, *(init[i] for i in moving),
+        *body.captured, *(init[i] for i in moving), *stacks,
         body=body.fn, num_consts=len(body.captured), num_carry=len(moving), length=length,
         reverse=False, unroll=1,
     )  # fmt: skip

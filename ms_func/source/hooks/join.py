@@ -276,8 +276,9 @@ class Plan:
                 continue
             if not callable(v):
                 raise Mismatch(path, values)
-            own = v.alternatives if type(v) is Choice else (v,)
-            places = []
+            held: Any = v
+            own = held.alternatives if type(v) is Choice else (v,)
+            places: list[int] = []
             for f in own:
                 key = self._identity(f, i)
                 listed.setdefault(key, [UNDEFINED] * len(values))[i] = f
@@ -285,9 +286,9 @@ class Plan:
             if type(v) is not Choice:
                 indices.append(places[0])
             elif places == list(range(len(places))):
-                indices.append(v.index)
+                indices.append(held.index)
             else:
-                indices.append(Remapped(v.index, tuple(places)))
+                indices.append(Remapped(held.index, tuple(places)))
         children = [
             self.join(column, (*path, f" (function {k})"))
             for k, column in enumerate(listed.values())

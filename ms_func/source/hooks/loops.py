@@ -251,6 +251,7 @@ class Carry:
         scalars: whether Python numbers are carried that might stay the same.
         saw_undefined: whether the last recording joined something with an unbound name.
         outer: variables that the body shares with the code around the loop.
+        flag: position of the flag that `break` sets, which ends the loop.
     """
 
     def __init__(self, state: State, names: Sequence[str], loc: Loc | None) -> None:
@@ -265,6 +266,7 @@ class Carry:
         self.scalars = True
         self.saw_undefined = False
         self.outer: tuple[Any, ...] = ()
+        self.flag = names.index("<break>") if list(names).count("<break>") == 1 else None
 
     def start(self) -> None:
         """Carry all numbers of the state; without `scalars` only the arrays."""
@@ -300,6 +302,8 @@ class Carry:
 
         def run() -> State:
             given.extend(self._given(params))
+            if self.flag is not None:
+                given[self.flag] = False  # a step only runs while the flag is not set
             return body(*given)
 
         step.run(run)
@@ -540,15 +544,16 @@ def merged_results(slots: Sequence[Slot], moving: Sequence[int], outs: Sequence[
 
 def loop_function(
     region: Region, params: Sequence[Tracer], results: Sequence[Any], moving: Sequence[int],
-    init: Sequence[Any],
+    init: Sequence[Any], rows: Sequence[Tracer] = (),
 ) -> Staged:  # fmt: skip
-    """Program over (constants, carry): parameters that no step changes become constants."""
+    """Program over (constants, carry, rows): what no step changes becomes a constant."""
     made, captured = region.trace.finish([], results)
     still = set(range(len(params))) - set(moving)
     used = {a for e in made.eqns for a in e.inputs} | set(made.results)
     fixed = [i for i in sorted(still) if params[i].variable in used]
     variables = [
-        *made.params, *(params[i].variable for i in fixed), *(params[i].variable for i in moving)
+        *made.params, *(params[i].variable for i in fixed), *(params[i].variable for i in moving),
+        *(r.variable for r in rows),
     ]  # fmt: skip
     fn = Function(region.trace.name, variables, made.eqns, made.results)
     return Staged(canonical(fn), [*captured, *(init[i] for i in fixed)], None, {})

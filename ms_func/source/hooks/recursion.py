@@ -162,6 +162,7 @@ class Root:
         given = {id(p.variable): s for p, s in zip(self.params, self.slots, strict=True)}
         plan = LoopPlan((PRESENT, PRESENT), given, {where(s.path): s for s in self.slots})
         inner = (args, tuple(kwargs.items()))
+        nodes: list[Any] = []
         try:
             nodes = [plan.join((self.given, inner), (0,))]
             same = shapes(self.nodes, {}, (0,)) == shapes(nodes, {}, (0,))

@@ -176,14 +176,14 @@ def delattr_(obj: Any, name: str) -> None:
 # --- variables ----------------------------------------------------------------------------------
 
 
-Getter = Callable[[], Any]
+Getter = Any
 """`lambda: name`, which knows where a variable lives: its cell, or the globals of a module."""
 
 
 def set_cell(getter: Getter, value: Any) -> Any:
     """Assign to a variable that inner functions share; the value."""
-    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
-    name = getter.__code__.co_freevars[0]  # pyright: ignore[reportFunctionMemberAccess]
+    cell = getter.__closure__[0]
+    name = getter.__code__.co_freevars[0]
     store(Cell(cell, name), MISSING if value is UNDEFINED else value)
     return value
 
@@ -216,7 +216,7 @@ def bound_cell(getter: Getter, name: str) -> Any:
     Raises:
         UnboundLocalError: it is not bound.
     """
-    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
+    cell = getter.__closure__[0]
     return bound(Cell(cell).read(), name)
 
 

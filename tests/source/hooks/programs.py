@@ -1,3 +1,4 @@
+# ruff: noqa: E731, RET504
 """Ordinary Python functions on numbers, which must mean the same compiled, batched and run."""
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def collatz(n):
 def early_return(x):
     if x > 0:
         return x * 2
-    elif x < -10:
+    if x < -10:
         return x * 3
     y = x + 1
     return y
@@ -385,9 +386,7 @@ def beam_search(table, width, steps, stop):
     for _ in range(steps):
         if mnp.all(done):
             break
-        grown = mnp.where(
-            done[:, None], mnp.where(mnp.arange(n) == stop, 0.0, -1e9), table[last]
-        )
+        grown = mnp.where(done[:, None], mnp.where(mnp.arange(n) == stop, 0.0, -1e9), table[last])
         total = (scores[:, None] + grown).reshape(-1)
         best = mnp.argsort(-total)[:width]
         scores = total[best]

@@ -1,3 +1,4 @@
+# ruff: noqa: E731
 """Functions that depend on data; raise, assert and print at run time; what cannot be compiled."""
 
 from __future__ import annotations

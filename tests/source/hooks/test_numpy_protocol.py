@@ -1,3 +1,4 @@
+# ruff: noqa: E731
 """NumPy's own functions on traced values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E731
 """Programs with ordinary control flow: compiled they mean what Python means."""
 
 from __future__ import annotations
@@ -6,8 +7,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-
-from . import programs as p
+from tests.source.hooks import programs as p
 
 F, I = np.float64, np.int32
 _XS = np.arange(10, dtype=F)
@@ -180,9 +180,7 @@ def test_untaken_branches_put_no_nan_into_gradients_of_a_batch():
         return -x
 
     xs = np.array([2.0, -1.0, 0.0])
-    np.testing.assert_allclose(
-        ms.vmap(ms.grad(f))(xs), [np.e * (np.log(2) + 1), -1, -1], rtol=1e-6
-    )
+    np.testing.assert_allclose(ms.vmap(ms.grad(f))(xs), [np.e * (np.log(2) + 1), -1, -1], rtol=1e-6)
 
 
 def test_loops_inside_scan_and_custom_rules():
