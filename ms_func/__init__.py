@@ -7,6 +7,11 @@
 
 from __future__ import annotations
 
+import gc as _gc
+
+_collecting = _gc.isenabled()
+_gc.disable()  # imports leave no garbage; looking for it in their midst costs a tenth of their time
+
 from ms_func import ad_checkpoint as ad_checkpoint
 from ms_func import config as config
 from ms_func import custom_batching as custom_batching
@@ -93,6 +98,9 @@ from ms_func.ref import new_ref as new_ref
 from ms_func.source.convert import convert as convert
 from ms_func.source.convert import converted_source as converted_source
 from ms_func.source.convert import no_convert as no_convert
+
+if _collecting:
+    _gc.enable()
 
 array_ref = new_ref
 remat = checkpoint

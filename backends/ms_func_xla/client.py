@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
 from ms_func.backend import CompileOptions
+from ms_func.errors import UnsupportedError
 from ms_func_xla import cuda
 from ms_func_xla.buffers import to_numpy
 from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
@@ -108,6 +110,11 @@ class Xla:
 
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""
+        if module.operation.attributes["mhlo.num_partitions"].value > 1:
+            raise UnsupportedError(
+                f"`{options.name}` spans several devices, and the files are programs of one\n"
+                "fix: export the function of one device, without shard_map and layouts over a mesh"
+            )
         version = options.flags.get("stablehlo", portable_version())
         return stablehlo.serialize_portable_artifact(module, version)
 
@@ -168,9 +175,34 @@ def _host_memory() -> int | None:
         return None
 
 
+_IN_FLIGHT = 32
+"""Programs that a CPU device of XLA accepts before one of them is done."""
+
+
+@contextmanager
+def _enough_threads(devices: int) -> Iterator[None]:
+    """Let the client have a thread for each program on each of several virtual devices.
+
+    Devices wait for each other in collectives and keep their threads meanwhile; with as many
+    threads as devices, programs in flight at the same time can leave none for the last device.
+    XLA reads the number from the environment when it makes the client.
+    """
+    name = "PJRT_NPROC"
+    if devices == 1 or name in os.environ or "NPROC" in os.environ:
+        yield
+        return
+    os.environ[name] = str(devices * _IN_FLIGHT)
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
 def _make_client(platform: str) -> Any:
     if platform == "cpu":
-        return xla_client.make_cpu_client(num_devices=config.num_cpu_devices.value)
+        count = config.num_cpu_devices.value
+        with _enough_threads(count):
+            return xla_client.make_cpu_client(num_devices=count)
     if platform == "cuda":
         return cuda.make_client()
     raise RuntimeError(

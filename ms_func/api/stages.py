@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ms_func import tree
+from ms_func.control_flow.bodies import cost_of
 from ms_func.errors import ArgumentTypeError
 from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, on_host, result_tree
@@ -21,7 +25,76 @@ def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
     return ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type)
 
 
-class Traced:
+@dataclass(frozen=True)
+class ArgInfo:
+    """What a stage knows of one argument: its type, and whether its memory may be taken over."""
+
+    _aval: ArrayType
+    donated: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+        return self._aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements."""
+        return self._aval.dtype
+
+
+class _Stage:
+    """What every stage tells about the arguments; static ones are not among them."""
+
+    _traced: Any
+
+    def _arranged(self, values: Sequence[Any]) -> Any:
+        """(positional, named) arguments with one value in the place of each array."""
+        traced = self._traced
+        leaves, in_tree, _ = traced._jitted._flatten(*traced._arguments)
+        rest = iter(values)
+        return tree.unflatten(in_tree, [next(rest) if _is_array(x) else x for x in leaves])
+
+    @property
+    def _argument_types(self) -> tuple[ArrayType, ...]:
+        staged = self._traced._recorded.staged
+        return staged.fn.in_types[len(staged.captured) :]
+
+    @property
+    def in_tree(self) -> Any:
+        """Structure of (positional, named) arguments."""
+        return self._traced._jitted._flatten(*self._traced._arguments)[1]
+
+    @property
+    def in_avals(self) -> Any:
+        """Types of the arguments, as (positional, named)."""
+        return self._arranged(self._argument_types)
+
+    @property
+    def donate_argnums(self) -> tuple[int, ...]:
+        """Positions of donated arrays among all arrays of the arguments."""
+        recorded = self._traced._recorded
+        n = len(recorded.staged.captured)
+        return tuple(i - n for i in recorded.donate)
+
+    @property
+    def args_info(self) -> Any:
+        """An `ArgInfo` for each array, as (positional, named)."""
+        donated = self.donate_argnums
+        return self._arranged(
+            [ArgInfo(t, i in donated) for i, t in enumerate(self._argument_types)]
+        )
+
+
+def _is_array(x: Any) -> bool:
+    try:
+        typeof(x)
+    except TypeError:
+        return False
+    return True
+
+
+class Traced(_Stage):
     """A function recorded for given argument types."""
 
     def __init__(
@@ -31,6 +104,7 @@ class Traced:
         self._recorded = recorded
         self._arguments = arguments
         self._leaves = leaves
+        self._traced = self
 
     @property
     def ir(self) -> Function:
@@ -38,6 +112,12 @@ class Traced:
         return self._recorded.staged.fn
 
     jaxpr = ir
+
+    @property
+    def out_avals(self) -> Any:
+        """Types of the results."""
+        staged = self._recorded.staged
+        return staged.unflatten(staged.fn.out_types)
 
     @property
     def fun_name(self) -> str:
@@ -63,7 +143,7 @@ class Traced:
         return Lowered(self, self.ir, self._recorded.donate)
 
 
-class Lowered:
+class Lowered(_Stage):
     """A function lowered to StableHLO for given argument types."""
 
     def __init__(self, traced: Traced, fn: Function, donate: tuple[int, ...]) -> None:
@@ -76,13 +156,20 @@ class Lowered:
         self._module = lower_program(
             self._job, self._placement, name=traced.fun_name, donate=donate
         )
-        self.in_tree = tree.structure(traced._arguments)
         self.out_tree = traced._recorded.staged.out_tree
 
     @property
     def out_info(self) -> Any:
         """Results as `ShapeDtypeStruct`s."""
         return self._traced.out_info
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Estimates before the compiler has seen it: flops, bytes accessed, transcendentals."""
+        cost = cost_of(self._job.fn)
+        return {
+            "flops": cost.flops, "bytes accessed": cost.bytes,
+            "transcendentals": cost.transcendentals,
+        }  # fmt: skip
 
     def compiler_ir(self, dialect: str = "stablehlo") -> Any:
         """The MLIR module."""
@@ -102,13 +189,13 @@ class Lowered:
         return Compiled(self, option_items({**own, **(compiler_options or {})}))
 
 
-class Compiled:
+class Compiled(_Stage):
     """A compiled program, called with arguments of the types it was made for."""
 
     def __init__(self, lowered: Lowered, options: tuple[tuple[str, Any], ...] = ()) -> None:
         traced = lowered._traced
         self._traced = traced
-        self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
+        self.out_tree = lowered.out_tree
         self._types = traced.ir.in_types
         job, donate = lowered._job, traced._recorded.donate
         self._program = compiled(
@@ -117,8 +204,9 @@ class Compiled:
         )  # fmt: skip
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the program."""
+        """Run the program; static arguments may be given again or left out."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
+        args, kwargs = self._with_statics(args, kwargs)
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
             raise ArgumentTypeError(
@@ -131,12 +219,37 @@ class Compiled:
             nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
         )
 
+    call = __call__
+
+    def _with_statics(self, args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Arguments with the static ones of the trace where they are missing."""
+        options, (given, named) = self._traced._jitted.options, self._traced._arguments
+        missing = [i for i in options.static_argnums if i < len(given)]
+        if missing and len(args) == len(given) - len(missing):
+            rest = iter(args)
+            args = tuple(a if i in missing else next(rest) for i, a in enumerate(given))
+        static = {k: v for k, v in named.items() if k in options.static_argnames}
+        return args, {**static, **kwargs}
+
+    @property
+    def out_info(self) -> Any:
+        """Results as `ShapeDtypeStruct`s that tell where they lie."""
+        staged = self._traced._recorded.staged
+        return staged.unflatten(
+            [
+                ShapeDtypeStruct(t.shape, t.dtype, sharding=public(s), weak_type=t.weak_type)
+                for t, s in zip(
+                    staged.fn.out_types, self._program.executable.out_shardings, strict=False
+                )
+            ]
+        )
+
     @property
     def input_shardings(self) -> Any:
         """How the arguments must lie: those by position, and those by name."""
         n = len(self._traced._recorded.staged.captured)
         found = [public(s) for s in self._program.placement.in_shardings[n:]]
-        return tree.unflatten(self.in_tree, found)
+        return self._arranged(found)
 
     @property
     def output_shardings(self) -> Any:

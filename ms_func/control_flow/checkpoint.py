@@ -9,7 +9,8 @@ need not know the policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -275,6 +276,7 @@ def checkpoint(
     prevent_cse: bool = True,
     policy: Policy | None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Iterable[str] = (),
     concrete: bool = False,
 ) -> Callable[..., Any]:
     """`fun`, computed again in the backward pass instead of keeping its residuals.
@@ -286,6 +288,7 @@ def checkpoint(
         policy: which intermediate values to keep all the same; see `checkpoint_policies`. A
             function of a primitive, the types of its operands and its parameters.
         static_argnums: arguments that `fun` takes as they are.
+        static_argnames: the same by name.
         concrete: accepted for compatibility; Python control flow may look at values wherever
             they are known.
 
@@ -297,17 +300,21 @@ def checkpoint(
     if not callable(fun):
         raise TypeError(f"checkpoint expects a function, got {fun!r}")
     name = function_name(fun)
+    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+    by_name = frozenset(_positions(fun, names)) if names else frozenset()
 
     @wraps(fun, updated=())
     def again(*args: Any, **kwargs: Any) -> Any:
-        fixed = _static(static_argnums, len(args), name)
-        leaves, in_tree = tree.flatten(([a for i, a in enumerate(args) if i not in fixed], kwargs))
+        fixed = _static(static_argnums, len(args), name) | by_name
+        free = {k: v for k, v in kwargs.items() if k not in names}
+        static = {k: v for k, v in kwargs.items() if k in names}
+        leaves, in_tree = tree.flatten(([a for i, a in enumerate(args) if i not in fixed], free))
 
         def call(tracers: list[Any]) -> Any:
             rest, named = tree.unflatten(in_tree, tracers)
             dynamic = iter(rest)
             full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
-            return user_function(fun)(*full, **named)
+            return user_function(fun)(*full, **named, **static)
 
         types = [typeof(x) for x in leaves]
         staged = stage(call, types, name=name, values=leaves, refs="write")
@@ -318,6 +325,16 @@ def checkpoint(
         return staged.unflatten(outs)
 
     return again
+
+
+def _positions(fun: Callable[..., Any], names: Sequence[str]) -> list[int]:
+    """Positions of parameters by name, where they have one."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [i for i, p in enumerate(parameters) if p.kind in by_place and p.name in names]
 
 
 def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:
@@ -369,6 +386,27 @@ class checkpoint_policies:
         return not lhs_batch and not rhs_batch
 
     checkpoint_dots_with_no_batch_dims = dots_with_no_batch_dims_saveable
+
+    @staticmethod
+    def offload_dot_with_no_batch_dims(offload_src: str, offload_dst: str) -> Policy:
+        """As `dots_with_no_batch_dims_saveable`; the values stay in the memory of the device.
+
+        Moving them elsewhere would change where they lie, not what they are.
+        """
+        return checkpoint_policies.dots_with_no_batch_dims_saveable
+
+    @staticmethod
+    def save_and_offload_only_these_names(
+        *,
+        names_which_can_be_saved: Sequence[str],
+        names_which_can_be_offloaded: Sequence[str],
+        offload_src: str,
+        offload_dst: str,
+    ) -> Policy:
+        """Keep values named by `checkpoint_name`; those to be offloaded stay on the device too."""
+        return checkpoint_policies.save_only_these_names(
+            *names_which_can_be_saved, *names_which_can_be_offloaded
+        )
 
     @staticmethod
     def save_only_these_names(*names_which_can_be_saved: str) -> Policy:

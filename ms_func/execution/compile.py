@@ -215,6 +215,8 @@ def _result_shardings(
 ) -> list[Any]:
     """Placement of each result: as asked for, else as the partitioner chose."""
     types = [*job.fn.out_types, *state]
+    if not types:
+        return []
     whole = NamedSharding(placement.mesh, PartitionSpec())
     wanted = [*(job.outs or (None,) * len(job.fn.results)), *[whole for _ in state]]
     found = [

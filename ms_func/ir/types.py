@@ -129,7 +129,7 @@ class ArrayType:
         """Type of the memory behind: for keys that of their words, in a dimension at the end."""
         if self.key is None:
             return self
-        return ArrayType((*self.shape, self.key.words), np.uint32)
+        return ArrayType((*self.shape, self.key.words), np.uint32, False, self.sharding)
 
     @property
     def nbytes(self) -> int:

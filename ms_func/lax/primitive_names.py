@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ms_func.control_flow.cond import cond_p as cond_p
 from ms_func.control_flow.identities import optimization_barrier_p as optimization_barrier_p
+from ms_func.control_flow.identities import stop_gradient_p as stop_gradient_p
 from ms_func.control_flow.linear_solve import linear_solve_p as linear_solve_p
 from ms_func.control_flow.reduction import reduce_p as reduce_p
 from ms_func.control_flow.reduction import reduce_window_p as reduce_window_p
@@ -43,6 +44,13 @@ from ms_func.primitives.cast import convert_p as convert_element_type_p
 from ms_func.primitives.cast import imag_p as imag_p
 from ms_func.primitives.cast import real_p as real_p
 from ms_func.primitives.cast import reduce_precision_p as reduce_precision_p
+from ms_func.primitives.collective import pmax_p as pmax_p
+from ms_func.primitives.collective import pmin_p as pmin_p
+from ms_func.primitives.collective import psum_p as psum_p
+from ms_func.primitives.collective_moves import all_gather_p as all_gather_p
+from ms_func.primitives.collective_moves import all_to_all_p as all_to_all_p
+from ms_func.primitives.collective_moves import axis_index_p as axis_index_p
+from ms_func.primitives.collective_moves import ppermute_p as ppermute_p
 from ms_func.primitives.compare import clamp_p as clamp_p
 from ms_func.primitives.compare import eq_p as eq_p
 from ms_func.primitives.compare import ge_p as ge_p
@@ -109,6 +117,7 @@ from ms_func.primitives.reduce import reduce_min_p as reduce_min_p
 from ms_func.primitives.reduce import reduce_or_p as reduce_or_p
 from ms_func.primitives.reduce import reduce_prod_p as reduce_prod_p
 from ms_func.primitives.reduce import reduce_xor_p as reduce_xor_p
+from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
 from ms_func.primitives.rounding import ceil_p as ceil_p
 from ms_func.primitives.rounding import floor_p as floor_p
 from ms_func.primitives.rounding import round_p as round_p
@@ -137,6 +146,8 @@ __all__ = [
     "acos_p",
     "acosh_p",
     "add_p",
+    "all_gather_p",
+    "all_to_all_p",
     "and_p",
     "argmax_p",
     "argmin_p",
@@ -145,6 +156,7 @@ __all__ = [
     "atan2_p",
     "atan_p",
     "atanh_p",
+    "axis_index_p",
     "bessel_i0e_p",
     "bessel_i1e_p",
     "bitcast_convert_type_p",
@@ -207,9 +219,13 @@ __all__ = [
     "optimization_barrier_p",
     "or_p",
     "pad_p",
+    "pmax_p",
+    "pmin_p",
     "polygamma_p",
     "population_count_p",
     "pow_p",
+    "ppermute_p",
+    "psum_p",
     "random_gamma_grad_p",
     "real_p",
     "reduce_and_p",
@@ -229,6 +245,7 @@ __all__ = [
     "rem_p",
     "reshape_p",
     "rev_p",
+    "rng_bit_generator_p",
     "round_p",
     "rsqrt_p",
     "scan_p",
@@ -250,6 +267,7 @@ __all__ = [
     "sort_p",
     "split_p",
     "sqrt_p",
+    "stop_gradient_p",
     "sub_p",
     "tan_p",
     "tanh_p",

@@ -368,43 +368,44 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 # --- eig ------------------------------------------------------------------------------
 
 
-def _eig_abstract(a: ArrayType, *, vectors: bool) -> list[ArrayType]:
+def _eig_abstract(a: ArrayType, *, vectors: bool, left: bool) -> list[ArrayType]:
     check_matrix("eig", a, square=True)
     kind = a.dtype if a.dtype.kind == "c" else np.dtype(f"c{a.dtype.itemsize * 2}")
     w, v = ArrayType(a.shape[:-1], kind), ArrayType(a.shape, kind)
-    return [w, v] if vectors else [w]
+    return [w, *[v] * (left + vectors)]
 
 
-def _eig_single(a: np.ndarray, *, vectors: bool) -> tuple[np.ndarray, ...]:
-    w, v = scipy_linalg().eig(a)
+def _eig_single(a: np.ndarray, *, vectors: bool, left: bool) -> tuple[np.ndarray, ...]:
+    w, vl, vr = scipy_linalg().eig(a, left=True, right=True)
     kind = np.result_type(a.dtype, np.complex64)
-    return (w.astype(kind), v.astype(kind)) if vectors else (w.astype(kind),)
+    found = [w, *([vl] if left else []), *([vr] if vectors else [])]
+    return tuple([x.astype(kind) for x in found])
 
 
 def _eig_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
     need_lapack(b, eqn)
     t, w = eqn.inputs[0].type, eqn.outputs[0].type
     v = ArrayType(t.shape, w.dtype)
-    wanted = len(eqn.outputs) > 1
-    options = {"compute_left": "N", "compute_right": "V" if wanted else "N"}
+    left, right = eqn.params["left"], eqn.params["vectors"]
+    options = {"compute_left": "V" if left else "N", "compute_right": "V" if right else "N"}
     parts = [w] if t.dtype.kind == "c" else [ArrayType(w.shape, real_of(w.dtype))] * 2
     found = driver(b, "geev", [a], [t], [*parts, v, v], options, range(len(parts)), alias=None)
     values = found[0] if len(parts) == 1 else b.op("stablehlo.complex", [w], found[:2])
-    return [values, found[-1]] if wanted else [values]
+    return [values, *([found[-2]] if left else []), *([found[-1]] if right else [])]
 
 
-def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool) -> Any:
+def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool, left: bool) -> Any:
     """Dw = diag(V^-1 dA V); eigenvectors, whose length and phase are free, have no derivative."""
     (a,), (t,) = primals, tangents
     if type(t) is Zero:
-        out = eig_p.bind(a, vectors=vectors)
+        out = eig_p.bind(a, vectors=vectors, left=left)
         return out, [Zero(typeof(x).tangent) for x in out]
-    if vectors:
+    if vectors or left:
         raise UnsupportedError(
             "eigenvectors of matrices that are not Hermitian have no derivative: their length and "
             "phase are arbitrary\nfix: use eigvals, or eigh for Hermitian matrices"
         )
-    w, v = eig_p.bind(a, vectors=True)
+    w, v = eig_p.bind(a, vectors=True, left=False)
     moved = mm(convert_element_type(t, typeof(v).dtype), v)
     inner = _solved(v, moved)
     only = sub(inner, on_diagonal(inner, literal(0, inner)))
@@ -442,5 +443,5 @@ def eig(x: Any, *, compute_eigenvectors: bool = True) -> Any:
     Raises:
         TypeError: the matrices are not square.
     """
-    out = eig_p.bind(x, vectors=bool(compute_eigenvectors))
+    out = eig_p.bind(x, vectors=bool(compute_eigenvectors), left=False)
     return tuple(out) if compute_eigenvectors else out[0]

@@ -20,6 +20,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
 from ms_func.primitives.basis import int_tuple, letters
 from ms_func.primitives.batching import to_front
+from ms_func.primitives.sharding import constrained
 
 _UINT32, _UINT64 = np.dtype(np.uint32), np.dtype(np.uint64)
 _INDEX, _BOOL = ArrayType((), np.int32), ArrayType((), np.bool_)
@@ -145,7 +146,7 @@ rng_bit_generator_p = register(
 
 def rng_bit_generator(
     key: Any, shape: Sequence[int], dtype: Any = np.uint32,
-    algorithm: RandomAlgorithm = RandomAlgorithm.RNG_DEFAULT,
+    algorithm: RandomAlgorithm = RandomAlgorithm.RNG_DEFAULT, *, out_sharding: Any = None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """The next state and uniform bits of the backend's own generator.
 
@@ -154,6 +155,7 @@ def rng_bit_generator(
         shape: of the bits.
         dtype: unsigned integer dtype of 8 to 64 bits.
         algorithm: which generator; the default is the backend's choice.
+        out_sharding: layout of the bits over devices.
 
     Raises:
         TypeError: the state has another dtype or shape, or `dtype` is no unsigned integer.
@@ -166,4 +168,4 @@ def rng_bit_generator(
     state, bits = rng_bit_generator_p.bind(
         key, shape=int_tuple(shape, "shape"), dtype=kind, algorithm=int(algorithm)
     )
-    return state, bits
+    return state, bits if out_sharding is None else constrained(bits, out_sharding)

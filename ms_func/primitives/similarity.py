@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.ir.primitive import NotSupported, Primitive, register
+from ms_func.ir.primitive import NONLINEAR, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.decompositions import scipy_linalg
 from ms_func.primitives.matrices import (
@@ -60,7 +60,7 @@ schur_p = register(
         ref=matrices(_schur_single),
         lower=_schur_lower,
         jvp=_DISCRETE,
-        transpose=NotSupported("schur is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: schur_p),
         shard=shard_leading,
         cost=cubic_cost(25.0),
@@ -129,7 +129,7 @@ hessenberg_p = register(
         ref=matrices(_hessenberg_single),
         lower=_hessenberg_lower,
         jvp=_DISCRETE,
-        transpose=NotSupported("hessenberg is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: hessenberg_p),
         shard=shard_leading,
         cost=cubic_cost(10.0 / 3),
@@ -185,7 +185,7 @@ tridiagonal_p = register(
         ref=matrices(_tridiagonal_single),
         lower=_tridiagonal_lower,
         jvp=_DISCRETE,
-        transpose=NotSupported("tridiagonal is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: tridiagonal_p),
         shard=shard_leading,
         cost=cubic_cost(4.0 / 3),

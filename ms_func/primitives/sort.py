@@ -17,7 +17,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import PIECEWISE_LINEAR, Cost, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, PIECEWISE_LINEAR, Cost, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import transpose
@@ -202,7 +202,7 @@ sort_p = register(
         lower=_sort_lower,
         jvp=_sort_jvp,
         jet=PIECEWISE_LINEAR,
-        transpose=NotSupported("sort is not linear; its derivative is a gather"),
+        transpose=NONLINEAR,
         batch=_sort_batch,
         shard=_sort_shard,
         cost=_sort_cost,
@@ -339,7 +339,7 @@ top_k_p = register(
         lower=_top_k_lower,
         jvp=_top_k_jvp,
         jet=PIECEWISE_LINEAR,
-        transpose=NotSupported("top_k is not linear; its derivative is a gather"),
+        transpose=NONLINEAR,
         batch=_top_k_batch,
         shard=_top_k_shard,
         cost=lambda ins, outs, *, k, axis: _sort_cost(ins, outs, dimension=axis),

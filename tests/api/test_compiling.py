@@ -171,3 +171,33 @@ def test_device_beside_other_placements_is_refused():
         ms.jit(lambda x: x, device=device, backend="xla")  # here
     with refused(ValueError, "device", "fix:", at="shardings"):
         ms.jit(lambda x: x, device=device, in_shardings=None)  # shardings
+
+
+# --- what the stages tell -----------------------------------------------------------------------
+
+
+def test_stages_describe_their_arguments_and_results():
+    f = ms.jit(lambda x, y, n, *, k: {"a": (x + y["u"] * k) * n}, donate_argnums=0,
+               static_argnums=2)  # fmt: skip
+    traced = f.trace(X, {"u": 1.0}, 3, k=numpy.int32(2))
+    lowered = traced.lower()
+    compiled = lowered.compile()
+    for stage in (traced, lowered, compiled):
+        (x, y), named = stage.in_avals
+        assert (x.shape, y["u"].dtype, named["k"].dtype) == ((3,), numpy.float32, numpy.int32)
+        (x, y), named = stage.args_info
+        assert (x.donated, y["u"].donated, named["k"].donated) == (True, False, False)
+        assert (x.shape, x.dtype) == ((3,), numpy.float32)
+        assert stage.donate_argnums == (0,)
+        assert stage.in_tree == ms.tree.structure(((0, {"u": 0}), {"k": 0}))
+        assert stage.out_info["a"].shape == (3,)
+    assert traced.out_avals["a"].shape == (3,)
+    assert compiled.out_info["a"].sharding.device_set == {ms.devices()[0]}
+    (x, y), named = compiled.input_shardings
+    assert x.device_set == y["u"].device_set == named["k"].device_set == {ms.devices()[0]}
+    assert lowered.cost_analysis()["flops"] >= 7
+    assert compiled.cost_analysis()["flops"] > 0
+    assert compiled.memory_analysis().output_size_in_bytes == 12
+    assert "HloModule" in compiled.as_text()
+    for args in ((np.asarray(X), {"u": 1.0}, 3), (np.asarray(X), {"u": 1.0})):
+        assert compiled.call(*args, k=numpy.int32(2))["a"].tolist() == [6.0, 9.0, 12.0]

@@ -167,6 +167,25 @@ def test_trees_scalars_and_closures():
     assert cut(lambda: lax.axis_index("y")[None], (), P("y"))().tolist() == [0, 1, 2, 3]
 
 
+def test_nothing_in_and_nothing_out():
+    assert cut(lambda v: None, P("y"), P())(V) is None
+    got = cut(lambda d: d, P("y"), P("y"))({"a": V, "b": None})
+    np.testing.assert_array_equal(got["a"], V)
+    assert got["b"] is None
+
+
+def test_files_hold_programs_of_one_device():
+    with pytest.raises(NotImplementedError, match="spans several devices"):
+        ms.export(cut(lambda v: v, P("y"), P("y")), V)
+
+
+def test_many_programs_in_flight_do_not_wait_for_each_other():
+    run = ms.jit(cut(lambda v: lax.psum(v, "y"), P("y"), P()))
+    results = [run(V + k) for k in range(100)]
+    for k in (0, 57, 99):
+        np.testing.assert_allclose(results[k], (V + k).reshape(4, 2).sum(0))
+
+
 def test_as_decorator_and_with_the_mesh_in_force():
     @ms.shard_map(mesh=MESH, in_specs=P("y"), out_specs=P("y"))
     def double(v):
@@ -304,6 +323,11 @@ def test_random_numbers_in_a_region():
     got = np.asarray(cut(f, (P(), P("y")), P("y"))(np.array([5]), V))
     want = [ms.random.normal(ms.random.fold_in(ms.random.key(0), 5 + i), (2,)) for i in range(4)]
     np.testing.assert_array_equal(got.reshape(4, 2), np.stack(want))
+    keys = ms.random.split(ms.random.key(1), 4)
+    draw = lambda key, v: ms.random.normal(lax.ppermute(key, "y", PERM[:2])[0], v.shape)  # noqa: E731
+    got = np.asarray(cut(draw, (P("y"), P("y")), P("y"))(keys, V)).reshape(4, 2)
+    for source, to in PERM[:2]:
+        np.testing.assert_array_equal(got[to], ms.random.normal(keys[source], (2,)))
 
 
 # --- what differs between devices -----------------------------------------------------------------

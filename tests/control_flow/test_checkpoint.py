@@ -187,3 +187,32 @@ def test_policies_inside_scans_of_every_order():
     rows = np.stack([x, x * 0.5])
     got = ms.vmap(ms.grad(kept, 1), (0, None))(rows, w)
     np.testing.assert_allclose(got[1], ms.grad(layers, 1)(rows[1], w), rtol=1e-9)
+
+
+def test_static_arguments_by_name():
+
+    def g(x, power, *, flag):
+        assert isinstance(power, int)
+        assert isinstance(flag, str)
+        return lax.sin(x**power if flag == "yes" else x)
+
+    again = ms.checkpoint(g, static_argnames=("power", "flag"))
+    for args, kwargs in (((0.5, 3), {}), ((0.5,), {"power": 3})):
+        slope = ms.grad(lambda x: again(x, *args[1:], **kwargs, flag="yes"))(0.5)  # noqa: B023
+        np.testing.assert_allclose(slope, np.cos(0.125) * 0.75, rtol=1e-6)
+
+
+def test_policies_that_offload_keep_the_same_values():
+    x, w = np.linspace(0.1, 0.9, 3), np.linspace(-1, 1, 36).reshape(4, 3, 3)
+    policies = [
+        P.offload_dot_with_no_batch_dims("device", "pinned_host"),
+        P.save_and_offload_only_these_names(
+            names_which_can_be_saved=["other"], names_which_can_be_offloaded=["product"],
+            offload_src="device", offload_dst="pinned_host",
+        ),
+    ]  # fmt: skip
+    for policy in policies:
+        assert computed(policy)[1] == 1
+        np.testing.assert_allclose(
+            ms.grad(ms.checkpoint(layers, policy=policy))(x, w), ms.grad(layers)(x, w), rtol=1e-12
+        )

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ms_func as ms
-from tests.support.python_programs import load
 from tests.support.integer_programs import integer_program
+from tests.support.python_programs import load
 
 POINTS = [(0, 1), (2, 3), (3, 0), (1, 2)]
 

@@ -140,8 +140,8 @@ def hyp2f1(a: ArrayLike, b: ArrayLike, c: ArrayLike, x: ArrayLike) -> Array:
     integer (2,000 terms at most).
 
     Example:
-        >>> print(f"{hyp2f1(1.0, 1.0, 2.0, 0.5):.6f}")
-        1.386294
+        >>> print(f"{hyp2f1(1.0, 1.0, 2.0, 0.5):.4f}")
+        1.3863
     """
     return _hyp2f1_of_numbers(a, b, c, x)
 

@@ -134,8 +134,8 @@ def expn(n: ArrayLike, x: ArrayLike) -> Array:
         ValueError: the shapes do not broadcast.
 
     Example:
-        >>> print(f"{expn(2, 1.0):.6f}")
-        0.148496
+        >>> print(f"{expn(2, 1.0):.4f}")
+        0.1485
     """
     return _en_of_numbers(n, x)
 

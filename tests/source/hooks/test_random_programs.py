@@ -7,7 +7,7 @@ import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
-from tests.support.traced_programs import generate, load
+from tests.support.float_programs import generate, load
 
 CALLS = ((0.7, 3), (-0.4, 1), (0.05, 0), (1.3, 2))
 QUICK = range(12)

@@ -1,0 +1,75 @@
+"""Options of the decompositions in `lax.linalg`, by what they must satisfy."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func.lax import linalg
+from tests.support.numpy_oracle import sample
+
+A = sample("float64", 2, 4, 4)
+H = A + np.swapaxes(A, -1, -2)
+
+
+@pytest.mark.parametrize("kind", ["float64", "complex128"])
+def test_left_and_right_eigenvectors(kind):
+    a = sample(kind, 2, 4, 4)
+    w, left, right = (np.asarray(v) for v in linalg.eig(a))
+    np.testing.assert_allclose(a @ right, right * w[:, None, :], atol=1e-10)
+    adjoint = np.conj(np.swapaxes(left, -1, -2))
+    np.testing.assert_allclose(adjoint @ a, w[:, :, None] * adjoint, atol=1e-10)
+    (alone,) = linalg.eig(a, compute_left_eigenvectors=False, compute_right_eigenvectors=False)
+    np.testing.assert_allclose(np.sort_complex(alone[0]), np.sort_complex(w[0]))
+    assert len(linalg.eig(a, compute_right_eigenvectors=False)) == 2
+
+
+def test_eigenvectors_have_no_derivative():
+    with pytest.raises(NotImplementedError, match="no derivative"):
+        linalg.eig(A, enable_eigvec_derivs=True)
+    with pytest.raises(NotImplementedError, match="no derivative"):
+        ms.jvp(lambda a: linalg.eig(a)[1], (A,), (A,))
+
+
+def test_subsets_of_singular_values():
+    u, s, vh = linalg.svd(A, full_matrices=False, subset_by_index=(1, 3))
+    whole = linalg.svd(A, full_matrices=False)
+    np.testing.assert_array_equal(s, whole[1][:, 1:3])
+    assert (u.shape, vh.shape) == ((2, 4, 2), (2, 2, 4))
+    np.testing.assert_array_equal(linalg.svd(A, compute_uv=False, subset_by_index=(0, 1)), s_of(0))
+    with pytest.raises(ValueError, match="cannot both"):
+        linalg.svd(A, subset_by_index=(1, 3))
+    with pytest.raises(ValueError, match="no range"):
+        linalg.svd(A, full_matrices=False, subset_by_index=(1, 9))
+    with pytest.raises(TypeError, match="SvdAlgorithm"):
+        linalg.svd(A, algorithm=cast("Any", "QR"))
+    algorithm = linalg.SvdAlgorithm.QR
+    np.testing.assert_allclose(linalg.svd(A, compute_uv=False, algorithm=algorithm), whole[1])
+
+
+def s_of(i):
+    """The largest but i of the singular values."""
+    return np.asarray(linalg.svd(A, compute_uv=False))[:, i : i + 1]
+
+
+def test_subsets_of_eigenvalues():
+    v, w = linalg.eigh(H, subset_by_index=(1, 3), sort_eigenvalues=True)
+    np.testing.assert_allclose(w, np.linalg.eigvalsh(H)[:, 1:3])
+    np.testing.assert_allclose(H @ np.asarray(v), np.asarray(v) * np.asarray(w)[:, None], atol=1e-9)
+
+
+def test_the_derivative_of_det_at_a_singular_matrix_is_the_cofactors():
+    a = np.array([[1.0, 2], [2, 4]])
+    got = ms.grad(ms.numpy.linalg.det)(a)
+    np.testing.assert_allclose(got, [[4, -2], [-2, 1]])
+
+
+def test_derivatives_at_repeated_values():
+    """Those of values exist; those of vectors do not, and say so with NaN."""
+    eye = np.eye(3)
+    np.testing.assert_allclose(ms.grad(lambda a: ms.numpy.linalg.svdvals(a).sum())(eye), eye)
+    np.testing.assert_allclose(ms.grad(lambda a: ms.numpy.linalg.eigvalsh(a).sum())(eye), eye)
+    assert np.isnan(ms.grad(lambda a: ms.numpy.linalg.eigh(a)[1].sum())(eye)).any()
