@@ -137,7 +137,7 @@ def slices_a_list(x, n):
 
 
 def numpy_itself(x, n):
-    return np.linalg.norm(x)  # here
+    return np.asarray(x)  # here
 
 
 def leaves_through_item(x, n):

@@ -1,204 +1,190 @@
-"""Random Python functions of two integers that can be compiled, with control flow on both.
+"""Random Python functions on numbers, whose control flow depends on the numbers.
 
-All variables are integers below 97 from the start on, so that results are exact and every loop has
-one type for each; loops are bounded by counters.
+Every program is total, ends, and keeps the dtype of its variables, so that NumPy scalars, traced
+values and lanes of a batch must all give the same.
 """
 
 from __future__ import annotations
 
+import linecache
+import math
 import random
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
-NAMES = ("p", "q", "r")
+FLOATS = ("a", "b", "c")
+INTS = ("n", "m")
 
 
-class TracedWriter:
-    """Writes one function from a source of random choices."""
+class Writer:
+    """Writes one function of (x: float, k: int) from a source of random choices."""
 
     def __init__(self, rnd: random.Random) -> None:
         self.rnd = rnd
-        self.count = 0
+        self.fresh = 0
+        self.index: list[str] = []
 
     def pick(self, *options: Any) -> Any:
         return options[self.rnd.randrange(len(options))]
 
-    def name(self) -> str:
-        return self.pick(*NAMES)
-
-    def fresh(self, what: str) -> str:
-        self.count += 1
-        return f"{what}{self.count}"
-
-    def atom(self) -> str:
-        return self.pick(self.name(), self.name(), "a", "b", str(self.rnd.randrange(5)))
-
-    def expr(self, depth: int = 2) -> str:
+    def number(self, depth: int = 2) -> str:
+        """A float expression of moderate size."""
         if depth == 0:
-            return self.atom()
-        e = lambda: self.expr(depth - 1)  # noqa: E731
-        kind = self.rnd.randrange(14)
-        if kind < 4:
-            return f"({e()} {self.pick('+', '-', '*')} {e()}) % 97"
-        if kind == 4:
-            return f"({e()} if {self.test()} else {e()})"
-        if kind == 5:
-            return f"box[{self.rnd.randrange(2)}]"
-        if kind == 6:
-            return "obj.n"
-        if kind == 7:
-            return f"abs({e()} - {self.atom()})"
-        if kind == 8:
-            return f"max({e()}, {self.atom()})"
-        if kind == 9:
-            return f"sum([{self.atom()} * i for i in range(3)]) % 97"
-        if kind == 10:
-            return f"helper({e()}, {self.atom()})"
-        if kind == 11:
-            return f"(lambda x: x if x > {self.atom()} else {self.atom()})({e()})"
-        if kind == 12:
-            return f"int({self.test()})"
-        return f"{e()} // {self.rnd.randrange(1, 4)}"
+            return self.pick(*FLOATS, "x", "box[0]", "box[1]", "obj.v", "table['u']", "0.5")
+        one, two = self.number(depth - 1), self.number(depth - 1)
+        return self.pick(
+            f"math.sin({one} + {two})", f"math.tanh({one} * {two})", f"({one} - {two}) * 0.5",
+            f"min({one}, {two})", f"max({one}, {two}, -2.0)", f"abs({one})",
+            f"({one} if {self.test(0)} else {two})", f"(lambda t: t * 0.3 + {one})({two})",
+            f"half({one})", f"(0.1 * {self.whole(0)} + {one} * 0.5)", one,
+        )  # fmt: skip
+
+    def whole(self, depth: int = 1) -> str:
+        """An integer expression of moderate size."""
+        if depth == 0:
+            return self.pick(*INTS, "k", "obj.n", "1", "2", *self.index)
+        one, two = self.whole(depth - 1), self.whole(depth - 1)
+        return self.pick(
+            f"({one} + {two}) % 7", f"({one} - {two}) % 5", f"({one} * {two}) % 11",
+            f"({one} if {self.test(0)} else {two})", f"int({self.number(0)})", f"bump({one})",
+        )  # fmt: skip
 
     def test(self, depth: int = 1) -> str:
-        kind = self.rnd.randrange(7)
-        t = lambda: self.test(depth - 1) if depth else self.comparison()  # noqa: E731
-        if kind == 0:
-            return f"({t()} and {t()})"
-        if kind == 1:
-            return f"({t()} or {t()})"
-        if kind == 2:
-            return f"(not {t()})"
-        if kind == 3:
-            return f"({self.atom()} < {self.expr(1)} <= {self.atom()})"
-        if kind == 4:
-            return f"{self.atom()} {self.pick('in', 'not in')} (0, 1, {self.atom()})"
-        return self.comparison()
+        if depth == 0:
+            return self.pick(
+                f"{self.number(0)} > {self.pick('0.1', '-0.3', '0.4')}",
+                f"{self.whole(0)} {self.pick('<', '==', '!=')} {self.pick('2', '3', 'k')}",
+                f"{self.whole(0)} % 2 == 0", f"-0.5 < {self.number(0)} < 0.6",
+            )  # fmt: skip
+        one, two = self.test(depth - 1), self.test(depth - 1)
+        return self.pick(f"({one} and {two})", f"({one} or {two})", f"not {one}", one, one)
 
-    def comparison(self) -> str:
-        return f"{self.expr(1)} {self.pick('<', '>', '==', '!=')} {self.atom()}"
+    # --- statements -------------------------------------------------------------------------
 
-    def block(self, depth: int, loop: bool) -> list[str]:
+    def block(self, depth: int, loop: bool, least: int = 1) -> list[str]:
         lines: list[str] = []
-        for _ in range(self.rnd.randrange(1, 4)):
+        for _ in range(self.rnd.randrange(least, 4)):
             lines += self.statement(depth, loop)
-        return lines
-
-    def indented(self, depth: int, loop: bool) -> list[str]:
-        return ["    " + line for line in self.block(depth, loop)]
+        return ["    " + line for line in lines]
 
     def statement(self, depth: int, loop: bool) -> list[str]:
         if depth <= 0 or self.rnd.randrange(5) < 2:
             return self.simple(loop)
-        return self.pick(
-            self.choice, self.choice, self.choice, self.for_loop, self.while_loop, self.closure,
-            self.cleanup, self.matching,
-        )(depth - 1, loop)  # fmt: skip
+        return self.pick(self.choice, self.choice, self.loop, self.loop, self.closure)(
+            depth - 1, loop
+        )
 
     def simple(self, loop: bool) -> list[str]:
-        kind = self.rnd.randrange(16)
-        if kind < 5:
-            return [f"{self.name()} = {self.expr()}"]
-        if kind == 5:
-            name = self.name()
-            return [f"{name} += {self.expr(1)}", f"{name} %= 97"]
-        if kind == 6:
-            return [f"{self.name()}, {self.name()} = {self.expr(1)}, {self.expr(1)}"]
-        if kind == 7:
-            return [f"box[{self.rnd.randrange(2)}] = {self.expr(1)}"]
-        if kind == 8:
-            return [f"obj.n = {self.expr(1)}"]
-        if kind == 9:
-            return [f"return {self.expr()}"]
-        if kind in (10, 11) and loop:
-            return [self.pick("break", "continue")]
-        if kind == 12:
-            return [f"{self.name()} = ({self.name()} := {self.expr(1)})"]
-        return [f"{self.name()} = {self.expr(1)}"]
+        return self.pick(
+            lambda: [f"{self.pick(*FLOATS)} = {self.number()}"],
+            lambda: [f"{self.pick(*FLOATS)} = {self.number()}"],
+            lambda: [f"{self.pick(*INTS)} = {self.whole()}"],
+            lambda: ["a, b = b, a"],
+            lambda: [f"c {self.pick('+=', '-=')} {self.number(1)} * 0.1"],
+            lambda: [f"box[{self.pick('0', '1', '-1')}] = {self.number(1)}"],
+            lambda: [f"obj.v = {self.number(1)}"],
+            lambda: [f"obj.step({self.number(0)})"],
+            lambda: [f"table['{self.pick('u', 'w')}'] = {self.number(1)}"],
+            lambda: [f"line[{self.whole(0)} % 4] = {self.number(0)}"],
+            lambda: [f"line[{self.whole(0)} % 4] += 0.25"],
+            lambda: [f"a = line[{self.whole(0)} % 4]"],
+            lambda: [f"f = {self.pick('half', 'math.sin', 'lambda t: t + a', 'obj.scaled')}"],
+            lambda: [f"{self.pick(*FLOATS)} = f({self.number(0)})"],
+            lambda: [f"box = [{self.number(0)}, box[0]]"],
+            lambda: [self.leave(loop)],
+        )()
+
+    def leave(self, loop: bool) -> str:
+        if loop:
+            return self.pick("break", "continue", "pass", "pass")
+        return self.pick(f"return {self.number(1)}", "pass", "pass", "pass")
 
     def choice(self, depth: int, loop: bool) -> list[str]:
-        lines = [f"if {self.test()}:", *self.indented(depth, loop)]
-        for _ in range(self.pick(0, 0, 1)):
-            lines += [f"elif {self.test()}:", *self.indented(depth, loop)]
+        lines = [f"if {self.test()}:", *self.block(depth, loop)]
+        if self.pick(True, False, False):
+            lines += [f"elif {self.test()}:", *self.block(depth, loop)]
         if self.pick(True, False):
-            lines += ["else:", *self.indented(depth, loop)]
+            lines += ["else:", *self.block(depth, loop)]
         return lines
 
-    def for_loop(self, depth: int, loop: bool) -> list[str]:
-        listed = f"(1, {self.atom()}, 3)"
-        over = self.pick("range(3)", "range(a)", "range(b, 4)", listed, "range(20)",
-                         "range(a, 0, -1)")  # fmt: skip
-        target = self.pick(self.fresh("i"), self.name())
-        lines = [f"for {target} in {over}:", *self.indented(depth, True)]
+    def loop(self, depth: int, loop: bool) -> list[str]:
+        self.fresh += 1
+        i = f"i{self.fresh}"
+        kind = self.rnd.randrange(5)
+        if kind == 0:
+            head = [f"{i} = 0"]
+            lines = [f"while {i} < 5 and {self.test(0)}:", f"    {i} += 1"]
+        else:
+            over = self.pick("range(3)", "range(20)", "range(k)", "range(k, 0, -1)", "range(m)")
+            head, lines = [], [f"for {i} in {over}:"]
+        self.index.append(i)
+        lines += self.block(depth, True)
         if self.pick(True, False, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
-
-    def while_loop(self, depth: int, loop: bool) -> list[str]:
-        i = self.fresh("i")
-        test = self.pick(self.test(), self.test(), "True")
-        lines = [f"{i} = 0", f"while {i} < {self.pick(3, 'a', 6)} and {test}:"]
-        if test == "True":
-            lines = [
-                f"{i} = 0",
-                "while True:",
-                f"    if {i} >= {self.pick(3, 'a')}:",
-                "        break",
-            ]
-        lines += [f"    {i} += 1", *self.indented(depth, True)]
-        if self.pick(True, False, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
+            lines += ["    if " + self.test(0) + ":", f"        {self.pick('break', 'continue')}"]
+            lines += self.block(0, True)
+        self.index.pop()
+        if self.pick(True, False, False, False):
+            lines += ["else:", *self.block(0, loop)]
+        return [*head, *lines]
 
     def closure(self, depth: int, loop: bool) -> list[str]:
-        f, declared = self.fresh("g"), self.pick(None, self.name())
-        lines = [f"def {f}(k):"]
-        if declared is not None:
-            lines += [f"    nonlocal {declared}", f"    {declared} = {self.expr(1)}"]
-        other = [n for n in NAMES if n != declared]
-        value = f"(k + {self.pick(*other)}) % 97"
-        lines += [
-            f"    if k > {self.pick(*other)}:",
-            f"        return {value}",
-            f"    return {self.atom()}",
+        return [
+            "def bump(t):",
+            "    m2 = t % 3",
+            f"    if {self.test(0)}:",
+            "        return m2 + 1",
+            "    return m2",
         ]
-        return [*lines, f"{self.name()} = {f}({self.atom()})"]
 
-    def cleanup(self, depth: int, loop: bool) -> list[str]:
-        lines = ["try:", *self.indented(depth, loop)]
-        return [*lines, "finally:", f"    {self.name()} = {self.expr(1)}"]
-
-    def matching(self, depth: int, loop: bool) -> list[str]:
-        lines = [f"match {self.atom()}:"]
-        for _ in range(self.pick(1, 2)):
-            guard = self.pick("", f" if {self.test()}")
-            pattern = self.pick("0", "1 | 2", "3")
-            lines += [
-                f"    case {pattern}{guard}:",
-                *("    " + x for x in self.indented(depth, loop)),
-            ]
-        return [*lines, "    case _:", *("    " + x for x in self.indented(depth, loop))]
+    def function(self, depth: int) -> str:
+        body = self.block(depth, False, 3)
+        lines = [
+            "def program(x, k):",
+            "    a, b, c, n, m = x, x * 0.5, 0.0, 0, 2",
+            "    box, table, obj, line = [x, 0.25], {'u': x, 'w': 1.0}, Thing(x), row(x)",
+            "    f, bump = half, bump0",
+            *body,
+            "    return a + 2 * b + 3 * c + n + 0.5 * m + box[0] - box[1] + obj.v + obj.n"
+            " + table['u'] * table['w'] + line[1] + line[2] - line[3] + f(x)",
+        ]
+        return "\n".join(lines)
 
 
-def traced_program(rnd: random.Random) -> str:
-    """Text of a function `f(a, b)` of small integers."""
-    w = TracedWriter(rnd)
-    body = ["p, q, r = a, b, 1", "box = [a, 2]", "obj = Obj()", "obj.n = b"]
-    body += w.block(3, False) + w.block(2, False)
-    body.append("return (p + 3 * q + 5 * r + 7 * box[0] + 11 * box[1] + 13 * obj.n) % 97")
-    return _TOP + textwrap.indent("\n".join(body), "    ") + "\n"
+_PRELUDE = textwrap.dedent("""
+    def half(t):
+        return t * 0.5
+
+    def bump0(t):
+        return (t + 1) % 4
+
+    class Thing:
+        def __init__(self, v):
+            self.v = v
+            self.n = 0
+
+        def step(self, d):
+            if d > 0.2:
+                self.v = self.v * 0.5 + d
+                self.n += 1
+            elif self.n > 2:
+                self.n = 0
+
+        def scaled(self, t):
+            return self.v * t
+""")
 
 
-_TOP = """
-class Obj:
-    pass
+def load(source: str, row: Callable[[Any], Any], name: str) -> Callable[..., Any]:
+    """The function `program` of a text, which makes its array by `row(x)`."""
+    text = _PRELUDE + source + "\n"
+    file = f"<traced program {name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    scope: dict[str, Any] = {"math": math, "row": row, "__name__": "traced_program"}
+    exec(compile(text, file, "exec"), scope)
+    return scope["program"]
 
-def helper(x, y):
-    if x > y:
-        return x - y
-    while y > 3:
-        y -= 2
-    return y
 
-def f(a, b):
-"""
+def generate(seed: int, depth: int = 3) -> str:
+    """A program for a seed; `depth` is how deep its statements are nested."""
+    return Writer(random.Random(seed)).function(depth)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ms_func as ms
+from tests.support.integer_programs import integer_program
 from tests.support.python_programs import load
-from tests.support.traced_programs import traced_program
 
 POINTS = [(0, 1), (2, 3), (3, 0), (1, 2)]
 
@@ -18,7 +18,7 @@ POINTS = [(0, 1), (2, 3), (3, 0), (1, 2)]
 @given(st.integers(0, 10**9))
 @settings(max_examples=5)
 def test_jit_is_python(seed):
-    f = load(traced_program(random.Random(seed)), {})
+    f = load(integer_program(random.Random(seed)), {})
     jitted = ms.jit(f)
     assert [int(jitted(*p)) for p in POINTS] == [f(*p) for p in POINTS]
 
@@ -26,7 +26,7 @@ def test_jit_is_python(seed):
 @given(st.integers(0, 10**9))
 @settings(max_examples=3)
 def test_vmap_is_a_loop(seed):
-    f = load(traced_program(random.Random(seed)), {})
+    f = load(integer_program(random.Random(seed)), {})
     a, b = np.int32(POINTS).T
     assert ms.vmap(f)(a, b).tolist() == [f(*p) for p in POINTS]
 
