@@ -96,7 +96,8 @@ def _public(source: ModuleType) -> dict[str, Any]:
     if names is None:
         names = [n for n in vars(source) if not n.startswith("_")]
     found = {n: getattr(source, n) for n in names if hasattr(source, n)}
-    return {n: x for n, x in found.items() if not isinstance(x, ModuleType) or n == "P"}
+    found.update((n, x) for n, x in vars(source).items() if n.startswith("__version"))
+    return {n: x for n, x in found.items() if not isinstance(x, ModuleType)}
 
 
 _made: dict[str, AliasModule | None] = {}
