@@ -100,6 +100,8 @@ class Result:
     peer: list[float] = field(default_factory=list)
     our_operations: int | None = None
     peer_operations: int | None = None
+    our_memory: int | None = None
+    peer_memory: int | None = None
     error: str = ""
 
     @property
@@ -122,6 +124,13 @@ class Result:
         return self.our_operations / self.peer_operations
 
     @property
+    def ratio_of_memory(self) -> float | None:
+        """Ratio of the memory of the compiled programs."""
+        if self.our_memory is None or not self.peer_memory:
+            return None
+        return self.our_memory / self.peer_memory
+
+    @property
     def verdict(self) -> str:
         """Whether the figure reaches its aim, or at least what it must."""
         if self.error:
@@ -129,6 +138,7 @@ class Result:
         grades = [
             _grade(self.ratio, self.case.must, self.case.aim),
             _grade(self.ratio_of_operations, self.case.must_operations, self.case.aim_operations),
+            _grade(self.ratio_of_memory, self.case.must_memory, self.case.aim_memory),
         ]
         grades = [g for g in grades if g]
         return min(grades, key=["MISSED", "ok", "aim"].index) if grades else ""
@@ -146,6 +156,9 @@ class Result:
             "peer": self.peer,
             "our_operations": self.our_operations,
             "peer_operations": self.peer_operations,
+            "ratio_of_memory": self.ratio_of_memory,
+            "our_memory": self.our_memory,
+            "peer_memory": self.peer_memory,
             "verdict": self.verdict,
         }
 
@@ -171,6 +184,8 @@ def compare(case: Case, sides: list[Side], blocks: int) -> Result:
 
 def _time_blocks(result: Result, sides: list[Side], blocks: int) -> None:
     rounds = result.case.processes
+    if result.case.own:
+        sides = sides[:1]
     for k in range(rounds):
         if rounds > 1:
             for side in sides:
@@ -182,9 +197,10 @@ def _time_blocks(result: Result, sides: list[Side], blocks: int) -> None:
 def _prepare(result: Result, sides: list[Side]) -> None:
     """Build the case on each side and see that they compute the same."""
     prepared = [_answer(side, do="prepare", case=result.case.name) for side in sides]
-    result.our_operations = prepared[0]["operations"]
+    result.our_operations, result.our_memory = prepared[0]["operations"], prepared[0]["memory"]
     if len(sides) == 2:
         result.peer_operations = prepared[1]["operations"]
+        result.peer_memory = prepared[1]["memory"]
         a, b = prepared[0]["check"], prepared[1]["check"]
         if abs(a - b) > TOLERANCE * max(abs(a), abs(b), 1e-6):
             raise RuntimeError(f"the two libraries computed {a} and {b}")
@@ -193,6 +209,10 @@ def _prepare(result: Result, sides: list[Side]) -> None:
 def _time_in_turn(result: Result, sides: list[Side], blocks: int, first: int) -> None:
     """Add blocks of each side; who goes first changes from block to block."""
     for i in range(first, first + blocks):
+        if result.case.own:
+            result.ours.append(_answer(sides[0], do="block")["seconds"])
+            result.peer.append(_answer(sides[0], do="reference")["seconds"])
+            continue
         for side in sides if i % 2 == 0 else sides[::-1]:
             times = result.ours if side is sides[0] else result.peer
             times.append(_answer(side, do="block")["seconds"])

@@ -30,6 +30,11 @@ class Library:
         """Trace and lower `fun`; nothing is compiled or run."""
         return self.ms.jit(fun).lower(*args)
 
+    def memory(self, fun: Callable[..., Any], *args: Any) -> int:
+        """Bytes that the compiled program needs beside its arguments and results."""
+        stats = self.lower(fun, *args).compile().memory_analysis()
+        return int(stats.temp_size_in_bytes)
+
     def array(self, value: Any) -> Any:
         """`value` on the device."""
         return self.ms.device_put(value)

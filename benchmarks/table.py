@@ -40,22 +40,28 @@ def row(result: Result) -> str:
         _ratio(case.aim),
         result.verdict,
     ]
-    text = _line(cells)
-    if case.must_operations is None or not result.our_operations:
-        return text
-    counts = [
-        "",
-        "  StableHLO operations",
-        str(result.our_operations),
-        "",
-        str(result.peer_operations or "-"),
-        "",
-        _ratio(result.ratio_of_operations),
-        _ratio(case.must_operations),
-        _ratio(case.aim_operations),
-        "",
-    ]
-    return f"{text}\n{_line(counts)}"
+    lines = [_line(cells)]
+    for title, ours, peer, ratios in _further(result):
+        lines.append(_line(["", f"  {title}", ours, "", peer, "", *map(_ratio, ratios), ""]))
+    return "\n".join(lines)
+
+
+def _further(result: Result) -> list[tuple[str, str, str, tuple[float | None, ...]]]:
+    """What is asked of a case beside its time: title, ours, the peer's, ratio, must, aim."""
+    case, found = result.case, []
+    if case.must_operations is not None and result.our_operations:
+        limits = (result.ratio_of_operations, case.must_operations, case.aim_operations)
+        counts = _count(result.our_operations), _count(result.peer_operations)
+        found.append(("StableHLO operations", *counts, limits))
+    if case.must_memory is not None and result.our_memory is not None:
+        limits = (result.ratio_of_memory, case.must_memory, case.aim_memory)
+        sizes = _size(result.our_memory), _size(result.peer_memory)
+        found.append(("memory beside arguments", *sizes, limits))
+    return found
+
+
+def _size(n: int | None) -> str:
+    return "-" if n is None else f"{n / 2**20:.3g} MiB"
 
 
 def _times(seconds: Sequence[float]) -> tuple[str, str]:
@@ -109,10 +115,8 @@ def markdown(results: Sequence[Result]) -> str:
         ours, peer = _times(r.ours)[1], _times(r.peer)[1]
         case = r.case
         lines.append(_row(case.title, ours, peer, r.ratio, case.must, case.aim))
-        if case.must_operations is not None:
-            counts = _count(r.our_operations), _count(r.peer_operations)
-            limits = case.must_operations, case.aim_operations
-            lines.append(_row("its StableHLO operations", *counts, r.ratio_of_operations, *limits))
+        for what, mine, theirs, ratios in _further(r):
+            lines.append(_row(f"its {what}", mine, theirs, *ratios))
     return "\n".join(lines)
 
 

@@ -31,6 +31,7 @@ class Worker:
 
         self.library = load(library)
         self.loop: Any = None
+        self.reference: Any = None
         self.calls = 1
 
     def prepare(self, name: str) -> dict[str, Any]:
@@ -40,7 +41,7 @@ class Worker:
         case = next(c for c in CASES if c.name == name)
         assert case.make is not None
         program = case.make(self.library)
-        self.loop = program.loop
+        self.loop, self.reference = program.loop, program.reference
         self.calls = 1
         self.block()  # compiles, perhaps
         for _ in range(LONGEST_WARM_UP):
@@ -49,12 +50,14 @@ class Worker:
                 break
             per_call = max(seconds / self.calls, 1e-7)
             self.calls = max(self.calls + 1, int(1.2e-3 * case.block_ms / per_call))
-        return {"check": program.check, "operations": program.operations, "calls": self.calls}
+        return {"check": program.check, "operations": program.operations,
+                "memory": program.memory, "calls": self.calls}  # fmt: skip
 
-    def block(self) -> float:
+    def block(self, reference: bool = False) -> float:
         """CPU seconds of one call, averaged over a block."""
+        loop = self.reference if reference else self.loop
         start = time.process_time()
-        self.loop(self.calls)
+        loop(self.calls)
         return (time.process_time() - start) / self.calls
 
 
@@ -68,7 +71,7 @@ def serve(library: str, source: TextIO, sink: TextIO) -> None:
             if request["do"] == "prepare":
                 answer = worker.prepare(request["case"])
             else:
-                answer = {"seconds": worker.block()}
+                answer = {"seconds": worker.block(request["do"] == "reference")}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
             if os.environ.get("BENCHMARK_TRACEBACK"):

@@ -11,8 +11,10 @@ from ms_func import ad_checkpoint as ad_checkpoint
 from ms_func import config as config
 from ms_func import custom_batching as custom_batching
 from ms_func import custom_derivatives as custom_derivatives
+from ms_func import debug as debug
 from ms_func import dtypes as dtypes
 from ms_func import errors as errors
+from ms_func import extend as extend
 from ms_func import flatten_util as flatten_util
 from ms_func import lax as lax
 from ms_func import nn as nn
@@ -20,12 +22,14 @@ from ms_func import numpy as numpy
 from ms_func import ops as ops
 from ms_func import optim as optim
 from ms_func import random as random
+from ms_func import ref as ref
 from ms_func import scipy as scipy
 from ms_func import sharding as sharding
 from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func import typing as typing
+from ms_func.api.compile import disable_jit as disable_jit
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
@@ -56,7 +60,10 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.pmap import pmap as pmap
+from ms_func.api.profile import profile_compile as profile_compile
 from ms_func.api.shard import shard as shard
+from ms_func.api.shard_map import shard_map as shard_map
 from ms_func.api.vectorize import vmap as vmap
 from ms_func.compat.alias import as_jax as as_jax
 from ms_func.control_flow.checkpoint import checkpoint as checkpoint
@@ -77,9 +84,21 @@ from ms_func.ir.sharding import P as P
 from ms_func.ir.sharding import PartitionSpec as PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct as ShapeDtypeStruct
 from ms_func.ir.types import typeof as typeof
+from ms_func.primitives.callbacks import pure_callback as pure_callback
+from ms_func.primitives.effects import effects_barrier as effects_barrier
 from ms_func.primitives.sharding import constrain as constrain
+from ms_func.ref import Ref as Ref
+from ms_func.ref import freeze as freeze
+from ms_func.ref import new_ref as new_ref
+from ms_func.source.convert import convert as convert
+from ms_func.source.convert import converted_source as converted_source
+from ms_func.source.convert import no_convert as no_convert
 
+array_ref = new_ref
 remat = checkpoint
 default_matmul_precision = config.default_matmul_precision
+debug_infs = config.debug_infs
+debug_nans = config.debug_nans
+log_compiles = config.log_compiles
 
 __version__ = "0.1.0"

@@ -86,6 +86,9 @@ def _flag_from_environment(name: str) -> int | None:
 tracing = _Config("ms_func_tracing", False, include_in_jit_key=True)
 """Whether a program is being recorded in this thread; keeps the C++ fast path out of traces."""
 
+forked = _Config("ms_func_forked", False, include_in_jit_key=True)
+"""Whether this process is the child of one that used the runtime; keeps the C++ fast path out."""
+
 # Explicit dtypes are honoured everywhere, so the runtime must not narrow 64-bit arrays.
 _wide = _Config("ms_func_wide", True, include_in_jit_key=False)
 _hook = _Config("ms_func_post_hook", None)
@@ -96,6 +99,14 @@ x64 = Width("x64", None, Width.__doc__ or "", in_key=True)
 disable_jit = Setting(
     "disable_jit", False, "Run jitted functions operation by operation.", in_key=True
 )
+debug_nans = Setting(
+    "debug_nans", False, "Raise FloatingPointError where a result is NaN, and find the line.",
+    in_key=True,
+)  # fmt: skip
+debug_infs = Setting(
+    "debug_infs", False, "Raise FloatingPointError where a result is infinite, and find the line.",
+    in_key=True,
+)  # fmt: skip
 default_device = Setting(
     "default_device", None, "Device of new arrays and of programs without placed operands.",
     in_key=True,
@@ -119,6 +130,22 @@ num_cpu_devices = Setting(
     or 1,
     "Number of virtual CPU devices; read when the first device is asked for.",
 )
+convert = Setting(
+    "convert", "auto",
+    "Whether Python control flow on traced values is converted: 'auto', True (a function without "
+    "source is an error) or False.",
+)  # fmt: skip
+unroll_limit = Setting(
+    "unroll_limit", 16,
+    "Steps up to which a Python loop of known length is laid out; a longer one is compiled as a "
+    "loop where its body allows it.",
+    in_key=True,
+)  # fmt: skip
+recursion_limit = Setting(
+    "recursion_limit", 512,
+    "Calls of a function that calls itself on traced data that may be under way at once.",
+    in_key=True,
+)  # fmt: skip
 numpy_rank_promotion = Setting(
     "numpy_rank_promotion", "allow",
     "What happens to operands of different rank, neither of rank 0: 'allow', 'warn' or 'raise'.",
@@ -129,7 +156,19 @@ numpy_dtype_promotion = Setting(
     "'standard', or 'strict': operands of two dtypes are an error, but for Python scalars.",
     in_key=True,
 )  # fmt: skip
+default_prng_impl = Setting(
+    "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True
+)
+debug_key_reuse = Setting(
+    "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
+)
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
+
+
+def searching() -> bool:
+    """Whether results are looked at for NaN or infinity."""
+    return debug_nans.value or debug_infs.value
+
 
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}
 

@@ -18,12 +18,85 @@ import numpy as np
 from ms_func.config import x64
 from ms_func.errors import TypePromotionError
 
-__all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "float0", "issubdtype", "promote_types",
-           "result_type", "scalar_type_of"]  # fmt: skip
+__all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
+           "prng_key", "promote_types", "result_type", "scalar_type_of"]  # fmt: skip
 
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
 float0 = np.dtype([("float0", np.void, 0)])
 """The tangent dtype of integers and booleans: their tangent space has no dimension."""
+
+
+class extended(np.generic):
+    """What the scalar types of dtypes that NumPy does not have derive from."""
+
+
+class prng_key(extended):
+    """Scalar type of random keys: `issubdtype(key.dtype, prng_key)` is true."""
+
+
+class KeyDtype:
+    """dtype of random keys, as users see it; there is one object for each generator.
+
+    Inside, keys have the NumPy dtype `dtype`, one field with the words of a key. Both compare
+    equal and hash alike.
+
+    Attributes:
+        dtype: the NumPy dtype.
+        impl: name of the generator, such as "threefry2x32".
+        name: `key<...>` with a short name of it.
+        words: number of 32-bit words of a key.
+    """
+
+    __slots__ = ("dtype", "impl", "name", "words")
+    kind = "V"
+    type = prng_key
+
+    def __init__(self, impl: str, tag: str, words: int) -> None:
+        self.impl, self.name, self.words = impl, f"key<{tag}>", words
+        self.dtype = np.dtype([(tag, np.uint32, (words,))])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one key."""
+        return 4 * self.words
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, np.dtype) and self.dtype == other)
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return key_dtype, (self.impl,)
+
+
+THREEFRY = KeyDtype("threefry2x32", "fry", 2)
+RBG = KeyDtype("rbg", "rbg", 4)
+UNSAFE_RBG = KeyDtype("unsafe_rbg", "urbg", 4)
+_KEYS = {k.dtype: k for k in (THREEFRY, RBG, UNSAFE_RBG)}
+
+
+def key_dtype(impl: str) -> KeyDtype:
+    """The dtype of keys of the generator of that name.
+
+    Raises:
+        ValueError: there is no such generator.
+    """
+    for kind in _KEYS.values():
+        if impl in (kind.impl, kind.name[4:-1]):
+            return kind
+    known = ", ".join(f'"{k.impl}"' for k in _KEYS.values())
+    raise ValueError(f'unrecognized PRNG implementation "{impl}". Did you mean one of: {known}?')
+
+
+def key_of(dtype: np.dtype) -> KeyDtype | None:
+    """The key dtype that a NumPy dtype is, if it is one."""
+    return _KEYS.get(dtype) if dtype.names is not None else None
+
+
 _NARROW = {
     bool: np.dtype(np.bool_),
     int: np.dtype(np.int32),
@@ -89,8 +162,8 @@ _LONG = {short: long for long, short in _SHORT.items()}
 
 def dtype_name(dtype: np.dtype) -> str:
     """Short name of a dtype as the text form prints it: `f32`, `bf16`, `i8`, `bool`."""
-    if dtype == float0:
-        return "float0"
+    if dtype.names is not None:
+        return "float0" if dtype == float0 else _KEYS[dtype].name
     name = dtype.name
     stem = name.rstrip("0123456789")
     return _SHORT[stem] + name[len(stem) :] if stem in _SHORT else name
@@ -100,6 +173,8 @@ def parse_dtype(name: str) -> np.dtype:
     """Inverse of `dtype_name`."""
     if name == "float0":
         return float0
+    if name.startswith("key<"):
+        return key_dtype(name[4:-1]).dtype
     stem = name.rstrip("0123456789")
     long = _LONG[stem] + name[len(stem) :] if stem in _LONG else name
     return named(long)
@@ -153,8 +228,11 @@ def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtyp
     """`join`; None is the default float, which depends on a setting."""
     if a == b:
         return a, a_weak and b_weak
-    if a == float0 or b == float0:
-        raise TypePromotionError("float0 does not promote with other dtypes")
+    if a.names is not None or b.names is not None:
+        raise TypePromotionError(
+            f"{dtype_name(a)} and {dtype_name(b)} do not promote: float0 and keys have no "
+            "common dtype with others"
+        )
     one, two = _node(a, a_weak), _node(b, b_weak)
     common = _above(one) & _above(two)
     least = [n for n in common if common <= _above(n)]
@@ -265,17 +343,33 @@ _CATEGORIES = {
     np.integer: lambda d: d.kind in "iu" or d.name in ("int2", "int4", "uint2", "uint4"),
     np.signedinteger: lambda d: d.kind == "i" or d.name in ("int2", "int4"),
     np.unsignedinteger: lambda d: d.kind == "u" or d.name in ("uint2", "uint4"),
-    np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d != float0),
+    np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d.names is None),
+}
+_EXTENDED = {
+    prng_key: frozenset((prng_key,)),
+    extended: frozenset((prng_key, extended)),
+    np.generic: frozenset((prng_key, extended)),
 }
 
 
-def issubdtype(a: Any, b: Any) -> bool:
+def issubdtype(arg1: Any, arg2: Any) -> bool:
     """`numpy.issubdtype` that also knows bfloat16, the 8-bit floats and 4-bit integers."""
-    if isinstance(a, type) and issubclass(a, np.generic) and a in _CATEGORIES:
-        return np.issubdtype(a, b)
-    if b in _CATEGORIES:
-        return bool(_CATEGORIES[b](np.dtype(a)))
-    return np.issubdtype(a, b) or np.dtype(a) == b
+    if arg2 in _EXTENDED:
+        kind = arg1 if isinstance(arg1, type) and issubclass(arg1, extended) else None
+        kind = prng_key if isinstance(arg1, KeyDtype) or (kind is None and _is_key(arg1)) else kind
+        if kind is not None or arg2 is not np.generic:
+            return kind in _EXTENDED[arg2]
+    elif isinstance(arg1, KeyDtype) or (isinstance(arg1, type) and issubclass(arg1, extended)):
+        return arg1 is arg2 or arg1 == arg2
+    if isinstance(arg1, type) and issubclass(arg1, np.generic) and arg1 in _CATEGORIES:
+        return np.issubdtype(arg1, arg2)
+    if arg2 in _CATEGORIES:
+        return bool(_CATEGORIES[arg2](np.dtype(arg1)))
+    return np.issubdtype(arg1, arg2) or np.dtype(arg1) == arg2
+
+
+def _is_key(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and key_of(dtype) is not None
 
 
 def to_inexact(dtype: np.dtype) -> np.dtype:

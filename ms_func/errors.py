@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ms_func.runtime import extension
+
+_RuntimeFailure: Any = extension.JaxRuntimeError
+"""What the runtime raises where a program fails while it runs, a `RuntimeError`."""
+
 
 def located(message: str, loc: Any) -> str:
     """`message` headed by the user's file and line and followed by that line of source."""
@@ -63,6 +68,14 @@ class ArgumentValueError(LocatedError, ValueError):
     """
 
 
+class AxisError(LocatedError, ValueError, IndexError):
+    """An axis that the array does not have; NumPy's error of that name.
+
+    Example:
+        `np.sum(np.zeros((2, 3)), axis=2)`: there are axes 0 and 1 only.
+    """
+
+
 class UnsupportedError(LocatedError, NotImplementedError):
     """An operation has no rule for what was asked, and the rule cannot exist.
 
@@ -96,12 +109,28 @@ class SizeError(ShapeError, ValueError):
     """
 
 
+class OutOfMemoryError(LocatedError, MemoryError, RuntimeError):
+    """A program needs more memory than its device has; it was not started.
+
+    Example:
+        `np.zeros(2**40)`. Use smaller arrays, a narrower dtype, or `checkpoint` for gradients.
+    """
+
+
 class ShardingError(LocatedError, ValueError):
     """An array cannot be laid out over the devices as asked.
 
     Example:
         an axis of size 3 split over 2 devices, a mesh axis that does not exist, or a mesh
         larger than the machine.
+    """
+
+
+class AxisNameError(LocatedError, NameError):
+    """A collective names an axis that no `vmap`, `pmap` or `shard_map` around it has.
+
+    Example:
+        `lax.psum(x, "batch")` at top level. Call it under `vmap(f, axis_name="batch")`.
     """
 
 
@@ -146,11 +175,125 @@ class NonConcreteBooleanIndexError(LocatedError, IndexError):
     """
 
 
+class ForkError(LocatedError, RuntimeError):
+    """The runtime was used before the process forked, and is used in the child.
+
+    Example:
+        `multiprocessing.Process` with the start method "fork" after a first operation. Start
+        processes with "spawn", or use the library in the children only.
+    """
+
+
 class UnexpectedTracerError(LocatedError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 
     Example:
         a jitted function stores an intermediate result in a global; return it instead.
+    """
+
+
+class StagingError(LocatedError, TypeError):
+    """Python control flow on a value known only at run time that cannot be compiled.
+
+    The message starts with its number, such as MS101.
+
+    Example:
+        `while x < 3: n = n * 0.5` with an integer array `n`; start with a float.
+    """
+
+    @property
+    def code(self) -> str:
+        """The number of the message: its first word."""
+        return self.message.partition(" ")[0]
+
+
+class StagingBoolError(StagingError, TracerBoolConversionError):
+    """A value known only at run time decides something that Python itself has to do.
+
+    Example:
+        `[x for x in xs if x > 0]` of traced `xs`; use `np.where`.
+    """
+
+
+class StagingIndexError(StagingError, TracerIntegerConversionError):
+    """A value known only at run time picked an element of a Python list, tuple or dict.
+
+    Example:
+        `layers[i]` with a traced `i`; stack the list into an array.
+    """
+
+
+class CallbackError(LocatedError, _RuntimeFailure):
+    """A Python function that a compiled program calls failed.
+
+    What is raised is of the class of the original exception as well, which is its
+    `__cause__`.
+
+    Example:
+        `pure_callback` with a function that returns another shape than was promised.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class KeyReuseError(LocatedError, RuntimeError):
+    """A random key is used twice while `config.debug_key_reuse` is set.
+
+    Example:
+        `random.normal(key) + random.uniform(key)`; split the key first.
+    """
+
+
+class NonFiniteError(LocatedError, FloatingPointError):
+    """A result is NaN or infinite while `config.debug_nans` or `debug_infs` is set.
+
+    Example:
+        `np.log(-1.0)`; the message names the operation and the line.
+    """
+
+
+class CheckifyError(Exception):
+    """Base of what `checkify` finds; these are values, not raised before `Error.throw`."""
+
+
+class FailedCheckError(CheckifyError):
+    """A condition given to `checkify.check` does not hold.
+
+    Example:
+        `checkify.check(x > 0, "must be positive")` with -1.
+    """
+
+
+class NaNError(CheckifyError):
+    """An operation gave NaN.
+
+    Example:
+        `np.log(-1.0)` in a function under `checkify(f, errors=nan_checks)`.
+    """
+
+
+class DivisionByZeroError(CheckifyError):
+    """A division by zero.
+
+    Example:
+        `x / 0.0` in a function under `checkify(f, errors=div_checks)`.
+    """
+
+
+class OOBError(CheckifyError):
+    """An index is out of the bounds of the array.
+
+    Example:
+        `np.arange(3)[5]` in a function under `checkify(f, errors=index_checks)`.
+    """
+
+
+class CheckifyRuntimeError(ValueError):
+    """An error that `checkify` found was thrown, or a check outside of it failed.
+
+    Example:
+        `err, y = checkify(f)(x); err.throw()`.
     """
 
 

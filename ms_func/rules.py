@@ -13,9 +13,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ms_func.ir.primitive import Linear, Multilinear, NotSupported, Primitive, primitives
+from ms_func.ir.primitive import (
+    NONLINEAR,
+    Linear,
+    Multilinear,
+    NotSupported,
+    Primitive,
+    Recurrence,
+    primitives,
+)
 
-SLOTS = ("abstract", "ref", "lower", "jvp", "transpose", "batch", "shard", "cost", "partial")
+SLOTS = ("abstract", "ref", "lower", "jvp", "transpose", "batch", "shard", "cost", "jet", "partial")
 
 
 def load() -> dict[str, Primitive]:
@@ -51,14 +59,33 @@ def _cell(p: Primitive, rule: Any, reasons: dict[str, int]) -> str:
         return str(reasons.setdefault(reason, len(reasons) + 1))
     if isinstance(rule, (Linear, Multilinear)):
         return f"{type(rule).__name__}{rule.argnums}".replace(",)", ")")
+    if isinstance(rule, Recurrence):
+        return "Recurrence"
     return "." if callable(rule) else repr(rule)
 
 
+def counts(found: Iterable[Primitive]) -> dict[str, int]:
+    """Number of cells, and of those without a rule: "empty", "not supported", "not linear"."""
+    cells = [getattr(p, slot) for p in found for slot in SLOTS]
+    return {
+        "cells": len(cells),
+        "empty": sum(rule is None for rule in cells),
+        "not supported": sum(isinstance(rule, NotSupported) for rule in cells),
+        "not linear": sum(rule is NONLINEAR for rule in cells),
+    }
+
+
 def main() -> int:
-    """Print the table; the exit status is 1 where a slot is empty."""
-    text = table(sorted(load().values(), key=lambda p: p.name))
-    print(text)
-    return int("EMPTY" in text)
+    """Print the table and how much of it is filled; the exit status is 1 where a slot is empty."""
+    found = sorted(load().values(), key=lambda p: p.name)
+    print(table(found))
+    n = counts(found)
+    print(
+        f"\n{len(found)} primitives, {n['cells']} cells: {n['empty']} empty, "
+        f"{n['not supported']} not supported ({n['not supported'] / n['cells']:.1%}), "
+        f"{n['not linear']} without anything to transpose"
+    )
+    return int(n["empty"] > 0)
 
 
 if __name__ == "__main__":

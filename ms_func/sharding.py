@@ -7,7 +7,9 @@ from ms_func.ir.mesh import AxisType as AxisType
 from ms_func.ir.mesh import Link as Link
 from ms_func.ir.mesh import Mesh as Mesh
 from ms_func.ir.mesh import current_mesh as get_mesh
+from ms_func.ir.mesh import get_abstract_mesh as get_abstract_mesh
 from ms_func.ir.mesh import set_mesh as set_mesh
+from ms_func.ir.mesh import use_mesh as use_abstract_mesh
 from ms_func.ir.mesh import use_mesh as use_mesh
 from ms_func.ir.sharding import NamedSharding as NamedSharding
 from ms_func.ir.sharding import P as P
@@ -17,5 +19,6 @@ from ms_func.ir.sharding import SingleDeviceSharding as SingleDeviceSharding
 
 __all__ = [
     "AbstractMesh", "AxisType", "Link", "Mesh", "NamedSharding", "P", "PartitionSpec", "Sharding",
-    "SingleDeviceSharding", "get_mesh", "set_mesh", "use_mesh",
+    "SingleDeviceSharding", "get_abstract_mesh", "get_mesh", "set_mesh", "use_abstract_mesh",
+    "use_mesh",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
+from ms_func.api.compile import jit, make_ir
 from ms_func.api.linearize import jvp, vjp
+from ms_func.api.vectorize import vmap
 from ms_func.dtypes import float0, is_inexact
+from ms_func.ir import parse, to_text, verify
+from ms_func.ir.primitive import ZERO, NotSupported, Primitive
 from ms_func.ir.types import typeof
 
-__all__ = ["check_grads", "check_jvp", "check_vjp"]
+__all__ = ["check_grads", "check_jvp", "check_primitive", "check_vjp"]
 
 _STEPS = {"float16": 1e-2, "bfloat16": 1e-1, "float32": 1e-3, "float64": 1e-6}
 _TOLERANCES = {"float16": 1e-1, "bfloat16": 2e-1, "float32": 2e-2, "float64": 1e-5}
@@ -198,3 +203,66 @@ def check_grads(
         rng = np.random.default_rng(1)
         cotangent = tree.map(partial(_random_like, rng), f(*args))
         check_grads(lambda *xs: vjp(f, *xs)[1](cotangent), args, order - 1, modes, atol, rtol, eps)
+
+
+def check_primitive(
+    p: Primitive, *args: Any, rtol: float = 1e-9, atol: float = 1e-9, **params: Any
+) -> None:
+    """Check each rule of a primitive against its oracle, on the given operands.
+
+    The compiled program against `ref`, derivatives to second order against differences where
+    there are any, batching along every dimension against a loop, and the text form. Use double
+    precision, and operands where the function has derivatives.
+
+    Args:
+        p: the primitive.
+        *args: NumPy arrays.
+        rtol: relative tolerance of values.
+        atol: absolute tolerance of values.
+        **params: parameters of the primitive.
+
+    Raises:
+        AssertionError: a rule disagrees.
+
+    Example:
+        >>> from ms_func.primitives.elementwise import sin_p
+        >>> check_primitive(sin_p, np.array([0.5, 1.0]))
+    """
+    arrays = [np.asarray(a) for a in args]
+
+    def run(*xs: Any) -> list[Any]:
+        out = p.bind(*xs, **params)
+        return list(out) if p.multiple_results else [out]
+
+    assert callable(p.ref), f"{p.name} has no reference"
+    want = p.ref(*arrays, **params)
+    want = [np.asarray(x) for x in (want if p.multiple_results else [want])]
+    for how, got in (("eager", run(*arrays)), ("jit", jit(run)(*arrays))):
+        for a, b in zip(got, want, strict=True):
+            assert typeof(a).shape == b.shape, f"{how} {p.name}: shape {typeof(a)} for {b.shape}"
+            np.testing.assert_allclose(np.asarray(a), b, rtol, atol, err_msg=f"{how} {p.name}")
+    fn = make_ir(run)(*arrays)
+    verify(fn)
+    assert parse(to_text(fn)) == fn, f"{p.name} does not print and parse"
+    if p.jvp is not ZERO and not isinstance(p.jvp, NotSupported):
+        check_grads(run, arrays, 2, atol=1e-4, rtol=1e-4)
+    if not isinstance(p.batch, NotSupported):
+        _check_batching(p.name, run, arrays, rtol, atol)
+
+
+def _check_batching(name: str, run: Any, arrays: Sequence[Any], rtol: float, atol: float) -> None:
+    """`vmap` along each dimension of each operand, and of all, against a loop."""
+    choices = [[None, *range(a.ndim + 1)] for a in arrays]
+    for dims in itertools.product(*choices):
+        if all(d is None for d in dims):
+            continue
+        lanes = [
+            a if d is None else np.stack([a, a * 0.5 if is_inexact(a.dtype) else a], d)
+            for a, d in zip(arrays, dims, strict=True)
+        ]
+        got = vmap(run, dims)(*lanes)
+        for k in range(2):
+            one = [x if d is None else x.take(k, d) for x, d in zip(lanes, dims, strict=True)]
+            for a, b in zip(got, run(*one), strict=True):
+                message = f"vmap of {name} over {dims}"
+                np.testing.assert_allclose(np.asarray(a)[k], b, rtol, atol, err_msg=message)

@@ -15,7 +15,7 @@ def to_numpy(buffer: Any) -> np.ndarray:
         return buffer._single_device_array_to_np_array_did_copy()[0]
     if sharding.is_fully_replicated:
         return buffer._fully_replicated_shard()._single_device_array_to_np_array_did_copy()[0]
-    kind = buffer.aval
+    kind = buffer.aval.words
     whole = np.empty(kind.shape, kind.dtype)
     if not whole.size:  # the compiler does not split what is empty
         return whole

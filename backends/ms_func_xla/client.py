@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Any
@@ -35,6 +36,20 @@ class Xla:
 
     def __init__(self) -> None:
         self._clients: dict[str, Any] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._leave_clients)
+
+    def _leave_clients(self) -> None:
+        """Keep a forked child from destroying clients: it would wait for threads it has not."""
+        import ctypes  # only ever needed here
+
+        for client in self._clients.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
+
+    @property
+    def started(self) -> bool:
+        """Whether a client has been made, which runs threads of its own."""
+        return bool(self._clients)
 
     @cached_property
     def platform(self) -> str:
@@ -67,6 +82,12 @@ class Xla:
     def default_device(self) -> Any:
         """First device of this process."""
         return self.local_devices()[0]
+
+    def memory(self, device: Any) -> int | None:
+        """Bytes of memory of a device; None where the runtime does not tell."""
+        if device.platform == "cpu":
+            return _host_memory()
+        return (device.memory_stats() or {}).get("bytes_limit")
 
     def sharding(self, place: Any, ndim: int = 0) -> Any:
         """The runtime's placement for a device, or for a sharding of arrays of rank `ndim`."""
@@ -119,18 +140,32 @@ class Xla:
         """Buffer with the elements of another one at `placement`."""
         if placement is None:
             return buffer
-        placement = self.sharding(placement, buffer.aval.ndim)
+        placement = self.sharding(placement, buffer.aval.words.ndim)
         if buffer._sharding == placement and buffer._committed:
             return buffer
-        return self.put(to_numpy(buffer), placement, buffer.aval)
+        kind = buffer.aval
+        moved = self.put(to_numpy(buffer), placement, kind.words)
+        return moved if kind.words is kind else self.relabel(moved, kind)
 
     def label(self, buffer: Any, type: Any, device: Any) -> Any:
         """A buffer imported from another library with its type attached."""
         return result_handler(type, sharding_of(device), True)(buffer)
 
+    def relabel(self, buffer: Any, type: Any) -> Any:
+        """The same memory as an array of another type."""
+        return result_handler(type, buffer._sharding, buffer._committed)(buffer)
+
     def get(self, buffer: Any) -> np.ndarray:
         """Elements of a buffer; waits for them. The result is read-only."""
         return to_numpy(buffer)
+
+
+@cache
+def _host_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def _make_client(platform: str) -> Any:

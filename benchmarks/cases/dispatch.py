@@ -114,6 +114,31 @@ def element(lib: Library) -> Program:
     return Program(loop, total(lib, x[3]))
 
 
+def eager(make: Callable[[Any, Any, Any, Any], Callable[[], Any]]) -> Callable[[Library], Program]:
+    """One eager operation on arrays of a few numbers: `make(np, x, y, m)` gives the call."""
+
+    def program(lib: Library) -> Program:
+        x, y = lib.array(models.numbers(1, 10)), lib.array(models.numbers(2, 10))
+        m = lib.array(models.numbers(3, 4, 4))
+        return repeated(lib, make(lib.np, x, y, m))
+
+    return program
+
+
+def jitted_anew(lib: Library) -> Program:
+    """The same text jitted again: a new function with equal code over arrays of equal types."""
+    x = lib.array(models.numbers(1, 10))
+
+    def loop(n: int) -> None:
+        out = None
+        for i in range(n):
+            scale = lib.array(numpy.float32(i % 7))
+            out = lib.ms.jit(lambda x, scale=scale: lib.np.sin(x) * scale + x)(x)
+        lib.ms.block_until_ready(out)
+
+    return Program(loop, 0.0)
+
+
 def to_device(lib: Library) -> Program:
     """NumPy array of ten numbers to the device."""
     return repeated(lib, lib.np.asarray, models.numbers(1, 10))
@@ -124,6 +149,7 @@ RENEWED = 4
 
 CASES = [
     Case("eager_grad", "grad of an MLP 4-16-16-1, not jitted", eager_grad, 0.1, 0.05),
+    Case("jitted_anew", "the same lambda jitted anew and called", jitted_anew, 0.05, 0.02),
     Case("eager_vmap_grad", "vmap(grad(f)), not jitted", eager_vmap_grad, 0.15, 0.1),
     *[
         Case(name, title, make, must, aim, processes=RENEWED)
@@ -141,6 +167,46 @@ CASES = [
             ("slice", "eager x[2:5]", slice_part, 0.3, 0.2),
             ("element", "eager x[3]", element, 0.3, 0.2),
             ("to_device", "numpy array to device", to_device, 0.4, 0.25),
+            *[
+                (name, f"eager {title}", eager(make), must, aim)
+                for name, title, must, aim, make in [
+                    (
+                        "at_set",
+                        "x.at[3].set(v)",
+                        0.15,
+                        0.1,
+                        lambda np, x, y, m: lambda: x.at[3].set(2.0),
+                    ),
+                    (
+                        "einsum",
+                        "einsum('ij,jk->ik', m, m)",
+                        0.5,
+                        0.25,
+                        lambda np, x, y, m: lambda: np.einsum("ij,jk->ik", m, m),
+                    ),
+                    (
+                        "concatenate",
+                        "concatenate([x, y])",
+                        0.5,
+                        0.25,
+                        lambda np, x, y, m: lambda: np.concatenate([x, y]),
+                    ),
+                    (
+                        "where",
+                        "where(b, x, y)",
+                        0.5,
+                        0.25,
+                        lambda np, x, y, m: (lambda b: lambda: np.where(b, x, y))(x > 0),
+                    ),
+                    (
+                        "reshape",
+                        "reshape(m, (2, 8))",
+                        0.5,
+                        0.25,
+                        lambda np, x, y, m: lambda: np.reshape(m, (2, 8)),
+                    ),
+                ]
+            ],
         ]
     ],
 ]

@@ -8,8 +8,9 @@ recorded as a call.
 from __future__ import annotations
 
 import inspect
+import logging
 import operator
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper, wraps
 from threading import Lock
@@ -20,20 +21,27 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
+from ms_func.api.reasons import Signature, argument_names, reason
 from ms_func.api.stages import Lowered, Traced
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.execution.array import Array, result_tree, wrap
-from ms_func.execution.buffers import put
-from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
-from ms_func.execution.dispatch import answer, as_array, bottom, dispatcher
+from ms_func.execution import key_reuse, nonfinite
+from ms_func.execution.array import ARRAYS, again, result_tree, wrap
+from ms_func.execution.buffers import move, put
+from ms_func.execution.compile import Prepared, compiled_elsewhere, option_items, prepared, ready
+from ms_func.execution.dispatch import answer, as_array, bottom, check_aliases, dispatcher
+from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.references import discharge
+from ms_func.ir.types import TYPES, ArrayType, RefType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import Ref, swap
+from ms_func.tracing.reference import operands as reference_values
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
@@ -59,9 +67,17 @@ class Recorded(NamedTuple):
     ins: tuple[Any, ...] | None = None
     outs: tuple[Any, ...] | None = None
 
+    @property
+    def on_refs(self) -> bool:
+        """Whether operands of the program are references."""
+        fn = self.staged.fn
+        return not fn.plain and any(type(t) is RefType for t in fn.in_types)
+
     def job(self, fn: Function) -> Prepared:
-        """The program `fn` of this recording as it is to be compiled."""
-        return prepared(fn, self.donate, self.ins, self.outs)
+        """The program `fn` of this recording as it is to be compiled, on values of references."""
+        fn, written = discharge.rule(fn)
+        outs = self.outs and (*self.outs, *(None for _ in written))
+        return prepared(fn, self.donate, self.ins, outs)
 
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
@@ -88,6 +104,9 @@ class Options(NamedTuple):
     out_shardings: Any
     inline: bool
     backend: str | None
+    device: Any = None
+    compiler_options: tuple[tuple[str, Any], ...] = ()
+    convert: Any = "auto"
 
 
 class _Unspecified:
@@ -114,6 +133,7 @@ def jit(
     backend: str | None = None,
     inline: bool = False,
     compiler_options: dict[str, Any] | None = None,
+    convert: Any = "auto",
 ) -> Any:
     """Compile `fun` at its first call with each set of argument types, and run the program.
 
@@ -129,14 +149,19 @@ def jit(
             cannot be used afterwards.
         donate_argnames: names of such arguments.
         keep_unused: accepted; programs take only the arguments they use, which nobody can tell.
-        device: must be None; place the arguments with `device_put`, or use `in_shardings`.
+        device: device that the arguments are moved to and the program runs on; inside another
+            recording it has no effect.
         backend: name of the backend to run on; None is the one that holds the arrays.
         inline: when called while recording, splice the operations in instead of a call.
-        compiler_options: must be empty; options of XLA by name are not passed on yet.
+        compiler_options: options of XLA by name, such as {"xla_cpu_enable_fast_math": True};
+            only for a function that is not called by another jitted one.
+        convert: what to do about Python control flow on traced values in `fun` and what it
+            calls: "auto" converts it as far as `config.convert` allows, True insists on it,
+            False leaves the functions as they are.
 
     Returns:
-        A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape` and
-        `clear_cache`.
+        A function of the same arguments. It has the methods `trace`, `lower`, `eval_shape`,
+        `clear_cache` and `why_recompiled`.
 
     Raises:
         TypeError: the function returns something that is not an array.
@@ -151,16 +176,29 @@ def jit(
         return partial(jit, **given)
     if not callable(fun):
         raise ArgumentTypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
-    if device is not None:
-        raise NotImplementedError("jit(device=...): fix: place the arguments with device_put")
-    if compiler_options:
-        raise NotImplementedError("jit(compiler_options=...): fix: set XLA_FLAGS instead")
+    _check_device(device, backend, in_shardings, out_shardings)
     statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
     donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
     if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
         raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
-    options = Options(*statics, *donated, in_shardings, out_shardings, inline, backend)
+    options = Options(
+        *statics, *donated, in_shardings, out_shardings, inline, backend, device,
+        option_items(compiler_options), convert,
+    )  # fmt: skip
     return Jitted(fun, options).callable
+
+
+def _check_device(device: Any, backend: Any, in_shardings: Any, out_shardings: Any) -> None:
+    if device is None:
+        return
+    if backend is not None:
+        raise ArgumentValueError(
+            f"can't specify both a device and a backend for jit, got {device=} and {backend=}"
+        )
+    if in_shardings is not UNSPECIFIED or out_shardings is not UNSPECIFIED:
+        raise ArgumentValueError(
+            "jit(device=...) says where everything lies; fix: give either device or shardings"
+        )
 
 
 def _names_and_numbers(
@@ -219,7 +257,30 @@ def _check_names(
             )
 
 
+def disable_jit(disable: bool = True) -> Any:
+    """Within a `with` block, run jitted functions, loops and branches as Python.
+
+    Python then sees concrete values, so that debuggers and `print` show them.
+
+    Args:
+        disable: False turns compilation on again within an outer block.
+
+    Example:
+        >>> @jit
+        ... def f(x):
+        ...     return "positive" if x > 0 else "negative"
+        >>> with disable_jit():
+        ...     f(1.0)
+        'positive'
+    """
+    return config.disable_jit(disable)
+
+
 _LIMIT = 4096
+_REMEMBERED = 64
+"""Signatures, and reasons for a further recording, that `why_recompiled` looks back on."""
+
+log = logging.getLogger("ms_func")
 
 
 class Jitted:
@@ -230,6 +291,8 @@ class Jitted:
         self.name = function_name(fun)
         self.options = options
         self.recorded: OrderedDict[Any, Recorded] = OrderedDict()
+        self.signatures: deque[Signature] = deque(maxlen=_REMEMBERED)
+        self.reasons: deque[str] = deque(maxlen=_REMEMBERED)
         self.lock = Lock()
         made = dispatcher(
             self.name, self.miss, fun=fun, static_argnums=options.static_argnums,
@@ -237,7 +300,7 @@ class Jitted:
         )  # fmt: skip
         update_wrapper(made, fun, updated=())
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
-        made.clear_cache = self.clear_cache
+        made.clear_cache, made.why_recompiled = self.clear_cache, self.why_recompiled
         attach = getattr(fun, "attach", None)
         if attach is not None:  # what `shard` returns has more to show
             attach(made, self.program_for)
@@ -246,7 +309,22 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget all recorded programs of this function."""
         self.recorded.clear()
+        self.signatures.clear()
+        self.reasons.clear()
         self.callable._clear_cache()
+
+    def why_recompiled(self) -> str:
+        """What made this function be recorded more than once: one line for each time.
+
+        Example:
+            >>> f = jit(lambda x: x * 2)
+            >>> _ = f(np.ones(3)), f(np.ones(4))
+            >>> print(f.why_recompiled())
+            `<lambda>` was recorded again: `x` was float64[3] and is float64[4]
+        """
+        if not self.reasons:
+            return f"`{self.name}` was not recorded more than once"
+        return "\n".join(f"`{self.name}` was recorded again: {r}" for r in self.reasons)
 
     # --- calls --------------------------------------------------------------------------
 
@@ -259,22 +337,48 @@ class Jitted:
             return self.apply(recorded, leaves), None, False
         staged = recorded.staged
         operands = [*staged.captured, *leaves]
+        if recorded.on_refs:
+            return self.run_on_refs(recorded, operands), None, False
         if self.options.backend is not None:
             return self.run_elsewhere(staged, operands), None, False
+        if key_reuse.active(staged.fn):
+            return self.run_watched(recorded, operands), None, False
         entry = recorded.entry(leaves)
         buffers, fast = place_operands(entry, staged.captured, leaves)
+        if self.options.device is not None:
+            return self.run_on_device(recorded, entry, buffers), None, False
         program, movable = ready(
-            recorded.job(entry), buffers, name=self.name, donate=recorded.donate
-        )
-        outs = program.run(buffers)
+            recorded.job(entry), buffers, name=self.name, donate=recorded.donate,
+            options=self.options.compiler_options,
+        )  # fmt: skip
+        outs = nonfinite.run(program, entry, buffers, f"jit({self.name})")
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree, staged.fn.out_types)
-        if not (fast and movable):
+        if not (fast and movable) or config.searching():
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
+    def run_on_device(self, recorded: Recorded, entry: Function, buffers: Sequence[Any]) -> Any:
+        """Run on the device that the user chose, wherever the operands lie."""
+        staged, device = recorded.staged, self.options.device
+        with config.default_device(device):
+            there = [move(b, device) for b in buffers]
+            program, _ = ready(
+                recorded.job(entry), there, name=self.name, donate=recorded.donate,
+                options=self.options.compiler_options,
+            )  # fmt: skip
+            found = nonfinite.run(program, entry, there, f"jit({self.name})")
+            outs = [move(b, device) for b in found]
+        return result_tree(staged.out_tree, staged.fn.out_types).unflatten(outs)
+
     def apply(self, recorded: Recorded, leaves: Sequence[Any]) -> Any:
         """Record a call of the program in the recording in force."""
+        if self.options.compiler_options:
+            raise ArgumentValueError(
+                "`compiler_options` can only be passed to the outermost jit, got "
+                f"{dict(self.options.compiler_options)} for `{self.name}`, which is called while "
+                "another function is recorded\nfix: pass them to the jit around it"
+            )
         staged = recorded.staged
         operands = [*staged.captured, *leaves]
         if recorded.ins is not None:
@@ -286,6 +390,43 @@ class Jitted:
         if recorded.outs is not None:
             outs = [*map(constrained, outs, recorded.outs)]
         return staged.unflatten(outs)
+
+    def run_on_refs(self, recorded: Recorded, operands: Sequence[Any]) -> Any:
+        """Run on what references hold, and let them hold what the program gives.
+
+        Memory that nobody else has been given a handle of is used again.
+        """
+        check_aliases(self.name, operands)
+        fn, written = discharge.rule(recorded.staged.fn)
+        if key_reuse.active(recorded.staged.fn):
+            return self.run_watched(recorded, operands)
+        values = [x.value if type(x) is Ref else x for x in operands]
+        if any(type(x) is Ref and (x.frozen or x.tracer is not None) for x in operands):
+            values = reference_values(operands)  # raises
+        own = [i for i in written if not operands[i].shared]
+        donate = tuple(sorted({*recorded.donate, *own}))
+        job = recorded.job(recorded.staged.fn)
+        buffers, _ = place_operands(fn, [], values)
+        program, _ = ready(job, buffers, name=self.name, donate=donate)
+        outs = [wrap(b) for b in nonfinite.run(program, fn, buffers, f"jit({self.name})")]
+        count = recorded.staged.own
+        for i, value in zip(written, outs[count:], strict=True):
+            operands[i].value, operands[i].shared = value, False
+        return recorded.staged.unflatten(outs[:count])
+
+    def run_watched(self, recorded: Recorded, operands: Sequence[Any]) -> Any:
+        """Run while the use of keys is looked at."""
+        staged = recorded.staged
+        fn, written = discharge.rule(staged.fn)
+        values = reference_values(operands)
+        found = key_reuse.check(fn, values)
+        buffers, _ = place_operands(fn, [], values)
+        program, _ = ready(recorded.job(staged.fn), buffers, name=self.name)
+        outs = [wrap(b) for b in program.run(buffers)]
+        key_reuse.label(outs, found)
+        for i, value in zip(written, outs[staged.own :], strict=True):
+            swap(operands[i], value)
+        return staged.unflatten(outs[: staged.own])
 
     def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
         """Run on a backend that takes and gives NumPy arrays."""
@@ -305,13 +446,15 @@ class Jitted:
         """Leaves of the arguments that are arrays, and the program for their types."""
         leaves, in_tree, statics = self._flatten(args, kwargs)
         kinds = tuple([_kind(x, self.name) for x in leaves])
-        arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) is ArrayType]
-        key = (in_tree, kinds, statics, config.x64.value)
+        arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
+        state = environment(), config.x64.value, config.searching()
+        key = (in_tree, kinds, statics, state)
         try:
             found = self.recorded.get(key)
         except TypeError:
             raise _unhashable(self.name, statics, leaves) from None
         if found is None:
+            self._explain(args, kwargs, in_tree, kinds, statics)
             found = self._record(args, kwargs, leaves, in_tree, kinds)
             if not any(type(x) is Tracer for x in found.staged.captured):
                 with self.lock:
@@ -319,6 +462,16 @@ class Jitted:
                     if len(self.recorded) > _LIMIT:
                         self.recorded.popitem(last=False)
         return arrays, found
+
+    def _explain(self, args: Any, kwargs: Any, in_tree: Any, kinds: Any, statics: Any) -> None:
+        """Remember, and log where asked for, why this function is recorded once more."""
+        new = Signature(in_tree, kinds, statics)
+        if self.signatures:
+            names = argument_names(self.fun, args, kwargs, self.options)
+            self.reasons.append(reason(self.signatures, new, *names))
+            if config.log_compiles.value:
+                log.warning("Recording `%s` again: %s", self.name, self.reasons[-1])
+        self.signatures.append(new)
 
     def _flatten(
         self, args: Sequence[Any], kwargs: dict[str, Any]
@@ -341,8 +494,9 @@ class Jitted:
         kinds: Sequence[Any],
     ) -> Recorded:  # fmt: skip
         o = self.options
-        places = [i for i, k in enumerate(kinds) if type(k) is ArrayType]
+        places = [i for i, k in enumerate(kinds) if type(k) in TYPES]
         types = [kinds[i] for i in places]
+        fun = user_function(self.fun, o.convert)
 
         def run(tracers: Sequence[Any]) -> Any:
             full = list(leaves)
@@ -352,9 +506,9 @@ class Jitted:
             rest = iter(dynamic)
             positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
-            return self.fun(*positional, **named, **static)
+            return fun(*positional, **named, **static)
 
-        staged = stage(run, types, name=self.name)
+        staged = stage(run, types, name=self.name, refs="keep")
         captured = [_snapshot(x) for x in staged.captured]
         staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
@@ -423,7 +577,7 @@ def _kind(x: Any, name: str) -> Any:
 
 def _snapshot(x: Any) -> Any:
     """A captured value as it is now: later changes through the same handle do not count."""
-    return x if type(x) is Tracer else wrap(as_array(x).buffer)
+    return x if type(x) in (Tracer, Ref) else again(as_array(x))
 
 
 def place_operands(
@@ -434,7 +588,7 @@ def place_operands(
     fast = True
     found = []
     for i, (x, var) in enumerate(zip([*captured, *leaves], fn.params, strict=True)):
-        if type(x) is Array:
+        if type(x) in ARRAYS:
             found.append(x.buffer)
             continue
         if i >= n and (
@@ -467,7 +621,7 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
         try:
             hash(value)
         except TypeError:
-            return ValueError(
+            return ArgumentValueError(
                 f"Non-hashable static arguments are used in a jit function: `{name}` got {value!r} "
                 f"of type {type(value).__name__}\n"
                 "fix: pass a hashable value, such as a tuple instead of a list"
@@ -506,6 +660,8 @@ def make_ir(
     fun: Callable[..., Any],
     static_argnums: int | tuple[int, ...] = (),
     return_shape: bool = False,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that shows the program recorded of `fun`.
 
@@ -513,6 +669,7 @@ def make_ir(
         fun: function of arrays or trees of arrays.
         static_argnums: positions of arguments that are part of the program.
         return_shape: also give the results as `ShapeDtypeStruct`s.
+        convert: see `jit`.
 
     Returns:
         A function of the same arguments giving an `ir.Function`.
@@ -525,7 +682,7 @@ def make_ir(
 
     @wraps(fun, updated=())
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        traced = jit(fun, static_argnums=statics).trace(*args, **kwargs)
+        traced = jit(fun, static_argnums=statics, convert=convert).trace(*args, **kwargs)
         return (traced.ir, traced.out_info) if return_shape else traced.ir
 
     return recorded

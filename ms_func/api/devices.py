@@ -11,7 +11,7 @@ from ms_func import tree
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import buffers
-from ms_func.execution.array import Array, wrap
+from ms_func.execution.array import ARRAYS, Array, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import typeof
@@ -98,7 +98,7 @@ def _place(x: Any, where: Any) -> Any:
         return constrained(x, where) if isinstance(where, NamedSharding) else x
     if getattr(x, "dtype", None) == float0:
         return np.asarray(x)
-    if type(x) is not Array:
+    if type(x) not in ARRAYS:
         return wrap(buffers.put(x, typeof(x), where))
     if where is None:
         return x
@@ -172,6 +172,6 @@ def device_get(x: Any) -> Any:
 def block_until_ready(x: Any) -> Any:
     """Wait for every array of a tree, and give the tree back."""
     for leaf in tree.leaves(x):
-        if type(leaf) is Array:
+        if type(leaf) in ARRAYS:
             leaf.block_until_ready()
     return x

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.programs import ArgNums, apply, pick, simplified, with_aux
+from ms_func.api.programs import ArgNums, apply, check_written, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
@@ -26,6 +27,7 @@ from ms_func.tracing.arguments import (
     normalize_argnums,
     split_arguments,
 )
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.linearize import vjp_walk
@@ -38,6 +40,8 @@ def grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     reduce_axes: Sequence[str] = (),
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that computes the gradient of `fun`.
 
@@ -49,6 +53,7 @@ def grad(
         holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
         allow_int: allow integer and boolean arguments; their gradient has dtype `float0`.
         reduce_axes: accepted for compatibility; must be empty.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of the same arguments. Its result has the structure, shapes and dtypes of
@@ -62,7 +67,8 @@ def grad(
         >>> float(grad(lambda x: x * x)(3.0))
         6.0
     """
-    both = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes)
+    both = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes,
+                           convert)  # fmt: skip
 
     @wraps(fun, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -79,6 +85,8 @@ def value_and_grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     reduce_axes: Sequence[str] = (),
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that computes `fun` and its gradient together; arguments as for `grad`.
 
@@ -91,7 +99,7 @@ def value_and_grad(
         (9.0, 6.0)
     """
     return _value_and_grad(
-        "value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes
+        "value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes, convert
     )
 
 
@@ -103,6 +111,7 @@ def _value_and_grad(
     holomorphic: bool,
     allow_int: bool,
     reduce_axes: Sequence[str],
+    convert: Any,
 ) -> Callable[..., Any]:
     if not callable(fun):
         raise ArgumentTypeError(
@@ -119,14 +128,21 @@ def _value_and_grad(
         types = leaf_types(leaves, what, name)
         for t in types:
             check_input(what, name, t, holomorphic, allow_int)
+        run = user_function(fun, convert)
         staged = stage(
-            lambda tracers: with_aux(fun(*rebuild(tracers), **kwargs), has_aux, what, name),
+            lambda tracers: with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name),
             types,
             name=name,
             values=leaves,
             keep_constants=has_aux,
+            refs="write",
         )
         _check_output(what, name, staged, has_aux, holomorphic)
+        key_reuse.look(staged.fn, [*staged.captured, *leaves])
+        if staged.writes:
+            n = len(staged.captured)
+            check_written(staged, [i >= n and is_inexact(t.dtype)
+                                   for i, t in enumerate(staged.fn.in_types)])  # fmt: skip
         skip = what == "grad"  # nobody sees the value
         program = _gradient_program(staged.fn, len(staged.captured), len(types), skip)
         outs = [*[None] * skip, *apply(program, [*staged.captured, *leaves])]
@@ -173,7 +189,7 @@ def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int
     if not is_inexact(t.dtype) and not allow_int:
         raise ArgumentTypeError(
             f"{what} of `{name}` requires real- or complex-valued inputs (input dtype that is a "
-            f"sub-dtype of np.inexact), but got {t.dtype.name}\n"
+            f"sub-dtype of np.inexact), but got {t.face.name}\n"
             "fix: pass a float, for example 3.0 instead of 3, or x.astype('float32'); with "
             "allow_int=True the gradient of integers has dtype float0"
         )

@@ -9,6 +9,9 @@ from typing import Any
 from ms_func import backend as backends
 from ms_func.api.compile import jit
 from ms_func.backend import CompileOptions
+from ms_func.errors import UnsupportedError
+from ms_func.execution.buffers import default_backend
+from ms_func.ir.effects import calls_host
 from ms_func.tracing.arguments import function_name
 
 
@@ -36,7 +39,7 @@ def export(
     Raises:
         RuntimeError: no such backend is installed.
         UnsupportedError: the program has operations the backend cannot translate; all of
-            them are named.
+            them are named. Or it calls Python.
 
     Example:
         >>> len(export(lambda x: x * 2, 1.0)) > 0
@@ -46,6 +49,11 @@ def export(
     module = traced.closed().compiler_ir()
     chosen = backends.get(backend)
     name = function_name(fun)
+    if calls_host(traced.ir) and chosen is default_backend():
+        raise UnsupportedError(
+            f"`{name}` calls Python while it runs (it prints, checks or has callbacks), and a file "
+            "cannot carry Python functions\nfix: leave these out of what is exported"
+        )
     data = chosen.export(module, CompileOptions(name, flags=options or {}))
     if path is not None:
         Path(path).write_bytes(data)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.api.differentiate import check_input, grad
-from ms_func.api.linearize import jvp, vjp
+from ms_func.api.linearize import jvp, linearized, pushed, stage_call, vjp
 from ms_func.api.programs import ArgNums, pick
 from ms_func.api.vectorize import vmap
 from ms_func.dtypes import is_inexact
@@ -24,6 +24,7 @@ from ms_func.tracing.arguments import (
     normalize_argnums,
     split_arguments,
 )
+from ms_func.tracing.policy import user_function
 
 
 def _standard_basis(leaves: Sequence[Any]) -> list[Any]:
@@ -65,17 +66,27 @@ def jacfwd(
             check_input("jacfwd", name, t, holomorphic, False)
 
         def flat(*xs: Any) -> Any:
-            return fun(*rebuild(xs), **kwargs)
+            return user_function(fun)(*rebuild(xs), **kwargs)
 
-        def push(*dots: Any) -> Any:
-            out = jvp(flat, tuple(leaves), dots, has_aux=has_aux)
-            return (out[1], out[2]) if has_aux else (out[1], None)
-
-        columns, aux = vmap(push, out_axes=(-1, None))(*_standard_basis(leaves))
+        columns, aux = _columns(*stage_call("jacfwd", flat, leaves, has_aux), has_aux)
         jac = tree.map(lambda c: _split_columns(c, leaves, in_tree, argnums), columns)
         return (jac, aux) if has_aux else jac
 
     return jacobian
+
+
+def _columns(staged: Any, leaves: Sequence[Any], in_tree: Any, has_aux: bool) -> tuple[Any, Any]:
+    """Derivatives in the directions of the basis along the last dimension, and auxiliary data."""
+    basis = _standard_basis(leaves)
+    if staged.fn.effects:  # these happen once, not once for each direction
+        _, push, *rest = linearized(staged, leaves, in_tree, has_aux)
+        return vmap(push, out_axes=-1)(*basis), rest[0] if has_aux else None
+
+    def both(*dots: Any) -> Any:
+        out = pushed(staged, leaves, dots, has_aux)
+        return (out[1], out[2]) if has_aux else (out[1], None)
+
+    return vmap(both, out_axes=(-1, None))(*basis)
 
 
 def _split_columns(columns: Any, leaves: Sequence[Any], in_tree: Any, argnums: ArgNums) -> Any:
@@ -116,7 +127,7 @@ def jacrev(
             check_input("jacrev", name, t, holomorphic, allow_int)
 
         def flat(*xs: Any) -> Any:
-            return fun(*rebuild(xs), **kwargs)
+            return user_function(fun)(*rebuild(xs), **kwargs)
 
         value, pull, *aux = vjp(flat, *leaves, has_aux=has_aux)
         outs, out_tree = tree.flatten(value)

@@ -8,12 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.programs import apply, simplified, with_aux, zero_value
+from ms_func.api.programs import (
+    apply,
+    check_written,
+    simplified,
+    with_aux,
+    written_without_tangent,
+    zero_value,
+)
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.jvp import jvp as jvp_program
 from ms_func.transforms.linearize import linearize as linearize_program
@@ -21,21 +31,29 @@ from ms_func.transforms.linearize import pullback as pullback_program
 from ms_func.transforms.transpose import transpose as transpose_program
 
 
-def _stage_call(
-    what: str, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
+def stage_call(
+    what: str,
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    has_aux: bool,
+    convert: Any = "auto",
 ) -> tuple[Staged, list[Any], Any]:
     """Stage `fun` on all of its arguments; the leaves and their structure."""
     name = function_name(fun)
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, what, name)
+    run = user_function(fun, convert)
     staged = stage(
-        lambda tracers: with_aux(fun(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
+        lambda tracers: with_aux(run(*tree.unflatten(in_tree, tracers)), has_aux, what, name),
         types,
         name=name,
         values=leaves,
         keep_constants=has_aux,
+        refs="write",
     )
-    return staged, leaves, in_tree
+    values = operands(leaves)
+    key_reuse.look(staged.fn, [*staged.captured, *values])
+    return staged, values, in_tree
 
 
 def _active(staged: Staged) -> tuple[bool, ...]:
@@ -48,12 +66,17 @@ def _active(staged: Staged) -> tuple[bool, ...]:
 def _aux_start(staged: Staged, has_aux: bool) -> int:
     """Number of flat results that belong to the value; the rest is auxiliary data."""
     if not has_aux:
-        return len(staged.fn.results)
+        return staged.own
     return tree.num_leaves(tree.children(staged.out_tree)[0])
 
 
 def jvp(
-    fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False
+    fun: Callable[..., Any],
+    primals: Any,
+    tangents: Any,
+    has_aux: bool = False,
+    *,
+    convert: Any = "auto",
 ) -> tuple[Any, ...]:
     """Value of `fun` and its derivative in one direction.
 
@@ -62,6 +85,7 @@ def jvp(
         primals: tuple of arguments.
         tangents: tuple of directions, of the structure, shapes and tangent dtypes of `primals`.
         has_aux: whether `fun` returns `(value, auxiliary data)`.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         `(value, tangent)`, or `(value, tangent, aux)` with `has_aux`.
@@ -79,11 +103,24 @@ def jvp(
             "primal and tangent arguments to jvp must be tuples or lists; "
             f"found {type(primals).__name__} and {type(tangents).__name__}"
         )
-    staged, leaves, in_tree = _stage_call("jvp", fun, primals, has_aux)
-    dots, dot_tree = tree.flatten(tuple(tangents))
+    staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
+    given, dot_tree = tree.flatten(tuple(tangents))
+    dots = operands(given)
     types = staged.fn.in_types[len(staged.captured) :]
     _check_tangents("jvp", types, in_tree, dots, dot_tree)
-    active = _active(staged)
+    targets = {id(x): d for x, d in zip(tree.leaves(tuple(primals)), given, strict=True)}
+    return pushed(staged, leaves, dots, has_aux, targets if staged.writes else {})
+
+
+def pushed(
+    staged: Staged, leaves: Sequence[Any], dots: Sequence[Any], has_aux: bool,
+    targets: dict[int, Any] | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """`jvp` of a staged call at `leaves` in the direction of `dots`, one for each leaf.
+
+    `targets` are references for the tangents of what is written, by identity of the references.
+    """
+    types, active = staged.fn.in_types[len(staged.captured) :], _active(staged)
     program, nonzero = _simplified_jvp(staged.fn, active)
     n_captured, n = len(staged.captured), len(staged.fn.results)
     live = [_converted(d, t) for d, t, a in zip(dots, types, active[n_captured:], strict=True) if a]
@@ -93,7 +130,27 @@ def jvp(
         next(rest) if nz else zero_value(t.tangent)
         for nz, t in zip(nonzero, staged.fn.out_types, strict=True)
     ]
+    if staged.writes:
+        _write_tangents(staged, targets or {}, nonzero, out_dots)
     return _value_and_dual(staged, outs[:n], out_dots, has_aux)
+
+
+def _write_tangents(
+    staged: Staged, tangent_refs: dict[int, Any], nonzero: Sequence[bool], dots: Sequence[Any]
+) -> None:
+    """Tangents of what is written to references go to the references of their tangents.
+
+    Raises:
+        ValueError: a reference that has none is written a value with a tangent.
+    """
+    for ref, live, dot in zip(
+        staged.writes, nonzero[staged.own :], dots[staged.own :], strict=True
+    ):
+        target = tangent_refs.get(id(ref))
+        if type(target) is Ref:
+            swap(target, dot)
+        elif live:
+            raise written_without_tangent(staged.fn.name, ref)
 
 
 def _simplified_jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
@@ -109,7 +166,7 @@ def _value_and_dual(
 ) -> tuple[Any, ...]:
     value = staged.unflatten(outs)
     if not has_aux:
-        return value, tree.unflatten(staged.out_tree, dots)
+        return value, tree.unflatten(staged.out_tree, dots[: staged.own])
     first = tree.children(staged.out_tree)[0]
     dual = tree.unflatten(first, dots[: tree.num_leaves(first)])
     return value[0], dual, value[1]
@@ -135,7 +192,9 @@ def _check_tangents(
             )
 
 
-def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+def linearize(
+    fun: Callable[..., Any], *primals: Any, has_aux: bool = False, convert: Any = "auto"
+) -> tuple[Any, ...]:
     """Value of `fun` and its derivative as a linear function.
 
     Runs `fun` once. The returned function applies the Jacobian at `primals` to a tangent
@@ -145,6 +204,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         fun: function of arrays or trees of arrays.
         *primals: the point.
         has_aux: whether `fun` returns `(value, auxiliary data)`.
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         `(value, f_jvp)`, or `(value, f_jvp, aux)` with `has_aux`.
@@ -157,8 +217,16 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     Reference:
         Radul et al., "You Only Linearize Once", POPL 2023.
     """
-    staged, leaves, in_tree = _stage_call("linearize", fun, primals, has_aux)
+    return linearized(*stage_call("linearize", fun, primals, has_aux, convert), has_aux)
+
+
+def linearized(
+    staged: Staged, leaves: Sequence[Any], in_tree: Any, has_aux: bool
+) -> tuple[Any, ...]:
+    """`linearize` of a staged call at `leaves`."""
     active = _active(staged)
+    if staged.writes:
+        check_written(staged, active)
     primal, linear, nonzero = linearize_program(staged.fn, active)
     outs = apply(simplified(primal), [*staged.captured, *leaves])
     n = len(staged.fn.results)
@@ -249,6 +317,7 @@ def vjp(
     *primals: Any,
     has_aux: bool = False,
     reduce_axes: Sequence[str] = (),
+    convert: Any = "auto",
 ) -> tuple[Any, ...]:
     """Value of `fun` and a function from cotangents of the result to those of the arguments.
 
@@ -256,6 +325,7 @@ def vjp(
         fun: function of arrays or trees of arrays.
         *primals: the point.
         has_aux: whether `fun` returns `(value, auxiliary data)`.
+        convert: what to do about Python control flow on traced values; see `jit`.
         reduce_axes: accepted for compatibility; must be empty.
 
     Returns:
@@ -269,8 +339,10 @@ def vjp(
     """
     if reduce_axes:
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
-    staged, leaves, in_tree = _stage_call("vjp", fun, primals, has_aux)
+    staged, leaves, in_tree = stage_call("vjp", fun, primals, has_aux, convert)
     active = _active(staged)
+    if staged.writes:
+        check_written(staged, active)
     primal, backward, nonzero = pullback_program(staged.fn, active)
     n = len(staged.fn.results)
     outs = apply(simplified(primal), [*staged.captured, *leaves])
@@ -328,6 +400,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = 
     name = function_name(fun)
     leaves, in_tree = tree.flatten(tuple(primals))
     types = leaf_types(leaves, "linear_transpose", name)
+    fun = user_function(fun)
     staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name)
     mask = (False,) * len(staged.captured) + (True,) * len(types)
     backward = simplified(transpose_program(staged.fn, mask))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ms_func.errors import ArgumentTypeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import current
 from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.tracing.stage import Staged
+from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import simplify
 from ms_func.transforms.zeros import zeros
 
@@ -23,6 +25,27 @@ def apply(fn: Function, args: Sequence[Any]) -> list[Any]:
 def as_value(x: Any) -> Any:
     """An array in place of a literal."""
     return broadcast_in_dim(x, (), ()) if type(x) is Literal else x
+
+
+def check_written(staged: Staged, active: Sequence[bool]) -> None:
+    """Refuse derivatives that would flow into references from outside, which have none.
+
+    Raises:
+        ValueError: a value that depends on a differentiated argument is written to one.
+    """
+    nonzero = jvp(staged.fn, tuple(active))[1][staged.own :]
+    for ref, dependent in zip(staged.writes, nonzero, strict=True):
+        if dependent:
+            raise written_without_tangent(staged.fn.name, ref)
+
+
+def written_without_tangent(name: str, ref: Any) -> Exception:
+    """Describe a derivative that would be lost in a reference."""
+    return ArgumentValueError(
+        f"`{name}` writes a differentiated value to a reference of type {ref.type} from outside, "
+        "which has no derivative\n"
+        "fix: write stop_gradient(value), or make the reference an argument and use jvp"
+    )
 
 
 def zero_value(type: Any) -> Any:

@@ -20,6 +20,7 @@ from ms_func.parallel.plan import Options, Plan
 from ms_func.parallel.region import plan_of, region
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 
 AUTO = "auto"
@@ -114,7 +115,7 @@ class Sharded:
             inner = [self._laid(x, s) for x, s in zip(tracers, specs, strict=True)]
             a, k = tree.unflatten(in_tree, inner)
             with self.mesh if isinstance(self.mesh, AbstractMesh) else nullcontext():
-                return self._laid_results(self.fun(*a, **k))
+                return self._laid_results(user_function(self.fun)(*a, **k))
 
         staged = stage(call, types, name=self.name)
         outs = region(staged.fn, [*staged.captured, *leaves], self.name, self.mesh, self.options)

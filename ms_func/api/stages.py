@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError
-from ms_func.execution.array import Array, result_tree
+from ms_func.execution import nonfinite
+from ms_func.execution.array import ARRAYS, on_host, result_tree
 from ms_func.execution.buffers import default_backend, put
-from ms_func.execution.compile import compiled, lower_program, program_placement
+from ms_func.execution.compile import compiled, lower_program, option_items, program_placement
 from ms_func.execution.placement import public
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
@@ -55,7 +54,7 @@ class Traced:
         """StableHLO of the program with captured values as constants in it."""
         fn, captured = self.ir, self._recorded.staged.captured
         n = len(captured)
-        arrays = [np.asarray(x) for x in captured]
+        arrays = [on_host(x) for x in captured]
         whole = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results, arrays)
         return Lowered(self, whole, ())
 
@@ -94,16 +93,19 @@ class Lowered:
         return self._module.operation.get_asm(enable_debug_info=debug_info)
 
     def compile(self, compiler_options: dict[str, Any] | None = None) -> Compiled:
-        """Compile for the default device."""
-        if compiler_options:
-            raise NotImplementedError("compiler_options: fix: set XLA_FLAGS instead")
-        return Compiled(self)
+        """Compile for the default device.
+
+        Args:
+            compiler_options: options of XLA by name, beside those given to `jit`.
+        """
+        own = dict(self._traced._jitted.options.compiler_options)
+        return Compiled(self, option_items({**own, **(compiler_options or {})}))
 
 
 class Compiled:
     """A compiled program, called with arguments of the types it was made for."""
 
-    def __init__(self, lowered: Lowered) -> None:
+    def __init__(self, lowered: Lowered, options: tuple[tuple[str, Any], ...] = ()) -> None:
         traced = lowered._traced
         self._traced = traced
         self.in_tree, self.out_tree = lowered.in_tree, lowered.out_tree
@@ -111,7 +113,7 @@ class Compiled:
         job, donate = lowered._job, traced._recorded.donate
         self._program = compiled(
             job.fn, lowered._placement, name=traced.fun_name, donate=donate,
-            out_shardings=job.outs,
+            out_shardings=job.outs, types=job.types, options=options,
         )  # fmt: skip
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -126,7 +128,7 @@ class Compiled:
             )
         buffers = _buffers(recorded.staged, leaves)
         return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
-            self._program.run(buffers)
+            nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
         )
 
     @property
@@ -139,7 +141,8 @@ class Compiled:
     @property
     def output_shardings(self) -> Any:
         """How the results lie."""
-        found = [public(s) for s in self._program.executable.out_shardings]
+        n = len(self._traced.ir.results)
+        found = [public(s) for s in self._program.executable.out_shardings[:n]]
         return tree.unflatten(self.out_tree, found)
 
     def as_text(self) -> str:
@@ -162,7 +165,7 @@ class Compiled:
 def _buffers(staged: Any, leaves: Sequence[Any]) -> list[Any]:
     """Captured values and arguments on the device, at the types of the program."""
     return [
-        x.buffer if type(x) is Array else put(x, v.type)
+        x.buffer if type(x) in ARRAYS else put(x, v.type)
         for x, v in zip([*staged.captured, *leaves], staged.fn.params, strict=True)
     ]
 
@@ -176,10 +179,10 @@ class _Operand:
         self.aval = typeof(x)
         where = getattr(x, "sharding", None)
         self._committed = where is not None
-        self._sharding = default_backend().sharding(where, self.aval.ndim) if where else None
+        self._sharding = default_backend().sharding(where, self.aval.words.ndim) if where else None
 
 
 def _operands(traced: Traced) -> list[Any]:
     """Captured values and arguments, as far as they say where they lie."""
     values = [*traced._recorded.staged.captured, *traced._leaves]
-    return [x.buffer if type(x) is Array else _Operand(x) for x in values]
+    return [x.buffer if type(x) in ARRAYS else _Operand(x) for x in values]

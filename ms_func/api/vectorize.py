@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from ms_func import tree
 from ms_func.api.programs import apply, simplified
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution import key_reuse
+from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
+from ms_func.ir.function import Eqn, Function
+from ms_func.ir.sharding import entry_axes
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.keys import random_split
+from ms_func.primitives.sharding import LAYOUTS
+from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
 
@@ -22,6 +32,8 @@ def vmap(
     axis_name: Any = None,
     axis_size: int | None = None,
     spmd_axis_name: Any = None,
+    *,
+    convert: Any = "auto",
 ) -> Callable[..., Any]:
     """Function that applies `fun` to every element of a batch at once.
 
@@ -32,9 +44,11 @@ def vmap(
             Keyword arguments are always batched along dimension 0.
         out_axes: position of the batch dimension in each result; a prefix of the result's
             structure. None asks for a result that does not depend on the batch.
-        axis_name: accepted where no collective uses it; collectives over it are not there yet.
+        axis_name: name of the batch for collectives in `fun`, such as `lax.psum`.
         axis_size: number of elements, needed only where no argument is batched.
-        spmd_axis_name: mesh axis along which the batch is split, for `shard`.
+        spmd_axis_name: mesh axis, or tuple of them, along which the batch is split wherever
+            `fun` fixes a layout (`with_sharding_constraint`, `shard_map`).
+        convert: what to do about Python control flow on traced values; see `jit`.
 
     Returns:
         A function of batched arguments.
@@ -59,6 +73,7 @@ def vmap(
             f"positional arguments, got {in_axes!r}"
         )
     name = function_name(fun)
+    hash(axis_name)  # raises TypeError on what cannot be a name
 
     @wraps(fun, updated=())
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -68,29 +83,66 @@ def vmap(
                 f"{len(in_axes)} entries, but it was called with {len(args)} arguments"
             )
         leaves, in_tree = tree.flatten((args, kwargs))
-        axes = _flat_axes(name, in_tree, args, kwargs, in_axes)
-        size, dims = _batch_size(name, leaves, axes, axis_size)
-        return _run(fun, name, leaves, in_tree, dims, size, out_axes)
+        axes = flat_axes("vmap", name, args, kwargs, in_axes)
+        size, dims = axis_size_of("vmap", name, leaves, axes, axis_size)
+        batched = Batched(axis_name, size, spmd_axis_name)
+        return _run(user_function(fun, convert), name, leaves, in_tree, dims, batched, out_axes)
 
     return mapped
 
 
-def _flat_axes(name: str, in_tree: Any, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
-    """One axis per leaf from a prefix tree."""
+class Batched(NamedTuple):
+    """The axis that a `vmap` makes: its name, its size, and where its lanes lie."""
+
+    name: Any
+    size: int
+    spmd_name: Any
+
+    def axis(self) -> AbstractContextManager[None]:
+        """Bring the name into force."""
+        return nullcontext() if self.name is None else bound(Axis(self.name, self.size))
+
+    def own(self, fn: Function) -> Function:
+        """`fn` with the lanes in place of the name."""
+        change = None if self.spmd_name is None else SplitLanes(entry_axes(self.spmd_name))
+        if self.name is None and change is None:
+            return fn
+        return renamed(fn, {} if self.name is None else {self.name: BATCH_AXIS}, change)
+
+
+class SplitLanes(NamedTuple):
+    """Change of equations that fix a layout: lanes of the batch lie along these mesh axes."""
+
+    axes: tuple[Any, ...]
+
+    def __call__(self, eqn: Eqn, params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of the equation with the axes added where it takes them."""
+        if eqn.primitive not in LAYOUTS:
+            return params
+        return {**params, "lanes": self.axes}
+
+
+def flat_axes(what: str, name: str, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
+    """One axis per leaf from a prefix tree; arguments by name are mapped along dimension 0."""
     prefix = (in_axes, 0)
     try:
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:
         raise ArgumentValueError(
-            f"vmap in_axes specification must be a tree prefix of the arguments of `{name}`: "
-            f"in_axes {in_axes!r} does not fit arguments of structure {in_tree}"
+            f"{what} in_axes specification must be a tree prefix of the arguments of `{name}`: "
+            f"in_axes {in_axes!r} does not fit arguments of structure "
+            f"{tree.structure((args, kwargs))}"
         ) from None
 
 
-def _batch_size(
-    name: str, leaves: Sequence[Any], axes: Sequence[int | None], axis_size: int | None
+def axis_size_of(
+    what: str, name: str, leaves: Sequence[Any], axes: Sequence[int | None], axis_size: int | None
 ) -> tuple[int, list[int | None]]:
-    """The one batch size, and batch dimensions counted from the front."""
+    """The one size of the mapped axes, and mapped dimensions counted from the front.
+
+    Raises:
+        ValueError: there is no such size, or several.
+    """
     sizes: dict[int, Any] = {} if axis_size is None else {axis_size: "axis_size"}
     dims: list[int | None] = []
     for x, axis in zip(leaves, axes, strict=True):
@@ -98,11 +150,11 @@ def _batch_size(
             dims.append(None)
             continue
         if not isinstance(axis, int):
-            raise ArgumentTypeError(f"vmap in_axes must hold integers or None, got {axis!r}")
-        t = leaf_types([x], "vmap", name)[0]
+            raise ArgumentTypeError(f"{what} in_axes must hold integers or None, got {axis!r}")
+        t = leaf_types([x], what, name)[0]
         if not -t.ndim <= axis < t.ndim:
             raise ArgumentValueError(
-                f"vmap of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
+                f"{what} of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
                 f"which has {t.ndim} dimension{'s' if t.ndim != 1 else ''}\n"
                 "fix: set in_axes to None for arguments that all elements share"
             )
@@ -110,13 +162,13 @@ def _batch_size(
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
         raise ArgumentValueError(
-            f"vmap of `{name}` must have at least one argument to map over\n"
+            f"{what} of `{name}` must have at least one argument to map over\n"
             "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
         raise ArgumentValueError(
-            f"vmap of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
+            f"{what} of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
         )
     return next(iter(sizes)), dims
 
@@ -127,7 +179,7 @@ def _run(
     leaves: Sequence[Any],
     in_tree: Any,
     dims: Sequence[int | None],
-    size: int,
+    batched: Batched,
     out_axes: Any,
 ) -> Any:
     mapped = [i for i, d in enumerate(dims) if d is not None]
@@ -140,18 +192,75 @@ def _run(
         args, kwargs = tree.unflatten(in_tree, full)
         return fun(*args, **kwargs)
 
-    staged = stage(call, types, name=name)
+    given = [leaves[i] for i in mapped]
+    with batched.axis():
+        staged = stage(call, types, name=name, refs="write", operands=given)
+    key_reuse.look(staged.fn, [*staged.captured, *(None for _ in given)])
     wanted = _flat_out_axes(name, staged, out_axes)
     lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)
-    program, out_dims = _batched(staged.fn, size, lanes, tuple(wanted))
-    for want, dim in zip(wanted, out_dims, strict=True):
+    own = {id(x): dims[i] for x, i in zip(given, mapped, strict=True)}
+    held = [own.get(id(ref)) for ref in staged.writes]
+    captured, lanes, fresh = _split_keys(name, staged, batched.size, lanes)
+    held = [0 if k in fresh else d for k, d in enumerate(held)]
+    program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
+    _check_shared(name, staged, held, out_dims)
+    for want, dim in zip(wanted, out_dims, strict=False):
         if want is None and dim is not None:
             raise ArgumentValueError(
                 f"vmap of `{name}` has out_axes None for a result that depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
-    outs = apply(program, [*staged.captured, *(leaves[i] for i in mapped)])
+    outs = apply(program, [*captured, *operands(given)])
+    for k, key in fresh.items():
+        outs[staged.own + k] = key
     return staged.unflatten(outs)
+
+
+def _split_keys(
+    name: str, staged: Staged, size: int, lanes: tuple[int | None, ...]
+) -> tuple[list[Any], tuple[int | None, ...], dict[int, Any]]:
+    """Keys of their own for the lanes in place of one that moves on in a shared reference.
+
+    Returns:
+        Captured values, dimensions of the lanes, and what the references hold afterwards, by
+        position among those written.
+
+    Raises:
+        ValueError: a generator does not allow it.
+    """
+    captured, at = list(staged.captured), list(lanes)
+    fresh: dict[int, Any] = {}
+    for k, (ref, i) in enumerate(zip(staged.writes, staged.places, strict=True)):
+        if i >= len(captured) or not ref.type.lanes:
+            continue
+        if ref.type.lanes != "split":
+            raise ArgumentValueError(
+                f"vmap of `{name}` draws from a random.Generator that all lanes share: they would "
+                "draw the same numbers\n"
+                "fix: make it with Generator(seed, split=True), or pass each lane a key"
+            )
+        keys = random_split(captured[i], (size + 1,))
+        fresh[k] = index_in_dim(keys, 0, keepdims=False)
+        captured[i], at[i] = slice_in_dim(keys, 1, size + 1), 0
+    return captured, tuple(at), fresh
+
+
+def _check_shared(
+    name: str, staged: Staged, held: Sequence[int | None], out_dims: Sequence[int | None]
+) -> None:
+    """Refuse values that differ between the lanes for a reference that all lanes share.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for ref, want, dim in zip(staged.writes, held, out_dims[staged.own :], strict=True):
+        if want is None and dim is not None:
+            raise ArgumentValueError(
+                f"vmap of `{name}` writes values that differ between the lanes to a reference of "
+                f"type {ref.type} that all lanes share\n"
+                "fix: make the reference an argument of the function, with a dimension for the "
+                "lanes"
+            )
 
 
 def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
@@ -165,12 +274,13 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    return ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
+    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:
     """One axis per result, counted from the front of the batched result."""
-    skeleton = tree.unflatten(staged.out_tree, staged.fn.out_types)
+    out_types = staged.fn.out_types[: staged.own]
+    skeleton = tree.unflatten(staged.out_tree, out_types)
     try:
         axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
     except ValueError:
@@ -179,7 +289,7 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
             f"out_axes {out_axes!r} does not fit a result of structure {staged.out_tree}"
         ) from None
     found: list[int | None] = []
-    for axis, t in zip(axes, staged.fn.out_types, strict=True):
+    for axis, t in zip(axes, out_types, strict=True):
         if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
             raise ArgumentValueError(
                 f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "

@@ -15,6 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape, rev
 from ms_func.primitives.slicing import slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 
 Leaves = list[Any]
 
@@ -45,6 +46,7 @@ def associative_scan(
     """
     if not callable(fn):
         raise TypeError("lax.associative_scan: fn argument should be callable.")
+    fn = user_function(fn)
     leaves, treedef = tree.flatten(elems)
     if not leaves:
         return elems

@@ -14,11 +14,16 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.dtypes import join
+from ms_func.errors import UnsupportedError
+from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import Cost, Primitive, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.collective import pvary_p
+from ms_func.primitives.collective_moves import axis_index_p
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, canonical, stage
@@ -34,11 +39,16 @@ Mask = tuple[bool, ...]
 
 
 def stage_on_tree(
-    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None
-) -> Staged:
+    fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None,
+    refs: str = "read", decided: frozenset[Any] = frozenset(),
+) -> Staged:  # fmt: skip
     """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
     return stage(
-        lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name or function_name(fun)
+        lambda xs: fun(*tree.unflatten(in_tree, xs)),
+        types,
+        name=name or function_name(fun),
+        refs=refs,
+        decided=decided,
     )
 
 
@@ -88,22 +98,37 @@ def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
     if a.shape != b.shape or not (a.dtype == b.dtype or a.weak_type or b.weak_type):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
-    return ArrayType(a.shape, dtype, weak)
+    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
 
 
 def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:
     """`fn` with its results converted to the wanted dtypes."""
-    if all(t.dtype == w.dtype for t, w in zip(fn.out_types, wanted, strict=True)):
+    pairs = list(zip(fn.out_types, wanted, strict=True))
+    if all(t.dtype == w.dtype and t.vma == w.vma for t, w in pairs):
         return fn
 
     def body(*args: Any) -> list[Any]:
         outs = current.interpreter.apply(fn, args)
-        return [
-            convert_element_type(x, w.dtype, w.weak_type) if typeof(x).dtype != w.dtype else x
-            for x, w in zip(outs, wanted, strict=True)
-        ]
+        return [as_type(x, w) for x, w in zip(outs, wanted, strict=True)]
 
     return canonical(build(fn.name, fn.in_types, body))
+
+
+def as_type(x: Any, wanted: ArrayType) -> Any:
+    """`x` converted to a dtype, and marked as differing along the axes of a region."""
+    if typeof(x).dtype != wanted.dtype:
+        x = convert_element_type(x, wanted.dtype, wanted.weak_type)
+    more = wanted.vma - typeof(x).vma
+    return pvary_p.bind(x, axes=Axes(sorted(more, key=str))) if more else x
+
+
+def raised(xs: Sequence[Any], axes: frozenset[Any]) -> list[Any]:
+    """Values that count as differing along more axes of a region.
+
+    Whatever a value known only at run time decides about, such as which branch runs, differs
+    along the axes that this value differs along, and so does what flows back from there.
+    """
+    return [as_type(x, typeof(x).varying(typeof(x).vma | axes)) for x in xs]
 
 
 def cost_of(fn: Function) -> Cost:
@@ -234,6 +259,25 @@ def split(fn: Function, unknown: Mask, forced: Mask) -> tuple[Function, Function
     return fn.memo[key]
 
 
+def linear_apart(fn: Function, unknown: Mask) -> Function:
+    """`fn` with those of its operations split that mix known and unknown values.
+
+    An operation such as a loop over values and tangents computes both at once. Only apart can
+    what is linear in the unknown parameters be transposed.
+    """
+    key = ("linear_apart", unknown)
+    if key not in fn.memo:
+        known, rest, mask = split(fn, unknown, (True,) * len(fn.results))
+        n = len(mask) - sum(mask)
+
+        def body(*args: Any) -> list[Any]:
+            outs = current.interpreter.apply(known, chosen(args, [not u for u in unknown]))
+            return current.interpreter.apply(rest, [*outs[n:], *chosen(args, unknown)])
+
+        fn.memo[key] = build(fn.name, fn.in_types, body)
+    return fn.memo[key]
+
+
 def hoist(fn: Function, varies: Mask, n_stay: int) -> tuple[Function, Function, Mask]:
     """What depends only on parameters that do not vary, apart from the rest.
 
@@ -296,6 +340,60 @@ def batch_to(
 
         fn.memo[key] = build(made.name, made.in_types, body), places
     return fn.memo[key]
+
+
+def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
+    """Raise where lanes that part ways would have to communicate on the way.
+
+    Args:
+        fns: branches or bodies that some lanes run and others do not.
+        what: the operation.
+        decides: what differs between the lanes.
+
+    Raises:
+        UnsupportedError: a function has a collective over the lanes.
+    """
+    if any(_communicates(fn, frozenset({BATCH_AXIS})) for fn in fns):
+        raise UnsupportedError(
+            f"{what} has a collective over the lanes of a vmap inside, but its {decides} differs "
+            "between these lanes, so that some would wait for others that never come\n"
+            f"fix: make the {decides} the same for all lanes, for example with lax.pmax, or move "
+            f"the collective out of the {what}"
+        )
+
+
+def same_on_all_devices(
+    fns: Sequence[Function], axes: frozenset[Any], what: str, decides: str
+) -> None:
+    """The same for the devices of a region along `axes`.
+
+    Raises:
+        UnsupportedError: a function has a collective along one of the axes.
+    """
+    if any(_communicates(fn, axes) for fn in fns):
+        raise UnsupportedError(
+            f"{what} has a collective along {', '.join(sorted(map(str, axes)))} inside, but its "
+            f"{decides} may differ between the devices there, so that some would wait for others "
+            f"that never come\nfix: make the {decides} the same on all devices, for example with "
+            f"lax.pmax, or move the collective out of the {what}",
+            user_loc(),
+        )
+
+
+def _communicates(fn: Function, axes: frozenset[Any]) -> bool:
+    """Whether a program has a collective along any of the axes.
+
+    Asking for the own index is none, nor is marking a value.
+    """
+    if names_of(fn).isdisjoint(axes):
+        return False
+    for e in fn.eqns:
+        if e.primitive in (axis_index_p, pvary_p) or eqn_names(e).isdisjoint(axes):
+            continue
+        inner = list(e.functions())
+        if not inner or any(_communicates(f, axes) for f in inner):
+            return True
+    return False
 
 
 def apply_known(partial: Any, fn: Function, args: Sequence[Any]) -> list[Any]:

@@ -12,10 +12,19 @@ from typing import Any
 
 from ms_func.ir.evaluate import evaluate as evaluate_reference
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Primitive,
+    Zero,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.families import is_linear
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
+from ms_func.transforms.jet import in_rows, jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import prune
@@ -24,6 +33,7 @@ from ms_func.transforms.zeros import instantiate
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> Sequence[ArrayType]:
+    fitting(types, fn.in_types)
     return fn.out_types
 
 
@@ -54,6 +64,14 @@ class _Rules:
             next(rest) if live else Zero(t.tangent)
             for live, t in zip(nonzero, fn.out_types, strict=True)
         ]
+
+    def jet(
+        self, primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any
+    ) -> Any:
+        made, found = jet(fn, order, tuple(s is not None for s in series))
+        terms = [c for s in series if s is not None for c in s]
+        outs = self.primitive.bind(*primals, *terms, fn=made, **params)
+        return outs[: len(fn.results)], in_rows(outs[len(fn.results) :], found, order)
 
     def transpose(
         self, cts: Sequence[Any], *operands: Any, fn: Function, **params: Any
@@ -94,12 +112,14 @@ def call_like(name: str, lower: Callable[..., Any], **slots: Any) -> Primitive:
         Primitive(
             name,
             abstract=_abstract,
+            varying=BY_FUNCTIONS,
             ref=_ref,
             lower=lower,
             jvp=rules.jvp,
+            jet=rules.jet,
             transpose=rules.transpose,
             batch=rules.batch,
-            shard=NotSupported("the body is planned as part of the program around it"),
+            shard=UNFOLDED,
             partial=rules.partial,
             prune=_prune,
             multiple_results=True,
@@ -116,7 +136,15 @@ def _lower(b: Any, eqn: Any, *values: Any) -> Sequence[Any]:
     return b.call(fn, values, eqn.params["name"])
 
 
-call_p = call_like("call", _lower, callee=lambda *, fn, **params: fn)
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    fn = uses.params["fn"]
+    made, written = discharged(fn)
+    outs = call_p.bind(*uses.operands, **{**uses.params, "fn": made})
+    n = len(fn.results)
+    return outs[:n], dict(zip(written, outs[n:], strict=True))
+
+
+call_p = call_like("call", _lower, callee=lambda *, fn, **params: fn, refs=_refs)
 
 
 def call(fn: Function, *args: Any, name: str = "f", inline: bool = False) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ms_func.control_flow.bodies import as_type
 from ms_func.control_flow.mismatch import (
     argument_name,
     carry_tree_differs,
@@ -13,7 +14,6 @@ from ms_func.control_flow.mismatch import (
 from ms_func.dtypes import join
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing.stage import Staged
 
 _ROUNDS = 4
@@ -56,11 +56,12 @@ def common_carry(
             raise carry_tree_differs(what, name, carry_tree, out_tree, user_loc())
         wanted = [_settled(a, b) for a, b in zip(types, out_types, strict=True)]
         rounds += 1
-        if all(w is t for w, t in zip(wanted, types, strict=True)) or rounds == _ROUNDS:
+        grown = any(w.vma != t.vma for w, t in zip(wanted, types, strict=True))
+        same = all(w is t for w, t in zip(wanted, types, strict=True))
+        if same or (rounds >= _ROUNDS and not grown):
             break
         leaves = [
-            x if w is t else convert_element_type(x, w.dtype, w.weak_type)
-            for x, t, w in zip(leaves, types, wanted, strict=True)
+            x if w is t else as_type(x, w) for x, t, w in zip(leaves, types, wanted, strict=True)
         ]
     if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(types, out_types, strict=True)):
         raise carry_types_differ(what, name, carry_tree, types, out_types, user_loc())
@@ -68,8 +69,13 @@ def common_carry(
 
 
 def _settled(given: ArrayType, found: ArrayType) -> ArrayType:
-    """Type a carry should start with: what it came out with, where it was weak."""
+    """Type a carry should start with: what it came out with, where it was weak.
+
+    In a region of manual computation it also differs along the axes it comes out with.
+    """
+    if found.vma - given.vma:
+        given = given.varying(given.vma | found.vma)
     if not given.weak_type or given.dtype == found.dtype or given.shape != found.shape:
         return given
     dtype, weak = join(given.dtype, True, found.dtype, found.weak_type)
-    return ArrayType(given.shape, dtype, weak)
+    return given.update(dtype=dtype, weak_type=weak)

@@ -19,26 +19,34 @@ from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import name_p
+from ms_func.control_flow.scan_primitive import scan_p, scan_with_kept
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
     ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, normalize_argnums
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import in_rows, jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, inline, prune
+from ms_func.transforms.passes import dce, has_effects, inline, prune
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
 
@@ -53,9 +61,11 @@ kept_p = register(
         ref=lambda x: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=lambda primals, tangents: (kept_p.bind(*primals), tangents[0]),
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -66,7 +76,10 @@ def _marked(fn: Function, policy: Policy) -> Function:
     eqns: list[Eqn] = []
     for eqn in inline(fn).eqns:
         inputs = [env.get(a, a) for a in eqn.inputs]
-        eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.loc))
+        params = eqn.params
+        if eqn.primitive is scan_p:
+            params = {**params, "body": _marked(params["body"], policy)}
+        eqns.append(Eqn(eqn.primitive, inputs, eqn.outputs, params, eqn.loc))
         if policy(eqn.primitive, *(a.type for a in inputs), **eqn.params):
             for v in eqn.outputs:
                 env[v] = Var(v.type)
@@ -80,6 +93,7 @@ def _marked(fn: Function, policy: Policy) -> Function:
 
 
 def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -106,6 +120,13 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **par
     ]
 
 
+def _jet(primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any) -> Any:
+    made, found = jet(fn, order, tuple(s is not None for s in series))
+    terms = [c for s in series if s is not None for c in s]
+    outs = remat_p.bind(*primals, *terms, fn=made, **params)
+    return outs[: len(fn.results)], in_rows(outs[len(fn.results) :], found, order)
+
+
 class _Plan(NamedTuple):
     """A remat call split in two.
 
@@ -128,13 +149,14 @@ def _plan(fn: Function, unknown: Mask) -> _Plan:
         return fn.memo[key]
     known, rest, mask = partial_eval(fn, unknown)
     n = len(mask) - sum(mask)
+    known, stacked = _stacking(known)
     residuals = known.results[n:]
-    again, kept = _recomputation(known, residuals)
-    now = dce(Function(known.name, known.params, known.eqns, [*known.results[:n], *kept]))
+    again, kept = _recomputation(known, residuals, stacked)
     pruned, keep = prune(again, (True,) * len(residuals))
     n_params = len(known.params)
-    # Every kept value is used: `_recomputation` keeps only those that a residual needs.
-    needed = keep[:n_params]
+    needed, used = keep[:n_params], keep[n_params:]  # a stack may serve another result alone
+    kept = bodies.chosen(kept, used)
+    now = dce(Function(known.name, known.params, known.eqns, [*known.results[:n], *kept]))
 
     def later(*args: Any) -> list[Any]:
         found = current.interpreter.apply(pruned, args[: len(pruned.params)])
@@ -146,7 +168,31 @@ def _plan(fn: Function, unknown: Mask) -> _Plan:
     return fn.memo[key]
 
 
-def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function, list[Var]]:
+def _stacking(known: Function) -> tuple[Function, dict[int, tuple[list[Var], Eqn]]]:
+    """`known` whose scans also give stacks of the values that their steps are to keep.
+
+    Returns:
+        The program; for each such scan, by the identity of its equation, the stacks and the
+        scan that reads them instead of computing the values again.
+    """
+    stacked: dict[int, tuple[list[Var], Eqn]] = {}
+    eqns = []
+    for eqn in known.eqns:
+        found = scan_with_kept(eqn, kept_p) if eqn.primitive is scan_p else None
+        if found is None:
+            eqns.append(eqn)
+        else:
+            now, stacks, again = found
+            eqns.append(now)
+            stacked[id(now)] = stacks, again
+    if not stacked:
+        return known, stacked
+    return Function(known.name, known.params, eqns, known.results), stacked
+
+
+def _recomputation(
+    known: Function, residuals: Sequence[Any], stacked: dict[int, tuple[list[Var], Eqn]]
+) -> tuple[Function, list[Var]]:
     """Program of the residuals from the operands and the kept values it needs, and these."""
     wanted: set[Any] = {a for a in residuals if type(a) is not Literal}
     eqns: list[Eqn] = []
@@ -154,9 +200,13 @@ def _recomputation(known: Function, residuals: Sequence[Any]) -> tuple[Function,
     for eqn in reversed(known.eqns):
         if wanted.isdisjoint(eqn.outputs):
             continue
-        if eqn.primitive is kept_p:
-            kept.append(eqn.outputs[0])
+        if eqn.primitive is kept_p or has_effects(eqn):  # what has an effect happens once
+            kept.extend(v for v in reversed(eqn.outputs) if v in wanted)
             continue
+        if id(eqn) in stacked:
+            stacks, eqn = stacked[id(eqn)]
+            kept.extend(reversed(stacks))
+            wanted.update(stacks)
         eqns.append(eqn)
         wanted.update(a for a in eqn.inputs if type(a) is not Literal)
     kept.reverse()
@@ -200,12 +250,14 @@ remat_p = register(
     Primitive(
         "remat_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the body is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,
@@ -255,13 +307,13 @@ def checkpoint(
             rest, named = tree.unflatten(in_tree, tracers)
             dynamic = iter(rest)
             full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
-            return fun(*full, **named)
+            return user_function(fun)(*full, **named)
 
         types = [typeof(x) for x in leaves]
-        staged = stage(call, types, name=name, values=leaves)
+        staged = stage(call, types, name=name, values=leaves, refs="write")
         fn = staged.fn if policy is None else _marked(staged.fn, policy)
         outs = remat_p.bind(
-            *staged.captured, *leaves, fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
+            *staged.captured, *operands(leaves), fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
         )
         return staged.unflatten(outs)
 

@@ -13,6 +13,7 @@ from ms_func.ir.primitive import (
     current,
 )
 from ms_func.ir.types import typeof
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
 
 
@@ -38,7 +39,7 @@ def closure_convert(
         4.0
     """
     leaves, in_tree = tree.flatten(example_args)
-    staged = bodies.stage_on_tree(fun, in_tree, [typeof(x) for x in leaves])
+    staged = bodies.stage_on_tree(user_function(fun), in_tree, [typeof(x) for x in leaves])
     hoist = [type(x) is Tracer and is_inexact(x.dtype) for x in staged.captured]
     values = bodies.chosen(staged.captured, hoist)
     kept = bodies.chosen(staged.captured, [not h for h in hoist])

@@ -17,14 +17,25 @@ from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.lanes import one_by_one
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, le, ne, select
 from ms_func.primitives.families import is_linear
@@ -32,8 +43,11 @@ from ms_func.primitives.reduce import argmax, reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged, with_finals
+from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
@@ -45,6 +59,8 @@ Branches = tuple[Function, ...]
 
 
 def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[ArrayType]:
+    for fn in branches:
+        fitting(types, fn.in_types, [index.vma])
     if index.shape != () or not (index.dtype == np.bool_ or index.dtype == np.int32):
         raise ShapeError(f"cond takes a scalar index of dtype bool or int32, got {index}")
     out = []
@@ -52,7 +68,9 @@ def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[A
         first = column[0]
         if any(t.shape != first.shape or t.dtype != first.dtype for t in column):
             raise ShapeError(f"cond takes branches with equal result types, got {list(column)}")
-        out.append(ArrayType(first.shape, first.dtype, all(t.weak_type for t in column)))
+        joined = ArrayType(first.shape, first.dtype, all(t.weak_type for t in column))
+        axes = index.vma.union(*(t.vma for t in column))
+        out.append(joined.varying(axes) if axes else joined)
     return out
 
 
@@ -71,11 +89,12 @@ def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
     if not boolean:  # `case` takes the last branch for any index outside, negative ones too
         index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
     name = "stablehlo.if" if boolean else "stablehlo.case"
-    types = [v.type for v in eqn.outputs]
+    threads = bool(b.state(*branches))
+    types = [*[v.type for v in eqn.outputs], *[TOKEN] * threads]
     made = b.operation(name, types, [index], regions=len(branches))
     for i, fn in enumerate(branches[::-1] if boolean else branches):
-        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values))
-    return list(made.results)
+        b.region(made, i, [], lambda inner, fn=fn: inner.inline(fn, values), threads)
+    return b.after(made, threads)
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, branches: Branches) -> Cost:
@@ -99,6 +118,18 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches)
     return outs[:n], [
         next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, *, branches: Branches) -> Any:
+    """Series of the branch taken; a result has one if it has in any branch."""
+    active = tuple(s is not None for s in series[1:])
+    found = [jet(fn, order, active)[1] for fn in branches]
+    wanted = tuple(any(column) for column in zip(*found, strict=True))
+    made = tuple(wanted_series(fn, order, active, wanted) for fn in branches)
+    terms = [c for s in series[1:] if s is not None for c in s]
+    outs = cond_p.bind(*primals, *terms, branches=made)
+    n = len(wanted)
+    return outs[:n], in_rows(outs[n:], wanted, order)
 
 
 # --- partial evaluation -----------------------------------------------------------------------
@@ -145,11 +176,15 @@ def _split_branches(
             if atom in known.params:
                 forwarded.setdefault(known.params.index(atom), len(forwarded))
             else:
-                kind = (atom.type.shape, atom.type.dtype)
+                kind = _slot_kind(atom.type)
                 own[kind] = own.get(kind, 0) + 1
         for kind, count in own.items():
             slots[kind] = max(slots.get(kind, 0), count)
-    layout = [ArrayType(*kind) for kind, count in slots.items() for _ in range(count)]
+    layout = [
+        ArrayType(shape, dtype, False, held)
+        for (shape, dtype, held), count in slots.items()
+        for _ in range(count)
+    ]
     operands = [t for t, u in zip(branches[0].in_types, unknown, strict=True) if not u]
     passed = [operands[i] for i in forwarded]
     made = [_into_slots(known, rest, n, layout, forwarded, passed) for known, rest in parts]
@@ -160,6 +195,11 @@ def _split_branches(
         tuple(forwarded),
     )
     return memo[key]
+
+
+def _slot_kind(t: ArrayType) -> tuple[Any, ...]:
+    """What residuals that may share a slot have in common."""
+    return (t.shape, t.dtype, t.sharding)
 
 
 def _into_slots(
@@ -178,8 +218,8 @@ def _into_slots(
         if atom in known.params:
             where.append(len(layout) + forwarded[known.params.index(atom)])
             continue
-        kind = (atom.type.shape, atom.type.dtype)
-        slot = next(s for s in free if (layout[s].shape, layout[s].dtype) == kind)
+        kind = _slot_kind(atom.type)
+        slot = next(s for s in free if _slot_kind(layout[s]) == kind)
         free.remove(slot)
         source[slot] = i
         where.append(slot)
@@ -224,6 +264,9 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         wanted = [_common(column) for column in zip(*found, strict=True)]
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
+    bodies.same_in_all_lanes(branches, "cond", "predicate")
+    if any(fn.effects for fn in branches):
+        return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [
         _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims)
         for i, fn in enumerate(branches)
@@ -254,7 +297,7 @@ def _masked_branch(
     A lane outside the branch computes with the operands of a lane inside it, so it cannot
     meet a singularity or an endless loop of its own, and it sends no cotangent back. An
     operand that all lanes share stays shared; it sends a cotangent back if any lane took
-    the branch. A branch with a loop or with effects is skipped if no lane takes it.
+    the branch. A branch with a loop or a call of Python is skipped if no lane takes it.
     """
     if not fn.eqns or size == 0:
         made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
@@ -291,7 +334,8 @@ def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
 def _must_skip(fn: Function) -> bool:
     """Whether running a branch that no lane takes could matter: loops may not end."""
     return any(
-        e.primitive.name == "while" or any(_must_skip(f) for f in e.functions()) for e in fn.eqns
+        e.primitive.name == "while" or e.primitive.host or any(map(_must_skip, e.functions()))
+        for e in fn.eqns
     )
 
 
@@ -318,6 +362,16 @@ def _prune(used: Mask, *, branches: Branches) -> tuple[Mask, Mask, dict[str, Any
     return (True, *keep), used, {"branches": fns}
 
 
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """Every branch gives what the references hold that any branch writes to."""
+    branches = uses.params["branches"]
+    written = sorted({i for fn in branches for i in discharged(fn)[1]})
+    made = tuple(with_finals(fn, written) for fn in branches)
+    outs = cond_p.bind(*uses.operands, branches=made)
+    n = len(branches[0].results)
+    return outs[:n], {i + 1: x for i, x in zip(written, outs[n:], strict=True)}
+
+
 cond_p = register(
     Primitive(
         "cond",
@@ -325,13 +379,16 @@ cond_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the branches are planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        varying=BY_FUNCTIONS,
         multiple_results=True,
+        refs=_refs,
     )
 )
 
@@ -339,7 +396,13 @@ cond_p = register(
 # --- what users call ------------------------------------------------------------------------------
 
 
-def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
+_NO_OPERAND = object()
+
+
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,
+    operand: Any = _NO_OPERAND,
+) -> Any:  # fmt: skip
     """Result of `true_fun(*operands)` where `pred` is true, else of `false_fun(*operands)`.
 
     Called as `cond(pred, true_fun, false_fun, *operands)`. Only the branch chosen runs, and
@@ -365,19 +428,11 @@ def cond(pred: Any, *args: Any, **kwargs: Any) -> Any:
         >>> float(cond(True, lambda x: x + 1, lambda x: x - 1, 3.0))
         4.0
     """
-    if len(args) == 4 and callable(args[1]) and callable(args[3]) and not callable(args[0]):
-        true_operand, true_fun, false_operand, false_fun = args
-        return _cond(
-            pred,
-            lambda x, _: true_fun(x),
-            lambda _, y: false_fun(y),
-            true_operand,
-            false_operand,
-        )
-    return _cond(pred, *args, **kwargs)
-
-
-_NO_OPERAND = object()
+    if not callable(true_fun) and len(operands) == 2 and callable(operands[1]):
+        first, second = true_fun, operands[0]
+        on_true, on_false = user_function(false_fun), user_function(operands[1])
+        return _cond(pred, lambda x, _: on_true(x), lambda _, y: on_false(y), first, second)
+    return _cond(pred, true_fun, false_fun, *operands, operand=operand)
 
 
 def _cond(
@@ -391,7 +446,8 @@ def _cond(
         operands = (operand,)
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
-    return _choose_branch("cond", index, (false_fun, true_fun), names, operands)
+    funs = user_function(false_fun), user_function(true_fun)
+    return _choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -446,7 +502,7 @@ def switch(
         if operands:
             raise TypeError("switch: give the operands by position or as operand=, not both")
         operands = (operand,)
-    branches = tuple(branches)
+    branches = tuple(map(user_function, branches))
     checked = _branch_index(index, len(branches))
     if len(branches) == 1:
         return branches[0](*operands)
@@ -479,11 +535,18 @@ def _choose_branch(
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
     types = leaf_types(leaves, what, function_name(funs[0]))
-    staged = [bodies.stage_on_tree(f, in_tree, types) for f in funs]
+    decided = typeof(index).vma
+    if decided:
+        leaves = bodies.raised(leaves, decided)
+        types = [t.varying(t.vma | decided) for t in types]
+    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided) for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)
+    if decided:
+        bodies.same_on_all_devices(fns, decided, what, "predicate")
+        joined = [t.varying(t.vma | decided) for t in joined]
     fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
     if type(index) in (bool, int):
         outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])

@@ -35,10 +35,20 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp_walk
@@ -50,6 +60,7 @@ from ms_func.transforms.zeros import add, instantiate, zeros
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -164,12 +175,13 @@ custom_jvp_p = register(
     Primitive(
         "custom_jvp_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         body=lambda *, fn, **params: fn,
         multiple_results=True,
@@ -262,8 +274,9 @@ class custom_jvp:
         if not recording():
             return self.fun(*args)
         call = split_call(name, "custom_jvp", args, self.nondiff_argnums)
+        fun = user_function(self.fun)
         staged = stage(
-            lambda leaves: self.fun(*call.arguments(leaves)),
+            lambda leaves: fun(*call.arguments(leaves)),
             call.types,
             name=name,
             values=call.leaves,
@@ -307,7 +320,7 @@ class custom_jvp:
             tangents = [
                 next(rest) if m else self._zero(t) for t, m in zip(call.types, live, strict=True)
             ]
-            out = self.jvp(  # type: ignore[misc]
+            out = user_function(self.jvp)(
                 *call.fixed,
                 tree.unflatten(call.in_tree, tracers[:n]),
                 tree.unflatten(call.in_tree, tangents),

@@ -32,6 +32,7 @@ from ms_func.ir.primitive import (
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.zeros import zeros
@@ -116,8 +117,9 @@ class custom_vjp:
         if not recording():
             return self.fun(*args)
         call = split_call(name, "custom_vjp", args, self.nondiff_argnums)
+        fun = user_function(self.fun)
         staged = stage(
-            lambda leaves: self.fun(*call.arguments(leaves)),
+            lambda leaves: fun(*call.arguments(leaves)),
             call.types,
             name=name,
             values=call.leaves,
@@ -188,7 +190,7 @@ class custom_vjp:
             leaves = tracers
             if self.symbolic_zeros:
                 leaves = [CustomVJPPrimal(x, m) for x, m in zip(tracers, mask, strict=True)]
-            out = self.fwd(*call.arguments(leaves))  # type: ignore[misc]
+            out = user_function(self.fwd)(*call.arguments(leaves))
             outs, residuals = self._checked_pair(out, staged, name)
             res_leaves, found["tree"] = tree.flatten(residuals)
             found["fixed"] = {i: x for i, x in enumerate(res_leaves) if not _is_array(x)}
@@ -252,7 +254,7 @@ class custom_vjp:
                 next(given) if m else SymbolicZero(t) for t, m in zip(ct_types, mask, strict=True)
             )
             full = [next(cts) if is_inexact(t.dtype) else self._no_cotangent(t) for t in outs]
-            grads = self.bwd(  # type: ignore[misc]
+            grads = user_function(self.bwd)(
                 *call.fixed,
                 tree.unflatten(res_tree, residuals),
                 tree.unflatten(staged.out_tree, full),

@@ -24,11 +24,13 @@ from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
     Cost,
-    NotSupported,
     Primitive,
     Zero,
     current,
+    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType
@@ -53,6 +55,7 @@ class Rules(NamedTuple):
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -191,12 +194,13 @@ custom_vjp_p = register(
     Primitive(
         "custom_vjp_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         body=lambda *, fn, **params: fn,
         multiple_results=True,
@@ -305,12 +309,13 @@ custom_vjp_linear_p = register(
     Primitive(
         "custom_vjp_linear",
         abstract=_linear_abstract,
+        varying=BY_FUNCTIONS,
         ref=_linear_ref,
         lower=_linear_lower,
         jvp=_linear_jvp,
         transpose=_linear_transpose,
         batch=_linear_batch,
-        shard=NotSupported("the backward rule is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         body=lambda **params: _forward(**params),
         multiple_results=True,
     )

@@ -23,14 +23,28 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.arithmetic import mul
+from ms_func.primitives.basis import reduce_sum
 from ms_func.primitives.batching import to_front
-from ms_func.primitives.families import is_linear
+from ms_func.primitives.families import is_linear, literal
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import build
+from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
+from ms_func.transforms.passes import simplify
 from ms_func.transforms.transpose import transpose
 
 
@@ -52,6 +66,7 @@ class Vectorised(NamedTuple):
 
 
 def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, fn.in_types)
     return list(fn.out_types)
 
 
@@ -63,7 +78,10 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     return b.inline(eqn.params["fn"], values)
 
 
-def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **params: Any) -> Any:
+def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, fn: Function) -> Any:
+    if all(d is None for d in dims):  # only a collective inside tells the lanes apart
+        made, found = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
+        return current.interpreter.apply(made, args), list(found)
     if any(d is not None for d in dims[:num_captured]):
         raise UnsupportedError(
             "a custom_vmap function closes over a value that differs between the lanes, of which "
@@ -83,22 +101,45 @@ def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, **p
 def _jvp(
     primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, rule: Any, num_captured: int
 ) -> Any:
-    """The function on pairs; its rule is the derivative of the rule."""
+    """The function, and its tangent, which has a rule of its own: the tangent of the rule.
+
+    They are two applications, so that reverse mode can run the first and transpose the second.
+    """
     active = is_live(tangents)
-    made, nonzero = jvp(fn, active)
     dots = [t for t in tangents if type(t) is not Zero]
     if any(active[:num_captured]):
-        outs = current.interpreter.apply(made, [*primals, *dots])
+        made, nonzero = jvp(fn, active)
+        both = current.interpreter.apply(made, [*primals, *dots])
+        outs, rest = both[: len(fn.results)], iter(both[len(fn.results) :])
     else:
-        later = _dual_rule(rule, active[num_captured:], nonzero, fn.in_types[num_captured:])
-        outs = custom_vmap_p.bind(*primals, *dots, fn=made, rule=later, num_captured=num_captured)
-    n, rest = len(fn.results), iter(outs[len(fn.results) :])
-    return outs[:n], [
+        tangent, nonzero = _tangent(fn, active)
+        later = _tangent_rule(rule, active[num_captured:], nonzero, fn.in_types[num_captured:])
+        outs = custom_vmap_p.bind(*primals, fn=fn, rule=rule, num_captured=num_captured)
+        found = custom_vmap_p.bind(
+            *primals, *dots, fn=tangent, rule=later, num_captured=num_captured
+        )
+        rest = iter(found)
+    return outs, [
         next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
     ]
 
 
-def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[ArrayType]) -> Deferred:
+def _tangent(fn: Function, active: Mask) -> tuple[Function, Mask]:
+    """Program of the tangents alone, linear in those given, and which results have one."""
+    made, nonzero = jvp(fn, active)
+    key = ("tangent", active)
+    if key not in fn.memo:
+        n = len(fn.params)
+        dots = made.results[len(fn.results) :]
+        alone = simplify(Function(f"tangent_{fn.name}", made.params, made.eqns, dots))
+        unknown = tuple(i >= n for i in range(len(made.params)))
+        fn.memo[key] = bodies.linear_apart(alone, unknown)
+    return fn.memo[key], nonzero
+
+
+def _tangent_rule(
+    rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[ArrayType]
+) -> Deferred:
     def make(key: Any) -> Vectorised:
         size, mask = key
         n = len(active)
@@ -106,7 +147,10 @@ def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[Arra
         lanes = tuple(m or (a and next(dots)) for m, a in zip(mask[:n], active, strict=True))
         made = rule.recorded((size, lanes))
         k = len(made.consts)
-        both = bodies.dual(made.fn, (*(False for _ in made.consts), *active), nonzero)
+        full = (*(False for _ in made.consts), *active)
+        both = bodies.dual(made.fn, full, nonzero)
+        both = Function(both.name, both.params, both.eqns, both.results[len(made.fn.results) :])
+        apart = bodies.linear_apart(both, tuple(i >= len(full) for i in range(len(both.params))))
         given = [*types, *(t.tangent for t in bodies.chosen(types, active))]
         wanted = (*lanes, *bodies.chosen(lanes, active))
 
@@ -116,25 +160,78 @@ def _dual_rule(rule: Deferred, active: Mask, nonzero: Mask, types: Sequence[Arra
                 to_front(x, None, size) if w and not m else x
                 for x, m, w in zip(rest, mask, wanted, strict=True)
             ]
-            return current.interpreter.apply(both, [*consts, *laid])
+            return current.interpreter.apply(apart, [*consts, *laid])
 
-        lead = [typeof(c) for c in made.consts]
-        full = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
-            for t, m in zip(given, mask, strict=True)
-        ]
-        batched = (*made.batched, *bodies.chosen(made.batched, nonzero))
-        return Vectorised(build(both.name, [*lead, *full], body), batched, made.consts)
+        types_in = [*map(typeof, made.consts), *_laid(given, mask, size)]
+        batched = tuple(bodies.chosen(made.batched, nonzero))
+        return Vectorised(build(both.name, types_in, body), batched, made.consts)
 
-    return Deferred(("jvp", rule, active, nonzero), make)
+    return Deferred(("tangent", rule, active, nonzero), make)
 
 
-def _transpose(cts: Sequence[Any], *operands: Any, fn: Function, **params: Any) -> list[Any]:
+def _laid(types: Sequence[ArrayType], lanes: Sequence[bool], size: int) -> list[ArrayType]:
+    """Types of values some of which have their lanes in front."""
+    return [t.update(shape=(size, *t.shape)) if m else t for t, m in zip(types, lanes, strict=True)]
+
+
+def _transpose(
+    cts: Sequence[Any], *operands: Any, fn: Function, rule: Any, num_captured: int
+) -> list[Any]:
+    """The transposed function, whose rule is the transposed rule."""
     linear, live = tuple(is_linear(x) for x in operands), is_live(cts)
     made = transpose(bodies.keep_results(fn, live), linear)
-    others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
-    outs = iter(current.interpreter.apply(made, [*others, *bodies.chosen(cts, live)]))
+    args = [x for x, lin in zip(operands, linear, strict=True) if not lin]
+    args += bodies.chosen(cts, live)
+    if any(linear[:num_captured]):
+        outs = iter(current.interpreter.apply(made, args))
+    else:
+        later = _transposed_rule(
+            rule, linear[num_captured:], live, fn.in_types[num_captured:], fn.out_types
+        )
+        outs = iter(custom_vmap_p.bind(*args, fn=made, rule=later, num_captured=num_captured))
     return [next(outs) if lin else None for lin in linear]
+
+
+def _transposed_rule(
+    rule: Deferred,
+    linear: Mask,
+    live: Mask,
+    in_types: Sequence[ArrayType],
+    out_types: Sequence[ArrayType],
+) -> Deferred:
+    """Cotangents of all lanes from the transposed rule, in which all linear operands have lanes."""
+
+    def make(key: Any) -> Vectorised:
+        size, mask = key
+        others = iter(mask)
+        lanes = tuple(lin or next(others) for lin in linear)
+        ct_lanes = tuple(others)
+        made = rule.recorded((size, lanes))
+        kept = bodies.keep_results(made.fn, live)
+        back = transpose(kept, (*(False for _ in made.consts), *linear))
+        batched = bodies.chosen(made.batched, live)
+
+        def body(*args: Any) -> list[Any]:
+            given, cts = split_list(args, len(args) - len(ct_lanes))
+            laid = [_fitted(c, m, b, size) for c, m, b in zip(cts, ct_lanes, batched, strict=True)]
+            return current.interpreter.apply(back, [*given, *laid])
+
+        known = [t for t, lin in zip(in_types, linear, strict=True) if not lin]
+        known_lanes = [m for m, lin in zip(lanes, linear, strict=True) if not lin]
+        tangents = [t.tangent for t in bodies.chosen(out_types, live)]
+        types = [*map(typeof, made.consts), *_laid(known, known_lanes, size)]
+        types += _laid(tangents, ct_lanes, size)
+        fn = build(f"transpose_{made.fn.name}", types, body)
+        return Vectorised(fn, (True,) * sum(linear), made.consts)
+
+    return Deferred(("transpose", rule, linear, live), make)
+
+
+def _fitted(ct: Any, has_lanes: bool, wants_lanes: bool, size: int) -> Any:
+    """Cotangent of a result of the rule: one for each lane, or one that all lanes share."""
+    if wants_lanes:
+        return ct if has_lanes else to_front(ct, None, size)
+    return reduce_sum(ct, (0,)) if has_lanes else mul(ct, literal(size, ct))
 
 
 def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
@@ -145,14 +242,14 @@ custom_vmap_p = register(
     Primitive(
         "custom_vmap_call",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the function is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
-        partial=lambda partial, args, params: partial.apply(params["fn"], args),
         multiple_results=True,
     )
 )
@@ -164,8 +261,9 @@ custom_vmap_p = register(
 class custom_vmap:
     """A function with a rule of its own for `vmap`.
 
-    The rule serves under forward mode as well. Reverse mode differentiates the function as it
-    is written, and `vmap` of that does not come back to the rule: combine with `custom_vjp`.
+    The rule serves the derivatives too: `vmap` of a derivative of the function is the
+    derivative of the rule, in forward and in reverse mode. Reverse mode computes the function
+    once more for its linear part; where that is dear, `custom_vjp` keeps what it needs.
 
     Example:
         >>> from ms_func.api.vectorize import vmap
@@ -207,8 +305,9 @@ class custom_vmap:
         if not recording():
             return self.fun(*args)
         call = split_call(name, "custom_vmap", args, ())
+        fun = user_function(self.fun)
         staged = stage(
-            lambda leaves: self.fun(*call.arguments(leaves)),
+            lambda leaves: fun(*call.arguments(leaves)),
             call.types,
             name=name,
             values=call.leaves,
@@ -225,14 +324,15 @@ class custom_vmap:
 
     def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
         types = [
-            ArrayType((size, *t.shape), t.dtype, t.weak_type) if m else t
+            t.update(shape=(size, *t.shape)) if m else t
             for t, m in zip(call.types, lanes, strict=True)
         ]
         found: list[bool] = []
 
         def run(tracers: list[Any]) -> list[Any]:
             batched = list(tree.unflatten(call.in_tree, lanes))
-            out = self.rule(size, batched, *tree.unflatten(call.in_tree, tracers))  # type: ignore[misc]
+            rule = user_function(self.rule)
+            out = rule(size, batched, *tree.unflatten(call.in_tree, tracers))
             if not isinstance(out, tuple | list) or len(out) != 2:
                 raise ValueError(
                     f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
@@ -262,7 +362,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
         def one(lane: list[Any]) -> Any:
             rest = iter(lane)
             full = [next(rest) if m else x for x, m in zip(leaves, mask, strict=True)]
-            return fun(*tree.unflatten(treedef, full))
+            return user_function(fun)(*tree.unflatten(treedef, full))
 
         out = sequential_map(one, bodies.chosen(leaves, mask))
         return out, tree.map(lambda _: True, out)

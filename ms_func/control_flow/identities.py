@@ -9,7 +9,17 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import ELEMENTWISE, ZERO, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    ZERO,
+    NotSupported,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.transforms.zeros import instantiate
 
@@ -25,6 +35,7 @@ stop_gradient_p = register(
         transpose=NotSupported("its derivative is zero"),
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -62,9 +73,11 @@ name_p = register(
         ref=lambda x, name: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=_name_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x, name: [ct],
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
+        words=LANES,
     )
 )
 
@@ -113,13 +126,16 @@ optimization_barrier_p = register(
     Primitive(
         "optimization_barrier",
         abstract=lambda *types: list(types),
+        varying=BY_FUNCTIONS,
         ref=lambda *arrays: list(arrays),
         lower=_barrier_lower,
         jvp=_barrier_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_barrier_transpose,
         batch=lambda size, args, dims: (optimization_barrier_p.bind(*args), list(dims)),
         shard=_barrier_shard,
         multiple_results=True,
+        words=LANES,
     )
 )
 

@@ -14,12 +14,22 @@ from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
 from ms_func.control_flow.custom_jvp import custom_jvp_p
-from ms_func.control_flow.rules import Deferred, Identity, Mask, Recorded
+from ms_func.control_flow.rules import Deferred, Mask, Recorded
 from ms_func.control_flow.while_loop import one_argument, while_loop
 from ms_func.dtypes import is_inexact
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.host import Identity
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, neg, sub
 from ms_func.primitives.arithmetic import max as maximum
@@ -29,7 +39,9 @@ from ms_func.primitives.elementwise import abs as absolute
 from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_max
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
+from ms_func.transforms.jet import jet_walk
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add as add_tangents
@@ -39,6 +51,7 @@ from ms_func.transforms.zeros import instantiate, zeros
 
 
 def _abstract(*types: ArrayType, solve: Function, **params: Any) -> list[ArrayType]:
+    fitting(types, solve.in_types)
     return list(solve.out_types)
 
 
@@ -68,6 +81,34 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         return outs, [Zero(typeof(v).tangent) for v in outs]
     found = linear_solve_p.bind(*consts, *map(instantiate, dots), **params)
     return outs, [*found[:n], *(Zero(typeof(v).tangent) for v in aux)]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
+    """From A(t) x(t) = b(t): x_m solves with b_m less coefficient m of A(t) (x(t) without x_m)."""
+    k, matvec = params["num_consts"], params["matvec"]
+    n = len(matvec.results)
+    consts, outs = primals[:k], linear_solve_p.bind(*primals, **params)
+    x, aux = outs[:n], outs[n:]
+    terms: list[list[Any]] = [[] for _ in x]
+    for m in range(1, order + 1):
+        given = [None if s is None else s[:m] for s in series[:k]]
+        so_far = [[*row, Zero(typeof(v).tangent)] for row, v in zip(terms, x, strict=True)]
+        moved = jet_walk(matvec, [*consts, *x], [*given, *so_far], m)[1]
+        right = [
+            add_tangents(None if s is None else s[m - 1], None if r is None else _minus(r[m - 1]))
+            for s, r in zip(series[k:], moved, strict=True)
+        ]
+        filled = [
+            zeros(typeof(v).tangent) if r is None else instantiate(r)
+            for r, v in zip(right, x, strict=True)
+        ]
+        for row, term in zip(terms, linear_solve_p.bind(*consts, *filled, **params), strict=False):
+            row.append(term)
+    return outs, [*terms, *(None for _ in aux)]
+
+
+def _minus(x: Any) -> Any:
+    return x if type(x) is Zero else neg(x)
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
@@ -114,12 +155,14 @@ linear_solve_p = register(
     Primitive(
         "linear_solve",
         abstract=_abstract,
+        varying=BY_FUNCTIONS,
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the solver is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         multiple_results=True,
     )
@@ -160,6 +203,8 @@ def custom_linear_solve(
         >>> float(custom_linear_solve(lambda x: 4.0 * x, 2.0, lambda f, b: b / 4.0))
         0.5
     """
+    matvec, solve = user_function(matvec), user_function(solve)
+    transpose_solve = user_function(transpose_solve)
     leaves, b_tree = tree.flatten(b)
     types = leaf_types(leaves, "custom_linear_solve", function_name(matvec))
     inner = one_argument(b_tree)
@@ -254,6 +299,7 @@ def custom_root(
         >>> float(root)
         2.0
     """
+    f, solve = user_function(f), user_function(solve)
     leaves, x_tree = tree.flatten(initial_guess)
     types = leaf_types(leaves, "custom_root", function_name(f))
     system = bodies.stage_on_tree(f, one_argument(x_tree), types)

@@ -16,7 +16,7 @@ lists of values, which the caller brings along.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, div, max, min, mul, sub
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import ge, gt, lt, select
+from ms_func.primitives.compare import ge, gt, le, lt, select
 from ms_func.primitives.shape import broadcasted_iota, concatenate, expand_dims, squeeze
 from ms_func.primitives.slicing import dynamic_slice, dynamic_update_slice, slice_in_dim
 from ms_func.transforms.zeros import zeros
@@ -50,8 +50,8 @@ def slots_for(types: Sequence[ArrayType], steps: int) -> int:
 
 
 def rows(types: Sequence[ArrayType], slots: int) -> list[ArrayType]:
-    """Types of the tables: one row for each slot, and one for what need not be kept."""
-    return [ArrayType((slots + 1, *t.shape), t.dtype) for t in types]
+    """Types of the tables: one row for the first state, and one for each slot."""
+    return [t.update(shape=(slots + 1, *t.shape), weak_type=False) for t in types]
 
 
 def _int(value: int) -> Literal:
@@ -136,6 +136,24 @@ def _every_second(table: Any, cap: int) -> Any:
 # --- backwards ----------------------------------------------------------------------------------
 
 
+class Leaf(NamedTuple):
+    """A few steps visited at a time, whose residuals are kept in tables of their own.
+
+    What a step and its derivative have in common is computed once for all but one of them.
+
+    Attributes:
+        size: number of steps.
+        types: types of the residuals of one step.
+        record: from the state before a step to the state after it, then the residuals.
+        back: from the residuals of a step and the carry to the new carry.
+    """
+
+    size: int
+    types: Sequence[ArrayType]
+    record: Callable[..., list[Any]]
+    back: Callable[[list[Any], list[Any]], list[Any]]
+
+
 def sweep(
     repeat: Repeat,
     step: Callable[..., list[Any]],
@@ -144,6 +162,7 @@ def sweep(
     tables: Sequence[Any],
     carry: Sequence[Any],
     slots: int,
+    leaf: Leaf | None = None,
 ) -> list[Any]:
     """Visit the steps of a loop from the last to the first.
 
@@ -154,77 +173,104 @@ def sweep(
         kept: what `walk` returned first: number of steps, of states kept, and their distance.
         tables: the states kept.
         carry: first carry.
-        slots: number of rows.
+        slots: number of states kept beside the first.
+        leaf: how to visit several steps at a time; None visits one after the other.
     """
     n, used, stride = kept
     n_tables = len(tables)
     where = mul(broadcasted_iota(np.int32, (slots + 1,), 0), stride)
+    # States that are all kept need not be computed again, so steps are visited one by one.
+    size = _int(1) if leaf is None else select(gt(stride, 1), _int(leaf.size), _int(1))
+    rows = [] if leaf is None else [ArrayType((leaf.size, *t.shape), t.dtype) for t in leaf.types]
 
-    def one(i: Any, top: Any, where: Any, *kept: Any) -> list[Any]:
-        tables, carry = split_list(kept, n_tables)
-        top = sub(top, convert_element_type(gt(read(where, top), i), np.int32))
-        state = [read(t, top) for t in tables]
-        _, top, where, *rest = repeat(
-            lambda p, *_: lt(p, i),
-            lambda p, top, where, *rest: _approach(
-                repeat, step, i, p, top, where, split_list(rest, n_tables), slots
-            ),
-            [read(where, top), top, where, *state, *tables],
+    def some(i: Any, top: Any, where: Any, *rest: Any) -> list[Any]:
+        tables, carry, residuals = split_list(rest, n_tables, len(rest) - n_tables - len(rows))
+        first = max(sub(add(i, 1), size), 0)
+        (top,) = repeat(lambda row: gt(read(where, row), first), lambda row: [sub(row, 1)], [top])
+
+        def store(p: Any, part: Any, top: Any, where: Any, *values: Any) -> list[Any]:
+            state, kept = split_list(values, n_tables)
+            state = _steps(repeat, step, part, state)
+            p, top = add(p, part), add(top, 1)
+            kept = [write(t, x, top) for t, x in zip(kept, state, strict=True)]
+            part = _part(repeat, slots, top, sub(i, p), size)
+            return [p, part, top, write(where, p, top), *state, *kept]
+
+        p, state = read(where, top), [read(t, top) for t in tables]
+        p, _, top, where, *after = repeat(
+            lambda p, part, *_: le(add(p, part), first),
+            store,
+            [p, _part(repeat, slots, top, sub(i, p), size), top, where, *state, *tables],
         )
-        state, tables = split_list(rest, n_tables)
-        return [sub(i, 1), top, where, *tables, *back(state, carry)]
+        state, tables = split_list(after, n_tables)
+        state = _steps(repeat, step, sub(first, p), state)
+        if leaf is not None:
+            carry, residuals = _several(repeat, leaf, back, sub(i, first), state, carry, residuals)
+        else:
+            carry = back(state, carry)
+        return [sub(first, 1), top, where, *tables, *carry, *residuals]
 
-    start = [sub(n, 1), sub(used, 1), where, *tables, *carry]
-    _, _, _, *rest = repeat(lambda i, *_: ge(i, 0), one, start)
-    return rest[n_tables:]
+    start = [sub(n, 1), sub(used, 1), where, *tables, *carry, *map(zeros, rows)]
+    _, _, _, *rest = repeat(lambda i, *_: ge(i, 0), some, start)
+    return rest[n_tables : len(rest) - len(rows)]
 
 
-def _approach(
+def _several(
     repeat: Repeat,
-    step: Callable[..., list[Any]],
-    i: Any,
-    p: Any,
-    top: Any,
-    where: Any,
-    state_and_tables: list[list[Any]],
-    slots: int,
-) -> list[Any]:
-    """Walk from position `p` towards `i`, to where the next state is worth keeping."""
-    state, tables = state_and_tables
-    free = sub(_int(slots - 1), top)
-    distance = sub(i, p)
-    part = min(max(_split(repeat, free, add(distance, 1)), 1), distance)
-    steps = select(gt(free, 0), part, distance)
+    leaf: Leaf,
+    back: Any,
+    more: Any,
+    state: list[Any],
+    carry: list[Any],
+    residuals: list[Any],
+) -> tuple[list[Any], list[Any]]:
+    """Visit `more` + 1 steps from the state before the first: the new carry, and the tables."""
+    n_state, n_carry = len(state), len(carry)
+
+    def record(j: Any, *values: Any) -> list[Any]:
+        state, tables = split_list(values, n_state)
+        after, found = split_list(leaf.record(*state), n_state)
+        kept = [write(t, x, j) for t, x in zip(tables, found, strict=True)]
+        return [add(j, 1), *after, *kept]
+
+    def visit(j: Any, *carry: Any) -> list[Any]:
+        return [sub(j, 1), *leaf.back([read(t, j) for t in residuals], list(carry))]
+
+    _, *values = repeat(lambda j, *_: lt(j, more), record, [_int(0), *state, *residuals])
+    state, residuals = split_list(values, n_state)
+    _, *carry = repeat(lambda j, *_: ge(j, 0), visit, [sub(more, 1), *back(state, carry)])
+    return carry[:n_carry], residuals
+
+
+def _steps(repeat: Repeat, step: Callable[..., list[Any]], n: Any, state: list[Any]) -> list[Any]:
+    """The state `n` steps later."""
     _, *state = repeat(
-        lambda j, *_: lt(j, steps), lambda j, *state: [add(j, 1), *step(*state)], [_int(0), *state]
+        lambda j, *_: lt(j, n), lambda j, *state: [add(j, 1), *step(*state)], [_int(0), *state]
     )
-    p = add(p, steps)
-    keep = bitwise_and(gt(free, 0), lt(p, i))
-    row = select(keep, add(top, 1), _int(slots))
-    tables = [write(t, x, row) for t, x in zip(tables, state, strict=True)]
-    where = write(where, p, row)
-    return [p, select(keep, row, top), where, *state, *tables]
+    return state
 
 
-def _split(repeat: Repeat, free: Any, length: Any) -> Any:
-    """First part of `length` steps when `free` further states can be kept.
+def _part(repeat: Repeat, slots: int, top: Any, distance: Any, size: Any) -> Any:
+    """Steps after which the next state is kept; all of the distance if no slot is free.
 
-    With c = free + 1 and beta(c, t) = C(c + t, c), t is the least number with
-    beta(c, t) >= length, and the part is length - beta(c-1, t) limited to
-    [beta(c, t-2), beta(c, t-1)].
+    With c - 1 free slots, `length` leaves of `size` steps to visit, and
+    beta(c, t) = C(c + t, c), t is the least number with beta(c, t) >= length, and the part is
+    length - beta(c-1, t) leaves, limited to [beta(c, t-2), beta(c, t-1)].
     """
     real = np.float32
-    c, wanted = convert_element_type(add(free, 1), real), convert_element_type(length, real)
+    free = sub(_int(slots), top)
+    leaves = div(add(distance, size), size)
+    c, length = convert_element_type(add(free, 1), real), convert_element_type(leaves, real)
 
     def grow(t: Any, beta: Any) -> list[Any]:
         t = add(t, 1.0)
         return [t, div(mul(beta, add(c, t)), t)]
 
     zero, one = (Literal(v, ArrayType((), np.dtype(real))) for v in (0.0, 1.0))
-    t, beta = repeat(lambda t, beta: lt(beta, wanted), grow, [zero, one])
+    t, beta = repeat(lambda t, beta: lt(beta, length), grow, [zero, one])
     fewer_states = div(mul(beta, c), add(c, t))
     one_less = div(mul(beta, t), add(c, t))
     two_less = div(mul(one_less, sub(t, 1.0)), sub(add(c, t), 1.0))
-    low, high = max(two_less, 1.0), min(one_less, sub(wanted, 1.0))
-    part = min(max(sub(wanted, fewer_states), low), high)
-    return convert_element_type(add(part, 0.5), np.int32)
+    low, high = max(two_less, 1.0), min(one_less, sub(length, 1.0))
+    part = convert_element_type(add(min(max(sub(length, fewer_states), low), high), 0.5), np.int32)
+    return select(gt(free, 0), mul(max(part, 1), size), add(distance, 1))

@@ -15,7 +15,7 @@ from ms_func.tracing.stage import Staged
 
 def type_text(t: ArrayType) -> str:
     """Type with its dtype spelled out, such as `float32[2,3]`."""
-    return f"{t.dtype.name}[{','.join(map(str, t.shape))}]"
+    return f"{t.face.name}[{','.join(map(str, t.shape))}]"
 
 
 def _why(a: ArrayType, b: ArrayType) -> str:

@@ -39,6 +39,7 @@ from ms_func.primitives.window_geometry import (
     shard_terms,
     window_of,
 )
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
@@ -125,6 +126,7 @@ def _program(name: str, computation: Callable[..., Any], xs: Sequence[Any], tree
     """The user's function of (accumulated, element) as a program on scalars."""
     scalars = [ArrayType((), typeof(x).dtype) for x in xs]
     n = len(xs)
+    computation = user_function(computation)
 
     def call(args: list[Any]) -> Any:
         return computation(tree.unflatten(tree_def, args[:n]), tree.unflatten(tree_def, args[n:]))
@@ -180,6 +182,11 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 
 
 def _fill(b: Any, operation: Any, fn: Function) -> None:
+    if b.state(fn):
+        raise UnsupportedError(
+            f"`{fn.name}` combines elements in an order that is not defined, so it cannot print, "
+            "check or call Python for an effect\nfix: do so outside of the reduction"
+        )
     b.region(operation, 0, fn.in_types, lambda inner, *args: inner.inline(fn, args))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,7 +20,9 @@ import numpy as np
 from ms_func import tree
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import UnexpectedTracerError
+from ms_func.ir.axes import Change, environment, in_environment, renamed
 from ms_func.ir.function import Function
+from ms_func.ir.host import Identity
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
@@ -37,21 +39,41 @@ class Deferred:
     """A rule that is recorded when it is needed, once for each case, such as which tangents live.
 
     Two are equal if they come from the same Python rule, called for the same structure,
-    types and fixed arguments.
+    types and fixed arguments, under the same named axes.
+
+    Attributes:
+        axes: named axes in force where the rule belongs; it is recorded under them.
+        axis_names_used: names of axes that the rule may refer to.
     """
 
-    __slots__ = ("_made", "key", "make")
+    __slots__ = ("_made", "axes", "axis_names_used", "key", "make")
 
-    def __init__(self, key: tuple[Any, ...], make: Callable[[Any], Any]) -> None:
-        self.key = key
+    def __init__(
+        self,
+        key: tuple[Any, ...],
+        make: Callable[[Any], Any],
+        names: frozenset[Any] | None = None,
+    ) -> None:
+        self.axes = environment()
+        self.key = (*key, self.axes) if self.axes else key
         self.make = make
+        self.axis_names_used = frozenset(a.name for a in self.axes) if names is None else names
         self._made: dict[Any, Any] = {}
 
     def recorded(self, case: Any) -> Any:
         """The rule recorded for a mask, or for whatever tells the cases apart."""
         if case not in self._made:
-            self._made[case] = self.make(case)
+            with in_environment(self.axes):
+                self._made[case] = self.make(case)
         return self._made[case]
+
+    def with_axes_renamed(self, names: Mapping[Any, Any], change: Change | None) -> Deferred:
+        """The rule with names of axes replaced in what is recorded; see `ir.axes.renamed`."""
+        if change is None and self.axis_names_used.isdisjoint(names):
+            return self
+        used = frozenset(names.get(a, a) for a in self.axis_names_used)
+        key = ("renamed", self, *names.items(), change)
+        return Deferred(key, lambda case: _renamed(self.recorded(case), names, change), used)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Deferred) and self.key == other.key)
@@ -63,19 +85,16 @@ class Deferred:
         return "deferred"
 
 
-class Identity:
-    """A key that is equal to itself alone, and keeps what it stands for alive."""
-
-    __slots__ = ("of",)
-
-    def __init__(self, of: Any) -> None:
-        self.of = of
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.of is other.of
-
-    def __hash__(self) -> int:
-        return id(self.of)
+def _renamed(made: Any, names: Mapping[Any, Any], change: Change | None) -> Any:
+    """What was recorded late, programs or tuples of them and of arrays, with names replaced."""
+    if isinstance(made, Function):
+        return renamed(made, names, change)
+    if isinstance(made, Deferred):
+        return made.with_axes_renamed(names, change)
+    if isinstance(made, tuple):
+        parts = [_renamed(part, names, change) for part in made]
+        return type(made)(*parts) if hasattr(made, "_fields") else tuple(parts)
+    return made
 
 
 class SymbolicZero:

@@ -12,13 +12,14 @@ from ms_func.control_flow import bodies
 from ms_func.control_flow.carry import common_carry
 from ms_func.control_flow.checkpoint import remat
 from ms_func.control_flow.scan_primitive import scan_p
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 
 
@@ -65,6 +66,7 @@ def scan(
     """
     if not callable(f):
         raise TypeError("lax.scan: f argument should be a callable.")
+    f = user_function(f)
     x_leaves, x_tree = tree.flatten(xs)
     x_types = leaf_types(x_leaves, "scan", function_name(f))
     steps = _length(x_types, length)
@@ -75,7 +77,7 @@ def scan(
         return _run_in_python(f, init, xs, steps, reverse)
     if checkpoint is not None:
         return _in_segments(f, init, xs, steps, reverse, unroll, checkpoint)
-    elements = [ArrayType(t.shape[1:], t.dtype, t.weak_type) for t in x_types]
+    elements = [t.update(shape=t.shape[1:]) for t in x_types]
     n = len(leaves)
 
     def call(tracers: list[Any]) -> Any:
@@ -88,7 +90,7 @@ def scan(
         f,
         leaves,
         carry_tree,
-        lambda types: stage(call, [*types, *elements], name=name),
+        lambda types: stage(call, [*types, *elements], name=name, refs="keep"),
         lambda staged: (
             (tree.children(staged.out_tree)[0], staged.fn.out_types[:n])
             if tree.children(staged.out_tree)[0].num_leaves == n
@@ -135,7 +137,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
                 f"{sizes}."
             )
         if length < 0:
-            raise ValueError(f"scan needs a length of at least 0, got {length}")
+            raise ArgumentValueError(f"scan needs a length of at least 0, got {length}")
         return length
     if len(sizes) > 1:
         raise ValueError(
@@ -222,6 +224,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         >>> map(lambda x: x * x, np.arange(4)).tolist()
         [0, 1, 4, 9]
     """
+    f = user_function(f)
     if batch_size is not None:
         return _map_in_batches(f, xs, batch_size)
     return scan(lambda _, x: ((), f(x)), (), xs)[1]
@@ -248,7 +251,7 @@ def _map_in_batches(f: Any, xs: Any, size: int) -> Any:
 def _all_lanes(f: Any, xs: Any, size: int) -> Any:
     """`f` of `size` elements at once."""
     leaves, x_tree = tree.flatten(xs)
-    lane_types = [ArrayType(t.shape[1:], t.dtype, t.weak_type) for t in (typeof(x) for x in leaves)]
+    lane_types = [t.update(shape=t.shape[1:]) for t in (typeof(x) for x in leaves)]
     staged = stage(lambda ts: f(tree.unflatten(x_tree, ts)), lane_types, name=function_name(f))
     dims = (*(None for _ in staged.captured), *(0 for _ in leaves))
     made, _ = bodies.batch_to(staged.fn, size, dims, (0,) * len(staged.fn.results))

@@ -14,18 +14,30 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.function import Eqn, Function, Var
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
+from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
-from ms_func.transforms.passes import prune
+from ms_func.transforms.passes import prune, without_invariants
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add, instantiate, zeros
 
@@ -62,17 +74,16 @@ def _abstract(
 ) -> list[ArrayType]:
     parts = _parts(body, num_consts, num_carry)
     consts, init, xs = parts.cut(types)
-    step_in = [*consts, *init, *(ArrayType(t.shape[1:], t.dtype) for t in xs)]
+    step_in = [*consts, *init, *(t.update(shape=t.shape[1:]) for t in xs)]
+    fitting(step_in, body.in_types)
     for given, wanted in zip(step_in, body.in_types, strict=True):
         if given.shape != wanted.shape or given.dtype != wanted.dtype:
             raise ShapeError(f"the step of a scan takes {wanted}, got {given}")
     carry = [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
+        t.update(weak_type=t.weak_type and i.weak_type, sharding=i.sharding)
         for t, i in zip(body.out_types[:num_carry], init, strict=True)
     ]
-    return carry + [
-        ArrayType((length, *t.shape), t.dtype, t.weak_type) for t in body.out_types[num_carry:]
-    ]
+    return carry + [t.update(shape=(length, *t.shape)) for t in body.out_types[num_carry:]]
 
 
 def _ref(
@@ -167,8 +178,11 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 def _lower_rounds(
     b: Any, loop: _Loop, stop: int, width: int, ys: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
-    types = [INDEX, *loop.carry_types, *loop.y_types]
-    made = b.operation("stablehlo.while", types, [_int(b, 0), *loop.init, *ys], regions=2)
+    state = b.state(loop.body)
+    threads = bool(state)
+    types = [INDEX, *loop.carry_types, *loop.y_types, *[TOKEN] * threads]
+    start = [_int(b, 0), *loop.init, *ys, *state]
+    made = b.operation("stablehlo.while", types, start, regions=2)
 
     def test(inner: Any, i: Any, *state: Any) -> list[Any]:
         return [inner.op("stablehlo.compare", [_BOOL], [i, _int(inner, stop)], _less_than())]
@@ -181,8 +195,8 @@ def _lower_rounds(
         return [following, *carry, *stacks]
 
     b.region(made, 0, types, test)
-    b.region(made, 1, types, body)
-    _, *results = made.results
+    b.region(made, 1, types, body, threads)
+    _, *results = b.after(made, threads)
     return results[: loop.num_carry], results[loop.num_carry :]
 
 
@@ -244,6 +258,58 @@ def _dual_body(body: Function, parts: Parts, active: Mask) -> tuple[Function, Ma
     order = [*outs[: parts.carry], *outs[n : n + sum(carry)], *outs[parts.carry : n],
              *outs[n + sum(carry) :]]  # fmt: skip
     body.memo[key] = bodies.reorder(made, [*c, *dc, *i, *di, *x, *dx], order), carry, ys
+    return body.memo[key]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
+    """The scan of series; carries that never get terms have none."""
+    body, n_carry = params["body"], params["num_carry"]
+    parts = _parts(body, params["num_consts"], n_carry)
+    consts, init, xs = parts.cut(primals)
+    const_terms, init_terms, x_terms = parts.cut(series)
+    made, carry, ys = _series_body(body, parts, tuple(s is not None for s in series), order)
+    const_flat, x_flat = ([c for s in part if s is not None for c in s]
+                          for part in (const_terms, x_terms))  # fmt: skip
+    start = [
+        zeros(typeof(x).tangent) if s is None else s[k]
+        for x, s, m in zip(init, init_terms, carry, strict=True)
+        if m
+        for k in range(order)
+    ]  # fmt: skip
+    outs = scan_p.bind(
+        *consts, *const_flat, *init, *start, *xs, *x_flat,
+        **{**params, "body": made, "num_consts": len(consts) + len(const_flat),
+           "num_carry": n_carry + len(start)},
+    )  # fmt: skip
+    n_ys = len(body.results) - n_carry
+    last, last_terms, stacks, stack_terms = split_list(outs, n_carry, len(start), n_ys)
+    return [*last, *stacks], in_rows([*last_terms, *stack_terms], (*carry, *ys), order)
+
+
+def _series_body(
+    body: Function, parts: Parts, active: Mask, order: int
+) -> tuple[Function, Mask, Mask]:
+    """Step on series, and which carries and results have terms."""
+    key = ("series_body", parts, active, order)
+    if key in body.memo:
+        return body.memo[key]
+    consts, carry, xs = (tuple(m) for m in parts.cut(active))
+    while True:
+        found = jet(body, order, (*consts, *carry, *xs))[1]
+        grown = tuple(a or b for a, b in zip(carry, found[: parts.carry], strict=True))
+        if grown == carry:
+            break
+        carry = grown
+    ys = found[parts.carry :]
+    made = wanted_series(body, order, (*consts, *carry, *xs), (*carry, *ys))
+    primal, terms = split_list(range(len(made.params)), len(body.params))
+    (c, i, x) = parts.cut(primal)
+    dc, di, dx = split_list(terms, order * sum(consts), order * sum(carry))
+    n, n_carry = len(body.results), parts.carry
+    outs = range(len(made.results))
+    cut = n + order * sum(carry)
+    results = [*outs[:n_carry], *outs[n:cut], *outs[n_carry:n], *outs[cut:]]
+    body.memo[key] = bodies.reorder(made, [*c, *dc, *i, *di, *x, *dx], results), carry, ys
     return body.memo[key]
 
 
@@ -381,7 +447,7 @@ def _run_plan(
     fixed = [held[i] for i in plan.fixed]
     n_carry, n_ready = sum(keep), len(plan.mask) - sum(plan.mask)
     outs: list[Any] = []
-    if plan.known.results:
+    if plan.known.results or plan.known.effects:
         outs = bind_now(
             [*fixed, *chosen(init, keep), *ready_xs],
             {**params, "body": plan.known, "num_consts": len(fixed), "num_carry": n_carry},
@@ -539,6 +605,43 @@ def _prune(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
     return operands, (*carry, *ys), {**params, **changed}
 
 
+# --- what no step changes -----------------------------------------------------------------------
+
+
+def _hoist(move: Any, inputs: Any, **params: Any) -> Any:
+    """Values that follow from the constants become constants themselves."""
+    n = params["num_consts"]
+    found = without_invariants(params["body"], n)
+    if found is None:
+        return None
+    before, step = found
+    values = move(before, inputs[:n])
+    made = {**params, "body": step, "num_consts": n + len(values)}
+    return [*inputs[:n], *values, *inputs[n:]], made
+
+
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold that the step writes to is carried; of others it is a constant."""
+    p = uses.params
+    body, n_carry = p["body"], p["num_carry"]
+    if any(i >= p["num_consts"] for i in uses.cells):
+        raise UnsupportedError(
+            "a scan cannot carry references or scan over them\n"
+            "fix: let the function close over the reference, and index it with a counter"
+        )
+    made, written = discharged(body)
+    consts, rest = split_list(range(len(body.params)), p["num_consts"])
+    order = [*(i for i in consts if i not in written), *written, *rest]
+    n = len(body.results)
+    results = [*range(n, len(made.results)), *range(n)]
+    outs = scan_p.bind(
+        *[uses.operands[i] for i in order],
+        **{**p, "body": bodies.reorder(made, order, results),
+           "num_consts": len(consts) - len(written), "num_carry": n_carry + len(written)},
+    )  # fmt: skip
+    return outs[len(written) :], dict(zip(written, outs, strict=False))
+
+
 scan_p = register(
     Primitive(
         "scan",
@@ -546,12 +649,41 @@ scan_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("the step is planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=_prune,
+        varying=BY_FUNCTIONS,
+        hoist=_hoist,
         multiple_results=True,
+        refs=_refs,
     )
 )
+
+
+# --- values that a policy keeps -------------------------------------------------------------------
+
+
+def scan_with_kept(eqn: Eqn, mark: Primitive) -> tuple[Eqn, list[Var], Eqn] | None:
+    """A scan whose step marks values by `mark`, in two that pass these values on.
+
+    Returns:
+        The scan that gives stacks of the marked values besides, the stacks, and the scan that
+        takes them as elements; None where nothing is marked.
+    """
+    body, length = eqn.params["body"], eqn.params["length"]
+    marked = [e.outputs[0] for e in body.eqns if e.primitive is mark]
+    if not marked:
+        return None
+    stacks = [Var(v.type.update(shape=(length, *v.type.shape))) for v in marked]
+    giving = Function(body.name, body.params, body.eqns, [*body.results, *marked])
+    now = Eqn(scan_p, eqn.inputs, [*eqn.outputs, *stacks], {**eqn.params, "body": giving}, eqn.loc)
+    rest = [e for e in body.eqns if e.primitive is not mark]
+    taking = Function(body.name, [*body.params, *marked], rest, body.results)
+    again = Eqn(
+        scan_p, [*eqn.inputs, *stacks], eqn.outputs, {**eqn.params, "body": taking}, eqn.loc
+    )
+    return now, stacks, again

@@ -16,9 +16,10 @@ from ms_func.primitives.reduce import reduce_or
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
-from ms_func.transforms.passes import dce, prune, simplify
+from ms_func.transforms.passes import dce, prune, simplify, without_invariants
 
 
 class Loop(NamedTuple):
@@ -58,6 +59,29 @@ def dual_loop(loop: Loop, consts: Mask, init: Mask) -> tuple[Loop, Mask]:
     dots = [t.tangent for t in chosen(loop.body.in_types[len(consts) :], carry)]
     test = _ignoring(loop.cond, dots)
     memo[key] = loop._replace(cond=test, body=body, num_body=loop.num_body + sum(consts)), carry
+    return memo[key]
+
+
+def series_loop(loop: Loop, consts: Mask, init: Mask, order: int) -> tuple[Loop, Mask]:
+    """The loop over values and their Taylor terms, and which carries have terms."""
+    key = ("series_loop", loop, consts, init, order)
+    memo = loop.body.memo
+    if key in memo:
+        return memo[key]
+    carry = init
+    while True:
+        found = jet(loop.body, order, (*consts, *carry))[1]
+        grown = tuple(a or b for a, b in zip(carry, found, strict=True))
+        if grown == carry:
+            break
+        carry = grown
+    made = wanted_series(loop.body, order, (*consts, *carry), carry)
+    c, i, dc, di = split_list(range(len(made.params)), len(consts), len(carry), order * sum(consts))
+    body = bodies.reorder(made, [*c, *dc, *i, *di])
+    types = chosen(loop.body.in_types[len(consts) :], carry)
+    test = _ignoring(loop.cond, [t.tangent for t in types for _ in range(order)])
+    count = loop.num_body + order * sum(consts)
+    memo[key] = loop._replace(cond=test, body=body, num_body=count), carry
     return memo[key]
 
 
@@ -201,6 +225,27 @@ def pruned_loop(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
         num_body=sum(keep[: loop.num_body]),
     )
     return (*consts, *live), live, made._asdict()
+
+
+def hoisted_loop(move: Any, inputs: Any, **params: Any) -> Any:
+    """Values that follow from the constants of test or body become constants themselves."""
+    loop = Loop(**params)
+    test_consts, body_consts, carry = loop.cut(inputs)
+    test = without_invariants(loop.cond, loop.num_cond)
+    body = without_invariants(loop.body, loop.num_body)
+    if test is None and body is None:
+        return None
+    if test is not None:
+        test_consts += move(test[0], test_consts)
+    if body is not None:
+        body_consts += move(body[0], body_consts)
+    made = loop._replace(
+        cond=loop.cond if test is None else test[1],
+        body=loop.body if body is None else body[1],
+        num_cond=len(test_consts),
+        num_body=len(body_consts),
+    )
+    return [*test_consts, *body_consts, *carry], made._asdict()
 
 
 def _with_params(fn: Function, pruned: Function, keep: Mask) -> Function:

@@ -23,6 +23,7 @@ from ms_func.primitives.arithmetic import add
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
 from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged
 
 
@@ -61,25 +62,49 @@ def while_loop(
     """
     if not (callable(cond_fun) and callable(body_fun)):
         raise TypeError("lax.while_loop: body_fun and cond_fun arguments should be callable.")
+    cond_fun, body_fun = user_function(cond_fun), user_function(body_fun)
     leaves, carry_tree = tree.flatten(init_val)
     leaf_types(leaves, "while_loop", function_name(body_fun))
     if config.disable_jit.value:
         return _run_in_python(cond_fun, body_fun, init_val)
-    body, leaves = common_carry(
-        "while_loop",
-        body_fun,
-        leaves,
-        carry_tree,
-        lambda types: bodies.stage_on_tree(body_fun, one_argument(carry_tree), types),
-        lambda staged: (staged.out_tree, staged.fn.out_types),
-    )
+    body, test, leaves = _recorded(cond_fun, body_fun, leaves, carry_tree)
     types = [typeof(x) for x in leaves]
-    test = bodies.stage_on_tree(cond_fun, one_argument(carry_tree), types)
-    _check_test(test)
     sizes = len(test.captured), len(body.captured)
     loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))
     outs = while_p.bind(*test.captured, *body.captured, *leaves, **loop._asdict())
     return tree.unflatten(carry_tree, outs)
+
+
+def _recorded(
+    cond_fun: Any, body_fun: Any, leaves: list[Any], carry_tree: Any
+) -> tuple[Staged, Staged, list[Any]]:
+    """Body, test and first carry of a loop.
+
+    Where the test differs between the devices of a region, so does everything that the number
+    of steps has an influence on, and both are recorded again.
+    """
+    decided: frozenset[Any] = frozenset()
+    arguments = one_argument(carry_tree)
+    while True:
+        body, leaves = common_carry(
+            "while_loop",
+            body_fun,
+            leaves,
+            carry_tree,
+            lambda types, axes=decided: bodies.stage_on_tree(
+                body_fun, arguments, types, refs="keep", decided=axes
+            ),
+            lambda staged: (staged.out_tree, staged.fn.out_types),
+        )
+        types = [typeof(x) for x in leaves]
+        test = bodies.stage_on_tree(cond_fun, arguments, types, refs="keep", decided=decided)
+        _check_test(test)
+        axes = test.fn.out_types[0].vma
+        if axes <= decided:
+            return body, test, leaves
+        bodies.same_on_all_devices((test.fn, body.fn), axes, "while_loop", "test")
+        decided |= axes
+        leaves = bodies.raised(leaves, decided)
 
 
 def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int | None) -> int:
@@ -145,6 +170,7 @@ def fori_loop(
     """
     if not callable(body_fun):
         raise TypeError("lax.fori_loop: body_fun argument should be callable.")
+    body_fun = user_function(body_fun)
     dtype = _index_dtype(lower, upper)
     known = _static(lower), _static(upper)
     if known[0] is not None and known[1] is not None:

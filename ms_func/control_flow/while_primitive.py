@@ -23,24 +23,45 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
-from ms_func.control_flow.loop_checkpoint import default_slots, read, sweep, walk, write
+from ms_func.control_flow.lanes import one_by_one
+from ms_func.control_flow.loop_checkpoint import (
+    Leaf,
+    default_slots,
+    read,
+    sweep,
+    walk,
+    write,
+)
 from ms_func.control_flow.while_bodies import (
     Loop,
     batched_carry,
     dual_loop,
     freezing,
+    hoisted_loop,
     known_apart,
     known_loop,
     pruned_loop,
+    series_loop,
     test_needs,
     unknown_carry,
     waiting_step,
 )
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function, Literal
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, current, register
+from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.primitive import (
+    BY_FUNCTIONS,
+    NONLINEAR,
+    UNFOLDED,
+    Cost,
+    Primitive,
+    Zero,
+    current,
+    fitting,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.compare import lt
@@ -48,13 +69,17 @@ from ms_func.primitives.families import is_linear
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.discharge import Uses, discharged
+from ms_func.transforms.jet import in_rows
 from ms_func.transforms.jvp import jvp, jvp_walk
-from ms_func.transforms.passes import simplify
+from ms_func.transforms.partial_eval import partial_eval
+from ms_func.transforms.passes import simplify, without_effects
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add as add_tangents
 from ms_func.transforms.zeros import instantiate, zeros
 
 INDEX = ArrayType((), np.dtype(np.int32))
+_BOOL = ArrayType((), np.dtype(np.bool_))
 
 # --- types, meaning, lowering ---------------------------------------------------------------
 
@@ -68,8 +93,16 @@ def _abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
         for t, wanted in zip(given, fn.in_types, strict=True):
             if t.shape != wanted.shape or t.dtype != wanted.dtype:
                 raise ShapeError(f"`{fn.name}` of a loop takes {wanted}, got {t}")
+    shared = [
+        t.varying(t.vma | v.vma)
+        for t, v in zip(loop.cond.in_types[loop.num_cond :], loop.body.in_types[loop.num_body :],
+                        strict=True)
+    ]  # fmt: skip
+    fitting(types, [*loop.cond.in_types[: loop.num_cond], *loop.body.in_types[: loop.num_body],
+                    *shared])  # fmt: skip
+    axes = loop.cond.out_types[0].vma
     return [
-        ArrayType(t.shape, t.dtype, t.weak_type and i.weak_type)
+        t.update(weak_type=t.weak_type and i.weak_type).varying(i.vma | axes)
         for t, i in zip(loop.body.out_types, carry, strict=True)
     ]
 
@@ -86,10 +119,36 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     loop = Loop(**eqn.params)
     test_consts, body_consts, carry = loop.cut(values)
     types = [v.type for v in eqn.outputs]
-    made = b.operation("stablehlo.while", types, carry, regions=2)
-    b.region(made, 0, types, lambda inner, *c: inner.inline(loop.cond, [*test_consts, *c]))
-    b.region(made, 1, types, lambda inner, *c: inner.inline(loop.body, [*body_consts, *c]))
-    return list(made.results)
+    if b.state(loop.cond):
+        return _lower_with_effects_in_test(b, loop, types, test_consts, body_consts, carry)
+    state = b.state(loop.body)
+    threads = bool(state)
+    types += [TOKEN] * threads
+    made = b.operation("stablehlo.while", types, [*carry, *state], regions=2)
+
+    def test(inner: Any, *args: Any) -> list[Any]:
+        return inner.inline(loop.cond, [*test_consts, *args[: len(carry)]])
+
+    b.region(made, 0, types, test)
+    b.region(made, 1, types, lambda inner, *c: inner.inline(loop.body, [*body_consts, *c]), threads)
+    return b.after(made, threads)
+
+
+def _lower_with_effects_in_test(
+    b: Any, loop: Loop, types: Any, test_consts: Any, body_consts: Any, carry: Any
+) -> list[Any]:
+    """The test stands before the loop and at the end of its body: its region can only look."""
+    types = [_BOOL, *types, TOKEN]
+    first = b.inline(loop.cond, [*test_consts, *carry])
+    made = b.operation("stablehlo.while", types, [*first, *carry, b.token], regions=2)
+
+    def body(inner: Any, _: Any, *before: Any) -> list[Any]:
+        after = inner.inline(loop.body, [*body_consts, *before])
+        return [*inner.inline(loop.cond, [*test_consts, *after]), *after]
+
+    b.region(made, 0, types, lambda inner, more, *_: [more])
+    b.region(made, 1, types, body, True)
+    return b.after(made, True)[1:]
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
@@ -115,6 +174,24 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         next(rest) if live else Zero(typeof(x).tangent)
         for live, x in zip(active, outs[:n], strict=True)
     ]
+
+
+def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
+    loop = Loop(**params)
+    test_consts, body_consts, init = loop.cut(primals)
+    _, const_series, init_series = loop.cut(series)
+    live_consts = tuple(s is not None for s in const_series)
+    live = tuple(s is not None for s in init_series)
+    made, active = series_loop(loop, live_consts, live, order)
+    const_terms = [c for s in const_series if s is not None for c in s]
+    terms = [
+        zeros(typeof(x).tangent) if s is None else s[k]
+        for x, s, m in zip(init, init_series, active, strict=True)
+        if m
+        for k in range(order)
+    ]
+    outs = while_p.bind(*test_consts, *body_consts, *const_terms, *init, *terms, **made._asdict())
+    return outs[: len(init)], in_rows(outs[len(init) :], active, order)
 
 
 # --- partial evaluation and reverse mode --------------------------------------------------------
@@ -167,6 +244,8 @@ def _in_two(
     known = known._replace(slots=slots)
     outs = now(while_walk_p, [*test_consts, *ready, *start], known._asdict())
     counts, _, tables = split_list(outs, 3, len(start))
+    loop = _quiet(loop)
+    known = known_loop(loop, consts, carry)
     late = later(
         while_linear_p,
         [*counts, *ready, *tables, *chosen(body_consts, consts), *chosen(init, carry)],
@@ -183,6 +262,18 @@ def _in_two(
         },
     )
     return carry, outs, late
+
+
+def _quiet(loop: Loop) -> Loop:
+    """The loop as it is computed again: what it does on the side happened the first time."""
+    cond, body = without_effects(loop.cond), without_effects(loop.body)
+    if cond is None or body is None:
+        raise UnsupportedError(
+            "Reverse-mode differentiation of a while_loop computes its states again, so they "
+            "cannot depend on results of io_callback\n"
+            "fix: use scan, which keeps what it needs, or call io_callback before the loop"
+        )
+    return loop._replace(cond=cond, body=body)
 
 
 def _no(mask: Mask) -> Mask:
@@ -220,6 +311,10 @@ def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
 # --- batching -----------------------------------------------------------------------------------
 
 
+def _has_effects(loop: Loop) -> bool:
+    return bool(loop.cond.effects or loop.body.effects)
+
+
 def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     loop = Loop(**params)
     test_dims, body_dims, init_dims = (tuple(d) for d in loop.cut(dims))
@@ -227,6 +322,8 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     test, (pred_dim,) = bodies.batch_to(loop.cond, size, (*test_dims, *carry), ("any",))
     test_consts, body_consts, init = loop.cut(args)
     if pred_dim is not None:
+        if _has_effects(loop):
+            return one_by_one(size, while_p, args, dims, **params)
         carry = (0,) * len(carry)
     start = [
         x if c is None else to_front(x, d, size)
@@ -236,12 +333,46 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     if pred_dim is None:
         made = loop._replace(cond=test, body=body)
         return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
+    bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test")
     test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
     (active,) = current.interpreter.apply(test, [*test_consts, *start])
     made = freezing(test, body, loop)
     consts = [*test_consts, *body_consts]
     outs = while_p.bind(*consts, active, *start, **made._asdict())
     return outs[1:], list(carry)
+
+
+def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold that the body writes to is carried, and seen by the test too."""
+    loop = Loop(**uses.params)
+    places = range(len(uses.operands))
+    test_consts, body_consts, init = loop.cut(places)
+    if any(i in uses.cells for i in init):
+        raise UnsupportedError(
+            "a while_loop cannot carry references\nfix: let its functions close over them"
+        )
+    test, changed = discharged(loop.cond)
+    if changed:
+        raise UnsupportedError(
+            "the test of a while_loop writes to a reference\nfix: write to it in the body"
+        )
+    made, own = discharged(loop.body)
+    written = [body_consts[i] for i in own]
+    kept = [i for i in range(len(body_consts)) if i not in own]
+    n, carry = len(loop.body.results), range(len(body_consts), len(made.params))
+    results = [*range(n, len(made.results)), *range(n)]
+    body = bodies.reorder(made, [*kept, *own, *carry], results)
+    seen = {uses.cells[i]: k for k, i in enumerate(test_consts) if i in uses.cells}
+    first = [uses.cells[i] for i in written]
+    moved = [test.params[seen[i]] if i in seen else Var(made.params[k].type)
+             for i, k in zip(first, own, strict=True)]  # fmt: skip
+    fixed = [k for k in range(len(test_consts)) if test.params[k] not in moved]
+    params = [*(test.params[k] for k in fixed), *moved, *test.params[len(test_consts) :]]
+    test = Function(test.name, params, test.eqns, test.results)
+    operands = [*(test_consts[k] for k in fixed), *(body_consts[k] for k in kept), *written, *init]
+    new = loop._replace(cond=test, body=body, num_cond=len(fixed), num_body=len(kept))
+    outs = while_p.bind(*[uses.operands[i] for i in operands], **new._asdict())
+    return outs[len(own) :], dict(zip(written, outs, strict=False))
 
 
 while_p = register(
@@ -251,13 +382,17 @@ while_p = register(
         ref=_ref,
         lower=_lower,
         jvp=_jvp,
+        jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=NotSupported("test and body are planned as part of the caller's graph"),
+        shard=UNFOLDED,
         cost=_cost,
         partial=_partial,
         prune=pruned_loop,
+        varying=BY_FUNCTIONS,
+        hoist=hoisted_loop,
         multiple_results=True,
+        refs=_refs,
     )
 )
 
@@ -267,8 +402,11 @@ def _repeat(
 ) -> list[Any]:
     """A `while` from Python functions, which may close over values being recorded."""
     types = [typeof(x) for x in state]
-    cond = stage(lambda xs: [test(*xs)], types, name="test")
     body = stage(lambda xs: step(*xs), types, name="step")
+    while any(t.vma - w.vma for t, w in zip(body.fn.out_types, types, strict=True)):
+        types = [t.varying(t.vma | w.vma) for t, w in zip(types, body.fn.out_types, strict=True)]
+        body = stage(lambda xs: step(*xs), types, name="step")
+    cond = stage(lambda xs: [test(*xs)], types, name="test")
     return while_p.bind(
         *cond.captured, *body.captured, *state,
         **Loop(cond.fn, body.fn, len(cond.captured), len(body.captured))._asdict(),
@@ -296,11 +434,12 @@ def _by_program(make: Callable[..., Function]) -> dict[str, Any]:
 
     return {
         "abstract": lambda *types, **params: list(make(types, **params).out_types),
+        "varying": BY_FUNCTIONS,
         "ref": lambda *xs, **params: evaluate(make([typeof(x) for x in xs], **params), *xs),
         "lower": lower,
         "batch": rule_batch,
         "cost": lambda ins, outs, **params: bodies.cost_of(make(ins, **params)),
-        "shard": NotSupported("the step is planned as part of the caller's graph"),
+        "shard": UNFOLDED,
         "multiple_results": True,
     }
 
@@ -313,7 +452,7 @@ def _jvp_by_program(make: Callable[..., Function]) -> Callable[..., Any]:
 
 
 def _lane(t: ArrayType, dim: int | None) -> ArrayType:
-    return t if dim is None else ArrayType(t.shape[:dim] + t.shape[dim + 1 :], t.dtype, t.weak_type)
+    return t if dim is None else t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
 
 
 def _remembered(name: str, make: Callable[..., list[Any]]) -> Callable[..., Function]:
@@ -398,10 +537,13 @@ def _back(args: Sequence[Any], **params: Any) -> list[Any]:
     )  # fmt: skip
     transposed = transpose(r.step, linear)
 
+    def summed(terms_and_before: list[Any], total: list[Any]) -> list[Any]:
+        terms, before = split_list(terms_and_before, len(sums))
+        return [*(add_tangents(a, b) for a, b in zip(total, terms, strict=True)), *before]
+
     def back(state: list[Any], carry: list[Any]) -> list[Any]:
         total, ct = split_list(carry, len(sums))
-        terms, before = split_list(_apply(transposed, consts, state, ct), len(sums))
-        return [*(add_tangents(a, b) for a, b in zip(total, terms, strict=True)), *before]
+        return summed(_apply(transposed, consts, state, ct), total)
 
     return sweep(
         _repeat,
@@ -411,7 +553,45 @@ def _back(args: Sequence[Any], **params: Any) -> list[Any]:
         tables,
         [*sums, *cts],
         r.slots,
+        _leaf(r, linear, consts, summed),
     )
+
+
+_LEAF = 8
+"""Steps visited at a time: what is gained by more is small."""
+_SMALLEST, _LONGEST = 4096, 400
+"""Fewest bytes of a state, and most equations of a step, for which several are visited at a
+time: it saves arithmetic, and costs bookkeeping and a longer program."""
+
+
+def _leaf(
+    r: Reverse, linear: Mask, consts: list[Any], summed: Callable[..., list[Any]]
+) -> Leaf | None:
+    """Residuals of a few steps, where they are no larger than the states."""
+    made, rest, _ = partial_eval(r.step, linear)
+    n_state = r.num_state
+
+    def both(*args: Any) -> list[Any]:
+        return [*_apply(r.known, args), *_apply(made, args)]
+
+    whole = simplify(build(r.step.name, made.in_types, both))
+    varies = (False,) * r.num_consts + (True,) * n_state
+    fixed, record, moves = bodies.hoist(whole, varies, n_state)
+    types = record.out_types[n_state:]
+    state, extra = (sum(t.nbytes for t in ts) for ts in (r.known.out_types, types))
+    if extra > state or state < _SMALLEST or r.slots < _LEAF or len(record.eqns) > _LONGEST:
+        return None
+    n_still = len(moves) - sum(moves)
+    still, needed = split_list(_apply(fixed, consts), n_still)
+    n_linear = r.num_linear
+    mask = (False,) * len(moves) + (True,) * (len(rest.params) - len(moves))
+    transposed = transpose(rest, mask)
+
+    def back(residuals: list[Any], carry: list[Any]) -> list[Any]:
+        total, ct = split_list(carry, n_linear)
+        return summed(_apply(transposed, merged(moves, residuals, still), ct), total)
+
+    return Leaf(_LEAF, types, lambda *state: _apply(record, needed, state), back)
 
 
 def _back_dot(
@@ -454,6 +634,18 @@ def _paired(r: Reverse, consts: Mask, state: Mask) -> tuple[Function, Function]:
 
 
 # --- their rules ----------------------------------------------------------------------------------
+
+
+def _walk_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
+    """Lane by lane where lanes that are done must do nothing; see `_batch`."""
+    loop = Loop(**params)
+    if _has_effects(loop):
+        test_dims, body_dims, init_dims = (tuple(d) for d in loop.cut(dims))
+        carry = batched_carry(loop, size, body_dims, init_dims)
+        (pred_dim,) = batch(loop.cond, size, (*test_dims, *carry), ("any",))[1]
+        if pred_dim is not None:
+            return one_by_one(size, while_walk_p, args, dims, **params)
+    return _WALK_BY_PROGRAM["batch"](size, args, dims, **params)
 
 
 def _walk_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -576,19 +768,36 @@ def _back_transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[A
 def _back_dot_transpose(
     cts: Sequence[Any], *operands: Any, active_consts: Mask, active_state: Mask, **params: Any
 ) -> list[Any]:
-    """Reverse mode through the loop over (state, linear carry) started at the cotangents."""
+    """`while_dot_back`, in what depends on the states and in the cotangents."""
+    r = Reverse(**params)
+    counts, consts, tables, rest = r.cut(operands)
+    own_cts, linear = split_list(rest, len(r.step.results))
+    found = while_dot_back_p.bind(
+        *counts, *consts, *tables, *own_cts, *map(instantiate, cts),
+        active_consts=active_consts, active_state=active_state, **params,
+    )  # fmt: skip
+    return [None] * (len(operands) - len(linear)) + [
+        ct if is_linear(x) else None for ct, x in zip(found, linear, strict=True)
+    ]
+
+
+def _dot_back(
+    args: Sequence[Any], *, active_consts: Mask, active_state: Mask, **params: Any
+) -> list[Any]:
+    """Reverse mode through the loop over (state, linear carry) started at the cotangents.
+
+    Of the tables only the first row gets a cotangent, see `_linear_transpose`.
+    """
     r = Reverse(**params)
     n = len(r.step.results)
-    counts, consts, tables, rest = r.cut(operands)
-    own_cts, const_dots, table_dots, ct_dots = split_list(
-        rest, n, sum(active_consts), sum(active_state)
-    )
-    mu_consts, mu = split_list([instantiate(ct) for ct in cts], r.num_linear)
+    counts, consts, tables, rest = r.cut(args)
+    own_cts, mu_consts, mu = split_list(rest, n, r.num_linear)
     loop, step = _joint(r, active_consts, active_state)
     start = [Literal(0, INDEX), *_first(tables), *mu]
     outs = while_walk_p.bind(counts[0], *consts, *mu_consts, *start, **loop._asdict())
     walked, final, kept = split_list(outs, 3, len(start))
-    seeds = [zeros(typeof(t).update(shape=typeof(t).shape[1:])) for t in table_dots]
+    moving = chosen(tables, active_state)
+    seeds = [zeros(typeof(t).tangent.update(shape=typeof(t).shape[1:])) for t in moving]
     back = while_back_p.bind(
         *walked, *consts, *mu_consts, *kept, *seeds, *own_cts,
         **Reverse(
@@ -597,14 +806,66 @@ def _back_dot_transpose(
     )  # fmt: skip
     ct_consts, ct_state = split_list(back, sum(active_consts))
     filled = [
-        write(zeros(typeof(t)), ct, Literal(0, INDEX))
-        for t, ct in zip(table_dots, ct_state[: len(table_dots)], strict=True)
+        write(zeros(typeof(t).tangent), ct, Literal(0, INDEX))
+        for t, ct in zip(moving, ct_state[: len(moving)], strict=True)
     ]
-    found = [*ct_consts, *filled, *final[-n:]]
-    linear = [*const_dots, *table_dots, *ct_dots]
+    return [*ct_consts, *filled, *final[-n:]]
+
+
+def _dot_back_transpose(
+    cts: Sequence[Any], *operands: Any, active_consts: Mask, active_state: Mask, **params: Any
+) -> list[Any]:
+    """In the cotangents it started at: `while_back_dot` again.
+
+    That takes tangents of the states at all rows of the tables; a walk over (state, tangent)
+    makes them from the first row, and keeps them at the same steps.
+    """
+    r = Reverse(**params)
+    counts, consts, tables, rest = r.cut(operands)
+    own_cts, linear = split_list(rest, len(r.step.results))
+    _must_be_known([*consts, *tables, *own_cts])
+    dots = [instantiate(ct) for ct in cts]
+    const_dots, rows, ct_dots = split_list(dots, sum(active_consts), sum(active_state))
+    known = _paired(r, active_consts, active_state)[0]
+    loop = _counted(known, len(consts) + len(const_dots), r.slots)
+    start = [Literal(0, INDEX), *_first(tables), *_first(rows)]
+    outs = while_walk_p.bind(counts[0], *consts, *const_dots, *start, **loop._asdict())
+    table_dots = outs[len(outs) - len(rows) :] if rows else []
+    found = while_back_dot_p.bind(
+        *counts, *consts, *tables, *own_cts, *const_dots, *table_dots, *ct_dots,
+        active_consts=active_consts, active_state=active_state, **params,
+    )  # fmt: skip
     return [None] * (len(operands) - len(linear)) + [
         ct if is_linear(x) else None for ct, x in zip(found, linear, strict=True)
     ]
+
+
+def _counted(known: Function, num_consts: int, slots: int) -> Loop:
+    """The loop of so many steps of `known`, which takes constants and the state."""
+    key = ("counted", num_consts, slots)
+    if key not in known.memo:
+        consts, state = split_list(known.in_types, num_consts)
+
+        def body(*args: Any) -> list[Any]:
+            given, (i,), values = split_list(args, num_consts, 1)
+            return [add(i, 1), *_apply(known, given, values)]
+
+        made = build(known.name, [*consts, INDEX, *state], body)
+        test = build("test", [INDEX, INDEX, *state], lambda stop, i, *_: [lt(i, stop)])
+        known.memo[key] = Loop(test, made, 1, num_consts, slots)
+    return known.memo[key]
+
+
+def _dot_back_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    """Linear in the cotangents it starts at; else by the program it stands for."""
+    own = {k: v for k, v in params.items() if k not in ("active_consts", "active_state")}
+    r = Reverse(**own)
+    lead = len(primals) - len(r.step.results) - r.num_linear
+    if any(is_live(tangents[:lead])):
+        return _jvp_by_program(_dot_back_program)(primals, tangents, **params)
+    outs = while_dot_back_p.bind(*primals, **params)
+    dots = [*primals[:lead], *map(instantiate, tangents[lead:])]
+    return outs, while_dot_back_p.bind(*dots, **params)
 
 
 def _joint(r: Reverse, consts: Mask, state: Mask) -> tuple[Loop, Function]:
@@ -639,13 +900,15 @@ _walk_program = _remembered("while_walk", _walk)
 _linear_program = _remembered("while_linear", _linear)
 _back_program = _remembered("while_back", _back)
 _back_dot_program = _remembered("while_back_dot", _back_dot)
+_dot_back_program = _remembered("while_dot_back", _dot_back)
 
+_WALK_BY_PROGRAM = _by_program(_walk_program)
 while_walk_p = register(
     Primitive(
         "while_walk",
-        **_by_program(_walk_program),
+        **{**_WALK_BY_PROGRAM, "batch": _walk_batch},
         jvp=_walk_jvp,
-        transpose=NotSupported("a loop over values is not linear"),
+        transpose=NONLINEAR,
         partial=lambda partial, args, params: _while_in_two(partial, args, params, while_walk_p),
     )
 )
@@ -672,5 +935,21 @@ while_back_dot_p = register(
         **_by_program(_back_dot_program),
         jvp=_jvp_by_program(_back_dot_program),
         transpose=_back_dot_transpose,
+    )
+)
+
+PROGRAMS: dict[Primitive, Callable[..., Function]] = {
+    while_walk_p: _walk_program,
+    while_linear_p: _linear_program,
+    while_back_p: _back_program,
+    while_back_dot_p: _back_dot_program,
+}
+"""Programs of the loops of reverse mode, from types of operands and parameters."""
+while_dot_back_p = register(
+    Primitive(
+        "while_dot_back",
+        **_by_program(_dot_back_program),
+        jvp=_dot_back_jvp,
+        transpose=_dot_back_transpose,
     )
 )

@@ -37,7 +37,7 @@ class _ArrayMeta(type):
 
     def __instancecheck__(cls, x: Any) -> bool:
         kind = type(x)
-        return kind is Array or kind is Tracer
+        return kind is cls or (cls is Array and (kind is Tracer or kind is KeyArray))
 
 
 class Array(_Operators, metaclass=_ArrayMeta):
@@ -62,7 +62,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
     type: ArrayType = property(attrgetter("buffer.aval"))  # type: ignore[assignment]
     aval = type
     shape: tuple[int, ...] = property(attrgetter("buffer.aval.shape"))  # type: ignore[assignment]
-    dtype: np.dtype = property(attrgetter("buffer.aval.dtype"))  # type: ignore[assignment]
+    dtype: np.dtype = property(attrgetter("buffer.aval.face"))  # type: ignore[assignment]
     ndim: int = property(attrgetter("buffer.aval.ndim"))  # type: ignore[assignment]
     size: int = property(attrgetter("buffer.aval.size"))  # type: ignore[assignment]
     weak_type: bool = property(attrgetter("buffer.aval.weak_type"))  # type: ignore[assignment]
@@ -87,6 +87,11 @@ class Array(_Operators, metaclass=_ArrayMeta):
             raise RuntimeError(
                 f"Array has been deleted with shape={self.type}: it was donated to a jitted "
                 "function or deleted by hand\nfix: do not use an argument after donating it"
+            )
+        if self.type.key is not None:
+            raise TypeError(
+                f"an array with PRNGKey dtype, here {self.type}, cannot be converted to a NumPy "
+                "array or a Python value\nfix: use random.key_data(keys) for the words of keys"
             )
         return buffers.to_numpy(self.buffer)
 
@@ -151,31 +156,43 @@ class Array(_Operators, metaclass=_ArrayMeta):
         weak = ", weak_type=True" if self.weak_type else ""
         if self.is_deleted():
             return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak}, deleted)"
+        if self.type.key is not None:
+            words = buffers.to_numpy(self.buffer)
+            return f"Array({self.shape}, dtype={self.dtype.name}) overlaying:\n{words}"
         text = np.array2string(
             self._numpy(), separator=", ", prefix="Array(", suffix=f", dtype={self.dtype.name})"
         )
         return f"Array({text}, dtype={self.dtype.name}{weak})"
 
     def __str__(self) -> str:
-        return str(self._numpy())
+        return repr(self) if self.type.key is not None else str(self._numpy())
 
     def __format__(self, spec: str) -> str:
-        return format(self._numpy()[()] if self.ndim == 0 else str(self), spec)
+        plain = self.ndim == 0 and self.type.key is None
+        return format(self._numpy()[()] if plain else str(self), spec)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.type.key is not None:
+            return _restore, (buffers.to_numpy(self.buffer), False, self.type.key)
         return _restore, (self._numpy(), self.weak_type)
 
     def __copy__(self) -> Array:
-        return wrap(self.buffer)
+        return again(self)
 
     def __deepcopy__(self, memo: Any) -> Array:
-        return wrap(self.buffer)
+        return again(self)
 
     # --- exchange with other libraries -----------------------------------------------------
 
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
                    copy: bool | None = None) -> Any:  # fmt: skip
-        return buffers.to_dlpack(self.buffer, stream, copy)
+        """DLPack capsule of an array on one device; `copy` is as in the array API standard.
+
+        Raises:
+            BufferError: it lies on several devices, or `dl_device` is another one than its
+                own and not the CPU, or is reached by a copy only and `copy` is False.
+        """
+        return buffers.to_dlpack(self.buffer, stream, copy, dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return buffers.dlpack_device(self.buffer)
@@ -246,6 +263,30 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.buffer.on_device_size_in_bytes()
 
 
+class KeyNumbers:
+    """Numbers of the keys of an array, given when somebody looks; see `key_reuse`."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any = None) -> None:
+        self.of = of
+
+
+class KeyArray(Array):
+    """An array of random keys: a class of its own, by which the dispatcher tells it from words.
+
+    Attributes:
+        numbers: with `config.debug_key_reuse`, what tells its keys apart; see `key_reuse`.
+    """
+
+    __slots__ = ("numbers",)
+
+    impl = property(attrgetter("buffer.aval.key.impl"))
+
+
+ARRAYS = frozenset((Array, KeyArray))
+"""Classes of values that have a buffer."""
+
 _AMBIGUOUS = (
     "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
 )
@@ -253,12 +294,37 @@ _AMBIGUOUS = (
 
 def wrap(buffer: Any) -> Array:
     """Array around a buffer of the runtime."""
-    array = _new(Array)
+    array = _new(Array if buffer.aval.key is None else KeyArray)
     array.buffer = buffer
     return array
 
 
+def again(array: Array) -> Array:
+    """Another handle of the same value."""
+    made = wrap(array.buffer)
+    if type(array) is KeyArray:
+        made.numbers = numbers_of(array)  # type: ignore[attr-defined]
+    return made
+
+
+def numbers_of(keys: KeyArray) -> KeyNumbers:
+    """What tells the keys of an array apart, shared by all handles of it."""
+    found = getattr(keys, "numbers", None)
+    if found is None:
+        found = keys.numbers = KeyNumbers()
+    return found
+
+
+def on_host(x: Any) -> np.ndarray:
+    """Elements as a NumPy array; keys as NumPy's values of their dtype."""
+    if type(x) is not KeyArray:
+        return np.asarray(x)
+    words = np.ascontiguousarray(buffers.to_numpy(x.buffer))
+    return words.view(x.type.dtype).reshape(x.shape)
+
+
 tree.dispatch_registry.register_dataclass_node(Array, ["buffer"], [])
+tree.dispatch_registry.register_dataclass_node(KeyArray, ["buffer"], ["impl"])
 
 
 # --- structures of results --------------------------------------------------------------------
@@ -290,7 +356,7 @@ def _many(out_tree: Any, children: tuple[Any, ...]) -> Any:
 
 
 class _Mixed:
-    """Node of a tree of arrays some of which are of `float0`: users get them from NumPy."""
+    """Node of a tree of arrays some of which are keys, or `float0`, which NumPy holds."""
 
 
 def _mixed(out_tree: Any, children: tuple[Any, ...]) -> Any:
@@ -313,7 +379,7 @@ _leaf = _nodes.flatten(0)[1]
 @lru_cache(maxsize=4096)
 def result_tree(out_tree: Any, types: tuple[ArrayType, ...]) -> Any:
     """Structure over buffers of results of the given structure over arrays, and types."""
-    if any(t.dtype == float0 for t in types):
+    if any(t.dtype.names is not None for t in types):
         data: tuple[Any, Any] = (_Mixed, out_tree)
     else:
         data = (_Result, None) if out_tree == _ARRAY else (_Results, out_tree)
@@ -324,6 +390,8 @@ def result_tree(out_tree: Any, types: tuple[ArrayType, ...]) -> Any:
 _ARRAY = tree.structure(0)
 
 
-def _restore(value: np.ndarray, weak_type: bool) -> Array:
+def _restore(value: np.ndarray, weak_type: bool, key: Any = None) -> Array:
     """Array from its pickled parts."""
+    if key is not None:
+        return wrap(buffers.put(value, ArrayType(value.shape[:-1], key)))
     return wrap(buffers.put(value, ArrayType(value.shape, value.dtype, weak_type)))

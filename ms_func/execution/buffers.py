@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -9,14 +10,36 @@ import numpy as np
 
 from ms_func import backend, config
 from ms_func.dtypes import float0, narrowed
+from ms_func.errors import ForkError
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
 
 @cache
 def _host() -> Any:
-    """The backend that holds arrays."""
+    """The backend that holds arrays.
+
+    Raises:
+        ForkError: its threads were left behind in the process that this one was forked from.
+    """
+    if config.forked.value:
+        raise ForkError(
+            "this process was forked after ms_func had been used, and the threads of its runtime "
+            "do not survive that\nfix: start processes with "
+            'multiprocessing.get_context("spawn"), or use ms_func in the children only'
+        )
     return backend.get("xla")
+
+
+def _in_forked_child() -> None:
+    """Let everything that asks for the runtime fail instead of waiting for ever."""
+    if _host.cache_info().currsize and getattr(_host(), "started", True):
+        config.forked.set_global(True)
+        _host.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
 
 
 def default_backend() -> Any:
@@ -42,7 +65,21 @@ def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any
         value = scalar(value, type.dtype)
     if type.dtype == float0:  # nothing to store; programs hold booleans in its place
         return put(np.zeros(type.shape, np.bool_), None, placement)
+    if type.key is not None:
+        return relabel(_host().put(_key_words(value, type), placement, type.words), type)
     return _host().put(np.asarray(value, type.dtype), placement, type)
+
+
+def _key_words(value: Any, type: ArrayType) -> np.ndarray:
+    """Words of keys from an array of them, or from the words themselves."""
+    value = np.ascontiguousarray(value)
+    shape = type.words.shape
+    return value if value.dtype == np.uint32 else value.view(np.uint32).reshape(shape)
+
+
+def relabel(buffer: Any, type: ArrayType) -> Any:
+    """The same memory under another type of the same words."""
+    return _host().relabel(buffer, type)
 
 
 def scalar(value: Any, dtype: np.dtype) -> np.ndarray:
@@ -68,16 +105,28 @@ def to_numpy(buffer: Any) -> np.ndarray:
     return _host().get(buffer)
 
 
-def to_dlpack(buffer: Any, stream: Any = None, copy: bool | None = None) -> Any:
+def to_dlpack(
+    buffer: Any, stream: Any = None, copy: bool | None = None, dl_device: Any = None
+) -> Any:
     """DLPack capsule of a buffer on one device, without copy unless one is asked for."""
+    own = dlpack_device(buffer)
+    if dl_device is not None and tuple(int(v) for v in dl_device) != own:
+        if int(dl_device[0]) != 1:
+            raise BufferError(f"an array on DLPack device {own} cannot be exported to {dl_device}")
+        if copy is False and own[0] != 1:
+            raise BufferError(f"exporting from DLPack device {own} to the CPU needs a copy")
+        copy = copy or own[0] != 1
     if copy:
-        buffer = _host().put(to_numpy(buffer), buffer._sharding, buffer.aval)
+        buffer = _host().put(to_numpy(buffer), _host().devices("cpu")[0], buffer.aval)
     return extension.buffer_to_dlpack_managed_tensor(buffer, stream=stream)
 
 
 def dlpack_device(buffer: Any) -> tuple[int, int]:
     """DLPack's device type (1 CPU, 2 CUDA) and ordinal."""
-    (device,) = buffer._sharding.device_set
+    held = buffer._sharding.device_set
+    if len(held) != 1:
+        raise BufferError(f"DLPack is for arrays on one device; this one lies on {len(held)}")
+    (device,) = held
     return (1, device.id) if device.platform == "cpu" else (2, device.local_hardware_id)
 
 

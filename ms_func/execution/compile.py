@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, compress
 from threading import Lock
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
+from ms_func.errors import OutOfMemoryError
+from ms_func.execution import host
 from ms_func.execution.buffers import default_backend, move
 from ms_func.execution.layouts import named_layout
 from ms_func.execution.placement import (
@@ -21,10 +23,14 @@ from ms_func.execution.placement import (
     public,
     wanted_placement,
 )
+from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Function, Var
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
+from ms_func.lowering.emit import TOKEN
 from ms_func.lowering.lower import lower_function
 from ms_func.lowering.shardings import meshes_of
+from ms_func.stopwatch import timed, watched
 
 log = logging.getLogger("ms_func")
 
@@ -36,21 +42,32 @@ class Program(NamedTuple):
         executable: the backend's program, which takes only the operands that are kept.
         placement: where it runs.
         kept: for each operand, whether the program depends on it.
+        calls_host: whether it calls Python; such a program has ended when `run` returns.
     """
 
     executable: Any
     placement: Placement
     kept: tuple[bool, ...]
+    calls_host: bool = False
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Result buffers; they may still be in the making. Free operands are moved here."""
+        default_backend()  # raises where it was left behind by a fork
         where = self.placement.in_shardings
         moved = [
             b if b._sharding is s or b._sharding == s else transfer(b, s)
             for b, s, kept in zip(buffers, where, self.kept, strict=True)
             if kept
         ]
+        if self.calls_host:
+            return self._run_with_host(moved)
         return self.executable.run(moved)
+
+    def _run_with_host(self, operands: list[Any]) -> list[Any]:
+        devices, mesh = self.placement.devices, self.placement.mesh
+        alone = len(devices) == 1
+        where = devices[0] if alone else NamedSharding(mesh, PartitionSpec())
+        return host.run(lambda more: self.executable.run([*operands, *more]), where, alone)
 
     def fast_path(self, out_tree: Any, consts: Sequence[Any]) -> Any:
         """What the C++ dispatcher needs to call the program without Python."""
@@ -70,12 +87,18 @@ def compiled(
     name: str,
     donate: tuple[int, ...] = (),
     out_shardings: tuple[Any, ...] | None = None,
+    types: tuple[ArrayType, ...] | None = None,
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
-    """Program of `fn` at `placement`, compiled if this process has not done so yet."""
-    key = (fn.key, placement, donate, out_shardings)
-    found = _programs.get(key)
+    """Program of `fn` at `placement`, compiled if this process has not done so yet.
+
+    `types` are those that the results carry, where they are not those of the program.
+    """
+    key = (fn.key, placement, donate, out_shardings, types, options)
+    found = None if watched() else _programs.get(key)
     if found is None:
-        found = _compile(fn, placement, name, donate, out_shardings)
+        made = types or fn.out_types
+        found = _compile(fn, placement, name, donate, out_shardings, made, options)
         with _lock:
             _programs[key] = found
             if len(_programs) > _LIMIT:
@@ -89,23 +112,78 @@ def _compile(
     name: str,
     donate: tuple[int, ...],
     out_shardings: tuple[Any, ...] | None,
+    types: tuple[ArrayType, ...],
+    xla: tuple[tuple[str, Any], ...],
 ) -> Program:
     if config.log_compiles.value:
         log.warning("Compiling %s for %s", name, ", ".join(map(str, fn.in_types)))
     kept = used_parameters(fn)
     shorter, donate = without_unused(fn, kept, donate)
-    job = Prepared(shorter, None, out_shardings, True)
+    job = Prepared(shorter, None, out_shardings, True, types)
     inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
-    module = lower_program(job, inner, name=name, donate=donate)
-    options = CompileOptions(name, placement.devices, flags=_free_outputs(job))
-    executable = default_backend().compile(module, options)
+    entries: list[Any] = []
+    module = lower_program(job, inner, name=name, donate=donate, entries=entries)
+    state = [TOKEN] if calls_host(fn) else []
+    free = [*_free_outputs(job), *[False for _ in state]]
+    flags: dict[str, Any] = {"free_outputs": free, "xla": dict(xla)}
+    if entries:
+        flags["callbacks"] = [entries]
+    executable = timed("compile")(default_backend().compile)(
+        module, CompileOptions(name, placement.devices, flags=flags)
+    )
+    check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
-        (own,) = set(placement.in_shardings) or {default_backend().sharding(placement.devices[0])}
-        shardings = [own] * len(fn.results)
+        own = next(iter(placement.in_shardings), None)  # on one device all lie alike
+        own = default_backend().sharding(placement.devices[0]) if own is None else own
+        shardings = [own] * (len(fn.results) + len(state))
     else:
-        shardings = _result_shardings(job, placement, executable)
-    executable.bind_types(fn.out_types, shardings, placement.committed)
-    return Program(executable, placement, kept)
+        shardings = _result_shardings(job, placement, executable, state)
+    executable.bind_types([*types, *state], shardings, placement.committed)
+    return Program(executable, placement, kept, bool(state))
+
+
+def check_memory(fn: Function, name: str, executable: Any, device: Any) -> None:
+    """Refuse a program that needs more memory than its device has.
+
+    Raises:
+        OutOfMemoryError: it does; the largest values are named.
+    """
+    limit = default_backend().memory(device)
+    if limit is None:
+        return
+    stats = executable.memory_analysis
+    temporary, results = stats.temp_size_in_bytes, stats.output_size_in_bytes
+    arguments = stats.argument_size_in_bytes - stats.alias_size_in_bytes
+    needed = arguments + results + temporary
+    if needed <= limit:
+        return
+    largest = sorted(fn.eqns, key=lambda e: -sum(v.type.nbytes for v in e.outputs))[:3]
+    rows = [
+        f"    {e.primitive.name} {', '.join(str(v.type) for v in e.outputs)}"
+        + (f" at {e.loc}" if e.loc is not None else "")
+        for e in largest
+    ]
+    raise OutOfMemoryError(
+        f"`{name}` needs {_bytes(needed)} of memory, and its device has {_bytes(limit)}: "
+        f"{_bytes(arguments)} for arguments, {_bytes(results)} for results, "
+        f"{_bytes(temporary)} for values in between\n"
+        + "\n".join(["largest values:", *rows])
+        + "\nfix: use smaller arrays or a narrower dtype; for gradients see checkpoint",
+        largest[0].loc if largest else None,
+    )
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if n < 1024 or unit == "TiB":
+            break
+        n /= 1024
+    return f"{n:.4g} {unit}"
+
+
+def option_items(options: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    """Options of the compiler as a key; sorted, so that their order does not matter."""
+    return tuple(sorted((options or {}).items()))
 
 
 def used_parameters(fn: Function) -> tuple[bool, ...]:
@@ -127,38 +205,51 @@ def without_unused(
     return shorter, tuple(place[i] for i in donate if kept[i])
 
 
-def _free_outputs(job: Prepared) -> dict[str, Any]:
-    """Flag that says for which results the partitioner may choose the layout."""
-    return {"free_outputs": [s is None for s in job.outs or (None,) * len(job.fn.results)]}
+def _free_outputs(job: Prepared) -> list[bool]:
+    """For which results the partitioner may choose the layout."""
+    return [s is None for s in job.outs or (None,) * len(job.fn.results)]
 
 
-def _result_shardings(job: Prepared, placement: Placement, executable: Any) -> list[Any]:
+def _result_shardings(
+    job: Prepared, placement: Placement, executable: Any, state: list[ArrayType]
+) -> list[Any]:
     """Placement of each result: as asked for, else as the partitioner chose."""
-    wanted = job.outs or (None,) * len(job.fn.results)
+    types = [*job.fn.out_types, *state]
+    whole = NamedSharding(placement.mesh, PartitionSpec())
+    wanted = [*(job.outs or (None,) * len(job.fn.results)), *[whole for _ in state]]
     found = [
         named_layout(placement.mesh, t.ndim, tiling) if s is None else s
-        for s, t, tiling in zip(wanted, job.fn.out_types, executable.out_tilings(), strict=True)
+        for s, t, tiling in zip(wanted, types, executable.out_tilings(), strict=True)
     ]
-    return [
-        default_backend().sharding(s, t.ndim) for s, t in zip(found, job.fn.out_types, strict=True)
-    ]
+    return [default_backend().sharding(s, t.ndim) for s, t in zip(found, types, strict=True)]
 
 
 def lower_program(
-    job: Prepared, placement: Placement, *, name: str, donate: tuple[int, ...] = ()
+    job: Prepared,
+    placement: Placement,
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    entries: list[Any] | None = None,
 ) -> Any:
-    """StableHLO module of a program at `placement`."""
+    """StableHLO module of a program at `placement`; `entries` gets what it calls in Python."""
+    ins: list[Any] | None = None
+    outs: list[Any] | None = None
     split = len(placement.devices) > 1
+    if split:
+        state = [NamedSharding(placement.mesh, PartitionSpec())] if calls_host(job.fn) else []
+        given = placement.in_shardings[: len(job.fn.free_types)]
+        ins = [*map(public, given), *state]
+        outs = [*(job.outs or (None,) * len(job.fn.results)), *state]
     return lower_function(
         job.fn,
         name=name,
         donate=donate,
-        in_shardings=[public(s) for s in placement.in_shardings[: len(job.fn.free_types)]]
-        if split
-        else None,
-        out_shardings=job.outs if split else None,
+        in_shardings=ins,
+        out_shardings=outs,
         devices=placement.devices,
         platform=placement.devices[0].platform,
+        host=entries,
     )
 
 
@@ -170,12 +261,14 @@ class Prepared(NamedTuple):
         ins: layout per operand, None where it follows the operand; None if all do.
         outs: layout per result, None where it is free; None if all are.
         strict: whether operands placed on purpose in another way are an error.
+        types: types that the results carry, None for those of the program.
     """
 
     fn: Function
     ins: tuple[Any, ...] | None
     outs: tuple[Any, ...] | None
     strict: bool
+    types: tuple[ArrayType, ...] | None = None
 
 
 def prepared(
@@ -184,16 +277,36 @@ def prepared(
     ins: tuple[Any, ...] | None = None,
     outs: tuple[Any, ...] | None = None,
 ) -> Prepared:
-    """A program after what its primitives decide about the whole of it."""
-    rule = program_rule(fn)
+    """A program without keys and references, after what its primitives decide about all of it."""
+    types = fn.out_types
+    plain = final_form.rule(fn)
+    given = None if plain is fn else types
+    rule = program_rule(plain)
     if rule is None:
-        return Prepared(fn, ins, outs, True)
-    fn, ins, outs = rule(fn, donate, ins, outs)
-    return Prepared(fn, ins, outs, False)
+        return Prepared(plain, ins, outs, True, given)
+    plain, ins, outs = rule(plain, donate, ins, outs)
+    return Prepared(plain, ins, outs, False, given)
+
+
+class _FinalForm:
+    """Slot for the pass before compilation, filled by `transforms.physical`.
+
+    The pass stands above this folder, because it is made of the rules of transforms.
+    """
+
+    rule: Callable[[Function], Function] = staticmethod(lambda fn: fn)
+
+
+final_form = _FinalForm()
 
 
 def ready(
-    job: Prepared, buffers: Sequence[Any], *, name: str, donate: tuple[int, ...] = ()
+    job: Prepared,
+    buffers: Sequence[Any],
+    *,
+    name: str,
+    donate: tuple[int, ...] = (),
+    options: tuple[tuple[str, Any], ...] = (),
 ) -> tuple[Program, bool]:
     """Compiled program for operands, and whether the dispatcher may place such operands itself.
 
@@ -202,8 +315,16 @@ def ready(
     """
     placement = program_placement(job, buffers)
     fast = may_move(buffers, placement, job.strict)
-    program = compiled(job.fn, placement, name=name, donate=donate, out_shardings=job.outs)
-    return program, fast
+    program = compiled(
+        job.fn,
+        placement,
+        name=name,
+        donate=donate,
+        out_shardings=job.outs,
+        types=job.types,
+        options=options,
+    )
+    return program, fast and not program.calls_host
 
 
 def program_placement(job: Prepared, buffers: Sequence[Any]) -> Placement:
@@ -240,17 +361,20 @@ def transfer(buffer: Any, placement: Any) -> Any:
     the host.
     """
     held = default_backend()
-    want = held.sharding(placement, buffer.aval.ndim)
+    want = held.sharding(placement, buffer.aval.words.ndim)
     have = buffer._sharding
     if have == want and buffer._committed:
         return buffer
     if len(have.device_set) < 2 or tuple(have.device_order) != tuple(public(want).device_list):
         return move(buffer, want)
     public(want).shard_shape(buffer.aval.shape)  # raises where the layout does not fit
-    v = Var(buffer.aval)
+    v = Var(buffer.aval.words)
     where = Placement(tuple(have.device_order), (have,), True, have.public.mesh)
     fn = Function("transfer", [v], [], [v])
-    return compiled(fn, where, name="transfer", out_shardings=(public(want),)).run([buffer])[0]
+    program = compiled(
+        fn, where, name="transfer", out_shardings=(public(want),), types=(buffer.aval,)
+    )
+    return program.run([buffer])[0]
 
 
 class HostProgram(NamedTuple):
@@ -265,7 +389,7 @@ def compiled_elsewhere(fn: Function, name: str, backend_name: str) -> HostProgra
     key = ("host", backend_name)
     if key not in fn.memo:
         made = backend.get(backend_name).compile(
-            lower_function(fn, name=name), CompileOptions(name)
+            lower_function(final_form.rule(fn), name=name), CompileOptions(name)
         )
         fn.memo[key] = HostProgram(made, fn.out_types)
     return fn.memo[key]

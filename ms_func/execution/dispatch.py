@@ -11,14 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import config, tree
-from ms_func.execution.array import Array, result_tree, wrap
+from ms_func.errors import ArgumentValueError
+from ms_func.execution import key_reuse, nonfinite
+from ms_func.execution.array import ARRAYS, Array, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
-from ms_func.execution.compile import Program, prepared, ready
+from ms_func.execution.compile import Prepared, Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
+from ms_func.ir.references import discharge
 from ms_func.ir.types import typeof
 from ms_func.runtime import extension
+from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.tracer import Tracer, escaped
 
 _cache = extension.PjitFunctionCache(65536)
@@ -77,13 +81,32 @@ class Eager:
         """Run one operation."""
         for a in args:
             if type(a) is not Array:
+                if any(type(x) is Ref for x in args):
+                    return self._on_refs(primitive, args, params)
                 args = tuple([self.operand(x) for x in args])
+                if config.debug_key_reuse.value:
+                    return self._watched(primitive, args, params)
                 break
         key = (primitive, *params.items()) if params else primitive
         run = self.operations.get(key)
         if run is None:
             run = self.operations[key] = _operation(primitive, params)
         return run(*args)
+
+    def _watched(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run one operation while the use of keys is looked at."""
+        fn = _application(primitive, [Var(a.type) for a in args], params)
+        outs = _run_watched(fn, args)
+        return outs if primitive.multiple_results else outs[0]
+
+    def _on_refs(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run one operation some of whose operands are references."""
+        given = {id(a): a if type(a) is Ref else self.operand(a) for a in args}
+        variables = {k: Var(a.type) for k, a in given.items()}  # type: ignore[arg-type]
+        fn = _application(primitive, [variables[id(a)] for a in args], params)
+        fn = Function(fn.name, list(variables.values()), fn.eqns, fn.results)
+        outs = apply_on_refs(fn, list(given.values()))
+        return outs if primitive.multiple_results else outs[0]
 
     def operand(self, x: Any) -> Array:
         """An operand as an array; those of literals are kept, since they tend to come again."""
@@ -100,10 +123,62 @@ class Eager:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Run a whole function as one compiled program."""
+        if not fn.plain and any(type(a) is Ref for a in args):
+            return apply_on_refs(fn, args)
+        if not fn.plain and config.debug_key_reuse.value:
+            return _run_watched(fn, [self.operand(a) for a in args])
         run = fn.memo.get("run")
         if run is None:
             run = fn.memo["run"] = dispatcher(fn.name, lambda *xs: _run(fn, xs))
         return run(*[a if type(a) is Array else self.operand(a) for a in args])
+
+
+def apply_placed(
+    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...] = ()
+) -> list[Any]:
+    """Run a whole function with its operands laid out over devices as given, moved if need be.
+
+    Results may take over the memory of the operands `donate`.
+    """
+    key = ("run_placed", layouts, donate)
+    run = fn.memo.get(key)
+    if run is None:
+        job = prepared(fn, donate, layouts)._replace(strict=False)
+        run = fn.memo[key] = dispatcher(fn.name, lambda *xs: _run(fn, xs, job=job, donate=donate))
+    return list(run(*[bottom.operand(a) for a in args]))
+
+
+def _run_watched(fn: Function, args: Sequence[Any]) -> list[Any]:
+    """Results of a function while the use of keys is looked at."""
+    found = key_reuse.check(fn, args, at_once=True)
+    outs = _run(fn, args)[0]
+    key_reuse.label(outs, found)
+    return outs
+
+
+def apply_on_refs(fn: Function, args: Sequence[Any]) -> list[Any]:
+    """Results of a function some of whose operands are references, which are read and written."""
+    check_aliases(fn.name, args)
+    made, written = discharge.rule(fn)
+    outs = bottom.apply(made, operands(args))
+    for i, value in zip(written, outs[len(fn.results) :], strict=True):
+        swap(args[i], value)
+    return outs[: len(fn.results)]
+
+
+def check_aliases(name: str, args: Sequence[Any]) -> None:
+    """Refuse a reference that stands twice among operands.
+
+    Raises:
+        ValueError: there is one.
+    """
+    refs = [id(a) for a in args if type(a) is Ref]
+    if len(set(refs)) < len(refs):
+        twice = next(a for a in args if type(a) is Ref and refs.count(id(a)) > 1)
+        raise ArgumentValueError(
+            f"a reference of type {twice.type} reaches `{name}` twice, as two arguments or as an "
+            "argument and by closing over it\nfix: pass it once"
+        )
 
 
 def as_array(x: Any) -> Array:
@@ -113,7 +188,7 @@ def as_array(x: Any) -> Array:
         TypeError: it is not a number or an array of numbers.
         UnexpectedTracerError: it is a traced value of a recording that has ended.
     """
-    if type(x) is Array:
+    if type(x) in ARRAYS:
         return x
     if type(x) is Literal:
         return wrap(put(x.value, x.type))
@@ -126,26 +201,67 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
     """Dispatcher of one primitive."""
 
     def miss(*args: Any) -> Any:
-        variables = [Var(a.type) for a in args]
-        types = primitive.result_types(tuple([a.type for a in args]), params)
-        outputs = [Var(t) for t in types]
-        eqn = Eqn(primitive, variables, outputs, params, None)
-        fn = Function(primitive.name, variables, [eqn], outputs)
+        fn = _application(primitive, [Var(a.type) for a in args], params)
         return _run(fn, args, primitive.multiple_results)
 
     return dispatcher(primitive.name, miss)
 
 
-def _run(fn: Function, args: Sequence[Any], many: bool = True) -> tuple[Any, Any, bool]:
-    """Answer of a dispatcher's miss: results, fast path, whether to forget the entry."""
+def program_of(
+    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], bool]]
+) -> Any:
+    """Dispatcher of a program that is recorded anew for each signature of its operands.
+
+    Args:
+        name: name of the program.
+        record: types of the operands to the program, the arrays that its first parameters are
+            bound to, and whether its one result stands alone.
+    """
+
+    def miss(*args: Any) -> Any:
+        fn, constants, single = record([a.type for a in args])
+        return _run(fn, [*constants, *args], None if single else (0,) * len(fn.results),
+                    bound=len(constants))  # fmt: skip
+
+    return dispatcher(name, miss)
+
+
+def _application(
+    primitive: Primitive, variables: Sequence[Var], params: dict[str, Any]
+) -> Function:
+    """Program that applies one primitive."""
+    types = primitive.result_types(tuple([v.type for v in variables]), params)
+    outputs = [Var(t) for t in types]
+    eqn = Eqn(primitive, variables, outputs, params, None)
+    return Function(primitive.name, variables, [eqn], outputs)
+
+
+def _run(
+    fn: Function, args: Sequence[Any], many: Any = True, job: Prepared | None = None,
+    bound: int = 0, donate: tuple[int, ...] = (),
+) -> tuple[Any, Any, bool]:  # fmt: skip
+    """Answer of a dispatcher's miss: results, fast path, whether to forget the entry.
+
+    Args:
+        fn: the program.
+        args: operands.
+        many: whether results come in a list; or a tuple of their number, for a tuple of them.
+        job: how to compile it, if not by itself.
+        bound: how many operands come first that are not the dispatcher's arguments.
+        donate: operands whose memory the program may take over.
+    """
     buffers = [
-        a.buffer if type(a) is Array else put(a, v.type)
+        a.buffer if type(a) in ARRAYS else put(a, v.type)
         for a, v in zip(args, fn.params, strict=True)
     ]
-    program, fast = ready(prepared(fn), buffers, name=fn.name)
-    outs = program.run(buffers)
-    out_tree = result_tree(tree.structure([0] * len(outs) if many else 0), fn.out_types)
-    return answer(program, outs, out_tree) if fast else (out_tree.unflatten(outs), None, False)
+    program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
+    outs = nonfinite.run(program, fn, buffers, fn.name)
+    fast = fast and not config.searching()
+    form = many if isinstance(many, tuple) else [0] * len(outs) if many else 0
+    out_tree = result_tree(tree.structure(form), fn.out_types)
+    if not fast:
+        return out_tree.unflatten(outs), None, False
+    return answer(program, outs, out_tree, buffers[:bound])
 
 
 def answer(

@@ -69,7 +69,7 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     mesh = committed.public.mesh
     everywhere = NamedSharding(mesh, PartitionSpec())
     shardings = [
-        b._sharding if b._committed else default_backend().sharding(everywhere, b.aval.ndim)
+        b._sharding if b._committed else default_backend().sharding(everywhere, b.aval.words.ndim)
         for b in buffers
     ]
     shardings += [default_backend().sharding(everywhere, 0)] * (count - len(buffers))

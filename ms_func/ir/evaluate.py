@@ -6,7 +6,9 @@ against. Every result is checked against the type that its equation promises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,32 @@ def evaluate(fn: Function, *arrays: Any) -> list[np.ndarray]:
     finally:
         current.interpreter = outer
     return [env[a] if type(a) is not Literal else literal_array(a) for a in fn.results]
+
+
+Watch = Callable[[Primitive, Sequence[np.ndarray], Sequence[np.ndarray], Loc | None], None]
+
+
+class _Watching(threading.local):
+    watch: Watch | None = None
+
+
+_watching = _Watching()
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Show each evaluated equation of this thread to a function, inner ones first.
+
+    What happens on the side does not happen: the program has run before.
+
+    Args:
+        watch: function of the primitive, operands, results and the user's line.
+    """
+    before, _watching.watch = _watching.watch, watch
+    try:
+        yield
+    finally:
+        _watching.watch = before
 
 
 class Reference:
@@ -115,7 +143,11 @@ def _call(
     loc: Loc | None,
 ) -> list[np.ndarray]:
     """Results of one NumPy rule, held to the promised types."""
-    rule = primitive.ref
+    rule, watch = primitive.ref, _watching.watch
+    if watch is not None and primitive.effects is not None and primitive.effects(**params):
+        if not types:
+            return []
+        raise UnsupportedError(f"`{primitive.name}` must not happen twice", loc)
     if isinstance(rule, NotSupported):
         raise UnsupportedError(f"`{primitive.name}` cannot be evaluated: {rule.reason}", loc)
     with np.errstate(all="ignore"):
@@ -126,4 +158,6 @@ def _call(
         raise AssertionError(
             f"the NumPy rule of `{primitive.name}` gave {got} where its type rule promises {types}"
         )
+    if watch is not None:
+        watch(primitive, ins, arrays, loc)
     return arrays

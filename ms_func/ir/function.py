@@ -14,7 +14,7 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, special
 
 
 @final
@@ -101,8 +101,8 @@ class Function:
     export, empty otherwise. `key` is a structural identity, blind to names and locations.
     """
 
-    __slots__ = ("__weakref__", "_effects", "_key", "consts", "eqns", "memo", "name", "params",
-                 "results")  # fmt: skip
+    __slots__ = ("__weakref__", "_effects", "_key", "_plain", "consts", "eqns", "memo", "name",
+                 "params", "results")  # fmt: skip
 
     def __init__(
         self,
@@ -120,6 +120,14 @@ class Function:
         self.memo: dict[Any, Any] = {}
         self._key: FunctionKey | None = None
         self._effects: frozenset[Any] | None = None
+        self._plain: bool | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether no value, here or in nested functions, is a key or a reference."""
+        if self._plain is None:
+            self._plain = not special.seen or _is_plain(self)
+        return self._plain
 
     @property
     def in_types(self) -> tuple[ArrayType, ...]:
@@ -160,6 +168,28 @@ class Function:
         from ms_func.ir.text import to_text  # the printer is only needed for people
 
         return to_text(self, locs="lines")
+
+
+def _is_plain(fn: Function) -> bool:
+    for v in fn.params:
+        if not v.type.plain:
+            return False
+    for e in fn.eqns:
+        for v in e.outputs:
+            if not v.type.plain:
+                return False
+        for value in e.params.values():
+            if type(value) is Function:
+                if not value.plain:
+                    return False
+            elif (
+                type(value) is tuple
+                and value
+                and type(value[0]) is Function
+                and not all(f.plain for f in value if type(f) is Function)
+            ):
+                return False
+    return True
 
 
 class FunctionKey:

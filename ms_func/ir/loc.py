@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+import numpy as np
+
 from ms_func import errors
 
 _OURS: dict[str, bool] = {}
-_INTERNAL_PREFIXES: list[str] = [__file__.rsplit("/ir/", 1)[0] + "/"]
+_INTERNAL_PREFIXES: list[str] = [
+    __file__.rsplit("/ir/", 1)[0] + "/",
+    np.__file__.rpartition("/")[0] + "/",  # the line that calls NumPy is what users look for
+]
 
 
 class Loc(NamedTuple):
@@ -104,6 +110,21 @@ def hide_frames_of(directory: str) -> None:
 def _is_ours(file: str) -> bool:
     ours = _OURS[file] = file.startswith(tuple(_INTERNAL_PREFIXES))
     return ours
+
+
+def is_internal(file: str) -> bool:
+    """Whether a file belongs to the library."""
+    found = _OURS.get(file)
+    return _is_ours(file) if found is None else found
+
+
+def user_frames() -> Iterator[FrameType]:
+    """Frames outside the library, from the innermost outwards."""
+    frame = user_frame(2)
+    while frame is not None:
+        if not is_internal(frame.f_code.co_filename):
+            yield frame
+        frame = frame.f_back
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

@@ -312,6 +312,12 @@ def current_mesh() -> Any:
     return _context.mesh
 
 
+def get_abstract_mesh() -> AbstractMesh:
+    """Names and sizes of the axes of the mesh in force; a mesh without axes where there is none."""
+    mesh = _context.mesh
+    return AbstractMesh((), ()) if mesh is None else mesh.abstract_mesh
+
+
 @contextmanager
 def use_mesh(mesh: AbstractMesh) -> Iterator[AbstractMesh]:
     """Make `mesh` the one that bare `PartitionSpec`s refer to."""

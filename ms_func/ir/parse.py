@@ -15,7 +15,7 @@ from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Place
 from ms_func.ir.primitive import Primitive, primitives
 from ms_func.ir.text import param_types
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, RefType
 
 _TOKEN = re.compile(
     r"""
@@ -27,8 +27,8 @@ _TOKEN = re.compile(
   | (?P<var>%[0-9]+)
   | (?P<mark>\#[0-9]+)
   | (?P<arrow>->)
-  | (?P<name>[A-Za-z_][A-Za-z0-9_.\-]*)
-  | (?P<sign>[@!(){}\[\],:=*\-])
+  | (?P<name>key<[a-z]+>|[A-Za-z_][A-Za-z0-9_.\-]*)
+  | (?P<sign>[@!(){}\[\],:;=*<>\-])
     """,
     re.VERBOSE,
 )
@@ -296,7 +296,13 @@ class _Parser:
         except TypeError:
             raise self.error(f"{name!r} is not a dtype") from None
 
-    def type(self) -> ArrayType:
+    def type(self) -> Any:
+        if self.accept("ref"):
+            self.take("<")
+            inner = self.type()
+            found = RefType(inner, self.name() if self.accept(";") else "")
+            self.take(">")
+            return found
         return self.shaped(self.dtype())
 
     def shaped(self, dtype: np.dtype) -> ArrayType:

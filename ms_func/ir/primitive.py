@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from ms_func.ir.types import ArrayType
+from ms_func.errors import ShapeError
+from ms_func.ir.types import ArrayType, Varying, special
 
 
 class NotSupported(NamedTuple):
@@ -53,10 +54,75 @@ ZERO = _Marker("ZERO")
 """jvp rule: the derivative is zero everywhere it exists."""
 ELEMENTWISE = _Marker("ELEMENTWISE")
 """batch and shard rule: every dimension is independent of the others."""
+NONLINEAR = _Marker("NONLINEAR")
+"""transpose rule: the operation is linear in no operand, so there is nothing to transpose."""
+UNFOLDED = _Marker("UNFOLDED")
+"""shard rule: the functions are planned as part of the program that the application stands in."""
 DEFAULT = _Marker("DEFAULT")
 """partial rule: the equation is known if all of its inputs are."""
 VIA_JVP = _Marker("VIA_JVP")
-"""jet rule: derive higher orders by nesting jvp."""
+"""jet rule: the Taylor series follows from the derivative rule, see `transforms.jet`."""
+PIECEWISE_LINEAR = _Marker("PIECEWISE_LINEAR")
+"""jet rule: linear wherever it has a derivative, so that each coefficient of the result is the
+tangent in the direction of that coefficient of the operands."""
+
+
+class Recurrence:
+    """jet rule: a formula for one coefficient of the only result.
+
+    `rule(n, operands, out, **params)` gives coefficient n >= 1; `operands[i][k]` and `out[k]`
+    are coefficients of operands and, below n, of the result. Any of them may be `Zero`.
+    """
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
+
+
+LANES = _Marker("LANES")
+"""words rule: the operation moves elements as they are; words of keys move along as lanes."""
+BY_FUNCTIONS = _Marker("BY_FUNCTIONS")
+"""varying rule: `abstract` follows the types of the functions that the operation carries."""
+
+
+class Unequal(Exception):
+    """Operands that differ along other axes of a region than they should.
+
+    Attributes:
+        wanted: for each operand the axes along which it should count as differing.
+    """
+
+    def __init__(self, wanted: Sequence[frozenset[Any]]) -> None:
+        self.wanted = wanted
+
+
+def fitting(
+    types: Sequence[ArrayType], wanted: Sequence[ArrayType], lead: Sequence[frozenset[Any]] = ()
+) -> None:
+    """Check operands against the parameters they stand for, in regions of manual computation.
+
+    Args:
+        types: types of operands.
+        wanted: types of the parameters.
+        lead: axes of operands before them, which are as they should be.
+
+    Raises:
+        Unequal: an operand differs between devices along fewer axes than its parameter.
+        ShapeError: along more.
+    """
+    if all(t.sharding is w.sharding for t, w in zip(types, wanted, strict=True)):
+        return
+    for t, w in zip(types, wanted, strict=True):
+        if t.vma - w.vma:
+            extra = ", ".join(sorted(map(str, t.vma - w.vma)))
+            raise ShapeError(
+                f"a value of type {t}, which may differ along {extra}, stands where one of type "
+                f"{w} is expected\nfix: combine it with lax.psum or lax.pmean first, or use "
+                "check_vma=False"
+            )
+    if any(t.vma != w.vma for t, w in zip(types, wanted, strict=True)):
+        raise Unequal([*lead, *(w.vma for w in wanted)])
 
 
 class Zero:
@@ -136,7 +202,8 @@ class Primitive:
         batch: `(size, args, dims, **params)` to `(out, out_dim)`, or ELEMENTWISE.
         shard: `(in_types, out_types, **params)` to index notation, or ELEMENTWISE.
         cost: `(in_types, out_types, **params)` to `Cost`.
-        jet: truncated Taylor rule, or VIA_JVP.
+        jet: VIA_JVP; a `Recurrence`; or `(primals, series, order, **params)` to (results, their
+            series), where a series is the list of coefficients 1 to `order`, or None if zero.
         partial: `(trace, args, params)`: known/unknown split; only control flow overrides it.
         effects: `(**params)` to the set of effects of one application.
         multiple_results: whether `bind` gives a list.
@@ -151,8 +218,21 @@ class Primitive:
         prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
             smallest application that still gives the results marked in `used`; only for
             operations that carry functions.
+        hoist: `(move, inputs, **params)` to (inputs, params) of an equal application that leaves
+            less to repeat, or None; `move(fn, atoms)` computes a function before it. Only for
+            operations that apply a function again and again.
         program: `(fn, donate, ins, outs)` to (program, layout per operand, layout per result),
             for operations that decide about the whole compiled program they stand in.
+        words: `(types, *operands, **params)` to the result where keys are given as their words,
+            or LANES; None where the operation takes no keys.
+        refs: `transforms.discharge.Uses` to the results and, by position, what the references
+            among the operands hold afterwards; for operations whose functions take references.
+        host: whether an application calls Python while the program runs.
+        binds: `(**params)` to the names of axes that the functions of an application may refer
+            to, because it brings these names into force.
+        varying: `(axes, **params)` to the axes along which results may differ between the devices
+            of a region of manual computation, from those of the operands; default: the same; or
+            BY_FUNCTIONS.
         types: memo of `result_types`.
     """
 
@@ -175,7 +255,13 @@ class Primitive:
     callee: Rule | None = None
     body: Rule | None = None
     prune: Rule | None = None
+    hoist: Rule | None = None
     program: Rule | None = None
+    words: Any = None
+    refs: Rule | None = None
+    host: bool = False
+    binds: Rule | None = None
+    varying: Any = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     def bind(self, *args: Any, **params: Any) -> Any:
@@ -191,15 +277,53 @@ class Primitive:
             return self.types[key]
         except KeyError:
             pass
-        out = self.abstract(*types, **params)
-        found = tuple(out) if self.multiple_results else (out,)
+        if self.words is None and special.seen:
+            self._refuse_keys(types, params)
+        if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
+            found = self._varying_types(types, params)
+        else:
+            out = self.abstract(*types, **params)
+            found = tuple(out) if self.multiple_results else (out,)
+        if self.words is None and special.seen:
+            self._refuse_keys(found, params)
         if len(self.types) > 8192:
             self.types.clear()
         self.types[key] = found
         return found
 
+    def _refuse_keys(self, types: tuple[ArrayType, ...], params: dict[str, Any]) -> None:
+        """Operations that carry programs take what these take; any other says so itself."""
+        if any(t.key is not None for t in types) and not any(map(_carries, params.values())):
+            raise TypeError(
+                f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
+            )
+
+    def _varying_types(
+        self, types: tuple[ArrayType, ...], params: dict[str, Any]
+    ) -> tuple[ArrayType, ...]:
+        """Types of the results where operands differ between the devices of a region.
+
+        Raises:
+            Unequal: operands differ along different axes.
+        """
+        if self.varying is BY_FUNCTIONS:
+            return tuple(self.abstract(*types, **params))
+        axes: frozenset[Any] = frozenset().union(*[t.vma for t in types])
+        if any(t.vma != axes for t in types):
+            raise Unequal([axes] * len(types))
+        out = self.abstract(*[t.varying(frozenset()) for t in types], **params)
+        kept = axes if self.varying is None else self.varying(axes, **params)
+        return tuple([t.varying(kept) for t in (out if self.multiple_results else (out,))])
+
     def __repr__(self) -> str:
         return self.name
+
+
+def _carries(value: Any) -> bool:
+    """Whether a parameter is a function of the IR, or a tuple of them."""
+    return hasattr(value, "eqns") or (
+        type(value) is tuple and any(hasattr(v, "eqns") for v in value)
+    )
 
 
 def register(primitive: Primitive) -> Primitive:
@@ -208,6 +332,11 @@ def register(primitive: Primitive) -> Primitive:
         raise ValueError(f"a primitive named {primitive.name!r} is already registered")
     _registry[primitive.name] = primitive
     return primitive
+
+
+def named(name: str) -> Primitive:
+    """The registered primitive of a name."""
+    return _registry[name]
 
 
 def primitives() -> dict[str, Primitive]:

@@ -14,33 +14,77 @@ import numpy as np
 from ms_func.config import x64
 from ms_func.dtypes import (
     TABLES,
+    KeyDtype,
     canonicalize_dtype,
     dtype_name,
     float0,
     is_inexact,
+    key_of,
     type_of_value,
 )
+from ms_func.errors import SizeError
 
+
+class _Special:
+    """Whether this process has met a type that is not plain; until then nobody need look."""
+
+    seen = False
+
+
+special = _Special()
 _interned: dict[tuple[Any, ...], ArrayType] = {}
+
+
+class Varying:
+    """Stands as `sharding` of a type in a region of manual computation that keeps account.
+
+    Attributes:
+        axes: axes of the mesh along which devices may hold different values.
+    """
+
+    __slots__ = ("axes",)
+
+    def __init__(self, axes: frozenset[Any]) -> None:
+        self.axes = axes
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Varying and self.axes == other.axes
+
+    def __hash__(self) -> int:
+        return hash((Varying, self.axes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Varying, (self.axes,)
+
+    def __repr__(self) -> str:
+        return f"{{V:{','.join(sorted(map(str, self.axes)))}}}"
+
+
+_ALONG_NONE: frozenset[Any] = frozenset()
 
 
 class ArrayType:
     """Type of an array: `shape`, `dtype`, `weak_type`, and a `sharding` when one is fixed.
 
     A weak type is that of a Python scalar: it gives way to the dtype of the other operand.
-    The attributes are those that the runtime's C++ side reads from an abstract value.
+    The attributes are those that the runtime's C++ side reads from an abstract value. Of keys
+    `dtype` is the NumPy dtype, `key` what users see in its place, which `face` gives for any type.
 
     Example:
         >>> ArrayType((2, 3), "float32") is ArrayType((2, 3), np.float32)
         True
     """
 
-    __slots__ = ("__weakref__", "dtype", "ndim", "shape", "sharding", "size", "weak_type")
+    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "plain", "shape", "sharding",
+                 "size", "weak_type")  # fmt: skip
 
     shape: tuple[int, ...]
     dtype: np.dtype
     weak_type: bool
     sharding: Any
+    key: KeyDtype | None
+    face: Any
+    plain: bool
 
     def __new__(
         cls, shape: tuple[int, ...], dtype: Any, weak_type: bool = False, sharding: Any = None
@@ -65,8 +109,27 @@ class ArrayType:
     def tangent(self) -> ArrayType:
         """Type of a derivative in direction of this value: `float0` for discrete dtypes."""
         if is_inexact(self.dtype):
-            return self if self.sharding is None else self.update(sharding=None)
+            held = self.sharding
+            plain = held is None or type(held) is Varying
+            return self if plain else self.update(sharding=None)
         return ArrayType(self.shape, float0)
+
+    @property
+    def vma(self) -> frozenset[Any]:
+        """Axes of a region of manual computation along which devices may hold different values."""
+        held = self.sharding
+        return held.axes if type(held) is Varying else _ALONG_NONE
+
+    def varying(self, axes: frozenset[Any]) -> ArrayType:
+        """The same type with other axes along which the values may differ."""
+        return self.update(sharding=Varying(axes) if axes else None)
+
+    @property
+    def words(self) -> ArrayType:
+        """Type of the memory behind: for keys that of their words, in a dimension at the end."""
+        if self.key is None:
+            return self
+        return ArrayType((*self.shape, self.key.words), np.uint32)
 
     @property
     def nbytes(self) -> int:
@@ -99,19 +162,114 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     canonical = (shape, dtype, bool(weak_type), sharding)
     found = _interned.get(canonical)
     if found is None:
+        _check_size(shape, dtype)
         found = object.__new__(ArrayType)
         found.shape, found.dtype, found.weak_type, found.sharding = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
+        found.key = key_of(dtype)
+        found.face = dtype if found.key is None else found.key
+        found.plain = found.key is None
+        special.seen = special.seen or not found.plain
         found = _interned.setdefault(canonical, found)
     if all(type(d) is int for d in key[0]):
         _interned[key] = found
     return found
 
 
+_LARGEST = 2**63 - 1
+
+
+def _check_size(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Refuse sizes that the runtime cannot count: it would end the process."""
+    if math.prod([d for d in shape if d]) * dtype.itemsize > _LARGEST:
+        raise SizeError(
+            f"an array of shape {shape} and dtype {dtype.name} would have "
+            f"{math.prod(shape):.3g} elements, more than 64 bits can count the bytes of\n"
+            "fix: use smaller dimensions; a dimension may have been multiplied in twice"
+        )
+
+
 _scalar_types = {
     mode: {kind: ArrayType((), dtype, kind is not bool) for kind, dtype in table.items()}
     for mode, table in TABLES.items()
 }
+
+
+class RefType:
+    """Type of a reference: that of the array it holds, `inner`, with a strong dtype.
+
+    `lanes` is what `vmap` does where all lanes share the reference: "" treats it as any other,
+    "split" gives each lane a key split off the one it holds, "apart" refuses.
+
+    Example:
+        >>> RefType(ArrayType((3,), "float32"))
+        ref<f32[3]>
+    """
+
+    __slots__ = ("__weakref__", "inner", "lanes")
+
+    inner: ArrayType
+    lanes: str
+    key = None
+    plain = False
+    weak_type = False
+    sharding = None
+    vma: frozenset[Any] = frozenset()
+
+    def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
+        """Return the one object that stands for this type."""
+        if inner.weak_type or inner.sharding is not None:
+            inner = inner.update(weak_type=False, sharding=None)
+        found = _references.get((inner, lanes))
+        if found is None:
+            found = object.__new__(cls)
+            found.inner, found.lanes = inner, lanes
+            special.seen = True
+            found = _references.setdefault((inner, lanes), found)
+        return found
+
+    shape = property(lambda self: self.inner.shape)
+    dtype = property(lambda self: self.inner.dtype)
+    face = property(lambda self: self.inner.face)
+    ndim = property(lambda self: self.inner.ndim)
+    size = property(lambda self: self.inner.size)
+    nbytes = property(lambda self: self.inner.nbytes)
+    words = property(lambda self: self.inner.words)
+
+    def update(self, **changes: Any) -> RefType:
+        """Return the type of a reference to an array with some fields of its type replaced."""
+        return RefType(self.inner.update(**changes), self.lanes)
+
+    def varying(self, axes: frozenset[Any]) -> RefType:
+        """The type itself: references do not keep account of what differs between devices.
+
+        Raises:
+            NotImplementedError: `axes` is not empty.
+        """
+        if axes:
+            raise NotImplementedError(
+                f"a reference was to hold a value that differs between devices, inside of "
+                f"shard_map: {self}\nfix: use check_vma=False"
+            )
+        return self
+
+    @property
+    def tangent(self) -> RefType:
+        """Type of a reference to a derivative of what this one holds."""
+        return RefType(self.inner.tangent)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RefType, (self.inner, self.lanes)
+
+    def __str__(self) -> str:
+        return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"
+
+    __repr__ = __str__
+
+
+_references: dict[tuple[ArrayType, str], RefType] = {}
+TYPES = frozenset((ArrayType, RefType))
+"""Classes of types that values in programs have."""
 
 
 def typeof(x: Any) -> ArrayType:
@@ -124,8 +282,8 @@ def typeof(x: Any) -> ArrayType:
     if found is not None:
         return found
     found = getattr(x, "type", None)
-    if type(found) is ArrayType:
-        return found
+    if type(found) in TYPES:
+        return found  # type: ignore[return-value]
     dtype, weak = type_of_value(x)
     if dtype.kind in "OSUM":
         raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
@@ -151,7 +309,7 @@ class ShapeDtypeStruct:
         self.sharding = sharding
 
     shape = property(lambda self: self.type.shape)
-    dtype = property(lambda self: self.type.dtype)
+    dtype = property(lambda self: self.type.face)
     ndim = property(lambda self: self.type.ndim)
     size = property(lambda self: self.type.size)
     weak_type = property(lambda self: self.type.weak_type)

@@ -10,7 +10,8 @@ import numpy as np
 
 from ms_func.errors import IRError
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.types import ArrayType
+from ms_func.ir.primitive import Unequal
+from ms_func.ir.types import TYPES, ArrayType, RefType
 
 
 def verify(fn: Function, *, locs: bool = False) -> None:
@@ -18,8 +19,8 @@ def verify(fn: Function, *, locs: bool = False) -> None:
 
     Every variable is defined once and before its use, nothing from outside is referred to,
     the results of each equation have the types that its primitive gives, parameters of
-    equations can be hashed, constants and literals fit their types, and the declared effects
-    are those of the equations.
+    equations can be hashed, constants and literals fit their types, no reference is returned or
+    passed to one function twice, and the declared effects are those of the equations.
 
     Args:
         fn: the program.
@@ -48,13 +49,15 @@ def _verify(fn: Function, locs: bool, done: set[int]) -> None:
             _define(defined, v, where)
     for i, a in enumerate(fn.results):
         _check_atom(a, defined, f"`{fn.name}`, result {i}")
+        if type(a.type) is RefType:
+            raise IRError(f"`{fn.name}`, result {i} is a reference, which cannot be returned")
     effects = frozenset().union(*(e.effects for e in fn.eqns))
     if fn.effects != effects:
         raise IRError(f"`{fn.name}` declares the effects {set(fn.effects)}, not {set(effects)}")
 
 
 def _define(defined: set[Any], v: Any, where: str) -> None:
-    if type(v) is not Var or type(v.type) is not ArrayType:
+    if type(v) is not Var or type(v.type) not in TYPES:
         raise IRError(f"{where} defines {v!r}, which is not a typed variable")
     if v in defined:
         raise IRError(f"{where} defines a variable of type {v.type} for the second time")
@@ -86,6 +89,9 @@ def _check_equation(eqn: Eqn, where: str, defined: set[Any], locs: bool) -> None
         _check_atom(a, defined, f"{where}, operand {i}")
     for name, value in eqn.params.items():
         _check_param(value, f"{where}, parameter {name}")
+    refs = [a for a in eqn.inputs if type(a.type) is RefType]
+    if len(set(refs)) < len(refs) and eqn.primitive.name != "while":
+        raise IRError(f"{where} takes a reference twice")
     promised = _promised(eqn, where)
     found = [v.type for v in eqn.outputs]
     if len(found) != len(promised) or any(a is not b for a, b in zip(found, promised, strict=True)):
@@ -97,9 +103,16 @@ def _check_equation(eqn: Eqn, where: str, defined: set[Any], locs: bool) -> None
 def _promised(eqn: Eqn, where: str) -> list[ArrayType]:
     """Types that the type rule gives, asked anew."""
     rule: Callable[..., Any] = eqn.primitive.abstract
+    types = [a.type for a in eqn.inputs]
+    axes = frozenset().union(*(t.vma for t in types))
     try:
-        out = rule(*[a.type for a in eqn.inputs], **eqn.params)
-    except (TypeError, ValueError) as error:
+        if axes or callable(
+            eqn.primitive.varying
+        ):  # numbers are the same everywhere and fit any place
+            types = [a.type.varying(axes) if type(a) is Literal else a.type for a in eqn.inputs]
+            return list(eqn.primitive.result_types(tuple(types), eqn.params))
+        out = rule(*types, **eqn.params)
+    except (TypeError, ValueError, Unequal) as error:
         raise IRError(f"{where} does not fit its operands: {error}") from error
     return list(out) if eqn.primitive.multiple_results else [out]
 

@@ -14,25 +14,70 @@ from ms_func.control_flow.scan import scan as scan
 from ms_func.control_flow.while_loop import fori_loop as fori_loop
 from ms_func.control_flow.while_loop import while_loop as while_loop
 from ms_func.lax import linalg as linalg
+from ms_func.lax import primitive_names
+from ms_func.lax.accuracy import AccuracyMode as AccuracyMode
+from ms_func.lax.accuracy import Tolerance as Tolerance
+from ms_func.lax.accuracy import cbrt as cbrt
+from ms_func.lax.accuracy import cos as cos
+from ms_func.lax.accuracy import exp as exp
+from ms_func.lax.accuracy import exp2 as exp2
+from ms_func.lax.accuracy import expm1 as expm1
+from ms_func.lax.accuracy import log as log
+from ms_func.lax.accuracy import log1p as log1p
+from ms_func.lax.accuracy import logistic as logistic
+from ms_func.lax.accuracy import mul as mul
+from ms_func.lax.accuracy import rsqrt as rsqrt
+from ms_func.lax.accuracy import sin as sin
+from ms_func.lax.accuracy import sqrt as sqrt
+from ms_func.lax.accuracy import tan as tan
+from ms_func.lax.accuracy import tanh as tanh
+from ms_func.lax.dot_algorithms import DotAlgorithm as DotAlgorithm
+from ms_func.lax.dot_algorithms import DotAlgorithmPreset as DotAlgorithmPreset
+from ms_func.lax.dot_algorithms import DotDimensionNumbers as DotDimensionNumbers
+from ms_func.lax.dot_algorithms import PrecisionLike as PrecisionLike
+from ms_func.lax.dot_algorithms import RaggedDotDimensionNumbers as RaggedDotDimensionNumbers
+from ms_func.lax.dot_algorithms import dot as dot
+from ms_func.lax.dot_algorithms import dot_general as dot_general
+from ms_func.lax.dot_algorithms import ragged_dot as ragged_dot
+from ms_func.lax.dot_algorithms import ragged_dot_general as ragged_dot_general
+from ms_func.lax.dot_algorithms import scaled_dot as scaled_dot
+from ms_func.lax.layouts import broadcast as broadcast
+from ms_func.lax.layouts import broadcast_in_dim as broadcast_in_dim
+from ms_func.lax.layouts import broadcasted_iota as broadcasted_iota
+from ms_func.lax.layouts import conv_general_dilated as conv_general_dilated
+from ms_func.lax.layouts import empty as empty
+from ms_func.lax.layouts import full as full
+from ms_func.lax.layouts import full_like as full_like
+from ms_func.lax.layouts import reduce_sum as reduce_sum
+from ms_func.lax.layouts import reshape as reshape
+from ms_func.lax.primitive_names import *  # noqa: F403
+from ms_func.lax.selection import approx_max_k as approx_max_k
+from ms_func.lax.selection import approx_min_k as approx_min_k
+from ms_func.lax.staging import after_all as after_all
+from ms_func.lax.staging import broadcast_like as broadcast_like
+from ms_func.lax.staging import composite as composite
+from ms_func.lax.staging import create_token as create_token
+from ms_func.lax.staging import dtype as dtype
+from ms_func.lax.staging import index_take as index_take
+from ms_func.lax.staging import platform_dependent as platform_dependent
+from ms_func.lax.staging import shape_as_value as shape_as_value
+from ms_func.lax.staging import stage as stage
 from ms_func.primitives.arithmetic import add as add
 from ms_func.primitives.arithmetic import div as div
 from ms_func.primitives.arithmetic import integer_pow as integer_pow
-from ms_func.primitives.arithmetic import log as log
 from ms_func.primitives.arithmetic import max as max
 from ms_func.primitives.arithmetic import min as min
-from ms_func.primitives.arithmetic import mul as mul
 from ms_func.primitives.arithmetic import neg as neg
 from ms_func.primitives.arithmetic import pow as pow
 from ms_func.primitives.arithmetic import rem as rem
 from ms_func.primitives.arithmetic import sub as sub
-from ms_func.primitives.basis import broadcast_in_dim as broadcast_in_dim
-from ms_func.primitives.basis import reduce_sum as reduce_sum
 from ms_func.primitives.basis import transpose as transpose
 from ms_func.primitives.bits import bitwise_and as bitwise_and
 from ms_func.primitives.bits import bitwise_not as bitwise_not
 from ms_func.primitives.bits import bitwise_or as bitwise_or
 from ms_func.primitives.bits import bitwise_xor as bitwise_xor
 from ms_func.primitives.bits import clz as clz
+from ms_func.primitives.bits import mulhi as mulhi
 from ms_func.primitives.bits import population_count as population_count
 from ms_func.primitives.bits import shift_left as shift_left
 from ms_func.primitives.bits import shift_right_arithmetic as shift_right_arithmetic
@@ -44,6 +89,22 @@ from ms_func.primitives.cast import convert_element_type as convert_element_type
 from ms_func.primitives.cast import imag as imag
 from ms_func.primitives.cast import real as real
 from ms_func.primitives.cast import reduce_precision as reduce_precision
+from ms_func.primitives.collective import pcast as pcast
+from ms_func.primitives.collective import pmax as pmax
+from ms_func.primitives.collective import pmean as pmean
+from ms_func.primitives.collective import pmin as pmin
+from ms_func.primitives.collective import psum as psum
+from ms_func.primitives.collective import pvary as pvary
+from ms_func.primitives.collective_moves import all_gather as all_gather
+from ms_func.primitives.collective_moves import all_to_all as all_to_all
+from ms_func.primitives.collective_moves import axis_index as axis_index
+from ms_func.primitives.collective_moves import axis_size as axis_size
+from ms_func.primitives.collective_moves import pbroadcast as pbroadcast
+from ms_func.primitives.collective_moves import ppermute as ppermute
+from ms_func.primitives.collective_moves import pshuffle as pshuffle
+from ms_func.primitives.collective_moves import psum_scatter as psum_scatter
+from ms_func.primitives.collective_moves import pswapaxes as pswapaxes
+from ms_func.primitives.collective_ragged import ragged_all_to_all as ragged_all_to_all
 from ms_func.primitives.compare import clamp as clamp
 from ms_func.primitives.compare import eq as eq
 from ms_func.primitives.compare import ge as ge
@@ -54,7 +115,9 @@ from ms_func.primitives.compare import lt as lt
 from ms_func.primitives.compare import ne as ne
 from ms_func.primitives.compare import select as select
 from ms_func.primitives.compare import select_n as select_n
-from ms_func.primitives.conv import conv_general_dilated as conv_general_dilated
+from ms_func.primitives.conv import (
+    ConvGeneralDilatedDimensionNumbers as ConvGeneralDilatedDimensionNumbers,
+)
 from ms_func.primitives.conv_forms import conv as conv
 from ms_func.primitives.conv_forms import conv_general_dilated_local as conv_general_dilated_local
 from ms_func.primitives.conv_forms import (
@@ -75,8 +138,6 @@ from ms_func.primitives.cumulative import cumprod as cumprod
 from ms_func.primitives.cumulative import cumsum as cumsum
 from ms_func.primitives.dot import Precision as Precision
 from ms_func.primitives.dot import batch_matmul as batch_matmul
-from ms_func.primitives.dot import dot as dot
-from ms_func.primitives.dot import dot_general as dot_general
 from ms_func.primitives.elementwise import abs as abs
 from ms_func.primitives.elementwise import acos as acos
 from ms_func.primitives.elementwise import acosh as acosh
@@ -85,27 +146,16 @@ from ms_func.primitives.elementwise import asinh as asinh
 from ms_func.primitives.elementwise import atan as atan
 from ms_func.primitives.elementwise import atan2 as atan2
 from ms_func.primitives.elementwise import atanh as atanh
-from ms_func.primitives.elementwise import cbrt as cbrt
-from ms_func.primitives.elementwise import cos as cos
 from ms_func.primitives.elementwise import cosh as cosh
 from ms_func.primitives.elementwise import erf as erf
 from ms_func.primitives.elementwise import erf_inv as erf_inv
 from ms_func.primitives.elementwise import erfc as erfc
-from ms_func.primitives.elementwise import exp as exp
-from ms_func.primitives.elementwise import exp2 as exp2
-from ms_func.primitives.elementwise import expm1 as expm1
-from ms_func.primitives.elementwise import log1p as log1p
-from ms_func.primitives.elementwise import logistic as logistic
 from ms_func.primitives.elementwise import nextafter as nextafter
 from ms_func.primitives.elementwise import reciprocal as reciprocal
-from ms_func.primitives.elementwise import rsqrt as rsqrt
 from ms_func.primitives.elementwise import sign as sign
-from ms_func.primitives.elementwise import sin as sin
 from ms_func.primitives.elementwise import sinh as sinh
-from ms_func.primitives.elementwise import sqrt as sqrt
 from ms_func.primitives.elementwise import square as square
-from ms_func.primitives.elementwise import tan as tan
-from ms_func.primitives.elementwise import tanh as tanh
+from ms_func.primitives.fft import FftType as FftType
 from ms_func.primitives.fft import fft as fft
 from ms_func.primitives.gather import gather as gather
 from ms_func.primitives.gather import scatter as scatter
@@ -128,7 +178,6 @@ from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
 from ms_func.primitives.pieces import stack as stack
-from ms_func.primitives.ragged import ragged_dot as ragged_dot
 from ms_func.primitives.reduce import argmax as argmax
 from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -137,21 +186,18 @@ from ms_func.primitives.reduce import reduce_min as reduce_min
 from ms_func.primitives.reduce import reduce_or as reduce_or
 from ms_func.primitives.reduce import reduce_prod as reduce_prod
 from ms_func.primitives.reduce import reduce_xor as reduce_xor
+from ms_func.primitives.rng import RandomAlgorithm as RandomAlgorithm
+from ms_func.primitives.rng import rng_bit_generator as rng_bit_generator
+from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
 from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
 from ms_func.primitives.rounding import round as round
-from ms_func.primitives.shape import broadcast as broadcast
 from ms_func.primitives.shape import broadcast_shapes as broadcast_shapes
 from ms_func.primitives.shape import broadcast_to_rank as broadcast_to_rank
-from ms_func.primitives.shape import broadcasted_iota as broadcasted_iota
 from ms_func.primitives.shape import collapse as collapse
-from ms_func.primitives.shape import empty as empty
 from ms_func.primitives.shape import expand_dims as expand_dims
-from ms_func.primitives.shape import full as full
-from ms_func.primitives.shape import full_like as full_like
 from ms_func.primitives.shape import iota as iota
-from ms_func.primitives.shape import reshape as reshape
 from ms_func.primitives.shape import rev as rev
 from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile
@@ -177,16 +223,30 @@ from ms_func.primitives.special import zeta as zeta
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [
+    "AccuracyMode",
     "ConvDimensionNumbers",
+    "ConvGeneralDilatedDimensionNumbers",
+    "DotAlgorithm",
+    "DotAlgorithmPreset",
+    "DotDimensionNumbers",
+    "FftType",
     "GatherDimensionNumbers",
     "GatherScatterMode",
     "Precision",
+    "PrecisionLike",
+    "RaggedDotDimensionNumbers",
     "RoundingMethod",
     "ScatterDimensionNumbers",
+    "Tolerance",
     "abs",
     "acos",
     "acosh",
     "add",
+    "after_all",
+    "all_gather",
+    "all_to_all",
+    "approx_max_k",
+    "approx_min_k",
     "argmax",
     "argmin",
     "asin",
@@ -195,6 +255,8 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "axis_index",
+    "axis_size",
     "batch_matmul",
     "bessel_i0e",
     "bessel_i1e",
@@ -206,6 +268,7 @@ __all__ = [
     "bitwise_xor",
     "broadcast",
     "broadcast_in_dim",
+    "broadcast_like",
     "broadcast_shapes",
     "broadcast_to_rank",
     "broadcasted_iota",
@@ -215,6 +278,7 @@ __all__ = [
     "clz",
     "collapse",
     "complex",
+    "composite",
     "concatenate",
     "cond",
     "conj",
@@ -232,6 +296,7 @@ __all__ = [
     "convert_element_type",
     "cos",
     "cosh",
+    "create_token",
     "cumlogsumexp",
     "cummax",
     "cummin",
@@ -243,6 +308,7 @@ __all__ = [
     "div",
     "dot",
     "dot_general",
+    "dtype",
     "dynamic_index_in_dim",
     "dynamic_slice",
     "dynamic_slice_in_dim",
@@ -271,6 +337,7 @@ __all__ = [
     "igammac",
     "imag",
     "index_in_dim",
+    "index_take",
     "integer_pow",
     "iota",
     "is_finite",
@@ -285,16 +352,31 @@ __all__ = [
     "max",
     "min",
     "mul",
+    "mulhi",
     "ne",
     "neg",
     "nextafter",
     "optimization_barrier",
     "pad",
     "padtype_to_pads",
+    "pbroadcast",
+    "pcast",
+    "platform_dependent",
+    "pmax",
+    "pmean",
+    "pmin",
     "polygamma",
     "population_count",
     "pow",
+    "ppermute",
+    "pshuffle",
+    "psum",
+    "psum_scatter",
+    "pswapaxes",
+    "pvary",
+    "ragged_all_to_all",
     "ragged_dot",
+    "ragged_dot_general",
     "random_gamma_grad",
     "real",
     "reciprocal",
@@ -314,6 +396,7 @@ __all__ = [
     "rev",
     "round",
     "rsqrt",
+    "scaled_dot",
     "scan",
     "scatter",
     "scatter_add",
@@ -323,6 +406,7 @@ __all__ = [
     "scatter_sub",
     "select",
     "select_n",
+    "shape_as_value",
     "shift_left",
     "shift_right_arithmetic",
     "shift_right_logical",
@@ -338,6 +422,7 @@ __all__ = [
     "square",
     "squeeze",
     "stack",
+    "stage",
     "stop_gradient",
     "sub",
     "switch",
@@ -351,3 +436,4 @@ __all__ = [
     "with_sharding_constraint",
     "zeta",
 ]
+__all__ += primitive_names.__all__

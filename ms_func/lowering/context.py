@@ -16,6 +16,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 from jaxlib.mlir.dialects import chlo, sdy, stablehlo
 
+from ms_func.errors import UnsupportedError
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType, dtype_name, float0
 
@@ -42,10 +43,22 @@ _SCALARS = {
 }  # fmt: skip
 
 
+_NUMPY_ONLY = ("i1", "u1", "float6_e2m3fn", "float6_e3m2fn")
+
+
 @cache
 def element_type(dtype: np.dtype) -> ir.Type:
-    """MLIR type of one element: signless `i32` for signed, `ui32` for unsigned integers."""
+    """MLIR type of one element: signless `i32` for signed, `ui32` for unsigned integers.
+
+    Raises:
+        UnsupportedError: XLA has no such type: NumPy knows it, arrays on devices do not.
+    """
     name = dtype_name(dtype)
+    if name in _NUMPY_ONLY:
+        raise UnsupportedError(
+            f"arrays of dtype {dtype.name} cannot be computed with: XLA has no such type\n"
+            "fix: convert to a wider dtype first"
+        )
     text = _SCALARS.get(name) or ("u" + "i" + name[1:] if name[0] == "u" else name)
     return ir.Type.parse(text, context())
 
@@ -123,6 +136,16 @@ def int_matrix(rows: tuple[tuple[int, ...], ...]) -> ir.Attribute:
     array = np.asarray(rows, np.int64).reshape(len(rows), -1)
     with context():
         return ir.DenseIntElementsAttr.get(array, context=context())  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+@cache
+def layouts(ranks: tuple[int, ...]) -> ir.Attribute:
+    """Row-major layouts of arrays of some ranks, as custom calls want them spelled out."""
+    rows = []
+    for rank in ranks:
+        order = ", ".join(str(d) for d in reversed(range(rank)))
+        rows.append(f"dense<{f'[{order}]' if rank else ''}> : tensor<{rank}xindex>")
+    return parsed(f"[{', '.join(rows)}]")
 
 
 @cache

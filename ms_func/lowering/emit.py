@@ -19,6 +19,11 @@ from ms_func.lowering import context as mlir
 Value = ir.Value
 _create = ir.Operation.create
 
+TOKEN = ArrayType((), np.dtype(np.uint32))
+"""Type of the state of the host; see `Builder.token`."""
+_HOST_TARGETS = {"cuda": "xla_ffi_python_gpu_callback", "gpu": "xla_ffi_python_gpu_callback"}
+_HOST_TARGET = "xla_ffi_python_cpu_callback"
+
 
 class Builder:
     """Appends operations at one insertion point.
@@ -26,14 +31,19 @@ class Builder:
     `op` makes any StableHLO operation from result types, operands and attributes; the
     other methods are the few operations nearly every rule needs. `call` and `region`
     build nested functions.
+
+    Attributes:
+        token: state of the host in programs that call Python: the number of the run at first,
+            then what the last call gave. Each call takes it, so that calls keep their order.
     """
 
-    __slots__ = ("_constants", "functions", "ip", "loc", "lowerer")
+    __slots__ = ("_constants", "functions", "ip", "loc", "lowerer", "token")
 
     def __init__(self, ip: ir.InsertionPoint, lowerer: Any) -> None:
         self.ip = ip
         self.loc = mlir.unknown_location()
         self.lowerer = lowerer
+        self.token: Any = None
         self._constants: dict[Any, Value] = {}
 
     def op(
@@ -122,16 +132,59 @@ class Builder:
         index: int,
         types: Sequence[ArrayType],
         body: Callable[..., Sequence[Value]],
+        threads: bool = False,
     ) -> None:
-        """Fill region `index` of `operation`: a block with arguments, `body`, a return."""
+        """Fill region `index` of `operation`: a block with arguments, `body`, a return.
+
+        With `threads` the last argument, if there are any, is the token, and so is the last
+        value returned: the one that `body` leaves.
+        """
         block = operation.regions[index].blocks.append(
             *[mlir.tensor_type(t) for t in types],
             arg_locs=[mlir.unknown_location()] * len(types),
         )
         inner = Builder(ir.InsertionPoint(block), self.lowerer)
+        inner.loc, inner.token = self.loc, self.token
+        args = list(block.arguments)
+        if threads and args:
+            inner.token = args.pop()
+        results = body(inner, *args)
+        if threads:
+            results = [*results, inner.token]
+        _create("stablehlo.return", results=[], operands=list(results), loc=self.loc, ip=inner.ip)
+
+    def after(self, operation: ir.Operation, threads: bool) -> list[Value]:
+        """Results of an operation whose regions are filled, the token taken off them."""
+        results: list[Value] = list(operation.results)
+        if threads:
+            self.token = results.pop()
+        return results
+
+    def nested(
+        self, name: str, end: str, types: Sequence[ArrayType], operands: Sequence[Value],
+        attributes: dict[str, ir.Attribute], ins: Sequence[ArrayType],
+        body: Callable[..., Sequence[Value]],
+    ) -> list[Value]:  # fmt: skip
+        """Append an operation with one region, and give its results.
+
+        Args:
+            name: the operation.
+            end: operation that ends the region.
+            types: types of the results.
+            operands: values.
+            attributes: of the operation.
+            ins: types of the arguments of the region.
+            body: `(builder, *arguments)` to what the region returns.
+        """
+        made = self.operation(name, types, operands, attributes)
+        block = made.regions[0].blocks.append(
+            *[mlir.tensor_type(t) for t in ins], arg_locs=[mlir.unknown_location()] * len(ins)
+        )
+        inner = Builder(ir.InsertionPoint(block), self.lowerer)
         inner.loc = self.loc
         results = body(inner, *block.arguments)
-        _create("stablehlo.return", results=[], operands=list(results), loc=self.loc, ip=inner.ip)
+        _create(end, results=[], operands=list(results), loc=self.loc, ip=inner.ip)
+        return list(made.results)
 
     def reducer(self, operation: ir.Operation, name: str, dtype: np.dtype) -> None:
         """Fill region 0 with the scalar computation `name` of two operands."""
@@ -175,6 +228,45 @@ class Builder:
         for i, value in enumerate(operands):
             places[i] = value
         return copy
+
+    def host_call(
+        self, entry: Callable[..., Any], operands: Sequence[Value], ranks: Sequence[int],
+        types: Sequence[ArrayType], ordered: bool,
+    ) -> list[Value]:  # fmt: skip
+        """Call a Python function while the program runs.
+
+        Args:
+            entry: from the state of the host and arrays to a tuple of the state and arrays.
+            operands: the arrays.
+            ranks: ranks of the operands.
+            types: types of the results.
+            ordered: whether it must happen, after the calls before and before those behind.
+        """
+        target = _HOST_TARGETS.get(self.lowerer.platform, _HOST_TARGET)
+        attributes = {
+            "call_target_name": mlir.parsed(f'"{target}"'),
+            "api_version": mlir.integer(4, 32),
+            "backend_config": mlir.parsed(f"{{index = {self.lowerer.add_host(entry)} : ui64}}"),
+            "has_side_effect": mlir.boolean(ordered),
+            "operand_layouts": mlir.layouts((0, *ranks)),
+            "result_layouts": mlir.layouts((0, *[t.ndim for t in types])),
+        }
+        attributes.update(self.lowerer.one_device(1 + len(types)))
+        operands = [self.lowerer.whole(self, x) for x in operands]
+        made = self.operation(
+            "stablehlo.custom_call", [TOKEN, *types], [self.token, *operands], attributes, regions=0
+        )
+        if ordered:
+            self.token = made.results[0]
+        results: list[Value] = list(made.results)
+        return results[1:]
+
+    def state(self, *fns: Function) -> list[Value]:
+        """The token, if one of the functions calls Python for an effect; else nothing.
+
+        Operations with regions carry it in and out: `[*values, *b.state(fn)]`.
+        """
+        return [self.token] if any(e.host for fn in fns for e in fn.effects) else []
 
     def inline(self, fn: Function, values: Sequence[Value]) -> list[Value]:
         """Lower the equations of `fn` here, with `values` as its parameters."""

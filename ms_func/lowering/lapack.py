@@ -6,7 +6,7 @@ bound to them, when the first program needs one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -49,9 +49,13 @@ def _layout(rank: int, matrix: bool) -> str:
     )
 
 
+def _option(value: str | int) -> str:
+    return f"{ord(value)} : ui8" if isinstance(value, str) else f"{value} : i32"
+
+
 def call(
     b: Any, name: str, operands: Sequence[Any], ins: Sequence[ArrayType],
-    outs: Sequence[ArrayType], options: dict[str, str], vectors: Sequence[int] = (),
+    outs: Sequence[ArrayType], options: Mapping[str, str | int], vectors: Sequence[int] = (),
     alias: tuple[int, int] | None = (0, 0),
 ) -> list[Any]:  # fmt: skip
     """Apply a LAPACK driver to the matrices in the last two dimensions.
@@ -62,7 +66,7 @@ def call(
         operands: MLIR values.
         ins: their types.
         outs: types of the results.
-        options: character options by name.
+        options: options by name: characters, or 32-bit integers.
         vectors: results that hold vectors or scalars, not matrices; the same for operands
             after the first by -1 minus their position.
         alias: (result, operand) that share memory.
@@ -75,7 +79,7 @@ def call(
         [(t, i not in vectors) for i, t in enumerate(outs)],
     )
     layouts = ["[" + ", ".join(_layout(t.ndim, m) for t, m in row) + "]" for row in sized]
-    config = ", ".join(f"{k} = {ord(v)} : ui8" for k, v in options.items())
+    config = ", ".join(f"{k} = {_option(v)}" for k, v in options.items())
     attributes = {
         "call_target_name": ir.StringAttr.get(target(name, ins[0].dtype), mlir.context()),
         "api_version": mlir.integer(4, 32),

@@ -6,21 +6,26 @@ Nested functions become private functions of the module, lowered once and called
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from jaxlib.mlir import ir
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ShardingError, UnsupportedError
+from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported
-from ms_func.ir.sharding import NamedSharding
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
-from ms_func.lowering.emit import Builder, Value
-from ms_func.lowering.shardings import mesh_text, sharding_text
+from ms_func.lowering.emit import TOKEN, Builder, Value
+from ms_func.lowering.manual import Manual
+from ms_func.lowering.shardings import device_order, mesh_text, sharding_text
+from ms_func.stopwatch import timed
 
 
+@timed("lower")
 def lower_function(
     fn: Function,
     donate: Sequence[int] = (),
@@ -31,6 +36,7 @@ def lower_function(
     devices: Sequence[Any] = (),
     num_partitions: int | None = None,
     platform: str | None = None,
+    host: list[Any] | None = None,
 ) -> ir.Module:
     """Lower a function to a module with a public function `main`.
 
@@ -44,6 +50,9 @@ def lower_function(
         num_partitions: their number, where the devices themselves are not known.
         platform: kind of device it is for ("cpu", "cuda"), where a few operations have a
             better form on one kind; None gives the form that suits all.
+        host: gets the Python functions that the program calls, in the order it numbers them.
+            Such a program takes the number of the run as one more parameter and gives the state
+            of the host as one more result, behind the others; so do the lists of shardings.
     """
     num_partitions = max(1, len(devices)) if num_partitions is None else num_partitions
     with mlir.context(), mlir.unknown_location():
@@ -52,12 +61,13 @@ def lower_function(
         attributes["sym_name"] = ir.StringAttr.get(_identifier(name))
         attributes["mhlo.num_partitions"] = mlir.integer(num_partitions, 32)
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
-        lowerer = _Lowerer(module, devices, num_partitions, platform)
-        main = lowerer.define(fn, "main", public=True)
+        lowerer = _Lowerer(module, devices, num_partitions, platform, [] if host is None else host)
+        state = [TOKEN] if calls_host(fn) else []
         ins, outs = (
-            lowerer.sharding_texts(types, shardings)
+            lowerer.sharding_texts([*types, *state], shardings)
             for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
         )
+        main = lowerer.define(fn, "main", public=True)
         aliases = alias_pairs(fn, donate)
         donors = {i for i, j in aliases.items() if num_partitions > 1 and ins[i] != outs[j]}
         _annotate(main, "arg_attrs", ins, aliases, donors)
@@ -69,9 +79,12 @@ class _Lowerer:
     """The module under construction and the functions it already holds."""
 
     def __init__(
-        self, module: ir.Module, devices: Sequence[Any], num_partitions: int, platform: str | None
-    ) -> None:
+        self, module: ir.Module, devices: Sequence[Any], num_partitions: int,
+        platform: str | None, host: list[Any],
+    ) -> None:  # fmt: skip
         self.module = module
+        self.host = host
+        self._one_device = ""
         self.platform = platform
         self.ip = ir.InsertionPoint(module.body)
         self.names: set[str] = set()
@@ -79,18 +92,46 @@ class _Lowerer:
         self.devices = devices
         self.num_partitions = num_partitions
         self.meshes: dict[Any, str] = {}
+        self.manual: Manual | None = None
 
     def sharding_text(self, sharding: NamedSharding, ndim: int) -> str | None:
         """Attribute of a layout, its mesh added to the module; None on a single device."""
         if self.num_partitions == 1:
             return None
-        symbol = self.meshes.get(sharding.mesh)
+        return sharding_text(self.mesh_symbol(sharding.mesh), sharding, ndim)
+
+    def mesh_symbol(self, mesh: Any) -> str:
+        """Name of a mesh in the module, added where it is new."""
+        symbol = self.meshes.get(mesh)
         if symbol is None:
-            symbol = self.meshes[sharding.mesh] = self._fresh("mesh")
-            text = mesh_text(symbol, sharding.mesh, self.devices)
+            symbol = self.meshes[mesh] = self._fresh("mesh")
+            text = mesh_text(symbol, mesh, self.devices)
             first = ir.InsertionPoint.at_block_begin(self.module.body)
             first.insert(ir.Operation.parse(text, context=mlir.context()))
-        return sharding_text(symbol, sharding, ndim)
+        return symbol
+
+    @contextmanager
+    def manual_region(self, mesh: Any, axes: Sequence[Any], loc: Any) -> Iterator[None]:
+        """Lower what follows as the program of one device of `mesh`, manual along `axes`.
+
+        Raises:
+            ShardingError: the module is for another number of devices.
+        """
+        if mesh.size != self.num_partitions:
+            raise ShardingError(
+                f"a region over {mesh} needs {mesh.size} devices, but the program it stands in is "
+                f"compiled for {self.num_partitions}\n"
+                "fix: run it on the devices of the mesh (a backend without several devices cannot)",
+                loc,
+            )
+        outer = self.manual
+        order = device_order(mesh, self.devices)
+        own = frozenset(axes) | (outer.axes if outer is not None else frozenset())
+        self.manual = Manual(mesh, own, order)
+        try:
+            yield
+        finally:
+            self.manual = outer
 
     def sharding_texts(
         self, types: Sequence[ArrayType], shardings: Sequence[Any] | None
@@ -103,11 +144,41 @@ class _Lowerer:
             for t, s in zip(types, shardings, strict=True)
         ]
 
+    def add_host(self, entry: Any) -> int:
+        """Number of a Python function that the program calls."""
+        self.host.append(entry)
+        return len(self.host) - 1
+
+    def one_device(self, count: int) -> dict[str, ir.Attribute]:
+        """Attribute that lets an operation with `count` results run on the first device alone."""
+        if self.num_partitions == 1 or self.manual is not None:
+            return {}
+        if not self._one_device:
+            self._one_device = self._fresh("first")
+            text = f"sdy.mesh @{self._one_device} = <[], device_ids=[0]>"
+            first = ir.InsertionPoint.at_block_begin(self.module.body)
+            first.insert(ir.Operation.parse(text, context=mlir.context()))
+        each = ", ".join([f"<@{self._one_device}, []>"] * count)
+        return {"sdy.sharding": mlir.parsed(f"#sdy.sharding_per_value<[{each}]>")}
+
+    def whole(self, builder: Builder, value: Value) -> Value:
+        """A value brought together on every device, before one of them looks at all of it."""
+        if self.num_partitions == 1 or not self.meshes or self.manual is not None:
+            return value
+        mesh = next(iter(self.meshes))
+        rank = ir.RankedTensorType(value.type).rank
+        text = self.sharding_text(NamedSharding(mesh, PartitionSpec()), rank)
+        return ir.Operation.create(
+            "sdy.sharding_constraint", results=[value.type], operands=[value],
+            attributes={"sharding": mlir.parsed(text)}, loc=builder.loc, ip=builder.ip,
+        ).result  # fmt: skip
+
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
         self.names.add(name)
-        ins = [mlir.tensor_type(t) for t in fn.free_types]
-        outs = [mlir.tensor_type(t) for t in fn.out_types]
+        state = [TOKEN] if calls_host(fn) else []
+        ins = [mlir.tensor_type(t) for t in (*fn.free_types, *state)]
+        outs = [mlir.tensor_type(t) for t in (*fn.out_types, *state)]
         operation = ir.Operation.create(
             "func.func",
             attributes={
@@ -123,7 +194,12 @@ class _Lowerer:
             *ins, arg_locs=[mlir.unknown_location()] * len(ins)
         )
         builder = Builder(ir.InsertionPoint(block), self)
-        results = self.inline(builder, fn, list(block.arguments))
+        values = list(block.arguments)
+        if state:
+            builder.token = values.pop()
+        results = self.inline(builder, fn, values)
+        if state:
+            results.append(builder.token)
         ir.Operation.create("func.return", operands=results, loc=builder.loc, ip=builder.ip)
         return operation
 
@@ -131,20 +207,26 @@ class _Lowerer:
         self, builder: Builder, fn: Function, values: Sequence[Value], name: str | None
     ) -> list[Value]:
         """Call `fn`, defining it first where this module does not have it yet."""
-        symbol = self.defined.get(fn.key)
+        key = fn.key if self.manual is None else (fn.key, *self.manual.key())
+        symbol = self.defined.get(key)
         if symbol is None:
-            symbol = self.defined[fn.key] = self._fresh(_identifier(name or fn.name))
+            symbol = self.defined[key] = self._fresh(_identifier(name or fn.name))
             with mlir.context(), mlir.unknown_location():
                 self.define(fn, symbol)
+        state = [builder.token] if calls_host(fn) else []
+        types = (*fn.out_types, TOKEN) if state else fn.out_types
         made = ir.Operation.create(
             "func.call",
-            results=[mlir.tensor_type(t) for t in fn.out_types],
-            operands=list(values),
+            results=[mlir.tensor_type(t) for t in types],
+            operands=[*values, *state],
             attributes={"callee": ir.FlatSymbolRefAttr.get(symbol, mlir.context())},
             loc=builder.loc,
             ip=builder.ip,
         )
-        return list(made.results)
+        results: list[Value] = list(made.results)
+        if state:
+            builder.token = results.pop()
+        return results
 
     def _fresh(self, name: str) -> str:
         name, n = (f"{name}_0" if name == "main" else name), 0

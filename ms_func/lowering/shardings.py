@@ -19,12 +19,12 @@ def mesh_text(symbol: str, mesh: Any, devices: Sequence[Any]) -> str:
         ShardingError: the mesh has other devices than the program.
     """
     axes = ", ".join(f"{_quoted(n)}={s}" for n, s in mesh.shape_tuple)
-    order = _device_order(mesh, devices)
+    order = device_order(mesh, devices)
     ids = f", device_ids={order}" if order != list(range(len(order))) else ""
     return f"sdy.mesh @{symbol} = <[{axes}]{ids}>"
 
 
-def _device_order(mesh: Any, devices: Sequence[Any]) -> list[int]:
+def device_order(mesh: Any, devices: Sequence[Any]) -> list[int]:
     """Partition number of each device of the mesh, in the mesh's order."""
     if not isinstance(mesh, Mesh) or not devices:
         return list(range(mesh.size))
@@ -41,12 +41,46 @@ def _device_order(mesh: Any, devices: Sequence[Any]) -> list[int]:
     return order
 
 
-def sharding_text(symbol: str, sharding: NamedSharding, ndim: int) -> str:
-    """`#sdy.sharding` attribute of a layout; entries that are unconstrained stay open."""
+def manual_text(
+    symbol: str,
+    manual: Sequence[Any],
+    ins: Sequence[tuple[NamedSharding, int]],
+    outs: Sequence[tuple[NamedSharding, int]],
+    partial: bool,
+) -> dict[str, str]:
+    """Attributes of `sdy.manual_computation`.
+
+    Args:
+        symbol: name of the mesh.
+        manual: its manual axes.
+        ins: layout and rank of each operand.
+        outs: the same of each result.
+        partial: whether other axes are left to the partitioner, which may then split further.
+    """
+
+    def listed(pairs: Sequence[tuple[NamedSharding, int]]) -> str:
+        texts = [sharding_text(symbol, s, n, partial)[len("#sdy.sharding") :] for s, n in pairs]
+        return f"#sdy.sharding_per_value<[{', '.join(texts)}]>"
+
+    names = ", ".join(map(_quoted, manual))
+    return {
+        "in_shardings": listed(ins),
+        "out_shardings": listed(outs),
+        "manual_axes": f"#sdy<manual_axes{{{names}}}>",
+    }
+
+
+def sharding_text(symbol: str, sharding: NamedSharding, ndim: int, more: bool = False) -> str:
+    """`#sdy.sharding` attribute of a layout; entries that are unconstrained stay open.
+
+    Where `more` is true, the other entries may be split further as well.
+    """
     sharding.dim_axes(ndim)  # raises where the rank does not fit
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
     dims = [
-        "{?}" if p is UNCONSTRAINED else "{" + ", ".join(map(_quoted, entry_axes(p))) + "}"
+        "{?}"
+        if p is UNCONSTRAINED
+        else "{" + ", ".join([*map(_quoted, entry_axes(p)), *(["?"] if more else [])]) + "}"
         for p in entries
     ]
     text = f"#sdy.sharding<@{symbol}, [{', '.join(dims)}]"
@@ -69,6 +103,8 @@ def meshes_of(fn: Function) -> tuple[Any, ...]:
             for value in eqn.params.values():
                 if type(value) is NamedSharding:
                     seen[value.mesh] = None
+                elif type(value) is Mesh:
+                    seen[value] = None
             for inner in eqn.functions():
                 seen.update(dict.fromkeys(meshes_of(inner)))
         found = fn.memo["meshes"] = tuple(seen)

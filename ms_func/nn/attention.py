@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.nn.normalization import softmax
@@ -18,17 +19,32 @@ from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, convert, lay, operand
 from ms_func.primitives import compare
 from ms_func.primitives import shape as sh
+from ms_func.primitives.collective_moves import axis_index, axis_size
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Array:
     """1 at the index that `x` gives along a new dimension of size `num_classes`, else 0.
 
-    Indices out of range give zeros only.
+    Indices out of range give zeros only. Where `axis` is the name of the axis of a `vmap` of size
+    `num_classes`, each lane holds its class.
     """
     x = asarray(x)
     kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
+    if manipulation.axis_names(axis):
+        return _one_hot_lane(x, num_classes, kind, axis)
     place = manipulation.axis_index(axis, x.ndim + 1)
     return fusion.run(_one_hot, (x,), int(num_classes), kind, place)
+
+
+def _one_hot_lane(x: Any, count: int, kind: np.dtype, axis: Any) -> Any:
+    """Whether `x` gives the index of this lane."""
+    size = axis_size(axis)
+    if size != count:
+        raise ArgumentValueError(
+            f"Expected num_classes to match the size of axis {axis!r}, but {count} != {size}"
+        )
+    own = convert(axis_index(axis), typeof(x).dtype)
+    return convert(compare.eq(x, lay(own, typeof(x).shape, ())), kind)
 
 
 def _one_hot(x: Any, count: int, kind: np.dtype, axis: int) -> Any:

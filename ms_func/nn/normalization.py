@@ -91,8 +91,8 @@ def logsumexp(
     scaled = el.exp(ar.subtract(a, peak))
     scaled = scaled if b is None else ar.multiply(b, scaled)
     total = reductions.sum(scaled, axis, keepdims=keepdims, where=where)
-    axes = manipulation.axes_tuple(axis, typeof(peak).ndim)
-    base = peak if keepdims else manipulation.squeeze(peak, axes)
+    axes = [a for a in manipulation.axes_and_names(axis, typeof(peak).ndim) if type(a) is int]
+    base = peak if keepdims else manipulation.squeeze(peak, tuple(axes))
     if return_sign:
         sign = el.sign(total)
         return ar.add(el.log(el.abs(total)), base), sign

@@ -12,9 +12,8 @@ from ms_func.dtypes import float0, issubdtype, promote_types, result_type
 from ms_func.execution.array import Array as ndarray
 
 from ms_func.numpy.arithmetic import (  # isort: skip
-    add, clip, divide, divmod, float_power, floor_divide, fmax, fmin, fmod, gcd, hypot, lcm,
-    maximum, minimum, mod, modf, multiply, negative, positive, pow, power, reciprocal,
-    remainder, square, subtract, true_divide,
+    clip, divmod, float_power, fmax, fmin, fmod, gcd, hypot, lcm, modf, positive, reciprocal,
+    square,
 )  # fmt: skip
 from ms_func.numpy.array_methods import attach
 
@@ -37,7 +36,7 @@ from ms_func.numpy.elementwise import (  # isort: skip
     abs, absolute, acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2,
     arctanh, around, asin, asinh, atan, atan2, atanh, cbrt, ceil, conj, conjugate, copysign,
     cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, frexp, heaviside, imag,
-    isclose, ldexp, log, log10, log1p, log2, logaddexp, logaddexp2, nan_to_num, nextafter,
+    isclose, ldexp, log, log10, log1p, log2, nan_to_num, nextafter,
     rad2deg, radians, real, rint, round, sign, signbit, sin, sinc, sinh, spacing, sqrt, tan,
     tanh, trunc,
 )  # fmt: skip
@@ -46,10 +45,9 @@ from ms_func.numpy.grids import (  # isort: skip
     r_, s_, unpackbits,
 )  # fmt: skip
 from ms_func.numpy.logic import (  # isort: skip
-    bitwise_and, bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or,
-    bitwise_right_shift, bitwise_xor, equal, greater, greater_equal, invert, iscomplex,
-    isfinite, isinf, isnan, isneginf, isposinf, isreal, left_shift, less, less_equal,
-    logical_and, logical_not, logical_or, logical_xor, not_equal, right_shift,
+    bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_right_shift, equal,
+    greater, greater_equal, invert, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
+    isreal, left_shift, less, less_equal, logical_not, not_equal, right_shift,
 )  # fmt: skip
 from ms_func.numpy.manipulation import (  # isort: skip
     append, array_split, atleast_1d, atleast_2d, atleast_3d, block, broadcast_arrays,
@@ -79,10 +77,10 @@ from ms_func.numpy.repeating import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.scalar_types import (  # isort: skip
     bfloat16, bool_, cdouble, complex128, complex64, complex_, csingle, double, finfo, float16,
-    float32, float4_e2m1fn, float64, float8_e3m4, float8_e4m3, float8_e4m3b11fnuz,
-    float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float_,
-    iinfo, int16, int2, int32, int4, int64, int8, int_, single, uint, uint16, uint2, uint32,
-    uint4, uint64, uint8,
+    float32, float4_e2m1fn, float64, float6_e2m3fn, float6_e3m2fn, float8_e3m4, float8_e4m3,
+    float8_e4m3b11fnuz, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz,
+    float8_e8m0fnu, float_, iinfo, int1, int16, int2, int32, int4, int64, int8, int_, single,
+    uint, uint1, uint16, uint2, uint32, uint4, uint64, uint8,
 )  # fmt: skip
 from ms_func.numpy.searching import (  # isort: skip
     argmax, argmin, argwhere, bincount, choose, compress, extract, flatnonzero, nanargmax,
@@ -94,18 +92,23 @@ from ms_func.numpy.sorting import (  # isort: skip
     setdiff1d, setxor1d, sort, sort_complex, union1d, unique, unique_all, unique_counts,
     unique_inverse, unique_values,
 )  # fmt: skip
+from ms_func.numpy.quantiles import (  # isort: skip
+    median, nanmedian, nanpercentile, nanquantile, percentile, quantile,
+)  # fmt: skip
 from ms_func.numpy.statistics import (  # isort: skip
-    corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd, median, nanmedian,
-    nanpercentile, nanquantile, percentile, quantile,
+    corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd,
 )  # fmt: skip
 from ms_func.numpy.ufunc import (  # isort: skip
-    apply_along_axis, apply_over_axes, frompyfunc, ufunc, vectorize,
+    add, bitwise_and, bitwise_or, bitwise_xor, divide, floor_divide, frompyfunc, logaddexp,
+    logaddexp2, logical_and, logical_or, logical_xor, maximum, minimum, mod, multiply,
+    negative, pow, power, remainder, subtract, true_divide, ufunc,
+)  # fmt: skip
+from ms_func.numpy.vectorize import (  # isort: skip
+    apply_along_axis, apply_over_axes, vectorize,
 )  # fmt: skip
 from ms_func.numpy import fft, linalg
-from ms_func.numpy.ufunc import give_methods
 
 attach()
-give_methods()
 
 pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma
 newaxis = None
@@ -129,18 +132,18 @@ __all__ = [  # noqa: RUF022
     "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d",
     "average", "bartlett", "bfloat16", "bincount", "bitwise_and", "bitwise_count",
     "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "blackman", "block", "bool", "bool_", "broadcast_arrays",
-    "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil",
-    "character", "choose", "clip", "column_stack", "complex128", "complex64", "complex_",
-    "complexfloating", "compress", "concat", "concatenate", "conj", "conjugate", "convolve",
-    "copy", "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov",
-    "cross", "csingle", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad",
-    "degrees", "delete", "diag", "diag_indices", "diag_indices_from", "diagflat", "diagonal",
-    "diff", "digitize", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e",
-    "ediff1d", "einsum", "einsum_path", "empty", "empty_like", "equal", "euler_gamma", "exp",
-    "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft", "fill_diagonal", "finfo",
-    "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud", "float0", "float16",
-    "float32", "float4_e2m1fn", "float64", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
+    "bitwise_xor", "blackman", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "character", "choose", "clip",
+    "column_stack", "complex128", "complex64", "complex_", "complexfloating", "compress",
+    "concat", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign", "corrcoef",
+    "correlate", "cos", "cosh", "count_nonzero", "cov", "cross", "csingle", "cumprod", "cumsum",
+    "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "delete", "diag", "diag_indices",
+    "diag_indices_from", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot",
+    "double", "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path", "empty",
+    "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract",
+    "eye", "fabs", "fft", "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip",
+    "fliplr", "flipud", "float0", "float16", "float32", "float4_e2m1fn", "float64",
+    "float6_e2m3fn", "float6_e3m2fn", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
     "float_", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod",
     "frexp", "from_dlpack", "frombuffer", "fromfile", "fromfunction", "fromiter", "frompyfunc",
@@ -148,7 +151,7 @@ __all__ = [  # noqa: RUF022
     "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram",
     "histogram2d", "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "hypot", "i0",
     "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "inner", "insert",
-    "int16", "int2", "int32", "int4", "int64", "int8", "int_", "integer", "interp",
+    "int1", "int16", "int2", "int32", "int4", "int64", "int8", "int_", "integer", "interp",
     "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite",
     "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar",
     "issubdtype", "iterable", "ix_", "kaiser", "kron", "lcm", "ldexp", "left_shift", "less",
@@ -172,8 +175,8 @@ __all__ = [  # noqa: RUF022
     "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot",
     "tile", "trace", "transpose", "trapezoid", "tri", "tril", "tril_indices",
     "tril_indices_from", "trim_zeros", "triu", "triu_indices", "triu_indices_from",
-    "true_divide", "trunc", "ufunc", "uint", "uint16", "uint2", "uint32", "uint4", "uint64",
-    "uint8", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
+    "true_divide", "trunc", "ufunc", "uint", "uint1", "uint16", "uint2", "uint32", "uint4",
+    "uint64", "uint8", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
     "unique_values", "unpackbits", "unravel_index", "unsignedinteger", "unstack", "unwrap",
     "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
     "zeros", "zeros_like",

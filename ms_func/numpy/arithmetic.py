@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,9 @@ import numpy as np
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
+from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
@@ -28,28 +29,33 @@ from ms_func.numpy.promotion import (
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, reduce
+from ms_func.primitives import compare, modulo, reduce
 from ms_func.primitives import elementwise as el
+from ms_func.primitives.complex_forms import hypotenuse, with_sign
 from ms_func.primitives.families import literal
 
 # --- arithmetic -----------------------------------------------------------------------
 
 
+@fusion.two
 def add(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x + y`; logical or of booleans."""
     return ar.add_p.bind(*promote("add", x, y))
 
 
+@fusion.two
 def subtract(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x - y`; not defined on booleans."""
     return ar.sub_p.bind(*promote("subtract", x, y))
 
 
+@fusion.two
 def multiply(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x * y`; logical and of booleans."""
     return ar.mul_p.bind(*promote("multiply", x, y))
 
 
+@fusion.two
 def divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise true division; integers become floats."""
     return ar.div_p.bind(*promote_inexact("divide", x, y))
@@ -58,6 +64,7 @@ def divide(x: ArrayLike, y: ArrayLike, /) -> Array:
 true_divide = divide
 
 
+@fusion.two
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise largest whole number not above `x / y`.
 
@@ -65,39 +72,25 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
         TypeError: an operand is complex.
     """
     x, y = promote("floor_divide", *numbers("floor_divide", x, y))
-    kind = typeof(x).dtype.kind
-    if kind == "c":
+    if typeof(x).dtype.kind == "c":
         raise TypeError("floor_divide does not support complex-valued inputs")
-    if kind == "u":
-        return ar.div_p.bind(x, y)
-    return fusion.run(_floor_divide, (x, y))
+    return modulo.floor_div_p.bind(x, y)
 
 
-def _floor_divide(x: Any, y: Any) -> Any:
-    if is_inexact(typeof(x).dtype):
-        return _float_divmod(x, y)[0]
-    quotient, left = ar.div_p.bind(x, y), ar.rem_p.bind(x, y)
-    down = ar.bitwise_and(compare.ne(left, 0), compare.ne(el.sign(left), el.sign(y)))
-    return compare.select(down, ar.sub(quotient, 1), quotient)
-
-
+@fusion.two
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise remainder with the sign of `y`, as Python's `%`."""
-    x, y = promote("remainder", *numbers("remainder", x, y))
-    if typeof(x).dtype.kind == "u":
-        return ar.rem_p.bind(x, y)
-    return fusion.run(_remainder, (x, y))
+    """Elementwise remainder with the sign of `y`, as Python's `%`.
 
-
-def _remainder(x: Any, y: Any) -> Any:
-    left = ar.rem_p.bind(x, y)
-    wrong = ar.bitwise_xor(compare.lt(left, 0), compare.lt(y, 0))
-    return compare.select(ar.bitwise_and(wrong, compare.ne(left, 0)), ar.add(left, y), left)
+    Raises:
+        TypeError: an operand is complex.
+    """
+    return modulo.mod_p.bind(*promote("remainder", *numbers("remainder", x, y)))
 
 
 mod = remainder
 
 
+@fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `x`, as C's `fmod`."""
     return ar.rem_p.bind(*promote("fmod", *numbers("fmod", x, y)))
@@ -105,20 +98,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
     """`floor_divide(x, y), remainder(x, y)`."""
-    x, y = promote("divmod", *numbers("divmod", x, y))
-    if is_inexact(typeof(x).dtype) and typeof(x).dtype.kind != "c":
-        return fusion.run(_float_divmod, (x, y))
     return floor_divide(x, y), remainder(x, y)
-
-
-def _float_divmod(x: Any, y: Any) -> tuple[Any, Any]:
-    """Quotient and remainder that satisfy `q * y + r == x` as far as rounding allows."""
-    left = ar.rem_p.bind(x, y)
-    quotient = ar.div(ar.sub(x, left), y)
-    wrong = ar.bitwise_and(compare.ne(left, 0), compare.ne(el.sign(left), el.sign(y)))
-    left = compare.select(wrong, ar.add(left, y), left)
-    quotient = compare.select(wrong, ar.sub(quotient, 1), quotient)
-    return el.round(quotient, 1), left
 
 
 def power(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -137,13 +117,16 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
         elif y < 0 and not is_inexact(dtype):
             raise TypeError(f"Integers cannot be raised to negative powers, got power(x, {y})")
         return fill(1, typeof(x)) if y == 0 else ar.integer_pow(x, y)
-    x, y = promote("power", *numbers("power", x, y))
-    if is_inexact(typeof(x).dtype):
-        return ar.pow_p.bind(x, y)
-    return fusion.run(_integer_power, (x, y))
+    return _power(x, y)
 
 
 pow = power
+
+
+@fusion.two
+def _power(x: Any, y: Any) -> Any:
+    x, y = promote("power", *numbers("power", x, y))
+    return ar.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
 
 
 def _integer_power(x: Any, y: Any) -> Any:
@@ -159,11 +142,13 @@ def _integer_power(x: Any, y: Any) -> Any:
     return result
 
 
+@fusion.two
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x ** y` of floats; integers become floats first."""
     return ar.pow_p.bind(*promote_inexact("float_power", x, y))
 
 
+@fusion.one
 def negative(x: ArrayLike, /) -> Array:
     """Elementwise `-x`."""
     return ar.neg_p.bind(operand("negative", x))
@@ -174,42 +159,40 @@ def positive(x: ArrayLike, /) -> Array:
     return as_handle(operand("positive", x))
 
 
+@fusion.one
 def reciprocal(x: ArrayLike, /) -> Array:
     """Elementwise `1 / x`; integers become floats."""
     return el.reciprocal(inexact("reciprocal", x))
 
 
+@fusion.one
 def square(x: ArrayLike, /) -> Array:
     """Elementwise `x * x`."""
     x = operand("square", x)
     return ar.mul_p.bind(x, x)
 
 
+@fusion.two
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise maximum; NaN wins; complex numbers compare by real, then imaginary part."""
-    x, y = promote("maximum", x, y)
-    if typeof(x).dtype.kind == "c":
-        return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(x)), x, y)
-    return ar.max_p.bind(x, y)
+    return ar.max_p.bind(*promote("maximum", x, y))
 
 
+@fusion.two
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise minimum; NaN wins; complex numbers compare by real, then imaginary part."""
-    x, y = promote("minimum", x, y)
-    if typeof(x).dtype.kind == "c":
-        return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(x)), x, y)
-    return ar.min_p.bind(x, y)
+    return ar.min_p.bind(*promote("minimum", x, y))
 
 
-def fmax(x: ArrayLike, y: ArrayLike, /) -> Array:
+def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
-    x, y = promote("fmax", x, y)
+    x, y = promote("fmax", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
-def fmin(x: ArrayLike, y: ArrayLike, /) -> Array:
+def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
-    x, y = promote("fmin", x, y)
+    x, y = promote("fmin", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
@@ -219,6 +202,10 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     Raises:
         ValueError: an operand is complex.
     """
+    if type(arr) is Array and current.interpreter is bottom:
+        found = _clipped_at_once(arr, min, max)
+        if found is not None:
+            return found
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
         raise ValueError(
@@ -230,6 +217,17 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     if max is not None:
         arr = minimum(max, arr)
     return as_handle(arr)
+
+
+def _clipped_at_once(arr: Array, min: Any, max: Any) -> Any:
+    """`clip` as one program where the bounds are arrays or numbers, else None."""
+    bounds = []
+    for v in (min, max):
+        found = fusion.constant(v, arr) if type(v) in (int, float) else v
+        if type(found) is not Array:
+            return None
+        bounds.append(found)
+    return fusion.run(clip, (arr, *bounds))
 
 
 def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -246,31 +244,24 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def _hypot(x: Any, y: Any) -> Any:
     """The smaller over the larger, so that no square overflows."""
-    x, y = el.abs(x), el.abs(y)
-    big, small = ar.max_p.bind(x, y), ar.min_p.bind(x, y)
-    safe = compare.select_p.bind(ar.or_p.bind(compare.eq(big, 0.0), logic.isinf(big)), 1.0, big)
-    ratio = ar.div(small, safe)
-    length = ar.mul(big, el.sqrt(ar.add(ar.mul(ratio, ratio), 1.0)))
-    infinite = ar.or_p.bind(logic.isinf(x), logic.isinf(y))
-    return compare.select(infinite, math.inf, compare.select(compare.eq(big, 0.0), big, length))
+    return hypotenuse(el.abs(x), el.abs(y))
 
 
 def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """Fractional and integral parts, both with the sign of `x`."""
     no_out("modf", out)
     x = inexact("modf", x)
-    whole = el.trunc(x)
-    rest = compare.select(logic.isinf(x), literal(0, x), ar.sub_p.bind(x, whole))
-    return rest, whole
+    rest = ar.rem_p.bind(x, literal(1, x))
+    return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
 
 
-def gcd(x: ArrayLike, y: ArrayLike, /) -> Array:
+def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise greatest common divisor of integers, by Euclid's algorithm.
 
     Raises:
         ValueError: an operand is no integer.
     """
-    x, y = _integers("gcd", x, y)
+    x, y = _integers("gcd", x1, x2)
     x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
     shape = common_shape("gcd", [typeof(v).shape for v in (x, y)])
     x, y = (lay(v, shape, ()) if not typeof(v).shape else v for v in (x, y))
@@ -289,13 +280,13 @@ def _any(mask: Any) -> Any:
     return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
 
 
-def lcm(x: ArrayLike, y: ArrayLike, /) -> Array:
+def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise least common multiple of integers; 0 where either is 0.
 
     Raises:
         ValueError: an operand is no integer.
     """
-    x, y = _integers("lcm", x, y)
+    x, y = _integers("lcm", x1, x2)
     x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
     divisor = gcd(x, y)
     safe = compare.select(compare.eq(divisor, 0), 1, divisor)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
+from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
@@ -24,6 +26,7 @@ from ms_func.numpy import (
     manipulation,
     products,
     reductions,
+    references,
     repeating,
     searching,
     sorting,
@@ -34,12 +37,30 @@ from ms_func.primitives import cast
 from ms_func.tracing.tracer import Tracer
 
 _OPERANDS = HANDLES | SCALARS
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+"""Versions of the array API standard that `ms_func.numpy` follows; each contains the last."""
 
 # --- operators ------------------------------------------------------------------------------
 
 
 def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Operator method `self op other`."""
+    fast = getattr(function, "fast", None)
+    if fast is None:
+        return _plain(function)
+
+    def method(self: Any, other: Any) -> Any:
+        if type(other) is Array and type(self) is Array and current.interpreter is bottom:
+            return fast(self, other)
+        if type(other) in _OPERANDS or _is_operand(other):
+            return function(self, other)
+        return NotImplemented
+
+    return method
+
+
+def _plain(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Operator method of a function that is no single program when called eagerly."""
 
     def method(self: Any, other: Any) -> Any:
         if type(other) in _OPERANDS or _is_operand(other):
@@ -110,9 +131,9 @@ def _iterate(self: Any) -> Iterator[Any]:
     shape = self.shape
     if not shape:
         raise TypeError("iteration over a 0-d array")
-    if type(self) is Array and 0 < shape[0] <= _AT_ONCE:
+    if type(self) is not Tracer and 0 < shape[0] <= _AT_ONCE:
         return iter(fusion.run(manipulation.unstack, (self,)))
-    if type(self) is Array:
+    if type(self) is not Tracer:
         return (indexing.getitem(self, i) for i in range(shape[0]))
     return iter(manipulation.unstack(self))
 
@@ -123,7 +144,15 @@ def _contains(self: Any, value: Any) -> bool:
 
 
 def _namespace(self: Any, *, api_version: str | None = None) -> Any:
-    """The module with the functions of the array API."""
+    """The module with the functions of the array API.
+
+    Raises:
+        ValueError: there is no such version of the standard.
+    """
+    if api_version is not None and api_version not in VERSIONS:
+        raise ValueError(
+            f"there is no version {api_version!r} of the array API here, only {', '.join(VERSIONS)}"
+        )
     import ms_func.numpy as namespace  # this file is part of it
 
     return namespace
@@ -253,7 +282,8 @@ def table() -> dict[str, Any]:
 
 
 def attach() -> None:
-    """Put the operators, methods and properties on `Array` and `Tracer`."""
+    """Put the operators, methods and properties on `Array`, `Tracer` and `Ref`."""
+    references.attach()
     for cls in (Array, Tracer):
         for name, member in table().items():
             if name not in vars(cls):

@@ -18,6 +18,7 @@ from ms_func.numpy.manipulation import axes_tuple, axis_index, part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 
 
+@fusion.whole(1)
 def diff(
     a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None,
     append: ArrayLike | None = None,

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ConcretizationTypeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import put
+from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import exp, log, sign
@@ -33,14 +36,15 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
 from ms_func.primitives.rounding import floor
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
 # --- from values ----------------------------------------------------------------------
 
 
 def array(
-    object: Any, dtype: Any = None, copy: bool = True, order: str | None = "K", ndmin: int = 0,
-    *, device: Any = None,
+    object: Any, dtype: Any = None, *, copy: bool = True, order: str | None = "K",
+    ndmin: int = 0, device: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Array with the elements of `object`.
 
@@ -52,6 +56,7 @@ def array(
         order: accepted for compatibility; arrays have no memory order.
         ndmin: least number of dimensions; ones are put in front.
         device: device or sharding; by default it stays, or goes to the default device.
+        out_sharding: sharding of the result.
 
     Raises:
         TypeError: an element is no number.
@@ -64,7 +69,7 @@ def array(
     out = _from_object(object, target)
     if ndmin > out.ndim:
         out = shape.reshape(out, (1,) * (ndmin - out.ndim) + out.shape)
-    return out if device is None else on_device(out, device)
+    return placed(out, device, out_sharding)
 
 
 def _from_object(x: Any, dtype: np.dtype | None) -> Any:
@@ -185,7 +190,7 @@ def _stack_nested(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | N
 
 def asarray(
     a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None,
-    device: Any = None,
+    device: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Array with the elements of `a`; `a` itself if it is one of that dtype and `copy` is not set.
 
@@ -194,10 +199,23 @@ def asarray(
     """
     same = type(a) in HANDLES and dtype in (None, a.dtype)
     if same and device is None and not copy:
-        return a
+        return a if out_sharding is None else constrained(a, out_sharding)
     if copy is False and type(a) not in HANDLES:
         raise ValueError("asarray: a copy is needed to make this object an array, but copy=False")
-    return array(a, dtype, order=order, device=device)
+    return array(a, dtype, order=order, device=device, out_sharding=out_sharding)
+
+
+def placed(x: Any, device: Any = None, out_sharding: Any = None) -> Any:
+    """`x` on a device, or with a sharding, if either is given.
+
+    Raises:
+        ValueError: both are.
+    """
+    if out_sharding is None:
+        return x if device is None else on_device(x, device)
+    if device is not None:
+        raise ValueError("give either device or out_sharding, not both")
+    return constrained(x, out_sharding)
 
 
 def on_device(x: Any, device: Any) -> Any:
@@ -271,32 +289,35 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise ValueError(f"negative dimensions are not allowed, got {out}")
+        raise ArgumentValueError(f"negative dimensions are not allowed, got {out}")
     return out
 
 
-def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any) -> Any:
+def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any, sharding: Any) -> Any:
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fill(value, ArrayType(shape_tuple(name, sizes), kind))
-    return out if device is None else on_device(out, device)
+    return out if device is None and sharding is None else placed(out, device, sharding)
 
 
-def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
     """Array of zeros; float32 unless a dtype is given."""
-    return _filled("zeros", shape, 0, dtype, device)
+    return _filled("zeros", shape, 0, dtype, device, out_sharding)
 
 
-def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
     """Array of ones; float32 unless a dtype is given."""
-    return _filled("ones", shape, 1, dtype, device)
+    return _filled("ones", shape, 1, dtype, device, out_sharding)
 
 
-def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
     """Array of unspecified elements: zeros here."""
-    return _filled("empty", shape, 0, dtype, device)
+    return _filled("empty", shape, 0, dtype, device, out_sharding)
 
 
-def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None) -> Array:
+def full(
+    shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None,
+    out_sharding: Any = None,
+) -> Array:  # fmt: skip
     """Array of `fill_value`, which broadcasts to `shape`."""
     sizes = shape_tuple("full", shape)
     value = fill_value if type(fill_value) in SCALARS else array(fill_value)
@@ -305,7 +326,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = 
         out = fill(_host_cast(value, kind), ArrayType(sizes, kind))
     else:
         out = broadcast(cast.convert_element_type(value, kind), sizes)
-    return out if device is None else on_device(out, device)
+    return placed(out, device, out_sharding)
 
 
 def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
@@ -315,27 +336,36 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
     return tuple(sizes), typeof(a).dtype if dtype is None else dtype
 
 
-def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+def zeros_like(
+    a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
+) -> Array:
     """Zeros with the shape and dtype of `a`, or those given."""
-    return zeros(*_like("zeros_like", a, dtype, shape), device=device)
+    sizes, kind = _like("zeros_like", a, dtype, shape)
+    return zeros(sizes, kind, device=device, out_sharding=out_sharding)
 
 
-def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+def ones_like(
+    a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
+) -> Array:
     """Ones with the shape and dtype of `a`, or those given."""
-    return ones(*_like("ones_like", a, dtype, shape), device=device)
+    sizes, kind = _like("ones_like", a, dtype, shape)
+    return ones(sizes, kind, device=device, out_sharding=out_sharding)
 
 
-def empty_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
-    """Unspecified elements (zeros here) with the shape and dtype of `a`, or those given."""
-    return empty(*_like("empty_like", a, dtype, shape), device=device)
+def empty_like(
+    prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
+) -> Array:
+    """Unspecified elements (zeros here) with the shape and dtype of `prototype`, or those given."""
+    return empty(*_like("empty_like", prototype, dtype, shape), device=device)
 
 
 def full_like(
-    a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None
-) -> Array:
+    a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None,
+    out_sharding: Any = None,
+) -> Array:  # fmt: skip
     """`fill_value` with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("full_like", a, dtype, shape)
-    return full(sizes, fill_value, kind, device=device)
+    return full(sizes, fill_value, kind, device=device, out_sharding=out_sharding)
 
 
 # --- ranges ---------------------------------------------------------------------------
@@ -343,7 +373,7 @@ def full_like(
 
 def arange(
     start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike | None = None,
-    dtype: Any = None, *, device: Any = None,
+    dtype: Any = None, *, device: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Numbers from `start` (0 if `stop` is not given) up to `stop`, itself excluded, by `step`.
 
@@ -366,7 +396,7 @@ def arange(
         out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
     else:
         out = wrap(put(np.arange(*host).astype(kind)))  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return out if device is None else on_device(out, device)
+    return placed(out, device, out_sharding)
 
 
 def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
@@ -397,7 +427,15 @@ def linspace(
     """
     count = operator.index(num)
     if count < 0:
-        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+        raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
+    if current.interpreter is bottom and type(start) in _REAL and type(stop) in _REAL:
+        start, stop = (float(v) for v in (start, stop))  # type: ignore[arg-type]
+        target = None if dtype is None else canonicalize_dtype(dtype)
+        ends = [v or repr(v) for v in (start, stop)]  # zeros of either sign are two keys
+        out = fusion.run(_between, (), *ends, count, bool(endpoint), axis, target, x64.value)
+        out = out if device is None else on_device(out, device)
+        parts = count - bool(endpoint)
+        return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
     start, stop = promote_all("linspace", (start, stop), inexact=True)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
@@ -415,6 +453,16 @@ def linspace(
     if not parts:
         return out, full(sizes, np.nan, kind)
     return out, as_handle(ar.div(ar.sub(stop, start), parts))
+
+
+_REAL = frozenset({int, float})
+
+
+def _between(
+    start: Any, stop: Any, count: int, endpoint: bool, axis: int, dtype: Any, _: Any
+) -> Any:
+    """`linspace` of known numbers."""
+    return linspace(float(start), float(stop), count, endpoint, dtype=dtype, axis=axis)
 
 
 def _interpolated(

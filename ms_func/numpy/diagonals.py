@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
@@ -47,7 +48,7 @@ def eye(
     """
     rows, columns = operator.index(N), operator.index(N if M is None else M)
     if rows < 0 or columns < 0:
-        raise ValueError(f"negative dimensions are not allowed, got {N} and {M}")
+        raise ArgumentValueError(f"negative dimensions are not allowed, got {N} and {M}")
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fusion.run(_eye, (), rows, columns, operator.index(k), kind)
     return out if device is None else on_device(out, device)
@@ -76,6 +77,7 @@ def _triu(m: Any, k: int) -> Any:
     return compare.select(mask, literal(0, m), m)
 
 
+@fusion.whole(1)
 def tril(m: ArrayLike, k: int = 0) -> Array:
     """`m` with zeros above diagonal `k` of its last two dimensions.
 
@@ -85,6 +87,7 @@ def tril(m: ArrayLike, k: int = 0) -> Array:
     return fusion.run(_tril, (_matrix("tril", m),), operator.index(k))
 
 
+@fusion.whole(1)
 def triu(m: ArrayLike, k: int = 0) -> Array:
     """`m` with zeros below diagonal `k` of its last two dimensions.
 
@@ -118,6 +121,7 @@ def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
     return pieces.slice(flat, [0] * len(lead) + [first], [*lead, last], steps)
 
 
+@fusion.whole(1)
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Diagonal of the matrices in two dimensions, which the result has as its last one.
 
@@ -134,6 +138,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     return fusion.run(_diagonal, (a,), operator.index(offset), one, two)
 
 
+@fusion.whole(1)
 def trace(
     a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None,
     out: None = None,
@@ -155,6 +160,7 @@ def _spread(v: Any, k: int) -> Any:
     return sh.reshape_p.bind(flat, new_sizes=(size, size))
 
 
+@fusion.whole(1)
 def diag(v: ArrayLike, k: int = 0) -> Array:
     """Matrix with a vector on diagonal `k`, or diagonal `k` of a matrix.
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import string
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
@@ -22,6 +24,7 @@ from ms_func.numpy.promotion import admit, convert, join_types, no_out
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, reduce
 from ms_func.primitives import shape as sh
+from ms_func.primitives.sharding import constrained
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -42,8 +45,8 @@ class Plan(NamedTuple):
 
 
 def einsum(
-    subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "optimal",
-    precision: Any = None, preferred_element_type: Any = None,
+    subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "auto",
+    precision: Any = None, preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Sums of products in Einstein's notation.
 
@@ -52,10 +55,11 @@ def einsum(
             of the result; or operands and lists of integers in turn.
         *operands: arrays.
         out: not supported.
-        optimize: "optimal", "greedy", a path as `einsum_path` gives it, or False for left to
-            right: the order in which more than two operands are contracted.
+        optimize: "auto", "optimal", "greedy", a path as `einsum_path` gives it, or False for
+            left to right: the order in which more than two operands are contracted.
         precision: as for `lax.dot_general`.
         preferred_element_type: dtype of the sums and the result.
+        out_sharding: sharding of the result.
 
     Raises:
         ValueError: the subscripts do not fit the operands.
@@ -66,25 +70,37 @@ def einsum(
     """
     no_out("einsum", out)
     text, arrays = _read(subscripts, operands)
+    if not arrays:
+        raise ArgumentValueError("einsum needs at least one operand")
     arrays = [admit("einsum", a, i) for i, a in enumerate(arrays)]
     dtype, weak = join_types([typeof(a) for a in arrays])
     arrays = [convert(a, dtype, weak) for a in arrays]
-    plan = plan_of(text, tuple([typeof(a).shape for a in arrays]), _hashable(optimize))
+    optimize = _hashable(_strategy(optimize, len(arrays)))
+    plan = plan_of(text, tuple([typeof(a).shape for a in arrays]), optimize)
     kind = None if preferred_element_type is None else canonicalize_dtype(preferred_element_type)
     if precision is None:
         precision = config.default_matmul_precision.value
     if precision is None or isinstance(precision, str):
-        return fusion.run(_evaluate, arrays, plan, precision, kind)
-    return _evaluate(*arrays, plan, precision, kind)
+        found = fusion.run(_evaluate, arrays, plan, precision, kind)
+    else:
+        found = _evaluate(*arrays, plan, precision, kind)
+    return found if out_sharding is None else constrained(found, out_sharding)
 
 
 def einsum_path(
-    subscripts: Any, /, *operands: Any, optimize: Any = "greedy"
+    subscripts: Any, /, *operands: Any, optimize: Any = "auto"
 ) -> tuple[list[Any], str]:
     """Order of contractions and a report of its cost, as `numpy.einsum_path` gives them."""
     text, arrays = _read(subscripts, operands)
     empty = [np.broadcast_to(np.float32(0), np.shape(a)) for a in arrays]
-    return np.einsum_path(text, *empty, optimize=optimize)
+    return np.einsum_path(text, *empty, optimize=_strategy(optimize, len(arrays)))
+
+
+def _strategy(optimize: Any, operands: int) -> Any:
+    """What "auto" stands for: the best order of up to four operands, else a good one."""
+    if not isinstance(optimize, str) or optimize != "auto":
+        return optimize
+    return "optimal" if operands <= 4 else "greedy"
 
 
 def _hashable(optimize: Any) -> Any:
@@ -105,8 +121,18 @@ def _read(subscripts: Any, operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
 
 
 def _sublist(row: Any) -> str:
-    letters = string.ascii_uppercase + string.ascii_lowercase
-    return "".join("..." if i is Ellipsis else letters[i] for i in row)
+    if isinstance(row, (str, bytes)) or not isinstance(row, Sequence):
+        raise ArgumentTypeError(
+            f"einsum takes subscripts as a string, or a list of labels after each operand, got "
+            f"{type(row).__name__}\nfix: einsum('ij,jk', x, y) or einsum(x, [0, 1], y, [1, 2])"
+        )
+    for i in row:
+        if i is not Ellipsis and not (isinstance(i, int) and 0 <= i < len(_LABELS)):
+            raise ArgumentValueError(f"einsum: labels in lists are numbers 0 to 51, got {i!r}")
+    return "".join("..." if i is Ellipsis else _LABELS[i] for i in row)
+
+
+_LABELS = string.ascii_uppercase + string.ascii_lowercase
 
 
 # --- planning ---------------------------------------------------------------------------------
@@ -120,9 +146,13 @@ def plan_of(text: str, shapes: Shapes, optimize: Any) -> Plan:
         ValueError: they do not fit each other.
     """
     left, arrow, right = text.partition("->")
+    if "->" in right or "-" in left or ">" in left:
+        raise ArgumentValueError(f"einsum: {text!r} has more than one `->`, or a part of one")
     terms = left.split(",")
     if len(terms) != len(shapes):
-        raise ValueError(f"einsum: {len(terms)} terms in {text!r} for {len(shapes)} operands")
+        raise ArgumentValueError(
+            f"einsum: {len(terms)} terms in {text!r} for {len(shapes)} operands"
+        )
     inputs, dots = _without_ellipsis(text, terms, shapes)
     if arrow:
         output = right.replace("...", dots)
@@ -141,8 +171,12 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
     dots = "".join(free[:longest])
     out = []
     for term, rank, shape in zip(terms, ranks, shapes, strict=True):
+        if term.count("...") > 1 or "." in term.replace("...", ""):
+            raise ArgumentValueError(
+                f"einsum: term {term!r} of {text!r} must have one ellipsis `...` or none"
+            )
         if rank < 0 or (rank > 0 and "..." not in term):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
                 "dimensions"
             )
@@ -153,18 +187,18 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
 def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> None:
     known = set("".join(inputs))
     if not all(c.isalpha() for c in known):
-        raise ValueError(f"einsum: invalid subscripts {text!r}; labels are letters")
+        raise ArgumentValueError(f"einsum: invalid subscripts {text!r}; labels are letters")
     for c in output:
         if c not in known:
-            raise ValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")
+            raise ArgumentValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")
     if len(set(output)) != len(output):
-        raise ValueError(f"einsum: an output label of {text!r} is repeated")
+        raise ArgumentValueError(f"einsum: an output label of {text!r} is repeated")
     sizes: dict[str, int] = {}
     for i, (term, shape) in enumerate(zip(inputs, shapes, strict=True)):
         for c, n in zip(term, shape, strict=True):
             if sizes.setdefault(c, n) != n:
                 if 1 not in (n, sizes[c]):
-                    raise ValueError(
+                    raise ArgumentValueError(
                         f"Size of label {c!r} for operand {i} ({n}) does not match previous terms "
                         f"({sizes[c]})."
                     )

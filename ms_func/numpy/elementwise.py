@@ -33,46 +33,56 @@ from ms_func.primitives import elementwise as el
 # --- exponentials and logarithms ------------------------------------------------------
 
 
+@fusion.one
 def exp(x: ArrayLike, /) -> Array:
     """Elementwise exponential."""
     return el.exp_p.bind(inexact("exp", x))
 
 
+@fusion.one
 def exp2(x: ArrayLike, /) -> Array:
     """Elementwise `2 ** x`."""
     return el.exp2_p.bind(inexact("exp2", x))
 
 
+@fusion.one
 def expm1(x: ArrayLike, /) -> Array:
     """Elementwise `exp(x) - 1`, accurate near 0."""
     return el.expm1_p.bind(inexact("expm1", x))
 
 
+@fusion.one
 def log(x: ArrayLike, /) -> Array:
     """Elementwise natural logarithm."""
     return el.log_p.bind(inexact("log", x))
 
 
+@fusion.one
 def log1p(x: ArrayLike, /) -> Array:
     """Elementwise `log(1 + x)`, accurate near 0."""
     return el.log1p_p.bind(inexact("log1p", x))
 
 
+@fusion.one
 def log2(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 2."""
     return _scale(log(x), 1 / math.log(2))
 
 
+@fusion.one
 def log10(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 10."""
     return _scale(log(x), 1 / math.log(10))
 
 
 def _scale(x: Any, factor: float) -> Any:
-    """`x * factor` in the dtype of `x`."""
+    """`x * factor` in the dtype of `x`, part by part where it is complex."""
+    if typeof(x).dtype.kind == "c":
+        return cast.complex(ar.mul(cast.real(x), factor), ar.mul(cast.imag(x), factor))
     return ar.mul_p.bind(*promote("multiply", x, factor))
 
 
+@fusion.two
 def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `log(exp(x) + exp(y))` without overflow."""
     x, y = promote_inexact("logaddexp", x, y)
@@ -96,6 +106,7 @@ def _complex_logaddexp(x: Any, y: Any) -> Any:
     return ar.add(big, el.log1p(el.exp(delta)))
 
 
+@fusion.two
 def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `log2(2 ** x + 2 ** y)` without overflow."""
     x, y = promote_inexact("logaddexp2", x, y)
@@ -103,11 +114,13 @@ def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Array:
     return _scale(logaddexp(_scale(x, factor), _scale(y, factor)), 1 / factor)
 
 
+@fusion.one
 def sqrt(x: ArrayLike, /) -> Array:
     """Elementwise square root."""
     return el.sqrt_p.bind(inexact("sqrt", x))
 
 
+@fusion.one
 def cbrt(x: ArrayLike, /) -> Array:
     """Elementwise cube root of real numbers."""
     return el.cbrt_p.bind(inexact("cbrt", x))
@@ -116,66 +129,79 @@ def cbrt(x: ArrayLike, /) -> Array:
 # --- trigonometric and hyperbolic -----------------------------------------------------
 
 
+@fusion.one
 def sin(x: ArrayLike, /) -> Array:
     """Elementwise sine of radians."""
     return el.sin_p.bind(inexact("sin", x))
 
 
+@fusion.one
 def cos(x: ArrayLike, /) -> Array:
     """Elementwise cosine of radians."""
     return el.cos_p.bind(inexact("cos", x))
 
 
+@fusion.one
 def tan(x: ArrayLike, /) -> Array:
     """Elementwise tangent of radians."""
     return el.tan_p.bind(inexact("tan", x))
 
 
+@fusion.one
 def arcsin(x: ArrayLike, /) -> Array:
     """Elementwise inverse sine, in radians."""
     return el.asin_p.bind(inexact("arcsin", x))
 
 
+@fusion.one
 def arccos(x: ArrayLike, /) -> Array:
     """Elementwise inverse cosine, in radians."""
     return el.acos_p.bind(inexact("arccos", x))
 
 
+@fusion.one
 def arctan(x: ArrayLike, /) -> Array:
     """Elementwise inverse tangent, in radians."""
     return el.atan_p.bind(inexact("arctan", x))
 
 
+@fusion.two
 def arctan2(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise angle of the point with ordinate `x` and abscissa `y`, in radians."""
     return el.atan2_p.bind(*promote_inexact("arctan2", x, y))
 
 
+@fusion.one
 def sinh(x: ArrayLike, /) -> Array:
     """Elementwise hyperbolic sine."""
     return el.sinh_p.bind(inexact("sinh", x))
 
 
+@fusion.one
 def cosh(x: ArrayLike, /) -> Array:
     """Elementwise hyperbolic cosine."""
     return el.cosh_p.bind(inexact("cosh", x))
 
 
+@fusion.one
 def tanh(x: ArrayLike, /) -> Array:
     """Elementwise hyperbolic tangent."""
     return el.tanh_p.bind(inexact("tanh", x))
 
 
+@fusion.one
 def arcsinh(x: ArrayLike, /) -> Array:
     """Elementwise inverse hyperbolic sine."""
     return el.asinh_p.bind(inexact("arcsinh", x))
 
 
+@fusion.one
 def arccosh(x: ArrayLike, /) -> Array:
     """Elementwise inverse hyperbolic cosine."""
     return el.acosh_p.bind(inexact("arccosh", x))
 
 
+@fusion.one
 def arctanh(x: ArrayLike, /) -> Array:
     """Elementwise inverse hyperbolic tangent."""
     return el.atanh_p.bind(inexact("arctanh", x))
@@ -185,6 +211,7 @@ asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
 asinh, acosh, atanh = arcsinh, arccosh, arctanh
 
 
+@fusion.one
 def sinc(x: ArrayLike, /) -> Array:
     """Elementwise `sin(pi x) / (pi x)`, 1 at 0; all derivatives at 0 up to the third are exact.
 
@@ -203,11 +230,13 @@ def _sinc(x: Any) -> Any:
     return compare.select(near, series, ar.div(el.sin(safe), safe))
 
 
+@fusion.one
 def deg2rad(x: ArrayLike, /) -> Array:
     """Elementwise degrees to radians."""
     return _scale(inexact("deg2rad", x), math.pi / 180)
 
 
+@fusion.one
 def rad2deg(x: ArrayLike, /) -> Array:
     """Elementwise radians to degrees."""
     return _scale(inexact("rad2deg", x), 180 / math.pi)
@@ -218,6 +247,7 @@ radians, degrees = deg2rad, rad2deg
 # --- sign, rounding, parts ------------------------------------------------------------
 
 
+@fusion.one
 def abs(x: ArrayLike, /) -> Array:
     """Elementwise magnitude."""
     x = operand("abs", x)
@@ -229,6 +259,7 @@ def abs(x: ArrayLike, /) -> Array:
 absolute = abs
 
 
+@fusion.one
 def fabs(x: ArrayLike, /) -> Array:
     """Elementwise magnitude as a float; not defined on complex numbers."""
     x = inexact("fabs", x)
@@ -237,11 +268,13 @@ def fabs(x: ArrayLike, /) -> Array:
     return el.abs_p.bind(x)
 
 
+@fusion.one
 def sign(x: ArrayLike, /) -> Array:
     """Elementwise -1, 0 or 1; `x / abs(x)` for complex numbers."""
     return el.sign_p.bind(operand("sign", x))
 
 
+@fusion.one
 def signbit(x: ArrayLike, /) -> Array:
     """Elementwise: whether the sign bit is set; true for -0.0."""
     x = operand("signbit", x)
@@ -256,6 +289,7 @@ def signbit(x: ArrayLike, /) -> Array:
     return compare.lt(bits, 0)
 
 
+@fusion.two
 def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise magnitude of `x` with the sign of `y`."""
     x, y = promote_inexact("copysign", x, y)
@@ -263,11 +297,13 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     return compare.select(signbit(y), ar.neg(size), size)
 
 
+@fusion.two
 def nextafter(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise next floating number after `x` in the direction of `y`."""
     return el.nextafter_p.bind(*promote_inexact("nextafter", x, y))
 
 
+@fusion.two
 def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise step function: 0 below zero, `y` at zero, 1 above."""
     x, y = promote_inexact("heaviside", x, y)
@@ -289,17 +325,19 @@ def _rounding(name: str, primitive: Any, x: Any) -> Any:
     return primitive.bind(x)
 
 
+@fusion.one
 def floor(x: ArrayLike, /) -> Array:
     """Elementwise largest whole number not above `x`."""
     return _rounding("floor", el.floor_p, x)
 
 
+@fusion.one
 def ceil(x: ArrayLike, /) -> Array:
     """Elementwise smallest whole number not below `x`."""
     return _rounding("ceil", el.ceil_p, x)
 
 
-def trunc(x: ArrayLike, /) -> Array:
+def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
     return as_handle(x) if typeof(x).dtype.kind in "biu" else el.trunc(x)
@@ -308,6 +346,7 @@ def trunc(x: ArrayLike, /) -> Array:
 fix = trunc
 
 
+@fusion.one
 def rint(x: ArrayLike, /) -> Array:
     """Elementwise nearest whole number, halves to even; integers become floats."""
     x = inexact("rint", x)
@@ -342,6 +381,7 @@ def _rounded(a: Any, decimals: int) -> Any:
 around = round
 
 
+@fusion.one
 def real(val: ArrayLike, /) -> Array:
     """Elementwise real part."""
     val = operand("real", val)
@@ -356,6 +396,7 @@ def imag(val: ArrayLike, /) -> Array:
     return fill(0, typeof(val))
 
 
+@fusion.one
 def conjugate(x: ArrayLike, /) -> Array:
     """Elementwise complex conjugate."""
     x = operand("conjugate", x)
@@ -398,9 +439,17 @@ def isclose(
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
     """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
+    if type(rtol) is type(atol) is float:
+        operands = [operand("isclose", v) for v in (a, b)]
+        return fusion.run(_near, operands, rtol, atol, bool(equal_nan))
     operands = promote_all("isclose", (a, b))
     tolerances = [operand("isclose", v) for v in (rtol, atol)]
     return fusion.run(_isclose, (*operands, *tolerances), bool(equal_nan))
+
+
+def _near(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    one, two = promote_all("isclose", (a, b))
+    return _isclose(one, two, rtol, atol, equal_nan)
 
 
 def _isclose(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:

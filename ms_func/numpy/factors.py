@@ -109,8 +109,9 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
 
 
 def svd(
-    a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
-) -> Any:
+    a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False,
+    subset_by_index: tuple[int, int] | None = None,
+) -> Any:  # fmt: skip
     """`a = U diag(S) Vh` with orthonormal `U` and `Vh` and decreasing `S`.
 
     Args:
@@ -118,12 +119,41 @@ def svd(
         full_matrices: whether `U` and `Vh` are square.
         compute_uv: return all three; else `S` alone.
         hermitian: `a` is Hermitian: use its eigenvalues.
+        subset_by_index: `(first, end)` of the singular values and vectors to return; `U` and
+            `Vh` are not square then.
+
+    Raises:
+        ValueError: the range of indices does not fit, or is asked of square `U` and `Vh`.
     """
     a = matrix("svd", a)
+    if subset_by_index is not None and full_matrices and compute_uv:
+        full_matrices = _no_more_than_thin(typeof(a).shape, subset_by_index)
     if hermitian:
-        return _svd_of_hermitian(square("svd", a), compute_uv)
-    out = decompositions.svd(a, full_matrices=full_matrices, compute_uv=compute_uv)
+        out = _svd_of_hermitian(square("svd", a), compute_uv)
+    else:
+        out = decompositions.svd(a, full_matrices=full_matrices, compute_uv=compute_uv)
+    if subset_by_index is not None:
+        out = _subset(out, typeof(a).shape, subset_by_index, compute_uv)
     return SVDResult(*out) if compute_uv else out
+
+
+def _no_more_than_thin(shape: tuple[int, ...], subset: tuple[int, int]) -> bool:
+    """False; a proper subset of the vectors of a full decomposition is a mistake."""
+    if subset != (0, min(shape[-2:])):
+        raise ValueError("svd: full_matrices and subset_by_index cannot both be set")
+    return True
+
+
+def _subset(out: Any, shape: tuple[int, ...], subset: tuple[int, int], vectors: bool) -> Any:
+    first, end = subset
+    if not 0 <= first < end <= min(shape[-2:]):
+        raise ValueError(f"svd: subset_by_index {subset} does not fit matrices {shape[-2:]}")
+    if not vectors:
+        return out[..., first:end]
+    u, s, vh = out
+    if (first, end) == (0, min(shape[-2:])):
+        return u, s[..., first:end], vh
+    return u[..., first:end], s[..., first:end], vh[..., first:end, :]
 
 
 def _svd_of_hermitian(a: Any, compute_uv: bool) -> Any:

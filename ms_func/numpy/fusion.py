@@ -1,18 +1,28 @@
-"""Eager calls of functions made of several operations, run as one compiled program."""
+"""Eager calls of functions made of several operations, run as one compiled program.
+
+A program is found by the runtime's dispatcher from the types of its operands, without a Python
+frame beyond that of the function itself. While something is recorded, the function is just called.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
-from ms_func.execution.dispatch import bottom
-from ms_func.ir.function import Function
+import numpy as np
+
+from ms_func import config
+from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom, program_of
 from ms_func.ir.primitive import current
-from ms_func.ir.types import typeof
-from ms_func.numpy.promotion import HANDLES
+from ms_func.numpy.promotion import literal_of
 from ms_func.tracing.tracer import Staging
 
-_programs: dict[Any, tuple[Function, list[Any], bool]] = {}
+F = TypeVar("F", bound=Callable[..., Any])
+
+_programs: dict[Any, Any] = {}
+_constants: dict[Any, Array] = {}
 _LIMIT = 4096
 
 
@@ -27,24 +37,141 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
     """
     if current.interpreter is not bottom:
         return body(*arrays, *static)
-    types = tuple([a.type if type(a) in HANDLES else typeof(a) for a in arrays])
-    key = (body, types, static)
+    key = (body, static)
     found = _programs.get(key)
     if found is None:
         if len(_programs) > _LIMIT:
             _programs.clear()
-        found = _programs[key] = _program(body, types, static)
-    fn, constants, single = found
-    outs = bottom.apply(fn, [*constants, *[bottom.operand(a) for a in arrays]])
-    return outs[0] if single else tuple(outs)
+        found = _programs[key] = _program(body, static)
+    for a in arrays:
+        if type(a) is not Array:
+            arrays = [bottom.operand(x) for x in arrays]
+            break
+    return found(*arrays)
 
 
-def _program(body: Callable[..., Any], types: Sequence[Any], static: Sequence[Any]) -> Any:
-    """The recorded program, the NumPy arrays it refers to, and whether it has one result."""
-    trace = Staging(body.__name__.strip("_"))
-    with trace:
-        params = [trace.parameter(t) for t in types]
-        out = body(*params, *static)
-        single = type(out) is not tuple
-        fn, captured = trace.finish(params, (out,) if single else out)
-    return fn, [bottom.operand(x) for x in captured], single
+def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any = None) -> Any:
+    """Dispatcher of `body(*arrays, *static, **options)`."""
+
+    def record(types: Sequence[Any]) -> tuple[Any, list[Any], bool]:
+        trace = Staging(body.__name__.strip("_"))
+        with trace:
+            params = [trace.parameter(t) for t in types]
+            out = body(*params, *static, **(options or {}))
+            single = type(out) is not tuple
+            fn, captured = trace.finish(params, (out,) if single else out)
+        return fn, [bottom.operand(x) for x in captured], single
+
+    return program_of(body.__name__.strip("_"), record)
+
+
+# --- functions whose eager calls are programs -----------------------------------------------------
+
+
+def one(function: F) -> F:
+    """A function of one operand whose eager call on an array is one program."""
+    fast = _program(function)
+
+    @wraps(function)
+    def call(x: Any, /) -> Any:
+        if type(x) is Array and current.interpreter is bottom:
+            return fast(x)
+        return function(x)
+
+    call.fast = fast  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+def two(function: F) -> F:
+    """A function of two operands whose eager call on arrays and numbers is one program."""
+    fast = _program(function)
+
+    @wraps(function)
+    def call(x: Any, y: Any, /) -> Any:
+        if current.interpreter is bottom:
+            if type(x) is Array:
+                if type(y) is Array:
+                    return fast(x, y)
+                if type(y) in _NUMBERS:
+                    found = constant(y, x)
+                    if found is not None:
+                        return fast(x, found)
+            elif type(y) is Array and type(x) in _NUMBERS:
+                found = constant(x, y)
+                if found is not None:
+                    return fast(found, y)
+        return function(x, y)
+
+    call.fast = fast  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+_NUMBERS = frozenset({int, float})
+
+
+def constant(value: Any, like: Array) -> Any:
+    """Array of a Python number as it stands beside `like`; None where it does not fit its dtype.
+
+    Raises:
+        OverflowError: an integer does not fit.
+    """
+    device, width = config.default_device.value, config.x64.value
+    key = (type(value), value or repr(value), like.type, device, width)
+    found = _constants.get(key)
+    if found is None:
+        literal = literal_of(value, like.type)
+        if literal is None:
+            return None
+        if len(_constants) > _LIMIT:
+            _constants.clear()
+        found = _constants[key] = bottom.operand(literal)
+    return found
+
+
+_STATIC = frozenset({int, bool, str, type(None), tuple, type, np.dtype})
+
+
+def whole(arrays: int) -> Callable[[F], F]:
+    """Decorator of a function whose eager call is one program, kept for each choice of options.
+
+    Args:
+        arrays: how many of the first positional arguments are arrays; the rest must be numbers,
+            names or tuples of these, else the function is called as it is.
+    """
+
+    def decorate(function: F) -> F:
+        programs: dict[Any, Any] = {}
+
+        @wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            if current.interpreter is not bottom:
+                return function(*args, **options)
+            operands, rest = args[:arrays], args[arrays:]
+            for a in operands:
+                if type(a) is not Array:
+                    return function(*args, **options)
+            for v in rest:
+                if type(v) not in _STATIC:
+                    return function(*args, **options)
+            if options:
+                for v in options.values():
+                    if type(v) not in _STATIC:
+                        return function(*args, **options)
+                key = (rest, *options.items())
+            else:
+                key = rest
+            try:
+                found = programs.get(key)
+            except TypeError:  # a tuple of something else
+                return function(*args, **options)
+            if found is None:
+                if len(operands) < arrays:
+                    return function(*args, **options)
+                if len(programs) > _LIMIT:
+                    programs.clear()
+                found = programs[key] = _program(function, rest, options)
+            return found(*operands)
+
+        return call  # type: ignore[return-value]
+
+    return decorate

@@ -20,7 +20,10 @@ from ms_func.numpy.einsum import einsum
 from ms_func.numpy.factors import cholesky, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
 from ms_func.numpy.manipulation import axes_tuple, matrix_transpose
 from ms_func.numpy.products import cross as _cross
-from ms_func.numpy.products import matmul, outer, tensordot, vecdot
+from ms_func.numpy.products import matmul as _matmul
+from ms_func.numpy.products import outer as _outer
+from ms_func.numpy.products import tensordot as _tensordot
+from ms_func.numpy.products import vecdot
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 from ms_func.numpy.systems import (
     det,
@@ -42,9 +45,46 @@ __all__ = [
 ]  # fmt: skip
 
 
+# --- products ---------------------------------------------------------------------------------
+
+
+def matmul(
+    x1: ArrayLike, x2: ArrayLike, /, *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """Matrix product, as `ms_func.numpy.matmul`."""
+    return _matmul(x1, x2, precision=precision, preferred_element_type=preferred_element_type)
+
+
+def tensordot(
+    x1: ArrayLike, x2: ArrayLike, /, *, axes: Any = 2, precision: Any = None,
+    preferred_element_type: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Sum over pairs of dimensions, as `ms_func.numpy.tensordot`."""
+    return _tensordot(
+        x1, x2, axes, precision=precision, preferred_element_type=preferred_element_type,
+        out_sharding=out_sharding,
+    )  # fmt: skip
+
+
+def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+    """Products of all pairs of elements of two vectors, `[m] [n] -> [m, n]`.
+
+    Raises:
+        ValueError: an operand has another number of dimensions.
+    """
+    x1, x2 = operand("outer", x1), operand("outer", x2)
+    if typeof(x1).ndim != 1 or typeof(x2).ndim != 1:
+        raise ValueError(
+            "Input arrays must be one-dimensional, but they are "
+            f"x1.ndim={typeof(x1).ndim} x2.ndim={typeof(x2).ndim}"
+        )
+    return _outer(x1, x2)
+
+
 # --- norms ------------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def norm(
     x: ArrayLike, ord: Any = None, axis: int | tuple[int, ...] | None = None,
     keepdims: bool = False,
@@ -84,6 +124,7 @@ def _squares(x: Any) -> Any:
     return ar.square(x)
 
 
+@fusion.whole(1)
 def vector_norm(
     x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Array:
@@ -117,6 +158,14 @@ def _vector_norm(x: Any, axes: tuple[int, ...], keepdims: bool, order: float) ->
     return ar.float_power(total, 1 / order)
 
 
+def _extreme(x: Any, axis: int, largest: bool) -> Any:
+    """Maximum or minimum along a dimension that is kept; the maximum of no numbers is 0."""
+    if largest:
+        return reductions.max(x, axis, keepdims=True, initial=0)
+    return reductions.min(x, axis, keepdims=True)
+
+
+@fusion.whole(1)
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """Norm of the matrices in the last two dimensions."""
     x = inexact("matrix_norm", x)
@@ -130,12 +179,14 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
     if ord in (1, -1, math.inf, -math.inf):
         summed, other = (row, column) if abs(ord) == 1 else (column, row)
         sums = reductions.sum(el.abs(x), summed, keepdims=True)
-        out = (reductions.max if ord > 0 else reductions.min)(sums, other, keepdims=True)
+        out = _extreme(sums, other, ord > 0)
         return out if keepdims else manipulation.squeeze(out, (row, column))
     if ord in (2, -2, "nuc"):
         values = svd(manipulation.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
-        reduction = {2: reductions.max, -2: reductions.min, "nuc": reductions.sum}[ord]
-        out = reduction(values, -1)
+        if ord == "nuc":
+            out = reductions.sum(values, -1)
+        else:
+            out = manipulation.squeeze(_extreme(values, -1, ord > 0), -1)
         return manipulation.expand_dims(out, (row, column)) if keepdims else out
     raise ValueError(f"Invalid order {ord!r} for matrix norm.")
 

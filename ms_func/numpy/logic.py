@@ -9,6 +9,7 @@ import numpy as np
 
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import fusion
 from ms_func.numpy.promotion import ArrayLike, convert, fill, no_out, numbers, operand, promote
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare
@@ -25,11 +26,13 @@ def _same(x: Any, value: bool) -> Any:
 # --- comparison -----------------------------------------------------------------------
 
 
+@fusion.two
 def equal(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x == y`."""
     return compare.eq_p.bind(*promote("equal", x, y))
 
 
+@fusion.two
 def not_equal(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x != y`."""
     return compare.ne_p.bind(*promote("not_equal", x, y))
@@ -45,26 +48,31 @@ def _ordering(name: str, primitive: Any, x: Any, y: Any) -> Any:
     return compare.select(compare.eq(re_x, re_y), imaginary, primitive.bind(re_x, re_y))
 
 
+@fusion.two
 def less(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x < y`."""
     return _ordering("less", compare.lt_p, x, y)
 
 
+@fusion.two
 def less_equal(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x <= y`."""
     return _ordering("less_equal", compare.le_p, x, y)
 
 
+@fusion.two
 def greater(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x > y`."""
     return _ordering("greater", compare.gt_p, x, y)
 
 
+@fusion.two
 def greater_equal(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x >= y`."""
     return _ordering("greater_equal", compare.ge_p, x, y)
 
 
+@fusion.one
 def isfinite(x: ArrayLike, /) -> Array:
     """Elementwise: neither infinite nor NaN."""
     x = operand("isfinite", x)
@@ -76,6 +84,7 @@ def isfinite(x: ArrayLike, /) -> Array:
     return compare.is_finite(x)
 
 
+@fusion.one
 def isinf(x: ArrayLike, /) -> Array:
     """Elementwise: infinite."""
     x = operand("isinf", x)
@@ -87,6 +96,7 @@ def isinf(x: ArrayLike, /) -> Array:
     return compare.eq(el.abs(x), math.inf)
 
 
+@fusion.one
 def isnan(x: ArrayLike, /) -> Array:
     """Elementwise: not a number."""
     x = operand("isnan", x)
@@ -112,13 +122,13 @@ def _signed_inf(name: str, x: Any, value: float, out: None) -> Any:
     return _same(x, False) if kind in "biu" else compare.eq(x, value)
 
 
-def isreal(x: ArrayLike, /) -> Array:
+def isreal(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is zero."""
     x = operand("isreal", x)
     return compare.eq(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, True)
 
 
-def iscomplex(x: ArrayLike, /) -> Array:
+def iscomplex(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is not zero."""
     x = operand("iscomplex", x)
     return compare.ne(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, False)
@@ -137,42 +147,50 @@ def _logical(name: str, primitive: Any, x: Any, y: Any) -> Any:
     return primitive.bind(*promote(name, truth(name, x), truth(name, y)))
 
 
+@fusion.two
 def logical_and(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise: both are nonzero."""
     return _logical("logical_and", ar.and_p, x, y)
 
 
+@fusion.two
 def logical_or(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise: at least one is nonzero."""
     return _logical("logical_or", ar.or_p, x, y)
 
 
+@fusion.two
 def logical_xor(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise: exactly one is nonzero."""
     return _logical("logical_xor", ar.xor_p, x, y)
 
 
+@fusion.one
 def logical_not(x: ArrayLike, /) -> Array:
     """Elementwise: zero."""
     x = operand("logical_not", x)
     return ar.not_p.bind(x) if typeof(x).dtype == _BOOL else compare.eq(x, 0)
 
 
+@fusion.two
 def bitwise_and(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x & y` of integers or booleans."""
     return ar.and_p.bind(*promote("bitwise_and", x, y))
 
 
+@fusion.two
 def bitwise_or(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x | y` of integers or booleans."""
     return ar.or_p.bind(*promote("bitwise_or", x, y))
 
 
+@fusion.two
 def bitwise_xor(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x ^ y` of integers or booleans."""
     return ar.xor_p.bind(*promote("bitwise_xor", x, y))
 
 
+@fusion.one
 def bitwise_not(x: ArrayLike, /) -> Array:
     """Elementwise `~x` of integers or booleans."""
     return ar.not_p.bind(operand("bitwise_not", x))
@@ -181,11 +199,13 @@ def bitwise_not(x: ArrayLike, /) -> Array:
 invert = bitwise_invert = bitwise_not
 
 
+@fusion.two
 def left_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x << y`."""
     return ar.shift_left_p.bind(*promote("left_shift", *numbers("left_shift", x, y)))
 
 
+@fusion.two
 def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x >> y`; the sign bit fills signed integers."""
     x, y = promote("right_shift", *numbers("right_shift", x, y))
@@ -196,6 +216,7 @@ def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
 bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 
 
+@fusion.one
 def bitwise_count(x: ArrayLike, /) -> Array:
     """Elementwise number of one bits in `abs(x)`, as uint8."""
     x = operand("bitwise_count", x)

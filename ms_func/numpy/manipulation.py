@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.execution.array import Array
+from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
@@ -20,6 +21,7 @@ from ms_func.numpy.arithmetic import remainder, subtract
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.sharding import constrained
 from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 # --- axes -----------------------------------------------------------------------------
@@ -33,7 +35,7 @@ def axis_index(axis: Any, ndim: int) -> int:
     """
     i = operator.index(axis)
     if not -ndim <= i < ndim:
-        raise ValueError(f"axis {i} is out of bounds for array of dimension {ndim}")
+        raise AxisError(f"axis {i} is out of bounds for array of dimension {ndim}")
     return i + ndim if i < 0 else i
 
 
@@ -53,17 +55,39 @@ def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
     return (axis_index(axis, ndim),)
 
 
+def axis_names(axis: Any) -> tuple[Any, ...]:
+    """Names of axes among `axis`: strings, and whatever a `vmap` around this call has as name."""
+    if axis is None or type(axis) is int:
+        return ()
+    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
+    known = environment()
+    return tuple([a for a in listed if isinstance(a, str) or (known and is_name(a))])
+
+
+def axes_and_names(axis: Any, ndim: int) -> tuple[Any, ...]:
+    """Axes counted from the front, then names of axes; `axes_tuple` where there is no name."""
+    names = axis_names(axis)
+    if not names:
+        return axes_tuple(axis, ndim)
+    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
+    return (*axes_tuple([a for a in listed if a not in names], ndim), *names)
+
+
 # --- shape ----------------------------------------------------------------------------
 
 
-def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
+def reshape(
+    a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = None,
+    out_sharding: Any = None,
+) -> Array:  # fmt: skip
     """The elements of `a` in another shape; one size may be -1.
 
     Args:
         a: array.
         shape: sizes of the result.
         order: "C" reads and writes the last index fastest, "F" the first.
-        copy: False is refused where it would need one; arrays are values.
+        copy: accepted for compatibility; arrays are values.
+        out_sharding: sharding of the result.
 
     Raises:
         TypeError: the sizes do not fit the number of elements.
@@ -72,11 +96,13 @@ def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = N
     sizes = _sizes(a, shape)
     if order == "F":
         back = basis.transpose(a, tuple(range(a.ndim))[::-1])  # pyright: ignore[reportAttributeAccessIssue]
-        return basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
-                               tuple(range(len(sizes)))[::-1])  # fmt: skip
-    if order not in ("C", "A", None):
+        out = basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
+                              tuple(range(len(sizes)))[::-1])  # fmt: skip
+    elif order not in ("C", "A", None):
         raise ValueError(f"Unexpected value for 'order' argument: {order}.")
-    return sh.reshape_p.bind(a, new_sizes=sizes)
+    else:
+        out = sh.reshape_p.bind(a, new_sizes=sizes)
+    return out if out_sharding is None else constrained(out, out_sharding)
 
 
 def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
@@ -106,11 +132,12 @@ def reshape_method(a: Any, *args: Any, order: str = "C", copy: bool | None = Non
     return reshape(a, shape, order, copy=copy)
 
 
-def ravel(a: ArrayLike, order: str = "C") -> Array:
+def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
     """The elements of `a` in one dimension."""
     if order == "K":
         raise NotImplementedError("Ravel not implemented for order='K'.")
-    return reshape(a, (typeof(operand("ravel", a)).size,), order)
+    size = typeof(operand("ravel", a)).size
+    return reshape(a, (size,), order, out_sharding=out_sharding)
 
 
 def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
@@ -217,6 +244,7 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
     return basis.transpose_p.bind(x, permutation=(*range(ndim - 2), ndim - 1, ndim - 2))
 
 
+@fusion.whole(1)
 def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     """`a` with two dimensions exchanged."""
     a = operand("swapaxes", a)
@@ -227,6 +255,7 @@ def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     return basis.transpose_p.bind(a, permutation=tuple(order))
 
 
+@fusion.whole(1)
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """`a` with the dimensions `source` moved to the places `destination`.
 
@@ -257,6 +286,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     return moveaxis(a, axis, start - 1 if start > axis else start)
 
 
+@fusion.whole(1)
 def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     """`m` with the order of elements reversed along the given dimensions, all by default."""
     m = operand("flip", m)
@@ -273,6 +303,7 @@ def flipud(m: ArrayLike) -> Array:
     return flip(m, 0)
 
 
+@fusion.whole(1)
 def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
 
@@ -291,6 +322,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     return flip(swapaxes(m, i, j), i) if turns == 1 else flip(swapaxes(m, i, j), j)
 
 
+@fusion.whole(1)
 def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
     """`a` with elements moved along dimensions; what leaves one end enters the other."""
     a = operand("roll", a)
@@ -346,7 +378,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
         raise ValueError(f"Incompatible shapes for broadcasting: shapes={listed}") from None
 
 
-def broadcast_to(array: ArrayLike, shape: Any) -> Array:
+def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> Array:
     """`array` repeated to `shape` by NumPy's rule.
 
     Raises:
@@ -360,7 +392,8 @@ def broadcast_to(array: ArrayLike, shape: Any) -> Array:
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in pairs):
         raise ValueError(f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}")
     dims = tuple(range(len(sizes) - len(old), len(sizes)))
-    return basis.broadcast_in_dim_p.bind(array, shape=sizes, broadcast_dimensions=dims)
+    out = basis.broadcast_in_dim_p.bind(array, shape=sizes, broadcast_dimensions=dims)
+    return out if out_sharding is None else constrained(out, out_sharding)
 
 
 def broadcast_arrays(*args: ArrayLike) -> list[Array]:
@@ -518,7 +551,7 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
     else:
         count = operator.index(sections)
         if count <= 0:
-            raise ValueError(f"number of sections must be larger than 0, got {count}")
+            raise ArgumentValueError(f"number of sections must be larger than 0, got {count}")
         base, extra = divmod(n, count)
         if extra and even:
             raise ValueError(f"array split does not result in an equal division: rest is {extra}")

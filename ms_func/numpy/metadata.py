@@ -178,7 +178,7 @@ def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
     np.save(file, np.asarray(arr), allow_pickle)
 
 
-def savez(file: Any, *args: Any, **kwargs: Any) -> None:
+def savez(file: Any, *args: Any, allow_pickle: bool = True, **kwds: Any) -> None:
     """`numpy.savez`."""
-    arrays = {k: np.asarray(v) for k, v in kwargs.items()}
-    np.savez(file, *[np.asarray(a) for a in args], **arrays)  # pyright: ignore[reportArgumentType]
+    arrays = {k: np.asarray(v) for k, v in kwds.items()}
+    np.savez(file, *[np.asarray(a) for a in args], allow_pickle=allow_pickle, **arrays)  # pyright: ignore[reportArgumentType]

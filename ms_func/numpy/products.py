@@ -22,6 +22,7 @@ from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.conv import conv_general_dilated
 from ms_func.primitives.dot import canonical_precision, dot_general_p
+from ms_func.primitives.sharding import constrained
 
 
 def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
@@ -36,20 +37,23 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 def contract(
     a: Any, b: Any, contracted: Any, batch: Any = ((), ()), precision: Any = None,
-    preferred_element_type: Any = None,
+    preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Any:  # fmt: skip
     """`dot_general` of operands of one dtype with dimensions counted from the front."""
-    return dot_general_p.bind(
+    out = dot_general_p.bind(
         a, b, dimension_numbers=(contracted, batch),
         precision=canonical_precision(precision),
         preferred_element_type=None if preferred_element_type is None
         else canonicalize_dtype(preferred_element_type),
     )  # fmt: skip
+    return out if out_sharding is None else constrained(out, out_sharding)
 
 
+@fusion.whole(2)
 def matmul(
-    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
-) -> Array:
+    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None,
+    out_sharding: Any = None,
+) -> Array:  # fmt: skip
     """Matrix product over the last two dimensions; leading dimensions broadcast.
 
     Shapes: `[..., m, k] [..., k, n] -> [..., m, n]`; a vector counts as a row on the left and
@@ -75,13 +79,15 @@ def matmul(
         )
     contracted = ((len(left) - 1,), (inner,))
     if len(right) <= 2 or (len(left) == 1 and len(right) == 1):
-        return contract(a, b, contracted, ((), ()), precision, preferred_element_type)
+        return contract(a, b, contracted, ((), ()), precision, preferred_element_type, out_sharding)
     if precision is None:
         precision = config.default_matmul_precision.value
     static = (precision, preferred_element_type)
     if not all(v is None or isinstance(v, (str, np.dtype, type)) for v in static):
-        return _batched(a, b, *static)
-    return fusion.run(_batched, (a, b), *static)
+        out = _batched(a, b, *static)
+    else:
+        out = fusion.run(_batched, (a, b), *static)
+    return out if out_sharding is None else constrained(out, out_sharding)
 
 
 def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:
@@ -116,9 +122,11 @@ def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:
     return out
 
 
+@fusion.whole(2)
 def dot(
-    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
-) -> Array:
+    a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None,
+    out_sharding: Any = None,
+) -> Array:  # fmt: skip
     """Sum over the last dimension of `a` and the last but one of `b`, as `numpy.dot`.
 
     Raises:
@@ -131,7 +139,7 @@ def dot(
     else:
         contracted = ((left - 1,), (max(right - 2, 0),))
         _same_size("dot", a, b, contracted)
-    return contract(a, b, contracted, ((), ()), precision, preferred_element_type)
+    return contract(a, b, contracted, ((), ()), precision, preferred_element_type, out_sharding)
 
 
 def _same_size(name: str, a: Any, b: Any, contracted: Any) -> None:
@@ -145,9 +153,10 @@ def _same_size(name: str, a: Any, b: Any, contracted: Any) -> None:
             )
 
 
+@fusion.whole(2)
 def tensordot(
     a: ArrayLike, b: ArrayLike, axes: Any = 2, *, precision: Any = None,
-    preferred_element_type: Any = None,
+    preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Sum over pairs of dimensions.
 
@@ -157,6 +166,7 @@ def tensordot(
         axes: how many dimensions at the end of `a` and the start of `b`, or two lists.
         precision: as for `lax.dot_general`.
         preferred_element_type: dtype of the sum.
+        out_sharding: sharding of the result.
 
     Raises:
         TypeError: paired sizes or the lengths of the lists differ.
@@ -176,13 +186,14 @@ def tensordot(
         if len(pairs[0]) != len(pairs[1]):
             raise TypeError(f"tensordot requires axes lists to have equal length, got {axes}")
     _same_size("tensordot", a, b, pairs)
-    return contract(a, b, pairs, ((), ()), precision, preferred_element_type)
+    return contract(a, b, pairs, ((), ()), precision, preferred_element_type, out_sharding)
 
 
 def _seq(axis: Any) -> tuple[int, ...]:
     return (operator.index(axis),) if isinstance(axis, (int, np.integer)) else tuple(axis)
 
 
+@fusion.whole(2)
 def vdot(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
@@ -230,6 +241,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     return reshape(out, (*typeof(out).shape[:-2], typeof(out).shape[-1]))
 
 
+@fusion.whole(2)
 def inner(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
@@ -241,12 +253,14 @@ def inner(
     return contract(a, b, pairs, ((), ()), precision, preferred_element_type)
 
 
+@fusion.whole(2)
 def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Array:
     """Products of all pairs of elements, `[a.size, b.size]`."""
     no_out("outer", out)
     return multiply(reshape(a, (-1, 1)), ravel(b))
 
 
+@fusion.whole(2)
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
     """Kronecker product: blocks of `b`, scaled by the elements of `a`."""
     a, b = _operands("kron", a, b)

@@ -15,7 +15,7 @@ import numpy as np
 from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
 from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
 from ms_func.errors import ArgumentValueError, ShapeError, TypePromotionError
-from ms_func.execution.array import Array, wrap
+from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
@@ -27,7 +27,7 @@ from ms_func.tracing.tracer import Tracer
 ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float | complex
 """What functions take for an array: arrays, traced values, NumPy's arrays, Python scalars."""
 
-HANDLES = frozenset({Array, Tracer})
+HANDLES = frozenset({Array, KeyArray, Tracer})
 """Classes of values that carry their `type`."""
 SCALARS = frozenset({bool, int, float, complex})
 
@@ -62,6 +62,16 @@ def scalar(value: Any, type: ArrayType) -> Literal:
     elif isinstance(value, (bool, int)) and dtype.kind == "f":
         value = float(value)
     return Literal(value, type)
+
+
+def literal_of(value: Any, other: ArrayType) -> Literal | None:
+    """Literal of a Python number beside an array of type `other`; None where that must widen.
+
+    Raises:
+        OverflowError: an integer does not fit the dtype.
+    """
+    kind = _literal_types[type(value), other, x64.value]
+    return None if kind is None else scalar(value, kind)
 
 
 def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
@@ -286,6 +296,8 @@ def as_handle(x: Any) -> Any:
     kind = type(x)
     if kind is Array:
         return wrap(x.buffer)
+    if kind is KeyArray:
+        return again(x)
     if kind is Tracer:
         return Tracer(x.recorder, x.variable)
     if isinstance(x, np.ndarray):

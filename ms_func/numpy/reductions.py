@@ -16,7 +16,15 @@ from ms_func.numpy import fusion, logic
 from ms_func.numpy.arithmetic import divide, maximum, minimum, multiply, subtract
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.elementwise import conjugate, isclose, real, sqrt
-from ms_func.numpy.manipulation import axes_tuple, axis_index, broadcast_shapes, broadcast_to, ravel
+from ms_func.numpy.manipulation import (
+    axes_and_names,
+    axes_tuple,
+    axis_index,
+    axis_names,
+    broadcast_shapes,
+    broadcast_to,
+    ravel,
+)
 from ms_func.numpy.promotion import (
     HANDLES,
     ArrayLike,
@@ -31,8 +39,9 @@ from ms_func.numpy.promotion import (
     promote,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import basis, compare, cumulative, reduce
+from ms_func.primitives import basis, collective, compare, cumulative, reduce
 from ms_func.primitives import shape as sh
+from ms_func.primitives.collective_moves import axis_size
 from ms_func.primitives.pieces import pad
 
 Axis = int | tuple[int, ...] | list[int] | None
@@ -61,11 +70,15 @@ def _reduce(
             a = broadcast_to(a, shape)
             mask = broadcast_to(mask, shape) if np.shape(mask) else mask
         a = compare.select(mask, a, identity)
-    axes = axes_tuple(axis, len(shape))
+    names = axis_names(axis)
+    axes = axes_and_names(axis, len(shape))
+    axes = axes[: len(axes) - len(names)]
     if axes or primitive not in _KEEPERS:
         out = primitive.bind(a, axes=tuple(sorted(axes)))
     else:
         out = as_handle(a)
+    if names:
+        out = _over_lanes(name, primitive, out, names)
     if keepdims:
         sizes = tuple(1 if i in axes else n for i, n in enumerate(shape))
         out = sh.reshape_p.bind(out, new_sizes=sizes)
@@ -75,6 +88,21 @@ def _reduce(
     if np.shape(initial):
         raise ValueError(f"initial value must be a scalar. Got array of shape {np.shape(initial)}")
     return combine(out, convert(initial, typeof(out).dtype))
+
+
+def _over_lanes(name: str, primitive: Any, x: Any, names: tuple[Any, ...]) -> Any:
+    """A reduction along named axes."""
+    collective = _COLLECTIVES.get(primitive)
+    if collective is None:
+        raise NotImplementedError(f"Named reductions not implemented for jnp.{name}()")
+    return collective(x, names)
+
+
+_COLLECTIVES = {
+    basis.reduce_sum_p: collective.psum,
+    reduce.reduce_max_p: collective.pmax,
+    reduce.reduce_min_p: collective.pmin,
+}
 
 
 class _Plain(dict[ArrayType, bool]):
@@ -89,12 +117,14 @@ class _Plain(dict[ArrayType, bool]):
 _plain = _Plain()
 
 
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Increasing axes counted from the front."""
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...] | None:
+    """Increasing axes counted from the front; None where some have names."""
     if axis is None:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
+    if axis_names(axis):
+        return None
     return tuple(sorted(axes_tuple(axis, ndim)))
 
 
@@ -146,13 +176,16 @@ def sum(
         and _plain[a.type]  # pyright: ignore[reportAttributeAccessIssue]
         and (where is initial is dtype is out is None and not keepdims)
     ):
-        return basis.reduce_sum_p.bind(a, axes=_axes(axis, a.type.ndim))  # pyright: ignore[reportAttributeAccessIssue]
+        axes = _axes(axis, a.type.ndim)  # pyright: ignore[reportAttributeAccessIssue]
+        if axes is not None:
+            return basis.reduce_sum_p.bind(a, axes=axes)
     no_out("sum", out)
     a, kind = _accumulator("sum", a, dtype, promote_integers)
     total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
     return convert(total, kind)
 
 
+@fusion.whole(1)
 def prod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -174,18 +207,22 @@ def _extremum(
     a = operand(name, a)
     t = typeof(a)
     if where is initial is None and not keepdims and t.ndim and t.size:
-        return primitive.bind(a, axes=_axes(axis, t.ndim))
+        axes = _axes(axis, t.ndim)
+        if axes is not None:
+            return primitive.bind(a, axes=axes)
     if where is not None and initial is None:
         raise ValueError(
             f"reduction operation {name} does not have an identity, so to use a where mask one "
             "has to specify 'initial'"
         )
-    if initial is None and builtins.any(t.shape[i] == 0 for i in axes_tuple(axis, t.ndim)):
+    axes = axes_and_names(axis, t.ndim)
+    if initial is None and builtins.any(type(i) is int and t.shape[i] == 0 for i in axes):
         raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
     identity = 0 if where is None else bound(t.dtype)
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
 
 
+@fusion.whole(1)
 def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -200,6 +237,7 @@ def max(
                      maximum)  # fmt: skip
 
 
+@fusion.whole(1)
 def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -213,6 +251,7 @@ def min(
 amax, amin = max, min
 
 
+@fusion.whole(1)
 def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -223,6 +262,7 @@ def all(
     return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
 
 
+@fusion.whole(1)
 def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -251,11 +291,13 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     """Number of elements that a mean divides by: an int, or an array where masked."""
     shape = np.shape(a)
     if where is None:
-        return math.prod(shape[i] for i in axes_tuple(axis, len(shape)))
+        axes = axes_and_names(axis, len(shape))
+        return math.prod(shape[i] if type(i) is int else axis_size(i) for i in axes)
     full = broadcast_to(where, broadcast_shapes(shape, np.shape(where)))
     return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
 
 
+@fusion.whole(1)
 def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
@@ -264,7 +306,7 @@ def mean(
     no_out("mean", out)
     a = operand("mean", a)
     kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
-    axes = axes_tuple(axis, typeof(a).ndim)
+    axes = axes_and_names(axis, typeof(a).ndim)
     if where is None:
         return fusion.run(_mean_program, (a,), axes, bool(keepdims), kind)
     return _mean_program(a, axes, keepdims, kind, where)
@@ -328,6 +370,7 @@ def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
     return broadcast_to(sh.reshape(weights, sizes), t.shape)
 
 
+@fusion.whole(1)
 def var(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -356,7 +399,7 @@ def var(
     if dtype is not None and own.kind == "c" and kind.kind != "c":
         raise ValueError(f"jnp.var does not yet support real dtype parameters when computing the "
                          f"variance of an array of complex values: {kind.name}")  # fmt: skip
-    axes = axes_tuple(axis, typeof(a).ndim)
+    axes = axes_and_names(axis, typeof(a).ndim)
     free = ddof if correction is None else correction
     if where is None and mean is None and isinstance(free, (int, float)):
         return fusion.run(_var_program, (a,), axes, bool(keepdims), kind, free)
@@ -386,6 +429,7 @@ def _var_program(
 _mean = mean
 
 
+@fusion.whole(1)
 def std(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -409,6 +453,7 @@ def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
     return a, numbers if where is None else logic.logical_and(numbers, where)
 
 
+@fusion.whole(1)
 def nansum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -458,6 +503,7 @@ def nanmin(
     return _nan_extremum("nanmin", min, reduce.highest, a, axis, keepdims, initial, where)
 
 
+@fusion.whole(1)
 def nanmean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     where: ArrayLike | None = None,
@@ -499,11 +545,13 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
     return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
 
 
+@fusion.whole(1)
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Sums of the elements so far along a dimension, over the flat array by default."""
     return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
 
 
+@fusion.whole(1)
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """Products of the elements so far along a dimension, over the flat array by default."""
     return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, promotion, reductions
+from ms_func.numpy import elementwise, fusion, promotion, reductions
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.manipulation import (
     atleast_1d,
+    axes_tuple,
     axis_index,
     broadcast_to,
     concatenate,
@@ -30,8 +32,10 @@ from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.numpy.searching import concrete, not_in_place, take, where
 from ms_func.numpy.updates import update
 from ms_func.primitives import basis, pieces
+from ms_func.primitives.sharding import constrained
 
 
+@fusion.whole(1)
 def tile(A: ArrayLike, reps: Any) -> Array:
     """`A` repeated `reps[i]` times along dimension i."""
     A = operand("tile", A)
@@ -52,7 +56,7 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
     """`a` with a new shape, its elements repeated as often as needed."""
     sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
     if any(n < 0 for n in sizes):
-        raise ValueError("all elements of `new_shape` must be non-negative")
+        raise ArgumentValueError("all elements of `new_shape` must be non-negative")
     flat = ravel(a)
     wanted = math.prod(sizes)
     if not flat.size or not wanted:
@@ -90,9 +94,10 @@ def meshgrid(
     return grids
 
 
+@fusion.whole(1)
 def repeat(
     a: ArrayLike, repeats: ArrayLike, axis: int | None = None, *,
-    total_repeat_length: int | None = None,
+    total_repeat_length: int | None = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """Each element of `a` repeated along a dimension, of the flat array by default.
 
@@ -102,12 +107,17 @@ def repeat(
         axis: dimension.
         total_repeat_length: length of the result, needed where `repeats` is known only at
             run time: more is cut off, the last element fills up what is missing.
+        out_sharding: sharding of the result.
 
     Raises:
         ConcretizationTypeError: `repeats` is known only at run time and no length is given.
         ValueError: the counts do not fit the dimension.
     """
-    a = operand("repeat", a)
+    out = _repeated(operand("repeat", a), repeats, axis, total_repeat_length)
+    return out if out_sharding is None else constrained(out, out_sharding)
+
+
+def _repeated(a: Any, repeats: Any, axis: int | None, total_repeat_length: int | None) -> Any:
     if axis is None:
         a, axis = ravel(a), 0
     if not typeof(a).ndim:
@@ -134,7 +144,7 @@ def _repeat_all(a: Any, count: int, axis: int) -> Any:
     """Every element `count` times: one more dimension, repeated and joined."""
     shape = typeof(a).shape
     if count < 0:
-        raise ValueError("repeats may not contain negative values.")
+        raise ArgumentValueError("repeats may not contain negative values.")
     spread = (*shape[: axis + 1], count, *shape[axis + 1 :])
     dims = (*range(axis + 1), *range(axis + 2, len(spread)))
     a = basis.broadcast_in_dim_p.bind(a, shape=spread, broadcast_dimensions=dims)
@@ -247,20 +257,29 @@ def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = T
     return reshape(where(chosen, convert(values, arr.dtype), ravel(arr)), arr.shape)
 
 
-def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
-    """A vector without its leading ("f") and trailing ("b") zeros; its value must be known."""
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:
+    """`filt` without the leading ("f") and trailing ("b") slices that hold zeros only.
+
+    Args:
+        filt: array whose value is known.
+        trim: which ends.
+        axis: dimensions to shorten, all by default.
+    """
     value = concrete("trim_zeros", operand("trim_zeros", filt), "trim outside of the function")
-    (places,) = np.nonzero(value)
-    if not places.size:
-        return asarray(value[:0])
-    lo = places[0] if "f" in trim.lower() else 0
-    hi = places[-1] + 1 if "b" in trim.lower() else len(value)
-    return asarray(value[lo:hi])
+    places = np.nonzero(value)
+    index = [slice(None)] * value.ndim
+    for d in axes_tuple(axis, value.ndim):
+        found = places[d]
+        lo = found.min() if "f" in trim.lower() and found.size else 0
+        hi = found.max() + 1 if "b" in trim.lower() and found.size else value.shape[d]
+        index[d] = slice(lo, hi) if found.size else slice(0, 0)
+    return asarray(value[tuple(index)])
 
 
 # --- padding --------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """`array` with elements added at both ends of its dimensions.
 
@@ -278,7 +297,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
     array = operand("pad", array)
     widths = _pairs(pad_width, typeof(array).ndim, "pad_width")
     if any(n < 0 for row in widths for n in row):
-        raise ValueError("index can't contain negative values")
+        raise ArgumentValueError("index can't contain negative values")
     if callable(mode):
         return _pad_by(array, widths, mode, kwargs)
     allowed = {

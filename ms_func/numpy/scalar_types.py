@@ -58,11 +58,11 @@ def _scalar_type(name: str) -> Any:
 
 
 bool_ = _scalar_type("bool_")
-int2, int4, int8, int16, int32, int64 = (
-    _scalar_type(n) for n in ("int2", "int4", "int8", "int16", "int32", "int64")
+int1, int2, int4, int8, int16, int32, int64 = (
+    _scalar_type(f"int{n}") for n in (1, 2, 4, 8, 16, 32, 64)
 )
-uint2, uint4, uint8, uint16, uint32, uint64 = (
-    _scalar_type(n) for n in ("uint2", "uint4", "uint8", "uint16", "uint32", "uint64")
+uint1, uint2, uint4, uint8, uint16, uint32, uint64 = (
+    _scalar_type(f"uint{n}") for n in (1, 2, 4, 8, 16, 32, 64)
 )
 bfloat16, float16, float32, float64 = (
     _scalar_type(n) for n in ("bfloat16", "float16", "float32", "float64")
@@ -73,6 +73,7 @@ float8_e4m3fn, float8_e4m3fnuz, float8_e4m3b11fnuz, float8_e5m2, float8_e5m2fnuz
 float8_e3m4, float8_e4m3, float8_e8m0fnu, float4_e2m1fn = (
     _scalar_type(n) for n in ("float8_e3m4", "float8_e4m3", "float8_e8m0fnu", "float4_e2m1fn")
 )
+float6_e2m3fn, float6_e3m2fn = _scalar_type("float6_e2m3fn"), _scalar_type("float6_e3m2fn")
 complex64, complex128 = _scalar_type("complex64"), _scalar_type("complex128")
 single, double, csingle, cdouble = float32, float64, complex64, complex128
 int_, uint, float_, complex_ = int32, uint32, float32, complex64

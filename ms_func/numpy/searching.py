@@ -11,8 +11,10 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic, reductions
 from ms_func.numpy.arithmetic import clip, divmod, remainder
@@ -36,6 +38,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
 # --- choosing -----------------------------------------------------------------------------
@@ -59,6 +62,10 @@ def where(
         raise ValueError(
             "size and fill_value arguments cannot be used in three-term where function."
         )
+    if type(condition) is Array and current.interpreter is bottom:
+        cases = _cases(x, y)
+        if cases is not None:
+            return fusion.run(where, (condition, *cases))
     mask = logic.truth("where", condition)
     x, y = promote_all("where", (x, y)) if x is None or y is None else promote("where", x, y)
     shape = typeof(mask).shape
@@ -67,6 +74,15 @@ def where(
     if any(s not in ((), full) for s in shapes):
         mask, x, y = (v if not typeof(v).shape else broadcast(v, full) for v in (mask, x, y))
     return compare.select_p.bind(mask, x, y)
+
+
+def _cases(x: Any, y: Any) -> Any:
+    """Two cases as arrays, one of which may be a number; None where they are not."""
+    if type(x) is Array:
+        y = fusion.constant(y, x) if type(y) in (int, float) else y
+    elif type(y) is Array:
+        x = fusion.constant(x, y) if type(x) in (int, float) else x
+    return (x, y) if type(x) is Array and type(y) is Array else None
 
 
 def select(
@@ -191,6 +207,7 @@ def _arg_extremum(
     return sh.reshape_p.bind(found, new_sizes=sizes)
 
 
+@fusion.whole(1)
 def argmax(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
@@ -198,6 +215,7 @@ def argmax(
     return _arg_extremum("argmax", reduce.argmax_p, a, axis, out, keepdims)
 
 
+@fusion.whole(1)
 def argmin(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
@@ -363,6 +381,7 @@ def ravel_multi_index(
 # --- taking along -------------------------------------------------------------------------------
 
 
+@fusion.whole(2)
 def take(
     a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None,
     mode: str | None = None, unique_indices: bool = False, indices_are_sorted: bool = False,
@@ -418,6 +437,7 @@ def _along_index(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     return tuple(index)
 
 
+@fusion.whole(2)
 def take_along_axis(
     arr: ArrayLike, indices: ArrayLike, axis: int | None = -1, mode: Any = None,
     fill_value: Any = None, *, wrap_negative_indices: bool | None = None,
@@ -532,7 +552,7 @@ def compress(
 
 def bincount(
     x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0, *,
-    length: int | None = None,
+    length: int | None = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """How often each non-negative integer occurs, or the sum of its weights.
 
@@ -542,6 +562,7 @@ def bincount(
         minlength: least length of the result.
         length: length of the result, needed where `x` is known only at run time; larger
             values are left out.
+        out_sharding: sharding of the result.
 
     Raises:
         TypeError: `x` does not hold integers.
@@ -558,4 +579,5 @@ def bincount(
     values = asarray(1, np.int32) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
         raise ValueError("shape of weights must match shape of x.")
-    return update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")
+    out = update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")
+    return out if out_sharding is None else constrained(out, out_sharding)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact, join
+from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, join
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, reductions
@@ -41,6 +41,7 @@ def _check_kind(kind: Any, order: Any) -> None:
         raise ValueError(f"sort kind must be one of numpy's, got {kind!r}")
 
 
+@fusion.whole(1)
 def sort(
     a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None,
     stable: bool = True, descending: bool = False,
@@ -65,14 +66,26 @@ def _sorted(a: Any, axis: int, descending: bool) -> Any:
     return flip(out, axis) if descending else out
 
 
+@fusion.whole(1)
 def argsort(
     a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None,
-    stable: bool = True, descending: bool = False,
+    stable: bool = True, descending: bool = False, dtype: Any = None,
 ) -> Array:  # fmt: skip
-    """Indices that sort `a` along a dimension; equal elements keep their order."""
+    """Indices that sort `a` along a dimension; equal elements keep their order.
+
+    Args:
+        a: array.
+        axis: dimension; None sorts the elements in one row.
+        kind: not supported.
+        order: not supported.
+        stable: accepted for compatibility; the order of equal elements is always kept.
+        descending: from the largest element to the smallest.
+        dtype: integer dtype of the indices, int32 by default.
+    """
     _check_kind(kind, order)
     a, axis = _axis("argsort", a, axis)
-    return fusion.run(_argsorted, (a,), axis, bool(descending))
+    out = fusion.run(_argsorted, (a,), axis, bool(descending))
+    return out if dtype is None else convert(out, _index_dtype("argsort", dtype))
 
 
 def _argsorted(a: Any, axis: int, descending: bool) -> Any:
@@ -82,6 +95,14 @@ def _argsorted(a: Any, axis: int, descending: bool) -> Any:
         a, places = flip(a, axis), flip(places, axis)
     out = _sort((a, places), axis)[1]
     return flip(out, axis) if descending else out
+
+
+def _index_dtype(name: str, dtype: Any) -> np.dtype:
+    """A dtype for indices."""
+    found = canonicalize_dtype(dtype)
+    if not issubdtype(found, np.integer):
+        raise TypeError(f"{name}: dtype of indices must be an integer type, got {found.name}")
+    return found
 
 
 def sort_complex(a: ArrayLike) -> Array:
@@ -142,6 +163,7 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     return pa.or_p.bind(less, logic.isnan(y))
 
 
+@fusion.whole(2)
 def searchsorted(
     a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *,
     method: str = "scan",

@@ -2,166 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.creation import arange, asarray, linspace, zeros
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.products import matmul
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, operand
-from ms_func.numpy.reductions import Axis
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 from ms_func.numpy.updates import update
-
-# --- quantiles ------------------------------------------------------------------------------
-
-_METHODS = frozenset({"linear", "lower", "higher", "midpoint", "nearest"})
-
-
-def quantile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """Values below which the parts `q` (between 0 and 1) of the elements lie.
-
-    Args:
-        a: array; NaN gives NaN.
-        q: parts; the dimensions of the result begin with those of `q`.
-        axis: dimensions, all by default.
-        out: not supported.
-        overwrite_input: not supported.
-        method: between two elements, "linear", "lower", "higher", "midpoint" or "nearest".
-        keepdims: keep the dimensions with size 1.
-        weights: not supported.
-
-    Raises:
-        ValueError: there is no such method.
-    """
-    return _quantile("quantile", a, q, axis, out, overwrite_input, method, keepdims, weights, False)
-
-
-def nanquantile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`quantile` of the elements that are numbers."""
-    return _quantile("nanquantile", a, q, axis, out, overwrite_input, method, keepdims, weights,
-                     True)  # fmt: skip
-
-
-def percentile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`quantile` with parts in percent."""
-    q = ar.divide(inexact("percentile", q), 100)
-    return _quantile("percentile", a, q, axis, out, overwrite_input, method, keepdims, weights,
-                     False)  # fmt: skip
-
-
-def nanpercentile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`nanquantile` with parts in percent."""
-    q = ar.divide(inexact("nanpercentile", q), 100)
-    return _quantile("nanpercentile", a, q, axis, out, overwrite_input, method, keepdims, weights,
-                     True)  # fmt: skip
-
-
-def median(
-    a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
-    keepdims: bool = False,
-) -> Array:  # fmt: skip
-    """Middle element along dimensions, or the mean of the two middle ones."""
-    return _quantile("median", a, 0.5, axis, out, overwrite_input, "midpoint", keepdims, None,
-                     False)  # fmt: skip
-
-
-def nanmedian(
-    a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
-    keepdims: bool = False,
-) -> Array:  # fmt: skip
-    """`median` of the elements that are numbers."""
-    return _quantile("nanmedian", a, 0.5, axis, out, overwrite_input, "midpoint", keepdims, None,
-                     True)  # fmt: skip
-
-
-def _quantile(
-    name: str, a: Any, q: Any, axis: Axis, out: None, overwrite: bool, method: str, keepdims: bool,
-    weights: Any, skip_nan: bool,
-) -> Any:  # fmt: skip
-    no_out(name, out)
-    if overwrite or weights is not None:
-        raise NotImplementedError(f"{name} does not support overwrite_input or weights")
-    if method not in _METHODS:
-        raise ValueError(
-            "method can only be 'linear', 'lower', 'higher', 'midpoint', or 'nearest'; "
-            f"got {method!r}"
-        )
-    a, q = operand(name, a), inexact(name, q)
-    if typeof(a).dtype.kind == "c":
-        raise ValueError(
-            "quantile does not support complex input, as the operation is poorly defined."
-        )
-    a, q = (inexact(name, v) for v in reductions.promote_dtype(name, a, q))
-    t = typeof(a)
-    axes = manipulation.axes_tuple(axis, t.ndim)
-    static = (axes, method, bool(keepdims), skip_nan)
-    return fusion.run(_quantile_program, (a, q), *static)
-
-
-def _quantile_program(
-    a: Any, q: Any, axes: tuple[int, ...], method: str, keepdims: bool, skip_nan: bool
-) -> Any:
-    """Sort the dimensions made one, then interpolate between two elements of each row."""
-    t, parts = typeof(a), typeof(q).shape
-    kept = [i for i in range(t.ndim) if i not in axes]
-    rows = manipulation.moveaxis(a, axes, range(len(kept), t.ndim))
-    lead = tuple(t.shape[i] for i in kept)
-    n = math.prod(t.shape[i] for i in axes)
-    rows = manipulation.reshape(rows, (*lead, n))
-    nan = logic.isnan(rows)
-    rows = sorting.sort(rows)
-    if skip_nan:
-        count = convert(reductions.sum(logic.logical_not(nan), -1, np.int32), t.dtype)
-        last = ar.maximum(ar.subtract(count, 1), 0)
-    else:
-        last = np.asarray(max(n - 1, 0), t.dtype)[()]
-    flat = manipulation.reshape(q, (-1, *[1] * len(lead)))
-    place = ar.multiply(flat, last)
-    low, high = el.floor(place), el.ceil(place)
-    share = ar.subtract(place, low)
-    below, above = (_at(rows, v, lead) for v in (low, high))
-    out = {
-        "lower": lambda: below,
-        "higher": lambda: above,
-        "midpoint": lambda: ar.multiply(ar.add(below, above), 0.5),
-        "nearest": lambda: _at(rows, el.round(place), lead),
-        "linear": lambda: ar.add(ar.multiply(below, ar.subtract(1, share)),
-                                 ar.multiply(above, share)),
-    }[method]()  # fmt: skip
-    bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
-    out = searching.where(bad, math.nan, out)
-    if keepdims:
-        lead = tuple(1 if i in axes else m for i, m in enumerate(t.shape))
-    return manipulation.reshape(out, (*parts, *lead))
-
-
-def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:
-    """Elements of each row at whole places, `[quantiles, *lead]`."""
-    count = typeof(place).shape[0]
-    index = convert(manipulation.broadcast_to(place, (count, *lead)), np.dtype(np.int32))
-    found = searching.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
-    return manipulation.moveaxis(found, -1, 0)
-
 
 # --- covariance -------------------------------------------------------------------------------
 
@@ -169,6 +24,7 @@ def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:
 def cov(
     m: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False,
     ddof: int | None = None, fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
+    dtype: Any = None,
 ) -> Array:  # fmt: skip
     """Covariance matrix of variables in rows, observations in columns.
 
@@ -180,17 +36,18 @@ def cov(
         ddof: what to take from the number of observations, in place of `bias`.
         fweights: how often each observation was made.
         aweights: weight of each observation.
+        dtype: dtype to compute in, by default that of the operands promoted to floats.
 
     Raises:
         ValueError: there are more than two dimensions, or weights do not fit.
     """
-    m = inexact("cov", m)
+    m = _as_dtype(inexact("cov", m), dtype)
     if typeof(m).ndim > 2:
         raise ValueError("m has more than 2 dimensions")
     x = manipulation.atleast_2d(m)
     x = x if rowvar or typeof(m).ndim < 2 else manipulation.transpose(x)
     if y is not None:
-        other = manipulation.atleast_2d(inexact("cov", y))
+        other = manipulation.atleast_2d(_as_dtype(inexact("cov", y), dtype))
         other = other if rowvar or np.ndim(y) < 2 else manipulation.transpose(other)
         x = manipulation.concatenate([x, other])
     ddof = (0 if bias else 1) if ddof is None else ddof
@@ -209,6 +66,10 @@ def cov(
     return manipulation.squeeze(ar.divide(out, scale))
 
 
+def _as_dtype(x: Any, dtype: Any) -> Any:
+    return x if dtype is None else convert(x, canonicalize_dtype(dtype))
+
+
 def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
     found = None
     for name, w in (("fweights", fweights), ("aweights", aweights)):
@@ -223,9 +84,11 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
     return None if found is None else inexact("cov", found)
 
 
-def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True) -> Array:
+def corrcoef(
+    x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, dtype: Any = None
+) -> Array:
     """Correlation coefficients of variables; arguments as for `cov`."""
-    c = cov(x, y, rowvar)
+    c = cov(x, y, rowvar, dtype=dtype)
     if not c.ndim:
         return ar.divide(c, c)
     root = el.sqrt(el.real(diagonal(c)))

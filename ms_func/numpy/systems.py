@@ -42,6 +42,7 @@ def rows_at(x: Any, order: Any) -> Any:
     return searching.take_along_axis(x, index, -2, mode="promise_in_bounds")
 
 
+@fusion.whole(2)
 def solve(a: ArrayLike, b: ArrayLike) -> Array:
     """`x` with `a x = b`, by elimination with partial pivoting.
 
@@ -74,6 +75,7 @@ def _solve(a: Any, b: Any) -> Any:
     )  # fmt: skip
 
 
+@fusion.whole(1)
 def inv(a: ArrayLike) -> Array:
     """Inverse of square matrices."""
     a = square("inv", a)
@@ -141,6 +143,7 @@ def _slogdet(a: Any) -> tuple[Any, Any]:
     return sign, reductions.sum(el.log(el.abs(d)), -1)
 
 
+@fusion.whole(1)
 def det(a: ArrayLike) -> Array:
     """Determinant of square matrices.
 
@@ -181,6 +184,7 @@ def _polynomial(a: Any, n: int) -> Any:
 # --- least squares ------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def pinv(
     a: ArrayLike, rtol: ArrayLike | None = None, hermitian: bool = False, *,
     rcond: ArrayLike | None = None,
@@ -229,19 +233,23 @@ def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
 
 
 def matrix_rank(
-    M: ArrayLike, rtol: ArrayLike | None = None, *, tol: ArrayLike | None = None
-) -> Array:
+    M: ArrayLike, rtol: ArrayLike | None = None, *, hermitian: bool = False,
+    tol: ArrayLike | None = None,
+) -> Array:  # fmt: skip
     """Number of singular values that are not negligible.
 
     Args:
         M: matrices.
         rtol: part of the largest singular value below which others do not count.
+        hermitian: the matrices are Hermitian: use their eigenvalues.
         tol: absolute bound instead.
     """
     M = inexact("matrix_rank", M)
     if typeof(M).ndim < 2:
         return convert(reductions.any(logic.not_equal(M, 0)), np.dtype(np.int32))
-    s = svd(M, compute_uv=False)
+    s = svd(M, compute_uv=False, hermitian=hermitian)
+    if hermitian:
+        s = sorting.sort(s, descending=True)
     if tol is not None:
         limit = tol
     else:

@@ -1,266 +1,221 @@
-"""Functions lifted over arrays: `vectorize`, `apply_along_axis`, reduce and outer of ufuncs."""
+"""Universal functions: elementwise ones with `reduce`, `accumulate`, `reduceat`, `outer`, `at`."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ms_func.control_flow.scan import scan
+from ms_func.dtypes import issubdtype
 from ms_func.execution.array import Array
-from ms_func.ir.function import Literal
-from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import arithmetic, logic, manipulation, reductions
+from ms_func.numpy import arithmetic, elementwise, logic, manipulation, reductions
 from ms_func.numpy.creation import asarray, full
 from ms_func.numpy.manipulation import axis_index
-from ms_func.numpy.promotion import ArrayLike, as_handle, no_out, operand
+from ms_func.numpy.promotion import ArrayLike, no_out, operand
 from ms_func.numpy.searching import where as choose
-from ms_func.tracing.stage import stage
-from ms_func.transforms.batch import batch
-
-# --- lanes ------------------------------------------------------------------------------------
-
-
-def over_lanes(
-    name: str, call: Callable[..., Any], arrays: Sequence[Any], mapped: Sequence[bool], size: int
-) -> Any:
-    """`call` on `size` lanes at once, along the first dimension of the arrays that are mapped."""
-    types = [
-        ArrayType(typeof(a).shape[1:] if m else typeof(a).shape, typeof(a).dtype)
-        for a, m in zip(arrays, mapped, strict=True)
-    ]
-    staged = stage(lambda tracers: call(*tracers), types, name=name)
-    dims = (None,) * len(staged.captured) + tuple(0 if m else None for m in mapped)
-    fn, _ = batch(staged.fn, size, dims, (0,) * len(staged.fn.results))
-    outs = current.interpreter.apply(fn, [*staged.captured, *arrays])
-    return staged.unflatten([as_handle(x) if type(x) is Literal else x for x in outs])
-
-
-def apply_along_axis(
-    func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
-) -> Array:
-    """`func1d` applied to every vector along a dimension, all of them at once."""
-    arr = asarray(operand("apply_along_axis", arr))
-    axis = axis_index(axis, arr.ndim)
-    rows = manipulation.moveaxis(arr, axis, -1)
-    lead, n = rows.shape[:-1], rows.shape[-1]
-    size = math.prod(lead)
-    flat = manipulation.reshape(rows, (size, n))
-    out = over_lanes("apply_along_axis", lambda v: func1d(v, *args, **kwargs), [flat], [True], size)
-    out = manipulation.reshape(out, (*lead, *out.shape[1:]))
-    new = out.ndim - len(lead)
-    places = range(axis, axis + new)
-    return manipulation.moveaxis(out, tuple(range(len(lead), out.ndim)), tuple(places))
-
-
-def apply_over_axes(func: Callable[[Any, int], Any], a: ArrayLike, axes: Any) -> Array:
-    """`func(a, axis)` for each dimension in turn; reduced dimensions keep size 1."""
-    a = asarray(operand("apply_over_axes", a))
-    for axis in (axes,) if isinstance(axes, int) else axes:
-        out = func(a, axis)
-        if out.ndim == a.ndim - 1:  # pyright: ignore[reportAttributeAccessIssue]
-            out = manipulation.expand_dims(out, axis)
-        if out.ndim != a.ndim:  # pyright: ignore[reportAttributeAccessIssue]
-            raise ValueError("function is not returning an array of the correct shape")
-        a = out
-    return a  # pyright: ignore[reportReturnType]
-
-
-# --- vectorize -----------------------------------------------------------------------------------
-
-_NAME = r"\w+"
-_CORE = rf"\((?:{_NAME}(?:,{_NAME})*)?\)"
-_SIGNATURE = re.compile(rf"^{_CORE}(?:,{_CORE})*->{_CORE}(?:,{_CORE})*$")
-
-
-def vectorize(
-    pyfunc: Callable[..., Any], *, excluded: Any = frozenset(), signature: str | None = None
-) -> Callable[..., Any]:
-    """Function of arrays from a function of scalars, or of the dimensions in `signature`.
-
-    Args:
-        pyfunc: function of traced arrays.
-        excluded: positions or names of arguments that are passed as they are.
-        signature: dimensions the function works on, such as `"(m,n),(n)->(m)"`; leading
-            dimensions of the arguments broadcast.
-
-    Raises:
-        ValueError: the signature is not of that form, or the arguments do not fit it.
-
-    Example:
-        >>> rows = np.ones((2, 3), np.float32)
-        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
-        Array([3., 3.], dtype=float32)
-    """
-    core = None if signature is None else _parsed(signature)
-    excluded = frozenset(excluded)
-
-    def vectorized(*args: Any, **kwargs: Any) -> Any:
-        kept = [i for i in range(len(args)) if i not in excluded]
-        bound = {k: v for k, v in kwargs.items() if k not in excluded}
-        arrays = [asarray(args[i]) for i in kept] + [asarray(v) for v in bound.values()]
-
-        def call(*found: Any) -> Any:
-            full_args = list(args)
-            for i, v in zip(kept, found, strict=False):
-                full_args[i] = v
-            named = dict(zip(bound, found[len(kept) :], strict=True))
-            return pyfunc(*full_args, **{**kwargs, **named})
-
-        return _vectorized(pyfunc, call, arrays, core)
-
-    vectorized.__name__ = getattr(pyfunc, "__name__", "vectorized")
-    vectorized.__doc__ = pyfunc.__doc__
-    return vectorized
-
-
-def _parsed(signature: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Core dimensions of the arguments and of the results."""
-    text = signature.replace(" ", "")
-    if not _SIGNATURE.match(text):
-        raise ValueError(f"not a valid gufunc signature: {signature}")
-    left, right = (
-        [tuple(re.findall(_NAME, c)) for c in re.findall(_CORE, side)] for side in text.split("->")
-    )
-    return left, right
-
-
-def _vectorized(pyfunc: Any, call: Any, arrays: Sequence[Any], core: Any) -> Any:
-    cores = [()] * len(arrays) if core is None else core[0]
-    if len(cores) != len(arrays):
-        raise TypeError(
-            f"wrong number of positional arguments: expected {len(cores)}, got {len(arrays)}"
-        )
-    sizes: dict[str, int] = {}
-    lanes = []
-    for a, names in zip(arrays, cores, strict=True):
-        if a.ndim < len(names):
-            raise ValueError(
-                f"input with shape {a.shape} does not have enough dimensions for all core "
-                f"dimensions {names}"
-            )
-        split = a.ndim - len(names)
-        for name, n in zip(names, a.shape[split:], strict=True):
-            if sizes.setdefault(name, n) != n:
-                raise ValueError(
-                    f"inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
-                )
-        lanes.append(a.shape[:split])
-    loop = manipulation.broadcast_shapes(*lanes)
-    size = math.prod(loop)
-    mapped = [bool(lane) for lane in lanes]
-    flat = [
-        manipulation.reshape(manipulation.broadcast_to(a, (*loop, *a.shape[len(lane) :])),
-                             (size, *a.shape[len(lane) :])) if m else a
-        for a, lane, m in zip(arrays, lanes, mapped, strict=True)
-    ]  # fmt: skip
-    if not any(mapped):
-        return _checked(pyfunc, call(*arrays), (), core, sizes)
-    out = over_lanes(getattr(pyfunc, "__name__", "vectorized"), call, flat, mapped, size)
-    return _checked(pyfunc, out, loop, core, sizes)
-
-
-def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any) -> Any:
-    """Results with the loop dimensions spread out, held to the signature."""
-    many = isinstance(out, tuple)
-    outs = list(out) if many else [out]
-    lead = 1 if loop else 0
-    outs = [manipulation.reshape(o, (*loop, *np.shape(o)[lead:])) for o in outs]
-    if core is not None:
-        if len(core[1]) != len(outs):
-            raise TypeError(
-                f"output must be {len(core[1])} arrays by the signature, got {len(outs)}"
-            )
-        for o, names in zip(outs, core[1], strict=True):
-            own = o.shape[len(loop) :]
-            if len(own) != len(names) or any(
-                sizes.setdefault(name, n) != n for name, n in zip(names, own, strict=False)
-            ):
-                raise ValueError(
-                    f"output shape {own} of {pyfunc} does not match core dimensions {names}"
-                )
-    return tuple(outs) if many else outs[0]
-
-
-# --- ufuncs -------------------------------------------------------------------------------------
+from ms_func.numpy.vectorize import vectorize
+from ms_func.tracing.tracer import Tracer
 
 
 class ufunc:
-    """A function of scalars with NumPy's `reduce`, `accumulate`, `outer`, `at`.
+    """An elementwise function with NumPy's methods `reduce`, `accumulate`, `outer`, `at`, ...
 
-    Made by `frompyfunc`. The functions of two operands in this package have the methods too.
+    Made by `frompyfunc` from a function of scalars; `add`, `multiply`, `maximum` and their like
+    are of this class. Calling one calls the function.
+
+    Attributes:
+        nin, nout, nargs: numbers of operands, of results, of both.
+        identity: value that leaves the other operand as it is, None where there is none.
+
+    Example:
+        >>> add.reduce(asarray([1, 2, 3]))
+        Array(6, dtype=int32)
     """
 
     def __init__(
-        self, func: Callable[..., Any], nin: int, nout: int, *, identity: Any = None
-    ) -> None:
-        self.func = vectorize(func)
-        self.nin, self.nout, self.nargs, self.identity = nin, nout, nin + nout, identity
-        self.__name__ = getattr(func, "__name__", "ufunc")
-        self.__doc__ = func.__doc__
+        self, func: Callable[..., Any], nin: int, nout: int, *, identity: Any = None,
+        name: str | None = None, direct: bool = False, sums: Any = None, running: Any = None,
+        scatter: str | None = None,
+    ) -> None:  # fmt: skip
+        """A ufunc.
 
-    def __call__(self, *args: ArrayLike) -> Any:
-        """The function of each element."""
+        Args:
+            func: function of scalars, or of arrays where `direct`.
+            nin: number of operands.
+            nout: number of results.
+            identity: see the class.
+            name: name, by default that of `func`.
+            direct: `func` is defined on arrays already.
+            sums: the function's reduction, where there is a fast one.
+            running: its running reduction.
+            scatter: method of `x.at[...]` that applies it.
+        """
+        self.nin, self.nout, self.nargs, self.identity = nin, nout, nin + nout, identity
+        self._func = func if direct else vectorize(func)
+        self._sums, self._running, self._scatter = sums, running, scatter
+        self.__name__ = self.__qualname__ = name or getattr(func, "__name__", "ufunc")
+        self.__doc__ = func.__doc__
+        self.__signature__ = _signature(nin)
+
+    def __call__(self, *args: ArrayLike, out: None = None, where: None = None) -> Any:
+        """The function of each element; `out` and `where` are refused."""
+        if out is not None or where is not None:
+            no_out(self.__name__, out)
+            raise NotImplementedError(
+                f"The 'where' argument of {self.__name__} is not supported: what stands elsewhere "
+                "would be undefined without 'out'.\nfix: use ms_func.numpy.where on the result"
+            )
         if len(args) != self.nin:
             raise TypeError(f"{self.__name__} takes {self.nin} arguments, got {len(args)}")
-        return self.func(*args)
+        return self._func(*args)
 
     def __repr__(self) -> str:
-        return f"<ufunc '{self.__name__}'>"
+        return f"<ms_func.numpy.ufunc '{self.__name__}'>"
 
-    def reduce(self, a: ArrayLike, axis: Any = 0, dtype: Any = None, keepdims: bool = False,
-               initial: Any = None, where: Any = None) -> Array:  # fmt: skip
-        """The function of the elements along a dimension, from the first to the last."""
-        return _reduce(self, a, axis, dtype, keepdims, initial, where)
+    def __reduce__(self) -> Any:
+        found = globals().get(self.__name__)
+        return self.__name__ if found is self else (ufunc, (self._func, self.nin, self.nout))
 
-    def accumulate(self, a: ArrayLike, axis: int = 0, dtype: Any = None) -> Array:
-        """All intermediate results of `reduce`."""
+    def reduce(
+        self, a: ArrayLike, axis: Any = 0, dtype: Any = None, out: None = None,
+        keepdims: bool = False, initial: ArrayLike | None = None, where: ArrayLike | None = None,
+    ) -> Array:  # fmt: skip
+        """The function of the elements along dimensions, from the first to the last.
+
+        Args:
+            a: array.
+            axis: dimension, several, or None for all.
+            dtype: dtype of the result; integers keep theirs by default.
+            out: not supported.
+            keepdims: keep the dimensions with size 1.
+            initial: value to begin with, by default the identity.
+            where: which elements take part; needs an identity or `initial`.
+
+        Raises:
+            ValueError: the function does not take two operands, or there is nothing to reduce
+                and no identity.
+        """
+        no_out("reduce", out)
+        self._two("reduce")
+        logical = self._sums in (reductions.all, reductions.any)
+        if self._sums is None or (logical and initial is not None):
+            return _reduce(self, a, axis, dtype, keepdims, initial, where)
+        options = {k: v for k, v in (("initial", initial), ("where", where)) if v is not None}
+        a = a if dtype is None else asarray(operand("reduce", a)).astype(dtype)
+        if self._sums in (reductions.sum, reductions.prod):
+            options["promote_integers"] = False
+        return self._sums(a, axis, keepdims=keepdims, **options)
+
+    def accumulate(self, a: ArrayLike, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+        """All intermediate results of `reduce` along a dimension."""
+        no_out("accumulate", out)
+        self._two("accumulate")
+        if self._running is not None:
+            return self._running(a, axis, dtype)
         return _accumulate(self, a, axis, dtype)
 
-    def outer(self, a: ArrayLike, b: ArrayLike, /) -> Array:
-        """The function of all pairs of elements."""
-        return _outer(self, a, b)
+    def reduceat(
+        self, a: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None, out: None = None
+    ) -> Array:
+        """`reduce` of pieces of a dimension.
 
-    def at(self, a: ArrayLike, indices: Any, b: Any = None, /, *, inplace: bool = True) -> Array:
-        """New array with the function applied at `indices`; `inplace` must be False."""
+        Piece i begins at `indices[i]` and ends before `indices[i + 1]`, the last at the end; where
+        the next index is not larger, it is the one element at `indices[i]`.
+
+        Raises:
+            IndexError: an index known beforehand is out of range.
+
+        Example:
+            >>> add.reduceat(arange(8), asarray([0, 4, 1, 5]))
+            Array([ 6,  4, 10, 18], dtype=int32)
+        """
+        no_out("reduceat", out)
+        self._two("reduceat")
+        return _reduceat(self, a, indices, axis, dtype)
+
+    def outer(self, A: ArrayLike, B: ArrayLike, /) -> Array:
+        """The function of all pairs of elements, `A.shape + B.shape`."""
+        self._two("outer")
+        one, two = asarray(operand("outer", A)), asarray(operand("outer", B))
+        return self(manipulation.reshape(one, (*one.shape, *[1] * two.ndim)), two)
+
+    def at(
+        self, a: ArrayLike, indices: Any, b: ArrayLike | None = None, /, *, inplace: bool = True
+    ) -> Array:
+        """New array with the function applied at `indices`, once for every time one occurs.
+
+        Raises:
+            NotImplementedError: `inplace` is not False: arrays do not change.
+        """
         return _at(self, a, indices, b, inplace)
+
+    def _two(self, method: str) -> None:
+        if self.nin != 2 or self.nout != 1:
+            raise ValueError(f"{method} is only supported for binary ufuncs with one result")
+
+
+def _signature(nin: int) -> inspect.Signature:
+    """Operands by position, and the two options."""
+    names = ["x"] if nin == 1 else [f"x{i + 1}" for i in range(nin)]
+    options = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None)
+               for n in ("out", "where")]  # fmt: skip
+    return inspect.Signature(
+        [*(inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names), *options]
+    )
 
 
 def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: Any = None) -> ufunc:
-    """`ufunc` of a Python function of scalars."""
+    """`ufunc` of a Python function of scalars.
+
+    Example:
+        >>> steps = frompyfunc(lambda x, y: 2 * x + y, 2, 1, identity=0)
+        >>> steps.accumulate(asarray([1, 1, 1]))
+        Array([1, 3, 7], dtype=int32)
+    """
     return ufunc(func, nin, nout, identity=identity)
 
 
-def _two(fn: Any) -> None:
-    if getattr(fn, "nin", 2) != 2:
-        raise ValueError("reduce, accumulate and outer are only supported for binary ufuncs")
+# --- methods, in terms of the function ----------------------------------------------------------
 
 
 def _reduce(
-    fn: Any, a: Any, axis: Any, dtype: Any, keepdims: bool, initial: Any, where: Any
+    fn: ufunc, a: Any, axis: Any, dtype: Any, keepdims: bool, initial: Any, where: Any
 ) -> Any:
-    _two(fn)
     a = asarray(operand("reduce", a))
     a = a if dtype is None else a.astype(dtype)
     axes = tuple(range(a.ndim)) if axis is None else manipulation.axes_tuple(axis, a.ndim)
     if where is not None:
         if initial is None and fn.identity is None:
             raise ValueError("a reduction with a mask needs an identity or `initial`")
-        a = choose(where, a, initial if fn.identity is None else fn.identity)
+        return _masked(fn, a, axes, keepdims, initial, where)
     rows = manipulation.moveaxis(a, axes, tuple(range(len(axes))))
     rows = manipulation.reshape(rows, (-1, *rows.shape[len(axes) :]))
     first, rest = _start(fn, rows, initial)
     out, _ = scan(lambda c, x: (fn(c, x).astype(c.dtype), None), first, rest)
-    if keepdims:
-        out = manipulation.expand_dims(out, axes)
-    return out
+    return manipulation.expand_dims(out, axes) if keepdims else out
 
 
-def _start(fn: Any, rows: Any, initial: Any) -> tuple[Any, Any]:
+def _masked(fn: ufunc, a: Any, axes: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+    """Reduction that passes over the elements where the mask is false."""
+    lead = tuple(range(len(axes)))
+    mask = manipulation.broadcast_to(where, a.shape)
+    rows, flags = (manipulation.moveaxis(v, axes, lead) for v in (a, mask))
+    flat = (-1, *rows.shape[len(axes) :])
+    rows, flags = manipulation.reshape(rows, flat), manipulation.reshape(flags, flat)
+    start = full(rows.shape[1:], fn.identity if initial is None else initial, rows.dtype)
+
+    def step(c: Any, row: Any) -> Any:
+        x, use = row
+        return choose(use, fn(c, x).astype(c.dtype), c), None
+
+    out, _ = scan(step, start, (rows, flags))
+    return manipulation.expand_dims(out, axes) if keepdims else out
+
+
+def _start(fn: ufunc, rows: Any, initial: Any) -> tuple[Any, Any]:
     if initial is None and rows.shape[0] and fn.identity is None:
         return rows[0], rows[1:]
     value = fn.identity if initial is None else initial
@@ -269,8 +224,7 @@ def _start(fn: Any, rows: Any, initial: Any) -> tuple[Any, Any]:
     return full(rows.shape[1:], value, rows.dtype), rows
 
 
-def _accumulate(fn: Any, a: Any, axis: int, dtype: Any) -> Any:
-    _two(fn)
+def _accumulate(fn: ufunc, a: Any, axis: int, dtype: Any) -> Any:
     a = asarray(operand("accumulate", a))
     a = a if dtype is None else a.astype(dtype)
     axis = axis_index(axis, a.ndim)
@@ -286,25 +240,54 @@ def _accumulate(fn: Any, a: Any, axis: int, dtype: Any) -> Any:
     return manipulation.moveaxis(manipulation.concatenate([rows[:1], rest]), 0, axis)
 
 
-def _outer(fn: Any, a: Any, b: Any) -> Any:
-    _two(fn)
-    a, b = asarray(operand("outer", a)), asarray(operand("outer", b))
-    return fn(manipulation.reshape(a, (*a.shape, *[1] * b.ndim)), b)
+def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
+    """One pass over the dimension with the running result of every piece."""
+    a = asarray(operand("reduceat", a))
+    a = a if dtype is None else a.astype(dtype)
+    axis = axis_index(axis, a.ndim)
+    rows = manipulation.moveaxis(a, axis, 0)
+    n = rows.shape[0]
+    starts = asarray(np.asarray(indices) if isinstance(indices, (list, tuple)) else indices)
+    if starts.ndim != 1 or not issubdtype(starts.dtype, np.integer):
+        raise TypeError(f"reduceat takes a vector of integer indices, got {starts.aval}")
+    if type(starts) is not Tracer:
+        for i in np.asarray(starts):
+            if not 0 <= i < n:
+                raise IndexError(f"index {i} out-of-bounds in {fn.__name__}.reduceat [0, {n})")
+    starts = starts.astype(np.int32)
+    if not starts.shape[0]:
+        return manipulation.moveaxis(rows[:0], 0, axis)
+    after = manipulation.concatenate([starts[1:], asarray([n], np.int32)])
+    ends = choose(logic.greater(after, starts), after, arithmetic.add(starts, 1))
+    tail = (-1, *[1] * (rows.ndim - 1))
+    starts, ends = manipulation.reshape(starts, tail), manipulation.reshape(ends, tail)
+
+    def step(c: Any, x: Any) -> Any:
+        place, held = c
+        new = fn(held, manipulation.broadcast_to(x, held.shape)).astype(held.dtype)
+        inside = logic.logical_and(logic.greater(place, starts), logic.less(place, ends))
+        held = choose(logic.equal(place, starts), x, choose(inside, new, held))
+        return (arithmetic.add(place, 1), held), None
+
+    first = full((starts.shape[0], *rows.shape[1:]), 0, rows.dtype)
+    (_, out), _ = scan(step, (asarray(0, np.int32), first), rows)
+    return manipulation.moveaxis(out, 0, axis)
 
 
-def _at(fn: Any, a: Any, indices: Any, b: Any, inplace: bool) -> Any:
+def _at(fn: ufunc, a: Any, indices: Any, b: Any, inplace: bool) -> Any:
     if inplace:
         raise NotImplementedError("ufunc.at: arrays do not change in place; pass inplace=False")
     a = asarray(operand("at", a))
-    if b is None:
+    if fn.nin == 1:
         return a.at[indices].apply(fn)
-    name = _SCATTERS.get(fn)
-    if name is not None:
-        return getattr(a.at[indices], name)(b)
+    if b is None:
+        raise ValueError(f"{fn.__name__}.at takes a second operand")
+    if fn._scatter is not None:
+        return getattr(a.at[indices], fn._scatter)(b)
     return _at_in_order(fn, a, indices, asarray(b))
 
 
-def _at_in_order(fn: Any, a: Any, indices: Any, b: Any) -> Any:
+def _at_in_order(fn: ufunc, a: Any, indices: Any, b: Any) -> Any:
     """Apply the function to one element after the other."""
     places = manipulation.reshape(reductions.cumsum(full((a.size,), 1, np.int32)), a.shape)[indices]
     flat = manipulation.ravel(places)
@@ -318,69 +301,30 @@ def _at_in_order(fn: Any, a: Any, indices: Any, b: Any) -> Any:
     return manipulation.reshape(out, a.shape)
 
 
-_SCATTERS: dict[Any, str] = {
-    arithmetic.add: "add",
-    arithmetic.subtract: "subtract",
-    arithmetic.multiply: "multiply",
-    arithmetic.maximum: "max",
-    arithmetic.minimum: "min",
-}
-_FAST: dict[Any, tuple[Any, Any]] = {
-    arithmetic.add: (reductions.sum, reductions.cumsum),
-    arithmetic.multiply: (reductions.prod, reductions.cumprod),
-    arithmetic.maximum: (reductions.max, None),
-    arithmetic.minimum: (reductions.min, None),
-    logic.logical_and: (reductions.all, None),
-    logic.logical_or: (reductions.any, None),
-}
-"""The reduction, and the running one, that `reduce` and `accumulate` of a function are."""
-_IDENTITIES = {
-    arithmetic.add: 0, arithmetic.multiply: 1, logic.logical_and: True, logic.logical_or: False,
-    logic.logical_xor: False, logic.bitwise_and: -1, logic.bitwise_or: 0, logic.bitwise_xor: 0,
-}  # fmt: skip
-_BINARY = (
-    arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide, arithmetic.power,
-    arithmetic.floor_divide, arithmetic.remainder, arithmetic.maximum, arithmetic.minimum,
-    logic.logical_and, logic.logical_or, logic.logical_xor, logic.bitwise_and, logic.bitwise_or,
-    logic.bitwise_xor,
-)  # fmt: skip
+# --- the ufuncs of this package -------------------------------------------------------------------
 
 
-def give_methods() -> None:
-    """Put `reduce`, `accumulate`, `outer` and `at` on the functions of two operands."""
-    for fn in _BINARY:
-        fn.nin, fn.nout, fn.nargs, fn.identity = 2, 1, 3, _IDENTITIES.get(fn)  # pyright: ignore[reportFunctionMemberAccess]
-        fn.reduce, fn.accumulate = _reducer(fn), _accumulator(fn)  # pyright: ignore[reportFunctionMemberAccess]
-        fn.outer = lambda a, b, /, fn=fn: _outer(fn, a, b)  # pyright: ignore[reportFunctionMemberAccess]
-        fn.at = lambda a, indices, b=None, /, *, inplace=True, fn=fn: _at(  # pyright: ignore[reportFunctionMemberAccess]
-            fn, a, indices, b, inplace
-        )
+def _binary(func: Callable[..., Any], identity: Any = None, **fast: Any) -> ufunc:
+    return ufunc(func, 2, 1, identity=identity, direct=True, **fast)
 
 
-def _reducer(fn: Any) -> Callable[..., Any]:
-    fast = _FAST.get(fn, (None, None))[0]
-
-    def reduce(a: ArrayLike, axis: Any = 0, dtype: Any = None, out: None = None,
-               keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:  # fmt: skip
-        """The function of the elements along a dimension, from the first to the last."""
-        no_out("reduce", out)
-        if fast is None or (fast in (reductions.all, reductions.any) and initial is not None):
-            return _reduce(fn, a, axis, dtype, keepdims, initial, where)
-        options = {k: v for k, v in (("initial", initial), ("where", where)) if v is not None}
-        a = a if dtype is None else asarray(operand("reduce", a)).astype(dtype)
-        if fast in (reductions.sum, reductions.prod):
-            options["promote_integers"] = False
-        return fast(a, axis, keepdims=keepdims, **options)
-
-    return reduce
-
-
-def _accumulator(fn: Any) -> Callable[..., Any]:
-    fast = _FAST.get(fn, (None, None))[1]
-
-    def accumulate(a: ArrayLike, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
-        """All intermediate results of `reduce`."""
-        no_out("accumulate", out)
-        return _accumulate(fn, a, axis, dtype) if fast is None else fast(a, axis, dtype)
-
-    return accumulate
+add = _binary(arithmetic.add, 0, sums=reductions.sum, running=reductions.cumsum, scatter="add")
+subtract = _binary(arithmetic.subtract, scatter="subtract")
+multiply = _binary(arithmetic.multiply, 1, sums=reductions.prod, running=reductions.cumprod,
+                   scatter="multiply")  # fmt: skip
+divide = _binary(arithmetic.divide)
+floor_divide = _binary(arithmetic.floor_divide)
+remainder = _binary(arithmetic.remainder)
+power = _binary(arithmetic.power)
+maximum = _binary(arithmetic.maximum, sums=reductions.max, scatter="max")
+minimum = _binary(arithmetic.minimum, sums=reductions.min, scatter="min")
+negative = ufunc(arithmetic.negative, 1, 1, direct=True)
+logaddexp = _binary(elementwise.logaddexp, -np.inf)
+logaddexp2 = _binary(elementwise.logaddexp2, -np.inf)
+logical_and = _binary(logic.logical_and, True, sums=reductions.all)
+logical_or = _binary(logic.logical_or, False, sums=reductions.any)
+logical_xor = _binary(logic.logical_xor, False)
+bitwise_and = _binary(logic.bitwise_and, -1)
+bitwise_or = _binary(logic.bitwise_or, 0)
+bitwise_xor = _binary(logic.bitwise_xor, 0)
+mod, pow, true_divide = remainder, power, divide

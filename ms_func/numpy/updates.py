@@ -389,7 +389,7 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     """
     parse(x.type.shape, index)  # integers out of bounds are an error here
     new = update(x, index, values, "set")
-    if type(new) is Array and type(x) is Array:
+    if type(new) is type(x) and type(x) is not Tracer:
         x.buffer = new.buffer
     elif type(new) is Tracer and type(x) is Tracer and new.recorder is x.recorder:
         x.variable, x.type = new.variable, new.type

@@ -21,7 +21,7 @@ import numpy as np
 
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.primitive import ELEMENTWISE, NotSupported, Primitive
+from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported, Primitive
 from ms_func.ir.sharding import UNCONSTRAINED, PartitionSpec, entry_axes
 from ms_func.parallel.cost import Model
 from ms_func.parallel.search import Problem
@@ -153,7 +153,8 @@ class Graph:
         for i, (eqn, weight) in enumerate(zip(self.eqns, self.sheet.weights, strict=True)):
             if i in self.sheet.opened:
                 continue
-            node = self.nodes[self.eqn_node.get(i, self.value_node[eqn.outputs[0]])]
+            own = self.eqn_node.get(i)
+            node = self.nodes[self.value_node[eqn.outputs[0]] if own is None else own]
             total += weight * flops_of(eqn) / max(self._ways_to_share(node))
         return total
 
@@ -410,7 +411,9 @@ class _Builder:
             rule, weight = _rule(eqn), self.sheet.weights[i]
             flops = weight * flops_of(eqn)
             heavy = self._is_heavy(eqn, flops)
-            bits = not self.model.profile.bitwise and eqn.outputs[0].type.dtype.kind in "iu"
+            bits = not self.model.profile.bitwise and any(
+                v.type.dtype.kind in "iu" for v in eqn.outputs[:1]
+            )
             splits = self._splits(rule, i in self.open_eqns, heavy, bits)
             moved = sum(a.type.nbytes for a in eqn.inputs) + sum(v.type.nbytes for v in eqn.outputs)
             moved = weight * moved if flops else 0.0
@@ -584,7 +587,7 @@ def _leaves_sum(eqn: Eqn) -> bool:
 def _rule(eqn: Eqn) -> Rule:
     """Rule of an equation; what cannot be split, and bodies of loops, are kept whole."""
     primitive: Primitive = eqn.primitive
-    if type(primitive.shard) is NotSupported:
+    if primitive.shard is UNFOLDED or type(primitive.shard) is NotSupported:
         return whole_rule([a.type for a in eqn.inputs], [v.type for v in eqn.outputs])
     return rule_of(eqn)
 

@@ -6,7 +6,6 @@ whole program when that is compiled, gradients and optimizer included.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from ms_func.control_flow.identities import optimization_barrier_p
 from ms_func.errors import ShardingError
 from ms_func.execution.buffers import default_backend
 from ms_func.ir.function import Eqn, Function, Var
-from ms_func.ir.mesh import AbstractMesh, Mesh
+from ms_func.ir.mesh import AbstractMesh
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.text import register_param_type
 from ms_func.lowering.lower import alias_pairs
@@ -127,9 +126,4 @@ def region(fn: Function, args: Sequence[Any], name: str, mesh: Any, options: Opt
     return shard_region_p.bind(*args, fn=fn, name=name, mesh=mesh, options=options)
 
 
-register_param_type(
-    Mesh,
-    write=lambda m: json.dumps([list(p) for p in m.shape_tuple]),
-    read=lambda text: Mesh(*map(tuple, zip(*((n, a) for a, n in json.loads(text)), strict=True))),
-)
 register_param_type(Options)

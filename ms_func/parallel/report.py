@@ -155,11 +155,16 @@ def _rows(plan: Any) -> list[tuple[str, ...]]:
         )
         rows[
             (
-                _line(eqn), eqn.primitive.name, str(eqn.outputs[0].type), f"{share:.1%}",
+                _line(eqn), eqn.primitive.name, _result(eqn), f"{share:.1%}",
                 _cut(plan, graph.rules[i], split), text or "-",
             )
         ] += 1  # fmt: skip
     return [(*row[:1], f"{row[1]} x{n}" if n > 1 else row[1], *row[2:]) for row, n in rows.items()]
+
+
+def _result(eqn: Any) -> str:
+    """Type of the first result; an application made for its effect may have none."""
+    return str(eqn.outputs[0].type) if eqn.outputs else "-"
 
 
 def _share(graph: Any, i: int) -> float:
@@ -212,7 +217,7 @@ def explain(plan: Any, what: str, count: int) -> str:
             for c in range(len(graph.nodes[node].choices))
         ]
         best = min(p for p, _ in prices)
-        lines.append(f"{_line(eqn)}  {eqn.primitive.name} -> {eqn.outputs[0].type}")
+        lines.append(f"{_line(eqn)}  {eqn.primitive.name} -> {_result(eqn)}")
         for price, c in sorted(prices)[:count]:
             cut = _cut(plan, graph.rules[i], graph.nodes[node].choices[c]).rpartition(": ")[2]
             mark = "*" if c == taken else " "

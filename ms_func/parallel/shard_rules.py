@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn
-from ms_func.ir.primitive import ELEMENTWISE, NotSupported, Primitive
+from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported, Primitive
 from ms_func.ir.types import ArrayType
 
 Dim = tuple[int, ...]
@@ -184,8 +184,9 @@ def make_rule(
 ) -> Rule:
     """Rule of a primitive for the given types and parameters."""
     shard = primitive.shard
-    if type(shard) is NotSupported:
-        raise UnsupportedError(f"`{primitive.name}` cannot be split: {shard.reason}", loc)
+    if shard is UNFOLDED or type(shard) is NotSupported:
+        reason = "it carries functions" if shard is UNFOLDED else shard.reason
+        raise UnsupportedError(f"`{primitive.name}` cannot be split: {reason}", loc)
     if shard is ELEMENTWISE:
         return _elementwise(ins, outs)
     return parse_rule(shard(ins, outs, **params), ins, outs)

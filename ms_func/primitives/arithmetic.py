@@ -10,7 +10,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Primitive, Zero
+from ms_func.ir.primitive import PIECEWISE_LINEAR, Primitive, Recurrence, Zero
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.bits import (  # noqa: F401 - arithmetic of integers includes them
@@ -36,6 +36,7 @@ from ms_func.primitives.bits import (  # noqa: F401 - arithmetic of integers inc
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import (
     fold,
+    formula,
     is_linear,
     literal,
     made_by,
@@ -78,7 +79,7 @@ def _neg_simplify(producer: Any, x: Any) -> Any:
 
 neg_p = unary(
     "neg", ref=np.negative, lower="negate", accepts="number", transcendental=False,
-    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)], simplify=_neg_simplify,
+    jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)], simplify=_neg_simplify, jet=PIECEWISE_LINEAR,
 )  # fmt: skip
 
 
@@ -148,7 +149,8 @@ def _small_whole(value: Any) -> int:
 
 
 add_p = nary("add", ref=lambda x, y: np.add(x, y), lower="add", jvp=_add_jvp,
-             transpose=_add_transpose, commutative=True, simplify=_add_simplify)  # fmt: skip
+             transpose=_add_transpose, commutative=True, simplify=_add_simplify,
+             jet=PIECEWISE_LINEAR)  # fmt: skip
 
 
 def add(x: Any, y: Any) -> Any:
@@ -187,7 +189,8 @@ def _sub_simplify(producer: Any, x: Any, y: Any) -> Any:
 
 
 sub_p = nary("sub", ref=lambda x, y: np.subtract(x, y), lower="subtract", jvp=_sub_jvp,
-             transpose=_sub_transpose, accepts="number", simplify=_sub_simplify)  # fmt: skip
+             transpose=_sub_transpose, accepts="number", simplify=_sub_simplify,
+             jet=PIECEWISE_LINEAR)  # fmt: skip
 
 
 def sub(x: Any, y: Any) -> Any:
@@ -269,8 +272,24 @@ def _is_ordinary(c: Literal) -> bool:
     return dtype.kind != "c" and 1e-3 < abs(c.value) < 1e3
 
 
+def _mul_term(n: int, operands: Sequence[Any], out: Any) -> Any:
+    """Convolution: sum of x_k y_{n-k}."""
+    x, y = operands
+    return _sum_of_products([(x[k], y[n - k]) for k in range(n + 1)], Zero(typeof(out[0]).tangent))
+
+
+def _sum_of_products(pairs: Sequence[tuple[Any, Any]], total: Any) -> Any:
+    """`total` plus the products of those pairs neither of which is zero."""
+    for x, y in pairs:
+        if type(x) is not Zero and type(y) is not Zero:
+            product = mul_p.bind(x, y)
+            total = product if type(total) is Zero else add_p.bind(total, product)
+    return total
+
+
 mul_p = nary("mul", ref=lambda x, y: np.multiply(x, y), lower="multiply", jvp=_mul_jvp,
-             transpose=_mul_transpose, commutative=True, simplify=_mul_simplify)  # fmt: skip
+             transpose=_mul_transpose, commutative=True, simplify=_mul_simplify,
+             jet=Recurrence(_mul_term))  # fmt: skip
 
 
 def mul(x: Any, y: Any) -> Any:
@@ -315,6 +334,16 @@ def _div_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     )
 
 
+def _div_term(n: int, operands: Sequence[Any], out: Any) -> Any:
+    """From x = y z: z_n is x_n less the sum of y_k z_{n-k} over k = 1..n, over y_0."""
+    x, y = operands
+    known = _sum_of_products([(y[k], out[n - k]) for k in range(1, n + 1)], Zero(typeof(y[0])))
+    if type(known) is Zero:
+        return x[n] if type(x[n]) is Zero else div_p.bind(x[n], y[0])
+    rest = neg(known) if type(x[n]) is Zero else sub_p.bind(x[n], known)
+    return div_p.bind(rest, y[0])
+
+
 def _div_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(div_p.bind(ct, y), x), None]
 
@@ -341,7 +370,7 @@ def _div_simplify(producer: Any, x: Any, y: Any) -> Any:
 
 
 div_p = nary("div", ref=_div_ref, lower="divide", jvp=_div_jvp, transpose=_div_transpose,
-             accepts="number", simplify=_div_simplify)  # fmt: skip
+             accepts="number", simplify=_div_simplify, jet=Recurrence(_div_term))  # fmt: skip
 
 
 def div(x: Any, y: Any) -> Any:
@@ -367,6 +396,7 @@ def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 rem_p = nary("rem", ref=_rem_ref, lower="remainder", jvp=_rem_jvp, accepts="real",
+             jet=PIECEWISE_LINEAR,
              transpose=lambda ct, x, y: [unbroadcast(ct, x), None])  # fmt: skip
 
 
@@ -439,10 +469,10 @@ def _extremum_lower(name: str, direction: str) -> Callable[..., Any]:
 
 
 max_p = nary("max", ref=np.maximum, lower=_extremum_lower("stablehlo.maximum", "GT"),
-             jvp=_extremum_jvp(lambda: max_p), commutative=True,
+             jvp=_extremum_jvp(lambda: max_p), commutative=True, jet=PIECEWISE_LINEAR,
              simplify=same_operands)  # fmt: skip
 min_p = nary("min", ref=np.minimum, lower=_extremum_lower("stablehlo.minimum", "LT"),
-             jvp=_extremum_jvp(lambda: min_p), commutative=True,
+             jvp=_extremum_jvp(lambda: min_p), commutative=True, jet=PIECEWISE_LINEAR,
              simplify=same_operands)  # fmt: skip
 
 
@@ -459,7 +489,8 @@ def min(x: Any, y: Any) -> Any:
 # --- powers -------------------------------------------------------------------------------
 
 
-log_p = smooth("log", ref=np.log, lower="log", derivative=lambda x, y: div(literal(1, x), x))
+log_p = smooth("log", ref=np.log, lower=formula("log", "log"),
+               derivative=lambda x, y: div(literal(1, x), x))  # fmt: skip
 
 
 def log(x: Any) -> Any:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ConcretizationTypeError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 
@@ -177,6 +177,7 @@ broadcast_in_dim_p = register(
         shard=_broadcast_shard,
         cost=moving_cost,
         simplify=_broadcast_simplify,
+        words=LANES,
     )
 )
 
@@ -281,6 +282,7 @@ transpose_p = register(
         shard=_transpose_shard,
         cost=moving_cost,
         simplify=_transpose_simplify,
+        words=LANES,
     )
 )
 
@@ -313,7 +315,7 @@ def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
     for a in axes:
         axis = operator.index(a)
         if not -ndim <= axis < ndim:
-            raise ArgumentValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+            raise AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
         found.add(axis % ndim)
     if len(found) != len(axes):
         raise ArgumentValueError(f"duplicate value in 'axes' of a reduction: {axes}")

@@ -13,8 +13,9 @@ from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    NONLINEAR,
+    PIECEWISE_LINEAR,
     ZERO,
-    NotSupported,
     Primitive,
     Zero,
     register,
@@ -101,6 +102,7 @@ convert_p = register(
         ref=_convert_ref,
         lower=_convert_lower,
         jvp=_convert_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_convert_transpose,
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
@@ -168,7 +170,7 @@ bitcast_p = register(
         ref=_bitcast_ref,
         lower=lambda b, eqn, x: b.op("stablehlo.bitcast_convert", [eqn.outputs[0].type], [x]),
         jvp=ZERO,
-        transpose=NotSupported("reinterpreting bits is not linear"),
+        transpose=NONLINEAR,
         batch=_bitcast_batch,
         shard=_bitcast_shard,
     )
@@ -210,6 +212,7 @@ reduce_precision_p = unary(
         else reduce_precision_p.bind(*tangents, **params),
     ),
     transpose=lambda ct, x, **params: [reduce_precision_p.bind(ct, **params)],
+    jet=PIECEWISE_LINEAR,
 )  # fmt: skip
 
 
@@ -260,11 +263,13 @@ def _part_simplify(index: int) -> Any:
 real_p = unary(
     "real", ref=np.real, lower="real", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: real_p),
+    jet=PIECEWISE_LINEAR,
     transpose=lambda ct, x: [complex(ct, literal(0, ct))], simplify=_part_simplify(0),
 )  # fmt: skip
 imag_p = unary(
     "imag", ref=np.imag, lower="imag", accepts="complex", result=_part, transcendental=False,
     jvp=_linear_unary(lambda: imag_p),
+    jet=PIECEWISE_LINEAR,
     transpose=lambda ct, x: [complex(literal(0, ct), neg(ct))], simplify=_part_simplify(1),
 )  # fmt: skip
 
@@ -299,6 +304,7 @@ complex_p = register(
             "stablehlo.complex", [eqn.outputs[0].type], b.full_shape(eqn, (x, y))
         ),
         jvp=_complex_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=lambda ct, x, y: [
             real(ct) if is_linear(x) else None,
             imag(neg(ct)) if is_linear(y) else None,
@@ -336,6 +342,7 @@ def _conj_simplify(producer: Any, x: Any) -> Any:
 
 conj_p = unary(
     "conj", ref=np.conj, accepts="complex", transcendental=False, jvp=_linear_unary(lambda: conj_p),
+    jet=PIECEWISE_LINEAR,
     lower=lambda b, eqn, x: b.op("chlo.conj", [eqn.outputs[0].type], [x]),
     transpose=_conj_transpose, simplify=_conj_simplify,
 )  # fmt: skip

@@ -10,9 +10,18 @@ import numpy as np
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import ELEMENTWISE, ZERO, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    ELEMENTWISE,
+    LANES,
+    PIECEWISE_LINEAR,
+    ZERO,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.basis import broadcast_in_dim_p, reduce_sum_p
 from ms_func.primitives.bits import not_p
 from ms_func.primitives.families import (
     common_shape,
@@ -31,7 +40,7 @@ _BOOL = np.dtype(np.bool_)
 # --- comparison ---------------------------------------------------------------------------
 
 
-def _comparison(name: str, ref: Any, accepts: str = "ordered") -> Primitive:
+def _comparison(name: str, ref: Any, accepts: str = "ordered", words: Any = None) -> Primitive:
     """Comparison primitive; floats compare by IEEE 754, so NaN equals nothing."""
     direction = mlir.parsed, f"#stablehlo<comparison_direction {name.upper()}>"
 
@@ -41,11 +50,37 @@ def _comparison(name: str, ref: Any, accepts: str = "ordered") -> Primitive:
         return b.op("stablehlo.compare", [eqn.outputs[0].type], [x, y], attributes)
 
     return nary(name, ref=ref, lower=lower, jvp=ZERO, accepts=accepts, result=_BOOL,
-                commutative=name in ("eq", "ne"))  # fmt: skip
+                commutative=name in ("eq", "ne"), words=words)  # fmt: skip
 
 
-eq_p = _comparison("eq", np.equal, "any")
-ne_p = _comparison("ne", np.not_equal, "any")
+def _differing_words(types: Sequence[ArrayType], x: Any, y: Any) -> Any:
+    """For each pair of keys, in how many words they differ."""
+    rank = max(t.ndim for t in types)
+    shape = next(typeof(v).shape for v in (x, y) if typeof(v).ndim == rank + 1)
+    x, y = (
+        v
+        if typeof(v).shape == shape
+        else broadcast_in_dim_p.bind(v, shape=shape, broadcast_dimensions=(rank,))
+        for v in (x, y)
+    )
+    one, zero = (Literal(n, ArrayType((), np.int32)) for n in (1, 0))
+    return reduce_sum_p.bind(select_p.bind(ne_p.bind(x, y), one, zero), axes=(rank,))
+
+
+def _eq_keys(types: Sequence[ArrayType], x: Any, y: Any) -> Any:
+    if types[0].key is None:
+        return eq_p.bind(x, y)
+    return eq_p.bind(_differing_words(types, x, y), Literal(0, ArrayType((), np.int32)))
+
+
+def _ne_keys(types: Sequence[ArrayType], x: Any, y: Any) -> Any:
+    if types[0].key is None:
+        return ne_p.bind(x, y)
+    return ne_p.bind(_differing_words(types, x, y), Literal(0, ArrayType((), np.int32)))
+
+
+eq_p = _comparison("eq", np.equal, "any", _eq_keys)
+ne_p = _comparison("ne", np.not_equal, "any", _ne_keys)
 lt_p = _comparison("lt", np.less)
 le_p = _comparison("le", np.less_equal)
 gt_p = _comparison("gt", np.greater)
@@ -157,11 +192,13 @@ select_p = register(
         ref=np.where,
         lower=_select_lower,
         jvp=_select_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_select_transpose,
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
         implicit_broadcast=True,
         simplify=_select_simplify,
+        words=LANES,
     )
 )
 
@@ -215,7 +252,7 @@ def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 clamp_p = nary(
     "clamp", ref=lambda lo, x, hi: np.minimum(np.maximum(x, lo), hi), lower="clamp",
-    jvp=_clamp_jvp, accepts="ordered",
+    jvp=_clamp_jvp, jet=PIECEWISE_LINEAR, accepts="ordered",
 )  # fmt: skip
 
 

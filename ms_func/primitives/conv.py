@@ -417,6 +417,10 @@ conv_general_dilated_p = register(
 # --- public functions -------------------------------------------------------------------------
 
 
+ConvGeneralDilatedDimensionNumbers = tuple[str, str, str] | ConvDimensionNumbers | None
+"""Layout of images, kernels and result: three strings, or `ConvDimensionNumbers`."""
+
+
 def conv_general_dilated(
     lhs: Any,
     rhs: Any,

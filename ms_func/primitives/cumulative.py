@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
-from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.errors import AxisError, ShapeError
+from ms_func.ir.primitive import NONLINEAR, Cost, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, bitwise_and, div, mul, sub
@@ -190,7 +190,7 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
     def abstract(x: ArrayType, *, axis: int, reverse: bool) -> ArrayType:
         check_dtype(name, accepts, x.dtype)
         if not 0 <= axis < x.ndim:
-            raise ValueError(f"axis {axis} is out of bounds for array of shape {x.shape}")
+            raise AxisError(f"axis {axis} is out of bounds for array of shape {x.shape}")
         return x if x.sharding is None else x.update(sharding=None)
 
     return abstract
@@ -269,7 +269,7 @@ def _cumulative(
             ref=_ref(ref) if isinstance(ref, np.ufunc) else ref,
             lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=_batch(lambda: primitive),
             shard=_shard,
             cost=_cost,

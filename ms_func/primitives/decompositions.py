@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import UnsupportedError
-from ms_func.ir.primitive import NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, sub
@@ -130,7 +130,7 @@ qr_p = register(
         ref=matrices(_qr_single),
         lower=_qr_lower,
         jvp=_qr_jvp,
-        transpose=NotSupported("qr is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: qr_p),
         shard=shard_leading,
         cost=cubic_cost(4.0),
@@ -209,7 +209,7 @@ eigh_p = register(
         ref=matrices(_eigh_single),
         lower=_eigh_lower,
         jvp=_eigh_jvp,
-        transpose=NotSupported("eigh is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: eigh_p),
         shard=shard_leading,
         cost=cubic_cost(9.0),
@@ -258,10 +258,19 @@ def _svd_single(a: np.ndarray, *, full_matrices: bool, compute_uv: bool) -> tupl
     return s, u, vt
 
 
+def _unit(b: Any, kind: ArrayType) -> Any:
+    """Result of svd for matrices without elements: no singular values, unit matrices."""
+    if not kind.size:
+        return b.constant(0, kind)
+    return b.array_constant(np.broadcast_to(np.eye(kind.shape[-1], dtype=kind.dtype), kind.shape))
+
+
 def _svd_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
     need_lapack(b, eqn)
     t, outs = eqn.inputs[0].type, [v.type for v in eqn.outputs]
     lead, (m, n) = t.shape[:-2], t.shape[-2:]
+    if not t.size and min(m, n) == 0:
+        return [_unit(b, o) for o in outs]
     mode = "A" if eqn.params["full_matrices"] else "S"
     if len(outs) == 1:
         mode, k = "N", min(m, n)
@@ -326,7 +335,7 @@ svd_p = register(
         ref=matrices(_svd_single),
         lower=_svd_lower,
         jvp=_svd_jvp,
-        transpose=NotSupported("svd is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: svd_p),
         shard=shard_leading,
         cost=cubic_cost(20.0),
@@ -418,7 +427,7 @@ eig_p = register(
         ref=matrices(_eig_single),
         lower=_eig_lower,
         jvp=_eig_jvp,
-        transpose=NotSupported("eig is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: eig_p),
         shard=shard_leading,
         cost=cubic_cost(25.0),

@@ -14,7 +14,8 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import ZERO, Zero
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering.context import parsed
 from ms_func.primitives.arithmetic import (  # noqa: F401 - `log` is one of them
     add,
     div,
@@ -28,7 +29,7 @@ from ms_func.primitives.arithmetic import (  # noqa: F401 - `log` is one of them
 )
 from ms_func.primitives.cast import complex, conj, imag, real
 from ms_func.primitives.compare import eq, select
-from ms_func.primitives.families import literal, nary, operands, unary
+from ms_func.primitives.families import formula, literal, nary, operands, unary
 from ms_func.primitives.rounding import (  # noqa: F401 - rounding is elementwise too
     ceil,
     ceil_p,
@@ -61,16 +62,13 @@ def _square(x: Any) -> Any:
 
 # --- exponentials and logarithms ------------------------------------------------------------
 
-exp_p = smooth("exp", ref=np.exp, lower="exponential", derivative=lambda x, y: y)
-exp2_p = smooth(
-    "exp2", ref=np.exp2, derivative=lambda x, y: mul(y, literal(math.log(2), y)),
-    lower=lambda b, eqn, x: b.op("stablehlo.exponential", [eqn.outputs[0].type], [b.op(
-        "stablehlo.multiply", [eqn.outputs[0].type],
-        [x, b.constant(math.log(2), eqn.outputs[0].type)])]),
-)  # fmt: skip
-expm1_p = smooth("expm1", ref=np.expm1, lower="exponential_minus_one",
+exp_p = smooth("exp", ref=np.exp, lower=formula("exp", "exponential"),
+               derivative=lambda x, y: y)  # fmt: skip
+exp2_p = smooth("exp2", ref=np.exp2, lower=formula("exp2", None),
+                derivative=lambda x, y: mul(y, literal(math.log(2), y)))  # fmt: skip
+expm1_p = smooth("expm1", ref=np.expm1, lower=formula("expm1", "exponential_minus_one"),
                  derivative=lambda x, y: add(y, _one(y)))  # fmt: skip
-log1p_p = smooth("log1p", ref=np.log1p, lower="log_plus_one",
+log1p_p = smooth("log1p", ref=np.log1p, lower=formula("log1p", "log_plus_one"),
                  derivative=lambda x, y: div(_one(x), add(x, _one(x))))  # fmt: skip
 
 
@@ -96,7 +94,7 @@ def log1p(x: Any) -> Any:
 
 # --- roots ----------------------------------------------------------------------------------
 
-sqrt_p = smooth("sqrt", ref=np.sqrt, lower="sqrt",
+sqrt_p = smooth("sqrt", ref=np.sqrt, lower=formula("sqrt", "sqrt"),
                 derivative=lambda x, y: div(literal(0.5, y), y))  # fmt: skip
 rsqrt_p = smooth("rsqrt", ref=lambda x: 1 / np.sqrt(x), lower="rsqrt",
                  derivative=lambda x, y: mul(literal(-0.5, y), div(y, x)))  # fmt: skip
@@ -123,14 +121,21 @@ def cbrt(x: Any) -> Any:
 
 # --- trigonometric --------------------------------------------------------------------------
 
-sin_p = smooth("sin", ref=np.sin, lower="sine", derivative=lambda x, y: cos(x))
-cos_p = smooth("cos", ref=np.cos, lower="cosine", derivative=lambda x, y: neg(sin(x)))
-tan_p = smooth("tan", ref=np.tan, lower="tan", derivative=lambda x, y: add(_square(y), _one(y)))
-asin_p = smooth("asin", ref=np.arcsin, lower="chlo.asin",
+sin_p = smooth("sin", ref=np.sin, lower=formula("sin", "sine"), derivative=lambda x, y: cos(x))
+cos_p = smooth(
+    "cos", ref=np.cos, lower=formula("cos", "cosine"), derivative=lambda x, y: neg(sin(x))
+)
+tan_p = smooth(
+    "tan",
+    ref=np.tan,
+    lower=formula("tan", "tan"),
+    derivative=lambda x, y: add(_square(y), _one(y)),
+)
+asin_p = smooth("asin", ref=np.arcsin, lower=formula("asin", "chlo.asin"),
                 derivative=lambda x, y: rsqrt(sub(_one(x), _square(x))))  # fmt: skip
-acos_p = smooth("acos", ref=np.arccos, lower="chlo.acos",
+acos_p = smooth("acos", ref=np.arccos, lower=formula("acos", "chlo.acos"),
                 derivative=lambda x, y: neg(rsqrt(sub(_one(x), _square(x)))))  # fmt: skip
-atan_p = smooth("atan", ref=np.arctan, lower="chlo.atan",
+atan_p = smooth("atan", ref=np.arctan, lower=formula("atan", "chlo.atan"),
                 derivative=lambda x, y: div(_one(x), add(_square(x), _one(x))))  # fmt: skip
 
 
@@ -186,17 +191,17 @@ def atan2(x: Any, y: Any) -> Any:
 
 # --- hyperbolic -----------------------------------------------------------------------------
 
-sinh_p = smooth("sinh", ref=np.sinh, lower="chlo.sinh", derivative=lambda x, y: cosh(x))
-cosh_p = smooth("cosh", ref=np.cosh, lower="chlo.cosh", derivative=lambda x, y: sinh(x))
-tanh_p = smooth("tanh", ref=np.tanh, lower="tanh",
+sinh_p = smooth("sinh", ref=np.sinh, lower=formula("sinh", None), derivative=lambda x, y: cosh(x))
+cosh_p = smooth("cosh", ref=np.cosh, lower=formula("cosh", None), derivative=lambda x, y: sinh(x))
+tanh_p = smooth("tanh", ref=np.tanh, lower=formula("tanh", "tanh"),
                 derivative=lambda x, y: sub(_one(y), _square(y)))  # fmt: skip
-asinh_p = smooth("asinh", ref=np.arcsinh, lower="chlo.asinh",
+asinh_p = smooth("asinh", ref=np.arcsinh, lower=formula("asinh", "chlo.asinh"),
                  derivative=lambda x, y: rsqrt(add(_square(x), _one(x))))  # fmt: skip
 acosh_p = smooth(
-    "acosh", ref=np.arccosh, lower="chlo.acosh",
+    "acosh", ref=np.arccosh, lower=formula("acosh", "chlo.acosh"),
     derivative=lambda x, y: mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x)))),
 )  # fmt: skip
-atanh_p = smooth("atanh", ref=np.arctanh, lower="chlo.atanh",
+atanh_p = smooth("atanh", ref=np.arctanh, lower=formula("atanh", "chlo.atanh"),
                  derivative=lambda x, y: div(_one(x), sub(_one(x), _square(x))))  # fmt: skip
 logistic_p = smooth(
     "logistic", ref=lambda x: np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))),
@@ -303,9 +308,14 @@ def _scaled(x: Any, by: Any) -> Any:
     return complex(div(real(x), by), div(imag(x), by))
 
 
+_complex_abs = formula("abs", None)
+
+
 def _abs_lower(b: Any, eqn: Any, x: Any) -> Any:
-    """StableHLO's abs, which unsigned integers do not have."""
+    """StableHLO's abs, which unsigned integers do not have and complex numbers overflow in."""
     kind = eqn.inputs[0].type.dtype.name
+    if kind.startswith("c"):
+        return _complex_abs(b, eqn, x)
     return x if kind.startswith("u") else b.op("stablehlo.abs", [eqn.outputs[0].type], [x])
 
 
@@ -328,11 +338,17 @@ def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 def _sign_lower(b: Any, eqn: Any, x: Any) -> Any:
-    """StableHLO's sign, and for unsigned integers, which it lacks, `min(x, 1)`."""
+    """StableHLO's sign, made 0 at -0; for unsigned integers, which it lacks, `min(x, 1)`."""
     out = eqn.outputs[0].type
     if out.dtype.kind == "u":
         return b.op("stablehlo.minimum", [out], [x, b.constant(1, out)])
-    return b.op("stablehlo.sign", [out], [x])
+    sign = b.op("stablehlo.sign", [out], [x])
+    if out.dtype.kind == "i":
+        return sign
+    attributes = {"comparison_direction": parsed("#stablehlo<comparison_direction EQ>")}
+    zero = b.constant(0, out)
+    at_zero = b.op("stablehlo.compare", [ArrayType(out.shape, np.bool_)], [x, zero], attributes)
+    return b.op("stablehlo.select", [out], [at_zero, zero, sign])
 
 
 sign_p = unary("sign", ref=np.sign, accepts="number", transcendental=False, jvp=_sign_jvp,

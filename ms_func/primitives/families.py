@@ -16,6 +16,8 @@ from ms_func.errors import ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
+    NONLINEAR,
+    VIA_JVP,
     ZERO,
     Cost,
     NotSupported,
@@ -70,6 +72,7 @@ def unary(
     result: Callable[[Dtype], Dtype] | None = None,
     transcendental: bool = True,
     simplify: Any = None,
+    jet: Any = VIA_JVP,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -83,6 +86,7 @@ def unary(
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
         simplify: rule, see `Primitive`.
+        jet: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -98,14 +102,50 @@ def unary(
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
             simplify=simplify,
+            jet=jet,
         )
     )
+
+
+def formula(name: str, operation: str | None) -> Callable[..., Any]:
+    """Lowering rule: the operation on real numbers, formulas of `complex_forms` on complex ones.
+
+    Without an operation, real numbers have a formula too.
+    """
+    plain = None if operation is None else stablehlo(operation)
+
+    def lower(b: Any, eqn: Any, x: Any) -> Any:
+        kind = ArrayType(eqn.outputs[0].type.shape, eqn.inputs[0].type.dtype)
+        if kind.dtype.kind != "c" and plain is not None:
+            return plain(b, eqn, x)
+        from ms_func.primitives import complex_forms  # which is written with these functions
+
+        if kind.dtype.kind != "c":
+            return in_float32(b, kind, [x], lambda k: complex_forms.real(name, k))
+        fn = complex_forms.direct(name, kind)
+        if fn is not None:
+            return b.inline(fn, [x])[0]
+        before, after = complex_forms.reflected(name, kind)
+        (folded,) = b.inline(before, [x])
+        return b.inline(after, [x, b.op(f"chlo.{name}", [kind], [folded])])[0]
+
+    return lower
+
+
+def in_float32(
+    b: Any, kind: ArrayType, values: Sequence[Any], program: Callable[[ArrayType], Any]
+) -> Any:
+    """A program on operands of one type; shorter floats are computed as float32."""
+    if kind.dtype.itemsize >= 4 or kind.dtype.kind in "iub":
+        return b.inline(program(kind), values)[0]
+    wide = ArrayType(kind.shape, np.float32)
+    return b.convert(b.inline(program(wide), [b.convert(v, wide) for v in values])[0], kind)
 
 
 def nary(
@@ -120,12 +160,14 @@ def nary(
     transcendental: bool = False,
     commutative: bool = False,
     simplify: Any = None,
+    jet: Any = VIA_JVP,
+    words: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
     Rank-0 operands may stand beside operands of one common shape. Arguments as for `unary`;
     `result` is the dtype of the result where it is not that of the operands, `commutative`
-    says that its two operands may change places.
+    says that its two operands may change places, `words` is what it does with keys.
     """
 
     def abstract(*types: ArrayType, **params: Any) -> ArrayType:
@@ -145,13 +187,15 @@ def nary(
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
             commutative=commutative,
             simplify=simplify,
+            jet=jet,
+            words=words,
         )
     )
 

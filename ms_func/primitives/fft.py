@@ -6,6 +6,7 @@ elements. Reference: StableHLO specification, "fft".
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,15 @@ from ms_func.primitives.pieces import pad
 from ms_func.primitives.shape import broadcasted_iota
 
 KINDS = ("FFT", "IFFT", "RFFT", "IRFFT")
+
+
+class FftType(enum.IntEnum):
+    """Kinds of Fourier transforms: complex ones and their inverses, and those of real arrays."""
+
+    FFT = 0
+    IFFT = 1
+    RFFT = 2
+    IRFFT = 3
 
 
 def _fft_abstract(x: ArrayType, *, kind: str, lengths: tuple[int, ...]) -> ArrayType:

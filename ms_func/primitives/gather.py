@@ -15,7 +15,16 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Cost, Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import (
+    LANES,
+    NONLINEAR,
+    PIECEWISE_LINEAR,
+    Cost,
+    Linear,
+    Primitive,
+    Zero,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, div, mul, neg
@@ -236,10 +245,12 @@ gather_p = register(
         ref=_gather_ref,
         lower=_gather_lower,
         jvp=_gather_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_gather_transpose,
         batch=_gather_batch,
         shard=_gather_shard,
         cost=_gather_cost,
+        words=LANES,
     )
 )
 
@@ -441,12 +452,12 @@ def _scatter_extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., A
 scatter_min_p = scatter_primitive(
     "scatter_min", ref=np.minimum, lower="stablehlo.minimum", kind="min",
     jvp=_scatter_extremum_jvp(lambda: scatter_min_p),
-    transpose=NotSupported("scatter_min is not linear"),
+    transpose=NONLINEAR,
 )  # fmt: skip
 scatter_max_p = scatter_primitive(
     "scatter_max", ref=np.maximum, lower="stablehlo.maximum", kind="max",
     jvp=_scatter_extremum_jvp(lambda: scatter_max_p),
-    transpose=NotSupported("scatter_max is not linear"),
+    transpose=NONLINEAR,
 )  # fmt: skip
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import ShapeError
-from ms_func.ir.primitive import NotSupported, Primitive, UndefinedPrimal, Zero, register
+from ms_func.ir.primitive import NONLINEAR, Primitive, Recurrence, UndefinedPrimal, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import lapack
 from ms_func.lowering.context import boolean, int_array, integer, parsed
-from ms_func.primitives.arithmetic import add, mul, neg
+from ms_func.primitives.arithmetic import add, mul, neg, sub
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import conj
@@ -92,7 +92,7 @@ cholesky_p = register(
         ref=_cholesky_ref,
         lower=_cholesky_lower,
         jvp=_cholesky_jvp,
-        transpose=NotSupported("cholesky is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: cholesky_p),
         shard=shard_leading,
         cost=cubic_cost(1 / 3),
@@ -175,15 +175,31 @@ def _triangular_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: A
     if type(tb) is not Zero:
         parts.append(triangular_solve_p.bind(a, tb, **params))
     if type(ta) is not Zero:
-        k = -1 if params["unit_diagonal"] else 0
-        ta = lower_part(ta, k) if params["lower"] else upper_part(ta, -k)
-        ta = swap(ta) if params["transpose_a"] else ta
-        ta = conj(ta) if params["conjugate_a"] and typeof(ta).dtype.kind == "c" else ta
-        moved = mm(ta, x) if params["left_side"] else mm(x, ta)
+        moved = _triangular_product(ta, x, **params)
         parts.append(triangular_solve_p.bind(a, neg(moved), **params))
     if not parts:
         return x, Zero(typeof(x).tangent)
     return x, parts[0] if len(parts) == 1 else add(*parts)
+
+
+def _triangular_term(n: int, operands: Sequence[Any], out: Any, **params: Any) -> Any:
+    """From A x = b: x_n solves with b_n less the sum of A_k x_{n-k} over k = 1..n."""
+    a, b = operands
+    right = b[n]
+    for k in range(1, n + 1):
+        if type(a[k]) is not Zero and type(out[n - k]) is not Zero:
+            moved = _triangular_product(a[k], out[n - k], **params)
+            right = neg(moved) if type(right) is Zero else sub(right, moved)
+    return right if type(right) is Zero else triangular_solve_p.bind(a[0], right, **params)
+
+
+def _triangular_product(ta: Any, x: Any, **params: Any) -> Any:
+    """The change of a triangular matrix applied to `x`; a unit diagonal does not change."""
+    k = -1 if params["unit_diagonal"] else 0
+    ta = lower_part(ta, k) if params["lower"] else upper_part(ta, -k)
+    ta = swap(ta) if params["transpose_a"] else ta
+    ta = conj(ta) if params["conjugate_a"] and typeof(ta).dtype.kind == "c" else ta
+    return mm(ta, x) if params["left_side"] else mm(x, ta)
 
 
 def _triangular_transpose(ct: Any, a: Any, b: Any, **params: Any) -> list[Any]:
@@ -201,6 +217,7 @@ triangular_solve_p = register(
         lower=_triangular_lower,
         jvp=_triangular_jvp,
         transpose=_triangular_transpose,
+        jet=Recurrence(_triangular_term),
         batch=batch_rule(lambda: triangular_solve_p),
         shard=shard_leading,
         cost=cubic_cost(1.0),
@@ -399,7 +416,7 @@ lu_p = register(
         ref=matrices(_lu_single),
         lower=_lu_lower,
         jvp=_lu_jvp,
-        transpose=NotSupported("lu is not linear"),
+        transpose=NONLINEAR,
         batch=batch_rule(lambda: lu_p),
         shard=shard_leading,
         cost=cubic_cost(2 / 3),

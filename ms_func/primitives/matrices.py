@@ -5,7 +5,7 @@ All of them work on the matrices in the last two dimensions of their operand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -176,8 +176,8 @@ def need_lapack(b: Any, eqn: Any) -> None:
 
 def driver(
     b: Any, name: str, operands: Sequence[Any], ins: Sequence[ArrayType],
-    outs: Sequence[ArrayType], options: dict[str, str] | None = None, vectors: Sequence[int] = (),
-    info: bool = True, alias: tuple[int, int] | None = (0, 0),
+    outs: Sequence[ArrayType], options: Mapping[str, str | int] | None = None,
+    vectors: Sequence[int] = (), info: bool = True, alias: tuple[int, int] | None = (0, 0),
 ) -> list[Any]:  # fmt: skip
     """Results of a LAPACK driver; NaN where it reports failure."""
     lead = ins[0].shape[:-2]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Linear, Primitive, Zero, register
+from ms_func.ir.primitive import LANES, PIECEWISE_LINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import (
@@ -137,6 +137,7 @@ slice_p = register(
         shard=same_size_shard,
         cost=moving_cost,
         simplify=_slice_simplify,
+        words=LANES,
     )
 )
 
@@ -292,6 +293,7 @@ pad_p = register(
         ref=_pad_ref,
         lower=_pad_lower,
         jvp=_pad_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_pad_transpose,
         batch=_pad_batch,
         shard=_pad_shard,
@@ -299,6 +301,7 @@ pad_p = register(
         simplify=lambda producer, x, value, *, padding_config: (
             None if any(map(any, padding_config)) else x
         ),
+        words=LANES,
     )
 )
 
@@ -321,7 +324,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[Sequence[int]
         Array([0, 1, 0, 2], dtype=int32)
     """
     rows = tuple([int_tuple(row, "padding_config") for row in padding_config])
-    if isinstance(padding_value, (int, float, complex)) and type(padding_value) is not bool:
+    if type(padding_value) in (int, float, complex):
         padding_value = _weak_scalar(padding_value, typeof(operand).dtype)
     return pad_p.bind(operand, padding_value, padding_config=rows)
 
@@ -414,11 +417,13 @@ concatenate_p = register(
         ref=lambda *xs, dimension: np.concatenate(xs, dimension),
         lower=_concatenate_lower,
         jvp=_concatenate_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=_concatenate_transpose,
         batch=_concatenate_batch,
         shard=_concatenate_shard,
         cost=moving_cost,
         simplify=lambda producer, *xs, dimension: xs[0] if len(xs) == 1 else None,
+        words=LANES,
     )
 )
 
@@ -503,6 +508,7 @@ split_p = register(
         shard=_split_shard,
         cost=moving_cost,
         multiple_results=True,
+        words=LANES,
     )
 )
 

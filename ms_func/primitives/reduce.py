@@ -18,7 +18,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul, sub
@@ -187,7 +187,7 @@ def _reduction(
             ref=reference,
             lower=_lower(operation, identity),
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=_batch(lambda: primitive),
             shard=_shard(kind),
             cost=_cost,

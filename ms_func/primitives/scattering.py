@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import ShapeError
-from ms_func.ir.primitive import Cost, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Primitive, register
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.primitives.batching import to_front
@@ -187,6 +187,7 @@ def scatter_primitive(
             batch=_scatter_batch(lambda: primitive),
             shard=_scatter_shard(kind),
             cost=_scatter_cost,
+            words=LANES if lower is None else None,
         )
     )
     return primitive

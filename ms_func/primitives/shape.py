@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import ZERO, Cost, Linear, NotSupported, Primitive, register
+from ms_func.ir.primitive import LANES, ZERO, Cost, Linear, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import (
@@ -157,6 +157,7 @@ reshape_p = register(
         shard=_reshape_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         simplify=_reshape_simplify,
+        words=LANES,
     )
 )
 
@@ -196,9 +197,7 @@ def canonical_axes(axes: Sequence[int], ndim: int, what: str) -> tuple[int, ...]
     listed = int_tuple(axes, what)
     for d in listed:
         if not -ndim <= d < ndim:
-            raise ArgumentValueError(
-                f"{what}: axis {d} is out of bounds for array of dimension {ndim}"
-            )
+            raise AxisError(f"{what}: axis {d} is out of bounds for array of dimension {ndim}")
     found = tuple(d % ndim for d in listed)
     if len(set(found)) != len(found):
         raise ArgumentValueError(f"{what}: axes are not unique: {listed}")
@@ -403,6 +402,7 @@ rev_p = register(
         shard=_rev_shard,
         cost=moving_cost,
         simplify=_rev_simplify,
+        words=LANES,
     )
 )
 

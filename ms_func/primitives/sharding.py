@@ -9,8 +9,9 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.errors import ShardingError
+from ms_func.ir.axes import environment
 from ms_func.ir.mesh import Mesh, current_mesh
-from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec, Sharding, entry_axes
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -18,7 +19,7 @@ from ms_func.lowering.context import parsed
 from ms_func.primitives.basis import letters
 
 
-def _abstract(x: ArrayType, *, sharding: NamedSharding) -> ArrayType:
+def _abstract(x: ArrayType, *, sharding: NamedSharding, lanes: Any = None) -> ArrayType:
     sizes = sharding.mesh.shape
     for dim, axes in enumerate(sharding.dim_axes(x.ndim)):
         n = math.prod(sizes[a] for a in axes)
@@ -34,23 +35,24 @@ def _abstract(x: ArrayType, *, sharding: NamedSharding) -> ArrayType:
 def _lower(b: Any, eqn: Any, x: Any) -> Any:
     """An explicit constraint where the program spans several devices, else nothing."""
     text = b.lowerer.sharding_text(eqn.params["sharding"], eqn.outputs[0].type.ndim)
-    if text is None:
+    region = b.lowerer.manual
+    if text is None or (region is not None and region.axes.issuperset(region.mesh.axis_names)):
         return x
     return b.op("sdy.sharding_constraint", [eqn.outputs[0].type], [x], {"sharding": parsed(text)})
 
 
-def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding) -> Any:
-    """The new dimension is left to the compiler."""
+def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: Any = None) -> Any:
+    """The new dimension lies along `lanes`, by default as the compiler likes."""
     (x,), (at,) = args, dims
     ndim = typeof(x).ndim - 1
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
-    spec = PartitionSpec(*entries[:at], UNCONSTRAINED, *entries[at:])
+    spec = PartitionSpec(*entries[:at], UNCONSTRAINED if lanes is None else lanes, *entries[at:])
     return sharding_constraint_p.bind(x, sharding=sharding.update(spec=spec)), at
 
 
-def _transpose(ct: Any, x: Any, *, sharding: NamedSharding) -> list[Any]:
+def _transpose(ct: Any, x: Any, *, sharding: NamedSharding, **lanes: Any) -> list[Any]:
     closed = sharding.update(spec=sharding.spec.update(unreduced=()))
-    return [sharding_constraint_p.bind(ct, sharding=closed)]
+    return [sharding_constraint_p.bind(ct, sharding=closed, **lanes)]
 
 
 def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
@@ -62,15 +64,20 @@ sharding_constraint_p = register(
     Primitive(
         "sharding_constraint",
         abstract=_abstract,
-        ref=lambda x, *, sharding: x,
+        ref=lambda x, *, sharding, lanes=None: x,
         lower=_lower,
         jvp=Linear(0),
         transpose=_transpose,
         batch=_batch,
         shard=_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
+        words=LANES,
     )
 )
+
+LAYOUTS = {sharding_constraint_p}
+"""Primitives that fix a layout, with an optional parameter `lanes`: mesh axes along which the
+lanes of the batch that is being made shall lie (`spmd_axis_name` of `vmap`)."""
 
 
 def with_sharding_constraint(x: Any, shardings: Any) -> Any:
@@ -108,7 +115,16 @@ def constrained(x: Any, sharding: Any) -> Any:
     """One array with its layout fixed; None leaves it alone."""
     if sharding is None:
         return x
-    return sharding_constraint_p.bind(x, sharding=named_sharding(sharding))
+    sharding = named_sharding(sharding)
+    manual = {a.name for a in environment() if a.mesh is not None}
+    taken = manual.intersection(sharding.spec.axes())
+    if taken:
+        raise ShardingError(
+            f"a layout inside of shard_map cannot name the axis {min(map(str, taken))}, along "
+            f"which the arrays are cut by hand: {sharding.spec}\n"
+            "fix: name only axes that are left to the compiler (axis_names of shard_map)"
+        )
+    return sharding_constraint_p.bind(x, sharding=sharding)
 
 
 def named_sharding(sharding: Any) -> NamedSharding:
@@ -152,18 +168,39 @@ def constrain(x: Any, spec: Any) -> Any:
 
 
 def _write(s: NamedSharding) -> str:
-    entries = [
-        "..." if p is UNCONSTRAINED else None if p is None else list(entry_axes(p)) for p in s.spec
-    ]
-    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), entries, sorted(s.spec.unreduced)]
+    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), *_spec_parts(s.spec)]
     return json.dumps(parts)
+
+
+def _spec_parts(spec: PartitionSpec) -> list[Any]:
+    entries = [
+        "..." if p is UNCONSTRAINED else None if p is None else list(entry_axes(p)) for p in spec
+    ]
+    return [entries, sorted(spec.unreduced)]
 
 
 def _read(text: str) -> NamedSharding:
     axes, entries, unreduced = json.loads(text)
-    names, sizes = [a for a, _ in axes], tuple(n for _, n in axes)
+    return NamedSharding(_read_mesh(axes), _read_spec(entries, unreduced))
+
+
+def _read_mesh(axes: Any) -> Mesh:
+    return Mesh(tuple(n for _, n in axes), [a for a, _ in axes])
+
+
+def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
     parts = [UNCONSTRAINED if e == "..." else None if e is None else tuple(e) for e in entries]
-    return NamedSharding(Mesh(sizes, names), PartitionSpec(*parts, unreduced=unreduced))
+    return PartitionSpec(*parts, unreduced=unreduced)
 
 
 register_param_type(NamedSharding, write=_write, read=_read)
+register_param_type(
+    PartitionSpec,
+    write=lambda spec: json.dumps(_spec_parts(spec)),
+    read=lambda text: _read_spec(*json.loads(text)),
+)
+register_param_type(
+    Mesh,
+    write=lambda mesh: json.dumps(list(map(list, mesh.shape_tuple))),
+    read=lambda text: _read_mesh(json.loads(text)),
+)

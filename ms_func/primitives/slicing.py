@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add
@@ -164,6 +164,7 @@ dynamic_slice_p = register(
         simplify=lambda producer, x, *starts, slice_sizes: (
             x if slice_sizes == x.type.shape else None
         ),
+        words=LANES,
     )
 )
 
@@ -343,6 +344,7 @@ dynamic_update_slice_p = register(
         shard=_update_shard,
         cost=_update_cost,
         simplify=lambda producer, x, update, *starts: update if update.type is x.type else None,
+        words=LANES,
     )
 )
 
@@ -372,7 +374,7 @@ def dynamic_update_slice(
 def _axis(axis: int, ndim: int) -> int:
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise ArgumentValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+        raise AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import Cost, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import PIECEWISE_LINEAR, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import transpose
@@ -43,7 +43,7 @@ def _sort_abstract(
         got = " ".join(map(str, shapes))
         raise ShapeError(f"Arguments to sort must have equal shapes, got: {got}")
     if not 0 <= dimension < len(shapes[0]):
-        raise ValueError(
+        raise AxisError(
             f"axis {dimension} is out of bounds for array of dimension {len(shapes[0])}"
         )
     return [t if t.sharding is None else t.update(sharding=None) for t in types]
@@ -201,6 +201,7 @@ sort_p = register(
         ref=_sort_ref,
         lower=_sort_lower,
         jvp=_sort_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=NotSupported("sort is not linear; its derivative is a gather"),
         batch=_sort_batch,
         shard=_sort_shard,
@@ -246,7 +247,7 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
 def _axis(axis: int, ndim: int) -> int:
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+        raise AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
 
 
@@ -262,9 +263,9 @@ def _top_k_abstract(x: ArrayType, *, k: int, axis: int) -> list[ArrayType]:
     if x.dtype.kind == "c":
         raise ValueError("top_k is not compatible with complex inputs.")
     if k < 0:
-        raise ValueError(f"k argument to top_k must be nonnegative, got {k}")
+        raise ArgumentValueError(f"k argument to top_k must be nonnegative, got {k}")
     if k > x.shape[axis]:
-        raise ValueError(
+        raise ArgumentValueError(
             f"k argument to top_k must be no larger than size along axis; got {k=} with "
             f"shape={list(x.shape)} and {axis=}"
         )
@@ -337,6 +338,7 @@ top_k_p = register(
         ref=_top_k_ref,
         lower=_top_k_lower,
         jvp=_top_k_jvp,
+        jet=PIECEWISE_LINEAR,
         transpose=NotSupported("top_k is not linear; its derivative is a gather"),
         batch=_top_k_batch,
         shard=_top_k_shard,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
-from ms_func.ir.primitive import Linear, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, max, min
 from ms_func.primitives.basis import sum_dtype
@@ -120,7 +120,7 @@ def _reduction(
             ref=ref,
             lower=lower,
             jvp=jvp,
-            transpose=transpose or NotSupported(f"{name} is not linear"),
+            transpose=transpose or NONLINEAR,
             batch=_batch(lambda: primitive),
             shard=_shard,
             cost=cost,

@@ -20,12 +20,14 @@ from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
 from ms_func.primitives import elementwise as pe
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.random.discrete import rademacher
 from ms_func.random.keys import checked_key, split
+from ms_func.random.placing import placed
 from ms_func.random.uniform import Shape, float_dtype, joint_shape, scaled, unit
 
 
+@placed
 def normal(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Normal numbers of mean 0 and variance 1; complex ones have independent parts."""
     kind = float_dtype("normal", dtype, complex_too=True)
@@ -44,6 +46,7 @@ def normal_of(key: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     return ar.multiply(np.asarray(math.sqrt(2), kind)[()], pe.erf_inv(u))
 
 
+@placed
 def truncated_normal(
     key: ArrayLike, lower: ArrayLike, upper: ArrayLike, shape: Shape | None = None,
     dtype: Any = None,
@@ -64,6 +67,7 @@ def _truncated(key: Any, lower: Any, upper: Any, shape: tuple[int, ...], kind: n
     return ar.minimum(ar.maximum(out, inner), outer)
 
 
+@placed
 def lognormal(
     key: ArrayLike, sigma: ArrayLike = 1.0, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -74,6 +78,7 @@ def lognormal(
     return el.exp(ar.multiply(normal(key, shape, kind), sigma))
 
 
+@placed
 def exponential(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Exponentially distributed numbers of mean 1."""
     kind = float_dtype("exponential", dtype)
@@ -84,6 +89,7 @@ def _exponential(key: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     return ar.negative(el.log1p(ar.negative(unit(key, shape, kind))))
 
 
+@placed
 def laplace(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Numbers of the standard Laplace distribution."""
     kind = float_dtype("laplace", dtype)
@@ -95,6 +101,7 @@ def _laplace(key: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     return ar.multiply(el.sign(u), el.log1p(ar.negative(el.abs(u))))
 
 
+@placed
 def logistic(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Numbers of the standard logistic distribution."""
     kind = float_dtype("logistic", dtype)
@@ -106,6 +113,7 @@ def _logistic(key: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     return ar.subtract(el.log(u), el.log1p(ar.negative(u)))
 
 
+@placed
 def cauchy(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Numbers of the standard Cauchy distribution."""
     kind = float_dtype("cauchy", dtype)
@@ -117,6 +125,7 @@ def _cauchy(key: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     return el.tan(ar.multiply(math.pi, ar.subtract(u, 0.5)))
 
 
+@placed
 def rayleigh(
     key: ArrayLike, scale: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -131,6 +140,7 @@ def _rayleigh(key: Any, scale: Any, shape: tuple[int, ...], kind: np.dtype) -> A
     return ar.multiply(scale, el.sqrt(ar.multiply(el.log(unit(key, shape, kind)), -2.0)))
 
 
+@placed
 def pareto(key: ArrayLike, b: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Numbers of the Pareto distribution with density `b / x ** (b + 1)` above 1."""
     kind = float_dtype("pareto", dtype)
@@ -149,6 +159,7 @@ def weibull_min(
     return ar.multiply(ar.power(drawn, exponent), convert(operand("weibull_min", scale), kind))
 
 
+@placed
 def maxwell(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Lengths of standard normal vectors of three components."""
     kind = float_dtype("maxwell", dtype)
@@ -170,6 +181,7 @@ def double_sided_maxwell(
     return ar.add(ar.multiply(turned, scale), loc)
 
 
+@placed
 def triangular(
     key: ArrayLike, left: ArrayLike, mode: ArrayLike, right: ArrayLike,
     shape: Shape | None = None, dtype: Any = None,
@@ -192,6 +204,7 @@ def _triangular(
                            ar.subtract(right, el.sqrt(rest)))  # fmt: skip
 
 
+@placed
 def wald(key: ArrayLike, mean: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Numbers of the inverse Gaussian distribution of shape 1.
 
@@ -220,6 +233,7 @@ def _wald(key: Any, mean: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
 # --- vectors and matrices -------------------------------------------------------------------
 
 
+@placed
 def multivariate_normal(
     key: ArrayLike, mean: ArrayLike, cov: ArrayLike, shape: Shape | None = None,
     dtype: Any = None, method: str = "cholesky",
@@ -249,6 +263,10 @@ def multivariate_normal(
         )
     lead = manipulation.broadcast_shapes(np.shape(mean)[:-1], np.shape(cov)[:-2])
     sizes = lead if shape is None else shape_tuple("multivariate_normal", shape)
+    if manipulation.broadcast_shapes(lead, sizes) != sizes:
+        raise ValueError(
+            f"multivariate_normal got parameters of leading shape {lead} for the shape {sizes}"
+        )
     factor = _factor(cov, method)
     drawn = manipulation.expand_dims(normal(key, (*sizes, *n), kind), -1)
     return ar.add(mean, manipulation.squeeze(matmul(factor, drawn), -1))
@@ -265,6 +283,7 @@ def _factor(cov: Any, method: str) -> Any:
     return ar.multiply(u, manipulation.expand_dims(el.sqrt(s), -2))
 
 
+@placed
 def orthogonal(
     key: ArrayLike, n: int, shape: Shape = (), dtype: Any = None, m: int | None = None
 ) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype, to_inexact
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -17,12 +17,22 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
-from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.keys import random_bits, random_split
 from ms_func.primitives.sort import sort
 from ms_func.random.keys import checked_key
-from ms_func.random.uniform import Shape, float_dtype, joint_shape, randint, uniform, unit
+from ms_func.random.placing import placed
+from ms_func.random.uniform import (
+    Shape,
+    float_dtype,
+    integer_dtype,
+    joint_shape,
+    randint,
+    uniform,
+    unit,
+)
 
 
+@placed
 def bernoulli(
     key: ArrayLike, p: ArrayLike = 0.5, shape: Shape | None = None, mode: str = "low"
 ) -> Array:
@@ -41,8 +51,8 @@ def bernoulli(
     if mode not in ("low", "high"):
         raise ValueError(f"got mode={mode!r}, expected 'low' or 'high'")
     p = operand("bernoulli", p)
-    kind = to_inexact(typeof(p).dtype)
-    if kind.kind == "c":
+    kind = typeof(p).dtype
+    if not is_inexact(kind) or kind.kind == "c":
         raise TypeError(f"bernoulli probability `p` must have a floating dtype, got {kind.name}.")
     shape = joint_shape("bernoulli", shape, p)
     return run(_bernoulli, (checked_key("bernoulli", key), convert(p, kind)), shape, kind, mode)
@@ -56,13 +66,15 @@ def _bernoulli(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype, mode: s
     return logic.less(ar.multiply(fine, step), ar.subtract(p, coarse))
 
 
+@placed
 def rademacher(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """-1 or 1 with equal probability, int32 by default."""
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
     coins = convert(bernoulli(key, 0.5, shape_tuple("rademacher", shape)), kind)
-    return ar.subtract(ar.multiply(coins, 2), 1)
+    return convert(ar.subtract(ar.multiply(coins, 2), 1), kind)
 
 
+@placed
 def permutation(
     key: ArrayLike, x: int | ArrayLike, axis: int = 0, independent: bool = False
 ) -> Array:
@@ -81,7 +93,8 @@ def permutation(
         return run(_shuffled, (key, creation.arange(x)), 0)
     x = operand("permutation", x)
     axis = manipulation.axis_index(axis, typeof(x).ndim)
-    if independent or typeof(x).ndim == 1:
+    plain = typeof(x).key is None  # keys are no operands of a sort
+    if independent or (plain and typeof(x).ndim == 1):
         return run(_shuffled, (key, x), axis)
     order = run(_shuffled, (key, creation.arange(typeof(x).shape[axis])), 0)
     return searching.take(x, order, axis, mode="clip")
@@ -154,6 +167,7 @@ def choice(
     return searching.take(population, places, axis, mode="clip")
 
 
+@placed
 def categorical(
     key: ArrayLike, logits: ArrayLike, axis: int = -1, shape: Shape | None = None,
     replace: bool = True, mode: str | None = None,
@@ -172,8 +186,9 @@ def categorical(
         ValueError: `shape` does not end with the shape of the distributions, or there are not
             enough categories without replacement.
     """
-    key, logits = checked_key("categorical", key), convert_inexact("categorical", logits)
+    key, logits = checked_key("categorical", key), operand("categorical", logits)
     t = typeof(logits)
+    float_dtype("categorical", t.dtype)
     axis = manipulation.axis_index(axis, t.ndim)
     batch = t.shape[:axis] + t.shape[axis + 1 :]
     sizes = batch if shape is None else joint_shape("categorical", shape, np.empty(batch))
@@ -200,6 +215,7 @@ def convert_inexact(name: str, x: Any) -> Any:
     return convert(x, to_inexact(typeof(x).dtype))
 
 
+@placed
 def gumbel(key: ArrayLike, shape: Shape = (), dtype: Any = None, mode: str | None = None) -> Array:
     """Numbers of the standard Gumbel distribution.
 
@@ -227,9 +243,10 @@ def _gumbel(key: Any, shape: tuple[int, ...], kind: np.dtype, mode: str | None) 
     return ar.negative(el.log(ar.negative(el.log(u))))
 
 
+@placed
 def geometric(key: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Number of trials of probability `p` up to the first success, int32 by default."""
-    kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
+    kind = integer_dtype("geometric", dtype)
     shape = joint_shape("geometric", shape, p)
     p = convert_inexact("geometric", p)
     return run(_geometric, (checked_key("geometric", key), p), shape, kind)

@@ -26,15 +26,17 @@ from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
 from ms_func.primitives.incomplete import random_gamma_grad
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.random.continuous import exponential, normal, normal_of
 from ms_func.random.discrete import rademacher
 from ms_func.random.keys import checked_key, split
+from ms_func.random.placing import placed
 from ms_func.random.uniform import Shape, float_dtype, joint_shape, unit
 
 # --- gamma ------------------------------------------------------------------------------------
 
 
+@placed
 def gamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Numbers of the gamma distribution with density proportional to `x ** (a - 1) exp(-x)`.
 
@@ -43,6 +45,7 @@ def gamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any =
     return _sampled("gamma", key, a, shape, dtype, False)
 
 
+@placed
 def loggamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Logarithms of gamma numbers, which do not underflow for small `a`."""
     return _sampled("loggamma", key, a, shape, dtype, True)
@@ -143,13 +146,13 @@ def _positive(keys: Any, c: Any, kind: np.dtype) -> tuple[Any, Any]:
 
 def _where_lanes(mask: Any, new: Any, old: Any) -> Any:
     """New state in the lanes of the mask."""
-    keys = where(manipulation.expand_dims(mask, -1), new[0], old[0])
-    return (keys, *(where(mask, n, o) for n, o in zip(new[1:], old[1:], strict=True)))
+    return tuple(where(mask, n, o) for n, o in zip(new, old, strict=True))
 
 
 # --- distributions made of gamma numbers --------------------------------------------------------
 
 
+@placed
 def beta(
     key: ArrayLike, a: ArrayLike, b: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -163,6 +166,7 @@ def beta(
     return ar.divide(one, ar.add(one, two))
 
 
+@placed
 def dirichlet(
     key: ArrayLike, alpha: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -182,6 +186,7 @@ def dirichlet(
     return ar.divide(sizes, reductions.sum(sizes, -1, keepdims=True))
 
 
+@placed
 def chisquare(
     key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -191,6 +196,7 @@ def chisquare(
     return ar.multiply(2, el.exp(loggamma(key, half, shape, kind)))
 
 
+@placed
 def t(key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Numbers of Student's distribution with `df` degrees of freedom."""
     kind = float_dtype("t", dtype)
@@ -201,6 +207,7 @@ def t(key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = No
     return ar.multiply(normal(keys[0], shape, kind), el.sqrt(ratio))
 
 
+@placed
 def f(
     key: ArrayLike, dfnum: ArrayLike, dfden: ArrayLike, shape: Shape | None = None,
     dtype: Any = None,
@@ -216,6 +223,7 @@ def f(
     return ar.divide(top, bottom)
 
 
+@placed
 def generalized_normal(key: ArrayLike, p: float, shape: Shape = (), dtype: Any = None) -> Array:
     """Numbers with density proportional to `exp(-abs(x) ** p)`."""
     kind = float_dtype("generalized_normal", dtype)
@@ -225,6 +233,7 @@ def generalized_normal(key: ArrayLike, p: float, shape: Shape = (), dtype: Any =
     return ar.multiply(rademacher(keys[1], sizes, kind), ar.power(size, 1 / p))
 
 
+@placed
 def ball(key: ArrayLike, d: int, p: float = 2, shape: Shape = (), dtype: Any = None) -> Array:
     """Points uniformly distributed in the unit ball of the `p`-norm in `d` dimensions."""
     kind = float_dtype("ball", dtype)

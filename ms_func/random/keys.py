@@ -1,4 +1,8 @@
-"""Keys: made from seeds, split, and joined with integers."""
+"""Keys: made from seeds, split, and joined with integers.
+
+A key is a value of a dtype of its own, `key<fry>`. Its words, a plain uint32 array as older
+programs use it, are taken wherever a key is; what is made of them is words again.
+"""
 
 from __future__ import annotations
 
@@ -6,138 +10,260 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import issubdtype
-from ms_func.execution.array import Array
-from ms_func.ir.types import typeof
-from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, logic, manipulation
+from ms_func import config
+from ms_func.dtypes import KeyDtype, issubdtype
+from ms_func.dtypes import key_dtype as generator
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import put, relabel
+from ms_func.execution.dispatch import bottom
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.creation import shape_tuple
-from ms_func.numpy.fusion import run
-from ms_func.numpy.promotion import ArrayLike, convert, operand
-from ms_func.primitives.random_bits import random_fold_in, random_split
+from ms_func.numpy.promotion import HANDLES, ArrayLike, as_handle, convert, operand
+from ms_func.primitives.keys import (
+    random_clone_p,
+    random_fold_in,
+    random_seed_p,
+    random_split,
+    random_unwrap_p,
+    random_wrap_p,
+    seed_words,
+)
 
 UINT32 = np.dtype(np.uint32)
 
 
-def PRNGKey(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
+# --- from seeds -----------------------------------------------------------------------------------
+
+
+def key(seed: int | ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
     """Key from an integer seed.
 
     Args:
         seed: integer; its low and high 32 bits are the words of the key.
-        impl: None or "threefry2x32", the only generator there is.
+        impl: name of the generator: "threefry2x32", whose numbers are the same everywhere,
+            "rbg" or "unsafe_rbg", which draw with the backend's own generator and are faster
+            on accelerators; None takes `config.default_prng_impl`.
+        dtype: the same as a dtype of keys, such as that of another key.
 
     Raises:
         TypeError: `seed` is no integer scalar.
-        ValueError: there is no such generator.
+        ValueError: there is no such generator, or `impl` and `dtype` are both given.
+
+    Example:
+        >>> key(0).dtype
+        key<fry>
     """
-    _check_impl(impl)
-    if isinstance(seed, (bool, int)):
-        seed = int(seed)
+    return _seeded("key", seed, _one_of("key", impl, dtype))
+
+
+def PRNGKey(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
+    """Like `key`, as the uint32 words of the key, which samplers take as well.
+
+    Example:
+        >>> PRNGKey(3).tolist()
+        [0, 3]
+    """
+    return _words(_seeded("PRNGKey", seed, _impl(impl)))
+
+
+def _impl(impl: Any) -> KeyDtype:
+    """The generator of a name, of a dtype of keys, or the default one."""
+    if isinstance(impl, KeyDtype):
+        return impl
+    return generator(config.default_prng_impl.value if impl is None else impl)
+
+
+def _one_of(name: str, impl: Any, dtype: Any) -> KeyDtype:
+    """The generator that one of two arguments names."""
+    if impl is not None and dtype is not None:
+        raise ArgumentValueError(f"{name} takes impl or dtype, not both")
+    if dtype is not None and not isinstance(dtype, KeyDtype):
+        raise ArgumentValueError(f"{name}: dtype must be a dtype of keys, got {dtype!r}")
+    return _impl(impl if dtype is None else dtype)
+
+
+def key_dtype(impl_spec: Any = None) -> KeyDtype:
+    """The dtype of keys of a generator, by default of the default one.
+
+    Example:
+        >>> key_dtype("rbg")
+        key<rbg>
+    """
+    return _impl(impl_spec)
+
+
+def _seeded(name: str, seed: Any, kind: KeyDtype) -> Any:
+    if isinstance(seed, int):
         if not -(2**63) <= seed < 2**64:
             raise OverflowError(f"a seed has 64 bits at most, got {seed}")
-        high = 0 if -(2**31) <= seed < 0 else seed >> 32
-        words = [high & 0xFFFFFFFF, seed & 0xFFFFFFFF]
-        return creation.asarray(np.array(words, UINT32))
-    seed = operand("PRNGKey", seed)
-    if not issubdtype(typeof(seed).dtype, np.integer):
-        raise TypeError(f"PRNG key seed must be an integer; got {seed!r}")
-    if typeof(seed).ndim:
-        raise TypeError(
-            "PRNGKey accepts a scalar seed, but was given an array of shape "
-            f"{typeof(seed).shape} != (). Use vmap for batching"
+        low = seed if -(2**31) <= seed < 0 else seed >> 32  # 32 bits are enough for the first
+        half = [0 if low is seed else low & 0xFFFFFFFF, seed & 0xFFFFFFFF]
+        words = np.array(half * (kind.words // 2), UINT32)
+        return wrap(put(words, ArrayType((), kind)))
+    seed = operand(name, seed)
+    t = typeof(seed)
+    if t.key is not None or not issubdtype(t.dtype, np.integer):
+        raise ArgumentTypeError(f"PRNG key seed must be an integer; got {seed!r}")
+    if t.ndim:
+        raise ArgumentTypeError(
+            f"{name} accepts a scalar seed, but was given an array of shape {t.shape} != (). Use "
+            "vmap for batching"
         )
-    return run(_seeded, (seed,))
+    if current.interpreter is bottom and not isinstance(seed, Array):
+        value = np.asarray(getattr(seed, "value", seed), t.dtype)
+        return wrap(put(seed_words(value, kind.words), ArrayType((), kind)))
+    return random_seed_p.bind(seed, impl=kind.impl)
 
 
-key = PRNGKey
+# --- keys and their words -----------------------------------------------------------------------
 
 
-def _check_impl(impl: Any) -> None:
-    if impl not in (None, "threefry2x32", "fry"):
-        raise ValueError(f"unrecognized PRNG implementation {impl!r}; there is 'threefry2x32'")
+def _words(keys: Any) -> Any:
+    """Words of typed keys; outside of traces the same memory."""
+    if current.interpreter is bottom:
+        return wrap(relabel(keys.buffer, keys.type.words))
+    return random_unwrap_p.bind(keys)
 
 
-def _seeded(seed: Any) -> Any:
-    wide = typeof(seed).dtype.itemsize == 8
-    low = convert(seed, UINT32)
-    high = convert(logic.right_shift(seed, 32), UINT32) if wide else ar.multiply(low, 0)
-    return manipulation.stack([high, low])
+def _wrapped(words: Any, kind: KeyDtype) -> Any:
+    """Keys made of words; outside of traces the same memory."""
+    if current.interpreter is bottom and type(words) is Array:
+        return wrap(relabel(words.buffer, ArrayType(words.shape[:-1], kind)))
+    return random_wrap_p.bind(words, impl=kind.impl)
+
+
+def _checked_words(words: Any, kind: KeyDtype) -> Any:
+    """Words that can be keys.
+
+    Raises:
+        TypeError: dtype or shape are others.
+    """
+    if not all(hasattr(words, a) for a in ("ndim", "shape", "dtype")):
+        raise ArgumentTypeError(
+            "invalid PRNG key data: expected key_data to have ndim, shape, and dtype attributes. "
+            f"Got {words!r}\nfix: make a key with random.key(seed)"
+        )
+    if words.ndim < 1:
+        raise ArgumentTypeError(
+            f"invalid PRNG key data: expected key_data.ndim >= 1; got ndim={words.ndim}"
+        )
+    if words.shape[-1] != kind.words:
+        raise ArgumentTypeError(
+            f"invalid PRNG key data: expected key_data.shape to end with ({kind.words},); got "
+            f"shape={tuple(words.shape)} for impl={kind.impl}"
+        )
+    if words.dtype != UINT32:
+        raise ArgumentTypeError(
+            f"invalid PRNG key data: expected key_data.dtype = uint32; got dtype={words.dtype}"
+        )
+    return words if type(words) in HANDLES else operand("random", words)
+
+
+def typed(keys: Any) -> tuple[Any, bool]:
+    """Keys as values of a key dtype, and whether they were words before.
+
+    Raises:
+        TypeError: they are neither.
+    """
+    if type(keys) in HANDLES:
+        if keys.type.key is not None:
+            return keys, False
+    elif not isinstance(keys, np.ndarray) and hasattr(keys, "__jax_array__"):
+        return typed(keys.__jax_array__())
+    kind = _impl(None)
+    words = _checked_words(keys, kind)
+    if current.interpreter is bottom and type(words) is not Array:
+        words = bottom.operand(words)
+    return _wrapped(words, kind), True
 
 
 def checked_key(name: str, key: Any) -> Any:
-    """A single key.
+    """A single key, of a key dtype.
 
     Raises:
         TypeError: it is no key.
         ValueError: it is an array of keys.
     """
-    key = operand(name, key)
-    t = typeof(key)
-    if t.dtype != UINT32 or not t.shape or t.shape[-1] != 2:
-        raise TypeError(
-            f"{name} requires a key of dtype uint32 and shape (2,), got {t}\n"
-            "fix: make one with random.key(seed) or random.split"
-        )
-    if t.ndim != 1:
-        raise ValueError(
-            f"{name} accepts a single key, but was given a key array of shape {t.shape[:-1]} != ()."
+    return _single(name, *typed(key))[0]
+
+
+def _single(name: str, keys: Any, raw: bool) -> tuple[Any, bool]:
+    if keys.type.shape:
+        shape = keys.type.words.shape if raw else keys.type.shape
+        raise ArgumentValueError(
+            f"{name} accepts a single key, but was given a key array of shape {shape} != ()."
             " Use vmap for batching."
         )
-    return key
+    return keys, raw
 
 
 def split(key: ArrayLike, num: int | tuple[int, ...] = 2) -> Array:
-    """`num` new keys (or an array of them) from one: `[2]` to `[num, 2]`."""
+    """`num` new keys (or an array of them, of that shape) from one.
+
+    Example:
+        >>> split(PRNGKey(0), 3).shape
+        (3, 2)
+    """
     shape = shape_tuple("split", num)
-    return random_split(checked_key("split", key), shape)
+    single, raw = _single("split", *typed(key))
+    made = random_split(single, shape)
+    return _words(made) if raw else made
 
 
 def fold_in(key: ArrayLike, data: int | ArrayLike) -> Array:
     """New key from a key and an integer.
 
     Raises:
-        OverflowError: a Python integer has more than 32 bits.
-        TypeError: `data` is no integer scalar.
+        OverflowError: a Python integer is negative or has more than 32 bits.
+        TypeError: `data` is no scalar.
     """
-    key = checked_key("fold_in", key)
+    single, raw = _single("fold_in", *typed(key))
     if isinstance(data, int):
-        if not -(2**31) <= data < 2**32:
-            raise OverflowError(f"fold_in takes integers of 32 bits, got {data}")
-        return random_fold_in(key, np.uint32(data & 0xFFFFFFFF))
-    data = operand("fold_in", data)
-    if not issubdtype(typeof(data).dtype, np.integer):
-        raise TypeError(f"fold_in takes an integer, got {typeof(data)}")
-    if typeof(data).ndim:
-        raise TypeError(
-            f"fold_in accepts a scalar, but was given an array of shape {typeof(data).shape} != ()."
-            " Use vmap for batching."
-        )
-    return random_fold_in(key, convert(data, UINT32))
+        if not 0 <= data < 2**32:
+            raise OverflowError(f"Python integer {data} out of bounds for uint32")
+        word: Any = np.uint32(data)
+    else:
+        word = operand("fold_in", data)
+        if typeof(word).ndim:
+            raise ArgumentTypeError(
+                "fold_in accepts a scalar, but was given an array of shape "
+                f"{typeof(word).shape} != (). Use vmap for batching."
+            )
+        word = convert(word, UINT32)
+    made = random_fold_in(single, word)
+    return _words(made) if raw else made
 
 
 def key_data(keys: ArrayLike) -> Array:
-    """The words of keys: here, the keys themselves."""
-    return creation.asarray(keys)
+    """The uint32 words of keys, in a dimension behind theirs; words stay as they are."""
+    found, _ = typed(keys)
+    return _words(found)
 
 
-def wrap_key_data(key_bits_array: ArrayLike, *, impl: str | None = None) -> Array:
-    """Keys from their words: here, the words themselves.
+def wrap_key_data(key_bits_array: ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
+    """Keys from their words; inverse of `key_data`.
 
     Raises:
-        TypeError: they are no uint32 pairs.
+        TypeError: they are no uint32 array whose last dimension has the size of a key.
     """
-    _check_impl(impl)
-    words = creation.asarray(key_bits_array)
-    if words.dtype != UINT32 or not words.shape or words.shape[-1] != 2:
-        raise TypeError(f"keys are uint32 arrays whose last dimension has size 2, got {words.type}")
-    return words
+    kind = _one_of("wrap_key_data", impl, dtype)
+    words = _checked_words(key_bits_array, kind)
+    if current.interpreter is bottom and type(words) is not Array:
+        words = bottom.operand(words)
+    return _wrapped(words, kind)
 
 
 def key_impl(keys: ArrayLike) -> str:
     """Name of the generator of keys."""
-    return "threefry2x32"
+    return typed(keys)[0].type.key.impl
 
 
 def clone(key: ArrayLike) -> Array:
-    """The same key again."""
-    return creation.copy(key)
+    """The same keys again, for a use that `config.debug_key_reuse` shall not count."""
+    found, raw = typed(key)
+    if current.interpreter is bottom:
+        return as_handle(key) if raw else wrap(found.buffer)
+    made = random_clone_p.bind(found)
+    return _words(made) if raw else made

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow.while_loop import while_loop
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -22,19 +21,21 @@ from ms_func.numpy import logic, manipulation, reductions
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
-from ms_func.primitives.random_bits import random_split
+from ms_func.primitives.keys import random_split
 from ms_func.primitives.special import lgamma
 from ms_func.random.keys import checked_key
-from ms_func.random.uniform import Shape, joint_shape, unit
+from ms_func.random.placing import placed
+from ms_func.random.uniform import Shape, integer_dtype, joint_shape, unit
 
 _FLOAT, _INT = np.dtype(np.float32), np.dtype(np.int32)
 _LARGE = 10.0
 """Rates from here on are drawn by rejection."""
 
 
+@placed
 def poisson(key: ArrayLike, lam: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Numbers of events that occur at a mean rate `lam`; int32 by default."""
-    kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
+    kind = integer_dtype("poisson", dtype)
     shape = joint_shape("poisson", shape, lam)
     rate = convert(operand("poisson", lam), _FLOAT)
     return convert(run(_poisson, (checked_key("poisson", key), rate), shape), kind)

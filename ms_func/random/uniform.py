@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -17,8 +17,9 @@ from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
-from ms_func.primitives.random_bits import random_bits, random_split
+from ms_func.primitives.keys import random_bits, random_split
 from ms_func.random.keys import UINT32, checked_key
+from ms_func.random.placing import placed
 
 Shape = Sequence[int] | int
 
@@ -54,6 +55,7 @@ def joint_shape(name: str, shape: Any, *args: Any) -> tuple[int, ...]:
     return found
 
 
+@placed
 def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Uniform unsigned integers over all values of `dtype`, uint32 by default.
 
@@ -66,6 +68,7 @@ def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     return random_bits(checked_key("bits", key), 8 * kind.itemsize, shape_tuple("bits", shape))
 
 
+@placed
 def uniform(
     key: ArrayLike, shape: Shape = (), dtype: Any = None, minval: ArrayLike = 0.0,
     maxval: ArrayLike = 1.0,
@@ -74,6 +77,8 @@ def uniform(
     kind = float_dtype("uniform", dtype)
     shape = joint_shape("uniform", shape, minval, maxval)
     key = checked_key("uniform", key)
+    if type(minval) is float and type(maxval) is float and (minval, maxval) == (0.0, 1.0):
+        return run(unit, (key,), shape, kind)
     bounds = [convert(operand("uniform", v), kind) for v in (minval, maxval)]
     return run(scaled, (key, *bounds), shape, kind)
 
@@ -97,21 +102,20 @@ def unit(key: Any, shape: tuple[int, ...], kind: np.dtype, low: float = 0.0) -> 
     return scaled(key, np.asarray(low, kind)[()], np.asarray(1, kind)[()], shape, kind)
 
 
+@placed
 def randint(
     key: ArrayLike, shape: Shape, minval: ArrayLike, maxval: ArrayLike, dtype: Any = None
 ) -> Array:
     """Uniform integers in `[minval, maxval)`; all `minval` where the range is empty.
 
     Raises:
-        TypeError: `dtype` or a bound is no integer.
+        TypeError: `dtype` is no integer, or a bound no real number.
     """
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.integer):
         raise TypeError(f"randint only accepts integer dtypes, got {kind.name}")
     minval, maxval = (v if type(v) is int else operand("randint", v) for v in (minval, maxval))
-    for v in (minval, maxval):
-        if type(v) is not int and not issubdtype(typeof(v).dtype, np.integer):
-            raise TypeError(f"randint requires minval and maxval of an integer dtype, got {v!r}")
+    minval, maxval = (v if type(v) is int else _whole(v) for v in (minval, maxval))
     shape = joint_shape("randint", shape, minval, maxval)
     info = ml_dtypes.iinfo(kind)
     wide = kind if kind.itemsize >= 4 else DEFAULTS[int]
@@ -120,6 +124,28 @@ def randint(
     above = _beyond(maxval, int(info.max)) if wide == kind else np.bool_(False)
     out = run(_randint, (checked_key("randint", key), low, high, above), shape, wide)
     return convert(out, kind)
+
+
+def _whole(v: Any) -> Any:
+    """A bound as an integer; floats lose their fraction."""
+    dtype = typeof(v).dtype
+    if issubdtype(dtype, np.integer):
+        return v
+    if not (is_inexact(dtype) or dtype.kind == "b") or dtype.kind == "c":
+        raise TypeError(f"randint requires minval and maxval to be real numbers, got {typeof(v)}")
+    return convert(v, DEFAULTS[int])
+
+
+def integer_dtype(name: str, dtype: Any) -> np.dtype:
+    """Integer dtype of a sampler, int32 by default.
+
+    Raises:
+        ValueError: it is no integer dtype.
+    """
+    kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
+    if not issubdtype(kind, np.integer):
+        raise ValueError(f"dtype argument to `{name}` must be an int dtype, got {kind.name}")
+    return kind
 
 
 def _beyond(v: Any, top: int) -> Any:

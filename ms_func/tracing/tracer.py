@@ -7,12 +7,15 @@ become captured operands, so what is recorded is closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ms_func import config
+from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
@@ -23,12 +26,18 @@ from ms_func.errors import (
     UnsupportedError,
     located,
 )
+from ms_func.ir.axes import Axes
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
-from ms_func.ir.primitive import Primitive, UndefinedPrimal, current
+from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing.policy import why_native
 
 _SCALARS = (bool, int, float, complex)
+_WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
+
+
+_NO_AXES: frozenset[Any] = frozenset()
 
 
 class Tracer:
@@ -53,7 +62,7 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements."""
-        return self.type.dtype
+        return self.type.face
 
     @property
     def ndim(self) -> int:
@@ -93,10 +102,10 @@ class Tracer:
         return value.__index__()
 
     def __float__(self) -> float:
-        return float(self._value(ConcretizationTypeError, "a Python float", _INT_FIX))
+        return float(self._number("a Python float"))
 
     def __complex__(self) -> complex:
-        return complex(self._value(ConcretizationTypeError, "a Python complex", _INT_FIX))
+        return complex(self._number("a Python complex"))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TracerArrayConversionError(
@@ -108,7 +117,7 @@ class Tracer:
 
     def item(self, *args: Any) -> Any:
         """Python scalar of the one element; only where the value is known."""
-        return self._value(ConcretizationTypeError, "a Python scalar", _INT_FIX).item(*args)
+        return self._number("a Python scalar").item(*args)
 
     def __len__(self) -> int:
         if not self.type.shape:
@@ -119,22 +128,65 @@ class Tracer:
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def __repr__(self) -> str:
+        if self.recorder.strict:
+            self._value(ConcretizationTypeError, "text", _INT_FIX)
         return f"Traced<{self.type}>"
+
+    def _number(self, use: str) -> np.ndarray:
+        """Value for use as a Python number. That of a float would go without its derivative."""
+        if is_inexact(self.dtype):
+            loc = user_loc(3)
+            raise ConcretizationTypeError(
+                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
+                f"{use}, which has no derivative{_not_converted(loc)}\nfix: {_FLOAT_FIX}",
+                loc,
+            )
+        return self._value(ConcretizationTypeError, use, _INT_FIX)
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
         value = self.recorder.value_of(self.variable)
         if value is None:
+            loc = user_loc(3)
             raise error(
                 f"a value known only at run time ({self.type}, traced in "
-                f"`{self.recorder.name}`) was used as {use}\nfix: {fix}",
-                user_loc(3),
+                f"`{self.recorder.name}`) was used as {use}{_not_converted(loc)}\nfix: {fix}",
+                loc,
             )
         return np.asarray(value)
 
 
+def _not_converted(loc: Loc | None) -> str:
+    """What kept the function at `loc` from being converted, where that was tried."""
+    reason = None if loc is None else why_native(loc.code)
+    if loc is None or reason is None:
+        return ""
+    return f"\nMS104 `{loc.function}` was not converted: {reason}"
+
+
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
+_FLOAT_FIX = "keep it an array; for math.sin and the like use those of ms_func.numpy"
 _INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
+
+
+class _Speculating(threading.local):
+    value = False
+
+
+_speculating = _Speculating()
+
+
+@contextmanager
+def speculation() -> Iterator[None]:
+    """Recordings made inside are given up where something needs to know a value.
+
+    Their traced values must not pass for text either, as in `params[f"layer{i}"]`.
+    """
+    outer, _speculating.value = _speculating.value, True
+    try:
+        yield
+    finally:
+        _speculating.value = outer
 
 
 class Staging:
@@ -147,13 +199,21 @@ class Staging:
         values: arrays known for some variables, where tracing has values at hand.
         spliced: variables of other functions whose equations were taken over as they are.
         handles: see `handle`.
+        strict: whether traced values refuse to be shown; see `speculation`.
+        decided: axes of a region of manual computation along which devices may not all run this:
+            what comes from outside counts as differing along them.
+        border: whether this records a region of manual computation, outside of which nothing
+            differs between devices.
+        wide: kinds of number ("i", "f", "c") that come in from outside at double width.
     """
 
-    __slots__ = ("alive", "captured", "eqns", "handles", "loc", "name", "outer", "spliced",
-                 "values")  # fmt: skip
+    __slots__ = ("alive", "border", "captured", "decided", "eqns", "handles", "loc", "name",
+                 "outer", "spliced", "strict", "values", "wide")  # fmt: skip
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
+        self.decided = decided
+        self.border = border
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Any, Var]] = {}
         self.spliced: set[Any] = set()
@@ -161,10 +221,14 @@ class Staging:
         self.loc: Loc | None = None
         self.values: dict[Var, Any] | None = None
         self.alive = True
+        self.strict = _speculating.value
+        self.wide = ""
         self.outer: Any = None
 
     def __enter__(self) -> Staging:
-        self.outer = current.interpreter
+        outer = self.outer = current.interpreter
+        if type(outer) is Staging and outer.decided and not self.border:
+            self.decided |= outer.decided
         current.interpreter = self
         config.tracing.set_local(True)
         return self
@@ -176,6 +240,8 @@ class Staging:
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""
+        if type.dtype in _WIDE:
+            self.wide += _WIDE[type.dtype]
         return Tracer(self, Var(type))
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -185,6 +251,8 @@ class Staging:
         ]
         try:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
+        except Unequal as unequal:
+            types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
@@ -194,6 +262,18 @@ class Staging:
         outputs = [Var(t) for t in types]
         self.eqns.append(Eqn(primitive, inputs, outputs, params, self.loc or user_loc()))
         return [Tracer(self, v) for v in outputs]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        for value, var in () if self.border else self.captured.values():
+            if var is atom and type(value) is Tracer and value.recorder.alive:
+                return self.capture(self._marked_outside(value, axes))
+        eqn = marking(atom, more, self.loc or user_loc())
+        self.eqns.append(eqn)
+        return eqn.outputs[0]
 
     def atom(self, x: Any) -> Atom:
         """Variable or literal for a value: own, captured from outside, or a scalar."""
@@ -210,6 +290,8 @@ class Staging:
             return Literal(x, typeof(x))
         if kind is np.ndarray and x.ndim == 0:
             return Literal(x[()], typeof(x))
+        if getattr(x, "tracer", None) is not None:  # a reference of this recording or an outer one
+            return self.atom(x.tracer)
         if kind is UndefinedPrimal:
             raise UnsupportedError(
                 "the function is not linear in its arguments: this operation combines two values "
@@ -225,11 +307,22 @@ class Staging:
             found = self.captured.get(id(x))
             if found is None:
                 found = self.captured[id(x)] = (x, Var(typeof(x)))
+                self.wide += _WIDE.get(found[1].type.dtype, "")
             return found[1]
         found = self.captured.get(id(x.variable))
         if found is None:
-            found = self.captured[id(x.variable)] = (x.recorder.handle(x.variable), Var(x.type))
+            held = x.recorder.handle(x.variable)
+            if self.decided:
+                held = self._marked_outside(held, x.type.vma | self.decided)
+            found = self.captured[id(x.variable)] = (held, Var(held.type))
         return found[1]
+
+    def _marked_outside(self, x: Tracer, axes: frozenset[Any]) -> Tracer:
+        """A value from outside that counts as differing along `axes`, marked out there."""
+        outer = self.outer if type(self.outer) is Staging else x.recorder
+        atom = outer.marked(outer.atom(x), axes)
+        assert type(atom) is Var
+        return outer.handle(atom)
 
     def handle(self, var: Var) -> Tracer:
         """The one handle of a variable that recordings inside this one keep.
@@ -243,7 +336,10 @@ class Staging:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Record the equations of `fn` with `args` in place of its parameters."""
-        env: dict[Atom, Atom] = dict(zip(fn.params, map(self.atom, args), strict=False))
+        env: dict[Atom, Atom] = {}
+        for v, x in zip(fn.params, args, strict=False):
+            a = self.atom(x)
+            env[v] = a if a.type.sharding is v.type.sharding else self._fitting(a, v.type)
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
         own = [v for e in fn.eqns for v in e.outputs]
@@ -259,6 +355,18 @@ class Staging:
                 e = Eqn(e.primitive, inputs, outputs, e.params, e.loc)  # pyright: ignore[reportArgumentType]
             append(e)
         return [self._handle(get(a, a)) for a in fn.results]
+
+    def _fitting(self, atom: Atom, type: ArrayType) -> Atom:
+        """An atom for a parameter of a program that keeps account of what differs along axes."""
+        if atom.type.vma <= type.vma or isinstance(atom, Literal):
+            return self.marked(atom, type.vma)
+        extra = ", ".join(sorted(map(str, atom.type.vma - type.vma)))
+        raise UnsupportedError(
+            f"a value that may differ along {extra} stands where one is expected that does not: "
+            f"{atom.type} for {type}\n"
+            "fix: combine it with lax.psum or lax.pmean first, or use check_vma=False",
+            self.loc,
+        )
 
     def _handle(self, atom: Atom) -> Any:
         return atom if type(atom) is Literal else Tracer(self, atom)  # type: ignore[arg-type]
@@ -278,6 +386,15 @@ class Staging:
     def value_of(self, var: Var) -> Any:
         """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
         return None if self.values is None else at_hand(self, var)
+
+
+def wide_kinds(trace: Any) -> str:
+    """Kinds of number that come into a recording, or one around it, at double width."""
+    found = ""
+    while type(trace) is Staging:
+        found += trace.wide
+        trace = trace.outer
+    return found
 
 
 def at_hand(trace: Staging, wanted: Var) -> Any:
@@ -310,9 +427,12 @@ def _known_value(x: Any) -> Any:
 
 
 def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
-    """Run one equation outside all recordings and remember its results."""
+    """Run one equation outside all recordings and remember its results.
+
+    What has an effect is not run: it happens when the program runs, and only then.
+    """
     args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if any(a is None for a in args):
+    if any(a is None for a in args) or eqn.effects:
         values.update(dict.fromkeys(eqn.outputs))
         return
     inner = current.interpreter
@@ -323,6 +443,31 @@ def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
         current.interpreter = inner
     results = out if eqn.primitive.multiple_results else [out]
     values.update(zip(eqn.outputs, results, strict=True))
+
+
+def leveled(
+    primitive: Primitive,
+    inputs: Sequence[Atom],
+    params: dict[str, Any],
+    wanted: Sequence[frozenset[Any]],
+    mark: Callable[[Atom, frozenset[Any]], Atom],
+) -> tuple[tuple[ArrayType, ...], list[Atom]]:
+    """Result types, and operands marked as differing along the axes that they should.
+
+    Numbers are the same everywhere and fit any place, so they stay as they are.
+    """
+    marked = [mark(a, axes) for a, axes in zip(inputs, wanted, strict=True)]
+    types = [
+        a.type.varying(axes) if type(a) is Literal else a.type
+        for a, axes in zip(marked, wanted, strict=True)
+    ]
+    return primitive.result_types(tuple(types), params), marked
+
+
+def marking(atom: Atom, more: frozenset[Any], loc: Loc | None) -> Eqn:
+    """The equation that marks a value as differing along more axes of a region."""
+    out = Var(atom.type.varying(atom.type.vma | more))
+    return Eqn(named("pvary"), [atom], [out], {"axes": Axes(sorted(more, key=str))}, loc)
 
 
 def _with_place(error: Exception, loc: Loc | None) -> Exception:
@@ -350,5 +495,9 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
     if captured:
-        raise AssertionError(f"{name} captured {captured}")
+        kinds = ", ".join(str(typeof(x)) for x in captured)
+        raise AssertionError(
+            f"`{name}` uses values from outside it, of types {kinds}\n"
+            "fix: make arrays inside, for example with lax.iota, or pass them as operands"
+        )
     return fn

@@ -1,7 +1,8 @@
 """Vectorisation: a program over one element becomes a program over a batch of them.
 
 Each value carries the position of its batch dimension, or None when all lanes share it.
-An equation whose operands are all shared stays as it is.
+An equation whose operands are all shared stays as it is, unless it has an effect, which happens
+once for each lane, or communicates along the axis of the batch, which programs call `BATCH_AXIS`.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.errors import UnsupportedError
+from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
+from ms_func.transforms.passes import has_effects
 from ms_func.transforms.recorded import Code, worked_out
 
 Dims = Sequence[int | None]
 
 
+@timed("transform")
 def batch(
     fn: Function, size: int, dims: tuple[int | None, ...], out_dims: tuple[int | str | None, ...]
 ) -> tuple[Function, tuple[int | None, ...]]:
@@ -58,7 +63,7 @@ def batch(
 
 
 def _with_lanes(t: ArrayType, dim: int, size: int) -> ArrayType:
-    return ArrayType((*t.shape[:dim], size, *t.shape[dim:]), t.dtype, t.weak_type)
+    return t.update(shape=(*t.shape[:dim], size, *t.shape[dim:]))
 
 
 def place(x: Any, dim: int | None, want: int | str | None, size: int) -> tuple[Any, int | None]:
@@ -80,12 +85,14 @@ def batch_walk(
     env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
     trace = current.interpreter
     outer_loc = trace.loc
+    named = BATCH_AXIS in names_of(fn)  # then lanes may differ though all operands are shared
     try:
         for eqn in fn.eqns:
             trace.loc = eqn.loc
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
             where = [at.get(a) if type(a) is not Literal else None for a in eqn.inputs]
-            if all(d is None for d in where):
+            communicates = named and BATCH_AXIS in eqn_names(eqn)
+            if all(d is None for d in where) and not communicates and not has_effects(eqn):
                 out = eqn.primitive.bind(*ins, **eqn.params)
                 out_dims: Any = [None] * len(eqn.outputs)
                 out = out if eqn.primitive.multiple_results else (out,)
@@ -106,7 +113,7 @@ def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[An
     types = tuple([typeof(x) for x in args])
     known = worked_out("batch", eqn, types, (size, *dims), _code)
     if known is None:
-        return _run(eqn, size, args, dims)
+        return run_rule(eqn, size, args, dims)
     code, out_dims = known
     return code.write(args, eqn.loc), out_dims
 
@@ -119,14 +126,14 @@ def _code(
     found: list[int | None] = []
 
     def body(*args: Any) -> Sequence[Any]:
-        outs, out_dims = _run(eqn, size, args, dims)
+        outs, out_dims = run_rule(eqn, size, args, dims)
         found.extend(out_dims)
         return outs
 
     return Code(build(eqn.primitive.name, types, body)), found
 
 
-def _run(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
+def run_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
     """Results and their batch dimensions by the rule of the primitive."""
     rule = eqn.primitive.batch
     if rule is ELEMENTWISE:

@@ -13,11 +13,13 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero, current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate
 
 
+@timed("transform")
 def jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, ...]]:
     """Function of (primals, active tangents) giving (results, tangents that are not zero).
 

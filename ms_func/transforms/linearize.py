@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import Zero, current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, build
 from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.partial_eval import Splitting
@@ -248,6 +249,7 @@ def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:
     return outs
 
 
+@timed("transform")
 def linearize(fn: Function, active: Mask) -> tuple[Function, Function, Mask]:
     """Primal program with residuals, linear program, and which results have a tangent.
 
@@ -260,6 +262,7 @@ def linearize(fn: Function, active: Mask) -> tuple[Function, Function, Mask]:
     return fn.memo[key]
 
 
+@timed("transform")
 def pullback(fn: Function, active: Mask) -> tuple[Function, Function, Mask]:
     """Primal program with residuals, its transposed derivative, and which results count.
 
@@ -315,6 +318,7 @@ def vjp_walk(
     return outs, tape.pull(seed(outs))
 
 
+@timed("transform")
 def vjp(fn: Function, active: Mask) -> Function:
     """Function of (parameters, cotangents of results) giving (results, cotangents of active)."""
     key = ("vjp", active)

@@ -14,6 +14,7 @@ from typing import Any
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import DEFAULT, Primitive, current
+from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -92,6 +93,7 @@ def evaluate(fn: Function, args: Sequence[Any]) -> list[Any]:
     return [env[a] if type(a) is not Literal else a for a in fn.results]
 
 
+@timed("transform")
 def partial_eval(
     fn: Function, unknown: Sequence[bool]
 ) -> tuple[Function, Function, tuple[bool, ...]]:

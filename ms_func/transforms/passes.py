@@ -24,9 +24,11 @@ from ms_func.dtypes import float0
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var, frozen_params
 from ms_func.ir.loc import Loc
-from ms_func.ir.primitive import NotSupported, Primitive, current
+from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
+from ms_func.stopwatch import timed
+from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
 
@@ -70,6 +72,33 @@ def has_effects(eqn: Eqn) -> bool:
     return bool(eqn.effects)
 
 
+def without_effects(fn: Function) -> Function | None:
+    """`fn` for computing its results a second time: without what it does on the side.
+
+    None where that cannot be, because a result depends on what an effect gave.
+    """
+    if not fn.effects:
+        return fn
+    if "without_effects" not in fn.memo:
+        eqns = [_quiet(e) for e in live_equations(fn.eqns, fn.results) if e.outputs or e.params]
+        made = None
+        if None not in eqns:
+            kept = live_equations([e for e in eqns if e is not None and e.outputs], fn.results)
+            made = Function(fn.name, fn.params, kept, fn.results, fn.consts)
+        fn.memo["without_effects"] = None if made is None or made.effects else made
+    return fn.memo["without_effects"]
+
+
+def _quiet(eqn: Eqn) -> Eqn | None:
+    """The equation with quiet functions in place of those among its parameters."""
+    if not eqn.outputs or not has_effects(eqn):
+        return eqn
+    if None in map(without_effects, eqn.functions()):
+        return None
+    params = with_functions(eqn.params, without_effects)
+    return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
+
+
 def _pruned(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
     """The equation without results that are not used and operands that only these need."""
     rule = eqn.primitive.prune
@@ -106,6 +135,7 @@ def cse(fn: Function) -> Function:
     return _rewritten(fn, rules=False)
 
 
+@timed("transform")
 def simplify(fn: Function) -> Function:
     """`fn` smaller: simplified by the rules of its primitives, equal values computed once.
 
@@ -142,12 +172,23 @@ class Rewriting:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Atom(s) equal to the application of `primitive` to atoms."""
-        types = primitive.result_types(tuple([a.type for a in args]), params)
+        try:
+            types = primitive.result_types(tuple([a.type for a in args]), params)
+        except Unequal as unequal:
+            types, listed = leveled(primitive, args, params, unequal.wanted, self.marked)
+            args = tuple(listed)
         found = self.replacement(primitive, args, params, types)
         if found is None:
             outputs = [Var(t) for t in types]
             found = self.record(Eqn(primitive, args, outputs, params, self.loc))
         return found if primitive.multiple_results else found[0]
+
+    def marked(self, atom: Atom, axes: frozenset[Any]) -> Atom:
+        """An atom that counts as differing along more axes of a region than it does."""
+        more = axes - atom.type.vma
+        if not more or type(atom) is Literal:
+            return atom
+        return self.record(marking(atom, more, self.loc))[0]
 
     def replacement(
         self,
@@ -238,20 +279,20 @@ def _rewrite(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
         if found is not None:
             return found
     if params:
-        params = _simplified_params(params)
+        params = with_functions(params, simplify)
     if inputs is not eqn.inputs or params is not eqn.params:
         eqn = Eqn(primitive, inputs, eqn.outputs, params, eqn.loc)
     return new.record(eqn)
 
 
-def _simplified_params(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters with the functions among them simplified; the same object if none changes."""
+def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:
+    """Parameters with the functions among them changed; the same object if none changes."""
     changed = {}
     for name, value in params.items():
         if type(value) is Function:
-            made: Any = simplify(value)
+            made: Any = change(value)
         elif type(value) is tuple and value and type(value[0]) is Function:
-            made = tuple([simplify(f) if type(f) is Function else f for f in value])
+            made = tuple([change(f) if type(f) is Function else f for f in value])
             if all(map(operator.is_, made, value)):
                 continue
         else:
@@ -267,6 +308,94 @@ def _with_equations(fn: Function, eqns: Sequence[Eqn], results: Sequence[Atom]) 
     if same and all(map(operator.is_, results, fn.results)):
         return fn
     return Function(fn.name, fn.params, eqns, results, fn.consts)
+
+
+# --- loops ------------------------------------------------------------------------------------
+
+
+def hoist_invariants(fn: Function) -> Function:
+    """`fn` with what each step of a loop would compute alike computed once before the loop.
+
+    Goes to every depth, so that what no loop around it changes leaves all of them. Equations
+    with effects or with functions of their own stay: those might not end where the loop
+    makes no step.
+    """
+    found = fn.memo.get("hoist_invariants")
+    if found is None:
+        found = _hoisted(fn)
+        fn.memo["hoist_invariants"] = found.memo["hoist_invariants"] = found
+    return found
+
+
+def _hoisted(fn: Function) -> Function:
+    eqns: list[Eqn] = []
+    for eqn in fn.eqns:
+        params = with_functions(eqn.params, hoist_invariants)
+        inputs, rule = eqn.inputs, eqn.primitive.hoist
+        if rule is not None:
+
+            def move(body: Function, atoms: Sequence[Atom]) -> list[Atom]:
+                return _copied(body, atoms, eqns)
+
+            found = rule(move, inputs, **params)
+            if found is not None:
+                inputs, params = found
+        same = inputs is eqn.inputs and params is eqn.params
+        eqns.append(eqn if same else Eqn(eqn.primitive, inputs, eqn.outputs, params, eqn.loc))
+    return _with_equations(fn, eqns, fn.results)
+
+
+def without_invariants(fn: Function, fixed: int) -> tuple[Function, Function] | None:
+    """`fn` in two: what its first `fixed` parameters, which stay the same, decide, and the rest.
+
+    What `hoist` rules are made of.
+
+    Returns:
+        `before`: fixed parameters -> values; `step`: fixed parameters, these values, other
+        parameters -> results. None where there is nothing to gain.
+    """
+    key = ("without_invariants", fixed)
+    if key not in fn.memo:
+        fn.memo[key] = _without_invariants(fn, fixed)
+    return fn.memo[key]
+
+
+def _without_invariants(fn: Function, fixed: int) -> tuple[Function, Function] | None:
+    given, others = fn.params[:fixed], fn.params[fixed:]
+    still: set[Atom] = set(given)
+    before, inside = [], []
+    for eqn in fn.eqns:
+        operands = [a for a in eqn.inputs if type(a) is Var]
+        ready = operands and still.issuperset(operands)
+        if ready and not has_effects(eqn) and not any(eqn.functions()):
+            before.append(eqn)
+            still.update(eqn.outputs)
+        else:
+            inside.append(eqn)
+    if not before:
+        return None
+    used = {a for e in inside for a in e.inputs} | set(fn.results)
+    values = [v for e in before for v in e.outputs if v in used]
+    step = Function(fn.name, [*given, *values, *others], inside, fn.results)
+    return dce(Function(f"before_{fn.name}", given, before, values)), step
+
+
+def dedupe_functions(fn: Function) -> Function:
+    """`fn` whose nested functions of equal structure are one object, lowered and derived once."""
+    found = fn.memo.get("dedupe_functions")
+    if found is None:
+        found = _deduped(fn, {})
+        fn.memo["dedupe_functions"] = found.memo["dedupe_functions"] = found
+    return found
+
+
+def _deduped(fn: Function, known: dict[Any, Function]) -> Function:
+    eqns = []
+    for eqn in fn.eqns:
+        params = with_functions(eqn.params, lambda f: known.setdefault(f.key, _deduped(f, known)))
+        same = params is eqn.params
+        eqns.append(eqn if same else Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc))
+    return _with_equations(fn, eqns, fn.results)
 
 
 # --- calls and constants ----------------------------------------------------------------------

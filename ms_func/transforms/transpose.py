@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.primitive import NotSupported, UndefinedPrimal, Zero, current
+from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.tracer import build
+from ms_func.stopwatch import timed
+from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate, zeros
 
@@ -41,6 +42,8 @@ def backward(
     try:
         for eqn in reversed(eqns):
             out = [cts.pop(v, None) for v in eqn.outputs]
+            if not out and eqn.effects:
+                raise _effect_on_linear(eqn)
             if all(ct is None or type(ct) is Zero for ct in out):
                 continue
             trace.loc = eqn.loc
@@ -48,6 +51,15 @@ def backward(
     finally:
         trace.loc = outer_loc
     return cts
+
+
+def _effect_on_linear(eqn: Eqn) -> Exception:
+    return UnsupportedError(
+        f"`{eqn.primitive.name}` of a value that is differentiated linearly cannot be transposed: "
+        "reverse mode never computes that value\n"
+        "fix: print or check the value itself, not its tangent, or use forward mode (jvp, jacfwd)",
+        eqn.loc,
+    )
 
 
 def _transpose(eqn: Eqn, out: list[Any], known: Mapping[Var, Any]) -> Sequence[Any]:
@@ -103,19 +115,35 @@ def _code(
 def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]:
     """Cotangents of the operands of one equation by its transpose rule."""
     rule = eqn.primitive.transpose
-    if type(rule) is NotSupported or rule is None:
-        reason = rule.reason if rule is not None else "it is not linear"
+    if rule is NONLINEAR or type(rule) is NotSupported:
+        reason = "it is not linear" if rule is NONLINEAR else rule.reason
         raise UnsupportedError(
             f"`{eqn.primitive.name}` cannot be transposed: {reason}\n"
             "fix: use forward mode (jvp, jacfwd), or give the derivative with custom_vjp",
             eqn.loc,
         )
     if not eqn.primitive.multiple_results:
-        return rule(cts[0], *operands, **eqn.params)
-    full = [
-        Zero(v.type.tangent) if ct is None else ct for v, ct in zip(eqn.outputs, cts, strict=True)
-    ]
-    return rule(full, *operands, **eqn.params)
+        found = rule(cts[0], *operands, **eqn.params)
+    else:
+        full = [
+            Zero(v.type.tangent) if ct is None else ct
+            for v, ct in zip(eqn.outputs, cts, strict=True)
+        ]
+        found = rule(full, *operands, **eqn.params)
+    for ct, x in zip(found, operands, strict=True):
+        if type(ct) is Tracer and ct.type.sharding is not None and ct.type.vma - x.type.vma:
+            raise _counted_wrong(eqn, ct.type, x.type)
+    return found
+
+
+def _counted_wrong(eqn: Eqn, ct: ArrayType, t: ArrayType) -> Exception:
+    extra = ", ".join(sorted(map(str, ct.vma - t.vma)))
+    return ArgumentValueError(
+        f"the cotangent of an operand of `{eqn.primitive.name}` may differ along {extra}, but the "
+        f"operand does not: {ct} for {t}\n"
+        f"fix: in a rule of custom_vjp sum it with lax.psum along {extra}",
+        eqn.loc,
+    )
 
 
 def _accumulate(
@@ -128,6 +156,7 @@ def _accumulate(
         cts[atom] = ct if old is None else add(old, ct)
 
 
+@timed("transform")
 def transpose(fn: Function, linear: tuple[bool, ...]) -> Function:
     """Function of (values of the other parameters, cotangents of the results).
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import float0
+from ms_func.ir.axes import Axes
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add_p
+from ms_func.primitives.collective import pvary_p
 from ms_func.primitives.shape import broadcast_in_dim
 
 
@@ -19,7 +21,10 @@ def zeros(type: ArrayType) -> Any:
     if type.dtype == float0:
         return np.zeros(type.shape, float0)
     scalar = Literal(0, ArrayType((), type.dtype, type.weak_type))
-    return scalar if type.shape == () else broadcast_in_dim(scalar, type.shape, ())
+    if type.shape == ():
+        return scalar
+    full = broadcast_in_dim(scalar, type.shape, ())
+    return pvary_p.bind(full, axes=Axes(sorted(type.vma, key=str))) if type.vma else full
 
 
 def instantiate(x: Any) -> Any:

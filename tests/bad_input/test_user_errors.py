@@ -153,8 +153,10 @@ def test_result_that_is_no_array() -> None:
 
 
 def test_static_argument_that_cannot_be_hashed() -> None:
-    with pytest.raises(ValueError, match=r"[Nn]on-hashable static arguments"):
-        ms.jit(lambda x, n: x, static_argnums=1)(1.0, [2])
+    f = ms.jit(lambda x, n: x, static_argnums=1)
+    with refused(ValueError, "Non-hashable static arguments", "list", named=False):
+        f(1.0, [2])  # here
+    assert float(f(1.0, 2)) == 1.0
 
 
 def test_donated_array_used_again() -> None:

@@ -34,12 +34,12 @@ class Arg:
     Attributes:
         shape: its shape.
         domain: interval of its elements, or a function of (generator, shape) giving them.
-        dtype: its dtype where that is fixed; None takes the dtype under test.
+        dtype: its dtype where that is fixed, keys included; None takes the dtype under test.
     """
 
     shape: tuple[int, ...] = ()
     domain: Domain = (-2.0, 2.0)
-    dtype: str | None = None
+    dtype: Any = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Case:
         return "float64" if "float64" in self.dtypes else self.dtypes[0]
 
 
-def _dtype(name: str) -> Any:
-    return getattr(ml_dtypes, name, name)
+def _dtype(name: Any) -> Any:
+    return getattr(ml_dtypes, name, name) if isinstance(name, str) else name
 
 
 def sample(rng: np.random.Generator, arg: Arg, dtype: np.dtype) -> np.ndarray:

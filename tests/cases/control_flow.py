@@ -149,6 +149,12 @@ def _while_back_dot() -> list[Case]:
     return [Case(args, params, _WIDE, ulps=16, smooth=False)]
 
 
+def _while_dot_back() -> list[Case]:
+    args = (*_COUNTS, Arg(()), Arg((5,)), Arg((2,)), Arg((2,)), Arg((2,)))
+    params = {**_reverse(), "active_consts": (True,), "active_state": (True,)}
+    return [Case(args, params, _WIDE, ulps=16, smooth=False)]
+
+
 def _apply(fn: Function, args: Sequence[Any]) -> list[Any]:
     """The equations of `fn`, recorded where this is called."""
     return current.interpreter.apply(fn, args)
@@ -254,6 +260,7 @@ CASES: dict[str, list[Case]] = {
     "while_linear": _while_linear(),
     "while_back": _while_back(),
     "while_back_dot": _while_back_dot(),
+    "while_dot_back": _while_dot_back(),
     "call": [
         Case((Arg((3,)),), {"fn": program("f", [(3,)], lambda x: [sin(x), mul(x, x)]),
                             "name": "f", "inline": inline}, _WIDE, ulps=16)

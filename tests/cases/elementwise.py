@@ -116,6 +116,8 @@ CASES: dict[str, list[Case]] = {
     "div": _two((-2, 2), (0.5, 2), dtypes=FLOATS + INTEGERS, edges=True, ulps=1)
     + _two((-2, 2), (0.5, 2), dtypes=COMPLEX, ulps=8),
     "rem": _two((1.1, 1.9), (0.3, 0.36), dtypes=REALS, edges=True, ulps=1, step=1e-5),
+    "mod": _two((1.1, 1.9), (0.3, 0.36), dtypes=REALS, edges=True, ulps=1, step=1e-5),
+    "floor_div": _two((1.1, 1.9), (0.3, 0.36), dtypes=REALS, edges=True, step=1e-5),
     "max": _APART + _ORDER,
     "min": _APART + _ORDER,
     "pow": _two((0.5, 2), (-2, 2), dtypes=FLOATS, edges=True, ulps=8)

@@ -38,6 +38,11 @@ def regular_complex(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return regular(rng, shape) * turned + 0.3j * rng.normal(size=shape)
 
 
+def dominant(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Elements that outweigh two of the usual ones."""
+    return rng.uniform(5, 7, size=shape)
+
+
 def _case(shape: tuple[int, ...], domain: Any, dtypes: Any = WIDE, **params: Any) -> Case:
     return Case((Arg(shape, domain),), params, dtypes, ulps=4096, orders=1)
 
@@ -74,6 +79,21 @@ CASES = {
         _case((2, 3, 4), regular, full_matrices=True, compute_uv=False),
         Case((Arg((2, 3, 4), regular),), {"full_matrices": True, "compute_uv": True}, REAL,
              smooth=False, ulps=8192),
+    ],
+    "tridiagonal_solve": [
+        Case((Arg(s), Arg(s, dominant), Arg(s), Arg((*s, 2))), {}, WIDE, ulps=4096, orders=2)
+        for s in ((4,), (2, 3), (1,))
+    ],
+    "schur": [
+        Case((Arg(s, regular),), {"vectors": v}, WIDE, smooth=False, ulps=65536)
+        for s, v in (((3, 3), True), ((2, 4, 4), True), ((3, 3), False))
+    ],
+    "hessenberg": [
+        Case((Arg(s, regular),), {}, WIDE, smooth=False, ulps=4096) for s in ((4, 4), (2, 3, 3))
+    ],
+    "tridiagonal": [
+        Case((Arg((2, 4, 4), symmetric),), {"lower": low}, WIDE, smooth=False, ulps=4096)
+        for low in (True, False)
     ],
     "eig": [_case((2, 3, 3), regular, REAL, vectors=False)],
 }  # fmt: skip

@@ -136,3 +136,54 @@ def test_saved_residuals(capsys):
     assert [r.source for r in saved_residuals(checkpoint(g), X, W)] == ["argument 0", "argument 1"]
     print_saved_residuals(g, X, W)
     assert "f64[3], 24 bytes, from exp at " in capsys.readouterr().out
+
+
+# --- policies look into the steps of scans --------------------------------------------------------
+
+
+def layers(x, w):
+    """A scan of layers whose products are named."""
+
+    def layer(h, w):
+        product = checkpoint_name(lax.dot(w, h), "product")
+        return lax.sin(lax.tanh(product)), total(product * product)
+
+    h, sums = lax.scan(layer, x, w)
+    return total(h) + total(sums)
+
+
+def computed(policy):
+    """Matrix products of the gradient, and stacks of `[4, 3]` between its two passes."""
+    x, w = np.linspace(0.1, 0.9, 3), np.linspace(-1, 1, 36).reshape(4, 3, 3)
+    f = ms.checkpoint(layers, policy=policy) if policy != "none" else layers
+    text = ms.jit(ms.value_and_grad(f, (0, 1))).lower(x, w).as_text()
+    found = [r.type.shape for r in saved_residuals(f, x, w)]
+    return text.count("stablehlo.dot_general"), found.count((4, 3)), ms.grad(f, (0, 1))(x, w)
+
+
+def test_policies_inside_scans():
+    save = ms.checkpoint_policies
+    plain, _, want = computed("none")
+    again, none_kept, got = computed(None)
+    assert again == plain + 1  # the products once more
+    assert none_kept == 0
+    for policy in (save.dots_saveable, save.save_only_these_names("product")):
+        dots, kept, found = computed(policy)
+        assert dots == plain
+        assert kept == 1
+        for a, b in zip(found, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert computed(save.everything_saveable)[0] == plain
+    assert computed(save.save_only_these_names("other"))[:2] == (again, 0)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_policies_inside_scans_of_every_order():
+    x, w = np.linspace(0.1, 0.9, 3), np.linspace(-1, 1, 36).reshape(4, 3, 3)
+    kept = ms.checkpoint(layers, policy=ms.checkpoint_policies.dots_saveable)
+    for order in (ms.hessian, lambda f: ms.jacrev(ms.jacrev(f))):
+        np.testing.assert_allclose(order(kept)(x, w), order(layers)(x, w), rtol=1e-9, atol=1e-12)
+    rows = np.stack([x, x * 0.5])
+    got = ms.vmap(ms.grad(kept, 1), (0, None))(rows, w)
+    np.testing.assert_allclose(got[1], ms.grad(layers, 1)(rows[1], w), rtol=1e-9)

@@ -91,3 +91,59 @@ def test_refusals():
 
     with pytest.raises(NotImplementedError, match="closes over a value that differs"):
         ms.vmap(close_over)(XS)
+
+
+def test_vmap_of_reverse_mode_differentiates_the_rule():
+    slopes = ms.vmap(ms.grad(times, (0, 1)))(XS, XS)
+    np.testing.assert_allclose(slopes[0], 10 * np.cos(XS) * XS)
+    np.testing.assert_allclose(slopes[1], 10 * np.sin(XS))
+    shared = ms.vmap(ms.grad(times, (0, 1)), (None, 0))(np.float64(0.5), XS)
+    np.testing.assert_allclose(shared[0], 10 * np.cos(0.5) * XS)
+    np.testing.assert_allclose(shared[1], 10 * np.sin([0.5] * 3))
+    pull = lambda x, ct: ms.vjp(times, x, np.float64(2.0))[1](ct)  # noqa: E731
+    np.testing.assert_allclose(ms.vmap(pull)(XS, XS)[0], 20 * np.cos(XS) * XS)
+    np.testing.assert_allclose(ms.vmap(pull, (None, 0))(XS[0], XS)[1], np.sin(XS[0]) * XS * 10)
+
+
+def test_second_derivatives_come_from_the_rule():
+    one = lambda x: times(x, np.float64(2.0))  # noqa: E731
+    along = lambda f: lambda x: ms.jvp(f, (x,), (np.float64(1),))[1]  # noqa: E731
+    orders = [
+        ms.grad(ms.grad(one)), along(ms.grad(one)), ms.grad(along(one)),
+        ms.jit(along(along(one))),
+    ]  # fmt: skip
+    for second in orders:
+        np.testing.assert_allclose(second(XS[0]), -2 * np.sin(XS[0]), rtol=1e-12)
+        np.testing.assert_allclose(ms.vmap(second)(XS), -20 * np.sin(XS), rtol=1e-12)
+
+
+def test_results_that_the_lanes_share():
+    """The rule says that one result is the same for all lanes: its cotangents add up."""
+
+    @custom_vmap
+    def f(x, y):
+        return x * y, y * y
+
+    @f.def_vmap
+    def rule(axis_size, in_batched, x, y):
+        return (x * y, y * y), (True, in_batched[1])
+
+    def scalar(x, y):
+        a, b = f(x, y)
+        return a + 3.0 * b
+
+    dx, dy = ms.vmap(ms.grad(scalar, (0, 1)), (0, None))(XS, np.float64(2.0))
+    np.testing.assert_allclose(dx, [2.0] * 3)
+    np.testing.assert_allclose(dy, XS + 12.0)
+
+
+def test_derivatives_of_loops_in_rules():
+    f = custom_vmap(lambda x: x * x)
+
+    @f.def_vmap
+    def rule(axis_size, in_batched, x):
+        return lax.fori_loop(0, 3, lambda i, c: c * x, x * 0.0 + 1.0), in_batched[0]
+
+    np.testing.assert_allclose(ms.vmap(ms.grad(f))(XS), 3 * XS**2, rtol=1e-12)
+    np.testing.assert_allclose(ms.vmap(ms.grad(ms.grad(f)))(XS), 6 * XS, rtol=1e-12)
+    np.testing.assert_allclose(ms.grad(f)(XS[0]), 2 * XS[0])

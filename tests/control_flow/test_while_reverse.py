@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-from ms_func.control_flow.loop_checkpoint import sweep, walk
+from ms_func.control_flow.loop_checkpoint import Leaf, sweep, walk
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import fori_loop, while_loop
 from ms_func.ir.evaluate import Reference
@@ -208,7 +208,7 @@ def plan(slots, n):
             kept.pop()
         p = kept[-1]
         while p < i:
-            free, length = slots - len(kept), i - p + 1
+            free, length = slots + 1 - len(kept), i - p + 1
             part = i - p
             if free:
                 c, t = free + 1, 0
@@ -251,3 +251,105 @@ def test_steps_walked_again(slots, n):
     assert visited == list(range(n - 1, -1, -1))
     assert runs["walk"] == n
     assert runs["sweep"] <= 1.05 * plan(slots, n)
+
+
+@pytest.mark.parametrize("size", [2, 8])
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 100, 333])
+def test_several_steps_visited_at_a_time(size, n):
+    """Every step once and in order, from its residuals or from the state before it."""
+    visited = []
+
+    def repeat(test, body, state):
+        state = list(state)
+        while bool(test(*state)):
+            state = body(*state)
+        return state
+
+    def visit(k, c):
+        visited.append(int(k[0]))
+        return c
+
+    advance = lambda x: [x + np.int32(1)]  # noqa: E731
+    leaf = Leaf(size, [ms.typeof(np.int32(0))], lambda x: [x + np.int32(1), x], visit)
+    with Reference():
+        outs = walk(repeat, lambda x: np.asarray(x < n), advance, [np.int32(0)], 8)
+        sweep(repeat, advance, visit, outs[:3], [outs[4]], [np.float64(0)], 8, leaf)
+    assert visited == list(range(n - 1, -1, -1))
+
+
+@pytest.mark.parametrize("slots", [8, 16])
+def test_large_states_are_visited_several_at_a_time(slots):
+    """Gradients of large carries, whose residuals are kept for a few steps."""
+    x = np.linspace(0.1, 0.9, 1024)
+    w = np.linspace(0.9, 1.1, 1024)
+
+    def scalar(x, w, n):
+        return total(dynamic(x, w, n, slots) ** 2)
+
+    gradient = ms.jit(ms.grad(scalar, (0, 1)))
+    for n in (0, 1, 5, 13, 14, 30, 101, 200):
+        y, slopes, states = x, [], []
+        for _ in range(n):
+            states.append(y)
+            slopes.append(w * np.cos(y * w) + 0.5)
+            y = np.sin(y * w) + y * 0.5
+        dx, dw = 2 * y, np.zeros_like(w)
+        for state, slope in zip(states[::-1], slopes[::-1], strict=True):
+            dw = dw + dx * state * np.cos(state * w)
+            dx = slope * dx
+        np.testing.assert_allclose(gradient(x, w, n)[0], dx, rtol=1e-11, atol=1e-300)
+        np.testing.assert_allclose(gradient(x, w, n)[1], dw, rtol=1e-11, atol=1e-300)
+
+
+def test_memory_of_the_gradient_does_not_depend_on_the_number_of_steps():
+    """The number of steps is an operand: one program, one amount of memory, for all of them."""
+    x = np.linspace(0.1, 0.9, 1000)
+    gradient = ms.jit(ms.grad(lambda x, n: total(dynamic(x, np.float64(1.01), n, 16)), 0))
+    program = gradient.lower(x, 1000).compile()
+    assert program.memory_analysis().temp_size_in_bytes < 64 * x.nbytes
+    for n in (10, 2000):
+        gradient(x, n)
+    assert gradient._cache_size() == 1
+
+
+def pulled(f):
+    """Derivative along sin(x) as the transpose of the pullback."""
+
+    def tangent(x):
+        y, pull = ms.vjp(f, x)
+        return ms.linear_transpose(lambda ct: pull(ct)[0], y)(lax.sin(x))[0]
+
+    return tangent
+
+
+def directional(f):
+    return lambda x: ms.jvp(f, (x,), (lax.sin(x),))[1]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        (pulled,), (ms.grad, pulled), (pulled, ms.grad), (ms.grad, pulled, ms.grad),
+        (pulled, pulled), (pulled, pulled, ms.grad), (pulled, ms.grad, ms.grad),
+    ],
+    ids=lambda order: " of ".join(f.__name__ for f in order),
+)  # fmt: skip
+def test_transposes_of_pullbacks_of_every_order(order):
+    """The transpose of the transpose is the derivative, in the states of the loop too."""
+    f = lambda x: dynamic(x, W, 7, 4)  # noqa: E731
+    got, want = f, f
+    for transform in reversed(order):
+        got = transform(got)
+        want = directional(want) if transform is pulled else transform(want)
+    np.testing.assert_allclose(ms.jit(got)(X), want(X), rtol=1e-9)
+    lanes = np.array([0.1, 0.5])
+    np.testing.assert_allclose(ms.vmap(got)(lanes), [want(x) for x in lanes], rtol=1e-9)
+
+
+def test_transpose_of_batched_pullbacks():
+    lanes = np.array([0.1, 0.5])
+    for f in (lambda x: dynamic(x, W, 5, 4), ms.grad(lambda x: dynamic(x, W, 5, 4))):
+        y, pull = ms.vjp(ms.vmap(f), lanes)
+        back = ms.linear_transpose(lambda ct, pull=pull: pull(ct)[0], y)
+        want = [ms.jvp(f, (x,), (np.float64(1),))[1] for x in lanes]
+        np.testing.assert_allclose(back(np.ones(2))[0], want, rtol=1e-9)

@@ -46,6 +46,11 @@ def test_readme_block_runs() -> None:
     run("-c", block)
 
 
+@pytest.mark.parametrize("name", ["extending", "state"])
+def test_code_of_guides_runs(name: str) -> None:
+    run("-c", "\n".join(blocks(ROOT / "docs" / f"{name}.md", "python")))
+
+
 def test_readme_has_two_commands() -> None:
     main_job, tests = blocks(ROOT / "README.md", "sh")
     assert "docs/examples/digits.py" in main_job

@@ -7,6 +7,7 @@ differences, and forward mode along single directions.
 
 import itertools
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -23,6 +24,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.zeros import zeros
+from tests.support.all_primitives import POOL, all_programs
 from tests.support.programs import moderate, nonempty_shapes, programs
 
 seeds = st.integers(0, 2**16)
@@ -491,9 +493,6 @@ TRANSFORMS = {
     others={"names": st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3)},
 )
 def test_laws_7_to_10_three_transforms_deep(program, seed, names):
-    if any(step.label == "while" for step in program.steps):
-        reverse = [n for n in names if n in ("grad", "vjp")]
-        assume("vjp" not in reverse[1:])  # refused: it transposes along the states of a loop
     (x,) = point(program, seed)
     got, lanes = lambda x: program(x)[0], x
     for name in names:
@@ -531,3 +530,54 @@ def _lane(xs, k):
 
 def _stack(parts):
     return lax.concatenate([lax.expand_dims(p, (0,)) for p in parts], 0)
+
+
+# --- the same over all primitives ---------------------------------------------------------------
+
+
+def test_nearly_all_primitives_take_part():
+    """What is left out has effects, no third derivative, or no derivative at all."""
+    assert len(POOL) >= 100
+
+
+def three_deep(program, seed, names, engine):
+    (x,) = point(program, seed)
+    got, lanes = lambda x: program(x)[0], x
+    for name in names:
+        if name == "vmap":
+            lanes = np.stack([lanes, -0.5 * lanes])
+        got = TRANSFORMS[name](got)
+    if engine == "reference":
+        with Reference():
+            found = np.asarray(got(lanes))
+    else:
+        found = np.asarray(got(lanes))
+    assume(moderate([found], 1e6))
+    with Reference():
+        close(found, np.asarray(_oracle(names, program)(lanes)), 1e-6, 1e-7)
+
+
+# Shards of 500 programs: 4,500 by the reference, 500 compiled.
+SHARDS = [("reference", k, 450) for k in range(10)] + [("compiled", k, 50) for k in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "shard", "count"),
+    [
+        ("reference", 100, 12),
+        ("compiled", 100, 2),
+        *(pytest.param(*s, marks=pytest.mark.slow) for s in SHARDS),
+    ],
+)
+def test_laws_7_to_10_three_deep_over_all_primitives(engine, shard, count):
+    @hypothesis.seed(shard)
+    @settings(max_examples=count)
+    @given(
+        program=all_programs(),
+        seed=seeds,
+        names=st.lists(st.sampled_from(sorted(TRANSFORMS)), min_size=3, max_size=3),
+    )
+    def run(program, seed, names):
+        three_deep(program, seed, names, engine)
+
+    run()

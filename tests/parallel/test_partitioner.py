@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-from ms_func.ir.primitive import ELEMENTWISE, NotSupported
+from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported
 from ms_func.ir.types import typeof
 from ms_func.parallel.cost import PROFILES
 from ms_func.parallel.graph import reduces_bits
@@ -28,6 +28,7 @@ NAMES = [
         isinstance(rule, NotSupported)
         for rule in (PRIMITIVES[name].shard, PRIMITIVES[name].lower, PRIMITIVES[name].ref)
     )
+    and PRIMITIVES[name].shard is not UNFOLDED
     and name != "sharding_constraint"  # its cases are over meshes of their own
 ]
 

@@ -8,8 +8,8 @@ import pytest
 import ms_func as ms
 from ms_func import lax
 from ms_func.errors import ShardingError
-from ms_func.primitives.random_bits import random_bits
 from ms_func.primitives.sort import sort
+from ms_func.primitives.threefry import threefry_bits
 from ms_func.sharding import Mesh, NamedSharding, P
 from tests.parallel.nets import arrays, difference, mlp, mlp_loss, product, transformer
 
@@ -178,9 +178,9 @@ def test_training_steps_equal_those_of_one_device(mesh):
 
 def test_random_bits_do_not_depend_on_the_plan():
     key = np.array([3, 5], np.uint32)
-    want = np.asarray(ms.jit(lambda k: random_bits(k, 32, (64, 128)))(key))
+    want = np.asarray(ms.jit(lambda k: threefry_bits(k, 32, (64, 128)))(key))
     for spec in (P("a", "b"), P(("a", "b")), P(None, "b"), P("b", "a")):
-        f = ms.shard(lambda k: random_bits(k, 32, (64, 128)), mesh=MESHES[1], out_specs=spec)
+        f = ms.shard(lambda k: threefry_bits(k, 32, (64, 128)), mesh=MESHES[1], out_specs=spec)
         np.testing.assert_array_equal(np.asarray(f(key)), want)
 
 

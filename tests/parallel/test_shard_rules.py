@@ -10,7 +10,7 @@ import math
 
 import pytest
 
-from ms_func.ir.primitive import NotSupported
+from ms_func.ir.primitive import UNFOLDED, NotSupported
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.parallel.shard_rules import (
     CUTTABLE,
@@ -136,7 +136,7 @@ DIFFERENCES = {
 
 def cases_with_rules():
     for name, p in sorted(PRIMITIVES.items()):
-        if type(p.shard) is not NotSupported:
+        if p.shard is not UNFOLDED and type(p.shard) is not NotSupported:
             for k, case in enumerate(CASES.get(name, [])):
                 yield name, k, case
 

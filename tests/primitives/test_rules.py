@@ -8,6 +8,7 @@ and running the parts of a split separately for shard rules.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,19 +19,32 @@ import pytest
 from ms_func.dtypes import is_inexact
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function
-from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive
+from ms_func.ir.function import Function, Literal
+from ms_func.ir.primitive import (
+    NONLINEAR,
+    UNFOLDED,
+    ZERO,
+    Cost,
+    Linear,
+    Multilinear,
+    NotSupported,
+    Primitive,
+    current,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.parallel.shard_rules import Rule, make_rule
+from ms_func.primitives.arithmetic import add, mul
+from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.jet import jet
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.linearize import vjp
 from ms_func.transforms.passes import simplify
 from tests.cases.case import Case
 from tests.cases.primitives import CASES, PRIMITIVES
 
-SLOTS = ("abstract", "ref", "lower", "jvp", "transpose", "batch", "shard", "cost")
+SLOTS = ("abstract", "ref", "lower", "jvp", "transpose", "batch", "shard", "cost", "jet")
 
 
 def each_case(select: Callable[[Primitive, Case], bool] = lambda p, c: True) -> Any:
@@ -65,6 +79,10 @@ def has_reference(p: Primitive, case: Case) -> bool:
     return not isinstance(p.ref, NotSupported)
 
 
+def _splits(p: Primitive) -> bool:
+    return p.shard is not UNFOLDED and not isinstance(p.shard, NotSupported)
+
+
 # --- the table itself -------------------------------------------------------------------------
 
 
@@ -76,6 +94,14 @@ def test_a_primitive_has_cases_and_no_empty_rule(name: str):
         assert rule is not None, f"rule {slot} of {name} is empty"
         if isinstance(rule, NotSupported):
             assert len(rule.reason) > 8, f"rule {slot} of {name} must say why it cannot exist"
+
+
+@pytest.mark.parametrize("name", sorted(PRIMITIVES))
+def test_what_is_called_not_linear_is_not(name: str):
+    """An operation that is linear in operands, by its derivative rule, has a transpose."""
+    p = PRIMITIVES[name]
+    if isinstance(p.jvp, (Linear, Multilinear)):
+        assert p.transpose is not NONLINEAR
 
 
 def test_cases_are_of_primitives_that_exist():
@@ -287,6 +313,76 @@ def _check_jvp(
 
 
 @each_case(lambda p, c: _is_smooth(p, c) and p.jvp is not ZERO)
+def test_jet_agrees_with_nested_jvp(p: Primitive, case: Case):
+    """Law 15: the terms of the series are those of nested derivatives by the curve's parameter."""
+    for dtype in _derivative_dtypes(case):
+        arrays = case.arrays(dtype)
+        active = _subsets(case, arrays)
+        if active:
+            _check_jet(p, case, arrays, active[0], 3 if case.orders > 1 else 1)
+
+
+def _check_jet(
+    p: Primitive, case: Case, arrays: Sequence[np.ndarray], active: tuple[bool, ...], order: int
+) -> None:
+    rng = np.random.default_rng(3)
+    fn = function(p, case, arrays)
+    moving = [a for a, on in zip(arrays, active, strict=True) if on]
+    terms = [[0.3 * v for v in row] for row in zip(
+        *(_directions(rng, moving) for _ in range(order)), strict=True)]  # fmt: skip
+    made, found = jet(fn, order, active)
+    outs = iter(evaluate(made, *arrays, *(c for row in terms for c in row)))
+    for got, want in zip([next(outs) for _ in fn.results], evaluate(fn, *arrays), strict=True):
+        np.testing.assert_array_equal(got, want)
+    rows = [[next(outs) for _ in range(order)] if f else None for f in found]
+    for k, nested in enumerate(_nested(fn, arrays, active, terms, order), 1):
+        for row, want in zip(rows, nested, strict=True):
+            if row is None:
+                assert want is None or not np.any(want)
+            elif want is not None:
+                _close(row[k - 1], want / math.factorial(k))
+
+
+def _nested(fn: Function, arrays: Any, active: Any, terms: Any, order: int) -> list[list[Any]]:
+    """Derivatives 1 to `order` along the curve by jvp of jvp, None for results without any."""
+    types = [typeof(a) for a in arrays]
+    flat = [c for row in terms for c in row]
+
+    def along(t: Any, *values: Any) -> list[Any]:
+        xs, rest = list(values[: len(types)]), iter(values[len(types) :])
+        for i, on in enumerate(active):
+            power = t if on else None
+            for _ in range(order if on else 0):
+                scaled = convert_element_type(power, xs[i].dtype)
+                xs[i] = add(xs[i], mul(next(rest), scaled))
+                power = mul(power, t)
+        return current.interpreter.apply(fn, xs)
+
+    made = build("along", [ArrayType((), np.dtype(np.float64)), *types, *map(typeof, flat)], along)
+    n, none = len(fn.results), (False,) * (len(types) + len(flat))
+    derivative, found = made, []
+    live = [True] * n
+    for _ in range(order):
+        dual, nonzero = jvp(derivative, (True, *none))
+        dots = iter(dual.results[len(derivative.results) :])
+        kept = [next(dots) if nz else None for nz in nonzero]
+        before = iter(k is not None for k in kept)
+        live = [lv and next(before) for lv in live]
+        results = [k for k in kept if k is not None]
+        # A function of t alone: its own tangent is 1.
+        one = Literal(1.0, ArrayType((), np.dtype(np.float64)))
+        dual = Function(dual.name, dual.params, dual.eqns, results)
+
+        def slope(*xs: Any, dual: Function = dual, one: Any = one) -> list[Any]:
+            return current.interpreter.apply(dual, [*xs, one])
+
+        derivative = build("slope", made.in_types, slope)
+        outs = iter(evaluate(derivative, np.float64(0), *arrays, *flat))
+        found.append([next(outs) if lv else None for lv in live])
+    return found
+
+
+@each_case(lambda p, c: _is_smooth(p, c) and p.jvp is not ZERO)
 def test_transpose_is_adjoint_to_jvp(p: Primitive, case: Case):
     """Re <ct, J t> = Re <J^T ct, t>, with the pairing that is linear in both."""
     for dtype in _derivative_dtypes(case):
@@ -376,7 +472,7 @@ _JOIN = {
 }  # fmt: skip
 
 
-@each_case(lambda p, c: has_reference(p, c) and not isinstance(p.shard, NotSupported))
+@each_case(lambda p, c: has_reference(p, c) and _splits(p))
 def test_parts_of_a_split_make_the_whole(p: Primitive, case: Case):
     arrays = case.arrays(case.widest)
     types = tuple(typeof(a) for a in arrays)

@@ -13,7 +13,7 @@ from scipy import stats
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import random
-from ms_func.primitives.random_bits import random_bits_p, threefry
+from ms_func.primitives.threefry import threefry, threefry_bits_p
 
 KEY = random.PRNGKey(42)
 
@@ -32,7 +32,7 @@ def test_published_vectors(key, counter, want):
 
 def test_keys():
     assert KEY.tolist() == [0, 42]
-    assert random.key(-1).tolist() == [0, 0xFFFFFFFF]
+    assert random.key_data(random.key(-1)).tolist() == [0, 0xFFFFFFFF]
     assert random.PRNGKey(2**32 + 5).tolist() == [1, 5]
     assert ms.jit(random.PRNGKey)(7).tolist() == [0, 7]
     assert random.split(KEY, 3).tolist() == [
@@ -97,6 +97,12 @@ NUMBERS = {
     "t": (lambda k: random.t(k, 3.0, (3,)), [0.08987478, -1.7357467, 2.352019]),
     "f": (lambda k: random.f(k, 3.0, 4.0, (3,)), [0.74487185, 0.47861135, 0.2329463]),
     "poisson": (lambda k: random.poisson(k, 3.0, (4,)), [6, 2, 2, 1]),
+    "binomial": (lambda k: random.binomial(
+        k, np.array([3, 20, 100, 1000, 5], np.float32), np.array([.3, .5, .1, .7, 1], np.float32)),
+        [1, 10, 9, 711, 5]),
+    "multinomial": (lambda k: random.multinomial(
+        k, np.array([5, 50], np.float32), np.array([[.1, .3, .6], [.4, .4, .2]], np.float32)),
+        [[0, 1, 4], [14, 24, 12]]),
     "multivariate": (lambda k: random.multivariate_normal(
         k, np.zeros(2, np.float32), np.array([[2, 0.5], [0.5, 1]], np.float32)), [-0.0400288,
                                                                                  0.4269547]),
@@ -124,9 +130,9 @@ def test_lanes_are_independent_of_batching():
 @pytest.mark.parametrize("width", [8, 16, 32, 64])
 def test_compiled_bits_agree_with_the_reference(shape, width):
     keys = np.asarray(random.split(KEY, 2))
-    got = random_bits_p.bind(mnp.asarray(keys), shape=shape, width=width)
+    got = threefry_bits_p.bind(mnp.asarray(keys), shape=shape, width=width)
     np.testing.assert_array_equal(
-        np.asarray(got), random_bits_p.ref(keys, shape=shape, width=width)
+        np.asarray(got), threefry_bits_p.ref(keys, shape=shape, width=width)
     )
 
 
@@ -179,6 +185,25 @@ def test_poisson(rate):
     counts = np.histogram(found, np.array(bounds) + 0.5)[0]
     expected = np.diff(law.cdf(bounds)) * 4000
     assert stats.chisquare(counts, expected).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("n", "p"), [(8, 0.2), (40, 0.6), (500, 0.3), (10**5, 0.999)])
+def test_binomial(n, p):
+    found = np.asarray(random.binomial(KEY, float(n), p, (4000,)))
+    law = stats.binom(n, p)
+    edges = np.unique(law.ppf(np.linspace(0.1, 0.9, 9)))
+    bounds = [-1, *edges, np.inf]
+    counts = np.histogram(found, np.array(bounds) + 0.5)[0]
+    expected = np.diff(law.cdf(bounds)) * 4000
+    keep = expected > 0
+    assert stats.chisquare(counts[keep], expected[keep]).pvalue > 1e-4
+
+
+def test_edges_of_the_binomial():
+    n = np.array([0, 5, 5, np.inf, 5, -1, np.nan, 5, 5, 100], np.float32)
+    p = np.array([0.5, 0, 1, 0.2, np.nan, 0.5, 0.5, -0.1, 1.1, np.nan], np.float32)
+    want = [0, 0, 5, np.inf, *[np.nan] * 6]
+    np.testing.assert_array_equal(random.binomial(KEY, n, p), want)
 
 
 def test_derivative_of_gamma_numbers():
@@ -238,14 +263,14 @@ def test_reparameterised_derivatives():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: random.uniform(0), TypeError, "requires a key of dtype uint32"),
+        (lambda: random.uniform(0), TypeError, "invalid PRNG key data"),
         (lambda: random.uniform(random.split(KEY)), ValueError, "accepts a single key"),
         (lambda: random.uniform(KEY, dtype=int), ValueError, "must be a float dtype"),
         (lambda: random.bits(KEY, (), int), ValueError, "unsigned int dtype"),
         (lambda: random.randint(KEY, (), 0, 3, float), TypeError, "only accepts integer dtypes"),
         (lambda: random.PRNGKey(1.0), TypeError, "seed must be an integer"),
         (lambda: random.PRNGKey(0, impl="foo"), ValueError, "unrecognized PRNG implementation"),
-        (lambda: random.fold_in(KEY, 2**40), OverflowError, "32 bits"),
+        (lambda: random.fold_in(KEY, 2**40), OverflowError, "out of bounds for uint32"),
         (lambda: random.choice(KEY, 3, (4,), replace=False), ValueError, "larger sample"),
         (lambda: random.normal(KEY, (-1,)), ValueError, "negative dimensions"),
         (lambda: random.bernoulli(KEY, 0.5, mode="x"), ValueError, "expected 'low' or 'high'"),

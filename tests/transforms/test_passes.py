@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ms_func import grad, lax
+from ms_func import grad, lax, make_ir
 from ms_func.control_flow.call import call
 from ms_func.ir import ArrayType, Eqn, Function, Literal, Var, evaluate, to_text, verify
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive
@@ -14,12 +14,24 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.linearize import linearize, vjp
-from ms_func.transforms.passes import const_fold, cse, dce, inline, prune, simplify
+from ms_func.transforms.passes import (
+    const_fold,
+    cse,
+    dce,
+    dedupe_functions,
+    hoist_invariants,
+    inline,
+    prune,
+    simplify,
+)
 from tests.support.programs import programs
 
 F32, I32 = np.dtype(np.float32), np.dtype(np.int32)
-PASSES = {"dce": dce, "cse": cse, "simplify": simplify, "inline": inline, "const_fold": const_fold}
-EXACT = ("dce", "cse", "inline")
+PASSES = {
+    "dce": dce, "cse": cse, "simplify": simplify, "inline": inline, "const_fold": const_fold,
+    "hoist_invariants": hoist_invariants, "dedupe_functions": dedupe_functions,
+}  # fmt: skip
+EXACT = ("dce", "cse", "inline", "hoist_invariants", "dedupe_functions")
 
 
 def fresh(fn):
@@ -354,3 +366,73 @@ def test_linear_programs_hold_no_repeated_work():
     primal, linear, _ = linearize(fn, (True,))
     assert len(simplify(primal).eqns) <= len(primal.eqns)
     assert len(simplify(linear).eqns) <= len(linear.eqns)
+
+
+def loops(x, w, xs):
+    """A while in a scan, each with values that its steps do not change."""
+
+    def inner(c):
+        return c[0] + 1, c[1] * lax.sin(w) + lax.exp(lax.cos(w) * 2.0)
+
+    def step(c, e):
+        c = lax.while_loop(lambda s: s[0] < 3, inner, (0, c * lax.tanh(w) + e))[1]
+        return c, c * lax.sin(w)
+
+    return lax.scan(step, x, xs)
+
+
+def counted(fn, name, inside=False):
+    """Applications of a primitive outside all loops, or within them."""
+    own = sum(e.primitive.name == name for e in fn.eqns)
+    nested = sum(counted(f, name) + counted(f, name, True) for e in fn.eqns for f in e.functions())
+    return nested if inside else own
+
+
+def test_what_no_step_changes_is_computed_before_all_loops():
+    args = [np.float64(0.3), np.float64(0.7), np.arange(3.0)]
+    fn = make_ir(loops)(*args)
+    assert counted(fn, "sin") == counted(fn, "exp") == 0
+    made = check_pass("hoist_invariants", fn, args)
+    for name in ("sin", "exp", "cos", "tanh"):
+        assert counted(made, name) >= 1
+        assert counted(made, name, inside=True) == 0
+
+
+def test_a_test_loses_what_it_computes_alike_as_well():
+    def f(x, w):
+        return lax.while_loop(lambda c: c < lax.exp(w), lambda c: c + 1.0, x)
+
+    args = [np.float64(0.0), np.float64(2.0)]
+    made = check_pass("hoist_invariants", make_ir(f)(*args), args)
+    assert (counted(made, "exp"), counted(made, "exp", inside=True)) == (1, 0)
+
+
+def test_loops_and_effects_stay_where_they_are():
+    """A loop that would not end must not run before a loop that makes no step."""
+
+    def f(x, w):
+        def body(c):
+            endless = lax.while_loop(lambda s: s < 1.0, lambda s: s * w, x)
+            return c + endless
+
+        return lax.while_loop(lambda c: c < 0.0, body, x)
+
+    args = [np.float64(0.5), np.float64(1.0)]
+    made = check_pass("hoist_invariants", make_ir(f)(*args), args)
+    assert counted(made, "while") == 1
+
+
+def test_equal_functions_become_one():
+    def f(x):
+        one = lax.scan(lambda c, _: (lax.sin(c) * 2.0, None), x, None, length=2)[0]
+        two = lax.scan(lambda c, _: (lax.sin(c) * 2.0, None), x, None, length=3)[0]
+        return one + two
+
+    fn = make_ir(f)(np.float64(0.3))
+    copies = [Eqn(e.primitive, e.inputs, e.outputs, {
+        k: fresh(v) if type(v) is Function else v for k, v in e.params.items()}, e.loc)
+        for e in fn.eqns]  # fmt: skip
+    apart = Function(fn.name, fn.params, copies, fn.results)
+    made = check_pass("dedupe_functions", apart, [np.float64(0.3)])
+    first, second = (e.params["body"] for e in made.eqns if e.primitive.name == "scan")
+    assert first is second

@@ -33,6 +33,11 @@ def _custom_call(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
         return list(xs)
     found = _NAME.match(target)
     if found is None or found[2] not in _DRIVERS:
+        if "python" in target:
+            raise Unsupported(
+                "a call of Python while the program runs (printing, a check or a callback)",
+                "leave it out of what is translated",
+            )
         raise Unsupported(f"a call of the external kernel {target!r}",
                           "write it with array operations")  # fmt: skip
     return _DRIVERS[found[2]](t, op, *xs)

@@ -24,7 +24,7 @@ from ms_func.primitives.matrices import mm
 
 __all__ = [
     "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "eigh", "expm", "inv", "lu",
-    "lu_factor", "lu_solve", "qr", "solve", "solve_triangular", "svd", "toeplitz",
+    "lu_factor", "lu_solve", "qr", "solve", "solve_triangular", "svd",
 ]  # fmt: skip
 
 # --- triangular factors ---------------------------------------------------------------------
@@ -300,13 +300,3 @@ def block_diag(*arrs: ArrayLike) -> Array:
         out = out.at[i : i + m, j : j + n].set(r)
         i, j = i + m, j + n
     return out
-
-
-def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Array:
-    """Matrix with constant diagonals: first column `c`, first row `r` (`conj(c)` by default)."""
-    c = manipulation.ravel(c)
-    r = c.conj() if r is None else manipulation.ravel(r)
-    values = manipulation.concatenate([manipulation.flip(c), r[1:]])
-    m, n = c.shape[0], r.shape[0]
-    places = np.arange(m - 1, -1, -1)[:, None] + np.arange(n)[None, :]
-    return values[places.astype(np.int32)]

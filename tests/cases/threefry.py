@@ -22,13 +22,13 @@ def _case(*args: Arg, **params: Any) -> Case:
 
 
 CASES = {
-    "random_bits": [
+    "threefry_bits": [
         *[_case(_key(), shape=(3,), width=w) for w in (8, 16, 32, 64)],
         _case(_key(), shape=(), width=32),
         _case(_key(2), shape=(2, 3), width=32),
     ],
-    "random_split": [_case(_key(), shape=(3,)), _case(_key(2), shape=(2, 2))],
-    "random_fold_in": [
+    "threefry_split": [_case(_key(), shape=(3,)), _case(_key(2), shape=(2, 2))],
+    "threefry_fold_in": [
         _case(_key(), Arg((), _words, "uint32")),
         _case(_key(3), Arg((3,), _words, "uint32")),
     ],

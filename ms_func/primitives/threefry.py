@@ -25,7 +25,7 @@ from ms_func.primitives.batching import to_front
 
 _UINT32 = np.dtype(np.uint32)
 _UINT64 = np.dtype(np.uint64)
-_WIDTHS = {w: np.dtype(f"u{w // 8}") for w in (8, 16, 32, 64)}
+WIDTHS = {w: np.dtype(f"u{w // 8}") for w in (8, 16, 32, 64)}
 
 PARITY = 0x1BD11BDA
 """Mixed into the third word of the key schedule (Skein's constant for 32 bits)."""
@@ -164,11 +164,11 @@ def _cipher_cost(blocks: Callable[..., float]) -> Callable[..., Cost]:
     return cost
 
 
-# --- random_bits ---------------------------------------------------------------------------
+# --- threefry_bits ---------------------------------------------------------------------------
 
 
 def _bits_abstract(key: ArrayType, *, shape: tuple[int, ...], width: int) -> ArrayType:
-    return ArrayType((*_check_key("random_bits", key), *shape), _WIDTHS[width])
+    return ArrayType((*_check_key("threefry_bits", key), *shape), WIDTHS[width])
 
 
 def _bits_ref(key: np.ndarray, *, shape: tuple[int, ...], width: int) -> np.ndarray:
@@ -176,7 +176,7 @@ def _bits_ref(key: np.ndarray, *, shape: tuple[int, ...], width: int) -> np.ndar
     high, low = threefry(_numpy_key(key, len(shape)), _numpy_counters(shape, lead))
     if width == 64:
         return high.astype(_UINT64) << np.uint64(32) | low
-    return np.asarray(high ^ low).astype(_WIDTHS[width])
+    return np.asarray(high ^ low).astype(WIDTHS[width])
 
 
 def _bits_lower(b: Any, eqn: Any, key: Any) -> Any:
@@ -202,22 +202,22 @@ def _bits_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: A
     )
 
 
-random_bits_p = register(
+threefry_bits_p = register(
     Primitive(
-        "random_bits",
+        "threefry_bits",
         abstract=_bits_abstract,
         ref=_bits_ref,
         lower=_bits_lower,
         jvp=ZERO,
         transpose=NotSupported("random bits are not linear in the key"),
-        batch=_batch(lambda: random_bits_p),
+        batch=_batch(lambda: threefry_bits_p),
         shard=_bits_shard,
         cost=_cipher_cost(lambda out: float(out.size)),
     )
 )
 
 
-def random_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
+def threefry_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
     """Uniform unsigned integers of `width` bits.
 
     Shapes: `key` is `[..., 2]`; the result is `[..., *shape]`.
@@ -226,16 +226,16 @@ def random_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
     Raises:
         TypeError: `key` is no uint32 pair, or `width` is none of 8, 16, 32, 64.
     """
-    if width not in _WIDTHS:
+    if width not in WIDTHS:
         raise TypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
-    return random_bits_p.bind(key, shape=int_tuple(shape, "shape"), width=width)
+    return threefry_bits_p.bind(key, shape=int_tuple(shape, "shape"), width=width)
 
 
-# --- random_split --------------------------------------------------------------------------
+# --- threefry_split --------------------------------------------------------------------------
 
 
 def _split_abstract(key: ArrayType, *, shape: tuple[int, ...]) -> ArrayType:
-    return ArrayType((*_check_key("random_split", key), *shape, 2), _UINT32)
+    return ArrayType((*_check_key("threefry_split", key), *shape, 2), _UINT32)
 
 
 def _split_ref(key: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
@@ -266,37 +266,39 @@ def _split_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: 
     return row + (f"; {placed}" if placed else "")
 
 
-random_split_p = register(
+threefry_split_p = register(
     Primitive(
-        "random_split",
+        "threefry_split",
         abstract=_split_abstract,
         ref=_split_ref,
         lower=_split_lower,
         jvp=ZERO,
         transpose=NotSupported("keys are not linear in the key they come from"),
-        batch=_batch(lambda: random_split_p),
+        batch=_batch(lambda: threefry_split_p),
         shard=_split_shard,
         cost=_cipher_cost(lambda out: out.size / 2),
     )
 )
 
 
-def random_split(key: Any, shape: Sequence[int]) -> Any:
+def threefry_split(key: Any, shape: Sequence[int]) -> Any:
     """An array of keys made from one: `[..., 2]` to `[..., *shape, 2]`.
 
     Raises:
         TypeError: `key` is no uint32 pair.
     """
-    return random_split_p.bind(key, shape=int_tuple(shape, "shape"))
+    return threefry_split_p.bind(key, shape=int_tuple(shape, "shape"))
 
 
-# --- random_fold_in --------------------------------------------------------------------------
+# --- threefry_fold_in --------------------------------------------------------------------------
 
 
 def _fold_abstract(key: ArrayType, data: ArrayType) -> ArrayType:
-    lead = _check_key("random_fold_in", key)
+    lead = _check_key("threefry_fold_in", key)
     if data.dtype != _UINT32 or data.shape != lead:
-        raise ShapeError(f"random_fold_in takes one uint32 for each of the keys {key}, got {data}")
+        raise ShapeError(
+            f"threefry_fold_in takes one uint32 for each of the keys {key}, got {data}"
+        )
     return ArrayType(key.shape, _UINT32)
 
 
@@ -314,22 +316,22 @@ def _fold_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: A
     return f"{keys}, {lead} -> {keys}"
 
 
-random_fold_in_p = register(
+threefry_fold_in_p = register(
     Primitive(
-        "random_fold_in",
+        "threefry_fold_in",
         abstract=_fold_abstract,
         ref=lambda key, data: np.stack(threefry((key[..., 0], key[..., 1]), (0 * data, data)), -1),
         lower=_fold_lower,
         jvp=ZERO,
         transpose=NotSupported("keys are not linear in the key they come from"),
-        batch=_batch(lambda: random_fold_in_p),
+        batch=_batch(lambda: threefry_fold_in_p),
         shard=_fold_shard,
         cost=_cipher_cost(lambda out: out.size / 2),
     )
 )
 
 
-def random_fold_in(key: Any, data: Any) -> Any:
+def threefry_fold_in(key: Any, data: Any) -> Any:
     """A key made from a key and an integer, one for each key of an array of them.
 
     Raises:
@@ -339,4 +341,4 @@ def random_fold_in(key: Any, data: Any) -> Any:
         raise ShapeError(
             f"fold_in takes one integer for each key, got {typeof(data)} for {typeof(key)}"
         )
-    return random_fold_in_p.bind(key, data)
+    return threefry_fold_in_p.bind(key, data)

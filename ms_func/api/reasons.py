@@ -1,0 +1,84 @@
+"""Why a jitted function was recorded again: which argument differs from an earlier call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ms_func import tree
+from ms_func.ir.types import ArrayType
+
+
+class Signature(NamedTuple):
+    """What a recording depends on.
+
+    Attributes:
+        in_tree: structure of the arguments that are not static.
+        kinds: type of each leaf; leaves that are no arrays stand for themselves.
+        statics: static arguments, those by name as (name, value).
+    """
+
+    in_tree: Any
+    kinds: tuple[Any, ...]
+    statics: tuple[Any, ...]
+
+
+def argument_names(
+    fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], options: Any
+) -> tuple[list[str], list[str]]:
+    """Where each leaf comes from (`x`, `params['w']`), and names of the static arguments."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [p.name for p in parameters if p.kind in _POSITIONAL]
+    by_place = [positional[i] if i < len(positional) else f"argument {i}" for i in range(len(args))]
+    leaves: list[str] = []
+    dynamic = {i: a for i, a in enumerate(args) if i not in options.static_argnums}
+    named = {k: kwargs[k] for k in sorted(kwargs) if k not in options.static_argnames}
+    for name, value in [*((by_place[i], a) for i, a in dynamic.items()), *named.items()]:
+        leaves += [name + tree.keystr(path) for path, _ in tree.leaves_with_path(value)]
+    statics = [by_place[i] for i in options.static_argnums if i < len(args)]
+    return leaves, [*statics, *(k for k in sorted(kwargs) if k in options.static_argnames)]
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def reason(
+    old: Sequence[Signature], new: Signature, leaves: Sequence[str], statics: Sequence[str]
+) -> str:
+    """What differs between a new signature and the earlier one most like it."""
+    found = [_differences(s, new, leaves, statics) for s in reversed(old) if s[0] == new.in_tree]
+    if not found:
+        return f"the structure of the arguments was {old[-1].in_tree} and is {new.in_tree}"
+    return "; ".join(min(found, key=len)) or (
+        "nothing differs: its program was forgotten, or it closes over traced values"
+    )
+
+
+def _differences(
+    old: Signature, new: Signature, leaves: Sequence[str], statics: Sequence[str]
+) -> list[str]:
+    found = [
+        f"`{name}` was {_text(a)} and is {_text(b)}"
+        for name, a, b in zip(leaves, old.kinds, new.kinds, strict=False)
+        if not _same(a, b)
+    ]
+    for name, a, b in zip(statics, old.statics, new.statics, strict=False):
+        if not _same(a, b):
+            was, now = (x[1] if isinstance(x, tuple) and x[:1] == (name,) else x for x in (a, b))
+            found.append(f"static argument `{name}` was {was!r} and is {now!r}")
+    return found
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def _text(kind: Any) -> str:
+    if type(kind) is not ArrayType:
+        return repr(kind)
+    scalar = " from a Python number" if kind.weak_type else ""
+    return f"{kind.dtype.name}{list(kind.shape)}{scalar}"

@@ -1,0 +1,5 @@
+"""Taylor mode under the field's name; no code of its own."""
+
+from ms_func.api.jet import jet as jet
+
+__all__ = ["jet"]

@@ -1,0 +1,60 @@
+"""The largest and smallest elements, found as exactly as the caller allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.ir.types import typeof
+from ms_func.primitives.arithmetic import neg
+from ms_func.primitives.basis import transpose
+from ms_func.primitives.shape import canonical_axes
+from ms_func.primitives.sort import top_k
+
+
+def approx_max_k(
+    operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
+    reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The `k` largest elements along a dimension, in decreasing order, and their places.
+
+    The search here is exact, so that every target of recall is met.
+
+    Args:
+        operand: array of floats.
+        k: how many.
+        reduction_dimension: dimension that is searched.
+        recall_target: share of the true ones that must be among those found, in (0, 1].
+        reduction_input_size_override: accepted for compatibility.
+        aggregate_to_topk: accepted for compatibility: the result has `k` elements either way.
+
+    Raises:
+        ValueError: the target is no share.
+        TypeError: the operand does not hold floats.
+    """
+    return _extreme("approx_max_k", operand, k, reduction_dimension, recall_target, False)
+
+
+def approx_min_k(
+    operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
+    reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The `k` smallest elements along a dimension, in increasing order; see `approx_max_k`."""
+    return _extreme("approx_min_k", operand, k, reduction_dimension, recall_target, True)
+
+
+def _extreme(name: str, x: Any, k: int, dimension: int, recall: float, least: bool) -> Any:
+    if not 0 < recall <= 1:
+        raise ValueError(f"{name}: recall_target must lie in (0, 1], got {recall}")
+    t = typeof(x)
+    if not is_inexact(t.dtype) or t.dtype.kind == "c":
+        raise TypeError(f"{name} takes floating-point operands, got {t}")
+    (axis,) = canonical_axes((dimension,), t.ndim, name)
+    order = [*range(axis), *range(axis + 1, t.ndim), axis]
+    rows = transpose(x, order)
+    values, places = top_k(neg(rows) if least else rows, k)
+    back = tuple(int(i) for i in np.argsort(order))
+    values = neg(values) if least else values
+    return transpose(values, back), transpose(places, back)

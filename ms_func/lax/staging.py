@@ -1,0 +1,123 @@
+"""Names for parts of programs: tokens, composites, code for one kind of device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.control_flow.identities import optimization_barrier
+from ms_func.dtypes import canonicalize_dtype
+from ms_func.execution.buffers import default_backend
+from ms_func.ir.types import typeof
+from ms_func.primitives.basis import broadcast_in_dim
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.gather import GatherDimensionNumbers, gather
+from ms_func.primitives.indices import GatherScatterMode
+from ms_func.primitives.shape import concatenate, expand_dims, full
+from ms_func.tracing.tracer import Tracer
+
+
+def create_token(_: Any = None) -> Any:
+    """A value that carries nothing but the order of what depends on it: an array of size 0."""
+    return full((0,), False, np.bool_)
+
+
+def after_all(*operands: Any) -> Any:
+    """A token that depends on all the given ones."""
+    if not operands:
+        return create_token()
+    return optimization_barrier(operands)[0]
+
+
+def stage(x: Any, /) -> Any:
+    """`x` as a value of the program being recorded; outside of one, as an array."""
+    return x if type(x) is Tracer else convert_element_type(x, dtype(x))
+
+
+def dtype(x: Any) -> np.dtype:
+    """Dtype of a value, or that a type stands for; Python's numbers have their default ones."""
+    if isinstance(x, (type, np.dtype, str)):
+        return canonicalize_dtype(x)
+    return typeof(x).dtype
+
+
+def shape_as_value(shape: Sequence[int]) -> Any:
+    """The sizes of a shape as a vector of integers."""
+    if not shape:
+        return full((0,), 0, np.int32)
+    return concatenate([full((1,), int(n), np.int32) for n in shape], 0)
+
+
+def broadcast_like(arr: Any, like_arr: Any) -> Any:
+    """`arr` repeated to the shape of `like_arr`; dimensions align at the right.
+
+    Raises:
+        TypeError: a dimension is neither 1 nor of the size it is repeated to.
+    """
+    shape = typeof(like_arr).shape
+    own = typeof(arr).ndim
+    return broadcast_in_dim(arr, shape, tuple(range(len(shape) - own, len(shape))))
+
+
+def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
+    """Slices of `src` at the places that vectors of indices give along some dimensions.
+
+    Shapes: the result has one dimension for the places, then the other dimensions of `src`.
+    """
+    rows = concatenate([expand_dims(i, (1,)) for i in idxs], 1)
+    sizes = list(typeof(src).shape)
+    for axis in axes:
+        sizes[axis] = 1
+    offset = tuple(range(1, len(sizes) - len(axes) + 1))
+    numbers = GatherDimensionNumbers(offset, tuple(axes), tuple(axes))
+    return gather(src, rows, numbers, tuple(sizes), mode=GatherScatterMode.CLIP)
+
+
+def platform_dependent(
+    *args: Any, default: Callable[..., Any] | None = None, **per_platform: Callable[..., Any]
+) -> Any:
+    """Result of the function for the kind of device the program is made for.
+
+    Args:
+        *args: operands of all functions.
+        default: function for kinds that are not named.
+        **per_platform: functions by kind: `cpu`, `cuda`, `rocm`, `tpu`.
+
+    Raises:
+        NotImplementedError: there is no function for this kind and no default.
+    """
+    kind = default_backend().devices()[0].platform
+    found = per_platform.get(kind) or (per_platform.get("gpu") if kind == "cuda" else None)
+    chosen = found or default
+    if chosen is None:
+        raise NotImplementedError(
+            f"platform_dependent has no function for {kind!r}, only for "
+            f"{sorted(per_platform)}, and no default"
+        )
+    return chosen(*args)
+
+
+def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
+    """A function with a name of its own, which a compiler may know how to replace.
+
+    The compilers behind this library know none, so that the function is its decomposition.
+
+    Args:
+        decomposition: function of arrays, with attributes as keyword arguments.
+        name: name with a namespace, such as "my.softmax".
+        version: version of its meaning.
+
+    Raises:
+        ValueError: the name is empty.
+    """
+    if not name or not isinstance(name, str):
+        raise ValueError(f"a composite needs a name, got {name!r}")
+
+    def composed(*args: Any, **kwargs: Any) -> Any:
+        return decomposition(*args, **kwargs)
+
+    composed.__name__ = composed.__qualname__ = name.rpartition(".")[2]
+    composed.__doc__ = decomposition.__doc__
+    return composed

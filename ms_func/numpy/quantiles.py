@@ -1,0 +1,266 @@
+"""Quantiles, percentiles and medians, by NumPy's methods.
+
+The methods are those of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages"
+(1996): each gives a place among the sorted elements, and interpolates between two of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import join
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, operand
+from ms_func.numpy.reductions import Axis
+from ms_func.primitives.sharding import constrained
+
+_CONTINUOUS = {
+    "interpolated_inverted_cdf": (0.0, 1.0), "hazen": (0.5, 0.5), "weibull": (0.0, 0.0),
+    "linear": (1.0, 1.0), "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
+}  # fmt: skip
+"""Plotting positions (alpha, beta) of the methods that interpolate."""
+_METHODS = (
+    *_CONTINUOUS, "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "lower",
+    "higher", "midpoint", "nearest",
+)  # fmt: skip
+
+
+def quantile(
+    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """Values below which the parts `q` (between 0 and 1) of the elements lie.
+
+    Args:
+        a: array; NaN gives NaN.
+        q: parts; the dimensions of the result begin with those of `q`.
+        axis: dimensions, all by default.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        method: how to choose between elements: any of NumPy's thirteen names.
+        keepdims: keep the dimensions with size 1.
+        weights: how much each element counts, of the shape of `a`, or a vector along `axis`;
+            only with the method "inverted_cdf".
+
+    Raises:
+        ValueError: there is no such method, a part is known to lie outside of [0, 1], or
+            the weights do not fit.
+        TypeError: weights of another shape without an axis.
+
+    Example:
+        >>> quantile(asarray([1.0, 2.0, 4.0]), 0.25)
+        Array(1.5, dtype=float32)
+    """
+    return _quantile("quantile", a, q, axis, out, method, keepdims, weights, False)
+
+
+def nanquantile(
+    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`quantile` of the elements that are numbers."""
+    return _quantile("nanquantile", a, q, axis, out, method, keepdims, weights, True)
+
+
+def percentile(
+    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
+    out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """`quantile` with parts in percent."""
+    q = _percent("percentile", q)
+    found = _quantile("percentile", a, q, axis, out, method, keepdims, weights, False)
+    return found if out_sharding is None else constrained(found, out_sharding)
+
+
+def nanpercentile(
+    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`nanquantile` with parts in percent."""
+    q = _percent("nanpercentile", q)
+    return _quantile("nanpercentile", a, q, axis, out, method, keepdims, weights, True)
+
+
+def _percent(name: str, q: Any) -> Any:
+    _check_parts(name, q, 100)
+    return ar.divide(inexact(name, q), 100)
+
+
+@fusion.whole(1)
+def median(
+    a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:  # fmt: skip
+    """Middle element along dimensions, or the mean of the two middle ones."""
+    return _quantile("median", a, 0.5, axis, out, "midpoint", keepdims, None, False)
+
+
+def nanmedian(
+    a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:  # fmt: skip
+    """`median` of the elements that are numbers."""
+    return _quantile("nanmedian", a, 0.5, axis, out, "midpoint", keepdims, None, True)
+
+
+def _check_parts(name: str, q: Any, top: int) -> None:
+    """Refuse parts out of range where their values are at hand without waiting."""
+    if isinstance(q, (int, float, np.ndarray, np.generic)):
+        values = np.asarray(q)
+        if not np.all((values >= 0) & (values <= top) | np.isnan(values)):
+            raise ValueError(f"{name}: q must be in the range [0, {top}], got {q!r}")
+
+
+def _quantile(
+    name: str, a: Any, q: Any, axis: Axis, out: None, method: str, keepdims: bool, weights: Any,
+    skip_nan: bool,
+) -> Any:  # fmt: skip
+    no_out(name, out)
+    if method not in _METHODS:
+        raise ValueError(f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}")
+    _check_parts(name, q, 1)
+    a, q = operand(name, a), inexact(name, q)
+    if typeof(a).dtype.kind == "c":
+        raise ValueError(
+            "quantile does not support complex input, as the operation is poorly defined."
+        )
+    a, q = (inexact(name, v) for v in reductions.promote_dtype(name, a, q))
+    axes = manipulation.axes_tuple(axis, typeof(a).ndim)
+    static = (axes, method, bool(keepdims), skip_nan)
+    if weights is None:
+        return fusion.run(_quantile_program, (a, q), *static)
+    if method != "inverted_cdf":
+        raise ValueError(f"{name} with weights takes the method 'inverted_cdf' only")
+    w = _weights(name, inexact(name, weights), typeof(a).shape, axis, axes)
+    return fusion.run(_weighted_program, (a, q, w), *static)
+
+
+def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
+    """Weights of the shape of the elements."""
+    if typeof(w).shape == shape:
+        return w
+    if axis is None:
+        raise TypeError(f"{name}: axis must be specified when shapes of a and weights differ.")
+    if typeof(w).shape != tuple(shape[i] for i in axes):
+        raise ValueError(
+            f"{name}: shape of weights must be consistent with shape of a along the axis."
+        )
+    spread = [n if i in axes else 1 for i, n in enumerate(shape)]
+    return manipulation.broadcast_to(manipulation.reshape(w, spread), shape)
+
+
+def _rows(a: Any, axes: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """`a` with the reduced dimensions made one at the end, and the sizes of the others."""
+    t = typeof(a)
+    kept = [i for i in range(t.ndim) if i not in axes]
+    lead = tuple(t.shape[i] for i in kept)
+    rows = manipulation.moveaxis(a, axes, range(len(kept), t.ndim))
+    return manipulation.reshape(rows, (*lead, math.prod(t.shape[i] for i in axes))), lead
+
+
+def _restored(
+    out: Any, parts: tuple[int, ...], shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool
+) -> Any:
+    lead = tuple([1 if i in axes else m for i, m in enumerate(shape) if keepdims or i not in axes])
+    return manipulation.reshape(out, (*parts, *lead))
+
+
+def _quantile_program(
+    a: Any, q: Any, axes: tuple[int, ...], method: str, keepdims: bool, skip_nan: bool
+) -> Any:
+    """Sort the dimensions made one, then interpolate between two elements of each row."""
+    rows, lead = _rows(a, axes)
+    n, dtype = typeof(rows).shape[-1], typeof(a).dtype
+    nan = logic.isnan(rows)
+    rows = sorting.sort(rows)
+    fine = join(dtype, False, np.dtype(np.float32), False)[0]  # holds places among many elements
+    if skip_nan:
+        count = convert(reductions.sum(logic.logical_not(nan), -1, np.int32), fine)
+    else:
+        count = np.asarray(n, fine)[()]
+    flat = manipulation.reshape(convert(q, fine), (-1, *[1] * len(lead)))
+    place, share = _place(flat, count, method)
+    last = ar.maximum(ar.subtract(count, 1), 0)
+    low, high = (ar.clip(v, 0, last) for v in (place, ar.add(place, 1)))
+    below, above = (_at(rows, v, lead) for v in (low, high))
+    share = convert(share, dtype)
+    mixed = ar.add(ar.multiply(below, ar.subtract(1, share)), ar.multiply(above, share))
+    out = searching.where(logic.equal(share, 0), below, searching.where(
+        logic.equal(share, 1), above, searching.where(logic.equal(below, above), below, mixed)
+    ))  # fmt: skip
+    bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
+    out = searching.where(bad if n else True, math.nan, out)
+    return _restored(out, typeof(q).shape, typeof(a).shape, axes, keepdims)
+
+
+def _place(q: Any, n: Any, method: str) -> tuple[Any, Any]:
+    """Whole place of the element below the quantile, and the share of the one above."""
+    if method in _CONTINUOUS:
+        alpha, beta = _CONTINUOUS[method]
+        place = ar.subtract(ar.add(ar.multiply(n, q), alpha), 1)
+        place = ar.add(place, ar.multiply(q, 1 - alpha - beta))
+        if method == "linear":
+            place = ar.multiply(q, ar.subtract(n, 1))
+        low = el.floor(place)
+        inside = logic.greater_equal(place, 0)
+        return low, searching.where(inside, ar.subtract(place, low), 0)
+    if method in ("lower", "higher", "midpoint", "nearest"):
+        place = ar.multiply(q, ar.subtract(n, 1))
+        low = el.floor(place)
+        whole = logic.equal(place, low)
+        share = {
+            "lower": lambda: ar.multiply(low, 0),
+            "higher": lambda: searching.where(whole, 0.0, 1.0),
+            "midpoint": lambda: searching.where(whole, 0.0, 0.5),
+            "nearest": lambda: ar.subtract(el.round(place), low),
+        }[method]()
+        return low, share
+    half = 0.5 if method == "closest_observation" else 0.0
+    place = ar.subtract(ar.multiply(n, q), 1 + half)
+    low = el.floor(place)
+    whole = logic.equal(place, low)
+    if method == "averaged_inverted_cdf":
+        return low, searching.where(whole, 0.5, 1.0)
+    if method == "closest_observation":
+        whole = logic.logical_and(whole, logic.equal(ar.remainder(low, 2), 1))
+    return low, searching.where(whole, 0.0, 1.0)
+
+
+def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:
+    """Elements of each row at whole places, `[quantiles, *lead]`."""
+    count = typeof(place).shape[0]
+    index = convert(manipulation.broadcast_to(place, (count, *lead)), np.dtype(np.int32))
+    if not typeof(rows).shape[-1]:
+        return manipulation.broadcast_to(np.asarray(math.nan, typeof(rows).dtype), (count, *lead))
+    found = searching.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
+    return manipulation.moveaxis(found, -1, 0)
+
+
+def _weighted_program(
+    a: Any, q: Any, w: Any, axes: tuple[int, ...], method: str, keepdims: bool, skip_nan: bool
+) -> Any:
+    """The first element at which the running sum of the sorted weights reaches the part."""
+    rows, lead = _rows(a, axes)
+    weights, _ = _rows(convert(w, typeof(a).dtype), axes)
+    nan = logic.isnan(rows)
+    if skip_nan:
+        weights = searching.where(nan, 0, weights)
+    order = sorting.argsort(rows, -1)
+    rows, weights = (searching.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
+    running = reductions.cumsum(weights, -1)
+    running = ar.divide(running, running[..., -1:])
+    running = searching.where(logic.equal(running, 0), -1, running)
+    flat = manipulation.reshape(q, (-1, *[1] * (len(lead) + 1)))
+    place = reductions.sum(logic.less(running, flat), -1, np.int32)
+    out = _at(rows, ar.minimum(place, typeof(rows).shape[-1] - 1), lead)
+    bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
+    out = searching.where(bad, math.nan, out)
+    return _restored(out, typeof(q).shape, typeof(a).shape, axes, keepdims)

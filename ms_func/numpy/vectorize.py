@@ -1,0 +1,186 @@
+"""Functions lifted over arrays: `vectorize`, `apply_along_axis`, `apply_over_axes`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.execution.array import Array
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy import manipulation
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.promotion import ArrayLike, as_handle, operand
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.stage import stage
+from ms_func.transforms.batch import batch
+
+# --- lanes ------------------------------------------------------------------------------------
+
+
+def over_lanes(
+    name: str, call: Callable[..., Any], arrays: Sequence[Any], mapped: Sequence[bool], size: int
+) -> Any:
+    """`call` on `size` lanes at once, along the first dimension of the arrays that are mapped."""
+    types = [
+        ArrayType(typeof(a).shape[1:] if m else typeof(a).shape, typeof(a).dtype)
+        for a, m in zip(arrays, mapped, strict=True)
+    ]
+    staged = stage(lambda tracers: call(*tracers), types, name=name)
+    dims = (None,) * len(staged.captured) + tuple(0 if m else None for m in mapped)
+    fn, _ = batch(staged.fn, size, dims, (0,) * len(staged.fn.results))
+    outs = current.interpreter.apply(fn, [*staged.captured, *arrays])
+    return staged.unflatten([as_handle(x) if type(x) is Literal else x for x in outs])
+
+
+def apply_along_axis(
+    func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
+) -> Array:
+    """`func1d` applied to every vector along a dimension, all of them at once."""
+    arr = asarray(operand("apply_along_axis", arr))
+    axis = axis_index(axis, arr.ndim)
+    rows = manipulation.moveaxis(arr, axis, -1)
+    lead, n = rows.shape[:-1], rows.shape[-1]
+    size = math.prod(lead)
+    flat = manipulation.reshape(rows, (size, n))
+    func1d = user_function(func1d)
+    out = over_lanes("apply_along_axis", lambda v: func1d(v, *args, **kwargs), [flat], [True], size)
+    out = manipulation.reshape(out, (*lead, *out.shape[1:]))
+    new = out.ndim - len(lead)
+    places = range(axis, axis + new)
+    return manipulation.moveaxis(out, tuple(range(len(lead), out.ndim)), tuple(places))
+
+
+def apply_over_axes(func: Callable[[Any, int], Any], a: ArrayLike, axes: Any) -> Array:
+    """`func(a, axis)` for each dimension in turn; reduced dimensions keep size 1."""
+    a = asarray(operand("apply_over_axes", a))
+    for axis in (axes,) if isinstance(axes, int) else axes:
+        out = func(a, axis)
+        if out.ndim == a.ndim - 1:  # pyright: ignore[reportAttributeAccessIssue]
+            out = manipulation.expand_dims(out, axis)
+        if out.ndim != a.ndim:  # pyright: ignore[reportAttributeAccessIssue]
+            raise ValueError("function is not returning an array of the correct shape")
+        a = out
+    return a  # pyright: ignore[reportReturnType]
+
+
+# --- vectorize -----------------------------------------------------------------------------------
+
+_NAME = r"\w+"
+_CORE = rf"\((?:{_NAME}(?:,{_NAME})*)?\)"
+_SIGNATURE = re.compile(rf"^{_CORE}(?:,{_CORE})*->{_CORE}(?:,{_CORE})*$")
+
+
+def vectorize(
+    pyfunc: Callable[..., Any], *, excluded: Any = frozenset(), signature: str | None = None
+) -> Callable[..., Any]:
+    """Function of arrays from a function of scalars, or of the dimensions in `signature`.
+
+    Args:
+        pyfunc: function of traced arrays.
+        excluded: positions or names of arguments that are passed as they are.
+        signature: dimensions the function works on, such as `"(m,n),(n)->(m)"`; leading
+            dimensions of the arguments broadcast.
+
+    Raises:
+        ValueError: the signature is not of that form, or the arguments do not fit it.
+
+    Example:
+        >>> rows = np.ones((2, 3), np.float32)
+        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
+        Array([3., 3.], dtype=float32)
+    """
+    core = None if signature is None else _parsed(signature)
+    excluded = frozenset(excluded)
+
+    def vectorized(*args: Any, **kwargs: Any) -> Any:
+        kept = [i for i in range(len(args)) if i not in excluded]
+        bound = {k: v for k, v in kwargs.items() if k not in excluded}
+        arrays = [asarray(args[i]) for i in kept] + [asarray(v) for v in bound.values()]
+
+        def call(*found: Any) -> Any:
+            full_args = list(args)
+            for i, v in zip(kept, found, strict=False):
+                full_args[i] = v
+            named = dict(zip(bound, found[len(kept) :], strict=True))
+            return user_function(pyfunc)(*full_args, **{**kwargs, **named})
+
+        return _vectorized(pyfunc, call, arrays, core)
+
+    vectorized.__name__ = getattr(pyfunc, "__name__", "vectorized")
+    vectorized.__doc__ = pyfunc.__doc__
+    return vectorized
+
+
+def _parsed(signature: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Core dimensions of the arguments and of the results."""
+    text = signature.replace(" ", "")
+    if not _SIGNATURE.match(text):
+        raise ValueError(f"not a valid gufunc signature: {signature}")
+    left, right = (
+        [tuple(re.findall(_NAME, c)) for c in re.findall(_CORE, side)] for side in text.split("->")
+    )
+    return left, right
+
+
+def _vectorized(pyfunc: Any, call: Any, arrays: Sequence[Any], core: Any) -> Any:
+    cores = [()] * len(arrays) if core is None else core[0]
+    if len(cores) != len(arrays):
+        raise TypeError(
+            f"wrong number of positional arguments: expected {len(cores)}, got {len(arrays)}"
+        )
+    sizes: dict[str, int] = {}
+    lanes = []
+    for a, names in zip(arrays, cores, strict=True):
+        if a.ndim < len(names):
+            raise ValueError(
+                f"input with shape {a.shape} does not have enough dimensions for all core "
+                f"dimensions {names}"
+            )
+        split = a.ndim - len(names)
+        for name, n in zip(names, a.shape[split:], strict=True):
+            if sizes.setdefault(name, n) != n:
+                raise ValueError(
+                    f"inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
+                )
+        lanes.append(a.shape[:split])
+    loop = manipulation.broadcast_shapes(*lanes)
+    size = math.prod(loop)
+    mapped = [bool(lane) for lane in lanes]
+    flat = [
+        manipulation.reshape(manipulation.broadcast_to(a, (*loop, *a.shape[len(lane) :])),
+                             (size, *a.shape[len(lane) :])) if m else a
+        for a, lane, m in zip(arrays, lanes, mapped, strict=True)
+    ]  # fmt: skip
+    if not any(mapped):
+        return _checked(pyfunc, call(*arrays), (), core, sizes)
+    out = over_lanes(getattr(pyfunc, "__name__", "vectorized"), call, flat, mapped, size)
+    return _checked(pyfunc, out, loop, core, sizes)
+
+
+def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any) -> Any:
+    """Results with the loop dimensions spread out, held to the signature."""
+    many = isinstance(out, tuple)
+    outs = list(out) if many else [out]
+    lead = 1 if loop else 0
+    outs = [manipulation.reshape(o, (*loop, *np.shape(o)[lead:])) for o in outs]
+    if core is not None:
+        if len(core[1]) != len(outs):
+            raise TypeError(
+                f"output must be {len(core[1])} arrays by the signature, got {len(outs)}"
+            )
+        for o, names in zip(outs, core[1], strict=True):
+            own = o.shape[len(loop) :]
+            if len(own) != len(names) or any(
+                sizes.setdefault(name, n) != n for name, n in zip(names, own, strict=False)
+            ):
+                raise ValueError(
+                    f"output shape {own} of {pyfunc} does not match core dimensions {names}"
+                )
+    return tuple(outs) if many else outs[0]

@@ -1,0 +1,211 @@
+"""Orthogonal similarity transforms of square matrices: Schur, Hessenberg, tridiagonal form.
+
+The factors are LAPACK's, in its packed form for the last two: below the part that is the
+result stand the vectors v of the reflections I - tau v v^H whose product is the transform.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func.ir.primitive import NotSupported, Primitive, register
+from ms_func.ir.types import ArrayType
+from ms_func.primitives.decompositions import scipy_linalg
+from ms_func.primitives.matrices import (
+    batch_rule,
+    check_matrix,
+    cubic_cost,
+    driver,
+    matrices,
+    need_lapack,
+    real_of,
+    shard_leading,
+)
+
+_DISCRETE = NotSupported(
+    "the factors depend on the order and phase that LAPACK chooses; differentiate eig or eigh"
+)
+
+# --- schur --------------------------------------------------------------------------------------
+
+
+def _schur_abstract(a: ArrayType, *, vectors: bool) -> list[ArrayType]:
+    check_matrix("schur", a, square=True)
+    t = ArrayType(a.shape, a.dtype)
+    return [t, t] if vectors else [t]
+
+
+def _schur_single(a: np.ndarray, *, vectors: bool) -> tuple[np.ndarray, ...]:
+    form, z = scipy_linalg().schur(a, "complex" if a.dtype.kind == "c" else "real")
+    return (form, z) if vectors else (form,)
+
+
+def _schur_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    t = eqn.inputs[0].type
+    values = [ArrayType(t.shape[:-1], t.dtype)] * (1 if t.dtype.kind == "c" else 2)
+    chosen = ArrayType(t.shape[:-2], np.int32)
+    options = {"mode": "V" if eqn.params["vectors"] else "N", "sort": "N"}
+    outs = [t, t, *values, chosen]
+    found = driver(b, "gees", [a], [t], outs, options, range(2, len(outs)))
+    return found[: len(eqn.outputs)]
+
+
+schur_p = register(
+    Primitive(
+        "schur",
+        abstract=_schur_abstract,
+        ref=matrices(_schur_single),
+        lower=_schur_lower,
+        jvp=_DISCRETE,
+        transpose=NotSupported("schur is not linear"),
+        batch=batch_rule(lambda: schur_p),
+        shard=shard_leading,
+        cost=cubic_cost(25.0),
+        multiple_results=True,
+    )
+)
+
+
+def schur(
+    x: Any, *, compute_schur_vectors: bool = True, sort_eig_vals: bool = False,
+    select_callable: Any = None,
+) -> Any:  # fmt: skip
+    """Schur form `T`, and unitary `Q` with `x = Q T Q^H`, of square matrices.
+
+    Shapes: `[..., n, n]` to `T` and `Q` of that shape. `T` is upper triangular; for real
+        matrices it has blocks of two rows where eigenvalues are a conjugate pair.
+
+    Args:
+        x: float32, float64, complex64 or complex128; on CPU.
+        compute_schur_vectors: whether to return `Q`.
+        sort_eig_vals: not supported.
+        select_callable: not supported.
+
+    Raises:
+        TypeError: the matrices are not square.
+        NotImplementedError: sorting is asked for.
+    """
+    if sort_eig_vals or select_callable is not None:
+        raise NotImplementedError(
+            "schur does not sort eigenvalues; the sorting features of LAPACK's gees take a "
+            "function on the host"
+        )
+    return tuple(schur_p.bind(x, vectors=bool(compute_schur_vectors)))
+
+
+# --- hessenberg ------------------------------------------------------------------------------
+
+
+def _hessenberg_abstract(a: ArrayType) -> list[ArrayType]:
+    lead = check_matrix("hessenberg", a, square=True)
+    count = max(a.shape[-1] - 1, 0)
+    return [ArrayType(a.shape, a.dtype), ArrayType((*lead, count), a.dtype)]
+
+
+def _hessenberg_single(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if a.shape[-1] < 2:
+        return a, np.zeros(0, a.dtype)
+    (reduce,) = scipy_linalg().get_lapack_funcs(("gehrd",), (a,))
+    packed, taus, _ = reduce(a)
+    return packed, taus[: a.shape[-1] - 1]
+
+
+def _hessenberg_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    t, taus = eqn.inputs[0].type, eqn.outputs[1].type
+    if not taus.size:
+        return [a, b.constant(0, taus)]
+    options: dict[str, str | int] = {"low": 1, "high": t.shape[-1]}
+    return driver(b, "gehrd", [a], [t], [t, taus], options, (1,))
+
+
+hessenberg_p = register(
+    Primitive(
+        "hessenberg",
+        abstract=_hessenberg_abstract,
+        ref=matrices(_hessenberg_single),
+        lower=_hessenberg_lower,
+        jvp=_DISCRETE,
+        transpose=NotSupported("hessenberg is not linear"),
+        batch=batch_rule(lambda: hessenberg_p),
+        shard=shard_leading,
+        cost=cubic_cost(10.0 / 3),
+        multiple_results=True,
+    )
+)
+
+
+def hessenberg(a: Any) -> tuple[Any, Any]:
+    """Upper Hessenberg form of square matrices, and the scales of the reflections.
+
+    Shapes: `[..., n, n]` to the packed form `[..., n, n]` and scales `[..., n - 1]`. Below the
+        first subdiagonal stand the reflections, as `householder_product` takes them.
+
+    Raises:
+        TypeError: the matrices are not square.
+    """
+    packed, taus = hessenberg_p.bind(a)
+    return packed, taus
+
+
+# --- tridiagonal ------------------------------------------------------------------------------
+
+
+def _tridiagonal_abstract(a: ArrayType, *, lower: bool) -> list[ArrayType]:
+    lead = check_matrix("tridiagonal", a, square=True)
+    n, real = a.shape[-1], real_of(a.dtype)
+    if n == 0:
+        raise TypeError(f"tridiagonal takes matrices of at least one row, got {a}")
+    sizes = [((*lead, n), real), ((*lead, n - 1), real), ((*lead, n - 1), a.dtype)]
+    return [ArrayType(a.shape, a.dtype), *[ArrayType(s, d) for s, d in sizes]]
+
+
+def _tridiagonal_single(a: np.ndarray, *, lower: bool) -> tuple[np.ndarray, ...]:
+    name = "hetrd" if a.dtype.kind == "c" else "sytrd"
+    (reduce,) = scipy_linalg().get_lapack_funcs((name,), (a,))
+    packed, d, e, taus, _ = reduce(a, lower=int(lower))
+    return packed, d, e, taus
+
+
+def _tridiagonal_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    outs = [v.type for v in eqn.outputs]
+    name = "hetrd" if outs[0].dtype.kind == "c" else "sytrd"
+    options = {"uplo": "L" if eqn.params["lower"] else "U"}
+    return driver(b, name, [a], [eqn.inputs[0].type], outs, options, (1, 2, 3))
+
+
+tridiagonal_p = register(
+    Primitive(
+        "tridiagonal",
+        abstract=_tridiagonal_abstract,
+        ref=matrices(_tridiagonal_single),
+        lower=_tridiagonal_lower,
+        jvp=_DISCRETE,
+        transpose=NotSupported("tridiagonal is not linear"),
+        batch=batch_rule(lambda: tridiagonal_p),
+        shard=shard_leading,
+        cost=cubic_cost(4.0 / 3),
+        multiple_results=True,
+    )
+)
+
+
+def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
+    """Tridiagonal form of Hermitian matrices.
+
+    Shapes: `[..., n, n]` to the packed form `[..., n, n]`, the real diagonal `[..., n]` and
+        off-diagonal `[..., n - 1]`, and the scales of the reflections `[..., n - 1]`.
+
+    Args:
+        a: Hermitian matrices; one triangle is read.
+        lower: which one.
+
+    Raises:
+        TypeError: the matrices are not square, or have no row.
+    """
+    packed, d, e, taus = tridiagonal_p.bind(a, lower=bool(lower))
+    return packed, d, e, taus

@@ -1,0 +1,43 @@
+"""Products of integers with twice their bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import issubdtype
+from ms_func.errors import ShapeError
+from ms_func.ir.types import typeof
+from ms_func.primitives.arithmetic import add, mul, sub
+from ms_func.primitives.bits import bitwise_and, shift_right_arithmetic, shift_right_logical
+from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
+from ms_func.primitives.compare import lt, select
+
+
+def mulhi(x: Any, y: Any) -> Any:
+    """The upper half of the bits of elementwise products of integers of one dtype."""
+    dtype = typeof(x).dtype
+    if not issubdtype(dtype, np.integer) or typeof(y).dtype != dtype:
+        raise ShapeError(f"mulhi takes integers of one dtype, got {typeof(x)} and {typeof(y)}")
+    bits = 8 * dtype.itemsize
+    if bits < 64:
+        wide = np.dtype(f"{dtype.kind}8")
+        product = mul(convert_element_type(x, wide), convert_element_type(y, wide))
+        shift = shift_right_arithmetic if dtype.kind == "i" else shift_right_logical
+        return convert_element_type(shift(product, bits), dtype)
+    if dtype.kind == "u":
+        return _unsigned(x, y)
+    high = _unsigned(*(bitcast_convert_type(v, np.uint64) for v in (x, y)))
+    high = bitcast_convert_type(high, dtype)
+    high = sub(high, select(lt(x, 0), y, 0))
+    return sub(high, select(lt(y, 0), x, 0))
+
+
+def _unsigned(x: Any, y: Any) -> Any:
+    """By halves: the sums of the four products of 32 bits each do not overflow."""
+    low = np.uint64(0xFFFFFFFF)
+    (a, b), (c, d) = ((shift_right_logical(v, 32), bitwise_and(v, low)) for v in (x, y))
+    middle = add(mul(a, d), shift_right_logical(mul(b, d), 32))
+    other = add(mul(b, c), bitwise_and(middle, low))
+    return add(mul(a, c), add(shift_right_logical(middle, 32), shift_right_logical(other, 32)))

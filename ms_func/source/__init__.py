@@ -1,0 +1,12 @@
+"""Ordinary Python control flow on traced values: source conversion and its run-time hooks."""
+
+from __future__ import annotations
+
+from ms_func.source import convert as _convert
+from ms_func.source import hooks as _hooks
+from ms_func.tracing.policy import slots as _slots
+
+_convert.connect(_hooks)
+_hooks.policy.convert = _convert.for_call
+_slots.convert = _convert.user_function
+_slots.why_native = _convert.why_native

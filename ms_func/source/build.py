@@ -1,0 +1,126 @@
+"""From a syntax tree back to a function with the user's globals, cells, file and names."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+from collections.abc import Sequence
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+HOOKS = "__ms__"
+"""Name of the cell through which converted code reaches the run-time hooks."""
+
+_FACTORY = "__ms_factory__"
+_FUTURE = 0
+for _name in __future__.all_feature_names:
+    _FUTURE |= getattr(__future__, _name).compiler_flag
+
+
+def compile_function(
+    node: ast.FunctionDef | ast.Lambda, like: CodeType, class_name: str | None,
+    names: dict[str, str] | None = None,
+) -> CodeType:  # fmt: skip
+    """Code object of `node`, compiled where the names that are free in `like` are free.
+
+    Args:
+        node: a definition without decorators and defaults, or a lambda.
+        like: code object of the original: file, free names, qualified name, `__future__` flags.
+        class_name: class whose name private names are mangled with.
+        names: names of generated functions and the user's names to show in their place.
+    """
+    at: dict[str, Any] = {
+        "lineno": node.lineno,
+        "col_offset": 0,
+        "end_lineno": node.lineno,
+        "end_col_offset": 0,
+    }
+    inner: Any = ast.Return(node, **at) if isinstance(node, ast.Lambda) else node
+    arguments = ast.arguments([], [ast.arg(n, **at) for n in (HOOKS, *like.co_freevars)], None,
+                              [], [], None, [])  # fmt: skip
+    body: list[Any] = [inner]
+    if not isinstance(node, ast.Lambda) and node.name not in like.co_freevars:
+        body.insert(0, ast.Global([node.name], **at))  # inside, the name is not the factory's
+    outer: Any = ast.FunctionDef(_FACTORY, arguments, body, [], None, None, **at)
+    if hasattr(node, "type_params") or "type_params" in ast.FunctionDef._fields:
+        outer.type_params = []
+    if class_name is not None:
+        outer = ast.ClassDef(class_name, [], [], [outer], [], **at)
+        if "type_params" in ast.ClassDef._fields:
+            outer.type_params = []
+    module = compile(
+        ast.Module([outer], []), like.co_filename, "exec", flags=like.co_flags & _FUTURE,
+        dont_inherit=True,
+    )  # fmt: skip
+    factory = next(c for c in _walk(module) if c.co_name == _FACTORY)
+    made = next(c for c in factory.co_consts if isinstance(c, CodeType))
+    return _renamed(made, made.co_qualname, like.co_qualname, names or {}, like.co_name)
+
+
+def _walk(code: CodeType) -> list[CodeType]:
+    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+    return inner + [d for c in inner for d in _walk(c)]
+
+
+def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: str) -> CodeType:
+    """`code` and those inside it under the names that the user knows."""
+    shown = names.get(code.co_name)
+    qualname = code.co_qualname
+    if qualname.startswith(old):
+        qualname = new + qualname[len(old) :]
+    if shown is None:
+        name = code.co_name
+    elif shown:  # a definition whose binding is a cell
+        name, qualname = shown, qualname.replace(code.co_name, shown)
+    else:  # a piece of the function around it
+        name, qualname = owner, qualname.rpartition(".<locals>.")[0]
+    old_here, owner = code.co_qualname, owner if shown == "" else name
+    consts = tuple(
+        _renamed(c, old_here, qualname, names, owner) if isinstance(c, CodeType) else c
+        for c in code.co_consts
+    )
+    return code.replace(co_name=name, co_qualname=qualname, co_consts=consts)
+
+
+def cell_places(code: CodeType, like: CodeType) -> tuple[int, ...]:
+    """Where each cell of converted code stands among those of the original; -1 for the hooks."""
+    return tuple(-1 if n == HOOKS else like.co_freevars.index(n) for n in code.co_freevars)
+
+
+def instantiate(
+    code: CodeType, places: Sequence[int], f: FunctionType, hooks: CellType
+) -> FunctionType:
+    """Function of `code` with the globals, cells, defaults and attributes that `f` has now."""
+    cells = f.__closure__
+    closure = tuple([hooks if i < 0 else cells[i] for i in places])  # type: ignore[index]
+    made = FunctionType(code, f.__globals__, f.__name__, f.__defaults__, closure)
+    if f.__kwdefaults__:
+        made.__kwdefaults__ = f.__kwdefaults__
+    if f.__dict__:
+        made.__dict__.update(f.__dict__)
+    return made
+
+
+def dress(made: FunctionType, f: FunctionType) -> FunctionType:
+    """`made` with what tools ask a function for: its names, documentation and annotations."""
+    made.__qualname__, made.__module__, made.__doc__ = f.__qualname__, f.__module__, f.__doc__
+    made.__annotations__ = f.__annotations__
+    return made
+
+
+def same_code(a: CodeType, b: CodeType) -> bool:
+    """Whether two code objects do the same, whatever their places in the file."""
+    return (
+        a.co_code == b.co_code
+        and a.co_names == b.co_names
+        and _same_constants(a.co_consts, b.co_consts)
+    )
+
+
+def _same_constants(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    return len(a) == len(b) and all(
+        same_code(x, y)
+        if isinstance(x, CodeType) and isinstance(y, CodeType)
+        else type(x) is type(y) and repr(x) == repr(y)
+        for x, y in zip(a, b, strict=True)
+    )

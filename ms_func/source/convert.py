@@ -1,0 +1,437 @@
+"""Which functions are converted, and what has been converted already."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from functools import partial
+from threading import RLock
+from types import CellType, CodeType, FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from ms_func import config
+from ms_func.errors import (
+    TracerBoolConversionError,
+    TracerIntegerConversionError,
+    UnsupportedError,
+)
+from ms_func.ir import loc
+from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
+from ms_func.source.desugar import desugared
+from ms_func.source.expressions import Resolver
+from ms_func.source.reader import SourceMissing, read
+from ms_func.source.rewrite import Rewriter
+
+runtime: Any = None
+"""The module of run-time hooks, see `connect`."""
+
+
+class Entry(NamedTuple):
+    """What is known of a code object.
+
+    Attributes:
+        original: the code object, kept alive so that nobody else gets its id.
+        code: converted code; None where the function runs as it is.
+        reason: why it could not be converted; None if it could, or need not be.
+        places: where each cell of the converted code comes from.
+    """
+
+    original: CodeType
+    code: CodeType | None = None
+    reason: str | None = None
+    places: tuple[int, ...] = ()
+
+
+class Refused(Exception):
+    """A function cannot be converted, for the reason given."""
+
+
+_known: dict[int, Entry] = {}
+_LIMIT = 1 << 16
+_lock = RLock()
+
+
+# --- use -------------------------------------------------------------------------------------
+
+
+def user_function(f: Any) -> Any:
+    """The form of `f` to run on tracers, under the policy in force.
+
+    Args:
+        f: a function of the user's, or anything callable.
+
+    Returns:
+        The converted function, or `f` itself where there is nothing to convert.
+
+    Raises:
+        NotImplementedError: the policy is True and the source cannot be read.
+    """
+    mode = config.convert.value
+    code = _code_of(f)
+    if code is not None and code.co_flags & _ASYNC:
+        raise UnsupportedError(
+            f"`{code.co_name}` is an `async` function, which cannot be recorded\n"
+            "fix: make it an ordinary function, and await outside of it"
+        )
+    if mode is False:
+        return f
+    found = for_call(f)
+    if mode is True and found is f:
+        reason = None if code is None else why_native(code)
+        if reason is not None:
+            name = getattr(f, "__name__", f)
+            raise UnsupportedError(f"MS104 `{name}` cannot be converted: {reason}")
+    return found
+
+
+def for_call(f: Any) -> Any:
+    """The form of `f` that converted code calls."""
+    kind = type(f)
+    if kind is FunctionType:
+        found = _known.get(id(f.__code__))
+        if found is None:
+            if config.convert.value is False:
+                return f
+            found = _learn(f)
+        made = found.code
+        if made is None:
+            return partial(_attempt, f) if found.reason is _LIBRARY else f
+        return f if config.convert.value is False else _made(found, f)
+    rule = _KINDS.get(kind)
+    return _other(f) if rule is None else rule(f)
+
+
+_hooks = CellType()
+"""The cell through which all converted functions reach the hooks."""
+_ready: dict[int, tuple[Any, Any, FunctionType]] = {}
+
+
+def connect(hooks: Any) -> None:
+    """Let converted code call the functions of the module `hooks`."""
+    global runtime
+    runtime = _hooks.cell_contents = hooks
+
+
+def _made(entry: Entry, f: FunctionType) -> FunctionType:
+    """The converted function; those without cells are kept as long as the original lives."""
+    assert entry.code is not None
+    if f.__closure__ is not None:
+        return instantiate(entry.code, entry.places, f, _hooks)
+    key = id(f)
+    found = _ready.get(key)
+    if found is not None:
+        alive, code, made = found
+        if (
+            alive() is f
+            and code is entry.code
+            and (made.__defaults__ is f.__defaults__ and made.__kwdefaults__ is f.__kwdefaults__)
+        ):
+            return made
+    made = instantiate(entry.code, entry.places, f, _hooks)
+    _ready[key] = (weakref.ref(f, lambda _: _ready.pop(key, None)), entry.code, made)
+    return made
+
+
+def _method(f: MethodType) -> Any:
+    inner = f.__func__
+    if type(inner) is not FunctionType:
+        return f
+    found = for_call(inner)
+    return f if found is inner else MethodType(found, f.__self__)
+
+
+def _partial(f: partial[Any]) -> Any:
+    found = for_call(f.func)
+    return f if found is f.func else partial(found, *f.args, **f.keywords)
+
+
+def _itself(f: Any) -> Any:
+    return f
+
+
+def _other(f: Any) -> Any:
+    """Objects whose class has a `__call__` written in Python, and classes with an `__init__`."""
+    kind = type(f)
+    call = getattr(kind, "__call__", None)  # noqa: B004
+    if type(call) is FunctionType:
+        found = for_call(call)
+        return f if found is call else MethodType(found, f)
+    if kind is type and type(f.__init__) is FunctionType and f.__new__ is object.__new__:
+        found = for_call(f.__init__)
+        return f if found is f.__init__ else partial(_construct, f, found)
+    return f
+
+
+def _construct(cls: type, init: Callable[..., None], /, *args: Any, **kwargs: Any) -> Any:
+    """An object of `cls`, initialised by the converted `init`."""
+    made = object.__new__(cls)
+    init(made, *args, **kwargs)
+    return made
+
+
+_KINDS: dict[type, Callable[[Any], Any]] = {
+    MethodType: _method,
+    partial: _partial,
+    type(len): _itself,
+    type(str.join): _itself,
+}
+
+
+def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a library's function as it is; convert it where that fails for want of it."""
+    try:
+        return f(*args, **kwargs)
+    except (TracerBoolConversionError, TracerIntegerConversionError):
+        if config.convert.value is False:
+            raise
+        with _lock:
+            entry = _remember(_entry(f))
+        if entry.code is None:
+            raise
+    return _made(entry, f)(*args, **kwargs)
+
+
+def why_native(code: CodeType) -> str | None:
+    """Why the function with this code object could not be converted."""
+    found = _known.get(id(code))
+    return None if found is None or found.reason is _LIBRARY else found.reason
+
+
+def _code_of(f: Any) -> CodeType | None:
+    while isinstance(f, (partial, MethodType)):
+        f = f.func if isinstance(f, partial) else f.__func__
+    return getattr(f, "__code__", None)
+
+
+# --- decorators ------------------------------------------------------------------------------
+
+
+def convert(f: Any) -> Any:
+    """Convert a function, or all methods of a class, whatever the policy says.
+
+    Args:
+        f: function or class; a class is changed in place.
+
+    Returns:
+        The converted function, or the class.
+
+    Raises:
+        NotImplementedError: the source cannot be read.
+
+    Example:
+        >>> def clipped(x):
+        ...     return x if x > 0 else 0.0
+        >>> convert(clipped)(2.0)
+        2.0
+    """
+    if isinstance(f, type):
+        for name, value in list(vars(f).items()):
+            changed = _in_class(value, convert)
+            if changed is not value:
+                setattr(f, name, changed)
+        return f
+    if type(f) is not FunctionType:
+        return for_call(f)
+    with _lock:
+        found = _known.get(id(f.__code__))
+        if found is None or (found.code is None and found.reason is not None):
+            found = _remember(_entry(f))
+    if found.reason is not None:
+        raise UnsupportedError(f"`{f.__name__}` cannot be converted: {found.reason}")
+    return f if found.code is None else dress(instantiate(found.code, found.places, f, _hooks), f)
+
+
+def no_convert(f: Any) -> Any:
+    """Keep a function, or all methods of a class, as they are.
+
+    Args:
+        f: function or class.
+
+    Returns:
+        `f`.
+
+    Example:
+        >>> @no_convert
+        ... def plain(x):
+        ...     return x + 1
+    """
+    if isinstance(f, type):
+        for value in vars(f).values():
+            _in_class(value, no_convert)
+    elif type(f) is FunctionType:
+        _remember(Entry(f.__code__, None, "it is marked no_convert"))
+    return f
+
+
+def _in_class(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A class attribute with its functions changed."""
+    if type(value) is FunctionType:
+        return change(value)
+    if isinstance(value, (staticmethod, classmethod)):
+        changed = _in_class(value.__func__, change)
+        return value if changed is value.__func__ else type(value)(changed)
+    if isinstance(value, property):
+        parts = [value.fget, value.fset, value.fdel]
+        changed = [_in_class(x, change) for x in parts]
+        return value if changed == parts else property(*changed, doc=value.__doc__)
+    return value
+
+
+def converted_source(f: Any) -> str:
+    """The Python text that a function is converted to.
+
+    Args:
+        f: a function.
+
+    Raises:
+        NotImplementedError: the function cannot be converted.
+
+    Example:
+        >>> def sign(x):
+        ...     return 1.0 if x > 0 else -1.0
+        >>> print(converted_source(sign))
+        def sign(x):
+            return __ms__.ifexp(x > 0, lambda: 1.0, lambda: -1.0)
+    """
+    while isinstance(f, (partial, MethodType)):
+        f = f.func if isinstance(f, partial) else f.__func__
+    f = getattr(f, "__wrapped__", f)
+    if type(f) is not FunctionType:
+        raise UnsupportedError(f"{f!r} is not a function written in Python")
+    try:
+        node, _, _ = _rewritten(f)
+    except (SourceMissing, Refused) as error:
+        raise UnsupportedError(f"`{f.__name__}` cannot be converted: {error}") from None
+    return ast.unparse(ast.fix_missing_locations(node))
+
+
+# --- conversion ------------------------------------------------------------------------------
+
+
+def _learn(f: FunctionType) -> Entry:
+    """Decide about a function that was not seen before."""
+    with _lock:
+        found = _known.get(id(f.__code__))
+        if found is not None:
+            return found
+        return _remember(_verdict(f))
+
+
+def _remember(entry: Entry) -> Entry:
+    if len(_known) > _LIMIT:
+        _known.clear()
+    _known[id(entry.original)] = entry
+    if entry.code is not None:
+        _settle(entry.code)
+    return entry
+
+
+def _settle(code: CodeType) -> None:
+    """Code that is converted already, and functions inside it, stay as they are."""
+    _known[id(code)] = Entry(code)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            _settle(inner)
+
+
+_LIBRARY = "it belongs to a library"
+
+
+def _verdict(f: FunctionType) -> Entry:
+    """What the policy says about a function."""
+    code, opinion = f.__code__, f.__globals__.get("__ms_convert__")
+    if opinion is False:
+        return Entry(code, None, "its module sets __ms_convert__ = False")
+    kind = _kind_of(code.co_filename)
+    if kind == "never" or f.__globals__.get("__name__", "").partition(".")[0] in _NEVER:
+        return Entry(code)
+    if kind == "library" and opinion is not True:
+        return Entry(code, None, _LIBRARY)
+    return _entry(f) if _may_decide(code) else Entry(code)
+
+
+_NEVER = {"ms_func", "ms_func_xla", "ms_func_ascend", "numpy", "jaxlib", "ml_dtypes", "scipy"}
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+_kinds: dict[str, str] = {}
+
+
+def _kind_of(file: str) -> str:
+    """Whose file it is: "never" converted, a "library", or the "user"'s."""
+    found = _kinds.get(file)
+    if found is None:
+        if loc.is_internal(file) or file.startswith("<frozen "):
+            found = "never"
+        elif "site-packages" in file or "dist-packages" in file:
+            found = "library"
+        elif file.startswith(_STANDARD):
+            found = "never"
+        else:
+            found = "user"
+        _kinds[file] = found
+    return found
+
+
+def _interesting() -> frozenset[int]:
+    """Opcodes of instructions that decide, call, store or make functions."""
+    import opcode
+
+    words = ("JUMP", "CALL", "STORE_SUBSCR", "STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "DELETE",
+             "MAKE_FUNCTION", "FOR_ITER", "CONTAINS", "UNARY_NOT", "RAISE", "BINARY_SUBSCR",
+             "SEND", "STORE_SLICE")  # fmt: skip
+    return frozenset(n for name, n in opcode.opmap.items() if any(w in name for w in words)) | (
+        {opcode.opmap["BINARY_OP"]} if sys.version_info >= (3, 14) else frozenset()
+    )
+
+
+_INTERESTING: frozenset[int] = _interesting()
+
+
+def _may_decide(code: CodeType) -> bool:
+    """Whether there is anything in a function that conversion might change."""
+    return not _INTERESTING.isdisjoint(code.co_code[::2])
+
+
+def _entry(f: FunctionType) -> Entry:
+    """Convert a function."""
+    code = f.__code__
+    try:
+        node, class_name, shown = _rewritten(f)
+        made = compile_function(node, code, class_name, shown)
+    except (SourceMissing, Refused, SyntaxError, RecursionError) as error:
+        return Entry(code, None, str(error) or type(error).__name__)
+    if HOOKS not in made.co_freevars:
+        return Entry(code)
+    return Entry(code, made, None, cell_places(made, code))
+
+
+_ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
+
+
+def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
+    """Rewritten tree of a function, its class, and the names of generated functions."""
+    code = f.__code__
+    if code.co_flags & _ASYNC:
+        raise Refused("it is an `async` function, which runs outside of the recording")
+    node, class_name = read(code, f.__globals__)
+    args: Any = node.args
+    args.defaults, args.kw_defaults = [], [None] * len(args.kwonlyargs)
+    for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
+        if a is not None:
+            a.annotation = None
+    if isinstance(node, ast.FunctionDef):
+        node.decorator_list, node.returns = [], None
+        if hasattr(node, "type_params"):
+            node.type_params = []  # type: ignore[attr-defined]
+        node = desugared(node)
+    shown: dict[str, str] = {}
+    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(code.co_freevars)), class_name,
+                        shown)  # fmt: skip
+    found = rewriter.names.dynamic
+    if found is not None:
+        raise Refused(f"line {found.lineno} calls {ast.unparse(found.func)}(), which looks at its "
+                      "local names")  # fmt: skip
+    rewriter.function()
+    return node, class_name, shown

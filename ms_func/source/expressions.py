@@ -1,0 +1,429 @@
+"""Expressions: what decides or calls becomes a call of a hook, the rest stays as it is."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+from ms_func.source.build import HOOKS
+from ms_func.source.flow import Set, holds_yield
+from ms_func.source.nodes import (
+    LOAD,
+    constant,
+    hook,
+    hook_itself,
+    load,
+    place,
+    thunk,
+)
+from ms_func.source.scoping import Names, names_of, target_names
+
+_PLAIN_BUILTINS = (
+    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
+    property, staticmethod, classmethod, globals,
+)  # fmt: skip
+_DECIDERS = (isinstance, issubclass, callable, hasattr)
+
+
+class Resolver:
+    """What expressions of global names stand for now; only hints are taken from it.
+
+    Attributes:
+        namespace: globals of the function.
+        local: names that are not global in it.
+    """
+
+    def __init__(self, namespace: dict[str, Any], local: Set) -> None:
+        self.namespace = namespace
+        self.local = local
+
+    def inside(self, local: Set) -> Resolver:
+        """The same for a function inside, which binds more names."""
+        return Resolver(self.namespace, self.local | local)
+
+    def value(self, node: ast.expr) -> Any:
+        """What a dotted global name stands for; None where that is not known."""
+        if isinstance(node, ast.Name):
+            if node.id in self.local:
+                return None
+            found = self.namespace.get(node.id)
+            return getattr(builtins, node.id, None) if found is None else found
+        if isinstance(node, ast.Attribute):
+            owner = self.value(node.value)
+            if isinstance(owner, ModuleType):
+                return owner.__dict__.get(node.attr)
+        return None
+
+    def is_ours(self, node: ast.expr) -> bool:
+        """Whether `node` is a function or module of this library."""
+        return is_ours(self.value(node))
+
+    def lets_through(self, node: ast.expr) -> bool:
+        """Whether a context manager is known to let exceptions pass."""
+        found = self.value(node.func) if isinstance(node, ast.Call) else None
+        return found is open or is_ours(found) or _module(found).startswith(("numpy", "threading"))
+
+
+def _module(x: Any) -> str:
+    if isinstance(x, ModuleType):
+        return x.__name__
+    name = getattr(x, "__module__", None)
+    return name if isinstance(name, str) else ""
+
+
+def is_ours(x: Any) -> bool:
+    """Whether `x` is a function, class or module of this library, which is never converted."""
+    if not isinstance(x, (FunctionType, BuiltinFunctionType, ModuleType, type)):
+        return False
+    name = _module(x)
+    return name == "ms_func" or name.startswith("ms_func.")
+
+
+class Expressions:
+    """Rewrites expressions of one function.
+
+    Attributes:
+        names: names of the function.
+        resolver: what global names stand for.
+        local: names bound in the function, other than global and nonlocal ones.
+        cells: those of them that must stay cells in converted code.
+        bound: names certainly bound here; None where control cannot come.
+        depth: number of generated functions around this place.
+        unsure: names that must hold UNDEFINED until they are bound.
+        class_name: class for private names.
+    """
+
+    names: Names
+    resolver: Resolver
+    local: Set
+    cells: Set
+    bound: Set | None
+    depth: int
+    unsure: set[str]
+    class_name: str | None
+    first_argument: str | None
+
+    def __init__(self) -> None:
+        self._hidden: Set = frozenset()
+        self._piece = 0
+        self._deferred = 0
+        self._in_lambda = 0
+        self._chain = 0
+
+    # --- entry ------------------------------------------------------------------------------
+
+    def expr(self, node: Any) -> Any:
+        """The rewritten expression; the tree given is used up."""
+        rule = _RULES.get(type(node))
+        if rule is not None:
+            return rule(self, node)
+        return self.parts(node)
+
+    def parts(self, node: Any) -> Any:
+        """`node` with its parts rewritten."""
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                setattr(node, field, [self.expr(x) if isinstance(x, ast.AST) else x for x in value])
+            elif isinstance(value, ast.expr):
+                setattr(node, field, self.expr(value))
+        return node
+
+    def is_static(self, test: ast.expr) -> bool:
+        """Whether Python can always decide `test` while tracing."""
+        if isinstance(test, ast.Constant):
+            return True
+        if isinstance(test, ast.UnaryOp):
+            return isinstance(test.op, ast.Not) and self.is_static(test.operand)
+        if isinstance(test, ast.BoolOp):
+            return all(map(self.is_static, test.values))
+        if isinstance(test, ast.Compare):
+            if all(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
+                return True
+            return len(test.ops) == 1 and any(map(_is_text, (test.left, test.comparators[0])))
+        if isinstance(test, ast.Call):
+            return self.resolver.value(test.func) in _DECIDERS and self._is_global(test.func)
+        return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
+
+    def _is_global(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id not in self._hidden
+
+    # --- names ------------------------------------------------------------------------------
+
+    def _name(self, node: ast.Name) -> ast.expr:
+        name = node.id
+        known = self.bound is None or name in self.bound
+        if known or name in self._hidden or name not in self.local or self._deferred:
+            return node
+        if name in self.cells:
+            if not self.depth and not self._piece:
+                return node
+            return hook("bound_cell", node, thunk(load(name, node), node), constant(name, node))
+        self.unsure.add(name)
+        return hook("bound", node, node, constant(name, node))
+
+    def writer(self, name: str, piece: bool = False) -> str | None:
+        """Hook that binds `name` here; None where plain binding will do."""
+        if name in self.names.globals:
+            return "set_global"
+        if name in self.names.nonlocals or (name in self.cells and (self.depth or piece)):
+            return "set_cell"
+        return None
+
+    def written(self, name: str, value: ast.expr, at: Any, piece: bool = False) -> ast.expr | None:
+        """Expression that binds `name` through a hook, where that is needed."""
+        writer = self.writer(name, piece)
+        if writer is None:
+            return None
+        return hook(writer, at, thunk(load(name, at), at), value)
+
+    def _walrus(self, node: ast.NamedExpr) -> ast.expr:
+        value = self.expr(node.value)
+        name = node.target.id
+        if not self._in_lambda:
+            found = self.written(name, value, node, piece=self._piece > 0)
+            if found is not None:
+                return found
+            if not self._piece and self.bound is not None and not self._hidden:
+                self.bound |= {name}
+        node.value = value
+        return node
+
+    # --- decisions --------------------------------------------------------------------------
+
+    def piece(self, node: ast.expr) -> ast.Lambda:
+        """`node` as a function without parameters."""
+        self._piece += 1
+        body = self.expr(node)
+        self._piece -= 1
+        return thunk(body, node)
+
+    def _stays(self, nodes: Sequence[ast.expr]) -> bool:
+        """Whether these cannot move into a function: they yield, or bind a lambda's name."""
+        if self.names.generator and any(map(holds_yield, nodes)):
+            return True
+        return self._in_lambda > 0 and any(
+            isinstance(x, ast.NamedExpr) for n in nodes for x in ast.walk(n)
+        )
+
+    def decided(self, test: ast.expr, what: str) -> ast.expr:
+        """`test` where Python itself decides."""
+        if self.is_static(test):
+            return self.expr(test)
+        return hook("truth", test, self.expr(test), constant(what, test))
+
+    def _conditional(self, node: ast.IfExp) -> ast.expr:
+        if self.is_static(node.test) or self._stays([node.body, node.orelse]):
+            node.test = self.decided(node.test, "yield")
+            node.body, node.orelse = self.expr(node.body), self.expr(node.orelse)
+            return node
+        test = self.expr(node.test)
+        return hook("ifexp", node, test, self.piece(node.body), self.piece(node.orelse))
+
+    def _boolean(self, node: ast.BoolOp) -> ast.expr:
+        if all(map(self.is_static, node.values[:-1])):
+            return self.parts(node)
+        if self._stays(node.values[1:]):
+            first = [self.decided(x, "yield") for x in node.values[:-1]]
+            node.values = [*first, self.expr(node.values[-1])]
+            return node
+        name = "and_" if isinstance(node.op, ast.And) else "or_"
+        head = self.expr(node.values[0])
+        self._piece += 1
+        tails = [self.expr(x) for x in node.values[1:]]
+        self._piece -= 1
+        found = tails.pop()
+        for x in reversed([head, *tails]):
+            found = hook(name, node, x, thunk(found, found))
+        return found
+
+    def _not(self, node: ast.UnaryOp) -> ast.expr:
+        if not isinstance(node.op, ast.Not) or self.is_static(node.operand):
+            return self.parts(node)
+        return hook("not_", node, self.expr(node.operand))
+
+    def _comparison(self, node: ast.Compare) -> ast.expr:
+        if self.is_static(node) or (len(node.ops) > 1 and self._stays(node.comparators[1:])):
+            return self.parts(node)
+        return self._compared(node, self.expr(node.left), node.ops, node.comparators)
+
+    def _compared(
+        self, node: ast.Compare, left: ast.expr, ops: Sequence[ast.cmpop],
+        right: Sequence[ast.expr],
+    ) -> ast.expr:  # fmt: skip
+        if len(ops) == 1:
+            return _one_comparison(node, left, ops[0], self.expr(right[0]))
+        self._chain += 1
+        a, b = f"__ms_a{self._chain}", f"__ms_b{self._chain}"
+        second = self.expr(right[0])
+        first = _one_comparison(node, load(a, node), ops[0], load(b, node))
+        self._piece += 1
+        rest = self._compared(node, load(b, node), ops[1:], right[1:])
+        self._piece -= 1
+        self._chain -= 1
+        both = hook("and_", node, first, thunk(rest, node))
+        return ast.Call(thunk(both, node, a, b), [left, second], [], **place(node))
+
+    # --- calls and elements -----------------------------------------------------------------
+
+    def _call(self, node: ast.Call) -> ast.expr:
+        f = node.func
+        if isinstance(f, ast.Name) and f.id == "super" and not node.args:
+            return self._super(node)
+        native = self._native(f)
+        self.parts(node)
+        if native:
+            return node
+        return ast.Call(hook_itself("call", node), [node.func, *node.args], node.keywords,
+                        **place(node))  # fmt: skip
+
+    def _native(self, f: ast.expr) -> bool:
+        """Whether the call hook has nothing to do for `f`."""
+        if isinstance(f, ast.Attribute) and isinstance(f.value, (ast.Constant, ast.JoinedStr)):
+            return True
+        root: Any = f
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not self._is_global(root):
+            return False
+        if root.id == HOOKS:
+            return True
+        found = self.resolver.value(f)
+        if isinstance(found, type) and issubclass(found, BaseException):
+            return found.__module__ == "builtins"
+        return any(found is x for x in _PLAIN_BUILTINS) or is_ours(found)
+
+    def _super(self, node: ast.Call) -> ast.expr:
+        """`super()` looks at the frame it is called in; generated functions spell it out."""
+        if (self.depth or self._piece) and self.first_argument and not self._in_lambda:
+            node.args = [load("__class__", node), load(self.first_argument, node)]
+        return node
+
+    def _element(self, node: ast.Subscript) -> ast.expr:
+        if _is_fixed(node.slice):
+            return self.parts(node)
+        return hook("getitem", node, self.expr(node.value), self.expr(node.slice))
+
+    def key(self, node: ast.expr) -> ast.expr:
+        """An index as a value, slices included."""
+        if isinstance(node, ast.Slice):
+            parts = (node.lower, node.upper, node.step)
+            return hook("slice_", node, *(
+                constant(None, node) if x is None else self.expr(x) for x in parts
+            ))  # fmt: skip
+        if isinstance(node, ast.Tuple):
+            node.elts = [self.key(x) for x in node.elts]
+            return node
+        return self.expr(node)
+
+    def _text(self, node: ast.JoinedStr) -> ast.expr:
+        """An f-string; its traced values are put in when the program runs."""
+        if not any(isinstance(x, ast.FormattedValue) for x in node.values):
+            return node
+        return hook("text", node, *(self._text_part(x, node) for x in node.values))
+
+    def _text_part(self, part: Any, at: ast.JoinedStr) -> ast.expr:
+        if not isinstance(part, ast.FormattedValue):
+            return part
+        conversion = constant("" if part.conversion < 0 else chr(part.conversion), at)
+        spec: Any = part.format_spec
+        if spec is None:
+            spec = constant("", at)
+        elif all(isinstance(x, ast.Constant) for x in spec.values):
+            spec = constant("".join(x.value for x in spec.values), at)
+        else:
+            spec = self.expr(spec)
+        return ast.Tuple([self.expr(part.value), conversion, spec], LOAD, **place(at))
+
+    # --- scopes -----------------------------------------------------------------------------
+
+    def _lambda(self, node: ast.Lambda) -> ast.expr:
+        args = node.args
+        args.defaults = [self.expr(x) for x in args.defaults]
+        args.kw_defaults = [x if x is None else self.expr(x) for x in args.kw_defaults]
+        hidden = self._hidden
+        inner = names_of(node, self.resolver.is_ours)
+        self._hidden = hidden | inner.binds
+        deferred = node not in self.names.immediate
+        generator, self.names.generator = self.names.generator, inner.generator
+        self._deferred += deferred
+        self._in_lambda += 1
+        node.body = self.expr(node.body)
+        self._in_lambda -= 1
+        self._deferred -= deferred
+        self.names.generator = generator
+        self._hidden = hidden
+        return node
+
+    def _comprehension(self, node: Any) -> ast.expr:
+        first = node.generators[0]
+        first.iter = self.expr(first.iter)
+        hidden = self._hidden
+        for g in node.generators:
+            self._hidden = self._hidden | target_names(g.target)
+        deferred = type(node) is ast.GeneratorExp and node not in self.names.immediate
+        self._deferred += deferred
+        for g in node.generators:
+            if g is not first:
+                g.iter = self.expr(g.iter)
+            g.ifs = [self.decided(x, "comprehension") for x in g.ifs]
+        for field in ("key", "value", "elt"):
+            if hasattr(node, field):
+                setattr(node, field, self.expr(getattr(node, field)))
+        self._deferred -= deferred
+        self._hidden = hidden
+        return node
+
+    def mangled(self, name: str) -> str:
+        """Attribute `name` as it is called inside the class."""
+        if self.class_name is None or not name.startswith("__") or name.endswith("__"):
+            return name
+        return f"_{self.class_name.lstrip('_')}{name}" if self.class_name.strip("_") else name
+
+
+def _is_text(node: ast.expr) -> bool:
+    """A string, or several."""
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        return bool(node.elts) and all(map(_is_text, node.elts))
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _is_fixed(key: ast.expr) -> bool:
+    """Whether an index is written down, or is a slice."""
+    if isinstance(key, ast.UnaryOp):
+        return _is_fixed(key.operand)
+    if isinstance(key, ast.Tuple):
+        return any(isinstance(x, (ast.Slice, ast.Starred)) for x in key.elts) or all(
+            map(_is_fixed, key.elts)
+        )
+    return isinstance(key, (ast.Constant, ast.Slice, ast.Starred))
+
+
+def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr) -> ast.expr:
+    if isinstance(op, ast.In):
+        return hook("contains", at, left, right)
+    if isinstance(op, ast.NotIn):
+        return hook("not_", at, hook("contains", at, left, right))
+    return ast.Compare(left, [op], [right], **place(at))
+
+
+_RULES: dict[type, Callable[[Any, Any], ast.expr]] = {
+    ast.Name: Expressions._name,
+    ast.Constant: lambda self, node: node,
+    ast.NamedExpr: Expressions._walrus,
+    ast.IfExp: Expressions._conditional,
+    ast.BoolOp: Expressions._boolean,
+    ast.UnaryOp: Expressions._not,
+    ast.Compare: Expressions._comparison,
+    ast.Call: Expressions._call,
+    ast.Subscript: Expressions._element,
+    ast.JoinedStr: Expressions._text,
+    ast.Lambda: Expressions._lambda,
+    ast.ListComp: Expressions._comprehension,
+    ast.SetComp: Expressions._comprehension,
+    ast.DictComp: Expressions._comprehension,
+    ast.GeneratorExp: Expressions._comprehension,
+}

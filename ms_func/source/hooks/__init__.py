@@ -1,0 +1,51 @@
+"""Run-time hooks: what converted code calls instead of Python's own control flow.
+
+A hook does exactly what Python does where its operand is known, and records `cond`, `while`
+or `scan` where it is traced.
+"""
+
+from __future__ import annotations
+
+from ms_func.source.hooks.branch import and_ as and_
+from ms_func.source.hooks.branch import if_ as if_
+from ms_func.source.hooks.branch import ifexp as ifexp
+from ms_func.source.hooks.branch import not_ as not_
+from ms_func.source.hooks.branch import or_ as or_
+from ms_func.source.hooks.call import call as call
+from ms_func.source.hooks.choice import Choice as Choice
+from ms_func.source.hooks.failures import assert_ as assert_
+from ms_func.source.hooks.failures import catching as catching
+from ms_func.source.hooks.failures import raise_ as raise_
+from ms_func.source.hooks.iteration import for_ as for_
+from ms_func.source.hooks.loops import while_ as while_
+from ms_func.source.hooks.membership import contains as contains
+from ms_func.source.hooks.membership import truth as truth
+from ms_func.source.hooks.policy import policy as policy
+from ms_func.source.hooks.stores import bound_cell as bound_cell
+from ms_func.source.hooks.stores import del_cell as del_cell
+from ms_func.source.hooks.stores import del_global as del_global
+from ms_func.source.hooks.stores import delattr_ as delattr_
+from ms_func.source.hooks.stores import delitem as delitem
+from ms_func.source.hooks.stores import getitem as getitem
+from ms_func.source.hooks.stores import iadd as iadd
+from ms_func.source.hooks.stores import iand as iand
+from ms_func.source.hooks.stores import ifloordiv as ifloordiv
+from ms_func.source.hooks.stores import ilshift as ilshift
+from ms_func.source.hooks.stores import imatmul as imatmul
+from ms_func.source.hooks.stores import imod as imod
+from ms_func.source.hooks.stores import imul as imul
+from ms_func.source.hooks.stores import ior as ior
+from ms_func.source.hooks.stores import ipow as ipow
+from ms_func.source.hooks.stores import irshift as irshift
+from ms_func.source.hooks.stores import isub as isub
+from ms_func.source.hooks.stores import itruediv as itruediv
+from ms_func.source.hooks.stores import ixor as ixor
+from ms_func.source.hooks.stores import set_cell as set_cell
+from ms_func.source.hooks.stores import set_global as set_global
+from ms_func.source.hooks.stores import setattr_ as setattr_
+from ms_func.source.hooks.stores import setitem as setitem
+from ms_func.source.hooks.stores import slice_ as slice_
+from ms_func.source.hooks.text import text as text
+from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
+from ms_func.source.hooks.undefined import bound as bound
+from ms_func.source.patterns import match_ as match_

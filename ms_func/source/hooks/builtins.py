@@ -1,0 +1,432 @@
+"""Python's built-in functions, `math` and some of `functools`, of traced values.
+
+Each takes the arguments of the function it stands for, and does what that does unless one of
+them is traced. `HANDLERS` is looked up by the identity of the function called.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+import ms_func.numpy as xp
+from ms_func.dtypes import DEFAULTS, is_inexact
+from ms_func.ir.primitive import current
+from ms_func.numpy.promotion import as_handle
+from ms_func.primitives import elementwise, special
+from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks.branch import and_, ifexp, or_
+from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
+from ms_func.source.hooks.text import print_, text
+from ms_func.source.hooks.truths import truth
+from ms_func.tracing.tracer import Staging, Tracer
+
+HANDLERS: dict[int, Callable[..., Any]] = {}
+"""What stands for a function, by its identity."""
+
+
+def stands_for(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function into the table."""
+
+    def enter(handler: Callable[..., Any]) -> Callable[..., Any]:
+        for f in functions:
+            HANDLERS[id(f)] = handler
+        return handler
+
+    return enter
+
+
+def _is_traced(*args: Any) -> bool:
+    return any(type(a) is Tracer for a in args)
+
+
+def _staging() -> bool:
+    return type(current.interpreter) is Staging
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def _scalar(x: Tracer, what: str) -> Tracer:
+    if x.type.size != 1:
+        raise TypeError(
+            "Only scalar arrays can be converted to Python scalars; got an array of shape "
+            f"{x.shape} for a Python {what}"
+        )
+    return x if x.shape == () else x.reshape(())
+
+
+def _weak(x: Any, kind: type) -> Any:
+    """A traced number like Python's: of weak type, and no narrower than it is."""
+    dtype = DEFAULTS[kind]
+    own = x.dtype
+    if kind is not bool and own.kind == dtype.kind and own.itemsize > dtype.itemsize:
+        dtype = own
+    return convert_element_type(x, dtype, kind is not bool)
+
+
+@stands_for(int)
+def _int(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is Tracer and not kwargs:
+        x = _scalar(args[0], "int")
+        known = x.recorder.value_of(x.variable)
+        if known is not None:
+            return int(known)
+        return _weak(xp.trunc(x) if is_inexact(x.dtype) else x, int)
+    return int(*args, **kwargs)
+
+
+@stands_for(float)
+def _float(*args: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is Tracer:
+        return _weak(_scalar(args[0], "float"), float)
+    return float(*args)
+
+
+@stands_for(complex)
+def _complex(*args: Any, **kwargs: Any) -> Any:
+    if not _is_traced(*args, *kwargs.values()):
+        return complex(*args, **kwargs)
+    real = args[0] if args else kwargs.get("real", 0.0)
+    imag = args[1] if len(args) > 1 else kwargs.get("imag", 0.0)
+    total = real + imag * 1j
+    return _weak(_scalar(total, "complex"), complex)
+
+
+@stands_for(str)
+def _str(*args: Any, **kwargs: Any) -> Any:
+    return (
+        text((args[0], "s", "")) if len(args) == 1 and _is_traced(*args) else str(*args, **kwargs)
+    )
+
+
+@stands_for(repr)
+def _repr(x: Any) -> Any:
+    return text((x, "r", "")) if type(x) is Tracer else repr(x)
+
+
+@stands_for(format)
+def _format(x: Any, spec: str = "") -> Any:
+    return text((x, "", spec)) if type(x) is Tracer else format(x, spec)
+
+
+@stands_for(bool)
+def _bool(*args: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is Tracer:
+        return truth(args[0])
+    return bool(*args)
+
+
+@stands_for(round)
+def _round(number: Any, ndigits: Any = None) -> Any:
+    if type(number) is not Tracer:
+        return round(number) if ndigits is None else round(number, ndigits)
+    if ndigits is not None:
+        return xp.round(number, ndigits)
+    return _weak(xp.round(number), int) if number.shape == () else xp.round(number)
+
+
+@stands_for(divmod)
+def _divmod(a: Any, b: Any) -> Any:
+    return (a // b, a % b) if _is_traced(a, b) else divmod(a, b)
+
+
+@stands_for(pow)
+def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
+    if not _is_traced(base, exp, mod):
+        return pow(base, exp, mod)
+    return base**exp if mod is None else _power_mod(base, exp, mod)
+
+
+def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
+    """Square and multiply; each product must fit the integer type."""
+    from ms_func.source.hooks.loops import while_
+
+    def step(b: Any, e: Any, out: Any) -> Any:
+        odd = e % 2 == 1
+        return b * b % mod, e // 2, ifexp(odd, lambda: out * b % mod, lambda: out)
+
+    return while_(lambda b, e, out: e > 0, step, (base % mod, exp, 1 % mod), ("b", "e", "out"))[2]
+
+
+stands_for(print)(print_)
+
+# --- folds --------------------------------------------------------------------------------------
+
+
+def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, Any], Any]) -> Any:
+    def handler(*args: Any, key: Any = None, **default: Any) -> Any:
+        items: Any = args[0] if len(args) == 1 else args
+        if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
+            return (xp.min if plain is min else xp.max)(items)
+        listed = items if isinstance(items, (list, tuple, Tracer)) else list(items)
+        if not _staging():
+            return plain(listed, key=key, **default)
+        listed = list(listed)
+        if not listed:
+            return plain(listed, **default)
+        if key is None and not _is_traced(*listed):
+            return plain(listed)
+        if key is None and all(np.ndim(x) == 0 for x in listed):
+            return functools.reduce(both, listed)
+        call = Choice.call
+        keys = listed if key is None else [call(key, x) for x in listed]
+        best, best_key = listed[0], keys[0]
+        for x, k in zip(listed[1:], keys[1:], strict=True):
+            best, best_key = ifexp(
+                less(k, best_key),
+                lambda x=x, k=k: (x, k),
+                lambda b=best, bk=best_key: (b, bk),
+            )
+        return best
+
+    return handler
+
+
+stands_for(min)(_extremum(min, operator.lt, lambda a, b: xp.minimum(a, b)))
+stands_for(max)(_extremum(max, operator.gt, lambda a, b: xp.maximum(a, b)))
+
+
+@stands_for(sum)
+def _sum(iterable: Iterable[Any], /, start: Any = 0) -> Any:
+    if type(iterable) is Tracer:
+        if len(iterable) == 0:
+            return start
+        return xp.sum(iterable, axis=0, dtype=iterable.dtype) + start
+    if isinstance(iterable, Elements) and not isinstance(iterable.length, int):
+        return _over(iterable, lambda x, total: total + x, start)
+    return sum(iterable, start)
+
+
+def _over(found: Elements, step: Callable[[Any, Any], Any], start: Any) -> Any:
+    """Fold over elements whose number is known only at run time."""
+    from ms_func.source.hooks.iteration import for_
+
+    return for_(found, lambda x, out: (step(x, out),), (start,), ("the result",))[0]
+
+
+def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
+    def handler(iterable: Iterable[Any]) -> Any:
+        if type(iterable) is Tracer:
+            if iterable.ndim != 1:
+                return truth(array(iterable)) if iterable.size == len(iterable) else plain(iterable)
+            return array(iterable)
+        if not _staging():
+            return plain(iterable)
+        out: Any = plain is all
+        for x in iterable:
+            x = truth(x) if type(x) is Tracer else bool(x)
+            out = combine(out, lambda x=x: x)
+            if out is (plain is any):
+                return out
+        return out
+
+    return handler
+
+
+stands_for(any)(_quantifier(any, or_, xp.any))
+stands_for(all)(_quantifier(all, and_, xp.all))
+
+
+@stands_for(functools.reduce)
+def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
+    if not _staging():
+        return functools.reduce(function, iterable, *initial)
+    found = elements(iterable)
+    step = lambda x, out: Choice.call(function, out, x)  # noqa: E731
+    if found is not None and not isinstance(found.length, int) and initial:
+        return _over(found, step, initial[0])
+    items = list(iterable)
+    if not items and not initial:
+        return functools.reduce(function, items)
+    out, rest = (initial[0], items) if initial else (items[0], items[1:])
+    from ms_func.source.hooks.iteration import for_
+
+    return for_(rest, lambda x, out: (step(x, out),), (out,), ("the result",))[0]
+
+
+# --- sequences ----------------------------------------------------------------------------------
+
+
+@stands_for(range)
+def _range(*args: Any) -> Any:
+    if not _is_traced(*args) or not 1 <= len(args) <= 3:
+        return range(*args)
+    known = [x if type(x) is not Tracer else x.recorder.value_of(x.variable) for x in args]
+    if all(x is not None for x in known):
+        return range(*(operator.index(x) for x in known))
+    return Range(0, args[0]) if len(args) == 1 else Range(*args)
+
+
+@stands_for(enumerate)
+def _enumerate(iterable: Any, start: Any = 0) -> Any:
+    if _staging():
+        found = elements(iterable)
+        if found is not None:
+            return Zip([Range(start, None), found])
+    return enumerate(iterable, start)
+
+
+@stands_for(zip)
+def _zip(*iterables: Any, strict: bool = False) -> Any:
+    if _staging() and iterables:
+        found = [elements(x) for x in iterables]
+        if not any(f is None for f in found):
+            lengths = {f.length for f in found if isinstance(f.length, int)}  # type: ignore[union-attr]
+            if strict and len(lengths) > 1:
+                return zip(*iterables, strict=True)
+            return Zip(found)  # type: ignore[arg-type]
+    return zip(*iterables, strict=strict)
+
+
+@stands_for(reversed)
+def _reversed(x: Any) -> Any:
+    if _staging():
+        found = elements(x)
+        if found is not None and found.length is not None:
+            return Reversed(found)
+    return reversed(x)
+
+
+@stands_for(map)
+def _map(function: Any, *iterables: Any) -> Any:
+    if not _staging():
+        return map(function, *iterables)
+    call = Choice.call
+    return map(lambda *xs: call(function, *xs), *iterables)
+
+
+@stands_for(filter)
+def _filter(function: Any, iterable: Any) -> Any:
+    if not _staging():
+        return filter(function, iterable)
+    call = Choice.call
+    return filter(function if function is None else lambda x: call(function, x), iterable)
+
+
+@stands_for(sorted)
+def _sorted(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
+    if not _staging():
+        return sorted(iterable, key=key, reverse=reverse)
+    items = list(iterable)
+    call = Choice.call
+    keys = items if key is None else [call(key, x) for x in items]
+    if not _is_traced(*keys):
+        order = sorted(range(len(items)), key=lambda i: keys[i], reverse=reverse)
+        return [items[i] for i in order]
+    table = xp.stack([xp.asarray(k) for k in keys])
+    if table.ndim != 1:
+        raise TypeError("sorted() of traced values needs scalars, or a key that gives scalars")
+    order = xp.argsort(table, descending=reverse, stable=True)
+    if all(x is k for x, k in zip(items, keys, strict=True)):
+        return list(table[order])
+    from ms_func import tree
+
+    stacked = tree.map(lambda *xs: xp.stack([xp.asarray(x) for x in xs])[order], *items)
+    return [tree.map(lambda x, i=i: x[i], stacked) for i in range(len(items))]
+
+
+@stands_for(len)
+def _len(x: Any) -> Any:
+    if isinstance(x, Elements) and not isinstance(x.length, int) and x.length is not None:
+        return x.length
+    return len(x)
+
+
+_NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
+
+
+@stands_for(isinstance)
+def _isinstance(x: Any, kinds: Any) -> bool:
+    """A traced Python number is what it would be in Python."""
+    if isinstance(x, kinds):
+        return True
+    if type(x) is not Tracer or x.shape != () or not (x.weak_type or x.dtype.kind == "b"):
+        return False
+    listed = kinds if isinstance(kinds, tuple) else (kinds,)
+    return any(x.dtype.kind in _NUMBERS[k] for k in listed if k in _NUMBERS)
+
+
+@stands_for(copy.copy)
+def _copy(x: Any) -> Any:
+    return as_handle(x) if type(x) is Tracer else copy.copy(x)
+
+
+# --- math ---------------------------------------------------------------------------------------
+
+
+def _mathematical(plain: Any, traced: Callable[..., Any]) -> None:
+    """Enter a function of `math`, of traced numbers by one of arrays."""
+
+    def handler(*args: Any, **kwargs: Any) -> Any:
+        if _is_traced(*args):
+            return traced(*args, **kwargs)
+        return plain(*args, **kwargs)
+
+    HANDLERS[id(plain)] = handler
+
+
+def _whole(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: _weak(f(x), int) if np.ndim(x) == 0 else f(x)
+
+
+def _log(x: Any, *base: Any) -> Any:
+    return xp.log(x) / xp.log(base[0]) if base else xp.log(x)
+
+
+def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
+    limit = xp.maximum(rel_tol * xp.maximum(xp.abs(a), xp.abs(b)), abs_tol)
+    return (a == b) | (xp.abs(a - b) <= limit)
+
+
+_SAME_NAME = (
+    "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
+    "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
+    "ldexp", "gcd", "lcm", "nextafter", "exp2", "cbrt", "frexp", "modf",
+)  # fmt: skip
+
+
+def _floating(f: Any) -> Any:
+    """`f`, which takes floating arrays, of any number."""
+    return lambda x: f(x * 1.0)
+
+
+def _gamma(x: Any) -> Any:
+    """The gamma function; below zero its sign changes at every integer."""
+    negative = xp.logical_and(x < 0, xp.floor(x) % 2 != 0)
+    return xp.where(negative, -1.0, 1.0) * xp.exp(special.lgamma(x * 1.0))
+
+
+for _name in _SAME_NAME:
+    if hasattr(math, _name) and hasattr(xp, _name):
+        _mathematical(getattr(math, _name), getattr(xp, _name))
+for _name, _traced in {
+    "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
+    "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
+    "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
+    "isclose": _isclose, "erf": _floating(elementwise.erf),
+    "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
+}.items():  # fmt: skip
+    _mathematical(getattr(math, _name), _traced)
+
+
+@stands_for(math.fsum)
+def _fsum(values: Any) -> Any:
+    if type(values) is Tracer:
+        return xp.sum(values)
+    values = list(values)
+    return sum(values) if _is_traced(*values) else math.fsum(values)
+
+
+@stands_for(math.prod)
+def _prod(values: Any, *, start: Any = 1) -> Any:
+    if type(values) is Tracer:
+        return xp.prod(values, axis=0) * start
+    return functools.reduce(operator.mul, values, start)

@@ -1,0 +1,297 @@
+"""`for`: laid out step by step, or compiled as one loop.
+
+A loop over something whose length is known is laid out, as Python would run it, up to
+`unroll_limit` steps. A longer one is recorded once and becomes a `scan`; where the body needs
+the element as a Python number (an index of a list, a key, a shape), that recording fails and
+the loop is laid out after all. A loop over a length known only at run time, and one that is
+left on traced data, become a `while`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func import config
+from ms_func.control_flow.scan_primitive import scan_p
+from ms_func.errors import ConcretizationTypeError, StagingError
+from ms_func.execution.array import Array
+from ms_func.ir.function import Literal
+from ms_func.ir.loc import Loc, user_loc
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
+from ms_func.primitives.compare import lt
+from ms_func.source.hooks.anatomy import SCALARS
+from ms_func.source.hooks.branch import Bottom, cells, if_, not_
+from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
+from ms_func.source.hooks.join import converted, materialized
+from ms_func.source.hooks.loops import (
+    Carry,
+    Step,
+    Trial,
+    entries,
+    loop_function,
+    merged_results,
+    recorded,
+    staged_while,
+)
+from ms_func.source.hooks.truths import truth
+from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.tracing.tracer import Staging, Tracer, speculation
+
+State = tuple[Any, ...]
+_log = logging.getLogger("ms_func")
+
+
+def for_(
+    iterable: Iterable[Any],
+    body: Callable[..., State],
+    state: State,
+    names: Sequence[str] = (),
+    stop: int | None = None,
+) -> State:
+    """`for item in iterable: body`, for the values `state` of the local variables `names`.
+
+    `stop` is the position in the state of a flag that ends the loop when it is true.
+    """
+    if type(current.interpreter) is not Staging:
+        for item in iterable:
+            state = body(item, *state)
+            if stop is not None and state[stop]:
+                break
+        return state
+    loc = user_loc()
+    found = elements(iterable)
+    if found is None:
+        return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)
+    if not isinstance(found.length, int):
+        if found.length is None and stop is None:
+            return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)
+        if found.length is not None:
+            return _as_while(found, 0, body, state, names, stop, loc)
+    elif found.length > config.unroll_limit.value:
+        done = _rolled(found, body, state, names, stop, loc)
+        if done is not None:
+            return done
+    return _laid_out(iter(iterable), found, 0, body, state, names, stop, loc)
+
+
+# --- step by step -------------------------------------------------------------------------------
+
+
+def _laid_out(
+    items: Any, found: Elements | None, done: int, body: Callable[..., State], state: State,
+    names: Sequence[str], stop: int | None, loc: Loc | None,
+) -> State:  # fmt: skip
+    """The steps one after another, until the loop is left on traced data."""
+    if stop is None:
+        for item in items:
+            state = body(item, *state)
+        return state
+    for item in items:
+        trial = Trial()
+        with trial.frame:
+            after = body(item, *state)
+        left = after[stop]
+        if type(left) is Tracer:
+            return _left_on_data(items, found, done, body, (state, after), names, stop, loc, trial)
+        trial.frame.commit()
+        state = after
+        done += 1
+        if left:
+            break
+    return state
+
+
+def _left_on_data(
+    items: Any, found: Elements | None, done: int, body: Callable[..., State],
+    states: tuple[State, State], names: Sequence[str], stop: int, loc: Loc | None, trial: Trial,
+) -> State:  # fmt: skip
+    """The steps from one on that may leave the loop on traced data."""
+    before, state = states
+    if found is not None and (found.length is None or found.length - done > 1):
+        trial.rewind()
+        try:
+            return _as_while(found, done, body, before, names, stop, loc)
+        except (StagingError, ConcretizationTypeError):
+            if found.length is None:
+                raise
+            trial.replay()
+    trial.frame.commit()
+    for item in items:
+        go_on = not_(state[stop])
+        state = if_(go_on, lambda *s, x=item: body(x, *s), None, state, names)
+        if type(state[stop]) is not Tracer and state[stop]:
+            break
+    return state
+
+
+# --- as a while ---------------------------------------------------------------------------------
+
+
+def _as_while(
+    found: Elements, done: int, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State:  # fmt: skip
+    """A loop with a position as its first carry."""
+    found.prepare()
+    length, counted = found.length, None
+    if isinstance(found, Range) and found.is_counted and not done:
+        counted, start = found, found.first
+    elif length is None or isinstance(length, int):
+        start = Literal(np.int32(done), INDEX)
+    else:
+        start = Literal(0, ArrayType((), typeof(length).dtype, True))
+
+    def goes_on(i: Any) -> Any:
+        if counted is not None:
+            return counted.goes_on(i)
+        return True if length is None else lt(i, converted(length, start.type))
+
+    def test(i: Any, *rest: Any) -> Any:
+        left = False if stop is None else rest[stop]
+        if type(left) is not Tracer:
+            return False if left is not UNDEFINED and left else goes_on(i)
+        more = goes_on(i)
+        on = bitwise_not(truth(left))
+        return on if more is True else bitwise_and(on, more)
+
+    def step(i: Any, *rest: Any) -> State:
+        given = list(rest)
+        if stop is not None:
+            given[stop] = False  # a step only runs while the flag is not set
+        if counted is not None:
+            return (counted.after(i), *body(i, *given))
+        return (add(i, Literal(1, start.type)), *body(found.at(i), *given))
+
+    trips = length - done if isinstance(length, int) else None
+    out = staged_while(
+        test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
+    )
+    return out[1:]
+
+
+# --- as a scan ----------------------------------------------------------------------------------
+
+
+def _rolled(
+    found: Elements, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State | None:  # fmt: skip
+    """The loop recorded once; None where it has to be laid out."""
+    trial = Trial()
+    try:
+        with trial.frame, speculation():
+            done = _scanned(found, body, state, names, stop, loc)
+    except Bottom:
+        raise
+    except Exception as error:
+        trial.rewind()
+        why = str(error).partition("\n")[0]
+        _log.info("%s: a loop of %s steps is laid out step by step: %s", loc, found.length, why)
+        return None
+    if done is None:
+        trial.rewind()
+        return None
+    trial.frame.commit()
+    return done
+
+
+def _scanned(
+    found: Elements, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State | None:  # fmt: skip
+    found.prepare()
+    first = Literal(0, INDEX)
+
+    def step(i: Any, *rest: Any) -> State:
+        given = list(rest)
+        if stop is not None:
+            given[stop] = False
+        return (add(i, Literal(1, INDEX)), *body(found.at(i), *given))
+
+    carry, made = recorded(
+        lambda *_: True, step, (first, *state), ("the position", *names), loc, cells(body)
+    )
+    if not _is_traced(carry, made):
+        return None
+    if stop is not None and _slot_of(carry, stop + 1) is not None:
+        return _as_while(found, 0, body, state, names, stop, loc)
+    counted = _counted(carry, made, found.length)
+    if counted is None:
+        return None
+    outs = _bind_scan(carry, made, found.length)
+    return carry.result([counted.get(i, x) for i, x in enumerate(outs)])[1:]
+
+
+def _slot_of(carry: Carry, position: int) -> Any:
+    """The slot that carries a local variable and changes, if there is one."""
+    for s in carry.slots:
+        if s.path == (position,) and id(s) not in carry.fixed:
+            return s
+    return None
+
+
+def _is_traced(carry: Carry, step: Step) -> bool:
+    """Whether the loop computes with anything but Python numbers."""
+    if any(type(x) is Tracer or type(x) is Array for x, _ in step.body.trace.captured.values()):
+        return True
+    return any(
+        s.columns[0] is not UNDEFINED and not isinstance(s.columns[0], (*SCALARS, Literal))
+        for s in carry.slots
+    )
+
+
+def _counted(carry: Carry, step: Step, length: int) -> dict[int, int] | None:
+    """Last values of the Python integers to which each step adds a constant, by slot.
+
+    None where a step does something else with a Python integer: in the width of a compiled
+    integer the result might wrap, so that the loop has to be laid out.
+    """
+    own = {step.params[i].variable: s for i, s in enumerate(carry.slots)}
+    producers = {v: e for e in step.body.trace.eqns for v in e.outputs}
+    found = {}
+    for i, s in enumerate(carry.slots):
+        entry = s.columns[0]
+        if id(s) in carry.fixed or type(entry) is not int or s.type.dtype.kind not in "iu":
+            continue
+        by, limit = _increment(s, own, producers), np.iinfo(s.type.dtype)
+        if by is None or not limit.min <= entry + by * length <= limit.max:
+            return None
+        found[i] = entry + by * length
+    return found
+
+
+def _increment(slot: Any, own: dict[Any, Any], producers: dict[Any, Any]) -> int | None:
+    """What each step adds to an integer, None where it does something else with it."""
+    out = slot.columns[1]
+    if type(out) is not Tracer:
+        return None
+    eqn = producers.get(out.variable)
+    if eqn is None or eqn.primitive.name not in ("add", "sub"):
+        return None
+    a, b = eqn.inputs
+    if type(b) is not Literal and eqn.primitive.name == "add":
+        a, b = b, a
+    if type(b) is not Literal or own.get(a) is not slot:
+        return None
+    return int(b.value) if eqn.primitive.name == "add" else -int(b.value)
+
+
+def _bind_scan(carry: Carry, step: Step, length: int) -> list[Any]:
+    slots = carry.slots
+    moving = [i for i, s in enumerate(slots) if id(s) not in carry.fixed]
+    init = entries(slots)
+    with step.body.reopened():
+        results = [materialized(slots[i].columns[1], slots[i].type) for i in moving]
+    body = loop_function(step.body, step.params, results, moving, init)
+    outs = scan_p.bind(
+        *body.captured, *(init[i] for i in moving),
+        body=body.fn, num_consts=len(body.captured), num_carry=len(moving), length=length,
+        reverse=False, unroll=1,
+    )  # fmt: skip
+    return merged_results(slots, moving, outs)

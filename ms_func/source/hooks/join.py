@@ -1,0 +1,376 @@
+"""Joining the outcomes of branches: one value that stands for whichever branch ran.
+
+`Plan.join` walks the values that the branches leave in the same place, side by side. What is
+the same in all of them stays as it is; numbers and arrays that differ become a *slot*, a
+result of the compiled `cond`; containers, closures and plain objects are joined part by
+part; functions that differ become a `Choice`. `node.build` makes the joined value once the
+slots have their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact, join
+from ms_func.ir.function import Literal
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.slicing import dynamic_index_in_dim
+from ms_func.source.hooks.anatomy import (
+    SCALARS,
+    Mismatch,
+    Overlay,
+    equal_constants,
+    is_number,
+    take_apart,
+)
+from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
+from ms_func.transforms.zeros import zeros
+
+Path = tuple[Any, ...]
+
+
+class Same:
+    """What all outcomes agree on."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The value."""
+        return self.value
+
+
+class Slot:
+    """A number or array that the program computes.
+
+    Attributes:
+        columns: its value in each outcome; UNDEFINED where there is none.
+        type: the common type.
+        index: place among the slots of the plan.
+        path: where it stands.
+    """
+
+    __slots__ = ("columns", "index", "path", "type")
+
+    def __init__(self, columns: Sequence[Any], type: ArrayType, index: int, path: Path) -> None:
+        self.columns = columns
+        self.type = type
+        self.index = index
+        self.path = path
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The result of the program."""
+        return outs[self.index]
+
+
+class Tree:
+    """A container, function or object joined part by part."""
+
+    __slots__ = ("children", "make")
+
+    def __init__(self, make: Any, children: Sequence[Any]) -> None:
+        self.make = make
+        self.children = children
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The value; the same object for each mention of it."""
+        found = made.get(id(self))
+        if found is None:
+            found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
+        return found
+
+
+class Remapped:
+    """Index of a choice in terms of the alternatives of another."""
+
+    __slots__ = ("index", "table")
+
+    def __init__(self, index: Any, table: tuple[int, ...]) -> None:
+        self.index = index
+        self.table = table
+
+    type = ArrayType((), np.int32)
+
+    def value(self) -> Any:
+        """The index, computed under the interpreter in force."""
+        return dynamic_index_in_dim(np.asarray(self.table, np.int32), self.index, 0, keepdims=False)
+
+
+class Plan:
+    """How the outcomes of some regions are joined.
+
+    Attributes:
+        overlays: the heap at the end of each region.
+        outer: identities of objects that existed before the regions.
+        stored: whether objects that one region stored to are given what it stored afterwards,
+            so that they can stay themselves; all but those in `refused` are.
+        slots: results that the program has to compute.
+    """
+
+    def __init__(
+        self, overlays: Sequence[Overlay], outer: Sequence[Any] = (), stored: bool = False
+    ) -> None:
+        self.overlays: Sequence[Overlay] = overlays
+        self.outer = set(map(id, outer))
+        self.stored = stored
+        self.refused: set[int] = set()
+        self.slots: list[Slot] = []
+        self._known: dict[Any, Any] = {}
+        self._alive: list[Any] = []
+
+    def release(self) -> None:
+        """Let go of the values, so that those made in a region can be told from others."""
+        self._known.clear()
+        self._alive.clear()
+        self.overlays = []
+
+    def keep(self, nodes: Sequence[Any]) -> list[Slot]:
+        """The slots that these nodes need, numbered anew."""
+        found: dict[int, Slot] = {}
+        stack = list(nodes)
+        while stack:
+            node = stack.pop()
+            if type(node) is Slot:
+                found[node.index] = node
+            elif type(node) is Tree:
+                stack.extend(node.children)
+        self.slots = [found[i] for i in sorted(found)]
+        for i, slot in enumerate(self.slots):
+            slot.index = i
+        return self.slots
+
+    def join(self, values: Sequence[Any], path: Path) -> Any:
+        """Node for what stands in one place in each outcome.
+
+        Raises:
+            Mismatch: there is no such value.
+        """
+        key = tuple(map(id, values))
+        found = self._known.get(key)
+        if found is None:
+            self._alive.append(values)
+            found = self._known[key] = self._join(values, path)
+        return found
+
+    def _join(self, values: Sequence[Any], path: Path) -> Any:
+        present = [v for v in values if v is not UNDEFINED]
+        if len(present) < len(values):
+            journal.undefined += 1
+        if not present:
+            return Same(UNDEFINED)
+        if len(present) == len(values) > 1 and self.same(values, path):
+            return Same(values[0])
+        if len(present) == 1 and not is_number(present[0]) and self._keeps(values, present[0]):
+            return Same(present[0])
+        if all(map(is_number, present)):
+            return self.number(values, present, path)
+        if any(type(v) is Choice for v in present):
+            return self._choice(values, path)
+        return self._structure(values, present, path)
+
+    def same(self, values: Sequence[Any], path: Path) -> bool:
+        """Whether all outcomes hold the same object."""
+        first = values[0]
+        return all(v is first for v in values)
+
+    def number(self, values: Sequence[Any], present: Sequence[Any], path: Path) -> Any:
+        """A constant all agree on, or a slot."""
+        first = present[0]
+        if not self.is_inner(first) and all(equal_constants(first, v) for v in present):
+            return Same(first)
+        frozen = [
+            o.handle(v) if type(v) is Tracer else v
+            for v, o in zip(values, self.overlays, strict=True)
+        ]
+        same = [v for v in frozen if type(v) is Tracer]
+        if len(same) == len(values) and len({id(v.variable) for v in same}) == 1:
+            return Same(first)
+        return self.slot(frozen, self.common_type(values, path), path)
+
+    def is_inner(self, x: Any) -> bool:
+        """Whether `x` belongs to a recording that has ended."""
+        return type(x) is Tracer and not x.recorder.alive
+
+    def slot(self, columns: Sequence[Any], type: ArrayType, path: Path) -> Slot:
+        """A new result of the program."""
+        made = Slot(columns, type, len(self.slots), path)
+        self.slots.append(made)
+        return made
+
+    def common_type(self, values: Sequence[Any], path: Path) -> ArrayType:
+        """Type that the numbers promote to; their shapes must agree."""
+        types = [type_of(v) for v in values if v is not UNDEFINED]
+        out = types[0]
+        for t in types[1:]:
+            found = promoted(out, t)
+            if found is None:
+                raise Mismatch(path, values)
+            out = found
+        return out
+
+    def _structure(self, values: Sequence[Any], present: Sequence[Any], path: Path) -> Any:
+        parts = [
+            None if v is UNDEFINED else take_apart(v, o)
+            for v, o in zip(values, self.overlays, strict=True)
+        ]
+        own = [p for p in parts if p is not None]
+        if not own and all(equal_constants(present[0], v) for v in present):
+            return Same(present[0])
+        alike = len(own) == len(present) and all(p.kind == own[0].kind for p in own)
+        if not alike:
+            if all(map(callable, present)):
+                return self._choice(values, path)
+            raise Mismatch(path, values)
+        try:
+            return self._parts(values, present, parts, own[0], path)
+        except Mismatch:
+            if all(map(callable, present)) and len(present) > 1:
+                return self._choice(values, path)
+            raise
+
+    def _parts(
+        self, values: Sequence[Any], present: Sequence[Any], parts: Sequence[Any], one: Any,
+        path: Path,
+    ) -> Any:  # fmt: skip
+        children = []
+        for i in range(len(one.children)):
+            column = [UNDEFINED if p is None else p.children[i] for p in parts]
+            children.append(self.join(column, (*path, one.keys[i])))
+        untouched = not one.mutable or (len(present) == 1 and not self._is_touched(values))
+        pairs = zip(children, one.children, strict=True)
+        if untouched and all(type(c) is Same and c.value is v for c, v in pairs):
+            return Same(present[0])
+        return Tree(one.make, children)
+
+    def _is_touched(self, values: Sequence[Any]) -> bool:
+        return any(
+            v is not UNDEFINED and o.is_touched(v)
+            for v, o in zip(values, self.overlays, strict=True)
+        )
+
+    def _keeps(self, values: Sequence[Any], x: Any) -> bool:
+        """Whether the one object present stays itself."""
+        if id(x) in self.outer:
+            return True
+        return self.stored and id(x) not in self.refused and self._is_touched(values)
+
+    # --- choices ------------------------------------------------------------------------
+
+    def _choice(self, values: Sequence[Any], path: Path) -> Any:
+        """A choice among all functions that any outcome holds."""
+        listed: dict[Any, list[Any]] = {}
+        indices: list[Any] = []
+        for i, v in enumerate(values):
+            if v is UNDEFINED:
+                indices.append(UNDEFINED)
+                continue
+            if not callable(v):
+                raise Mismatch(path, values)
+            own = v.alternatives if type(v) is Choice else (v,)
+            places = []
+            for f in own:
+                key = self._identity(f, i)
+                listed.setdefault(key, [UNDEFINED] * len(values))[i] = f
+                places.append(list(listed).index(key))
+            if type(v) is not Choice:
+                indices.append(places[0])
+            elif places == list(range(len(places))):
+                indices.append(v.index)
+            else:
+                indices.append(Remapped(v.index, tuple(places)))
+        children = [
+            self.join(column, (*path, f" (function {k})"))
+            for k, column in enumerate(listed.values())
+        ]
+        if len(children) == 1:
+            return children[0]
+        index = self.index(indices, (*path, " (which function)"))
+        return Tree(lambda new: Choice(new[0], tuple(new[1:])), [index, *children])
+
+    def index(self, columns: Sequence[Any], path: Path) -> Any:
+        """A slot for which alternative each outcome holds."""
+        return self.slot(columns, Remapped.type, path)
+
+    def _identity(self, f: Any, i: int) -> Any:
+        """Equal for functions that are one alternative: the same one, or the same code."""
+        code = getattr(f, "__code__", None)
+        if code is not None and getattr(f, "__closure__", None):
+            return ("code", code)
+        apart = take_apart(f, self.overlays[i])
+        return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
+
+
+def _ids(xs: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(id(x) for x in xs if not is_number(x))
+
+
+def promoted(a: ArrayType, b: ArrayType) -> ArrayType | None:
+    """Type of either value, None where shapes differ or dtypes have nothing in common."""
+    if a is b:
+        return a
+    if a.shape != b.shape:
+        return None
+    try:
+        dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
+    except TypeError:
+        return None
+    return ArrayType(a.shape, dtype, weak)
+
+
+def materialized(value: Any, type: ArrayType) -> Any:
+    """A column of a slot as a value of the slot's type, under the interpreter in force."""
+    if value is UNDEFINED:
+        return zeros(type)
+    if isinstance(value, Remapped):
+        value = value.value()
+    return converted(value, type)
+
+
+def converted(value: Any, type: ArrayType) -> Any:
+    """A number or array with the dtype of `type`."""
+    t = typeof(value)
+    if t.dtype == type.dtype and t.weak_type == type.weak_type and not isinstance(value, SCALARS):
+        return value
+    if isinstance(value, SCALARS):
+        return _literal(value, type)
+    if t.dtype == type.dtype:
+        return value
+    return convert_element_type(value, type.dtype, type.weak_type)
+
+
+def _literal(value: Any, type: ArrayType) -> Any:
+    """A Python number as a literal; integers that do not fit are an error."""
+    if is_inexact(type.dtype) and isinstance(value, (bool, int)):
+        value = float(value)
+    elif type.dtype.kind in "iu":
+        np.asarray(value, type.dtype)  # raises OverflowError
+    return Literal(value, type)
+
+
+def type_of(x: Any) -> ArrayType:
+    """Type of a number or array. A Python number is as wide as the program's numbers.
+
+    Weak types give way to any other, so that this only keeps digits of Python's own numbers.
+    """
+    t = typeof(x)
+    if t.weak_type and isinstance(x, SCALARS) and t.dtype.kind in wide_kinds(current.interpreter):
+        return ArrayType(t.shape, _DOUBLE[t.dtype.kind], True)
+    return t
+
+
+_DOUBLE = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
+
+
+def tracing() -> bool:
+    """Whether a program is being recorded."""
+    return type(current.interpreter) is Staging

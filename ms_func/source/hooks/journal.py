@@ -1,0 +1,303 @@
+"""The journal of stores to objects, so that a branch can be recorded and then undone.
+
+While a branch or a loop body is recorded, its stores happen to the real objects, and the
+journal keeps what was there before. When the branch is left its finals are read, the old
+values are put back, and the next branch starts from the same heap. The values joined over
+all branches are then stored like any others, which an enclosing region journals in turn.
+
+A store names a *location*: an attribute, the contents of a container, a cell, a global, the
+value that an array handle stands for. Containers are kept whole: a copy at the first store.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ms_func.tracing.tracer import Tracer
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
+"""What a location holds where there is nothing: an attribute that does not exist."""
+
+
+class Location:
+    """A place of the heap that can be read and written.
+
+    Attributes:
+        owner: the object that is changed.
+        name: attribute or key, None for an object that is kept whole.
+    """
+
+    __slots__ = ("name", "owner")
+    what = "object"
+
+    def __init__(self, owner: Any, name: Any = None) -> None:
+        self.owner = owner
+        self.name = name
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for the same place."""
+        return (type(self), id(self.owner), self.name)
+
+    def read(self) -> Any:
+        """What the place holds, as a value that later stores do not change."""
+        raise NotImplementedError
+
+    def write(self, value: Any) -> None:
+        """Put `value` there."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """The place in words, for messages."""
+        return f"the {self.what} {self.name!r}" if self.name is not None else f"a {self.what}"
+
+
+class Attribute(Location):
+    """An attribute kept in the object itself (in its dictionary or a slot)."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        try:
+            return object.__getattribute__(self.owner, self.name)
+        except AttributeError:
+            return MISSING
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        if value is MISSING:
+            if self.read() is not MISSING:
+                object.__delattr__(self.owner, self.name)
+        else:
+            object.__setattr__(self.owner, self.name, value)
+
+    def describe(self) -> str:
+        """The place in words."""
+        return f"`{type(self.owner).__name__}.{self.name}`"
+
+
+class OwnAttribute(Attribute):
+    """An attribute of a class or a module, which `object.__setattr__` does not take."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        return vars(self.owner).get(self.name, MISSING)
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        if value is MISSING:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, value)
+
+    def describe(self) -> str:
+        """The place in words."""
+        return f"`{getattr(self.owner, '__name__', self.owner)}.{self.name}`"
+
+
+class Cell(Location):
+    """A variable that inner functions share."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        try:
+            return self.owner.cell_contents
+        except ValueError:
+            return MISSING
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        if value is MISSING:
+            del self.owner.cell_contents
+        else:
+            self.owner.cell_contents = value
+
+    def describe(self) -> str:
+        """The place in words."""
+        return f"`{self.name}`"
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for the same place."""
+        return (Cell, id(self.owner), None)
+
+
+class Global(Location):
+    """A global variable: an entry of the dictionary of a module."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        return self.owner.get(self.name, MISSING)
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        if value is MISSING:
+            self.owner.pop(self.name, None)
+        else:
+            self.owner[self.name] = value
+
+    def describe(self) -> str:
+        """The place in words."""
+        return f"the global `{self.name}`"
+
+
+class Contents(Location):
+    """Everything in a list, deque, dict or set."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        return self.owner.copy()
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        owner = self.owner
+        if isinstance(owner, list):
+            list.__setitem__(owner, slice(None), value)
+        elif isinstance(owner, dict):
+            dict.clear(owner)
+            dict.update(owner, value)
+        elif isinstance(owner, set):
+            set.clear(owner)
+            set.update(owner, value)
+        else:
+            deque.clear(owner)
+            deque.extend(owner, value)
+
+    def describe(self) -> str:
+        """The place in words."""
+        return f"a {type(self.owner).__name__}"
+
+
+class Buffer(Location):
+    """The elements of a NumPy array."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        return self.owner.copy()
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        np.copyto(self.owner, value)
+
+    def describe(self) -> str:
+        """The place in words."""
+        return "a NumPy array"
+
+
+class Handle(Location):
+    """The value that an array handle stands for."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """What the place holds."""
+        x = self.owner
+        return frozen_handle(x)
+
+    def write(self, value: Any) -> None:
+        """Put a value there."""
+        x = self.owner
+        x.recorder, x.variable, x.type = value.recorder, value.variable, value.type
+
+    def describe(self) -> str:
+        """The place in words."""
+        return f"an array {self.owner.type}"
+
+
+def frozen_handle(x: Tracer) -> Tracer:
+    """A handle of the value that `x` stands for now."""
+    made = Tracer(x.recorder, x.variable)
+    made.type = x.type
+    return made
+
+
+def attribute(obj: Any, name: str) -> Attribute:
+    """The location of an attribute."""
+    plain = not isinstance(obj, type) and type(obj).__setattr__ is object.__setattr__
+    return Attribute(obj, name) if plain else OwnAttribute(obj, name)
+
+
+class Frame:
+    """The stores of one region, each location with what it held at the start.
+
+    Attributes:
+        trace: recording of the region; None for a trial, which shares that of its parent.
+        entries: location and old value by key, in the order of first stores.
+    """
+
+    __slots__ = ("entries", "outer", "trace")
+
+    def __init__(self, trace: Any) -> None:
+        self.trace = trace
+        self.entries: dict[Any, tuple[Location, Any]] = {}
+        self.outer: Frame | None = None
+
+    def __enter__(self) -> Frame:
+        self.outer = journal.top
+        journal.top = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        journal.top = self.outer
+
+    def touch(self, location: Location) -> None:
+        """Remember what `location` holds before its first store."""
+        key = location.key
+        if key not in self.entries:
+            self.entries[key] = (location, location.read())
+
+    def undo(self) -> None:
+        """Put back what all locations held at the start."""
+        for location, old in reversed(self.entries.values()):
+            location.write(old)
+
+    def finals(self) -> dict[Any, Any]:
+        """What the locations hold now."""
+        return {key: location.read() for key, (location, _) in self.entries.items()}
+
+    def commit(self) -> None:
+        """Make the stores of a trial those of the enclosing region."""
+        if self.outer is not None:
+            for key, entry in self.entries.items():
+                self.outer.entries.setdefault(key, entry)
+
+
+class _Journal(threading.local):
+    top: Frame | None = None
+    undefined: int = 0
+
+
+journal = _Journal()
+"""The frame in force in this thread, and how many values were joined with an unbound name."""
+
+
+def store(location: Location, value: Any) -> None:
+    """Write `value` to `location`, journalled."""
+    if journal.top is not None:
+        journal.top.touch(location)
+    location.write(value)
+
+
+def touch(make: Callable[..., Location], *args: Any) -> None:
+    """Journal a location that is about to be changed."""
+    if journal.top is not None:
+        journal.top.touch(make(*args))
+
+
+MUTABLE = (list, dict, set, deque)

@@ -1,0 +1,19 @@
+"""What decides which functions are converted when converted code calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Policy:
+    """The slot through which hooks reach the converter, which stands above them.
+
+    Attributes:
+        convert: from a function to its converted form, or to itself where it stays as it is.
+    """
+
+    convert: Callable[[Any], Any] = staticmethod(lambda f: f)
+
+
+policy = Policy()

@@ -1,0 +1,118 @@
+"""Regions: a branch or a loop body recorded by itself, with its stores undone afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ms_func.ir.loc import Loc
+from ms_func.ir.types import ArrayType
+from ms_func.source.hooks import failures
+from ms_func.source.hooks.anatomy import Overlay
+from ms_func.source.hooks.journal import MISSING, Frame, Handle, Location, journal
+from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.tracing.stage import Staged, canonical
+from ms_func.tracing.tracer import Staging, Tracer
+
+
+class Region:
+    """One recording of a piece of user code.
+
+    Attributes:
+        trace: the recording.
+        value: what the code returned.
+        never: whether it raised, so that nothing comes after it.
+        overlay: the heap as the code left it.
+        entries: locations that the code stored to.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.trace = Staging(name)
+        self.params: list[Tracer] = []
+        self.value: Any = None
+        self.never = False
+        self.overlay = Overlay({})
+        self.entries: dict[Any, Location] = {}
+
+    def parameter(self, type: ArrayType) -> Tracer:
+        """A new parameter of the program."""
+        made = self.trace.parameter(type)
+        self.params.append(made)
+        return made
+
+    def run(self, f: Callable[[], Any]) -> Any:
+        """Record `f()`, keep its value and the heap at its end, and undo its stores."""
+        frame, caught = Frame(self.trace), failures.handlers()
+        with self.trace, frame:
+            try:
+                try:
+                    self.value = f()
+                except Exception as error:
+                    if not failures.leave(error, caught):
+                        raise
+                    self.never = True
+                self.overlay = Overlay(frame.finals())
+            finally:
+                frame.undo()
+        self.entries = {key: location for key, (location, _) in frame.entries.items()}
+        return self.value
+
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Record further operations at the end of the region."""
+        self.trace.alive = True
+        with self.trace:
+            yield
+
+    def finish(self, results: Sequence[Any], inputs: Sequence[Tracer] | None = None) -> Staged:
+        """The program with the given results."""
+        fn, captured = self.trace.finish(self.params if inputs is None else inputs, results)
+        return Staged(canonical(fn), captured, None, {})
+
+    def origin(self, x: Any) -> Loc | None:
+        """The line that computed a value of this region."""
+        if type(x) is Tracer:
+            for eqn in reversed(self.trace.eqns):
+                if any(v is x.variable for v in eqn.outputs):
+                    return eqn.loc  # type: ignore[return-value]
+        return None
+
+
+def locations(regions: Sequence[Region]) -> dict[Any, Location]:
+    """Locations that any of the regions stored to."""
+    found: dict[Any, Location] = {}
+    for region in regions:
+        for key, location in region.entries.items():
+            found.setdefault(key, location)
+    return found
+
+
+def is_forgotten(location: Location, regions: Sequence[Region]) -> bool:
+    """Whether only the journal still knows the object, which was then made in a region.
+
+    Values and overlays of the regions must have been let go.
+    """
+    held = sum(1 for r in regions for x in r.entries.values() if x.owner is location.owner)
+    return sys.getrefcount(location.owner) <= held + 1
+
+
+def finals(region: Region, key: Any, location: Location) -> Any:
+    """What a location held at the end of a region."""
+    if region.never:
+        return UNDEFINED
+    found = region.overlay.finals.get(key, UNDEFINED)
+    if found is UNDEFINED:
+        found = location.read()
+    return UNDEFINED if found is MISSING else found
+
+
+def put(location: Location, value: Any) -> None:
+    """Store a joined value, journalled by the enclosing region."""
+    frame = journal.top
+    if frame is not None and not (
+        type(location) is Handle and location.owner.recorder is frame.trace
+    ):
+        frame.touch(location)
+    location.write(MISSING if value is UNDEFINED else value)

@@ -1,0 +1,254 @@
+"""Stores to objects: elements, attributes, shared variables, globals; and reads of elements."""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Callable
+from types import MemberDescriptorType
+from typing import Any
+
+import numpy as np
+
+from ms_func.ir.primitive import current
+from ms_func.numpy import indexing, updates
+from ms_func.numpy.indexing import parse
+from ms_func.numpy.promotion import as_handle
+from ms_func.primitives.arithmetic import add
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import clamp, lt, select
+from ms_func.primitives.shape import reshape
+from ms_func.source.hooks import complaints
+from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.journal import (
+    MISSING,
+    Buffer,
+    Cell,
+    Contents,
+    Global,
+    Handle,
+    attribute,
+    journal,
+    store,
+)
+from ms_func.source.hooks.undefined import UNDEFINED, bound
+from ms_func.tracing.tracer import Staging, Tracer
+
+_CONTAINERS = frozenset({list, dict, set, deque})
+
+
+def is_journalled(x: Any) -> bool:
+    """Whether the contents of a container can be kept and put back."""
+    return type(x) in _CONTAINERS or isinstance(x, (list, dict, set, deque))
+
+
+def note(x: Any) -> None:
+    """Journal an object whose contents are about to be changed.
+
+    Raises:
+        StagingError: MS170, the object is of a kind that cannot be put back.
+    """
+    top = journal.top
+    if top is None:
+        return
+    if is_journalled(x):
+        top.touch(Contents(x))
+    elif isinstance(x, np.ndarray):
+        top.touch(Buffer(x))
+    elif top.trace is not None:
+        raise complaints.side_effect(f"an object of type {type(x).__name__} is changed")
+
+
+# --- elements -----------------------------------------------------------------------------------
+
+
+def getitem(obj: Any, index: Any) -> Any:
+    """`obj[index]`."""
+    if type(index) is Tracer:
+        if isinstance(obj, (list, tuple, dict, str, range, deque)):
+            return _element(obj, index)
+        if isinstance(obj, np.ndarray):
+            return indexing.getitem(as_handle(obj), index)
+    elif (
+        type(index) is tuple
+        and isinstance(obj, np.ndarray)
+        and any(type(i) is Tracer for i in index)
+    ):
+        return indexing.getitem(as_handle(obj), index)
+    return obj[index]
+
+
+def _element(obj: Any, index: Tracer) -> Any:
+    """An element of a Python container by a traced index: a choice, where they are functions.
+
+    Raises:
+        StagingError: MS103, the elements are something else.
+    """
+    known = index.recorder.value_of(index.variable)
+    if known is not None:
+        return obj[known.item()]
+    is_index = index.dtype.kind in "iub" and index.type.size == 1
+    if isinstance(obj, (list, tuple)) and is_index and obj and all(map(callable, obj)):
+        n, at = len(obj), reshape(convert_element_type(index, np.int32), ())
+        return Choice(clamp(0, select(lt(at, 0), add(at, n), at), n - 1), tuple(obj))
+    raise complaints.run_time_index(obj)
+
+
+def setitem(obj: Any, key: Any, value: Any) -> None:
+    """`obj[key] = value`."""
+    kind = type(obj)
+    if kind is Tracer:
+        _set_traced(obj, key, value)
+        return
+    if journal.top is not None and not _by_method(obj, "__setitem__"):
+        note(obj)
+    if type(key) is Tracer and isinstance(obj, (list, dict)):
+        raise complaints.run_time_index(obj)
+    if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
+        raise complaints.numpy_store(obj)
+    if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
+        obj[key] = value
+    else:
+        Choice.call(type(obj).__setitem__, obj, key, value)
+
+
+def _by_method(obj: Any, name: str) -> bool:
+    """Whether a Python function of the user's class does it, whose own stores are journalled."""
+    return hasattr(getattr(type(obj), name, None), "__code__")
+
+
+def _set_traced(x: Tracer, key: Any, value: Any) -> None:
+    """A store to an array: the handle stands for the updated array from here on."""
+    here = current.interpreter
+    if type(here) is not Staging:
+        updates.setitem(x, key, value)  # which says why that cannot be
+        return
+    parse(x.type.shape, key)  # integers out of bounds are an error here
+    new = updates.update(x, key, value, "set")
+    rebind(x, new)
+
+
+def rebind(x: Tracer, new: Any) -> None:
+    """Make the handle `x` stand for the value of `new`, journalled."""
+    top = journal.top
+    if top is not None and x.recorder is not top.trace:
+        top.touch(Handle(x))
+    x.recorder, x.variable, x.type = new.recorder, new.variable, new.type
+
+
+def delitem(obj: Any, key: Any) -> None:
+    """`del obj[key]`."""
+    if type(key) is Tracer:
+        raise complaints.run_time_index(obj)
+    if _by_method(obj, "__delitem__"):
+        Choice.call(type(obj).__delitem__, obj, key)
+        return
+    note(obj)
+    del obj[key]
+
+
+# --- attributes ---------------------------------------------------------------------------------
+
+
+def setattr_(obj: Any, name: str, value: Any) -> None:
+    """`obj.name = value`."""
+    found = getattr(type(obj), name, None) if journal.top is not None else None
+    if journal.top is None:
+        setattr(obj, name, value)
+    elif isinstance(found, property) and found.fset is not None:
+        Choice.call(found.fset, obj, value)
+    elif _by_method(obj, "__setattr__"):
+        Choice.call(type(obj).__setattr__, obj, name, value)
+    elif hasattr(found, "__set__") and not isinstance(found, MemberDescriptorType):
+        raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
+    else:
+        journal.top.touch(attribute(obj, name))
+        setattr(obj, name, value)
+
+
+def delattr_(obj: Any, name: str) -> None:
+    """`del obj.name`."""
+    if journal.top is not None:
+        journal.top.touch(attribute(obj, name))
+    delattr(obj, name)
+
+
+# --- variables ----------------------------------------------------------------------------------
+
+
+Getter = Callable[[], Any]
+"""`lambda: name`, which knows where a variable lives: its cell, or the globals of a module."""
+
+
+def set_cell(getter: Getter, value: Any) -> Any:
+    """Assign to a variable that inner functions share; the value."""
+    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
+    name = getter.__code__.co_freevars[0]  # pyright: ignore[reportFunctionMemberAccess]
+    store(Cell(cell, name), MISSING if value is UNDEFINED else value)
+    return value
+
+
+def set_global(getter: Getter, value: Any) -> Any:
+    """Assign to a global variable; the value."""
+    store(_global(getter), MISSING if value is UNDEFINED else value)
+    return value
+
+
+def _global(getter: Any) -> Global:
+    return Global(getter.__globals__, getter.__code__.co_names[0])
+
+
+def del_cell(getter: Getter) -> None:
+    """Unbind a variable that inner functions share."""
+    getter()  # raises where it is not bound
+    set_cell(getter, UNDEFINED)
+
+
+def del_global(getter: Getter) -> None:
+    """Unbind a global variable."""
+    getter()
+    set_global(getter, UNDEFINED)
+
+
+def bound_cell(getter: Getter, name: str) -> Any:
+    """The value of a variable that inner functions share.
+
+    Raises:
+        UnboundLocalError: it is not bound.
+    """
+    cell = getter.__closure__[0]  # pyright: ignore[reportFunctionMemberAccess]
+    return bound(Cell(cell).read(), name)
+
+
+# --- augmented assignments ------------------------------------------------------------------------
+
+
+def _augmented(name: str) -> Callable[[Any, Any], Any]:
+    """Hook of an augmented assignment, which changes lists, sets and dicts in place."""
+    operation = getattr(operator, name)
+
+    def hook(x: Any, value: Any) -> Any:
+        if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
+            note(x)
+        return operation(x, value)
+
+    hook.__name__ = hook.__qualname__ = name
+    hook.__doc__ = f"`operator.{name}`, journalled."
+    return hook
+
+
+_CHANGED_IN_PLACE = _CONTAINERS | {np.ndarray}
+iadd = _augmented("iadd")
+isub = _augmented("isub")
+imul = _augmented("imul")
+imatmul = _augmented("imatmul")
+itruediv = _augmented("itruediv")
+ifloordiv = _augmented("ifloordiv")
+imod = _augmented("imod")
+ipow = _augmented("ipow")
+ilshift = _augmented("ilshift")
+irshift = _augmented("irshift")
+iand = _augmented("iand")
+ior = _augmented("ior")
+ixor = _augmented("ixor")
+slice_ = slice

@@ -1,0 +1,98 @@
+"""Text with traced values in it: f-strings, `print`, and what exceptions say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ms_func import tree
+from ms_func.errors import StagingBoolError
+from ms_func.ir.primitive import current
+from ms_func.primitives.effects import traced_print
+from ms_func.source.hooks.journal import journal
+from ms_func.tracing.tracer import Staging, Tracer
+
+Part = str | tuple[Any, str, str]
+"""A piece of an f-string: text, or a value with its conversion and its format."""
+
+
+class Text(str):
+    """An f-string some of whose values are traced, kept in parts until they are known.
+
+    As a container its parts are the values, so that an effect that takes it puts the text
+    together when the program runs.
+    """
+
+    parts: Sequence[Part]
+
+    def __new__(cls, parts: Sequence[Part]) -> Text:
+        """The text as it looks while the program is recorded."""
+        made = super().__new__(cls, _joined(parts))
+        made.parts = parts
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        raise StagingBoolError(
+            "MS170 a value known only at run time decides what Python does: text that shows the "
+            "value is compared or looked up\nfix: compare the value itself"
+        )
+
+    __ne__ = __eq__
+
+    def __hash__(self) -> int:
+        return self == None  # noqa: E711  (raises)
+
+
+def text(*parts: Part) -> str:
+    """An f-string made of its parts."""
+    for p in parts:
+        if type(p) is tuple and type(p[0]) in (Tracer, Text):
+            return Text(parts) if type(current.interpreter) is Staging else _joined(parts)
+    return _joined(parts)
+
+
+_CONVERSIONS = {"": lambda x: x, "s": str, "r": repr, "a": ascii}
+
+
+def _joined(parts: Sequence[Part]) -> str:
+    return "".join([p if isinstance(p, str) else _formatted(*p) for p in parts])
+
+
+def _formatted(value: Any, conversion: str, spec: str) -> str:
+    if type(value) is Tracer and not value.recorder.strict:
+        return repr(value)
+    return format(_CONVERSIONS[conversion](value), spec)
+
+
+def _flatten(x: Text) -> tuple[Any, Any]:
+    values = tuple([p[0] for p in x.parts if not isinstance(p, str)])
+    frame = tuple([p if isinstance(p, str) else p[1:] for p in x.parts])
+    return values, frame
+
+
+def _unflatten(frame: Any, values: Any) -> str:
+    rest = iter(values)
+    return text(*(p if isinstance(p, str) else (next(rest), *p) for p in frame))
+
+
+tree.register_node(Text, _flatten, _unflatten)
+
+
+def is_inside() -> bool:
+    """Whether a branch or a loop body is being recorded."""
+    frame = journal.top
+    while frame is not None and frame.trace is None:
+        frame = frame.outer
+    return frame is not None
+
+
+def print_(*args: Any, **options: Any) -> None:
+    """`print`; of traced values, and in what is compiled as a branch or loop, at run time."""
+    if type(current.interpreter) is Staging and (is_inside() or _any_traced(args)):
+        traced_print(*args, **options)
+    else:
+        print(*args, **options)
+
+
+def _any_traced(args: Any) -> bool:
+    return any(type(x) is Tracer for x in tree.leaves(args))

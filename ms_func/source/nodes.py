@@ -1,0 +1,117 @@
+"""Small syntax trees of generated code, each at the place of the user's code it stands for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ms_func.source.build import HOOKS
+
+LOAD, STORE, DEL = ast.Load(), ast.Store(), ast.Del()
+
+
+def place(at: Any) -> dict[str, Any]:
+    """Place of a node, as keyword arguments for a new one; of a statement its first expression."""
+    if isinstance(at, (ast.If, ast.While, ast.For)):
+        at = at.iter if isinstance(at, ast.For) else at.test
+    line, col = at.lineno, at.col_offset
+    if isinstance(at, _WITH_BLOCKS):
+        return {"lineno": line, "col_offset": col, "end_lineno": line, "end_col_offset": col + 1}
+    return {
+        "lineno": line,
+        "col_offset": col,
+        "end_lineno": at.end_lineno or line,
+        "end_col_offset": at.end_col_offset or col,
+    }
+
+
+_WITH_BLOCKS = (ast.With, ast.Try, ast.TryStar, ast.FunctionDef, ast.ClassDef, ast.ExceptHandler)
+
+
+def load(name: str, at: Any) -> ast.Name:
+    """A name that is read."""
+    return ast.Name(name, LOAD, **place(at))
+
+
+def store(name: str, at: Any) -> ast.Name:
+    """A name that is bound."""
+    return ast.Name(name, STORE, **place(at))
+
+
+def constant(value: Any, at: Any) -> ast.Constant:
+    """A constant."""
+    return ast.Constant(value, **place(at))
+
+
+def hook(name: str, at: Any, *args: ast.expr) -> ast.Call:
+    """Call of a run-time hook."""
+    return ast.Call(hook_itself(name, at), list(args), [], **place(at))
+
+
+def hook_itself(name: str, at: Any) -> ast.Attribute:
+    """A run-time hook.
+
+    It ends on the line where it starts: a call of an attribute over several lines would count
+    as one of the last line.
+    """
+    where = place(at)
+    if where["end_lineno"] != where["lineno"]:
+        where["end_lineno"], where["end_col_offset"] = where["lineno"], where["col_offset"]
+    return ast.Attribute(ast.Name(HOOKS, LOAD, **where), name, LOAD, **where)
+
+
+def undefined(at: Any) -> ast.Attribute:
+    """The value of a name that is not bound."""
+    return hook_itself("UNDEFINED", at)
+
+
+def assign(name: str, value: ast.expr, at: Any) -> ast.Assign:
+    """Binding of a name."""
+    return ast.Assign([store(name, at)], value, **place(at))
+
+
+def thunk(body: ast.expr, at: Any, *params: str) -> ast.Lambda:
+    """Lambda of a few parameters."""
+    return ast.Lambda(_arguments(params, (), at), body, **place(at))
+
+
+def names_tuple(names: Iterable[str], at: Any) -> ast.Tuple:
+    """Tuple of names that are read."""
+    return ast.Tuple([load(n, at) for n in names], LOAD, **place(at))
+
+
+def text_tuple(names: Iterable[str], at: Any) -> ast.Constant:
+    """Constant tuple of strings."""
+    return constant(tuple(names), at)
+
+
+def unpack(names: Sequence[str], value: ast.expr, at: Any) -> ast.stmt:
+    """Binding of names to the elements of a tuple."""
+    if not names:
+        return ast.Expr(value, **place(at))
+    target = ast.Tuple([store(n, at) for n in names], STORE, **place(at))
+    return ast.Assign([target], value, **place(at))
+
+
+def define(
+    name: str, params: Sequence[str], defaults: Sequence[str], body: list[ast.stmt], at: Any
+) -> ast.FunctionDef:
+    """Definition of a function; `defaults` are parameters that keep the value they have now."""
+    node: Any = ast.FunctionDef(name, _arguments(params, defaults, at), body, [], None, None,
+                                **place(at))  # fmt: skip
+    if "type_params" in ast.FunctionDef._fields:
+        node.type_params = []
+    return node
+
+
+def _arguments(params: Sequence[str], defaults: Sequence[str], at: Any) -> ast.arguments:
+    args = [ast.arg(n, **place(at)) for n in (*params, *defaults)]
+    return ast.arguments([], args, None, [], [], None, [load(n, at) for n in defaults])
+
+
+def is_simple(node: ast.AST) -> bool:
+    """Whether evaluating `node` early or late makes no difference."""
+    if isinstance(node, ast.Attribute):
+        return is_simple(node.value)
+    return isinstance(node, (ast.Constant, ast.Name))

@@ -1,0 +1,135 @@
+"""Run time of `match`: patterns described by nested tuples.
+
+Structure (sequences, mappings, classes) is known while tracing; only comparisons with values may
+be traced, and then whether the pattern fits is a traced boolean.
+
+Reference:
+    Brandt Bucher, Guido van Rossum, PEP 634, Structural Pattern Matching: Specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ms_func.source import convert
+
+_SELF = (bool, bytearray, bytes, dict, float, frozenset, int, list, set, str, tuple)
+_TEXTS = (str, bytes, bytearray)
+_MISSING = object()
+
+
+def match_(subject: Any, pattern: tuple[Any, ...], count: int) -> tuple[Any, tuple[Any, ...]]:
+    """Whether `subject` fits `pattern`, and the values of its `count` names.
+
+    Args:
+        subject: any value.
+        pattern: `(kind, ...)`, where kind names a function below.
+        count: number of names that the pattern binds.
+    """
+    found: list[Any] = [convert.runtime.UNDEFINED] * count
+    return _fits(subject, pattern, found), tuple(found)
+
+
+def _fits(x: Any, pattern: tuple[Any, ...], found: list[Any]) -> Any:
+    return _KINDS[pattern[0]](x, found, *pattern[1:])
+
+
+def _all(parts: Sequence[tuple[Any, Any]], found: list[Any]) -> Any:
+    """Whether all values fit their patterns; stops at the first that certainly does not."""
+    result: Any = True
+    for x, pattern in parts:
+        fits = _fits(x, pattern, found)
+        result = convert.runtime.and_(result, lambda fits=fits: fits)
+        if result is False:
+            return False
+    return result
+
+
+def _value(x: Any, found: list[Any], value: Any) -> Any:
+    return x == value
+
+
+def _is(x: Any, found: list[Any], value: Any) -> bool:
+    return x is value
+
+
+def _as(x: Any, found: list[Any], pattern: Any, index: int) -> Any:
+    fits = True if pattern is None else _fits(x, pattern, found)
+    if fits is not False and index >= 0:
+        found[index] = x
+    return fits
+
+
+def _or(x: Any, found: list[Any], *patterns: Any) -> Any:
+    result: Any = False
+    for p in patterns:
+        before = list(found)
+        fits = _fits(x, p, found)
+        if fits is False:
+            found[:] = before
+            continue
+        result = convert.runtime.or_(result, lambda fits=fits: fits)
+        if result is True:
+            break
+    return result
+
+
+def _sequence(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index: int) -> Any:
+    if not isinstance(x, Sequence) or isinstance(x, _TEXTS):
+        return False
+    n, items = len(patterns), len(x)
+    if items < n if star >= 0 else items != n:
+        return False
+    if star < 0:
+        return _all([(x[i], p) for i, p in enumerate(patterns)], found)
+    after = n - star
+    parts = [(x[i], p) for i, p in enumerate(patterns[:star])]
+    parts += [(x[items - after + i], p) for i, p in enumerate(patterns[star:])]
+    if index >= 0:
+        found[index] = [x[i] for i in range(star, items - after)]
+    return _all(parts, found)
+
+
+def _mapping(x: Any, found: list[Any], keys: Sequence[Any], patterns: Any, index: int) -> Any:
+    if not isinstance(x, Mapping):
+        return False
+    values = [x.get(k, _MISSING) for k in keys]
+    if any(v is _MISSING for v in values):
+        return False
+    fits = _all(list(zip(values, patterns, strict=True)), found)
+    if fits is not False and index >= 0:
+        found[index] = {k: v for k, v in x.items() if k not in keys}
+    return fits
+
+
+def _class(
+    x: Any, found: list[Any], cls: Any, patterns: Sequence[Any], names: Sequence[str]
+) -> Any:
+    if not isinstance(cls, type):
+        raise TypeError("called match pattern must be a class")
+    if not isinstance(x, cls):
+        return False
+    given = len(patterns) - len(names)
+    if cls in _SELF or (given and not hasattr(cls, "__match_args__") and issubclass(cls, _SELF)):
+        if given > 1:
+            raise TypeError(f"{cls.__name__}() accepts 1 positional sub-pattern ({given} given)")
+        parts = [(x, p) for p in patterns[:given]]
+    else:
+        args = getattr(cls, "__match_args__", ())
+        if given > len(args):
+            s = "" if len(args) == 1 else "s"
+            raise TypeError(
+                f"{cls.__name__}() accepts {len(args)} positional sub-pattern{s} ({given} given)"
+            )
+        parts = [(getattr(x, a, _MISSING), p) for a, p in zip(args, patterns[:given])]  # noqa: B905
+    parts += [(getattr(x, a, _MISSING), p) for a, p in zip(names, patterns[given:], strict=True)]
+    if any(v is _MISSING for v, _ in parts):
+        return False
+    return _all(parts, found)
+
+
+_KINDS = {
+    "value": _value, "is": _is, "as": _as, "or": _or, "sequence": _sequence, "mapping": _mapping,
+    "class": _class,
+}  # fmt: skip

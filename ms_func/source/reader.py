@@ -1,0 +1,252 @@
+"""The syntax tree of a function, found by its code object.
+
+A `def` is read from the block of lines that starts at its first line; a lambda from the tree of
+its whole file, where the columns of its instructions tell it from its neighbours on the line.
+Sources come from `linecache`, which also knows notebook cells, doctests and zipped modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import time
+from types import CodeType
+from typing import Any, NamedTuple
+
+from ms_func.source.build import compile_function, same_code
+
+_STARTED = time.time()
+
+
+class Source(NamedTuple):
+    """Where a function was found.
+
+    Attributes:
+        node: a `FunctionDef` or `Lambda` that nobody else uses.
+        class_name: innermost class around it, whose name private names are mangled with.
+    """
+
+    node: ast.FunctionDef | ast.Lambda
+    class_name: str | None
+
+
+class SourceMissing(LookupError):
+    """The source cannot be read, or is not what the function was compiled from."""
+
+
+def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Source:
+    """Syntax tree of the function that `code` was compiled from.
+
+    Args:
+        code: code object of the function.
+        namespace: its globals, which name the loader of a zipped module.
+        refresh: look at the file again if what is known of it does not fit.
+
+    Raises:
+        SourceMissing: there is no source, or it has changed since.
+    """
+    lines = _lines(code.co_filename, namespace)
+    if not lines or code.co_firstlineno > len(lines):
+        raise SourceMissing(f"the source of {code.co_filename} cannot be read")
+    if code.co_name == "<lambda>":
+        node: Any = _find_lambda(code, lines)
+    else:
+        node = _find_def(code, lines)
+    if node is None:
+        raise SourceMissing(
+            f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}"
+        )
+    class_name = _class_name(code.co_qualname)
+    if _recent(code.co_filename) and _changed(code, node, class_name):
+        if refresh:
+            linecache.checkcache(code.co_filename)
+            return read(code, namespace, refresh=False)
+        raise SourceMissing(f"{code.co_filename} has changed since `{code.co_name}` was loaded")
+    return Source(node, class_name)
+
+
+def _lines(file: str, namespace: dict[str, Any]) -> list[str]:
+    lines = linecache.getlines(file, namespace)
+    if not lines and not os.path.isabs(file):
+        lines = linecache.getlines(os.path.abspath(file), namespace)
+    return lines
+
+
+# --- def ------------------------------------------------------------------------------------
+
+
+def _find_def(code: CodeType, lines: list[str]) -> ast.FunctionDef | None:
+    """The definition whose first line (of its decorators, if any) is that of `code`."""
+    first = code.co_firstlineno - 1
+    margin = len(lines[first]) - len(lines[first].lstrip())
+    last = max((line or 0 for _, _, line in _all_lines(code)), default=first + 1)
+    stop = max(first + 1, last)
+    while stop <= len(lines):
+        stop = _next_stop(lines, stop, margin)
+        found = _parse_block(lines[first:stop], first, margin)
+        if found is not None:
+            return _definition(found, code)
+        stop += 1
+    return None
+
+
+def _all_lines(code: CodeType) -> list[tuple[int, int, int | None]]:
+    found = list(code.co_lines())
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            found += _all_lines(const)
+    return found
+
+
+def _next_stop(lines: list[str], start: int, margin: int) -> int:
+    """First line from `start` on that is not inside a block indented deeper than `margin`."""
+    for i in range(start, len(lines)):
+        text = lines[i].lstrip()
+        if text and text[0] != "#" and len(lines[i]) - len(text) <= margin:
+            return i
+    return len(lines)
+
+
+def _parse_block(lines: list[str], first: int, margin: int) -> ast.stmt | None:
+    """The one statement in `lines`, at its true place in the file; None if there is none."""
+    if margin and not first:
+        return None  # an indented first line is no file
+    head = "\n" * (first - 1) + "if 1:\n" if margin else "\n" * first
+    try:
+        tree = ast.parse(head + "".join(lines))
+    except (SyntaxError, ValueError):
+        return None
+    body: Any = tree.body[0].body if margin else tree.body  # type: ignore[attr-defined]
+    return body[0] if len(body) == 1 else None
+
+
+def _definition(node: ast.stmt, code: CodeType) -> ast.FunctionDef | None:
+    """`node`, or the definition on the same line inside it (`if x: def f(): ...` is not)."""
+    if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+        return node
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef) and _first_line(inner) == code.co_firstlineno:
+            return inner if inner.name == code.co_name else None
+    return None
+
+
+def _first_line(node: ast.FunctionDef) -> int:
+    return min([node.lineno, *(d.lineno for d in node.decorator_list)])
+
+
+# --- lambda ---------------------------------------------------------------------------------
+
+_trees: dict[tuple[str, int, str], dict[int, list[ast.Lambda]]] = {}
+_TREES = 64
+
+
+def _find_lambda(code: CodeType, lines: list[str]) -> ast.Lambda | None:
+    """A copy of the lambda whose body spans what the instructions of `code` span."""
+    found = _lambdas(code.co_filename, lines).get(code.co_firstlineno, [])
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    span = _span(code)
+    fitting = [
+        n
+        for n in found
+        if tuple(a.arg for a in _plain_arguments(n.args)) == names
+        and (span is None or span == _place(n.body))
+    ]
+    if len(fitting) != 1:
+        return None
+    return copied(fitting[0])
+
+
+def _plain_arguments(args: ast.arguments) -> list[ast.arg]:
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs]
+
+
+def _lambdas(file: str, lines: list[str]) -> dict[int, list[ast.Lambda]]:
+    """All lambdas of a file by first line; files are parsed once."""
+    key = (file, len(lines), lines[-1])
+    found = _trees.get(key)
+    text = "".join(lines)
+    if found is not None and found.get(-1) == [hash(text)]:
+        return found
+    found = {}
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return {}
+    for node in ast.walk(tree):
+        if type(node) is ast.Lambda:
+            found.setdefault(node.lineno, []).append(node)
+    found[-1] = [hash(text)]  # type: ignore[list-item]
+    if len(_trees) >= _TREES:
+        _trees.pop(next(iter(_trees)))
+    _trees[key] = found
+    return found
+
+
+def _span(code: CodeType) -> tuple[int, int, int, int] | None:
+    """Smallest span that holds all instructions; None where columns were not kept."""
+    places = [
+        (line, end_line, col, end_col)
+        for line, end_line, col, end_col in code.co_positions()
+        if line is not None and end_line is not None and col is not None and end_col is not None
+        and (line, col) != (end_line, end_col)
+    ]  # fmt: skip
+    if not places:
+        return None
+    start = min((line, col) for line, _, col, _ in places)
+    end = max((line, col) for _, line, _, col in places)
+    return start[0], end[0], start[1], end[1]
+
+
+def _place(node: ast.expr) -> tuple[int, int, int, int]:
+    end_line, end_col = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+    return node.lineno, end_line, node.col_offset, end_col
+
+
+def copied(node: Any) -> Any:
+    """A deep copy of a syntax tree."""
+    if isinstance(node, list):
+        return [copied(x) for x in node]
+    if not isinstance(node, ast.AST):
+        return node
+    new = type(node)(**{f: copied(getattr(node, f)) for f in node._fields if hasattr(node, f)})
+    return ast.copy_location(new, node) if hasattr(node, "lineno") else new
+
+
+# --- is it still the source? ----------------------------------------------------------------
+
+
+def _recent(file: str) -> bool:
+    """Whether the file may have changed after it was loaded."""
+    entry = linecache.cache.get(file)
+    if entry is None or len(entry) == 1 or entry[1] is None:
+        return False  # a notebook cell or a doctest: the text in memory is the source
+    try:
+        return os.stat(file).st_mtime >= _STARTED
+    except OSError:
+        return False
+
+
+def _changed(code: CodeType, node: ast.FunctionDef | ast.Lambda, class_name: str | None) -> bool:
+    """Whether `node`, compiled again, does something else than `code`."""
+    if any(name.startswith("@py") for name in (*code.co_varnames, *code.co_names)):
+        return False  # rewritten by pytest: its asserts differ from the source
+    return not same_code(compile_function(_bare(node), code, class_name), code)
+
+
+def _bare(node: Any) -> Any:
+    """A copy without what is evaluated where the function is defined, not in it."""
+    new = copied(node)
+    new.args.defaults = []
+    new.args.kw_defaults = [None] * len(new.args.kwonlyargs)
+    if isinstance(new, ast.FunctionDef):
+        new.decorator_list = []
+    return new
+
+
+def _class_name(qualname: str) -> str | None:
+    """Innermost class around a function, from its qualified name."""
+    parts = qualname.split(".")[:-1]
+    while parts and parts[-1] == "<locals>":
+        parts = parts[:-2]
+    return parts[-1] if parts else None

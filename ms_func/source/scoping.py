@@ -1,0 +1,340 @@
+"""Which names a function binds, reads, and shares with functions inside it.
+
+One walk over each expression; results are kept by node, because the flow analysis asks again.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+_CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum",
+              "tuple"}  # fmt: skip
+"""Builtins that use up a generator or call a function before they return."""
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Uses(NamedTuple):
+    """Names that a piece of code reads and binds in the function it stands in."""
+
+    reads: set[str]
+    binds: set[str]
+
+
+class Names:
+    """Names of one function.
+
+    Attributes:
+        reads: names read, here or by functions inside.
+        binds: names bound here, by whatever means.
+        captured: names that functions inside use at a time we do not know.
+        late: names bound by `:=` in a place that becomes a function of its own.
+        globals: names declared global.
+        nonlocals: names declared nonlocal.
+        generator: whether a `yield` makes it a generator.
+        dynamic: a call that looks at the local names themselves, such as `locals()`.
+    """
+
+    def __init__(self, is_ours: Callable[[ast.expr], bool]) -> None:
+        self.is_ours = is_ours
+        self.reads: set[str] = set()
+        self.binds: set[str] = set()
+        self.captured: set[str] = set()
+        self.late: set[str] = set()
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+        self.generator = False
+        self.dynamic: ast.Call | None = None
+        self.of: dict[ast.AST, Uses] = {}
+        self.immediate: set[ast.AST] = set()
+        self._hidden: frozenset[str] = _NOTHING
+        self._piece = 0
+        self._uses = Uses(self.reads, self.binds)
+
+    # --- entry ------------------------------------------------------------------------------
+
+    def uses(self, node: ast.AST) -> Uses:
+        """Reads and binds of one expression or simple statement."""
+        found = self.of.get(node)
+        if found is None:
+            before, self._uses = self._uses, Uses(set(), set())
+            self.visit(node)
+            found = self.of[node] = self._uses
+            self._uses = before
+            self.reads |= found.reads
+            self.binds |= found.binds
+        return found
+
+    def block(self, stmts: Iterable[ast.stmt]) -> None:
+        """Collect the names of statements."""
+        for s in stmts:
+            self.statement(s)
+
+    def statement(self, s: ast.stmt) -> None:
+        """Collect the names of one statement and of the blocks in it."""
+        parts = _COMPOUND.get(type(s))
+        if parts is None:
+            self.uses(s)
+            return
+        for field in parts:
+            value = getattr(s, field)
+            if isinstance(value, list):
+                for x in value:
+                    if isinstance(x, ast.stmt):
+                        self.statement(x)
+                    elif isinstance(x, ast.ExceptHandler):
+                        self._handler(x)
+                    else:
+                        self.uses(x)
+            elif value is not None:
+                self.uses(value)
+
+    def _handler(self, h: ast.ExceptHandler) -> None:
+        if h.type is not None:
+            self.uses(h.type)
+        if h.name is not None:
+            self.binds.add(h.name)
+        self.block(h.body)
+
+    # --- walk -------------------------------------------------------------------------------
+
+    def visit(self, node: Any) -> None:
+        """Add the names of `node` to the piece at hand."""
+        special = _SPECIAL.get(type(node))
+        if special is not None:
+            special(self, node)
+            return
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                for x in value:
+                    if isinstance(x, ast.AST):
+                        self.visit(x)
+            elif isinstance(value, ast.AST):
+                self.visit(value)
+
+    def _name(self, node: ast.Name) -> None:
+        if node.id in self._hidden:
+            return
+        if type(node.ctx) is ast.Load:
+            self._uses.reads.add(node.id)
+        else:
+            self._uses.binds.add(node.id)
+
+    def _nothing(self, node: ast.AST) -> None:
+        pass
+
+    def _walrus(self, node: ast.NamedExpr) -> None:
+        name = node.target.id
+        self._uses.binds.add(name)
+        if self._piece:
+            self.late.add(name)
+        self.visit(node.value)
+
+    def _pieces(self, first: Sequence[ast.expr], later: Sequence[ast.expr]) -> None:
+        for x in first:
+            self.visit(x)
+        self._piece += 1
+        for x in later:
+            self.visit(x)
+        self._piece -= 1
+
+    def _boolean(self, node: ast.BoolOp) -> None:
+        self._pieces(node.values[:1], node.values[1:])
+
+    def _conditional(self, node: ast.IfExp) -> None:
+        self._pieces([node.test], [node.body, node.orelse])
+
+    def _comparison(self, node: ast.Compare) -> None:
+        self._pieces([node.left, node.comparators[0]], node.comparators[1:])
+
+    def _assertion(self, node: ast.Assert) -> None:
+        self._pieces([node.test], [] if node.msg is None else [node.msg])
+
+    def _call(self, node: ast.Call) -> None:
+        f = node.func
+        if isinstance(f, ast.Name) and f.id in _DYNAMIC:
+            none = not node.args and not node.keywords
+            if none or f.id in ("exec", "eval"):
+                self.dynamic = self.dynamic or node
+        values = [*node.args, *(k.value for k in node.keywords)]
+        if any(isinstance(x, (ast.Lambda, ast.GeneratorExp)) for x in values):
+            named = isinstance(f, ast.Name) and f.id in _CONSUMERS and f.id not in self.binds
+            joined = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Constant)
+            if named or joined or self._runs_now(f):
+                self.immediate.update(values)
+        if isinstance(f, ast.Call) and self.is_ours(f.func):  # grad(lambda w: ...)(w)
+            self.immediate.update(f.args)
+        for x in (f, *values):
+            self.visit(x)
+
+    def _runs_now(self, f: ast.expr) -> bool:
+        """Whether `f` is an operation of the library that calls its arguments at once."""
+        name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
+        return name in _AT_ONCE and self.is_ours(f)
+
+    def _yield(self, node: Any) -> None:
+        self.generator = True
+        if node.value is not None:
+            self.visit(node.value)
+
+    def _lambda(self, node: ast.Lambda) -> None:
+        self._defaults(node.args)
+        self._inner(free_names(node, self), deferred=node not in self.immediate)
+
+    def _defaults(self, args: ast.arguments) -> None:
+        for x in (*args.defaults, *args.kw_defaults):
+            if x is not None:
+                self.visit(x)
+
+    def _inner(self, free: Iterable[str], deferred: bool) -> None:
+        found = [n for n in free if n not in self._hidden]
+        self._uses.reads.update(found)
+        if deferred:
+            self.captured.update(found)
+
+    def _function(self, node: Any) -> None:
+        self._uses.binds.add(node.name)
+        for x in node.decorator_list:
+            self.visit(x)
+        self._defaults(node.args)
+        for a in all_arguments(node.args):
+            if a.annotation is not None:
+                self.visit(a.annotation)
+        if node.returns is not None:
+            self.visit(node.returns)
+        self._inner(free_names(node, self), deferred=True)
+
+    def _class(self, node: ast.ClassDef) -> None:
+        self._uses.binds.add(node.name)
+        for x in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
+            self.visit(x)
+        body = Names(self.is_ours)
+        body.block(node.body)
+        self._inner((body.reads - body.binds) | body.captured | body.nonlocals, deferred=True)
+
+    def _comprehension(self, node: Any) -> None:
+        self.visit(node.generators[0].iter)
+        targets: set[str] = set()
+        for g in node.generators:
+            targets |= target_names(g.target)
+        hidden, self._hidden = self._hidden, self._hidden | targets
+        before, self._uses = self._uses, Uses(set(), set())
+        for i, g in enumerate(node.generators):
+            if i:
+                self.visit(g.iter)
+            for x in g.ifs:
+                self.visit(x)
+        for field in ("key", "value", "elt"):
+            if hasattr(node, field):
+                self.visit(getattr(node, field))
+        found, self._uses = self._uses, before
+        self._hidden = hidden
+        self._uses.reads.update(found.reads)
+        self._uses.binds.update(found.binds)
+        if type(node) is ast.GeneratorExp and node not in self.immediate:
+            self.captured |= found.reads | found.binds
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
+            self._uses.reads.add(node.target.id)
+        self.visit(node.target)
+        self.visit(node.value)
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for t in node.targets:
+            self.visit(t)
+            if isinstance(t, ast.Name):
+                self._uses.reads.add(t.id)
+
+    def _import(self, node: Any) -> None:
+        for a in node.names:
+            self._uses.binds.add(a.asname or a.name.partition(".")[0])
+
+    def _global(self, node: ast.Global) -> None:
+        self.globals.update(node.names)
+
+    def _nonlocal(self, node: ast.Nonlocal) -> None:
+        self.nonlocals.update(node.names)
+        self._uses.reads.update(node.names)
+
+
+_AT_ONCE = {"associative_scan", "cond", "fori_loop", "map", "scan", "switch", "tree_map",
+            "while_loop"}  # fmt: skip
+_DYNAMIC = {"dir", "eval", "exec", "locals", "vars"}
+_COMPOUND: dict[type, tuple[str, ...]] = {
+    ast.If: ("test", "body", "orelse"),
+    ast.While: ("test", "body", "orelse"),
+    ast.For: ("iter", "target", "body", "orelse"),
+    ast.With: ("items", "body"),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.TryStar: ("body", "handlers", "orelse", "finalbody"),
+    ast.AsyncFor: ("iter", "target", "body", "orelse"),
+    ast.AsyncWith: ("items", "body"),
+}
+_SPECIAL: dict[type, Any] = {
+    ast.Name: Names._name,
+    ast.Constant: Names._nothing,
+    ast.NamedExpr: Names._walrus,
+    ast.BoolOp: Names._boolean,
+    ast.IfExp: Names._conditional,
+    ast.Compare: Names._comparison,
+    ast.Assert: Names._assertion,
+    ast.Call: Names._call,
+    ast.Yield: Names._yield,
+    ast.YieldFrom: Names._yield,
+    ast.Await: Names._yield,
+    ast.Lambda: Names._lambda,
+    ast.FunctionDef: Names._function,
+    ast.AsyncFunctionDef: Names._function,
+    ast.ClassDef: Names._class,
+    ast.AugAssign: Names._augmented,
+    ast.AnnAssign: Names._annotated,
+    ast.Delete: Names._delete,
+    ast.Import: Names._import,
+    ast.ImportFrom: Names._import,
+    ast.Global: Names._global,
+    ast.Nonlocal: Names._nonlocal,
+    **dict.fromkeys(_COMPREHENSIONS, Names._comprehension),
+}
+
+
+def all_arguments(args: ast.arguments) -> list[ast.arg]:
+    """All parameters in the order of `co_varnames`."""
+    found = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+    return found + [a for a in (args.vararg, args.kwarg) if a is not None]
+
+
+def target_names(node: ast.AST) -> set[str]:
+    """Names that an assignment target binds."""
+    if isinstance(node, ast.Name):
+        return {node.id}
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return {n for x in node.elts for n in target_names(x)}
+    return target_names(node.value) if isinstance(node, ast.Starred) else set()
+
+
+def names_of(node: Any, is_ours: Callable[[ast.expr], bool]) -> Names:
+    """Names of the function `node`; its parameters count as bound."""
+    names = Names(is_ours)
+    names.binds |= {a.arg for a in all_arguments(node.args)}
+    if isinstance(node, ast.Lambda):
+        names.uses(node.body)
+    else:
+        names.block(node.body)
+    return names
+
+
+def free_names(node: Any, around: Names) -> set[str]:
+    """Names that the function `node` takes from the functions around it, or globals."""
+    inner = names_of(node, around.is_ours)
+    local = inner.binds - inner.globals - inner.nonlocals
+    return (inner.reads - local - inner.globals) | inner.nonlocals

@@ -1,0 +1,292 @@
+"""Simple statements: binding, storing, deleting."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ms_func.source.expressions import Expressions
+from ms_func.source.nodes import (
+    assign,
+    constant,
+    hook,
+    is_simple,
+    load,
+    place,
+    store,
+    text_tuple,
+    thunk,
+    undefined,
+)
+from ms_func.source.scoping import target_names
+
+if TYPE_CHECKING:
+    from ms_func.source.rewrite import Frame
+
+_IN_PLACE = {
+    ast.Add: "iadd", ast.Sub: "isub", ast.Mult: "imul", ast.MatMult: "imatmul",
+    ast.Div: "itruediv", ast.FloorDiv: "ifloordiv", ast.Mod: "imod", ast.Pow: "ipow",
+    ast.LShift: "ilshift", ast.RShift: "irshift", ast.BitAnd: "iand", ast.BitOr: "ior",
+    ast.BitXor: "ixor",
+}  # fmt: skip
+
+
+class Stores(Expressions):
+    """Rewrites simple statements of one function.
+
+    Attributes:
+        frame: the function that is being generated.
+        shown: names of generated functions and what to show in their place.
+        shown_flags: names of flags and what to show in their place.
+    """
+
+    frame: Frame
+    shown: dict[str, str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown_flags: dict[str, str] = {}
+        self._temporaries = 0
+
+    # --- names ------------------------------------------------------------------------------
+
+    def fresh(self, what: str) -> str:
+        """Name for a generated function or value."""
+        name = f"__ms_{what}{len(self.shown)}"
+        self.shown[name] = ""
+        return name
+
+    def temporary(self) -> str:
+        """Name for a value needed a moment later."""
+        self._temporaries += 1
+        return f"__ms_t{self._temporaries}"
+
+    def plain(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that are ordinary variables here, sorted."""
+        return sorted((self.local - self.cells).intersection(names))
+
+    def must_exist(self, names: Iterable[str]) -> None:
+        """`names` are about to be read as part of a state, bound or not."""
+        if self.bound is not None:
+            self.unsure.update(n for n in names if n in self.local - self.bound)
+
+    def shown_names(self, names: Iterable[str], at: Any) -> ast.Constant:
+        """Names of a state for error messages."""
+        return text_tuple((self.shown_flags.get(n, n) for n in names), at)
+
+    def _bind(self, name: str) -> None:
+        if self.bound is not None:
+            self.bound |= {name}
+
+    def unbind(self, name: str) -> None:
+        """`name` is not bound from here on."""
+        if self.bound is not None:
+            self.bound -= {name}
+
+    def bind_name(self, name: str, value: ast.expr, at: Any, out: list[ast.stmt]) -> None:
+        """Bind `name` to a rewritten value."""
+        written = self.written(name, value, at)
+        out.append(assign(name, value, at) if written is None else ast.Expr(written, **place(at)))
+        self._bind(name)
+
+    def delete_name(self, name: str, at: Any, out: list[ast.stmt]) -> None:
+        """Unbind `name`."""
+        writer = self.writer(name)
+        if writer is not None:
+            call = hook(writer.replace("set", "del"), at, thunk(load(name, at), at))
+            out.append(ast.Expr(call, **place(at)))
+        elif name in self.cells:
+            out.append(assign(name, constant(None, at), at))
+            out.append(ast.Delete([ast.Name(name, ast.Del(), **place(at))], **place(at)))
+        else:
+            self.unsure.add(name)
+            out.append(assign(name, undefined(at), at))
+        self.unbind(name)
+
+    # --- targets ----------------------------------------------------------------------------
+
+    def assign_to(self, target: Any, value: ast.expr, out: list[ast.stmt]) -> None:
+        """Bind or store a rewritten value; `value` is evaluated first."""
+        if isinstance(target, ast.Name):
+            self.bind_name(target.id, value, target, out)
+        elif isinstance(target, (ast.Attribute, ast.Subscript)):
+            self._store(target, value, out)
+        else:
+            after: list[ast.stmt] = []
+            target = self.plain_target(target, after)
+            out.append(ast.Assign([target], value, **place(target)))
+            out += after
+
+    def plain_target(self, target: Any, after: list[ast.stmt]) -> Any:
+        """A target that Python may bind itself; what is left to do is added to `after`."""
+        if isinstance(target, ast.Name):
+            if self.writer(target.id) is None:
+                self._bind(target.id)
+                return target
+        elif isinstance(target, ast.Starred):
+            target.value = self.plain_target(target.value, after)
+            return target
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            target.elts = [self.plain_target(x, after) for x in target.elts]
+            return target
+        short = self.temporary()
+        self.assign_to(target, load(short, target), after)
+        return store(short, target)
+
+    def _store(self, target: Any, value: ast.expr, out: list[ast.stmt]) -> None:
+        place_ = (
+            [target.value] if isinstance(target, ast.Attribute) else [target.value, target.slice]
+        )
+        if not is_simple(value) and not all(map(is_simple, place_)):
+            short = self.temporary()
+            out.append(assign(short, value, target))
+            value = load(short, target)
+        call = self._stored(target, self.expr(target.value), None, value)
+        out.append(ast.Expr(call, **place(target)))
+
+    def _stored(self, target: Any, owner: ast.expr, key: Any, value: ast.expr) -> ast.expr:
+        if isinstance(target, ast.Attribute):
+            name = constant(self.mangled(target.attr), target)
+            return hook("setattr_", target, owner, name, value)
+        if key is None:
+            key = self.key(target.slice)
+        return hook("setitem", target, owner, key, value)
+
+    # --- statements -------------------------------------------------------------------------
+
+    def simple(self, s: Any, out: list[ast.stmt]) -> None:
+        """Rewrite a statement without blocks."""
+        rule = _SIMPLE.get(type(s))
+        if rule is not None:
+            rule(self, s, out)
+        else:
+            out.append(s)
+
+    def _assign(self, s: ast.Assign, out: list[ast.stmt]) -> None:
+        value = self.expr(s.value)
+        if len(s.targets) == 1:
+            self.assign_to(s.targets[0], value, out)
+            return
+        if all(isinstance(t, ast.Name) and self.writer(t.id) is None for t in s.targets):
+            s.value = value
+            out.append(s)
+            for t in s.targets:
+                self._bind(t.id)  # type: ignore[attr-defined]
+            return
+        short = self.temporary()
+        out.append(assign(short, value, s))
+        for t in s.targets:
+            self.assign_to(t, load(short, s), out)
+
+    def _annotated(self, s: ast.AnnAssign, out: list[ast.stmt]) -> None:
+        if s.value is not None:
+            self.assign_to(s.target, self.expr(s.value), out)
+
+    def _augmented(self, s: ast.AugAssign, out: list[ast.stmt]) -> None:
+        t: Any = s.target
+        name = _IN_PLACE[type(s.op)]
+        if isinstance(t, ast.Name):
+            old = self.expr(load(t.id, t))
+            self.bind_name(t.id, hook(name, s, old, self.expr(s.value)), s, out)
+            return
+        owner = self._once(self.expr(t.value), out)
+        key: Any = None
+        if isinstance(t, ast.Subscript):
+            key = self._once(self.key(t.slice), out)
+            old = hook("getitem", t, owner, key)
+        else:
+            old = ast.Attribute(owner, t.attr, ast.Load(), **place(t))
+        value = hook(name, s, old, self.expr(s.value))
+        out.append(ast.Expr(self._stored(t, owner, key, value), **place(s)))
+
+    def _once(self, value: ast.expr, out: list[ast.stmt]) -> ast.expr:
+        """`value`, evaluated now, for use in two places."""
+        if isinstance(value, (ast.Constant, ast.Name)):
+            return value
+        short = self.temporary()
+        out.append(assign(short, value, value))
+        return load(short, value)
+
+    def _delete(self, s: ast.Delete, out: list[ast.stmt]) -> None:
+        for t in s.targets:
+            self._delete_one(t, out)
+
+    def _delete_one(self, t: Any, out: list[ast.stmt]) -> None:
+        if isinstance(t, (ast.Tuple, ast.List)):
+            for x in t.elts:
+                self._delete_one(x, out)
+        elif isinstance(t, ast.Attribute):
+            name = constant(self.mangled(t.attr), t)
+            out.append(ast.Expr(hook("delattr_", t, self.expr(t.value), name), **place(t)))
+        elif isinstance(t, ast.Subscript):
+            call = hook("delitem", t, self.expr(t.value), self.key(t.slice))
+            out.append(ast.Expr(call, **place(t)))
+        elif t.id in self.cells and self.writer(t.id) is None:
+            out.append(ast.Delete([t], **place(t)))
+            self.unbind(t.id)
+        else:
+            read = self.expr(load(t.id, t))
+            if not isinstance(read, ast.Name) or t.id not in self.local:
+                out.append(ast.Expr(read, **place(t)))
+            self.delete_name(t.id, t, out)
+
+    def _expression(self, s: ast.Expr, out: list[ast.stmt]) -> None:
+        s.value = self.expr(s.value)
+        out.append(s)
+
+    def _assert(self, s: ast.Assert, out: list[ast.stmt]) -> None:
+        if __debug__:
+            test = self.expr(s.test)
+            message = constant(None, s) if s.msg is None else self.piece(s.msg)
+            out.append(ast.Expr(hook("assert_", s, test, message), **place(s)))
+
+    def _import(self, s: Any, out: list[ast.stmt]) -> None:
+        for a in s.names:
+            name = a.asname or a.name.partition(".")[0]
+            if self.writer(name) is None:
+                self._bind(name)
+                out.append(_one_import(s, a))
+                continue
+            short = self.temporary()
+            if isinstance(s, ast.Import) and a.asname is None and "." in a.name:
+                out.append(_one_import(s, _alias(a.name.partition(".")[0], short, s)))
+                loader = self.temporary()
+                out.append(_one_import(s, _alias(a.name, loader, s)))
+            else:
+                out.append(_one_import(s, _alias(a.name, short, s)))
+            self.bind_name(name, load(short, s), s, out)
+
+    def _nothing(self, s: ast.stmt, out: list[ast.stmt]) -> None:
+        pass
+
+    def _type_alias(self, s: Any, out: list[ast.stmt]) -> None:
+        for name in target_names(s.name):
+            self._bind(name)
+        out.append(s)
+
+
+def _alias(name: str, short: str, at: Any) -> ast.alias:
+    return ast.alias(name, short, **place(at))
+
+
+def _one_import(s: Any, alias: ast.alias) -> ast.stmt:
+    if isinstance(s, ast.Import):
+        return ast.Import([alias], **place(s))
+    return ast.ImportFrom(s.module, [alias], s.level, **place(s))
+
+
+_SIMPLE: dict[type, Any] = {
+    ast.Assign: Stores._assign,
+    ast.AnnAssign: Stores._annotated,
+    ast.AugAssign: Stores._augmented,
+    ast.Delete: Stores._delete,
+    ast.Expr: Stores._expression,
+    ast.Assert: Stores._assert,
+    ast.Import: Stores._import,
+    ast.ImportFrom: Stores._import,
+    ast.Global: Stores._nothing,
+    ast.Nonlocal: Stores._nothing,
+}
+if hasattr(ast, "TypeAlias"):  # Python 3.12
+    _SIMPLE[getattr(ast, "TypeAlias")] = Stores._type_alias  # noqa: B009

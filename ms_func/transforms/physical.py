@@ -1,0 +1,123 @@
+"""Programs with keys as programs on the words of keys: the last pass before compilation.
+
+An array of keys of shape s becomes an array of uint32 of shape (*s, w), where w is the number
+of words of a key. Operations on keys say what they are on words. An operation that moves
+elements as they are, such as `reshape` or `gather`, becomes what `vmap` makes of it when the
+words are lanes. Operations that carry programs keep them, written on words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import key_of
+from ms_func.errors import UnsupportedError
+from ms_func.execution.compile import final_form
+from ms_func.ir.function import Eqn, Function, Literal
+from ms_func.ir.primitive import LANES, current
+from ms_func.ir.types import ArrayType
+from ms_func.primitives.batching import move_batch
+from ms_func.primitives.keys import numpy_words
+from ms_func.primitives.pieces import stack
+from ms_func.tracing.tracer import Staging, build
+from ms_func.transforms.batch import run_rule
+from ms_func.transforms.discharge import discharged
+
+
+def physical(fn: Function) -> Function:
+    """`fn` on words in place of keys; the same object where there are none."""
+    if fn.plain:
+        return fn
+    found = fn.memo.get("physical")
+    if found is None:
+        plain, written = discharged(fn)
+        assert not written, f"`{fn.name}` writes to references from outside"
+        found = _on_words(plain) if has_keys(plain) else plain
+        fn.memo["physical"] = found.memo["physical"] = found
+    return found
+
+
+def has_keys(fn: Function) -> bool:
+    """Whether a value anywhere in `fn` is a key."""
+    if fn.plain:
+        return False
+    found = fn.memo.get("has_keys")
+    if found is None:
+        found = fn.memo["has_keys"] = any(v.type.key is not None for v in fn.params) or any(
+            any(v.type.key is not None for v in e.outputs)
+            or (bool(e.params) and any(map(has_keys, e.functions())))
+            for e in fn.eqns
+        )
+    return found
+
+
+def _on_words(fn: Function) -> Function:
+    def body(*args: Any) -> list[Any]:
+        env: dict[Any, Any] = dict(zip(fn.params, args, strict=True))
+        trace: Staging = current.interpreter
+        for eqn in fn.eqns:
+            trace.loc = eqn.loc
+            ins = [env[a] if type(a) is not Literal else _literal(a) for a in eqn.inputs]
+            env.update(zip(eqn.outputs, _equation(eqn, ins), strict=True))
+        return [env[a] if type(a) is not Literal else _literal(a) for a in fn.results]
+
+    made = build(fn.name, [v.type.words for v in fn.params], body)
+    if not fn.consts:
+        return made
+    consts = [numpy_words(c) if key_of(c.dtype) is not None else c for c in fn.consts]
+    return Function(made.name, made.params, made.eqns, made.results, consts)
+
+
+def _literal(atom: Literal) -> Any:
+    """A literal; one that is a key as its words."""
+    if atom.type.key is None:
+        return atom
+    words = np.atleast_1d(np.asarray(atom.value, atom.type.dtype)).view(np.uint32)
+    return stack([Literal(w, ArrayType((), w.dtype)) for w in words])
+
+
+def _equation(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
+    """Results of one equation on words."""
+    p = eqn.primitive
+    types = [a.type for a in eqn.inputs]
+    if p.words is not None and p.words is not LANES:
+        out = p.words(types, *ins, **eqn.params)
+    elif any(f for f in eqn.functions()):
+        out = p.bind(*ins, **_params_on_words(eqn.params))
+    elif all(t.key is None for t in types):
+        out = p.bind(*ins, **eqn.params)
+    elif p.words is LANES:
+        return _by_lanes(eqn, ins)
+    else:
+        raise UnsupportedError(f"`{p.name}` does not accept keys", eqn.loc)
+    return out if p.multiple_results else (out,)
+
+
+def _params_on_words(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with the functions among them on words."""
+    found = {}
+    for name, value in params.items():
+        if type(value) is Function:
+            value = physical(value)
+        elif type(value) is tuple and any(type(f) is Function for f in value):
+            value = tuple([physical(f) if type(f) is Function else f for f in value])
+        found[name] = value
+    return found
+
+
+def _by_lanes(eqn: Eqn, ins: Sequence[Any]) -> list[Any]:
+    """An operation that moves elements, on words as lanes that come back to the end."""
+    kinds = [a.type.key for a in eqn.inputs]
+    size = next(k.words for k in kinds if k is not None)
+    dims = [a.type.ndim if k is not None else None for a, k in zip(eqn.inputs, kinds, strict=True)]
+    outs, out_dims = run_rule(eqn, size, ins, dims)
+    return [
+        move_batch(x, d, -1, size) if v.type.key is not None else x
+        for x, d, v in zip(outs, out_dims, eqn.outputs, strict=True)
+    ]
+
+
+final_form.rule = physical

@@ -1,0 +1,173 @@
+"""What a compilation is made of and why it happened; options of the compiler; a device for jit."""
+
+from __future__ import annotations
+
+import linecache
+import logging
+
+import numpy
+import pytest
+
+import ms_func as ms
+import ms_func.numpy as np
+from ms_func import lax
+from tests.bad_input.refusal import refused
+
+X = numpy.arange(3, dtype=numpy.float32)
+
+
+# --- why ------------------------------------------------------------------------------------
+
+
+def test_a_function_recorded_once_has_no_reason():
+    f = ms.jit(lambda x: x + 1)
+    f(X)
+    f(2 * X)
+    assert "not recorded more than once" in f.why_recompiled()
+
+
+def test_reasons_name_the_argument_and_both_types():
+    def step(x, params, n=0):
+        return x * params["w"]
+
+    f = ms.jit(step)
+    f(X, {"w": X})
+    f(X, {"w": X[:1]})
+    f(X, {"w": 2.0})
+    f(X, {"w": X, "b": X})
+    first, second, third = f.why_recompiled().splitlines()
+    assert "`params['w']` was float32[3] and is float32[1]" in first
+    assert "`params['w']`" in second
+    assert "float32[] from a Python number" in second
+    assert "structure of the arguments" in third
+
+
+def test_reasons_of_static_arguments():
+    f = ms.jit(lambda x, n, *, flag: x * n, static_argnums=1, static_argnames="flag")
+    f(X, 2, flag=True)
+    f(X, 3, flag=True)
+    f(X, 3, flag=False)
+    first, second = f.why_recompiled().splitlines()
+    assert "static argument `n` was 2 and is 3" in first
+    assert "static argument `flag` was True and is False" in second
+
+
+def test_the_nearest_earlier_call_is_compared_with():
+    f = ms.jit(lambda x, y: x + y)
+    f(X, X)
+    f(X.astype(numpy.float64), X.astype(numpy.float64))
+    f(X, X.astype(numpy.int32))
+    assert f.why_recompiled().splitlines()[1].endswith("`y` was float32[3] and is int32[3]")
+
+
+def test_compilations_are_logged_on_request(caplog):
+    f = ms.jit(lambda x: x * 3 + 1)
+    with caplog.at_level(logging.WARNING, "ms_func"):
+        f(X)
+        assert not caplog.records
+        with ms.log_compiles():
+            f(X[:2])
+    text = caplog.text
+    assert "Compiling <lambda> for f32[2]" in text
+    assert "`x` was float32[3] and is float32[2]" in text
+
+
+# --- where the time goes --------------------------------------------------------------------
+
+
+def test_stages_and_lines():
+    @ms.no_convert  # else the loop would be compiled as one
+    def net(w, x):
+        for _ in range(20):
+            x = np.tanh(x @ w)  # many
+        return np.sum(x)
+
+    w = numpy.eye(3, dtype=numpy.float32)
+    jitted = ms.jit(net)
+    jitted(w, w)  # whatever is remembered must not make it look cheap
+    profile = ms.profile_compile(ms.grad(net), w, w)
+    assert set(profile.seconds) >= {"convert", "trace", "transform", "lower", "compile"}
+    for stage in ("trace", "transform", "lower", "compile"):
+        assert profile.seconds[stage] > 0
+    (file, line), count = next(iter(profile.equations.items()))
+    assert file == __file__
+    assert "# many" in linecache.getline(file, line)
+    assert count > 100
+    assert str(count) in str(profile)
+    assert ms.profile_compile(jitted, w, w).equations[file, line] == 40
+
+
+def test_equations_of_loop_bodies_count_once():
+    def f(x):
+        return lax.fori_loop(0, 1000, lambda i, c: np.sin(c), x)
+
+    assert sum(ms.profile_compile(f, 1.0).equations.values()) < 10
+
+
+# --- options of the compiler ------------------------------------------------------------------
+
+
+def test_options_reach_the_compiler():
+    """Without the passes that fuse, each operation stands in a loop of its own."""
+    f = lambda x: np.sum(np.sin(x) * 2 + np.cos(x))  # noqa: E731
+    plain = ms.jit(f).lower(X).compile().as_text()
+    options = {"xla_disable_hlo_passes": "fusion,instruction-fusion,cpu-instruction-fusion"}
+    other = ms.jit(f, compiler_options=options)
+    assert float(other(X)) == pytest.approx(float(f(X)), rel=1e-6)
+    text = other.lower(X).compile().as_text()
+    assert text.count("fusion(") > plain.count("fusion(")
+    again = ms.jit(f).lower(X).compile(compiler_options=options).as_text()
+    assert again.count("fusion(") == text.count("fusion(")
+
+
+def test_options_are_part_of_what_is_remembered():
+    f = lambda x: np.sum(np.sin(x) + 1)  # noqa: E731
+    first = ms.jit(f).lower(X).compile().runtime_executable()
+    second = ms.jit(f, compiler_options={"xla_backend_optimization_level": 0}).lower(X)
+    assert second.compile().runtime_executable() is not first
+    assert ms.jit(f).lower(X).compile().runtime_executable() is first
+
+
+@pytest.mark.parametrize("how", ["jit", "compile"])
+def test_unknown_options_are_refused_and_the_function_works_later(how):
+    f, options = lambda x: x + 1, {"nonsense": 1}
+    ways = {
+        "jit": lambda: ms.jit(f, compiler_options=options)(X),
+        "compile": lambda: ms.jit(f).lower(X).compile(compiler_options=options),
+    }
+    with pytest.raises(RuntimeError, match="No such compile option: 'nonsense'"):
+        ways[how]()
+    assert ms.jit(f)(X).tolist() == [1.0, 2.0, 3.0]
+
+
+def test_options_of_an_inner_jit_are_refused():
+    inner = ms.jit(lambda x: x + 1, compiler_options={"xla_backend_optimization_level": 0})
+
+    def outer(x):
+        return inner(x)  # here
+
+    with refused(ValueError, "compiler_options", "outermost", "fix:"):
+        ms.jit(outer)(X)
+
+
+# --- a device --------------------------------------------------------------------------------
+
+
+def test_device_of_a_jitted_function():
+    first, second = ms.devices()[:2]
+    f = ms.jit(lambda x: (x + 1, np.arange(2)), device=second)
+    for x in (X, np.asarray(X), ms.device_put(X, first)):
+        y, z = f(x)
+        assert y.tolist() == [1.0, 2.0, 3.0]
+        assert y.devices() == z.devices() == {second}
+    assert ms.jit(lambda: np.ones(2), device=second)().devices() == {second}
+    grads = ms.jit(ms.grad(lambda x: np.sum(f(x)[0] ** 2)))(X)
+    assert grads.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_device_beside_other_placements_is_refused():
+    device = ms.devices()[0]
+    with refused(ValueError, "device", "backend"):
+        ms.jit(lambda x: x, device=device, backend="xla")  # here
+    with refused(ValueError, "device", "fix:", at="shardings"):
+        ms.jit(lambda x: x, device=device, in_shardings=None)  # shardings

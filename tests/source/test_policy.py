@@ -1,0 +1,271 @@
+"""Which functions are converted, and how users say so."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+import os
+import textwrap
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func.errors import TracerBoolConversionError, UnsupportedError
+from ms_func.source import convert
+
+
+def decide(x):
+    return x if x > 0 else -x
+
+
+def calls(x):
+    return decide(x) + 1
+
+
+def refused(f, *args):
+    with pytest.raises(TracerBoolConversionError):
+        f(*args)
+
+
+def test_false_leaves_the_function_and_what_it_calls():
+    refused(ms.jit(calls, convert=False), 1.0)
+    refused(ms.vmap(calls, convert=False), mnp.ones(2))
+    refused(ms.make_ir(calls, convert=False), 1.0)
+    refused(ms.jit(lambda x: ms.grad(calls)(x), convert=False), 1.0)
+    refused(ms.jit(lambda x: ms.lax.cond(True, decide, decide, x), convert=False), 1.0)
+
+
+def test_true_inside_false_is_true():
+    f = ms.jit(lambda x: ms.vmap(calls, convert=True)(mnp.stack([x, x]))[0], convert=False)
+    assert float(f(-2.0)) == 3
+
+
+def test_the_setting_is_the_default():
+    with ms.config.convert(False):
+        refused(ms.jit(calls), 1.0)
+        assert float(ms.jit(calls, convert=True)(-1.0)) == 2
+    assert float(ms.jit(calls)(-1.0)) == 2
+
+
+@pytest.mark.parametrize("transform", [
+    lambda c: ms.jit(decide, convert=c)(1.0),
+    lambda c: ms.vmap(decide, convert=c)(mnp.ones(1)),
+    lambda c: ms.grad(decide, convert=c)(1.0),
+    lambda c: ms.value_and_grad(decide, convert=c)(1.0),
+    lambda c: ms.jvp(decide, (1.0,), (1.0,), convert=c),
+    lambda c: ms.vjp(decide, 1.0, convert=c),
+    lambda c: ms.linearize(decide, 1.0, convert=c),
+    lambda c: ms.make_ir(decide, convert=c)(1.0),
+])  # fmt: skip
+def test_every_transform_takes_convert(transform):
+    for c in ("auto", True):
+        transform(c)
+    with pytest.raises(ValueError, match="convert must be 'auto', True or False, got 'yes'"):
+        transform("yes")
+
+
+def test_no_convert():
+    @ms.no_convert
+    def kept(x):
+        return x if x > 0 else -x
+
+    with pytest.raises(TracerBoolConversionError, match="it is marked no_convert"):
+        ms.jit(lambda x: kept(x) + 1)(1.0)
+
+    @ms.no_convert
+    class Kept:
+        def f(self, x):
+            return x if x > 0 else -x
+
+    refused(ms.jit(Kept().f), 1.0)
+
+
+def test_convert_as_a_decorator():
+    @ms.convert
+    def f(x):
+        return x if x > 0 else -x
+
+    assert float(ms.jit(f, convert=False)(-2.0)) == 2
+
+    @ms.convert
+    class Dual:
+        def __init__(self, a):
+            self.a = a
+
+        def __mul__(self, other):
+            return Dual(self.a * other.a if self.a > 0 else -self.a)
+
+        @property
+        def size(self):
+            return self.a if self.a > 0 else -self.a
+
+        @staticmethod
+        def half(x):
+            return x / 2 if x > 0 else x
+
+        @classmethod
+        def of(cls, x):
+            return cls(x if x > 0 else 0.0)
+
+    def g(x):
+        return (Dual(x) * Dual(3.0)).size + Dual.half(x) + Dual.of(x).a
+
+    jitted = ms.jit(g)
+    for x in (-2.0, 2.0):
+        assert float(jitted(x)) == g(x)
+
+
+def test_what_needs_no_conversion_stays_the_same_object():
+    def plain(x, y):
+        return mnp.sin(x) * y + x**2
+
+    def only_shapes(x):
+        return x.shape
+
+    for f in (plain, only_shapes, len, math.sin, np.sin, mnp.sin, ms.jit(plain), functools.reduce):
+        assert convert.for_call(f) is f
+    assert convert.for_call(plain.__code__) is plain.__code__
+
+
+def test_ours_numpy_and_the_standard_library_are_never_converted():
+    for f in (mnp.linspace, ms.vmap, np.linspace, textwrap.dedent, functools.wraps):
+        assert convert.for_call(f) is f
+
+
+def package(tmp_path, monkeypatch, where: str, name: str, text: str):
+    folder = tmp_path / where
+    folder.mkdir()
+    (folder / f"{name}.py").write_text(textwrap.dedent(text))
+    monkeypatch.syspath_prepend(str(folder))
+    return importlib.import_module(name)
+
+
+LIBRARY = """
+    runs = []
+
+    def inner(x):
+        runs.append(1)
+        if x > 0:
+            return x
+        return -x
+
+    def outer(x):
+        return inner(x) * 2
+"""
+
+
+def test_a_library_is_converted_only_after_it_fails(tmp_path, monkeypatch):
+    name = f"library_a{os.getpid()}"
+    m = package(tmp_path, monkeypatch, "site-packages", name, LIBRARY)
+    assert float(ms.jit(lambda x: m.outer(x) + 1)(-2.0)) == 5
+    tries = len(m.runs)
+    assert float(ms.jit(lambda x: m.outer(x) + 2)(-2.0)) == 6
+    assert len(m.runs) - tries < tries  # remembered
+    with ms.config.convert(False):
+        refused(ms.jit(lambda x: m.outer(x) + 3), 1.0)
+
+
+def test_a_module_may_opt_in_or_out(tmp_path, monkeypatch):
+    name = f"library_b{os.getpid()}"
+    m = package(tmp_path, monkeypatch, "site-packages", name, "__ms_convert__ = True\n"
+                + textwrap.dedent(LIBRARY))  # fmt: skip
+    assert float(ms.jit(m.outer)(-2.0)) == 4
+    assert len(m.runs) <= 2  # once for each branch at most, no failed attempt
+    name = f"mine_{os.getpid()}"
+    m = package(tmp_path, monkeypatch, "project", name, "__ms_convert__ = False\n"
+                + textwrap.dedent(LIBRARY))  # fmt: skip
+    with pytest.raises(TracerBoolConversionError, match="__ms_convert__ = False"):
+        ms.jit(m.inner)(1.0)
+
+
+def test_names_looked_up_by_text_keep_the_function_native():
+    def f(x):
+        y = x
+        return locals()["y"] if x > 0 else x
+
+    with pytest.raises(TracerBoolConversionError, match=r"line \d+ calls locals\(\)"):
+        ms.jit(f)(1.0)
+    with pytest.raises(UnsupportedError, match=r"locals\(\), which looks at its local names"):
+        ms.convert(f)
+
+
+def test_async_functions_are_refused():
+    async def f(x):
+        return x
+
+    with pytest.raises(UnsupportedError, match="`f` is an `async` function"):
+        ms.jit(f)(1.0)
+    with pytest.raises(UnsupportedError, match="`async`"):
+        ms.convert(f)
+
+
+def test_disable_jit_runs_python_itself():
+    seen = []
+
+    def f(x):
+        for i in range(3):
+            if x > i:
+                seen.append(float(x))
+            x = x + 1
+        return x
+
+    with ms.config.disable_jit(True):
+        assert float(ms.jit(f)(1.0)) == 4
+    assert seen == [1, 2, 3]
+
+
+def test_partial_methods_objects_and_classes_are_converted():
+    class Model:
+        def __init__(self, x):
+            self.x = x if x > 0 else -x
+
+        def __call__(self, y):
+            return y if y > self.x else self.x
+
+    assert float(ms.jit(functools.partial(lambda k, x: x if x > k else k, 2.0))(1.0)) == 2
+    assert float(ms.jit(lambda x: Model(x)(3.0))(-5.0)) == 5
+    assert float(ms.jit(Model(2.0))(1.0)) == 2
+
+
+def test_export_and_control_flow_functions_convert_their_functions():
+    assert ms.export(decide, 1.0)
+    assert float(ms.lax.scan(lambda c, x: (decide(c) + x, None), -1.0, mnp.ones(3))[0]) == 4
+    assert float(ms.lax.while_loop(lambda x: True if x < 5 else False, calls, 1.0)) == 5  # noqa: SIM210
+    assert float(ms.lax.fori_loop(0, 3, lambda i, x: x if x > 4 else x + 1, 1.0)) == 4
+    assert float(ms.lax.switch(1, [decide, decide], -3.0)) == 3
+    assert ms.lax.map(decide, mnp.array([-1.0, 2.0])).tolist() == [1, 2]
+    assert float(ms.grad(ms.checkpoint(decide))(-2.0)) == -1
+    assert mnp.vectorize(decide)(mnp.array([-1.0, 2.0])).tolist() == [1, 2]
+    assert ms.jacfwd(decide)(-1.0) == ms.jacrev(decide)(-1.0) == -1
+    assert float(ms.hessian(lambda x: x**3 if x > 0 else x)(2.0)) == 12
+
+
+def test_custom_rules_are_converted():
+    @ms.custom_jvp
+    def f(x):
+        return x * x if x > 0 else x
+
+    @f.defjvp
+    def rule(primals, tangents):
+        (x,), (t,) = primals, tangents
+        return f(x), (10 * t if x > 0 else 20 * t)
+
+    @ms.custom_vjp
+    def g(x):
+        return x if x > 0 else -x
+
+    g.defvjp(lambda x: (g(x), x), lambda x, ct: (ct * 3 if x > 0 else ct * 5,))
+    assert [float(ms.jit(ms.grad(f))(x)) for x in (1.0, -1.0)] == [10, 20]
+    assert [float(ms.jit(ms.grad(g))(x)) for x in (1.0, -1.0)] == [3, 5]
+
+
+def test_converted_source_shows_the_text():
+    text = ms.converted_source(calls)
+    assert "__ms__.call(decide, x) + 1" in text
+    assert ms.converted_source(functools.partial(decide)) == ms.converted_source(decide)
+    assert ms.converted_source(ms.jit(decide)) == ms.converted_source(decide)
+    with pytest.raises(UnsupportedError, match="not a function written in Python"):
+        ms.converted_source(len)
