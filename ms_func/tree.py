@@ -90,11 +90,12 @@ def map(
 def reduce(
     function: Callable[[Any, Any], Any],
     tree: PyTree,
-    *initializer: Any,
+    initializer: Any = ...,
     is_leaf: Callable[[Any], bool] | None = None,
 ) -> Any:
     """`functools.reduce` over the leaves of `tree`."""
-    return functools.reduce(function, leaves(tree, is_leaf), *initializer)
+    start = () if initializer is ... else (initializer,)
+    return functools.reduce(function, leaves(tree, is_leaf), *start)
 
 
 def all(tree: PyTree, *, is_leaf: Callable[[Any], bool] | None = None) -> bool:

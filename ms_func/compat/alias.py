@@ -76,7 +76,8 @@ class AliasModule(ModuleType):
                 found = getattr(source, name, _MISSING)
                 if found is not _MISSING and not isinstance(found, ModuleType):
                     return found
-        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        why = "" if not self.__name__.startswith("jax._src") else _PRIVATE
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}{why}")
 
     def __dir__(self) -> list[str]:
         hidden = {"_alias_path", "_alias_sources"}
@@ -84,6 +85,10 @@ class AliasModule(ModuleType):
 
 
 _MISSING = object()
+_PRIVATE = (
+    ": it is private to JAX, and ms_func.as_jax() gives public names only\n"
+    "fix: use the public name, or a version of the library that does"
+)
 
 
 def _full(path: str) -> str:
@@ -96,7 +101,8 @@ def _public(source: ModuleType) -> dict[str, Any]:
     if names is None:
         names = [n for n in vars(source) if not n.startswith("_")]
     found = {n: getattr(source, n) for n in names if hasattr(source, n)}
-    return {n: x for n, x in found.items() if not isinstance(x, ModuleType) or n == "P"}
+    found.update((n, x) for n, x in vars(source).items() if n.startswith("__version"))
+    return {n: x for n, x in found.items() if not isinstance(x, ModuleType)}
 
 
 _made: dict[str, AliasModule | None] = {}
@@ -107,8 +113,8 @@ def module(path: str) -> AliasModule | None:
     """The stand-in for `jax.<path>`, made once; None if nothing of ours stands behind it."""
     with _lock:
         if path not in _made:
-            if path == "_src":  # a place for the names of `_public_path`, and nothing else
-                _made[path] = AliasModule(path, [ModuleType("jax._src")])
+            if path.partition(".")[0] == "_src":
+                _made[path] = AliasModule(path, [ModuleType(_full(path))])
                 return _made[path]
             sources = [_source(f"{root}.{path}".rstrip(".")) for root in (_EXTRA, _OWN)]
             there = [s for s in sources if s is not None]
@@ -136,7 +142,8 @@ class _Hook(MetaPathFinder, Loader):
         if fullname != "jax" and not fullname.startswith("jax."):
             return None
         inner = _public_path(fullname[4:])
-        found = module(inner) if inner in _MODULES or inner in ("", "_src") else None
+        known = inner in _MODULES or inner.partition(".")[0] in ("", "_src")
+        found = module(inner) if known else None
         if found is None:
             raise ModuleNotFoundError(_why(fullname), name=fullname)
         return ModuleSpec(fullname, self, is_package=True)
@@ -149,17 +156,15 @@ class _Hook(MetaPathFinder, Loader):
 
 
 def _public_path(path: str) -> str:
-    """A path as it is; of a private module named like a public one, the path of the public one."""
+    """A path as it is; of a private module named like a public one, the path of the public one.
+
+    Other private modules are there but empty: many libraries import one for a single use.
+    """
     inner = path.removeprefix("_src.")
-    return inner if inner in _MODULES else path
+    return inner if inner in _MODULES and module(inner) is not None else path
 
 
 def _why(name: str) -> str:
-    if any(part.startswith("_") for part in name.split(".")):
-        return (
-            f"No module named {name!r}: it is private to JAX, and ms_func.as_jax() gives public "
-            "names only\nfix: use the public name, or the version of the library that does"
-        )
     return (
         f"No module named {name!r} under ms_func.as_jax()\n"
         "fix: docs/as_jax.md lists what the alias covers"
@@ -225,8 +230,9 @@ class _World:
         self.inside: dict[str, ModuleType] = {}
         self.before: set[str] = set()
         self.width: bool | None = None
+        self.convert: Any = None
 
-    def enter(self) -> None:
+    def enter(self, convert: bool) -> None:
         with _lock:
             self.depth += 1
             if self.depth > 1:
@@ -236,8 +242,10 @@ class _World:
             for name, mod in self.inside.items():
                 sys.modules.setdefault(name, mod)
             sys.meta_path.insert(0, self.hook)
-            self.width = config.x64.value
-            _set_width(_jax_x64)
+            self.width, self.convert = config.x64.value, config.convert.value
+            config.x64.set(_jax_x64)
+            if not convert:
+                config.convert.set(False)
 
     def leave(self) -> None:
         global _jax_x64
@@ -246,7 +254,8 @@ class _World:
             if self.depth:
                 return
             _jax_x64 = bool(config.x64.value)
-            _set_width(self.width)
+            config.x64.set(self.width)
+            config.convert.set(self.convert)
             sys.meta_path.remove(self.hook)
             self.inside = _take({"jax"})
             if self.outside or find_spec("jax") is not None:
@@ -269,10 +278,6 @@ _jax_x64 = False
 """`jax_enable_x64` of the alias, kept from one block to the next."""
 
 
-def _set_width(value: bool | None) -> None:
-    config.x64.set(value)
-
-
 class as_jax(AbstractContextManager[ModuleType]):
     """Under this, `import jax` gives ms_func: its names, with JAX's 64-bit switch.
 
@@ -283,9 +288,13 @@ class as_jax(AbstractContextManager[ModuleType]):
     Libraries imported inside keep what they imported when the block ends. Functions that they
     define run with 64-bit dtypes narrowed only inside a block, so call them inside.
 
+    Args:
+        convert: whether Python's own control flow works on traced values, as elsewhere in
+            ms_func. By default it is the error that it is in JAX.
+
     Raises:
-        ModuleNotFoundError: inside, on importing a module that is private to JAX, or one that
-            nothing here stands for.
+        ModuleNotFoundError: inside, on importing a module of JAX that nothing here stands for.
+        AttributeError: inside, on using a name that is private to JAX.
 
     Example:
         >>> with as_jax():
@@ -295,8 +304,11 @@ class as_jax(AbstractContextManager[ModuleType]):
         1.0
     """
 
+    def __init__(self, *, convert: bool = False) -> None:
+        self.convert = convert
+
     def __enter__(self) -> ModuleType:
-        _world.enter()
+        _world.enter(self.convert)
         return importlib.import_module("jax")
 
     def __exit__(

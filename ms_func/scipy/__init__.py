@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ms_func.scipy import linalg as linalg
+    from ms_func.scipy import sparse as sparse
     from ms_func.scipy import special as special
     from ms_func.scipy import stats as stats
 
-_SUBMODULES = frozenset({"linalg", "special", "stats"})
+_SUBMODULES = frozenset({"linalg", "sparse", "special", "stats"})
 
 
 def __getattr__(name: str) -> Any:

@@ -42,9 +42,29 @@ def test_modules_are_the_same_in_every_block():
         assert first.numpy is second.numpy
 
 
-def test_private_modules_are_refused_and_say_so():
-    with as_jax(), pytest.raises(ModuleNotFoundError, match="private to JAX"):
-        import jax._src.interpreters.mlir  # noqa: F401
+def test_private_names_are_refused_and_say_so():
+    with as_jax():
+        import jax._src.interpreters.mlir as private
+
+        with pytest.raises(AttributeError, match="private to JAX"):
+            _ = private.ir_constant
+        with pytest.raises(ImportError, match="cannot import name"):
+            from jax._src.core import get_axis_env  # noqa: F401
+        with pytest.raises(ModuleNotFoundError, match="covers"):
+            import jax.no_such_module  # noqa: F401
+
+
+def test_python_control_flow_is_an_error_as_in_jax_unless_asked_for():
+    def f(x):
+        if x > 0:
+            return x
+        return -x
+
+    with as_jax() as jax, pytest.raises(jax.errors.TracerBoolConversionError):
+        jax.jit(f)(-2.0)
+    with as_jax(convert=True) as jax:
+        assert float(jax.jit(f)(-3.0)) == 3.0
+    assert float(ms_func.jit(f)(-4.0)) == 4.0
 
 
 def test_public_names_of_private_modules_of_the_same_name():
