@@ -182,10 +182,11 @@ def _check_tangents(
         )
     for t, d in zip(types, dots, strict=True):
         got, wanted = typeof(d), t.tangent
+        error = ArgumentTypeError if got.shape == t.shape else ArgumentValueError
         if got.shape != t.shape or (
             got.dtype != wanted.dtype and not (got.weak_type and is_inexact(wanted.dtype))
         ):
-            raise ArgumentTypeError(
+            raise error(
                 f"primal and tangent arguments to {what} do not match: a primal of type {t} needs "
                 f"a tangent of type {wanted}, got {got}\n"
                 "fix: give the tangent the primal's shape and dtype"
