@@ -15,9 +15,12 @@ from ms_func.errors import TracerArrayConversionError
 from ms_func.ir.loc import user_loc
 from ms_func.tracing.tracer import Tracer
 
-_OPERATORS = frozenset(
-    ["add", "subtract", "multiply", "divide", "floor_divide", "remainder", "divmod", "power", "matmul", "negative", "positive", "absolute", "invert", "left_shift", "right_shift", "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
-)
+_OPERATORS = frozenset((
+    "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "divmod", "power",
+    "matmul", "negative", "positive", "absolute", "invert", "left_shift", "right_shift",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "not_equal", "less", "less_equal",
+    "greater", "greater_equal",
+))  # fmt: skip
 
 
 def _refused() -> bool:
