@@ -24,7 +24,7 @@ _OPERATORS = frozenset((
 
 
 def _refused() -> bool:
-    return config.x64.value is not None and config.convert.value is False
+    return config.jax_rules() and config.convert.value is False
 
 
 def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -41,10 +41,12 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
 
 def array_function(self: Tracer, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """The function of this package with the name and module of NumPy's."""
+    if _refused():  # what NumPy's function does with any object: its methods, or `__array__`
+        return func._implementation(*args, **kwargs)
     found: Any = namespace
     for name in (*(getattr(func, "__module__", None) or "numpy").split(".")[1:], func.__name__):
         found = getattr(found, name, None)
-    if found is None or _refused():
+    if found is None:
         raise _unknown(func.__name__, self)
     return found(*args, **kwargs)
 
