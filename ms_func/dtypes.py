@@ -220,7 +220,10 @@ def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype
     Raises:
         TypePromotionError: the two have no common dtype (two different 8-bit floats).
     """
-    return _join(a, a_weak, b, b_weak) or (DEFAULTS[float], True)
+    found = _join(a, a_weak, b, b_weak) or (DEFAULTS[float], True)
+    if found[0].itemsize > 4 and x64.value is False:  # int32 and uint32 have int64 above them
+        return narrowed(found[0]), found[1]
+    return found
 
 
 @cache

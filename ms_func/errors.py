@@ -192,7 +192,7 @@ class DeletedError(LocatedError, RuntimeError):
     """
 
 
-class UnexpectedTracerError(LocatedError, RuntimeError):
+class UnexpectedTracerError(LocatedError, TypeError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 
     Example:
@@ -245,7 +245,7 @@ class CallbackError(LocatedError, _RuntimeFailure):
         return str(self.args[0]) if self.args else ""
 
 
-class KeyReuseError(LocatedError, RuntimeError):
+class KeyReuseError(LocatedError, TypeError, RuntimeError):
     """A random key is used twice while `config.debug_key_reuse` is set.
 
     Example:

@@ -134,7 +134,7 @@ def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
     leaves: list[Any] = []
     sizes = _measure(x, leaves)
     if any(type(v) in HANDLES or hasattr(v, "__jax_array__") for v in leaves):
-        return _stack_nested(leaves, sizes, dtype)
+        return _joined(leaves, sizes, dtype)
     if dtype is None:
         dtype = _common_dtype(leaves)
     with np.errstate(all="ignore"):
@@ -153,7 +153,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
         if x is None or isinstance(x, (str, bytes)):
             raise TypeError(f"Value {x!r} of type {type(x).__name__} is not an array or a number")
         leaves.append(x)
-        return ()
+        return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None
     for item in x:
         found = _measure(item, leaves)
@@ -177,16 +177,13 @@ def _common_dtype(leaves: Sequence[Any]) -> np.dtype:
     return dtype
 
 
-def _stack_nested(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -> Any:
-    """Array of nested sequences that hold arrays: the leaves, stacked and reshaped."""
+def _joined(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -> Any:
+    """Array of nested sequences that hold arrays, at whatever depth: the leaves one by one."""
     parts = promote_all("array", leaves)
     if dtype is not None:
         parts = [convert(p, dtype) for p in parts]
-    inner = typeof(parts[0]).shape
-    if any(typeof(v).shape != typeof(leaves[0]).shape for v in leaves):
-        raise ValueError("the nested arrays have different shapes")
-    flat = [shape.reshape(p, (1, *inner)) for p in parts]
-    return shape.reshape(shape.concatenate(flat, 0), (*sizes, *inner))
+    flat = [shape.reshape(p, (typeof(p).size,)) for p in parts]
+    return shape.reshape(shape.concatenate(flat, 0), sizes)
 
 
 def asarray(

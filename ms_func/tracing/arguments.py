@@ -35,7 +35,7 @@ def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
     """Positions from the front for one or several argument numbers.
 
     Raises:
-        TypeError: a number is no integer or out of range.
+        TypeError: a number is no integer, or there is no such argument.
         ValueError: a number stands twice.
     """
     listed = argnums if isinstance(argnums, (tuple, list)) else (argnums,)

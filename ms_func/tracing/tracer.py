@@ -120,7 +120,7 @@ class Tracer:
         return self._number("a Python scalar").item(*args)
 
     def tolist(self) -> Any:
-        """Elements as nested Python lists; only where they are known."""
+        """Elements as nested Python lists; only where the value is known."""
         return self._value(ConcretizationTypeError, "a Python list", _INT_FIX).tolist()
 
     def __len__(self) -> int:
