@@ -102,6 +102,9 @@ from ms_func.source.convert import converted_source as converted_source
 from ms_func.source.convert import no_convert as no_convert
 
 if _collecting:
+    if not _gc.get_freeze_count():  # to the oldest generation: the next search need not walk them
+        _gc.freeze()
+        _gc.unfreeze()
     _gc.enable()
 
 array_ref = new_ref

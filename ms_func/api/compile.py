@@ -320,7 +320,7 @@ class Jitted:
             >>> f = jit(lambda x: x * 2)
             >>> _ = f(np.ones(3)), f(np.ones(4))
             >>> print(f.why_recompiled())
-            `<lambda>` was recorded again: `x` was float64[3] and is float64[4]
+            `<lambda>` was recorded again: `x` was float32[3] and is float32[4]
         """
         if not self.reasons:
             return f"`{self.name}` was not recorded more than once"
