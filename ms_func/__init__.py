@@ -68,6 +68,8 @@ from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
 from ms_func.api.linearize import vjp as vjp
+from ms_func.api.names import named_call as named_call
+from ms_func.api.names import named_scope as named_scope
 from ms_func.api.pmap import pmap as pmap
 from ms_func.api.profile import profile_compile as profile_compile
 from ms_func.api.shard import shard as shard

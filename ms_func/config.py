@@ -96,6 +96,16 @@ _hook = _Config("ms_func_post_hook", None)
 _always = _Config("ms_func_dispatch_off", False)
 
 x64 = Width("x64", None, Width.__doc__ or "", in_key=True)
+
+
+def jax_rules() -> bool:
+    """Whether the rules of `as_jax` are in force where JAX's and NumPy's differ.
+
+    Indices out of bounds are clamped, and arrays do not change.
+    """
+    return x64.value is not None
+
+
 disable_jit = Setting(
     "disable_jit", False, "Run jitted functions operation by operation.", in_key=True
 )

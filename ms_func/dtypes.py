@@ -220,7 +220,10 @@ def join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtype
     Raises:
         TypePromotionError: the two have no common dtype (two different 8-bit floats).
     """
-    return _join(a, a_weak, b, b_weak) or (DEFAULTS[float], True)
+    found = _join(a, a_weak, b, b_weak) or (DEFAULTS[float], True)
+    if found[0].itemsize > 4 and x64.value is False:  # int32 and uint32 have int64 above them
+        return narrowed(found[0]), found[1]
+    return found
 
 
 @cache
@@ -298,6 +301,8 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
         >>> result_type(np.zeros(3, "int8"), 1.5).name
         'float32'
     """
+    if not args:
+        raise ValueError("result_type needs at least one array or dtype")
     pairs = [
         _dtype_and_weak(a)
         if isinstance(a, (type, np.dtype, str)) or hasattr(a, "_scalar_dtype")

@@ -184,7 +184,15 @@ class ForkError(LocatedError, RuntimeError):
     """
 
 
-class UnexpectedTracerError(LocatedError, RuntimeError):
+class DeletedError(LocatedError, RuntimeError):
+    """An array was used whose memory was given away or freed.
+
+    Example:
+        `x` after `jit(f, donate_argnums=0)(x)`, or after `x.delete()`.
+    """
+
+
+class UnexpectedTracerError(LocatedError, TypeError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 
     Example:
@@ -237,7 +245,7 @@ class CallbackError(LocatedError, _RuntimeFailure):
         return str(self.args[0]) if self.args else ""
 
 
-class KeyReuseError(LocatedError, RuntimeError):
+class KeyReuseError(LocatedError, TypeError, RuntimeError):
     """A random key is used twice while `config.debug_key_reuse` is set.
 
     Example:

@@ -64,6 +64,11 @@ def jacfwd(
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacfwd", name):
             check_input("jacfwd", name, t, holomorphic, False)
+            if t.dtype.kind == "c" and not holomorphic:
+                raise ArgumentTypeError(
+                    f"jacfwd of `{name}` requires real-valued inputs, but got {t}\n"
+                    "fix: for a holomorphic function pass holomorphic=True"
+                )
 
         def flat(*xs: Any) -> Any:
             return user_function(fun)(*rebuild(xs), **kwargs)

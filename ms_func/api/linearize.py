@@ -91,7 +91,8 @@ def jvp(
         `(value, tangent)`, or `(value, tangent, aux)` with `has_aux`.
 
     Raises:
-        TypeError: structures, shapes or dtypes of primals and tangents differ.
+        TypeError: structures or dtypes of primals and tangents differ.
+        ValueError: their shapes differ.
 
     Example:
         >>> y, dy = jvp(lambda x: x * x, (3.0,), (1.0,))
@@ -173,8 +174,9 @@ def _value_and_dual(
 
 
 def _check_tangents(
-    what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any
-) -> None:
+    what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any,
+    error: type[Exception] = ArgumentTypeError,
+) -> None:  # fmt: skip
     if in_tree != dot_tree:
         raise ArgumentTypeError(
             f"primal and tangent arguments to {what} must have the same tree structure; "
@@ -182,10 +184,8 @@ def _check_tangents(
         )
     for t, d in zip(types, dots, strict=True):
         got, wanted = typeof(d), t.tangent
-        if got.shape != t.shape or (
-            got.dtype != wanted.dtype and not (got.weak_type and is_inexact(wanted.dtype))
-        ):
-            raise ArgumentTypeError(
+        if got.shape != t.shape or not _fits(got, wanted):
+            raise (ArgumentValueError if got.shape != t.shape else error)(
                 f"primal and tangent arguments to {what} do not match: a primal of type {t} needs "
                 f"a tangent of type {wanted}, got {got}\n"
                 "fix: give the tangent the primal's shape and dtype"
@@ -268,7 +268,8 @@ class Pushforward(_LinearMap):
     def __call__(self, residuals: Sequence[Any], *tangents: Any) -> Any:
         """Tangent of the value."""
         dots, dot_tree = tree.flatten(tuple(tangents))
-        _check_tangents("the linearized function", self.inputs, self.in_tree, dots, dot_tree)
+        _check_tangents("the linearized function", self.inputs, self.in_tree, dots, dot_tree,
+                        ArgumentValueError)  # fmt: skip
         live = [
             _converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a
         ]
@@ -361,14 +362,20 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
         )
     for ct, t in zip(cts, types, strict=True):
         got = typeof(ct)
-        if got.shape != t.shape or (
-            got.dtype != t.tangent.dtype and not (got.weak_type and is_inexact(t.dtype))
-        ):
+        if got.shape != t.shape or not _fits(got, t.tangent):
             raise ArgumentValueError(
                 f"the cotangent given to a vjp function has type {got}, but the value has type "
                 f"{t}; it must be {t.tangent}"
             )
     return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
+
+
+def _fits(got: ArrayType, wanted: ArrayType) -> bool:
+    """Whether a tangent may stand where one of dtype `wanted` is expected: a Python float does."""
+    return got.dtype == wanted.dtype or (
+        got.weak_type and is_inexact(got.dtype) and is_inexact(wanted.dtype)
+        and (got.dtype.kind != "c" or wanted.dtype.kind == "c")
+    )  # fmt: skip
 
 
 def _converted(x: Any, t: ArrayType) -> Any:

@@ -59,7 +59,7 @@ class AliasModule(ModuleType):
 
     def __init__(self, path: str, sources: list[ModuleType]) -> None:
         super().__init__(_full(path), sources[0].__doc__)
-        self.__path__: list[str] = []
+        self.__path__ = []
         self._alias_path = path
         self._alias_sources = sources
         for source in reversed(sources):

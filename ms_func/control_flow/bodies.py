@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.dtypes import join
 from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
@@ -92,10 +92,14 @@ def values(outs: Sequence[Any]) -> list[Any]:
 
 
 def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
-    """Type of both values, where one is weak promoted to it; None where they do not agree."""
+    """Type of both values, where one is weak promoted to it; None where they do not agree.
+
+    Under `as_jax` a weak value of another dtype does not agree.
+    """
     if a is b:
         return a
-    if a.shape != b.shape or not (a.dtype == b.dtype or a.weak_type or b.weak_type):
+    weak = (a.weak_type or b.weak_type) and not config.jax_rules()
+    if a.shape != b.shape or not (a.dtype == b.dtype or weak):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
     return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)

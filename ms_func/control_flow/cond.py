@@ -477,7 +477,7 @@ def _predicate(pred: Any) -> Any:
         return pred
     if not issubdtype(t.dtype, np.number) or t.dtype.kind == "c":
         raise TypeError(f"Pred type must be either boolean or number, got {t.dtype.name}.")
-    return ne(pred, 0)
+    return ne(pred, Literal(0, ArrayType((), t.dtype)))
 
 
 def switch(

@@ -83,11 +83,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def _numpy(self) -> np.ndarray:
         """Elements as a read-only NumPy array; waits for them."""
-        if self.buffer.is_deleted():
-            raise RuntimeError(
-                f"Array has been deleted with shape={self.type}: it was donated to a jitted "
-                "function or deleted by hand\nfix: do not use an argument after donating it"
-            )
+        buffers.refuse_deleted((self.buffer,))
         if self.type.key is not None:
             raise TypeError(
                 f"an array with PRNGKey dtype, here {self.type}, cannot be converted to a NumPy "
@@ -104,7 +100,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return value.copy() if copy else value
 
     def _scalar(self, what: str) -> np.ndarray:
-        if self.size != 1:
+        if self.ndim:
             raise TypeError(
                 "Only scalar arrays can be converted to Python scalars; got an array of shape "
                 f"{self.shape} for a Python {what}"
@@ -159,6 +155,8 @@ class Array(_Operators, metaclass=_ArrayMeta):
         if self.type.key is not None:
             words = buffers.to_numpy(self.buffer)
             return f"Array({self.shape}, dtype={self.dtype.name}) overlaying:\n{words}"
+        if not self.size and self.shape != (0,):
+            return f"Array([], shape={self.shape}, dtype={self.dtype.name}{weak})"
         text = np.array2string(
             self._numpy(), separator=", ", prefix="Array(", suffix=f", dtype={self.dtype.name})"
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.dtypes import narrowed
 from ms_func.errors import CallbackError
 from ms_func.execution.buffers import put
 from ms_func.ir.types import ArrayType
@@ -116,6 +117,8 @@ def answered(
     found = []
     for i, (x, t) in enumerate(zip(outs, types, strict=True)):
         array = np.asarray(x)
+        if array.dtype != t.dtype and narrowed(array.dtype) == t.dtype:
+            array = array.astype(t.dtype)
         if array.shape != t.shape or array.dtype != t.dtype:
             got = f"{array.dtype.name}{list(array.shape)}"
             raise CallbackError(

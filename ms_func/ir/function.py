@@ -8,6 +8,7 @@ built; transforms build new ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any, final
 
 import numpy as np
@@ -26,6 +27,8 @@ class Var:
     def __init__(self, type: ArrayType) -> None:
         self.type = type
 
+    aval = property(attrgetter("type"))
+
     def __repr__(self) -> str:
         return f"Var({self.type})"
 
@@ -35,6 +38,9 @@ class Literal:
     """A scalar constant, held by value."""
 
     __slots__ = ("_key", "type", "value")
+
+    aval = property(attrgetter("type"))
+    val = property(attrgetter("value"))
 
     def __init__(self, value: Any, type: ArrayType) -> None:
         self.value = value
@@ -72,6 +78,9 @@ class Eqn:
         self.outputs = outputs
         self.params = params
         self.loc = loc
+
+    invars = property(attrgetter("inputs"))
+    outvars = property(attrgetter("outputs"))
 
     @property
     def effects(self) -> frozenset[Any]:
@@ -143,6 +152,31 @@ class Function:
     def out_types(self) -> tuple[ArrayType, ...]:
         """Types of the results."""
         return tuple(v.type for v in self.results)
+
+    # Spelling of JAX, where a program with its constants is one more object around it.
+    in_avals = free_types
+    out_avals = out_types
+    literals = property(attrgetter("consts"))
+
+    @property
+    def jaxpr(self) -> Function:
+        """This program."""
+        return self
+
+    @property
+    def invars(self) -> tuple[Var, ...]:
+        """Parameters that no constant is bound to."""
+        return self.params[: len(self.params) - len(self.consts)]
+
+    @property
+    def constvars(self) -> tuple[Var, ...]:
+        """Parameters that constants are bound to."""
+        return self.params[len(self.params) - len(self.consts) :]
+
+    @property
+    def outvars(self) -> tuple[Atom, ...]:
+        """Results."""
+        return self.results
 
     @property
     def effects(self) -> frozenset[Any]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import linecache
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from types import CodeType, FrameType
@@ -25,11 +27,33 @@ _INTERNAL_PREFIXES: list[str] = [
 ]
 
 
+class _Scope(threading.local):
+    path = ""
+
+
+_scope = _Scope()
+
+
+@contextmanager
+def in_scope(name: str) -> Iterator[None]:
+    """Equations recorded in the block belong to the scope `name`, inside those around it."""
+    outer = _scope.path
+    _scope.path = f"{outer}/{name}" if outer else name
+    try:
+        yield
+    finally:
+        _scope.path = outer
+
+
 class Loc(NamedTuple):
-    """A place in the user's program: a code object and an instruction in it."""
+    """A place in the user's program: a code object and an instruction in it.
+
+    `scope` is the path of names that the user gave to this stretch of the program, or empty.
+    """
 
     code: CodeType
     instruction: int
+    scope: str = ""
 
     @property
     def file(self) -> str:
@@ -68,6 +92,7 @@ class Place(NamedTuple):
     col: int
     end_col: int
     function: str
+    scope: str = ""
 
     @property
     def span(self) -> tuple[int, int, int, int]:
@@ -145,7 +170,7 @@ def user_frame(depth: int = 1) -> FrameType | None:
 def user_loc(depth: int = 2) -> Loc | None:
     """Place of the innermost user expression now being evaluated."""
     frame = user_frame(depth)
-    return None if frame is None else Loc(frame.f_code, frame.f_lasti)
+    return None if frame is None else Loc(frame.f_code, frame.f_lasti, _scope.path)
 
 
 errors.find_user_line = user_loc

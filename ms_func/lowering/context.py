@@ -82,20 +82,27 @@ def unknown_location() -> ir.Location:
     return ir.Location.unknown(context())
 
 
-_locations: dict[Loc, ir.Location] = {}
+_locations: dict[Any, ir.Location] = {}
 
 
-def location(loc: Loc | None) -> ir.Location:
-    """MLIR location of a user line, remembered while the process lives."""
+def location(loc: Loc | None, operation: str) -> ir.Location:
+    """MLIR location of a user line, remembered while the process lives.
+
+    In a scope that the user named, it carries the path of names with that of the operation.
+    """
     if loc is None:
         return unknown_location()
-    found = _locations.get(loc)
+    key = (loc, operation) if loc.scope else loc
+    found = _locations.get(key)
     if found is None:
         line, _, col, _ = loc.span
         found = ir.Location.file(loc.file, line, col + 1, context())
+        if loc.scope:
+            found = ir.Location.name(loc.function, found, context())
+            found = ir.Location.name(f"{loc.scope}/{operation}", found, context())
         if len(_locations) > 100_000:
             _locations.clear()
-        _locations[loc] = found
+        _locations[key] = found
     return found
 
 

@@ -243,7 +243,7 @@ class _Lowerer:
         for var, const in zip(fn.params[len(values) :], fn.consts, strict=True):
             env[var] = builder.array_constant(const)
         for eqn in fn.eqns:
-            builder.loc = mlir.location(eqn.loc)
+            builder.loc = mlir.location(eqn.loc, eqn.primitive.name)
             operands = [
                 env[a] if type(a) is not Literal else _literal(builder, eqn, a) for a in eqn.inputs
             ]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.dtypes import DEFAULTS
 from ms_func.execution.array import Array
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.primitive import current
@@ -32,7 +33,7 @@ from ms_func.numpy import (
     sorting,
     updates,
 )
-from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle
+from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle, convert
 from ms_func.primitives import cast
 from ms_func.tracing.tracer import Tracer
 
@@ -112,12 +113,20 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "gt": logic.greater,
     "ge": logic.greater_equal,
 }
+
+
+def _rounded(x: Any, ndigits: int | None = None) -> Any:
+    """`round(x)` gives integers, `round(x, n)` what `x` is, as Python's numbers do."""
+    out = elementwise.round(x, ndigits or 0)
+    return convert(out, DEFAULTS[int]) if ndigits is None else out
+
+
 _UNARY: dict[str, Callable[..., Any]] = {
     "__neg__": arithmetic.negative,
     "__pos__": arithmetic.positive,
     "__abs__": elementwise.abs,
     "__invert__": logic.bitwise_not,
-    "__round__": elementwise.round,
+    "__round__": _rounded,
 }
 
 # --- containers -----------------------------------------------------------------------------

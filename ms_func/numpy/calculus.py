@@ -95,7 +95,7 @@ def gradient(
     if any(typeof(f).shape[i] < 2 for i in axes):
         raise ValueError("gradient needs at least two samples along each axis")
     out = [_slope(f, h, i) for h, i in zip(steps, axes, strict=True)]
-    return out if isinstance(axis, (tuple, list)) or (axis is None and len(out) > 1) else out[0]
+    return out if isinstance(axis, (tuple, list)) or len(out) != 1 else out[0]
 
 
 def _slope(f: Any, spacing: Any, axis: int) -> Any:

@@ -76,7 +76,7 @@ def array(
 def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     kind = type(x)
     if kind in HANDLES:
-        return as_handle(x) if dtype in (None, x.dtype) else convert(x, dtype)
+        return as_handle(x) if dtype is None else _in_dtype(x, dtype)
     if kind in SCALARS or kind is Literal:
         t = typeof(x)
         weak = dtype is None and t.weak_type
@@ -134,7 +134,7 @@ def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
     leaves: list[Any] = []
     sizes = _measure(x, leaves)
     if any(type(v) in HANDLES or hasattr(v, "__jax_array__") for v in leaves):
-        return _stack_nested(leaves, sizes, dtype)
+        return _joined(leaves, sizes, dtype)
     if dtype is None:
         dtype = _common_dtype(leaves)
     with np.errstate(all="ignore"):
@@ -153,7 +153,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
         if x is None or isinstance(x, (str, bytes)):
             raise TypeError(f"Value {x!r} of type {type(x).__name__} is not an array or a number")
         leaves.append(x)
-        return ()
+        return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None
     for item in x:
         found = _measure(item, leaves)
@@ -177,16 +177,13 @@ def _common_dtype(leaves: Sequence[Any]) -> np.dtype:
     return dtype
 
 
-def _stack_nested(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -> Any:
-    """Array of nested sequences that hold arrays: the leaves, stacked and reshaped."""
+def _joined(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -> Any:
+    """Array of nested sequences that hold arrays, at whatever depth: the leaves one by one."""
     parts = promote_all("array", leaves)
     if dtype is not None:
         parts = [convert(p, dtype) for p in parts]
-    inner = typeof(parts[0]).shape
-    if any(typeof(v).shape != typeof(leaves[0]).shape for v in leaves):
-        raise ValueError("the nested arrays have different shapes")
-    flat = [shape.reshape(p, (1, *inner)) for p in parts]
-    return shape.reshape(shape.concatenate(flat, 0), (*sizes, *inner))
+    flat = [shape.reshape(p, (typeof(p).size,)) for p in parts]
+    return shape.reshape(shape.concatenate(flat, 0), sizes)
 
 
 def asarray(
@@ -198,7 +195,7 @@ def asarray(
     Raises:
         ValueError: `copy` is False and a copy is needed.
     """
-    same = type(a) in HANDLES and dtype in (None, a.dtype)
+    same = type(a) in HANDLES and (dtype is None or (a.dtype == dtype and not a.weak_type))
     if same and device is None and not copy:
         return a if out_sharding is None else constrained(a, out_sharding)
     if copy is False and type(a) not in HANDLES:
@@ -233,10 +230,16 @@ def copy(a: ArrayLike, order: str | None = None) -> Array:
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
     """`x` converted to `dtype`, by truncation and saturation from floats to integers."""
-    out = convert(as_handle(operand("astype", x)), canonicalize_dtype(dtype or float))
-    if out.weak_type:
-        out = cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=False)
+    out = _in_dtype(operand("astype", x), canonicalize_dtype(dtype or float))
     return out if device is None else on_device(out, device)
+
+
+def _in_dtype(x: Any, dtype: np.dtype) -> Any:
+    """`x` in a dtype that was asked for: it no longer gives way to others."""
+    out = as_handle(convert(x, dtype))
+    if out.weak_type:
+        return cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=False)
+    return out
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
@@ -437,7 +440,7 @@ def linspace(
         out = out if device is None else on_device(out, device)
         parts = count - bool(endpoint)
         return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
-    start, stop = promote_all("linspace", (start, stop), inexact=True)
+    start, stop = _ends("linspace", start, stop, dtype)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
     parts = count - 1 if endpoint else count
@@ -457,6 +460,13 @@ def linspace(
 
 
 _REAL = frozenset({int, float})
+
+
+def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
+    """Ends of an interval in the dtype to compute in: no narrower than the one asked for."""
+    if dtype is not None and is_inexact(kind := canonicalize_dtype(dtype)):
+        return promote_all(name, (start, stop, np.zeros((), kind)), inexact=True)[:2]
+    return promote_all(name, (start, stop), inexact=True)
 
 
 def _between(
@@ -492,6 +502,7 @@ def logspace(
     base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
 ) -> Array:  # fmt: skip
     """`base` to the powers `linspace(start, stop, num)`."""
+    start, stop = _ends("logspace", start, stop, dtype)
     powers = linspace(start, stop, num, endpoint, axis=axis)
     out = ar.pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
@@ -502,7 +513,7 @@ def geomspace(
     axis: int = 0,
 ) -> Array:  # fmt: skip
     """`num` numbers from `start` to `stop` in geometric progression."""
-    start, stop = promote_all("geomspace", (start, stop), inexact=True)
+    start, stop = _ends("geomspace", start, stop, dtype)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
     logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)
     out = ar.mul_p.bind(*promote_all("geomspace", (turn, exp(logs))))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import issubdtype
 from ms_func.errors import NonConcreteBooleanIndexError
 from ms_func.execution.dispatch import bottom
@@ -70,7 +71,13 @@ def parse(
         TypeError: an entry that is no index.
         NonConcreteBooleanIndexError: a mask known only at run time.
     """
-    entries = index if type(index) is tuple else (index,)
+    entries = index if isinstance(index, tuple) else (index,)
+    if isinstance(index, list):
+        raise TypeError(
+            "Using a non-tuple sequence for multidimensional indexing is not allowed; "
+            f"use `arr[array(seq)]` instead of `arr[seq]`, got {index!r}"
+        )
+    strict = strict and not config.jax_rules()
     parts: list[Part] = []
     sizes = list(shape)
     for entry in _spelled_out(shape, entries):
@@ -91,6 +98,7 @@ def parse(
 
 def _spelled_out(shape: tuple[int, ...], entries: tuple[Any, ...]) -> list[Any]:
     """The entries with the ellipsis, or what is missing at the end, as full slices."""
+    entries = tuple([_listed(e) if isinstance(e, (list, tuple)) else e for e in entries])
     taken, dots = 0, -1
     for i, e in enumerate(entries):
         if e is Ellipsis:
@@ -109,6 +117,11 @@ def _spelled_out(shape: tuple[int, ...], entries: tuple[Any, ...]) -> list[Any]:
     return [*entries[:dots], *rest, *entries[dots + 1 :]]
 
 
+def _listed(entry: Any) -> Any:
+    """A list of integers or booleans among the entries as an array."""
+    return np.asarray(entry) if entry else np.zeros(0, np.int32)
+
+
 def _is_flag(e: Any) -> bool:
     """Whether an entry is one boolean: it adds a dimension instead of indexing one."""
     return isinstance(e, (bool, np.bool_)) or (
@@ -118,11 +131,6 @@ def _is_flag(e: Any) -> bool:
 
 def _array_parts(entry: Any, sizes: list[int], dim: int, strict: bool) -> list[Part]:
     """Entries of an integer, an array of integers or a mask."""
-    if isinstance(entry, (list, tuple)):
-        raise TypeError(
-            "Using a non-tuple sequence for multidimensional indexing is not allowed; "
-            f"use `arr[array(seq)]` instead of `arr[seq]`, got {entry!r}"
-        )
     if isinstance(entry, str):
         raise TypeError(f"string indexing is not supported; got idx={entry!r}")
     dtype = getattr(entry, "dtype", None)
@@ -198,7 +206,11 @@ def getitem(x: Any, index: Any) -> Any:
     nearest element.
     """
     shape = x.type.shape
-    if type(index) is int and shape:
+    if (
+        type(index) is int
+        and shape
+        and not (config.jax_rules() and not -shape[0] <= index < shape[0])
+    ):
         i = _checked(index, shape[0], 0, True)
         return _window(x, (i, *[0] * (len(shape) - 1)), (1, *shape[1:]), shape[1:])
     if type(index) is slice and shape and index.step is None and _is_known(index):

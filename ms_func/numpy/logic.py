@@ -10,7 +10,16 @@ import numpy as np
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.promotion import ArrayLike, convert, fill, no_out, numbers, operand, promote
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    as_handle,
+    convert,
+    fill,
+    no_out,
+    numbers,
+    operand,
+    promote,
+)
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare
 from ms_func.primitives import elementwise as el
@@ -219,7 +228,7 @@ bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 @fusion.one
 def bitwise_count(x: ArrayLike, /) -> Array:
     """Elementwise number of one bits in `abs(x)`, as uint8."""
-    x = operand("bitwise_count", x)
+    x = as_handle(operand("bitwise_count", x))
     if typeof(x).dtype == _BOOL:
         return convert(x, np.dtype(np.uint8))
     if typeof(x).dtype.kind == "i":

@@ -13,19 +13,24 @@ from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
 from ms_func.ir.types import typeof
-from ms_func.numpy.creation import asarray, on_device
+from ms_func.numpy.creation import array, asarray, on_device
 from ms_func.numpy.manipulation import axes_tuple
 from ms_func.numpy.promotion import admit
 
 
+def _type_of(name: str, x: Any) -> Any:
+    """Type of an array, a number or nested sequences of them."""
+    return typeof(array(x) if isinstance(x, (list, tuple)) else admit(name, x))
+
+
 def ndim(a: Any) -> int:
     """Number of dimensions."""
-    return a.ndim if hasattr(a, "ndim") else typeof(admit("ndim", a)).ndim
+    return a.ndim if hasattr(a, "ndim") else _type_of("ndim", a).ndim
 
 
 def shape(a: Any) -> tuple[int, ...]:
     """Size of each dimension."""
-    return tuple(a.shape) if hasattr(a, "shape") else typeof(admit("shape", a)).shape
+    return tuple(a.shape) if hasattr(a, "shape") else _type_of("shape", a).shape
 
 
 def size(a: Any, axis: int | Sequence[int] | None = None) -> int:
@@ -50,7 +55,7 @@ def iscomplexobj(x: Any) -> bool:
     """Whether the dtype is complex."""
     if x is None:
         return False
-    kind = x.dtype if hasattr(x, "dtype") else typeof(admit("iscomplexobj", x)).dtype
+    kind = x.dtype if hasattr(x, "dtype") else _type_of("iscomplexobj", x).dtype
     return kind.kind == "c"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
@@ -105,7 +105,7 @@ def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:
     only_b: list[int] = []
     for i, (p, q) in enumerate(zip(sizes_a, sizes_b, strict=True)):
         if p != q and 1 not in (p, q):
-            raise ShapeError(
+            raise SizeError(
                 f"matmul got incompatible shapes for broadcasting: {left}, {right}.", user_loc()
             )
         (both if p == q else only_b if p == 1 else only_a).append(i)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
 from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
-from ms_func.errors import ArgumentValueError, ShapeError, TypePromotionError
+from ms_func.errors import ArgumentValueError, SizeError, TypePromotionError
 from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
@@ -79,7 +79,7 @@ def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
 
     Raises:
         TypeError: an operand is no array or number, or there is no common dtype.
-        ShapeError: the shapes do not broadcast.
+        SizeError: the shapes do not broadcast.
     """
     if type(x) in HANDLES:
         if type(y) in HANDLES:
@@ -209,7 +209,7 @@ def common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...
     """Shape that all `shapes` broadcast to.
 
     Raises:
-        ShapeError: two lengths differ and neither is 1.
+        SizeError: two lengths differ and neither is 1.
     """
     first = shapes[0]
     if all(s == first for s in shapes):
@@ -221,7 +221,7 @@ def common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...
             if out[i] == 1:
                 out[i] = n
             elif n not in (1, out[i]):
-                raise ShapeError(
+                raise SizeError(
                     f"{name} got incompatible shapes for broadcasting: "
                     f"{', '.join(str(s) for s in shapes)}.\n"
                     "fix: lengths must agree, or be 1, counted from the last dimension",

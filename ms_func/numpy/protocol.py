@@ -1,7 +1,8 @@
 """NumPy's own functions called on traced values: they find the functions of this package.
 
 By the protocols of NEP 13 (ufuncs) and NEP 18 (other functions) NumPy asks its operands first.
-Arrays with values answer NumPy as they always did, with a NumPy array.
+Arrays with values answer NumPy as they always did, with a NumPy array. Under `as_jax()` a call
+of NumPy is the error that it is in JAX; operators of NumPy arrays are not calls.
 """
 
 from __future__ import annotations
@@ -9,9 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 import ms_func.numpy as namespace
+from ms_func import config
 from ms_func.errors import TracerArrayConversionError
 from ms_func.ir.loc import user_loc
 from ms_func.tracing.tracer import Tracer
+
+_OPERATORS = frozenset((
+    "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "divmod", "power",
+    "matmul", "negative", "positive", "absolute", "invert", "left_shift", "right_shift",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "not_equal", "less", "less_equal",
+    "greater", "greater_equal",
+))  # fmt: skip
+
+
+def _refused() -> bool:
+    return config.jax_rules() and config.convert.value is False
 
 
 def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -19,7 +32,8 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
     found = getattr(namespace, ufunc.__name__, None)
     if found is not None and method != "__call__":
         found = getattr(found, method, None)
-    if found is None or kwargs.get("out") is not None:
+    refused = ufunc.__name__ not in _OPERATORS and _refused()
+    if found is None or refused or kwargs.get("out") is not None:
         what = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise _unknown(what, self)
     return found(*inputs, **kwargs)
@@ -27,6 +41,8 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
 
 def array_function(self: Tracer, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """The function of this package with the name and module of NumPy's."""
+    if _refused():  # what NumPy's function does with any object: its methods, or `__array__`
+        return func._implementation(*args, **kwargs)
     found: Any = namespace
     for name in (*(getattr(func, "__module__", None) or "numpy").split(".")[1:], func.__name__):
         found = getattr(found, name, None)
@@ -39,7 +55,8 @@ def _unknown(name: str, x: Tracer) -> Exception:
     return TracerArrayConversionError(
         f"numpy.{name} was called on a traced value of type {x.type}, whose elements are not known "
         "while the program is recorded\n"
-        "fix: use functions of ms_func.numpy, which has no counterpart of this call",
+        "fix: use functions of ms_func.numpy"
+        + ("" if _refused() else ", which has no counterpart"),
         user_loc(3),
     )
 

@@ -477,6 +477,8 @@ def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: b
     a, mask = _known(name, a, where)
     if mask is None:
         return fn(a, axis, None, keepdims, initial)
+    if initial is None and where is None and 0 in typeof(a).shape:
+        return fn(a, axis, None, keepdims)  # an error, where a reduced dimension is empty
     start = bound(typeof(a).dtype) if initial is None else initial
     out = fn(a, axis, None, keepdims, start, mask)
     if initial is not None or not is_inexact(typeof(a).dtype):

@@ -106,8 +106,8 @@ def _index_dtype(name: str, dtype: Any) -> np.dtype:
 
 
 def sort_complex(a: ArrayLike) -> Array:
-    """The elements as complex numbers, in increasing order of real, then imaginary part."""
-    out = sort(inexact("sort_complex", a), 0)
+    """Rows along the last dimension as complex numbers, in order of real, then imaginary part."""
+    out = sort(inexact("sort_complex", a))
     kind = join(out.dtype, False, np.dtype(np.complex64), True)[0]
     return convert(out, kind)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import join
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
@@ -387,6 +388,11 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     Raises:
         TypeError: a value of a recording would be stored in an array from outside of it.
     """
+    if config.jax_rules():
+        raise TypeError(
+            "arrays are immutable under as_jax(), as in JAX\n"
+            "fix: x = x.at[index].set(values), which gives a new array"
+        )
     parse(x.type.shape, index)  # integers out of bounds are an error here
     new = update(x, index, values, "set")
     if type(new) is type(x) and type(x) is not Tracer:

@@ -182,7 +182,10 @@ def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
 
     A narrower dtype adds a last dimension, a wider one takes the last dimension away.
     """
-    return bitcast_p.bind(operand, new_dtype=np.dtype(new_dtype))
+    old, new = typeof(operand).dtype, canonicalize_dtype(new_dtype)
+    if old != new and (old.kind in "bc" or new.kind in "bc"):
+        raise ShapeError(f"bitcast_convert_type takes no bool or complex, got {old} to {new}")
+    return bitcast_p.bind(operand, new_dtype=new)
 
 
 def _reduce_precision_ref(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np.ndarray:

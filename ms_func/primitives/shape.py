@@ -334,7 +334,8 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
         fill_value = Literal(np.asarray(value).astype(wanted)[()], ArrayType((), wanted, weak))
     elif kind.dtype != wanted:
         fill_value = convert_element_type(fill_value, wanted)
-    return broadcast_in_dim(fill_value, shape, ())
+    sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else shape
+    return broadcast_in_dim(fill_value, sizes, ())
 
 
 def empty(shape: Sequence[int], dtype: Any) -> Any:

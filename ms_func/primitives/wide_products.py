@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.types import typeof
@@ -23,9 +24,10 @@ def mulhi(x: Any, y: Any) -> Any:
     bits = 8 * dtype.itemsize
     if bits < 64:
         wide = np.dtype(f"{dtype.kind}8")
-        product = mul(convert_element_type(x, wide), convert_element_type(y, wide))
         shift = shift_right_arithmetic if dtype.kind == "i" else shift_right_logical
-        return convert_element_type(shift(product, bits), dtype)
+        with x64(None):  # the setting is about the dtypes of users, not about this product
+            product = mul(convert_element_type(x, wide), convert_element_type(y, wide))
+            return convert_element_type(shift(product, bits), dtype)
     if dtype.kind == "u":
         return _unsigned(x, y)
     high = _unsigned(*(bitcast_convert_type(v, np.uint64) for v in (x, y)))

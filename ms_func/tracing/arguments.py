@@ -19,12 +19,24 @@ def function_name(fun: Any) -> str:
     return name if isinstance(name, str) else type(fun).__name__
 
 
+def check_callable(what: str, fun: Any) -> None:
+    """See that a transform was given a function.
+
+    Raises:
+        TypeError: it was not.
+    """
+    if not callable(fun):
+        raise ArgumentTypeError(
+            f"{what} expects a function, got {fun!r} of type {type(fun).__name__}"
+        )
+
+
 def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
     """Positions from the front for one or several argument numbers.
 
     Raises:
-        TypeError: a number is no integer.
-        ValueError: a number is out of range or stands twice.
+        TypeError: a number is no integer, or there is no such argument.
+        ValueError: a number stands twice.
     """
     listed = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     try:
@@ -35,7 +47,7 @@ def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
         ) from None
     for n in numbers:
         if not -count <= n < count:
-            raise ArgumentValueError(
+            raise ArgumentTypeError(
                 f"{what} differentiates with respect to argument {n}, but the function was called "
                 f"with {count} positional argument{'s' if count != 1 else ''}\n"
                 "fix: pass that argument by position, or change argnums"

@@ -119,6 +119,10 @@ class Tracer:
         """Python scalar of the one element; only where the value is known."""
         return self._number("a Python scalar").item(*args)
 
+    def tolist(self) -> Any:
+        """Elements as nested Python lists; only where the value is known."""
+        return self._value(ConcretizationTypeError, "a Python list", _INT_FIX).tolist()
+
     def __len__(self) -> int:
         if not self.type.shape:
             raise TypeError("len() of unsized object")

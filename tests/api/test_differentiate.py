@@ -101,7 +101,7 @@ def test_results_that_are_no_scalars_are_refused():
 def test_arguments_that_are_no_arrays_are_refused():
     with pytest.raises(TypeError, match="not an array or a number"):
         ms.grad(lambda s: 1.0)("text")
-    with pytest.raises(ValueError, match="argument 2"):
+    with pytest.raises(TypeError, match="argument 2"):
         ms.grad(lambda x: x, argnums=2)(1.0)
 
 
@@ -133,7 +133,7 @@ def test_jvp_checks_its_tangents():
     x = np.ones(3, np.float32)
     with pytest.raises(TypeError, match="same tree structure"):
         ms.jvp(lambda x: x, (x,), (x, x))
-    with pytest.raises(TypeError, match="do not match"):
+    with pytest.raises(ValueError, match="do not match"):
         ms.jvp(lambda x: x, (x,), (np.ones(2, np.float32),))
     with pytest.raises(TypeError, match="do not match"):
         ms.jvp(lambda x: x, (x,), (np.ones(3, np.int32),))

@@ -329,3 +329,20 @@ def test_segments_against_a_loop(name, ids):
     assert np.allclose(ms_func.jit(f, static_argnums=2)(x, np.array(ids), 5), expected)
     assert np.allclose(f(x, np.array(ids), 5, bucket_size=4), expected)
     assert f(x, np.array(ids)).shape == (max(ids) + 1, 2)
+
+
+def test_named_scopes_are_seen_in_the_compiled_program():
+    def f(x):
+        with ms_func.named_scope("outer"), ms_func.named_scope("inner"):
+            y = ms_func.numpy.sin(x)
+        return named(y) * 2
+
+    named = ms_func.named_call(lambda y: ms_func.numpy.exp(y), name="grow")
+    lowered = ms_func.jit(ms_func.grad(f)).lower(1.0)
+    text = lowered.as_text(debug_info=True)
+    assert '"outer/inner/sin"' in text
+    assert '"outer/inner/cos"' in text  # derivatives belong to what they are derived from
+    assert '"grow/exp"' in text
+    assert 'op_name="outer/inner/cos"' in lowered.compile().as_text()
+    with pytest.raises(TypeError, match="must be a string"):
+        ms_func.named_scope(3)

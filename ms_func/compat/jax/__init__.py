@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import platform
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ContextDecorator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import ml_dtypes
@@ -73,28 +72,6 @@ jax2tf_associative_scan_reductions = context("jax2tf_associative_scan_reductions
 def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
     """Run jitted functions operation by operation within a `with` block."""
     return _settings.disable_jit(disable)
-
-
-class named_scope(ContextDecorator):
-    """A name for a stretch of a program. Equations know their line of source instead."""
-
-    def __init__(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"named_scope name must be a string; got {name!r}")
-        self.name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-
-def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:
-    """`fun` under a name; programs show the line of source of each equation instead."""
-    if name is None:
-        name = getattr(fun, "__name__", type(fun).__name__)
-    return functools.wraps(fun, updated=())(named_scope(name)(fun))
 
 
 def process_indices(backend: Any = None) -> list[int]:

@@ -5,6 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+__all__ = [
+    "clear_event_listeners",
+    "record_event",
+    "record_event_duration_secs",
+    "record_event_time_span",
+    "record_scalar",
+    "register_event_duration_secs_listener",
+    "register_event_listener",
+    "register_event_time_span_listener",
+    "register_scalar_listener",
+    "unregister_event_duration_listener",
+    "unregister_event_listener",
+    "unregister_event_time_span_listener",
+    "unregister_scalar_listener",
+]
+
 _events: list[Callable[..., None]] = []
 _durations: list[Callable[..., None]] = []
 _spans: list[Callable[..., None]] = []
@@ -63,6 +79,3 @@ def clear_event_listeners() -> None:
     """Forget all listeners."""
     for listeners in (_events, _durations, _spans, _scalars):
         listeners.clear()
-
-
-__all__ = [n for n in dir() if n.startswith(("record_", "register_", "unregister_", "clear_"))]
