@@ -330,6 +330,9 @@ def _match(grad: Any, like: Any) -> list[Any] | None:
     if grad is None:
         return [None] * len(tree.leaves(like))
     _, like_tree = tree.flatten(like)
+    own, own_tree = tree.flatten(grad)
+    if own_tree == like_tree:  # also where both hold None in the same place
+        return own
     try:
         parts = tree.broadcast_prefix(grad, like, is_leaf=lambda x: x is None)
     except ValueError:

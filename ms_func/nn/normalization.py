@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -144,3 +145,101 @@ def standardize(
         squares = reductions.mean(ar.square(x), axis, keepdims=True, where=where)
         variance = ar.maximum(ar.subtract(squares, ar.square(mean)), 0)
     return ar.multiply(ar.subtract(x, mean), pe.rsqrt(ar.add(variance, epsilon)))
+
+
+def layer_norm(
+    x: ArrayLike, scale: ArrayLike | None = None, bias: ArrayLike | None = None,
+    axis: Axis = -1, epsilon: ArrayLike = 1e-6,
+) -> Array:  # fmt: skip
+    """`x` with mean 0 and variance 1 along dimensions, times `scale`, plus `bias`.
+
+    Example:
+        >>> print(layer_norm(np.array([1.0, 3.0]), epsilon=0.0))
+        [-1.  1.]
+
+    Reference:
+        Ba, Kiros, Hinton, "Layer normalization", 2016.
+    """
+    out = standardize(x, axis, epsilon=epsilon, algorithm="two_pass")
+    return _affine(out, scale, bias)
+
+
+def rms_norm(
+    x: ArrayLike, scale: ArrayLike | None = None, axis: Axis = -1, epsilon: ArrayLike = 1e-6
+) -> Array:
+    """`x` divided by the root of its mean square along dimensions, times `scale`.
+
+    Example:
+        >>> rms_norm(np.array([3.0, 3.0]), epsilon=0.0)
+        Array([1., 1.], dtype=float32)
+
+    Reference:
+        Zhang, Sennrich, "Root mean square layer normalization", NeurIPS 2019.
+    """
+    x = inexact("rms_norm", x)
+    square = reductions.mean(ar.square(el.abs(x)), axis, keepdims=True)
+    return _affine(ar.multiply(x, pe.rsqrt(ar.add(square, epsilon))), scale, None)
+
+
+def batch_norm(
+    x: ArrayLike, scale: ArrayLike | None = None, bias: ArrayLike | None = None,
+    mean: ArrayLike | None = None, variance: ArrayLike | None = None, axis: Axis = None,
+    epsilon: ArrayLike = 1e-5,
+) -> Array:  # fmt: skip
+    """`x` with mean 0 and variance 1 of each feature, times `scale`, plus `bias`.
+
+    Args:
+        x: `[..., features]`.
+        scale: factors `[features]`.
+        bias: terms `[features]`.
+        mean: mean to subtract instead of that of `x`, such as a running mean.
+        variance: variance to divide by instead of that of `x`.
+        axis: dimensions that mean and variance are taken over, all but the last by default; names
+            of the axes of a `vmap` or of devices may be among them.
+        epsilon: added to the variance.
+
+    Reference:
+        Ioffe, Szegedy, "Batch normalization", ICML 2015.
+    """
+    x = inexact("batch_norm", x)
+    over = tuple(range(typeof(x).ndim - 1)) if axis is None else axis
+    out = standardize(x, over, mean, variance, epsilon, algorithm="two_pass")
+    return _affine(out, scale, bias)
+
+
+def group_norm(
+    x: ArrayLike, num_groups: int, scale: ArrayLike | None = None,
+    bias: ArrayLike | None = None, epsilon: ArrayLike = 1e-6,
+) -> Array:  # fmt: skip
+    """`x` with mean 0 and variance 1 of each example and group of features.
+
+    Args:
+        x: `[batch, ..., features]`.
+        num_groups: number of groups of neighbouring features; 1 for all features together, the
+            number of features for each alone ("instance normalisation").
+        scale: factors `[features]`.
+        bias: terms `[features]`.
+        epsilon: added to the variance.
+
+    Raises:
+        ValueError: the groups do not divide the features, or there is no batch.
+
+    Reference:
+        Wu, He, "Group normalization", ECCV 2018.
+    """
+    x = inexact("group_norm", x)
+    shape = typeof(x).shape
+    if len(shape) < 2 or num_groups < 1 or shape[-1] % num_groups:
+        raise ArgumentValueError(
+            f"group_norm needs x of shape [batch, ..., features] and a divisor of the features, "
+            f"got shape {shape} and {num_groups} groups"
+        )
+    split = manipulation.reshape(x, (*shape[:-1], num_groups, shape[-1] // num_groups))
+    over = (*range(1, len(shape) - 1), len(shape))
+    out = standardize(split, over, epsilon=epsilon, algorithm="two_pass")
+    return _affine(manipulation.reshape(out, shape), scale, bias)
+
+
+def _affine(x: Any, scale: Any, bias: Any) -> Any:
+    x = x if scale is None else ar.multiply(x, scale)
+    return x if bias is None else ar.add(x, bias)
