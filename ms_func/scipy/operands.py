@@ -7,9 +7,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from ms_func.dtypes import to_inexact
 from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.promotion import HANDLES, as_handle, promote_all
+from ms_func.numpy.promotion import (
+    HANDLES,
+    admit,
+    as_handle,
+    convert,
+    join_types,
+    promote_all,
+)
 
 
 def of_numbers(body: Callable[..., Any]) -> Callable[..., Array]:
@@ -30,3 +39,14 @@ def of_numbers(body: Callable[..., Any]) -> Callable[..., Array]:
         return fusion.run(body, [x if type(x) in HANDLES else as_handle(x) for x in operands])
 
     return call
+
+
+def of_shapes(name: str, *operands: Any) -> list[Any]:
+    """The operands as arrays of one floating or complex dtype, each of its own shape.
+
+    Raises:
+        TypeError: an operand is no number or array of numbers.
+    """
+    taken = [admit(name, x, i) for i, x in enumerate(operands)]
+    dtype, _ = join_types([typeof(x) for x in taken])
+    return [as_handle(convert(x, to_inexact(dtype))) for x in taken]

@@ -16,11 +16,14 @@ NAMES = json.loads((Path(__file__).parent / "names.json").read_text())
 SHARE = {
     "numpy": 1.0, "numpy.linalg": 1.0, "numpy.fft": 1.0, "lax": 0.8, "nn": 0.9,
     "nn.initializers": 1.0, "random": 0.9, "scipy.special": 1.0, "scipy.linalg": 1.0,
-    "scipy.optimize": 1.0, "image": 1.0,
+    "scipy.optimize": 1.0, "scipy.integrate": 1.0, "scipy.signal": 1.0, "scipy.ndimage": 1.0,
+    "scipy.fft": 1.0, "scipy.interpolate": 1.0, "scipy.cluster.vq": 1.0,
+    "scipy.spatial.transform": 1.0, "image": 1.0,
 }  # fmt: skip
 """Least share of the names of a module that must be there."""
 CALLED = [
-    "numpy", "numpy.linalg", "numpy.fft", "lax", "scipy.linalg", "scipy.optimize", "image",
+    "numpy", "numpy.linalg", "numpy.fft", "lax", "scipy.linalg", "scipy.optimize",
+    "scipy.integrate", "scipy.signal", "scipy.ndimage", "scipy.fft", "scipy.cluster.vq", "image",
 ]  # fmt: skip
 OTHERWISE = {
     "clip": "the array is not optional",

@@ -1,0 +1,5 @@
+"""`scipy.cluster`: vector quantisation."""
+
+from ms_func.scipy.cluster import vq as vq
+
+__all__ = ["vq"]

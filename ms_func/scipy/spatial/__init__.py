@@ -1,0 +1,5 @@
+"""`scipy.spatial`: rotations."""
+
+from ms_func.scipy.spatial import transform as transform
+
+__all__ = ["transform"]
