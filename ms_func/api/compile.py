@@ -35,7 +35,7 @@ from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.references import discharge
-from ms_func.ir.types import TYPES, ArrayType, RefType, typeof
+from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
@@ -577,7 +577,7 @@ def _kind(x: Any, name: str) -> Any:
 
 def _snapshot(x: Any) -> Any:
     """A captured value as it is now: later changes through the same handle do not count."""
-    return x if type(x) in (Tracer, Ref) else again(as_array(x))
+    return x if type(x) in (Tracer, Ref, ShapeDtypeStruct) else again(as_array(x))
 
 
 def place_operands(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import platform
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import ms_func
 from ms_func import config as _settings
 from ms_func.compat.flags import config, context
+from ms_func.compat.rules import closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
 from ms_func.execution.dispatch import clear_caches
@@ -72,6 +74,30 @@ jax2tf_associative_scan_reductions = context("jax2tf_associative_scan_reductions
 def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
     """Run jitted functions operation by operation within a `with` block."""
     return _settings.disable_jit(disable)
+
+
+def make_jaxpr(
+    fun: Callable[..., Any], static_argnums: int | tuple[int, ...] = (), axis_env: Any = None,
+    return_shape: bool = False, abstracted_axes: Any = None,
+) -> Callable[..., Any]:  # fmt: skip
+    """Function of the same arguments giving the program recorded of `fun`.
+
+    What `fun` closes over are its constants, as in JAX.
+
+    Raises:
+        NotImplementedError: `axis_env` or `abstracted_axes` is given.
+    """
+    if axis_env is not None or abstracted_axes is not None:
+        raise NotImplementedError("make_jaxpr takes no axis_env and no abstracted_axes here")
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    @functools.wraps(fun, updated=())
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
+        program = closed(traced.ir, traced.captured)
+        return (program, traced.out_info) if return_shape else program
+
+    return recorded
 
 
 def process_indices(backend: Any = None) -> list[int]:
