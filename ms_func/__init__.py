@@ -8,6 +8,9 @@
 from __future__ import annotations
 
 import gc as _gc
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 _collecting = _gc.isenabled()
 _gc.disable()  # imports leave no garbage; looking for it in their midst costs a tenth of their time
@@ -103,7 +106,14 @@ from ms_func.source.convert import convert as convert
 from ms_func.source.convert import converted_source as converted_source
 from ms_func.source.convert import no_convert as no_convert
 
+if _TYPE_CHECKING:
+    from ms_func import image as image
+    from ms_func import ode as ode
+
 if _collecting:
+    if not _gc.get_freeze_count():  # to the oldest generation: the next search need not walk them
+        _gc.freeze()
+        _gc.unfreeze()
     _gc.enable()
 
 array_ref = new_ref
@@ -114,3 +124,12 @@ debug_nans = config.debug_nans
 log_compiles = config.log_compiles
 
 __version__ = "0.1.0"
+
+_LATE = frozenset({"image", "ode"})
+"""Modules that are imported when they are first used."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATE:
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -301,6 +301,8 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
         >>> result_type(np.zeros(3, "int8"), 1.5).name
         'float32'
     """
+    if not args:
+        raise ValueError("result_type needs at least one array or dtype")
     pairs = [
         _dtype_and_weak(a)
         if isinstance(a, (type, np.dtype, str)) or hasattr(a, "_scalar_dtype")

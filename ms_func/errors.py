@@ -184,6 +184,14 @@ class ForkError(LocatedError, RuntimeError):
     """
 
 
+class DeletedError(LocatedError, RuntimeError):
+    """An array was used whose memory was given away or freed.
+
+    Example:
+        `x` after `jit(f, donate_argnums=0)(x)`, or after `x.delete()`.
+    """
+
+
 class UnexpectedTracerError(LocatedError, TypeError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 

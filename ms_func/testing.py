@@ -226,7 +226,7 @@ def check_primitive(
 
     Example:
         >>> from ms_func.primitives.elementwise import sin_p
-        >>> check_primitive(sin_p, np.array([0.5, 1.0]))
+        >>> check_primitive(sin_p, np.array([0.5, 1.0], np.float64))
     """
     arrays = [np.asarray(a) for a in args]
 

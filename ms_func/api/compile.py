@@ -38,7 +38,7 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import check_callable, function_name
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
@@ -174,8 +174,7 @@ def jit(
     if fun is None:
         given = {k: v for k, v in locals().items() if k != "fun"}
         return partial(jit, **given)
-    if not callable(fun):
-        raise ArgumentTypeError(f"jit expects a function, got {fun!r} of type {type(fun).__name__}")
+    check_callable("jit", fun)
     _check_device(device, backend, in_shardings, out_shardings)
     statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
     donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
@@ -320,7 +319,7 @@ class Jitted:
             >>> f = jit(lambda x: x * 2)
             >>> _ = f(np.ones(3)), f(np.ones(4))
             >>> print(f.why_recompiled())
-            `<lambda>` was recorded again: `x` was float64[3] and is float64[4]
+            `<lambda>` was recorded again: `x` was float32[3] and is float32[4]
         """
         if not self.reasons:
             return f"`{self.name}` was not recorded more than once"
@@ -678,6 +677,7 @@ def make_ir(
         >>> [e.primitive.name for e in make_ir(lambda x: x * x)(3.0).eqns]
         ['mul']
     """
+    check_callable("make_ir", fun)
     statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     @wraps(fun, updated=())

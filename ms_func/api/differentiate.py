@@ -22,6 +22,7 @@ from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import (
+    check_callable,
     function_name,
     leaf_types,
     normalize_argnums,
@@ -113,10 +114,7 @@ def _value_and_grad(
     reduce_axes: Sequence[str],
     convert: Any,
 ) -> Callable[..., Any]:
-    if not callable(fun):
-        raise ArgumentTypeError(
-            f"{what} expects a function, got {fun!r} of type {type(fun).__name__}"
-        )
+    check_callable(what, fun)
     if reduce_axes:
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
     name = function_name(fun)

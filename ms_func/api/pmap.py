@@ -14,13 +14,13 @@ from ms_func.api.compile import jit
 from ms_func.api.devices import local_devices
 from ms_func.api.shard_map import Recorded, Region
 from ms_func.api.vectorize import axis_size_of, flat_axes, vmap
-from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.axes import environment
 from ms_func.ir.mesh import Mesh
 from ms_func.ir.sharding import PartitionSpec
 from ms_func.ir.types import typeof
 from ms_func.primitives.shape import expand_dims, squeeze
-from ms_func.tracing.arguments import function_name, leaf_types, normalize_argnums
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types, normalize_argnums
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
 
@@ -67,8 +67,7 @@ def pmap(
         >>> pmap(lambda x: x / lax.psum(x, "i"), axis_name="i")(np.float32([[2.0]])).tolist()
         [[1.0]]
     """
-    if not callable(fun):
-        raise ArgumentTypeError(f"pmap expects a function, got {fun!r}")
+    check_callable("pmap", fun)
     if backend is not None:
         raise NotImplementedError("pmap(backend=...): fix: pass devices")
     hash(axis_name)  # raises TypeError on what cannot be a name

@@ -19,7 +19,7 @@ from ms_func.parallel.memory import parse_bytes
 from ms_func.parallel.plan import Options, Plan
 from ms_func.parallel.region import plan_of, region
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 
@@ -69,10 +69,7 @@ def shard(
         >>> double(numpy.float32([1, 2])).tolist()
         [2.0, 4.0]
     """
-    if not callable(fun):
-        raise ArgumentTypeError(
-            f"shard expects a function, got {fun!r} of type {type(fun).__name__}"
-        )
+    check_callable("shard", fun)
     if mesh is not None and not isinstance(mesh, (AbstractMesh, int)):
         raise ArgumentTypeError(f"shard expects a Mesh, a number of devices or None, got {mesh!r}")
     limit = None if memory_limit is None else parse_bytes(memory_limit)

@@ -17,7 +17,7 @@ from ms_func.ir.mesh import AbstractMesh, Mesh, current_mesh
 from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracer import build
@@ -83,8 +83,7 @@ def shard_map(
             shard_map, out_specs=out_specs, in_specs=in_specs, mesh=mesh, axis_names=axis_names,
             check_vma=check_vma,
         )  # fmt: skip
-    if not callable(f):
-        raise ArgumentTypeError(f"shard_map expects a function, got {f!r}")
+    check_callable("shard_map", f)
     name = function_name(f)
 
     @wraps(f, updated=())

@@ -18,7 +18,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
-from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
@@ -63,10 +63,7 @@ def vmap(
     """
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
-    if not callable(fun):
-        raise ArgumentTypeError(
-            f"vmap expects a function, got {fun!r} of type {type(fun).__name__}"
-        )
+    check_callable("vmap", fun)
     if not isinstance(in_axes, (int, tuple, type(None))):
         raise ArgumentTypeError(
             "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "

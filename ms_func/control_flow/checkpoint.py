@@ -38,7 +38,7 @@ from ms_func.ir.primitive import (
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.families import is_linear
-from ms_func.tracing.arguments import function_name, normalize_argnums
+from ms_func.tracing.arguments import check_callable, function_name, normalize_argnums
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
@@ -297,8 +297,7 @@ def checkpoint(
         >>> float(grad(checkpoint(lambda x: x * x))(3.0))
         6.0
     """
-    if not callable(fun):
-        raise TypeError(f"checkpoint expects a function, got {fun!r}")
+    check_callable("checkpoint", fun)
     name = function_name(fun)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     by_name = frozenset(_positions(fun, names)) if names else frozenset()

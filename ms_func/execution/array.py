@@ -83,11 +83,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def _numpy(self) -> np.ndarray:
         """Elements as a read-only NumPy array; waits for them."""
-        if self.buffer.is_deleted():
-            raise RuntimeError(
-                f"Array has been deleted with shape={self.type}: it was donated to a jitted "
-                "function or deleted by hand\nfix: do not use an argument after donating it"
-            )
+        buffers.refuse_deleted((self.buffer,))
         if self.type.key is not None:
             raise TypeError(
                 f"an array with PRNGKey dtype, here {self.type}, cannot be converted to a NumPy "

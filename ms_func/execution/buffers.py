@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ms_func import backend, config
 from ms_func.dtypes import float0, narrowed
-from ms_func.errors import ForkError
+from ms_func.errors import ArgumentTypeError, DeletedError, ForkError
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
@@ -130,8 +131,26 @@ def dlpack_device(buffer: Any) -> tuple[int, int]:
     return (1, device.id) if device.platform == "cpu" else (2, device.local_hardware_id)
 
 
+def refuse_deleted(held: Iterable[Any]) -> None:
+    """See that buffers still hold something.
+
+    Raises:
+        RuntimeError: one was donated or deleted.
+    """
+    for buffer in held:
+        if buffer.is_deleted():
+            raise DeletedError(
+                f"Array has been deleted with shape={buffer.aval}: it was donated to a jitted "
+                "function or deleted by hand\nfix: do not use an argument after donating it"
+            )
+
+
 def from_dlpack(x: Any) -> Any:
     """Buffer that shares the memory of another library's array where alignment allows."""
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise ArgumentTypeError(
+            f"from_dlpack takes an array with __dlpack__ and __dlpack_device__, got {type(x)}"
+        )
     kind, ordinal = x.__dlpack_device__()
     found = _host().devices("cpu" if kind == 1 else "cuda")
     device = found[ordinal if kind != 1 else 0]

@@ -14,7 +14,7 @@ from ms_func import backend, config
 from ms_func.backend import CompileOptions
 from ms_func.errors import OutOfMemoryError
 from ms_func.execution import host
-from ms_func.execution.buffers import default_backend, move
+from ms_func.execution.buffers import default_backend, move, refuse_deleted
 from ms_func.execution.layouts import named_layout
 from ms_func.execution.placement import (
     Placement,
@@ -61,7 +61,11 @@ class Program(NamedTuple):
         ]
         if self.calls_host:
             return self._run_with_host(moved)
-        return self.executable.run(moved)
+        try:
+            return self.executable.run(moved)
+        except (ValueError, RuntimeError):
+            refuse_deleted(moved)
+            raise
 
     def _run_with_host(self, operands: list[Any]) -> list[Any]:
         devices, mesh = self.placement.devices, self.placement.mesh

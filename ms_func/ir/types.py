@@ -22,7 +22,7 @@ from ms_func.dtypes import (
     key_of,
     type_of_value,
 )
-from ms_func.errors import SizeError
+from ms_func.errors import ArgumentTypeError, SizeError
 
 
 class _Special:
@@ -166,6 +166,7 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     canonical = (shape, dtype, bool(weak_type), sharding)
     found = _interned.get(canonical)
     if found is None:
+        _check_dtype(dtype)
         _check_size(shape, dtype)
         found = object.__new__(ArrayType)
         found.shape, found.dtype, found.weak_type, found.sharding = canonical
@@ -178,6 +179,16 @@ def _intern(key: tuple[Any, ...]) -> ArrayType:
     if all(type(d) is int for d in key[0]):
         _interned[key] = found
     return found
+
+
+def _check_dtype(dtype: np.dtype) -> None:
+    """Refuse elements that no program computes with."""
+    opaque = dtype.type is np.void and dtype != float0 and key_of(dtype) is None
+    if opaque or dtype.kind not in "biufcV" or dtype.char in "gG":
+        raise ArgumentTypeError(
+            f"arrays hold numbers or Booleans, of up to 64 bits a part; got dtype {dtype}\n"
+            "fix: convert to a dtype such as float32 or int32 first"
+        )
 
 
 _LARGEST = 2**63 - 1

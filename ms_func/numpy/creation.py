@@ -76,7 +76,7 @@ def array(
 def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     kind = type(x)
     if kind in HANDLES:
-        return as_handle(x) if dtype in (None, x.dtype) else convert(x, dtype)
+        return as_handle(x) if dtype is None else _in_dtype(x, dtype)
     if kind in SCALARS or kind is Literal:
         t = typeof(x)
         weak = dtype is None and t.weak_type
@@ -195,7 +195,7 @@ def asarray(
     Raises:
         ValueError: `copy` is False and a copy is needed.
     """
-    same = type(a) in HANDLES and dtype in (None, a.dtype)
+    same = type(a) in HANDLES and (dtype is None or (a.dtype == dtype and not a.weak_type))
     if same and device is None and not copy:
         return a if out_sharding is None else constrained(a, out_sharding)
     if copy is False and type(a) not in HANDLES:
@@ -230,10 +230,16 @@ def copy(a: ArrayLike, order: str | None = None) -> Array:
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
     """`x` converted to `dtype`, by truncation and saturation from floats to integers."""
-    out = convert(as_handle(operand("astype", x)), canonicalize_dtype(dtype or float))
-    if out.weak_type:
-        out = cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=False)
+    out = _in_dtype(operand("astype", x), canonicalize_dtype(dtype or float))
     return out if device is None else on_device(out, device)
+
+
+def _in_dtype(x: Any, dtype: np.dtype) -> Any:
+    """`x` in a dtype that was asked for: it no longer gives way to others."""
+    out = as_handle(convert(x, dtype))
+    if out.weak_type:
+        return cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=False)
+    return out
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
@@ -434,7 +440,7 @@ def linspace(
         out = out if device is None else on_device(out, device)
         parts = count - bool(endpoint)
         return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
-    start, stop = promote_all("linspace", (start, stop), inexact=True)
+    start, stop = _ends("linspace", start, stop, dtype)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
     parts = count - 1 if endpoint else count
@@ -454,6 +460,13 @@ def linspace(
 
 
 _REAL = frozenset({int, float})
+
+
+def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
+    """Ends of an interval in the dtype to compute in: no narrower than the one asked for."""
+    if dtype is not None and is_inexact(kind := canonicalize_dtype(dtype)):
+        return promote_all(name, (start, stop, np.zeros((), kind)), inexact=True)[:2]
+    return promote_all(name, (start, stop), inexact=True)
 
 
 def _between(
@@ -489,6 +502,7 @@ def logspace(
     base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
 ) -> Array:  # fmt: skip
     """`base` to the powers `linspace(start, stop, num)`."""
+    start, stop = _ends("logspace", start, stop, dtype)
     powers = linspace(start, stop, num, endpoint, axis=axis)
     out = ar.pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
@@ -499,7 +513,7 @@ def geomspace(
     axis: int = 0,
 ) -> Array:  # fmt: skip
     """`num` numbers from `start` to `stop` in geometric progression."""
-    start, stop = promote_all("geomspace", (start, stop), inexact=True)
+    start, stop = _ends("geomspace", start, stop, dtype)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
     logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)
     out = ar.mul_p.bind(*promote_all("geomspace", (turn, exp(logs))))

@@ -181,21 +181,22 @@ def eigh(a: ArrayLike, UPLO: str | None = None, symmetrize_input: bool = True) -
 
     Args:
         a: matrices.
-        UPLO: "L" or "U": the triangle that is read.
-        symmetrize_input: use `(a + a^H) / 2`.
+        UPLO: "L" or "U": the triangle that is read if not `symmetrize_input`.
+        symmetrize_input: use `(a + a^H) / 2`, so that derivatives are Hermitian too.
 
     Raises:
         ValueError: `UPLO` is neither, or the matrices are not square.
     """
     if UPLO not in (None, "L", "U"):
         raise ValueError("UPLO must be one of None, 'L', or 'U'")
-    v, w = decompositions.eigh(square("eigh", a), lower=UPLO != "U",
-                               symmetrize_input=symmetrize_input and UPLO is None)  # fmt: skip
+    v, w = decompositions.eigh(
+        square("eigh", a), lower=UPLO != "U", symmetrize_input=symmetrize_input
+    )
     return EighResult(w, v)
 
 
 def eigvalsh(a: ArrayLike, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Array:
-    """Eigenvalues of Hermitian matrices, in increasing order."""
+    """Eigenvalues of Hermitian matrices, in increasing order; arguments as for `eigh`."""
     return eigh(a, UPLO, symmetrize_input).eigenvalues
 
 

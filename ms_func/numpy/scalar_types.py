@@ -79,9 +79,39 @@ single, double, csingle, cdouble = float32, float64, complex64, complex128
 int_, uint, float_, complex_ = int32, uint32, float32, complex64
 
 
-def finfo(dtype: Any) -> Any:
-    """Limits of a floating dtype, bfloat16 and the 8-bit floats included."""
-    return ml_dtypes.finfo(_dtype_of(dtype))
+class finfo:
+    """Limits of a floating dtype, bfloat16 and the 8-bit floats included.
+
+    Numbers are Python's, as the array API standard has it: they take the dtype of what they
+    meet. Everything else that NumPy's `finfo` of that dtype knows is there too.
+
+    Example:
+        >>> finfo(float32).eps
+        1.1920928955078125e-07
+        >>> finfo(bfloat16).bits
+        16
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self._limits = ml_dtypes.finfo(_dtype_of(dtype))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self._limits, name)
+        return float(found) if isinstance(found, np.generic) else found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return finfo, (self.dtype,)
+
+    def __repr__(self) -> str:
+        return repr(self._limits)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
 
 
 def iinfo(dtype: Any) -> Any:

@@ -50,8 +50,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
         broadcast.
 
     Raises:
-        ValueError: the matrices are not square.
-        TypeError: the sizes do not fit.
+        ValueError: the matrices are not square, or the sizes do not fit.
     """
     a, b = reductions.promote_dtype("solve", square("solve", a), inexact("solve", b))
     a, b = square("solve", a), convert(b, typeof(square("solve", a)).dtype)
@@ -59,7 +58,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     b = manipulation.expand_dims(b, -1) if vector else b
     lead = manipulation.broadcast_shapes(typeof(a).shape[:-2], typeof(b).shape[:-2])
     if typeof(b).shape[-2] != typeof(a).shape[-1]:
-        raise TypeError(f"solve: matrices {typeof(a)} and right sides {typeof(b)} do not fit")
+        raise ValueError(f"solve: matrices {typeof(a)} and right sides {typeof(b)} do not fit")
     a = manipulation.broadcast_to(a, (*lead, *typeof(a).shape[-2:]))
     b = manipulation.broadcast_to(b, (*lead, *typeof(b).shape[-2:]))
     x = fusion.run(_solve, (a, b))

@@ -173,7 +173,11 @@ def cosh(a: Any, b: Any) -> Parts:
 
 
 def tanh(a: Any, b: Any) -> Parts:
-    """Kahan's form in `t = tan b` and `s = sinh a`; its limit where `|a|` is large."""
+    """Kahan's form in `t = tan b` and `s = sinh a`; its limit where `|a|` is large.
+
+    At infinite `a` the zero takes the sign of `b`, as the array API standard has it; annex G of C
+    gives it that of `sin 2b`.
+    """
     size = el.abs(a)
     large = gt(size, 22.0 if _info(a).bits == 64 else 11.0)
     t = el.tan(b)
@@ -183,7 +187,7 @@ def tanh(a: Any, b: Any) -> Parts:
     re, im = div(mul(mul(beta, rho), s), below), div(t, below)
     far = mul(mul(mul(el.sin(b), el.cos(b)), 4.0), el.exp(mul(size, -2.0)))
     wild = ar.bitwise_not(_finite(b))
-    far = select(wild, with_sign(literal(0.0, b), b), far)
+    far = select(_either(wild, _infinite(a)), with_sign(literal(0.0, b), b), far)
     re = select(large, with_sign(literal(1.0, a), a), re)
     im = select(large, far, im)
     re = select(_both(wild, eq(a, 0.0)), a, re)

@@ -334,7 +334,7 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
         fill_value = Literal(np.asarray(value).astype(wanted)[()], ArrayType((), wanted, weak))
     elif kind.dtype != wanted:
         fill_value = convert_element_type(fill_value, wanted)
-    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else shape
     return broadcast_in_dim(fill_value, sizes, ())
 
 

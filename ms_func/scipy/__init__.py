@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ms_func.scipy import linalg as linalg
+    from ms_func.scipy import optimize as optimize
     from ms_func.scipy import sparse as sparse
     from ms_func.scipy import special as special
     from ms_func.scipy import stats as stats
 
-_SUBMODULES = frozenset({"linalg", "sparse", "special", "stats"})
+_SUBMODULES = frozenset({"linalg", "optimize", "sparse", "special", "stats"})
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,18 @@ def function_name(fun: Any) -> str:
     return name if isinstance(name, str) else type(fun).__name__
 
 
+def check_callable(what: str, fun: Any) -> None:
+    """See that a transform was given a function.
+
+    Raises:
+        TypeError: it was not.
+    """
+    if not callable(fun):
+        raise ArgumentTypeError(
+            f"{what} expects a function, got {fun!r} of type {type(fun).__name__}"
+        )
+
+
 def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
     """Positions from the front for one or several argument numbers.
 

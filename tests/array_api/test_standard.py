@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import pickle
 
 import numpy as np
 import pytest
@@ -95,6 +96,32 @@ def test_sums_widen_to_the_default_integer():
         assert xp.sum(x, dtype=xp.float64).dtype == "float64"
         if kind == "f":
             assert xp.mean(x).dtype == xp.std(x).dtype == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_asarray_gives_the_dtype_asked_for(name):
+    for x in (xp.ones(2, dtype=xp.int8), xp.asarray(1.0), [1, 0], np.ones(2)):
+        for make in (xp.asarray, xp.array):
+            out = make(x, dtype=dtype(name))
+            assert out.dtype == name
+            assert not out.weak_type
+
+
+def test_limits_are_numbers_of_python():
+    for name in ("float32", "float64", "complex64", "complex128"):
+        got, want = xp.finfo(dtype(name)), np.finfo(name)
+        for limit in ("eps", "max", "min", "smallest_normal"):
+            assert type(getattr(got, limit)) is float
+            assert getattr(got, limit) == getattr(want, limit)
+        assert (got.bits, got.dtype) == (want.bits, want.dtype)
+    assert pickle.loads(pickle.dumps(xp.finfo(xp.bfloat16))) == xp.finfo("bfloat16")
+
+
+def test_intervals_are_computed_in_the_dtype_asked_for():
+    for f, ends in (("linspace", (-8, 1 / 3)), ("logspace", (0, 0.3)), ("geomspace", (1, 0.1))):
+        got = getattr(xp, f)(*ends, 7, dtype=xp.float64)
+        np.testing.assert_allclose(got, getattr(np, f)(*ends, 7), rtol=1e-14)
+        assert getattr(xp, f)(*ends, 7, dtype=xp.float16).dtype == "float16"
 
 
 # --- special values of real numbers --------------------------------------------------------------

@@ -80,12 +80,12 @@ def test_has_aux_without_pair() -> None:
 
 
 def test_argnums_beyond_the_arguments() -> None:
-    with refused(ValueError, "argument 2", "1 positional", "fix:"):
+    with refused(TypeError, "argument 2", "1 positional", "fix:"):
         ms.grad(square, argnums=2)(1.0)  # here
 
 
 def test_argument_given_by_keyword() -> None:
-    with refused(ValueError, "argument 0", "fix:"):
+    with refused(TypeError, "argument 0", "fix:"):
         ms.grad(square)(x=1.0)  # here
 
 
@@ -110,7 +110,7 @@ def test_jvp_trees() -> None:
 
 
 def test_jvp_shape_of_tangent() -> None:
-    with refused(TypeError, "f32[3]", "f32[4]", "fix:"):
+    with refused(ValueError, "f32[3]", "f32[4]", "fix:"):
         ms.jvp(square, (VECTOR,), (numpy.ones(4, numpy.float32),))  # here
 
 
@@ -140,7 +140,7 @@ def test_vjp_shape_of_cotangent() -> None:
 
 def test_linearized_shape_of_tangent() -> None:
     _, push = ms.linearize(square, VECTOR)
-    with refused((TypeError, ValueError), "f32[3]"):
+    with refused(ValueError, "f32[3]"):
         push(numpy.ones(4, numpy.float32))  # here
     assert push(numpy.ones(3, numpy.float32)).tolist() == [0.0, 2.0, 4.0]
 

@@ -166,6 +166,19 @@ def test_donated_array_used_again() -> None:
         numpy.asarray(x)
 
 
+def test_deleted_array_used_again() -> None:
+    x = np.arange(4.0)
+    x.delete()
+    with refused(RuntimeError, "has been deleted", "f32[4]", "fix:"):
+        x * 2  # here
+
+
+@pytest.mark.parametrize("dtype", [object, "datetime64[s]", "S3", "V8", numpy.longdouble])
+def test_elements_that_are_no_numbers(dtype) -> None:
+    with refused(TypeError, "numbers or Booleans", "fix:"):
+        np.zeros(3, dtype)  # here
+
+
 def test_loop_carry_that_changes_its_type() -> None:
     def body(carry, _):
         return carry.astype(np.float32) * 0.5, None

@@ -239,6 +239,13 @@ def _linear_solve() -> list[Case]:
     return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
 
 
+def _linear_call() -> list[Case]:
+    """A product with a known positive number, which is its own transpose."""
+    fn = program("scale", [(), (2,)], lambda a, x: [mul(x, _wide(exp(a)))])
+    params = {"fn": fn, "fn_transpose": fn, "num_residuals": 1}
+    return [Case((Arg(()), Arg((2,))), params, _WIDE, ulps=16)]
+
+
 def _custom_vmap() -> list[Case]:
     """A rule that is the vectorised function."""
     fn = program("f", [(), (2,)], lambda a, x: [mul(sin(x), _wide(a))])
@@ -272,6 +279,7 @@ CASES: dict[str, list[Case]] = {
     "custom_vmap_call": _custom_vmap(),
     "remat_call": _remat(),
     "linear_solve": _linear_solve(),
+    "linear_call": _linear_call(),
     "stop_gradient": [of_shapes((2, 3), dtypes=FLOATS, smooth=False)],
     "name": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS, params={"name": "here"})],
     "kept": [of_shapes((2, 3), dtypes=FLOATS + INTEGERS)],

@@ -22,5 +22,6 @@ def _collect() -> dict[str, list[Case]]:
     return found
 
 
-PRIMITIVES = load()
+PRIMITIVES = {name: p for name, p in load().items() if not name.startswith("waves_")}
+"""All but those of the package in tests/extension, which has tests of its own."""
 CASES = _collect()

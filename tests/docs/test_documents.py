@@ -41,20 +41,17 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
     return done.stdout
 
 
-def test_readme_block_runs() -> None:
-    (block,) = blocks(ROOT / "README.md", "python")
-    run("-c", block)
+@pytest.mark.parametrize("name", ["README", "docs/python_subset"])
+def test_the_block_of_a_page_runs(name: str, tmp_path: Path) -> None:
+    """As a file: Python shows no library the source of `python -c`."""
+    (block,) = blocks(ROOT / f"{name}.md", "python")
+    (tmp_path / "page.py").write_text(block)
+    run(tmp_path / "page.py")
 
 
 @pytest.mark.parametrize("name", ["extending", "state"])
 def test_code_of_guides_runs(name: str) -> None:
     run("-c", "\n".join(blocks(ROOT / "docs" / f"{name}.md", "python")))
-
-
-def test_code_of_the_page_about_python_runs(tmp_path: Path) -> None:
-    (block,) = blocks(ROOT / "docs" / "python_subset.md", "python")
-    (tmp_path / "page.py").write_text(block)
-    run(tmp_path / "page.py")
 
 
 def test_readme_has_two_commands() -> None:

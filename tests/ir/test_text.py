@@ -309,7 +309,7 @@ def test_names_and_places_do_not_matter_for_equality():
         ("func @f(%0: f32[] = @k0) -> () effects {} {\n  return\n}", "there is no constant @k0"),
         ("func @f() -> () effects {} {\n  call {m: !Unknown \"x\"}\n  return\n}",
          "values of Unknown cannot be read"),
-        ("func @f() -> () effects {} { ; }", "line 1: unexpected ';'"),
+        ("func @f() -> () effects {} { ; }", "line 1: expected a name, found ';'"),
     ],
 )  # fmt: skip
 def test_what_is_no_program_is_refused_with_its_line(text, message):

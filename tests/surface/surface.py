@@ -13,7 +13,9 @@ from typing import Any
 
 MODULES = (
     "numpy", "numpy.linalg", "numpy.fft", "lax", "lax.linalg", "nn", "nn.initializers", "random",
-    "scipy.special", "scipy.linalg", "tree", "tree_util",
+    "scipy.special", "scipy.linalg", "scipy.optimize", "scipy.integrate", "scipy.signal",
+    "scipy.ndimage", "scipy.fft", "scipy.interpolate", "scipy.cluster.vq",
+    "scipy.spatial.transform", "image", "tree", "tree_util",
 )  # fmt: skip
 _KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "/", inspect.Parameter.POSITIONAL_OR_KEYWORD: "",

@@ -37,8 +37,8 @@ class gaussian_kde:
 
     Example:
         >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
-        >>> bool(kde(0.0)[0] > kde(2.0)[0])
-        True
+        >>> kde(0.0) > kde(2.0)
+        Array([ True], dtype=bool)
     """
 
     neff: Array

@@ -1,0 +1,5 @@
+"""Ordinary differential equations: `odeint`, an adaptive method with two adjoints."""
+
+from ms_func.ode.integration import odeint as odeint
+
+__all__ = ["odeint"]
