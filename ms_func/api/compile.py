@@ -453,6 +453,10 @@ class Jitted:
         except TypeError:
             raise _unhashable(self.name, statics, leaves) from None
         if found is None:
+            if config.no_tracing.value:
+                raise RuntimeError(
+                    f"`{self.name}` would have to be recorded for jit, but config.no_tracing is set"
+                )
             self._explain(args, kwargs, in_tree, kinds, statics)
             found = self._record(args, kwargs, leaves, in_tree, kinds)
             if not any(type(x) is Tracer for x in found.staged.captured):

@@ -139,10 +139,10 @@ def test_the_switch_is_kept_from_block_to_block_and_unknown_outside():
 
 def test_flags_that_nothing_honours_are_refused():
     with as_jax() as jax:
-        jax.config.update("jax_transfer_guard", "allow")
-        with pytest.raises(NotImplementedError, match="jax_transfer_guard"):
-            jax.config.update("jax_transfer_guard", "disallow")
-        with pytest.raises(NotImplementedError), jax.transfer_guard("log"):
+        jax.config.update("jax_no_execution", False)
+        with pytest.raises(NotImplementedError, match="jax_no_execution"):
+            jax.config.update("jax_no_execution", True)
+        with pytest.raises(NotImplementedError), jax.thread_guard(True):
             pass
 
 

@@ -56,13 +56,19 @@ enable_custom_prng = context("enable_custom_prng", "Whether `PRNGKey` makes type
 enable_checks = context("enable_checks", "Accepted; programs are always checked.")
 explain_cache_misses = context("explain_cache_misses", "Not available.")
 legacy_prng_key = context("legacy_prng_key", "Whether old-style keys are allowed.")
-no_tracing = context("no_tracing", "Not available.")
+no_tracing = context("no_tracing", "Raise where a function would be recorded, in a block.")
 no_execution = context("no_execution", "Not available.")
 softmax_custom_jvp = context("softmax_custom_jvp", "Accepted; softmax has its own derivative.")
-transfer_guard = context("transfer_guard", "Only 'allow': transfers are not watched.")
-transfer_guard_host_to_device = context("transfer_guard_host_to_device", "Only 'allow'.")
-transfer_guard_device_to_device = context("transfer_guard_device_to_device", "Only 'allow'.")
-transfer_guard_device_to_host = context("transfer_guard_device_to_host", "Only 'allow'.")
+transfer_guard = context("transfer_guard", "What happens to copies between host and device.")
+transfer_guard_host_to_device = context(
+    "transfer_guard_host_to_device", "What happens to copies to devices."
+)
+transfer_guard_device_to_device = context(
+    "transfer_guard_device_to_device", "What happens to copies between devices."
+)
+transfer_guard_device_to_host = context(
+    "transfer_guard_device_to_host", "What happens to copies to the host."
+)
 array_garbage_collection_guard = context("array_garbage_collection_guard", "Only 'allow'.")
 allow_f16_reductions = context("allow_f16_reductions", "Only False.")
 auto_pcast = context("auto_pcast", "Only True.")
@@ -118,14 +124,6 @@ def host_ids(backend: Any = None) -> list[int]:
 def host_count(backend: Any = None) -> int:
     """`process_count`, by its old name."""
     return ms_func.process_count()
-
-
-def copy_to_host_async(x: Any) -> Any:
-    """Start the transfer of all arrays of a tree to the host, for a later read."""
-    for leaf in ms_func.tree.leaves(x):
-        if hasattr(leaf, "copy_to_host_async"):
-            leaf.copy_to_host_async()
-    return x
 
 
 def ds(start: Any, size: int | None = None) -> slice:
