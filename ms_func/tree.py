@@ -11,7 +11,7 @@ import functools
 import operator
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ms_func.runtime import pytree
@@ -346,6 +346,22 @@ def register_with_keys_class(cls: type) -> type:
         plain,
     )
     return cls
+
+
+def static(**kwargs: Any) -> Any:
+    """`dataclasses.field` of a field that is part of the structure, for `register_dataclass`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @register_dataclass
+        ... @dataclass
+        ... class Line:
+        ...     slope: float
+        ...     name: str = static(default="line")
+        >>> leaves(Line(2.0))
+        [2.0]
+    """
+    return field(**{**kwargs, "metadata": {**(kwargs.get("metadata") or {}), "static": True}})
 
 
 def register_dataclass(

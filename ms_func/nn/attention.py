@@ -84,8 +84,12 @@ def dot_product_attention(
         Vaswani et al., "Attention is all you need", NeurIPS 2017.
     """
     if implementation not in (None, "xla"):
-        raise NotImplementedError(f"there is no attention implementation {implementation!r}")
+        raise ArgumentValueError(f"there is no attention implementation {implementation!r}")
     q, k, v = (operand("dot_product_attention", a) for a in (query, key, value))
+    if typeof(k).shape[:-1] != typeof(v).shape[:-1]:
+        raise ArgumentValueError(f"keys and values have shapes {k.shape} and {v.shape}")
+    if mask is not None and typeof(mask).dtype != np.bool_:
+        raise ArgumentValueError(f"an attention mask must be boolean, got {typeof(mask)}")
     single = typeof(q).ndim == 3
     if single:
         q, k, v = (manipulation.expand_dims(a, 0) for a in (q, k, v))
