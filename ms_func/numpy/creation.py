@@ -465,7 +465,7 @@ def linspace(
 _REAL = frozenset({int, float})
 
 
-def _ends(name: str, start: Any, stop: Any, dtype: Any) -> tuple[Any, ...]:
+def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
     """Ends of an interval in the dtype to compute in: no narrower than the one asked for."""
     if dtype is not None and is_inexact(kind := canonicalize_dtype(dtype)):
         return promote_all(name, (start, stop, np.zeros((), kind)), inexact=True)[:2]

@@ -20,7 +20,7 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.promotion import as_handle, broadcast, common_shape, convert, fill
+from ms_func.numpy.promotion import HANDLES, as_handle, broadcast, common_shape, convert, fill
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
 from ms_func.primitives import shape as sh
@@ -71,6 +71,11 @@ def parse(
         NonConcreteBooleanIndexError: a mask known only at run time.
     """
     entries = index if type(index) is tuple else (index,)
+    if type(index) is tuple:
+        for e in index:
+            if type(e) in _SEQUENCES:
+                entries = tuple([_listed(e) if type(e) in _SEQUENCES else e for e in index])
+                break
     parts: list[Part] = []
     sizes = list(shape)
     for entry in _spelled_out(shape, entries):
@@ -87,6 +92,18 @@ def parse(
         else:
             parts.extend(_array_parts(entry, sizes, dim, strict))
     return parts, tuple(sizes)
+
+
+_SEQUENCES = frozenset({list, tuple})
+
+
+def _listed(entry: Any) -> Any:
+    """Array of a list of indices or flags that stands among other indices."""
+    if any(type(e) in HANDLES for e in entry):
+        parts = [sh.reshape(convert(e, _INDEX.dtype), (1,)) for e in entry]
+        return sh.concatenate(parts, 0)
+    found = np.asarray(entry)
+    return found if found.size else found.astype(np.int32)
 
 
 def _spelled_out(shape: tuple[int, ...], entries: tuple[Any, ...]) -> list[Any]:
