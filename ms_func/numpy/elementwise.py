@@ -434,6 +434,7 @@ def nan_to_num(
     return x  # pyright: ignore[reportReturnType]
 
 
+@fusion.whole(2)
 def isclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
