@@ -291,8 +291,14 @@ def signbit(x: ArrayLike, /) -> Array:
 
 @fusion.two
 def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise magnitude of `x` with the sign of `y`."""
+    """Elementwise magnitude of `x` with the sign of `y`.
+
+    Raises:
+        TypeError: an operand is complex.
+    """
     x, y = promote_inexact("copysign", x, y)
+    if typeof(x).dtype.kind == "c":
+        raise TypeError("copysign does not support complex-valued inputs")
     size = el.abs(x)
     return compare.select(signbit(y), ar.neg(size), size)
 
