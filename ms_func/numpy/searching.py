@@ -575,7 +575,7 @@ def bincount(
         raise ValueError("only 1-dimensional input supported.")
     if length is None:
         value = concrete("bincount without a length", x, "give the argument length")
-        length = int(max(value.max(initial=-1) + 1, 0))
+        length = int(value.max(initial=0)) + 1 if value.size else 0
     length = max(length, operator.index(minlength))
     values = asarray(1, np.int32) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
