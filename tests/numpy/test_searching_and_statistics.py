@@ -270,4 +270,5 @@ def test_counts_of_short_floats_do_not_stop_growing():
     x = mnp.zeros(1000, "bfloat16")
     assert float(mnp.histogram(x, 1)[0][0]) == 1000
     assert float(mnp.histogram2d(x, x, 1)[0][0, 0]) == 1000
-    np.testing.assert_array_equal(mnp.bincount(np.array([255, 1, 255], np.uint8))[[1, 255]], [1, 2])
+    counts = np.asarray(mnp.bincount(np.array([255, 1, 255], np.uint8)))
+    assert (counts[1], counts[255], counts.size) == (1, 2, 256)
