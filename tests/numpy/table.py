@@ -174,7 +174,7 @@ _add("less less_equal greater greater_equal maximum minimum", _two, dtypes=BOOL 
      special=True)  # fmt: skip
 _add("fmax fmin", _two, dtypes=REAL, special=True)
 _add("divide true_divide", _two, dtypes=FLOATS, special=True)
-_add("fmod remainder mod", _two, dtypes=FLOATS, special=True, signs=True)
+_add("fmod remainder mod", _two, dtypes=FLOATS + INTS, special=True, signs=True)
 _add("arctan2 atan2 hypot copysign nextafter heaviside logaddexp logaddexp2", _two, dtypes=FLOATS,
      special=True, signs=True, tol=256)  # fmt: skip
 _add("power pow float_power", _two, dtypes=FLOATS, special=True, tol=2048)
@@ -204,7 +204,9 @@ _add("isclose", lambda d: ((*d.pair(),), {"equal_nan": d.pick(False, True)}), dt
 _add("clip", lambda d: (d.array(), d.pick(0, 1), d.pick(None, 2)), dtypes=REAL, special=True)
 _add("where", lambda d: (x := d.array(), d.array(x.shape), d.array(())), dtypes=ALL, special=True)
 _add("select", lambda d: ([(x := d.array()) > 0, x < -1], [x, x * x], 7), dtypes=FLOATS)
-_add("piecewise", lambda d: (x := d.array(), [x < 0, x >= 1], [-1.0, 2.0, 0.5]), dtypes=FLOATS)
+_add(
+    "piecewise", lambda d: (x := d.array(), [x < 0, x >= 1], [1.0, 2.0, 0.5]), dtypes=FLOATS + INTS
+)
 _add("interp", lambda d: (d.array((5,)), np.array([-2.0, 0, 1]), np.array([1.0, 3, 2])),
      dtypes=("float64",))  # fmt: skip
 _add("unwrap", lambda d: (d.array((6,)),), dtypes=FLOATS, domain=(-9, 9))
@@ -304,8 +306,8 @@ _add(
 _add("histogram_bin_edges", lambda d: (d.array((20,)), 5), dtypes=FLOATS)
 _add("histogram2d", lambda d: (d.array((20,)), d.array((20,)), 4), dtypes=FLOATS)
 _add("histogramdd", lambda d: (d.array((20, 2)), 3), dtypes=FLOATS)
-_add("bincount", lambda d: ((d.array((9,)),), {"minlength": d.pick(0, 8)}), dtypes=("int32",),
-     domain=(0, 6))  # fmt: skip
+_add("bincount", lambda d: ((d.array((9,)),), {"minlength": d.pick(0, 8)}),
+     dtypes=("int32", "bool"), domain=(0, 6))  # fmt: skip
 _add("digitize", lambda d: (d.array(), np.array([-1.0, 0, 2]), d.pick(False, True)),
      dtypes=("float64",))  # fmt: skip
 
