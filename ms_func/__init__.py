@@ -43,19 +43,25 @@ from ms_func.api.compile import jit as jit
 from ms_func.api.compile import make_ir as make_ir
 from ms_func.api.compile import make_jaxpr as make_jaxpr
 from ms_func.api.devices import block_until_ready as block_until_ready
+from ms_func.api.devices import copy_to_host_async as copy_to_host_async
 from ms_func.api.devices import default_backend as default_backend
 from ms_func.api.devices import device_count as device_count
 from ms_func.api.devices import device_get as device_get
 from ms_func.api.devices import device_put as device_put
 from ms_func.api.devices import devices as devices
+from ms_func.api.devices import live_arrays as live_arrays
 from ms_func.api.devices import local_device_count as local_device_count
 from ms_func.api.devices import local_devices as local_devices
 from ms_func.api.devices import make_array_from_callback as make_array_from_callback
+from ms_func.api.devices import (
+    make_array_from_process_local_data as make_array_from_process_local_data,
+)
 from ms_func.api.devices import (
     make_array_from_single_device_arrays as make_array_from_single_device_arrays,
 )
 from ms_func.api.devices import process_count as process_count
 from ms_func.api.devices import process_index as process_index
+from ms_func.api.devices import reshard as reshard
 from ms_func.api.differentiate import grad as grad
 from ms_func.api.differentiate import value_and_grad as value_and_grad
 from ms_func.api.export import export as export
@@ -64,6 +70,7 @@ from ms_func.api.jacobian import hvp as hvp
 from ms_func.api.jacobian import jacfwd as jacfwd
 from ms_func.api.jacobian import jacobian as jacobian
 from ms_func.api.jacobian import jacrev as jacrev
+from ms_func.api.linearize import fwd_and_bwd as fwd_and_bwd
 from ms_func.api.linearize import jvp as jvp
 from ms_func.api.linearize import linear_transpose as linear_transpose
 from ms_func.api.linearize import linearize as linearize
@@ -86,6 +93,12 @@ from ms_func.control_flow.linear_solve import fixed_point as fixed_point
 from ms_func.execution.array import Array as Array
 from ms_func.execution.dispatch import clear_caches as clear_caches
 from ms_func.execution.eager import ensure_compile_time_eval as ensure_compile_time_eval
+from ms_func.execution.guards import transfer_guard as transfer_guard
+from ms_func.execution.guards import (
+    transfer_guard_device_to_device as transfer_guard_device_to_device,
+)
+from ms_func.execution.guards import transfer_guard_device_to_host as transfer_guard_device_to_host
+from ms_func.execution.guards import transfer_guard_host_to_device as transfer_guard_host_to_device
 from ms_func.ir.mesh import Mesh as Mesh
 from ms_func.ir.mesh import make_mesh as make_mesh
 from ms_func.ir.mesh import set_mesh as set_mesh
@@ -118,14 +131,21 @@ if _collecting:
 
 array_ref = new_ref
 remat = checkpoint
-default_matmul_precision = config.default_matmul_precision
+check_tracer_leaks = config.check_tracer_leaks
 debug_infs = config.debug_infs
+debug_key_reuse = config.debug_key_reuse
 debug_nans = config.debug_nans
+default_device = config.default_device
+default_matmul_precision = config.default_matmul_precision
+default_prng_impl = config.default_prng_impl
 log_compiles = config.log_compiles
+no_tracing = config.no_tracing
+numpy_dtype_promotion = config.numpy_dtype_promotion
+numpy_rank_promotion = config.numpy_rank_promotion
 
 __version__ = "0.1.0"
 
-_LATE = frozenset({"image", "ode"})
+_LATE = frozenset({"distributed", "dlpack", "ffi", "image", "ode", "profiler"})
 """Modules that are imported when they are first used."""
 
 

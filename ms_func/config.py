@@ -172,6 +172,16 @@ default_prng_impl = Setting(
 debug_key_reuse = Setting(
     "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
 )
+check_tracer_leaks = Setting(
+    "check_tracer_leaks", False,
+    "Raise where a traced value is still held when its recording has ended. Slow: it looks through "
+    "all of memory after each recording.",
+    in_key=True,
+)  # fmt: skip
+no_tracing = Setting(
+    "no_tracing", False, "Raise where a jitted function would have to be recorded (again).",
+    in_key=True,
+)  # fmt: skip
 log_compiles = Setting("log_compiles", False, "Log each compilation with its reason.")
 
 

@@ -11,7 +11,7 @@ import functools
 import operator
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ms_func.runtime import pytree
@@ -106,14 +106,16 @@ def all(tree: PyTree, *, is_leaf: Callable[[Any], bool] | None = None) -> bool:
 _all = __builtins__["all"] if isinstance(__builtins__, dict) else __builtins__.all
 
 
-def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: PyTree) -> PyTree:
+def transpose(
+    outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, pytree_to_transpose: PyTree
+) -> PyTree:
     """Tree of trees turned inside out: structure outer-of-inner becomes inner-of-outer.
 
     Example:
         >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
-    parts = outer_treedef.flatten_up_to(tree)
+    parts = outer_treedef.flatten_up_to(pytree_to_transpose)
     inner = structure(parts[0]) if inner_treedef is None else inner_treedef
     columns = [inner.flatten_up_to(part) for part in parts]
     rows = [[c[i] for c in columns] for i in range(inner.num_leaves)]
@@ -346,6 +348,22 @@ def register_with_keys_class(cls: type) -> type:
         plain,
     )
     return cls
+
+
+def static(**kwargs: Any) -> Any:
+    """`dataclasses.field` of a field that is part of the structure, for `register_dataclass`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @register_dataclass
+        ... @dataclass
+        ... class Line:
+        ...     slope: float
+        ...     name: str = static(default="line")
+        >>> leaves(Line(2.0))
+        [2.0]
+    """
+    return field(**{**kwargs, "metadata": {**(kwargs.get("metadata") or {}), "static": True}})
 
 
 def register_dataclass(

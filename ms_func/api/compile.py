@@ -35,7 +35,7 @@ from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.references import discharge
-from ms_func.ir.types import TYPES, ArrayType, RefType, typeof
+from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import check_callable, function_name
@@ -453,6 +453,10 @@ class Jitted:
         except TypeError:
             raise _unhashable(self.name, statics, leaves) from None
         if found is None:
+            if config.no_tracing.value:
+                raise RuntimeError(
+                    f"`{self.name}` would have to be recorded for jit, but config.no_tracing is set"
+                )
             self._explain(args, kwargs, in_tree, kinds, statics)
             found = self._record(args, kwargs, leaves, in_tree, kinds)
             if not any(type(x) is Tracer for x in found.staged.captured):
@@ -576,7 +580,7 @@ def _kind(x: Any, name: str) -> Any:
 
 def _snapshot(x: Any) -> Any:
     """A captured value as it is now: later changes through the same handle do not count."""
-    return x if type(x) in (Tracer, Ref) else again(as_array(x))
+    return x if type(x) in (Tracer, Ref, ShapeDtypeStruct) else again(as_array(x))
 
 
 def place_operands(

@@ -9,13 +9,13 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import float0
-from ms_func.errors import ArgumentValueError
-from ms_func.execution import buffers
+from ms_func.errors import ArgumentValueError, UnsupportedError
+from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
-from ms_func.ir.sharding import NamedSharding
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import typeof
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, named_sharding
 from ms_func.tracing.tracer import Tracer
 
 
@@ -88,9 +88,9 @@ def device_put(
     """
     leaves, structure = tree.flatten(x)
     places = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
-    return tree.unflatten(
-        structure, [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
-    )
+    with guards.explicit("explicit_device_put"):
+        placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
+    return tree.unflatten(structure, placed)
 
 
 def _place(x: Any, where: Any) -> Any:
@@ -103,6 +103,80 @@ def _place(x: Any, where: Any) -> Any:
     if where is None:
         return x
     return wrap(transfer(x.buffer, where))
+
+
+def reshard(xs: Any, out_shardings: Any) -> Any:
+    """Arrays in another layout: moved at once, or when the program being recorded runs.
+
+    Args:
+        xs: array or tree of arrays.
+        out_shardings: sharding, or a spec on the mesh in force; or a tree of them that is a
+            prefix of `xs`.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, NamedSharding, P
+        >>> reshard(np.arange(2), NamedSharding(Mesh((1,), ("x",)), P("x"))).tolist()
+        [0, 1]
+    """
+    leaves, structure = tree.flatten(xs)
+    places = tree.broadcast_prefix(out_shardings, xs, is_leaf=lambda s: s is None)
+    placed = [
+        _place(x, named_sharding(s) if isinstance(s, PartitionSpec) else s)
+        for x, s in zip(leaves, places, strict=True)
+    ]
+    return tree.unflatten(structure, placed)
+
+
+def copy_to_host_async(x: Any) -> Any:
+    """Start to copy the arrays of a tree to the host, for a read later on; gives the tree."""
+    for leaf in tree.leaves(x):
+        if hasattr(leaf, "copy_to_host_async"):
+            leaf.copy_to_host_async()
+    return x
+
+
+def live_arrays(platform: str | None = None) -> list[Array]:
+    """Arrays on the devices of a platform that something still holds.
+
+    Example:
+        >>> import ms_func as ms
+        >>> x = ms.numpy.arange(3)
+        >>> len(live_arrays()) > 0
+        True
+    """
+    found = buffers.default_backend().client(platform).live_arrays()
+    return [wrap(b) for b in found if b.aval is not None]
+
+
+def make_array_from_process_local_data(
+    sharding: Any, local_data: Any, global_shape: Sequence[int] | None = None
+) -> Array:
+    """Array of which this process gives the part that lies on its devices.
+
+    Args:
+        sharding: how the whole array lies on its devices.
+        local_data: the elements that this process holds; all of them where it is the only one.
+        global_shape: shape of the whole array.
+
+    Raises:
+        ValueError: the shape is not that of the data, with one process.
+        NotImplementedError: there are several processes.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, NamedSharding, P
+        >>> rows = NamedSharding(Mesh((1,), ("x",)), P("x"))
+        >>> make_array_from_process_local_data(rows, np.arange(3)).tolist()
+        [0, 1, 2]
+    """
+    if process_count() > 1:
+        raise UnsupportedError("arrays over several processes are not supported")
+    data = np.asarray(local_data)
+    if global_shape is not None and tuple(global_shape) != data.shape:
+        raise ArgumentValueError(
+            f"one process holds data of shape {data.shape}, so the array has that shape and not "
+            f"{tuple(global_shape)}"
+        )
+    return device_put(data, sharding)
 
 
 def make_array_from_callback(
@@ -171,7 +245,8 @@ def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarra
 
 def device_get(x: Any) -> Any:
     """The tree `x` with NumPy arrays in place of arrays; waits for them."""
-    return tree.map(lambda a: np.asarray(a) if type(a) is Array else a, x)
+    with guards.explicit("explicit_device_get"):
+        return tree.map(lambda a: np.asarray(a) if type(a) is Array else a, x)
 
 
 def block_until_ready(x: Any) -> Any:

@@ -114,6 +114,11 @@ class Traced(_Stage):
     jaxpr = ir
 
     @property
+    def captured(self) -> list[Any]:
+        """Values that the function closes over, for the first parameters of `ir`."""
+        return list(self._recorded.staged.captured)
+
+    @property
     def out_avals(self) -> Any:
         """Types of the results."""
         staged = self._recorded.staged

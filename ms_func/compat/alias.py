@@ -54,12 +54,26 @@ for _path in _MODULES:
     _children.setdefault(_path.rpartition(".")[0], set()).add(_path.rpartition(".")[2])
 
 
+_PRIVATE_PACKAGES = frozenset((
+    "_src", "_src.debugger", "_src.export", "_src.image", "_src.interpreters", "_src.lax",
+    "_src.lax.control_flow", "_src.lib", "_src.lib.mlir", "_src.lib.mlir.dialects", "_src.nn",
+    "_src.numpy", "_src.ops", "_src.pallas", "_src.random", "_src.scipy", "_src.state",
+    "_src.third_party",
+))  # fmt: skip
+
+
+def _is_package(path: str) -> bool:
+    """Whether modules may stand below; not below a private module, whose names are none."""
+    return not path.startswith("_src.") or path in _PRIVATE_PACKAGES
+
+
 class AliasModule(ModuleType):
     """A module of the name `jax...`: names of ours, and sub-modules made when asked for."""
 
     def __init__(self, path: str, sources: list[ModuleType]) -> None:
         super().__init__(_full(path), sources[0].__doc__)
-        self.__path__ = []
+        if _is_package(path):
+            self.__path__ = []
         self._alias_path = path
         self._alias_sources = sources
         for source in reversed(sources):
@@ -114,7 +128,8 @@ def module(path: str) -> AliasModule | None:
     with _lock:
         if path not in _made:
             if path.partition(".")[0] == "_src":
-                _made[path] = AliasModule(path, [ModuleType(_full(path))])
+                private = _source(f"{_EXTRA}.{path}") or ModuleType(_full(path))
+                _made[path] = AliasModule(path, [private])
                 return _made[path]
             sources = [_source(f"{root}.{path}".rstrip(".")) for root in (_EXTRA, _OWN)]
             there = [s for s in sources if s is not None]
@@ -146,7 +161,7 @@ class _Hook(MetaPathFinder, Loader):
         found = module(inner) if known else None
         if found is None:
             raise ModuleNotFoundError(_why(fullname), name=fullname)
-        return ModuleSpec(fullname, self, is_package=True)
+        return ModuleSpec(fullname, self, is_package=_is_package(inner))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return module(_public_path(spec.name[4:]))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ms_func import config as settings
+from ms_func.execution import guards
 
 __all__ = ["Flag", "config", "context", "flag"]
 
@@ -24,7 +25,7 @@ class Flag:
     """
 
     def __init__(
-        self, name: str, setting: settings.Setting | None = None, *, default: Any = None,
+        self, name: str, setting: Any = None, *, default: Any = None,
         only: tuple[Any, ...] = (), into: Callable[[Any], Any] = lambda v: v,
         out_of: Callable[[Any], Any] = lambda v: v,
     ) -> None:  # fmt: skip
@@ -77,7 +78,7 @@ class Flag:
 _flags: dict[str, Flag] = {}
 
 
-def flag(name: str, setting: settings.Setting | None = None, **how: Any) -> Flag:
+def flag(name: str, setting: Any = None, **how: Any) -> Flag:
     """Make a flag known to `config`."""
     _flags[name] = made = Flag(name, setting, **how)
     return made
@@ -103,32 +104,22 @@ flag("jax_num_cpu_devices", settings.num_cpu_devices)
 flag("jax_platforms", settings.platform)
 flag("jax_platform_name", settings.platform, into=lambda v: v or None, out_of=lambda v: v or "")
 for _name in ("numpy_rank_promotion", "numpy_dtype_promotion", "debug_nans", "debug_infs",
-              "debug_key_reuse", "default_prng_impl", "check_tracer_leaks"):  # fmt: skip
-    _setting = getattr(settings, _name, None)
-    if _setting is not None:
-        flag(f"jax_{_name}", _setting)
+              "debug_key_reuse", "default_prng_impl", "check_tracer_leaks",
+              "no_tracing"):  # fmt: skip
+    flag(f"jax_{_name}", getattr(settings, _name))
+for _guard in ("transfer_guard", "transfer_guard_host_to_device",
+               "transfer_guard_device_to_device", "transfer_guard_device_to_host"):  # fmt: skip
+    flag(f"jax_{_guard}", getattr(guards, _guard))
 for _name, _default, _also in (
-    ("jax_numpy_rank_promotion", "allow", ()),
-    ("jax_numpy_dtype_promotion", "standard", ()),
-    ("jax_debug_nans", False, ()),
-    ("jax_debug_infs", False, ()),
-    ("jax_debug_key_reuse", False, ()),
-    ("jax_default_prng_impl", "threefry2x32", ()),
     ("jax_threefry_partitionable", True, ()),
     ("jax_enable_custom_prng", False, ()),
     ("jax_legacy_prng_key", "allow", ()),
-    ("jax_check_tracer_leaks", False, ()),
     ("jax_enable_checks", False, (True,)),
-    ("jax_transfer_guard", None, ("allow",)),
-    ("jax_transfer_guard_host_to_device", None, ("allow",)),
-    ("jax_transfer_guard_device_to_device", None, ("allow",)),
-    ("jax_transfer_guard_device_to_host", None, ("allow",)),
     ("jax_traceback_filtering", None, ("off", "tracebackhide", "remove_frames",
                                        "quiet_remove_frames", "auto")),
     ("jax_compilation_cache_dir", None, ()),
     ("jax_enable_compilation_cache", True, (False,)),
     ("jax_explain_cache_misses", False, ()),
-    ("jax_no_tracing", False, ()),
     ("jax_no_execution", False, ()),
     ("jax_softmax_custom_jvp", True, (False,)),
     ("jax_use_shardy_partitioner", True, ()),
@@ -151,8 +142,7 @@ for _name, _default, _also in (
     ("jax_persistent_cache_min_entry_size_bytes", 0, (-1,)),
     ("jax2tf_associative_scan_reductions", False, ()),
 ):  # fmt: skip
-    if _name not in _flags:
-        flag(_name, default=_default, only=_also)
+    flag(_name, default=_default, only=_also)
 
 
 class Config:

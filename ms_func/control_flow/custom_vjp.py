@@ -193,7 +193,7 @@ class custom_vjp:
             out = user_function(self.fwd)(*call.arguments(leaves))
             outs, residuals = self._checked_pair(out, staged, name)
             res_leaves, found["tree"] = tree.flatten(residuals)
-            found["fixed"] = {i: x for i, x in enumerate(res_leaves) if not _is_array(x)}
+            found["fixed"] = {i: x for i, x in enumerate(res_leaves) if _is_fixed(x)}
             return [*outs, *(x for i, x in enumerate(res_leaves) if i not in found["fixed"])]
 
         with inside_rule():
@@ -299,6 +299,11 @@ class custom_vjp:
         ]
 
 
+def _is_fixed(x: Any) -> bool:
+    """Whether a residual stays what it is: Python's flags and counts, and what is no array."""
+    return type(x) in (bool, int) or not _is_array(x)
+
+
 def _is_array(x: Any) -> bool:
     try:
         typeof(x)
@@ -337,7 +342,7 @@ def _match(grad: Any, like: Any) -> list[Any] | None:
         parts = tree.broadcast_prefix(grad, like, is_leaf=lambda x: x is None)
     except ValueError:
         return None
-    given = tree.structure(grad, is_leaf=lambda x: x is None or type(x) is SymbolicZero)
+    given = tree.structure(grad, is_leaf=lambda x: type(x) is SymbolicZero)
     if given == like_tree or any(p is None for p in parts):
         return parts
     return None

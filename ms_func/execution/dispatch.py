@@ -20,7 +20,7 @@ from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
 from ms_func.ir.references import discharge
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ShapeDtypeStruct, typeof
 from ms_func.runtime import extension
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.tracer import Tracer, escaped
@@ -195,6 +195,8 @@ def as_array(x: Any) -> Array:
         return wrap(put(x.value, x.type))
     if type(x) is Tracer:
         raise escaped(x)
+    if type(x) is ShapeDtypeStruct:
+        raise TypeError(f"{x} is a description of an array and has no value")
     return wrap(put(x, typeof(x)))
 
 

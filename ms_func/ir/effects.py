@@ -36,7 +36,8 @@ CALLBACK = Effect(1, "callback")
 CHECK = Effect(2, "check")
 """A condition whose failure raises an exception when the program has run."""
 
-EFFECTS = {e.name: e for e in (PRINT, CALLBACK, CHECK)}
+FOREIGN = Effect(3, "foreign", host=False)
+EFFECTS = {e.name: e for e in (PRINT, CALLBACK, CHECK, FOREIGN)}
 """The kinds by name, as parameters of equations name them."""
 
 

@@ -166,12 +166,16 @@ class Function:
     @property
     def invars(self) -> tuple[Var, ...]:
         """Parameters that no constant is bound to."""
-        return self.params[: len(self.params) - len(self.consts)]
+        return self.params[: len(self.params) - self._closed_over]
 
     @property
     def constvars(self) -> tuple[Var, ...]:
         """Parameters that constants are bound to."""
-        return self.params[len(self.params) - len(self.consts) :]
+        return self.params[len(self.params) - self._closed_over :]
+
+    @property
+    def _closed_over(self) -> int:
+        return self.memo.get("constvars", len(self.consts))
 
     @property
     def outvars(self) -> tuple[Atom, ...]:

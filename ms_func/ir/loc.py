@@ -126,9 +126,9 @@ def _span(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
     return line, end_line or line, col, end_col
 
 
-def hide_frames_of(directory: str) -> None:
-    """Treat files below `directory` as part of the library when looking for user lines."""
-    _INTERNAL_PREFIXES.append(directory.rstrip("/") + "/")
+def hide_frames_of(path: str) -> None:
+    """Treat a file, or the files below a directory, as part of the library in user lines."""
+    _INTERNAL_PREFIXES.append(path if path.endswith(".py") else path.rstrip("/") + "/")
     _OURS.clear()
 
 

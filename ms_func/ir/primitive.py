@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from ms_func.errors import ShapeError
@@ -133,6 +134,8 @@ class Zero:
     def __init__(self, type: ArrayType) -> None:
         self.type = type
 
+    aval = property(attrgetter("type"))
+
     def __repr__(self) -> str:
         return f"Zero({self.type})"
 
@@ -144,6 +147,8 @@ class UndefinedPrimal:
 
     def __init__(self, type: ArrayType) -> None:
         self.type = type
+
+    aval = property(attrgetter("type"))
 
     def __repr__(self) -> str:
         return f"UndefinedPrimal({self.type})"

@@ -114,6 +114,10 @@ class ArrayType:
             return self if plain else self.update(sharding=None)
         return ArrayType(self.shape, float0)
 
+    def to_tangent_aval(self) -> ArrayType:
+        """`tangent`, as JAX spells it."""
+        return self.tangent
+
     @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""

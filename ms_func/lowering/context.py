@@ -199,7 +199,7 @@ def _float_text(value: Any) -> str:
 
 def dense(array: np.ndarray) -> ir.Attribute:
     """Constant attribute with the elements of `array`."""
-    array = np.ascontiguousarray(array)
+    array = np.asarray(array, order="C")  # keeps rank 0, unlike ascontiguousarray
     if array.dtype == float0:
         array = np.zeros(array.shape, np.bool_)
     if array.dtype == np.bool_:

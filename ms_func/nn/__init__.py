@@ -46,12 +46,12 @@ from ms_func.numpy.elementwise import tanh
 
 if TYPE_CHECKING:
     from ms_func.nn import losses
-    from ms_func.nn.pooling import avg_pool, conv, conv_transpose, max_pool, min_pool
-    from ms_func.nn.scaled_products import (
+    from ms_func.nn.block_scaled import (
         get_scaled_dot_general_config,
         scaled_dot_general,
         scaled_matmul,
     )
+    from ms_func.nn.pooling import avg_pool, conv, conv_transpose, max_pool, min_pool
 
 __all__ = [
     "avg_pool", "batch_norm", "celu", "conv", "conv_transpose", "dot_product_attention", "elu",
@@ -67,7 +67,7 @@ _LATE = {
     "losses": "losses",
     **dict.fromkeys(("avg_pool", "conv", "conv_transpose", "max_pool", "min_pool"), "pooling"),
     **dict.fromkeys(
-        ("get_scaled_dot_general_config", "scaled_dot_general", "scaled_matmul"), "scaled_products"
+        ("get_scaled_dot_general_config", "scaled_dot_general", "scaled_matmul"), "block_scaled"
     ),
 }
 """Names whose module is imported when they are first used."""

@@ -37,7 +37,7 @@ def _relu(x: Any) -> Any:
 
 def relu6(x: ArrayLike) -> Array:
     """`min(max(x, 0), 6)`, with derivative 0 at 0 and 6."""
-    return fusion.run(_relu6, (operand("relu6", x),))
+    return fusion.run(_relu6, (inexact("relu6", x),))
 
 
 def _relu6(x: Any) -> Any:

@@ -88,7 +88,7 @@ def dot_product_attention(
             them, in derivatives too: memory grows with `t + s` and not with their product. None
             is "blockwise" above 2^24 scores.
         return_residual: also return the logarithms of the sums of exponentials of the scores,
-            `[batch, t, heads]`.
+            `[batch, t, heads]` in float32, or in the dtype of `query` if that is wider.
 
     Returns:
         Array `[batch, t, heads, d]`; where a query may attend to no key, the mean of the values.
@@ -118,7 +118,6 @@ def dot_product_attention(
         count = manipulation.reshape(query_seq_lengths, (-1, 1, 1, 1))
         places = sh.broadcasted_iota(np.int32, (1, t, 1, 1), 1)
         out = searching.where(logic.less(places, count), out, 0)
-    residual = convert(residual, typeof(q).dtype)
     if single:
         out, residual = manipulation.squeeze(out, 0), manipulation.squeeze(residual, 0)
     return (out, residual) if return_residual else out

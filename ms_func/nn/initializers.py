@@ -12,7 +12,8 @@ from ms_func import random
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, manipulation
+from ms_func.numpy import creation, elementwise, manipulation
+from ms_func.primitives import cast
 
 Initializer = Callable[..., Array]
 Axes = int | Sequence[int]
@@ -22,14 +23,14 @@ def _kind(dtype: Any) -> np.dtype:
     return DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
 
 
-def zeros(key: Any, shape: Sequence[int], dtype: Any = None) -> Array:
+def zeros(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Zeros; the key is not used."""
-    return creation.zeros(shape, _kind(dtype))
+    return creation.zeros(shape, _kind(dtype), out_sharding=out_sharding)
 
 
-def ones(key: Any, shape: Sequence[int], dtype: Any = None) -> Array:
+def ones(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Ones; the key is not used."""
-    return creation.ones(shape, _kind(dtype))
+    return creation.ones(shape, _kind(dtype), out_sharding=out_sharding)
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
@@ -139,6 +140,27 @@ def variance_scaling(
     return init
 
 
+_CUT = 1 - math.exp(-4)  # share of complex standard normal numbers of modulus below 2
+_SQUARED_RADIUS: dict[str, Callable[[Any], Any]] = {
+    "uniform": lambda u: ar.multiply(u, 2.0),
+    "truncated_normal": lambda u: ar.multiply(
+        ar.negative(elementwise.log1p(ar.multiply(u, -_CUT))), _CUT / (1 - 5 * math.exp(-4))
+    ),
+}
+"""Squared modulus of complex numbers of mean square 1, from numbers uniform in [0, 1): uniform on a
+disc, or normal with the modulus cut off at 2, where its mean square would be (1 - 5/e^4) / _CUT."""
+
+
+def _complex(
+    distribution: str, key: Any, shape: Sequence[int], kind: np.dtype, part: np.dtype
+) -> Array:
+    of_radius, of_angle = random.split(key)
+    square = _SQUARED_RADIUS[distribution](random.uniform(of_radius, shape, part))
+    angle = ar.multiply(random.uniform(of_angle, shape, part), 2 * math.pi)
+    turn = cast.complex(elementwise.cos(angle), elementwise.sin(angle))
+    return ar.multiply(elementwise.sqrt(square), turn)
+
+
 def _draw(
     distribution: str, key: Any, shape: Sequence[int], kind: np.dtype, variance: float
 ) -> Array:
@@ -146,8 +168,8 @@ def _draw(
     if distribution == "normal":
         factor = np.asarray(math.sqrt(variance), part)[()]
         return ar.multiply(random.normal(key, shape, kind), factor)
-    if kind.kind == "c":
-        raise NotImplementedError(f"complex {distribution} initial values; use 'normal'")
+    if kind.kind == "c" and distribution in _SQUARED_RADIUS:
+        return ar.multiply(_complex(distribution, key, shape, kind, part), math.sqrt(variance))
     if distribution == "uniform":
         drawn = random.uniform(key, shape, kind, -1)
         return ar.multiply(drawn, np.asarray(math.sqrt(3 * variance), kind)[()])

@@ -22,8 +22,8 @@ from ms_func.primitives import elementwise as pe
 
 def _peak(x: Any, axis: Axis, where: Any) -> Any:
     """Maximum along dimensions, finite where all is -inf, and not differentiated."""
-    top = reductions.max(x, axis, keepdims=True, where=where,
-                         initial=-math.inf if where is not None else None)  # fmt: skip
+    floor = -math.inf if where is not None or 0 in typeof(x).shape else None
+    top = reductions.max(x, axis, keepdims=True, where=where, initial=floor)
     return stop_gradient(compare.select(logic.isfinite(top), top, 0))
 
 

@@ -180,7 +180,7 @@ def driver(
     vectors: Sequence[int] = (), info: bool = True, alias: tuple[int, int] | None = (0, 0),
 ) -> list[Any]:  # fmt: skip
     """Results of a LAPACK driver; NaN where it reports failure."""
-    lead = ins[0].shape[:-2]
+    lead = max((t.shape[:-2] for t in ins), key=len)  # the matrices among them tell
     listed, scalars = list(outs), list(vectors)
     if info:
         scalars.append(len(listed))

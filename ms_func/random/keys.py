@@ -98,7 +98,8 @@ def _seeded(name: str, seed: Any, kind: KeyDtype) -> Any:
     if isinstance(seed, int):
         if not -(2**63) <= seed < 2**64:
             raise OverflowError(f"a seed has 64 bits at most, got {seed}")
-        low = seed if -(2**31) <= seed < 0 else seed >> 32  # 32 bits are enough for the first
+        # 32 bits are enough for the first; without 64-bit dtypes a seed has no others.
+        low = seed if -(2**31) <= seed < 0 or config.x64.value is False else seed >> 32
         half = [0 if low is seed else low & 0xFFFFFFFF, seed & 0xFFFFFFFF]
         words = np.array(half * (kind.words // 2), UINT32)
         return wrap(put(words, ArrayType((), kind)))

@@ -13,6 +13,7 @@ from ms_func.ir.function import Function, FunctionKey
 from ms_func.ir.references import discharge
 from ms_func.ir.types import ArrayType, RefType, typeof
 from ms_func.stopwatch import timed, watched
+from ms_func.tracing import leaks
 from ms_func.tracing.reference import Ref, handed_out, read, swap
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -87,6 +88,17 @@ def stage(
         ValueError: a leaf of the result is a reference, or one is written that cannot be.
     """
     trace = Staging(name, decided, border)
+    staged = _record(trace, call, types, values, keep_constants, refs, operands)
+    if config.check_tracer_leaks.value:
+        leaks.check(trace)
+    return staged
+
+
+def _record(
+    trace: Staging, call: Callable[[list[Tracer]], Any], types: Sequence[ArrayType],
+    values: Sequence[Any] | None, keep_constants: bool, refs: str, operands: Sequence[Any] | None,
+) -> Staged:  # fmt: skip
+    name = trace.name
     with trace:
         params = [trace.parameter(t) for t in types]
         if values is not None:

@@ -1,8 +1,7 @@
-"""Attention by blocks against all at once, and products in block-scaled formats."""
+"""Attention by blocks of queries and keys against all at once."""
 
 from __future__ import annotations
 
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -99,75 +98,3 @@ def test_bad_attention():
     ):
         with pytest.raises(ValueError, match=match):
             nn.dot_product_attention(*args, **options)
-
-
-# --- block-scaled formats -------------------------------------------------------------------------
-
-
-def rounded(x, mode):
-    """Numbers of a format along the last axis, by NumPy's casts."""
-    kind, size = (ml_dtypes.float8_e4m3fn, 32) if mode == "mxfp8" else (ml_dtypes.float4_e2m1fn, 16)
-    top = float(ml_dtypes.finfo(kind).max)
-    blocks = x.reshape(*x.shape[:-1], -1, size).astype(np.float32)
-    scale = np.abs(blocks).max(-1, keepdims=True) / np.float32(top)
-    if mode == "mxfp8":
-        scale = np.exp2(np.ceil(np.log2(scale)))
-    else:
-        scale = scale.astype(ml_dtypes.float8_e4m3fn).astype(np.float32)
-    return (np.clip(blocks / scale, -top, top).astype(kind).astype(np.float32) * scale).reshape(
-        x.shape
-    )
-
-
-@pytest.mark.parametrize("mode", ["mxfp8", "nvfp4"])
-def test_scaled_products(mode):
-    a, b = RNG.normal(size=(2, 3, 64)), RNG.normal(size=(2, 64, 5))
-    a, b = a.astype(np.float32), b.astype(np.float32)
-    formats = [nn.get_scaled_dot_general_config(mode)] * 3
-    numbers = (((2,), (1,)), ((0,), (0,)))
-
-    def f(a, b):
-        return nn.scaled_dot_general(a, b, numbers, configs=formats)
-
-    want = rounded(a, mode) @ np.swapaxes(rounded(np.swapaxes(b, 1, 2), mode), 1, 2)
-    np.testing.assert_allclose(f(a, b), want, rtol=1e-5, atol=1e-5)
-    da = ms.jit(ms.grad(lambda a: (f(a, b) * want).sum()))(a)
-    exact = want @ np.swapaxes(b, 1, 2)
-    assert np.linalg.norm(da - exact) < (0.06 if mode == "mxfp8" else 0.25) * np.linalg.norm(exact)
-    lanes = ms.vmap(
-        lambda a, b: nn.scaled_dot_general(a, b, (((1,), (0,)), ((), ())), configs=formats)
-    )
-    np.testing.assert_allclose(lanes(a, b), want, rtol=1e-5, atol=1e-5)
-
-
-def test_global_scales_and_lengths_that_blocks_do_not_divide():
-    a = (RNG.normal(size=(4, 37)) * 1e6).astype(np.float32)
-    big = nn.get_scaled_dot_general_config("nvfp4", np.array([2.0**12], np.float32))
-    got = nn.scaled_dot_general(a, a, (((1,), (1,)), ((), ())), configs=[big] * 3)
-    assert np.linalg.norm(got - a @ a.T) < 0.1 * np.linalg.norm(a @ a.T)
-    zero = nn.scaled_dot_general(0 * a, a, (((1,), (1,)), ((), ())), configs=[big] * 3)
-    assert not np.asarray(zero).any()
-    plain = nn.scaled_dot_general(a, a, (((1,), (1,)), ((), ())))
-    np.testing.assert_allclose(plain, a @ a.T, rtol=1e-5)
-
-
-def test_scaled_matmul():
-    a, b = RNG.integers(-3, 4, (2, 2, 5, 8)).astype(ml_dtypes.float8_e4m3fn)
-    sa = (2.0 ** RNG.integers(-2, 3, (2, 5, 4))).astype(ml_dtypes.float8_e8m0fnu)
-    sb = (2.0 ** RNG.integers(-2, 3, (2, 5, 2))).astype(ml_dtypes.float8_e8m0fnu)
-    wide = [x.astype(np.float32) for x in (a, b, sa, sb)]
-    want = np.einsum("bmk,bnk->bmn", wide[0] * np.repeat(wide[2], 2, 2),
-                     wide[1] * np.repeat(wide[3], 4, 2))  # fmt: skip
-    np.testing.assert_allclose(nn.scaled_matmul(a, b, sa, sb), want)
-    assert nn.scaled_matmul(a, b, sa, sb, ml_dtypes.bfloat16).dtype == ml_dtypes.bfloat16
-    for args, match in (
-        ((a[0], b, sa, sb), "3-dimensional"),
-        ((a, b[:, :, :4], sa, sb), "matching batch"),
-        ((a, b, sa[:, :, :3], sb), "requires scales"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            nn.scaled_matmul(*args)
-    with pytest.raises(ValueError, match="Unsupported mode: fp2"):
-        nn.get_scaled_dot_general_config("fp2")
-    with pytest.raises(ValueError, match="three formats"):
-        nn.scaled_dot_general(a[0], b[0], (((1,), (1,)), ((), ())), configs=[])

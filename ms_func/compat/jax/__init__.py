@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import platform
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import ms_func
 from ms_func import config as _settings
 from ms_func.compat.flags import config, context
+from ms_func.compat.rules import closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
 from ms_func.execution.dispatch import clear_caches
@@ -54,13 +56,19 @@ enable_custom_prng = context("enable_custom_prng", "Whether `PRNGKey` makes type
 enable_checks = context("enable_checks", "Accepted; programs are always checked.")
 explain_cache_misses = context("explain_cache_misses", "Not available.")
 legacy_prng_key = context("legacy_prng_key", "Whether old-style keys are allowed.")
-no_tracing = context("no_tracing", "Not available.")
+no_tracing = context("no_tracing", "Raise where a function would be recorded, in a block.")
 no_execution = context("no_execution", "Not available.")
 softmax_custom_jvp = context("softmax_custom_jvp", "Accepted; softmax has its own derivative.")
-transfer_guard = context("transfer_guard", "Only 'allow': transfers are not watched.")
-transfer_guard_host_to_device = context("transfer_guard_host_to_device", "Only 'allow'.")
-transfer_guard_device_to_device = context("transfer_guard_device_to_device", "Only 'allow'.")
-transfer_guard_device_to_host = context("transfer_guard_device_to_host", "Only 'allow'.")
+transfer_guard = context("transfer_guard", "What happens to copies between host and device.")
+transfer_guard_host_to_device = context(
+    "transfer_guard_host_to_device", "What happens to copies to devices."
+)
+transfer_guard_device_to_device = context(
+    "transfer_guard_device_to_device", "What happens to copies between devices."
+)
+transfer_guard_device_to_host = context(
+    "transfer_guard_device_to_host", "What happens to copies to the host."
+)
 array_garbage_collection_guard = context("array_garbage_collection_guard", "Only 'allow'.")
 allow_f16_reductions = context("allow_f16_reductions", "Only False.")
 auto_pcast = context("auto_pcast", "Only True.")
@@ -72,6 +80,30 @@ jax2tf_associative_scan_reductions = context("jax2tf_associative_scan_reductions
 def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
     """Run jitted functions operation by operation within a `with` block."""
     return _settings.disable_jit(disable)
+
+
+def make_jaxpr(
+    fun: Callable[..., Any], static_argnums: int | tuple[int, ...] = (), axis_env: Any = None,
+    return_shape: bool = False, abstracted_axes: Any = None,
+) -> Callable[..., Any]:  # fmt: skip
+    """Function of the same arguments giving the program recorded of `fun`.
+
+    What `fun` closes over are its constants, as in JAX.
+
+    Raises:
+        NotImplementedError: `axis_env` or `abstracted_axes` is given.
+    """
+    if axis_env is not None or abstracted_axes is not None:
+        raise NotImplementedError("make_jaxpr takes no axis_env and no abstracted_axes here")
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    @functools.wraps(fun, updated=())
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
+        program = closed(traced.ir, traced.captured)
+        return (program, traced.out_info) if return_shape else program
+
+    return recorded
 
 
 def process_indices(backend: Any = None) -> list[int]:
@@ -92,14 +124,6 @@ def host_ids(backend: Any = None) -> list[int]:
 def host_count(backend: Any = None) -> int:
     """`process_count`, by its old name."""
     return ms_func.process_count()
-
-
-def copy_to_host_async(x: Any) -> Any:
-    """Start the transfer of all arrays of a tree to the host, for a later read."""
-    for leaf in ms_func.tree.leaves(x):
-        if hasattr(leaf, "copy_to_host_async"):
-            leaf.copy_to_host_async()
-    return x
 
 
 def ds(start: Any, size: int | None = None) -> slice:

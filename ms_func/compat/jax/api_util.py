@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ms_func import tree
+from ms_func.compat.jax.extend.linear_util import WrappedFun, transformation_with_aux2
 from ms_func.ir.types import typeof
+from ms_func.tracing.arguments import function_name
 
-__all__ = ["flatten_axes", "safe_map", "shaped_abstractify"]
+__all__ = ["argnums_partial", "debug_info", "flatten_axes", "flatten_fun",
+           "flatten_fun_nokwargs", "safe_map", "shaped_abstractify"]  # fmt: skip
 
 shaped_abstractify = typeof
 
@@ -24,3 +27,50 @@ def flatten_axes(name: str, treedef: Any, axis_tree: Any, **options: Any) -> lis
     """Leaves of `axis_tree`, a prefix of a tree of structure `treedef`, repeated."""
     full = treedef.unflatten([0] * treedef.num_leaves)
     return tree.broadcast_prefix(axis_tree, full, lambda x: x is None)
+
+
+class DebugInfo(NamedTuple):
+    """What a function is called, for messages."""
+
+    traced_for: str
+    func_src_info: str
+
+
+def debug_info(
+    traced_for: str, fun: Any, args: Any = (), kwargs: Any = None, **options: Any
+) -> DebugInfo:
+    """Name of a function, for messages."""
+    return DebugInfo(traced_for, function_name(fun))
+
+
+@transformation_with_aux2
+def flatten_fun(f: Any, store: Any, in_tree: Any, *args_flat: Any) -> list[Any]:
+    """A function of `(args, kwargs)` on their leaves, giving leaves; and the structure of those."""
+    args, kwargs = in_tree.unflatten(args_flat)
+    leaves, out_tree = tree.flatten(f(*args, **kwargs))
+    store.store(out_tree)
+    return leaves
+
+
+@transformation_with_aux2
+def flatten_fun_nokwargs(f: Any, store: Any, in_tree: Any, *args_flat: Any) -> list[Any]:
+    """As `flatten_fun`, where `in_tree` is the structure of the positional arguments."""
+    leaves, out_tree = tree.flatten(f(*in_tree.unflatten(args_flat)))
+    store.store(out_tree)
+    return leaves
+
+
+def argnums_partial(
+    f: WrappedFun, dyn_argnums: int | tuple[int, ...], args: Any, **options: Any
+) -> tuple[WrappedFun, tuple[Any, ...]]:
+    """The function of some of its arguments, the others held, and these arguments."""
+    numbers = (dyn_argnums,) if isinstance(dyn_argnums, int) else tuple(dyn_argnums)
+    numbers = tuple(n % len(args) for n in numbers)
+
+    def call(inner: Any, *dynamic: Any, **kwargs: Any) -> Any:
+        full = list(args)
+        for n, value in zip(numbers, dynamic, strict=True):
+            full[n] = value
+        return inner(*full, **kwargs)
+
+    return f.wrap(call), tuple(args[n] for n in numbers)

@@ -6,11 +6,19 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.control_flow.custom_gradient import custom_gradient
+from ms_func.control_flow.custom_jvp import custom_jvp_p as custom_jvp_call_p
 from ms_func.control_flow.custom_vjp import CustomVJPPrimal
+from ms_func.control_flow.custom_vjp_primitive import custom_vjp_p as custom_vjp_call_p
 from ms_func.control_flow.rules import SymbolicZero
 from ms_func.ir.types import typeof
 
-__all__ = ["custom_gradient", "custom_vjp_primal_tree_values", "zero_from_primal"]
+__all__ = [
+    "custom_gradient",
+    "custom_jvp_call_p",
+    "custom_vjp_call_p",
+    "custom_vjp_primal_tree_values",
+    "zero_from_primal",
+]
 
 
 def zero_from_primal(val: Any, symbolic_zeros: bool = False) -> Any:

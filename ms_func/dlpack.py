@@ -1,4 +1,4 @@
-"""`jax.dlpack`."""
+"""Exchange of arrays with other libraries by DLPack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jax.profiler`: the runtime's own profiler; traces are read with TensorBoard or Perfetto."""
+"""The profiler of the runtime; its traces are read with TensorBoard or Perfetto."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import ms_func
+from ms_func.api.devices import devices
 
 __all__ = ["ProfileData", "ProfileOptions", "StepTraceAnnotation", "TraceAnnotation",
            "annotate_function", "start_server", "start_trace", "stop_server", "stop_trace",
@@ -63,7 +63,7 @@ def start_trace(
         raise RuntimeError(
             "Profile has already been started. Only one profile may be run at a time."
         )
-    ms_func.devices()  # the profiler sees only what was there when it started
+    devices()  # the profiler sees only what was there when it started
     made = profiler_options or ProfileOptions()
     _running.append((_runtime.ProfilerSession(made), os.fspath(log_dir)))
 

@@ -1,0 +1,1 @@
+"""The few private names of JAX that well-known libraries use and that mean something here."""

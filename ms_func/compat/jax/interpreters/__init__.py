@@ -1,0 +1,1 @@
+"""`jax.interpreters`: tables of the rules of primitives made by `jax.extend.core.Primitive`."""

@@ -1,0 +1,239 @@
+"""Primitives made in the way of JAX: a name first, rules attached to it one by one.
+
+`ms_func` describes a primitive by one frozen record. This one is such a record whose rules look up,
+when they are asked for, what was attached by `def_impl`, `def_abstract_eval` and the tables of
+`jax.interpreters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ms_func.api.programs import apply
+from ms_func.execution.dispatch import bottom
+from ms_func.extend import lower_as
+from ms_func.ir import primitive as base
+from ms_func.ir.function import Function
+from ms_func.ir.primitive import NotSupported, current
+from ms_func.ir.types import typeof
+
+Rule = Callable[..., Any]
+
+
+class Table(dict[Any, Any]):
+    """Rules by primitive. Of a primitive of the library itself it gives that one's own rule."""
+
+    def __init__(self, slot: str) -> None:
+        super().__init__()
+        self.slot = slot
+
+    def __missing__(self, primitive: Any) -> Any:
+        found = getattr(primitive, self.slot, None)
+        if type(primitive) is Primitive or not callable(found):
+            raise KeyError(primitive)
+        return found
+
+    def __contains__(self, primitive: object) -> bool:
+        if super().__contains__(primitive):
+            return True
+        return type(primitive) is not Primitive and callable(getattr(primitive, self.slot, None))
+
+
+jvps = Table("jvp")
+transposes = Table("transpose")
+batchers = Table("batch")
+axis_batchers = Table("no_such_slot")
+fancy_batchers = Table("no_such_slot")
+lowerings: dict[tuple[Any, str | None], Any] = {}
+
+
+class _Programs(type):
+    """A program that closes over nothing is also one with its constants, none."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return type(instance) is Function or type.__instancecheck__(cls, instance)
+
+
+class ClosedJaxpr(metaclass=_Programs):
+    """A recorded program and what it closes over.
+
+    Attributes:
+        jaxpr: the program; its last parameters are for the constants.
+        consts: arrays or traced values.
+    """
+
+    def __init__(self, jaxpr: Function, consts: Sequence[Any] = ()) -> None:
+        self.jaxpr, self.consts = jaxpr, list(consts)
+
+    in_avals = property(lambda self: [v.type for v in self.jaxpr.invars])
+    out_avals = property(lambda self: list(self.jaxpr.out_types))
+    eqns = property(lambda self: self.jaxpr.eqns)
+    effects = property(lambda self: self.jaxpr.effects)
+    literals = property(lambda self: self.consts)
+
+    def replace(self, **changes: Any) -> ClosedJaxpr:
+        """With another program or other constants."""
+        return ClosedJaxpr(**{"jaxpr": self.jaxpr, "consts": self.consts, **changes})
+
+    def __call__(self, *args: Any) -> list[Any]:
+        """Results for the given arguments."""
+        return apply(self.jaxpr, [*args, *self.consts])
+
+    def __repr__(self) -> str:
+        return repr(self.jaxpr)
+
+
+def opened(fn: Function, captured: Sequence[Any]) -> Function:
+    """A recorded program, the parameters for what it closes over last and marked as such."""
+    n = len(captured)
+    found = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results)
+    found.memo["constvars"] = n
+    return found
+
+
+def closed(fn: Function, captured: Sequence[Any]) -> ClosedJaxpr:
+    """A recorded program with what it closes over."""
+    return ClosedJaxpr(opened(fn, captured), captured)
+
+
+class LowerFun(NamedTuple):
+    """A lowering rule that computes a primitive by other operations."""
+
+    fun: Rule
+    multiple_results: bool
+
+
+class AxisData(NamedTuple):
+    """What a batching rule is told of the batch dimension."""
+
+    name: Any
+    size: int
+    spmd_name: Any = None
+    explicit_mesh_axis: Any = None
+
+
+class Primitive(base.Primitive):
+    """A primitive of JAX's kind.
+
+    Example:
+        >>> import ms_func as ms
+        >>> twice_p = Primitive("twice")
+        >>> _ = twice_p.def_impl(lambda x: 2 * x)
+        >>> twice_p.bind(3)
+        6
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, abstract=self._abstract, ref=NotSupported("no NumPy rule"),
+                         lower=self._lower, jvp=self._jvp, transpose=self._transpose,
+                         batch=self._batch, shard=NotSupported("no sharding rule"))  # fmt: skip
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def def_impl(self, impl: Rule) -> Rule:
+        """What an application outside of any transform does."""
+        self.impl = impl
+        return impl
+
+    def def_abstract_eval(self, rule: Rule) -> Rule:
+        """Types of the results from those of the operands."""
+        self.abstract_eval = rule
+        return rule
+
+    def def_effectful_abstract_eval(self, rule: Rule) -> Rule:
+        """As `def_abstract_eval`, of a rule that also gives effects.
+
+        Raises:
+            NotImplementedError: when it gives one.
+        """
+
+        def types(*args: Any, **params: Any) -> Any:
+            found, effects = rule(*args, **params)
+            if effects:
+                raise NotImplementedError(f"{self.name} has effects of JAX's kinds: {effects}")
+            return found
+
+        self.abstract_eval = types
+        return rule
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """Apply the primitive under the interpreter in force."""
+        if current.interpreter is bottom:
+            impl = self.__dict__.get("impl")
+            if impl is None:
+                raise NotImplementedError(f"Evaluation rule for '{self.name}' not implemented")
+            return impl(*args, **params)
+        return current.interpreter.bind(self, args, params)
+
+    def _abstract(self, *types: Any, **params: Any) -> Any:
+        rule = self.__dict__.get("abstract_eval")
+        if rule is None:
+            raise NotImplementedError(f"Abstract evaluation for '{self.name}' not implemented")
+        return rule(*types, **params)
+
+    def _lower(self, builder: Any, eqn: Any, *values: Any) -> Any:
+        platform = builder.lowerer.platform
+        rule = lowerings.get((self, platform)) or lowerings.get((self, None))
+        if rule is None:
+            raise NotImplementedError(
+                f"MLIR translation rule for primitive '{self.name}' not found for platform "
+                f"{platform or 'cpu'}"
+            )
+        if type(rule) is not LowerFun:
+            raise NotImplementedError(
+                f"the lowering rule of '{self.name}' is written against the inside of JAX\n"
+                "fix: register mlir.lower_fun(f), where f computes it by other operations"
+            )
+        return lower_as(_as_many(rule, self.multiple_results))(builder, eqn, *values)
+
+    def _jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        rule = jvps.get(self)
+        if rule is None:
+            raise NotImplementedError(f"Differentiation rule for '{self.name}' not implemented")
+        return rule(primals, tangents, **params)
+
+    def _transpose(self, ct: Any, *operands: Any, **params: Any) -> Any:
+        rule = transposes.get(self)
+        if rule is None:
+            raise NotImplementedError(
+                f"Transpose rule (for reverse-mode differentiation) for '{self.name}' not "
+                "implemented"
+            )
+        found = rule(ct, *operands, **params)
+        return [None] * len(operands) if isinstance(found, (base.Zero, type)) else found
+
+    def _batch(self, size: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
+        args, dims = tuple(args), tuple(dims)
+        rule = batchers.get(self)
+        if rule is not None:
+            return rule(args, dims, **params)
+        rule = fancy_batchers.get(self)
+        if rule is not None:
+            return rule(AxisData(None, size), args, dims, **params)
+        rule = axis_batchers.get(self)
+        if rule is None:
+            raise NotImplementedError(f"Batching rule for '{self.name}' not implemented")
+        return rule(size, None, None, args, dims, **params)
+
+
+def _as_many(rule: LowerFun, many: bool) -> Rule:
+    """The function of a rule, giving a list where the primitive gives one."""
+    if rule.multiple_results == many:
+        return rule.fun
+    if many:
+        return lambda *args, **params: [rule.fun(*args, **params)]
+    return lambda *args, **params: rule.fun(*args, **params)[0]
+
+
+def instantiate_zeros(x: Any) -> Any:
+    """An array in place of a tangent known to be zero."""
+    from ms_func.transforms.zeros import instantiate
+
+    return instantiate(x)
+
+
+def zero_of(x: Any) -> base.Zero:
+    """The zero tangent of a value."""
+    return base.Zero(typeof(x).tangent)

@@ -1,0 +1,134 @@
+"""Primitives made in JAX's way, programs as data, wrapped functions."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ms_func import as_jax
+
+_count = itertools.count()
+
+
+def _scale(jax, *, rules: str = "impl abstract lower jvp batch"):
+    """A primitive `k * x` with some of its rules."""
+    from jax.extend.core import Primitive
+    from jax.interpreters import ad, batching, mlir
+
+    scale_p = Primitive(f"scale_{next(_count)}")
+    if "impl" in rules:
+        scale_p.def_impl(lambda x, *, k: np.asarray(x) * k)
+    if "abstract" in rules:
+        scale_p.def_abstract_eval(lambda x, *, k: jax.core.ShapedArray(x.shape, x.dtype))
+    if "lower" in rules:
+        mlir.register_lowering(scale_p, mlir.lower_fun(lambda x, *, k: x * k, False))
+    if "jvp" in rules:
+        ad.deflinear2(scale_p, lambda ct, x, *, k: [scale_p.bind(ct, k=k)])
+    if "batch" in rules:
+        batching.defvectorized(scale_p)
+    return scale_p
+
+
+def test_a_primitive_with_all_rules():
+    with as_jax() as jax:
+        p = _scale(jax)
+        f = lambda x: p.bind(x, k=3.0) * x  # noqa: E731
+        assert float(f(2.0)) == 12.0
+        assert float(jax.jit(f)(2.0)) == 12.0
+        assert float(jax.grad(f)(2.0)) == 12.0
+        assert float(jax.jit(jax.grad(jax.grad(f)))(2.0)) == 6.0
+        rows = np.arange(3, dtype="float32")
+        assert np.allclose(jax.vmap(jax.grad(f))(rows), 6 * rows)
+        assert p.name in str(jax.make_jaxpr(f)(1.0))
+
+
+@pytest.mark.parametrize(
+    ("missing", "use", "message"),
+    [
+        ("impl", lambda jax, f: f(1.0), "Evaluation rule"),
+        ("abstract", lambda jax, f: jax.jit(f)(1.0), "Abstract evaluation"),
+        ("lower", lambda jax, f: jax.jit(f)(1.0), "translation rule"),
+        ("jvp", lambda jax, f: jax.grad(f)(1.0), "Differentiation rule"),
+        ("batch", lambda jax, f: jax.vmap(f)(np.ones(2, "float32")), "Batching rule"),
+    ],
+)
+def test_a_rule_that_is_missing_is_named(missing, use, message):
+    every = "impl abstract lower jvp batch"
+    with as_jax() as jax:
+        p = _scale(jax, rules=every.replace(missing, ""))
+        with pytest.raises(NotImplementedError, match=message):
+            use(jax, lambda x: p.bind(x, k=2.0))
+
+
+def test_rules_for_each_operand():
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import ad, mlir
+
+        p = Primitive("product_of_two")
+        p.def_abstract_eval(lambda x, y: x)
+        mlir.register_lowering(p, mlir.lower_fun(lambda x, y: x * y, False))
+        ad.defbilinear(p, lambda ct, x, y: p.bind(ct, y), lambda ct, x, y: p.bind(x, ct))
+        f = jax.jit(lambda x, y: p.bind(x, y) + x)
+        assert [float(g) for g in jax.grad(f, (0, 1))(2.0, 5.0)] == [6.0, 2.0]
+
+
+def test_programs_have_what_they_close_over_as_constants():
+    with as_jax() as jax:
+        import jax.extend.core
+
+        c = jax.numpy.arange(3.0)
+        program = jax.make_jaxpr(lambda x: (x + c).sum())(c)
+        assert len(program.jaxpr.invars) == 1
+        assert len(program.jaxpr.constvars) == 1
+        assert np.array_equal(program.consts[0], c)
+        assert program.in_avals[0].shape == (3,)
+        assert [e.primitive.name for e in program.eqns] == ["add", "reduce_sum"]
+        (out,) = jax.core.eval_jaxpr(program.jaxpr, program.consts, 2 * c)
+        assert float(out) == 9.0
+        traced = jax.jit(lambda x: jax.core.eval_jaxpr(program.jaxpr, program.consts, x)[0])
+        assert float(traced(c)) == 6.0
+        assert float(jax.extend.core.jaxpr_as_fun(program)(c)[0]) == 6.0
+
+
+def test_partial_evaluation_of_a_flat_function():
+    with as_jax() as jax:
+        from jax.extend import linear_util as lu
+        from jax.interpreters import partial_eval as pe
+
+        args, in_tree = jax.tree.flatten(((2.0, {"a": 3.0}), {}))
+        flat, out_tree = jax.api_util.flatten_fun(
+            lu.wrap_init(lambda x, d: {"known": d["a"] * 2, "unknown": x + d["a"]}), in_tree
+        )
+        unknown = pe.PartialVal.unknown(jax.core.ShapedArray((), np.dtype("float32")))
+        given = [unknown, pe.PartialVal.known(args[1])]
+        program, found, consts = pe.trace_to_jaxpr_nounits(flat, given)
+        values = jax.tree.unflatten(out_tree(), found)
+        assert values["known"].is_known()
+        assert float(values["known"].get_known()) == 6.0
+        assert values["unknown"].get_aval().shape == ()
+        assert float(jax.core.eval_jaxpr(program, consts, 5.0)[1]) == 8.0
+
+
+def test_wrapped_functions():
+    with as_jax():
+        from jax.extend import linear_util as lu
+
+        @lu.transformation
+        def doubled(extra, *args):
+            out = yield tuple(2 * a for a in args), {}
+            yield out + extra
+
+        @lu.transformation_with_aux2
+        def counted(f, store, *args):
+            store.store(len(args))
+            return f(*args)
+
+        f, count = counted(doubled(lu.wrap_init(lambda x, y: x * y), 1))
+        with pytest.raises(lu.StoreException):
+            count()
+        assert f.call_wrapped(3, 4) == 49
+        assert count() == 2
+        assert lu.merge_linear_aux(count, counted(lu.wrap_init(abs))[1]) == (True, 2)

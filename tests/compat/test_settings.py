@@ -1,0 +1,148 @@
+"""Names of JAX's top level that denote settings and operations: each does what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func import as_jax, ffi
+from ms_func.lowering import lapack
+
+np1 = np.ones(3, np.float32)
+
+
+def test_leaks_are_found():
+    kept = []
+    with ms.check_tracer_leaks():
+        assert float(ms.jit(lambda x: x + 1)(1.0)) == 2.0
+        assert float(ms.grad(lambda x: ms.numpy.sin(x))(0.0)) == 1.0
+        with pytest.raises(ms.errors.UnexpectedTracerError, match=r"Leaked 1 traced value.*a list"):
+            ms.jit(lambda x: kept.append(x) or x)(1.0)
+    ms.jit(lambda x: kept.append(x) or x * 2)(1.0)
+
+
+def test_no_tracing():
+    f = ms.jit(lambda x: x * 2)
+    f(1.0)
+    with ms.no_tracing():
+        assert float(f(2.0)) == 4.0
+        with pytest.raises(RuntimeError, match="no_tracing"):
+            f(np1)
+
+
+def test_transfer_guard_stops_copies_that_nobody_asked_for():
+    f = ms.jit(lambda x: x * 2)
+    f(np1)
+    with ms.transfer_guard("disallow"):
+        y = ms.device_put(np1)
+        assert np.array_equal(ms.device_get(f(y)), 2 * np1)
+        with pytest.raises(RuntimeError, match="Disallowed host-to-device"):
+            f(np1)
+    with ms.transfer_guard_host_to_device("disallow_explicit"), pytest.raises(RuntimeError):
+        ms.device_put(np1)
+    f(np1)
+    with pytest.raises(ValueError, match="levels are"), ms.transfer_guard("perhaps"):
+        pass
+
+
+def test_default_device_places_arrays():
+    second = ms.devices()[1]
+    with as_jax() as jax, jax.default_device(second):
+        assert jax.numpy.ones(2).devices() == {second}
+        assert jax.jit(lambda: jax.numpy.zeros(2))().devices() == {second}
+
+
+def test_live_arrays():
+    x = ms.numpy.arange(7) * 3
+    found = [y for y in ms.live_arrays() if y.shape == (7,)]
+    assert any(np.array_equal(y, x) for y in found)
+
+
+def test_process_local_data_and_reshard():
+    rows = ms.NamedSharding(ms.make_mesh((8,), ("x",)), ms.P("x"))
+    data = np.arange(16)
+    x = ms.make_array_from_process_local_data(rows, data)
+    assert x.sharding == rows
+    assert np.array_equal(x, data)
+    with pytest.raises(ValueError, match="shape"):
+        ms.make_array_from_process_local_data(rows, data, (32,))
+    whole = ms.reshard(x, ms.NamedSharding(rows.mesh, ms.P()))
+    assert whole.is_fully_replicated
+    again = ms.jit(lambda v: ms.reshard(v, rows) * 2)(whole)
+    assert np.array_equal(again, 2 * data)
+
+
+def test_fwd_and_bwd_against_vjp():
+    def f(x, n, y):
+        return ms.numpy.sin(x) * y, n
+
+    fwd, bwd = ms.fwd_and_bwd(f, (0, 2), has_aux=True)
+    value, residuals, aux = fwd(0.5, 3, 2.0)
+    expected, back, _ = ms.vjp(lambda x, y: f(x, 3, y), 0.5, 2.0, has_aux=True)
+    assert np.allclose(value, expected)
+    assert int(aux) == 3
+    assert np.allclose(bwd(residuals, 1.5), back(1.5))
+    _, one = ms.fwd_and_bwd(lambda x: x * x, 0)
+    assert float(one(ms.fwd_and_bwd(lambda x: x * x, 0)[0](3.0)[1], 1.0)) == 6.0
+
+
+def test_static_fields():
+    @ms.tree_util.register_dataclass
+    @dataclasses.dataclass
+    class Line:
+        slope: float
+        name: str = ms.tree.static(default="line")
+
+    assert ms.tree.leaves(Line(2.0)) == [2.0]
+    assert ms.tree.map(lambda x: x + 1, Line(2.0, "a")) == Line(3.0, "a")
+
+
+def test_distributed_says_what_cannot_be_had():
+    ms.distributed.initialize(num_processes=1)
+    assert not ms.distributed.is_initialized()
+    with pytest.raises(NotImplementedError, match="several processes"):
+        ms.distributed.initialize("localhost:1234", 2, 0)
+
+
+# --- kernels of others ---------------------------------------------------------------------------
+
+
+def _cholesky(a):
+    """LAPACK's, which reads columns: its lower factor is the upper one of rows."""
+    outs = (ms.ShapeDtypeStruct(a.shape, "float32"), ms.ShapeDtypeStruct(a.shape[:-2], "int32"))
+    name = lapack.target("potrf", np.dtype(np.float32))
+    return ffi.ffi_call(name, outs, vmap_method="broadcast_all")(a, uplo=np.uint8(ord("L")))
+
+
+def test_a_foreign_kernel():
+    a = np.array([[4, 2, 0], [2, 3, 1], [0, 1, 5]], np.float32)
+    for f in (_cholesky, ms.jit(_cholesky)):
+        factor, info = f(a)
+        upper = np.triu(factor)
+        assert np.allclose(upper.T @ upper, a, atol=1e-5)
+        assert int(info) == 0
+    many, _ = ms.vmap(_cholesky)(np.stack([a, 2 * a]))
+    assert np.allclose(np.triu(many[1]).T @ np.triu(many[1]), 2 * a, atol=1e-5)
+    with pytest.raises(NotImplementedError, match="foreign kernel"):
+        ms.grad(lambda x: _cholesky(x)[0].sum())(a)
+    with pytest.raises(ValueError, match="vmap_method"):
+        ffi.ffi_call("x", ms.ShapeDtypeStruct((), "float32"), vmap_method="never")
+
+
+def test_a_foreign_kernel_lane_by_lane():
+    def f(a):
+        name = lapack.target("potrf", np.dtype(np.float32))
+        outs = [ms.ShapeDtypeStruct(a.shape, "float32"), ms.ShapeDtypeStruct((), "int32")]
+        return ffi.ffi_call(name, outs)(a, uplo=np.uint8(ord("L")))[0]
+
+    a = np.eye(2, dtype=np.float32) * 4
+    rows = ms.vmap(f)(np.stack([a, a / 4]))
+    assert np.allclose(rows, [np.eye(2) * 2, np.eye(2)])
+
+
+def test_headers_for_kernels_are_there():
+    assert (Path(ffi.include_dir()) / "xla" / "ffi").is_dir()
