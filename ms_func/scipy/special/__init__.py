@@ -16,6 +16,7 @@ from ms_func.scipy.special.integrals import exp1 as exp1
 from ms_func.scipy.special.integrals import expi as expi
 from ms_func.scipy.special.integrals import expn as expn
 from ms_func.scipy.special.integrals import fresnel as fresnel
+from ms_func.scipy.special.integrals import log_ndtr as log_ndtr
 from ms_func.scipy.special.integrals import owens_t as owens_t
 from ms_func.scipy.special.integrals import sici as sici
 from ms_func.scipy.special.integrals import spence as spence

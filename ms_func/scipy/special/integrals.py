@@ -17,6 +17,7 @@ from ms_func import numpy as np
 from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.while_loop import fori_loop
 from ms_func.execution.array import Array
+from ms_func.numpy import fusion
 from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.special import basic
@@ -305,6 +306,39 @@ def erfcx(x: Any) -> Any:
     return _erfcx(x)
 
 
+def log_ndtr(x: ArrayLike, series_order: int = 5) -> Array:
+    """Elementwise logarithm of the normal distribution function, accurate in both tails.
+
+    Args:
+        x: real numbers.
+        series_order: from 0 to 30, taken for compatibility: the scaled complementary error
+            function takes the place of a series.
+
+    Raises:
+        TypeError: `series_order` is no integer.
+        ValueError: it is out of range.
+
+    Example:
+        >>> print(f"{log_ndtr(-40.0):.4f}")
+        -804.6084
+    """
+    if not isinstance(series_order, int):
+        raise TypeError(f"log_ndtr: series_order must be an integer, got {series_order!r}")
+    if not 0 <= series_order <= 30:
+        raise ValueError(f"log_ndtr: series_order must be from 0 to 30, got {series_order}")
+    return fusion.run(_log_ndtr, (inexact("log_ndtr", x),))
+
+
+def _log_ndtr(x: Any) -> Any:
+    """log(erfcx(-x / sqrt 2) / 2) - x^2 / 2 below -1; above 0 by the other tail."""
+    x = np.asarray(x)
+    low, high = x < -1, x > 0
+    lower, upper = np.where(low, x, -1), np.where(high, x, 1)
+    far = np.log(0.5 * _erfcx(lower * -math.sqrt(0.5))) - 0.5 * lower * lower
+    near = np.log(basic.ndtr(np.where(low | high, 0, x)))
+    return np.where(low, far, np.where(high, np.log1p(-basic.ndtr(-upper)), near))
+
+
 _STEP = 0.2
 """Step of Rybicki's sum; its error is exp(-(pi / (2 step))^2), below double precision."""
 _DAWSON = [(-2.0) ** k / math.prod(range(1, 2 * k + 2, 2)) for k in range(14)]
@@ -401,7 +435,7 @@ _NODES, _WEIGHTS = onp.polynomial.legendre.leggauss(40)
 def _owens_inside(h: Any, a: Any) -> Any:
     """For 0 <= a <= 1, by Gauss's rule on [0, a]; the integrand is entire and even there."""
     total: Any = 0.0
-    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+    for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
         square = (a * (node + 1) / 2) ** 2
         total = total + weight * np.exp(-0.5 * h * h * (1 + square)) / (1 + square)
     return total * a / (4 * math.pi)
