@@ -319,8 +319,8 @@ def log_ndtr(x: ArrayLike, series_order: int = 5) -> Array:
         ValueError: it is out of range.
 
     Example:
-        >>> print(f"{log_ndtr(-40.0):.4f}")
-        -804.6084
+        >>> print(f"{log_ndtr(-40.0):.2f}")
+        -804.61
     """
     if not isinstance(series_order, int):
         raise TypeError(f"log_ndtr: series_order must be an integer, got {series_order!r}")
