@@ -59,7 +59,7 @@ def test_minima(make, start, method):
 def test_single_precision(method):
     found = minimize(valley(mnp), np.zeros(4, np.float32), method=method)
     assert found.x.dtype == found.fun.dtype == found.jac.dtype == np.float32
-    assert bool(found.success)
+    assert int(found.nit) < 200  # rounding does not keep it going
     np.testing.assert_allclose(found.x, 1, atol=2e-3)
 
 

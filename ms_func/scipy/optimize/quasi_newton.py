@@ -146,8 +146,13 @@ def _minimise(step: Any, ended: Any, start: Progress) -> Progress:
 
 
 def _advance(p: Progress, found: Any, direction: Any, update: Any) -> Progress:
-    """State after a line search; one that failed leaves the point where it is."""
-    bad = found.failed | ~np.isfinite(found.point.value)
+    """State after a line search; one that failed leaves the point where it is.
+
+    So does one that lowers neither the value nor the gradient, where rounding hides the rest.
+    """
+    closer = _length(found.point.gradient) < _length(p.gradient)
+    better = (found.point.value < p.value) | closer
+    bad = found.failed | ~np.isfinite(found.point.value) | ~better
     s = np.where(bad, 0, found.point.step) * direction
     y = np.where(bad, 0, found.point.gradient - p.gradient)
     return Progress(
