@@ -106,14 +106,16 @@ def all(tree: PyTree, *, is_leaf: Callable[[Any], bool] | None = None) -> bool:
 _all = __builtins__["all"] if isinstance(__builtins__, dict) else __builtins__.all
 
 
-def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: PyTree) -> PyTree:
+def transpose(
+    outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, pytree_to_transpose: PyTree
+) -> PyTree:
     """Tree of trees turned inside out: structure outer-of-inner becomes inner-of-outer.
 
     Example:
         >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
-    parts = outer_treedef.flatten_up_to(tree)
+    parts = outer_treedef.flatten_up_to(pytree_to_transpose)
     inner = structure(parts[0]) if inner_treedef is None else inner_treedef
     columns = [inner.flatten_up_to(part) for part in parts]
     rows = [[c[i] for c in columns] for i in range(inner.num_leaves)]

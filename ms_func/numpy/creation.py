@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
 from ms_func.errors import ArgumentValueError, ConcretizationTypeError
@@ -327,7 +328,8 @@ def full(
     value = fill_value if type(fill_value) in SCALARS else array(fill_value)
     kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)
     if type(value) in SCALARS:
-        out = fill(_host_cast(value, kind), ArrayType(sizes, kind))
+        weak = dtype is None and config.jax_rules() and typeof(value).weak_type
+        out = fill(_host_cast(value, kind), ArrayType(sizes, kind, weak))
     else:
         out = broadcast(cast.convert_element_type(value, kind), sizes)
     return placed(out, device, out_sharding)

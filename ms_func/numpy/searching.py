@@ -292,7 +292,8 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     """Places of the first `size` true elements, by counting: rank to place by one scatter."""
     shape = typeof(mask).shape
     total = typeof(mask).size
-    fills = fill_value if isinstance(fill_value, (tuple, list)) else [fill_value or 0] * len(shape)
+    one = 0 if fill_value is None else fill_value
+    fills = fill_value if isinstance(fill_value, (tuple, list)) else [one] * len(shape)
     if len(fills) != len(shape):
         raise ValueError("fill_value must be a scalar or have one element for each dimension")
     if size == 0 or total == 0:
@@ -574,7 +575,7 @@ def bincount(
         raise ValueError("only 1-dimensional input supported.")
     if length is None:
         value = concrete("bincount without a length", x, "give the argument length")
-        length = int(max(value.max(initial=-1) + 1, 0))
+        length = int(max(value.max(initial=-1) + 1, min(value.size, 1)))
     length = max(length, operator.index(minlength))
     values = asarray(1, np.int32) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:

@@ -71,6 +71,10 @@ CASES = {
         ],
         Case((Arg((2, 3, 4), regular),), {"full_matrices": True}, WIDE, smooth=False, ulps=4096),
     ],
+    "geqrf": [
+        Case((Arg(s, regular),), {}, WIDE, smooth=False, ulps=4096)
+        for s in ((3, 3), (2, 4, 3), (2, 4))
+    ],
     "eigh": [_case((3, 3), symmetric, REAL, lower=True), _case((2, 3, 3), symmetric, REAL,
                                                                lower=False)],
     "svd": [
