@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.config import x64
-from ms_func.errors import TypePromotionError
+from ms_func.errors import ArgumentTypeError, TypePromotionError
 
 __all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
            "prng_key", "promote_types", "result_type", "scalar_type_of"]  # fmt: skip
@@ -333,7 +333,10 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dty
     found = DEFAULTS.get(dtype) if isinstance(dtype, type) else None
     if found is not None:
         return found
-    asked = np.dtype(dtype)
+    try:
+        asked = np.dtype(dtype)
+    except TypeError:
+        raise ArgumentTypeError(f"data type {dtype!r} not understood") from None
     given = narrowed(asked)
     if given is not asked and given != asked:
         warnings.warn(

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ms_func.runtime import extension
 
 _RuntimeFailure: Any = extension.JaxRuntimeError
@@ -68,8 +70,8 @@ class ArgumentValueError(LocatedError, ValueError):
     """
 
 
-class AxisError(LocatedError, ValueError, IndexError):
-    """An axis that the array does not have; NumPy's error of that name.
+class AxisError(LocatedError, np.exceptions.AxisError):
+    """An axis that the array does not have; NumPy's error of that name, a `ValueError`.
 
     Example:
         `np.sum(np.zeros((2, 3)), axis=2)`: there are axes 0 and 1 only.

@@ -31,7 +31,7 @@ class named_scope(ContextDecorator):
         >>> import ms_func as ms
         >>> def f(x):
         ...     with ms.named_scope("wave"):
-        ...         return ms.numpy.sin(x)
+        ...         return ms.numpy.sin(1.8125 * x)
         >>> "wave/sin" in ms.jit(f).lower(1.0).compile().as_text()
         True
     """

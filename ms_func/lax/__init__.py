@@ -55,6 +55,7 @@ from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
 from ms_func.lax.selection import approx_max_k as approx_max_k
 from ms_func.lax.selection import approx_min_k as approx_min_k
+from ms_func.lax.selection import scatter_apply as scatter_apply
 from ms_func.lax.staging import after_all as after_all
 from ms_func.lax.staging import broadcast_like as broadcast_like
 from ms_func.lax.staging import composite as composite
@@ -400,6 +401,7 @@ __all__ = [
     "scan",
     "scatter",
     "scatter_add",
+    "scatter_apply",
     "scatter_max",
     "scatter_min",
     "scatter_mul",

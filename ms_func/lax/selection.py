@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func.dtypes import is_inexact
 from ms_func.ir.types import typeof
+from ms_func.numpy import creation, updates
 from ms_func.primitives.arithmetic import neg
 from ms_func.primitives.basis import transpose
+from ms_func.primitives.gather import scatter_add
 from ms_func.primitives.shape import canonical_axes
 from ms_func.primitives.sort import top_k
+
+
+def scatter_apply(
+    operand: Any, scatter_indices: Any, func: Callable[[Any], Any], dimension_numbers: Any, *,
+    update_shape: Sequence[int] = (), indices_are_sorted: bool = False,
+    unique_indices: bool = False, mode: Any = None,
+) -> Any:  # fmt: skip
+    """`operand` with `func` applied at places given by indices, as often as each is named.
+
+    Args:
+        operand: array.
+        scatter_indices: places, as for `scatter`.
+        func: elementwise function.
+        dimension_numbers: a `ScatterDimensionNumbers`.
+        update_shape: shape that the updates of a `scatter` there would have.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: as of `scatter`.
+    """
+    old = typeof(operand)
+    times = scatter_add(
+        creation.zeros(old.shape, np.int32), scatter_indices,
+        creation.ones(tuple(update_shape), np.int32), dimension_numbers,
+        indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
+    )  # fmt: skip
+    return updates.repeated(func, creation.asarray(operand), times)
 
 
 def approx_max_k(

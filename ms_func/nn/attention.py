@@ -11,7 +11,7 @@ from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.nn.normalization import softmax
+from ms_func.nn.normalization import logsumexp, softmax
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import fusion, logic, manipulation, searching
 from ms_func.numpy.creation import asarray
@@ -60,7 +60,8 @@ def dot_product_attention(
     mask: ArrayLike | None = None, *, scale: float | None = None, is_causal: bool = False,
     query_seq_lengths: ArrayLike | None = None, key_value_seq_lengths: ArrayLike | None = None,
     local_window_size: int | tuple[int, int] | None = None, implementation: str | None = None,
-) -> Array:  # fmt: skip
+    return_residual: bool = False,
+) -> Any:  # fmt: skip
     """Scaled dot-product attention.
 
     Shapes: `query` `[batch, t, heads, d]`, `key` and `value` `[batch, s, groups, d]` where
@@ -79,6 +80,8 @@ def dot_product_attention(
         key_value_seq_lengths: number of keys of each row of the batch.
         local_window_size: how many keys before and after its own position a query sees.
         implementation: None or "xla".
+        return_residual: whether to return `(output, residual)`: the residual is the logarithm of
+            the sum of the exponentials of each query's scores, `[batch, t, heads]` in float32.
 
     Reference:
         Vaswani et al., "Attention is all you need", NeurIPS 2017.
@@ -112,7 +115,11 @@ def dot_product_attention(
         lengths = manipulation.reshape(query_seq_lengths, (-1, 1, 1, 1))
         places = sh.broadcasted_iota(np.int32, (1, t, 1, 1), 1)
         out = searching.where(logic.less(places, lengths), out, 0)
-    return manipulation.squeeze(out, 0) if single else out
+    lead = (0,) if single else ()
+    if not return_residual:
+        return manipulation.squeeze(out, lead)
+    residual = manipulation.swapaxes(logsumexp(scores, -1), 1, 2)
+    return manipulation.squeeze(out, lead), manipulation.squeeze(residual, lead)
 
 
 def _attention_mask(

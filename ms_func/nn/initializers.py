@@ -23,14 +23,14 @@ def _kind(dtype: Any) -> np.dtype:
     return DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
 
 
-def zeros(key: Any, shape: Sequence[int], dtype: Any = None) -> Array:
+def zeros(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Zeros; the key is not used."""
-    return creation.zeros(shape, _kind(dtype))
+    return creation.zeros(shape, _kind(dtype), out_sharding=out_sharding)
 
 
-def ones(key: Any, shape: Sequence[int], dtype: Any = None) -> Array:
+def ones(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Ones; the key is not used."""
-    return creation.ones(shape, _kind(dtype))
+    return creation.ones(shape, _kind(dtype), out_sharding=out_sharding)
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:

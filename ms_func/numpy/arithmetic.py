@@ -79,12 +79,19 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 @fusion.two
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise remainder with the sign of `y`, as Python's `%`.
+    """Elementwise remainder with the sign of `y`, as Python's `%`; 0 where an integer `y` is 0.
 
     Raises:
         TypeError: an operand is complex.
     """
-    return modulo.mod_p.bind(*promote("remainder", *numbers("remainder", x, y)))
+    return modulo.mod_p.bind(*_divisible(*promote("remainder", *numbers("remainder", x, y))))
+
+
+def _divisible(x: Any, y: Any) -> tuple[Any, Any]:
+    """`x` and `y` with 1 for an integer `y` of 0, which leaves no remainder."""
+    if is_inexact(typeof(y).dtype) or (type(y) is Literal and y.value):
+        return x, y
+    return x, compare.select(compare.eq(y, 0), literal(1, y), y)
 
 
 mod = remainder
@@ -92,8 +99,8 @@ mod = remainder
 
 @fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise remainder with the sign of `x`, as C's `fmod`."""
-    return ar.rem_p.bind(*promote("fmod", *numbers("fmod", x, y)))
+    """Elementwise remainder with the sign of `x`, as C's `fmod`; 0 where an integer `y` is 0."""
+    return ar.rem_p.bind(*_divisible(*promote("fmod", *numbers("fmod", x, y))))
 
 
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
@@ -169,6 +176,8 @@ def reciprocal(x: ArrayLike, /) -> Array:
 def square(x: ArrayLike, /) -> Array:
     """Elementwise `x * x`."""
     x = operand("square", x)
+    if typeof(x).dtype.kind == "b":
+        x = convert(x, np.dtype(np.int32))
     return ar.mul_p.bind(x, x)
 
 

@@ -152,11 +152,13 @@ def interp(
         period: distance after which the function repeats.
 
     Raises:
-        ValueError: `xp` and `fp` are no vectors of one size.
+        ValueError: `xp` and `fp` are no vectors of one size, or places are complex.
     """
     if np.shape(xp) != np.shape(fp) or len(np.shape(xp)) != 1:
         raise ValueError("xp and fp must be one-dimensional arrays of equal size")
     x, xp = (inexact("interp", v) for v in reductions.promote_dtype("interp", x, xp))
+    if typeof(x).dtype.kind == "c":
+        raise ValueError("interp: complex places are not supported")
     fp = inexact("interp", fp)
     if period is not None:
         x, xp = ar.remainder(x, period), ar.remainder(xp, period)

@@ -21,6 +21,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import exp, log, sign
+from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -449,9 +450,10 @@ def linspace(
     target = kind if dtype is None else canonicalize_dtype(dtype)
     static = (sizes, count, max(parts, 1), bool(endpoint), target)
     out = fusion.run(_interpolated, (start, stop), *static)
-    if axis not in (0, -len(sizes) - 1):
+    place = axis_index(axis, len(sizes) + 1)
+    if place:
         order = list(range(1, len(sizes) + 1))
-        order.insert(axis % (len(sizes) + 1), 0)
+        order.insert(place, 0)
         out = shape.transpose(out, order)
     out = out if device is None else on_device(out, device)
     if not retstep:

@@ -24,6 +24,7 @@ from ms_func.numpy.promotion import admit, convert, join_types, no_out
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, reduce
 from ms_func.primitives import shape as sh
+from ms_func.primitives.families import literal
 from ms_func.primitives.sharding import constrained
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -283,7 +284,9 @@ def _without_repeats(x: Any, labels: str) -> tuple[Any, str]:
                 rows = sh.broadcasted_iota(np.int32, shape, i)
                 same = compare.eq(rows, sh.broadcasted_iota(np.int32, shape, j))
                 gone = i
-                x = reduce.reduce_sum(compare.select(same, x, 0), (i,))
+                flags = typeof(x).dtype == np.bool_
+                x = compare.select(same, x, literal(0, x))
+                x = (reduce.reduce_or if flags else reduce.reduce_sum)(x, (i,))
             labels = labels[:gone] + labels[gone + 1 :]
     return x, labels
 

@@ -291,8 +291,14 @@ def signbit(x: ArrayLike, /) -> Array:
 
 @fusion.two
 def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise magnitude of `x` with the sign of `y`."""
+    """Elementwise magnitude of `x` with the sign of `y`.
+
+    Raises:
+        TypeError: an operand is complex.
+    """
     x, y = promote_inexact("copysign", x, y)
+    if typeof(x).dtype.kind == "c":
+        raise TypeError("copysign does not support complex-valued inputs")
     size = el.abs(x)
     return compare.select(signbit(y), ar.neg(size), size)
 
@@ -434,6 +440,7 @@ def nan_to_num(
     return x  # pyright: ignore[reportReturnType]
 
 
+@fusion.whole(2)
 def isclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,

@@ -142,7 +142,6 @@ def whole(arrays: int) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         programs: dict[Any, Any] = {}
 
-        @wraps(function)
         def call(*args: Any, **options: Any) -> Any:
             if current.interpreter is not bottom:
                 return function(*args, **options)
@@ -172,6 +171,33 @@ def whole(arrays: int) -> Callable[[F], F]:
                 found = programs[key] = _program(function, rest, options)
             return found(*operands)
 
-        return call  # type: ignore[return-value]
+        return _without_options(function, call, arrays)  # type: ignore[return-value]
 
     return decorate
+
+
+_NONE: Any = object()
+
+
+def _without_options(function: F, call: F, arrays: int) -> F:
+    """`call` with a short way for one or two arrays and nothing else, which is the usual case."""
+    if arrays > 2:
+        return wraps(function)(call)  # type: ignore[return-value]
+    fast = _program(function)
+
+    def of_one(x: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
+        if type(x) is Array and not rest and not options and current.interpreter is bottom:
+            return fast(x)
+        return call(**options) if x is _NONE else call(x, *rest, **options)
+
+    def of_two(x: Any = _NONE, y: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
+        plain = type(x) is Array and type(y) is Array and not rest and not options
+        if plain and current.interpreter is bottom:
+            return fast(x, y)
+        if y is _NONE:
+            return call(**options) if x is _NONE else call(x, **options)
+        return call(x, y, *rest, **options)
+
+    made = wraps(function)(of_one if arrays == 1 else of_two)
+    made.fast = fast  # type: ignore[attr-defined]
+    return made  # type: ignore[return-value]

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
 from ms_func.numpy.logic import bitwise_and, right_shift, truth
-from ms_func.numpy.promotion import inexact
+from ms_func.numpy.promotion import inexact, operand
 from ms_func.numpy.reductions import sum as total
 from ms_func.numpy.repeating import meshgrid, pad
 from ms_func.primitives.special import bessel_i0e
@@ -82,11 +83,16 @@ index_exp = np.index_exp
 # --- windows --------------------------------------------------------------------------------
 
 
+def _points(m: int) -> Any:
+    """Numbers of the points of a window, as floats."""
+    return arange(m, dtype=float)
+
+
 def _cosines(m: int, *weights: float) -> Any:
     """Sum of cosines over one period, in `m` points."""
     if m <= 1:
         return ones((max(m, 0),))
-    angle = ar.multiply(arange(m), 2 * math.pi / (m - 1))
+    angle = ar.multiply(_points(m), 2 * math.pi / (m - 1))
     total: Any = weights[0]
     for k, w in enumerate(weights[1:], 1):
         total = ar.add(total, ar.multiply(w, el.cos(ar.multiply(angle, float(k)))))
@@ -112,7 +118,7 @@ def bartlett(M: int) -> Array:
     """Triangular window of `M` points."""
     if M <= 1:
         return ones((max(M, 0),))
-    n = arange(M)
+    n = _points(M)
     half = (M - 1) / 2
     return ar.subtract(1, ar.divide(el.abs(ar.subtract(n, half)), half))
 
@@ -121,7 +127,7 @@ def kaiser(M: int, beta: Any) -> Array:
     """Kaiser window of `M` points."""
     if M <= 1:
         return ones((max(M, 0),))
-    x = ar.subtract(ar.divide(arange(M), (M - 1) / 2), 1.0)
+    x = ar.subtract(ar.divide(_points(M), (M - 1) / 2), 1.0)
     inside = ar.maximum(ar.subtract(1.0, ar.square(x)), 0.0)
     return ar.divide(i0(ar.multiply(beta, el.sqrt(inside))), i0(beta))
 
@@ -136,8 +142,14 @@ def i0(x: Any) -> Array:
 
 
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
-    """Booleans as the bits of bytes, eight to one, filled with zeros."""
+    """Booleans as the bits of bytes, eight to one, filled with zeros.
+
+    Raises:
+        TypeError: the array holds neither booleans nor integers.
+    """
     _check_order(bitorder)
+    if typeof(operand("packbits", a)).dtype.kind not in "biu":
+        raise TypeError("packbits: expected an input array of integer or boolean data type")
     a = asarray(truth("packbits", a))
     if axis is None:
         a, axis = manipulation.ravel(a), 0

@@ -21,7 +21,7 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.promotion import as_handle, broadcast, common_shape, convert, fill
+from ms_func.numpy.promotion import HANDLES, as_handle, broadcast, common_shape, convert, fill
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
 from ms_func.primitives import shape as sh
@@ -74,11 +74,13 @@ def parse(
         NonConcreteBooleanIndexError: a mask known only at run time.
     """
     entries = index if isinstance(index, tuple) else (index,)
-    if isinstance(index, list):
+    if type(index) is list and config.jax_rules():
         raise TypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; "
             f"use `arr[array(seq)]` instead of `arr[seq]`, got {index!r}"
         )
+    if not _SEQUENCES.isdisjoint(map(type, entries)):
+        entries = tuple([_listed(e) if type(e) in _SEQUENCES else e for e in entries])
     strict = strict and not config.jax_rules()
     parts: list[Part] = []
     sizes = list(shape)
@@ -98,9 +100,20 @@ def parse(
     return parts, tuple(sizes)
 
 
+_SEQUENCES = frozenset({list, tuple})
+
+
+def _listed(entry: Any) -> Any:
+    """Array of a list of indices or flags that stands among other indices."""
+    if any(type(e) in HANDLES for e in entry):
+        parts = [sh.reshape(convert(e, _INDEX.dtype), (1,)) for e in entry]
+        return sh.concatenate(parts, 0)
+    found = np.asarray(entry)
+    return found if found.size else found.astype(np.int32)
+
+
 def _spelled_out(shape: tuple[int, ...], entries: tuple[Any, ...]) -> list[Any]:
     """The entries with the ellipsis, or what is missing at the end, as full slices."""
-    entries = tuple([_listed(e) if isinstance(e, (list, tuple)) else e for e in entries])
     taken, dots = 0, -1
     for i, e in enumerate(entries):
         if e is Ellipsis:
@@ -117,11 +130,6 @@ def _spelled_out(shape: tuple[int, ...], entries: tuple[Any, ...]) -> list[Any]:
     if dots < 0:
         return [*entries, *rest]
     return [*entries[:dots], *rest, *entries[dots + 1 :]]
-
-
-def _listed(entry: Any) -> Any:
-    """A list of integers or booleans among the entries as an array."""
-    return np.asarray(entry) if entry else np.zeros(0, np.int32)
 
 
 def _is_flag(e: Any) -> bool:

@@ -18,7 +18,7 @@ from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import eye
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.factors import cholesky, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
-from ms_func.numpy.manipulation import axes_tuple, matrix_transpose
+from ms_func.numpy.manipulation import axes_tuple, axis_index, matrix_transpose
 from ms_func.numpy.products import cross as _cross
 from ms_func.numpy.products import matmul as _matmul
 from ms_func.numpy.products import outer as _outer
@@ -258,7 +258,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     Raises:
         ValueError: a vector has another length.
     """
-    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+    if any(s[axis_index(axis, len(s))] != 3 for s in (np.shape(x1), np.shape(x2))):
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
     return _cross(x1, x2, axis=axis)
 

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ArgumentValueError, AxisError, ShapeError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    AxisError,
+    LocatedError,
+    ShapeError,
+)
 from ms_func.execution.array import Array
 from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
@@ -33,10 +39,25 @@ def axis_index(axis: Any, ndim: int) -> int:
     Raises:
         ValueError: it is out of range.
     """
-    i = operator.index(axis)
+    i = axis if type(axis) is int else _whole(axis)
     if not -ndim <= i < ndim:
         raise AxisError(f"axis {i} is out of bounds for array of dimension {ndim}")
     return i + ndim if i < 0 else i
+
+
+def _whole(axis: Any) -> int:
+    """An axis as an integer of Python.
+
+    Raises:
+        TypeError: it is none.
+    """
+    try:
+        return operator.index(axis)
+    except LocatedError:  # a traced value, which explains itself
+        raise
+    except TypeError:
+        kind = type(axis).__name__
+        raise ArgumentTypeError(f"axis must be an integer, got {axis!r} of type {kind}") from None
 
 
 def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -50,7 +71,7 @@ def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, (tuple, list, range)) or np.ndim(axis):
         out = tuple(axis_index(a, ndim) for a in axis)
         if len(set(out)) != len(out):
-            raise ValueError(f"duplicate value in 'axis': {axis}")
+            raise ArgumentValueError(f"duplicate value in 'axis': {axis}")
         return out
     return (axis_index(axis, ndim),)
 

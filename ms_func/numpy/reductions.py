@@ -154,6 +154,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     return convert(a, inner, typeof(a).weak_type), out
 
 
+@fusion.whole(1)
 def sum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,

@@ -179,8 +179,8 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
 
 
 def _case(case: Any, x: Any, args: Sequence[Any], kw: dict[str, Any]) -> Any:
-    return convert(case(x, *args, **kw) if callable(case) else operand("piecewise", case),
-                   typeof(x).dtype)  # fmt: skip
+    value = case(x, *args, **kw) if callable(case) else asarray(operand("piecewise", case))
+    return convert(value, typeof(x).dtype)
 
 
 # --- places of elements ---------------------------------------------------------------------
@@ -569,13 +569,14 @@ def bincount(
         TypeError: `x` does not hold integers.
     """
     x = asarray(operand("bincount", x))
+    x = asarray(x, np.int32) if x.dtype == np.bool_ else x
     if not issubdtype(x.dtype, np.integer):
         raise TypeError(f"x argument to bincount must have an integer type; got {x.dtype}")
     if x.ndim != 1:
         raise ValueError("only 1-dimensional input supported.")
     if length is None:
         value = concrete("bincount without a length", x, "give the argument length")
-        length = int(max(value.max(initial=-1) + 1, min(value.size, 1)))
+        length = int(value.max(initial=0)) + 1 if value.size else 0
     length = max(length, operator.index(minlength))
     values = asarray(1, np.int32) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
+from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, to_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -163,11 +163,17 @@ def _places(x: Any, edges: Any) -> Any:
 
 
 def _counted(x: Any, edges: Any, weights: Any) -> Any:
+    return _added((edges.shape[0] - 1,), _places(x, edges), weights, typeof(edges).dtype)
+
+
+def _added(sizes: tuple[int, ...], places: Any, weights: Any, kind: np.dtype) -> Any:
+    """Sum of the weights at each place; where there are none the count, as a float of `kind`.
+
+    Counting is done in integers: short floats end at a few hundred.
+    """
     w = asarray(1, np.int32) if weights is None else manipulation.ravel(weights)
-    if weights is None and is_inexact(typeof(edges).dtype):
-        w = convert(w, typeof(edges).dtype)
-    empty = zeros((edges.shape[0] - 1,), typeof(w).dtype)
-    return update(empty, _places(x, edges), w, "add", mode="drop")
+    counts = update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
+    return convert(counts, kind) if weights is None and is_inexact(kind) else counts
 
 
 def histogramdd(
@@ -199,8 +205,8 @@ def histogramdd(
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, listed, ends, strict=True)]
     places = tuple(_places(c, e) for c, e in zip(columns, edges, strict=True))
     sizes = tuple(e.shape[0] - 1 for e in edges)
-    w = asarray(1.0, edges[0].dtype) if weights is None else operand("histogramdd", weights)
-    counts = update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
+    kind = to_inexact(typeof(edges[0]).dtype)
+    counts = _added(sizes, places, weights, kind)
     if density:
         counts = ar.divide(counts, reductions.sum(counts))
         for i, e in enumerate(edges):

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
+from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import join
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import arithmetic, fusion, indexing
+from ms_func.numpy import arithmetic, fusion, indexing, reductions
 from ms_func.numpy.indexing import Part, integers, layout, parse, stacked
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -142,9 +143,33 @@ class IndexRef:
         return update(self.array, self.index, values, "max", **options)
 
     def apply(self, func: Callable[[Any], Any], **options: Any) -> Array:
-        """New array with `x[index] = func(x[index])`, once however often an element is named."""
+        """New array with `x[index] = func(x[index])`, as often as each element is named.
+
+        Args:
+            func: elementwise function.
+            **options: as of the other methods; `unique_indices` saves the search for repetitions.
+        """
         read = {k: v for k, v in options.items() if k != "mode"}
-        return self.set(func(self.get(mode="clip", **read)), **options)
+        old = self.get(mode="clip", **read)
+        new = broadcast(convert(func(old), self.array.dtype), typeof(old).shape)
+        parts, _ = parse(self.array.type.shape, self.index, strict=False)
+        if any(p.kind == "array" for p in parts) and not options.get("unique_indices"):
+            named = IndexRef(fill(0, ArrayType(self.array.type.shape, np.int32)), self.index)
+            times = IndexRef(named.add(1, **options), self.index).get(mode="clip", **read)
+            new = repeated(func, new, times, 1)
+        return self.set(new, **options)
+
+
+def repeated(func: Callable[[Any], Any], x: Any, times: Any, done: int = 0) -> Any:
+    """`func` applied to each element of `x` as often as `times` says, `done` of them already."""
+
+    def more(state: Any) -> Any:
+        k, y = state
+        new = convert(func(y), typeof(y).dtype)
+        return arithmetic.add(k, 1), compare.select(compare.gt(times, k), new, y)
+
+    last = reductions.max(times, initial=0)
+    return while_loop(lambda state: compare.lt(state[0], last), more, (np.int32(done), x))[1]
 
 
 def _mode(mode: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import UnsupportedError
-from ms_func.ir.primitive import NONLINEAR, NotSupported, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, ZERO, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, sub
@@ -170,17 +170,61 @@ qr_p = register(
 )
 
 
-def qr(x: Any, *, full_matrices: bool = True) -> tuple[Any, Any]:
+def _pivots_lower(b: Any, eqn: Any, a: Any) -> Any:
+    need_lapack(b, eqn)
+    t, (order,) = eqn.inputs[0].type, (v.type for v in eqn.outputs)
+    scales = ArrayType((*t.shape[:-2], min(t.shape[-2:])), t.dtype)
+    free = b.constant(0, order)
+    _, places, _ = driver(b, "geqp3", [a, free], [t, order], [t, order, scales],
+                          vectors=(1, 2, -2), info=False)  # fmt: skip
+    return b.op("stablehlo.subtract", [order], [places, b.constant(1, order)])
+
+
+qr_pivots_p = register(
+    Primitive(
+        "qr_pivots",
+        abstract=lambda a: ArrayType((*check_matrix("qr_pivots", a), a.shape[-1]), np.int32),
+        ref=lambda a: matrices(_pivots_single)(a)[0],
+        lower=_pivots_lower,
+        jvp=ZERO,
+        transpose=NONLINEAR,
+        batch=batch_rule(lambda: qr_pivots_p),
+        shard=shard_leading,
+        cost=cubic_cost(4.0),
+    )
+)
+"""Order of columns in which each adds as much as possible to the space of those before it."""
+
+
+def _pivots_single(a: np.ndarray) -> tuple[np.ndarray]:
+    return (np.asarray(scipy_linalg().qr(a, mode="r", pivoting=True)[-1], np.int32),)
+
+
+def qr(
+    x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma: bool | None = None
+) -> tuple[Any, ...]:
     """`x = Q R` with orthonormal columns of `Q` and upper triangular `R`.
 
     Shapes: `[..., m, n]` to `[..., m, k]` and `[..., k, n]`; `k` is `m`, or `min(m, n)` if not
         `full_matrices`.
 
+    Args:
+        x: matrices.
+        pivoting: order the columns so that the diagonal of `R` does not increase in size, and
+            return `(Q, R, p)` with `x[..., p] = Q R`.
+        full_matrices: whether `Q` is square.
+        use_magma: accepted for compatibility.
+
     Raises:
         TypeError: `x` holds no matrices.
     """
-    q, r = qr_p.bind(x, full_matrices=bool(full_matrices))
-    return q, r
+    if not pivoting:
+        return tuple(qr_p.bind(x, full_matrices=bool(full_matrices)))
+    order = qr_pivots_p.bind(x)
+    t = typeof(x)
+    places = broadcast_in_dim(order, t.shape, (*range(t.ndim - 2), t.ndim - 1))
+    q, r = qr_p.bind(take_along(x, places, t.ndim - 1), full_matrices=bool(full_matrices))
+    return q, r, order
 
 
 # --- eigh -----------------------------------------------------------------------------

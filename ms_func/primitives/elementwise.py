@@ -40,6 +40,7 @@ from ms_func.primitives.rounding import (  # noqa: F401 - rounding is elementwis
     round_p,
     trunc,
 )
+from ms_func.primitives.trigonometry import fast_on_cpu
 
 
 def _math(name: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -121,10 +122,10 @@ def cbrt(x: Any) -> Any:
 
 # --- trigonometric --------------------------------------------------------------------------
 
-sin_p = smooth("sin", ref=np.sin, lower=formula("sin", "sine"), derivative=lambda x, y: cos(x))
-cos_p = smooth(
-    "cos", ref=np.cos, lower=formula("cos", "cosine"), derivative=lambda x, y: neg(sin(x))
-)
+sin_p = smooth("sin", ref=np.sin, lower=fast_on_cpu("sin", formula("sin", "sine")),
+               derivative=lambda x, y: cos(x))  # fmt: skip
+cos_p = smooth("cos", ref=np.cos, lower=fast_on_cpu("cos", formula("cos", "cosine")),
+               derivative=lambda x, y: neg(sin(x)))  # fmt: skip
 tan_p = smooth(
     "tan",
     ref=np.tan,

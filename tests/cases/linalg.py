@@ -75,6 +75,9 @@ CASES = {
         Case((Arg(s, regular),), {}, WIDE, smooth=False, ulps=4096)
         for s in ((3, 3), (2, 4, 3), (2, 4))
     ],
+    "qr_pivots": [
+        Case((Arg(s, regular),), {}, WIDE, smooth=False) for s in ((3, 3), (2, 4, 3), (2, 3, 4))
+    ],
     "eigh": [_case((3, 3), symmetric, REAL, lower=True), _case((2, 3, 3), symmetric, REAL,
                                                                lower=False)],
     "svd": [

@@ -6,9 +6,11 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import ms_func as ms
 from ms_func.lax import linalg
+from ms_func.test_util import check_grads
 from tests.support.numpy_oracle import sample
 
 A = sample("float64", 2, 4, 4)
@@ -73,3 +75,26 @@ def test_derivatives_at_repeated_values():
     np.testing.assert_allclose(ms.grad(lambda a: ms.numpy.linalg.svdvals(a).sum())(eye), eye)
     np.testing.assert_allclose(ms.grad(lambda a: ms.numpy.linalg.eigvalsh(a).sum())(eye), eye)
     assert np.isnan(ms.grad(lambda a: ms.numpy.linalg.eigh(a)[1].sum())(eye)).any()
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4, 3), (2, 3, 4)])
+def test_pivoted_qr(kind, shape):
+    a = sample(kind, *shape)
+    for full in (False, True):
+        q, r, p = (np.asarray(v) for v in linalg.qr(a, pivoting=True, full_matrices=full))
+        permuted = np.take_along_axis(a, np.broadcast_to(p[..., None, :], a.shape), -1)
+        np.testing.assert_allclose(q @ r, permuted, atol=100 * np.finfo(kind).eps)
+        sizes = np.abs(np.diagonal(r, axis1=-2, axis2=-1))
+        assert (np.diff(sizes) <= 1e-6).all()
+    for x, order in zip(a.reshape(-1, *shape[-2:]), p.reshape(-1, shape[-1]), strict=True):
+        np.testing.assert_array_equal(order, scipy.linalg.qr(x, pivoting=True)[2])
+        found = ms.scipy.linalg.qr(x, pivoting=True, mode="r")
+        assert [f.shape for f in found] == [(shape[-2], shape[-1]), (shape[-1],)]
+
+
+def test_derivatives_of_pivoted_qr():
+    a = sample("float64", 4, 3)
+    check_grads(lambda a: linalg.qr(a, pivoting=True, full_matrices=False)[:2], (a,), 1)
+    out = ms.vmap(lambda a: linalg.qr(a, pivoting=True)[2])(A)
+    np.testing.assert_array_equal(out, linalg.qr(A, pivoting=True)[2])

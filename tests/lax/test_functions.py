@@ -179,3 +179,13 @@ def test_layouts_of_results():
         assert made.sharding.is_equivalent_to(where, made.ndim)
     with pytest.raises(ValueError, match="not both"):
         ms.numpy.ones((4,), device=ms.devices()[0], out_sharding=where)
+
+
+def test_scatter_apply():
+    numbers = lax.ScatterDimensionNumbers((), (0,), (0,))
+    x, places = np.arange(1.0, 6), np.array([0, 0, 3, 9, 3, 3])
+    want = x.copy()
+    for k in places[places < 5]:
+        want[k] = 2 * want[k] + 1
+    got = lax.scatter_apply(x, places[:, None], lambda v: 2 * v + 1, numbers, update_shape=(6,))
+    np.testing.assert_array_equal(got, want)

@@ -12,6 +12,7 @@ import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import nn, random
 from ms_func.scipy import special as msp
+from tests.support.numpy_oracle import sample
 
 X = np.array([-40.0, -3.5, -1.2, -0.2, 0.3, 1.1, 2.5, 40.0])
 SIGMOID = special.expit(X)
@@ -212,3 +213,47 @@ def test_other_gamma_functions():
 
 def test_xlogy_has_a_derivative_at_zero():
     assert float(ms.grad(msp.xlogy, argnums=1)(0.0, 0.0)) == 0.0
+
+
+def test_residual_of_attention_is_the_logarithm_of_the_sum_of_exponentials():
+    q, k = sample("float32", 2, 3, 4, 5), sample("float32", 2, 6, 2, 5, seed=1)
+    out, residual = nn.dot_product_attention(q, k, k, return_residual=True)
+    scores = np.einsum("bthd,bshd->bths", q, np.repeat(k, 2, 2)) / np.sqrt(5)
+    np.testing.assert_allclose(residual, np.log(np.exp(scores).sum(-1)), rtol=1e-5)
+    np.testing.assert_array_equal(out, nn.dot_product_attention(q, k, k))
+    assert nn.dot_product_attention(q[0], k[0], k[0], return_residual=True)[1].shape == (3, 4)
+
+
+@pytest.mark.parametrize(("mode", "scale", "error"), [("mxfp8", None, 0.1), ("nvfp4", 0.5, 0.25)])
+def test_products_of_few_bits_are_near_the_exact_ones(mode, scale, error):
+    """With their gradients; 40 is no multiple of the size of a block."""
+    configs = [nn.get_scaled_dot_general_config(mode, scale)] * 3
+    x, y = sample("float32", 7, 40, 2), sample("float32", 2, 9, 40, seed=1)
+    w = sample("float32", 2, 7, 9, seed=2)
+    numbers = (((1,), (2,)), ((2,), (0,)))
+
+    def near(got, want):
+        assert np.abs(got - want).max() < error * np.abs(want).max()
+
+    def product(x, y):
+        return nn.scaled_dot_general(x, y, numbers, configs=configs)
+
+    near(ms.jit(product)(x, y), np.einsum("mkb,bnk->bmn", x, y))
+    to_x, to_y = ms.grad(lambda x, y: (product(x, y) * w).sum(), (0, 1))(x, y)
+    near(to_x, np.einsum("bmn,bnk->mkb", w, y))
+    near(to_y, np.einsum("bmn,mkb->bnk", w, x))
+    assert not np.any(np.asarray(product(0 * x, y)))
+    exact = nn.scaled_dot_general(x, y, numbers)
+    np.testing.assert_allclose(exact, np.einsum("mkb,bnk->bmn", x, y), rtol=1e-4, atol=1e-4)
+
+
+def test_blocks_are_scaled():
+    a, b = sample("float32", 2, 3, 8), sample("float32", 2, 4, 8, seed=1)
+    s, t = sample("float32", 2, 3, 2, seed=2), sample("float32", 2, 4, 4, seed=3)
+    want = np.einsum("bmk,bnk->bmn", a * np.repeat(s, 4, -1), b * np.repeat(t, 2, -1))
+    np.testing.assert_allclose(nn.scaled_matmul(a, b, s, t), want, rtol=1e-5, atol=1e-5)
+    for wrong in ((a[0], b, s, t), (a, b[..., :7], s, t), (a, b, s[..., :0], t)):
+        with pytest.raises(ValueError, match="scaled_matmul"):
+            nn.scaled_matmul(*wrong)
+    with pytest.raises(ValueError, match="Unsupported mode"):
+        nn.get_scaled_dot_general_config("int8")

@@ -206,7 +206,6 @@ def test_iteration_and_membership():
     [
         ((1, 2, 3), IndexError, "Too many indices: array is 2-dimensional, but 3 were indexed"),
         ((..., ...), IndexError, "single ellipsis"),
-        ([0, 1], TypeError, "non-tuple sequence"),
         ("a", TypeError, "string indexing"),
         (1.0, TypeError, "integer or boolean type"),
         (np.array([1.0]), TypeError, "integer or boolean type"),
@@ -227,3 +226,41 @@ def test_values_that_do_not_fit():
         mnp.arange(3).at[0].set(1.5)
     with pytest.raises(ValueError, match="unknown mode"):
         mnp.asarray(X).at[0].set(1, mode="foo")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [[0, 2], [True, False, True], ([0, 0], slice(1, 3)), ([], slice(None)),
+     ([True, False, True], 1), (..., [0, 1]), ([[0], [2]], [1, 2]),
+     ([0, -1], [True, False, True, False])],
+)  # fmt: skip
+def test_lists_among_other_indices(index):
+    same(mnp.asarray(X)[index], X[index])
+    np.testing.assert_array_equal(ms.jit(lambda i: mnp.asarray(X)[[i, 0], :])(2), X[[2, 0]])
+
+
+@pytest.mark.parametrize("index", [np.array([0, 0, 2, -1, 2]), np.array([9, 1]), slice(0, 2),
+                                   np.array([True, False, True]), np.array([], int)])  # fmt: skip
+def test_apply_counts_repetitions(index):
+    """As `ufunc.at`; what is out of bounds is left out."""
+    x, want = np.array([1.0, 2.0, 3.0], np.float32), np.array([1.0, 2.0, 3.0], np.float32)
+    places = (
+        [0, 1]
+        if isinstance(index, slice)
+        else np.arange(3)[index]
+        if index.dtype == bool
+        else index
+    )
+    for k in [k for k in places if k < 3]:
+        want[k] = 2 * want[k] + 1
+
+    def double(x):
+        return x.at[index].apply(lambda v: 2 * v + 1)
+
+    same(double(mnp.asarray(x)), want)
+    same(ms.jit(double)(x), want)
+
+
+def test_apply_is_differentiated_as_often_as_it_is_applied():
+    got = ms.grad(lambda x: x.at[np.array([1, 1])].apply(mnp.sin).sum())(mnp.asarray([1.0, 2.0]))
+    np.testing.assert_allclose(got, [1, np.cos(np.sin(2.0)) * np.cos(2.0)], rtol=1e-6)

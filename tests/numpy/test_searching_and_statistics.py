@@ -264,3 +264,11 @@ def test_python_numbers_become_arrays(name):
     function = getattr(mnp, name)
     assert isinstance(function(1), ms.Array)
     assert isinstance(ms.jit(lambda: function(1))(), ms.Array)
+
+
+def test_counts_of_short_floats_do_not_stop_growing():
+    x = mnp.zeros(1000, "bfloat16")
+    assert float(mnp.histogram(x, 1)[0][0]) == 1000
+    assert float(mnp.histogram2d(x, x, 1)[0][0, 0]) == 1000
+    counts = np.asarray(mnp.bincount(np.array([255, 1, 255], np.uint8)))
+    assert (counts[1], counts[255], counts.size) == (1, 2, 256)

@@ -11,11 +11,18 @@ import json
 import sys
 from typing import Any
 
+DISTRIBUTIONS = (
+    "bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma",
+    "gennorm", "geom", "gumbel_l", "gumbel_r", "laplace", "logistic", "multinomial",
+    "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "t", "truncnorm", "uniform",
+    "vonmises", "wrapcauchy",
+)  # fmt: skip
 MODULES = (
     "numpy", "numpy.linalg", "numpy.fft", "lax", "lax.linalg", "nn", "nn.initializers", "random",
-    "scipy.special", "scipy.linalg", "scipy.optimize", "scipy.integrate", "scipy.signal",
-    "scipy.ndimage", "scipy.fft", "scipy.interpolate", "scipy.cluster.vq",
-    "scipy.spatial.transform", "image", "tree", "tree_util",
+    "scipy.special", "scipy.linalg", "scipy.sparse.linalg", "scipy.stats", "scipy.optimize",
+    "scipy.integrate", "scipy.signal", "scipy.ndimage", "scipy.fft", "scipy.interpolate",
+    "scipy.cluster.vq", "scipy.spatial.transform", "image", "tree", "tree_util",
+    "ops", *(f"scipy.stats.{name}" for name in DISTRIBUTIONS),
 )  # fmt: skip
 _KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "/", inspect.Parameter.POSITIONAL_OR_KEYWORD: "",

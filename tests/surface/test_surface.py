@@ -13,18 +13,11 @@ import pytest
 from tests.surface.surface import differences, surface
 
 NAMES = json.loads((Path(__file__).parent / "names.json").read_text())
-SHARE = {
-    "numpy": 1.0, "numpy.linalg": 1.0, "numpy.fft": 1.0, "lax": 0.8, "nn": 0.9,
-    "nn.initializers": 1.0, "random": 0.9, "scipy.special": 1.0, "scipy.linalg": 1.0,
-    "scipy.optimize": 1.0, "scipy.integrate": 1.0, "scipy.signal": 1.0, "scipy.ndimage": 1.0,
-    "scipy.fft": 1.0, "scipy.interpolate": 1.0, "scipy.cluster.vq": 1.0,
-    "scipy.spatial.transform": 1.0, "image": 1.0,
-}  # fmt: skip
-"""Least share of the names of a module that must be there."""
-CALLED = [
-    "numpy", "numpy.linalg", "numpy.fft", "lax", "scipy.linalg", "scipy.optimize",
-    "scipy.integrate", "scipy.signal", "scipy.ndimage", "scipy.fft", "scipy.cluster.vq", "image",
-]  # fmt: skip
+NEARLY = {"lax": 0.93, "lax.linalg": 0.85, "random": 0.97}
+"""Share of the names that must be there, where it is not all of them.
+
+What is missing are primitives that are no primitives here, and operations on compiler tokens.
+"""
 OTHERWISE = {
     "clip": "the array is not optional",
     "negative": "takes one operand, not any number",
@@ -36,13 +29,13 @@ def ours():
     return surface("ms_func")
 
 
-@pytest.mark.parametrize("module", SHARE)
+@pytest.mark.parametrize("module", NAMES)
 def test_names_are_there(module, ours):
     missing = [n for n in NAMES[module] if n not in ours[module]]
-    assert len(missing) <= (1 - SHARE[module]) * len(NAMES[module]), missing
+    assert len(missing) <= (1 - NEARLY.get(module, 1.0)) * len(NAMES[module]), missing
 
 
-@pytest.mark.parametrize("module", CALLED)
+@pytest.mark.parametrize("module", NAMES)
 def test_functions_are_called_the_same_way(module, ours):
     different = {
         name: found

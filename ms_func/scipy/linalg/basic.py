@@ -19,7 +19,7 @@ from ms_func.numpy import systems as sy
 from ms_func.numpy.diagonals import eye, tril, triu
 from ms_func.numpy.promotion import ArrayLike, convert, inexact
 from ms_func.numpy.searching import where
-from ms_func.primitives import linalg
+from ms_func.primitives import decompositions, linalg
 from ms_func.primitives.matrices import mm
 
 __all__ = [
@@ -204,16 +204,17 @@ def qr(
 ) -> Any:  # fmt: skip
     """`a = Q R`; `mode` is "full", "economic" or "r".
 
+    With `pivoting` it is `a[..., p] = Q R` with the diagonal of `R` decreasing in size, and `p`
+    is returned too.
+
     Raises:
-        NotImplementedError: `pivoting` is true.
         ValueError: there is no such mode.
     """
-    if pivoting:
-        raise NotImplementedError("The pivoting=True case of qr is not implemented.")
     if mode not in ("full", "economic", "r"):
         raise ValueError(f"Unsupported QR decomposition mode '{mode}'")
-    out = nl.qr(a, {"full": "complete", "economic": "reduced", "r": "r"}[mode])
-    return (out,) if mode == "r" else tuple(out)
+    full = mode in ("full", "r")
+    out = decompositions.qr(inexact("qr", a), pivoting=bool(pivoting), full_matrices=full)
+    return out[1:] if mode == "r" else out
 
 
 def svd(

@@ -24,7 +24,7 @@ from ms_func.numpy.promotion import ArrayLike
 from ms_func.numpy.ufunc import vectorize
 from ms_func.primitives import similarity
 from ms_func.primitives.matrices import adjoint, mm
-from ms_func.scipy.linalg.basic import expm
+from ms_func.scipy.linalg.basic import expm, qr
 
 
 def _complex(a: Array) -> Array:
@@ -195,30 +195,27 @@ def polar(
 def qr_multiply(
     a: ArrayLike, c: ArrayLike, mode: str = "right", pivoting: bool = False,
     conjugate: bool = False, overwrite_a: bool = False, overwrite_c: bool = False,
-) -> tuple[Array, Array]:  # fmt: skip
+) -> tuple[Array, ...]:  # fmt: skip
     """Product of `c` with the unitary factor of `a`, and the triangular factor.
 
     Args:
         a: `[m, n]`.
         c: vector or matrix.
         mode: "left" for `Q c`, "right" for `c Q`.
-        pivoting: not supported.
+        pivoting: order the columns of `a`, and return the order too.
         conjugate: take the conjugate of `Q`.
         overwrite_a: accepted, arrays are values.
         overwrite_c: accepted.
 
     Raises:
         ValueError: there is no such mode.
-        NotImplementedError: `pivoting` is true.
     """
-    if pivoting:
-        raise NotImplementedError("The pivoting=True case of qr_multiply is not implemented.")
     if mode not in ("left", "right"):
         raise ValueError(f"Mode argument should be 'left' or 'right', got {mode!r}")
-    q, r = np.linalg.qr(a)
+    q, *rest = qr(a, mode="economic", pivoting=pivoting)
     q = q.conj() if conjugate else q
     c = np.asarray(c)
-    return (np.matmul(q, c) if mode == "left" else np.matmul(c, q)), r
+    return (np.matmul(q, c) if mode == "left" else np.matmul(c, q)), *rest
 
 
 # --- equations --------------------------------------------------------------------------------

@@ -137,22 +137,34 @@ def _ndtri(p: Any) -> Any:
     return ar.multiply(math.sqrt(2), pe.erf_inv(ar.subtract(ar.multiply(2, p), 1)))
 
 
-def log_ndtr(x: ArrayLike) -> Array:
+def log_ndtr(x: ArrayLike, series_order: int = 5) -> Array:
     """Elementwise logarithm of `ndtr`, accurate in the lower tail.
 
-    Below -10 it is the asymptotic series of Abramowitz and Stegun, 26.2.12, with five terms.
+    Below -10 it is the asymptotic series of Abramowitz and Stegun, 26.2.12.
+
+    Args:
+        x: real numbers.
+        series_order: number of terms of the series after the first, up to 30.
+
+    Raises:
+        TypeError: `series_order` is no integer.
+        ValueError: it is out of range.
     """
-    return fusion.run(_log_ndtr, (inexact("log_ndtr", x),))
+    if not isinstance(series_order, int):
+        raise TypeError(f"log_ndtr: series_order must be an integer, got {series_order!r}")
+    if not 0 <= series_order <= 30:
+        raise ValueError(f"log_ndtr: series_order must be from 0 to 30, got {series_order}")
+    return fusion.run(_log_ndtr, (inexact("log_ndtr", x),), series_order)
 
 
-def _log_ndtr(x: Any) -> Any:
+def _log_ndtr(x: Any, order: int) -> Any:
     low, high = compare.lt(x, -10.0), compare.gt(x, 5.0)
     middle = compare.select(low, 0, compare.select(high, 0, x))
     upper = compare.select(high, x, 6.0)
     lower = compare.select(low, x, -11.0)
     squares = ar.square(lower)
     series: Any = 1.0
-    for k in (9, 7, 5, 3, 1):
+    for k in range(2 * order - 1, 0, -2):
         series = ar.subtract(1.0, ar.divide(ar.multiply(float(k), series), squares))
     half = math.log(2 * math.pi) / 2
     tail = ar.subtract(ar.multiply(-0.5, squares), ar.add(el.log(ar.negative(lower)), half))

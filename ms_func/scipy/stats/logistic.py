@@ -30,15 +30,15 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 @of_numbers
-def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """The value with `cdf(value) == q`."""
-    return loc + scale * special.logit(q)
+def ppf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """The value with `cdf(value) == x`."""
+    return loc + scale * special.logit(x)
 
 
 @of_numbers
-def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """The value with `sf(value) == q`."""
-    return loc - scale * special.logit(q)
+def isf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """The value with `sf(value) == x`."""
+    return loc - scale * special.logit(x)
 
 
 pdf = exp_of(logpdf, "pdf")
