@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -176,3 +177,22 @@ def test_complex_initial_values_have_the_variance_asked_for(distribution):
     assert abs(np.mean(x**2)) < 2e-4  # no direction is preferred
     limit = np.sqrt(0.02) if distribution == "uniform" else 2.1 * 0.1
     assert np.abs(x).max() <= limit
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda x: x.copy(), ms.numpy.copy, ms.numpy.array, copy.copy, copy.deepcopy,
+        lambda x: ms.numpy.asarray(x, copy=True),
+    ],
+)  # fmt: skip
+def test_a_copy_survives_the_donation_of_what_it_was_made_of(copied):
+    give = ms.jit(lambda v: v + 1, donate_argnums=0)
+    rows = ms.NamedSharding(ms.make_mesh((8,), ("x",)), ms.P("x"))
+    for x in (ms.numpy.arange(8.0) * 2, ms.device_put(np.arange(8.0, dtype="float32") * 2, rows)):
+        y = copied(x)
+        assert y.sharding == x.sharding
+        give(x)
+        assert x.is_deleted()
+        assert np.array_equal(y, np.arange(8.0) * 2)
+    assert float(ms.jit(lambda v: copied(v) * 2)(3.0)) == 6.0
