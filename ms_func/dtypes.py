@@ -316,6 +316,14 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     return (dtype, weak) if return_weak_type_flag else dtype
 
 
+def exact_dtype(dtype: Any) -> np.dtype:
+    """As `canonicalize_dtype`, but a NumPy dtype is taken as it is.
+
+    Operations are written with dtypes of 64 bits inside, whether or not users may have them.
+    """
+    return dtype if isinstance(dtype, np.dtype) else canonicalize_dtype(dtype)
+
+
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dtype:
     """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width.
 

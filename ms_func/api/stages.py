@@ -10,7 +10,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.control_flow.bodies import cost_of
-from ms_func.errors import ArgumentTypeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, on_host, result_tree
 from ms_func.execution.buffers import default_backend, put
@@ -18,6 +18,7 @@ from ms_func.execution.compile import compiled, lower_program, option_items, pro
 from ms_func.execution.placement import public
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
+from ms_func.lowering.hlo import hlo_computation
 
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
@@ -177,11 +178,21 @@ class Lowered(_Stage):
         }  # fmt: skip
 
     def compiler_ir(self, dialect: str = "stablehlo") -> Any:
-        """The MLIR module."""
+        """The module: of MLIR, or with dialect "hlo" the computation of XLA.
+
+        Raises:
+            ValueError: there is no such dialect.
+        """
+        if dialect == "hlo":
+            return hlo_computation(self._module)
+        if dialect != "stablehlo":
+            raise ArgumentValueError(f"dialect must be 'stablehlo' or 'hlo', got {dialect!r}")
         return self._module
 
     def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
-        """The module as text."""
+        """The module as text, of StableHLO or with dialect "hlo" of XLA."""
+        if dialect == "hlo":
+            return self.compiler_ir("hlo").as_hlo_text()
         return self._module.operation.get_asm(enable_debug_info=debug_info)
 
     def compile(self, compiler_options: dict[str, Any] | None = None) -> Compiled:

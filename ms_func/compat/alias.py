@@ -85,6 +85,8 @@ class AliasModule(ModuleType):
             if found is not None:
                 setattr(self, name, found)
                 return found
+        if self._alias_path == "_src" and _source(f"{_EXTRA}._src.{name}") is not None:
+            return module(f"_src.{name}")
         if not name.startswith("_"):
             for source in self._alias_sources:
                 found = getattr(source, name, _MISSING)

@@ -174,12 +174,6 @@ class Array(_Operators, metaclass=_ArrayMeta):
             return _restore, (buffers.to_numpy(self.buffer), False, self.type.key)
         return _restore, (self._numpy(), self.weak_type)
 
-    def __copy__(self) -> Array:
-        return again(self)
-
-    def __deepcopy__(self, memo: Any) -> Array:
-        return again(self)
-
     # --- exchange with other libraries -----------------------------------------------------
 
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,

@@ -8,19 +8,20 @@ by the signature of the operands and comes back to Python only for what it has n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ms_func import config, tree
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
-from ms_func.execution.array import ARRAYS, Array, result_tree, wrap
+from ms_func.execution.array import ARRAYS, Array, KeyArray, numbers_of, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Prepared, Program, prepared, ready
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
 from ms_func.ir.references import discharge
-from ms_func.ir.types import ShapeDtypeStruct, typeof
+from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.runtime import extension
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.tracer import Tracer, escaped
@@ -180,6 +181,20 @@ def check_aliases(name: str, args: Sequence[Any]) -> None:
             f"a reference of type {twice.type} reaches `{name}` twice, as two arguments or as an "
             "argument and by closing over it\nfix: pass it once"
         )
+
+
+@lru_cache(maxsize=1024)
+def _identity(type: ArrayType) -> Function:
+    v = Var(type)
+    return Function("copy", [v], [], [v])
+
+
+def fresh(x: Array) -> Array:
+    """The elements of `x` in memory of its own, which giving `x` away leaves alone."""
+    made = bottom.apply(_identity(x.type), [x])[0]
+    if type(x) is KeyArray:
+        made.numbers = numbers_of(x)
+    return made
 
 
 def as_array(x: Any) -> Array:

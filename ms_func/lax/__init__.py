@@ -45,9 +45,11 @@ from ms_func.lax.layouts import broadcast as broadcast
 from ms_func.lax.layouts import broadcast_in_dim as broadcast_in_dim
 from ms_func.lax.layouts import broadcasted_iota as broadcasted_iota
 from ms_func.lax.layouts import conv_general_dilated as conv_general_dilated
+from ms_func.lax.layouts import convert_element_type as convert_element_type
 from ms_func.lax.layouts import empty as empty
 from ms_func.lax.layouts import full as full
 from ms_func.lax.layouts import full_like as full_like
+from ms_func.lax.layouts import iota as iota
 from ms_func.lax.layouts import reduce_sum as reduce_sum
 from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
@@ -86,7 +88,6 @@ from ms_func.primitives.bits import shift_right_logical as shift_right_logical
 from ms_func.primitives.cast import bitcast_convert_type as bitcast_convert_type
 from ms_func.primitives.cast import complex as complex
 from ms_func.primitives.cast import conj as conj
-from ms_func.primitives.cast import convert_element_type as convert_element_type
 from ms_func.primitives.cast import imag as imag
 from ms_func.primitives.cast import real as real
 from ms_func.primitives.cast import reduce_precision as reduce_precision
@@ -198,7 +199,6 @@ from ms_func.primitives.shape import broadcast_shapes as broadcast_shapes
 from ms_func.primitives.shape import broadcast_to_rank as broadcast_to_rank
 from ms_func.primitives.shape import collapse as collapse
 from ms_func.primitives.shape import expand_dims as expand_dims
-from ms_func.primitives.shape import iota as iota
 from ms_func.primitives.shape import rev as rev
 from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ms_func.dtypes import canonicalize_dtype
 from ms_func.primitives import basis, conv, shape
+from ms_func.primitives.cast import convert_element_type as _convert
 from ms_func.primitives.sharding import constrained
 
 
 def _placed(x: Any, sharding: Any) -> Any:
     return x if sharding is None else constrained(x, sharding)
+
+
+def _given(dtype: Any) -> Any:
+    return None if dtype is None else canonicalize_dtype(dtype)
+
+
+def iota(dtype: Any, size: int) -> Any:
+    """Numbers from 0 to `size` - 1.
+
+    Example:
+        >>> iota("int32", 3)
+        Array([0, 1, 2], dtype=int32)
+    """
+    return shape.iota(canonicalize_dtype(dtype), size)
 
 
 def broadcast(operand: Any, sizes: Sequence[int], *, out_sharding: Any = None) -> Any:
@@ -33,7 +49,7 @@ def broadcasted_iota(
     dtype: Any, shape: Sequence[int], dimension: int, *, out_sharding: Any = None
 ) -> Any:
     """Array of the given shape whose elements count up along one dimension."""
-    return _placed(_iota(dtype, shape, dimension), out_sharding)
+    return _placed(_iota(canonicalize_dtype(dtype), shape, dimension), out_sharding)
 
 
 _iota = shape.broadcasted_iota
@@ -75,19 +91,32 @@ def conv_general_dilated(
 
 def empty(shape: Sequence[int], dtype: Any, *, out_sharding: Any = None) -> Any:
     """Array of unspecified elements: zeros here."""
-    return _placed(_empty(shape, dtype), out_sharding)
+    return _placed(_empty(shape, canonicalize_dtype(dtype)), out_sharding)
+
+
+def convert_element_type(operand: Any, new_dtype: Any) -> Any:
+    """`operand` with another dtype.
+
+    Floats become integers by truncation towards zero, saturating; complex numbers lose
+    their imaginary part; everything becomes bool by comparison with zero.
+
+    Example:
+        >>> convert_element_type(1.5, "int32")
+        Array(1, dtype=int32)
+    """
+    return _convert(operand, canonicalize_dtype(new_dtype))
 
 
 def full(shape: Sequence[int], fill_value: Any, dtype: Any = None, *, sharding: Any = None) -> Any:
     """Array of the given shape with `fill_value` everywhere."""
-    return _placed(_full(shape, fill_value, dtype), sharding)
+    return _placed(_full(shape, fill_value, _given(dtype)), sharding)
 
 
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, sharding: Any = None
 ) -> Any:
     """`fill_value` everywhere, with the shape and dtype of `x` or those given."""
-    return _placed(_full_like(x, fill_value, dtype, shape), sharding)
+    return _placed(_full_like(x, fill_value, _given(dtype), shape), sharding)
 
 
 def reduce_sum(operand: Any, axes: Sequence[int], *, out_sharding: Any = None) -> Any:

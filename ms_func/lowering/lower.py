@@ -7,11 +7,12 @@ Nested functions become private functions of the module, lowered once and called
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from jaxlib.mlir import ir
 
+from ms_func import config
 from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Eqn, Function, Literal
@@ -55,7 +56,9 @@ def lower_function(
             of the host as one more result, behind the others; so do the lists of shardings.
     """
     num_partitions = max(1, len(devices)) if num_partitions is None else num_partitions
-    with mlir.context(), mlir.unknown_location():
+    # Programs are typed: what rules write down is not narrowed for users without 64-bit dtypes.
+    widths = nullcontext() if config.x64.value is None else config.x64(None)
+    with mlir.context(), mlir.unknown_location(), widths:
         module = ir.Module.create()
         attributes = module.operation.attributes
         attributes["sym_name"] = ir.StringAttr.get(_identifier(name))

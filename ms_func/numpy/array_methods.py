@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS
-from ms_func.execution.array import Array
-from ms_func.execution.dispatch import bottom
+from ms_func.execution.array import ARRAYS, Array
+from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
@@ -168,7 +168,9 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
 
 
 def _copy(self: Any, *_: Any) -> Any:
-    """A new handle of the same value."""
+    """The value in memory of its own; within a program nothing needs to be copied."""
+    if type(self) in ARRAYS and current.interpreter is bottom:
+        return fresh(self)
     return as_handle(self)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
 from ms_func.errors import ArgumentValueError, ConcretizationTypeError
-from ms_func.execution.array import Array, wrap
+from ms_func.execution.array import ARRAYS, Array, wrap
 from ms_func.execution.buffers import put
-from ms_func.execution.dispatch import bottom
+from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
@@ -69,6 +70,9 @@ def array(
         raise NotImplementedError(f"only order 'K', 'C' and 'A' are supported, got {order!r}")
     target = None if dtype is None else canonicalize_dtype(dtype)
     out = _from_object(object, target)
+    eager = current.interpreter is bottom
+    if copy and eager and type(object) in ARRAYS and out.buffer is object.buffer:
+        out = fresh(out)
     if ndmin > out.ndim:
         out = shape.reshape(out, (1,) * (ndmin - out.ndim) + out.shape)
     return placed(out, device, out_sharding)
@@ -201,7 +205,7 @@ def asarray(
         return a if out_sharding is None else constrained(a, out_sharding)
     if copy is False and type(a) not in HANDLES:
         raise ValueError("asarray: a copy is needed to make this object an array, but copy=False")
-    return array(a, dtype, order=order, device=device, out_sharding=out_sharding)
+    return array(a, dtype, copy=bool(copy), order=order, device=device, out_sharding=out_sharding)
 
 
 def placed(x: Any, device: Any = None, out_sharding: Any = None) -> Any:
@@ -328,7 +332,8 @@ def full(
     value = fill_value if type(fill_value) in SCALARS else array(fill_value)
     kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)
     if type(value) in SCALARS:
-        out = fill(_host_cast(value, kind), ArrayType(sizes, kind))
+        weak = dtype is None and config.jax_rules() and typeof(value).weak_type
+        out = fill(_host_cast(value, kind), ArrayType(sizes, kind, weak))
     else:
         out = broadcast(cast.convert_element_type(value, kind), sizes)
     return placed(out, device, out_sharding)

@@ -91,10 +91,11 @@ def einsum(
 def einsum_path(
     subscripts: Any, /, *operands: Any, optimize: Any = "auto"
 ) -> tuple[list[Any], str]:
-    """Order of contractions and a report of its cost, as `numpy.einsum_path` gives them."""
+    """Order of contractions, a list of pairs of operands, and a report of its cost."""
     text, arrays = _read(subscripts, operands)
     empty = [np.broadcast_to(np.float32(0), np.shape(a)) for a in arrays]
-    return np.einsum_path(text, *empty, optimize=_strategy(optimize, len(arrays)))
+    path, report = np.einsum_path(text, *empty, optimize=_strategy(optimize, len(arrays)))
+    return [tuple(pair) for pair in path if not isinstance(pair, str)], report
 
 
 def _strategy(optimize: Any, operands: int) -> Any:

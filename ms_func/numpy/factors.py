@@ -96,11 +96,16 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
 
     Args:
         a: matrices `[..., m, n]`.
-        mode: "reduced" gives `Q` min(m, n) columns, "complete" m; "r" gives `R` alone.
+        mode: "reduced" gives `Q` min(m, n) columns, "complete" m; "r" gives `R` alone; "raw" gives
+            LAPACK's `(h, tau)`, `h` transposed, from which `lax.linalg.householder_product` makes
+            `Q`.
 
     Raises:
         ValueError: there is no such mode.
     """
+    if mode == "raw":
+        packed, scales = decompositions.geqrf_p.bind(matrix("qr", a))
+        return manipulation.matrix_transpose(packed), scales
     if mode not in ("reduced", "full", "complete", "r"):
         raise ValueError(f"Unsupported QR decomposition mode '{mode}'")
     full = mode in ("full", "complete")

@@ -53,7 +53,7 @@ class Part(NamedTuple):
 
 
 def parse(
-    shape: tuple[int, ...], index: Any, strict: bool = True
+    shape: tuple[int, ...], index: Any, strict: bool = True, below: str | None = None
 ) -> tuple[list[Part], tuple[int, ...]]:
     """Entries of an index, one for each dimension and each new axis.
 
@@ -61,6 +61,8 @@ def parse(
         shape: of the indexed array.
         index: what stands between the brackets.
         strict: whether a Python int out of bounds is an error.
+        below: what an integer below 0 means: None counts from the end, "start" the first element,
+            "outside" one that is not there.
 
     Returns:
         The entries, and the shape they index: `shape` with a dimension of size 1 for each
@@ -89,12 +91,12 @@ def parse(
         elif type(entry) is slice:
             parts.append(Part("slice", dim, _bounds(entry, sizes[dim])))
         elif type(entry) is int:
-            parts.append(Part("int", dim, _checked(entry, sizes[dim], dim, strict)))
+            parts.append(Part("int", dim, _checked(entry, sizes[dim], dim, strict, below)))
         elif _is_flag(entry):
             sizes.insert(dim, 1)
             parts.append(Part("array", dim, np.zeros(1 if entry else 0, np.int32)))
         else:
-            parts.extend(_array_parts(entry, sizes, dim, strict))
+            parts.extend(_array_parts(entry, sizes, dim, strict, below))
     return parts, tuple(sizes)
 
 
@@ -137,14 +139,18 @@ def _is_flag(e: Any) -> bool:
     )
 
 
-def _array_parts(entry: Any, sizes: list[int], dim: int, strict: bool) -> list[Part]:
+def _array_parts(
+    entry: Any, sizes: list[int], dim: int, strict: bool, below: str | None
+) -> list[Part]:
     """Entries of an integer, an array of integers or a mask."""
     if isinstance(entry, str):
         raise TypeError(f"string indexing is not supported; got idx={entry!r}")
     dtype = getattr(entry, "dtype", None)
     if dtype is None:
         try:
-            return [Part("int", dim, _checked(operator.index(entry), sizes[dim], dim, strict))]
+            return [
+                Part("int", dim, _checked(operator.index(entry), sizes[dim], dim, strict, below))
+            ]
         except TypeError:
             dtype = np.dtype(type(entry)) if isinstance(entry, (float, complex)) else type(entry)
     if dtype == _BOOL:
@@ -155,7 +161,11 @@ def _array_parts(entry: Any, sizes: list[int], dim: int, strict: bool) -> list[P
             f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}"
         )
     if isinstance(entry, (np.integer, np.ndarray)) and entry.ndim == 0:
-        return [Part("int", dim, _checked(int(entry), sizes[dim], dim, strict))]
+        return [Part("int", dim, _checked(int(entry), sizes[dim], dim, strict, below))]
+    if below is not None:
+        kind = np.dtype(np.int64 if dtype.itemsize == 8 else np.int32)
+        entry, there = convert(entry, kind), 0 if below == "start" else sizes[dim]
+        entry = compare.select(compare.lt(entry, 0), there, entry)
     return [Part("array", dim, entry)]
 
 
@@ -195,8 +205,10 @@ def _bounds(s: slice, n: int) -> tuple[int, int, int]:
     return lo, len(range(lo, hi, by)), by
 
 
-def _checked(i: int, n: int, dim: int, strict: bool) -> int:
+def _checked(i: int, n: int, dim: int, strict: bool, below: str | None = None) -> int:
     """An integer index counted from the front."""
+    if i < 0 and below is not None:
+        return 0 if below == "start" else n
     if strict and not -n <= i < n:
         raise IndexError(f"index {i} is out of bounds for axis {dim} with size {n}")
     return i + n if i < 0 else i
@@ -233,9 +245,12 @@ def _is_known(index: Any) -> bool:
     return type(index.start) in _BOUNDS and type(index.stop) in _BOUNDS
 
 
-def read(x: Any, index: Any, strict: bool, mode: Any, fill_value: Any, **promises: bool) -> Any:
-    """The elements of `x` that an index names; `mode` as for `gather`."""
-    parts, shape = parse(x.type.shape, index, strict)
+def read(
+    x: Any, index: Any, strict: bool, mode: Any, fill_value: Any, below: str | None = None,
+    **promises: bool,
+) -> Any:  # fmt: skip
+    """The elements of `x` that an index names; `mode` as for `gather`, `below` as for `parse`."""
+    parts, shape = parse(x.type.shape, index, strict, below)
     if shape != x.type.shape:
         x = sh.reshape_p.bind(x, new_sizes=shape)
     scattered = any(p.kind == "array" and np.ndim(p.value) for p in parts)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, promote_types
@@ -173,8 +174,10 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 
 
 def load(file: Any, *args: Any, **kwargs: Any) -> Any:
-    """`numpy.load`, as an array where the file holds one."""
+    """`numpy.load`, as an array where the file holds one; elements of 2 raw bytes are bfloat16."""
     out = np.load(file, *args, **kwargs)
+    if isinstance(out, np.ndarray) and out.dtype == np.dtype("V2"):  # NumPy's files do not name it
+        out = out.view(ml_dtypes.bfloat16)
     return asarray(out) if isinstance(out, np.ndarray) else out
 
 

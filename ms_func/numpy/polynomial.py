@@ -36,7 +36,8 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Sum of two polynomials."""
     a, b = (asarray(v) for v in reductions.promote_dtype("polyadd", a1, a2))
     n = max(a.shape[0], b.shape[0])
-    return ar.add(pad(a, (n - a.shape[0], 0)), pad(b, (n - b.shape[0], 0)))
+    a, b = (pad(v, ((n - v.shape[0], 0), *[(0, 0)] * (v.ndim - 1))) for v in (a, b))
+    return ar.add(a, b)
 
 
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:

@@ -33,6 +33,8 @@ from ms_func.numpy.searching import concrete, not_in_place, take, where
 from ms_func.numpy.updates import update
 from ms_func.primitives import basis, pieces
 from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sort import sort as sort_operands
+from ms_func.tracing.tracer import Tracer
 
 
 @fusion.whole(1)
@@ -177,6 +179,8 @@ def delete(
         arr, axis = ravel(arr), 0
     axis = axis_index(axis, typeof(arr).ndim)
     n = typeof(arr).shape[axis]
+    if assume_unique_indices and type(obj) is Tracer and obj.dtype != np.bool_:
+        return _delete_places(arr, ravel(obj), axis, n)
     if isinstance(obj, slice):
         gone = np.arange(n)[obj]
     else:
@@ -185,6 +189,15 @@ def delete(
         raise IndexError(f"index {gone} is out of bounds for axis {axis} with size {n}")
     kept = np.delete(np.arange(n, dtype=np.int32), gone)
     return take(arr, kept, axis, mode="clip")
+
+
+def _delete_places(arr: Any, places: Any, axis: int, n: int) -> Any:
+    """`arr` without distinct places that are known only at run time."""
+    places = sort_operands(where(places < 0, places + n, places), 0)
+    shifted = subtract(places, arange(typeof(places).size))
+    kept = arange(n - typeof(places).size)
+    before = reductions.sum(reshape(kept, (-1, 1)) >= reshape(shifted, (1, -1)), 1)
+    return take(arr, add(kept, before), axis, mode="clip")
 
 
 def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
@@ -446,6 +459,13 @@ def _pad_wrap(x: Any, axis: int, before: int, after: int, options: dict[str, Any
     return take(x, places.astype(np.int32), axis, mode="clip")
 
 
+def _median(x: Any, axis: int, keepdims: bool) -> Any:
+    """Mean of the two elements in the middle of each line."""
+    n = typeof(x).shape[axis]
+    ordered = sort_operands(x, axis)
+    return reductions.mean(part(ordered, axis, (n - 1) // 2, n // 2 + 1), axis, keepdims=keepdims)
+
+
 _PADDERS: dict[str, Callable[..., Any]] = {
     "constant": _pad_constant,
     "empty": _pad_constant,
@@ -454,6 +474,7 @@ _PADDERS: dict[str, Callable[..., Any]] = {
     "maximum": _pad_statistic(reductions.max),
     "minimum": _pad_statistic(reductions.min),
     "mean": _pad_statistic(reductions.mean),
+    "median": _pad_statistic(_median),
     "reflect": _pad_mirror(1),
     "symmetric": _pad_mirror(0),
     "wrap": _pad_wrap,

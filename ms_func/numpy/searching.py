@@ -292,7 +292,8 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     """Places of the first `size` true elements, by counting: rank to place by one scatter."""
     shape = typeof(mask).shape
     total = typeof(mask).size
-    fills = fill_value if isinstance(fill_value, (tuple, list)) else [fill_value or 0] * len(shape)
+    one = 0 if fill_value is None else fill_value
+    fills = fill_value if isinstance(fill_value, (tuple, list)) else [one] * len(shape)
     if len(fills) != len(shape):
         raise ValueError("fill_value must be a scalar or have one element for each dimension")
     if size == 0 or total == 0:

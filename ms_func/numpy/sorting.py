@@ -412,10 +412,14 @@ def isin(
 
 def _sized(values: Any, keep: Any, size: int | None, fill_value: Any) -> Any:
     """The elements to keep, in a result of static size."""
-    (places,) = nonzero(keep, size=size, fill_value=values.shape[0])
-    return take(
-        values, places, 0, mode="fill", fill_value=fill_value if fill_value is not None else 0
-    )
+    n = values.shape[0]
+    (places,) = nonzero(keep, size=size, fill_value=n)
+    if size is None:
+        return take(values, places, 0, mode="clip")
+    pad = convert(operand("fill_value", 0 if fill_value is None else fill_value), values.dtype)
+    if not n:
+        return full((size,), pad, values.dtype)
+    return where(logic.less(places, n), take(values, places, 0, mode="clip"), pad)
 
 
 def union1d(

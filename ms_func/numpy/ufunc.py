@@ -231,6 +231,8 @@ def _accumulate(fn: ufunc, a: Any, axis: int, dtype: Any) -> Any:
     rows = manipulation.moveaxis(a, axis, 0)
     if not rows.shape[0]:
         return a
+    if fn.__name__.startswith("logical_"):
+        rows = rows.astype(np.bool_)
 
     def step(c: Any, x: Any) -> Any:
         new = fn(c, x).astype(c.dtype)

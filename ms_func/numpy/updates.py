@@ -100,8 +100,9 @@ class IndexRef:
         """`x[index]`, with a choice of what is read out of bounds."""
         if mode is None:
             mode = "promise_in_bounds" if fill_value is None else "fill"
+        mode = _mode(mode)
         return indexing.read(
-            self.array, self.index, False, _mode(mode), fill_value,
+            self.array, self.index, False, mode, fill_value, _below(mode, wrap_negative_indices),
             indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
         )  # fmt: skip
 
@@ -184,6 +185,11 @@ def _mode(mode: Any) -> Any:
     return "fill" if mode in ("fill_or_drop", "drop") else mode
 
 
+def _below(mode: Any, wrap: bool) -> str | None:
+    """What an index below 0 means."""
+    return None if wrap else "start" if mode == "clip" else "outside"
+
+
 def update(
     x: Any, index: Any, values: Any, kind: str, *, indices_are_sorted: bool = False,
     unique_indices: bool = False, mode: Any = None, wrap_negative_indices: bool = True,
@@ -198,7 +204,7 @@ def update(
     masked = _masked(x, index, values, kind)
     if masked is not None:
         return masked
-    parts, shape = parse(x.type.shape, index, strict=False)
+    parts, shape = parse(x.type.shape, index, False, _below(mode, wrap_negative_indices))
     if any(p.kind == "array" for p in parts) or _outside(parts, shape):
         static = (kind, mode, bool(indices_are_sorted), bool(unique_indices))
         return _scattered(x, parts, shape, values, *static)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact
+from ms_func.dtypes import canonicalize_dtype, exact_dtype, is_inexact
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
@@ -115,9 +115,10 @@ def convert_element_type(operand: Any, new_dtype: Any, weak_type: bool = False) 
     """`operand` converted to `new_dtype`.
 
     Floats become integers by truncation towards zero, saturating; complex numbers lose
-    their imaginary part; everything becomes bool by comparison with zero.
+    their imaginary part; everything becomes bool by comparison with zero. A NumPy dtype is taken
+    as it is: what operations use inside is not narrowed where users have no 64-bit dtypes.
     """
-    dtype = canonicalize_dtype(new_dtype)
+    dtype = exact_dtype(new_dtype)
     kind = typeof(operand)
     if (
         kind.dtype == dtype

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import UnsupportedError
-from ms_func.ir.primitive import NONLINEAR, ZERO, Primitive, Zero, register
+from ms_func.ir.primitive import NONLINEAR, ZERO, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, sub
@@ -60,6 +60,37 @@ def _qr_abstract(a: ArrayType, *, full_matrices: bool) -> list[ArrayType]:
 def _qr_single(a: np.ndarray, *, full_matrices: bool) -> tuple[np.ndarray, np.ndarray]:
     q, r = scipy_linalg().qr(a, mode="full" if full_matrices else "economic")
     return q, r
+
+
+def _geqrf_abstract(a: ArrayType) -> list[ArrayType]:
+    check_matrix("qr", a)
+    return [a, ArrayType((*a.shape[:-2], min(a.shape[-2:])), a.dtype)]
+
+
+def _geqrf_single(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return scipy_linalg().qr(a, mode="raw")[0]
+
+
+def _geqrf_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
+    need_lapack(b, eqn)
+    outs = [v.type for v in eqn.outputs]
+    return driver(b, "geqrf", [a], [eqn.inputs[0].type], outs, vectors=(1,), info=False)
+
+
+geqrf_p = register(
+    Primitive(
+        "geqrf",
+        abstract=_geqrf_abstract,
+        ref=matrices(_geqrf_single),
+        lower=_geqrf_lower,
+        jvp=NotSupported("only that of the factors Q and R is known; use the reduced mode of qr"),
+        transpose=NONLINEAR,
+        batch=batch_rule(lambda: geqrf_p),
+        shard=shard_leading,
+        cost=cubic_cost(4.0),
+        multiple_results=True,
+    )
+)
 
 
 def _qr_lower(b: Any, eqn: Any, a: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
+from ms_func.dtypes import exact_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import LANES, ZERO, Cost, Linear, NotSupported, Primitive, register
@@ -283,7 +283,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
         return tuple(np.broadcast_shapes(*map(tuple, shapes)))
     except ValueError:
         listed = ", ".join(str(tuple(s)) for s in shapes)
-        raise ArgumentValueError(f"shapes {listed} do not broadcast to one shape") from None
+        raise ArgumentValueError(f"Incompatible shapes for broadcasting: {listed}") from None
 
 
 def broadcast_to_rank(x: Any, rank: int) -> Any:
@@ -327,7 +327,7 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     kind = typeof(fill_value)
     if kind.shape:
         raise ShapeError(f"full needs a scalar fill_value, got {kind}")
-    wanted = kind.dtype if dtype is None else canonicalize_dtype(dtype)
+    wanted = kind.dtype if dtype is None else exact_dtype(dtype)
     weak = dtype is None and kind.weak_type
     if isinstance(fill_value, (bool, int, float, complex, np.generic, np.ndarray, Literal)):
         value = fill_value.value if type(fill_value) is Literal else fill_value
@@ -471,5 +471,5 @@ def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Any:
         ValueError: `dimension` is not one of `shape`.
     """
     return iota_p.bind(
-        dtype=canonicalize_dtype(dtype), shape=int_tuple(shape, "shape"), dimension=int(dimension)
+        dtype=exact_dtype(dtype), shape=int_tuple(shape, "shape"), dimension=int(dimension)
     )

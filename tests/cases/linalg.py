@@ -71,6 +71,10 @@ CASES = {
         ],
         Case((Arg((2, 3, 4), regular),), {"full_matrices": True}, WIDE, smooth=False, ulps=4096),
     ],
+    "geqrf": [
+        Case((Arg(s, regular),), {}, WIDE, smooth=False, ulps=4096)
+        for s in ((3, 3), (2, 4, 3), (2, 4))
+    ],
     "qr_pivots": [
         Case((Arg(s, regular),), {}, WIDE, smooth=False) for s in ((3, 3), (2, 4, 3), (2, 3, 4))
     ],

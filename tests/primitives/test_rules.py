@@ -86,7 +86,8 @@ def _splits(p: Primitive) -> bool:
 # --- the table itself -------------------------------------------------------------------------
 
 
-ELSEWHERE = {"callback": "tests/effects", "check": "tests/effects", "recur": "tests/source"}
+ELSEWHERE = {"callback": "tests/effects", "check": "tests/effects", "recur": "tests/source",
+             "ffi_call": "tests/compat"}  # fmt: skip
 """Operations that only have a meaning within a run or a recording, and where they are tested."""
 
 

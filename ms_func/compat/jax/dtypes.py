@@ -25,3 +25,10 @@ def itemsize_bits(dtype: Any) -> int:
     if found == np.bool_:
         raise ValueError("dtype bool has no number of bits")
     return iinfo(found).bits if found.name.startswith(("int", "uint")) else 8 * found.itemsize
+
+
+class ExtendedDType:
+    """Base class that libraries give to dtypes of their own; arrays here cannot have such."""
+
+
+DType = np.dtype

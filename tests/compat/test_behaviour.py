@@ -1,0 +1,198 @@
+"""Public behaviour of JAX under the alias where it is not NumPy's: found by comparing the two."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func import as_jax
+
+
+def test_operations_that_use_64_bits_inside_are_right_without_64_bits():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 7)).astype("float32")
+    with as_jax() as jax, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jnp = jax.numpy
+        assert np.array_equal(jax.vmap(jnp.argmax)(x), x.argmax(1))
+        assert np.array_equal(jax.jit(lambda v: jnp.argmin(v, 0))(x), x.argmin(0))
+        assert np.array_equal(jnp.argsort(x, 0), np.argsort(x, 0, kind="stable"))
+        words = jnp.array([2**31, 2**32 - 1], "uint32")
+        assert jax.lax.mulhi(words, jnp.array([4, 2**32 - 1], "uint32")).tolist() == [2, 2**32 - 2]
+        assert (jnp.arange(2, dtype="int8") + jnp.arange(2, dtype="uint32")).dtype == np.int32
+
+
+def test_dtypes_that_users_ask_for_are_narrowed_also_as_numpy_dtypes():
+    wide = np.dtype("float64")
+    with as_jax() as jax, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        jnp, lax = jax.numpy, jax.lax
+        found = [
+            jnp.zeros(2, wide), jnp.ones(2).astype(wide), lax.full((2,), 1, wide),
+            lax.convert_element_type(1.0, wide), lax.iota(wide, 2),
+            lax.full_like(jnp.ones(2), 1, wide), lax.broadcasted_iota(wide, (2, 2), 0),
+        ]  # fmt: skip
+        assert {x.dtype.name for x in found} == {"float32"}
+
+
+def test_arrays_do_not_change_and_places_out_of_bounds_are_clamped():
+    with as_jax() as jax:
+        x = jax.numpy.arange(3)
+        with pytest.raises(TypeError, match="immutable"):
+            x[0] = 1
+        assert int(x[10]) == 2
+        assert int(x[-10]) == 0
+    with pytest.raises(IndexError):
+        ms.numpy.arange(3)[10]
+
+
+def test_branches_of_different_dtypes_are_an_error_as_in_jax():
+    with as_jax() as jax, pytest.raises(TypeError, match="equal output types"):
+        jax.lax.cond(True, lambda: 1, lambda: 1.0)
+    assert float(ms.lax.cond(True, lambda: 1, lambda: 1.5)) == 1.0
+    assert int(ms.lax.cond(0.0, lambda: 1, lambda: 2)) == 2  # a number decides by being zero
+
+
+def test_filled_arrays_are_weak_under_the_alias():
+    with as_jax() as jax:
+        half = jax.numpy.ones(2, "bfloat16")
+        assert (jax.numpy.full((2,), 0.5) * half).dtype == half.dtype
+    assert (ms.numpy.full((2,), 0.5) * ms.numpy.ones(2, "bfloat16")).dtype == np.float32
+
+
+def test_seeds_have_32_bits_without_64_bit_dtypes():
+    with as_jax() as jax:
+        assert jax.random.PRNGKey(2**40 + 7).tolist() == [0, 7]
+    assert ms.random.PRNGKey(2**40 + 7).tolist() == [256, 7]
+
+
+def test_callbacks_may_give_64_bits_without_64_bit_dtypes():
+    with as_jax() as jax:
+        kind = jax.ShapeDtypeStruct((), np.float32)
+        assert float(jax.pure_callback(lambda x: np.float64(x) * 2, kind, 1.5)) == 3.0
+
+
+# --- not about the alias ---------------------------------------------------------------------
+
+
+def test_error_types():
+    x = np.ones((2, 3), np.float32)
+    for error in (TypeError, ValueError):
+        with pytest.raises(error, match="incompatible shapes"):
+            ms.numpy.add(x, np.ones(4))
+    with pytest.raises(TypeError, match="argument 1"):
+        ms.grad(lambda v: v, argnums=1)(1.0)
+    with pytest.raises(TypeError, match="real-valued"):
+        ms.jacfwd(lambda v: v**2)(1j)
+    with pytest.raises(TypeError, match="do not match"):
+        ms.jvp(lambda v: v, (1.0,), (1,))
+    with pytest.raises(ValueError, match="must be"):
+        ms.vjp(lambda v: v, 1.0)[1](1)
+    with pytest.raises(TypeError, match="Only scalar"):
+        int(ms.numpy.ones(1))
+
+
+def test_numbers_and_texts_of_arrays():
+    x = ms.numpy.float32(2.567)
+    assert round(x).dtype == np.int32
+    assert round(x, 1).dtype == np.float32
+    assert repr(ms.numpy.zeros((0, 3))) == "Array([], shape=(0, 3), dtype=float32)"
+    assert repr(ms.numpy.zeros(0)) == "Array([], dtype=float32)"
+
+
+def test_nested_sequences_with_arrays_at_different_depths():
+    a = ms.numpy.array([1, 2])
+    assert ms.numpy.array([a, [3, 4]]).tolist() == [[1, 2], [3, 4]]
+    assert ms.numpy.array([[a[0], 5], a]).tolist() == [[1, 5], [1, 2]]
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        ms.numpy.array([a, [1, 2, 3]])
+
+
+def test_index_lists_within_tuples():
+    x = ms.numpy.arange(9).reshape(3, 3)
+    y = np.arange(9).reshape(3, 3)
+    assert np.array_equal(x[[0, 2], :], y[[0, 2], :])
+    assert np.array_equal(x[[0, 2], [1, 1]], y[[0, 2], [1, 1]])
+    assert np.array_equal(x[[0, 1]], y[[0, 1]])
+    with as_jax(), pytest.raises(TypeError, match="non-tuple"):
+        x[[0, 1]]
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("drop", [0, 0, 0]), ("clip", [9, 0, 0])])
+def test_negative_places_that_do_not_count_from_the_end(mode, expected):
+    x = ms.numpy.zeros(3)
+    for index in (-1, ms.numpy.array(-1), np.array([-1])):
+        found = x.at[index].set(9, mode=mode, wrap_negative_indices=False)
+        assert np.array_equal(found, expected)
+    assert x.at[-1].get(mode="fill", fill_value=7, wrap_negative_indices=False) == 7
+
+
+def test_padding_values_known_at_run_time():
+    x = np.array([3, 0, 2])
+    nonzero = ms.jit(lambda a, f: ms.numpy.nonzero(a, size=4, fill_value=f)[0])
+    assert nonzero(x, 9).tolist() == [0, 2, 9, 9]
+    for name, expected in (("intersect1d", [2, -1]), ("setdiff1d", [0, 3]), ("setxor1d", [0, 3])):
+        f = getattr(ms.numpy, name)
+        found = ms.jit(lambda a, b, v, f=f: f(a, b, size=2, fill_value=v))(x, np.array([2]), -1)
+        assert found.tolist() == expected
+
+
+def test_deleting_places_known_at_run_time():
+    delete = ms.jit(lambda a, i: ms.numpy.delete(a, i, assume_unique_indices=True))
+    assert delete(np.arange(6), np.array([1, -1])).tolist() == [0, 2, 3, 4]
+
+
+def test_smaller_corrections():
+    assert ms.numpy.sort_complex(np.array([[2, 1], [4, 3]])).tolist() == [[1, 2], [3, 4]]
+    assert ms.numpy.shape([[1, 2]]) == (1, 2)
+    assert int(ms.numpy.bitwise_count(True)) == 1
+    assert ms.numpy.gradient(1.0) == []
+    x = np.array([1.0, 7, 3], "float32")
+    assert np.array_equal(ms.numpy.pad(x, 2, mode="median"), np.pad(x, 2, mode="median"))
+    assert ms.numpy.logical_and.accumulate(x).dtype == bool
+    h, tau = ms.numpy.linalg.qr(np.ones((3, 2), "float32"), mode="raw")
+    assert (h.shape, tau.shape) == ((2, 3), (2,))
+    assert ms.numpy.einsum_path("ij,jk,kl", *[np.ones((2, 2))] * 3)[0][-1] == (0, 1)
+    assert float(ms.scipy.special.gammainc(0.0, 1.0)) == 1.0
+    assert ms.nn.softmax(np.zeros((2, 0), "float32")).shape == (2, 0)
+    assert ms.jit(lambda: ms.numpy.array(True))().shape == ()
+
+
+def test_programs_as_text_of_xla():
+    lowered = ms.jit(lambda v: v * 2).lower(1.0)
+    assert "HloModule" in lowered.as_text("hlo")
+    with pytest.raises(ValueError, match="dialect"):
+        lowered.compiler_ir("mhlo")
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "truncated_normal"])
+def test_complex_initial_values_have_the_variance_asked_for(distribution):
+    init = ms.nn.initializers.variance_scaling(2.0, "fan_in", distribution, dtype=np.complex64)
+    x = np.asarray(init(ms.random.key(0), (200, 300)))
+    assert np.var(x) == pytest.approx(0.01, rel=0.02)
+    assert abs(np.mean(x**2)) < 2e-4  # no direction is preferred
+    limit = np.sqrt(0.02) if distribution == "uniform" else 2.1 * 0.1
+    assert np.abs(x).max() <= limit
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda x: x.copy(), ms.numpy.copy, ms.numpy.array, copy.copy, copy.deepcopy,
+        lambda x: ms.numpy.asarray(x, copy=True),
+    ],
+)  # fmt: skip
+def test_a_copy_survives_the_donation_of_what_it_was_made_of(copied):
+    give = ms.jit(lambda v: v + 1, donate_argnums=0)
+    rows = ms.NamedSharding(ms.make_mesh((8,), ("x",)), ms.P("x"))
+    for x in (ms.numpy.arange(8.0) * 2, ms.device_put(np.arange(8.0, dtype="float32") * 2, rows)):
+        y = copied(x)
+        assert y.sharding == x.sharding
+        give(x)
+        assert x.is_deleted()
+        assert np.array_equal(y, np.arange(8.0) * 2)
+    assert float(ms.jit(lambda v: copied(v) * 2)(3.0)) == 6.0
