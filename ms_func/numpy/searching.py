@@ -568,7 +568,8 @@ def bincount(
         TypeError: `x` does not hold integers.
     """
     x = asarray(operand("bincount", x))
-    x = convert(x, np.dtype(np.int32)) if x.dtype == np.bool_ else x
+    if x.dtype == np.bool_:
+        x = asarray(x, np.int32)
     if not issubdtype(x.dtype, np.integer):
         raise TypeError(f"x argument to bincount must have an integer type; got {x.dtype}")
     if x.ndim != 1:
