@@ -99,7 +99,8 @@ def dot_product_attention(
     batch, t, heads, depth = typeof(q).shape
     s, groups = typeof(k).shape[1:3]
     grouped = manipulation.reshape(q, (batch, t, groups, heads // groups, depth))
-    scores = einsum("btghd,bsgd->bghts", grouped, k, preferred_element_type=np.float32)
+    wide = np.promote_types(typeof(q).dtype, np.float32)
+    scores = einsum("btghd,bsgd->bghts", grouped, k, preferred_element_type=wide)
     scores = manipulation.reshape(scores, (batch, heads, t, s))
     scores = ar.multiply(scores, 1 / math.sqrt(depth) if scale is None else scale)
     if bias is not None:
