@@ -263,3 +263,11 @@ def test_blocks_are_scaled():
 def test_attention_of_doubles_is_computed_in_doubles():
     q = sample("float64", 1, 3, 2, 4)
     check_grads(lambda q, k: nn.dot_product_attention(q, k, q), (q, q + 1), 2)
+
+
+def test_rectifiers_count_booleans():
+    for f in (nn.relu, nn.hard_tanh):
+        for run in (f, ms.jit(f)):
+            out = run(np.array([True, False]))
+            assert out.dtype == "int32"
+            np.testing.assert_array_equal(out, [1, 0])
