@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, manipulation, searching
-from ms_func.numpy.promotion import ArrayLike, inexact, operand, promote
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 
@@ -28,7 +30,13 @@ def identity(x: ArrayLike) -> Array:
 
 def relu(x: ArrayLike) -> Array:
     """`max(x, 0)`, with derivative 0 at 0."""
-    return fusion.run(_relu, (operand("relu", x),))
+    return fusion.run(_relu, (_number("relu", x),))
+
+
+def _number(name: str, x: Any) -> Any:
+    """The operand of a function that counts booleans as integers."""
+    x = operand(name, x)
+    return convert(x, np.dtype(np.int32), True) if typeof(x).dtype.kind == "b" else x
 
 
 def _relu(x: Any) -> Any:
@@ -180,7 +188,7 @@ def _soft_sign(x: Any) -> Any:
 
 def hard_tanh(x: ArrayLike) -> Array:
     """`x` limited to `[-1, 1]`."""
-    return fusion.run(_hard_tanh, (operand("hard_tanh", x),))
+    return fusion.run(_hard_tanh, (_number("hard_tanh", x),))
 
 
 def _hard_tanh(x: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.dtypes import canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -264,7 +265,7 @@ def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = Non
 
 
 def _frequencies(counts: np.ndarray, n: int, d: Any, dtype: Any, device: Any) -> Any:
-    kind = np.dtype(np.float32) if dtype is None else np.dtype(dtype)
+    kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
     return ar.divide(asarray(counts.astype(kind), device=device), ar.multiply(d, n))
 
 

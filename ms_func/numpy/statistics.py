@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -183,20 +184,20 @@ def histogramdd(
     """Number of points in each cell of a grid, and the edges along each dimension.
 
     Args:
-        sample: `[points, dimensions]`, or one array for each dimension.
+        sample: `[points, dimensions]`, or a sequence with one array for each dimension.
         bins: number of bins, or for each dimension a number or edges.
         range: ends for each dimension.
         weights: weight of each point.
         density: divide by the volume of the cell and by the total.
     """
-    columns = (
-        [inexact("histogramdd", c) for c in sample]
-        if isinstance(sample, (list, tuple))
-        else [
-            inexact("histogramdd", asarray(sample)[:, i])
-            for i in np.arange(np.shape(sample)[1]).tolist()
-        ]
-    )
+    if not isinstance(sample, (list, tuple)):
+        sample = asarray(operand("histogramdd", sample))
+        if sample.ndim != 2:
+            raise ArgumentValueError(
+                f"histogramdd takes a sample [points, dimensions], got shape {sample.shape}"
+            )
+        sample = list(sample.T)
+    columns = [inexact("histogramdd", c) for c in sample]
     d = len(columns)
     listed = [bins] * d if np.ndim(bins) == 0 else list(bins)
     if len(listed) != d:

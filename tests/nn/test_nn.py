@@ -12,6 +12,7 @@ import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import nn, random
 from ms_func.scipy import special as msp
+from ms_func.test_util import check_grads
 from tests.support.numpy_oracle import sample
 
 X = np.array([-40.0, -3.5, -1.2, -0.2, 0.3, 1.1, 2.5, 40.0])
@@ -257,3 +258,16 @@ def test_blocks_are_scaled():
             nn.scaled_matmul(*wrong)
     with pytest.raises(ValueError, match="Unsupported mode"):
         nn.get_scaled_dot_general_config("int8")
+
+
+def test_attention_of_doubles_is_computed_in_doubles():
+    q = sample("float64", 1, 3, 2, 4)
+    check_grads(lambda q, k: nn.dot_product_attention(q, k, q), (q, q + 1), 2)
+
+
+def test_rectifiers_count_booleans():
+    for f in (nn.relu, nn.hard_tanh):
+        for run in (f, ms.jit(f)):
+            out = run(np.array([True, False]))
+            assert out.dtype == "int32"
+            np.testing.assert_array_equal(out, [1, 0])
