@@ -215,8 +215,9 @@ def test_huffman_merges_in_the_order_of_the_data():
 # --- particle filter: resampling only where the weights have become uneven ------------------------
 
 
-def particle_filter(observations, start, noise, offsets, spread, xp):
+def particle_filter(data, spread, xp):
     """Log-likelihood of a random walk seen through noise; systematic resampling (Kitagawa 1996)."""
+    observations, start, noise, offsets = data
     particles = start
     even = weights = xp.full_like(start, 1 / len(start))
     total, resampled = 0.0, 0
@@ -243,17 +244,17 @@ def test_particle_filter_resamples_when_numpy_does():
         rng.normal(size=steps), rng.normal(size=n), rng.normal(size=(steps, n)),
         rng.uniform(size=steps),
     )  # fmt: skip
-    jitted = ms.jit(lambda spread, *d: particle_filter(*d, spread, mnp))
+    jitted = ms.jit(lambda spread, d: particle_filter(d, spread, mnp))
     counts = set()
     for spread in (0.3, 0.8, 5.0):
-        want, wanted_count = particle_filter(*data, spread, np)
-        got, count = jitted(np.float64(spread), *data)
+        want, wanted_count = particle_filter(data, spread, np)
+        got, count = jitted(np.float64(spread), data)
         np.testing.assert_allclose(got, want, rtol=1e-9)
         assert int(count) == wanted_count
         counts.add(wanted_count)
     assert len(counts) == 3
-    gradient = ms.grad(lambda s: particle_filter(*data, s, mnp)[0])(np.float64(0.8))
-    wanted = slope(lambda s: particle_filter(*data, s, np)[0], 0.8, 1e-6)
+    gradient = ms.grad(lambda s: particle_filter(data, s, mnp)[0])(np.float64(0.8))
+    wanted = slope(lambda s: particle_filter(data, s, np)[0], 0.8, 1e-6)
     np.testing.assert_allclose(gradient, wanted, rtol=1e-4)
 
 
@@ -314,7 +315,7 @@ def oscillator(stiffness, end, tolerance=1e-8):
     while t < end:
         if t + h > end:
             h = end - t
-        ks = [f(x, v)]
+        ks, new_x, new_v = [f(x, v)], x, v
         for row in A:
             new_x = x + h * sum(a * k[0] for a, k in zip(row, ks, strict=True))
             new_v = v + h * sum(a * k[1] for a, k in zip(row, ks, strict=True))

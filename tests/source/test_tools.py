@@ -75,7 +75,8 @@ def test_the_debugger_stops_in_a_loop_that_is_recorded(tmp_path):
                            "clear 1\ncontinue\n")  # fmt: skip
     debugger = pdb.Pdb(stdin=commands, stdout=said, nosigint=True, readrc=False)
     jitted = ms.jit(module.f)
-    assert float(debugger.runcall(jitted, 2.5, 4)) == 7.5
+    value: Any = debugger.runcall(jitted, 2.5, 4)
+    assert float(value) == 7.5
     text = said.getvalue()
     assert "debugged.py(5)f()" in text
     assert "-> total = total + x" in text
