@@ -14,7 +14,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.branch import ifexp, or_
+from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
@@ -45,6 +45,21 @@ def contains(item: Any, container: Any) -> Any:
             found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))
         elif x == item:
             return True
+    return found
+
+
+def is_(a: Any, b: Any) -> Any:
+    """`a is b`, either of which may be a function that data chose."""
+    if type(a) is not Choice and type(b) is not Choice:
+        return a is b
+    if type(a) is not Choice:
+        a, b = b, a
+    found: Any = a is b
+    for i, f in enumerate(a.alternatives if found is False else ()):
+        same = is_(b, f) if type(b) is Choice else f is b
+        if same is not False:
+            here = xp.equal(a.index, i)
+            found = or_(found, lambda here=here, same=same: and_(here, lambda: same))
     return found
 
 

@@ -292,3 +292,17 @@ def test_closures_of_one_code_over_other_structures_are_alternatives():
     for x in (0.5, -1.5, 3.0):
         assert float(jitted(x)) == f(x)
     assert float(ms.grad(jitted)(-1.5)) == 4
+
+
+def test_which_function_data_chose_is_asked_by_identity():
+    def f(x, n):
+        g = math.sin if x > 0 else math.cos
+        h = math.sin if n > 1 else math.tan
+        for _ in range(n):
+            g = math.cos if g is math.sin else math.sin
+        return 1 * (g is math.sin) + 2 * (g is h) + 4 * (g is not math.tan) + (8 if h is g else 0)
+
+    jitted = ms.jit(f)
+    for x in (-1.0, 1.0):
+        for n in range(4):
+            assert int(jitted(x, n)) == f(x, n)
