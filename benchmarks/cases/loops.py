@@ -48,7 +48,7 @@ def scan_gradient(lib: Library) -> Program:
 
     def step(state: Any, _: Any) -> Any:
         x, v = state
-        v = v - 1e-3 * (np.sin(x) + 0.1 * x * x)
+        v = v - 1e-3 * (np.sin(x) + 0.1 * x * x * x)
         return (x + 1e-3 * v, v), None
 
     def energy(x: Any, v: Any) -> Any:

@@ -568,7 +568,7 @@ def bincount(
         TypeError: `x` does not hold integers.
     """
     x = asarray(operand("bincount", x))
-    x = convert(x, np.dtype(np.int32)) if x.dtype == np.bool_ else x
+    x = asarray(x, np.int32) if x.dtype == np.bool_ else x
     if not issubdtype(x.dtype, np.integer):
         raise TypeError(f"x argument to bincount must have an integer type; got {x.dtype}")
     if x.ndim != 1:

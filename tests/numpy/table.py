@@ -152,7 +152,8 @@ def _any_zero(out: Any) -> Any:
 
 
 _add("tan tanh", _one, dtypes=_FC + F16, **_EDGES, smooth=True, wide=True, alike=_any_zero)
-_add("sqrt log log2 log10 reciprocal", _one, dtypes=_FC + F16, **_EDGES, wide=True)
+_add("reciprocal", _one, dtypes=_FC + F16, **_EDGES, wide=True, alike=_any_zero)
+_add("sqrt log log2 log10", _one, dtypes=_FC + F16, **_EDGES, wide=True)
 _add("log1p arcsin asin arccos acos arctanh atanh arccosh acosh", _one, dtypes=_FC + F16,
      **_EDGES, wide=True, tol=256)  # fmt: skip
 _add("cbrt fabs floor ceil trunc rint fix deg2rad rad2deg radians degrees", _one,
@@ -244,7 +245,15 @@ def _where_only(d: Draw) -> Any:
     return (x,), options
 
 
-_add("sum prod", _masked, dtypes=("int32", "int64", *_FC), smooth=True, special=True)
+def _finite_if_complex(out: Any) -> Any:
+    """NaN for all that is not finite: complex products depend there on the order."""
+    out = np.asarray(out)
+    return out if out.dtype.kind != "c" else np.where(np.isfinite(out), out, np.nan + 0j)
+
+
+_add("sum", _masked, dtypes=("int32", "int64", *_FC), smooth=True, special=True)
+_add("prod", _masked, dtypes=("int32", "int64", *_FC), smooth=True, special=True,
+     alike=_finite_if_complex)  # fmt: skip
 _add("max min amax amin", _extremum, dtypes=REAL, special=True)
 _add("all any", lambda d: _reduced(d), dtypes=ALL, special=True)
 _add("mean", _where_only, dtypes=_FC + INTS, smooth=True)
@@ -410,7 +419,7 @@ _add("choose", lambda d: (np.array([0, 1, 1]), [d.array((3,)), d.array((3,))]), 
 _add("put_along_axis", lambda d: (d.array((3, 4)), d.indices(3, (1, 4)), 7, 0), dtypes=FLOATS)
 _add("put", lambda d: (d.array((3, 4)), d.indices(12, (3,)), 7), dtypes=FLOATS)
 _add("place", lambda d: (x := d.array((3, 4)), x > 0, np.array([7, 8, 9], x.dtype)), dtypes=FLOATS)
-_add("unravel_index", lambda d: (np.abs(d.indices(12, (3,))), (3, 4)), dtypes=("int32",))
+_add("unravel_index", lambda d: (d.indices(12, (3,)) % 12, (3, 4)), dtypes=("int32",))
 _add("ravel_multi_index", lambda d: ((np.array([0, 2]), np.array([3, 1])), (3, 4)),
      dtypes=("int32",))  # fmt: skip
 _add("packbits", lambda d: ((d.array((3, 9)),), {"axis": d.pick(None, 1), "bitorder":

@@ -231,7 +231,8 @@ def test_values_that_do_not_fit():
 @pytest.mark.parametrize(
     "index",
     [[0, 2], [True, False, True], ([0, 0], slice(1, 3)), ([], slice(None)),
-     ([True, False, True], 1), (..., [0, 1]), ([[0], [2]], [1, 2]), ([0, -1], [True, False, True, False])],
+     ([True, False, True], 1), (..., [0, 1]), ([[0], [2]], [1, 2]),
+     ([0, -1], [True, False, True, False])],
 )  # fmt: skip
 def test_lists_among_other_indices(index):
     same(mnp.asarray(X)[index], X[index])
