@@ -124,8 +124,8 @@ CASES = [
     Case("source_convert", "conversion of 100 lines; Python's compiler", conversion, own=True),
     Case("source_hook", "a decision on ordinary numbers; unconverted", hooks, own=True),
     Case(
-        "source_while_gradient",
-        "grad of a Python while of unknown length; its forward pass",
+        "source_while",
+        "grad of a Python while; its forward pass",
         python_while_gradient,
         5.0,
         4.2,
