@@ -4,7 +4,7 @@ Each takes a float and an integer; plain Python on floats is the oracle. Where a
 something that no other table has, its name says what.
 """
 
-# ruff: noqa: B007, B023, E731, PERF401
+# ruff: noqa: B007, B905, E742, B023, E731, PERF401
 # ruff: noqa: RUF015, TRY
 
 from __future__ import annotations
@@ -920,7 +920,7 @@ def reversed_enumerate_range(x, n):
 
 @case
 def zip_traced_range(x, n):
-    for a, b in zip(range(n), [1.0, x, 3.0, 4.0, 5.0]):  # noqa: B905
+    for a, b in zip(range(n), [1.0, x, 3.0, 4.0, 5.0]):
         x = x + a * b
     return x
 
@@ -1070,3 +1070,557 @@ def one_function_and_its_sibling_call_each_other(x, n):
         return -y if k == 0 else even(k - 1, y + x)
 
     return even(n + 1, x)
+
+
+@case
+def alias_read_after_branch(x, n):
+    a = [x, 2.0]
+    b = [1.0, x]
+    c = a if x > 0 else b
+    return c[0] + c[1]
+
+
+@case
+def list_len_same_both(x, n):
+    out = []
+    for i in range(3):
+        if x > i:
+            out.append(x * i)
+        else:
+            out.append(-1.0)
+    return sum(out) + len(out)
+
+
+@case
+def list_pop_both(x, n):
+    v = [1.0, x, 3.0]
+    if x > 0:
+        y = v.pop()
+    else:
+        y = v.pop(0)
+    return v[0] + 2 * v[1] + 4 * y
+
+
+@case
+def global_counter(x, n):
+    global _K
+    _K = 0
+
+    def tick():
+        global _K
+        if x > _K:
+            _K += 1
+        return _K
+
+    return sum(tick() for _ in range(4)) + x
+
+
+@case
+def loop_else_return(x, n):
+    for i in range(n):
+        if x * i > 2:
+            break
+    else:
+        return x - 1
+    return x + i
+
+
+@case
+def triple_break(x, n):
+    hit = 0
+    for i in range(4):
+        for j in range(4):
+            for k in range(4):
+                if i * j * k > n:
+                    break
+                if x > k:
+                    continue
+                hit += 1
+            else:
+                continue
+            if hit > 10:
+                break
+        if hit > 20:
+            break
+    return hit + x
+
+
+@case
+def while_in_try_finally(x, n):
+    s = 0.0
+    try:
+        k = 0
+        while k < n:
+            k += 1
+            if x > 2:
+                return s + 0.5 * x
+            s += x
+    finally:
+        s = -1.0
+    return s * 2
+
+
+@case
+def nested_try_return_override(x, n):
+    def f():
+        try:
+            if x > 0:
+                return x
+            return -x
+        finally:
+            pass
+
+    return f() * 3
+
+
+@case
+def with_return_inside(x, n):
+    class Ctx:
+        def __init__(self):
+            self.k = 0
+
+        def __enter__(self):
+            self.k += 1
+            return self
+
+        def __exit__(self, *a):
+            self.k += 10
+            return False
+
+    c = Ctx()
+
+    def f():
+        with c as d:
+            if x > 0:
+                return x * d.k
+            while d.k < n:
+                d.k = d.k + 1
+        return d.k * 1.0
+
+    return f() + c.k
+
+
+@case
+def lambda_default_mutable(x, n):
+    def acc(v, store=None):
+        store = [] if store is None else store
+        store.append(v)
+        if v > 0.5:
+            store.append(v * 2)
+        else:
+            store.append(0.0)
+        return store
+
+    s = acc(x)
+    s = acc(1.0, s)
+    return sum(s)
+
+
+@case
+def tuple_compare(x, n):
+    a = (1, x)
+    b = (1, 0.5)
+    return x if a[1] < b[1] else 2 * x
+
+
+@case
+def in_range_and_dict(x, n):
+    d = {0: 1.0, 1: 2.0}
+    y = 0.0
+    for k in range(3):
+        if k in d:
+            y += d[k] * x
+        elif n in range(1, 5):
+            y += 0.1
+    return y + d.get(7, x)
+
+
+@case
+def int_ops(x, n):
+    a = 0
+    b = 1
+    for _ in range(n):
+        a, b = b, (a + b) % 7
+    return (
+        x * a - b + (a << 2) + (b**2) + (a // (b + 1)) + abs(-a) + max(a, b, 3) + int(x) + round(x)
+    )
+
+
+@case
+def float_int_mix_branch(x, n):
+    if x > 0:
+        y = 1
+    elif n > 2:
+        y = 2.5
+    else:
+        y = True
+    return y + x
+
+
+@case
+def bool_logic_carry(x, n):
+    a = x > 0
+    b = not a
+    for i in range(3):
+        a, b = b or (x > i), a and not b
+    return (1.0 if a else 0.0) + (2.0 if b else 0.0) + x + a * 3 + (a ^ b) + (a & b)
+
+
+@case
+def any_all_with_effects(x, n):
+    v = [x, 1.0, -1.0]
+    r = 0.0
+    if any(e > 2 for e in v):
+        r += 1
+    if all(e < 2 for e in v) and not any(e == 0 for e in v):
+        r += 2
+    return r + x
+
+
+@case
+def sorted_traced_key(x, n):
+    v = sorted([x, 1.0, -2.0], key=lambda t: (t - 0.3) * (t - 0.3), reverse=True)
+    return v[0] + 10 * v[1] + 100 * v[2]
+
+
+@case
+def max_by_key_of_tuples(x, n):
+    best = max([(x, 1.0), (1.0, 2.0), (0.1, x)], key=lambda p: p[0] * p[1])
+    return best[0] + 3 * best[1]
+
+
+@case
+def reduce_lambda_if(x, n):
+    return functools.reduce(lambda a, b: a + b if a > b else a * b, [x, 1.5, 0.2, x * x])
+
+
+@case
+def accumulate_in_dict_by_static_key(x, n):
+    hist = {"neg": 0, "pos": 0}
+    for i in range(4):
+        hist["pos" if i % 2 else "neg"] += 1 if x > i else 2
+    return hist["neg"] * 10 + hist["pos"] + x
+
+
+@case
+def closure_counter_factory(x, n):
+    def make():
+        c = 0
+
+        def inc(by=1):
+            nonlocal c
+            if by > 1:
+                c += by * 2
+            else:
+                c += by
+            return c
+
+        def get():
+            return c
+
+        return inc, get
+
+    inc, get = make()
+    inc2, get2 = make()
+    inc(x)
+    inc(2)
+    inc2(x * 2)
+    return get() + 10 * get2()
+
+
+@case
+def loop_carried_function(x, n):
+    f = math.sin
+    for i in range(n):
+        f = math.cos if f is math.sin else math.sin
+    return f(x) if n >= 0 else x
+
+
+@case
+def function_flip_on_data(x, n):
+    fs = (lambda t: t + 1, lambda t: t * 2)
+    i = 0
+    k = 0
+    while k < n + 2:
+        x = fs[i](x)
+        i = 1 - i if x > 0 else i
+        k += 1
+    return x
+
+
+@case
+def recursion_with_list_static(x, n):
+    def qs(v):
+        if len(v) <= 1:
+            return v
+        m = len(v) // 2
+        a, b = qs(v[:m]), qs(v[m:])
+        out = []
+        for p, q in zip(a, b):
+            out += [p, q] if p < q else [q, p]
+        return out + a[len(b) :] + b[len(a) :]
+
+    r = qs([x, 1.0, 0.5, 2.0])
+    return r[0] + 10 * r[1] + 100 * r[2] + 1000 * r[3]
+
+
+@case
+def gcd_recursive(x, n):
+    def gcd(a, b):
+        return a if b == 0 else gcd(b, a % b)
+
+    return gcd(12, n + 2) * x
+
+
+@case
+def power_recursive(x, n):
+    def p(b, e):
+        if e == 0:
+            return 1.0
+        h = p(b, e // 2)
+        return h * h * b if e % 2 else h * h
+
+    return p(x, n)
+
+
+@case
+def hanoi_count(x, n):
+    def h(k):
+        if k <= 0:
+            return 0
+        return h(k - 1) + 1 + h(k - 1)
+
+    return h(n) + x
+
+
+@case
+def recursive_two_args(x, n):
+    def c(a, k):
+        if k == 0 or a == k:
+            return x
+        if a < k:
+            return 0.0
+        return c(a - 1, k - 1) + c(a - 1, k) * 0.5
+
+    return c(n + 1, 2)
+
+
+@case
+def recursion_in_loop(x, n):
+    def f(k, y):
+        return y if k <= 0 else f(k - 2, y * 0.5 + k)
+
+    s = 0.0
+    for i in range(n):
+        s += f(i, x)
+    return s
+
+
+@case
+def loop_in_recursion(x, n):
+    def f(k):
+        if k <= 0:
+            return x
+        s = f(k - 1)
+        j = 0
+        while j < k:
+            s = s * 0.9 + 0.1 * j
+            j += 1
+        return s
+
+    return f(n)
+
+
+@case
+def walrus_in_comprehension(x, n):
+    v = [y := e * 2 for e in (x, 1.0)]
+    return sum(v) + y
+
+
+@case
+def late_bound_after_loop(x, n):
+    k = 1.0
+    g = lambda: k * x
+    for i in range(3):
+        if x > i:
+            k = k + i + 1
+    return g()
+
+
+@case
+def exec_order(x, n):
+    log = []
+
+    def t(k, v):
+        log.append(k)
+        return v
+
+    a = {t("a", 1): t("b", x)}
+    b = t("c", 1.0) + t("d", 2.0) * t("e", x)
+    (lambda *z: None)(t("f", 0), *[t("g", 0)])
+    return a[1] + b + (1.0 if "".join(log) == "abcdefg" else 100.0)
+
+
+@case
+def class_with_slots_and_property_setter(x, n):
+    class P:
+        __slots__ = ("_v", "hits")
+
+        def __init__(self, v):
+            self._v = v
+            self.hits = 0
+
+        @property
+        def v(self):
+            return self._v
+
+        @v.setter
+        def v(self, new):
+            self.hits += 1
+            self._v = new
+
+    p = P(x)
+    for i in range(3):
+        if p.v < 2:
+            p.v = p.v + 1
+        else:
+            p.v = p.v * 0.5
+    return p.v + p.hits
+
+
+@case
+def class_attribute_counter(x, n):
+    class C:
+        total = 0.0
+
+        @classmethod
+        def add(cls, v):
+            if v > 0:
+                cls.total += v
+            else:
+                cls.total -= 2 * v
+
+    for i in range(3):
+        C.add(x - i)
+    return C.total
+
+
+@case
+def sets_static(x, n):
+    s = set()
+    for i in range(4):
+        s.add(i % 2)
+    s |= {7}
+    y = x
+    for e in sorted(s):
+        y = y + e if y > e else y * 0.5
+    return y + len(s)
+
+
+@case
+def string_building_static(x, n):
+    name = ""
+    for c in "abc":
+        name += c.upper() if c != "b" else "_"
+    return x + {"A_C": 1.0}[name] + len(f"{name:>5}")
+
+
+@case
+def ifexp_nested_assign(x, n):
+    y = (a := x * 2) if x > 0 else (a := x * 3)
+    return y + a
+
+
+@case
+def star_unpack_in_branch(x, n):
+    v = (x, 1.0, 2.0)
+    if x > 0:
+        first, *rest = v
+    else:
+        *rest, first = v
+    return first + rest[0] * 2 + rest[1] * 3
+
+
+@case
+def two_objects_share(x, n):
+    class O:
+        pass
+
+    p = O()
+    q = O()
+    p.v = x
+    q.ref = p
+    k = 0
+    while k < n:
+        if q.ref.v > 1:
+            p.v = p.v - 0.5
+        else:
+            q.ref.v += 0.25
+        k += 1
+    return q.ref.v * 3 + p.v
+
+
+@case
+def choose_object_method(x, n):
+    class A:
+        def f(self, t):
+            return t + 1
+
+    class B:
+        def f(self, t):
+            return t * 2 if t > 1 else t
+
+    objs = [A(), B(), A()]
+    return sum(o.f(x) for o in objs)
+
+
+@case
+def iterate_iter_next(x, n):
+    it = iter([x, 1.0, 2.0])
+    a = next(it)
+    s = 0.0
+    while (v := next(it, None)) is not None:
+        s += v * a if a > 0 else v
+    return s
+
+
+@case
+def zip_star_transpose(x, n):
+    m = [(x, 1.0), (2.0, x), (0.5, 0.25)]
+    a, b = zip(*m)
+    return sum(p * q if p > q else p for p, q in zip(a, b))
+
+
+@case
+def complex_condition_chain(x, n):
+    if (0 < x < 3 and n != 1) or (not (x > -1 or n == 4) and n in (0, 4)):
+        return x * 2
+    return x if n else -x
+
+
+@case
+def return_none_then_check(x, n):
+    def find(v):
+        for i, e in enumerate(v):
+            if e > 100:
+                return None
+        return 1.0
+
+    r = find([1.0, 2.0])
+    return x if r is not None else -x
+
+
+@case
+def break_in_nested_if_else(x, n):
+    k = 0
+    while k < 10:
+        k += 1
+        if k % 2 == 0:
+            if x > k:
+                continue
+            if k > n:
+                break
+            x += 0.5
+        else:
+            x -= 0.1
+    return x * k
