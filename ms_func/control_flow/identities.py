@@ -15,7 +15,6 @@ from ms_func.ir.primitive import (
     LANES,
     PIECEWISE_LINEAR,
     ZERO,
-    NotSupported,
     Primitive,
     Zero,
     register,
@@ -32,7 +31,7 @@ stop_gradient_p = register(
         ref=lambda x: np.asarray(x),
         lower=lambda b, eqn, x: x,
         jvp=ZERO,
-        transpose=NotSupported("its derivative is zero"),
+        transpose=lambda ct, x: [ct],  # of a linear program, in which it is the identity
         batch=ELEMENTWISE,
         shard=ELEMENTWISE,
         words=LANES,

@@ -200,7 +200,22 @@ def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
 def why_native(code: CodeType) -> str | None:
     """Why the function with this code object could not be converted."""
     found = _known.get(id(code))
-    return None if found is None or found.reason is _LIBRARY else found.reason
+    if found is None:
+        return _unseen(code)
+    return None if found.reason is _LIBRARY else found.reason
+
+
+def _unseen(code: CodeType) -> str | None:
+    """Why a method was never asked for: Python runs properties and operators by itself."""
+    owner = code.co_qualname.rpartition(".")[0]
+    if not owner or owner.endswith("<locals>") or config.convert.value is False:
+        return None
+    if _kind_of(code.co_filename) != "user":
+        return None
+    return (
+        f"Python calls it without asking; decorate `{owner.rpartition('.')[2]}` with "
+        "@ms_func.convert"
+    )
 
 
 def _code_of(f: Any) -> CodeType | None:

@@ -142,11 +142,21 @@ class Expressions:
             return all(map(self.is_static, test.values))
         if isinstance(test, ast.Compare):
             if all(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
-                return True
+                return any(map(self._is_no_function, (test.left, *test.comparators)))
             return len(test.ops) == 1 and any(map(_is_text, (test.left, test.comparators[0])))
         if isinstance(test, ast.Call):
             return self.resolver.value(test.func) in _DECIDERS and self._is_global(test.func)
         return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
+
+    def _is_no_function(self, node: ast.expr) -> bool:
+        """Whether `node` is known not to be a function, which data might choose."""
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Constant):
+            return True
+        found = self.resolver.value(node) if self._is_global(root) else None
+        return found is not None and not callable(found)
 
     def _is_global(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self._hidden
@@ -409,6 +419,10 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
         return hook("contains", at, left, right)
     if isinstance(op, ast.NotIn):
         return hook("not_", at, hook("contains", at, left, right))
+    if isinstance(op, ast.Is):
+        return hook("is_", at, left, right)
+    if isinstance(op, ast.IsNot):
+        return hook("not_", at, hook("is_", at, left, right))
     return ast.Compare(left, [op], [right], **place(at))
 
 

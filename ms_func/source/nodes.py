@@ -46,7 +46,8 @@ def constant(value: Any, at: Any) -> ast.Constant:
 
 def hook(name: str, at: Any, *args: ast.expr) -> ast.Call:
     """Call of a run-time hook."""
-    return ast.Call(hook_itself(name, at), list(args), [], **place(at))
+    where = place(at)
+    return ast.Call(_hook_at(name, where), list(args), [], **where)
 
 
 def hook_itself(name: str, at: Any) -> ast.Attribute:
@@ -55,9 +56,12 @@ def hook_itself(name: str, at: Any) -> ast.Attribute:
     It ends on the line where it starts: a call of an attribute over several lines would count
     as one of the last line.
     """
-    where = place(at)
+    return _hook_at(name, place(at))
+
+
+def _hook_at(name: str, where: dict[str, Any]) -> ast.Attribute:
     if where["end_lineno"] != where["lineno"]:
-        where["end_lineno"], where["end_col_offset"] = where["lineno"], where["col_offset"]
+        where = {**where, "end_lineno": where["lineno"], "end_col_offset": where["col_offset"]}
     return ast.Attribute(ast.Name(HOOKS, LOAD, **where), name, LOAD, **where)
 
 
@@ -68,7 +72,8 @@ def undefined(at: Any) -> ast.Attribute:
 
 def assign(name: str, value: ast.expr, at: Any) -> ast.Assign:
     """Binding of a name."""
-    return ast.Assign([store(name, at)], value, **place(at))
+    where = place(at)
+    return ast.Assign([ast.Name(name, STORE, **where)], value, **where)
 
 
 def thunk(body: ast.expr, at: Any, *params: str) -> ast.Lambda:
@@ -78,7 +83,8 @@ def thunk(body: ast.expr, at: Any, *params: str) -> ast.Lambda:
 
 def names_tuple(names: Iterable[str], at: Any) -> ast.Tuple:
     """Tuple of names that are read."""
-    return ast.Tuple([load(n, at) for n in names], LOAD, **place(at))
+    where = place(at)
+    return ast.Tuple([ast.Name(n, LOAD, **where) for n in names], LOAD, **where)
 
 
 def text_tuple(names: Iterable[str], at: Any) -> ast.Constant:
@@ -88,10 +94,11 @@ def text_tuple(names: Iterable[str], at: Any) -> ast.Constant:
 
 def unpack(names: Sequence[str], value: ast.expr, at: Any) -> ast.stmt:
     """Binding of names to the elements of a tuple."""
+    where = place(at)
     if not names:
-        return ast.Expr(value, **place(at))
-    target = ast.Tuple([store(n, at) for n in names], STORE, **place(at))
-    return ast.Assign([target], value, **place(at))
+        return ast.Expr(value, **where)
+    target = ast.Tuple([ast.Name(n, STORE, **where) for n in names], STORE, **where)
+    return ast.Assign([target], value, **where)
 
 
 def define(
@@ -106,8 +113,10 @@ def define(
 
 
 def _arguments(params: Sequence[str], defaults: Sequence[str], at: Any) -> ast.arguments:
-    args = [ast.arg(n, **place(at)) for n in (*params, *defaults)]
-    return ast.arguments([], args, None, [], [], None, [load(n, at) for n in defaults])
+    where = place(at)
+    args = [ast.arg(n, **where) for n in (*params, *defaults)]
+    kept: list[ast.expr] = [ast.Name(n, LOAD, **where) for n in defaults]
+    return ast.arguments([], args, None, [], [], None, kept)
 
 
 def is_simple(node: ast.AST) -> bool:

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from ms_func.source.build import compile_function, same_code
 
 _STARTED = time.time()
+_SHARED = {"<string>", "<stdin>"}
+"""Names under which Python compiles many texts, of which `linecache` may know another one."""
 
 
 class Source(NamedTuple):
@@ -54,6 +56,8 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
     else:
         node = _find_def(code, lines)
     if node is None:
+        if code.co_filename in _SHARED:
+            raise SourceMissing(f"the source of {code.co_filename} cannot be read")
         raise SourceMissing(
             f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}"
         )
@@ -62,6 +66,8 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
         if refresh:
             linecache.checkcache(code.co_filename)
             return read(code, namespace, refresh=False)
+        if code.co_filename in _SHARED:
+            raise SourceMissing(f"the source of {code.co_filename} cannot be read")
         raise SourceMissing(f"{code.co_filename} has changed since `{code.co_name}` was loaded")
     return Source(node, class_name)
 
@@ -217,7 +223,9 @@ def copied(node: Any) -> Any:
 
 
 def _recent(file: str) -> bool:
-    """Whether the file may have changed after it was loaded."""
+    """Whether the text may be another one than was compiled."""
+    if file in _SHARED:
+        return True
     entry = linecache.cache.get(file)
     if entry is None or len(entry) == 1 or entry[1] is None:
         return False  # a notebook cell or a doctest: the text in memory is the source

@@ -118,6 +118,31 @@ def test_convert_as_a_decorator():
         assert float(jitted(x)) == g(x)
 
 
+def test_what_python_calls_itself_is_an_error_that_names_the_class():
+    """Properties and operators of a class that is not marked."""
+
+    class Length:
+        def __init__(self, a):
+            self.a = a
+
+        @property
+        def size(self):
+            return self.a if self.a > 0 else -self.a
+
+        def __neg__(self):
+            return Length(-self.a if self.a > 0 else self.a)
+
+    for f in (lambda x: Length(x).size, lambda x: (-Length(x)).a):
+        with pytest.raises(TracerBoolConversionError, match="MS104") as caught:
+            ms.jit(f)(-2.0)
+        assert "Python calls it without asking; decorate `Length` with" in str(caught.value)
+        with pytest.raises(TracerBoolConversionError) as caught:
+            ms.jit(f, convert=False)(-2.0)
+        assert "decorate" not in str(caught.value)
+    ms.convert(Length)
+    assert float(ms.jit(lambda x: Length(x).size)(-2.0)) == 2
+
+
 def test_what_needs_no_conversion_stays_the_same_object():
     def plain(x, y):
         return mnp.sin(x) * y + x**2

@@ -155,7 +155,14 @@ def without_source() -> Any:
     return space["f"]
 
 
-def test_without_source_python_traces_and_the_error_says_why():
+@pytest.mark.parametrize("other", [None, "def g(x):\n", "def f(x):\n    return x or 3.0\n"])
+def test_without_source_python_traces_and_the_error_says_why(other, monkeypatch):
+    """Also where `linecache` knows another text by the same name."""
+    if other is None:
+        monkeypatch.delitem(linecache.cache, "<string>", raising=False)
+    else:
+        entry = (len(other), None, other.splitlines(keepends=True), "<string>")
+        monkeypatch.setitem(linecache.cache, "<string>", entry)
     f = without_source()
     assert float(f(-1.0)) == 1
     with pytest.raises(TracerBoolConversionError, match="MS104 `f` was not converted") as caught:

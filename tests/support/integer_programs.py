@@ -180,11 +180,12 @@ class TracedWriter:
         return [*lines, "    case _:", *("    " + x for x in self.indented(depth, loop))]
 
 
-def integer_program(rnd: random.Random) -> str:
-    """Text of a function `f(a, b)` of small integers."""
+def integer_program(rnd: random.Random, depths: tuple[int, ...] = (3, 2)) -> str:
+    """Text of a function `f(a, b)` of small integers: one block of each of the depths."""
     w = TracedWriter(rnd)
     body = ["p, q, r = a, b, 1", "box = [a, 2]", "obj = Obj()", "obj.n = b"]
-    body += w.block(3, False) + w.block(2, False)
+    for depth in depths:
+        body += w.block(depth, False)
     body.append("return (p + 3 * q + 5 * r + 7 * box[0] + 11 * box[1] + 13 * obj.n) % 97")
     return _TOP + textwrap.indent("\n".join(body), "    ") + "\n"
 

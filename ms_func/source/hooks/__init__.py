@@ -19,6 +19,7 @@ from ms_func.source.hooks.failures import raise_ as raise_
 from ms_func.source.hooks.iteration import for_ as for_
 from ms_func.source.hooks.loops import while_ as while_
 from ms_func.source.hooks.membership import contains as contains
+from ms_func.source.hooks.membership import is_ as is_
 from ms_func.source.hooks.membership import truth as truth
 from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.stores import bound_cell as bound_cell

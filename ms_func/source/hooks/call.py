@@ -11,6 +11,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import builtins, complaints, recursion, stores
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.membership import count_of, index_of
 from ms_func.source.hooks.policy import policy
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -56,6 +57,15 @@ def _builtin(f: Any, args: Any, kwargs: Any) -> Any:
         owner = f.__self__
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
+    if f.__name__ in ("index", "count") and len(args) == 1 and not kwargs:
+        owner = f.__self__
+        if isinstance(owner, (list, tuple, deque)) and any(
+            type(x) is Tracer for x in (*args, *owner)
+        ):
+            if f.__name__ == "count":
+                return count_of(owner, args[0])
+            missing = f"the value is not in the {type(owner).__name__}"
+            return index_of(tuple(owner), args[0], 0, missing)
     return f(*args, **kwargs)
 
 

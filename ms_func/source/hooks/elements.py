@@ -343,6 +343,23 @@ def _count_of(x: Any) -> tuple[Any, Any]:
     return numbers[0], numbers[1] if len(numbers) > 1 else 1
 
 
+def _alike(x: Sequence[Any]) -> Sequence[Any]:
+    """Arrays, with the Python numbers among them as arrays of the same type.
+
+    Only where that keeps integers integers; otherwise as they are.
+    """
+    types = {typeof(e) for e in x if not isinstance(e, SCALARS)}
+    if len(types) != 1 or next(iter(types)).shape != ():
+        return x
+    (own,) = types
+    if any(isinstance(e, SCALARS) and typeof(e).dtype.kind != own.dtype.kind for e in x):
+        return x
+    return [
+        convert_element_type(e, own.dtype, own.weak_type) if isinstance(e, SCALARS) else e
+        for e in x
+    ]
+
+
 def _sequence(x: Sequence[Any]) -> Elements | None:
     kinds = set(map(type, x))
     if len(kinds) == 1 and kinds <= set(SCALARS):
@@ -350,6 +367,7 @@ def _sequence(x: Sequence[Any]) -> Elements | None:
     if kinds == {tuple} and len({len(row) for row in x}) == 1 and len(x[0]):
         columns = [_sequence(column) for column in zip(*x, strict=True)]
         return None if None in columns else Zip(columns)  # type: ignore[arg-type]
+    x = _alike(x) if len(kinds) > 1 and all(map(is_number, x)) else x
     first, shape = tree.flatten(x[0])
     if not first or not all(map(is_number, first)):
         return None

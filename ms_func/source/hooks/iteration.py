@@ -28,7 +28,7 @@ from ms_func.primitives.compare import lt
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
-from ms_func.source.hooks.join import converted, materialized
+from ms_func.source.hooks.join import Slot, converted, materialized
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import (
     Carry,
@@ -224,7 +224,7 @@ def _scanned(
     )
     if not _is_traced(carry, made, stacks):
         return None
-    if stop is not None and _slot_of(carry, stop + 1) is not None:
+    if stop is not None and _changes(carry, stop + 1):
         return _as_while(found, 0, body, state, names, stop, loc)
     counted = _counted(carry, made, found.length)
     if counted is None:
@@ -238,12 +238,10 @@ def _row_type(x: Any) -> ArrayType:
     return ArrayType(t.shape[1:], t.dtype, t.weak_type)
 
 
-def _slot_of(carry: Carry, position: int) -> Any:
-    """The slot that carries a local variable and changes, if there is one."""
-    for s in carry.slots:
-        if s.path == (position,) and id(s) not in carry.fixed:
-            return s
-    return None
+def _changes(carry: Carry, position: int) -> bool:
+    """Whether steps change a local variable, which may share its slot with another one."""
+    node = carry.nodes[position]
+    return type(node) is Slot and id(node) not in carry.fixed
 
 
 def _is_traced(carry: Carry, step: Step, stacks: Sequence[Any]) -> bool:

@@ -193,7 +193,11 @@ class Plan:
             for v, o in zip(values, self.overlays, strict=True)
         ]
         same = [v for v in frozen if type(v) is Tracer]
-        if len(same) == len(values) and len({id(v.variable) for v in same}) == 1:
+        if (
+            len(same) == len(values)
+            and len({id(v.variable) for v in same}) == 1
+            and (not self.is_inner(same[0]))
+        ):
             return Same(first)
         return self.slot(frozen, self.common_type(values, path), path)
 
@@ -289,9 +293,11 @@ class Plan:
                 indices.append(held.index)
             else:
                 indices.append(Remapped(held.index, tuple(places)))
+        columns = list(listed.values())
+        if all(a is b for a, b in zip(columns[0], values, strict=True)):
+            raise Mismatch(path, values)  # told apart by nothing, and not to be joined either
         children = [
-            self.join(column, (*path, f" (function {k})"))
-            for k, column in enumerate(listed.values())
+            self.join(column, (*path, f" (function {k})")) for k, column in enumerate(columns)
         ]
         if len(children) == 1:
             return children[0]
@@ -303,12 +309,28 @@ class Plan:
         return self.slot(columns, Remapped.type, path)
 
     def _identity(self, f: Any, i: int) -> Any:
-        """Equal for functions that are one alternative: the same one, or the same code."""
+        """Equal for functions that are one alternative: the same one, or the same code.
+
+        Closures of one code are one alternative only where what they hold can be joined.
+        """
         code = getattr(f, "__code__", None)
-        if code is not None and getattr(f, "__closure__", None):
-            return ("code", code)
         apart = take_apart(f, self.overlays[i])
+        if code is not None and getattr(f, "__closure__", None):
+            held = () if apart is None else apart.children
+            return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in held))
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
+
+
+def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:
+    """Structure of what a closure holds; functions in it may differ, they become choices."""
+    if is_number(x):
+        return np.shape(x)
+    if callable(x) or any(x is other for other in around):
+        return callable
+    apart = take_apart(x, overlay)
+    if apart is None:
+        return x if isinstance(x, str) else id(x)
+    return (apart.kind, *(_form(y, overlay, (*around, x)) for y in apart.children))
 
 
 def _ids(xs: Sequence[Any]) -> tuple[int, ...]:

@@ -268,3 +268,41 @@ def test_ms180_yield_under_a_condition():
         return sum(rows())
 
     refused(f, 1.0, code="MS180", line=2)
+
+
+def test_closures_of_one_code_over_other_structures_are_alternatives():
+    """What they hold cannot be joined, so they stay two functions."""
+
+    def composed(*fs):
+        def run(v):
+            for f in fs:
+                v = f(v)
+            return v
+
+        return run
+
+    def f(x):
+        one, two = (lambda v: v + 1), (lambda v: v * 2)
+        g = composed(one, two) if x > 0 else composed(two, one, two)
+        if x > 2:
+            g = composed(g, one)
+        return g(x)
+
+    jitted = ms.jit(f)
+    for x in (0.5, -1.5, 3.0):
+        assert float(jitted(x)) == f(x)
+    assert float(ms.grad(jitted)(-1.5)) == 4
+
+
+def test_which_function_data_chose_is_asked_by_identity():
+    def f(x, n):
+        g = math.sin if x > 0 else math.cos
+        h = math.sin if n > 1 else math.tan
+        for _ in range(n):
+            g = math.cos if g is math.sin else math.sin
+        return 1 * (g is math.sin) + 2 * (g is h) + 4 * (g is not math.tan) + (8 if h is g else 0)
+
+    jitted = ms.jit(f)
+    for x in (-1.0, 1.0):
+        for n in range(4):
+            assert int(jitted(x, n)) == f(x, n)
