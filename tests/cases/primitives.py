@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 def _collect() -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {}
     for module in pkgutil.iter_modules([str(_HERE)]):
-        if module.name in ("case", "primitives", "python_functions"):
+        if module.name in ("case", "primitives"):
             continue
         for name, cases in importlib.import_module(f"tests.cases.{module.name}").CASES.items():
             found.setdefault(name, []).extend(cases)

@@ -9,7 +9,7 @@ import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
-from tests.cases.python_functions import CASES, NS, XS
+from tests.source.python_functions import CASES, NS, XS
 
 
 def plain(f: Any, x: float, n: int) -> float:

@@ -7,8 +7,8 @@ import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
-from tests.cases.wild_functions import CASES
 from tests.source.test_programs import by_name, close, plain, slope
+from tests.source.wild_functions import CASES
 
 SOME = [pytest.param(f, marks=pytest.mark.slow) if i % 4 else f for i, f in enumerate(CASES)]
 

@@ -238,7 +238,7 @@ def eigh(
     """
     if b is not None or type != 1 or eigvals is not None:
         raise NotImplementedError("eigh: only b=None, type=1, eigvals=None is implemented")
-    w, v = nl.eigh(a, "L" if lower else "U")
+    w, v = nl.eigh(a, "L" if lower else "U", symmetrize_input=False)
     return w if eigvals_only else (w, v)
 
 

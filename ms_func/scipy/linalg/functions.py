@@ -141,7 +141,7 @@ def eigh_tridiagonal(
     if select != "a" and select_range is None:
         raise ValueError(f"for select={select!r}, select_range must be given")
     matrix = np.diag(d.astype(np.result_type(d, e))) + np.diag(e, -1)
-    w, v = fa.eigh(matrix, UPLO="L")
+    w, v = fa.eigh(matrix, "L", symmetrize_input=False)
     if select == "i":
         low, high = select_range  # type: ignore[misc]
         w, v = w[int(low) : int(high) + 1], v[:, int(low) : int(high) + 1]
