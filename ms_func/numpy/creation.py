@@ -203,6 +203,8 @@ def asarray(
     same = type(a) in HANDLES and (dtype is None or (a.dtype == dtype and not a.weak_type))
     if same and device is None and not copy:
         return a if out_sharding is None else constrained(a, out_sharding)
+    if type(a) is np.ndarray and dtype is order is copy is device is out_sharding is None:
+        return _from_numpy(a, None)  # what is wanted most, without a look at the rest
     if copy is False and type(a) not in HANDLES:
         raise ValueError("asarray: a copy is needed to make this object an array, but copy=False")
     return array(a, dtype, copy=bool(copy), order=order, device=device, out_sharding=out_sharding)
