@@ -20,6 +20,7 @@ from ms_func.dtypes import (
     float0,
     is_inexact,
     key_of,
+    narrowed,
     type_of_value,
 )
 from ms_func.errors import ArgumentTypeError, SizeError
@@ -296,10 +297,13 @@ def typeof(x: Any) -> ArrayType:
     found = _scalar_types[x64.value].get(type(x))
     if found is not None:
         return found
-    found = getattr(x, "type", None)
-    if type(found) in TYPES:
-        return found  # type: ignore[return-value]
-    dtype, weak = type_of_value(x)
+    if type(x) is np.ndarray:  # often, and without a look for attributes that it lacks
+        dtype, weak = narrowed(x.dtype), False
+    else:
+        found = getattr(x, "type", None)
+        if type(found) in TYPES:
+            return found  # type: ignore[return-value]
+        dtype, weak = type_of_value(x)
     if dtype.kind in "OSUM":
         raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
     return ArrayType(np.shape(x), dtype, weak)
