@@ -64,9 +64,8 @@ def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any
         type = ArrayType(value.shape, narrowed(value.dtype))
     elif value.__class__ in (int, float, complex, bool):
         value = scalar(value, type.dtype)
-    if (
-        type.dtype.names is not None and type.dtype == float0
-    ):  # nothing to store; programs hold booleans in its place
+    if type.dtype.names is not None and type.dtype == float0:
+        # Nothing to store; programs hold booleans in its place.
         return put(np.zeros(type.shape, np.bool_), None, placement)
     if type.key is not None:
         return relabel(_host().put(_key_words(value, type), placement, type.words), type)

@@ -94,7 +94,7 @@ def _over_lanes(name: str, primitive: Any, x: Any, names: tuple[Any, ...]) -> An
     """A reduction along named axes."""
     collective = _COLLECTIVES.get(primitive)
     if collective is None:
-        raise NotImplementedError(f"Named reductions not implemented for jnp.{name}()")
+        raise NotImplementedError(f"Named reductions not implemented for {name}")
     return collective(x, names)
 
 
@@ -398,8 +398,7 @@ def var(
     own = typeof(a).dtype
     kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
     if dtype is not None and own.kind == "c" and kind.kind != "c":
-        raise ValueError(f"jnp.var does not yet support real dtype parameters when computing the "
-                         f"variance of an array of complex values: {kind.name}")  # fmt: skip
+        raise ValueError(f"var: complex numbers have no variance of a real dtype, as {kind.name}")
     axes = axes_and_names(axis, typeof(a).ndim)
     free = ddof if correction is None else correction
     if where is None and mean is None and isinstance(free, (int, float)):

@@ -169,8 +169,7 @@ def debug_callback(
         return partial(debug_callback, ordered=ordered, **kwargs)
     if not callable(callback):
         raise ArgumentTypeError(
-            "first argument to jax.debug.callback must be callable, but got an object of type "
-            f"{type(callback)}"
+            f"debug.callback: the callback must be callable, got one of {type(callback)}"
         )
     if partitioned:
         raise UnsupportedError("debug.callback(partitioned=True): fix: take the whole value")
