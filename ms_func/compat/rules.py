@@ -15,7 +15,7 @@ from ms_func.api.programs import apply
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.dispatch import bottom
 from ms_func.ir import primitive as base
-from ms_func.ir.function import Function, Literal
+from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported, current
 from ms_func.ir.types import special, typeof
 from ms_func.tracing.stage import stage
@@ -90,9 +90,22 @@ class ClosedJaxpr(metaclass=_Programs):
 def opened(fn: Function, captured: Sequence[Any]) -> Function:
     """A recorded program, the parameters for what it closes over last and marked as such."""
     n = len(captured)
-    found = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results)
+    eqns = [
+        Eqn(e.primitive, e.inputs, e.outputs, _Params(e.params), e.loc) if "fn" in e.params else e
+        for e in fn.eqns
+    ]
+    found = Function(fn.name, [*fn.params[n:], *fn.params[:n]], eqns, fn.results)
     found.memo["constvars"] = n
     return found
+
+
+class _Params(dict[str, Any]):
+    """Parameters of an equation, where the one function also goes by the name it has in JAX."""
+
+    def __missing__(self, name: str) -> Any:
+        if name not in ("jaxpr", "call_jaxpr"):
+            raise KeyError(name)
+        return opened(self["fn"], ())
 
 
 def closed(fn: Function, captured: Sequence[Any]) -> ClosedJaxpr:

@@ -206,3 +206,36 @@ def test_traced_numbers_of_a_derivative_are_told_from_others():
 
         jax.jit(lambda o: jax.jvp(lambda x: f(x, o), (1.0,), (1.0,)))(2.0)
         assert found == {"same": True, "kinds": [True, False, False, False]}
+
+
+def test_primitives_that_are_functions_here():
+    with as_jax() as jax:
+        from jax import lax
+
+        x = np.array([[1.0, 2.0, 3.0]], "float32")
+        cases = [
+            (lax.square_p, (x,), {}, x**2),
+            (lax.squeeze_p, (x,), {"dimensions": (0,)}, x[0]),
+            (lax.tile_p, (x,), {"reps": (2, 1)}, np.tile(x, (2, 1))),
+            (lax.stack_p, (x, 2 * x), {"axis": 0}, np.stack([x, 2 * x])),
+            (lax.select_n_p, (x > 1, x, -x), {}, np.where(x > 1, -x, x)),
+        ]
+        for p, args, params, expected in cases:
+            assert np.array_equal(
+                jax.jit(lambda *a, p=p, q=params: p.bind(*a, **q))(*args), expected
+            )
+            rows = [np.stack([a, a]) for a in args]
+            found = jax.vmap(lambda *a, p=p, q=params: p.bind(*a, **q))(*rows)
+            assert np.array_equal(found, np.stack([expected, expected]))
+        assert np.array_equal(jax.grad(lambda v: lax.square_p.bind(v).sum())(x), 2 * x)
+        with pytest.warns(UserWarning, match="int64"):
+            assert lax.argmax(x, 1, np.int64).dtype == "int32"
+
+
+def test_parameters_go_by_the_names_of_jax():
+    with as_jax() as jax:
+        from jax.extend.core import primitives
+
+        program = jax.make_jaxpr(lambda x: jax.jit(lambda y: y * 2)(x) + 1)(1.0)
+        (call,) = [e for e in program.eqns if e.primitive is primitives.jit_p]
+        assert [e.primitive.name for e in call.params["jaxpr"].jaxpr.eqns] == ["mul"]

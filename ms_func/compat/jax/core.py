@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ms_func.api.programs import apply
 from ms_func.compat.rules import ClosedJaxpr
+from ms_func.execution.array import Array
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import Staging, Tracer
 
 __all__ = ["AbstractValue", "Atom", "ClosedJaxpr", "DropVar", "Jaxpr", "ShapedArray", "Trace",
            "Tracer", "Value", "ensure_compile_time_eval", "eval_jaxpr", "find_top_trace",
-           "is_constant_dim", "is_constant_shape", "max_dim", "min_dim", "trace_state_clean",
+           "is_constant_dim", "is_constant_shape", "max_dim", "min_dim", "pytype_aval_mappings",
+           "trace_state_clean",
            "valid_jaxtype"]  # fmt: skip
 
 AbstractValue = ShapedArray = ArrayType
+pytype_aval_mappings: dict[type, Any] = {np.ndarray: typeof, Array: typeof}
+"""Where libraries enter classes of arrays of their own; whatever has `__array__` is taken here."""
 Trace = Staging
 Jaxpr = Function
 Atom = Var | Literal
@@ -37,8 +43,6 @@ def eval_jaxpr(jaxpr: Function, consts: Sequence[Any], *args: Any, **kwargs: Any
 
 def valid_jaxtype(x: Any) -> bool:
     """Whether `x` is an array or a number."""
-    from ms_func.ir.types import typeof
-
     try:
         typeof(x)
     except (TypeError, ValueError):
