@@ -653,6 +653,8 @@ def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
     short = [k for k in range(ns) if v.shape[nb + k] == 1]
     for k in short:  # one element stands for all
         indices = indices.at[..., k].set(0)
+    if not ns:  # every element stands at the one place
+        return sp_mat.data * np.expand_dims(v, nb)
     lead = tuple(v.shape[:nb])
     taken = _taken(np.broadcast_to(v, (*batch, *v.shape[nb:])) if lead != batch else v, indices, nb)
     out = sp_mat.data * taken
