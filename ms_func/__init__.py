@@ -37,6 +37,7 @@ from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func import typing as typing
+from ms_func.api.compile import clear_caches as clear_caches
 from ms_func.api.compile import disable_jit as disable_jit
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
@@ -91,7 +92,6 @@ from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
 from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
 from ms_func.control_flow.linear_solve import fixed_point as fixed_point
 from ms_func.execution.array import Array as Array
-from ms_func.execution.dispatch import clear_caches as clear_caches
 from ms_func.execution.eager import ensure_compile_time_eval as ensure_compile_time_eval
 from ms_func.execution.guards import transfer_guard as transfer_guard
 from ms_func.execution.guards import (

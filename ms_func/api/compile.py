@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper, wraps
 from threading import Lock
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 
@@ -29,7 +30,14 @@ from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, again, result_tree, wrap
 from ms_func.execution.buffers import move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, option_items, prepared, ready
-from ms_func.execution.dispatch import answer, as_array, bottom, check_aliases, dispatcher
+from ms_func.execution.dispatch import (
+    answer,
+    as_array,
+    bottom,
+    check_aliases,
+    dispatcher,
+    forget_programs,
+)
 from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
@@ -41,7 +49,7 @@ from ms_func.tracing.arguments import check_callable, function_name
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
-from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.stage import Staged, forget_structures, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
 
@@ -187,6 +195,24 @@ _REMEMBERED = 64
 log = logging.getLogger("ms_func")
 
 
+_all: WeakSet[Jitted] = WeakSet()
+
+
+def clear_caches() -> None:
+    """Forget all that was recorded and compiled; the next calls do both again.
+
+    Example:
+        >>> f = jit(lambda x: x + 1)
+        >>> _ = f(1.0), clear_caches(), f(1.0)
+        >>> f.why_recompiled()
+        '`<lambda>` was not recorded more than once'
+    """
+    for jitted in list(_all):
+        jitted.clear_cache()
+    forget_structures()
+    forget_programs()
+
+
 class Jitted:
     """One use of `jit`: the function, its options, and what has been recorded of it."""
 
@@ -209,6 +235,7 @@ class Jitted:
         if attach is not None:  # what `shard` returns has more to show
             attach(made, self.program_for)
         self.callable = made
+        _all.add(self)
 
     def clear_cache(self) -> None:
         """Forget all recorded programs of this function."""
