@@ -10,7 +10,6 @@ import ms_func as ms
 import ms_func.numpy as np
 from ms_func.sharding import NamedSharding, PartitionSpec
 
-
 SPECS = [(), ("x",), (None, "y"), ("x", "y"), (("x", "y"),)]
 PLACED = [
     *(((8, 4), spec) for spec in SPECS),
