@@ -201,7 +201,7 @@ def _enough_threads(devices: int) -> Iterator[None]:
 
 def _make_client(platform: str) -> Any:
     if platform == "cpu":
-        count = config.num_cpu_devices.value
+        count = config.cpu_devices()
         with _enough_threads(count):
             return xla_client.make_cpu_client(num_devices=count)
     if platform == "cuda":
