@@ -1,7 +1,8 @@
 """Primitives that stand for a program of other primitives.
 
-The loops that reverse mode through a `while` is made of have rules of their own only where
-those of the program would lose something: all others follow from the program.
+Calls of all kinds hold the program among their parameters. The loops that reverse mode through a
+`while` is made of record it; they have rules of their own only where those of the program would
+lose something.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from ms_func.control_flow import bodies
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function
-from ms_func.ir.primitive import BY_FUNCTIONS, UNFOLDED, Primitive, current, register
+from ms_func.ir.primitive import BY_FUNCTIONS, UNFOLDED, Primitive, current, fitting, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
@@ -60,22 +61,39 @@ def _remembered(name: str, make: Callable[..., list[Any]]) -> Callable[..., Func
     return program
 
 
-def _by_program(program: Program) -> dict[str, Any]:
-    """The rules that follow from the program."""
+def computed_as(program: Program) -> dict[str, Any]:
+    """Slots of a primitive whose results are those of a program."""
+
+    def abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
+        fn = program(types, **params)
+        fitting(types, fn.in_types)
+        return list(fn.out_types)
 
     def lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
         return b.inline(program([a.type for a in eqn.inputs], **eqn.params), values)
 
     return {
-        "abstract": lambda *types, **params: list(program(types, **params).out_types),
+        "abstract": abstract,
         "varying": BY_FUNCTIONS,
         "ref": lambda *xs, **params: evaluate(program([typeof(x) for x in xs], **params), *xs),
         "lower": lower,
-        "jvp": lambda xs, dots, **params: _jvp(program, xs, dots, params),
-        "batch": lambda size, xs, dims, **params: _batch(program, size, xs, dims, params),
         "cost": lambda ins, outs, **params: bodies.cost_of(program(ins, **params)),
         "shard": UNFOLDED,
         "multiple_results": True,
+    }
+
+
+def computed_by(parameter: str) -> dict[str, Any]:
+    """Slots of a primitive whose results are those of a function among its parameters."""
+    return computed_as(lambda types, **params: params[parameter])
+
+
+def _by_program(program: Program) -> dict[str, Any]:
+    """All slots that follow from a program; it is recorded anew for transformed operands."""
+    return {
+        **computed_as(program),
+        "jvp": lambda xs, dots, **params: _jvp(program, xs, dots, params),
+        "batch": lambda size, xs, dims, **params: _batch(program, size, xs, dims, params),
     }
 
 
