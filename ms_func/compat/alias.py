@@ -79,6 +79,8 @@ class AliasModule(ModuleType):
         self._alias_sources = sources
         for source in reversed(sources):
             self.__dict__.update(_public(source))
+        for child in () if path else _children[""]:  # `jax.export` is a module, and no function
+            self.__dict__.pop(child, None)
 
     def __getattr__(self, name: str) -> Any:
         if name in _children.get(self._alias_path, ()):
