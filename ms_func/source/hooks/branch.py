@@ -18,9 +18,9 @@ from ms_func.primitives.compare import select
 from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, Slot, converted, materialized
+from ms_func.source.hooks.join import Plan, Slot, converted, materialized, unlink
 from ms_func.source.hooks.journal import Cell, Location
-from ms_func.source.hooks.region import Region, finals, is_forgotten, locations, put
+from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
 from ms_func.source.hooks.truths import at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
@@ -122,12 +122,13 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
         refused |= fresh
     plan.release()
     for r in regions:
-        r.value = None
-        r.overlay.finals.clear()
+        r.let_go()
+    known = held(regions)
+    known += unlink([*nodes, *stores.values()], known)
     kept = {}
     for key in list(stores):
         node = stores.pop(key)
-        if is_forgotten(places[key], regions):
+        if is_forgotten(places[key], known):
             continue
         if isinstance(node, Exception):
             raise node
@@ -153,6 +154,7 @@ def _plan(
     """
     plan = Plan([r.overlay for r in regions], outer, stored=True)
     plan.refused = refused
+    plan.links = [r.trace.links for r in regions]
     stores: dict[Any, Any] = {}
     for key, place in places.items():
         try:

@@ -22,6 +22,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
@@ -339,6 +340,7 @@ def _sorted(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
 def _len(x: Any) -> Any:
     if isinstance(x, Elements) and not isinstance(x.length, int) and x.length is not None:
         return x.length
+    refuse_spoiled(x)
     return len(x)
 
 

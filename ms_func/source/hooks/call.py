@@ -9,8 +9,8 @@ from typing import Any
 
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import builtins, complaints, recursion, stores
+from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.membership import count_of, index_of
 from ms_func.source.hooks.policy import policy
 from ms_func.tracing.tracer import Staging, Tracer
@@ -49,10 +49,18 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _builtin(f: Any, args: Any, kwargs: Any) -> Any:
     """A method of a container, whose changes are journalled; any other C function."""
-    if journal.top is not None and f.__name__ in _MUTATING:
+    if f.__name__ in _MUTATING:
         owner = f.__self__
         if stores.is_journalled(owner) or type(owner).__module__ == "numpy":
             stores.note(owner)
+            found = _method(f, args, kwargs)
+            changed(owner)
+            return found
+    return _method(f, args, kwargs)
+
+
+def _method(f: Any, args: Any, kwargs: Any) -> Any:
+    """A C function; looking for a traced value is a search at run time."""
     if f.__name__ in _LOOKING_UP and args and type(args[0]) is Tracer:
         owner = f.__self__
         if isinstance(owner, (list, dict, tuple, deque)):

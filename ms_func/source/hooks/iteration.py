@@ -25,6 +25,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
+from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
@@ -66,6 +67,7 @@ def for_(
                 break
         return state
     loc = user_loc()
+    refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:
         return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)

@@ -25,7 +25,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import aliases, complaints
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -36,6 +36,7 @@ from ms_func.source.hooks.anatomy import (
 )
 from ms_func.source.hooks.branch import cells
 from ms_func.source.hooks.join import (
+    Path,
     Plan,
     Remapped,
     Same,
@@ -44,9 +45,10 @@ from ms_func.source.hooks.join import (
     materialized,
     promoted,
     type_of,
+    unlink,
 )
 from ms_func.source.hooks.journal import MISSING, Frame, Location, frozen_handle, journal
-from ms_func.source.hooks.region import Region, finals, is_forgotten, put
+from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
@@ -110,6 +112,7 @@ class Trial:
         self.trace = current.interpreter
         self.mark = len(self.trace.eqns)
         self.frame = Frame(None)
+        self._links = len(self.trace.links.order) if self.trace.links is not None else 0
         self._eqns: list[Any] = []
         self._finals: dict[Any, Any] = {}
 
@@ -119,10 +122,18 @@ class Trial:
         self._finals = self.frame.finals()
         self.frame.undo()
         del self.trace.eqns[self.mark :]
+        self._made = self._cut()
+
+    def _cut(self) -> list[Any]:
+        links = self.trace.links
+        return [] if links is None else links.cut(self._links)
 
     def replay(self) -> None:
         """Do the steps that were taken back, forgetting what was recorded since."""
         self.trace.eqns[self.mark :] = self._eqns
+        self._cut()
+        for one in self._made:
+            self.trace.links.add(one)
         for key, (location, _) in self.frame.entries.items():
             location.write(self._finals[key])
 
@@ -209,6 +220,16 @@ class LoopPlan(Plan):
         if before is not None and self._is_own(columns[1], before):
             self.fixed.add(id(made))
         return made
+
+    def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
+        """How many steps there are, and so which object is left, is not known."""
+        if self.links is not None and type(node) is Tree:
+            found: dict[int, Any] = {}
+            for v, links in zip(values, self.links, strict=True):
+                if v is not UNDEFINED:
+                    one = aliases.choice_of(v, links)
+                    found |= {id(x): x for x in ((v,) if one is None else one.origins)}
+            node.origins = tuple(found.values())
 
     def _is_own(self, out: Any, before: Slot) -> bool:
         return type(out) is Tracer and self.given.get(id(out.variable)) is before
@@ -322,9 +343,10 @@ class Carry:
             return True
         before.clear()
         after.clear()
-        region.overlay.finals.clear()
+        region.let_go()
+        known = held([region])
         return not all(
-            key in self.places or is_forgotten(x, (region,)) for key, x in region.entries.items()
+            key in self.places or is_forgotten(x, known) for key, x in region.entries.items()
         )
 
     def _given(self, params: Sequence[Tracer]) -> list[Any]:
@@ -346,6 +368,7 @@ class Carry:
         previous = {where(s.path): s for s in self.slots}
         plan = LoopPlan((PRESENT, step.body.overlay), given, previous)
         plan.outer = set(map(id, (*self.state, *self.outer)))
+        plan.links = (None, step.body.trace.links)
         nodes, stores = [], {}
         for i, (entry, out) in enumerate(zip(self.state, step.body.value, strict=True)):
             try:
@@ -362,7 +385,7 @@ class Carry:
             except Mismatch as error:
                 stores[key] = self._complaint(error, step)
         entry = out = pair = None  # the journal counts who knows an object
-        self._forget(step, plan, places, stores)
+        self._forget(step, plan, places, nodes, stores)
         slots = plan.keep([*nodes, *stores.values()])
         axes = step.more.type.vma if type(step.more) is Tracer else frozenset()
         decided, self.decided = self.decided, self.decided | axes
@@ -402,13 +425,16 @@ class Carry:
                 for s in self.slots
             ]
 
-    def _forget(self, step: Step, plan: Plan, places: dict[Any, Any], stores: Any) -> None:
+    def _forget(
+        self, step: Step, plan: Plan, places: dict[Any, Any], nodes: Sequence[Any], stores: Any
+    ) -> None:  # fmt: skip
         """Leave out objects that are made anew in each step."""
         plan.release()
-        step.body.value = None
-        step.body.overlay.finals.clear()
+        step.body.let_go()
+        known = held([step.body])
+        known += unlink([*nodes, *stores.values()], known)
         for key in list(stores):
-            if key not in self.places and is_forgotten(places[key], (step.body,)):
+            if key not in self.places and is_forgotten(places[key], known):
                 del stores[key], places[key]
             elif isinstance(stores[key], Exception):
                 raise stores[key]

@@ -13,6 +13,7 @@ import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints
+from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
@@ -34,24 +35,37 @@ def contains(item: Any, container: Any) -> Any:
         found = Choice.call(own, container, item)
         return truth_of(found) if type(found) is Tracer else bool(found)
     if type(item) is not Tracer and not _holds_traced(container):
-        return item in container
+        if not any_links() or is_number(item):
+            return item in container
+        if not isinstance(container, (list, tuple)):
+            return _among(item, container)
     if isinstance(container, Elements):
         container = list(container)
     found: Any = False
     for x in container:
-        if x is item:
+        one = is_(x, item)
+        if one is True:
             return True
-        if is_number(x) and is_number(item):
+        if one is not False:
+            found = or_(found, lambda one=one: one)
+        elif is_number(x) and is_number(item):
             found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))
         elif x == item:
             return True
     return found
 
 
+def _among(item: Any, container: Any) -> bool:
+    """`item in container`, as the container says; an object that data chose has no one hash."""
+    if linked(item) and type(item).__hash__ is object.__hash__:
+        raise complaints.run_time_index(container)
+    return item in container
+
+
 def is_(a: Any, b: Any) -> Any:
     """`a is b`, either of which may be a function that data chose."""
     if type(a) is not Choice and type(b) is not Choice:
-        return a is b
+        return a is b or _is_one(a, b)
     if type(a) is not Choice:
         a, b = b, a
     found: Any = a is b
@@ -60,6 +74,14 @@ def is_(a: Any, b: Any) -> Any:
         if same is not False:
             here = xp.equal(a.index, i)
             found = or_(found, lambda here=here, same=same: and_(here, lambda: same))
+    return found
+
+
+def _is_one(a: Any, b: Any) -> Any:
+    """Whether two objects stand for the same one."""
+    found: Any = False
+    for here in same(a, b) if type(current.interpreter) is Staging else ():
+        found = here if found is False else found | here
     return found
 
 

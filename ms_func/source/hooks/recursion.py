@@ -27,7 +27,7 @@ from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.join import converted, materialized, promoted
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import LoopPlan, shapes, where
-from ms_func.source.hooks.region import Region, is_forgotten
+from ms_func.source.hooks.region import Region, held, is_forgotten
 from ms_func.source.hooks.text import is_inside
 from ms_func.tracing.tracer import Staging
 
@@ -204,9 +204,9 @@ class Root:
 
     def _refuse_stores(self, region: Region, plan: Any) -> None:
         plan.release()
-        region.value = None
-        region.overlay.finals.clear()
-        if not all(is_forgotten(x, (region,)) for x in region.entries.values()):
+        region.let_go()
+        known = held([region])
+        if not all(is_forgotten(x, known) for x in region.entries.values()):
             raise complaints.side_effect(
                 f"`{getattr(self.f, '__name__', 'a function')}`, which calls itself, stores to an "
                 "object from outside"

@@ -19,6 +19,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, lt, select
 from ms_func.primitives.shape import reshape
 from ms_func.source.hooks import complaints
+from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
     MISSING,
@@ -111,6 +112,7 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         raise complaints.numpy_store(obj)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
+        changed(obj)
     else:
         Choice.call(type(obj).__setitem__, obj, key, value)
 
@@ -133,6 +135,7 @@ def rebind(x: Tracer, new: Any) -> None:
     if top is not None and x.recorder is not top.trace:
         top.touch(Handle(x))
     x.recorder, x.variable, x.type = new.recorder, new.variable, new.type
+    changed(x)
 
 
 def delitem(obj: Any, key: Any) -> None:
@@ -144,6 +147,7 @@ def delitem(obj: Any, key: Any) -> None:
         return
     note(obj)
     del obj[key]
+    changed(obj)
 
 
 # --- attributes ---------------------------------------------------------------------------------
@@ -151,7 +155,7 @@ def delitem(obj: Any, key: Any) -> None:
 
 def setattr_(obj: Any, name: str, value: Any) -> None:
     """`obj.name = value`."""
-    if journal.top is None:
+    if type(current.interpreter) is not Staging:
         setattr(obj, name, value)
         return
     found = getattr(type(obj), name, None)
@@ -160,10 +164,14 @@ def setattr_(obj: Any, name: str, value: Any) -> None:
     elif _by_method(obj, "__setattr__"):
         Choice.call(type(obj).__setattr__, obj, name, value)
     elif hasattr(found, "__set__") and not isinstance(found, MemberDescriptorType):
-        raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
-    else:
-        journal.top.touch(attribute(obj, name))
+        if journal.top is not None:
+            raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
         setattr(obj, name, value)
+    else:
+        if journal.top is not None:
+            journal.top.touch(attribute(obj, name))
+        setattr(obj, name, value)
+        changed(obj)
 
 
 def delattr_(obj: Any, name: str) -> None:
@@ -171,6 +179,7 @@ def delattr_(obj: Any, name: str) -> None:
     if journal.top is not None:
         journal.top.touch(attribute(obj, name))
     delattr(obj, name)
+    changed(obj)
 
 
 # --- variables ----------------------------------------------------------------------------------
@@ -185,6 +194,7 @@ def set_cell(getter: Getter, value: Any) -> Any:
     cell = getter.__closure__[0]
     name = getter.__code__.co_freevars[0]
     store(Cell(cell, name), MISSING if value is UNDEFINED else value)
+    changed(cell)
     return value
 
 
@@ -230,7 +240,10 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
     def hook(x: Any, value: Any) -> Any:
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        return operation(x, value)
+        out = operation(x, value)
+        if out is x:
+            changed(x)
+        return out
 
     hook.__name__ = hook.__qualname__ = name
     hook.__doc__ = f"`operator.{name}`, journalled."
