@@ -423,7 +423,27 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
         return hook("is_", at, left, right)
     if isinstance(op, ast.IsNot):
         return hook("not_", at, hook("is_", at, left, right))
-    return ast.Compare(left, [op], [right], **place(at))
+    if _is_plain(left) or _is_plain(right):
+        return ast.Compare(left, [op], [right], **place(at))
+    return hook(_COMPARISONS[type(op)], at, left, right)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether `node` is no container for certain: a constant, arithmetic with one, a formula."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.UnaryOp):
+        return _is_plain(node.operand)
+    return isinstance(node, ast.BinOp) and (_is_number(node.left) or _is_number(node.right))
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)
+
+
+_COMPARISONS: dict[type, str] = {
+    ast.Eq: "eq_", ast.NotEq: "ne_", ast.Lt: "lt_", ast.LtE: "le_", ast.Gt: "gt_", ast.GtE: "ge_",
+}  # fmt: skip
 
 
 _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {

@@ -34,12 +34,12 @@ def filters(x, n):
     return sum([i for i in range(3) if x > i])  # here
 
 
-def indexes_a_list(x, n):
-    return [x, 2 * x][n]  # here
+def takes_from_a_list(x, n):
+    return [x, 2 * x].pop(n)  # here
 
 
-def looks_up_a_dict(x, n):
-    return {0: x}[n]  # here
+def slices_a_text(x, n):
+    return x * len("abc"[n])  # here
 
 
 def makes_a_shape(x, n):
@@ -148,8 +148,8 @@ REFUSALS = [
     (yields_in_branch, StagingError, "MS180 yield under a run-time condition"),
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition"),
     (filters, StagingError, "MS170 .*the `if` of a comprehension"),
-    (indexes_a_list, StagingError, "MS103 .*an element of a list"),
-    (looks_up_a_dict, StagingError, "MS103 .*an element of a dict"),
+    (takes_from_a_list, StagingError, "MS103 .*an element of a list"),
+    (slices_a_text, StagingError, "MS103 .*an element of a str"),
     (makes_a_shape, ConcretizationTypeError, "zeros needs a shape of concrete integers"),
     (disagrees_in_shape, StagingError, r"MS102 branches disagree: .* `y` is float32\[3\]"),
     (returns_nothing_sometimes, StagingError, "MS102 branches disagree: .* None or float32"),
@@ -196,7 +196,7 @@ def test_refusal_names_line_reason_and_remedy(f, kind, words):
 
 def test_the_same_function_runs_outside_of_jit():
     assert sum([i for i in range(3) if i < 1.5]) == filters(1.5, 1)
-    assert indexes_a_list(1.5, 1) == 3
+    assert takes_from_a_list(1.5, 1) == 3
     assert catches(1.0, 1) == 1
 
 

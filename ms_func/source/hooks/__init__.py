@@ -13,6 +13,12 @@ from ms_func.source.hooks.branch import not_ as not_
 from ms_func.source.hooks.branch import or_ as or_
 from ms_func.source.hooks.call import call as call
 from ms_func.source.hooks.choice import Choice as Choice
+from ms_func.source.hooks.comparisons import eq_ as eq_
+from ms_func.source.hooks.comparisons import ge_ as ge_
+from ms_func.source.hooks.comparisons import gt_ as gt_
+from ms_func.source.hooks.comparisons import le_ as le_
+from ms_func.source.hooks.comparisons import lt_ as lt_
+from ms_func.source.hooks.comparisons import ne_ as ne_
 from ms_func.source.hooks.failures import assert_ as assert_
 from ms_func.source.hooks.failures import catching as catching
 from ms_func.source.hooks.failures import raise_ as raise_

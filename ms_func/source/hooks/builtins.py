@@ -22,9 +22,13 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks import lookup
 from ms_func.source.hooks.aliases import refuse_spoiled
+from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
+from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
@@ -175,9 +179,9 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         listed = list(listed)
         if not listed:
             return plain(listed, **default)
-        if key is None and not _is_traced(*listed):
+        if key is None and not any(map(holds_traced, listed)) and not _decide(listed):
             return plain(listed)
-        if key is None and all(np.ndim(x) == 0 for x in listed):
+        if key is None and all(is_number(x) and np.ndim(x) == 0 for x in listed):
             return functools.reduce(both, listed)
         call = Choice.call
         keys = listed if key is None else [call(key, x) for x in listed]
@@ -193,8 +197,8 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
     return handler
 
 
-stands_for(min)(_extremum(min, operator.lt, lambda a, b: xp.minimum(a, b)))
-stands_for(max)(_extremum(max, operator.gt, lambda a, b: xp.maximum(a, b)))
+stands_for(min)(_extremum(min, lt_, lambda a, b: xp.minimum(a, b)))
+stands_for(max)(_extremum(max, gt_, lambda a, b: xp.maximum(a, b)))
 
 
 @stands_for(sum)
@@ -315,25 +319,29 @@ def _filter(function: Any, iterable: Any) -> Any:
 
 
 @stands_for(sorted)
-def _sorted(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
+def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
+    """`sorted`, of traced keys by a compiled sort."""
     if not _staging():
         return sorted(iterable, key=key, reverse=reverse)
     items = list(iterable)
     call = Choice.call
     keys = items if key is None else [call(key, x) for x in items]
-    if not _is_traced(*keys):
+    if not any(map(holds_traced, keys)) and not _decide(keys):
         order = sorted(range(len(items)), key=lambda i: keys[i], reverse=reverse)
         return [items[i] for i in order]
-    table = xp.stack([xp.asarray(k) for k in keys])
-    if table.ndim != 1:
-        raise TypeError("sorted() of traced values needs scalars, or a key that gives scalars")
-    order = xp.argsort(table, descending=reverse, stable=True)
-    if all(x is k for x, k in zip(items, keys, strict=True)):
-        return list(table[order])
-    from ms_func import tree
+    if all(map(is_number, keys)) and all(np.ndim(k) == 0 for k in keys):
+        table = xp.stack([xp.asarray(k) for k in keys])
+        order = xp.argsort(table, descending=reverse, stable=True)
+        if all(x is k for x, k in zip(items, keys, strict=True)):
+            return list(table[order])
+    else:
+        order = by_comparisons(keys, reverse)
+    return [lookup.pick(items, order[i]) for i in range(len(items))]
 
-    stacked = tree.map(lambda *xs: xp.stack([xp.asarray(x) for x in xs])[order], *items)
-    return [tree.map(lambda x, i=i: x[i], stacked) for i in range(len(items))]
+
+def _decide(keys: Sequence[Any]) -> bool:
+    """Whether the comparison of some key is a function of the user's."""
+    return any(hasattr(getattr(type(k), "__lt__", None), "__code__") for k in keys)
 
 
 @stands_for(len)

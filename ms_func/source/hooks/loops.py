@@ -9,7 +9,6 @@ until nothing is added. What the body leaves as it was is no carry but a constan
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from types import BuiltinMethodType
 from typing import Any, NamedTuple
@@ -47,7 +46,14 @@ from ms_func.source.hooks.join import (
     type_of,
     unlink,
 )
-from ms_func.source.hooks.journal import MISSING, Frame, Location, frozen_handle, journal
+from ms_func.source.hooks.journal import (
+    MISSING,
+    Frame,
+    Location,
+    frozen_handle,
+    journal,
+    same_contents,
+)
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -339,7 +345,7 @@ class Carry:
 
     def _stores(self, region: Region, before: list[Any], after: list[Any]) -> bool:
         """Whether the test changed an object that outlives it."""
-        if not all(map(_unchanged, before, after)):
+        if not all(map(same_contents, before, after)):
             return True
         before.clear()
         after.clear()
@@ -449,19 +455,6 @@ class Carry:
         for key, node in self.stores.items():
             put(self.places[key], node.build(outs, made))
         return state
-
-
-def _unchanged(a: Any, b: Any) -> bool:
-    """Whether two readings of a location are the same."""
-    if a is b:
-        return True
-    if isinstance(a, Tracer):
-        return isinstance(b, Tracer) and a.variable is b.variable
-    if isinstance(a, dict) and isinstance(b, dict):
-        return list(a) == list(b) and all(map(operator.is_, a.values(), b.values()))
-    if isinstance(a, np.ndarray):
-        return a.tobytes() == b.tobytes()
-    return type(a) is type(b) and len(a) == len(b) and all(map(operator.is_, a, b))
 
 
 def finals_at_entry(place: Location) -> Any:

@@ -17,6 +17,7 @@ from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
 from ms_func.source.hooks.truths import at_hand
@@ -34,7 +35,7 @@ def contains(item: Any, container: Any) -> Any:
     if type(own) is FunctionType and type(current.interpreter) is Staging:
         found = Choice.call(own, container, item)
         return truth_of(found) if type(found) is Tracer else bool(found)
-    if type(item) is not Tracer and not _holds_traced(container):
+    if not holds_traced(item) and not holds_traced(container):
         if not any_links() or is_number(item):
             return item in container
         if not isinstance(container, (list, tuple)):
@@ -50,8 +51,10 @@ def contains(item: Any, container: Any) -> Any:
             found = or_(found, lambda one=one: one)
         elif is_number(x) and is_number(item):
             found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))
-        elif x == item:
-            return True
+        elif (alike := eq_(x, item)) is not False:
+            found = or_(found, lambda alike=alike: alike)
+            if found is True:
+                return True
     return found
 
 
@@ -91,7 +94,7 @@ def equal(a: Any, b: Any) -> Any:
         return True
     if is_number(a) and is_number(b):
         return xp.all(xp.equal(a, b)) if type(a) is Tracer or type(b) is Tracer else a == b
-    return bool(a == b)
+    return eq_(a, b)
 
 
 def index_of(items: Sequence[Any], item: Any, start: int, missing: str) -> Any:
@@ -118,10 +121,6 @@ def count_of(items: Sequence[Any], item: Any) -> Any:
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, (Array, np.ndarray))
-
-
-def _holds_traced(container: Any) -> bool:
-    return isinstance(container, (list, tuple)) and any(type(x) is Tracer for x in container)
 
 
 def _in_range(item: Tracer, r: range) -> Any:

@@ -14,15 +14,12 @@ from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.primitives.arithmetic import add
-from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import clamp, lt, select
-from ms_func.primitives.shape import reshape
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, lookup
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
     MISSING,
+    Attribute,
     Buffer,
     Cell,
     Contents,
@@ -66,8 +63,8 @@ def note(x: Any) -> None:
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(index) is Tracer:
-        if isinstance(obj, (list, tuple, dict, str, range, deque)):
-            return _element(obj, index)
+        if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
+            return lookup.element(obj, index)
         if isinstance(obj, np.ndarray):
             return indexing.getitem(as_handle(obj), index)
     elif (
@@ -77,22 +74,6 @@ def getitem(obj: Any, index: Any) -> Any:
     ):
         return indexing.getitem(as_handle(obj), index)
     return obj[index]
-
-
-def _element(obj: Any, index: Tracer) -> Any:
-    """An element of a Python container by a traced index: a choice, where they are functions.
-
-    Raises:
-        StagingError: MS103, the elements are something else.
-    """
-    known = index.recorder.value_of(index.variable)
-    if known is not None:
-        return obj[known.item()]
-    is_index = index.dtype.kind in "iub" and index.type.size == 1
-    if isinstance(obj, (list, tuple)) and is_index and obj and all(map(callable, obj)):
-        n, at = len(obj), reshape(convert_element_type(index, np.int32), ())
-        return Choice(clamp(0, select(lt(at, 0), add(at, n), at), n - 1), tuple(obj))
-    raise complaints.run_time_index(obj)
 
 
 def setitem(obj: Any, key: Any, value: Any) -> None:
@@ -106,8 +87,9 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
-    if type(key) is Tracer and isinstance(obj, (list, dict)):
-        raise complaints.run_time_index(obj)
+    if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
+        _set_somewhere(obj, key, value)
+        return
     if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
         raise complaints.numpy_store(obj)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
@@ -115,6 +97,16 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         changed(obj)
     else:
         Choice.call(type(obj).__setitem__, obj, key, value)
+
+
+def _set_somewhere(obj: Any, key: Tracer, value: Any) -> None:
+    """A store to an element that the data choose."""
+    known = key.recorder.value_of(key.variable)
+    if known is not None:
+        obj[known.item()] = value
+    else:
+        Contents(obj).write(lookup.stored(obj, key, value))
+    changed(obj)
 
 
 def _by_method(obj: Any, name: str) -> bool:
@@ -172,6 +164,17 @@ def setattr_(obj: Any, name: str, value: Any) -> None:
             journal.top.touch(attribute(obj, name))
         setattr(obj, name, value)
         changed(obj)
+
+
+def set_plainly(f: Any, obj: Any, name: str, given: Any) -> Any:
+    """`object.__setattr__(obj, name, value)` and its like, by the C function `f`."""
+    if journal.top is not None:
+        journal.top.touch(
+            Attribute(obj, name) if not isinstance(obj, type) else attribute(obj, name)
+        )
+    found = f(*given)
+    changed(obj)
+    return found
 
 
 def delattr_(obj: Any, name: str) -> None:
@@ -251,6 +254,11 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
 
 
 _CHANGED_IN_PLACE = _CONTAINERS | {np.ndarray}
+IN_PLACE = (
+    "iadd", "isub", "imul", "imatmul", "itruediv", "ifloordiv", "imod", "ipow", "ilshift",
+    "irshift", "iand", "ior", "ixor",
+)  # fmt: skip
+"""Names of the hooks below, as in `operator`."""
 iadd = _augmented("iadd")
 isub = _augmented("isub")
 imul = _augmented("imul")

@@ -236,9 +236,9 @@ def test_ms102_text_and_none():
 
 def test_ms103_index_of_a_list():
     def f(i):
-        return [1.0, 2.0][i]
+        return "ab"[i]
 
-    refused(f, I(1), code="MS103", line=1, words=["list"], kind=StagingIndexError)
+    refused(f, I(1), code="MS103", line=1, words=["str"], kind=StagingIndexError)
 
 
 def test_ms105_recursion_without_an_end():
