@@ -21,7 +21,7 @@ from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, Slot, converted, materialized, unlink
 from ms_func.source.hooks.journal import Cell, Location
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
-from ms_func.source.hooks.truths import at_hand, truth
+from ms_func.source.hooks.truths import PLAIN, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
 
@@ -43,7 +43,7 @@ def if_(
     names: Sequence[str] = (),
 ) -> State:
     """`if pred: then else: orelse`, for the values `state` of the local variables `names`."""
-    if type(pred) is not Tracer:
+    if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
         if pred:
             return then(*state)
         return state if orelse is None else orelse(*state)
@@ -57,7 +57,7 @@ def if_(
 
 def ifexp(pred: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
     """`then() if pred else orelse()`."""
-    if type(pred) is not Tracer:
+    if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
         return then() if pred else orelse()
     known = at_hand(pred)
     if known is not pred:
@@ -242,39 +242,39 @@ _CHEAP = 16
 
 def and_(left: Any, right: Callable[[], Any]) -> Any:
     """`left and right()`."""
-    if type(left) is not Tracer:
+    if type(left) in PLAIN or type(test := asked(left)) is not Tracer:
         return left and right()
-    return _logical(left, right, True)
+    return _logical(left, test, right, True)
 
 
 def or_(left: Any, right: Callable[[], Any]) -> Any:
     """`left or right()`."""
-    if type(left) is not Tracer:
+    if type(left) in PLAIN or type(test := asked(left)) is not Tracer:
         return left or right()
-    return _logical(left, right, False)
+    return _logical(left, test, right, False)
 
 
 def not_(x: Any) -> Any:
     """`not x`."""
-    if type(x) is not Tracer:
+    if type(x) in PLAIN or type(x := asked(x)) is not Tracer:
         return not x
     return bitwise_not(truth(x))
 
 
-def _logical(left: Any, right: Callable[[], Any], conjunction: bool) -> Any:
-    """`and` or `or` with a traced left side.
+def _logical(left: Any, test: Any, right: Callable[[], Any], conjunction: bool) -> Any:
+    """`and` or `or` with a left side whose truth `test` is traced.
 
     A right side that is a boolean, cheap and without effects is computed in any case; any
     other in a branch. What is computed in vain is a boolean and has no derivative, so it
     cannot put a NaN into one.
     """
-    known = at_hand(left)
-    if known is not left:
+    known = at_hand(test)
+    if known is not test:
         return right() if known == conjunction else left
-    test = truth(left)
+    test = truth(test)
     region = Region("operand")
     value = region.run(right)
-    if not region.never and not region.entries and left.dtype == np.bool_ and _is_boolean(value):
+    if not region.never and not region.entries and _is_boolean(left) and _is_boolean(value):
         if not isinstance(value, Tracer):
             if bool(value) == conjunction:
                 return left

@@ -10,7 +10,7 @@ import copy
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
-from ms_func.source.hooks.truths import truth
+from ms_func.source.hooks.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 HANDLERS: dict[int, Callable[..., Any]] = {}
@@ -126,8 +126,8 @@ def _format(x: Any, spec: str = "") -> Any:
 
 @stands_for(bool)
 def _bool(*args: Any) -> Any:
-    if len(args) == 1 and type(args[0]) is Tracer:
-        return truth(args[0])
+    if len(args) == 1 and type(x := asked(args[0])) is Tracer:
+        return truth(x)
     return bool(*args)
 
 
@@ -229,7 +229,7 @@ def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
             return plain(iterable)
         out: Any = plain is all
         for x in iterable:
-            x = truth(x) if type(x) is Tracer else bool(x)
+            x = truth(x) if type(x := asked(x)) is Tracer else bool(x)
             out = combine(out, lambda x=x: x)
             if out is (plain is any):
                 return out

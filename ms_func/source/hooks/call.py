@@ -108,12 +108,16 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             return lookup.get(owner, *args)
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
-    if name in ("index", "count") and len(args) == 1 and not kwargs:
-        if isinstance(owner, (list, tuple, deque)) and any(map(holds_traced, (*args, *owner))):
-            if name == "count":
-                return count_of(owner, args[0])
-            missing = f"the value is not in the {type(owner).__name__}"
-            return index_of(tuple(owner), args[0], 0, missing)
+    if (
+        name in ("index", "count")
+        and len(args) == 1
+        and isinstance(owner, (list, tuple, deque))
+        and any(map(holds_traced, (*args, *owner)))
+    ):
+        if name == "count":
+            return count_of(owner, args[0])
+        missing = f"the value is not in the {type(owner).__name__}"
+        return index_of(tuple(owner), args[0], 0, missing)
     return watched(f, given, kwargs)
 
 

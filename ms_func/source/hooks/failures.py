@@ -15,7 +15,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.host import identity_of
 from ms_func.ir.loc import user_loc
 from ms_func.primitives.effects import check_raising
-from ms_func.source.hooks.truths import at_hand, truth
+from ms_func.source.hooks.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
 
 
@@ -107,8 +107,7 @@ def _maker(error: Exception) -> Callable[[Any], BaseException]:
 
 def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
     """`assert test, message`."""
-    if type(test) is Tracer:
-        test = at_hand(test)
+    test = at_hand(asked(test))
     if type(test) is not Tracer:
         if not test:
             raise raise_(AssertionError() if message is None else AssertionError(message()))

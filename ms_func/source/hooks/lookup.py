@@ -168,7 +168,7 @@ def _position(here: Sequence[Any]) -> Any:
     return found
 
 
-# --- what is known of an index ----------------------------------------------------------------------
+# --- what is known of an index ---------------------------------------------------------------------
 
 _FAR = 1 << 62
 

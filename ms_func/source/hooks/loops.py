@@ -55,7 +55,7 @@ from ms_func.source.hooks.journal import (
     same_contents,
 )
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
-from ms_func.source.hooks.truths import truth
+from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
@@ -68,7 +68,7 @@ def while_(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str] = ()
 ) -> State:
     """`while test: body`, for the values `state` of the local variables `names`."""
-    more = test(*state)
+    more = asked(test(*state))
     if type(current.interpreter) is not Staging and type(more) is not Tracer:
         while more:
             state = body(*state)
@@ -95,7 +95,7 @@ def _while_tracing(
         trial = Trial()
         with trial.frame:
             after = body(*state)
-            more = test(*after)
+            more = asked(test(*after))
         if type(more) is Tracer:
             trial.rewind()
             try:
@@ -317,7 +317,7 @@ class Carry:
         def look() -> Any:
             state = self._given(test_params)
             found.append([place.read() for place in self.places.values()])
-            more = test(*state)
+            more = asked(test(*state))
             found.append([place.read() for place in self.places.values()])
             return truth(more) if type(more) is Tracer else bool(more)
 

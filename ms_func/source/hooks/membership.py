@@ -20,7 +20,7 @@ from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
-from ms_func.source.hooks.truths import at_hand
+from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.truths import truth as truth_of
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -137,7 +137,7 @@ def truth(value: Any, what: str) -> Any:
     Raises:
         StagingError: MS180 for `yield` under it, MS170 elsewhere: it is known only at run time.
     """
-    if type(value) is not Tracer:
+    if type(value := asked(value)) is not Tracer:
         return value
     known = at_hand(value)
     if known is not value:
