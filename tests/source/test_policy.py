@@ -189,7 +189,7 @@ CALLED_BY_PYTHON = [
     lambda x: (Length(1.0) + Length(x)).a,
     lambda x: Length(x)[3],
     lambda x: 1.0 if Length(x) else 2.0,
-    lambda x: 1.0 if not Length(x) or x > 3 and Length(x) else 2.0,
+    lambda x: 1.0 if not Length(x) or (x > 3 and Length(x)) else 2.0,
     lambda x: Length(x).entered(),
     lambda x: 1.0 if Length(x) < Length(1.0) else 2.0,
     lambda x: 1.0 if Length(x) == Length(2.0) else 2.0,

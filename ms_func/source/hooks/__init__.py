@@ -26,7 +26,9 @@ from ms_func.source.hooks.iteration import for_ as for_
 from ms_func.source.hooks.loops import while_ as while_
 from ms_func.source.hooks.membership import contains as contains
 from ms_func.source.hooks.membership import is_ as is_
+from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import truth as truth
+from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.stores import bound_cell as bound_cell
 from ms_func.source.hooks.stores import del_cell as del_cell

@@ -281,7 +281,7 @@ class Spoiled:
         raise _complaint("what this object holds")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name not in ("__array__", "__float__", "__int__"):
+        if name.startswith("__") and name != "__jax_array__":
             raise AttributeError(name)
         return self.complain()
 

@@ -138,7 +138,7 @@ def take_apart(x: Any, overlay: Overlay = PRESENT) -> Parts | None:
 def _list(x: Any, overlay: Overlay) -> Parts:
     items = list(overlay.contents(x))
     keys = [f"[{i}]" for i in range(len(items))]
-    cls = type(x)
+    cls: Any = type(x)
 
     def make(children: Sequence[Any]) -> Any:
         made = cls.__new__(cls)
@@ -168,7 +168,8 @@ def _dict(x: Any, overlay: Overlay) -> Parts:
     found = overlay.contents(x)
     names = list(found)
     kind = (type(x), frozenset(names))
-    cls, start = type(x), (x.default_factory,) if isinstance(x, defaultdict) else ()
+    cls: Any = type(x)
+    start = (x.default_factory,) if isinstance(x, defaultdict) else ()
 
     def make(children: Sequence[Any]) -> Any:
         values = dict(zip(ordered, children, strict=True))

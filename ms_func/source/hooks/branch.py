@@ -15,11 +15,11 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
-from ms_func.source.hooks import complaints, failures
+from ms_func.source.hooks import complaints, conditions, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, Slot, converted, materialized, unlink
-from ms_func.source.hooks.journal import Cell, Location
+from ms_func.source.hooks.journal import Cell, Contents, Location
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
 from ms_func.source.hooks.truths import PLAIN, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -87,16 +87,28 @@ def switch(index: Any, functions: Sequence[Callable[[], Any]]) -> Any:
 Choice.switch = staticmethod(switch)
 
 
+def _settled(x: Any, inside: bool = False) -> Any:
+    """A value as it is under the conditions around this line; `inside`, also its elements."""
+    if type(x) is Choice:
+        return x.settled()
+    if inside and type(x) is list:
+        return [_settled(y) for y in x]
+    return {k: _settled(y) for k, y in x.items()} if inside and type(x) is dict else x
+
+
 def _switch(
     index: Any, functions: Sequence[Callable[[], State]], names: Sequence[str], outer: State = ()
 ) -> State:
     """Record all branches, join what they leave, and apply the one that `index` names."""
     regions: list[Region] = []
     bottoms = 0
-    for f in functions:
+    for i, f in enumerate(functions):
         region = Region("branch", _axes(index))
         try:
-            region.run(f)
+            with conditions.holding(index, i):
+                region.run(f)
+                if not region.never:
+                    region.value = tuple(map(_settled, region.value))
         except Bottom:
             bottoms += 1
             continue
@@ -115,7 +127,7 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
     places = locations(regions)
     refused: set[int] = set()
     while True:
-        plan, nodes, stores = _plan(regions, names, outer, places, refused)
+        plan, nodes, stores = _plan(index, regions, names, outer, places, refused)
         fresh = {id(places[k].owner) for k, n in stores.items() if isinstance(n, Exception)}
         if fresh <= refused:
             break
@@ -144,8 +156,8 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
 
 
 def _plan(
-    regions: Sequence[Region], names: Sequence[str], outer: State, places: dict[Any, Location],
-    refused: set[int],
+    index: Any, regions: Sequence[Region], names: Sequence[str], outer: State,
+    places: dict[Any, Location], refused: set[int],
 ) -> tuple[Plan, list[Any], dict[Any, Any]]:  # fmt: skip
     """Nodes of the local variables, and of the locations or why these cannot be joined.
 
@@ -158,7 +170,11 @@ def _plan(
     stores: dict[Any, Any] = {}
     for key, place in places.items():
         try:
-            stores[key] = plan.join([finals(r, key, place) for r in regions], (place,))
+            found = []
+            for i, r in enumerate(regions):
+                with conditions.holding(index, i):
+                    found.append(_settled(finals(r, key, place), type(place) is Contents))
+            stores[key] = plan.join(found, (place,))
         except Mismatch as error:
             stores[key] = complaints.branches_disagree(error, names, regions)
     try:
@@ -273,7 +289,8 @@ def _logical(left: Any, test: Any, right: Callable[[], Any], conjunction: bool) 
         return right() if known == conjunction else left
     test = truth(test)
     region = Region("operand")
-    value = region.run(right)
+    with conditions.holding(test, conjunction):
+        value = region.run(right)
     if not region.never and not region.entries and _is_boolean(left) and _is_boolean(value):
         if not isinstance(value, Tracer):
             if bool(value) == conjunction:

@@ -358,6 +358,8 @@ _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
 @stands_for(isinstance)
 def _isinstance(x: Any, kinds: Any) -> bool:
     """A traced Python number is what it would be in Python."""
+    if type(x) is Choice:
+        return x.where(lambda a: isinstance(a, kinds))
     if isinstance(x, kinds):
         return True
     if type(x) is not Tracer or x.shape != () or not (x.weak_type or x.dtype.kind == "b"):

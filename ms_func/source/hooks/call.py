@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import deque
+from collections.abc import Callable
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -23,7 +24,7 @@ from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
 from ms_func.source.hooks.journal import Contents, journal, same_contents
-from ms_func.source.hooks.membership import count_of, index_of
+from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -45,22 +46,51 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
     handler = _HANDLERS.get(id(f))
     if handler is not None:
-        return handler(*args, **kwargs)
-    kind = type(f)
-    if kind is FunctionType:
-        return _function(f, f, args, kwargs)
-    if kind is MethodType and type(f.__func__) is FunctionType:
-        return _function(f.__func__, f, (f.__self__, *args), kwargs)
-    if kind is BuiltinFunctionType or kind is MethodWrapperType:
-        return _builtin(f, f.__self__, args, kwargs)
-    if kind is functools.partial:
-        return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
-    if kind is MethodDescriptorType or kind is WrapperDescriptorType:
-        return _builtin(f, args[0] if args else None, args[1:], kwargs, args)
+        chosen = _chosen(f, args)
+        return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
+    rule = _KINDS.get(type(f))
+    return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _chosen(f: Any, args: Any) -> int:
+    """Position of an argument that data chose, of functions that work on plain values; else -1."""
+    for i, x in enumerate(args):
+        if type(x) is Choice and not x.are_functions and f not in _TAKES_CHOICES:
+            return i
+    return -1
+
+
+def _of_each(f: Any, args: Any, kwargs: Any, place: int) -> Any:
+    """The call with each of the values that the argument at `place` may be."""
+    before, after = args[:place], args[place + 1 :]
+    return args[place].each(lambda x: call(f, *before, x, *after, **kwargs))
+
+
+def _method(f: Any, args: Any, kwargs: Any) -> Any:
+    inner = f.__func__
+    if type(inner) is FunctionType:
+        return _function(inner, (f.__self__, *args), kwargs)
     return policy.convert(f)(*args, **kwargs)
 
 
-def _function(f: FunctionType, whole: Any, args: Any, kwargs: Any) -> Any:
+def _partial(f: Any, args: Any, kwargs: Any) -> Any:
+    return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
+
+
+def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
+    """A function written in C: of a module, or a method of an object."""
+    chosen = _chosen(f, args)
+    if chosen >= 0:
+        return _of_each(f, args, kwargs, chosen)
+    return _builtin(f, f.__self__, args, kwargs, args)
+
+
+def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
+    """A method written in C, taken from the class: `list.append(x, 1)`."""
+    return _builtin(f, args[0] if args else None, args[1:], kwargs, args)
+
+
+def _function(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a function in Python, converted or not."""
     made = policy.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
@@ -81,9 +111,8 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
     return found
 
 
-def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any = None) -> Any:
-    """A method written in C, of containers for the most part; any other C function."""
-    given = args if given is None else given
+def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
+    """A function written in C, a method of `owner` for the most part, called with `given`."""
     if f.__name__ in ("__setattr__", "__delattr__") and args:
         return stores.set_plainly(f, owner, args[0], given)
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
@@ -122,6 +151,17 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 
 
 Choice.call = staticmethod(call)
+_KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
+    FunctionType: _function,
+    MethodType: _method,
+    functools.partial: _partial,
+    BuiltinFunctionType: _of_object,
+    MethodWrapperType: _of_object,
+    MethodDescriptorType: _of_class,
+    WrapperDescriptorType: _of_class,
+}
+_HANDLERS[id(type)] = type_
+_TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))
 _HANDLERS[id(setattr)] = stores.setattr_
 _HANDLERS[id(delattr)] = stores.delattr_
 _HANDLERS[id(operator.getitem)] = stores.getitem

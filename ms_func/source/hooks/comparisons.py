@@ -15,6 +15,7 @@ import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.aliases import any_links
 from ms_func.source.hooks.branch import and_, ifexp, not_
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -24,7 +25,7 @@ _CONTAINERS = (*_SEQUENCES, dict)
 
 def holds_traced(x: Any) -> bool:
     """Whether a value is traced, or a container with a traced value in it."""
-    if type(x) is Tracer:
+    if type(x) is Tracer or type(x) is Choice:
         return True
     if isinstance(x, _SEQUENCES):
         return any(map(holds_traced, x))
@@ -58,7 +59,8 @@ ge_ = _comparison(operator.ge)
 
 
 def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    kinds = next((k for k in (tuple, list, deque, dict) if isinstance(a, k)), None)
+    """Two containers, element by element."""
+    kinds: Any = next((k for k in (tuple, list, deque, dict) if isinstance(a, k)), None)
     if kinds is None or not isinstance(b, kinds) or (kinds is dict and plain not in _EQUALITY):
         return plain(a, b)
     if plain is operator.ne:
@@ -66,22 +68,24 @@ def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     if plain is operator.eq:
         if len(a) != len(b):
             return False
-        if kinds is dict:
-            return a.keys() == b.keys() and _all_equal([*a.values()], [b[k] for k in a])
-        return _all_equal(a, b)
+        return _same_items(a, b) if kinds is dict else _all_equal(a, b)
     return _in_order(plain, list(a), list(b))
 
 
 _EQUALITY = (operator.eq, operator.ne)
 
 
-def _all_equal(a: Sequence[Any], b: Sequence[Any]) -> Any:
+def _all_equal(a: Any, b: Any) -> Any:
     found: Any = True
     for x, y in zip(a, b, strict=True):
         found = and_(found, lambda x=x, y=y: same_or_equal(x, y))
         if found is False:
             return False
     return found
+
+
+def _same_items(a: Any, b: Any) -> Any:
+    return a.keys() == b.keys() and _all_equal([*a.values()], [b[k] for k in a])
 
 
 def _in_order(plain: Callable[[Any, Any], Any], a: list[Any], b: list[Any]) -> Any:

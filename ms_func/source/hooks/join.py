@@ -9,8 +9,9 @@ slots have their values.
 
 from __future__ import annotations
 
+import enum
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from types import FunctionType
 from typing import Any
@@ -278,7 +279,7 @@ class Plan:
             return Same(present[0])
         alike = len(own) == len(present) and all(p.kind == own[0].kind for p in own)
         if not alike:
-            if all(map(callable, present)):
+            if _may_be_chosen(present, own):
                 return self._choice(values, path)
             raise Mismatch(path, values)
         try:
@@ -356,8 +357,6 @@ class Plan:
             if v is UNDEFINED:
                 indices.append(UNDEFINED)
                 continue
-            if not callable(v):
-                raise Mismatch(path, values)
             held: Any = v
             own = held.alternatives if type(v) is Choice else (v,)
             places: list[int] = []
@@ -391,8 +390,14 @@ class Plan:
 
         Closures of one code are one alternative only where what they hold can be joined.
         """
+        if is_number(f):
+            return ("number",)
         code = getattr(f, "__code__", None)
         apart = take_apart(f, self.overlays[i])
+        if not callable(f):
+            if apart is not None:
+                return ("parts", apart.kind)
+            return (type(f), f) if isinstance(f, (str, bytes, enum.Enum)) else (id(f),)
         if code is not None and getattr(f, "__closure__", None):
             held = () if apart is None else apart.children
             return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in held))
@@ -431,6 +436,18 @@ def _walk(nodes: Sequence[Any]) -> Iterator[Any]:
             yield node
             if type(node) is Tree:
                 stack.extend(node.children)
+
+
+def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:
+    """Whether values that are not alike become a choice.
+
+    Containers of one kind are to have one structure, whatever else there may be.
+    """
+    containers = {p.kind for p in own if p.kind[0] in _CONTAINERS}
+    return len(containers) <= 1
+
+
+_CONTAINERS = (list, tuple, dict, set, deque)
 
 
 def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:

@@ -169,7 +169,7 @@ class Contents(Location):
         if isinstance(owner, list):
             list.__setitem__(owner, slice(None), value)
         elif isinstance(owner, dict):
-            kind = OrderedDict if isinstance(owner, OrderedDict) else dict
+            kind: Any = OrderedDict if isinstance(owner, OrderedDict) else dict
             kind.clear(owner)
             kind.update(owner, value)
         elif isinstance(owner, set):

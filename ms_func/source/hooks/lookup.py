@@ -92,7 +92,7 @@ def _either(here: Any, value: Any, old: Any) -> Any:
     return ifexp(here, lambda: value, lambda: old)
 
 
-def pick(values: Sequence[Any], at: Tracer) -> Any:
+def pick(values: Sequence[Any], at: Any) -> Any:
     """The one of `values` at a traced position within bounds."""
     if not values:
         raise IndexError("an element of an empty container")
@@ -168,7 +168,7 @@ def _position(here: Sequence[Any]) -> Any:
     return found
 
 
-# --- what is known of an index ---------------------------------------------------------------------
+# --- what is known of an index ------------------------------------------------------------------
 
 _FAR = 1 << 62
 

@@ -24,7 +24,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import aliases, complaints
+from ms_func.source.hooks import aliases, complaints, conditions
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -336,7 +336,9 @@ class Carry:
                 given[self.flag] = False  # a step only runs while the flag is not set
             return body(*given)
 
-        step.run(run)
+        names = {p.variable: q.variable for p, q in zip(test_params, params, strict=True)}
+        with conditions.holding(more, 1, names):
+            step.run(run)
         if step.never:
             step.value, step.never = tuple(given), False
         given.clear()

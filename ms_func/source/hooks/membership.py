@@ -15,7 +15,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.branch import and_, ifexp, or_
+from ms_func.source.hooks.branch import ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
@@ -27,15 +27,20 @@ from ms_func.tracing.tracer import Staging, Tracer
 
 def contains(item: Any, container: Any) -> Any:
     """`item in container`."""
+    if type(container) is Choice:
+        return container.each(lambda c: contains(item, c))
+    if type(item) is Choice and not item.are_functions:
+        return item.each(lambda x: contains(x, container))
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
-        return xp.any(xp.equal(container, item))
+        return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
     if isinstance(container, range) and type(item) is Tracer:
         return _in_range(item, container)
     own = getattr(type(container), "__contains__", None)
     if type(own) is FunctionType and type(current.interpreter) is Staging:
         found = Choice.call(own, container, item)
         return truth_of(found) if type(found) is Tracer else bool(found)
-    if not holds_traced(item) and not holds_traced(container):
+    hashed = isinstance(container, (dict, set, frozenset))  # what is hashed is not traced
+    if not holds_traced(item) and (hashed or not holds_traced(container)):
         if not any_links() or is_number(item):
             return item in container
         if not isinstance(container, (list, tuple)):
@@ -49,8 +54,8 @@ def contains(item: Any, container: Any) -> Any:
             return True
         if one is not False:
             found = or_(found, lambda one=one: one)
-        elif is_number(x) and is_number(item):
-            found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))
+        elif (type(x) is Tracer or type(item) is Tracer) and is_number(x) and is_number(item):
+            found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))  # pyright: ignore
         elif (alike := eq_(x, item)) is not False:
             found = or_(found, lambda alike=alike: alike)
             if found is True:
@@ -71,13 +76,11 @@ def is_(a: Any, b: Any) -> Any:
         return a is b or _is_one(a, b)
     if type(a) is not Choice:
         a, b = b, a
-    found: Any = a is b
-    for i, f in enumerate(a.alternatives if found is False else ()):
-        same = is_(b, f) if type(b) is Choice else f is b
-        if same is not False:
-            here = xp.equal(a.index, i)
-            found = or_(found, lambda here=here, same=same: and_(here, lambda: same))
-    return found
+    if a is b:
+        return True
+    if type(b) is not Choice and not linked(b):
+        return a.where(lambda x: x is b)
+    return a.each(lambda x: is_(b, x))
 
 
 def _is_one(a: Any, b: Any) -> Any:
@@ -129,6 +132,18 @@ def _in_range(item: Tracer, r: range) -> Any:
     low, high = min(r[0], r[-1]), max(r[0], r[-1])
     inside = (item >= low) & (item <= high)  # pyright: ignore[reportOperatorIssue]
     return inside if abs(r.step) == 1 else inside & ((item - low) % abs(r.step) == 0)  # pyright: ignore[reportOperatorIssue]
+
+
+def isinstance_(x: Any, kinds: Any) -> Any:
+    """`isinstance(x, kinds)`."""
+    return x.where(lambda a: isinstance(a, kinds)) if type(x) is Choice else isinstance(x, kinds)
+
+
+def type_(x: Any, *args: Any, **kwargs: Any) -> Any:
+    """`type(x)`, of which data may have chosen one; `type(name, bases, namespace)`."""
+    if type(x) is Choice and not args:
+        return x.each(type)
+    return type(x, *args, **kwargs)
 
 
 def truth(value: Any, what: str) -> Any:

@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any
 
 from ms_func import config
+from ms_func.control_flow import bodies
 from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
 from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.primitive import current
@@ -223,4 +224,4 @@ class Root:
             )
         else:
             outs = current.interpreter.apply(staged.fn, [*staged.captured, *args])
-        return self.result.build(outs, {})
+        return self.result.build(bodies.values(outs), {})

@@ -62,6 +62,8 @@ def note(x: Any) -> None:
 
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
+    if type(index) is Choice:
+        return index.each(lambda i: getitem(obj, i))
     if type(index) is Tracer:
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)
@@ -81,6 +83,12 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
     kind = type(obj)
     if type(current.interpreter) is not Staging:
         obj[key] = value
+        return
+    if kind is Choice:
+        obj.each(lambda x: setitem(x, key, value))
+        return
+    if type(key) is Choice:
+        key.each(lambda k: setitem(obj, k, value))
         return
     if kind is Tracer:
         _set_traced(obj, key, value)
@@ -132,7 +140,7 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
-    if type(key) is Tracer:
+    if type(key) in (Tracer, Choice):
         raise complaints.run_time_index(obj)
     if _by_method(obj, "__delitem__"):
         Choice.call(type(obj).__delitem__, obj, key)
@@ -149,6 +157,9 @@ def setattr_(obj: Any, name: str, value: Any) -> None:
     """`obj.name = value`."""
     if type(current.interpreter) is not Staging:
         setattr(obj, name, value)
+        return
+    if type(obj) is Choice:
+        obj.each(lambda x: setattr_(x, name, value))
         return
     found = getattr(type(obj), name, None)
     if isinstance(found, property) and found.fset is not None:
@@ -241,6 +252,8 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
     operation = getattr(operator, name)
 
     def hook(x: Any, value: Any) -> Any:
+        if type(x) is Choice:
+            return x.each(lambda a: hook(a, value))
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
         out = operation(x, value)
@@ -273,3 +286,4 @@ iand = _augmented("iand")
 ior = _augmented("ior")
 ixor = _augmented("ixor")
 slice_ = slice
+Choice.get = staticmethod(getitem)

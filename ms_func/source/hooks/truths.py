@@ -43,6 +43,8 @@ def asked(x: Any) -> Any:
     """
     if type(x) in PLAIN or type(x) is Tracer or type(current.interpreter) is not Staging:
         return x
+    if type(x) is Choice:
+        return x.are_functions or x.truth()
     own = getattr(type(x), "__bool__", None)
     if own is None:
         own = getattr(type(x), "__len__", None)
