@@ -30,6 +30,7 @@ from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
+from ms_func.source.hooks.failures import assert_raising
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
 from ms_func.source.hooks.truths import asked, truth
@@ -289,8 +290,19 @@ def _zip(*iterables: Any, strict: bool = False) -> Any:
             lengths = {f.length for f in found if isinstance(f.length, int)}  # type: ignore[union-attr]
             if strict and len(lengths) > 1:
                 return zip(*iterables, strict=True)
+            if strict:
+                _same_lengths([f.length for f in found])  # type: ignore[union-attr]
             return Zip(found)  # type: ignore[arg-type]
     return zip(*iterables, strict=strict)
+
+
+def _same_lengths(lengths: Sequence[Any]) -> None:
+    """Check at run time what `zip(strict=True)` asks for."""
+    for i, n in enumerate(lengths[1:], 2):
+        if type(n) is Tracer or type(lengths[0]) is Tracer:
+            for word, holds in (("shorter", operator.ge), ("longer", operator.le)):
+                error = ValueError(f"zip() argument {i} is {word} than argument 1")
+                assert_raising(holds(n, lengths[0]), error)
 
 
 @stands_for(reversed)

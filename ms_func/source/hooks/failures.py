@@ -105,6 +105,22 @@ def _maker(error: Exception) -> Callable[[Any], BaseException]:
     return make
 
 
+def assert_raising(holds: Any, error: Exception) -> None:
+    """Raise `error` at run time where a traced condition does not hold.
+
+    Raises:
+        UnsupportedError: a `try` around this line means to catch it.
+    """
+    kind, text = type(error), str(error)
+    if handlers():
+        raise UnsupportedError(
+            f"whether this raises {kind.__name__} is known only when the program runs, so that "
+            "the `try` around it cannot catch it\nfix: test for it before",
+            user_loc(2),
+        )
+    check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
+
+
 def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
     """`assert test, message`."""
     test = at_hand(asked(test))

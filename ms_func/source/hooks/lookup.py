@@ -15,15 +15,12 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow.bodies import as_type
-from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
-from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_or, mul
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
-from ms_func.primitives.effects import check_raising
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints, failures
@@ -48,7 +45,7 @@ def element(obj: Any, key: Tracer) -> Any:
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
         values, here = list(obj.values()), _where(obj, key)
-        _require(_any(here), KeyError, "a key known only at run time is not in the dictionary")
+        failures.assert_raising(_any(here), KeyError("a key known only at run time"))
         return pick(values, _position(here))
     if not isinstance(obj, _SEQUENCES) or key.dtype.kind not in "iub":
         raise complaints.run_time_index(obj)
@@ -71,7 +68,8 @@ def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
         here = _where(obj, key)
-        _require(_any(here), KeyError, "a key known only at run time is new to the dictionary")
+        new = KeyError("a key known only at run time, which is new: no program can hold it")
+        failures.assert_raising(_any(here), new)
         kept = [_either(h, value, old) for h, old in zip(here, obj.values(), strict=True)]
         return dict(zip(obj, kept, strict=True))
     at = _index(obj, key)
@@ -124,23 +122,12 @@ def _index(obj: Any, key: Tracer) -> Tracer:
     (low, high), number = bounds(at), at.dtype.type
     if low < -n or high >= n:
         inside = bitwise_and(ge(at, number(-n)), lt(at, number(n)))
-        _require(inside, IndexError, f"{type(obj).__name__} index out of range")
+        failures.assert_raising(inside, IndexError(f"{type(obj).__name__} index out of range"))
     if low < 0:
         at = select(lt(at, number(0)), add(at, number(n)), at)
     if low < -n or high >= n:
         at = clamp(number(0), at, number(max(n - 1, 0)))
     return convert_element_type(at, np.int32)
-
-
-def _require(inside: Any, kind: type[Exception], text: str) -> None:
-    """Check at run time that a place exists."""
-    if failures.handlers():
-        raise UnsupportedError(
-            f"whether this raises {kind.__name__} is known only when the program runs, so that "
-            "the `try` around it cannot catch it\nfix: test the index or the key before",
-            user_loc(2),
-        )
-    check_raising(inside, lambda: kind(text), key=(kind.__name__, text))
 
 
 def _where(obj: dict[Any, Any], key: Tracer) -> list[Any]:
