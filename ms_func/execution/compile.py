@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, compress
-from threading import Lock
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
 from ms_func.errors import OutOfMemoryError
-from ms_func.execution import host
+from ms_func.execution import host, program_cache
 from ms_func.execution.buffers import default_backend, move, refuse_deleted
 from ms_func.execution.layouts import named_layout
 from ms_func.execution.placement import (
@@ -79,11 +77,6 @@ class Program(NamedTuple):
         return self.executable.fast_path(out_tree, shardings, self.kept, consts)
 
 
-_programs: OrderedDict[Any, Program] = OrderedDict()
-_lock = Lock()
-_LIMIT = 8192
-
-
 def compiled(
     fn: Function,
     placement: Placement,
@@ -99,14 +92,11 @@ def compiled(
     `types` are those that the results carry, where they are not those of the program.
     """
     key = (fn.key, placement, donate, out_shardings, types, options)
-    found = None if watched() else _programs.get(key)
+    found = None if watched() else program_cache.find(key)
     if found is None:
         made = types or fn.out_types
         found = _compile(fn, placement, name, donate, out_shardings, made, options)
-        with _lock:
-            _programs[key] = found
-            if len(_programs) > _LIMIT:
-                _programs.popitem(last=False)
+        program_cache.keep(key, found)
     return found
 
 

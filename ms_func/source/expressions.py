@@ -22,10 +22,10 @@ from ms_func.source.nodes import (
 from ms_func.source.scoping import Names, names_of, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
+    object, super, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
-_DECIDERS = (isinstance, issubclass, callable, hasattr)
+_DECIDERS = (issubclass, callable, hasattr)
 
 
 class Resolver:
@@ -140,23 +140,9 @@ class Expressions:
             return isinstance(test.op, ast.Not) and self.is_static(test.operand)
         if isinstance(test, ast.BoolOp):
             return all(map(self.is_static, test.values))
-        if isinstance(test, ast.Compare):
-            if all(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
-                return any(map(self._is_no_function, (test.left, *test.comparators)))
-            return len(test.ops) == 1 and any(map(_is_text, (test.left, test.comparators[0])))
         if isinstance(test, ast.Call):
             return self.resolver.value(test.func) in _DECIDERS and self._is_global(test.func)
         return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
-
-    def _is_no_function(self, node: ast.expr) -> bool:
-        """Whether `node` is known not to be a function, which data might choose."""
-        root = node
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if isinstance(root, ast.Constant):
-            return True
-        found = self.resolver.value(node) if self._is_global(root) else None
-        return found is not None and not callable(found)
 
     def _is_global(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self._hidden
@@ -284,6 +270,8 @@ class Expressions:
         if isinstance(f, ast.Name) and f.id == "super" and not node.args:
             return self._super(node)
         native = self._native(f)
+        if native and self.resolver.value(f) is isinstance:
+            node.func = hook_itself("isinstance_", node)
         self.parts(node)
         if native:
             return node
@@ -423,7 +411,27 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
         return hook("is_", at, left, right)
     if isinstance(op, ast.IsNot):
         return hook("not_", at, hook("is_", at, left, right))
-    return ast.Compare(left, [op], [right], **place(at))
+    if _is_plain(left) or _is_plain(right):
+        return ast.Compare(left, [op], [right], **place(at))
+    return hook(_COMPARISONS[type(op)], at, left, right)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether `node` is no container for certain: a constant, arithmetic with one, a formula."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.UnaryOp):
+        return _is_plain(node.operand)
+    return isinstance(node, ast.BinOp) and (_is_number(node.left) or _is_number(node.right))
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)
+
+
+_COMPARISONS: dict[type, str] = {
+    ast.Eq: "eq_", ast.NotEq: "ne_", ast.Lt: "lt_", ast.LtE: "le_", ast.Gt: "gt_", ast.GtE: "ge_",
+}  # fmt: skip
 
 
 _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {

@@ -213,10 +213,13 @@ class Staging:
         border: whether this records a region of manual computation, outside of which nothing
             differs between devices.
         wide: kinds of number ("i", "f", "c") that come in from outside at double width.
+        links: objects of the user's that stand for one of several; see `source.hooks.aliases`.
     """
 
-    __slots__ = ("__weakref__", "alive", "border", "captured", "decided", "eqns", "handles", "loc",
-                 "name", "outer", "spliced", "strict", "values", "wide")  # fmt: skip
+    __slots__ = (
+        "__weakref__", "alive", "border", "captured", "decided", "eqns", "handles", "links", "loc",
+        "name", "outer", "spliced", "strict", "values", "wide",
+    )  # fmt: skip
 
     def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
@@ -232,6 +235,7 @@ class Staging:
         self.strict = _speculating.value
         self.wide = ""
         self.outer: Any = None
+        self.links: Any = None
 
     @property
     def main(self) -> Staging:

@@ -1,1 +1,1 @@
-"""Small optimisers and networks of plain functions, as JAX ships them for examples."""
+"""`jax.example_libraries`: small libraries of layers and of optimizers."""

@@ -1,19 +1,19 @@
-"""Optimisers as three functions: `init(params)`, `update(i, grads, state)`, `get_params(state)`.
+"""`jax.example_libraries.optimizers`: optimizers as triples of functions.
 
-`optimizer` makes one for trees of arrays from one for single arrays. The rules are those of the
-papers: momentum (Polyak 1964), Nesterov (1983), Adagrad (Duchi et al. 2011), RMSProp (Tieleman and
-Hinton 2012), Adam and Adamax (Kingma and Ba 2015), SM3 (Anil et al. 2019).
+`init_fun(params)` gives a state, `update_fun(step, gradients, state)` the next one, and
+`get_params(state)` the parameters in it. An optimizer is written for one array; `optimizer` makes
+it one for trees.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
+from functools import reduce, wraps
 from typing import Any, NamedTuple
 
-from ms_func import numpy as np
-from ms_func import tree
-from ms_func.errors import ArgumentTypeError
+import ms_func.numpy as np
+from ms_func import tree_util
+from ms_func.tree_util import tree_flatten, tree_map, tree_unflatten
 
 __all__ = [
     "JoinPoint", "Optimizer", "OptimizerState", "adagrad", "adam", "adamax", "clip_grads",
@@ -22,275 +22,289 @@ __all__ = [
     "rmsprop", "rmsprop_momentum", "sgd", "sm3", "unpack_optimizer_state",
 ]  # fmt: skip
 
-Array = Params = State = Updates = Any
-InitFn = UpdateFn = ParamsFn = Schedule = Callable[..., Any]
-Step = int
+Schedule = Callable[[Any], Any]
 
 
 class OptimizerState(NamedTuple):
-    """States of the leaves of a tree of parameters.
+    """The states of all arrays, taken apart.
 
     Attributes:
-        packed_state: for each leaf the arrays of its state.
+        packed_state: for each array of the parameters, the leaves of its state.
         tree_def: structure of the parameters.
-        subtree_defs: for each leaf the structure of its state.
+        subtree_defs: for each array of the parameters, the structure of its state.
     """
 
-    packed_state: Any
+    packed_state: tuple[Any, ...]
     tree_def: Any
-    subtree_defs: Any
+    subtree_defs: tuple[Any, ...]
 
 
-tree.register_node(
+tree_util.register_pytree_node(
     OptimizerState,
     lambda s: ((s.packed_state,), (s.tree_def, s.subtree_defs)),
-    lambda aux, xs: OptimizerState(xs[0], *aux),
+    lambda static, children: OptimizerState(children[0], *static),
 )
 
 
 class Optimizer(NamedTuple):
-    """The three functions of an optimiser."""
+    """The functions of an optimizer."""
 
-    init_fn: InitFn
-    update_fn: UpdateFn
-    params_fn: ParamsFn
+    init_fn: Callable[[Any], OptimizerState]
+    update_fn: Callable[[Any, Any, OptimizerState], OptimizerState]
+    params_fn: Callable[[OptimizerState], Any]
 
 
 def optimizer(opt_maker: Callable[..., Any]) -> Callable[..., Optimizer]:
-    """An optimiser of trees of arrays from one of single arrays.
+    """Decorator: a maker of functions for one array becomes a maker of functions for trees."""
 
-    Args:
-        opt_maker: gives `init(x)`, `update(i, gradient, state)` and `get_params(state)`, for an
-            array `x` and a state that is a tree.
-    """
-
-    @functools.wraps(opt_maker)
-    def tree_opt_maker(*args: Any, **kwargs: Any) -> Optimizer:
+    @wraps(opt_maker)
+    def make(*args: Any, **kwargs: Any) -> Optimizer:
         init, update, get_params = opt_maker(*args, **kwargs)
 
-        def tree_init(x0_tree: Any) -> OptimizerState:
-            leaves, structure = tree.flatten(x0_tree)
-            return _packed(structure, [init(x) for x in leaves])
+        def tree_init(params: Any) -> OptimizerState:
+            leaves, structure = tree_flatten(params)
+            return _packed([init(x) for x in leaves], structure)
 
-        def tree_update(i: Any, grad_tree: Any, opt_state: OptimizerState) -> OptimizerState:
-            grads, structure = tree.flatten(grad_tree)
-            if structure != opt_state.tree_def:
-                raise ArgumentTypeError(
-                    "optimizer update function was passed a gradient tree that did not match the "
-                    f"parameter tree structure with which it was initialized: {structure} and "
-                    f"{opt_state.tree_def}"
+        def tree_update(i: Any, grads: Any, state: OptimizerState) -> OptimizerState:
+            leaves, structure = tree_flatten(grads)
+            if structure != state.tree_def:
+                raise TypeError(
+                    "the optimizer was given gradients of another structure than the parameters "
+                    f"it was initialised with: {structure} and {state.tree_def}"
                 )
-            states = [update(i, g, s) for g, s in zip(grads, _states(opt_state), strict=True)]
-            made = _packed(structure, states)
-            for old, new in zip(opt_state.subtree_defs, made.subtree_defs, strict=True):
-                if old != new:
-                    raise ArgumentTypeError(
-                        "optimizer update function produced an output structure that did not "
-                        f"match its input structure: {new} and {old}"
+            new = [update(i, g, s) for g, s in zip(leaves, _states(state), strict=True)]
+            made = _packed(new, structure)
+            for before, after in zip(state.subtree_defs, made.subtree_defs, strict=True):
+                if before != after:
+                    raise TypeError(
+                        "the update of the optimizer changes the structure of a state from "
+                        f"{before} to {after}"
                     )
             return made
 
-        def tree_get_params(opt_state: OptimizerState) -> Any:
-            return tree.unflatten(opt_state.tree_def, map(get_params, _states(opt_state)))
+        def tree_params(state: OptimizerState) -> Any:
+            return tree_unflatten(state.tree_def, [get_params(s) for s in _states(state)])
 
-        return Optimizer(tree_init, tree_update, tree_get_params)
+        return Optimizer(tree_init, tree_update, tree_params)
 
-    return tree_opt_maker
-
-
-def _packed(structure: Any, states: Sequence[Any]) -> OptimizerState:
-    flat = [tree.flatten(s) for s in states]
-    return OptimizerState(tuple(tuple(x) for x, _ in flat), structure, tuple(d for _, d in flat))
+    return make
 
 
-def _states(packed: OptimizerState) -> list[Any]:
-    pairs = zip(packed.subtree_defs, packed.packed_state, strict=True)
-    return [tree.unflatten(d, x) for d, x in pairs]
+def _packed(states: Sequence[Any], structure: Any) -> OptimizerState:
+    parts = [tree_flatten(s) for s in states]
+    leaves, structures = tuple(tuple(x) for x, _ in parts), tuple(t for _, t in parts)
+    return OptimizerState(leaves, structure, structures)
 
 
-# --- optimisers ----------------------------------------------------------------------------
+def _states(state: OptimizerState) -> list[Any]:
+    return list(map(tree_unflatten, state.subtree_defs, state.packed_state))
+
+
+class JoinPoint:
+    """The state of one array within `unpack_optimizer_state`; a leaf."""
+
+    def __init__(self, subtree: Any) -> None:
+        self.subtree = subtree
+
+    def __iter__(self) -> Any:
+        yield self.subtree
+
+
+def unpack_optimizer_state(opt_state: OptimizerState) -> Any:
+    """The state as a tree like the parameters, for storing: each leaf a `JoinPoint`."""
+    return tree_unflatten(opt_state.tree_def, [JoinPoint(s) for s in _states(opt_state)])
+
+
+def pack_optimizer_state(marked_pytree: Any) -> OptimizerState:
+    """The state that `unpack_optimizer_state` took apart."""
+    points, structure = tree_flatten(marked_pytree)
+    if not all(isinstance(p, JoinPoint) for p in points):
+        raise ValueError("pack_optimizer_state takes a tree whose leaves are JoinPoints")
+    return _packed([p.subtree for p in points], structure)
+
+
+# --- optimizers -----------------------------------------------------------------------------------
 
 
 @optimizer
 def sgd(step_size: Any) -> Any:
-    """Gradient descent."""
-    rate = make_schedule(step_size)
-    return lambda x0: x0, lambda i, g, x: x - rate(i) * g, lambda x: x
+    """Gradient descent: x - step * g."""
+    step_size = make_schedule(step_size)
+    return lambda x: x, lambda i, g, x: x - step_size(i) * g, lambda x: x
 
 
 @optimizer
 def momentum(step_size: Any, mass: float) -> Any:
-    """Gradient descent with momentum."""
-    rate = make_schedule(step_size)
+    """Gradient descent along a decaying sum of gradients (Polyak, 1964)."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
-        x, v = state
-        v = mass * v + g
-        return x - rate(i) * v, v
+        x, velocity = state
+        velocity = mass * velocity + g
+        return x - step_size(i) * velocity, velocity
 
-    return lambda x0: (x0, np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x)), update, _first
 
 
 @optimizer
 def nesterov(step_size: Any, mass: float) -> Any:
-    """Gradient descent with Nesterov's momentum."""
-    rate = make_schedule(step_size)
+    """Momentum that looks one step ahead (Nesterov, 1983)."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
-        x, v = state
-        v = mass * v + g
-        return x - rate(i) * (mass * v + g), v
+        x, velocity = state
+        velocity = mass * velocity + g
+        return x - step_size(i) * (mass * velocity + g), velocity
 
-    return lambda x0: (x0, np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x)), update, _first
 
 
 @optimizer
 def adagrad(step_size: Any, momentum: float = 0.9) -> Any:
-    """Adagrad."""
-    rate = make_schedule(step_size)
+    """Steps divided by the root of the sum of squared gradients (Duchi, Hazan, Singer, 2011)."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
         x, squares, m = state
-        squares = squares + g * g
-        root = np.where(squares > 0, 1 / np.sqrt(np.where(squares > 0, squares, 1)), 0.0)
-        m = (1 - momentum) * (g * root) + momentum * m
-        return x - rate(i) * m, squares, m
+        squares = squares + np.square(g)
+        m = (1.0 - momentum) * (g * _inverse_root(squares)) + momentum * m
+        return x - step_size(i) * m, squares, m
 
-    return lambda x0: (x0, np.zeros_like(x0), np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x), np.zeros_like(x)), update, _first
 
 
 @optimizer
 def rmsprop(step_size: Any, gamma: float = 0.9, eps: float = 1e-8) -> Any:
-    """RMSProp."""
-    rate = make_schedule(step_size)
+    """Steps divided by the root of the decaying mean of squared gradients (Hinton, 2012)."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
         x, mean = state
-        mean = gamma * mean + (1 - gamma) * g * g
-        return x - rate(i) * g / np.sqrt(mean + eps), mean
+        mean = mean * gamma + np.square(g) * (1.0 - gamma)
+        return x - step_size(i) * g / np.sqrt(mean + eps), mean
 
-    return lambda x0: (x0, np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x)), update, _first
 
 
 @optimizer
 def rmsprop_momentum(
     step_size: Any, gamma: float = 0.9, eps: float = 1e-8, momentum: float = 0.9
 ) -> Any:
-    """RMSProp with momentum."""
-    rate = make_schedule(step_size)
+    """`rmsprop` along a decaying sum of its steps."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
-        x, mean, m = state
-        mean = gamma * mean + (1 - gamma) * g * g
-        m = momentum * m + rate(i) * g / np.sqrt(mean + eps)
-        return x - m, mean, m
+        x, mean, total = state
+        mean = mean * gamma + np.square(g) * (1.0 - gamma)
+        total = momentum * total + step_size(i) * g / np.sqrt(mean + eps)
+        return x - total, mean, total
 
-    return lambda x0: (x0, np.zeros_like(x0), np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x), np.zeros_like(x)), update, _first
 
 
 @optimizer
 def adam(step_size: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Any:
-    """Adam."""
-    rate = make_schedule(step_size)
+    """Adam (Kingma, Ba, 2014, algorithm 1)."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
         x, m, v = state
-        m = (1 - b1) * g + b1 * m
-        v = (1 - b2) * g * g + b2 * v
-        n = np.asarray(i, m.dtype) + 1
-        mean, spread = m / (1 - b1**n), v / (1 - b2**n)
-        return x - rate(i) * mean / (np.sqrt(spread) + eps), m, v
+        m, v = (1 - b1) * g + b1 * m, (1 - b2) * np.square(g) + b2 * v
+        mean = m / (1 - np.asarray(b1, m.dtype) ** (i + 1))
+        square = v / (1 - np.asarray(b2, m.dtype) ** (i + 1))
+        return x - step_size(i) * mean / (np.sqrt(square) + eps), m, v
 
-    return lambda x0: (x0, np.zeros_like(x0), np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x), np.zeros_like(x)), update, _first
 
 
 @optimizer
 def adamax(step_size: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Any:
-    """Adamax: Adam by the largest gradient."""
-    rate = make_schedule(step_size)
+    """AdaMax (Kingma, Ba, 2014, algorithm 2)."""
+    step_size = make_schedule(step_size)
 
     def update(i: Any, g: Any, state: Any) -> Any:
         x, m, u = state
-        m = (1 - b1) * g + b1 * m
-        u = np.maximum(b2 * u, abs(g))
-        return x - rate(i) / (1 - b1 ** (i + 1)) * m / (u + eps), m, u
+        m, u = (1 - b1) * g + b1 * m, np.maximum(b2 * u, np.abs(g))
+        scale = step_size(i) / (1 - np.asarray(b1, m.dtype) ** (i + 1))
+        return x - scale * m / (u + eps), m, u
 
-    return lambda x0: (x0, np.zeros_like(x0), np.zeros_like(x0)), update, lambda state: state[0]
+    return lambda x: (x, np.zeros_like(x), np.zeros_like(x)), update, _first
 
 
 @optimizer
 def sm3(step_size: Any, momentum: float = 0.9) -> Any:
-    """SM3: Adagrad that keeps one number for each row along each dimension."""
-    rate = make_schedule(step_size)
+    """Adagrad that keeps a vector for each dimension (Anil, Gupta, Koren, Singer, 2019)."""
+    step_size = make_schedule(step_size)
 
-    def init(x0: Any) -> Any:
-        shape = np.shape(x0)
-        sums = [np.zeros((n, *[1] * (len(shape) - 1))).swapaxes(0, d) for d, n in enumerate(shape)]
-        return x0, np.zeros_like(x0), sums or [np.zeros(())]
+    def init(x: Any) -> Any:
+        return x, np.zeros_like(x), [np.zeros(n, dtype=x.dtype) for n in np.shape(x)]
 
     def update(i: Any, g: Any, state: Any) -> Any:
-        x, m, sums = state
-        least = functools.reduce(np.minimum, sums) + g * g
-        root = np.where(least > 0, 1 / np.sqrt(np.where(least > 0, least, 1)), 0.0)
-        m = (1 - momentum) * (g * root) + momentum * m
-        shape = np.shape(x)
-        others = [tuple(k for k in range(len(shape)) if k != d) for d in range(len(shape))]
-        sums = [least.max(axes, keepdims=True) for axes in others] or [least]
-        return x - rate(i) * m, m, sums
+        x, m, kept = state
+        n = np.ndim(x)
+        spread = [v.reshape([-1 if j == k else 1 for j in range(n)]) for k, v in enumerate(kept)]
+        total = reduce(np.minimum, spread, np.inf if n else 0.0) + np.square(g)
+        m = (1.0 - momentum) * (g * _inverse_root(total)) + momentum * m
+        kept = [total.max(tuple(j for j in range(n) if j != k)) for k in range(n)]
+        return x - step_size(i) * m, m, kept
 
-    return init, update, lambda state: state[0]
+    return init, update, _first
 
 
-# --- step sizes ----------------------------------------------------------------------------
+def _first(state: Any) -> Any:
+    return state[0]
+
+
+def _inverse_root(x: Any) -> Any:
+    return np.where(x > 0, 1.0 / np.sqrt(np.where(x > 0, x, 1.0)), 0.0)
+
+
+# --- sizes of steps -------------------------------------------------------------------------------
 
 
 def constant(step_size: Any) -> Schedule:
-    """The same at every step."""
+    """The same size at all steps."""
     return lambda i: step_size
-
-
-def exponential_decay(step_size: Any, decay_steps: Any, decay_rate: Any) -> Schedule:
-    """`step_size * decay_rate ** (i / decay_steps)`."""
-    return lambda i: step_size * decay_rate ** (i / decay_steps)
 
 
 def inverse_time_decay(
     step_size: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False
 ) -> Schedule:
-    """`step_size / (1 + decay_rate * i / decay_steps)`, in steps if `staircase`."""
+    """step_size / (1 + decay_rate * i / decay_steps), the quotient rounded down if `staircase`."""
     if staircase:
         return lambda i: step_size / (1 + decay_rate * np.floor(i / decay_steps))
     return lambda i: step_size / (1 + decay_rate * i / decay_steps)
 
 
+def exponential_decay(step_size: Any, decay_steps: Any, decay_rate: Any) -> Schedule:
+    """step_size * decay_rate ** (i / decay_steps)."""
+    return lambda i: step_size * decay_rate ** (i / decay_steps)
+
+
 def polynomial_decay(
     step_size: Any, decay_steps: Any, final_step_size: Any, power: float = 1.0
 ) -> Schedule:
-    """From `step_size` to `final_step_size` within `decay_steps`."""
+    """From `step_size` to `final_step_size` in `decay_steps` steps along a power."""
 
     def schedule(step: Any) -> Any:
-        part = (1 - np.minimum(step, decay_steps) / decay_steps) ** power
-        return part * (step_size - final_step_size) + final_step_size
+        left = (1 - np.minimum(step, decay_steps) / decay_steps) ** power
+        return left * (step_size - final_step_size) + final_step_size
 
     return schedule
 
 
 def piecewise_constant(boundaries: Any, values: Any) -> Schedule:
-    """`values[k]` from the step `boundaries[k - 1]` on.
-
-    Raises:
-        ValueError: there is not one value more than boundaries.
-    """
-    bounds, levels = np.array(boundaries), np.array(values)
-    if not bounds.ndim == levels.ndim == 1:
+    """`values[k]` after k of the `boundaries`."""
+    boundaries, values = np.array(boundaries), np.array(values)
+    if boundaries.ndim != 1 or values.ndim != 1:
         raise ValueError("boundaries and values must be sequences")
-    if bounds.shape[0] != levels.shape[0] - 1:
-        raise ValueError("boundaries length must be one shorter than values length")
-    return lambda i: levels[np.sum(i > bounds)]
+    if boundaries.shape[0] != values.shape[0] - 1:
+        raise ValueError("there must be one boundary less than values")
+    return lambda i: values[np.sum(i > boundaries)]
 
 
 def make_schedule(scalar_or_schedule: Any) -> Schedule:
-    """A step size, or a function that gives one, as a function.
+    """A function of the step, from one or from a number.
 
     Raises:
         TypeError: it is neither.
@@ -302,41 +316,15 @@ def make_schedule(scalar_or_schedule: Any) -> Schedule:
     raise TypeError(type(scalar_or_schedule))
 
 
-# --- gradients -----------------------------------------------------------------------------
+# --- gradients ------------------------------------------------------------------------------------
 
 
-def l2_norm(tree_: Any) -> Any:
-    """Square root of the sum of all squares."""
-    return np.sqrt(sum(np.vdot(x, x) for x in tree.leaves(tree_)))
+def l2_norm(tree: Any) -> Any:
+    """Root of the sum of the squares of all elements."""
+    return np.sqrt(sum(np.vdot(x, x) for x in tree_util.tree_leaves(tree)))
 
 
 def clip_grads(grad_tree: Any, max_norm: Any) -> Any:
-    """Gradients scaled down to a norm where theirs is larger."""
+    """Gradients scaled so that their norm is `max_norm` at most."""
     norm = l2_norm(grad_tree)
-    return tree.map(lambda g: np.where(norm < max_norm, g, g * (max_norm / norm)), grad_tree)
-
-
-# --- states as trees ------------------------------------------------------------------------
-
-
-class JoinPoint:
-    """Marks where the tree of parameters ends and that of a state begins."""
-
-    def __init__(self, subtree: Any) -> None:
-        self.subtree = subtree
-
-    def __iter__(self) -> Any:
-        yield self.subtree
-
-
-def unpack_optimizer_state(opt_state: OptimizerState) -> Any:
-    """States as a tree of the structure of the parameters, of `JoinPoint`s."""
-    return tree.unflatten(opt_state.tree_def, map(JoinPoint, _states(opt_state)))
-
-
-def pack_optimizer_state(marked_pytree: Any) -> OptimizerState:
-    """The inverse of `unpack_optimizer_state`."""
-    points, structure = tree.flatten(marked_pytree)
-    if not all(isinstance(p, JoinPoint) for p in points):
-        raise ArgumentTypeError("the leaves of a marked tree are JoinPoints")
-    return _packed(structure, [p.subtree for p in points])
+    return tree_map(lambda g: np.where(norm < max_norm, g, g * (max_norm / norm)), grad_tree)

@@ -1,123 +1,147 @@
-"""Networks as pairs of functions: `init(rng, input_shape)` and `apply(params, inputs, ...)`."""
+"""`jax.example_libraries.stax`: layers as pairs of functions.
+
+A layer is `(init_fun, apply_fun)`. `init_fun(key, input_shape)` gives the shape of the results and
+the parameters, and `apply_fun(params, inputs, rng=None)` the results. The number of examples in a
+shape may be -1, for "any".
+"""
 
 from __future__ import annotations
 
-import functools
-import operator
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import ms_func.numpy as np
 from ms_func import lax, nn, random
-from ms_func import numpy as np
+from ms_func.api.compile import eval_shape
+from ms_func.ir.types import ShapeDtypeStruct
+from ms_func.nn import initializers
 from ms_func.nn.initializers import glorot_normal, normal, ones, zeros
 
 __all__ = [
     "AvgPool", "BatchNorm", "Conv", "Conv1DTranspose", "ConvTranspose", "Dense", "Dropout", "Elu",
     "Exp", "FanInConcat", "FanInSum", "FanOut", "Flatten", "Gelu", "GeneralConv",
     "GeneralConvTranspose", "Identity", "LeakyRelu", "LogSoftmax", "MaxPool", "Relu", "Selu",
-    "Sigmoid", "Softmax", "Softplus", "SumPool", "Tanh", "elementwise", "elu", "gelu", "glorot",
-    "glorot_normal", "leaky_relu", "log_softmax", "logsoftmax", "normal", "ones", "parallel",
-    "randn", "relu", "selu", "serial", "shape_dependent", "sigmoid", "softmax", "softplus",
-    "standardize", "zeros",
+    "Sigmoid", "Softmax", "Softplus", "SumPool", "Tanh", "elementwise", "glorot", "glorot_normal",
+    "logsoftmax", "normal", "ones", "parallel", "randn", "serial", "shape_dependent", "zeros",
 ]  # fmt: skip
 
 Layer = tuple[Callable[..., Any], Callable[..., Any]]
-relu, log_softmax, softmax, softplus = nn.relu, nn.log_softmax, nn.softmax, nn.softplus
-sigmoid, elu, leaky_relu, selu, gelu = nn.sigmoid, nn.elu, nn.leaky_relu, nn.selu, nn.gelu
-standardize, glorot, randn, logsoftmax = nn.standardize, glorot_normal, normal, nn.log_softmax
-_DENSE, _BIAS, _SMALL = glorot_normal(), normal(), normal(1e-6)
+Shape = tuple[int, ...]
+
+_KERNEL, _BIAS, _SMALL = glorot_normal(), normal(), normal(1e-6)
+glorot, randn, logsoftmax = initializers.glorot_normal, initializers.normal, nn.log_softmax
 
 
-def Dense(out_dim: int, W_init: Any = _DENSE, b_init: Any = _BIAS) -> Layer:
-    """`inputs @ W + b`."""
-
-    def init(rng: Any, input_shape: Sequence[int]) -> Any:
-        one, two = random.split(rng)
-        weights = W_init(one, (input_shape[-1], out_dim)), b_init(two, (out_dim,))
-        return (*input_shape[:-1], out_dim), weights
-
-    def apply(params: Any, inputs: Any, **kwargs: Any) -> Any:
-        return np.dot(inputs, params[0]) + params[1]
-
-    return init, apply
+def _shape_after(apply: Callable[..., Any], shape: Shape, *operands: Any) -> Shape:
+    """Shape of what a function makes of inputs of a shape whose first size may be -1."""
+    known = ShapeDtypeStruct(tuple(1 if n < 0 else n for n in shape), np.float32)
+    found = eval_shape(apply, known, *operands).shape
+    return (shape[0], *found[1:]) if shape and shape[0] < 0 else found
 
 
-def _conv(
-    transposed: bool, dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int],
-    strides: Any, padding: Any, W_init: Any, b_init: Any,
-) -> Layer:  # fmt: skip
-    left, kernel, out = dimension_numbers
-    ones_ = (1,) * len(filter_shape)
-    steps = tuple(strides or ones_)
-    make = W_init or glorot_normal(kernel.index("I"), kernel.index("O"))
+# --- layers with parameters -----------------------------------------------------------------------
 
-    def run(x: Any, w: Any) -> Any:
-        if transposed:
-            return lax.conv_transpose(x, w, steps, padding, dimension_numbers=dimension_numbers)
-        return lax.conv_general_dilated(x, w, steps, padding, ones_, ones_, dimension_numbers)
 
-    def init(rng: Any, input_shape: Sequence[int]) -> Any:
-        sizes = iter(filter_shape)
-        shape = [
-            out_chan if c == "O" else input_shape[left.index("C")] if c == "I" else next(sizes)
-            for c in kernel
-        ]
-        from ms_func import ShapeDtypeStruct, eval_shape
+def Dense(out_dim: int, W_init: Any = _KERNEL, b_init: Any = _BIAS) -> Layer:
+    """Every vector along the last dimension multiplied by a matrix, plus a vector."""
 
-        types = ShapeDtypeStruct(tuple(input_shape), "float32"), ShapeDtypeStruct(
-            tuple(shape), "float32")  # fmt: skip
-        bias = tuple(out_chan if c == "C" else 1 for c in out)
-        one, two = random.split(rng)
-        return eval_shape(run, *types).shape, (make(one, tuple(shape)), b_init(two, bias))
+    def init_fun(rng: Any, input_shape: Shape) -> tuple[Shape, Any]:
+        key, other = random.split(rng)
+        kernel, bias = W_init(key, (input_shape[-1], out_dim)), b_init(other, (out_dim,))
+        return (*input_shape[:-1], out_dim), (kernel, bias)
 
-    def apply(params: Any, inputs: Any, **kwargs: Any) -> Any:
-        return run(inputs, params[0]) + params[1]
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        kernel, bias = params
+        return np.dot(inputs, kernel) + bias
 
-    return init, apply
+    return init_fun, apply_fun
 
 
 def GeneralConv(
-    dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int], strides: Any = None,
-    padding: Any = "VALID", W_init: Any = None, b_init: Any = _SMALL,
+    dimension_numbers: tuple[str, str, str], out_chan: int, filter_shape: Sequence[int],
+    strides: Sequence[int] | None = None, padding: Any = "VALID", W_init: Any = None,
+    b_init: Any = _SMALL,
 ) -> Layer:  # fmt: skip
-    """Convolution of arrays laid out as `dimension_numbers` says."""
-    return _conv(False, dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init)
+    """Convolution with dimensions in any order, plus a number for each channel."""
+
+    def convolve(x: Any, kernel: Any) -> Any:
+        steps = strides or (1,) * len(filter_shape)
+        return lax.conv_general_dilated(
+            x, kernel, steps, padding, dimension_numbers=dimension_numbers
+        )
+
+    return _convolution(convolve, dimension_numbers, out_chan, filter_shape, W_init, b_init)
 
 
 def GeneralConvTranspose(
-    dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int], strides: Any = None,
-    padding: Any = "VALID", W_init: Any = None, b_init: Any = _SMALL,
+    dimension_numbers: tuple[str, str, str], out_chan: int, filter_shape: Sequence[int],
+    strides: Sequence[int] | None = None, padding: Any = "VALID", W_init: Any = None,
+    b_init: Any = _SMALL,
 ) -> Layer:  # fmt: skip
-    """Transposed convolution of arrays laid out as `dimension_numbers` says."""
-    return _conv(True, dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init)
+    """Transposed convolution with dimensions in any order, plus a number for each channel."""
+
+    def convolve(x: Any, kernel: Any) -> Any:
+        steps = strides or (1,) * len(filter_shape)
+        return lax.conv_transpose(x, kernel, steps, padding, dimension_numbers=dimension_numbers)
+
+    return _convolution(convolve, dimension_numbers, out_chan, filter_shape, W_init, b_init)
 
 
-Conv = functools.partial(GeneralConv, ("NHWC", "HWIO", "NHWC"))
-ConvTranspose = functools.partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC"))
-Conv1DTranspose = functools.partial(GeneralConvTranspose, ("NHC", "HIO", "NHC"))
+def _convolution(
+    convolve: Callable[..., Any], dimension_numbers: tuple[str, str, str], out_chan: int,
+    filter_shape: Sequence[int], W_init: Any, b_init: Any,
+) -> Layer:  # fmt: skip
+    lhs, rhs, out = dimension_numbers
+    W_init = W_init or glorot_normal(rhs.index("I"), rhs.index("O"))
+
+    def init_fun(rng: Any, input_shape: Shape) -> tuple[Shape, Any]:
+        sizes = iter(filter_shape)
+        channels = {"O": out_chan, "I": input_shape[lhs.index("C")]}
+        kernel_shape = tuple(channels[c] if c in channels else next(sizes) for c in rhs)
+        key, other = random.split(rng)
+        kernel = W_init(key, kernel_shape)
+        bias = b_init(other, tuple(out_chan if c == "C" else 1 for c in out))
+        return _shape_after(convolve, input_shape, kernel), (kernel, bias)
+
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        kernel, bias = params
+        return convolve(inputs, kernel) + bias
+
+    return init_fun, apply_fun
+
+
+Conv = partial(GeneralConv, ("NHWC", "HWIO", "NHWC"))
+Conv1DTranspose = partial(GeneralConvTranspose, ("NHC", "HIO", "NHC"))
+ConvTranspose = partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC"))
 
 
 def BatchNorm(
     axis: Any = (0, 1, 2), epsilon: float = 1e-5, center: bool = True, scale: bool = True,
     beta_init: Any = zeros, gamma_init: Any = ones,
 ) -> Layer:  # fmt: skip
-    """Mean 0 and variance 1 over some dimensions, then a scale and a shift."""
+    """Inputs with mean 0 and variance 1 over some dimensions, then scaled and shifted."""
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
 
-    def init(rng: Any, input_shape: Sequence[int]) -> Any:
+    def init_fun(rng: Any, input_shape: Shape) -> tuple[Shape, Any]:
         shape = tuple(n for i, n in enumerate(input_shape) if i not in axes)
-        one, two = random.split(rng)
-        beta = beta_init(one, shape) if center else ()
-        return tuple(input_shape), (beta, gamma_init(two, shape) if scale else ())
+        first, second = random.split(rng)
+        beta = beta_init(first, shape) if center else ()
+        gamma = gamma_init(second, shape) if scale else ()
+        return input_shape, (beta, gamma)
 
-    def apply(params: Any, x: Any, **kwargs: Any) -> Any:
+    def apply_fun(params: Any, x: Any, **kwargs: Any) -> Any:
         beta, gamma = params
-        place = tuple(None if i in axes else slice(None) for i in range(np.ndim(x)))
-        out = standardize(x, axes, epsilon=epsilon)
-        out = out * gamma[place] if scale else out
-        return out + beta[place] if center else out
+        spread = tuple(None if i in axes else slice(None) for i in range(np.ndim(x)))
+        x = nn.standardize(x, axes, epsilon=epsilon)
+        x = gamma[spread] * x if scale else x
+        return x + beta[spread] if center else x
 
-    return init, apply
+    return init_fun, apply_fun
+
+
+# --- layers without parameters --------------------------------------------------------------------
 
 
 def elementwise(fun: Callable[..., Any], **fun_kwargs: Any) -> Layer:
@@ -128,61 +152,62 @@ def elementwise(fun: Callable[..., Any], **fun_kwargs: Any) -> Layer:
     )
 
 
-Tanh, Relu, Exp = elementwise(np.tanh), elementwise(relu), elementwise(np.exp)
-LogSoftmax, Softmax = elementwise(log_softmax, axis=-1), elementwise(softmax, axis=-1)
-Softplus, Sigmoid, Elu = elementwise(softplus), elementwise(sigmoid), elementwise(elu)
-LeakyRelu, Selu, Gelu = elementwise(leaky_relu), elementwise(selu), elementwise(gelu)
+Tanh = elementwise(np.tanh)
+Relu = elementwise(nn.relu)
+Exp = elementwise(np.exp)
+LogSoftmax = elementwise(nn.log_softmax, axis=-1)
+Softmax = elementwise(nn.softmax, axis=-1)
+Softplus = elementwise(nn.softplus)
+Sigmoid = elementwise(nn.sigmoid)
+Elu = elementwise(nn.elu)
+LeakyRelu = elementwise(nn.leaky_relu)
+Selu = elementwise(nn.selu)
+Gelu = elementwise(nn.gelu)
+Identity = elementwise(lambda x: x)
 
 
-def _pooling(reducer: Any, start: Any, rescale: Any = None) -> Callable[..., Layer]:
+def _pooling(start: float, reducer: Any, averaged: bool) -> Callable[..., Layer]:
     def pool(
-        window_shape: Sequence[int], strides: Any = None, padding: Any = "VALID",
+        window_shape: Sequence[int], strides: Sequence[int] | None = None, padding: str = "VALID",
         spec: str | None = None,
     ) -> Layer:  # fmt: skip
-        letters = spec or "N" + "HWDXYZ"[: len(window_shape)] + "C"
-        given, steps = iter(window_shape), iter(strides or (1,) * len(window_shape))
-        window = tuple(1 if c in "NC" else next(given) for c in letters)
-        moved = tuple(1 if c in "NC" else next(steps) for c in letters)
+        order = spec or "N" + "." * len(window_shape) + "C"
 
-        def run(x: Any) -> Any:
-            out = lax.reduce_window(x, start, reducer, window, moved, padding)
-            if rescale is None:
-                return out
-            counts = lax.reduce_window(np.ones(x.shape, x.dtype), 0.0, lax.add, window, moved,
-                                       padding)  # fmt: skip
-            return rescale(out, counts)
+        def spread(sizes: Sequence[int]) -> Shape:
+            left = iter(sizes)
+            return tuple(1 if c in "NC" else next(left) for c in order)
 
-        def init(rng: Any, input_shape: Sequence[int]) -> Any:
-            from ms_func import ShapeDtypeStruct, eval_shape
+        window, steps = spread(window_shape), spread(strides or (1,) * len(window_shape))
 
-            return eval_shape(run, ShapeDtypeStruct(tuple(input_shape), "float32")).shape, ()
+        def reduced(x: Any) -> Any:
+            return lax.reduce_window(x, start, reducer, window, steps, padding)
 
-        return init, lambda params, inputs, **kwargs: run(inputs)
+        def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+            out = reduced(inputs)
+            return out / reduced(np.ones_like(inputs)) if averaged else out
+
+        return lambda rng, shape: (_shape_after(reduced, shape), ()), apply_fun
 
     return pool
 
 
-MaxPool = _pooling(lax.max, -float("inf"))
-SumPool = _pooling(lax.add, 0.0)
-AvgPool = _pooling(lax.add, 0.0, operator.truediv)
+MaxPool = _pooling(-math.inf, lax.max, averaged=False)
+SumPool = _pooling(0.0, lax.add, averaged=False)
+AvgPool = _pooling(0.0, lax.add, averaged=True)
 
 
-def _flat(input_shape: Sequence[int]) -> tuple[int, ...]:
-    return input_shape[0], functools.reduce(operator.mul, input_shape[1:], 1)
+def _flat(shape: Shape) -> Shape:
+    return shape[0], math.prod(shape[1:])
 
 
 Flatten: Layer = (
     lambda rng, input_shape: (_flat(input_shape), ()),
-    lambda params, inputs, **kwargs: np.reshape(inputs, (inputs.shape[0], -1)),
-)
-Identity: Layer = (
-    lambda rng, input_shape: (input_shape, ()),
-    lambda params, inputs, **kwargs: inputs,
+    lambda params, inputs, **kwargs: np.reshape(inputs, _flat(inputs.shape)),
 )
 
 
 def FanOut(num: int) -> Layer:
-    """The input several times."""
+    """The same inputs `num` times."""
     return (
         lambda rng, input_shape: ([input_shape] * num, ()),
         lambda params, inputs, **kwargs: [inputs] * num,
@@ -190,82 +215,87 @@ def FanOut(num: int) -> Layer:
 
 
 FanInSum: Layer = (
-    lambda rng, input_shape: (input_shape[0], ()),
+    lambda rng, input_shapes: (input_shapes[0], ()),
     lambda params, inputs, **kwargs: sum(inputs),
 )
 
 
 def FanInConcat(axis: int = -1) -> Layer:
-    """Inputs behind each other along a dimension."""
+    """Several inputs side by side along a dimension."""
 
-    def init(rng: Any, input_shape: Any) -> Any:
-        at = axis % len(input_shape[0])
-        total = sum(s[at] for s in input_shape)
-        return (*input_shape[0][:at], total, *input_shape[0][at + 1 :]), ()
+    def init_fun(rng: Any, input_shapes: Sequence[Shape]) -> tuple[Shape, Any]:
+        shape = list(input_shapes[0])
+        shape[axis] = sum(s[axis] for s in input_shapes)
+        return tuple(shape), ()
 
-    return init, lambda params, inputs, **kwargs: np.concatenate(inputs, axis)
+    return init_fun, lambda params, inputs, **kwargs: np.concatenate(inputs, axis)
 
 
 def Dropout(rate: float, mode: str = "train") -> Layer:
-    """Each element kept with probability `rate`, and scaled up; in mode "test" nothing is done."""
+    """Elements kept with probability `rate` and divided by it; all as they are unless "train"."""
 
-    def apply(params: Any, inputs: Any, **kwargs: Any) -> Any:
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        if mode != "train":
+            return inputs
         rng = kwargs.get("rng")
         if rng is None:
             raise ValueError(
-                "Dropout layer requires apply_fun to be called with a PRNG key argument: "
-                "apply_fun(params, inputs, rng=key)"
+                "Dropout needs a key to draw from\nfix: call apply_fun(params, inputs, rng=key), "
+                "or make the layer with a mode other than 'train'"
             )
-        if mode != "train":
-            return inputs
         keep = random.bernoulli(rng, rate, inputs.shape)
         return np.where(keep, inputs / rate, 0)
 
-    return lambda rng, input_shape: (input_shape, ()), apply
+    return lambda rng, input_shape: (input_shape, ()), apply_fun
+
+
+# --- layers made of layers ------------------------------------------------------------------------
+
+
+def _keys(rng: Any, count: int) -> Any:
+    return (None,) * count if rng is None else random.split(rng, count)
 
 
 def serial(*layers: Layer) -> Layer:
-    """Layers behind each other."""
-    inits, applies = zip(*layers, strict=True)
+    """Layers one after the other."""
 
-    def init(rng: Any, input_shape: Any) -> Any:
+    def init_fun(rng: Any, input_shape: Any) -> tuple[Any, Any]:
         params = []
-        for one in inits:
-            rng, own = random.split(rng)
-            input_shape, param = one(own, input_shape)
-            params.append(param)
+        for init, _ in layers:
+            rng, key = random.split(rng)
+            input_shape, own = init(key, input_shape)
+            params.append(own)
         return input_shape, params
 
-    def apply(params: Any, inputs: Any, **kwargs: Any) -> Any:
-        rng = kwargs.pop("rng", None)
-        keys = [None] * len(layers) if rng is None else random.split(rng, len(layers))
-        for one, param, key in zip(applies, params, keys, strict=True):
-            inputs = one(param, inputs, rng=key, **kwargs)
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        keys = _keys(kwargs.pop("rng", None), len(layers))
+        for (_, apply), own, key in zip(layers, params, keys, strict=True):
+            inputs = apply(own, inputs, rng=key, **kwargs)
         return inputs
 
-    return init, apply
+    return init_fun, apply_fun
 
 
 def parallel(*layers: Layer) -> Layer:
-    """Layers beside each other, one for each of several inputs."""
-    inits, applies = zip(*layers, strict=True)
+    """Layers side by side, each on an input of its own, as from `FanOut`."""
 
-    def init(rng: Any, input_shape: Any) -> Any:
+    def init_fun(rng: Any, input_shape: Any) -> tuple[Any, Any]:
         keys = random.split(rng, len(layers))
-        found = [f(k, s) for f, k, s in zip(inits, keys, input_shape, strict=True)]
-        return [shape for shape, _ in found], tuple(param for _, param in found)
+        made = [init(k, s) for (init, _), k, s in zip(layers, keys, input_shape, strict=True)]
+        return [shape for shape, _ in made], [own for _, own in made]
 
-    def apply(params: Any, inputs: Any, **kwargs: Any) -> Any:
-        rng = kwargs.pop("rng", None)
-        keys = [None] * len(layers) if rng is None else random.split(rng, len(layers))
-        rows = zip(applies, params, inputs, keys, strict=True)
-        return [f(p, x, rng=k, **kwargs) for f, p, x, k in rows]
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        keys = _keys(kwargs.pop("rng", None), len(layers))
+        return [
+            apply(own, x, rng=key, **kwargs)
+            for (_, apply), own, x, key in zip(layers, params, inputs, keys, strict=True)
+        ]
 
-    return init, apply
+    return init_fun, apply_fun
 
 
-def shape_dependent(make_layer: Callable[..., Layer]) -> Layer:
-    """A layer that is made from the shape of its input."""
+def shape_dependent(make_layer: Callable[[Any], Layer]) -> Layer:
+    """The layer that `make_layer` makes for the shape of the inputs."""
     return (
         lambda rng, input_shape: make_layer(input_shape)[0](rng, input_shape),
         lambda params, inputs, **kwargs: make_layer(inputs.shape)[1](params, inputs, **kwargs),
