@@ -127,13 +127,25 @@ def _compile(
     )
     check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
-        own = next(iter(placement.in_shardings), None)  # on one device all lie alike
-        own = default_backend().sharding(placement.devices[0]) if own is None else own
-        shardings = [own] * (len(fn.results) + len(state))
+        shardings = _on_one_device(placement, [*types, *state])
     else:
         shardings = _result_shardings(job, placement, executable, state)
     executable.bind_types([*types, *state], shardings, placement.committed)
     return Program(executable, placement, kept, bool(state))
+
+
+def _on_one_device(placement: Placement, types: Sequence[ArrayType]) -> list[Any]:
+    """Sharding of each result on the one device: as that of an operand, where it fits its rank."""
+    plain = default_backend().sharding(placement.devices[0])
+    own = next((s for s in placement.in_shardings if s != plain), plain)
+    spec = getattr(public(own), "spec", None)
+    if spec is None:
+        return [own] * len(types)
+    whole = NamedSharding(public(own).mesh, PartitionSpec())
+    return [
+        default_backend().sharding(public(own) if len(spec) <= n else whole, n)
+        for n in (t.words.ndim for t in types)
+    ]
 
 
 def check_memory(fn: Function, name: str, executable: Any, device: Any) -> None:
