@@ -211,7 +211,7 @@ def _make_client(platform: str) -> Any:
     if platform == "cuda":
         return cuda.make_client()
     raise RuntimeError(
-        f"unknown platform {platform!r}; the XLA backend knows 'cpu' and 'cuda'\n"
+        f"Unknown backend {platform!r}; the XLA backend knows 'cpu' and 'cuda'\n"
         "fix: set MS_FUNC_PLATFORM or ms_func.config.platform to one of them"
     )
 
