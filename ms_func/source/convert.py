@@ -435,7 +435,7 @@ def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
     code = f.__code__
     if code.co_flags & _ASYNC:
         raise Refused("it is an `async` function, which runs outside of the recording")
-    node, class_name = read(code, f.__globals__)
+    node, class_name, plain = read(code, f.__globals__)
     args: Any = node.args
     args.defaults, args.kw_defaults = [], [None] * len(args.kwonlyargs)
     for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
@@ -445,7 +445,8 @@ def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
         node.decorator_list, node.returns = [], None
         if hasattr(node, "type_params"):
             node.type_params = []  # type: ignore[attr-defined]
-        node = desugared(node)
+        if not plain:
+            node = desugared(node)
     shown: dict[str, str] = {}
     rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(code.co_freevars)), class_name,
                         shown)  # fmt: skip

@@ -28,7 +28,7 @@ from ms_func.source.nodes import (
     undefined,
     unpack,
 )
-from ms_func.source.scoping import all_arguments, names_of, target_names
+from ms_func.source.scoping import Names, all_arguments, names_of, target_names
 from ms_func.source.stores import Stores
 
 RETURNED, VALUE, ITEM = "__ms_returned", "__ms_value", "__ms_item"
@@ -85,13 +85,14 @@ class Rewriter(Stores):
     """Rewrites one function of the user's."""
 
     def __init__(
-        self, node: Any, resolver: Resolver, class_name: str | None, shown: dict[str, str]
-    ) -> None:
+        self, node: Any, resolver: Resolver, class_name: str | None, shown: dict[str, str],
+        names: Names | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.node = node
         self.class_name = class_name
         self.shown = shown
-        self.names = names_of(node, resolver.is_ours)
+        self.names = names_of(node, resolver.is_ours) if names is None else names
         self.local = frozenset(self.names.binds - self.names.globals - self.names.nonlocals)
         self.resolver = resolver.inside(self.local | self.names.nonlocals)
         self.flow = Flow(self.names, self.is_static, self.resolver.lets_through)
@@ -304,7 +305,7 @@ class Rewriter(Stores):
     def _test(self, s: ast.If, out: list[ast.stmt]) -> ast.expr:
         """The condition, evaluated beforehand where it binds names."""
         binds = self.names.uses(s.test).binds
-        test = self.expr(s.test)
+        test = self.whole(s.test)
         if not binds:
             return test
         out.append(assign("__ms_test", test, s.test))
@@ -424,7 +425,7 @@ class Rewriter(Stores):
         forever = is_endless(s)
         self.depth += 1
         before, self.bound = self.bound, entry
-        test = constant(True, s.test) if forever else self.expr(s.test)
+        test = constant(True, s.test) if forever else self.whole(s.test)
         if loop.stop in state:
             going = hook("not_", s.test, load(loop.stop, s.test))
             test = going if forever else hook("and_", s.test, going, thunk(test, s.test))
@@ -441,7 +442,7 @@ class Rewriter(Stores):
     def _for(self, s: ast.For, rest: Any, tail: bool, out: list[ast.stmt]) -> Any:
         if self.flow.yields([s]):
             return self._native_loop(s, out)
-        iterable = self.expr(s.iter)
+        iterable = self.whole(s.iter)
         loop, state, entry = self.loop_state(s, out)
         function = self.loop_body(s, loop, state, [ITEM], s.body, entry, s.target)
         out.append(function)
@@ -469,7 +470,7 @@ class Rewriter(Stores):
         self.must_exist(state)
         entry = self.bound
         if entry is not None:
-            entry -= deleted(s.body)
+            entry -= self.deleted(s.body)
         return loop, state, entry
 
     def loop_body(
@@ -523,7 +524,7 @@ class Rewriter(Stores):
             s.target = self.plain_target(s.target, start)
         if before is not None:
             targets = target_names(s.target) if isinstance(s, ast.For) else EMPTY
-            self.bound = (before - deleted(s.body)) | targets
+            self.bound = (before - self.deleted(s.body)) | targets
         outer, frame.loop = frame.loop, loop
         body, _ = self.block(s.body, tail=False)
         frame.loop, self.bound = outer, before
@@ -536,10 +537,11 @@ class Rewriter(Stores):
     # --- leaving ------------------------------------------------------------------------------
 
     def _return(self, s: ast.Return, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
-        value = None if s.value is None else self.expr(s.value)
+        value = s.value if s.value is None or self.stays(s) else self.expr(s.value)
         self.bound = None
         if self.frame.state is None:
-            out.append(ast.Return(value, **place(s)))
+            s.value = value
+            out.append(s)
             return
         out.append(assign(VALUE, value or constant(None, s), s))
         out += [assign(n, constant(True, s), s) for n in (RETURNED, *self.frame.stops)]
@@ -590,7 +592,7 @@ class Rewriter(Stores):
                 more, extra = self.block(s.orelse, tail=False)
                 orelse, flags = orelse + more, flags | extra
         after = self.bound
-        start = None if before is None else before - deleted(s.body)
+        start = None if before is None else before - self.deleted(s.body)
         handlers = []
         for h in s.handlers:
             self.bound = start
@@ -600,7 +602,9 @@ class Rewriter(Stores):
             after = meet(after, self.bound)
         if start is not None:
             parts = [s.orelse, *(h.body for h in s.handlers)]
-            start -= deleted([x for p in parts for x in p]) | {h.name or "" for h in s.handlers}
+            start -= self.deleted([x for p in parts for x in p]) | {
+                h.name or "" for h in s.handlers
+            }
         self.bound = start
         last, extra = self.block(s.finalbody, tail=False)
         if extra:  # a jump out of `finally` ends the exception that is under way
@@ -665,9 +669,16 @@ class Rewriter(Stores):
         self._bind(name)
         out.append(s)
 
+    def deleted(self, stmts: Sequence[ast.stmt]) -> Set:
+        """Names that these statements may unbind."""
+        return deleted(stmts) if self.names.unbinds else EMPTY
+
     def inner(self, node: ast.FunctionDef, class_name: str | None) -> None:
         """Rewrite a function inside this one."""
-        rewriter = Rewriter(node, self.resolver, class_name, self.shown)
+        names = self.names.inner.get(node)
+        if names is not None and names.guessed:
+            names = None  # now it is known which names are global
+        rewriter = Rewriter(node, self.resolver, class_name, self.shown, names)
         if rewriter.names.dynamic is None:
             rewriter.function()
 

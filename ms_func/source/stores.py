@@ -164,9 +164,15 @@ class Stores(Expressions):
             out.append(s)
 
     def _assign(self, s: ast.Assign, out: list[ast.stmt]) -> None:
-        value = self.expr(s.value)
+        stays = self.stays(s)
+        value = s.value if stays else self.expr(s.value)
+        first = s.targets[0]
         if len(s.targets) == 1:
-            self.assign_to(s.targets[0], value, out)
+            if stays and isinstance(first, ast.Name) and self.writer(first.id) is None:
+                self._bind(first.id)
+                out.append(s)
+                return
+            self.assign_to(first, value, out)
             return
         if all(isinstance(t, ast.Name) and self.writer(t.id) is None for t in s.targets):
             s.value = value
@@ -232,7 +238,8 @@ class Stores(Expressions):
             self.delete_name(t.id, t, out)
 
     def _expression(self, s: ast.Expr, out: list[ast.stmt]) -> None:
-        s.value = self.expr(s.value)
+        if not self.stays(s):
+            s.value = self.expr(s.value)
         out.append(s)
 
     def _assert(self, s: ast.Assert, out: list[ast.stmt]) -> None:
