@@ -135,7 +135,7 @@ def define(
     return node
 
 
-_SOMEWHERE = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
+_SOMEWHERE: dict[str, Any] = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 
 
 @lru_cache(maxsize=4096)

@@ -391,3 +391,15 @@ def free_names(node: Any, around: Names) -> set[str]:
     inner = around.inner[node] = names_of(node, around.is_ours, around.inner)
     local = inner.binds - inner.globals - inner.nonlocals
     return (inner.reads - local - inner.globals) | inner.nonlocals
+
+
+def deleted(stmts: Sequence[ast.stmt]) -> frozenset[str]:
+    """Names that `del` statements, or the ends of handlers, unbind."""
+    found: set[str] = set()
+    for s in stmts:
+        for node in ast.walk(s):
+            if isinstance(node, ast.Name) and type(node.ctx) is ast.Del:
+                found.add(node.id)
+            elif isinstance(node, ast.ExceptHandler) and node.name:
+                found.add(node.name)
+    return frozenset(found)

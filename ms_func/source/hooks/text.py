@@ -51,17 +51,17 @@ def text(*parts: Part) -> str:
     return _joined(parts)
 
 
-_CONVERSIONS = {"": lambda x: x, "s": str, "r": repr, "a": ascii}
+_CONVERSIONS = {"s": str, "r": repr, "a": ascii}
 
 
 def _joined(parts: Sequence[Part]) -> str:
-    return "".join([p if isinstance(p, str) else _formatted(*p) for p in parts])
+    return "".join([_formatted(*p) if type(p) is tuple else p for p in parts])  # type: ignore[misc]
 
 
 def _formatted(value: Any, conversion: str, spec: str) -> str:
     if type(value) is Tracer and not value.recorder.strict:
         return repr(value)
-    return format(_CONVERSIONS[conversion](value), spec)
+    return format(_CONVERSIONS[conversion](value) if conversion else value, spec)
 
 
 def _flatten(x: Text) -> tuple[Any, Any]:
