@@ -37,6 +37,7 @@ from ms_func import stages as stages
 from ms_func import tree as tree
 from ms_func import tree_util as tree_util
 from ms_func import typing as typing
+from ms_func.api.compile import clear_caches as clear_caches
 from ms_func.api.compile import disable_jit as disable_jit
 from ms_func.api.compile import eval_shape as eval_shape
 from ms_func.api.compile import jit as jit
@@ -79,10 +80,8 @@ from ms_func.api.names import named_call as named_call
 from ms_func.api.names import named_scope as named_scope
 from ms_func.api.pmap import pmap as pmap
 from ms_func.api.profile import profile_compile as profile_compile
-from ms_func.api.shard import shard as shard
 from ms_func.api.shard_map import shard_map as shard_map
 from ms_func.api.vectorize import vmap as vmap
-from ms_func.compat.alias import as_jax as as_jax
 from ms_func.control_flow.checkpoint import checkpoint as checkpoint
 from ms_func.control_flow.checkpoint import checkpoint_policies as checkpoint_policies
 from ms_func.control_flow.closure_convert import closure_convert as closure_convert
@@ -91,7 +90,6 @@ from ms_func.control_flow.custom_jvp import custom_jvp as custom_jvp
 from ms_func.control_flow.custom_vjp import custom_vjp as custom_vjp
 from ms_func.control_flow.linear_solve import fixed_point as fixed_point
 from ms_func.execution.array import Array as Array
-from ms_func.execution.dispatch import clear_caches as clear_caches
 from ms_func.execution.eager import ensure_compile_time_eval as ensure_compile_time_eval
 from ms_func.execution.guards import transfer_guard as transfer_guard
 from ms_func.execution.guards import (
@@ -122,6 +120,8 @@ from ms_func.source.convert import no_convert as no_convert
 if _TYPE_CHECKING:
     from ms_func import image as image
     from ms_func import ode as ode
+    from ms_func.api.shard import shard as shard
+    from ms_func.compat.alias import as_jax as as_jax
 
 if _collecting:
     if not _gc.get_freeze_count():  # to the oldest generation: the next search need not walk them
@@ -145,11 +145,21 @@ numpy_rank_promotion = config.numpy_rank_promotion
 
 __version__ = "0.1.0"
 
-_LATE = frozenset({"distributed", "dlpack", "ffi", "image", "ode", "profiler"})
-"""Modules that are imported when they are first used."""
+_LATE = {
+    **{name: name for name in ("distributed", "dlpack", "ffi", "image", "ode", "profiler")},
+    "as_jax": "compat.alias",
+    "shard": "api.shard",
+}
+"""What is imported when it is first used, and the modules that it is or is in."""
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LATE:
-        return _import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _import_module(f"{__name__}.{_LATE[name]}")
+    found = globals()[name] = module if _LATE[name] == name else getattr(module, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

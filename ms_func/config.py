@@ -135,11 +135,17 @@ platform = Setting(
 )  # fmt: skip
 num_cpu_devices = Setting(
     "num_cpu_devices",
-    int(os.environ.get("MS_FUNC_NUM_CPU_DEVICES", 0))
-    or _flag_from_environment("xla_force_host_platform_device_count")
-    or 1,
-    "Number of virtual CPU devices; read when the first device is asked for.",
+    int(os.environ.get("MS_FUNC_NUM_CPU_DEVICES", 0)) or None,
+    "Number of virtual CPU devices, read when the first is asked for; None follows XLA_FLAGS.",
 )
+
+
+def cpu_devices() -> int:
+    """Number of virtual CPU devices to make now."""
+    asked = _flag_from_environment("xla_force_host_platform_device_count")
+    return num_cpu_devices.value or asked or 1
+
+
 convert = Setting(
     "convert", "auto",
     "Whether Python control flow on traced values is converted: 'auto', True (a function without "

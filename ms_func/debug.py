@@ -1,9 +1,14 @@
-"""Looking into programs while they run: printing, callbacks, breakpoints."""
+"""Looking into programs while they run: printing, callbacks, breakpoints, where arrays lie."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ms_func.api.visualize import (
+    inspect_array_sharding,
+    visualize_array_sharding,
+    visualize_sharding,
+)
 from ms_func.primitives.effects import debug_callback as callback
 from ms_func.primitives.effects import debug_log as log
 from ms_func.primitives.effects import debug_print as print
@@ -11,7 +16,10 @@ from ms_func.primitives.effects import debug_print as print
 if TYPE_CHECKING:
     from ms_func.primitives.breakpoint import breakpoint
 
-__all__ = ["breakpoint", "callback", "log", "print"]
+__all__ = [
+    "breakpoint", "callback", "inspect_array_sharding", "log", "print", "visualize_array_sharding",
+    "visualize_sharding",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

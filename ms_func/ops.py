@@ -23,9 +23,10 @@ def _segment(
     data, ids = np.asarray(data), np.asarray(segment_ids)
     if not issubdtype(ids.dtype, onp.integer):
         raise TypeError(f"segment_ids must be integers, got {ids.dtype.name}")
-    if ids.ndim and ids.shape[0] != data.shape[0]:
+    rows = data.shape[:1]
+    if ids.ndim and rows not in ((), (1,), ids.shape[:1]):  # one row belongs to every number
         raise ValueError(
-            f"segment_ids needs one number for each of the {data.shape[0]} rows of data, got "
+            f"segment_ids needs one number for each of the {rows[0]} rows of data, got "
             f"{ids.shape[0]}"
         )
     if num_segments is None:

@@ -33,6 +33,7 @@ registry = pytree.PyTreeRegistry()
 """What the library and its users see: arrays are leaves."""
 dispatch_registry = pytree.PyTreeRegistry()
 """How the C++ dispatcher takes arguments apart: an `Array` is a node around its buffer."""
+registry.__module__, registry.__name__ = __name__, "registry"  # it is pickled by that name
 _registries = (registry, dispatch_registry)
 
 flatten_func = registry.flatten

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from jaxlib import xla_client
-from jaxlib.mlir.dialects import stablehlo
 from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
@@ -115,6 +114,8 @@ class Xla:
                 f"`{options.name}` spans several devices, and the files are programs of one\n"
                 "fix: export the function of one device, without shard_map and layouts over a mesh"
             )
+        from jaxlib.mlir.dialects import stablehlo  # takes long, seldom wanted
+
         version = options.flags.get("stablehlo", portable_version())
         return stablehlo.serialize_portable_artifact(module, version)
 
@@ -200,7 +201,7 @@ def _enough_threads(devices: int) -> Iterator[None]:
 
 def _make_client(platform: str) -> Any:
     if platform == "cpu":
-        count = config.num_cpu_devices.value
+        count = config.cpu_devices()
         with _enough_threads(count):
             return xla_client.make_cpu_client(num_devices=count)
     if platform == "cuda":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from jaxlib import xla_client
-from jaxlib.mlir.dialects import stablehlo
 
 NEW = xla_client._version >= 495
 """Whether this is jaxlib 0.11."""
@@ -44,6 +43,8 @@ class SingleDeviceSharding(xla_client.SingleDeviceSharding):
 
 def portable_version() -> str:
     """StableHLO version that consumers up to twelve weeks old read."""
+    from jaxlib.mlir.dialects import stablehlo  # takes long, seldom wanted
+
     return stablehlo.get_version_from_compatibility_requirement(
         stablehlo.StablehloCompatibilityRequirement.WEEK_12
     )

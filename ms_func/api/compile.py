@@ -7,18 +7,18 @@ recorded as a call.
 
 from __future__ import annotations
 
-import inspect
 import logging
-import operator
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper, wraps
 from threading import Lock
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 
 from ms_func import config, tree
+from ms_func.api.jit_options import UNSPECIFIED, Options, check_device, names_and_numbers
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.reasons import Signature, argument_names, reason
@@ -30,7 +30,14 @@ from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, again, result_tree, wrap
 from ms_func.execution.buffers import move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, option_items, prepared, ready
-from ms_func.execution.dispatch import answer, as_array, bottom, check_aliases, dispatcher
+from ms_func.execution.dispatch import (
+    answer,
+    as_array,
+    bottom,
+    check_aliases,
+    dispatcher,
+    forget_programs,
+)
 from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
@@ -42,7 +49,7 @@ from ms_func.tracing.arguments import check_callable, function_name
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
-from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.stage import Staged, forget_structures, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
 
@@ -91,31 +98,6 @@ class Recorded(NamedTuple):
         if key not in fn.memo:
             fn.memo[key] = _widened(fn, len(self.staged.captured), wide)
         return fn.memo[key]
-
-
-class Options(NamedTuple):
-    """What the user asked `jit` for, normalised."""
-
-    static_argnums: tuple[int, ...]
-    static_argnames: tuple[str, ...]
-    donate_argnums: tuple[int, ...]
-    donate_argnames: tuple[str, ...]
-    in_shardings: Any
-    out_shardings: Any
-    inline: bool
-    backend: str | None
-    device: Any = None
-    compiler_options: tuple[tuple[str, Any], ...] = ()
-    convert: Any = "auto"
-
-
-class _Unspecified:
-    def __repr__(self) -> str:
-        return "UNSPECIFIED"
-
-
-UNSPECIFIED = _Unspecified()
-"""Default of `in_shardings` and `out_shardings`: placement follows the arguments."""
 
 
 def jit(
@@ -175,9 +157,9 @@ def jit(
         given = {k: v for k, v in locals().items() if k != "fun"}
         return partial(jit, **given)
     check_callable("jit", fun)
-    _check_device(device, backend, in_shardings, out_shardings)
-    statics = _names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
-    donated = _names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
+    check_device(device, backend, in_shardings, out_shardings)
+    statics = names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
+    donated = names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
     if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
         raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
     options = Options(
@@ -185,75 +167,6 @@ def jit(
         option_items(compiler_options), convert,
     )  # fmt: skip
     return Jitted(fun, options).callable
-
-
-def _check_device(device: Any, backend: Any, in_shardings: Any, out_shardings: Any) -> None:
-    if device is None:
-        return
-    if backend is not None:
-        raise ArgumentValueError(
-            f"can't specify both a device and a backend for jit, got {device=} and {backend=}"
-        )
-    if in_shardings is not UNSPECIFIED or out_shardings is not UNSPECIFIED:
-        raise ArgumentValueError(
-            "jit(device=...) says where everything lies; fix: give either device or shardings"
-        )
-
-
-def _names_and_numbers(
-    fun: Callable[..., Any], numbers: Any, names: Any, what: str
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Argument numbers from the front and argument names, each completed from the other."""
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        parameters = None
-    given = () if names is None else (names,) if isinstance(names, str) else tuple(names)
-    if numbers is None:
-        found = ()
-    else:
-        listed = numbers if isinstance(numbers, Iterable) else (numbers,)
-        found = tuple(operator.index(n) for n in listed)
-    if parameters is None:
-        return found, given
-    positional = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    _check_numbers(fun, found, len(positional), variadic, what)
-    _check_names(fun, given, {p.name for p in parameters}, anything, what)
-    found = tuple(n if n >= 0 else n + len(positional) for n in found)
-    if numbers is None:
-        found = tuple(i for i, name in enumerate(positional) if name in given)
-    if names is None:
-        keyword = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
-        given = tuple(
-            positional[n] for n in found if n < len(positional) and positional[n] in keyword
-        )
-    return found, given
-
-
-def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
-    for n in numbers:
-        if not variadic and not -count <= n < count:
-            raise ArgumentValueError(
-                f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
-                f"takes only {count} positional argument{'s' if count != 1 else ''}"
-            )
-
-
-def _check_names(
-    fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str
-) -> None:
-    for name in names:
-        if not isinstance(name, str):
-            raise ArgumentTypeError(f"{what}names must be a string or strings, got {name!r}")
-        if name not in known and not anything:
-            raise ArgumentValueError(
-                f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
-                f"{what}names; it does not take these arguments"
-            )
 
 
 def disable_jit(disable: bool = True) -> Any:
@@ -282,6 +195,24 @@ _REMEMBERED = 64
 log = logging.getLogger("ms_func")
 
 
+_all: WeakSet[Jitted] = WeakSet()
+
+
+def clear_caches() -> None:
+    """Forget all that was recorded and compiled; the next calls do both again.
+
+    Example:
+        >>> f = jit(lambda x: x + 1)
+        >>> _ = f(1.0), clear_caches(), f(1.0)
+        >>> f.why_recompiled()
+        '`<lambda>` was not recorded more than once'
+    """
+    for jitted in list(_all):
+        jitted.clear_cache()
+    forget_structures()
+    forget_programs()
+
+
 class Jitted:
     """One use of `jit`: the function, its options, and what has been recorded of it."""
 
@@ -304,6 +235,7 @@ class Jitted:
         if attach is not None:  # what `shard` returns has more to show
             attach(made, self.program_for)
         self.callable = made
+        _all.add(self)
 
     def clear_cache(self) -> None:
         """Forget all recorded programs of this function."""

@@ -16,7 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.api.programs import ArgNums, apply, check_written, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
-from ms_func.errors import ArgumentTypeError
+from ms_func.errors import ArgumentTypeError, ConcretizationTypeError, StagingError
 from ms_func.execution import key_reuse
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
@@ -127,14 +127,16 @@ def _value_and_grad(
         for t in types:
             check_input(what, name, t, holomorphic, allow_int)
         run = user_function(fun, convert)
-        staged = stage(
-            lambda tracers: with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name),
-            types,
-            name=name,
-            values=leaves,
-            keep_constants=has_aux,
-            refs="write",
-        )
+
+        def recorded(values: Sequence[Any] | None) -> Staged:
+            return stage(
+                lambda tracers: with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name),
+                types, name=name, values=values, keep_constants=has_aux, refs="write",
+            )  # fmt: skip
+
+        staged = recorded(leaves)
+        if _is_python_int(staged):
+            staged = _on_all_ways(recorded, staged)
         _check_output(what, name, staged, has_aux, holomorphic)
         key_reuse.look(staged.fn, [*staged.captured, *leaves])
         if staged.writes:
@@ -153,6 +155,24 @@ def _value_and_grad(
         return staged.unflatten(outs[:n]), pick(parts, argnums)
 
     return value_and_gradient
+
+
+def _is_python_int(staged: Staged) -> bool:
+    found = staged.fn.out_types[:1]
+    return bool(found) and found[0].weak_type and found[0].dtype.kind in "iu"
+
+
+def _on_all_ways(recorded: Callable[[None], Staged], staged: Staged) -> Staged:
+    """The recording whose first result is a float because of another way through the function.
+
+    With values at hand only the way taken is recorded. Where that ends in `return 0` and others
+    in a float, the compiled function is one of floats, with derivative zero on this way.
+    """
+    try:
+        found = recorded(None)
+    except (StagingError, ConcretizationTypeError):
+        return staged
+    return found if is_inexact(found.fn.out_types[0].dtype) else staged
 
 
 def _gradient_program(fn: Function, captured: int, count: int, skip: bool) -> Function:

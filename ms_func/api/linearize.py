@@ -405,7 +405,7 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
         )
     for ct, t in zip(cts, types, strict=True):
         got = typeof(ct)
-        if got.shape != t.shape or not _fits(got, t.tangent):
+        if got.shape != t.shape or not (_fits(got, t.tangent) or _counts_as_zero(got, t)):
             raise ArgumentValueError(
                 f"the cotangent given to a vjp function has type {got}, but the value has type "
                 f"{t}; it must be {t.tangent}"
@@ -421,8 +421,15 @@ def _fits(got: ArrayType, wanted: ArrayType) -> bool:
     )  # fmt: skip
 
 
+def _counts_as_zero(got: ArrayType, t: ArrayType) -> bool:
+    """Whether a cotangent has the type of a value without derivative, as the value itself has."""
+    return t.tangent.dtype == float0 and got.dtype == t.dtype
+
+
 def _converted(x: Any, t: ArrayType) -> Any:
-    """A Python scalar as a typed one; everything else as it is."""
+    """A Python scalar as a typed one; zero where there is no derivative; else as it is."""
+    if t.dtype == float0:
+        return np.zeros(t.shape, float0)
     return np.asarray(x, t.dtype)[()] if isinstance(x, (bool, int, float, complex)) else x
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution
 from importlib.util import find_spec
 from threading import RLock
 from types import ModuleType, TracebackType
@@ -26,26 +28,25 @@ _OWN, _EXTRA = "ms_func", "ms_func.compat.jax"
 _NAMES = """
 ad_checkpoint api_util cloud_tpu_init core custom_batching custom_derivatives debug distributed
 dlpack dtypes errors example_libraries example_libraries.optimizers example_libraries.stax
-experimental experimental.array_serialization experimental.checkify
-experimental.compilation_cache experimental.custom_dce experimental.custom_partitioning
-experimental.jet experimental.key_reuse experimental.layout experimental.mesh_utils
-experimental.multihost_utils experimental.ode experimental.pjit experimental.rnn
-experimental.serialize_executable experimental.shard_map experimental.sparse
-experimental.sparse.linalg experimental.xla_metadata export extend extend.backend extend.core
-extend.core.primitives extend.linear_util extend.random extend.sharding extend.source_info_util
-ffi flatten_util image interpreters interpreters.ad interpreters.batching interpreters.mlir
-interpreters.partial_eval interpreters.pxla interpreters.xla lax lax.linalg lib monitoring nn
-nn.initializers numpy numpy.fft numpy.linalg ops profiler random ref scipy scipy.cluster
-scipy.cluster.vq scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage
-scipy.optimize scipy.signal scipy.sparse scipy.sparse.linalg scipy.spatial
-scipy.spatial.transform scipy.special scipy.stats scipy.stats.bernoulli scipy.stats.beta
-scipy.stats.betabinom scipy.stats.binom scipy.stats.cauchy scipy.stats.chi2
-scipy.stats.dirichlet scipy.stats.expon scipy.stats.gamma scipy.stats.gennorm scipy.stats.geom
-scipy.stats.gumbel_l scipy.stats.gumbel_r scipy.stats.laplace scipy.stats.logistic
-scipy.stats.multinomial scipy.stats.multivariate_normal scipy.stats.nbinom scipy.stats.norm
-scipy.stats.pareto scipy.stats.poisson scipy.stats.t scipy.stats.truncnorm scipy.stats.uniform
-scipy.stats.vonmises scipy.stats.wrapcauchy sharding stages test_util tree tree_util typing
-version
+experimental experimental.array_serialization experimental.checkify experimental.compilation_cache
+experimental.custom_dce experimental.custom_partitioning experimental.hijax experimental.jet
+experimental.key_reuse experimental.layout experimental.mesh_utils experimental.multihost_utils
+experimental.ode experimental.pjit experimental.rnn experimental.serialize_executable
+experimental.shard_map experimental.sparse experimental.sparse.linalg experimental.xla_metadata
+export extend extend.backend extend.core extend.core.primitives extend.linear_util extend.random
+extend.sharding extend.source_info_util ffi flatten_util image interpreters interpreters.ad
+interpreters.batching interpreters.mlir interpreters.partial_eval interpreters.pxla
+interpreters.xla lax lax.linalg lib monitoring nn nn.initializers numpy numpy.fft numpy.linalg ops
+profiler random ref scipy scipy.cluster scipy.cluster.vq scipy.fft scipy.integrate
+scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize scipy.signal scipy.sparse
+scipy.sparse.linalg scipy.spatial scipy.spatial.transform scipy.special scipy.stats
+scipy.stats.bernoulli scipy.stats.beta scipy.stats.betabinom scipy.stats.binom scipy.stats.cauchy
+scipy.stats.chi2 scipy.stats.dirichlet scipy.stats.expon scipy.stats.gamma scipy.stats.gennorm
+scipy.stats.geom scipy.stats.gumbel_l scipy.stats.gumbel_r scipy.stats.laplace
+scipy.stats.logistic scipy.stats.multinomial scipy.stats.multivariate_normal scipy.stats.nbinom
+scipy.stats.norm scipy.stats.pareto scipy.stats.poisson scipy.stats.t scipy.stats.truncnorm
+scipy.stats.uniform scipy.stats.vonmises scipy.stats.wrapcauchy sharding stages test_util tree
+tree_util typing version
 """
 _MODULES = frozenset(_NAMES.split())
 """Public modules of JAX, below `jax`."""
@@ -78,6 +79,8 @@ class AliasModule(ModuleType):
         self._alias_sources = sources
         for source in reversed(sources):
             self.__dict__.update(_public(source))
+        for child in () if path else _children[""]:  # `jax.export` is a module, and no function
+            self.__dict__.pop(child, None)
 
     def __getattr__(self, name: str) -> Any:
         if name in _children.get(self._alias_path, ()):
@@ -87,17 +90,23 @@ class AliasModule(ModuleType):
                 return found
         if self._alias_path == "_src" and _source(f"{_EXTRA}._src.{name}") is not None:
             return module(f"_src.{name}")
-        if not name.startswith("_"):
-            for source in self._alias_sources:
-                found = getattr(source, name, _MISSING)
-                if found is not _MISSING and not isinstance(found, ModuleType):
-                    return found
+        for source in self._alias_sources:
+            if name.startswith("__") or (name[0] == "_" and not _extra(source)):
+                continue  # ours, and none of JAX
+            found = getattr(source, name, _MISSING)
+            if found is not _MISSING and not isinstance(found, ModuleType):
+                return found
         why = "" if not self.__name__.startswith("jax._src") else _PRIVATE
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}{why}")
 
     def __dir__(self) -> list[str]:
         hidden = {"_alias_path", "_alias_sources"}
         return sorted((set(self.__dict__) | _children.get(self._alias_path, set())) - hidden)
+
+
+def _extra(source: ModuleType) -> bool:
+    """Whether a module was written for the alias, so that its private names are those of JAX."""
+    return source.__name__.startswith(_EXTRA)
 
 
 _MISSING = object()
@@ -152,6 +161,21 @@ def _source(name: str) -> ModuleType | None:
         return found if isinstance(found, ModuleType) else None
 
 
+class _Metadata(Distribution):
+    """The distribution `jax`, of the version whose names are given."""
+
+    def read_text(self, filename: str) -> str | None:
+        """The one file that there is."""
+        if filename != "METADATA":
+            return None
+        version = importlib.import_module(f"{_EXTRA}.version").__version__
+        return f"Metadata-Version: 2.1\nName: jax\nVersion: {version}\n"
+
+    def locate_file(self, path: Any) -> Any:
+        """No file of it exists."""
+        return path
+
+
 class _Hook(MetaPathFinder, Loader):
     """Finder and loader of `jax` and `jax.*`; it stands first on `sys.meta_path`."""
 
@@ -164,6 +188,10 @@ class _Hook(MetaPathFinder, Loader):
         if found is None:
             raise ModuleNotFoundError(_why(fullname), name=fullname)
         return ModuleSpec(fullname, self, is_package=_is_package(inner))
+
+    def find_distributions(self, context: Any = None) -> Iterable[Distribution]:
+        """What `importlib.metadata` is to know of jax: libraries ask for its version."""
+        return [_Metadata()] if getattr(context, "name", None) == "jax" else []
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return module(_public_path(spec.name[4:]))

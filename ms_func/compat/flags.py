@@ -22,15 +22,16 @@ class Flag:
         into: from JAX's value to ours.
         out_of: the way back.
         only: the values allowed where no setting stands behind the flag.
+        free: whether any value is, because there is nothing here that it could change.
     """
 
     def __init__(
         self, name: str, setting: Any = None, *, default: Any = None,
-        only: tuple[Any, ...] = (), into: Callable[[Any], Any] = lambda v: v,
+        only: tuple[Any, ...] = (), free: bool = False, into: Callable[[Any], Any] = lambda v: v,
         out_of: Callable[[Any], Any] = lambda v: v,
     ) -> None:  # fmt: skip
         self.name, self.setting, self.into, self.out_of = name, setting, into, out_of
-        self.only = (default, *only)
+        self.only, self.free = (default, *only), free
         self._value = default
 
     @property
@@ -52,7 +53,7 @@ class Flag:
         Raises:
             NotImplementedError: the flag stands for something that ms_func does not have.
         """
-        if self.setting is None and value not in self.only:
+        if self.setting is None and not self.free and value not in self.only:
             allowed = ", ".join(repr(v) for v in self.only)
             raise NotImplementedError(
                 f"{self.name}={value!r} asks for something that ms_func does not have; it can be "
@@ -100,7 +101,8 @@ flag("jax_disable_jit", settings.disable_jit)
 flag("jax_default_device", settings.default_device)
 flag("jax_default_matmul_precision", settings.default_matmul_precision)
 flag("jax_log_compiles", settings.log_compiles)
-flag("jax_num_cpu_devices", settings.num_cpu_devices)
+flag("jax_num_cpu_devices", settings.num_cpu_devices, into=lambda n: n if n > 0 else None,
+     out_of=lambda n: n or -1)  # fmt: skip
 flag("jax_platforms", settings.platform)
 flag("jax_platform_name", settings.platform, into=lambda v: v or None, out_of=lambda v: v or "")
 for _name in ("numpy_rank_promotion", "numpy_dtype_promotion", "debug_nans", "debug_infs",
@@ -114,35 +116,83 @@ for _name, _default, _also in (
     ("jax_threefry_partitionable", True, ()),
     ("jax_enable_custom_prng", False, ()),
     ("jax_legacy_prng_key", "allow", ()),
+    ("jax_explicit_x64_dtypes", "warn", ()),
+    ("jax_check_static_indices", False, ()),
+    ("jax_log_checkpoint_residuals", False, ()),
+    ("jax_error_checking_behavior_nan", "ignore", ()),
+    ("jax_error_checking_behavior_divide", "ignore", ()),
+    ("jax_error_checking_behavior_oob", "ignore", ()),
+    ("jax_disallow_mesh_context_manager", False, ()),
+    ("jax_mutable_array_checks", True, ()),
+    ("jax_disable_bwd_checks", False, ()),
+    ("jax_disable_vmap_shmap_error", False, ()),
+    ("jax_optimization_level", "UNKNOWN", ()),
+    ("jax_memory_fitting_level", "O2", ()),
+    ("jax_exec_time_optimization_effort", 0.0, ()),
+    ("jax_memory_fitting_effort", 0.0, ()),
+    ("jax_dump_ir_to", "", ()),
+    ("jax_cpu_collectives_implementation", "gloo", ()),
+    ("jax_cuda_visible_devices", "all", ()),
+    ("jax_xla_backend", "", ()),
+    ("jax_pjrt_client_create_options", None, ()),
+    ("jax_distributed_debug", False, ()),
+    ("jax_enable_pgle", False, ()),
+    ("jax_threefry_gpu_kernel_lowering", False, ()),
+    ("jax_ragged_dot_use_ragged_dot_instruction", True, ()),
+    ("eager_constant_folding", False, ()),
+    ("check_vma", False, ()),
     ("jax_enable_checks", False, (True,)),
-    ("jax_traceback_filtering", None, ("off", "tracebackhide", "remove_frames",
-                                       "quiet_remove_frames", "auto")),
-    ("jax_compilation_cache_dir", None, ()),
-    ("jax_enable_compilation_cache", True, (False,)),
+    ("jax_traceback_filtering", "auto", ("off", "tracebackhide", "remove_frames",
+                                         "quiet_remove_frames")),
     ("jax_explain_cache_misses", False, ()),
     ("jax_no_execution", False, ()),
-    ("jax_softmax_custom_jvp", True, (False,)),
+    ("jax_softmax_custom_jvp", False, (True,)),
     ("jax_use_shardy_partitioner", True, ()),
     ("jax_cpu_enable_async_dispatch", True, ()),
     ("jax_disable_most_optimizations", False, ()),
     ("jax_array_garbage_collection_guard", None, ("allow",)),
     ("jax_high_dynamic_range_gumbel", False, ()),
-    ("jax_include_full_tracebacks_in_locations", True, (False,)),
-    ("jax_traceback_in_locations_limit", 10, ()),
     ("jax_dynamic_shapes", False, ()),
-    ("jax_pprint_use_color", False, (True,)),
-    ("jax_logging_level", None, ("", "NOTSET", "DEBUG", "INFO", "WARNING", "ERROR")),
     ("jax_bcoo_cusparse_lowering", False, ()),
     ("jax_random_seed_offset", 0, ()),
     ("jax_remove_size_one_mesh_axis_from_type", False, ()),
-    ("jax_allow_f16_reductions", False, ()),
+    ("jax_allow_f16_reductions", True, ()),
     ("jax_auto_pcast", True, ()),
     ("jax_thread_guard", False, ()),
-    ("jax_persistent_cache_min_compile_time_secs", 1.0, (0, 0.0)),
-    ("jax_persistent_cache_min_entry_size_bytes", 0, (-1,)),
     ("jax2tf_associative_scan_reductions", False, ()),
 ):  # fmt: skip
     flag(_name, default=_default, only=_also)
+for _name, _default in (  # how JAX traces, logs, prints and keeps what it compiled
+    ("jax_captured_constants_warn_bytes", 2_000_000_000),
+    ("jax_captured_constants_report_frames", 0),
+    ("jax_compilation_cache_dir", None),
+    ("jax_compilation_cache_max_size", -1),
+    ("jax_compilation_cache_include_metadata_in_key", False),
+    ("jax_compilation_cache_check_contents", False),
+    ("jax_compiler_detailed_logging_min_ops", 10),
+    ("jax_compiler_enable_remat_pass", True),
+    ("jax_debug_log_modules", ""),
+    ("jax_embedded_constants_max_bytes", 32),
+    ("jax_enable_compilation_cache", True),
+    ("jax_export_ignore_forward_compatibility", False),
+    ("jax_hlo_source_file_canonicalization_regex", None),
+    ("jax_include_debug_info_in_dumps", True),
+    ("jax_include_full_tracebacks_in_locations", True),
+    ("jax_logging_level", "NOTSET"),
+    ("jax_persistent_cache_enable_xla_caches", "xla_gpu_per_fusion_autotune_cache_dir"),
+    ("jax_persistent_cache_min_compile_time_secs", 1.0),
+    ("jax_persistent_cache_min_entry_size_bytes", 0),
+    ("jax_pprint_use_color", True),
+    ("jax_raise_persistent_cache_errors", False),
+    ("jax_traceback_in_locations_limit", 100),
+    ("jax_tracer_error_num_traceback_frames", 5),
+    ("jax_use_direct_linearize", True),
+    ("jax_use_simplified_jaxpr_constants", False),
+    ("jax_scan3", False),
+    ("jax_remat3", False),
+    ("jax_custom_vjp3", False),
+):
+    flag(_name, default=_default, free=True)
 
 
 class Config:

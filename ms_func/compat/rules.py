@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from ms_func.api.programs import apply
+from ms_func.execution.buffers import default_backend
 from ms_func.execution.dispatch import bottom
-from ms_func.extend import lower_as
 from ms_func.ir import primitive as base
-from ms_func.ir.function import Function
+from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported, current
-from ms_func.ir.types import typeof
+from ms_func.ir.types import special, typeof
+from ms_func.tracing.stage import stage
+from ms_func.tracing.tracer import Staging
 
 Rule = Callable[..., Any]
 
@@ -87,9 +90,22 @@ class ClosedJaxpr(metaclass=_Programs):
 def opened(fn: Function, captured: Sequence[Any]) -> Function:
     """A recorded program, the parameters for what it closes over last and marked as such."""
     n = len(captured)
-    found = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results)
+    eqns = [
+        Eqn(e.primitive, e.inputs, e.outputs, _Params(e.params), e.loc) if "fn" in e.params else e
+        for e in fn.eqns
+    ]
+    found = Function(fn.name, [*fn.params[n:], *fn.params[:n]], eqns, fn.results)
     found.memo["constvars"] = n
     return found
+
+
+class _Params(dict[str, Any]):
+    """Parameters of an equation, where the one function also goes by the name it has in JAX."""
+
+    def __missing__(self, name: str) -> Any:
+        if name not in ("jaxpr", "call_jaxpr"):
+            raise KeyError(name)
+        return opened(self["fn"], ())
 
 
 def closed(fn: Function, captured: Sequence[Any]) -> ClosedJaxpr:
@@ -126,8 +142,10 @@ class Primitive(base.Primitive):
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, abstract=self._abstract, ref=NotSupported("no NumPy rule"),
-                         lower=self._lower, jvp=self._jvp, transpose=self._transpose,
-                         batch=self._batch, shard=NotSupported("no sharding rule"))  # fmt: skip
+                         lower=NotSupported("it is expanded"), jvp=self._jvp,
+                         transpose=self._transpose, batch=self._batch,
+                         shard=NotSupported("it is expanded"), expand=self._expand)  # fmt: skip
+        special.seen = True  # programs may hold what is not final
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -173,20 +191,35 @@ class Primitive(base.Primitive):
             raise NotImplementedError(f"Abstract evaluation for '{self.name}' not implemented")
         return rule(*types, **params)
 
-    def _lower(self, builder: Any, eqn: Any, *values: Any) -> Any:
-        platform = builder.lowerer.platform
+    def _expand(self, types: Sequence[Any], **params: Any) -> tuple[Function, list[Any]]:
+        rule = self._rule_of_lowering()
+
+        def call(tracers: list[Any]) -> list[Any]:
+            found = rule.fun(*tracers, **params)
+            return list(found) if rule.multiple_results else [found]
+
+        made = stage(call, list(types), name=self.name)
+        return made.fn, made.captured
+
+    def _rule_of_lowering(self) -> LowerFun:
+        """What was registered for the platform in use, or for all.
+
+        Raises:
+            NotImplementedError: nothing was, or a rule that emits MLIR.
+        """
+        platform = default_backend().default_device.platform
         rule = lowerings.get((self, platform)) or lowerings.get((self, None))
         if rule is None:
             raise NotImplementedError(
                 f"MLIR translation rule for primitive '{self.name}' not found for platform "
-                f"{platform or 'cpu'}"
+                f"{platform}"
             )
         if type(rule) is not LowerFun:
             raise NotImplementedError(
                 f"the lowering rule of '{self.name}' is written against the inside of JAX\n"
                 "fix: register mlir.lower_fun(f), where f computes it by other operations"
             )
-        return lower_as(_as_many(rule, self.multiple_results))(builder, eqn, *values)
+        return rule
 
     def _jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         rule = jvps.get(self)
@@ -218,13 +251,25 @@ class Primitive(base.Primitive):
         return rule(size, None, None, args, dims, **params)
 
 
-def _as_many(rule: LowerFun, many: bool) -> Rule:
-    """The function of a rule, giving a list where the primitive gives one."""
-    if rule.multiple_results == many:
-        return rule.fun
-    if many:
-        return lambda *args, **params: [rule.fun(*args, **params)]
-    return lambda *args, **params: rule.fun(*args, **params)[0]
+_depending: WeakKeyDictionary[Staging, tuple[int, set[Any]]] = WeakKeyDictionary()
+
+
+def depending(trace: Staging) -> set[Any]:
+    """Variables of a recording that do not follow from what comes in from around it alone."""
+    at, outside = _depending.get(trace, (0, set()))
+    outside.update(v for _, v in trace.captured.values())
+    for eqn in trace.eqns[at:]:
+        if all(type(a) is Literal or a in outside for a in eqn.inputs):
+            outside.update(eqn.outputs)
+    _depending[trace] = len(trace.eqns), outside
+    return _Others(outside)
+
+
+class _Others(set[Any]):
+    """All variables but those given."""
+
+    def __contains__(self, v: object) -> bool:
+        return not super().__contains__(v)
 
 
 def instantiate_zeros(x: Any) -> Any:

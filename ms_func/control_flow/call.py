@@ -7,20 +7,16 @@ often the function is called. `call_like` gives these rules to any primitive wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ms_func.ir.evaluate import evaluate as evaluate_reference
+from ms_func.control_flow.program_primitive import computed_by
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
-    UNFOLDED,
     Primitive,
     Zero,
-    fitting,
     register,
 )
-from ms_func.ir.types import ArrayType
 from ms_func.primitives.families import is_linear
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged
@@ -30,15 +26,6 @@ from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
-
-
-def _abstract(*types: ArrayType, fn: Function, **params: Any) -> Sequence[ArrayType]:
-    fitting(types, fn.in_types)
-    return fn.out_types
-
-
-def _ref(*arrays: Any, fn: Function, **params: Any) -> Sequence[Any]:
-    return evaluate_reference(fn, *arrays)
 
 
 def _prune(used: tuple[bool, ...], *, fn: Function, **params: Any) -> Any:
@@ -99,31 +86,27 @@ class _Rules:
         return [next(rest) if u else next(first) for u in mask]
 
 
-def call_like(name: str, lower: Callable[..., Any], **slots: Any) -> Primitive:
+def call_like(name: str, **slots: Any) -> Primitive:
     """Make and register a primitive that applies its parameter `fn` as a unit.
 
     Args:
         name: name in the IR.
-        lower: lowering rule.
-        **slots: further slots of `Primitive`.
+        **slots: further slots of `Primitive`, and those that differ from what follows from `fn`.
     """
     rules = _Rules()
     rules.primitive = register(
         Primitive(
             name,
-            abstract=_abstract,
-            varying=BY_FUNCTIONS,
-            ref=_ref,
-            lower=lower,
-            jvp=rules.jvp,
-            jet=rules.jet,
-            transpose=rules.transpose,
-            batch=rules.batch,
-            shard=UNFOLDED,
-            partial=rules.partial,
-            prune=_prune,
-            multiple_results=True,
-            **slots,
+            **{
+                **computed_by("fn"),
+                "jvp": rules.jvp,
+                "jet": rules.jet,
+                "transpose": rules.transpose,
+                "batch": rules.batch,
+                "partial": rules.partial,
+                "prune": _prune,
+                **slots,
+            },
         )
     )
     return rules.primitive
@@ -144,7 +127,7 @@ def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
     return outs[:n], dict(zip(written, outs[n:], strict=True))
 
 
-call_p = call_like("call", _lower, callee=lambda *, fn, **params: fn, refs=_refs)
+call_p = call_like("call", lower=_lower, callee=lambda *, fn, **params: fn, refs=_refs)
 
 
 def call(fn: Function, *args: Any, name: str = "f", inline: bool = False) -> list[Any]:

@@ -19,9 +19,11 @@ from ms_func.control_flow.call import call_p
 from ms_func.control_flow.checkpoint import remat_p
 from ms_func.control_flow.cond import cond_p
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.program_primitive import program_of
 from ms_func.control_flow.scan_primitive import scan_p
 from ms_func.control_flow.while_bodies import Loop
-from ms_func.control_flow.while_primitive import PROGRAMS, while_p, while_walk_p
+from ms_func.control_flow.while_primitive import while_p
+from ms_func.control_flow.while_reverse import while_walk_p
 from ms_func.errors import FailedCheckError, UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import current
@@ -310,15 +312,14 @@ def _beside(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
 
 def _program_of(eqn: Eqn) -> Function | None:
     """The program that an operation computes on its operands."""
-    make = PROGRAMS.get(eqn.primitive)
-    if make is not None:
-        return make([a.type for a in eqn.inputs], **eqn.params)
-    return eqn.params.get("fn") or eqn.params.get("solve")
+    return program_of(eqn) or eqn.params.get("fn") or eqn.params.get("solve")
 
 
 def _walked(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     """A loop that keeps states for reverse mode, as the loops it is made of."""
-    fn, sites = checked(PROGRAMS[while_walk_p]([typeof(x) for x in ins], **eqn.params), walk.errors)
+    program = program_of(eqn)
+    assert program is not None
+    fn, sites = checked(program, walk.errors)
     if not sites:
         return _plain(eqn, ins)
     outs = current.interpreter.apply(fn, ins)

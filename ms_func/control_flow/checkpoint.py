@@ -19,33 +19,25 @@ import numpy as np
 from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.call import call_like
 from ms_func.control_flow.identities import name_p
 from ms_func.control_flow.scan_primitive import scan_p, scan_with_kept
-from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
     ELEMENTWISE,
     LANES,
     PIECEWISE_LINEAR,
-    UNFOLDED,
-    Cost,
     Primitive,
-    Zero,
     current,
-    fitting,
     register,
 )
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import check_callable, function_name, normalize_argnums
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
 from ms_func.tracing.tracer import build
-from ms_func.transforms.batch import batch
-from ms_func.transforms.jet import in_rows, jet
-from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import dce, has_effects, inline, prune
 from ms_func.transforms.transpose import transpose
@@ -93,15 +85,6 @@ def _marked(fn: Function, policy: Policy) -> Function:
 # --- rules --------------------------------------------------------------------------------------
 
 
-def _abstract(*types: ArrayType, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
-    fitting(types, fn.in_types)
-    return list(fn.out_types)
-
-
-def _ref(*arrays: Any, fn: Function, barrier: bool, prevent_cse: bool) -> Any:
-    return evaluate(fn, *arrays)
-
-
 def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     """The equations in place; behind a barrier where they are computed for the second time."""
     if eqn.params["barrier"] and values:
@@ -109,23 +92,6 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
         made = b.operation("stablehlo.optimization_barrier", types, values, regions=0)
         values = tuple(made.results)
     return b.inline(eqn.params["fn"], values)
-
-
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **params: Any) -> Any:
-    made, nonzero = jvp(fn, is_live(tangents))
-    dots = [t for t in tangents if type(t) is not Zero]
-    outs = remat_p.bind(*primals, *dots, fn=made, **params)
-    n, rest = len(fn.results), iter(outs[len(fn.results) :])
-    return outs[:n], [
-        next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
-    ]
-
-
-def _jet(primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any) -> Any:
-    made, found = jet(fn, order, tuple(s is not None for s in series))
-    terms = [c for s in series if s is not None for c in s]
-    outs = remat_p.bind(*primals, *terms, fn=made, **params)
-    return outs[: len(fn.results)], in_rows(outs[len(fn.results) :], found, order)
 
 
 class _Plan(NamedTuple):
@@ -233,38 +199,7 @@ def _transpose(cts: Sequence[Any], *operands: Any, fn: Function, **params: Any) 
     return [next(outs) if lin else None for lin in linear]
 
 
-def _batch(size: int, args: Any, dims: Any, *, fn: Function, **params: Any) -> Any:
-    made, out_dims = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
-    return remat_p.bind(*args, fn=made, **params), out_dims
-
-
-def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
-    return bodies.cost_of(fn)
-
-
-def _prune(used: Mask, *, fn: Function, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
-    made, keep = prune(fn, used)
-    return keep, used, {**params, "fn": made}
-
-
-remat_p = register(
-    Primitive(
-        "remat_call",
-        abstract=_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_ref,
-        lower=_lower,
-        jvp=_jvp,
-        jet=_jet,
-        transpose=_transpose,
-        batch=_batch,
-        shard=UNFOLDED,
-        cost=_cost,
-        partial=_partial,
-        prune=_prune,
-        multiple_results=True,
-    )
-)
+remat_p = call_like("remat_call", lower=_lower, transpose=_transpose, partial=_partial)
 
 
 # --- what users call ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import (
     Call,
     Deferred,
@@ -33,16 +34,11 @@ from ms_func.control_flow.rules import (
 )
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ShapeError
-from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
-    UNFOLDED,
-    Cost,
     Primitive,
     Zero,
     current,
-    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
@@ -57,19 +53,6 @@ from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add, instantiate, zeros
 
 # --- rules --------------------------------------------------------------------------------------
-
-
-def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
-    fitting(types, fn.in_types)
-    return list(fn.out_types)
-
-
-def _ref(*arrays: Any, fn: Function, **params: Any) -> list[Any]:
-    return evaluate(fn, *arrays)
-
-
-def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    return b.inline(eqn.params["fn"], values)
 
 
 def _jvp(
@@ -167,24 +150,14 @@ def _batched_later(
     return Deferred(("batch", rule, size, lanes, wanted), make)
 
 
-def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
-    return bodies.cost_of(fn)
-
-
 custom_jvp_p = register(
     Primitive(
         "custom_jvp_call",
-        abstract=_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_ref,
-        lower=_lower,
+        **computed_by("fn"),
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=UNFOLDED,
-        cost=_cost,
         body=lambda *, fn, **params: fn,
-        multiple_results=True,
     )
 )
 

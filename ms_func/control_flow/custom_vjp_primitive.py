@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import (
     Deferred,
     Mask,
@@ -26,11 +27,9 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
     UNFOLDED,
-    Cost,
     Primitive,
     Zero,
     current,
-    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType
@@ -52,19 +51,6 @@ class Rules(NamedTuple):
 
 
 # --- the call ---------------------------------------------------------------------------------
-
-
-def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
-    fitting(types, fn.in_types)
-    return list(fn.out_types)
-
-
-def _ref(*arrays: Any, fn: Function, **params: Any) -> list[Any]:
-    return evaluate(fn, *arrays)
-
-
-def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    return b.inline(eqn.params["fn"], values)
 
 
 def _jvp(
@@ -186,24 +172,14 @@ def _batched_bwd_later(bwd: Deferred, size: int, known: Any, ct_dims: Any, grads
     return Deferred(("batch", bwd, size, known, ct_dims, grads), make)
 
 
-def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
-    return bodies.cost_of(fn)
-
-
 custom_vjp_p = register(
     Primitive(
         "custom_vjp_call",
-        abstract=_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_ref,
-        lower=_lower,
+        **computed_by("fn"),
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=UNFOLDED,
-        cost=_cost,
         body=lambda *, fn, **params: fn,
-        multiple_results=True,
     )
 )
 

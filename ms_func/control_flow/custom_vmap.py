@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, is_live, split_list
+from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import (
     Deferred,
     Identity,
@@ -20,17 +21,12 @@ from ms_func.control_flow.rules import (
 )
 from ms_func.control_flow.scan import map as sequential_map
 from ms_func.errors import UnsupportedError
-from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
-    UNFOLDED,
-    Cost,
     Primitive,
     Zero,
     current,
-    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
@@ -63,19 +59,6 @@ class Vectorised(NamedTuple):
 
 
 # --- rules --------------------------------------------------------------------------------------
-
-
-def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
-    fitting(types, fn.in_types)
-    return list(fn.out_types)
-
-
-def _ref(*arrays: Any, fn: Function, **params: Any) -> list[Any]:
-    return evaluate(fn, *arrays)
-
-
-def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    return b.inline(eqn.params["fn"], values)
 
 
 def _batch(size: int, args: Any, dims: Any, *, rule: Any, num_captured: int, fn: Function) -> Any:
@@ -234,23 +217,13 @@ def _fitted(ct: Any, has_lanes: bool, wants_lanes: bool, size: int) -> Any:
     return reduce_sum(ct, (0,)) if has_lanes else mul(ct, literal(size, ct))
 
 
-def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
-    return bodies.cost_of(fn)
-
-
 custom_vmap_p = register(
     Primitive(
         "custom_vmap_call",
-        abstract=_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_ref,
-        lower=_lower,
+        **computed_by("fn"),
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        shard=UNFOLDED,
-        cost=_cost,
-        multiple_results=True,
     )
 )
 

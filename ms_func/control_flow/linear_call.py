@@ -8,20 +8,15 @@ from typing import Any
 from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.program_primitive import computed_by
 from ms_func.errors import ArgumentTypeError, ShapeError
-from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
-    UNFOLDED,
-    Cost,
     Primitive,
     Zero,
-    fitting,
     register,
 )
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
@@ -30,19 +25,6 @@ from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.zeros import add, instantiate
 
 # --- the primitive ----------------------------------------------------------------------------
-
-
-def _abstract(*types: ArrayType, fn: Function, **params: Any) -> list[ArrayType]:
-    fitting(types, fn.in_types)
-    return list(fn.out_types)
-
-
-def _ref(*arrays: Any, fn: Function, **params: Any) -> list[Any]:
-    return evaluate(fn, *arrays)
-
-
-def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    return b.inline(eqn.params["fn"], values)
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -87,25 +69,15 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     return outs, [0] * m
 
 
-def _cost(ins: Any, outs: Any, *, fn: Function, **params: Any) -> Cost:
-    return bodies.cost_of(fn)
-
-
 linear_call_p = register(
     Primitive(
         "linear_call",
-        abstract=_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_ref,
-        lower=_lower,
+        **computed_by("fn"),
         jvp=_jvp,
         jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=UNFOLDED,
-        cost=_cost,
         body=lambda *, fn, **params: fn,
-        multiple_results=True,
     )
 )
 

@@ -14,20 +14,16 @@ from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
 from ms_func.control_flow.custom_jvp import custom_jvp_p
+from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import Deferred, Mask, Recorded
 from ms_func.control_flow.while_loop import one_argument, while_loop
 from ms_func.dtypes import is_inexact
-from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function
 from ms_func.ir.host import Identity
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
-    UNFOLDED,
-    Cost,
     Primitive,
     Zero,
     current,
-    fitting,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
@@ -48,19 +44,6 @@ from ms_func.transforms.zeros import add as add_tangents
 from ms_func.transforms.zeros import instantiate, zeros
 
 # --- the primitive ----------------------------------------------------------------------------
-
-
-def _abstract(*types: ArrayType, solve: Function, **params: Any) -> list[ArrayType]:
-    fitting(types, solve.in_types)
-    return list(solve.out_types)
-
-
-def _ref(*arrays: Any, solve: Function, **params: Any) -> list[Any]:
-    return evaluate(solve, *arrays)
-
-
-def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    return b.inline(eqn.params["solve"], values)
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -147,24 +130,14 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     return outs, [0] * len(outs)
 
 
-def _cost(ins: Any, outs: Any, *, solve: Function, **params: Any) -> Cost:
-    return bodies.cost_of(solve)
-
-
 linear_solve_p = register(
     Primitive(
         "linear_solve",
-        abstract=_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_ref,
-        lower=_lower,
+        **computed_by("solve"),
         jvp=_jvp,
         jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        shard=UNFOLDED,
-        cost=_cost,
-        multiple_results=True,
     )
 )
 

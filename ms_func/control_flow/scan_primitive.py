@@ -8,12 +8,20 @@ the first in the opposite direction; what does not change from step to step is k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
+from ms_func.control_flow.scan_bodies import (
+    backward_body,
+    dual_body,
+    parts_of,
+    plan_of,
+    series_body,
+    unknown_carry,
+)
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Eqn, Function, Var
@@ -32,32 +40,13 @@ from ms_func.lowering.context import int_array, parsed
 from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.families import is_linear
-from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged
-from ms_func.transforms.jet import in_rows, jet, wanted_series
-from ms_func.transforms.jvp import jvp
+from ms_func.transforms.jet import in_rows
 from ms_func.transforms.passes import prune, without_invariants
-from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import add, instantiate, zeros
+from ms_func.transforms.zeros import instantiate, zeros
 
 INDEX = ArrayType((), np.dtype(np.int32))
-
-
-class Parts(NamedTuple):
-    """Sizes of the three parts of the operands, and what every scan is told."""
-
-    consts: int
-    carry: int
-    xs: int
-
-    def cut(self, values: Sequence[Any]) -> list[list[Any]]:
-        """Constants, carry, and stacked elements."""
-        return split_list(values, self.consts, self.carry)
-
-
-def _parts(body: Function, num_consts: int, num_carry: int) -> Parts:
-    return Parts(num_consts, num_carry, len(body.params) - num_consts - num_carry)
 
 
 # --- types and meaning ----------------------------------------------------------------------
@@ -72,7 +61,7 @@ def _abstract(
     reverse: bool,
     unroll: int,
 ) -> list[ArrayType]:
-    parts = _parts(body, num_consts, num_carry)
+    parts = parts_of(body, num_consts, num_carry)
     consts, init, xs = parts.cut(types)
     step_in = [*consts, *init, *(t.update(shape=t.shape[1:]) for t in xs)]
     fitting(step_in, body.in_types)
@@ -95,7 +84,7 @@ def _ref(
     reverse: bool,
     unroll: int,
 ) -> list[np.ndarray]:
-    consts, carry, xs = _parts(body, num_consts, num_carry).cut(arrays)
+    consts, carry, xs = parts_of(body, num_consts, num_carry).cut(arrays)
     ys = [np.zeros((length, *t.shape), t.dtype) for t in body.out_types[num_carry:]]
     for i in reversed(range(length)) if reverse else range(length):
         outs = evaluate(body, *consts, *carry, *(x[i] for x in xs))
@@ -120,7 +109,7 @@ class _Loop:
         p = eqn.params
         self.body: Function = p["body"]
         self.length, self.reverse = p["length"], p["reverse"]
-        parts = _parts(self.body, p["num_consts"], p["num_carry"])
+        parts = parts_of(self.body, p["num_consts"], p["num_carry"])
         self.num_carry = parts.carry
         self.consts, self.init, self.xs = parts.cut(values)
         self.x_types = [a.type for a in eqn.inputs[parts.consts + parts.carry :]]
@@ -213,9 +202,9 @@ def _less_than() -> dict[str, Any]:
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     """The scan of pairs (value, tangent); carries that never get a tangent have none."""
     body, n_carry = params["body"], params["num_carry"]
-    parts = _parts(body, params["num_consts"], n_carry)
+    parts = parts_of(body, params["num_consts"], n_carry)
     active = is_live(tangents)
-    made, carry_active, y_active = _dual_body(body, parts, active)
+    made, carry_active, y_active = dual_body(body, parts, active)
     consts, init, xs = parts.cut(primals)
     const_dots, init_dots, x_dots = parts.cut(tangents)
     const_dots = [t for t in const_dots if type(t) is not Zero]
@@ -237,37 +226,13 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     ]
 
 
-def _dual_body(body: Function, parts: Parts, active: Mask) -> tuple[Function, Mask, Mask]:
-    """Step on pairs, and which carries and results have tangents."""
-    key = ("dual_body", parts, active)
-    if key in body.memo:
-        return body.memo[key]
-    consts, carry, xs = (tuple(m) for m in parts.cut(active))
-    while True:
-        nonzero = jvp(body, (*consts, *carry, *xs))[1]
-        grown = tuple(a or b for a, b in zip(carry, nonzero[: parts.carry], strict=True))
-        if grown == carry:
-            break
-        carry = grown
-    ys = nonzero[parts.carry :]
-    made = bodies.dual(body, (*consts, *carry, *xs), (*carry, *ys))
-    primal, dots = split_list(range(len(made.params)), len(body.params))
-    (c, i, x), (dc, di, dx) = parts.cut(primal), split_list(dots, sum(consts), sum(carry))
-    n = len(body.results)
-    outs = range(len(made.results))
-    order = [*outs[: parts.carry], *outs[n : n + sum(carry)], *outs[parts.carry : n],
-             *outs[n + sum(carry) :]]  # fmt: skip
-    body.memo[key] = bodies.reorder(made, [*c, *dc, *i, *di, *x, *dx], order), carry, ys
-    return body.memo[key]
-
-
 def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
     """The scan of series; carries that never get terms have none."""
     body, n_carry = params["body"], params["num_carry"]
-    parts = _parts(body, params["num_consts"], n_carry)
+    parts = parts_of(body, params["num_consts"], n_carry)
     consts, init, xs = parts.cut(primals)
     const_terms, init_terms, x_terms = parts.cut(series)
-    made, carry, ys = _series_body(body, parts, tuple(s is not None for s in series), order)
+    made, carry, ys = series_body(body, parts, tuple(s is not None for s in series), order)
     const_flat, x_flat = ([c for s in part if s is not None for c in s]
                           for part in (const_terms, x_terms))  # fmt: skip
     start = [
@@ -286,139 +251,7 @@ def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
     return [*last, *stacks], in_rows([*last_terms, *stack_terms], (*carry, *ys), order)
 
 
-def _series_body(
-    body: Function, parts: Parts, active: Mask, order: int
-) -> tuple[Function, Mask, Mask]:
-    """Step on series, and which carries and results have terms."""
-    key = ("series_body", parts, active, order)
-    if key in body.memo:
-        return body.memo[key]
-    consts, carry, xs = (tuple(m) for m in parts.cut(active))
-    while True:
-        found = jet(body, order, (*consts, *carry, *xs))[1]
-        grown = tuple(a or b for a, b in zip(carry, found[: parts.carry], strict=True))
-        if grown == carry:
-            break
-        carry = grown
-    ys = found[parts.carry :]
-    made = wanted_series(body, order, (*consts, *carry, *xs), (*carry, *ys))
-    primal, terms = split_list(range(len(made.params)), len(body.params))
-    (c, i, x) = parts.cut(primal)
-    dc, di, dx = split_list(terms, order * sum(consts), order * sum(carry))
-    n, n_carry = len(body.results), parts.carry
-    outs = range(len(made.results))
-    cut = n + order * sum(carry)
-    results = [*outs[:n_carry], *outs[n:cut], *outs[n_carry:n], *outs[cut:]]
-    body.memo[key] = bodies.reorder(made, [*c, *dc, *i, *di, *x, *dx], results), carry, ys
-    return body.memo[key]
-
-
 # --- partial evaluation -----------------------------------------------------------------------
-
-
-class _Plan(NamedTuple):
-    """How a scan falls into a known and a waiting one.
-
-    Attributes:
-        invariant: known constants -> values that no step changes.
-        known: step over (invariant values, known carry, known elements); its results are the
-            known ones and then the residuals to stack.
-        sources: where each residual of `rest` comes from: ("invariant" | "xs" | "ys", index).
-        rest: step over (kept residuals, unknown constants), unknown carry, (stacked
-            residuals, unknown elements).
-        carry: which carries are unknown.
-        mask: which results are unknown.
-        fixed: number of values of `invariant` that `known` takes as constants, from `start`.
-    """
-
-    invariant: Function
-    known: Function
-    fixed: tuple[int, ...]
-    sources: tuple[tuple[str, int], ...]
-    rest: Function
-    carry: Mask
-    mask: Mask
-
-
-def _plan(body: Function, parts: Parts, unknown: Mask) -> _Plan:
-    """Split a step: what can be computed now, and what waits for unknown operands."""
-    key = ("scan_plan", parts, unknown)
-    if key in body.memo:
-        return body.memo[key]
-    carry, mask = _unknown_carry(body, parts, unknown)
-    consts, _, xs = parts.cut(unknown)
-    full = (*consts, *carry, *xs)
-    known, rest, mask = bodies.split(body, full, (*carry, *mask[parts.carry :]))
-    n_const, n_carry = len(consts) - sum(consts), len(carry) - sum(carry)
-    n_ready = len(mask) - sum(mask)
-    # What depends on constants alone is computed once, before the loop.
-    varies = (False,) * n_const + (True,) * (len(known.params) - n_const)
-    invariant, step, moves = bodies.hoist(known, varies, n_ready)
-    first_fixed = len(moves) - sum(moves)
-    n_fixed = len(invariant.results) - first_fixed
-    step, sources = _sources(step, moves, n_ready, n_fixed, n_carry)
-    body.memo[key] = _Plan(
-        invariant,
-        step,
-        tuple(range(first_fixed, len(invariant.results))),
-        sources,
-        _rest_in_order(rest, sources, sum(consts), sum(carry)),
-        carry,
-        mask,
-    )
-    return body.memo[key]
-
-
-def _unknown_carry(body: Function, parts: Parts, unknown: Mask) -> tuple[Mask, Mask]:
-    """Carries that become unknown at some step, and the results unknown then."""
-    consts, carry, xs = (tuple(m) for m in parts.cut(unknown))
-    none = (False,) * len(body.results)
-    while True:
-        mask = bodies.split(body, (*consts, *carry, *xs), none)[2]
-        grown = tuple(a or b for a, b in zip(carry, mask[: parts.carry], strict=True))
-        if grown == carry:
-            return carry, mask
-        carry = grown
-
-
-def _sources(
-    step: Function, moves: Mask, n_ready: int, n_fixed: int, n_carry: int
-) -> tuple[Function, tuple[tuple[str, int], ...]]:
-    """Where each residual comes from, and the step with only the results worth stacking.
-
-    A residual that is an element is found in the stack it was taken from, and one that is
-    also a result of the scan is stacked once.
-    """
-    results = list(step.results[:n_ready])
-    stacked = {a: i - n_carry for i, a in enumerate(results) if i >= n_carry}
-    elements = {v: i for i, v in enumerate(step.params[n_fixed + n_carry :])}
-    varying, fixed, sources = iter(step.results[n_ready:]), 0, []
-    for is_varying in moves:
-        if not is_varying:
-            sources.append(("invariant", fixed))
-            fixed += 1
-            continue
-        atom = next(varying)
-        if atom in elements:
-            sources.append(("xs", elements[atom]))
-            continue
-        if atom not in stacked:
-            stacked[atom] = len(results) - n_carry
-            results.append(atom)
-        sources.append(("ys", stacked[atom]))
-    made = Function(step.name, step.params, step.eqns, results)
-    return made, tuple(sources)
-
-
-def _rest_in_order(
-    rest: Function, sources: Sequence[tuple[str, int]], n_const: int, n_carry: int
-) -> Function:
-    """Parameters as a scan takes them: constants, carry, elements."""
-    n = len(sources)
-    kept = [i for i, (kind, _) in enumerate(sources) if kind == "invariant"]
-    stacked = [i for i, (kind, _) in enumerate(sources) if kind != "invariant"]
-    consts, carry, xs = split_list(range(n, len(rest.params)), n_const, n_carry)
-    return bodies.reorder(rest, [*kept, *consts, *carry, *stacked, *xs])
 
 
 def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
@@ -437,8 +270,8 @@ def _run_plan(
     params: dict[str, Any], args: Any, unknown: Mask, apply: Any, bind_now: Any, bind_later: Any
 ) -> list[Any]:
     """Known scan now, waiting scan on its residuals; results of both in order."""
-    parts = _parts(params["body"], params["num_consts"], params["num_carry"])
-    plan = _plan(params["body"], parts, unknown)
+    parts = parts_of(params["body"], params["num_consts"], params["num_carry"])
+    plan = plan_of(params["body"], parts, unknown)
     consts, init, xs = parts.cut(args)
     c_mask, _, x_mask = parts.cut(unknown)
     keep = [not u for u in plan.carry]
@@ -479,15 +312,15 @@ def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
         found = iter(_transpose(chosen(cts, kept), *chosen(operands, operands_kept), **pruned))
         return [next(found) if k else None for k in operands_kept]
     body = params["body"]
-    parts = _parts(body, params["num_consts"], params["num_carry"])
+    parts = parts_of(body, params["num_consts"], params["num_carry"])
     linear = tuple(is_linear(x) for x in operands)
-    carry, _ = _unknown_carry(body, parts, linear)
+    carry, _ = unknown_carry(body, parts, linear)
     if not all(carry):
         return _transpose_after_forward(cts, operands, linear, params)
     consts, _, xs = parts.cut(operands)
     c_mask, i_mask, x_mask = (tuple(m) for m in parts.cut(linear))
     live = is_live(cts[parts.carry :])
-    made = _backward_body(body, parts, c_mask, x_mask, live)
+    made = backward_body(body, parts, c_mask, x_mask, live)
     sums = [zeros(x.type.tangent) for x in chosen(consts, c_mask)]
     known = chosen(consts, [not m for m in c_mask])
     ct_carry = [instantiate(ct) for ct in cts[: parts.carry]]
@@ -501,28 +334,6 @@ def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
     found = [next(ct_consts) if m else None for m in c_mask]
     found += [ct if m else None for ct, m in zip(ct_init, i_mask, strict=True)]
     return found + [next(ct_xs) if m else None for m in x_mask]
-
-
-def _backward_body(body: Function, parts: Parts, consts: Mask, xs: Mask, live: Mask) -> Function:
-    """Step (known constants), (sums, carry cotangents), (result cotangents, known elements)."""
-    key = ("backward_body", parts, consts, xs, live)
-    if key in body.memo:
-        return body.memo[key]
-    kept = bodies.keep_results(body, (True,) * parts.carry + live)
-    made = transpose(kept, (*consts, *(True,) * parts.carry, *xs))
-    n_known, n_sums = len(consts) - sum(consts), sum(consts)
-    n_xs = len(xs) - sum(xs)
-    known, x, ct_carry, ct_ys = split_list(made.in_types, n_known, n_xs, parts.carry)
-    sums = [t.tangent for t in chosen(body.in_types[: parts.consts], consts)]
-
-    def step(*args: Any) -> list[Any]:
-        c, total, ct, ys, x = split_list(args, n_known, n_sums, parts.carry, len(ct_ys))
-        outs = current.interpreter.apply(made, [*c, *x, *ct, *ys])
-        terms, rest = split_list(outs, n_sums)
-        return [*(add(a, b) for a, b in zip(total, terms, strict=True)), *rest]
-
-    body.memo[key] = build(made.name, [*known, *sums, *ct_carry, *ct_ys, *x], step)
-    return body.memo[key]
 
 
 def _transpose_after_forward(
@@ -555,7 +366,7 @@ def _transpose_after_forward(
 def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     """Lanes lie in front of each element; a carry that one lane changes alone has lanes."""
     body = params["body"]
-    parts = _parts(body, params["num_consts"], params["num_carry"])
+    parts = parts_of(body, params["num_consts"], params["num_carry"])
     consts, init, xs = parts.cut(args)
     const_dims, init_dims, x_dims = parts.cut(dims)
     lane = tuple(None if d is None else max(d - 1, 0) for d in x_dims)
@@ -590,7 +401,7 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
 def _prune(used: Mask, **params: Any) -> tuple[Mask, Mask, dict[str, Any]]:
     """A carry lives if it is used, or a living carry or result needs it."""
     body = params["body"]
-    parts = _parts(body, params["num_consts"], params["num_carry"])
+    parts = parts_of(body, params["num_consts"], params["num_carry"])
     carry, ys = (tuple(m) for m in split_list(used, parts.carry))
     while True:
         made, keep = prune(body, (*carry, *ys))

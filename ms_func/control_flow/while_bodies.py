@@ -39,6 +39,11 @@ class Loop(NamedTuple):
         """Constants of the test, constants of the body, carry."""
         return split_list(values, self.num_cond, self.num_body)
 
+    @property
+    def has_effects(self) -> bool:
+        """Whether its test or its body does something on the side."""
+        return bool(self.cond.effects or self.body.effects)
+
 
 def dual_loop(loop: Loop, consts: Mask, init: Mask) -> tuple[Loop, Mask]:
     """The loop over values and tangents, and which carries have tangents."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, compress
-from threading import Lock
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import CompileOptions
 from ms_func.errors import OutOfMemoryError
-from ms_func.execution import host
+from ms_func.execution import host, program_cache
 from ms_func.execution.buffers import default_backend, move, refuse_deleted
 from ms_func.execution.layouts import named_layout
 from ms_func.execution.placement import (
@@ -79,11 +77,6 @@ class Program(NamedTuple):
         return self.executable.fast_path(out_tree, shardings, self.kept, consts)
 
 
-_programs: OrderedDict[Any, Program] = OrderedDict()
-_lock = Lock()
-_LIMIT = 8192
-
-
 def compiled(
     fn: Function,
     placement: Placement,
@@ -99,14 +92,11 @@ def compiled(
     `types` are those that the results carry, where they are not those of the program.
     """
     key = (fn.key, placement, donate, out_shardings, types, options)
-    found = None if watched() else _programs.get(key)
+    found = None if watched() else program_cache.find(key)
     if found is None:
         made = types or fn.out_types
         found = _compile(fn, placement, name, donate, out_shardings, made, options)
-        with _lock:
-            _programs[key] = found
-            if len(_programs) > _LIMIT:
-                _programs.popitem(last=False)
+        program_cache.keep(key, found)
     return found
 
 
@@ -137,13 +127,25 @@ def _compile(
     )
     check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
-        own = next(iter(placement.in_shardings), None)  # on one device all lie alike
-        own = default_backend().sharding(placement.devices[0]) if own is None else own
-        shardings = [own] * (len(fn.results) + len(state))
+        shardings = _on_one_device(placement, [*types, *state])
     else:
         shardings = _result_shardings(job, placement, executable, state)
     executable.bind_types([*types, *state], shardings, placement.committed)
     return Program(executable, placement, kept, bool(state))
+
+
+def _on_one_device(placement: Placement, types: Sequence[ArrayType]) -> list[Any]:
+    """Sharding of each result on the one device: as that of an operand, where it fits its rank."""
+    plain = default_backend().sharding(placement.devices[0])
+    own = next((s for s in placement.in_shardings if s != plain), plain)
+    spec = getattr(public(own), "spec", None)
+    if spec is None:
+        return [own] * len(types)
+    whole = NamedSharding(public(own).mesh, PartitionSpec())
+    return [
+        default_backend().sharding(public(own) if len(spec) <= n else whole, n)
+        for n in (t.words.ndim for t in types)
+    ]
 
 
 def check_memory(fn: Function, name: str, executable: Any, device: Any) -> None:

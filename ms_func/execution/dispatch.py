@@ -17,6 +17,7 @@ from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, Array, KeyArray, numbers_of, result_tree, wrap
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Prepared, Program, prepared, ready
+from ms_func.execution.program_cache import fast_paths, forget
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import Primitive, _Current
@@ -26,7 +27,6 @@ from ms_func.runtime import extension
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.tracer import Tracer, escaped
 
-_cache = extension.PjitFunctionCache(65536)
 _CONSTANTS = 4096
 
 
@@ -37,7 +37,7 @@ def dispatcher(
     fun: Callable[..., Any] | None = None,
     static_argnums: Sequence[int] = (),
     static_argnames: Sequence[str] = (),
-    cache: Any = _cache,
+    cache: Any = fast_paths,
 ) -> Any:
     """C++ callable that asks `miss` for results and a fast path on each new signature."""
     return extension.pjit(
@@ -54,9 +54,9 @@ def _shard_argument(x: Any, *placement: Any) -> Any:
     return put(x, typeof(x), where)
 
 
-def clear_caches() -> None:
-    """Forget the compiled programs that the dispatcher keeps; the next calls compile again."""
-    _cache.clear()
+def forget_programs() -> None:
+    """Drop all compiled programs, those of single operations too, and arrays of literals."""
+    forget()
     bottom.operations.clear()
     bottom.constants.clear()
 

@@ -65,7 +65,9 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     _check_devices(buffers, committed)
     if len(committed.device_set) == 1:
         (device,) = committed.device_set
-        return Placement((device,), (committed,) * count, True)
+        plain = default_backend().sharding(device)  # the layout of another operand may not fit
+        shardings = [b._sharding if b._committed else plain for b in buffers]
+        return Placement((device,), (*shardings, *[plain] * (count - len(buffers))), True)
     mesh = committed.public.mesh
     everywhere = NamedSharding(mesh, PartitionSpec())
     shardings = [

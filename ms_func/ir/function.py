@@ -133,7 +133,7 @@ class Function:
 
     @property
     def plain(self) -> bool:
-        """Whether no value, here or in nested functions, is a key or a reference."""
+        """Whether nothing, here or in nested functions, is a key, a reference or to be expanded."""
         if self._plain is None:
             self._plain = not special.seen or _is_plain(self)
         return self._plain
@@ -213,6 +213,8 @@ def _is_plain(fn: Function) -> bool:
         if not v.type.plain:
             return False
     for e in fn.eqns:
+        if e.primitive.expand is not None:
+            return False
         for v in e.outputs:
             if not v.type.plain:
                 return False

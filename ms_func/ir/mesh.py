@@ -107,6 +107,41 @@ class AbstractMesh:
         """Whether the mesh has no axis."""
         return not self.axis_names
 
+    def axes_of_type(self, kind: AxisType) -> tuple[Any, ...]:
+        """Names of the axes of a type."""
+        pairs = zip(self.axis_names, self.axis_types, strict=True)
+        return tuple(name for name, k in pairs if k == kind)
+
+    @property
+    def auto_axes(self) -> tuple[Any, ...]:
+        """Axes along which the partitioner chooses."""
+        return self.axes_of_type(AxisType.Auto)
+
+    @property
+    def explicit_axes(self) -> tuple[Any, ...]:
+        """Axes whose use is part of types."""
+        return self.axes_of_type(AxisType.Explicit)
+
+    @property
+    def manual_axes(self) -> tuple[Any, ...]:
+        """Axes of manual computation."""
+        return self.axes_of_type(AxisType.Manual)
+
+    @property
+    def are_all_axes_auto(self) -> bool:
+        """Whether the mesh has axes, all of them automatic."""
+        return not self.empty and set(self.axis_types) == {AxisType.Auto}
+
+    @property
+    def are_all_axes_explicit(self) -> bool:
+        """Whether the mesh has axes, all of them explicit."""
+        return not self.empty and set(self.axis_types) == {AxisType.Explicit}
+
+    @property
+    def are_all_axes_manual(self) -> bool:
+        """Whether the mesh has axes, all of them manual."""
+        return not self.empty and set(self.axis_types) == {AxisType.Manual}
+
     @property
     def abstract_mesh(self) -> AbstractMesh:
         """The same axes without devices."""

@@ -220,6 +220,9 @@ class Primitive:
         callee: `(**params)` to the function whose equations an application stands for.
         body: `(**params)` to the function that an application computes; its equations may stand
             for the application once nothing more is derived from the program.
+        expand: `(types, **params)` to a function, and the arrays that its first parameters stand
+            for: its equations take the place of an application before the program is compiled.
+            Rules of such an operation are run for each application, and not remembered.
         prune: `(used, **params)` to (operands kept, results kept, new params), both masks: the
             smallest application that still gives the results marked in `used`; only for
             operations that carry functions.
@@ -259,6 +262,7 @@ class Primitive:
     simplify: Rule | None = None
     callee: Rule | None = None
     body: Rule | None = None
+    expand: Rule | None = None
     prune: Rule | None = None
     hoist: Rule | None = None
     program: Rule | None = None

@@ -14,7 +14,6 @@ import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
-from jaxlib.mlir.dialects import chlo, sdy, stablehlo
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.loc import Loc
@@ -24,6 +23,8 @@ from ms_func.ir.types import ArrayType, dtype_name, float0
 @cache
 def context() -> ir.Context:
     """Return the process-wide MLIR context with StableHLO, CHLO and Shardy loaded."""
+    from jaxlib.mlir.dialects import chlo, sdy, stablehlo  # 10 ms that `import ms_func` is spared
+
     registry = ir.DialectRegistry()
     _jax_mlir_ext.register_dialects(registry)
     made = ir.Context()

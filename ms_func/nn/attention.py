@@ -143,7 +143,9 @@ def _rules(
         if got != want:
             raise ArgumentValueError(f"{name} shape should be {list(want)}: but got {got}")
     if not groups or heads % groups:
-        raise ArgumentValueError(f"{groups} heads of keys do not divide {heads} heads of queries")
+        raise ArgumentValueError(
+            f"the number of heads of queries, {heads}, must be a multiple of that of keys, {groups}"
+        )
     if mask is not None and typeof(mask).dtype != np.bool_:
         raise ArgumentValueError(f"mask dtype should be bool, but got {typeof(mask).dtype}")
     for name, x in (("bias", bias), ("mask", mask)):

@@ -83,10 +83,13 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
 
 def _is_operand(x: Any) -> bool:
-    """Whether an operator takes `x` itself instead of leaving it to `x`'s own operator."""
-    return isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)) or hasattr(
-        x, "__jax_array__"
-    )
+    """Whether an operator takes `x` itself instead of leaving it to `x`'s own operator.
+
+    As for NumPy, a class that sets `__array_ufunc__` to None has operators of its own.
+    """
+    if isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
+        return True
+    return hasattr(x, "__jax_array__") and getattr(type(x), "__array_ufunc__", x) is not None
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {

@@ -188,8 +188,10 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
 
 def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> None:
     known = set("".join(inputs))
-    if not all(c.isalpha() for c in known):
-        raise ArgumentValueError(f"einsum: invalid subscripts {text!r}; labels are letters")
+    if not all(c.isalnum() for c in known):
+        raise ArgumentValueError(
+            f"einsum: invalid subscripts {text!r}; labels are letters or digits"
+        )
     for c in output:
         if c not in known:
             raise ArgumentValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")

@@ -135,43 +135,35 @@ def whole(arrays: int) -> Callable[[F], F]:
     """Decorator of a function whose eager call is one program, kept for each choice of options.
 
     Args:
-        arrays: how many of the first positional arguments are arrays; the rest must be numbers,
-            names or tuples of these, else the function is called as it is.
+        arrays: how many of the first positional arguments are arrays, 1 or 2; the rest must be
+            numbers, names or tuples of these, else the function is called as it is.
     """
 
     def decorate(function: F) -> F:
         programs: dict[Any, Any] = {}
 
-        def call(*args: Any, **options: Any) -> Any:
-            if current.interpreter is not bottom:
-                return function(*args, **options)
-            operands, rest = args[:arrays], args[arrays:]
-            for a in operands:
-                if type(a) is not Array:
-                    return function(*args, **options)
+        def program(rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+            """The program for these options; None where they are not all plain values."""
             for v in rest:
                 if type(v) not in _STATIC:
-                    return function(*args, **options)
-            if options:
-                for v in options.values():
-                    if type(v) not in _STATIC:
-                        return function(*args, **options)
-                key = (rest, *options.items())
-            else:
-                key = rest
+                    return None
+            for v in options.values():
+                if type(v) not in _STATIC:
+                    return None
+            key = (rest, *options.items())
             try:
                 found = programs.get(key)
             except TypeError:  # a tuple of something else
-                return function(*args, **options)
+                return None
             if found is None:
-                if len(operands) < arrays:
-                    return function(*args, **options)
                 if len(programs) > _LIMIT:
                     programs.clear()
                 found = programs[key] = _program(function, rest, options)
-            return found(*operands)
+            return found
 
-        return _without_options(function, call, arrays)  # type: ignore[return-value]
+        made = wraps(function)((_of_one if arrays == 1 else _of_two)(function, program))
+        made.fast = program((), {})  # type: ignore[attr-defined]
+        return made  # type: ignore[return-value]
 
     return decorate
 
@@ -179,25 +171,29 @@ def whole(arrays: int) -> Callable[[F], F]:
 _NONE: Any = object()
 
 
-def _without_options(function: F, call: F, arrays: int) -> F:
-    """`call` with a short way for one or two arrays and nothing else, which is the usual case."""
-    if arrays > 2:
-        return wraps(function)(call)  # type: ignore[return-value]
-    fast = _program(function)
+def _of_one(function: Any, program: Any) -> Any:
+    fast = program((), {})
 
-    def of_one(x: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
-        if type(x) is Array and not rest and not options and current.interpreter is bottom:
-            return fast(x)
-        return call(**options) if x is _NONE else call(x, *rest, **options)
+    def call(x: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
+        if type(x) is Array and current.interpreter is bottom:
+            found = program(rest, options) if rest or options else fast
+            if found is not None:
+                return found(x)
+        return function(**options) if x is _NONE else function(x, *rest, **options)
 
-    def of_two(x: Any = _NONE, y: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
-        plain = type(x) is Array and type(y) is Array and not rest and not options
-        if plain and current.interpreter is bottom:
-            return fast(x, y)
+    return call
+
+
+def _of_two(function: Any, program: Any) -> Any:
+    fast = program((), {})
+
+    def call(x: Any = _NONE, y: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
+        if type(x) is Array and type(y) is Array and current.interpreter is bottom:
+            found = program(rest, options) if rest or options else fast
+            if found is not None:
+                return found(x, y)
         if y is _NONE:
-            return call(**options) if x is _NONE else call(x, **options)
-        return call(x, y, *rest, **options)
+            return function(**options) if x is _NONE else function(x, **options)
+        return function(x, y, *rest, **options)
 
-    made = wraps(function)(of_one if arrays == 1 else of_two)
-    made.fast = fast  # type: ignore[attr-defined]
-    return made  # type: ignore[return-value]
+    return call

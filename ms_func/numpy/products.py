@@ -12,7 +12,7 @@ from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ShapeError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.arithmetic import multiply, subtract
 from ms_func.numpy.elementwise import conjugate
@@ -28,7 +28,7 @@ from ms_func.primitives.sharding import constrained
 def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Operands of one dtype; shapes stay."""
     ta, tb = getattr(a, "type", None), getattr(b, "type", None)
-    if ta is not None and tb is not None and ta.dtype is tb.dtype:
+    if type(ta) is ArrayType and type(tb) is ArrayType and ta.dtype is tb.dtype:
         return a, b
     a, b = admit(name, a), admit(name, b, 1)
     dtype, weak = join_types([typeof(a), typeof(b)])

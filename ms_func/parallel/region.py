@@ -34,7 +34,7 @@ def _program(fn: Function, donate: tuple[int, ...], ins: Any, outs: Any) -> Any:
     return plan.program, plan.in_shardings, plan.out_shardings
 
 
-shard_region_p = call_like("shard_region", _lower, program=_program)
+shard_region_p = call_like("shard_region", lower=_lower, program=_program)
 
 
 def plan_of(fn: Function, donate: tuple[int, ...] = (), ins: Any = None, outs: Any = None) -> Plan:

@@ -15,7 +15,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import NONLINEAR, ZERO, Cost, NotSupported, Primitive, Zero, register
@@ -518,10 +518,10 @@ def argmax(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
         ValueError: the axis is out of range or has no elements.
     """
     axes = canonical_axes(typeof(operand).ndim, (axis,))
-    return argmax_p.bind(operand, axes=axes, index_dtype=np.dtype(index_dtype))
+    return argmax_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))
 
 
 def argmin(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
     """Index of the smallest element along `axis`; conventions as for `argmax`."""
     axes = canonical_axes(typeof(operand).ndim, (axis,))
-    return argmin_p.bind(operand, axes=axes, index_dtype=np.dtype(index_dtype))
+    return argmin_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))

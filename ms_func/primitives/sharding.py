@@ -128,14 +128,17 @@ def constrained(x: Any, sharding: Any) -> Any:
 
 
 def named_sharding(sharding: Any) -> NamedSharding:
-    """`NamedSharding` from one, or from a spec and the mesh in force.
+    """`NamedSharding` over devices, from one, or from a spec and the mesh in force.
+
+    The mesh in force also gives the devices where the sharding names axes only.
 
     Raises:
         RuntimeError: there is no mesh in force.
+        ShardingError: the mesh in force has other axes than the sharding.
         TypeError: `sharding` is neither.
     """
     if isinstance(sharding, NamedSharding):
-        return sharding
+        return sharding if isinstance(sharding.mesh, Mesh) else _with_devices(sharding)
     if not isinstance(sharding, PartitionSpec):
         kind = "only" if isinstance(sharding, Sharding) else "as"
         raise TypeError(
@@ -149,6 +152,17 @@ def named_sharding(sharding: Any) -> NamedSharding:
             "`PartitionSpec`s to shardings\nfix: use `with mesh:`, or pass a NamedSharding"
         )
     return NamedSharding(mesh, sharding)
+
+
+def _with_devices(sharding: NamedSharding) -> NamedSharding:
+    """A sharding over an abstract mesh, with the devices of the mesh in force."""
+    mesh = current_mesh()
+    if not isinstance(mesh, Mesh) or mesh.shape_tuple != sharding.mesh.shape_tuple:
+        raise ShardingError(
+            f"{sharding} has no devices, and the mesh in force, {mesh}, does not give them\n"
+            "fix: use `with mesh:` or set_mesh with a mesh of these axes"
+        )
+    return NamedSharding(mesh, sharding.spec, memory_kind=sharding.memory_kind)
 
 
 def constrain(x: Any, spec: Any) -> Any:

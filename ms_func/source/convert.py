@@ -20,6 +20,7 @@ from ms_func.errors import (
     UnsupportedError,
 )
 from ms_func.ir import loc
+from ms_func.source import classes
 from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugared
 from ms_func.source.expressions import Resolver
@@ -113,7 +114,7 @@ _ready: dict[int, tuple[Any, Any, FunctionType]] = {}
 def connect(hooks: Any) -> None:
     """Let converted code call the functions of the module `hooks`."""
     global runtime
-    runtime = _hooks.cell_contents = hooks
+    runtime = _hooks.cell_contents = classes.Ways.hooks = hooks
 
 
 def _made(entry: Entry, f: FunctionType) -> FunctionType:
@@ -162,6 +163,8 @@ def _other(f: Any) -> Any:
     if type(call) is FunctionType:
         found = for_call(call)
         return f if found is call else MethodType(found, f)
+    if isinstance(f, type):
+        classes.prepare(f)
     if kind is type and type(f.__init__) is FunctionType and f.__new__ is object.__new__:
         found = for_call(f.__init__)
         return f if found is f.__init__ else partial(_construct, f, found)
@@ -368,6 +371,7 @@ def _verdict(f: FunctionType) -> Entry:
         return Entry(code)
     if kind == "library" and opinion is not True:
         return Entry(code, None, _LIBRARY)
+    classes.prepare_module(f.__globals__)
     return _entry(f) if _may_decide(code) else Entry(code)
 
 
@@ -410,6 +414,17 @@ _INTERESTING: frozenset[int] = _interesting()
 def _may_decide(code: CodeType) -> bool:
     """Whether there is anything in a function that conversion might change."""
     return not _INTERESTING.isdisjoint(code.co_code[::2])
+
+
+def _learn_anyway(f: FunctionType) -> None:
+    """Convert a function of a library."""
+    with _lock:
+        _remember(_entry(f))
+
+
+classes.Ways.is_users = staticmethod(lambda file: _kind_of(file) == "user")
+classes.Ways.may_decide = staticmethod(_may_decide)
+classes.Ways.learn = staticmethod(_learn_anyway)
 
 
 def _entry(f: FunctionType) -> Entry:

@@ -15,6 +15,7 @@ from ms_func.source.nodes import (
     constant,
     hook,
     hook_itself,
+    is_plain,
     load,
     parts_of,
     place,
@@ -23,10 +24,10 @@ from ms_func.source.nodes import (
 from ms_func.source.scoping import Names, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, type, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
+    object, super, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
-_DECIDERS = (isinstance, issubclass, callable, hasattr)
+_DECIDERS = (issubclass, callable, hasattr)
 
 
 class Resolver:
@@ -153,23 +154,9 @@ class Expressions:
             return isinstance(test.op, ast.Not) and self.is_static(test.operand)
         if isinstance(test, ast.BoolOp):
             return all(map(self.is_static, test.values))
-        if isinstance(test, ast.Compare):
-            if all(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
-                return any(map(self._is_no_function, (test.left, *test.comparators)))
-            return len(test.ops) == 1 and any(map(_is_text, (test.left, test.comparators[0])))
         if isinstance(test, ast.Call):
             return self.resolver.value(test.func) in _DECIDERS and self._is_global(test.func)
         return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
-
-    def _is_no_function(self, node: ast.expr) -> bool:
-        """Whether `node` is known not to be a function, which data might choose."""
-        root = node
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if isinstance(root, ast.Constant):
-            return True
-        found = self.resolver.value(node) if self._is_global(root) else None
-        return found is not None and not callable(found)
 
     def _is_global(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self._hidden
@@ -297,6 +284,8 @@ class Expressions:
         if isinstance(f, ast.Name) and f.id == "super" and not node.args:
             return self._super(node)
         native = self._native(f)
+        if native and self.resolver.value(f) is isinstance:
+            node.func = hook_itself("isinstance_", node)
         self.parts(node)
         if native:
             return node
@@ -409,13 +398,6 @@ class Expressions:
         return f"_{self.class_name.lstrip('_')}{name}" if self.class_name.strip("_") else name
 
 
-def _is_text(node: ast.expr) -> bool:
-    """A string, or several."""
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return bool(node.elts) and all(map(_is_text, node.elts))
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
 def _is_fixed(key: ast.expr) -> bool:
     """Whether an index is written down, or is a slice."""
     if isinstance(key, ast.UnaryOp):
@@ -436,7 +418,14 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
         return hook("is_", at, left, right)
     if isinstance(op, ast.IsNot):
         return hook("not_", at, hook("is_", at, left, right))
-    return ast.Compare(left, [op], [right], **place(at))
+    if is_plain(left) or is_plain(right):
+        return ast.Compare(left, [op], [right], **place(at))
+    return hook(_COMPARISONS[type(op)], at, left, right)
+
+
+_COMPARISONS: dict[type, str] = {
+    ast.Eq: "eq_", ast.NotEq: "ne_", ast.Lt: "lt_", ast.LtE: "le_", ast.Gt: "gt_", ast.GtE: "ge_",
+}  # fmt: skip
 
 
 _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {

@@ -161,3 +161,16 @@ def is_simple(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return is_simple(node.value)
     return isinstance(node, (ast.Constant, ast.Name))
+
+
+def is_plain(node: ast.expr) -> bool:
+    """Whether `node` is no container for certain: a constant, arithmetic with one, a formula."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.UnaryOp):
+        return is_plain(node.operand)
+    return isinstance(node, ast.BinOp) and (_is_number(node.left) or _is_number(node.right))
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)

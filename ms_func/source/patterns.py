@@ -27,6 +27,14 @@ def match_(subject: Any, pattern: tuple[Any, ...], count: int) -> tuple[Any, tup
         pattern: `(kind, ...)`, where kind names a function below.
         count: number of names that the pattern binds.
     """
+    if type(subject) is convert.runtime.Choice:
+        each = {k: match_(x, pattern, count) for k, x in subject.left().items()}
+        fitting = [names for fits, names in each.values() if fits is not False]
+        names = fitting[0] if len(fitting) == 1 else ()
+        if len(fitting) > 1:
+            names = subject.each(lambda x: match_(x, pattern, count)[1])
+        fits = subject.holds({k: fits for k, (fits, _) in each.items()})
+        return fits, names or (convert.runtime.UNDEFINED,) * count
     found: list[Any] = [convert.runtime.UNDEFINED] * count
     return _fits(subject, pattern, found), tuple(found)
 

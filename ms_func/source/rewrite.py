@@ -313,7 +313,10 @@ class Rewriter(Stores):
             other = load(function.name, at)
         else:
             out.append(then)
-        self.bound = meet(then_bound, other_bound)
+        met = meet(then_bound, other_bound)
+        if met is not None and before is not None:  # other names stay in the branches' functions
+            met -= (self.local - self.cells) - before - set(state)
+        self.bound = met
         call = hook("if_", at, test, load(then.name, at), other, names_tuple(state, at),
                     self.shown_names(state, at))  # fmt: skip
         out.append(unpack(state, call, at))

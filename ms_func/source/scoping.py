@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ms_func.source.nodes import parts_of
+from ms_func.source.nodes import is_plain, parts_of
 
 _CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum",
               "tuple"}  # fmt: skip
@@ -168,9 +168,13 @@ class Names:
         self._pieces([node.test], [node.body, node.orelse])
 
     def _comparison(self, node: ast.Compare) -> None:
-        if len(node.ops) == 1 and not isinstance(node.ops[0], _HOOKED_COMPARISONS):
-            self.visit(node.left)
-            self.visit(node.comparators[0])
+        if len(node.ops) == 1:
+            left, right = node.left, node.comparators[0]
+            by_value = not isinstance(node.ops[0], _NOT_BY_VALUE)
+            if not (by_value and (is_plain(left) or is_plain(right))):
+                self._hooked = True
+            self.visit(left)
+            self.visit(right)
         else:
             self._pieces([node.left, node.comparators[0]], node.comparators[1:])
 
@@ -316,7 +320,7 @@ class Names:
 
 _AT_ONCE = {"associative_scan", "cond", "fori_loop", "map", "scan", "switch", "tree_map",
             "while_loop"}  # fmt: skip
-_HOOKED_COMPARISONS = (ast.In, ast.NotIn, ast.Is, ast.IsNot)
+_NOT_BY_VALUE = (ast.In, ast.NotIn, ast.Is, ast.IsNot)
 _DYNAMIC = {"dir", "eval", "exec", "locals", "vars"}
 _COMPOUND: dict[type, tuple[str, ...]] = {
     ast.If: ("test", "body", "orelse"),

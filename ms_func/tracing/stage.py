@@ -164,6 +164,12 @@ _lock = Lock()
 _LIMIT = 4096
 
 
+def forget_structures() -> None:
+    """Drop what was derived from the functions that were recorded so far."""
+    with _lock:
+        _programs.clear()
+
+
 def canonical(fn: Function) -> Function:
     """The first function seen with the structure of `fn`, which holds what was derived from it.
 

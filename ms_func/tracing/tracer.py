@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from ms_func.errors import (
     located,
 )
 from ms_func.ir.axes import Axes
+from ms_func.ir.constant import Constant
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
@@ -83,6 +85,8 @@ class Tracer:
     def aval(self) -> ArrayType:
         """The type, under the name that libraries written for JAX use."""
         return self.type
+
+    _trace = property(attrgetter("recorder"))
 
     def __bool__(self) -> bool:
         if self.type.size != 1:
@@ -209,10 +213,13 @@ class Staging:
         border: whether this records a region of manual computation, outside of which nothing
             differs between devices.
         wide: kinds of number ("i", "f", "c") that come in from outside at double width.
+        links: objects of the user's that stand for one of several; see `source.hooks.aliases`.
     """
 
-    __slots__ = ("alive", "border", "captured", "decided", "eqns", "handles", "loc", "name",
-                 "outer", "spliced", "strict", "values", "wide")  # fmt: skip
+    __slots__ = (
+        "__weakref__", "alive", "border", "captured", "decided", "eqns", "handles", "links", "loc",
+        "name", "outer", "spliced", "strict", "values", "wide",
+    )  # fmt: skip
 
     def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
         self.name = name
@@ -228,6 +235,12 @@ class Staging:
         self.strict = _speculating.value
         self.wide = ""
         self.outer: Any = None
+        self.links: Any = None
+
+    @property
+    def main(self) -> Staging:
+        """This recording, under the name by which libraries written for JAX compare them."""
+        return self
 
     def __enter__(self) -> Staging:
         outer = self.outer = current.interpreter
@@ -503,15 +516,29 @@ def escaped(x: Tracer) -> Exception:
 
 
 def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[Any]]) -> Function:
-    """Function of parameters of the given types, recorded from `body`, which captures nothing."""
+    """Function of parameters of the given types, recorded from `body`.
+
+    Arrays that `body` takes from outside stand in the function by value.
+
+    Raises:
+        ValueError: it takes a traced value from outside.
+    """
     trace = Staging(name)
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
-    if captured:
-        kinds = ", ".join(str(typeof(x)) for x in captured)
-        raise AssertionError(
-            f"`{name}` uses values from outside it, of types {kinds}\n"
-            "fix: make arrays inside, for example with lax.iota, or pass them as operands"
+    return _by_value(fn, captured) if captured else fn
+
+
+def _by_value(fn: Function, captured: Sequence[Any]) -> Function:
+    """`fn` with its first parameters replaced by constants of the arrays they stand for."""
+    other = [typeof(x) for x in captured if type(x) is Tracer or not typeof(x).plain]
+    if other:
+        raise UnsupportedError(
+            f"`{fn.name}` uses values from outside it, of types {', '.join(map(str, other))}, that "
+            "are traced or keys\nfix: pass them as operands"
         )
-    return fn
+    with Staging(fn.name) as trace:
+        held = [named("constant").bind(value=Constant(x, typeof(x).weak_type)) for x in captured]
+        params = [trace.parameter(t) for t in fn.in_types[len(captured) :]]
+        return trace.finish(params, trace.apply(fn, [*held, *params]))[0]

@@ -1,9 +1,10 @@
-"""Programs with keys as programs on the words of keys: the last pass before compilation.
+"""Programs without keys and without operations to be expanded: the last pass before compilation.
 
 An array of keys of shape s becomes an array of uint32 of shape (*s, w), where w is the number
 of words of a key. Operations on keys say what they are on words. An operation that moves
 elements as they are, such as `reshape` or `gather`, becomes what `vmap` makes of it when the
-words are lanes. Operations that carry programs keep them, written on words.
+words are lanes. Operations that carry programs keep them, written on words. An operation that is
+computed by others is replaced by these.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy as np
 
 from ms_func.dtypes import key_of
 from ms_func.errors import UnsupportedError
+from ms_func.execution.buffers import to_numpy
 from ms_func.execution.compile import final_form
+from ms_func.ir.constant import Constant
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import LANES, current
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
+from ms_func.primitives.constants import constant_p
 from ms_func.primitives.keys import numpy_words
 from ms_func.primitives.pieces import stack
 from ms_func.tracing.tracer import Staging, build
@@ -28,14 +32,14 @@ from ms_func.transforms.discharge import discharged
 
 
 def physical(fn: Function) -> Function:
-    """`fn` on words in place of keys; the same object where there are none."""
+    """`fn` on words in place of keys, expanded; the same object where there is nothing to do."""
     if fn.plain:
         return fn
     found = fn.memo.get("physical")
     if found is None:
         plain, written = discharged(fn)
         assert not written, f"`{fn.name}` writes to references from outside"
-        found = _on_words(plain) if has_keys(plain) else plain
+        found = _on_words(plain) if has_keys(plain) or _expands(plain) else plain
         fn.memo["physical"] = found.memo["physical"] = found
     return found
 
@@ -49,6 +53,19 @@ def has_keys(fn: Function) -> bool:
         found = fn.memo["has_keys"] = any(v.type.key is not None for v in fn.params) or any(
             any(v.type.key is not None for v in e.outputs)
             or (bool(e.params) and any(map(has_keys, e.functions())))
+            for e in fn.eqns
+        )
+    return found
+
+
+def _expands(fn: Function) -> bool:
+    """Whether an operation anywhere in `fn` is computed by others."""
+    if fn.plain:
+        return False
+    found = fn.memo.get("expands")
+    if found is None:
+        found = fn.memo["expands"] = any(
+            e.primitive.expand is not None or (bool(e.params) and any(map(_expands, e.functions())))
             for e in fn.eqns
         )
     return found
@@ -83,6 +100,8 @@ def _equation(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     """Results of one equation on words."""
     p = eqn.primitive
     types = [a.type for a in eqn.inputs]
+    if p.expand is not None:
+        return _expanded(eqn, ins)
     if p.words is not None and p.words is not LANES:
         out = p.words(types, *ins, **eqn.params)
     elif any(f for f in eqn.functions()):
@@ -94,6 +113,24 @@ def _equation(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     else:
         raise UnsupportedError(f"`{p.name}` does not accept keys", eqn.loc)
     return out if p.multiple_results else (out,)
+
+
+def _expanded(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
+    """What an operation is computed by, in its place."""
+    made, held = eqn.primitive.expand([a.type for a in eqn.inputs], **eqn.params)  # type: ignore[misc]
+    for v, t in zip(eqn.outputs, made.out_types, strict=True):
+        if (v.type.shape, v.type.dtype) != (t.shape, t.dtype):
+            raise TypeError(
+                f"`{eqn.primitive.name}` has type {v.type} by its abstract rule, but is computed "
+                f"as one of type {t}"
+            )
+    return current.interpreter.apply(physical(made), [*map(_held, held), *ins])
+
+
+def _held(x: Any) -> Any:
+    """An array that stands in a program by value; a key as its words."""
+    elements = np.asarray(x) if typeof(x).key is None else to_numpy(x.buffer)
+    return constant_p.bind(value=Constant(elements))
 
 
 def _params_on_words(params: dict[str, Any]) -> dict[str, Any]:

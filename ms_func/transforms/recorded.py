@@ -7,7 +7,8 @@ are numbers of slots. From then on transforms put their results together from co
 running rules and without inferring types.
 
 This holds for applications whose parameters are data. Where they hold functions or objects
-of other kinds, a rule may depend on more than types, and runs each time.
+of other kinds, a rule may depend on more than types, and runs each time; so do the rules of
+operations that are expanded, which users attach one by one.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def worked_out(
         return _known[key]
     except KeyError:
         pass
-    found = make(eqn, types, rest) if all(map(_is_data, params.values())) else None
+    free = eqn.primitive.expand is None and all(map(_is_data, params.values()))
+    found = make(eqn, types, rest) if free else None
     if len(_known) > _LIMIT:
         _known.clear()
     _known[key] = found

@@ -77,6 +77,17 @@ def test_control_flow_by_values_at_hand():
     assert float(ms.grad(ms.grad(f))(3.0)) == 18.0
 
 
+def test_an_integer_on_the_way_taken_is_a_float_where_another_way_is():
+    def f(x):
+        if x > 0:
+            return 1
+        return x * x
+
+    assert [float(ms.grad(f)(x)) for x in (2.0, -2.0)] == [0.0, -4.0]
+    with pytest.raises(TypeError, match="requires real-valued outputs"):
+        ms.grad(lambda x: 1 if x > 0 else 2)(1.0)
+
+
 def test_gradients_of_integers():
     with pytest.raises(TypeError, match="requires real- or complex-valued inputs"):
         ms.grad(lambda x: x * 2.0)(3)

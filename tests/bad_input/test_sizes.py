@@ -159,7 +159,7 @@ EINSUMS = {
     "unknown output": (("ij,jk->il", X, Y), "'l'"),
     "two arrows": (("ij,jk->ik->", X, Y), "more than one `->`"),
     "half an arrow": (("ij,jk-ik", X, Y), "a part of one"),
-    "digits": (("i1,jk", X, Y), "labels are letters"),
+    "signs": (("i!,jk", X, Y), "labels are letters"),
     "too many labels": (("ijk,jk", X, Y), "does not fit an operand of 2 dimensions"),
     "too few labels": (("i,jk", X, Y), "does not fit an operand of 2 dimensions"),
     "sizes": (("ij,jk", X, X), "'j'"),

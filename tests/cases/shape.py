@@ -7,6 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ms_func.ir.constant import Constant
 from tests.cases.case import ANY, NUMBERS, Case, of_shapes
 
 
@@ -81,6 +82,10 @@ CASES: dict[str, list[Case]] = {
     "iota": [
         _iota("int32", (4,), 0), _iota("float64", (2, 4), 1), _iota("uint8", (4, 2), 0),
         _iota("complex64", (3,), 0), _iota("bfloat16", (2, 300), 1), _iota("int64", (0, 2), 1),
+    ],
+    "constant": [
+        Case((), {"value": Constant(a)}, dtypes=("float64",))
+        for a in (np.arange(3, dtype="int8"), np.ones((2, 0), "float32"), np.float64(2.5))
     ],
     "slice": [
         _slice((6,), (1,), (5,)),

@@ -351,3 +351,23 @@ def test_named_scopes_are_seen_in_the_compiled_program():
 def test_names_of_private_modules_are_no_modules():
     with as_jax(), pytest.raises(ImportError, match="cannot import name"):
         from jax._src.literals import LiteralArray  # noqa: F401
+
+
+def test_metadata_of_the_package_are_found():
+    from importlib import metadata
+
+    with as_jax() as jax:
+        assert metadata.version("jax") == jax.__version__
+        assert metadata.version("numpy") == np.__version__
+
+
+def test_types_of_ones_own_are_defined_but_not_used():
+    with as_jax():
+        from jax.experimental import hijax
+
+        class Pair(hijax.HiPrimitive):
+            pass
+
+        hijax.register_hitype(int, lambda x: hijax.HiType())
+        with pytest.raises(NotImplementedError, match="make_pair"):
+            Pair("make_pair").bind(1.0)

@@ -132,3 +132,110 @@ def test_wrapped_functions():
         assert f.call_wrapped(3, 4) == 49
         assert count() == 2
         assert lu.merge_linear_aux(count, counted(lu.wrap_init(abs))[1]) == (True, 2)
+
+
+def test_rules_may_close_over_arrays_and_keys():
+    with as_jax() as jax:
+        import jax.numpy as jnp
+        from jax.extend.core import Primitive
+        from jax.interpreters import ad, batching, mlir
+
+        c, key = jnp.arange(3.0), jax.random.key(0)
+        p = Primitive("shifted_sine")
+        p.def_impl(lambda x: jnp.sin(x) + c)
+        p.def_abstract_eval(lambda x: x)
+        noise = jax.random.normal(key, (3,))
+        lowered = mlir.lower_fun(lambda x: jnp.sin(x) + c + 0 * jax.random.normal(key, (3,)), False)
+        mlir.register_lowering(p, lowered)
+        ad.defjvp(p, lambda t, x: t * jnp.cos(x + 0 * c) + 0 * noise)
+        batching.primitive_batchers[p] = lambda xs, ds: (jnp.sin(xs[0]) + c, ds[0])
+        x = jnp.array([0.1, 0.2, 0.3])
+        expected = np.cos(np.asarray(x))
+        assert np.allclose(jax.jit(p.bind)(x), np.sin(np.asarray(x)) + np.arange(3), atol=1e-6)
+        assert np.allclose(jax.grad(lambda x: p.bind(x).sum())(x), expected, atol=1e-6)
+        rows = jnp.stack([x, 2 * x])
+        total = jax.jit(jax.grad(lambda r: jax.vmap(p.bind)(r).sum()))
+        assert np.allclose(total(rows), np.cos(np.asarray(rows)), atol=1e-6)
+        looped = jax.jit(lambda x: jax.lax.fori_loop(0, 2, lambda i, x: p.bind(x), x))
+        assert np.allclose(looped(x), p.bind(p.bind(x)), atol=1e-6)
+
+
+def test_rules_may_call_the_host():
+    seen = []
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import mlir
+
+        def told(x):
+            jax.debug.callback(lambda v: seen.append(float(v)), x)
+            return x + 1
+
+        p = Primitive("told")
+        p.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(p, mlir.lower_fun(told, False))
+        f = jax.jit(lambda x: jax.jit(p.bind)(x) * 2)
+        assert float(f(1.0)) == 4.0
+        jax.effects_barrier()
+        assert seen == [1.0]
+
+
+def test_a_lowering_of_another_type_is_an_error():
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import mlir
+
+        p = Primitive("of_two_types")
+        p.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(p, mlir.lower_fun(lambda x: x.sum(), False))
+        with pytest.raises(TypeError, match="of_two_types"):
+            jax.jit(p.bind)(np.ones(3, "float32"))
+
+
+def test_traced_numbers_of_a_derivative_are_told_from_others():
+    with as_jax() as jax:
+        from jax.interpreters import ad
+
+        found = {}
+
+        def f(x, outer):
+            trace = jax.core.find_top_trace([x])
+            y = x * 2
+            found["same"] = y._trace.main is trace.main
+            found["kinds"] = [isinstance(v, ad.JVPTracer) for v in (y, outer + 1, x > 0, 1.0)]
+            return y
+
+        jax.jit(lambda o: jax.jvp(lambda x: f(x, o), (1.0,), (1.0,)))(2.0)
+        assert found == {"same": True, "kinds": [True, False, False, False]}
+
+
+def test_primitives_that_are_functions_here():
+    with as_jax() as jax:
+        from jax import lax
+
+        x = np.array([[1.0, 2.0, 3.0]], "float32")
+        cases = [
+            (lax.square_p, (x,), {}, x**2),
+            (lax.squeeze_p, (x,), {"dimensions": (0,)}, x[0]),
+            (lax.tile_p, (x,), {"reps": (2, 1)}, np.tile(x, (2, 1))),
+            (lax.stack_p, (x, 2 * x), {"axis": 0}, np.stack([x, 2 * x])),
+            (lax.select_n_p, (x > 1, x, -x), {}, np.where(x > 1, -x, x)),
+        ]
+        for p, args, params, expected in cases:
+            assert np.array_equal(
+                jax.jit(lambda *a, p=p, q=params: p.bind(*a, **q))(*args), expected
+            )
+            rows = [np.stack([a, a]) for a in args]
+            found = jax.vmap(lambda *a, p=p, q=params: p.bind(*a, **q))(*rows)
+            assert np.array_equal(found, np.stack([expected, expected]))
+        assert np.array_equal(jax.grad(lambda v: lax.square_p.bind(v).sum())(x), 2 * x)
+        with pytest.warns(UserWarning, match="int64"):
+            assert lax.argmax(x, 1, np.int64).dtype == "int32"
+
+
+def test_parameters_go_by_the_names_of_jax():
+    with as_jax() as jax:
+        from jax.extend.core import primitives
+
+        program = jax.make_jaxpr(lambda x: jax.jit(lambda y: y * 2)(x) + 1)(1.0)
+        (call,) = [e for e in program.eqns if e.primitive is primitives.jit_p]
+        assert [e.primitive.name for e in call.params["jaxpr"].jaxpr.eqns] == ["mul"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
+import inspect
 import math
 import os
+import pickle
 import textwrap
 
 import numpy as np
@@ -14,6 +17,7 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func.errors import TracerBoolConversionError, UnsupportedError
+from ms_func.ir.evaluate import evaluate
 from ms_func.source import convert
 
 
@@ -118,29 +122,113 @@ def test_convert_as_a_decorator():
         assert float(jitted(x)) == g(x)
 
 
-def test_what_python_calls_itself_is_an_error_that_names_the_class():
-    """Properties and operators of a class that is not marked."""
+@dataclasses.dataclass(order=True)
+class Length:
+    a: float
+    b: float = dataclasses.field(default=1.0, compare=False)
 
-    class Length:
+    @property
+    def size(self):
+        return self.a if self.a > 0 else -self.a
+
+    @size.setter
+    def size(self, value):
+        self.a = value if value > 0 else 0.0
+
+    @functools.cached_property
+    def double(self):
+        return 2 * self.a if self.a > 0 else self.a
+
+    def __neg__(self):
+        return Length(-self.a if self.a > 0 else self.a)
+
+    def __add__(self, other):
+        return Length(self.a + other.a if other.a > 0 else self.a)
+
+    def __getitem__(self, i):
+        return self.a * i if self.a > 1 else self.a
+
+    def __bool__(self):
+        return self.a > 0
+
+    def __enter__(self):
+        self.b = 2.0 if self.a > 0 else 3.0
+        return self.b
+
+    def __exit__(self, *error):
+        self.b = 0.0
+
+    def reset(self, value):
+        self.size = value
+        return self.a
+
+    def entered(self):
+        with self as found:
+            return found
+
+
+@functools.total_ordering
+class Ordered:
+    def __init__(self, v):
+        self.v = v
+
+    def __eq__(self, other):
+        return self.v == other.v if self.v > 0 else False
+
+    def __lt__(self, other):
+        return self.v < other.v
+
+    __hash__ = None
+
+
+CALLED_BY_PYTHON = [
+    lambda x: Length(x).size,
+    lambda x: Length(1.0).reset(x),
+    lambda x: Length(x).double,
+    lambda x: (-Length(x)).a,
+    lambda x: (Length(1.0) + Length(x)).a,
+    lambda x: Length(x)[3],
+    lambda x: 1.0 if Length(x) else 2.0,
+    lambda x: 1.0 if not Length(x) or (x > 3 and Length(x)) else 2.0,
+    lambda x: Length(x).entered(),
+    lambda x: 1.0 if Length(x) < Length(1.0) else 2.0,
+    lambda x: 1.0 if Length(x) == Length(2.0) else 2.0,
+    lambda x: 1.0 if Length(x) != Length(2.0) else 2.0,
+    lambda x: sorted([Length(2.5), Length(x), Length(1.0)])[1].a,
+    lambda x: max(Length(2.5), Length(x)).a,
+    lambda x: 1.0 if Ordered(x) >= Ordered(1.0) else 2.0,
+    lambda x: 1.0 if Ordered(x) != Ordered(2.0) else 2.0,
+]
+
+
+@pytest.mark.parametrize("f", CALLED_BY_PYTHON)
+def test_what_python_calls_by_itself_is_converted(f):
+    """Properties and operators of a class that is not marked."""
+    for x in (-2.0, 2.0):
+        assert float(evaluate(ms.make_ir(f)(1.0), np.float32(x))[0]) == f(x)
+    with pytest.raises((TracerBoolConversionError, TypeError)):
+        ms.make_ir(f, convert=False)(1.0)
+
+
+def test_classes_stay_what_they_are_outside_of_recordings():
+    assert Length.size.fget.__wrapped__.__qualname__ == "Length.size"
+    assert Length.__add__.__name__ == "__add__"
+    assert inspect.signature(Length.__getitem__) == inspect.signature(lambda self, i: None)
+    assert (Length(1.0) + Length(2.0)) == Length(3.0)
+    assert pickle.loads(pickle.dumps(Length(2.0))) == Length(2.0)
+
+
+def test_a_class_that_is_not_to_be_converted():
+    @ms.no_convert
+    class Kept:
         def __init__(self, a):
             self.a = a
 
-        @property
-        def size(self):
-            return self.a if self.a > 0 else -self.a
-
         def __neg__(self):
-            return Length(-self.a if self.a > 0 else self.a)
+            return -self.a if self.a > 0 else self.a
 
-    for f in (lambda x: Length(x).size, lambda x: (-Length(x)).a):
-        with pytest.raises(TracerBoolConversionError, match="MS104") as caught:
-            ms.jit(f)(-2.0)
-        assert "Python calls it without asking; decorate `Length` with" in str(caught.value)
-        with pytest.raises(TracerBoolConversionError) as caught:
-            ms.jit(f, convert=False)(-2.0)
-        assert "decorate" not in str(caught.value)
-    ms.convert(Length)
-    assert float(ms.jit(lambda x: Length(x).size)(-2.0)) == 2
+    with pytest.raises(TracerBoolConversionError):
+        ms.jit(lambda x: -Kept(x))(1.0)
 
 
 def test_what_needs_no_conversion_stays_the_same_object():

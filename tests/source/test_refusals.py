@@ -34,12 +34,12 @@ def filters(x, n):
     return sum([i for i in range(3) if x > i])  # here
 
 
-def indexes_a_list(x, n):
-    return [x, 2 * x][n]  # here
+def takes_from_a_list(x, n):
+    return [x, 2 * x].pop(n)  # here
 
 
-def looks_up_a_dict(x, n):
-    return {0: x}[n]  # here
+def slices_a_text(x, n):
+    return x * len("abc"[n])  # here
 
 
 def makes_a_shape(x, n):
@@ -54,9 +54,8 @@ def disagrees_in_shape(x, n):
     return y
 
 
-def returns_nothing_sometimes(x, n):  # noqa: RET503
-    if n > 0:  # here
-        return x
+def adds_to_nothing(x, n):
+    return mnp.sin(x if n > 0 else None)  # here
 
 
 def disagrees_in_structure(x, n):
@@ -67,14 +66,13 @@ def disagrees_in_structure(x, n):
     return y[0]
 
 
-def text_depends_on_data(x, n):
-    return len("a" if n > 0 else "bb") * x  # here
+def text_is_a_key(x, n):
+    return len({"a" if n > 0 else "bb": x})  # here
 
 
-def objects_depend_on_data(x, n):
-    a, b = object(), object()
-    y = a if n > 0 else b  # here
-    return x if y else 2 * x
+def containers_of_two_kinds(x, n):
+    y = [x] if n > 0 else (x,)  # here
+    return y[0]
 
 
 def grows(x, n):
@@ -85,11 +83,11 @@ def grows(x, n):
     return y
 
 
-def starts_with_none(x, n):
-    best = None
+def grows_a_text(x, n):
+    text = ""
     for _ in range(n):  # here
-        best = x if best is None else best + x
-    return best
+        text += "a"
+    return x * len(text)
 
 
 def appends_in_branch(x, n):
@@ -148,16 +146,16 @@ REFUSALS = [
     (yields_in_branch, StagingError, "MS180 yield under a run-time condition"),
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition"),
     (filters, StagingError, "MS170 .*the `if` of a comprehension"),
-    (indexes_a_list, StagingError, "MS103 .*an element of a list"),
-    (looks_up_a_dict, StagingError, "MS103 .*an element of a dict"),
+    (takes_from_a_list, StagingError, "MS103 .*an element of a list"),
+    (slices_a_text, StagingError, "MS103 .*an element of a str"),
     (makes_a_shape, ConcretizationTypeError, "zeros needs a shape of concrete integers"),
     (disagrees_in_shape, StagingError, r"MS102 branches disagree: .* `y` is float32\[3\]"),
-    (returns_nothing_sometimes, StagingError, "MS102 branches disagree: .* None or float32"),
+    (adds_to_nothing, StagingError, r"MS102 branches disagree: .* one of Choice\(None"),
     (disagrees_in_structure, StagingError, "MS102 branches disagree: .* `y` is a list of length 1"),
-    (text_depends_on_data, StagingError, "MS102 branches disagree: .* 'bb' or 'a'"),
-    (objects_depend_on_data, StagingError, "MS102 branches disagree: .* of type object"),
+    (text_is_a_key, StagingError, "MS170 .* is a key or an element of a set"),
+    (containers_of_two_kinds, StagingError, "MS102 branches disagree: .*a tuple of length 1 or a"),
     (grows, StagingError, r"MS101 carry type changed in loop: `y` enters as float32\[2\]"),
-    (starts_with_none, StagingError, "MS101 carry type changed in loop: `best` enters as None"),
+    (grows_a_text, StagingError, "MS101 .* do not settle"),
     (appends_in_branch, StagingError, "MS102 branches disagree: .*list of length 1"),
     (catches, UnsupportedError, "a ValueError raised under a run-time condition cannot be caught"),
     (returns_in_finally, StagingError, "MS170 .*a jump out of a `finally` block"),
@@ -196,7 +194,7 @@ def test_refusal_names_line_reason_and_remedy(f, kind, words):
 
 def test_the_same_function_runs_outside_of_jit():
     assert sum([i for i in range(3) if i < 1.5]) == filters(1.5, 1)
-    assert indexes_a_list(1.5, 1) == 3
+    assert takes_from_a_list(1.5, 1) == 3
     assert catches(1.0, 1) == 1
 
 

@@ -44,7 +44,7 @@ def test_a_cell_changed_and_run_again():
 
 def test_errors_name_the_cell_and_show_its_line():
     notebook = Notebook()
-    space = notebook.run("def f(x):\n    if x > 0:\n        w = 'a'\n    else:\n        w = [x]\n"
+    space = notebook.run("def f(x):\n    if x > 0:\n        w = (x,)\n    else:\n        w = [x]\n"
                          "    return w\n")  # fmt: skip
     with pytest.raises(StagingError) as caught:
         ms.jit(space["f"])(1.0)

@@ -18,11 +18,11 @@ import numpy as np
 
 import ms_func
 from ms_func import config as _settings
+from ms_func.api.compile import clear_caches
 from ms_func.compat.flags import config, context
 from ms_func.compat.rules import closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
-from ms_func.execution.dispatch import clear_caches
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.execution.shards import Shard
 from ms_func.runtime import extension as _extension

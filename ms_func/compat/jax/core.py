@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from ms_func.api.programs import apply
 from ms_func.compat.rules import ClosedJaxpr
+from ms_func.execution.array import Array
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.ir.function import Function, Literal, Var
-from ms_func.ir.types import ArrayType
+from ms_func.ir.primitive import current
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import Staging, Tracer
 
 __all__ = ["AbstractValue", "Atom", "ClosedJaxpr", "DropVar", "Jaxpr", "ShapedArray", "Trace",
-           "Tracer", "Value", "ensure_compile_time_eval", "eval_jaxpr", "max_dim", "min_dim",
+           "Tracer", "Value", "ensure_compile_time_eval", "eval_jaxpr", "find_top_trace",
+           "is_constant_dim", "is_constant_shape", "max_dim", "min_dim", "pytype_aval_mappings",
+           "trace_state_clean",
            "valid_jaxtype"]  # fmt: skip
 
 AbstractValue = ShapedArray = ArrayType
+pytype_aval_mappings: dict[type, Any] = {np.ndarray: typeof, Array: typeof}
+"""Where libraries enter classes of arrays of their own; whatever has `__array__` is taken here."""
 Trace = Staging
 Jaxpr = Function
 Atom = Var | Literal
@@ -35,13 +43,47 @@ def eval_jaxpr(jaxpr: Function, consts: Sequence[Any], *args: Any, **kwargs: Any
 
 def valid_jaxtype(x: Any) -> bool:
     """Whether `x` is an array or a number."""
-    from ms_func.ir.types import typeof
-
     try:
         typeof(x)
     except (TypeError, ValueError):
         return False
     return True
+
+
+def find_top_trace(xs: Any) -> Any:
+    """The recording that values belong to, the innermost if to several; else the one in force."""
+    found = [x.recorder for x in xs if type(x) is Tracer]
+    deep = [(sum(1 for _ in _outward(t)), i) for i, t in enumerate(found)]
+    return found[max(deep)[1]] if found else current.interpreter
+
+
+def _outward(trace: Any) -> Iterator[Any]:
+    while type(trace) is Staging:
+        yield trace
+        trace = trace.outer
+
+
+def is_constant_dim(d: Any) -> bool:
+    """Whether a length is a number; all are."""
+    return isinstance(d, int)
+
+
+def is_constant_shape(s: Sequence[Any]) -> bool:
+    """Whether all lengths are numbers."""
+    return all(map(is_constant_dim, s))
+
+
+def trace_state_clean() -> bool:
+    """Whether nothing is being recorded."""
+    return type(current.interpreter) is not Staging
+
+
+def __getattr__(name: str) -> Any:
+    from ms_func.compat.jax.extend import core as more
+
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return getattr(more, name)
 
 
 def max_dim(d1: int, d2: int) -> int:

@@ -11,6 +11,7 @@ from ms_func.control_flow.custom_vjp import CustomVJPPrimal
 from ms_func.control_flow.custom_vjp_primitive import custom_vjp_p as custom_vjp_call_p
 from ms_func.control_flow.rules import SymbolicZero
 from ms_func.ir.types import typeof
+from ms_func.transforms.zeros import zeros
 
 __all__ = [
     "custom_gradient",
@@ -22,11 +23,13 @@ __all__ = [
 
 
 def zero_from_primal(val: Any, symbolic_zeros: bool = False) -> Any:
-    """The zero tangent of `val`: a `SymbolicZero`, or an array of zeros."""
-    from ms_func.transforms.zeros import zeros
+    """The zero tangent of each leaf of `val`: a `SymbolicZero`, or an array of zeros."""
 
-    kind = typeof(val).tangent
-    return SymbolicZero(kind) if symbolic_zeros else zeros(kind)
+    def zero(leaf: Any) -> Any:
+        kind = typeof(leaf).tangent
+        return SymbolicZero(kind) if symbolic_zeros else zeros(kind)
+
+    return tree.map(zero, val)
 
 
 def custom_vjp_primal_tree_values(tree_: Any) -> Any:

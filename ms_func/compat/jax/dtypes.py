@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.compat.jax.numpy import finfo
 from ms_func.dtypes import DEFAULTS, narrowed
 from ms_func.errors import TypePromotionError
-from ms_func.numpy import finfo, iinfo
+from ms_func.numpy import iinfo
 
 __all__ = ["TypePromotionError", "canonicalize_dtype", "finfo", "iinfo", "itemsize_bits"]
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from ms_func.ir.mesh import use_mesh
 from ms_func.ir.sharding import SingleDeviceSharding
-from ms_func.sharding import get_mesh
 
-__all__ = ["get_abstract_mesh", "make_single_device_sharding", "use_abstract_mesh"]
+__all__ = ["make_single_device_sharding", "use_abstract_mesh"]
 
 use_abstract_mesh = use_mesh
 
@@ -16,9 +15,3 @@ use_abstract_mesh = use_mesh
 def make_single_device_sharding(device: Any, *, memory_kind: Any = None) -> Any:
     """Sharding that places an array on one device."""
     return SingleDeviceSharding(device)
-
-
-def get_abstract_mesh() -> Any:
-    """The mesh in force, without its devices."""
-    mesh = get_mesh()
-    return getattr(mesh, "abstract_mesh", mesh)

@@ -13,6 +13,12 @@ from ms_func.source.hooks.branch import not_ as not_
 from ms_func.source.hooks.branch import or_ as or_
 from ms_func.source.hooks.call import call as call
 from ms_func.source.hooks.choice import Choice as Choice
+from ms_func.source.hooks.comparisons import eq_ as eq_
+from ms_func.source.hooks.comparisons import ge_ as ge_
+from ms_func.source.hooks.comparisons import gt_ as gt_
+from ms_func.source.hooks.comparisons import le_ as le_
+from ms_func.source.hooks.comparisons import lt_ as lt_
+from ms_func.source.hooks.comparisons import ne_ as ne_
 from ms_func.source.hooks.failures import assert_ as assert_
 from ms_func.source.hooks.failures import catching as catching
 from ms_func.source.hooks.failures import raise_ as raise_
@@ -20,7 +26,9 @@ from ms_func.source.hooks.iteration import for_ as for_
 from ms_func.source.hooks.loops import while_ as while_
 from ms_func.source.hooks.membership import contains as contains
 from ms_func.source.hooks.membership import is_ as is_
+from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import truth as truth
+from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.stores import bound_cell as bound_cell
 from ms_func.source.hooks.stores import del_cell as del_cell

@@ -128,13 +128,24 @@ def take_apart(x: Any, overlay: Overlay = PRESENT) -> Parts | None:
     flat = tree.registry.flatten_one_level(x)
     if flat is not None:
         return _node(x, flat, overlay)
-    return _object(x, overlay) if _is_plain(x) else None
+    if _is_plain(x):
+        return _object(x, overlay)
+    if isinstance(x, (list, dict)) and not own_names(x):  # a class of the user's, Counter
+        return _dict(x, overlay) if isinstance(x, dict) else _list(x, overlay)
+    return None
 
 
 def _list(x: Any, overlay: Overlay) -> Parts:
     items = list(overlay.contents(x))
     keys = [f"[{i}]" for i in range(len(items))]
-    return Parts((type(x), len(items)), items, keys, type(x), mutable=True)
+    cls: Any = type(x)
+
+    def make(children: Sequence[Any]) -> Any:
+        made = cls.__new__(cls)
+        list.extend(made, children)
+        return made
+
+    return Parts((cls, len(items)), items, keys, list if cls is list else make, mutable=True)
 
 
 def _deque(x: Any, overlay: Overlay) -> Parts:
@@ -157,12 +168,15 @@ def _dict(x: Any, overlay: Overlay) -> Parts:
     found = overlay.contents(x)
     names = list(found)
     kind = (type(x), frozenset(names))
-    cls, start = type(x), (x.default_factory,) if isinstance(x, defaultdict) else ()
+    cls: Any = type(x)
+    start = (x.default_factory,) if isinstance(x, defaultdict) else ()
 
     def make(children: Sequence[Any]) -> Any:
         values = dict(zip(ordered, children, strict=True))
-        made = cls(*start)
-        made.update((n, values[n]) for n in names)
+        made = cls(*start) if start else cls.__new__(cls)
+        put = (OrderedDict if isinstance(made, OrderedDict) else dict).__setitem__
+        for n in names:
+            put(made, n, values[n])
         return made
 
     try:

@@ -15,13 +15,13 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
-from ms_func.source.hooks import complaints, failures
+from ms_func.source.hooks import complaints, conditions, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, Slot, converted, materialized
-from ms_func.source.hooks.journal import Cell, Location
-from ms_func.source.hooks.region import Region, finals, is_forgotten, locations, put
-from ms_func.source.hooks.truths import at_hand, truth
+from ms_func.source.hooks.join import Plan, Slot, converted, materialized, unlink
+from ms_func.source.hooks.journal import Cell, Contents, Location
+from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
+from ms_func.source.hooks.truths import PLAIN, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
 
@@ -43,7 +43,7 @@ def if_(
     names: Sequence[str] = (),
 ) -> State:
     """`if pred: then else: orelse`, for the values `state` of the local variables `names`."""
-    if type(pred) is not Tracer:
+    if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
         if pred:
             return then(*state)
         return state if orelse is None else orelse(*state)
@@ -57,7 +57,7 @@ def if_(
 
 def ifexp(pred: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
     """`then() if pred else orelse()`."""
-    if type(pred) is not Tracer:
+    if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
         return then() if pred else orelse()
     known = at_hand(pred)
     if known is not pred:
@@ -87,16 +87,28 @@ def switch(index: Any, functions: Sequence[Callable[[], Any]]) -> Any:
 Choice.switch = staticmethod(switch)
 
 
+def _settled(x: Any, inside: bool = False) -> Any:
+    """A value as it is under the conditions around this line; `inside`, also its elements."""
+    if type(x) is Choice:
+        return x.settled()
+    if inside and type(x) is list:
+        return [_settled(y) for y in x]
+    return {k: _settled(y) for k, y in x.items()} if inside and type(x) is dict else x
+
+
 def _switch(
     index: Any, functions: Sequence[Callable[[], State]], names: Sequence[str], outer: State = ()
 ) -> State:
     """Record all branches, join what they leave, and apply the one that `index` names."""
     regions: list[Region] = []
     bottoms = 0
-    for f in functions:
+    for i, f in enumerate(functions):
         region = Region("branch", _axes(index))
         try:
-            region.run(f)
+            with conditions.holding(index, i):
+                region.run(f)
+                if not region.never:
+                    region.value = tuple(map(_settled, region.value))
         except Bottom:
             bottoms += 1
             continue
@@ -115,19 +127,20 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
     places = locations(regions)
     refused: set[int] = set()
     while True:
-        plan, nodes, stores = _plan(regions, names, outer, places, refused)
+        plan, nodes, stores = _plan(index, regions, names, outer, places, refused)
         fresh = {id(places[k].owner) for k, n in stores.items() if isinstance(n, Exception)}
         if fresh <= refused:
             break
         refused |= fresh
     plan.release()
     for r in regions:
-        r.value = None
-        r.overlay.finals.clear()
+        r.let_go()
+    known = held(regions)
+    known += unlink([*nodes, *stores.values()], known)
     kept = {}
     for key in list(stores):
         node = stores.pop(key)
-        if is_forgotten(places[key], regions):
+        if is_forgotten(places[key], known):
             continue
         if isinstance(node, Exception):
             raise node
@@ -143,8 +156,8 @@ def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: 
 
 
 def _plan(
-    regions: Sequence[Region], names: Sequence[str], outer: State, places: dict[Any, Location],
-    refused: set[int],
+    index: Any, regions: Sequence[Region], names: Sequence[str], outer: State,
+    places: dict[Any, Location], refused: set[int],
 ) -> tuple[Plan, list[Any], dict[Any, Any]]:  # fmt: skip
     """Nodes of the local variables, and of the locations or why these cannot be joined.
 
@@ -153,10 +166,15 @@ def _plan(
     """
     plan = Plan([r.overlay for r in regions], outer, stored=True)
     plan.refused = refused
+    plan.links = [r.trace.links for r in regions]
     stores: dict[Any, Any] = {}
     for key, place in places.items():
         try:
-            stores[key] = plan.join([finals(r, key, place) for r in regions], (place,))
+            found = []
+            for i, r in enumerate(regions):
+                with conditions.holding(index, i):
+                    found.append(_settled(finals(r, key, place), type(place) is Contents))
+            stores[key] = plan.join(found, (place,))
         except Mismatch as error:
             stores[key] = complaints.branches_disagree(error, names, regions)
     try:
@@ -240,39 +258,40 @@ _CHEAP = 16
 
 def and_(left: Any, right: Callable[[], Any]) -> Any:
     """`left and right()`."""
-    if type(left) is not Tracer:
+    if type(left) in PLAIN or type(test := asked(left)) is not Tracer:
         return left and right()
-    return _logical(left, right, True)
+    return _logical(left, test, right, True)
 
 
 def or_(left: Any, right: Callable[[], Any]) -> Any:
     """`left or right()`."""
-    if type(left) is not Tracer:
+    if type(left) in PLAIN or type(test := asked(left)) is not Tracer:
         return left or right()
-    return _logical(left, right, False)
+    return _logical(left, test, right, False)
 
 
 def not_(x: Any) -> Any:
     """`not x`."""
-    if type(x) is not Tracer:
+    if type(x) in PLAIN or type(x := asked(x)) is not Tracer:
         return not x
     return bitwise_not(truth(x))
 
 
-def _logical(left: Any, right: Callable[[], Any], conjunction: bool) -> Any:
-    """`and` or `or` with a traced left side.
+def _logical(left: Any, test: Any, right: Callable[[], Any], conjunction: bool) -> Any:
+    """`and` or `or` with a left side whose truth `test` is traced.
 
     A right side that is a boolean, cheap and without effects is computed in any case; any
     other in a branch. What is computed in vain is a boolean and has no derivative, so it
     cannot put a NaN into one.
     """
-    known = at_hand(left)
-    if known is not left:
+    known = at_hand(test)
+    if known is not test:
         return right() if known == conjunction else left
-    test = truth(left)
+    test = truth(test)
     region = Region("operand")
-    value = region.run(right)
-    if not region.never and not region.entries and left.dtype == np.bool_ and _is_boolean(value):
+    with conditions.holding(test, conjunction):
+        value = region.run(right)
+    if not region.never and not region.entries and _is_boolean(left) and _is_boolean(value):
         if not isinstance(value, Tracer):
             if bool(value) == conjunction:
                 return left

@@ -10,7 +10,7 @@ import copy
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,18 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks import lookup
+from ms_func.source.hooks.aliases import refuse_spoiled
+from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
+from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
+from ms_func.source.hooks.failures import assert_raising
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
-from ms_func.source.hooks.truths import truth
+from ms_func.source.hooks.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 HANDLERS: dict[int, Callable[..., Any]] = {}
@@ -121,8 +127,8 @@ def _format(x: Any, spec: str = "") -> Any:
 
 @stands_for(bool)
 def _bool(*args: Any) -> Any:
-    if len(args) == 1 and type(args[0]) is Tracer:
-        return truth(args[0])
+    if len(args) == 1 and type(x := asked(args[0])) is Tracer:
+        return truth(x)
     return bool(*args)
 
 
@@ -174,9 +180,9 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         listed = list(listed)
         if not listed:
             return plain(listed, **default)
-        if key is None and not _is_traced(*listed):
+        if key is None and not any(map(holds_traced, listed)) and not _decide(listed):
             return plain(listed)
-        if key is None and all(np.ndim(x) == 0 for x in listed):
+        if key is None and all(is_number(x) and np.ndim(x) == 0 for x in listed):
             return functools.reduce(both, listed)
         call = Choice.call
         keys = listed if key is None else [call(key, x) for x in listed]
@@ -192,8 +198,8 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
     return handler
 
 
-stands_for(min)(_extremum(min, operator.lt, lambda a, b: xp.minimum(a, b)))
-stands_for(max)(_extremum(max, operator.gt, lambda a, b: xp.maximum(a, b)))
+stands_for(min)(_extremum(min, lt_, lambda a, b: xp.minimum(a, b)))
+stands_for(max)(_extremum(max, gt_, lambda a, b: xp.maximum(a, b)))
 
 
 @stands_for(sum)
@@ -224,7 +230,7 @@ def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
             return plain(iterable)
         out: Any = plain is all
         for x in iterable:
-            x = truth(x) if type(x) is Tracer else bool(x)
+            x = truth(x) if type(x := asked(x)) is Tracer else bool(x)
             out = combine(out, lambda x=x: x)
             if out is (plain is any):
                 return out
@@ -284,8 +290,19 @@ def _zip(*iterables: Any, strict: bool = False) -> Any:
             lengths = {f.length for f in found if isinstance(f.length, int)}  # type: ignore[union-attr]
             if strict and len(lengths) > 1:
                 return zip(*iterables, strict=True)
+            if strict:
+                _same_lengths([f.length for f in found])  # type: ignore[union-attr]
             return Zip(found)  # type: ignore[arg-type]
     return zip(*iterables, strict=strict)
+
+
+def _same_lengths(lengths: Sequence[Any]) -> None:
+    """Check at run time what `zip(strict=True)` asks for."""
+    for i, n in enumerate(lengths[1:], 2):
+        if type(n) is Tracer or type(lengths[0]) is Tracer:
+            for word, holds in (("shorter", operator.ge), ("longer", operator.le)):
+                error = ValueError(f"zip() argument {i} is {word} than argument 1")
+                assert_raising(holds(n, lengths[0]), error)
 
 
 @stands_for(reversed)
@@ -314,31 +331,36 @@ def _filter(function: Any, iterable: Any) -> Any:
 
 
 @stands_for(sorted)
-def _sorted(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
+def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
+    """`sorted`, of traced keys by a compiled sort."""
     if not _staging():
         return sorted(iterable, key=key, reverse=reverse)
     items = list(iterable)
     call = Choice.call
     keys = items if key is None else [call(key, x) for x in items]
-    if not _is_traced(*keys):
+    if not any(map(holds_traced, keys)) and not _decide(keys):
         order = sorted(range(len(items)), key=lambda i: keys[i], reverse=reverse)
         return [items[i] for i in order]
-    table = xp.stack([xp.asarray(k) for k in keys])
-    if table.ndim != 1:
-        raise TypeError("sorted() of traced values needs scalars, or a key that gives scalars")
-    order = xp.argsort(table, descending=reverse, stable=True)
-    if all(x is k for x, k in zip(items, keys, strict=True)):
-        return list(table[order])
-    from ms_func import tree
+    if all(map(is_number, keys)) and all(np.ndim(k) == 0 for k in keys):
+        table = xp.stack([xp.asarray(k) for k in keys])
+        order = xp.argsort(table, descending=reverse, stable=True)
+        if all(x is k for x, k in zip(items, keys, strict=True)):
+            return list(table[order])
+    else:
+        order = by_comparisons(keys, reverse)
+    return [lookup.pick(items, order[i]) for i in range(len(items))]
 
-    stacked = tree.map(lambda *xs: xp.stack([xp.asarray(x) for x in xs])[order], *items)
-    return [tree.map(lambda x, i=i: x[i], stacked) for i in range(len(items))]
+
+def _decide(keys: Sequence[Any]) -> bool:
+    """Whether the comparison of some key is a function of the user's."""
+    return any(hasattr(getattr(type(k), "__lt__", None), "__code__") for k in keys)
 
 
 @stands_for(len)
 def _len(x: Any) -> Any:
     if isinstance(x, Elements) and not isinstance(x.length, int) and x.length is not None:
         return x.length
+    refuse_spoiled(x)
     return len(x)
 
 
@@ -348,6 +370,8 @@ _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
 @stands_for(isinstance)
 def _isinstance(x: Any, kinds: Any) -> bool:
     """A traced Python number is what it would be in Python."""
+    if type(x) is Choice:
+        return x.where(lambda a: isinstance(a, kinds))
     if isinstance(x, kinds):
         return True
     if type(x) is not Tracer or x.shape != () or not (x.weak_type or x.dtype.kind == "b"):

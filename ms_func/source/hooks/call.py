@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections import deque
-from types import BuiltinFunctionType, FunctionType, MethodType
+from collections.abc import Callable
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import builtins, complaints, recursion, stores
+from ms_func.source.build import HOOKS
+from ms_func.source.hooks import builtins, complaints, lookup, recursion, stores
+from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.journal import journal
-from ms_func.source.hooks.membership import count_of, index_of
+from ms_func.source.hooks.comparisons import holds_traced
+from ms_func.source.hooks.journal import Contents, journal, same_contents
+from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -33,40 +46,126 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
     handler = _HANDLERS.get(id(f))
     if handler is not None:
-        return handler(*args, **kwargs)
-    kind = type(f)
-    if kind is FunctionType:
-        return recursion.enter(f, policy.convert(f), args, kwargs)
-    if kind is MethodType and type(f.__func__) is FunctionType:
-        inner = f.__func__
-        return recursion.enter(inner, policy.convert(inner), (f.__self__, *args), kwargs)
-    if kind is BuiltinFunctionType:
-        return _builtin(f, args, kwargs)
-    if kind is functools.partial:
-        return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
+        chosen = _chosen(f, args)
+        return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
+    rule = _KINDS.get(type(f))
+    return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _chosen(f: Any, args: Any) -> int:
+    """Position of an argument that data chose, of functions that work on plain values; else -1."""
+    for i, x in enumerate(args):
+        if type(x) is Choice and not x.are_functions and f not in _TAKES_CHOICES:
+            return i
+    return -1
+
+
+def _of_each(f: Any, args: Any, kwargs: Any, place: int) -> Any:
+    """The call with each of the values that the argument at `place` may be."""
+    before, after = args[:place], args[place + 1 :]
+    return args[place].each(lambda x: call(f, *before, x, *after, **kwargs))
+
+
+def _method(f: Any, args: Any, kwargs: Any) -> Any:
+    inner = f.__func__
+    if type(inner) is FunctionType:
+        return _function(inner, (f.__self__, *args), kwargs)
     return policy.convert(f)(*args, **kwargs)
 
 
-def _builtin(f: Any, args: Any, kwargs: Any) -> Any:
-    """A method of a container, whose changes are journalled; any other C function."""
-    if journal.top is not None and f.__name__ in _MUTATING:
-        owner = f.__self__
+def _partial(f: Any, args: Any, kwargs: Any) -> Any:
+    return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
+
+
+def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
+    """A function written in C: of a module, or a method of an object."""
+    chosen = _chosen(f, args)
+    if chosen >= 0:
+        return _of_each(f, args, kwargs, chosen)
+    return _builtin(f, f.__self__, args, kwargs, args)
+
+
+def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
+    """A method written in C, taken from the class: `list.append(x, 1)`."""
+    return _builtin(f, args[0] if args else None, args[1:], kwargs, args)
+
+
+def _function(f: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a function in Python, converted or not."""
+    made = policy.convert(f)
+    if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
+        return watched(made, args, kwargs)
+    return recursion.enter(f, made, args, kwargs)
+
+
+def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
+    """A call of what is not converted; the containers that it changed are journalled afterwards."""
+    given = (owner, *args, *kwargs.values())
+    held = [(x, Contents(x), x.copy()) for x in given if stores.is_journalled(x)]
+    found = f(*args, **kwargs)
+    for x, place, old in held:
+        if not same_contents(old, x):
+            if journal.top is not None:
+                journal.top.entries.setdefault(place.key, (place, old))
+            changed(x)
+    return found
+
+
+def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
+    """A function written in C, a method of `owner` for the most part, called with `given`."""
+    if f.__name__ in ("__setattr__", "__delattr__") and args:
+        return stores.set_plainly(f, owner, args[0], given)
+    if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ == "numpy":
             stores.note(owner)
-    if f.__name__ in _LOOKING_UP and args and type(args[0]) is Tracer:
-        owner = f.__self__
+        if f.__name__ == "sort" and isinstance(owner, list):
+            found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
+        else:
+            found = _looked_up(f, owner, args, kwargs, given)
+        changed(owner)
+        return found
+    return _looked_up(f, owner, args, kwargs, given)
+
+
+def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
+    """A C function; looking for a traced value is a search at run time."""
+    name = f.__name__
+    if name in _LOOKING_UP and args and type(args[0]) is Tracer:
+        if name == "__getitem__":
+            return stores.getitem(owner, *args)
+        if name == "get" and isinstance(owner, dict):
+            return lookup.get(owner, *args)
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
-    if f.__name__ in ("index", "count") and len(args) == 1 and not kwargs:
-        owner = f.__self__
-        if isinstance(owner, (list, tuple, deque)) and any(
-            type(x) is Tracer for x in (*args, *owner)
-        ):
-            if f.__name__ == "count":
-                return count_of(owner, args[0])
-            missing = f"the value is not in the {type(owner).__name__}"
-            return index_of(tuple(owner), args[0], 0, missing)
-    return f(*args, **kwargs)
+    if (
+        name in ("index", "count")
+        and len(args) == 1
+        and isinstance(owner, (list, tuple, deque))
+        and any(map(holds_traced, (*args, *owner)))
+    ):
+        if name == "count":
+            return count_of(owner, args[0])
+        missing = f"the value is not in the {type(owner).__name__}"
+        return index_of(tuple(owner), args[0], 0, missing)
+    return watched(f, given, kwargs)
 
 
 Choice.call = staticmethod(call)
+_KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
+    FunctionType: _function,
+    MethodType: _method,
+    functools.partial: _partial,
+    BuiltinFunctionType: _of_object,
+    MethodWrapperType: _of_object,
+    MethodDescriptorType: _of_class,
+    WrapperDescriptorType: _of_class,
+}
+_HANDLERS[id(type)] = type_
+_TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))
+_HANDLERS[id(setattr)] = stores.setattr_
+_HANDLERS[id(delattr)] = stores.delattr_
+_HANDLERS[id(operator.getitem)] = stores.getitem
+_HANDLERS[id(operator.setitem)] = stores.setitem
+_HANDLERS[id(operator.delitem)] = stores.delitem
+for _name in stores.IN_PLACE:
+    _HANDLERS[id(getattr(operator, _name))] = getattr(stores, _name)

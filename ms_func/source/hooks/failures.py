@@ -15,7 +15,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.host import identity_of
 from ms_func.ir.loc import user_loc
 from ms_func.primitives.effects import check_raising
-from ms_func.source.hooks.truths import at_hand, truth
+from ms_func.source.hooks.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
 
 
@@ -105,10 +105,25 @@ def _maker(error: Exception) -> Callable[[Any], BaseException]:
     return make
 
 
+def assert_raising(holds: Any, error: Exception) -> None:
+    """Raise `error` at run time where a traced condition does not hold.
+
+    Raises:
+        UnsupportedError: a `try` around this line means to catch it.
+    """
+    kind, text = type(error), str(error)
+    if handlers():
+        raise UnsupportedError(
+            f"whether this raises {kind.__name__} is known only when the program runs, so that "
+            "the `try` around it cannot catch it\nfix: test for it before",
+            user_loc(2),
+        )
+    check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
+
+
 def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
     """`assert test, message`."""
-    if type(test) is Tracer:
-        test = at_hand(test)
+    test = at_hand(asked(test))
     if type(test) is not Tracer:
         if not test:
             raise raise_(AssertionError() if message is None else AssertionError(message()))

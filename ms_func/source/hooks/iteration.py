@@ -25,8 +25,10 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
+from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
 from ms_func.source.hooks.join import Slot, converted, materialized
 from ms_func.source.hooks.journal import frozen_handle
@@ -65,7 +67,10 @@ def for_(
             if stop is not None and state[stop]:
                 break
         return state
+    if type(iterable) is Choice:
+        return iterable.each(lambda x: for_(x, body, state, names, stop))
     loc = user_loc()
+    refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:
         return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)

@@ -9,7 +9,11 @@ slots have their values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -19,7 +23,8 @@ from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.slicing import dynamic_index_in_dim
+from ms_func.primitives.compare import eq, select
+from ms_func.source.hooks import aliases
 from ms_func.source.hooks.anatomy import (
     SCALARS,
     Mismatch,
@@ -58,36 +63,59 @@ class Slot:
         type: the common type.
         index: place among the slots of the plan.
         path: where it stands.
+        origins: what it may be the same as, for arrays, to which users may store; see `aliases`.
+        which: slot that tells which of them.
     """
 
-    __slots__ = ("columns", "index", "path", "type")
+    __slots__ = ("columns", "index", "origins", "path", "type", "which")
 
     def __init__(self, columns: Sequence[Any], type: ArrayType, index: int, path: Path) -> None:
         self.columns = columns
         self.type = type
         self.index = index
         self.path = path
+        self.origins: tuple[Any, ...] = ()
+        self.which: Slot | None = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The result of the program."""
-        return outs[self.index]
+        found = outs[self.index]
+        if self.origins and id(self) not in made:
+            made[id(self)] = found
+            _link(found, self, outs)
+        return found
 
 
 class Tree:
-    """A container, function or object joined part by part."""
+    """A container, function or object joined part by part.
 
-    __slots__ = ("children", "make")
+    Attributes:
+        make: the object made of its parts.
+        children: nodes of the parts.
+        origins: objects that it stands for; see `aliases`.
+        which: slot that tells which of them; None where that is not known.
+    """
+
+    __slots__ = ("children", "make", "origins", "which")
 
     def __init__(self, make: Any, children: Sequence[Any]) -> None:
         self.make = make
         self.children = children
+        self.origins: tuple[Any, ...] = ()
+        self.which: Slot | None = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The value; the same object for each mention of it."""
         found = made.get(id(self))
         if found is None:
             found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
+            if self.origins:
+                _link(found, self, outs)
         return found
+
+
+def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
+    aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
 
 
 class Remapped:
@@ -103,7 +131,10 @@ class Remapped:
 
     def value(self) -> Any:
         """The index, computed under the interpreter in force."""
-        return dynamic_index_in_dim(np.asarray(self.table, np.int32), self.index, 0, keepdims=False)
+        found: Any = np.int32(self.table[-1])
+        for i, place in enumerate(self.table[:-1]):
+            found = select(eq(self.index, np.int32(i)), np.int32(place), found)
+        return found
 
 
 class Plan:
@@ -115,7 +146,11 @@ class Plan:
         stored: whether objects that one region stored to are given what it stored afterwards,
             so that they can stay themselves; all but those in `refused` are.
         slots: results that the program has to compute.
+        links: what stands for one of several objects in each outcome; see `aliases`. None where
+            joined objects are not told from the ones they stand for.
     """
+
+    links: Sequence[Any] | None = None
 
     def __init__(
         self, overlays: Sequence[Overlay], outer: Sequence[Any] = (), stored: bool = False
@@ -127,12 +162,14 @@ class Plan:
         self.slots: list[Slot] = []
         self._known: dict[Any, Any] = {}
         self._alive: list[Any] = []
+        self._indices: dict[Any, Slot] = {}
 
     def release(self) -> None:
         """Let go of the values, so that those made in a region can be told from others."""
         self._known.clear()
         self._alive.clear()
         self.overlays = []
+        self.links = None
 
     def keep(self, nodes: Sequence[Any]) -> list[Slot]:
         """The slots that these nodes need, numbered anew."""
@@ -144,6 +181,10 @@ class Plan:
                 found[node.index] = node
             elif type(node) is Tree:
                 stack.extend(node.children)
+            else:
+                continue
+            if node.which is not None:
+                stack.append(node.which)
         self.slots = [found[i] for i in sorted(found)]
         for i, slot in enumerate(self.slots):
             slot.index = i
@@ -199,7 +240,10 @@ class Plan:
             and (not self.is_inner(same[0]))
         ):
             return Same(first)
-        return self.slot(frozen, self.common_type(values, path), path)
+        made = self.slot(frozen, self.common_type(values, path), path)
+        if made.type.shape:
+            self._stands_for(made, [v if type(v) is Tracer else None for v in values], path)
+        return made
 
     def is_inner(self, x: Any) -> bool:
         """Whether `x` belongs to a recording that has ended."""
@@ -228,11 +272,14 @@ class Plan:
             for v, o in zip(values, self.overlays, strict=True)
         ]
         own = [p for p in parts if p is not None]
+        for p in own:
+            if any(type(c) is aliases.Spoiled for c in p.children):
+                return Tree(p.make, [Same(c) for c in p.children])
         if not own and all(equal_constants(present[0], v) for v in present):
             return Same(present[0])
         alike = len(own) == len(present) and all(p.kind == own[0].kind for p in own)
         if not alike:
-            if all(map(callable, present)):
+            if _may_be_chosen(present, own):
                 return self._choice(values, path)
             raise Mismatch(path, values)
         try:
@@ -254,7 +301,39 @@ class Plan:
         pairs = zip(children, one.children, strict=True)
         if untouched and all(type(c) is Same and c.value is v for c, v in pairs):
             return Same(present[0])
-        return Tree(one.make, children)
+        made = Tree(one.make, children)
+        if one.mutable or one.kind[0] is FunctionType:
+            self._stands_for(made, values, path)
+        return made
+
+    def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
+        """Note which objects a joined one stands for, and which of them it is."""
+        if self.links is None:
+            return
+        listed: dict[int, Any] = {}
+        indices: list[Any] = []
+        for v, links in zip(values, self.links, strict=True):
+            if v is UNDEFINED:
+                indices.append(UNDEFINED)
+                continue
+            one = aliases.choice_of(v, links)
+            own = (v,) if one is None else one.origins
+            for x in own:
+                listed.setdefault(id(x), x)
+            places = tuple(list(listed).index(id(x)) for x in own)
+            indices.append(places[0] if one is None else Remapped(one.index, places))
+        node.origins = tuple(listed.values())
+        node.which = self._which(indices, path)
+
+    def _which(self, indices: Sequence[Any], path: Path) -> Slot:
+        """One slot for all objects that are chosen alike."""
+        if not all(type(i) is int for i in indices):
+            return self.slot(indices, Remapped.type, path)
+        key = tuple(indices)
+        found = self._indices.get(key)
+        if found is None:
+            found = self._indices[key] = self.slot(indices, Remapped.type, path)
+        return found
 
     def _is_touched(self, values: Sequence[Any]) -> bool:
         return any(
@@ -278,8 +357,6 @@ class Plan:
             if v is UNDEFINED:
                 indices.append(UNDEFINED)
                 continue
-            if not callable(v):
-                raise Mismatch(path, values)
             held: Any = v
             own = held.alternatives if type(v) is Choice else (v,)
             places: list[int] = []
@@ -313,12 +390,64 @@ class Plan:
 
         Closures of one code are one alternative only where what they hold can be joined.
         """
+        if is_number(f):
+            return ("number",)
         code = getattr(f, "__code__", None)
         apart = take_apart(f, self.overlays[i])
+        if not callable(f):
+            if apart is not None:
+                return ("parts", apart.kind)
+            return (type(f), f) if isinstance(f, (str, bytes, enum.Enum)) else (id(f),)
         if code is not None and getattr(f, "__closure__", None):
             held = () if apart is None else apart.children
             return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in held))
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
+
+
+def unlink(nodes: Sequence[Any], held: Counter[int]) -> Counter[int]:
+    """Forget which objects the nodes stand for where nobody else knows these any more.
+
+    Args:
+        nodes: nodes of a plan that was released.
+        held: how often each object is held by the journal, by identity.
+
+    Returns:
+        How often the nodes hold each object.
+    """
+    mentioned = {id(n): n for n in _walk(nodes) if n.origins}.values()
+    count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
+    for n in mentioned:
+        if not any(
+            x is not None
+            and (count[id(x)] > 1 or sys.getrefcount(x) > count[id(x)] + held[id(x)] + 2)
+            for x in n.origins
+        ):
+            n.origins, n.which = (), None
+    return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
+
+
+def _walk(nodes: Sequence[Any]) -> Iterator[Any]:
+    """Slots and trees among nodes and their parts."""
+    stack, seen = list(nodes), set()
+    while stack:
+        node = stack.pop()
+        if type(node) in (Slot, Tree) and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            if type(node) is Tree:
+                stack.extend(node.children)
+
+
+def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:
+    """Whether values that are not alike become a choice.
+
+    Containers of one kind are to have one structure, whatever else there may be.
+    """
+    containers = {p.kind for p in own if p.kind[0] in _CONTAINERS}
+    return len(containers) <= 1
+
+
+_CONTAINERS = (list, tuple, dict, set, deque)
 
 
 def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:

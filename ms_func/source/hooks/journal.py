@@ -11,8 +11,9 @@ value that an array handle stands for. Containers are kept whole: a copy at the 
 
 from __future__ import annotations
 
+import operator
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -168,8 +169,9 @@ class Contents(Location):
         if isinstance(owner, list):
             list.__setitem__(owner, slice(None), value)
         elif isinstance(owner, dict):
-            dict.clear(owner)
-            dict.update(owner, value)
+            kind: Any = OrderedDict if isinstance(owner, OrderedDict) else dict
+            kind.clear(owner)
+            kind.update(owner, value)
         elif isinstance(owner, set):
             set.clear(owner)
             set.update(owner, value)
@@ -298,6 +300,19 @@ def touch(make: Callable[..., Location], *args: Any) -> None:
     """Journal a location that is about to be changed."""
     if journal.top is not None:
         journal.top.touch(make(*args))
+
+
+def same_contents(a: Any, b: Any) -> bool:
+    """Whether two readings of a location are the same."""
+    if a is b:
+        return True
+    if isinstance(a, Tracer):
+        return isinstance(b, Tracer) and a.variable is b.variable
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(map(operator.is_, a.values(), b.values()))
+    if isinstance(a, np.ndarray):
+        return a.tobytes() == b.tobytes()
+    return type(a) is type(b) and len(a) == len(b) and all(map(operator.is_, a, b))
 
 
 MUTABLE = (list, dict, set, deque)

@@ -9,7 +9,6 @@ until nothing is added. What the body leaves as it was is no carry but a constan
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from types import BuiltinMethodType
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import aliases, complaints, conditions
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -36,6 +35,7 @@ from ms_func.source.hooks.anatomy import (
 )
 from ms_func.source.hooks.branch import cells
 from ms_func.source.hooks.join import (
+    Path,
     Plan,
     Remapped,
     Same,
@@ -44,10 +44,18 @@ from ms_func.source.hooks.join import (
     materialized,
     promoted,
     type_of,
+    unlink,
 )
-from ms_func.source.hooks.journal import MISSING, Frame, Location, frozen_handle, journal
-from ms_func.source.hooks.region import Region, finals, is_forgotten, put
-from ms_func.source.hooks.truths import truth
+from ms_func.source.hooks.journal import (
+    MISSING,
+    Frame,
+    Location,
+    frozen_handle,
+    journal,
+    same_contents,
+)
+from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
+from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
@@ -60,7 +68,7 @@ def while_(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str] = ()
 ) -> State:
     """`while test: body`, for the values `state` of the local variables `names`."""
-    more = test(*state)
+    more = asked(test(*state))
     if type(current.interpreter) is not Staging and type(more) is not Tracer:
         while more:
             state = body(*state)
@@ -87,7 +95,7 @@ def _while_tracing(
         trial = Trial()
         with trial.frame:
             after = body(*state)
-            more = test(*after)
+            more = asked(test(*after))
         if type(more) is Tracer:
             trial.rewind()
             try:
@@ -110,6 +118,7 @@ class Trial:
         self.trace = current.interpreter
         self.mark = len(self.trace.eqns)
         self.frame = Frame(None)
+        self._links = len(self.trace.links.order) if self.trace.links is not None else 0
         self._eqns: list[Any] = []
         self._finals: dict[Any, Any] = {}
 
@@ -119,10 +128,18 @@ class Trial:
         self._finals = self.frame.finals()
         self.frame.undo()
         del self.trace.eqns[self.mark :]
+        self._made = self._cut()
+
+    def _cut(self) -> list[Any]:
+        links = self.trace.links
+        return [] if links is None else links.cut(self._links)
 
     def replay(self) -> None:
         """Do the steps that were taken back, forgetting what was recorded since."""
         self.trace.eqns[self.mark :] = self._eqns
+        self._cut()
+        for one in self._made:
+            self.trace.links.add(one)
         for key, (location, _) in self.frame.entries.items():
             location.write(self._finals[key])
 
@@ -210,6 +227,16 @@ class LoopPlan(Plan):
             self.fixed.add(id(made))
         return made
 
+    def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
+        """How many steps there are, and so which object is left, is not known."""
+        if self.links is not None and type(node) is Tree:
+            found: dict[int, Any] = {}
+            for v, links in zip(values, self.links, strict=True):
+                if v is not UNDEFINED:
+                    one = aliases.choice_of(v, links)
+                    found |= {id(x): x for x in ((v,) if one is None else one.origins)}
+            node.origins = tuple(found.values())
+
     def _is_own(self, out: Any, before: Slot) -> bool:
         return type(out) is Tracer and self.given.get(id(out.variable)) is before
 
@@ -290,7 +317,7 @@ class Carry:
         def look() -> Any:
             state = self._given(test_params)
             found.append([place.read() for place in self.places.values()])
-            more = test(*state)
+            more = asked(test(*state))
             found.append([place.read() for place in self.places.values()])
             return truth(more) if type(more) is Tracer else bool(more)
 
@@ -309,7 +336,9 @@ class Carry:
                 given[self.flag] = False  # a step only runs while the flag is not set
             return body(*given)
 
-        step.run(run)
+        names = {p.variable: q.variable for p, q in zip(test_params, params, strict=True)}
+        with conditions.holding(more, 1, names):
+            step.run(run)
         if step.never:
             step.value, step.never = tuple(given), False
         given.clear()
@@ -318,13 +347,14 @@ class Carry:
 
     def _stores(self, region: Region, before: list[Any], after: list[Any]) -> bool:
         """Whether the test changed an object that outlives it."""
-        if not all(map(_unchanged, before, after)):
+        if not all(map(same_contents, before, after)):
             return True
         before.clear()
         after.clear()
-        region.overlay.finals.clear()
+        region.let_go()
+        known = held([region])
         return not all(
-            key in self.places or is_forgotten(x, (region,)) for key, x in region.entries.items()
+            key in self.places or is_forgotten(x, known) for key, x in region.entries.items()
         )
 
     def _given(self, params: Sequence[Tracer]) -> list[Any]:
@@ -346,6 +376,7 @@ class Carry:
         previous = {where(s.path): s for s in self.slots}
         plan = LoopPlan((PRESENT, step.body.overlay), given, previous)
         plan.outer = set(map(id, (*self.state, *self.outer)))
+        plan.links = (None, step.body.trace.links)
         nodes, stores = [], {}
         for i, (entry, out) in enumerate(zip(self.state, step.body.value, strict=True)):
             try:
@@ -362,7 +393,7 @@ class Carry:
             except Mismatch as error:
                 stores[key] = self._complaint(error, step)
         entry = out = pair = None  # the journal counts who knows an object
-        self._forget(step, plan, places, stores)
+        self._forget(step, plan, places, nodes, stores)
         slots = plan.keep([*nodes, *stores.values()])
         axes = step.more.type.vma if type(step.more) is Tracer else frozenset()
         decided, self.decided = self.decided, self.decided | axes
@@ -402,13 +433,16 @@ class Carry:
                 for s in self.slots
             ]
 
-    def _forget(self, step: Step, plan: Plan, places: dict[Any, Any], stores: Any) -> None:
+    def _forget(
+        self, step: Step, plan: Plan, places: dict[Any, Any], nodes: Sequence[Any], stores: Any
+    ) -> None:  # fmt: skip
         """Leave out objects that are made anew in each step."""
         plan.release()
-        step.body.value = None
-        step.body.overlay.finals.clear()
+        step.body.let_go()
+        known = held([step.body])
+        known += unlink([*nodes, *stores.values()], known)
         for key in list(stores):
-            if key not in self.places and is_forgotten(places[key], (step.body,)):
+            if key not in self.places and is_forgotten(places[key], known):
                 del stores[key], places[key]
             elif isinstance(stores[key], Exception):
                 raise stores[key]
@@ -423,19 +457,6 @@ class Carry:
         for key, node in self.stores.items():
             put(self.places[key], node.build(outs, made))
         return state
-
-
-def _unchanged(a: Any, b: Any) -> bool:
-    """Whether two readings of a location are the same."""
-    if a is b:
-        return True
-    if isinstance(a, Tracer):
-        return isinstance(b, Tracer) and a.variable is b.variable
-    if isinstance(a, dict) and isinstance(b, dict):
-        return list(a) == list(b) and all(map(operator.is_, a.values(), b.values()))
-    if isinstance(a, np.ndarray):
-        return a.tobytes() == b.tobytes()
-    return type(a) is type(b) and len(a) == len(b) and all(map(operator.is_, a, b))
 
 
 def finals_at_entry(place: Location) -> Any:

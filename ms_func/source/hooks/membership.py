@@ -13,20 +13,26 @@ import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints
+from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.branch import and_, ifexp, or_
+from ms_func.source.hooks.branch import ifexp, or_
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
-from ms_func.source.hooks.truths import at_hand
+from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.truths import truth as truth_of
 from ms_func.tracing.tracer import Staging, Tracer
 
 
 def contains(item: Any, container: Any) -> Any:
     """`item in container`."""
+    if type(container) is Choice:
+        return container.each(lambda c: contains(item, c))
+    if type(item) is Choice and not item.are_functions:
+        return item.each(lambda x: contains(x, container))
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
-        return xp.any(xp.equal(container, item))
+        return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
     if type(item) is Tracer:
         if isinstance(container, range):
             return _in_range(item, container)
@@ -36,33 +42,55 @@ def contains(item: Any, container: Any) -> Any:
     if type(own) is FunctionType and type(current.interpreter) is Staging:
         found = Choice.call(own, container, item)
         return truth_of(found) if type(found) is Tracer else bool(found)
-    if type(item) is not Tracer and not _holds_traced(container):
-        return item in container
+    hashed = isinstance(container, (dict, set, frozenset))  # what is hashed is not traced
+    if not holds_traced(item) and (hashed or not holds_traced(container)):
+        if not any_links() or is_number(item):
+            return item in container
+        if not isinstance(container, (list, tuple)):
+            return _among(item, container)
     if isinstance(container, Elements):
         container = list(container)
     found: Any = False
     for x in container:
-        if x is item:
+        one = is_(x, item)
+        if one is True:
             return True
-        if is_number(x) and is_number(item):
-            found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))
-        elif x == item:
-            return True
+        if one is not False:
+            found = or_(found, lambda one=one: one)
+        elif (type(x) is Tracer or type(item) is Tracer) and is_number(x) and is_number(item):
+            found = or_(found, lambda x=x: xp.all(xp.equal(x, item)))  # pyright: ignore
+        elif (alike := eq_(x, item)) is not False:
+            found = or_(found, lambda alike=alike: alike)
+            if found is True:
+                return True
     return found
+
+
+def _among(item: Any, container: Any) -> bool:
+    """`item in container`, as the container says; an object that data chose has no one hash."""
+    if linked(item) and type(item).__hash__ is object.__hash__:
+        raise complaints.run_time_index(container)
+    return item in container
 
 
 def is_(a: Any, b: Any) -> Any:
     """`a is b`, either of which may be a function that data chose."""
     if type(a) is not Choice and type(b) is not Choice:
-        return a is b
+        return a is b or _is_one(a, b)
     if type(a) is not Choice:
         a, b = b, a
-    found: Any = a is b
-    for i, f in enumerate(a.alternatives if found is False else ()):
-        same = is_(b, f) if type(b) is Choice else f is b
-        if same is not False:
-            here = xp.equal(a.index, i)
-            found = or_(found, lambda here=here, same=same: and_(here, lambda: same))
+    if a is b:
+        return True
+    if type(b) is not Choice and not linked(b):
+        return a.where(lambda x: x is b)
+    return a.each(lambda x: is_(b, x))
+
+
+def _is_one(a: Any, b: Any) -> Any:
+    """Whether two objects stand for the same one."""
+    found: Any = False
+    for here in same(a, b) if type(current.interpreter) is Staging else ():
+        found = here if found is False else found | here
     return found
 
 
@@ -72,7 +100,7 @@ def equal(a: Any, b: Any) -> Any:
         return True
     if is_number(a) and is_number(b):
         return xp.all(xp.equal(a, b)) if type(a) is Tracer or type(b) is Tracer else a == b
-    return bool(a == b)
+    return eq_(a, b)
 
 
 def index_of(items: Sequence[Any], item: Any, start: int, missing: str) -> Any:
@@ -101,10 +129,6 @@ def _is_array(x: Any) -> bool:
     return isinstance(x, (Array, np.ndarray))
 
 
-def _holds_traced(container: Any) -> bool:
-    return isinstance(container, (list, tuple)) and any(type(x) is Tracer for x in container)
-
-
 def _in_range(item: Tracer, r: range) -> Any:
     if not len(r):
         return False
@@ -113,13 +137,25 @@ def _in_range(item: Tracer, r: range) -> Any:
     return inside if abs(r.step) == 1 else inside & ((item - low) % abs(r.step) == 0)  # pyright: ignore[reportOperatorIssue]
 
 
+def isinstance_(x: Any, kinds: Any) -> Any:
+    """`isinstance(x, kinds)`."""
+    return x.where(lambda a: isinstance(a, kinds)) if type(x) is Choice else isinstance(x, kinds)
+
+
+def type_(x: Any, *args: Any, **kwargs: Any) -> Any:
+    """`type(x)`, of which data may have chosen one; `type(name, bases, namespace)`."""
+    if type(x) is Choice and not args:
+        return x.each(type)
+    return type(x, *args, **kwargs)
+
+
 def truth(value: Any, what: str) -> Any:
     """`value`, where Python has to know whether it is true.
 
     Raises:
         StagingError: MS180 for `yield` under it, MS170 elsewhere: it is known only at run time.
     """
-    if type(value) is not Tracer:
+    if type(value := asked(value)) is not Tracer:
         return value
     known = at_hand(value)
     if known is not value:

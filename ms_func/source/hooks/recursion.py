@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any
 
 from ms_func import config
+from ms_func.control_flow import bodies
 from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
 from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.primitive import current
@@ -27,7 +28,7 @@ from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.join import converted, materialized, promoted
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import LoopPlan, shapes, where
-from ms_func.source.hooks.region import Region, is_forgotten
+from ms_func.source.hooks.region import Region, held, is_forgotten
 from ms_func.source.hooks.text import is_inside
 from ms_func.tracing.tracer import Staging
 
@@ -204,9 +205,9 @@ class Root:
 
     def _refuse_stores(self, region: Region, plan: Any) -> None:
         plan.release()
-        region.value = None
-        region.overlay.finals.clear()
-        if not all(is_forgotten(x, (region,)) for x in region.entries.values()):
+        region.let_go()
+        known = held([region])
+        if not all(is_forgotten(x, known) for x in region.entries.values()):
             raise complaints.side_effect(
                 f"`{getattr(self.f, '__name__', 'a function')}`, which calls itself, stores to an "
                 "object from outside"
@@ -223,4 +224,4 @@ class Root:
             )
         else:
             outs = current.interpreter.apply(staged.fn, [*staged.captured, *args])
-        return self.result.build(outs, {})
+        return self.result.build(bodies.values(outs), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -66,6 +67,12 @@ class Region:
         with self.trace:
             yield
 
+    def let_go(self) -> None:
+        """Forget the values, so that objects made here can be told from others."""
+        self.value = None
+        self.overlay.finals.clear()
+        self.trace.links = None
+
     def finish(self, results: Sequence[Any], inputs: Sequence[Tracer] | None = None) -> Staged:
         """The program with the given results."""
         fn, captured = self.trace.finish(self.params if inputs is None else inputs, results)
@@ -89,13 +96,17 @@ def locations(regions: Sequence[Region]) -> dict[Any, Location]:
     return found
 
 
-def is_forgotten(location: Location, regions: Sequence[Region]) -> bool:
+def held(regions: Sequence[Region]) -> Counter[int]:
+    """How often the journals of the regions hold each object, by identity."""
+    return Counter(id(x.owner) for r in regions for x in r.entries.values())
+
+
+def is_forgotten(location: Location, known: Counter[int]) -> bool:
     """Whether only the journal still knows the object, which was then made in a region.
 
-    Values and overlays of the regions must have been let go.
+    Values and overlays of the regions must have been let go; `known` counts who else holds it.
     """
-    held = sum(1 for r in regions for x in r.entries.values() if x.owner is location.owner)
-    return sys.getrefcount(location.owner) <= held + 1
+    return sys.getrefcount(location.owner) <= known[id(location.owner)] + 1
 
 
 def finals(region: Region, key: Any, location: Location) -> Any:

@@ -14,14 +14,12 @@ from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.primitives.arithmetic import add
-from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import clamp, lt, select
-from ms_func.primitives.shape import reshape
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, lookup
+from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
     MISSING,
+    Attribute,
     Buffer,
     Cell,
     Contents,
@@ -64,9 +62,11 @@ def note(x: Any) -> None:
 
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
+    if type(index) is Choice:
+        return index.each(lambda i: getitem(obj, i))
     if type(index) is Tracer:
-        if isinstance(obj, (list, tuple, dict, str, range, deque)):
-            return _element(obj, index)
+        if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
+            return lookup.element(obj, index)
         if isinstance(obj, np.ndarray):
             return indexing.getitem(as_handle(obj), index)
     elif (
@@ -78,41 +78,43 @@ def getitem(obj: Any, index: Any) -> Any:
     return obj[index]
 
 
-def _element(obj: Any, index: Tracer) -> Any:
-    """An element of a Python container by a traced index: a choice, where they are functions.
-
-    Raises:
-        StagingError: MS103, the elements are something else.
-    """
-    known = index.recorder.value_of(index.variable)
-    if known is not None:
-        return obj[known.item()]
-    is_index = index.dtype.kind in "iub" and index.type.size == 1
-    if isinstance(obj, (list, tuple)) and is_index and obj and all(map(callable, obj)):
-        n, at = len(obj), reshape(convert_element_type(index, np.int32), ())
-        return Choice(clamp(0, select(lt(at, 0), add(at, n), at), n - 1), tuple(obj))
-    raise complaints.run_time_index(obj)
-
-
 def setitem(obj: Any, key: Any, value: Any) -> None:
     """`obj[key] = value`."""
     kind = type(obj)
     if type(current.interpreter) is not Staging:
         obj[key] = value
         return
+    if kind is Choice:
+        obj.each(lambda x: setitem(x, key, value))
+        return
+    if type(key) is Choice:
+        key.each(lambda k: setitem(obj, k, value))
+        return
     if kind is Tracer:
         _set_traced(obj, key, value)
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
-    if type(key) is Tracer and isinstance(obj, (list, dict)):
-        raise complaints.run_time_index(obj)
+    if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
+        _set_somewhere(obj, key, value)
+        return
     if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
         raise complaints.numpy_store(obj)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
+        changed(obj)
     else:
         Choice.call(type(obj).__setitem__, obj, key, value)
+
+
+def _set_somewhere(obj: Any, key: Tracer, value: Any) -> None:
+    """A store to an element that the data choose."""
+    known = key.recorder.value_of(key.variable)
+    if known is not None:
+        obj[known.item()] = value
+    else:
+        Contents(obj).write(lookup.stored(obj, key, value))
+    changed(obj)
 
 
 def _by_method(obj: Any, name: str) -> bool:
@@ -133,17 +135,19 @@ def rebind(x: Tracer, new: Any) -> None:
     if top is not None and x.recorder is not top.trace:
         top.touch(Handle(x))
     x.recorder, x.variable, x.type = new.recorder, new.variable, new.type
+    changed(x)
 
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
-    if type(key) is Tracer:
+    if type(key) in (Tracer, Choice):
         raise complaints.run_time_index(obj)
     if _by_method(obj, "__delitem__"):
         Choice.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
     del obj[key]
+    changed(obj)
 
 
 # --- attributes ---------------------------------------------------------------------------------
@@ -151,8 +155,11 @@ def delitem(obj: Any, key: Any) -> None:
 
 def setattr_(obj: Any, name: str, value: Any) -> None:
     """`obj.name = value`."""
-    if journal.top is None:
+    if type(current.interpreter) is not Staging:
         setattr(obj, name, value)
+        return
+    if type(obj) is Choice:
+        obj.each(lambda x: setattr_(x, name, value))
         return
     found = getattr(type(obj), name, None)
     if isinstance(found, property) and found.fset is not None:
@@ -160,10 +167,25 @@ def setattr_(obj: Any, name: str, value: Any) -> None:
     elif _by_method(obj, "__setattr__"):
         Choice.call(type(obj).__setattr__, obj, name, value)
     elif hasattr(found, "__set__") and not isinstance(found, MemberDescriptorType):
-        raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
-    else:
-        journal.top.touch(attribute(obj, name))
+        if journal.top is not None:
+            raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
         setattr(obj, name, value)
+    else:
+        if journal.top is not None:
+            journal.top.touch(attribute(obj, name))
+        setattr(obj, name, value)
+        changed(obj)
+
+
+def set_plainly(f: Any, obj: Any, name: str, given: Any) -> Any:
+    """`object.__setattr__(obj, name, value)` and its like, by the C function `f`."""
+    if journal.top is not None:
+        journal.top.touch(
+            Attribute(obj, name) if not isinstance(obj, type) else attribute(obj, name)
+        )
+    found = f(*given)
+    changed(obj)
+    return found
 
 
 def delattr_(obj: Any, name: str) -> None:
@@ -171,6 +193,7 @@ def delattr_(obj: Any, name: str) -> None:
     if journal.top is not None:
         journal.top.touch(attribute(obj, name))
     delattr(obj, name)
+    changed(obj)
 
 
 # --- variables ----------------------------------------------------------------------------------
@@ -185,6 +208,7 @@ def set_cell(getter: Getter, value: Any) -> Any:
     cell = getter.__closure__[0]
     name = getter.__code__.co_freevars[0]
     store(Cell(cell, name), MISSING if value is UNDEFINED else value)
+    changed(cell)
     return value
 
 
@@ -228,9 +252,14 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
     operation = getattr(operator, name)
 
     def hook(x: Any, value: Any) -> Any:
+        if type(x) is Choice:
+            return x.each(lambda a: hook(a, value))
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        return operation(x, value)
+        out = operation(x, value)
+        if out is x:
+            changed(x)
+        return out
 
     hook.__name__ = hook.__qualname__ = name
     hook.__doc__ = f"`operator.{name}`, journalled."
@@ -238,6 +267,11 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
 
 
 _CHANGED_IN_PLACE = _CONTAINERS | {np.ndarray}
+IN_PLACE = (
+    "iadd", "isub", "imul", "imatmul", "itruediv", "ifloordiv", "imod", "ipow", "ilshift",
+    "irshift", "iand", "ior", "ixor",
+)  # fmt: skip
+"""Names of the hooks below, as in `operator`."""
 iadd = _augmented("iadd")
 isub = _augmented("isub")
 imul = _augmented("imul")
@@ -252,3 +286,4 @@ iand = _augmented("iand")
 ior = _augmented("ior")
 ixor = _augmented("ixor")
 slice_ = slice
+Choice.get = staticmethod(getitem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from ms_func import tree
 from ms_func.errors import StagingBoolError
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import traced_print
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import journal
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -45,10 +47,18 @@ class Text(str):
 
 def text(*parts: Part) -> str:
     """An f-string made of its parts."""
-    for p in parts:
+    for i, p in enumerate(parts):
+        if type(p) is tuple and type(p[0]) is Choice:
+            return p[0].each(functools.partial(_with, parts, i))
         if type(p) is tuple and type(p[0]) in (Tracer, Text):
             return Text(parts) if type(current.interpreter) is Staging else _joined(parts)
     return _joined(parts)
+
+
+def _with(parts: Sequence[Part], i: int, x: Any) -> str:
+    """The text with another value at a place."""
+    _, conversion, spec = parts[i]
+    return text(*parts[:i], (x, conversion, spec), *parts[i + 1 :])
 
 
 _CONVERSIONS = {"s": str, "r": repr, "a": ascii}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from ms_func.ir.primitive import current
 from ms_func.primitives.compare import ne
 from ms_func.primitives.shape import reshape
-from ms_func.tracing.tracer import Tracer
+from ms_func.source.hooks.choice import Choice
+from ms_func.tracing.tracer import Staging, Tracer
 
 
 def truth(x: Tracer) -> Any:
@@ -25,6 +28,30 @@ def truth(x: Tracer) -> Any:
         )
     y = ne(x, np.zeros((), t.dtype)[()]) if t.dtype != np.bool_ else x
     return y if t.shape == () else reshape(y, ())
+
+
+PLAIN = frozenset(
+    (bool, int, float, complex, str, bytes, list, tuple, dict, set, type(None), np.bool_)
+)
+"""Types whose truth Python knows."""
+
+
+def asked(x: Any) -> Any:
+    """A bool or a traced one for an object whose class has a `__bool__` or `__len__` in Python.
+
+    Anything else is given back: its truth is Python's business.
+    """
+    if type(x) in PLAIN or type(x) is Tracer or type(current.interpreter) is not Staging:
+        return x
+    if type(x) is Choice:
+        return x.are_functions or x.truth()
+    own = getattr(type(x), "__bool__", None)
+    if own is None:
+        own = getattr(type(x), "__len__", None)
+    if not isinstance(own, FunctionType):
+        return x
+    found = Choice.call(getattr(own, "__wrapped__", own), x)
+    return truth(found) if type(found) is Tracer else bool(found)
 
 
 def at_hand(x: Any) -> Any:

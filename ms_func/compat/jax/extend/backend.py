@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import ms_func
+from ms_func.api.compile import clear_caches
 from ms_func.execution.buffers import default_backend
-from ms_func.execution.dispatch import clear_caches
 
 __all__ = ["backends", "clear_in_memory_compilation_cache", "get_backend", "get_default_device"]
 

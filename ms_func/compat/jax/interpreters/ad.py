@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ms_func.compat.rules import instantiate_zeros, jvps, transposes
+from ms_func.compat.rules import depending, instantiate_zeros, jvps, transposes
+from ms_func.dtypes import is_inexact
 from ms_func.ir.primitive import UndefinedPrimal, Zero
 from ms_func.ir.types import typeof
 from ms_func.numpy import add
+from ms_func.tracing.tracer import Tracer
 from ms_func.transforms.zeros import zeros
 
-__all__ = ["UndefinedPrimal", "Zero", "add_jaxvals", "add_tangents", "defbilinear", "defjvp",
-           "defjvp2", "deflinear", "deflinear2", "get_primitive_transpose", "instantiate_zeros",
-           "is_undefined_primal", "primitive_jvps", "primitive_transposes",
-           "zeros_like_aval"]  # fmt: skip
+__all__ = [
+    "JVPTracer", "UndefinedPrimal", "Zero", "add_jaxvals", "add_tangents", "defbilinear",
+    "defjvp", "defjvp2", "deflinear", "deflinear2", "get_primitive_transpose",
+    "instantiate_zeros", "is_undefined_primal", "primitive_jvps", "primitive_transposes",
+    "zeros_like_aval",
+]  # fmt: skip
 
 Rule = Callable[..., Any]
 primitive_jvps, primitive_transposes = jvps, transposes
 zeros_like_aval = zeros
+
+
+class _OfDerivatives(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return (
+            type(instance) is Tracer
+            and is_inexact(instance.dtype)
+            and instance.variable in depending(instance.recorder)
+        )
+
+
+class JVPTracer(metaclass=_OfDerivatives):
+    """Class of traced numbers that depend on the arguments of the function under derivation."""
 
 
 def is_undefined_primal(x: Any) -> bool:

@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.compat.jax.core import eval_jaxpr, valid_jaxtype
+from ms_func.compat.jax.api_util import DebugInfo
+from ms_func.compat.jax.core import DropVar, eval_jaxpr, find_top_trace, valid_jaxtype
+from ms_func.compat.jax.errors import InconclusiveDimensionOperation
 from ms_func.compat.rules import ClosedJaxpr, Primitive
 from ms_func.errors import IRError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.verify import verify
 
 __all__ = [
     "ClosedJaxpr",
+    "DebugInfo",
+    "DropVar",
+    "Effect",
+    "Effects",
+    "InconclusiveDimensionOperation",
     "Jaxpr",
     "JaxprEqn",
     "JaxprTypeError",
@@ -28,11 +35,14 @@ __all__ = [
     "array_types",
     "check_jaxpr",
     "concrete_or_error",
+    "find_top_trace",
+    "get_aval",
     "get_opaque_trace_state",
     "jaxpr_as_fun",
     "jaxprs_in_params",
     "mapped_aval",
     "new_jaxpr_eqn",
+    "no_effects",
     "primal_dtype_to_tangent_dtype",
     "set_current_trace",
     "subjaxprs",
@@ -41,6 +51,14 @@ __all__ = [
     "valid_jaxtype",
 ]  # fmt: skip
 
+
+class Effect:
+    """Base class of effects that libraries define. Programs here have those of the engine."""
+
+
+Effects = frozenset
+no_effects: frozenset[Any] = frozenset()
+get_aval = typeof
 Jaxpr = Function
 JaxprEqn = Eqn
 JaxprTypeError = IRError

@@ -1,0 +1,106 @@
+"""The options of `jit`, checked against the signature of the function."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.tracing.arguments import function_name
+
+
+class Options(NamedTuple):
+    """What the user asked `jit` for, normalised."""
+
+    static_argnums: tuple[int, ...]
+    static_argnames: tuple[str, ...]
+    donate_argnums: tuple[int, ...]
+    donate_argnames: tuple[str, ...]
+    in_shardings: Any
+    out_shardings: Any
+    inline: bool
+    backend: str | None
+    device: Any = None
+    compiler_options: tuple[tuple[str, Any], ...] = ()
+    convert: Any = "auto"
+
+
+class _Unspecified:
+    def __repr__(self) -> str:
+        return "UNSPECIFIED"
+
+
+UNSPECIFIED = _Unspecified()
+"""Default of `in_shardings` and `out_shardings`: placement follows the arguments."""
+
+
+def check_device(device: Any, backend: Any, in_shardings: Any, out_shardings: Any) -> None:
+    """Refuse a device beside other ways of saying where a program runs."""
+    if device is None:
+        return
+    if backend is not None:
+        raise ArgumentValueError(
+            f"can't specify both a device and a backend for jit, got {device=} and {backend=}"
+        )
+    if in_shardings is not UNSPECIFIED or out_shardings is not UNSPECIFIED:
+        raise ArgumentValueError(
+            "jit(device=...) says where everything lies; fix: give either device or shardings"
+        )
+
+
+def names_and_numbers(
+    fun: Callable[..., Any], numbers: Any, names: Any, what: str
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Argument numbers from the front and argument names, each completed from the other."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        parameters = None
+    given = () if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if numbers is None:
+        found = ()
+    else:
+        listed = numbers if isinstance(numbers, Iterable) else (numbers,)
+        found = tuple(operator.index(n) for n in listed)
+    if parameters is None:
+        return found, given
+    positional = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    _check_numbers(fun, found, len(positional), variadic, what)
+    _check_names(fun, given, {p.name for p in parameters}, anything, what)
+    found = tuple(n if n >= 0 else n + len(positional) for n in found)
+    if numbers is None:
+        found = tuple(i for i, name in enumerate(positional) if name in given)
+    if names is None:
+        keyword = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+        given = tuple(
+            positional[n] for n in found if n < len(positional) and positional[n] in keyword
+        )
+    return found, given
+
+
+def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool, what: str) -> None:
+    for n in numbers:
+        if not variadic and not -count <= n < count:
+            raise ArgumentValueError(
+                f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
+                f"takes only {count} positional argument{'s' if count != 1 else ''}"
+            )
+
+
+def _check_names(
+    fun: Any, names: Sequence[str], known: set[str], anything: bool, what: str
+) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise ArgumentTypeError(f"{what}names must be a string or strings, got {name!r}")
+        if name not in known and not anything:
+            raise ArgumentValueError(
+                f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
+                f"{what}names; it does not take these arguments"
+            )

@@ -1,0 +1,5 @@
+"""Types of references."""
+
+from ms_func.ir.types import RefType as AbstractRef
+
+__all__ = ["AbstractRef"]

@@ -1,0 +1,1 @@
+"""`jax.example_libraries`: small libraries of layers and of optimizers."""

@@ -1,0 +1,415 @@
+"""`jax.export`: functions written to bytes and called again elsewhere.
+
+What is written holds the program in the text form of the IR, so that it can be called on every
+backend and differentiated and vectorised to any order, and beside it the portable StableHLO
+artifact for other tools. The bytes are a format of ms_func: JAX does not read them, nor they its.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import ms_func
+from ms_func import tree
+from ms_func.api.programs import apply
+from ms_func.compat.rules import opened
+from ms_func.dtypes import key_of
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
+from ms_func.ir import parse, to_text
+from ms_func.ir.effects import calls_host
+from ms_func.ir.function import Function
+from ms_func.ir.types import ArrayType, typeof
+
+__all__ = ["DisabledSafetyCheck", "Exported", "default_export_platform", "deserialize", "export",
+           "is_symbolic_dim", "maximum_supported_calling_convention_version",
+           "minimum_supported_calling_convention_version", "register_namedtuple_serialization",
+           "register_pytree_node_serialization", "symbolic_args_specs",
+           "symbolic_shape"]  # fmt: skip
+
+minimum_supported_calling_convention_version = 9
+maximum_supported_calling_convention_version = 10
+_MAGIC = b"ms_func exported program 1\n"
+_PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+class DisabledSafetyCheck:
+    """A check that export leaves out. Programs here have none of these checks to leave out."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @classmethod
+    def platform(cls) -> DisabledSafetyCheck:
+        """That the program runs on the platforms it was exported for."""
+        return cls("platform")
+
+    @classmethod
+    def custom_call(cls, target_name: str) -> DisabledSafetyCheck:
+        """That a foreign function is known to be stable."""
+        return cls(f"custom_call:{target_name}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DisabledSafetyCheck) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"DisabledSafetyCheck({self.name!r})"
+
+
+def default_export_platform() -> str:
+    """The platform that programs are exported for by default."""
+    found = ms_func.default_backend()
+    return "cuda" if found == "gpu" else found
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A program with the structure of its arguments and results.
+
+    Attributes:
+        fun_name: name of the function.
+        in_tree: structure of (positional, named) arguments.
+        in_avals: types of the arrays of the arguments.
+        out_tree: structure of the result.
+        out_avals: types of the arrays of the result.
+        platforms: where it may be called.
+        disabled_safety_checks: as given to `export`.
+    """
+
+    fun_name: str
+    in_tree: Any
+    in_avals: tuple[ArrayType, ...]
+    out_tree: Any
+    out_avals: tuple[ArrayType, ...]
+    platforms: tuple[str, ...]
+    disabled_safety_checks: tuple[DisabledSafetyCheck, ...]
+    _program: Function = field(repr=False)
+    _vjp_order: int = field(default=10, repr=False)
+
+    nr_devices = 1
+    calling_convention_version = maximum_supported_calling_convention_version
+    ordered_effects: tuple[Any, ...] = ()
+    unordered_effects: tuple[Any, ...] = ()
+    uses_global_constants = False
+
+    @property
+    def module_kept_var_idx(self) -> tuple[int, ...]:
+        """Numbers of the arrays that the module takes: all."""
+        return tuple(range(len(self.in_avals)))
+
+    @property
+    def in_shardings_hlo(self) -> tuple[None, ...]:
+        """Layouts asked for: none."""
+        return (None,) * len(self.in_avals)
+
+    @property
+    def out_shardings_hlo(self) -> tuple[None, ...]:
+        """Layouts asked for: none."""
+        return (None,) * len(self.out_avals)
+
+    @property
+    def mlir_module_serialized(self) -> bytes:
+        """The portable StableHLO artifact, for the platform in use."""
+        return ms_func.export(lambda *xs: self._flat(xs), *map(_struct, self.in_avals))
+
+    def mlir_module(self) -> str:
+        """The module as text."""
+        lowered = ms_func.jit(lambda *xs: self._flat(xs)).lower(*map(_struct, self.in_avals))
+        return lowered.as_text()
+
+    def serialize(self, vjp_order: int = 0) -> bytearray:
+        """Bytes from which `deserialize` makes this again.
+
+        Args:
+            vjp_order: how often what is made may be differentiated in reverse.
+        """
+        parts = {
+            "fun_name": self.fun_name, "in_tree": _written(self.in_tree),
+            "out_tree": _written(self.out_tree), "platforms": self.platforms,
+            "checks": [c.name for c in self.disabled_safety_checks], "vjp_order": vjp_order,
+            "program": to_text(self._program, locs="none"),
+        }  # fmt: skip
+        return bytearray(_MAGIC + json.dumps(parts).encode())
+
+    def has_vjp(self) -> bool:
+        """Whether it can be differentiated in reverse."""
+        return self._vjp_order > 0
+
+    def vjp(self) -> Exported:
+        """The program of the cotangents of the arguments, from arguments and cotangents.
+
+        Raises:
+            ValueError: it was serialised without it.
+        """
+        if not self.has_vjp():
+            raise ArgumentValueError(
+                "no VJP is available: it was serialised with vjp_order=0\n"
+                "fix: serialize(vjp_order=1)"
+            )
+        n = len(self.in_avals)
+
+        def pulled(*args: Any) -> Any:
+            return ms_func.vjp(lambda *xs: self._flat(xs), *args[:n])[1](list(args[n:]))
+
+        cts = [t.tangent for t in self.out_avals]
+        made = export(ms_func.jit(pulled), platforms=self.platforms)(
+            *map(_struct, (*self.in_avals, *cts))
+        )
+        return _replaced(made, vjp_order=self._vjp_order - 1, name=f"{self.fun_name}_vjp")
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The result for arguments of the types it was exported for.
+
+        Raises:
+            ValueError: arguments have another structure, other types, or stand on a platform that
+                it was not exported for.
+        """
+        leaves, in_tree = tree.flatten((args, kwargs))
+        if in_tree != self.in_tree:
+            raise ArgumentValueError(
+                "The invocation args and kwargs must have the same pytree structure as when the "
+                f"function '{self.fun_name}' was exported: it was {self.in_tree}, and is {in_tree}"
+            )
+        for i, (x, wanted) in enumerate(zip(leaves, self.in_avals, strict=True)):
+            found = typeof(x)
+            if found.shape != wanted.shape or not _fits(found, wanted):
+                raise ArgumentValueError(
+                    f"Shape mismatch or dtype mismatch for argument {i} of '{self.fun_name}', "
+                    f"which was exported for {wanted}: it is {found}"
+                )
+        here = default_export_platform()
+        if here not in self.platforms and not any(
+            c == DisabledSafetyCheck.platform() for c in self.disabled_safety_checks
+        ):
+            raise ArgumentValueError(
+                f"Function '{self.fun_name}' was exported for platforms '{self.platforms}' but it "
+                f"is used on '{here}'"
+            )
+        values = [
+            x if typeof(x).dtype == t.dtype else ms_func.numpy.asarray(x, t.dtype)
+            for x, t in zip(leaves, self.in_avals, strict=True)
+        ]
+        return tree.unflatten(self.out_tree, self._flat(values))
+
+    def _flat(self, args: Sequence[Any]) -> list[Any]:
+        fn = self._program
+        bare = Function(fn.name, fn.params, fn.eqns, fn.results)
+        return apply(bare, [*args, *map(ms_func.numpy.asarray, fn.consts)])
+
+
+def _fits(found: ArrayType, wanted: ArrayType) -> bool:
+    kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
+    return found.dtype == wanted.dtype or (
+        found.weak_type and kinds[found.dtype.kind] <= kinds[wanted.dtype.kind]
+    )
+
+
+def _struct(t: ArrayType) -> Any:
+    return ms_func.ShapeDtypeStruct(t.shape, t.face, weak_type=t.weak_type)
+
+
+def _replaced(made: Exported, *, vjp_order: int, name: str) -> Exported:
+    return Exported(name, made.in_tree, made.in_avals, made.out_tree, made.out_avals,
+                    made.platforms, made.disabled_safety_checks, made._program,
+                    vjp_order)  # fmt: skip
+
+
+def export(
+    fun_jit: Any, *, platforms: Sequence[str] | None = None,
+    disabled_checks: Sequence[DisabledSafetyCheck] = (), **options: Any,
+) -> Callable[..., Exported]:  # fmt: skip
+    """Function of arrays or `ShapeDtypeStruct`s that gives the program of `fun_jit` for them.
+
+    Args:
+        fun_jit: a function made by `jit`.
+        platforms: where it may be called: of "cpu", "cuda", "rocm" and "tpu"; by default the
+            platform in use.
+        disabled_checks: kept, and given back.
+
+    Raises:
+        ValueError: `fun_jit` is no jitted function, or there is no such platform.
+        NotImplementedError: the program calls Python, or its size depends on names of sizes.
+
+    Example:
+        >>> import ms_func as ms
+        >>> exported = export(ms.jit(lambda x: 2 * x))(ms.ShapeDtypeStruct((), "float32"))
+        >>> float(deserialize(exported.serialize()).call(3.0))
+        6.0
+    """
+    if not hasattr(fun_jit, "trace"):
+        raise ArgumentValueError(
+            f"The function to be exported must be the result of jit: {fun_jit}"
+        )
+    if any(options.values()):
+        raise UnsupportedError(f"export does not take {sorted(options)}")
+    chosen = (default_export_platform(),) if platforms is None else tuple(platforms)
+    unknown = [p for p in chosen if p not in _PLATFORMS]
+    if unknown or not chosen:
+        raise ArgumentValueError(f"platforms are {_PLATFORMS}, got {platforms}")
+
+    def exported(*args: Any, **kwargs: Any) -> Exported:
+        traced = fun_jit.trace(*args, **kwargs)
+        if calls_host(traced.ir):
+            raise UnsupportedError(
+                f"`{traced.fun_name}` calls Python while it runs (it prints, checks or has "
+                "callbacks), and bytes cannot carry Python functions\n"
+                "fix: leave these out of what is exported"
+            )
+        captured = traced.captured
+        if any(key_of(np.dtype(typeof(x).dtype)) is not None for x in captured):
+            raise UnsupportedError("a key that the function closes over is not exported\n"
+                                   "fix: pass it as an argument, or its key_data")  # fmt: skip
+        fn = opened(traced.ir, captured)
+        plain = Function(fn.name, fn.params, traced.ir.eqns, fn.results, list(map(np.asarray,
+                         captured)))  # fmt: skip
+        return Exported(
+            traced.fun_name, traced.in_tree, tuple(plain.free_types),
+            tree.structure(traced.out_info), tuple(plain.out_types), chosen,
+            tuple(disabled_checks), plain,
+        )  # fmt: skip
+
+    return exported
+
+
+def deserialize(blob: bytes | bytearray) -> Exported:
+    """What `Exported.serialize` wrote.
+
+    Raises:
+        ValueError: these are no such bytes.
+    """
+    data = bytes(blob)
+    if not data.startswith(_MAGIC):
+        raise ArgumentValueError(
+            "these bytes were not written by Exported.serialize of ms_func; JAX's own format is "
+            "not read"
+        )
+    parts = json.loads(data[len(_MAGIC) :])
+    fn = parse(parts["program"])
+    return Exported(
+        parts["fun_name"], _read(parts["in_tree"]), tuple(fn.free_types), _read(parts["out_tree"]),
+        tuple(fn.out_types), tuple(parts["platforms"]),
+        tuple(map(DisabledSafetyCheck, parts["checks"])), fn, parts["vjp_order"],
+    )  # fmt: skip
+
+
+# --- structures --------------------------------------------------------------------------------
+
+_by_type: dict[type, tuple[str, Callable[[Any], bytes]]] = {}
+_by_name: dict[str, tuple[type, Callable[[bytes], Any], Any]] = {}
+
+
+def register_pytree_node_serialization(
+    nodetype: type, *, serialized_name: str, serialize_auxdata: Callable[[Any], bytes],
+    deserialize_auxdata: Callable[[bytes], Any],
+    from_children: Callable[[Any, Any], Any] | None = None,
+) -> type:  # fmt: skip
+    """Let structures with nodes of a class, registered as a pytree, be written.
+
+    Raises:
+        ValueError: the class or the name is taken.
+    """
+    if nodetype in _by_type or serialized_name in _by_name:
+        raise ArgumentValueError(f"{nodetype} or {serialized_name!r} is registered already")
+    _by_type[nodetype] = (serialized_name, serialize_auxdata)
+    _by_name[serialized_name] = (nodetype, deserialize_auxdata, from_children)
+    return nodetype
+
+
+def register_namedtuple_serialization(nodetype: type, *, serialized_name: str) -> type:
+    """Let structures with named tuples of a class be written."""
+    if not issubclass(nodetype, tuple) or not hasattr(nodetype, "_fields"):
+        raise ArgumentValueError(f"{nodetype} is no class of named tuples")
+    return register_pytree_node_serialization(
+        nodetype, serialized_name=serialized_name, serialize_auxdata=lambda aux: b"",
+        deserialize_auxdata=lambda data: nodetype, from_children=lambda aux, xs: nodetype(*xs),
+    )  # fmt: skip
+
+
+def _written(treedef: Any) -> Any:
+    """A structure as JSON."""
+    if tree.treedef_is_leaf(treedef):
+        return "*"
+    kind, aux = treedef.node_data()
+    if kind is type(None):
+        return None
+    children = [_written(c) for c in treedef.children()]
+    if kind in (tuple, list):
+        return [kind.__name__, children]
+    if kind is dict:
+        if not all(isinstance(k, str) for k in aux):
+            raise ArgumentTypeError(f"only dicts with strings as keys are written, got {aux}")
+        return ["dict", children, list(aux)]
+    name_of = aux if isinstance(aux, type) and issubclass(aux, tuple) else kind
+    if name_of not in _by_type:
+        raise ArgumentValueError(
+            f"Cannot serialize a structure with nodes of {name_of}\n"
+            "fix: export.register_pytree_node_serialization"
+        )
+    name, write = _by_type[name_of]
+    return ["node", children, name, base64.b64encode(write(aux)).decode()]
+
+
+def _read(data: Any) -> Any:
+    return tree.structure(_skeleton(data))
+
+
+def _skeleton(data: Any) -> Any:
+    """A tree of a structure, of numbers."""
+    if data is None:
+        return None
+    if data == "*":
+        return 0
+    children = [_skeleton(c) for c in data[1]]
+    if data[0] == "dict":
+        return dict(zip(data[2], children, strict=True))
+    if data[0] != "node":
+        return {"tuple": tuple, "list": list}[data[0]](children)
+    if data[2] not in _by_name:
+        raise ArgumentValueError(f"no class is registered under the name {data[2]!r}")
+    kind, read, build = _by_name[data[2]]
+    aux = read(base64.b64decode(data[3]))
+    if build is not None:
+        return build(aux, children)
+    return kind.tree_unflatten(aux, children)  # type: ignore[attr-defined]
+
+
+# --- names of sizes ----------------------------------------------------------------------------
+
+
+def is_symbolic_dim(p: Any) -> bool:
+    """Whether a length is a name: none is."""
+    return False
+
+
+def symbolic_shape(shape_spec: str | None, **options: Any) -> Any:
+    """Refused, unless all lengths are numbers: programs here have fixed sizes.
+
+    Raises:
+        NotImplementedError: a length is a name.
+    """
+    words = [w.strip() for w in (shape_spec or "").strip("() ").split(",") if w.strip()]
+    if not all(w.isdigit() for w in words):
+        raise UnsupportedError(
+            f"the shape {shape_spec!r} has names of sizes, and programs here have fixed ones\n"
+            "fix: export for each size that is needed"
+        )
+    return tuple(map(int, words))
+
+
+def symbolic_args_specs(args: Any, shapes_specs: Any, **options: Any) -> Any:
+    """As `symbolic_shape`, for the arrays of a tree."""
+    specs = tree.broadcast_prefix(shapes_specs, args, lambda x: x is None or isinstance(x, str))
+    leaves, structure = tree.flatten(args)
+    made = [
+        ms_func.ShapeDtypeStruct(x.shape if s is None or "..." in s else symbolic_shape(s), x.dtype)
+        for x, s in zip(leaves, specs, strict=True)
+    ]
+    return tree.unflatten(structure, made)

@@ -1,0 +1,151 @@
+"""Operators and properties of the user's classes, which Python calls without asking us.
+
+`a + b` calls `type(a).__add__`, so that a hook around the addition would have to stand around every
+addition there is. Instead such methods of a class get a double when the class is first seen: while
+nothing is recorded it calls the method as it is, while something is, the converted one.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+from weakref import WeakSet
+
+from ms_func import config
+from ms_func.ir.primitive import current
+from ms_func.source.build import HOOKS
+from ms_func.tracing.tracer import Staging
+
+_OPERATIONS = (
+    "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift",
+    "rshift", "and", "xor", "or",
+)  # fmt: skip
+_OTHERS = (
+    "neg", "pos", "abs", "invert", "round", "trunc", "floor", "ceil", "int", "float", "complex",
+    "index", "lt", "le", "eq", "ne", "gt", "ge", "len", "getitem", "setitem", "delitem",
+    "contains", "missing", "iter", "next", "reversed", "enter", "exit", "getattr", "setattr",
+    "get", "set", "init", "post_init",
+)  # fmt: skip
+SPECIAL = frozenset(
+    f"__{before}{name}__" for name in _OPERATIONS for before in ("", "r", "i")
+) | frozenset(f"__{name}__" for name in _OTHERS)
+"""Methods that Python calls by itself; `__bool__` is asked for by the hooks."""
+_COMPARISONS = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
+_seen: WeakSet[type] = WeakSet()
+_modules: dict[int, int] = {}
+
+
+class Ways:
+    """What the converter supplies, which stands above this module.
+
+    Attributes:
+        is_users: whether a file is the user's own.
+        may_decide: whether there is anything in a code object that conversion might change.
+        learn: convert a function of a library, for it became a method of the user's.
+        hooks: the module of hooks.
+    """
+
+    is_users: Callable[[str], bool]
+    may_decide: Callable[[Any], bool]
+    learn: Callable[[FunctionType], Any]
+    hooks: Any
+
+
+def prepare_module(namespace: dict[str, Any]) -> None:
+    """Prepare the user's classes among the globals of a module, those that are new."""
+    if _modules.get(id(namespace)) != len(namespace):
+        _modules[id(namespace)] = len(namespace)
+        for value in list(namespace.values()):
+            if isinstance(value, type):
+                prepare(value)
+
+
+def prepare(cls: type) -> None:
+    """Give the special methods and properties of a class of the user's their doubles."""
+    if cls in _seen:
+        return
+    for owner in cls.__mro__:
+        if owner not in _seen:
+            _seen.add(owner)
+            if _is_users(owner):
+                for name, value in list(vars(owner).items()):
+                    changed = _double(owner, name, value)
+                    if changed is not value:
+                        type.__setattr__(owner, name, changed)
+                if "__eq__" in vars(owner) and "__ne__" not in vars(owner):
+                    type.__setattr__(owner, "__ne__", _unequal(owner))
+
+
+def _is_users(cls: type) -> bool:
+    if not cls.__flags__ & (1 << 9):  # not made by a class statement
+        return False
+    module = sys.modules.get(cls.__module__)
+    if module is None or getattr(module, "__ms_convert__", None) is False:
+        return False
+    file = getattr(module, "__file__", None)
+    return file is None or Ways.is_users(file)
+
+
+def _double(owner: type, name: str, value: Any) -> Any:
+    """A class attribute, or what takes its place."""
+    if type(value) is FunctionType:
+        return _method(owner, name, value) if name in SPECIAL else value
+    if type(value) is property:
+        parts = [value.fget, value.fset, value.fdel]
+        changed = [_method(owner, "", f) if type(f) is FunctionType else f for f in parts]
+        return value if changed == parts else property(*changed, doc=value.__doc__)
+    if type(value) is functools.cached_property:
+        value.func = _method(owner, "", value.func)
+    return value
+
+
+def _method(owner: type, name: str, f: Any) -> Any:
+    """A method that is converted while something is recorded."""
+    code = f.__code__
+    if HOOKS in code.co_freevars or not Ways.may_decide(code):
+        return f
+    traced = f
+    if name in _COMPARISONS and code.co_filename == "<string>" and _has_fields(owner):
+        traced = _of_fields(name)
+    elif f.__module__ == "functools":  # made by total_ordering
+        Ways.learn(f)
+
+    @functools.wraps(f)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        if type(current.interpreter) is not Staging or config.convert.value is False:
+            return f(*args, **kwargs)
+        return Ways.hooks.call(traced, *args, **kwargs)
+
+    return method
+
+
+def _unequal(owner: type) -> Callable[[Any, Any], Any]:
+    """`!=` of a class that has only `==`: Python would ask for the truth of the latter."""
+
+    def __ne__(self: Any, other: Any) -> Any:
+        if type(current.interpreter) is not Staging:
+            return super(owner, self).__ne__(other)
+        found = self.__eq__(other)
+        return found if found is NotImplemented else Ways.hooks.not_(found)
+
+    return __ne__
+
+
+def _has_fields(cls: type) -> bool:
+    return "__dataclass_fields__" in vars(cls)
+
+
+def _of_fields(name: str) -> Callable[[Any, Any], Any]:
+    """The comparison that a dataclass makes for itself: that of the tuples of its fields."""
+
+    def compare(self: Any, other: Any) -> Any:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        fields = [f.name for f in self.__dataclass_fields__.values() if f.compare]
+        mine, others = (tuple([getattr(x, n) for n in fields]) for x in (self, other))
+        return getattr(Ways.hooks, name.strip("_") + "_")(mine, others)
+
+    return compare

@@ -1,0 +1,323 @@
+"""One object that stands for several, one of which the data chose: what stores do to the others.
+
+After `b = a if x > 0 else c` for lists `a` and `c`, the name `b` holds a list of its own, joined
+element by element. In Python it is `a` or `c`, so that a store through any of the three names may
+be seen through others. A `Link` keeps them together: a store to one of them is repeated on the
+others, where the data say that they are the same object. Where that cannot be written (the
+store changed the length of a list; a loop chose, whose steps are not known), the other object is
+*spoiled*: it raises an error as soon as somebody uses it, which nobody does in most programs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Sequence
+from types import CellType
+from typing import Any
+
+from ms_func.errors import StagingError
+from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
+from ms_func.primitives.compare import eq, select
+from ms_func.source.hooks.journal import (
+    MISSING,
+    Cell,
+    Contents,
+    Handle,
+    attribute,
+    journal,
+)
+from ms_func.tracing.tracer import Staging, Tracer
+
+
+class Link:
+    """An object that stands for one of several.
+
+    Attributes:
+        made: the object.
+        origins: what it may be; None for what never changes.
+        index: which of them it is, a traced integer; None where that is not known.
+    """
+
+    __slots__ = ("index", "made", "origins")
+
+    def __init__(self, made: Any, origins: Sequence[Any], index: Any) -> None:
+        self.made = made
+        self.origins = tuple(origins)
+        self.index = index
+
+
+class Links:
+    """The links of one recording, in order and by the objects they hold together."""
+
+    __slots__ = ("order", "table")
+
+    def __init__(self) -> None:
+        self.order: list[Link] = []
+        self.table: dict[int, list[Link]] = {}
+
+    def add(self, link: Link) -> None:
+        """Enter a link."""
+        self.order.append(link)
+        for x in (link.made, *link.origins):
+            if x is not None:
+                self.table.setdefault(id(x), []).append(link)
+
+    def cut(self, mark: int) -> list[Link]:
+        """Take out all links but the first `mark`."""
+        gone = self.order[mark:]
+        del self.order[mark:]
+        for link in gone:
+            for x in (link.made, *link.origins):
+                if x is not None:
+                    self.table[id(x)].remove(link)
+        return gone
+
+
+def link(made: Any, origins: Sequence[Any], index: Any) -> None:
+    """Note that `made` stands for one of `origins`."""
+    trace = current.interpreter
+    if type(trace) is Staging:
+        if trace.links is None:
+            trace.links = Links()
+        trace.links.add(Link(made, origins, index))
+
+
+def linked(x: Any) -> list[Link]:
+    """Links of an object in the recordings around this line."""
+    found: list[Link] = []
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None:
+            found += trace.links.table.get(id(x), ())
+        trace = trace.outer
+    return found
+
+
+def any_links() -> bool:
+    """Whether there are links in the recordings around this line."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and trace.links.order:
+            return True
+        trace = trace.outer
+    return False
+
+
+def choice_of(x: Any, links: Links | None) -> Link | None:
+    """The link that made an object, among those of a recording."""
+    for found in () if links is None else links.table.get(id(x), ()):
+        if found.made is x and found.index is not None:
+            return found
+    return None
+
+
+# --- stores -------------------------------------------------------------------------------------
+
+
+def changed(x: Any) -> None:
+    """Repeat a store that just happened to `x` on what may be the same object."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and id(x) in trace.links.table:
+            _spread(x)
+            return
+        trace = trace.outer
+
+
+def _spread(x: Any) -> None:
+    done: set[int] = set()
+    todo = [x]
+    while todo:
+        x = todo.pop()
+        for one in linked(x):
+            if id(one) not in done:
+                done.add(id(one))
+                ways = [k for k in _ways(one, x) if _is_used(one, x, k) and _repeat(x, one, k)]
+                todo += [_end(one, x, k) for k in ways]
+
+
+def _ways(one: Link, x: Any) -> list[int]:
+    """Positions of the origins through which a link leads from `x` to another object."""
+    return [k for k, y in enumerate(one.origins) if y is not None and (one.made is x or y is x)]
+
+
+def _end(one: Link, x: Any, k: int) -> Any:
+    """Where a link leads from `x`."""
+    return one.made if one.origins[k] is x else one.origins[k]
+
+
+def _is_used(one: Link, x: Any, k: int) -> bool:
+    """Whether anybody but this link knows the object where it leads."""
+    end = _end(one, x, k)
+    held = len(linked(end))
+    return held > 1 or sys.getrefcount(end) > held + 2
+
+
+def _repeat(source: Any, one: Link, k: int) -> bool:
+    """Make the other object what `source` is, where the data say that they are one."""
+    from ms_func.source.hooks.branch import ifexp
+
+    target = _end(one, source, k)
+    if one.index is None:
+        spoil(target)
+        return False
+    here = eq(one.index, k)
+    if type(target) is Tracer:
+        _rebind(target, source, here)
+        return True
+    try:
+        ifexp(here, lambda: _take(source, target), lambda: None)
+    except StagingError as error:
+        error.__traceback__ = None  # its frames would keep objects that nobody else knows
+        spoil(target)
+    return True
+
+
+def _rebind(target: Tracer, source: Tracer, here: Any) -> None:
+    from ms_func.control_flow.bodies import as_type
+
+    new = select(here, as_type(source, target.type), target)
+    top = journal.top
+    if top is not None and target.recorder is not top.trace:
+        top.touch(Handle(target))
+    target.recorder, target.variable, target.type = new.recorder, new.variable, new.type
+
+
+def _take(source: Any, target: Any) -> None:
+    """Store to `target` what `source` holds; parts of it that are the same objects stay."""
+    if type(source) is CellType:
+        place: Any = Cell(target)
+        _write(place, _own(Cell(source).read(), place.read()))
+    elif isinstance(source, (list, deque)):
+        old = list(target) if len(target) == len(source) else [MISSING] * len(source)
+        _write(Contents(target), [_own(x, y) for x, y in zip(source, old, strict=True)])
+    elif isinstance(source, dict):
+        _write(Contents(target), {k: _own(x, target.get(k)) for k, x in source.items()})
+    elif isinstance(source, set):
+        _write(Contents(target), source)
+    else:
+        from ms_func.source.hooks.anatomy import own_names
+
+        for name in dict.fromkeys((*own_names(source), *own_names(target))):
+            place = attribute(target, name)
+            new, old = attribute(source, name).read(), place.read()
+            if new is not old:
+                _write(place, _own(new, old))
+
+
+def _own(new: Any, old: Any) -> Any:
+    """`old` where a link says that it and `new` are kept alike, else `new`."""
+    for one in linked(new):
+        if old is one.made or any(old is x for x in one.origins):
+            return old
+    return new
+
+
+def _write(place: Any, value: Any) -> None:
+    if journal.top is not None:
+        journal.top.touch(place)
+    place.write(value)
+
+
+# --- identity -----------------------------------------------------------------------------------
+
+
+def same(a: Any, b: Any) -> list[Any]:
+    """Traced conditions under any of which `a` and `b`, two objects, are one."""
+    found = []
+    for x, y in ((a, b), (b, a)):
+        for one in linked(x):
+            for k, origin in enumerate(one.origins):
+                if one.made is x and origin is y:
+                    if one.index is None:
+                        raise _complaint("whether it is another object")
+                    found.append(eq(one.index, k))
+    return found or _same_by_choice(a, b)
+
+
+def _same_by_choice(a: Any, b: Any) -> list[Any]:
+    """Two objects that stand for one of several each, some of which both may be."""
+    found = []
+    for one in linked(a):
+        for other in linked(b):
+            if one.made is a and other.made is b and None not in (one.index, other.index):
+                found += [
+                    eq(one.index, i) & eq(other.index, k)
+                    for i, x in enumerate(one.origins)
+                    for k, y in enumerate(other.origins)
+                    if x is y and x is not None
+                ]
+    return found
+
+
+# --- objects that nobody may use any more ------------------------------------------------------
+
+
+def _complaint(what: str) -> StagingError:
+    return StagingError(
+        f"MS102 branches disagree: {what} depends on a choice at run time, after which one name "
+        "holds one of several objects, and one of these was stored to\n"
+        "fix: bind the name to a copy (`b = list(a)`), or store to it before the choice",
+        user_loc(2),
+    )
+
+
+class Spoiled:
+    """What an object holds that may have been changed in a way that no program can hold."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<MS102 part of one of several objects, chosen at run time and then changed>"
+
+    def complain(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise the error.
+
+        Raises:
+            StagingError: MS102.
+        """
+        raise _complaint("what this object holds")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__jax_array__":
+            raise AttributeError(name)
+        return self.complain()
+
+
+for _name in (
+    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv",
+    "mod", "rmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor",
+    "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert", "bool", "int", "float",
+    "index", "len", "iter", "getitem", "setitem", "call", "contains",
+):  # fmt: skip
+    setattr(Spoiled, f"__{_name}__", Spoiled.complain)
+Spoiled.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+_SPOILED = Spoiled()
+
+
+def refuse_spoiled(x: Any) -> None:
+    """Raise an error for a container that may have been changed, before its length is taken."""
+    if isinstance(x, (list, deque, dict, set)) and len(x) and next(iter(x)) is _SPOILED:
+        _SPOILED.complain()
+
+
+def spoil(x: Any) -> None:
+    """Make an object raise an error when it is used; journalled."""
+    held = _SPOILED
+    if type(x) is CellType:
+        _write(Cell(x), held)
+    elif isinstance(x, (list, deque)):
+        _write(Contents(x), [held])
+    elif isinstance(x, dict):
+        _write(Contents(x), {held: held, **dict.fromkeys(x, held)})
+    elif isinstance(x, set):
+        _write(Contents(x), {held})
+    elif not isinstance(x, Tracer):
+        from ms_func.source.hooks.anatomy import own_names
+
+        for name in own_names(x):
+            _write(attribute(x, name), held)

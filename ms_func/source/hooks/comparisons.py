@@ -1,0 +1,126 @@
+"""Comparisons of containers that hold traced values, as Python compares them: element by element.
+
+Python's own comparison of two tuples asks for the truth of the comparison of their elements. Here
+the first difference is looked for by choices, so that the outcome may be traced.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ms_func.numpy as xp
+from ms_func.ir.primitive import current
+from ms_func.source.hooks.aliases import any_links
+from ms_func.source.hooks.branch import and_, ifexp, not_
+from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.truths import truth
+from ms_func.tracing.tracer import Staging, Tracer
+
+_SEQUENCES = (tuple, list, deque)
+_CONTAINERS = (*_SEQUENCES, dict)
+
+
+def holds_traced(x: Any) -> bool:
+    """Whether a value is traced, or a container with a traced value in it."""
+    if type(x) is Tracer or type(x) is Choice:
+        return True
+    if isinstance(x, _SEQUENCES):
+        return any(map(holds_traced, x))
+    return isinstance(x, dict) and any(map(holds_traced, x.values()))
+
+
+def _comparison(plain: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The hook for a comparison; `plain` is Python's."""
+
+    def hook(a: Any, b: Any) -> Any:
+        if (
+            isinstance(a, _CONTAINERS)
+            and isinstance(b, _CONTAINERS)
+            and type(current.interpreter) is Staging
+            and (holds_traced(a) or holds_traced(b) or any_links())
+        ):
+            return _compared(plain, a, b)
+        return plain(a, b)
+
+    hook.__name__ = hook.__qualname__ = plain.__name__ + "_"
+    hook.__doc__ = f"`operator.{plain.__name__}`."
+    return hook
+
+
+eq_ = _comparison(operator.eq)
+ne_ = _comparison(operator.ne)
+lt_ = _comparison(operator.lt)
+le_ = _comparison(operator.le)
+gt_ = _comparison(operator.gt)
+ge_ = _comparison(operator.ge)
+
+
+def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    """Two containers, element by element."""
+    kinds: Any = next((k for k in (tuple, list, deque, dict) if isinstance(a, k)), None)
+    if kinds is None or not isinstance(b, kinds) or (kinds is dict and plain not in _EQUALITY):
+        return plain(a, b)
+    if plain is operator.ne:
+        return not_(_compared(operator.eq, a, b))
+    if plain is operator.eq:
+        if len(a) != len(b):
+            return False
+        return _same_items(a, b) if kinds is dict else _all_equal(a, b)
+    return _in_order(plain, list(a), list(b))
+
+
+_EQUALITY = (operator.eq, operator.ne)
+
+
+def _all_equal(a: Any, b: Any) -> Any:
+    found: Any = True
+    for x, y in zip(a, b, strict=True):
+        found = and_(found, lambda x=x, y=y: same_or_equal(x, y))
+        if found is False:
+            return False
+    return found
+
+
+def _same_items(a: Any, b: Any) -> Any:
+    return a.keys() == b.keys() and _all_equal([*a.values()], [b[k] for k in a])
+
+
+def _in_order(plain: Callable[[Any, Any], Any], a: list[Any], b: list[Any]) -> Any:
+    """An ordering of two sequences: that of the first elements that differ, or of the lengths."""
+    if not a or not b:
+        return plain(len(a), len(b))
+    equal, rest = same_or_equal(a[0], b[0]), lambda: _in_order(plain, a[1:], b[1:])
+    return ifexp(equal, rest, lambda: _truth(_HOOKS[plain](a[0], b[0])))
+
+
+_HOOKS = {operator.lt: lt_, operator.le: le_, operator.gt: gt_, operator.ge: ge_}
+
+
+def _truth(x: Any) -> Any:
+    return truth(x) if type(x) is Tracer else x
+
+
+def same_or_equal(a: Any, b: Any) -> Any:
+    """Whether two elements of containers are the same or equal."""
+    from ms_func.source.hooks.membership import is_
+
+    one = is_(a, b)
+    if one is not False:
+        return one
+    return _truth(eq_(a, b))
+
+
+def order(keys: Sequence[Any], reverse: bool) -> Any:
+    """Positions of the sorted elements by comparing each with each; equal ones keep their order."""
+    n = len(keys)
+    rank: list[Any] = [0] * n
+    for i in range(n):
+        for j in range(i + 1, n):
+            first, second = (i, j) if reverse else (j, i)
+            swapped = _truth(lt_(keys[first], keys[second])) * 1
+            rank[i] += swapped
+            rank[j] += 1 - swapped
+    return xp.argsort(xp.stack([xp.asarray(r, "int32") for r in rank]))

@@ -1,0 +1,395 @@
+"""Names for one of several objects, which data chose: stores through one are seen through others.
+
+Python itself is the oracle; recorded programs are run by the interpreter of programs.
+"""
+
+# ruff: noqa: B007
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func.errors import StagingError
+from ms_func.ir.evaluate import evaluate
+from tests.source.test_programs import by_name
+
+POINTS = [(x, n) for x in (-1.25, 0.5, 2.75) for n in (0, 1, 4)]
+CASES = []
+
+
+def case(f):
+    CASES.append(f)
+    return f
+
+
+class Acc:
+    def __init__(s):
+        s.t = 0.0
+
+
+@case
+def obj_ifexp(x, n):
+    a, b = Acc(), Acc()
+    c = a if x > 0 else b
+    c.t += x
+    return a.t * 10 + b.t
+
+
+@case
+def list_old_or_new(x, n):
+    a = [1.0, 2.0]
+    b = a
+    if x > 0:
+        b = [x, 5.0]
+    b[0] = 7.0
+    return a[0] * 10 + a[1] + 100 * b[0] + b[1]
+
+
+@case
+def origin_mutated_after(x, n):
+    a = [1.0, 2.0]
+    b = a
+    if x > 0:
+        b = [x, 5.0]
+    a[1] = x * 3
+    return a[1] + 100 * b[1]
+
+
+@case
+def nested_choice(x, n):
+    a, b, c = [x], [2.0], [3.0]
+    if x > 0:
+        if n > 1:
+            p = a
+        else:
+            p = b
+    else:
+        p = c
+    p[0] += 10.0
+    return a[0] + 100 * b[0] + 10000 * c[0] + p[0] * 0.5
+
+
+@case
+def chain_of_choices(x, n):
+    a, b, c = [x], [2.0], [3.0]
+    p = a if x > 0 else b
+    q = p if n > 1 else c
+    q[0] *= 2
+    p[0] += 1
+    return a[0] + 100 * b[0] + 10000 * c[0] + p[0] * 0.5 + q[0] * 0.25
+
+
+@case
+def counters(x, n):
+    def counter():
+        k = 0.0
+
+        def inc(d):
+            nonlocal k
+            k += d
+            return k
+
+        return inc
+
+    c1, c2 = counter(), counter()
+    c = c1 if x > 0 else c2
+    c(1.0)
+    c(x)
+    return c1(0.0) + 10 * c2(0.0) + 100 * c(0.0)
+
+
+@case
+def identity(x, n):
+    a, b = [1.0], [2.0]
+    c = a if x > 0 else b
+    d = a if n > 1 else b
+    r = 0.0
+    if c is a:
+        r += 1
+    if c is b:
+        r += 10
+    if c is d:
+        r += 100
+    if c is not d:
+        r += 1000
+    if a is b:
+        r += 10000
+    return r + x
+
+
+@case
+def function_identity(x, n):
+    def make(k):
+        return lambda t: t * k
+
+    f, g = make(x), make(2.0)
+    h = f if x > 0 else g
+    r = h(3.0)
+    if h is f:
+        r += 100
+    if h is g:
+        r += 1000
+    return r
+
+
+@case
+def append_when_dead(x, n):
+    b = [0.0]
+    if x > 0:
+        b = [1.0]
+    b.append(x)
+    return sum(b)
+
+
+@case
+def append_when_dead_nested(x, n):
+    b = [0.0]
+    if n > 0:
+        if x > 0:
+            b = [1.0]
+        b.append(x)
+    else:
+        b = [2.0, 3.0]
+    return sum(b)
+
+
+@case
+def candidate_pattern(x, n):
+    best = [0.0, 0.0]
+    s = -10.0
+    for i in range(4):
+        cand = [x * i, -x * i * i]
+        v = sum(cand)
+        if v > s:
+            best = cand
+            s = v
+    best.append(1.0)
+    return best[0] + 10 * best[1] + len(best)
+
+
+@case
+def mutated_in_branch(x, n):
+    a, b = [x], [2.0]
+    p = a if x > 0 else b
+    if n > 1:
+        p[0] = 50.0
+    else:
+        a[0] += 1
+    return a[0] + 100 * b[0] + 10000 * p[0]
+
+
+@case
+def objects_in_list(x, n):
+    objs = [Acc(), Acc(), Acc()]
+    best = objs[0]
+    for i, o in enumerate(objs):
+        o.t = x * i - i * i
+        if o.t > best.t:
+            best = o
+    best.t += 100
+    return objs[0].t + 2 * objs[1].t + 3 * objs[2].t
+
+
+@case
+def nested_containers(x, n):
+    a = [[x], [1.0]]
+    b = [[2.0], [3.0]]
+    inner = b[0]
+    c = a if x > 0 else b
+    c[0][0] += 5
+    c[1] = [9.0]
+    return a[0][0] + 10 * b[0][0] + 100 * inner[0] + 1000 * a[1][0] + 10000 * b[1][0]
+
+
+@case
+def dicts(x, n):
+    a = {"k": x, "m": 1.0}
+    b = {"k": 2.0, "m": 0.0}
+    d = a
+    if x > 0:
+        d = b
+    d["k"] += 1
+    a["m"] = 5.0
+    return a["k"] + 10 * b["k"] + 100 * d["m"]
+
+
+@case
+def arrays(x, n):
+    a = mnp.zeros(2) + x
+    b = mnp.ones(2)
+    c = a if x > 0 else b
+    c[0] = 5.0
+    a[1] = 7.0
+    return a[0] + 10 * b[0] + 100 * c[1]
+
+
+@case
+def method_on_choice(x, n):
+    class Stack:
+        def __init__(s):
+            s.v = [0.0]
+
+        def push(s, y):
+            s.v[-1] += y
+            return s
+
+    a, b = Stack(), Stack()
+    (a if x > 0 else b).push(x).push(1.0)
+    return a.v[0] + 10 * b.v[0]
+
+
+@case
+def swap_by_condition(x, n):
+    a, b = [x], [2.0]
+    if x > 0:
+        a, b = b, a
+    a[0] += 10
+    t = a
+    if n > 1:
+        a, b = b, a
+    b[0] *= 3
+    return a[0] + 100 * b[0] + 10000 * t[0]
+
+
+@case
+def swap_in_loop(x, n):
+    a, b = [x], [2.0]
+    for i in range(n):
+        a, b = b, a
+        a[0] += 1
+    return a[0] + 100 * b[0]
+
+
+@case
+def two_names_branch_fresh(x, n):
+    a = b = [0.0]
+    if x > 0:
+        a = b = [x]
+    a[0] += 1
+    return a[0] + 10 * b[0]
+
+
+@case
+def fresh_shared_partly(x, n):
+    a, b = [1.0], [2.0]
+    if x > 0:
+        a = b = [x]
+    a[0] += 1
+    return a[0] + 10 * b[0]
+
+
+@case
+def membership(x, n):
+    objs = [Acc(), Acc()]
+    o = objs[0] if x > 0 else Acc()
+    return (1.0 if o in objs else 0.0) + x
+
+
+@case
+def defaults_and_attr(x, n):
+    a = Acc()
+    a.child = [0.0]
+    b = Acc()
+    b.child = [1.0]
+    c = a if x > 0 else b
+    k = c.child
+    k[0] += x
+    c.child[0] += 1
+    return a.child[0] + 10 * b.child[0]
+
+
+@case
+def linked_list_walk(x, n):
+    class Node:
+        def __init__(s, v, nx):
+            s.v = v
+            s.next = nx
+
+    c = Node(3.0, None)
+    b = Node(2.0, c)
+    a = Node(x, b)
+    if x > 0:
+        a.v += 1
+        cur = a
+    else:
+        cur = Node(x, b)
+        cur.v -= 1
+    cur.next.v += 5
+    return a.v + 10 * b.v + cur.v * 0.5
+
+
+@case
+def deleted_key_dead(x, n):
+    d = {"a": 1.0, "b": x}
+    if x > 0:
+        d = {"a": x, "b": 2.0}
+    del d["b"]
+    return d["a"] + len(d)
+
+
+@by_name(CASES)
+def test_stores_are_seen_where_python_sees_them(f):
+    program = ms.make_ir(f)(np.float32(0), np.int32(0))
+    got = [float(evaluate(program, np.float32(x), np.int32(n))[0]) for x, n in POINTS]
+    assert got == [float(f(x, n)) for x, n in POINTS]
+
+
+@by_name(CASES[::6])
+def test_in_lanes(f):
+    xs, ns = np.float32([x for x, _ in POINTS]), np.int32([n for _, n in POINTS])
+    np.testing.assert_array_equal(ms.vmap(f)(xs, ns), [np.float32(f(x, n)) for x, n in POINTS])
+
+
+def chosen(x):
+    a, b = [x], [1.0]
+    return a, b, (a if x > 0 else b)
+
+
+def length_of_what_may_be_longer(x):
+    a, _, c = chosen(x)
+    c.append(2.0)
+    return len(a) * x
+
+
+def element_of_what_may_be_longer(x):
+    a, _, c = chosen(x)
+    c.append(2.0)
+    return sum([v * 2 for v in a])
+
+
+def loop_over_what_may_be_longer(x):
+    a, _, c = chosen(x)
+    c.append(2.0)
+    for v in a:
+        x += v
+    return x
+
+
+def what_a_loop_left_or_not(x):
+    a = [x]
+    t = a
+    while t[0] < 5:
+        t = [t[0] * 2]
+    t[0] = 9.0
+    return a[0] + 1
+
+
+@by_name([
+    length_of_what_may_be_longer, element_of_what_may_be_longer, loop_over_what_may_be_longer,
+    what_a_loop_left_or_not,
+])  # fmt: skip
+def test_what_no_program_can_hold_is_an_error_where_it_is_used(f):
+    with pytest.raises(StagingError, match="holds one of several objects"):
+        ms.make_ir(f)(1.0)
+
+
+def test_the_other_object_may_be_forgotten():
+    def f(x):
+        _, _, c = chosen(x)
+        c.append(2.0)
+        return c
+
+    assert [float(v) for v in ms.jit(f)(-1.0)] == f(-1.0)

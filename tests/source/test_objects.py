@@ -1,0 +1,91 @@
+"""Objects, containers, text and None that data choose and change are what they are in Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func.errors import StagingError, UnsupportedError
+from ms_func.ir.evaluate import evaluate
+from tests.source.object_functions import CASES
+from tests.source.test_programs import by_name, close
+
+POINTS = [(x, n) for x in (-1.31, 0.43, 2.72) for n in (0, 1, 4)]
+
+
+@by_name(CASES)
+def test_value_is_that_of_python(f):
+    program = ms.make_ir(f)(np.float32(0), np.int32(0))
+    if len(program.params) == 2 and not program.effects:
+        got = [evaluate(program, np.float32(x), np.int32(n))[-1] for x, n in POINTS]
+        if len(program.results) == 1:
+            close(got, [f(x, n) for x, n in POINTS])
+            return
+    jitted = ms.jit(f)  # constants, checks, or a result that is one of several
+    close([jitted(x, n) for x, n in POINTS], [f(x, n) for x, n in POINTS])
+
+
+@by_name(CASES[::8])
+def test_lanes_are_calls(f):
+    xs, ns = np.float32([x for x, _ in POINTS]), np.int32([n for _, n in POINTS])
+    close(ms.vmap(f)(xs, ns), [f(x, n) for x, n in POINTS])
+
+
+@pytest.mark.slow
+@by_name(CASES)
+def test_derivative_of_lanes_is_the_slope(f):
+    xs, ns = np.float32([x for x, _ in POINTS]), np.int32([n for _, n in POINTS])
+    h = 1e-2
+    around = [[float(f(x + d, n)) for x, n in POINTS] for d in (-h, 0, h)]
+    want = (np.array(around[2]) - np.array(around[0])) / (2 * h)
+    got = np.asarray(ms.jit(ms.vmap(ms.grad(f)))(xs, ns))
+    np.testing.assert_allclose(got, want, rtol=1e-2, atol=1e-2)
+
+
+def test_what_a_function_returns_may_be_none_or_text():
+    def f(x):
+        if x > 1:
+            return "large"
+        return x * 2 if x > 0 else None
+
+    jitted = ms.jit(f)
+    assert jitted(2.0) == "large"
+    assert float(jitted(0.5)) == 1.0
+    assert jitted(-1.0) is None
+    with pytest.raises(StagingError, match="one lane gives one of"):
+        ms.vmap(f)(np.float32([2.0, 0.5]))
+
+
+def test_what_python_refuses_of_one_of_several_is_an_error_at_run_time():
+    jitted = ms.jit(lambda x: (x if x > 0 else None) + 1)
+    assert float(jitted(1.0)) == 2.0
+    with pytest.raises(TypeError, match="unsupported operand"):
+        jitted(-1.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "error"),
+    [
+        (lambda n: [1.0, 2.0, 3.0][n], IndexError),
+        (lambda n: {0: 1.0, 2: 5.0}[n], KeyError),
+        (lambda n: (abs, float)[n](n), IndexError),
+    ],
+)
+def test_places_that_are_not_there(f, error):
+    jitted = ms.jit(f)
+    assert float(jitted(0)) == f(0)
+    with pytest.raises(error):
+        jitted(5)
+
+
+def test_an_error_of_a_place_cannot_be_caught_while_recording():
+    def f(n):
+        try:
+            return [1.0, 2.0][n]
+        except IndexError:
+            return 0.0
+
+    with pytest.raises(UnsupportedError, match="cannot catch it"):
+        ms.jit(f)(1)
+    assert float(ms.jit(lambda n: f(n % 2))(3)) == 2.0
