@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ms_func.source.flow import EMPTY, Set, is_endless
-from ms_func.source.frames import Frame, Loop
+from ms_func.source.frames import RETURNED, Frame, Loop
 from ms_func.source.nodes import (
     assign,
     constant,
@@ -38,7 +38,7 @@ def while_(r: Rewriter, s: ast.While, rest: Any, tail: bool, out: list[ast.stmt]
     check = define(r.fresh("test"), state, [], [ast.Return(test, **place(at))], at)
     out += [check, function]
     call = hook("while_", at, load(check.name, at), load(function.name, at),
-                names_tuple(state, at), r.shown_names(state, at))  # fmt: skip
+                names_tuple(state, at), _shown(r, loop, state, at))  # fmt: skip
     out.append(unpack(state, call, at))
     return _after(r, s, loop, state, out)
 
@@ -65,7 +65,7 @@ def for_(r: Rewriter, s: ast.For, rest: Any, tail: bool, out: list[ast.stmt]) ->
     out.append(function)
     r.bound, at = entry, s.iter
     call = hook("for_", at, iterable, load(function.name, at), names_tuple(state, at),
-                r.shown_names(state, at))  # fmt: skip
+                _shown(r, loop, state, at))  # fmt: skip
     if loop.stop in state:
         call.args.append(constant(state.index(loop.stop), at))
     out.append(unpack(state, call, at))
@@ -80,8 +80,11 @@ def _state(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[Loop, list[str], S
     binds = flow.binds(s.body) | (target_names(s.target) if isinstance(s, ast.For) else EMPTY)
     needed = live.head | live.needed(ends & {"R"} | {"N"}, live.after) | live.orelse
     state = r.plain(binds & needed) + r.prepared(ends & {"R"}, out, s)
-    if ends & {"B", "R"}:
+    if "B" in ends:
         state.append(loop.stop)
+    elif "R" in ends:  # `return` is the one way out: its flag ends the loop
+        loop = loop._replace(stop=RETURNED)
+    if loop.stop in state:
         out.append(assign(loop.stop, constant(False, s), s))
     r.must_exist(state)
     entry = r.bound
@@ -121,6 +124,15 @@ def _item(r: Rewriter, target: ast.expr, state: Sequence[str], start: list[ast.s
         return target.id
     r.assign_to(target, load(ITEM, target), start)
     return ITEM
+
+
+def _shown(r: Rewriter, loop: Loop, state: Sequence[str], at: Any) -> ast.Constant:
+    """Names of the state for the hook, which knows the flag that ends the loop by its name."""
+    stop = r.shown_flags[loop.stop]
+    r.shown_flags[loop.stop] = "<break>"
+    found = r.shown_names(state, at)
+    r.shown_flags[loop.stop] = stop
+    return found
 
 
 def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt]) -> Any:

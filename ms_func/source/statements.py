@@ -23,7 +23,7 @@ def return_(r: Rewriter, s: ast.Return, rest: Any, tail: bool, out: list[ast.stm
         out.append(s)
         return
     out.append(assign(VALUE, value or constant(None, s), s))
-    out += [assign(n, constant(True, s), s) for n in (RETURNED, *r.frame.stops)]
+    out += [assign(n, constant(True, s), s) for n in dict.fromkeys((RETURNED, *r.frame.stops))]
     out.append(r.give_back(s, r.frame))
 
 
