@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import sys
 import time
 from types import CodeType
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
     """
     lines = _lines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
-        raise SourceMissing(f"the source of {code.co_filename} cannot be read")
+        raise _unreadable(code)
     found: tuple[Any, bool] | None
     if code.co_name == "<lambda>":
         inline = _find_lambda(code, lines)
@@ -61,9 +62,10 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
         found = _find_def(code, lines)
     if found is None:
         if code.co_filename in _SHARED:
-            raise SourceMissing(f"the source of {code.co_filename} cannot be read")
+            raise _unreadable(code)
         raise SourceMissing(
-            f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}"
+            f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}\n"
+            "fix: load the file again, if it was changed"
         )
     node, plain = found
     class_name = _class_name(code.co_qualname)
@@ -72,16 +74,34 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
             linecache.checkcache(code.co_filename)
             return read(code, namespace, refresh=False)
         if code.co_filename in _SHARED:
-            raise SourceMissing(f"the source of {code.co_filename} cannot be read")
-        raise SourceMissing(f"{code.co_filename} has changed since `{code.co_name}` was loaded")
+            raise _unreadable(code)
+        raise SourceMissing(
+            f"{code.co_filename} has changed since `{code.co_name}` was loaded\nfix: load it again"
+        )
     return Source(node, class_name, plain)
+
+
+def _unreadable(code: CodeType) -> SourceMissing:
+    return SourceMissing(
+        f"the source of {code.co_filename} cannot be read\n"
+        "fix: define the function in a file or in a notebook cell"
+    )
 
 
 def _lines(file: str, namespace: dict[str, Any]) -> list[str]:
     lines = linecache.getlines(file, namespace)
     if not lines and not os.path.isabs(file):
         lines = linecache.getlines(os.path.abspath(file), namespace)
+    if not lines and file == "<string>" and namespace.get("__name__") == "__main__":
+        lines = _command()
     return lines
+
+
+def _command() -> list[str]:
+    """The text of `python -c`, where Python was started with one."""
+    if sys.argv[:1] != ["-c"]:
+        return []
+    return sys.orig_argv[-len(sys.argv)].splitlines(keepends=True)
 
 
 # --- def ------------------------------------------------------------------------------------
