@@ -133,7 +133,10 @@ class Tracer:
         return self.type.shape[0]
 
     def __hash__(self) -> int:
-        raise TypeError(f"unhashable type: {type(self).__name__!r}")
+        raise ConcretizationTypeError(
+            "unhashable type: a value known only at run time was used as a key of a dictionary, an "
+            f"element of a set or an argument of a cache\nfix: {_INT_FIX}"
+        )
 
     def __repr__(self) -> str:
         if self.recorder.strict:

@@ -531,7 +531,7 @@ def recorded(
         if rounds > _ROUNDS + len(carry.slots):
             raise StagingError(
                 "MS101 the types of the values that this loop carries do not settle\n"
-                "fix: convert them with .astype before the loop",
+                "fix: give each one type, length and structure before the loop, and keep it",
                 loc,
             )
 
