@@ -373,6 +373,9 @@ class Expressions:
         return node
 
     def _comprehension(self, node: Any) -> ast.expr:
+        names = self._decides(node)
+        if names is not None:
+            return self._sifted(node, names)
         first = node.generators[0]
         first.iter = self.expr(first.iter)
         hidden = self._hidden
@@ -391,11 +394,59 @@ class Expressions:
         self._hidden = hidden
         return node
 
+    def _decides(self, node: Any) -> list[str] | None:
+        """Names of a comprehension that data may decide on, whose parts can become functions."""
+        g, kind = node.generators[0], type(node)
+        decides = kind is ast.GeneratorExp or any(not self.is_static(x) for x in g.ifs)
+        fits = kind is ast.ListComp or (kind is ast.GeneratorExp and node in self.names.immediate)
+        if not (fits and decides) or len(node.generators) > 1 or g.is_async or self._in_lambda:
+            return None
+        listed = g.target.elts if isinstance(g.target, ast.Tuple) else [g.target]
+        names = [x.id for x in listed if isinstance(x, ast.Name)]
+        if len(names) < len(listed):
+            return None
+        parts = [x for part in (node.elt, *g.ifs) for x in ast.walk(part)]
+        if any(isinstance(x, _LATER) for x in parts):
+            return None
+        return names
+
+    def _sifted(self, node: Any, names: list[str]) -> ast.expr:
+        g = node.generators[0]
+        iterable = self.expr(g.iter)
+        hidden = self._hidden
+        self._hidden = hidden | frozenset(names)
+        element = self.piece(node.elt)
+        test = None
+        if g.ifs:
+            whole = ast.BoolOp(ast.And(), g.ifs, **place(node)) if len(g.ifs) > 1 else g.ifs[0]
+            test = self.piece(whole)
+        self._hidden = hidden
+        unpack = isinstance(g.target, ast.Tuple)
+        made = [_of_item(x, names, unpack, node) for x in (element, test)]
+        is_list = constant(type(node) is ast.ListComp, node)
+        return hook("comprehension", node, is_list, iterable, *made)
+
     def mangled(self, name: str) -> str:
         """Attribute `name` as it is called inside the class."""
         if self.class_name is None or not name.startswith("__") or name.endswith("__"):
             return name
         return f"_{self.class_name.lstrip('_')}{name}" if self.class_name.strip("_") else name
+
+
+_LATER = (ast.Lambda, ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await, ast.ListComp, ast.SetComp,
+          ast.DictComp, ast.GeneratorExp)  # fmt: skip
+"""What may look at the names of a comprehension later, or binds others."""
+
+
+def _of_item(f: ast.Lambda | None, names: list[str], unpack: bool, at: Any) -> ast.expr:
+    """A part of a comprehension as a function of the item."""
+    if f is None:
+        return constant(None, at)
+    made = thunk(f.body, at, *names)
+    if not unpack:
+        return made
+    item = ast.Starred(load("__ms_item", at), LOAD, **place(at))
+    return thunk(ast.Call(made, [item], [], **place(at)), at, "__ms_item")
 
 
 def _is_fixed(key: ast.expr) -> bool:

@@ -25,6 +25,13 @@ def test_leaks_are_found():
     ms.jit(lambda x: kept.append(x) or x * 2)(1.0)
 
 
+def test_what_a_program_keeps_is_no_leak():
+    f = ms.jit(lambda x: ms.scipy.special.log_ndtr(x) + ms.nn.relu(x))
+    with ms.check_tracer_leaks():
+        assert np.isfinite(float(f(1.0)))
+        assert np.isfinite(float(ms.grad(f)(1.0)))
+
+
 def test_no_tracing():
     f = ms.jit(lambda x: x * 2)
     f(1.0)

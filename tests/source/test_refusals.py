@@ -38,7 +38,7 @@ def yields_in_loop(x, n):
 
 
 def filters(x, n):
-    return sum([i for i in range(3) if x > i])  # here
+    return sum({i for i in range(3) if x > i})  # here
 
 
 def takes_from_a_list(x, n):
@@ -444,7 +444,7 @@ def test_static_arguments_are_known(f):
 
 
 def test_the_same_function_runs_outside_of_jit():
-    assert sum([i for i in range(3) if i < 1.5]) == filters(1.5, 1)
+    assert sum({i for i in range(3) if i < 1.5}) == filters(1.5, 1)
     assert takes_from_a_list(1.5, 1) == 3
     assert catches(1.0, 1) == 1
 
