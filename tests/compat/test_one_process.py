@@ -33,3 +33,11 @@ def test_pieces_along_one_axis():
             found, more = jax.jit(total)(x, np.float32(2))
         assert np.array_equal(found[:, 0], 2 * x.sum(1))
         assert np.array_equal(more, x + 2)
+
+
+def test_types_of_axes_may_stand_third():
+    with as_jax() as jax:
+        mesh = jax.make_mesh((8,), ("x",), (jax.sharding.AxisType.Auto,))
+        assert mesh.auto_axes == ("x",)
+        assert mesh.are_all_axes_auto
+        assert not mesh.are_all_axes_explicit
