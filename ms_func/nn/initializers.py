@@ -23,10 +23,10 @@ def _kind(dtype: Any) -> np.dtype:
     return DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
 
 
-
 def _scalar(x: Any, dtype: np.dtype) -> Any:
     """A factor of a dtype; of a traced one a traced one."""
     return x.astype(dtype) if hasattr(x, "aval") else np.asarray(x, dtype)[()]
+
 
 def zeros(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Zeros; the key is not used."""

@@ -448,8 +448,9 @@ def _one_dtype(name: str, arrays: Sequence[Any], dtype: Any) -> list[Any]:
     first = typeof(arrays[0])
     if dtype is None and all(typeof(a) is first for a in arrays):
         return [operand(name, a) for a in arrays]
-    kind, weak = promotion.join_types([typeof(a) for a in arrays])
-    if dtype is not None:
+    if dtype is None:
+        kind, weak = promotion.join_types([typeof(a) for a in arrays], name)
+    else:
         kind, weak = canonicalize_dtype(dtype), False
     return [convert(a, kind, weak) for a in arrays]
 

@@ -233,3 +233,31 @@ def test_a_cotangent_for_a_subtree_is_that_of_its_leaves():
 
         f.defvjp(lambda x: (f(x), x), lambda r, g: ((r[1][0] * g, r[0] * g),))
         assert jax.tree.leaves(jax.grad(f)((2.0, (3.0,)))) == [3.0, 2.0]
+
+
+def test_einsum_by_a_product_of_ones_own():
+    rng = np.random.default_rng(0)
+    with as_jax() as jax:
+        import jax.numpy as jnp
+
+        def own(a, b, dims, precision=None, preferred_element_type=None):
+            calls.append(dims)
+            return jax.lax.dot_general(a, b, dims)
+
+        for text in ("ij,jk->ik", "bij,bkj->kbi", "ij,jk->kj", "aij,jk->k", "i,j->ji"):
+            calls = []
+            terms = text.partition("->")[0].split(",")
+            x, y = (rng.normal(size=["abijk".index(c) + 2 for c in t]).astype("f") for t in terms)
+            found = jnp.einsum(text, x, y, _dot_general=own)
+            assert np.allclose(found, np.einsum(text, x, y), atol=1e-4)
+            assert len(calls) == 1
+        with pytest.raises(NotImplementedError, match="two operands"):
+            jnp.einsum("i,i,i->i", x, x, x, _dot_general=own)
+
+
+def test_float8_of_every_kind():
+    with as_jax():
+        import jax.numpy as jnp
+
+        x = jnp.ones(2).astype(jnp.float8_e4m3fnuz)
+        assert (x + x).astype("float32").tolist() == [2.0, 2.0]

@@ -18,7 +18,7 @@ import operator
 import random
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import ms_func as ms
 import ms_func.numpy as mnp
@@ -2225,3 +2225,253 @@ def stores_in_test_attr(x, n):
     while it.more():
         t += it.v
     return t + it.i
+
+
+class Pair(NamedTuple):
+    a: float
+    b: float = 1.0
+
+    def norm(self):
+        return self.a if self.a > self.b else self.b
+
+
+@dataclass
+class Particle:
+    pos: float
+    vel: float
+    hist: list = field(default_factory=list)
+
+    def step(self, dt):
+        self.pos += self.vel * dt
+        if self.pos > 1.0:
+            self.pos = 2.0 - self.pos
+            self.vel = -self.vel
+        self.hist.append(self.pos)
+
+
+@case
+def swap_objs_then_mutate(x, n):
+    a, b = Particle(x, 1.0), Particle(2.0, 3.0)
+    first = a
+    if x > 0:
+        a, b = b, a
+    a.vel = 10.0
+    b.pos += 1
+    return first.pos + 10 * first.vel + 100 * a.pos + 1000 * b.vel
+
+
+@case
+def best_object_in_while(x, n):
+    ps = [Particle(x, 1.0), Particle(1.0, 2.0), Particle(2 * x, 3.0)]
+    best = ps[0]
+    i = 1
+    while i < 3:
+        if ps[i].pos > best.pos:
+            best = ps[i]
+        i += 1
+    return best.pos * best.vel
+
+
+@case
+def function_table_mutated(x, n):
+    fs = [lambda t: t]
+    for i in range(3):
+        g = fs[-1]
+        if x > i:
+            fs.append(lambda t, g=g: g(t) + 1)
+        else:
+            fs.append(lambda t, g=g: g(t) * 2)
+    return fs[-1](x)
+
+
+@case
+def y_combinator(x, n):
+    Y = lambda f: (lambda g: g(g))(lambda g: f(lambda *a: g(g)(*a)))
+    pw = Y(lambda self: lambda k: 1.0 if k == 0 else x * self(k - 1))
+    return pw(n)
+
+
+@case
+def trampolined(x, n):
+    def step(k, acc):
+        return (None, acc) if k == 0 else ((k - 1, acc + x), None)
+
+    st = (n, 0.0)
+    r = None
+    while True:
+        st, r = step(*st)
+        if st is None:
+            break
+    return r
+
+
+@case
+def cps(x, n):
+    def f(v, k):
+        return k(v * 2) if v > 0 else k(v - 1)
+
+    return f(x, lambda v: f(v + 1, lambda w: w * v))
+
+
+@case
+def break_out_three(x, n):
+    r = 0.0
+    for i in range(3):
+        for j in range(3):
+            for k in range(3):
+                if x * i + j * k > 2.5:
+                    break
+                r += 1
+            else:
+                continue
+            break
+        else:
+            continue
+        break
+    return r * x
+
+
+@case
+def slices_lists(x, n):
+    l = [x, 1.0, 2.0, 3.0]
+    if x > 0:
+        l[1:3] = [5.0, 6.0]
+    l[::2] = [l[0] + 1, l[2] * 2]
+    return sum(v * (i + 1) for i, v in enumerate(l))
+
+
+@case
+def recursive_closure_state(x, n):
+    seen = [0.0]
+
+    def go(k):
+        if k <= 0:
+            return seen[0]
+        seen[0] += x * k
+        return go(k - 1)
+
+    return go(3)
+
+
+@case
+def none_return_functions(x, n):
+    def f(v):
+        if v > 1:
+            return None
+        if v > 0:
+            return v
+
+    r = f(x)
+    if r is None:
+        r = -1.0
+    return r
+
+
+@case
+def multi_return_kinds(x, n):
+    def f(v):
+        if v > 1:
+            return ("big", v)
+        if v > 0:
+            return ("small", v * 2)
+        return ("neg", -v)
+
+    k, v = f(x)
+    return v * (1 if k == "big" else 2 if k == "small" else 3)
+
+
+@case
+def string_format_decide(x, n):
+    s = "pos" if x > 0 else "neg"
+    t = s.upper() + str(len(s))
+    return 1.0 * x if t == "POS3" else 2.0 * x
+
+
+@case
+def max_dict_key(x, n):
+    d = {"a": x, "b": 1.0, "c": 0.5}
+    k = max(d, key=lambda k: d[k])
+    return d[k] * (1 if k == "a" else 2)
+
+
+@case
+def argmax_enumerate(x, n):
+    i, v = max(enumerate([x, 1.0, 0.5]), key=lambda p: p[1])
+    return i * 10 + v
+
+
+@case
+def sorted_dict_items(x, n):
+    d = {"a": x, "b": 1.0, "c": 0.5}
+    r = 0.0
+    for j, (k, v) in enumerate(sorted(d.items(), key=lambda p: p[1])):
+        r += (j + 1) * v * (1 if k != "a" else 10)
+    return r
+
+
+@case
+def topk_heap_manual(x, n):
+    top = []
+    for v in (x, 1.0, 2.0, 0.5):
+        top.append(v)
+        top.sort(reverse=True)
+        if len(top) > 2:
+            top.pop()
+    return top[0] * 10 + top[1]
+
+
+@case
+def fizzbuzz_sum(x, n):
+    s = 0.0
+    for i in range(1, n + 8):
+        if i % 15 == 0:
+            s += 100
+        elif i % 3 == 0:
+            s += x
+        elif i % 5 == 0:
+            s -= x
+        else:
+            continue
+        if s > 50:
+            break
+    return s
+
+
+@case
+def particles(x, n):
+    ps = [Particle(x * 0.2, 1.0), Particle(0.5, -x)]
+    for _ in range(3):
+        for p in ps:
+            p.step(0.3)
+        if ps[0].pos > ps[1].pos:
+            ps[0], ps[1] = ps[1], ps[0]
+    return ps[0].pos * 10 + ps[1].vel + sum(ps[0].hist)
+
+
+@case
+def namedtuple_optional(x, n):
+    p = None
+    for i in range(n):
+        if x * i > 1:
+            p = Pair(x * i, float(i))
+    return p.norm() if p is not None else x
+
+
+@case
+def match_seq(x, n):
+    match [x, n, 1.0]:
+        case [a, 0, *rest]:
+            return a + sum(rest)
+        case [a, b, c] if a > 0:
+            return a * b * c
+        case [a, *_]:
+            return a
+
+
+@case
+def iterate_dict_traced_vals(x, n):
+    d = {"a": x, "b": 2.0}
+    for k, v in d.items():
+        if v > 1:
+            d[k] = v * 0.5
+    return sum(d.values())
