@@ -110,8 +110,6 @@ def _body(
         r.depth -= 1
         given = frozenset(target_names(target))
     function = r.generated("body", stmts, frame, params, EMPTY, s, given)
-    if loop.skip in r.skips:
-        start.append(assign(loop.skip, constant(False, s), s))
     function.body[:0] = start
     r.bound = before
     return function

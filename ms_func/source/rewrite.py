@@ -59,7 +59,6 @@ class Rewriter(Stores):
         self.unsure = self.frame.unsure
         self.cells = EMPTY
         self.shown_flags.update(_SHOWN)
-        self.skips: set[str] = set()
         self._loops = 0
 
     # --- the function -------------------------------------------------------------------------
@@ -106,6 +105,8 @@ class Rewriter(Stores):
         if frame.flags:
             start.append(assign(RETURNED, constant(False, where), where))
             start.append(assign(VALUE, undefined(where), where))
+        if frame.skips and frame.loop is not None:
+            start.append(assign(frame.loop.skip, constant(False, where), where))
         if frame.state is not None and not (body and isinstance(body[-1], ast.Return)):
             body.append(self.give_back(stmts[-1] if stmts else at, frame))
         return [*start, *body]
@@ -376,8 +377,8 @@ class Rewriter(Stores):
             for letter, name in (("B", loop.stop), ("C", loop.skip)):
                 if letter in ends:
                     out.append(assign(name, constant(False, at), at))
-        if loop is not None and "C" in ends:
-            self.skips.add(loop.skip)
+        if loop is not None and loop.kind == "body" and "C" in ends:
+            frame.skips = True
         return frame.flags_of(ends)
 
     def new_loop(self, kind: str) -> Loop:
