@@ -151,6 +151,7 @@ def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt
 
 def _native(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     """A loop that yields: it stays a loop of the generator."""
+    r.touched = True
     frame, before = r.frame, r.bound
     loop = r.new_loop("native")
     start: list[ast.stmt] = []
