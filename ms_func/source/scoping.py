@@ -212,9 +212,8 @@ class Names:
             joined = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Constant)
             if named or joined or self._runs_now(f):
                 self.immediate.update(values)
-        if isinstance(f, ast.Call) and self._believed(
-            self.resolver.is_ours, f.func
-        ):  # grad(lambda w: ...)(w)
+        ours = self.resolver.is_ours
+        if isinstance(f, ast.Call) and self._believed(ours, f.func):  # grad(lambda w: ...)(w)
             self.immediate.update(f.args)
         self.visit(f)
         for x in values:
