@@ -15,11 +15,13 @@ from ms_func.source.nodes import (
     constant,
     hook,
     hook_itself,
+    is_plain,
     load,
+    parts_of,
     place,
     thunk,
 )
-from ms_func.source.scoping import Names, names_of, target_names
+from ms_func.source.scoping import Names, target_names
 
 _PLAIN_BUILTINS = (
     object, super, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
@@ -122,11 +124,23 @@ class Expressions:
             return rule(self, node)
         return self.parts(node)
 
+    def whole(self, node: Any) -> Any:
+        """The rewritten form of an expression whose names are known; itself if it stays."""
+        return node if self.stays(node) else self.expr(node)
+
+    def stays(self, node: Any) -> bool:
+        """Whether nothing in a statement, or an expression of one, needs a hook."""
+        found = self.names.of.get(node)
+        if found is None or found.hooked:
+            return False
+        bound = self.bound
+        return bound is None or found.reads <= bound or self.local & found.reads <= bound
+
     def parts(self, node: Any) -> Any:
         """`node` with its parts rewritten."""
-        for field in node._fields:
+        for field in parts_of(type(node)):
             value = getattr(node, field, None)
-            if isinstance(value, list):
+            if type(value) is list:
                 setattr(node, field, [self.expr(x) if isinstance(x, ast.AST) else x for x in value])
             elif isinstance(value, ast.expr):
                 setattr(node, field, self.expr(value))
@@ -345,7 +359,7 @@ class Expressions:
         args.defaults = [self.expr(x) for x in args.defaults]
         args.kw_defaults = [x if x is None else self.expr(x) for x in args.kw_defaults]
         hidden = self._hidden
-        inner = names_of(node, self.resolver.is_ours)
+        inner = self.names.inner[node]
         self._hidden = hidden | inner.binds
         deferred = node not in self.names.immediate
         generator, self.names.generator = self.names.generator, inner.generator
@@ -455,22 +469,9 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
         return hook("is_", at, left, right)
     if isinstance(op, ast.IsNot):
         return hook("not_", at, hook("is_", at, left, right))
-    if _is_plain(left) or _is_plain(right):
+    if is_plain(left) or is_plain(right):
         return ast.Compare(left, [op], [right], **place(at))
     return hook(_COMPARISONS[type(op)], at, left, right)
-
-
-def _is_plain(node: ast.expr) -> bool:
-    """Whether `node` is no container for certain: a constant, arithmetic with one, a formula."""
-    if isinstance(node, ast.Constant):
-        return True
-    if isinstance(node, ast.UnaryOp):
-        return _is_plain(node.operand)
-    return isinstance(node, ast.BinOp) and (_is_number(node.left) or _is_number(node.right))
-
-
-def _is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, float)
 
 
 _COMPARISONS: dict[type, str] = {

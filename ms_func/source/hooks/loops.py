@@ -59,6 +59,7 @@ from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
+from ms_func.transforms.passes import dce
 
 State = tuple[Any, ...]
 _ROUNDS = 4
@@ -556,7 +557,7 @@ def recorded(
         if rounds > _ROUNDS + len(carry.slots):
             raise StagingError(
                 "MS101 the types of the values that this loop carries do not settle\n"
-                "fix: convert them with .astype before the loop",
+                "fix: give each one type, length and structure before the loop, and keep it",
                 loc,
             )
 
@@ -613,4 +614,4 @@ def loop_function(
         *(r.variable for r in rows),
     ]  # fmt: skip
     fn = Function(region.trace.name, variables, made.eqns, made.results)
-    return Staged(canonical(fn), [*captured, *(init[i] for i in fixed)], None, {})
+    return Staged(canonical(dce(fn)), [*captured, *(init[i] for i in fixed)], None, {})

@@ -35,8 +35,11 @@ def contains(item: Any, container: Any) -> Any:
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
     if type(container) is sifted.Sifted:
         return sifted.holds(container, item)
-    if isinstance(container, range) and type(item) is Tracer:
-        return _in_range(item, container)
+    if type(item) is Tracer:
+        if isinstance(container, range):
+            return _in_range(item, container)
+    elif type(current.interpreter) is not Staging:
+        return item in container
     own = getattr(type(container), "__contains__", None)
     if type(own) is FunctionType and type(current.interpreter) is Staging:
         found = Choice.call(own, container, item)
