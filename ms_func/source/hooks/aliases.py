@@ -267,7 +267,9 @@ def _write(place: Any, value: Any) -> None:
 
 def same(a: Any, b: Any) -> list[Any]:
     """Traced conditions under any of which `a` and `b`, two objects, are one."""
-    found = []
+    found: list[Any] = []
+    if a is None or b is None:
+        return found
     for x, y in ((a, b), (b, a)):
         for one in linked(x):
             for k, origin in enumerate(one.origins):
