@@ -467,7 +467,7 @@ class Carry:
         plan.release()
         step.body.let_go()
         known = held([step.body])
-        known += unlink([*nodes, *stores.values()], known)
+        known += unlink([*nodes, *stores.values()], known, between=False)
         for key in list(stores):
             if key not in self.places and is_forgotten(places[key], known):
                 del stores[key], places[key]
