@@ -273,6 +273,9 @@ class Primitive:
     varying: Any = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
+    # Spelling of JAX, where some primitives call a function that is no program yet; none does here.
+    call_primitive = map_primitive = property(lambda self: False)
+
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive under the interpreter in force."""
         return current.interpreter.bind(self, args, params)

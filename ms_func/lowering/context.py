@@ -18,9 +18,10 @@ from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 from ms_func.errors import UnsupportedError
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType, dtype_name, float0
+from ms_func.once import once
 
 
-@cache
+@once
 def context() -> ir.Context:
     """Return the process-wide MLIR context with StableHLO, CHLO and Shardy loaded."""
     from jaxlib.mlir.dialects import chlo, sdy, stablehlo  # 10 ms that `import ms_func` is spared

@@ -127,15 +127,21 @@ def changed(x: Any) -> None:
 
 
 def _spread(x: Any) -> None:
+    """From object to object, each time under the condition that the two are one.
+
+    The conditions on the way there are kept: what an index rules out is left alone.
+    """
     done: set[int] = set()
-    todo = [x]
+    todo: list[tuple[Any, dict[Any, int]]] = [(x, {})]
     while todo:
-        x = todo.pop()
+        x, known = todo.pop()
         for one in linked(x):
             if id(one) not in done:
                 done.add(id(one))
-                ways = [k for k in _ways(one, x) if _is_used(one, x, k) and _repeat(x, one, k)]
-                todo += [_end(one, x, k) for k in ways]
+                index = one.index.variable if type(one.index) is Tracer else None
+                ways = [k for k in _ways(one, x) if known.get(index, k) == k]
+                ways = [k for k in ways if _is_used(one, x, k) and _repeat(x, one, k)]
+                todo += [(_end(one, x, k), {**known, index: k}) for k in ways]
 
 
 def _ways(one: Link, x: Any) -> list[int]:
