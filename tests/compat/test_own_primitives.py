@@ -219,7 +219,16 @@ def test_primitives_that_are_functions_here():
             (lax.tile_p, (x,), {"reps": (2, 1)}, np.tile(x, (2, 1))),
             (lax.stack_p, (x, 2 * x), {"axis": 0}, np.stack([x, 2 * x])),
             (lax.select_n_p, (x > 1, x, -x), {}, np.where(x > 1, -x, x)),
-        ]
+            (lax.stage_p, (x,), {}, x),
+            (lax.linalg.symmetric_product_p, (x, np.ones((1, 1), "float32")),
+             {"alpha": 2.0, "beta": 0.5}, 2 * x @ x.T + 0.5),
+            (lax.linalg.lu_pivots_to_permutation_p, (np.array([2, 1], "int32"),),
+             {"permutation_size": 3}, np.array([2, 1, 0])),
+            *[(p, (np.array([0.0, -0.0, np.nan, -np.nan, 1.0], "float32"), np.array(
+                [-0.0, 0.0, np.nan, -np.inf, 2.0], "float32")), {}, np.array(out))
+              for p, out in ((lax.eq_to_p, [0, 0, 1, 0, 0]), (lax.lt_to_p, [0, 1, 0, 1, 1]),
+                             (lax.le_to_p, [0, 1, 1, 1, 1]))],
+        ]  # fmt: skip
         for p, args, params, expected in cases:
             assert np.array_equal(
                 jax.jit(lambda *a, p=p, q=params: p.bind(*a, **q))(*args), expected
@@ -228,6 +237,13 @@ def test_primitives_that_are_functions_here():
             found = jax.vmap(lambda *a, p=p, q=params: p.bind(*a, **q))(*rows)
             assert np.array_equal(found, np.stack([expected, expected]))
         assert np.array_equal(jax.grad(lambda v: lax.square_p.bind(v).sum())(x), 2 * x)
+        options = {"reduction_dimension": -1, "recall_target": 0.9, "aggregate_to_topk": True,
+                   "reduction_input_size_override": -1}  # fmt: skip
+        top, _ = lax.approx_top_k_p.bind(x, k=2, is_max_k=True, **options)
+        assert np.array_equal(top, [[3, 2]])
+        draws = jax.random.random_gamma_p.bind(jax.random.key(0), np.full(900, 2.0, "float32"),
+                                               log_space=False)  # fmt: skip
+        assert abs(draws.mean() - 2) < 0.25
         with pytest.warns(UserWarning, match="int64"):
             assert lax.argmax(x, 1, np.int64).dtype == "int32"
 
