@@ -3,7 +3,7 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
-# ruff: noqa: B006, B007, B018, B905, C402, C408, C417, E731, E742, RET503, RUF034
+# ruff: noqa: B006, B007, B018, B905, C402, C408, C417, E731, E742, RUF034
 
 from __future__ import annotations
 
