@@ -160,6 +160,15 @@ _SHORT = {"float": "f", "bfloat": "bf", "int": "i", "uint": "u", "complex": "c"}
 _LONG = {short: long for long, short in _SHORT.items()}
 
 
+@cache
+def bits(dtype: np.dtype) -> int:
+    """Bits of an element, fewer than those of its bytes where NumPy spends a whole byte on it."""
+    if dtype.kind != "V" or dtype.fields or dtype.itemsize > 1:
+        return 8 * dtype.itemsize
+    integral = dtype.name.lstrip("u").startswith("int")
+    return (ml_dtypes.iinfo if integral else ml_dtypes.finfo)(dtype).bits
+
+
 def dtype_name(dtype: np.dtype) -> str:
     """Short name of a dtype as the text form prints it: `f32`, `bf16`, `i8`, `bool`."""
     if dtype.names is not None:

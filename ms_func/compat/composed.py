@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ms_func
-from ms_func import lax, numpy
+from ms_func import lax, numpy, random
 from ms_func.compat.rules import LowerFun, Primitive, batchers, jvps, lowerings
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import typeof
@@ -20,7 +20,7 @@ from ms_func.transforms.zeros import instantiate
 def composed(name: str, fun: Callable[..., Any], many: bool = False) -> Primitive:
     """The primitive `name` that means `fun(*operands, **params)`; all rules follow from that."""
     made = Primitive(name)
-    made.multiple_results = many
+    made.multiple_results = many  # type: ignore[misc]  # one made in JAX's way is filled in bit by bit
     made.def_impl(fun)
 
     def types(*args: Any, **params: Any) -> Any:
@@ -53,16 +53,49 @@ def _struct(t: Any) -> Any:
     return ms_func.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type)
 
 
+def _in_order(x: Any) -> Any:
+    """Integers that are ordered as IEEE 754's total order has the floats `x`."""
+    if not numpy.issubdtype(x.dtype, numpy.floating):
+        return x
+    bits = lax.bitcast_convert_type(x, f"int{8 * x.dtype.itemsize}")
+    return numpy.where(bits < 0, bits ^ numpy.iinfo(bits.dtype).max, bits)
+
+
+def _by_total_order(compare: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, y: compare(_in_order(x), _in_order(y))
+
+
+def _approx_top_k(x: Any, *, is_max_k: bool, **options: Any) -> list[Any]:
+    search = lax.approx_max_k if is_max_k else lax.approx_min_k
+    return list(search(x, **options))
+
+
+def _random_gamma(key: Any, a: Any, *, log_space: bool) -> Any:
+    return (random.loggamma if log_space else random.gamma)(key, a, dtype=a.dtype)
+
+
 PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
+        composed("approx_top_k", _approx_top_k, many=True),
+        composed("cholesky_update", lax.linalg.cholesky_update),
         composed("copy", lambda x: lax.reshape(x, typeof(x).shape)),
+        composed("eq_to", _by_total_order(lax.eq)),
+        composed("householder_product", lax.linalg.householder_product),
+        composed("le_to", _by_total_order(lax.le)),
+        composed("lt_to", _by_total_order(lax.lt)),
+        composed("lu_pivots_to_permutation", lambda x, *, permutation_size:
+                 lax.linalg.lu_pivots_to_permutation(x, permutation_size)),
         composed("mulhi", lax.mulhi),
+        composed("ormqr", lax.linalg.ormqr),
+        composed("random_gamma", _random_gamma),
         composed("select_n", lax.select_n),
         composed("square", lax.square),
         composed("squeeze", lambda x, *, dimensions: lax.squeeze(x, dimensions)),
         composed("stack", lambda *xs, axis: numpy.stack(list(xs), axis)),
+        composed("stage", lax.stage),
+        composed("symmetric_product", lax.linalg.symmetric_product),
         composed("tile", lambda x, *, reps: lax.tile(x, reps)),
         composed("unstack", lambda x, *, axis: list(numpy.unstack(x, axis=axis)), many=True),
     )
-}
+}  # fmt: skip

@@ -1,16 +1,10 @@
-"""Products whose arithmetic is prescribed, scaled operands, ragged operands.
-
-A dot algorithm (StableHLO, "dot_general", `algorithm`) says which type the factors have and in
-which the products are summed. It is carried out with conversions, so that it means the same on
-every backend: the factors are rounded to their type, the sum is computed in its own.
-"""
+"""Products laid out over devices, with scaled operands, with ragged operands."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -19,10 +13,11 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError, UnsupportedError
 from ms_func.ir.types import typeof
 from ms_func.primitives import dot as products
+from ms_func.primitives.algorithms import DotAlgorithm, DotAlgorithmPreset
 from ms_func.primitives.arithmetic import mul, sub
 from ms_func.primitives.basis import broadcast_in_dim, transpose
 from ms_func.primitives.bits import bitwise_and
-from ms_func.primitives.cast import convert_element_type, reduce_precision
+from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import ge, lt, select
 from ms_func.primitives.cumulative import cumsum
 from ms_func.primitives.dot import Precision
@@ -36,63 +31,6 @@ DotDimensionNumbers = Numbers
 """`((lhs_contracting, rhs_contracting), (lhs_batch, rhs_batch))`."""
 
 
-class DotAlgorithm(NamedTuple):
-    """Arithmetic of a product.
-
-    Attributes:
-        lhs_precision_type: dtype that the first factor is rounded to.
-        rhs_precision_type: dtype that the second is rounded to.
-        accumulation_type: dtype of the sum.
-        lhs_component_count: into how many numbers of its dtype the first factor is split.
-        rhs_component_count: the same of the second.
-        num_primitive_operations: how many products of components are summed.
-        allow_imprecise_accumulation: the sum may be less exact than its dtype.
-    """
-
-    lhs_precision_type: Any
-    rhs_precision_type: Any
-    accumulation_type: Any
-    lhs_component_count: int = 1
-    rhs_component_count: int = 1
-    num_primitive_operations: int = 1
-    allow_imprecise_accumulation: bool = False
-
-
-class DotAlgorithmPreset(enum.Enum):
-    """Arithmetics of products by name: dtypes of the factors, then that of the sum.
-
-    `X3`, `X6` and `X9` split float32 factors into several of the shorter type, to come near to
-    float32; here they are computed in float32 itself.
-    """
-
-    DEFAULT = enum.auto()
-    ANY_F8_ANY_F8_F32 = enum.auto()
-    ANY_F8_ANY_F8_F32_FAST_ACCUM = enum.auto()
-    ANY_F8_ANY_F8_ANY = enum.auto()
-    ANY_F8_ANY_F8_ANY_FAST_ACCUM = enum.auto()
-    F16_F16_F16 = enum.auto()
-    F16_F16_F32 = enum.auto()
-    BF16_BF16_BF16 = enum.auto()
-    BF16_BF16_F32 = enum.auto()
-    BF16_BF16_F32_X3 = enum.auto()
-    BF16_BF16_F32_X6 = enum.auto()
-    BF16_BF16_F32_X9 = enum.auto()
-    TF32_TF32_F32 = enum.auto()
-    TF32_TF32_F32_X3 = enum.auto()
-    F32_F32_F32 = enum.auto()
-    F64_F64_F64 = enum.auto()
-
-    @property
-    def accumulation_type(self) -> np.dtype | None:
-        """Dtype of the sum, None where it is that of the operands."""
-        part = self.name.removesuffix("_FAST_ACCUM").partition("_X")[0].rpartition("_")[2]
-        return _TYPES.get(part)
-
-
-_TYPES = {
-    "F16": np.dtype(np.float16), "BF16": np.dtype(ml_dtypes.bfloat16),
-    "TF32": np.dtype(np.float32), "F32": np.dtype(np.float32), "F64": np.dtype(np.float64),
-}  # fmt: skip
 PrecisionLike = (
     None | str | Precision | tuple[str, str] | tuple[Precision, Precision] | DotAlgorithm
     | DotAlgorithmPreset
@@ -114,17 +52,14 @@ def dot_general(
         rhs: second operand.
         dimension_numbers: `((lhs_contracting, rhs_contracting), (lhs_batch, rhs_batch))`.
         precision: None, a `Precision`, its name, or a pair, one for each operand; or a
-            `DotAlgorithm` or `DotAlgorithmPreset`.
+            `DotAlgorithm`, a `DotAlgorithmPreset` or the name of one.
         preferred_element_type: dtype of the sum and of the result.
         out_sharding: layout of the result over devices.
 
     Raises:
         TypeError: sizes of paired dimensions differ, or a dimension is named twice.
     """
-    if isinstance(precision, (DotAlgorithm, DotAlgorithmPreset)):
-        out = _by_algorithm(lhs, rhs, dimension_numbers, precision, preferred_element_type)
-    else:
-        out = products.dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
+    out = products.dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
     return out if out_sharding is None else constrained(out, out_sharding)
 
 
@@ -137,45 +72,11 @@ def dot(
     Raises:
         TypeError: an operand has more than two dimensions, or sizes differ.
     """
-    if dimension_numbers is not None or isinstance(precision, (DotAlgorithm, DotAlgorithmPreset)):
-        if dimension_numbers is None:
-            ndim = typeof(lhs).ndim
-            dimension_numbers = (((ndim - 1,), (0,)), ((), ()))
-        return dot_general(
-            lhs, rhs, dimension_numbers, precision, preferred_element_type,
-            out_sharding=out_sharding,
-        )  # fmt: skip
-    out = products.dot(lhs, rhs, precision=precision, preferred_element_type=preferred_element_type)
+    out = products.dot(
+        lhs, rhs, dimension_numbers=dimension_numbers, precision=precision,
+        preferred_element_type=preferred_element_type,
+    )  # fmt: skip
     return out if out_sharding is None else constrained(out, out_sharding)
-
-
-def _by_algorithm(lhs: Any, rhs: Any, numbers: Any, algorithm: Any, preferred: Any) -> Any:
-    """Round the factors, sum in the accumulation type, convert to the dtype asked for."""
-    out = np.result_type(*(typeof(v).dtype for v in (lhs, rhs))) if preferred is None else preferred
-    if isinstance(algorithm, DotAlgorithmPreset):
-        name = algorithm.name
-        if name.startswith("ANY_F8") and any(typeof(v).dtype.itemsize > 1 for v in (lhs, rhs)):
-            raise TypeError(f"the algorithm {name} takes operands of 8-bit floats")
-        if "_X" not in name and name != "DEFAULT" and not name.startswith("ANY_F8"):
-            lhs, rhs = (_rounded(v, name.partition("_")[0]) for v in (lhs, rhs))
-        wide = algorithm.accumulation_type
-    else:
-        if algorithm.lhs_component_count == 1:
-            lhs = convert_element_type(lhs, algorithm.lhs_precision_type)
-        if algorithm.rhs_component_count == 1:
-            rhs = convert_element_type(rhs, algorithm.rhs_precision_type)
-        wide = np.dtype(algorithm.accumulation_type)
-    if wide is None:
-        return products.dot_general(lhs, rhs, numbers, None, preferred)
-    lhs, rhs = (convert_element_type(v, wide) for v in (lhs, rhs))
-    found = products.dot_general(lhs, rhs, numbers, Precision.HIGHEST, wide)
-    return convert_element_type(found, out)
-
-
-def _rounded(x: Any, kind: str) -> Any:
-    if kind == "TF32":
-        return reduce_precision(convert_element_type(x, np.float32), 8, 10)
-    return convert_element_type(x, _TYPES[kind])
 
 
 def scaled_dot(

@@ -187,11 +187,13 @@ def fill_diagonal(
     """New array with `val`, repeated as needed, on the main diagonal; `inplace` must be False.
 
     Raises:
-        ValueError: `inplace` is true, or dimensions differ where there are more than two.
-        NotImplementedError: `wrap` is true.
+        ValueError: dimensions differ where there are more than two.
+        NotImplementedError: `inplace` or `wrap` is true.
     """
     if inplace:
-        raise ValueError("fill_diagonal: arguments are not changed in place; pass inplace=False")
+        raise NotImplementedError(
+            "fill_diagonal: arguments are not changed in place; pass inplace=False"
+        )
     if wrap:
         raise NotImplementedError("fill_diagonal(wrap=True) is not supported")
     a = asarray(operand("fill_diagonal", a))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ms_func.errors import SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -49,12 +50,12 @@ def matrix(name: str, a: Any) -> Any:
     """An operand that holds matrices, in a dtype that LAPACK knows.
 
     Raises:
-        ValueError: it has fewer than two dimensions.
+        SizeError: it has fewer than two dimensions.
     """
     a = inexact(name, a)
     t = typeof(a)
     if t.ndim < 2:
-        raise ValueError(f"{name}: the argument must be at least 2D, got shape {t.shape}")
+        raise SizeError(f"{name}: the argument must be at least 2D, got shape {t.shape}")
     return a if t.dtype.itemsize >= 4 else convert(a, np.dtype(np.float32))
 
 

@@ -194,6 +194,8 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
 def cond(x: ArrayLike, p: Any = None) -> Array:
     """Condition number of matrices in a norm, by default that of singular values."""
     x = inexact("cond", x)
+    if 0 in x.shape[-2:]:
+        raise ValueError(f"cond: the matrices must not be empty, got shape {x.shape}")
     if p in (None, 2, -2):
         s = svd(x, compute_uv=False)
         return ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])

@@ -20,6 +20,7 @@ from ms_func.numpy.manipulation import axes_tuple, axis_index, moveaxis, ravel, 
 from ms_func.numpy.promotion import ArrayLike, admit, convert, join_types, no_out
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.algorithms import algorithm_of, by_algorithm
 from ms_func.primitives.conv import conv_general_dilated
 from ms_func.primitives.dot import canonical_precision, dot_general_p
 from ms_func.primitives.sharding import constrained
@@ -40,6 +41,11 @@ def contract(
     preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Any:  # fmt: skip
     """`dot_general` of operands of one dtype with dimensions counted from the front."""
+    algorithm = algorithm_of(precision)
+    if algorithm is not None:
+        out = by_algorithm(lambda x, y, p, dtype: contract(x, y, contracted, batch, p, dtype), a, b,
+                           algorithm, preferred_element_type)  # fmt: skip
+        return out if out_sharding is None else constrained(out, out_sharding)
     out = dot_general_p.bind(
         a, b, dimension_numbers=(contracted, batch),
         precision=canonical_precision(precision),

@@ -36,7 +36,7 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
 
 def _check_kind(kind: Any, order: Any) -> None:
     if order is not None:
-        raise ValueError("'order' argument to sort is not supported.")
+        raise TypeError("'order' argument to sort is not supported.")
     if kind not in (None, "stable", "mergesort", "quicksort", "heapsort"):
         raise ValueError(f"sort kind must be one of numpy's, got {kind!r}")
 

@@ -27,7 +27,8 @@ class ufunc:
     are of this class. Calling one calls the function.
 
     Attributes:
-        nin, nout, nargs: numbers of operands, of results, of both.
+        nin, nout: numbers of operands, of results.
+        nargs: number of arguments, that of operands: none is written to, as NumPy's `out` is.
         identity: value that leaves the other operand as it is, None where there is none.
 
     Example:
@@ -53,7 +54,7 @@ class ufunc:
             running: its running reduction.
             scatter: method of `x.at[...]` that applies it.
         """
-        self.nin, self.nout, self.nargs, self.identity = nin, nout, nin + nout, identity
+        self.nin, self.nout, self.nargs, self.identity = nin, nout, nin, identity
         self._func = func if direct else vectorize(func)
         self._sums, self._running, self._scatter = sums, running, scatter
         self.__name__ = self.__qualname__ = name or getattr(func, "__name__", "ufunc")

@@ -518,10 +518,23 @@ pow_p = nary("pow", ref=np.power, lower="power", jvp=_pow_jvp, accepts="inexact"
 
 
 def pow(x: Any, y: Any) -> Any:
-    """Elementwise `x ** y` of floating operands; an integer exponent is `integer_pow`."""
+    """Elementwise `x ** y` of floating `x`; a Python int as `y` makes it `integer_pow`.
+
+    The exponents may be integers beside a floating `x`.
+
+    Example:
+        >>> pow(np.float32(2), np.int32(-1))
+        Array(0.5, dtype=float32)
+    """
     if type(y) is int:
         return integer_pow(x, y)
-    return pow_p.bind(*operands(x, y))
+    x, y = operands(x, y)
+    base, exponent = typeof(x).dtype, typeof(y).dtype
+    if exponent.kind in "iu" and is_inexact(base):
+        from ms_func.primitives.cast import convert_element_type  # written with these functions
+
+        y = convert_element_type(y, base)
+    return pow_p.bind(x, y)
 
 
 def _integer_pow_lower(b: Any, eqn: Any, x: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, exact_dtype, is_inexact
+from ms_func.dtypes import bits, canonicalize_dtype, exact_dtype, is_inexact
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
@@ -133,9 +133,11 @@ def convert_element_type(operand: Any, new_dtype: Any, weak_type: bool = False) 
 
 
 def _bitcast_abstract(x: ArrayType, *, new_dtype: np.dtype) -> ArrayType:
-    old, new = x.dtype.itemsize, new_dtype.itemsize
+    old, new = bits(x.dtype), bits(new_dtype)
     if old == new:
         return ArrayType(x.shape, new_dtype)
+    if max(old, new) % min(old, new):
+        raise ShapeError(f"bitcast from {old} bits of {x} to {new} of {new_dtype.name} has a rest")
     if old > new:
         return ArrayType((*x.shape, old // new), new_dtype)
     if not x.shape or x.shape[-1] != new // old:
@@ -148,10 +150,20 @@ def _bitcast_abstract(x: ArrayType, *, new_dtype: np.dtype) -> ArrayType:
 
 def _bitcast_ref(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
     x = np.ascontiguousarray(x)
-    old, new = x.dtype.itemsize, new_dtype.itemsize
-    if old > new:
+    old, new = bits(x.dtype), bits(new_dtype)
+    if old < 8:  # NumPy has a byte for each: join those of a byte, lowest first
+        if old == new:
+            return x.view(new_dtype)
+        parts = x.view(np.uint8).reshape(*x.shape[:-1], -1, 8 // old) & ((1 << old) - 1)
+        x = (parts << (old * np.arange(8 // old, dtype=np.uint8))).sum(-1, dtype=np.uint8)
+    elif new < 8:
+        parts = x.reshape(*x.shape, 1).view(np.uint8)[..., None]
+        parts = parts >> (new * np.arange(8 // new, dtype=np.uint8)) & ((1 << new) - 1)
+        return parts.reshape(*x.shape, old // new).view(new_dtype)
+    if x.dtype.itemsize > new_dtype.itemsize:
         return x.reshape(*x.shape, 1).view(new_dtype)
-    return x.view(new_dtype).reshape(x.shape if old == new else x.shape[:-1])
+    same = x.dtype.itemsize == new_dtype.itemsize
+    return x.view(new_dtype).reshape(x.shape[:-1] if not same or old < 8 else x.shape)
 
 
 def _bitcast_batch(size: int, args: Any, dims: Any, *, new_dtype: np.dtype) -> Any:

@@ -27,6 +27,7 @@ from ms_func.errors import ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.algorithms import algorithm_of, by_algorithm
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.conv_layout import (
@@ -452,7 +453,8 @@ def conv_general_dilated(
             output features sees one group of input features.
         batch_group_count: the same for groups of the batch; the result has the batch size
             divided by it.
-        precision: None, a `Precision`, its name, or a pair, one for each operand.
+        precision: None, a `Precision`, its name, or a pair, one for each operand; or a
+            `DotAlgorithm`, a `DotAlgorithmPreset` or the name of one.
         preferred_element_type: dtype of sums and result.
 
     Raises:
@@ -471,6 +473,14 @@ def conv_general_dilated(
             "lax.conv_general_dilated requires arguments to have the same dtypes, got "
             f"{left.dtype.name}, {right.dtype.name}.\nfix: convert one with .astype"
         )
+    algorithm = algorithm_of(precision)
+    if algorithm is not None:
+        layout = (window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
+                  feature_group_count, batch_group_count)  # fmt: skip
+        return by_algorithm(
+            lambda x, y, p, dtype: conv_general_dilated(x, y, *layout, p, dtype), lhs, rhs,
+            algorithm, preferred_element_type,
+        )  # fmt: skip
     precision = canonical_precision(precision)
     if isinstance(dimension_numbers, ConvDimensionNumbers):
         dimension_numbers = ConvDimensionNumbers(*map(tuple, dimension_numbers))

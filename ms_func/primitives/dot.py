@@ -18,6 +18,7 @@ from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.algorithms import algorithm_of, by_algorithm
 from ms_func.primitives.basis import sum_dtype, transpose_p
 from ms_func.primitives.families import is_linear
 
@@ -368,7 +369,8 @@ def dot_general(
         lhs: first operand.
         rhs: second operand.
         dimension_numbers: `((lhs_contracting, rhs_contracting), (lhs_batch, rhs_batch))`.
-        precision: None, a `Precision`, its name, or a pair, one for each operand.
+        precision: None, a `Precision`, its name, or a pair, one for each operand; or a
+            `DotAlgorithm`, a `DotAlgorithmPreset` or the name of one.
         preferred_element_type: dtype of the sum and of the result.
 
     Raises:
@@ -379,10 +381,15 @@ def dot_general(
         >>> dot_general(x, y, (((1,), (0,)), ((), ()))).shape  # the matrix product x @ y
         (2, 4)
     """
+    numbers = canonical_numbers(typeof(lhs).ndim, typeof(rhs).ndim, dimension_numbers)
+    algorithm = algorithm_of(precision)
+    if algorithm is not None:
+        return by_algorithm(lambda x, y, p, dtype: dot_general(x, y, numbers, p, dtype), lhs, rhs,
+                            algorithm, preferred_element_type)  # fmt: skip
     return dot_general_p.bind(
         lhs,
         rhs,
-        dimension_numbers=canonical_numbers(typeof(lhs).ndim, typeof(rhs).ndim, dimension_numbers),
+        dimension_numbers=numbers,
         precision=canonical_precision(precision),
         preferred_element_type=_dtype_or_none(preferred_element_type),
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import while_loop
+from ms_func.dtypes import canonicalize_dtype, issubdtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -172,13 +173,14 @@ def multinomial(
         n: number of draws.
         p: `[..., k]`, probabilities that add up to 1 along the last dimension.
         shape: of the result, ending in `k`; by default that of `n` and `p` broadcast.
-        dtype: floating dtype of the result, float32 by default.
+        dtype: dtype of the result, a floating one or of integers, float32 by default.
         unroll: steps of the loop over categories to lay out at once.
 
     Raises:
         ValueError: `shape` does not fit.
     """
-    kind = float_dtype("multinomial", dtype)
+    whole = dtype is not None and issubdtype(dtype, np.integer)
+    kind = float_dtype("multinomial", None if whole else dtype)
     n, p = (convert(operand("multinomial", v), kind) for v in (n, p))
     t = typeof(p)
     if not t.ndim:
@@ -205,4 +207,5 @@ def multinomial(
 
     rows = manipulation.moveaxis(ratios, -1, 0), split(key, t.shape[-1])
     _, counts = scan(step, manipulation.broadcast_to(n, lead), rows, unroll=unroll)
-    return manipulation.moveaxis(counts, 0, -1)
+    counts = manipulation.moveaxis(counts, 0, -1)
+    return convert(counts, canonicalize_dtype(dtype)) if whole else counts

@@ -335,7 +335,7 @@ def converted_source(f: Any) -> str:
     if type(f) is not FunctionType:
         raise UnsupportedError(f"{f!r} is not a function written in Python")
     try:
-        node, _, _ = _rewritten(f)
+        node = _rewritten(f)[0]
     except (SourceMissing, Refused) as error:
         raise UnsupportedError(f"MS104 `{f.__name__}` cannot be converted: {error}") from None
     return ast.unparse(ast.fix_missing_locations(node))
@@ -453,7 +453,9 @@ def _entry(f: FunctionType) -> Entry:
     """Convert a function."""
     code = f.__code__
     try:
-        node, class_name, shown = _rewritten(f)
+        node, class_name, shown, changed = _rewritten(f)
+        if not changed:
+            return Entry(code)
         made = compile_function(node, code, class_name, shown)
     except (SourceMissing, Refused) as error:
         return Entry(code, None, str(error))
@@ -467,8 +469,8 @@ def _entry(f: FunctionType) -> Entry:
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
-def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
-    """Rewritten tree of a function, its class, and the names of generated functions."""
+def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str], bool]:
+    """Rewritten tree of a function, its class, names of generated functions; if it changed."""
     code = f.__code__
     if code.co_flags & _ASYNC:
         raise Refused("it is an `async` function, which runs outside of the recording\n"
@@ -486,15 +488,19 @@ def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
         if not plain:
             node = desugared(node)
     shown: dict[str, str] = {}
-    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(code.co_freevars)), class_name,
+    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))), class_name,
                         shown)  # fmt: skip
     found = rewriter.names.dynamic
     if found is not None:
         raise Refused(f"line {found.lineno} calls {ast.unparse(found.func)}(), which looks at its "
                       "local names\nfix: give that call a function of its own")  # fmt: skip
     with _room():
-        rewriter.function()
-    return node, class_name, shown
+        changed = rewriter.function()
+    return node, class_name, shown, changed
+
+
+def _local_names(code: CodeType) -> tuple[str, ...]:
+    return (*code.co_freevars, *code.co_cellvars, *code.co_varnames)
 
 
 @contextmanager

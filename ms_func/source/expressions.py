@@ -63,6 +63,11 @@ class Resolver:
         """Whether `node` is a function or module of this library."""
         return is_ours(self.value(node))
 
+    def is_native(self, node: ast.expr) -> bool:
+        """Whether `node` is a function of this library that the call hook has nothing to do for."""
+        found = self.value(node)
+        return is_ours(found) and _module(found) != "ms_func.tree"  # these call what they get
+
     def lets_through(self, node: ast.expr) -> bool:
         """Whether a context manager is known to let exceptions pass."""
         found = self.value(node.func) if isinstance(node, ast.Call) else None
@@ -92,6 +97,7 @@ class Expressions:
         resolver: what global names stand for.
         local: names bound in the function, other than global and nonlocal ones.
         cells: those of them that must stay cells in converted code.
+        touched: whether anything may have been rewritten in place.
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
         unsure: names that must hold UNDEFINED until they are bound.
@@ -114,6 +120,7 @@ class Expressions:
         self._deferred = 0
         self._in_lambda = 0
         self._chain = 0
+        self.touched = False
 
     # --- entry ------------------------------------------------------------------------------
 
@@ -130,11 +137,13 @@ class Expressions:
 
     def stays(self, node: Any) -> bool:
         """Whether nothing in a statement, or an expression of one, needs a hook."""
-        found = self.names.of.get(node)
+        found, bound = self.names.of.get(node), self.bound
         if found is None or found.hooked:
-            return False
-        bound = self.bound
-        return bound is None or found.reads <= bound or self.local & found.reads <= bound
+            stays = False
+        else:
+            stays = bound is None or self.local & found.reads <= bound
+        self.touched = self.touched or not stays
+        return stays
 
     def parts(self, node: Any) -> Any:
         """`node` with its parts rewritten."""
@@ -306,9 +315,7 @@ class Expressions:
         found = self.resolver.value(f)
         if isinstance(found, type) and issubclass(found, BaseException):
             return found.__module__ == "builtins"
-        if is_ours(found):
-            return _module(found) != "ms_func.tree"  # these call what they are given
-        return any(found is x for x in _PLAIN_BUILTINS)
+        return self.resolver.is_native(f) or any(found is x for x in _PLAIN_BUILTINS)
 
     def _super(self, node: ast.Call) -> ast.expr:
         """`super()` looks at the frame it is called in; generated functions spell it out."""

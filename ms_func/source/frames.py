@@ -33,6 +33,7 @@ class Frame:
         stops: break flags of the loops between here and the user's function.
         unsure: names that must hold UNDEFINED at its start.
         flags: whether flags for `return` are needed at its start.
+        skips: whether the flag for `continue` is needed at its start.
     """
 
     def __init__(self, state: list[str] | None, loop: Loop | None, stops: tuple[str, ...]) -> None:
@@ -41,6 +42,7 @@ class Frame:
         self.stops = stops
         self.unsure: set[str] = set()
         self.flags = False
+        self.skips = False
 
     def flags_of(self, completions: Set) -> list[str]:
         """Flags that these completions set."""

@@ -110,8 +110,6 @@ def _body(
         r.depth -= 1
         given = frozenset(target_names(target))
     function = r.generated("body", stmts, frame, params, EMPTY, s, given)
-    if loop.skip in r.skips:
-        start.append(assign(loop.skip, constant(False, s), s))
     function.body[:0] = start
     r.bound = before
     return function
@@ -153,6 +151,7 @@ def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt
 
 def _native(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     """A loop that yields: it stays a loop of the generator."""
+    r.touched = True
     frame, before = r.frame, r.bound
     loop = r.new_loop("native")
     start: list[ast.stmt] = []

@@ -9,6 +9,7 @@ follows moves into that side instead and no flag is needed.
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ class Rewriter(Stores):
         self.node = node
         self.class_name = class_name
         self.shown = shown
-        self.names = names_of(node, resolver.is_ours) if names is None else names
+        self.names = names_of(node, resolver) if names is None else names
         self.local = frozenset(self.names.binds - self.names.globals - self.names.nonlocals)
         self.resolver = resolver.inside(self.local | self.names.nonlocals)
         self.flow = Flow(self.names, self.is_static, self.resolver.lets_through)
@@ -59,26 +60,31 @@ class Rewriter(Stores):
         self.unsure = self.frame.unsure
         self.cells = EMPTY
         self.shown_flags.update(_SHOWN)
-        self.skips: set[str] = set()
         self._loops = 0
 
     # --- the function -------------------------------------------------------------------------
 
-    def function(self) -> None:
-        """Rewrite the body of the definition or lambda in place."""
+    def function(self) -> bool:
+        """Rewrite the body of the definition or lambda in place; whether anything changed."""
         node = self.node
         if isinstance(node, ast.Lambda):
+            if self.stays(node.body):
+                return False
             self.cells = frozenset(self.names.captured) & self.local
             self._in_lambda = 1
             node.body = self.expr(node.body)
-            return
+            return True
         self.flow.block(node.body, EMPTY, Targets())
         self.cells = self.local & (self.names.captured | self.names.late | self.flow.shared)
         stmts, at = node.body, node.body[0]
         docs = 1 if _is_text(stmts[0]) else 0
         body = self.frame_body(self.frame, stmts[docs:], node)
         missing = [assign(n, undefined(at), at) for n in sorted(self.unsure - self.params)]
-        node.body = [*stmts[:docs], *self._declarations(node), *missing, *body]
+        made = [*stmts[:docs], *self._declarations(node), *missing, *body]
+        if not self.touched and len(made) == len(stmts) and all(map(operator.is_, made, stmts)):
+            return False
+        node.body = made
+        return True
 
     def _declarations(self, node: Any) -> list[ast.stmt]:
         at = node.body[0]
@@ -106,6 +112,8 @@ class Rewriter(Stores):
         if frame.flags:
             start.append(assign(RETURNED, constant(False, where), where))
             start.append(assign(VALUE, undefined(where), where))
+        if frame.skips and frame.loop is not None:
+            start.append(assign(frame.loop.skip, constant(False, where), where))
         if frame.state is not None and not (body and isinstance(body[-1], ast.Return)):
             body.append(self.give_back(stmts[-1] if stmts else at, frame))
         return [*start, *body]
@@ -376,8 +384,8 @@ class Rewriter(Stores):
             for letter, name in (("B", loop.stop), ("C", loop.skip)):
                 if letter in ends:
                     out.append(assign(name, constant(False, at), at))
-        if loop is not None and "C" in ends:
-            self.skips.add(loop.skip)
+        if loop is not None and loop.kind == "body" and "C" in ends:
+            frame.skips = True
         return frame.flags_of(ends)
 
     def new_loop(self, kind: str) -> Loop:
@@ -393,6 +401,7 @@ class Rewriter(Stores):
 
     def inner(self, node: ast.FunctionDef, class_name: str | None) -> None:
         """Rewrite a function inside this one."""
+        self.touched = True
         names = self.names.inner.get(node)
         if names is not None and names.guessed:
             names = None  # now it is known which names are global

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ms_func.source.nodes import is_plain, parts_of
+
+if TYPE_CHECKING:
+    from ms_func.source.expressions import Resolver
 
 _CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum",
               "tuple"}  # fmt: skip
@@ -44,12 +47,12 @@ class Names:
         generator: whether a `yield` makes it a generator.
         unbinds: whether there is a `del`, or a handler whose name ends with it.
         dynamic: a call that looks at the local names themselves, such as `locals()`.
-        guessed: whether `is_ours` was believed, which may not know all names around it.
+        guessed: whether `resolver` was believed, which may not know all names around it.
         inner: names of the functions inside, however deep.
     """
 
-    def __init__(self, is_ours: Callable[[ast.expr], bool], inner: dict[ast.AST, Names]) -> None:
-        self.is_ours = is_ours
+    def __init__(self, resolver: Resolver, inner: dict[ast.AST, Names]) -> None:
+        self.resolver = resolver
         self.inner = inner
         self.reads: set[str] = set()
         self.binds: set[str] = set()
@@ -197,7 +200,8 @@ class Names:
 
     def _call(self, node: ast.Call) -> None:
         f = node.func
-        self._hooked = True
+        if not self._hooked:
+            self._hooked = not self._believed(self.resolver.is_native, f)
         if isinstance(f, ast.Name) and f.id in _DYNAMIC:
             none = not node.args and not node.keywords
             if none or f.id in ("exec", "eval"):
@@ -208,21 +212,25 @@ class Names:
             joined = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Constant)
             if named or joined or self._runs_now(f):
                 self.immediate.update(values)
-        if isinstance(f, ast.Call) and self._believed(f.func):  # grad(lambda w: ...)(w)
+        ours = self.resolver.is_ours
+        if isinstance(f, ast.Call) and self._believed(ours, f.func):  # grad(lambda w: ...)(w)
             self.immediate.update(f.args)
         self.visit(f)
         for x in values:
             self.visit(x)
 
-    def _believed(self, f: ast.expr) -> bool:
-        found = self.is_ours(f)
+    def _believed(self, says: Callable[[ast.expr], bool], f: ast.expr) -> bool:
+        root = f
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        found = isinstance(root, ast.Name) and root.id not in self._hidden and says(f)
         self.guessed = self.guessed or found
         return found
 
     def _runs_now(self, f: ast.expr) -> bool:
         """Whether `f` is an operation of the library that calls its arguments at once."""
         name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
-        return name in _AT_ONCE and self._believed(f)
+        return name in _AT_ONCE and self._believed(self.resolver.is_ours, f)
 
     def _yield(self, node: Any) -> None:
         self.generator = True
@@ -261,7 +269,7 @@ class Names:
         self._binds.add(node.name)
         for x in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(x)
-        body = Names(self.is_ours, self.inner)
+        body = Names(self.resolver, self.inner)
         body.block(node.body)
         self._inner((body.reads - body.binds) | body.captured | body.nonlocals, deferred=True)
 
@@ -377,11 +385,9 @@ def target_names(node: ast.AST) -> set[str]:
     return target_names(node.value) if isinstance(node, ast.Starred) else set()
 
 
-def names_of(
-    node: Any, is_ours: Callable[[ast.expr], bool], inner: dict[ast.AST, Names] | None = None
-) -> Names:
+def names_of(node: Any, resolver: Resolver, inner: dict[ast.AST, Names] | None = None) -> Names:
     """Names of the function `node`; its parameters count as bound."""
-    names = Names(is_ours, {} if inner is None else inner)
+    names = Names(resolver, {} if inner is None else inner)
     names.binds.update(a.arg for a in all_arguments(node.args))
     if isinstance(node, ast.Lambda):
         names.uses(node.body)
@@ -392,7 +398,7 @@ def names_of(
 
 def free_names(node: Any, around: Names) -> set[str]:
     """Names that the function `node` takes from the functions around it, or globals."""
-    inner = around.inner[node] = names_of(node, around.is_ours, around.inner)
+    inner = around.inner[node] = names_of(node, around.resolver, around.inner)
     local = inner.binds - inner.globals - inner.nonlocals
     return (inner.reads - local - inner.globals) | inner.nonlocals
 

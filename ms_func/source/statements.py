@@ -52,6 +52,7 @@ def continue_(r: Rewriter, s: ast.Continue, rest: Any, tail: bool, out: list[ast
 
 def raise_(r: Rewriter, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`raise`, of an exception that is marked as ours."""
+    r.touched = True
     if s.exc is not None:
         s.exc = hook("raise_", s, r.expr(s.exc))
     if s.cause is not None:
@@ -143,6 +144,7 @@ def with_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tu
 
 def function(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """A definition inside."""
+    r.touched = True
     s.decorator_list = [r.expr(x) for x in s.decorator_list]
     s.args.defaults = [r.expr(x) for x in s.args.defaults]
     s.args.kw_defaults = [x and r.expr(x) for x in s.args.kw_defaults]
@@ -165,6 +167,7 @@ def _define(r: Rewriter, s: Any, out: list[ast.stmt]) -> None:
 
 def class_(r: Rewriter, s: ast.ClassDef, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """A class inside."""
+    r.touched = True
     s.decorator_list = [r.expr(x) for x in s.decorator_list]
     s.bases = [r.expr(x) for x in s.bases]
     _methods(r, s.body, s.name)

@@ -531,10 +531,10 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
-    return _by_value(fn, captured) if captured else fn
+    return by_value(fn, captured) if captured else fn
 
 
-def _by_value(fn: Function, captured: Sequence[Any]) -> Function:
+def by_value(fn: Function, captured: Sequence[Any]) -> Function:
     """`fn` with its first parameters replaced by constants of the arrays they stand for."""
     other = [typeof(x) for x in captured if type(x) is Tracer or not typeof(x).plain]
     if other:

@@ -22,3 +22,22 @@ def test_one_process_agrees_with_itself():
         f = jax.sharding.auto_axes(lambda v: v * 2, out_sharding=wide.sharding)
         assert np.array_equal(jax.jit(f)(x), 2 * x)
         assert np.array_equal(jax.sharding.reshard(x, wide.sharding), x)
+
+
+def test_pieces_along_one_axis():
+    with as_jax() as jax:
+        x = np.arange(16.0, dtype="f").reshape(2, 8)
+        with jax.set_mesh(jax.make_mesh((8,), ("x",))):
+            total = jax.smap(lambda v, s: (jax.lax.psum(v * s, "x"), v + s), in_axes=(1, None),
+                             out_axes=(None, 1), axis_name="x")  # fmt: skip
+            found, more = jax.jit(total)(x, np.float32(2))
+        assert np.array_equal(found[:, 0], 2 * x.sum(1))
+        assert np.array_equal(more, x + 2)
+
+
+def test_types_of_axes_may_stand_third():
+    with as_jax() as jax:
+        mesh = jax.make_mesh((8,), ("x",), (jax.sharding.AxisType.Auto,))
+        assert mesh.auto_axes == ("x",)
+        assert mesh.are_all_axes_auto
+        assert not mesh.are_all_axes_explicit

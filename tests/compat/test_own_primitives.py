@@ -219,7 +219,16 @@ def test_primitives_that_are_functions_here():
             (lax.tile_p, (x,), {"reps": (2, 1)}, np.tile(x, (2, 1))),
             (lax.stack_p, (x, 2 * x), {"axis": 0}, np.stack([x, 2 * x])),
             (lax.select_n_p, (x > 1, x, -x), {}, np.where(x > 1, -x, x)),
-        ]
+            (lax.stage_p, (x,), {}, x),
+            (lax.linalg.symmetric_product_p, (x, np.ones((1, 1), "float32")),
+             {"alpha": 2.0, "beta": 0.5}, 2 * x @ x.T + 0.5),
+            (lax.linalg.lu_pivots_to_permutation_p, (np.array([2, 1], "int32"),),
+             {"permutation_size": 3}, np.array([2, 1, 0])),
+            *[(p, (np.array([0.0, -0.0, np.nan, -np.nan, 1.0], "float32"), np.array(
+                [-0.0, 0.0, np.nan, -np.inf, 2.0], "float32")), {}, np.array(out))
+              for p, out in ((lax.eq_to_p, [0, 0, 1, 0, 0]), (lax.lt_to_p, [0, 1, 0, 1, 1]),
+                             (lax.le_to_p, [0, 1, 1, 1, 1]))],
+        ]  # fmt: skip
         for p, args, params, expected in cases:
             assert np.array_equal(
                 jax.jit(lambda *a, p=p, q=params: p.bind(*a, **q))(*args), expected
@@ -228,6 +237,13 @@ def test_primitives_that_are_functions_here():
             found = jax.vmap(lambda *a, p=p, q=params: p.bind(*a, **q))(*rows)
             assert np.array_equal(found, np.stack([expected, expected]))
         assert np.array_equal(jax.grad(lambda v: lax.square_p.bind(v).sum())(x), 2 * x)
+        options = {"reduction_dimension": -1, "recall_target": 0.9, "aggregate_to_topk": True,
+                   "reduction_input_size_override": -1}  # fmt: skip
+        top, _ = lax.approx_top_k_p.bind(x, k=2, is_max_k=True, **options)
+        assert np.array_equal(top, [[3, 2]])
+        draws = jax.random.random_gamma_p.bind(jax.random.key(0), np.full(900, 2.0, "float32"),
+                                               log_space=False)  # fmt: skip
+        assert abs(draws.mean() - 2) < 0.25
         with pytest.warns(UserWarning, match="int64"):
             assert lax.argmax(x, 1, np.int64).dtype == "int32"
 
@@ -239,3 +255,62 @@ def test_parameters_go_by_the_names_of_jax():
         program = jax.make_jaxpr(lambda x: jax.jit(lambda y: y * 2)(x) + 1)(1.0)
         (call,) = [e for e in program.eqns if e.primitive is primitives.jit_p]
         assert [e.primitive.name for e in call.params["jaxpr"].jaxpr.eqns] == ["mul"]
+
+
+def test_a_lowering_that_emits_mlir_gives_way_to_what_happens_outside_of_programs():
+    with as_jax() as jax:
+        import jax.numpy as jnp
+        from jax.extend.core import Primitive
+        from jax.interpreters import ad, batching, mlir
+
+        p = Primitive("sine_of_mlir")
+        p.def_impl(lambda x, *, k: jnp.sin(x) * k)
+        p.def_abstract_eval(lambda x, *, k: x)
+        mlir.register_lowering(p, lambda ctx, x, *, k: 1 / 0)
+        ad.defjvp(p, lambda t, x, *, k: t * jnp.cos(x) * k)
+        batching.defvectorized(p)
+        x = np.arange(3, dtype="float32")
+        f = jax.jit(lambda x: p.bind(x, k=2.0) + 1)
+        assert np.allclose(f(x), 2 * np.sin(x) + 1)
+        assert np.allclose(jax.jit(jax.vmap(jax.grad(f)))(x), 2 * np.cos(x))
+        assert p.get_bind_params({"k": 1}) == ([], {"k": 1})
+        q = Primitive("only_mlir")
+        q.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(q, lambda ctx, x: 1 / 0)
+        with pytest.raises(NotImplementedError, match="inside of JAX"):
+            jax.jit(q.bind)(x)
+
+
+def test_primitives_that_are_compiled_to_be_applied():
+    from functools import partial
+
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import mlir, xla
+
+        p = Primitive("compiled_square")
+        p.def_impl(partial(xla.apply_primitive, p))
+        p.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(p, mlir.lower_fun(lambda x: x * x, False))
+        assert float(p.bind(np.float32(3))) == 9.0
+        assert float(jax.jit(p.bind)(np.float32(3))) == 9.0
+
+
+def test_rules_get_numbers_for_literals():
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import batching, mlir
+
+        seen = []
+        p = Primitive("first_times")
+        p.def_abstract_eval(lambda k, x: x)
+        mlir.register_lowering(p, mlir.lower_fun(lambda k, x: k * x, False))
+
+        def batched(args, dims):
+            seen.append(np.asarray(args[0]).item())
+            return p.bind(*args), dims[1]
+
+        batching.primitive_batchers[p] = batched
+        out = jax.vmap(lambda x: p.bind(np.int32(2), x))(np.ones(3, "float32"))
+        assert seen == [2]
+        assert np.array_equal(out, [2.0, 2.0, 2.0])

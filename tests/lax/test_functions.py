@@ -59,6 +59,23 @@ def test_mul_to_a_wider_dtype():
     np.testing.assert_array_equal(lax.mul(x, x, out_dtype=np.int32), [10000, 10000])
 
 
+@pytest.mark.parametrize("dtype", ["int4", "uint4", "int2", "uint2"])
+def test_bits_of_dtypes_shorter_than_a_byte(dtype):
+    x = np.array([[0x12345678, 0x0F1E2D3C]], "uint32")
+    width, kind = int(dtype[-1]), np.dtype(getattr(ml_dtypes, dtype))
+    shifts = np.arange(0, 32, width, dtype="uint32")
+    parts = (x[..., None] >> shifts) & (2**width - 1)
+    got = lax.bitcast_convert_type(x, kind)
+    assert got.dtype == kind
+    assert np.array_equal(np.asarray(got).astype("int32") & (2**width - 1), parts)
+    assert np.array_equal(lax.bitcast_convert_type(got, np.uint32), x)
+    ref = lax.bitcast_convert_type_p.ref
+    assert np.array_equal(ref(x, new_dtype=kind), np.asarray(got))
+    assert np.array_equal(ref(np.asarray(got), new_dtype=np.dtype("uint32")), x)
+    with pytest.raises(TypeError, match="has a rest"):
+        lax.bitcast_convert_type(x, ml_dtypes.float6_e2m3fn)
+
+
 MATRIX = (((1,), (0,)), ((), ()))
 
 
@@ -75,6 +92,16 @@ def test_dot_algorithms():
     rounded = [v.astype(ml_dtypes.bfloat16).astype(np.float32) for v in (X, Y)]
     np.testing.assert_allclose(lax.dot(X, Y, precision=preset.BF16_BF16_F32),
                                rounded[0] @ rounded[1], rtol=1e-6, atol=1e-6)  # fmt: skip
+    want = rounded[0] @ rounded[1]
+    for product in (ms.numpy.dot, ms.numpy.matmul, lax.dot):
+        np.testing.assert_allclose(product(X, Y, precision="BF16_BF16_F32"), want, rtol=1e-6,
+                                   atol=1e-6)  # fmt: skip
+    with ms.default_matmul_precision("BF16_BF16_F32"):
+        np.testing.assert_allclose(ms.numpy.einsum("ij,jk", X, Y), want, rtol=1e-6, atol=1e-6)
+    row = X[0] @ np.eye(X.shape[1], dtype=X.dtype)
+    ones = lax.conv_general_dilated(row[None, None], np.ones((1, 1, 1), "float32"), (1,), "VALID",
+                                    precision=preset.BF16_BF16_F32)  # fmt: skip
+    np.testing.assert_array_equal(ones[0, 0], rounded[0][0])
     own = lax.DotAlgorithm(np.float16, np.float16, np.float32)
     halves = [v.astype(np.float16).astype(np.float32) for v in (X, Y)]
     np.testing.assert_allclose(lax.dot_general(X, Y, MATRIX, own), halves[0] @ halves[1],

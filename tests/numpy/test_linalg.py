@@ -145,6 +145,8 @@ def test_batches():
     [
         (lambda: mnp.linalg.inv(TALL), ValueError, r"must have shape \[..., n, n\]"),
         (lambda: mnp.linalg.cholesky(np.ones(3)), ValueError, "at least 2D"),
+        (lambda: mnp.linalg.svd(np.ones(3)), TypeError, "at least 2D"),
+        (lambda: mnp.linalg.cond(np.ones((0, 0))), ValueError, "not be empty"),
         (lambda: mnp.linalg.eigh(A, UPLO="X"), ValueError, "UPLO"),
         (lambda: mnp.linalg.qr(A, "x"), ValueError, "Unsupported QR decomposition mode"),
         (lambda: mnp.linalg.solve(A, np.ones(3)), ValueError, "do not fit"),

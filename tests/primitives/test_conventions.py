@@ -42,6 +42,8 @@ def slope(f, x):
         (lambda x: lax.pow(x, 2.0), 0.0, 0.0),
         (lambda x: lax.pow(x, 0.5), 0.0, INF),
         (lambda x: lax.pow(x, 3.0), -2.0, 12.0),
+        (lambda x: lax.pow(x, np.int32(3)), -2.0, 12.0),
+        (lambda x: lax.pow(x, np.uint8(0)), 0.0, 0.0),
         (lambda y: lax.pow(np.float64(0.0), y), 0.0, 0.0),
         (lambda y: lax.pow(np.float64(0.0), y), 2.0, 0.0),
         (lambda y: lax.pow(np.float64(-2.0), y), 2.0, NAN),

@@ -43,7 +43,7 @@ def einsum(subscripts: Any, /, *operands: Any, _dot_general: Any = None, **optio
     kept = [_only(t, terms[1 - i] + output) for i, t in enumerate(terms)]
     a, b = (_einsum(f"{t}->{k}", x) if t != k else x for t, k, x in zip(terms, kept, operands,
                                                                        strict=True))  # fmt: skip
-    return _product(*kept, output, _np_array(a), _np_array(b), _dot_general, options)
+    return _product(kept[0], kept[1], output, _np_array(a), _np_array(b), _dot_general, options)
 
 
 def _only(term: str, letters: str) -> str:
