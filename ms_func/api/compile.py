@@ -607,7 +607,8 @@ def make_ir(
         convert: see `jit`.
 
     Returns:
-        A function of the same arguments giving an `ir.Function`.
+        A function of the same arguments giving an `ir.Function`. Arrays that `fun` closes over are
+        its first parameters; `jit(fun).trace(...).captured` has their values.
 
     Example:
         >>> [e.primitive.name for e in make_ir(lambda x: x * x)(3.0).eqns]
