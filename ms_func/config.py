@@ -141,6 +141,11 @@ default_matmul_precision = Setting(
     "Precision of products and convolutions that are not given one: a name or a lax.Precision.",
     in_key=True,
 )  # fmt: skip
+traceback = Setting(
+    "traceback", os.environ.get("MS_FUNC_TRACEBACK", "short"),
+    "'short' leaves out the frames of the library where they tell nothing, 'full' shows them.",
+    choices=("short", "full"),
+)  # fmt: skip
 default_backend = Setting(
     "default_backend", os.environ.get("MS_FUNC_BACKEND", "xla"), "Backend programs run on."
 )

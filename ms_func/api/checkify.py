@@ -28,6 +28,7 @@ from ms_func.primitives.reduce import reduce_and
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
+from ms_func.tracing.tracebacks import user_traceback
 
 ErrorCategory = type[CheckifyError]
 
@@ -133,6 +134,7 @@ def checkify(
     check_callable("checkify", f)
     name = function_name(f)
 
+    @user_traceback
     @wraps(f, updated=())
     def watched(*args: Any, **kwargs: Any) -> tuple[Error, Any]:
         leaves, in_tree = tree.flatten((args, kwargs))

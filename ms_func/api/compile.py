@@ -50,6 +50,7 @@ from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
 from ms_func.tracing.stage import Staged, forget_structures, stage
+from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
 
@@ -259,6 +260,7 @@ class Jitted:
 
     # --- calls --------------------------------------------------------------------------
 
+    @user_traceback
     def miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         """Answer the dispatcher: results, a fast path or None, whether to forget the entry."""
         if config.disable_jit.value:
@@ -484,6 +486,7 @@ class Jitted:
 
     # --- ahead of time ----------------------------------------------------------------------
 
+    @user_traceback
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Record for these arguments (arrays or `ShapeDtypeStruct`s) without compiling."""
         leaves, recorded = self.record(args, kwargs)
@@ -573,6 +576,7 @@ def _unhashable(name: str, statics: Sequence[Any], leaves: Sequence[Any]) -> Exc
     raise AssertionError("unreachable")
 
 
+@user_traceback
 def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Shapes and dtypes of `fun(*args, **kwargs)`, worked out without computing anything.
 
@@ -618,6 +622,7 @@ def make_ir(
     statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     @wraps(fun, updated=())
+    @user_traceback
     def recorded(*args: Any, **kwargs: Any) -> Any:
         traced = jit(fun, static_argnums=statics, convert=convert).trace(*args, **kwargs)
         return (traced.ir, traced.out_info) if return_shape else traced.ir

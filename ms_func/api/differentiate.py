@@ -30,6 +30,7 @@ from ms_func.tracing.arguments import (
 )
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
 from ms_func.transforms.linearize import vjp_walk
 
@@ -71,6 +72,7 @@ def grad(
     both = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes,
                            convert)  # fmt: skip
 
+    @user_traceback
     @wraps(fun, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, g = both(*args, **kwargs)
@@ -119,6 +121,7 @@ def _value_and_grad(
         raise NotImplementedError("reduce_axes is not supported; sum over the axis with lax.psum")
     name = function_name(fun)
 
+    @user_traceback
     @wraps(fun, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"{what} of `{name}`")

@@ -25,6 +25,7 @@ from ms_func.tracing.arguments import (
     split_arguments,
 )
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.tracebacks import user_traceback
 
 
 def _standard_basis(leaves: Sequence[Any]) -> list[Any]:
@@ -58,6 +59,7 @@ def jacfwd(
     """
     name = function_name(fun)
 
+    @user_traceback
     @wraps(fun, updated=())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"jacfwd of `{name}`")
@@ -124,6 +126,7 @@ def jacrev(
     """
     name = function_name(fun)
 
+    @user_traceback
     @wraps(fun, updated=())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"jacrev of `{name}`")

@@ -26,6 +26,7 @@ from ms_func.tracing.arguments import function_name, leaf_types, normalize_argnu
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.tracebacks import user_traceback
 from ms_func.transforms.jvp import jvp as jvp_program
 from ms_func.transforms.linearize import linearize as linearize_program
 from ms_func.transforms.linearize import pullback as pullback_program
@@ -71,6 +72,7 @@ def _aux_start(staged: Staged, has_aux: bool) -> int:
     return tree.num_leaves(tree.children(staged.out_tree)[0])
 
 
+@user_traceback
 def jvp(
     fun: Callable[..., Any],
     primals: Any,
@@ -193,6 +195,7 @@ def _check_tangents(
             )
 
 
+@user_traceback
 def linearize(
     fun: Callable[..., Any], *primals: Any, has_aux: bool = False, convert: Any = "auto"
 ) -> tuple[Any, ...]:
@@ -314,6 +317,7 @@ def _linear_map(
                 types[cut:], active[n:], nonzero)  # fmt: skip
 
 
+@user_traceback
 def vjp(
     fun: Callable[..., Any],
     *primals: Any,
@@ -433,6 +437,7 @@ def _converted(x: Any, t: ArrayType) -> Any:
     return np.asarray(x, t.dtype)[()] if isinstance(x, (bool, int, float, complex)) else x
 
 
+@user_traceback
 def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = ()) -> Any:
     """Transpose of a function that is linear in all of its arguments.
 

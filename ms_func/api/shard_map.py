@@ -20,6 +20,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, canonical, stage
+from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
 
 
@@ -86,6 +87,7 @@ def shard_map(
     check_callable("shard_map", f)
     name = function_name(f)
 
+    @user_traceback
     @wraps(f, updated=())
     def mapped(*args: Any) -> Any:
         region = _region(mesh, axis_names, bool(check_vma))

@@ -22,6 +22,7 @@ from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
+from ms_func.tracing.tracebacks import user_traceback
 from ms_func.transforms.batch import batch
 
 
@@ -72,6 +73,7 @@ def vmap(
     name = function_name(fun)
     hash(axis_name)  # raises TypeError on what cannot be a name
 
+    @user_traceback
     @wraps(fun, updated=())
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):

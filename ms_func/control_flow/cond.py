@@ -44,6 +44,7 @@ from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged, with_finals
@@ -421,6 +422,7 @@ cond_p = register(
 _NO_OPERAND = object()
 
 
+@user_traceback
 def cond(
     pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,
     operand: Any = _NO_OPERAND,
@@ -497,6 +499,7 @@ def _predicate(pred: Any) -> Any:
     return ne(pred, Literal(0, ArrayType((), t.dtype)))
 
 
+@user_traceback
 def switch(
     index: Any,
     branches: Sequence[Callable[..., Any]],

@@ -23,8 +23,10 @@ from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref
 from ms_func.tracing.stage import stage
+from ms_func.tracing.tracebacks import user_traceback
 
 
+@user_traceback
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -238,6 +240,7 @@ def _cut(x: Any, start: int, stop: int, lead: tuple[int, ...]) -> Any:
     return reshape(slice_in_dim(x, start, stop), (*lead, *shape[1:]))
 
 
+@user_traceback
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
     """Results of `f` on each element along the leading dimension of `xs`, one after another.
 

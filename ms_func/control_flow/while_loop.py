@@ -25,8 +25,10 @@ from ms_func.primitives.compare import lt
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged
+from ms_func.tracing.tracebacks import user_traceback
 
 
+@user_traceback
 def while_loop(
     cond_fun: Callable[[Any], Any],
     body_fun: Callable[[Any], Any],
@@ -141,6 +143,7 @@ def _check_test(test: Staged) -> None:
         )
 
 
+@user_traceback
 def fori_loop(
     lower: Any,
     upper: Any,
