@@ -11,12 +11,12 @@ import inspect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ms_func.ir.loc import hide_frames_of
+from ms_func.once import once
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Backend(Protocol):
         ...
 
 
-@cache
+@once
 def get(name: str) -> Backend:
     """The installed backend of that name; made once.
 

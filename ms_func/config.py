@@ -25,8 +25,11 @@ class Setting:
         True
     """
 
-    def __init__(self, name: str, default: Any, doc: str, *, in_key: bool = False) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, default: Any, doc: str, *, in_key: bool = False,
+        choices: tuple[Any, ...] = (),
+    ) -> None:  # fmt: skip
+        self.name, self.choices = name, choices
         self.default = default
         self.__doc__ = doc
         self._config = _Config(f"ms_func_{name}", default, include_in_jit_key=in_key,
@@ -39,11 +42,23 @@ class Setting:
 
     def set(self, value: Any) -> None:
         """Set the process-wide value."""
+        self._check(value)
         self._config.set_global(value)
+
+    def _check(self, value: Any) -> None:
+        """Refuse a value that the setting does not have.
+
+        Raises:
+            ValueError: it is none of the few there are.
+        """
+        if self.choices and value not in self.choices:
+            allowed = ", ".join(map(repr, self.choices))
+            raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
 
     @contextmanager
     def __call__(self, value: Any = True) -> Iterator[None]:
         """Override the value in this thread within a `with` block."""
+        self._check(value)
         old = self._config.swap_local(value)
         try:
             yield
@@ -165,12 +180,12 @@ recursion_limit = Setting(
 numpy_rank_promotion = Setting(
     "numpy_rank_promotion", "allow",
     "What happens to operands of different rank, neither of rank 0: 'allow', 'warn' or 'raise'.",
-    in_key=True,
+    in_key=True, choices=("allow", "warn", "raise"),
 )  # fmt: skip
 numpy_dtype_promotion = Setting(
     "numpy_dtype_promotion", "standard",
     "'standard', or 'strict': operands of two dtypes are an error, but for Python scalars.",
-    in_key=True,
+    in_key=True, choices=("standard", "strict"),
 )  # fmt: skip
 default_prng_impl = Setting(
     "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Xla:
 
     def __init__(self) -> None:
         self._clients: dict[str, Any] = {}
+        self._lock = Lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._leave_clients)
 
@@ -68,7 +70,9 @@ class Xla:
         """
         platform = platform or self.platform
         if platform not in self._clients:
-            self._clients[platform] = _make_client(platform)
+            with self._lock:
+                if platform not in self._clients:
+                    self._clients[platform] = _make_client(platform)
         return self._clients[platform]
 
     def devices(self, platform: str | None = None) -> list[Any]:
@@ -207,7 +211,7 @@ def _make_client(platform: str) -> Any:
     if platform == "cuda":
         return cuda.make_client()
     raise RuntimeError(
-        f"unknown platform {platform!r}; the XLA backend knows 'cpu' and 'cuda'\n"
+        f"Unknown backend {platform!r}; the XLA backend knows 'cpu' and 'cuda'\n"
         "fix: set MS_FUNC_PLATFORM or ms_func.config.platform to one of them"
     )
 

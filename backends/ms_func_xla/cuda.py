@@ -44,8 +44,8 @@ def make_client() -> Any:
     found = _plugin()
     if found is None:
         raise RuntimeError(
-            "the CUDA plugin is not installed\nfix: pip install 'ms_func[cuda]', or use the CPU "
-            "with MS_FUNC_PLATFORM=cpu"
+            "Backend cuda failed to initialize: its plugin is not installed\n"
+            "fix: pip install 'ms_func[cuda]', or use the CPU with MS_FUNC_PLATFORM=cpu"
         )
     name, library = found
     _preload_nvidia()

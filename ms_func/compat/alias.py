@@ -32,21 +32,23 @@ experimental experimental.array_serialization experimental.checkify experimental
 experimental.custom_dce experimental.custom_partitioning experimental.hijax experimental.jet
 experimental.key_reuse experimental.layout experimental.mesh_utils experimental.multihost_utils
 experimental.ode experimental.pjit experimental.rnn experimental.serialize_executable
-experimental.shard_map experimental.sparse experimental.sparse.linalg experimental.xla_metadata
-export extend extend.backend extend.core extend.core.primitives extend.linear_util extend.random
-extend.sharding extend.source_info_util ffi flatten_util image interpreters interpreters.ad
-interpreters.batching interpreters.mlir interpreters.partial_eval interpreters.pxla
-interpreters.xla lax lax.linalg lib monitoring nn nn.initializers numpy numpy.fft numpy.linalg ops
-profiler random ref scipy scipy.cluster scipy.cluster.vq scipy.fft scipy.integrate
-scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize scipy.signal scipy.sparse
-scipy.sparse.linalg scipy.spatial scipy.spatial.transform scipy.special scipy.stats
-scipy.stats.bernoulli scipy.stats.beta scipy.stats.betabinom scipy.stats.binom scipy.stats.cauchy
-scipy.stats.chi2 scipy.stats.dirichlet scipy.stats.expon scipy.stats.gamma scipy.stats.gennorm
-scipy.stats.geom scipy.stats.gumbel_l scipy.stats.gumbel_r scipy.stats.laplace
-scipy.stats.logistic scipy.stats.multinomial scipy.stats.multivariate_normal scipy.stats.nbinom
-scipy.stats.norm scipy.stats.pareto scipy.stats.poisson scipy.stats.t scipy.stats.truncnorm
-scipy.stats.uniform scipy.stats.vonmises scipy.stats.wrapcauchy sharding stages test_util tree
-tree_util typing version
+experimental.shard_map experimental.sparse experimental.sparse.ad experimental.sparse.api
+experimental.sparse.bcoo experimental.sparse.bcsr experimental.sparse.coo experimental.sparse.csr
+experimental.sparse.linalg experimental.sparse.random experimental.sparse.transform
+experimental.sparse.util experimental.xla_metadata export extend extend.backend extend.core
+extend.core.primitives extend.linear_util extend.random extend.sharding extend.source_info_util
+ffi flatten_util image interpreters interpreters.ad interpreters.batching interpreters.mlir
+interpreters.partial_eval interpreters.pxla interpreters.xla lax lax.linalg lib monitoring nn
+nn.initializers numpy numpy.fft numpy.linalg ops profiler random ref scipy scipy.cluster
+scipy.cluster.vq scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage
+scipy.optimize scipy.signal scipy.sparse scipy.sparse.linalg scipy.spatial scipy.spatial.transform
+scipy.special scipy.stats scipy.stats.bernoulli scipy.stats.beta scipy.stats.betabinom
+scipy.stats.binom scipy.stats.cauchy scipy.stats.chi2 scipy.stats.dirichlet scipy.stats.expon
+scipy.stats.gamma scipy.stats.gennorm scipy.stats.geom scipy.stats.gumbel_l scipy.stats.gumbel_r
+scipy.stats.laplace scipy.stats.logistic scipy.stats.multinomial scipy.stats.multivariate_normal
+scipy.stats.nbinom scipy.stats.norm scipy.stats.pareto scipy.stats.poisson scipy.stats.t
+scipy.stats.truncnorm scipy.stats.uniform scipy.stats.vonmises scipy.stats.wrapcauchy sharding
+stages test_util tree tree_util typing version
 """
 _MODULES = frozenset(_NAMES.split())
 """Public modules of JAX, below `jax`."""

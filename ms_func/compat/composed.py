@@ -20,7 +20,7 @@ from ms_func.transforms.zeros import instantiate
 def composed(name: str, fun: Callable[..., Any], many: bool = False) -> Primitive:
     """The primitive `name` that means `fun(*operands, **params)`; all rules follow from that."""
     made = Primitive(name)
-    made.multiple_results = many
+    made.multiple_results = many  # type: ignore[misc]  # one made in JAX's way is filled in bit by bit
     made.def_impl(fun)
 
     def types(*args: Any, **params: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ms_func import config as settings
 from ms_func.execution import guards
+from ms_func.primitives.dot import canonical_precision
 
 __all__ = ["Flag", "config", "context", "flag"]
 
@@ -96,10 +97,21 @@ def context(name: str, doc: str) -> Callable[..., Any]:
     return manager
 
 
+def _precision(value: Any) -> Any:
+    """A name of a precision.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if value is not None:
+        canonical_precision(value)
+    return value
+
+
 flag("jax_enable_x64", settings.x64, into=bool, out_of=bool)
 flag("jax_disable_jit", settings.disable_jit)
 flag("jax_default_device", settings.default_device)
-flag("jax_default_matmul_precision", settings.default_matmul_precision)
+flag("jax_default_matmul_precision", settings.default_matmul_precision, into=_precision)
 flag("jax_log_compiles", settings.log_compiles)
 flag("jax_num_cpu_devices", settings.num_cpu_devices, into=lambda n: n if n > 0 else None,
      out_of=lambda n: n or -1)  # fmt: skip

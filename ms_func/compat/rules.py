@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
+import ms_func
 from ms_func.api.programs import apply
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.dispatch import bottom
@@ -214,18 +217,40 @@ class Primitive(base.Primitive):
                 f"MLIR translation rule for primitive '{self.name}' not found for platform "
                 f"{platform}"
             )
-        if type(rule) is not LowerFun:
+        return rule if type(rule) is LowerFun else self._on_host()
+
+    def _on_host(self) -> LowerFun:
+        """A call of what an application does outside of transforms, while the program runs.
+
+        This is for a rule that emits MLIR, which is written against the inside of JAX.
+
+        Raises:
+            NotImplementedError: that would be to compile the application again.
+        """
+        impl = self.__dict__.get("impl")
+        if impl is None or getattr(impl, "func", impl) is apply_primitive:
             raise NotImplementedError(
                 f"the lowering rule of '{self.name}' is written against the inside of JAX\n"
                 "fix: register mlir.lower_fun(f), where f computes it by other operations"
             )
-        return rule
+        many = self.multiple_results
+
+        def call(*operands: Any, **params: Any) -> Any:
+            types = self.result_types(tuple(typeof(x) for x in operands), params)
+            structs = [ms_func.ShapeDtypeStruct(t.shape, t.dtype) for t in types]
+
+            def on_host(*arrays: Any) -> Any:
+                return impl(*map(ms_func.numpy.asarray, arrays), **params)
+
+            return ms_func.pure_callback(on_host, structs if many else structs[0], *operands)
+
+        return LowerFun(call, many)
 
     def _jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         rule = jvps.get(self)
         if rule is None:
             raise NotImplementedError(f"Differentiation rule for '{self.name}' not implemented")
-        return rule(primals, tangents, **params)
+        return rule(_values(primals), _values(tangents), **params)
 
     def _transpose(self, ct: Any, *operands: Any, **params: Any) -> Any:
         rule = transposes.get(self)
@@ -234,11 +259,11 @@ class Primitive(base.Primitive):
                 f"Transpose rule (for reverse-mode differentiation) for '{self.name}' not "
                 "implemented"
             )
-        found = rule(ct, *operands, **params)
+        found = rule(ct, *_values(operands), **params)
         return [None] * len(operands) if isinstance(found, (base.Zero, type)) else found
 
     def _batch(self, size: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
-        args, dims = tuple(args), tuple(dims)
+        args, dims = tuple(_values(args)), tuple(dims)
         rule = batchers.get(self)
         if rule is not None:
             return rule(args, dims, **params)
@@ -249,6 +274,16 @@ class Primitive(base.Primitive):
         if rule is None:
             raise NotImplementedError(f"Batching rule for '{self.name}' not implemented")
         return rule(size, None, None, args, dims, **params)
+
+
+def _values(operands: Sequence[Any]) -> list[Any]:
+    """Operands with numbers in place of the literals of programs."""
+    return [
+        x if type(x) is not Literal
+        else x.value if x.type.weak_type
+        else np.asarray(x.value, x.type.dtype)
+        for x in operands
+    ]  # fmt: skip
 
 
 _depending: WeakKeyDictionary[Staging, tuple[int, set[Any]]] = WeakKeyDictionary()
@@ -270,6 +305,11 @@ class _Others(set[Any]):
 
     def __contains__(self, v: object) -> bool:
         return not super().__contains__(v)
+
+
+def apply_primitive(prim: Any, *args: Any, **params: Any) -> Any:
+    """An application of a primitive, compiled; what `def_impl` is given for most primitives."""
+    return ms_func.jit(lambda *xs: prim.bind(*xs, **params))(*args)
 
 
 def instantiate_zeros(x: Any) -> Any:

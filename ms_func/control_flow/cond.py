@@ -22,7 +22,7 @@ from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ShapeError
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Function, Literal
+from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
@@ -272,7 +272,24 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims, masked[i])
         for i, fn in enumerate(branches)
     ]
-    return [_choose(index, column) for column in zip(*outs, strict=True)], [0] * len(free)
+    shared = [
+        k if k is not None and dims[k + 1] is None else None for k in _handed_through(branches)
+    ]
+    columns = zip(zip(*outs, strict=True), shared, strict=True)
+    return (
+        [_choose(index, column) if k is None else operands[k] for column, k in columns],
+        [0 if k is None else None for k in shared],
+    )
+
+
+def _handed_through(branches: Branches) -> list[int | None]:
+    """For each result the operand that it is in every branch, if that is so."""
+    place = [{v: i for i, v in enumerate(fn.params)} for fn in branches]
+    found = [
+        {p.get(r) if type(r) is Var else None for p, r in zip(place, column, strict=True)}
+        for column in zip(*(fn.results for fn in branches), strict=True)
+    ]
+    return [next(iter(ks)) if len(ks) == 1 else None for ks in found]
 
 
 def _common(column: Sequence[int | None]) -> int | None:

@@ -313,7 +313,10 @@ def _is_array(x: Any) -> bool:
 
 
 def _match_arguments(grads: Any, in_tree: Any) -> list[Any] | None:
-    """One entry per leaf of the arguments; None in place of a sub-tree stands for its zeros."""
+    """One entry per leaf of the arguments.
+
+    A cotangent in place of a sub-tree is that of each of its leaves; None stands for zeros.
+    """
     if isinstance(grads, list):
         grads = tuple(grads)
     dummy = tree.unflatten(in_tree, [_LEAF] * in_tree.num_leaves)
@@ -339,10 +342,6 @@ def _match(grad: Any, like: Any) -> list[Any] | None:
     if own_tree == like_tree:  # also where both hold None in the same place
         return own
     try:
-        parts = tree.broadcast_prefix(grad, like, is_leaf=lambda x: x is None)
+        return tree.broadcast_prefix(grad, like, is_leaf=lambda x: x is None)
     except ValueError:
         return None
-    given = tree.structure(grad, is_leaf=lambda x: type(x) is SymbolicZero)
-    if given == like_tree or any(p is None for p in parts):
-        return parts
-    return None

@@ -26,6 +26,7 @@ from ms_func.ir.host import Identity
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
+from ms_func.tracing import leaks
 from ms_func.tracing.arguments import leaf_types, normalize_argnums
 from ms_func.tracing.stage import Staged
 from ms_func.tracing.tracer import Staging, Tracer
@@ -221,6 +222,9 @@ class Call(NamedTuple):
     def key(self) -> tuple[Any, ...]:
         """Structure, types and fixed arguments, to compare by."""
         return (self.in_tree, *self.types, *map(Identity, self.fixed))
+
+
+leaks.internal.add(Call)
 
 
 @lru_cache(maxsize=1024)

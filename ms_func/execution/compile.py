@@ -138,12 +138,12 @@ def _on_one_device(placement: Placement, types: Sequence[ArrayType]) -> list[Any
     """Sharding of each result on the one device: as that of an operand, where it fits its rank."""
     plain = default_backend().sharding(placement.devices[0])
     own = next((s for s in placement.in_shardings if s != plain), plain)
-    spec = getattr(public(own), "spec", None)
-    if spec is None:
+    seen = public(own)
+    if not isinstance(seen, NamedSharding):
         return [own] * len(types)
-    whole = NamedSharding(public(own).mesh, PartitionSpec())
+    whole = NamedSharding(seen.mesh, PartitionSpec())
     return [
-        default_backend().sharding(public(own) if len(spec) <= n else whole, n)
+        default_backend().sharding(seen if len(seen.spec) <= n else whole, n)
         for n in (t.words.ndim for t in types)
     ]
 

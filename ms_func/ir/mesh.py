@@ -313,9 +313,9 @@ def is_local(device: Any) -> bool:
 def make_mesh(
     axis_shapes: Sequence[int],
     axis_names: Sequence[Any],
+    axis_types: Any = None,
     *,
     devices: Sequence[Any] | None = None,
-    axis_types: Any = None,
 ) -> Mesh:
     """Mesh of the given axis sizes and names over `devices`, by default the first ones.
 

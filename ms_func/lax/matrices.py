@@ -9,7 +9,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import fori_loop, while_loop
-from ms_func.errors import ShapeError
+from ms_func.errors import SizeError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.primitives.linalg import solve_triangular
@@ -24,7 +24,7 @@ def _reflections(a: Array, taus: Array) -> tuple[Array, Array]:
     """
     m, k = a.shape[-2], taus.shape[-1]
     if a.ndim < 2 or k > min(m, a.shape[-1]) or taus.shape[:-1] != a.shape[:-2]:
-        raise ShapeError(
+        raise SizeError(
             f"the reflections [..., m, n] and their scales [..., k], k <= min(m, n), do not fit: "
             f"got {a.shape} and {taus.shape}"
         )
@@ -52,7 +52,7 @@ def householder_product(a: ArrayLike, taus: ArrayLike) -> Array:
     """
     a, taus = np.asarray(a), np.asarray(taus)
     if a.shape[-1] > a.shape[-2]:
-        raise ShapeError(f"householder_product takes matrices with n <= m, got {a.shape}")
+        raise SizeError(f"householder_product takes matrices with n <= m, got {a.shape}")
     v, t = _reflections(a, taus)
     eye = np.broadcast_to(np.eye(*a.shape[-2:], dtype=a.dtype), a.shape)
     return eye - mm(v, mm(t, mm(adjoint(v), eye)))
@@ -89,18 +89,20 @@ def symmetric_product(
 
     Args:
         a_matrix: `[..., n, k]`.
-        c_matrix: `[..., n, n]`, symmetric.
+        c_matrix: `[..., n, n]`, of which the lower triangle is meant.
         alpha: factor of the product.
         beta: factor of the other term.
-        symmetrize_output: accepted; both triangles are right in any case.
+        symmetrize_output: give the lower triangle on both sides; without it the upper one holds
+            what `c` adds there.
 
     Raises:
         TypeError: the shapes do not fit.
     """
     a, c = np.asarray(a_matrix), np.asarray(c_matrix)
     if c.shape != (*a.shape[:-1], a.shape[-2]):
-        raise ShapeError(f"symmetric_product: {a.shape} and {c.shape} do not fit")
-    return alpha * mm(a, np.swapaxes(a, -1, -2)) + beta * c
+        raise SizeError(f"symmetric_product: {a.shape} and {c.shape} do not fit")
+    out = alpha * mm(a, np.swapaxes(a, -1, -2)) + beta * c
+    return np.tril(out) + np.swapaxes(np.tril(out, -1), -1, -2) if symmetrize_output else out
 
 
 def cholesky_update(r_matrix: ArrayLike, w_vector: ArrayLike) -> Array:
@@ -117,7 +119,7 @@ def cholesky_update(r_matrix: ArrayLike, w_vector: ArrayLike) -> Array:
     """
     r, w = np.asarray(r_matrix), np.asarray(w_vector)
     if r.ndim != 2 or r.shape[0] != r.shape[1] or w.shape != r.shape[:1]:
-        raise ShapeError(f"cholesky_update: {r.shape} and {w.shape} do not fit")
+        raise SizeError(f"cholesky_update: {r.shape} and {w.shape} do not fit")
 
     def rotate(w: Array, row_and_k: Any) -> Any:
         row, k = row_and_k
@@ -149,7 +151,7 @@ def lu_pivots_to_permutation(pivots: ArrayLike, permutation_size: int) -> Array:
     pivots = np.asarray(pivots)
     k = pivots.shape[-1]
     if k > permutation_size:
-        raise ShapeError(
+        raise SizeError(
             f"Output permutation size {permutation_size} has to exceed the trailing dimension of "
             f"the pivots. Got pivots size {k}"
         )
@@ -193,7 +195,7 @@ def qdwh(
         raise NotImplementedError("qdwh with dynamic_shape")
     x = np.asarray(x)
     if x.ndim != 2 or x.shape[0] < x.shape[1]:
-        raise ShapeError(f"qdwh takes a matrix with m >= n, got {x.shape}")
+        raise SizeError(f"qdwh takes a matrix with m >= n, got {x.shape}")
     real = np.finfo(x.dtype).dtype
     limit = 10 if max_iterations is None else int(max_iterations)
     eps = float(onp.finfo(real).eps) if eps is None else eps

@@ -19,9 +19,10 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import UnsupportedError
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType, dtype_name, float0
+from ms_func.once import once
 
 
-@cache
+@once
 def context() -> ir.Context:
     """Return the process-wide MLIR context with StableHLO, CHLO and Shardy loaded."""
     from jaxlib.mlir.dialects import chlo, sdy, stablehlo  # 10 ms that `import ms_func` is spared

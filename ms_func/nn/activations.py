@@ -192,7 +192,9 @@ def hard_tanh(x: ArrayLike) -> Array:
 
 
 def _hard_tanh(x: Any) -> Any:
-    return searching.where(compare.gt(x, 1), 1, searching.where(compare.lt(x, -1), -1, x))
+    if typeof(x).dtype.kind != "u":
+        x = searching.where(compare.lt(x, -1), -1, x)
+    return searching.where(compare.gt(x, 1), 1, x)
 
 
 def hard_sigmoid(x: ArrayLike) -> Array:

@@ -23,6 +23,11 @@ def _kind(dtype: Any) -> np.dtype:
     return DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
 
 
+def _scalar(x: Any, dtype: np.dtype) -> Any:
+    """A factor of a dtype; of a traced one a traced one."""
+    return x.astype(dtype) if hasattr(x, "aval") else np.asarray(x, dtype)[()]
+
+
 def zeros(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Zeros; the key is not used."""
     return creation.zeros(shape, _kind(dtype), out_sharding=out_sharding)
@@ -49,7 +54,7 @@ def uniform(scale: float = 1e-2, dtype: Any = None) -> Initializer:
 
     def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
         kind = _kind(dtype)
-        return ar.multiply(random.uniform(key, shape, kind), np.asarray(scale, kind)[()])
+        return ar.multiply(random.uniform(key, shape, kind), _scalar(scale, kind))
 
     return init
 
@@ -60,7 +65,7 @@ def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
 
     def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
         kind = _kind(dtype)
-        return ar.multiply(random.normal(key, shape, kind), np.asarray(stddev, kind)[()])
+        return ar.multiply(random.normal(key, shape, kind), _scalar(stddev, kind))
 
     return init
 
@@ -74,7 +79,7 @@ def truncated_normal(
     def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
         kind = _kind(dtype)
         drawn = random.truncated_normal(key, lower, upper, shape, kind)
-        return ar.multiply(drawn, np.asarray(stddev, kind)[()])
+        return ar.multiply(drawn, _scalar(stddev, kind))
 
     return init
 
@@ -177,7 +182,7 @@ def _draw(
         # standard deviation of a standard normal number cut off at -2 and 2
         stddev = math.sqrt(variance) / 0.87962566103423978
         drawn = random.truncated_normal(key, -2, 2, shape, kind)
-        return ar.multiply(drawn, np.asarray(stddev, kind)[()])
+        return ar.multiply(drawn, _scalar(stddev, kind))
     raise ValueError(f"invalid distribution for variance scaling initializer: {distribution}")
 
 
@@ -230,7 +235,7 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
         q = random.orthogonal(key, rows, (), _kind(dtype), columns)
         rest = [n for i, n in enumerate(shape) if i != column_axis % len(shape)]
         q = manipulation.moveaxis(manipulation.reshape(q, (*rest, columns)), -1, column_axis)
-        return ar.multiply(q, np.asarray(scale, q.dtype)[()])
+        return ar.multiply(q, _scalar(scale, q.dtype))
 
     return init
 

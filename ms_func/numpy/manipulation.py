@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -185,7 +185,8 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     """`a` with dimensions of size 1 inserted at the places `axis` of the result."""
     a = operand("expand_dims", a)
     shape = typeof(a).shape
-    count = len(axis) if isinstance(axis, (tuple, list)) else 1
+    axis = tuple(axis) if isinstance(axis, Iterable) else axis
+    count = len(axis) if isinstance(axis, tuple) else 1
     try:
         new = axes_tuple(axis, len(shape) + count)
     except ValueError as error:
@@ -447,8 +448,9 @@ def _one_dtype(name: str, arrays: Sequence[Any], dtype: Any) -> list[Any]:
     first = typeof(arrays[0])
     if dtype is None and all(typeof(a) is first for a in arrays):
         return [operand(name, a) for a in arrays]
-    kind, weak = promotion.join_types([typeof(a) for a in arrays])
-    if dtype is not None:
+    if dtype is None:
+        kind, weak = promotion.join_types([typeof(a) for a in arrays], name)
+    else:
         kind, weak = canonicalize_dtype(dtype), False
     return [convert(a, kind, weak) for a in arrays]
 

@@ -32,7 +32,7 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
     if type(ta) is ArrayType and type(tb) is ArrayType and ta.dtype is tb.dtype:
         return a, b
     a, b = admit(name, a), admit(name, b, 1)
-    dtype, weak = join_types([typeof(a), typeof(b)])
+    dtype, weak = join_types([typeof(a), typeof(b)], name)
     return convert(a, dtype, weak), convert(b, dtype, weak)
 
 

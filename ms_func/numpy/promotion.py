@@ -116,7 +116,7 @@ def promote_all(name: str, args: Sequence[Any], inexact: bool = False) -> list[A
         _check_dtypes(name, types)
     found = _joined.get((types, inexact, x64.value))
     if found is None:
-        dtype, weak = join_types(types)
+        dtype, weak = _joined_types(types)
         dtype = to_inexact(dtype) if inexact else dtype
         shape = common_shape(name, [t.shape for t in types])
         if len(_joined) > 8192:
@@ -148,7 +148,7 @@ def _check_ranks(name: str, types: Sequence[ArrayType]) -> None:
 def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
     """Refuse to join dtypes, but for Python scalars (the setting `numpy_dtype_promotion`)."""
     strong = {t.dtype for t in types if not t.weak_type}
-    joined = join_types(types)[0]
+    joined = _joined_types(types)[0]
     if len(strong) > 1 or (strong and joined not in strong):
         raise TypePromotionError(
             f"{name} got operands of dtypes {[t.dtype.name for t in types]}, which have no "
@@ -157,8 +157,18 @@ def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
         )
 
 
-def join_types(types: Sequence[ArrayType]) -> tuple[np.dtype, bool]:
-    """Dtype that the types promote to, and whether it is weak."""
+def join_types(types: Sequence[ArrayType], name: str = "the function") -> tuple[np.dtype, bool]:
+    """Dtype that the types promote to, and whether it is weak.
+
+    Raises:
+        TypePromotionError: there is none, or the setting `numpy_dtype_promotion` forbids it.
+    """
+    if numpy_dtype_promotion.value == "strict":
+        _check_dtypes(name, types)
+    return _joined_types(types)
+
+
+def _joined_types(types: Sequence[ArrayType]) -> tuple[np.dtype, bool]:
     dtype, weak = types[0].dtype, types[0].weak_type
     for t in types[1:]:
         dtype, weak = join(dtype, weak, t.dtype, t.weak_type)

@@ -37,7 +37,7 @@ class ScalarType(type):
             return False
 
     def __hash__(cls) -> int:
-        return hash(cls.dtype)  # found in a table whose keys are dtypes
+        return hash(cls.dtype.type)  # found in a table whose keys are scalar classes of NumPy
 
     def __instancecheck__(cls, x: Any) -> bool:
         return isinstance(x, cls.dtype.type)

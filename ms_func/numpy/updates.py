@@ -14,7 +14,6 @@ import numpy as np
 
 from ms_func import config
 from ms_func.control_flow.while_loop import while_loop
-from ms_func.dtypes import join
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -27,6 +26,7 @@ from ms_func.numpy.promotion import (
     broadcast,
     convert,
     fill,
+    join_types,
     lay,
 )
 from ms_func.primitives import arithmetic as ar
@@ -221,7 +221,7 @@ def _fitting(x: Any, values: Any) -> Any:
             if not isinstance(values, (bool, int, float, complex))
             else convert(values, dtype)
         )
-    if join(dtype, False, t.dtype, t.weak_type)[0] != dtype:
+    if join_types([x.type, t], "scatter")[0] != dtype:
         warnings.warn(
             "scatter inputs have incompatible types: cannot safely cast value from "
             f"dtype={t.dtype} to dtype={dtype}; convert it with .astype",

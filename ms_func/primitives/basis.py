@@ -306,19 +306,21 @@ def transpose(operand: Any, permutation: Sequence[int]) -> Any:
 
 @cache
 def canonical_axes(ndim: int, axes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Axes as increasing, distinct, non-negative Python ints.
+    """Axes as increasing, distinct Python ints. They count from the front only, as in XLA.
 
     Raises:
-        ValueError: an axis is out of range or given twice.
+        ValueError: an axis is out of range or negative, or given twice.
     """
     found = set()
     for a in axes:
         axis = operator.index(a)
-        if not -ndim <= axis < ndim:
-            raise AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
-        found.add(axis % ndim)
+        if not 0 <= axis < ndim:
+            raise AxisError(
+                f"reduction axes {axes} contains out-of-bounds indices for {ndim} dimensions"
+            )
+        found.add(axis)
     if len(found) != len(axes):
-        raise ArgumentValueError(f"duplicate value in 'axes' of a reduction: {axes}")
+        raise ArgumentValueError(f"duplicate value in 'axes' of reduction: {axes}")
     return tuple(sorted(found))
 
 
@@ -342,7 +344,7 @@ def sum_dtype(dtype: np.dtype) -> np.dtype:
 def _sum_abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
     if x.dtype.kind == "b":
         raise ShapeError(
-            f"reduce_sum does not accept inputs of dtype bool, got {x}\n"
+            f"reduce_sum does not accept dtype bool, got {x}\n"
             "fix: convert the operand first, or use reduce_or"
         )
     if canonical_axes(x.ndim, axes) != axes:

@@ -280,9 +280,8 @@ def _cumulative(
 
 def _bind(primitive: Primitive, operand: Any, axis: int, reverse: bool) -> Any:
     axis = operator.index(axis)
-    ndim = typeof(operand).ndim
-    if -ndim <= axis < 0:
-        axis += ndim
+    if axis < 0:
+        raise AxisError(f"{primitive.name}: axis {axis}: XLA operations do not allow negative axes")
     return primitive.bind(operand, axis=axis, reverse=bool(reverse))
 
 
@@ -475,7 +474,7 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     Dtypes: numbers; integers wrap around.
 
     Raises:
-        ValueError: the axis is out of range.
+        ValueError: the axis is negative or out of range.
     """
     return _bind(cumsum_p, operand, axis, reverse)
 

@@ -17,7 +17,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.primitive import NONLINEAR, ZERO, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
-from ms_func.primitives.arithmetic import add, div, mul, sub
+from ms_func.primitives.arithmetic import add, div, mul, neg, sub
 from ms_func.primitives.basis import broadcast_in_dim, reduce_sum
 from ms_func.primitives.cast import complex as make_complex
 from ms_func.primitives.cast import convert_element_type, imag, real
@@ -37,8 +37,11 @@ from ms_func.primitives.matrices import (
     on_diagonal,
     real_of,
     shard_leading,
+    symmetrized,
     triangle,
 )
+from ms_func.primitives.pieces import concatenate
+from ms_func.primitives.slicing import slice_in_dim
 from ms_func.primitives.sort import take_along
 
 
@@ -125,24 +128,40 @@ def _columns(b: Any, x: Any, t: ArrayType, out: ArrayType, k: int) -> Any:
 
 
 def _qr_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: bool) -> Any:
-    """DR = (Q^H dA R^-1 - W) R and dQ = dA R^-1 - Q (Q^H dA R^-1 - W), W skew-Hermitian."""
+    """The first min(m, n) columns by `_qr_square`; the others follow from them.
+
+    Columns of R beyond: d(Q^H A). Columns of Q beyond, of which A determines only the space
+    they span: Q stays orthonormal and they do not turn among themselves.
+    """
     (a,), (t,) = primals, tangents
     q, r = qr_p.bind(a, full_matrices=full_matrices)
     if type(t) is Zero:
         return [q, r], [Zero(typeof(v).tangent) for v in (q, r)]
-    m, n = typeof(a).shape[-2:]
-    if m < n or (full_matrices and m != n):
-        raise UnsupportedError(
-            "the derivative of qr is only there for matrices with at least as many rows as "
-            "columns and full_matrices=False\nfix: use the reduced mode"
-        )
+    k, n = min(typeof(a).shape[-2:]), typeof(a).shape[-1]
+    first = slice_in_dim(q, 0, k, axis=-1)
+    square = slice_in_dim(slice_in_dim(r, 0, k, axis=-2), 0, k, axis=-1)
+    dq, dr = _qr_square(first, square, slice_in_dim(t, 0, k, axis=-1))
+    if n > k:
+        beyond = sub(slice_in_dim(t, k, n, axis=-1), mm(dq, slice_in_dim(r, k, n, axis=-1)))
+        dr = concatenate([dr, mm(adjoint(q), beyond)], typeof(r).ndim - 1)
+    size = typeof(q).shape[-1]
+    if size > k:
+        rest = slice_in_dim(q, k, size, axis=-1)
+        dq = concatenate([dq, neg(mm(first, mm(adjoint(dq), rest)))], typeof(q).ndim - 1)
+        below = mul(slice_in_dim(r, k, size, axis=-2), literal(0, r))
+        dr = concatenate([dr, below], typeof(r).ndim - 2)
+    return [q, r], [dq, dr]
+
+
+def _qr_square(q: Any, r: Any, t: Any) -> tuple[Any, Any]:
+    """DR = (Q^H dA R^-1 - W) R and dQ = dA R^-1 - Q (Q^H dA R^-1 - W), W skew-Hermitian."""
     scaled = solve_triangular(r, t, left_side=False, lower=False)
     inner = mm(adjoint(q), scaled)
     low = lower_part(inner, -1)
     skew = sub(low, adjoint(low))
     skew = add(skew, _imaginary_diagonal(inner))
     rest = sub(inner, skew)
-    return [q, r], [add(mm(q, sub(skew, inner)), scaled), mm(rest, r)]
+    return add(mm(q, sub(skew, inner)), scaled), mm(rest, r)
 
 
 def _imaginary_diagonal(x: Any) -> Any:
@@ -307,7 +326,7 @@ def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True) -> tuple[
         TypeError: the matrices are not square.
     """
     if symmetrize_input:
-        x = mul(add(x, adjoint(x)), literal(0.5, x))
+        x = symmetrized("eigh", x)
     v, w = eigh_p.bind(x, lower=bool(lower))
     return v, w
 

@@ -50,7 +50,7 @@ def check_dtype(name: str, accepts: str, dtype: Dtype) -> None:
     """Raise TypeError where `name` is not defined on `dtype`."""
     if not ACCEPTS[accepts](dtype):
         raise ShapeError(
-            f"{name} does not accept inputs of dtype {dtype.name}; it takes {accepts} dtypes\n"
+            f"{name} does not accept dtype {dtype.name}; it takes {accepts} dtypes\n"
             "fix: convert the operand first, for example with .astype('float32')"
         )
 

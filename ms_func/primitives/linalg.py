@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import SizeError
 from ms_func.ir.primitive import NONLINEAR, Primitive, Recurrence, UndefinedPrimal, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import lapack
@@ -24,7 +24,6 @@ from ms_func.primitives.cast import conj
 from ms_func.primitives.compare import eq, ge, select
 from ms_func.primitives.families import literal
 from ms_func.primitives.matrices import (
-    adjoint,
     batch_rule,
     check_matrix,
     cubic_cost,
@@ -38,6 +37,7 @@ from ms_func.primitives.matrices import (
     on_diagonal,
     shard_leading,
     swap,
+    symmetrized,
     triangle,
     upper_part,
 )
@@ -113,7 +113,7 @@ def cholesky(x: Any, *, symmetrize_input: bool = True) -> Any:
         TypeError: the matrices are not square.
     """
     if symmetrize_input:
-        x = mul(add(x, adjoint(x)), literal(0.5, x))
+        x = symmetrized("cholesky", x)
     return cholesky_p.bind(x)
 
 
@@ -124,7 +124,7 @@ def _triangular_abstract(a: ArrayType, b: ArrayType, *, left_side: bool, **param
     lead = check_matrix("triangular_solve", a, square=True)
     rows = b.shape[-2] if left_side and b.ndim > 1 else b.shape[-1]
     if b.ndim != a.ndim or b.shape[:-2] != lead or rows != a.shape[-1] or b.dtype != a.dtype:
-        raise ShapeError(
+        raise SizeError(
             f"triangular_solve: matrices {a} and right sides {b} do not fit"
             f"{'' if left_side else ' (left_side=False)'}"
         )
@@ -311,6 +311,8 @@ def _lu_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
 def _permutation(b: Any, rows: Any, pivots: ArrayType, order: ArrayType) -> Any:
     """Order of the rows after the exchanges, one after the other in a loop."""
     place = b.op("stablehlo.iota", [order], [], {"iota_dimension": integer(order.ndim - 1)})
+    if not pivots.shape[-1]:
+        return place
     index = ArrayType((), np.int32)
     state = [index, order, pivots, order]
     loop = b.operation("stablehlo.while", state, [b.constant(0, index), place, rows, place],

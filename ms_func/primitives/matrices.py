@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError, UnsupportedError
+from ms_func.dtypes import to_inexact
+from ms_func.errors import ShapeError, SizeError, UnsupportedError
 from ms_func.ir.primitive import Cost, Primitive
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import lapack
 from ms_func.lowering.context import integer, parsed
-from ms_func.primitives.arithmetic import add
+from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.basis import letters, transpose_p
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.cast import complex as make_complex
-from ms_func.primitives.cast import conj, real
+from ms_func.primitives.cast import conj, convert_element_type, real
 from ms_func.primitives.compare import eq, ge, select
 from ms_func.primitives.dot import batch_matmul
 from ms_func.primitives.families import literal
@@ -40,15 +41,19 @@ def check_matrix(name: str, a: ArrayType, square: bool = False) -> tuple[int, ..
         TypeError: it has fewer than two dimensions, is not square where it must be, or has a
             dtype that LAPACK does not know.
     """
-    if a.ndim < 2 or (square and a.shape[-1] != a.shape[-2]):
-        what = "square matrices" if square else "matrices"
-        raise ShapeError(f"{name} takes {what} in the last two dimensions, got {a}")
+    _check_sizes(name, a, square)
     if a.dtype.type not in FLOATS:
         raise ShapeError(
             f"{name} takes float32, float64, complex64 or complex128, got {a}\n"
             "fix: convert the operand with .astype('float32')"
         )
     return a.shape[:-2]
+
+
+def _check_sizes(name: str, a: ArrayType, square: bool) -> None:
+    if a.ndim < 2 or (square and a.shape[-1] != a.shape[-2]):
+        what = "square matrices" if square else "matrices"
+        raise SizeError(f"{name} takes {what} in the last two dimensions, got {a}")
 
 
 # --- products and triangles -----------------------------------------------------------------
@@ -69,6 +74,18 @@ def adjoint(x: Any) -> Any:
     """Conjugate transposed matrices."""
     x = swap(x)
     return conj(x) if typeof(x).dtype.kind == "c" else x
+
+
+def symmetrized(name: str, x: Any) -> Any:
+    """`(x + x^H) / 2`, in floats where `x` holds integers.
+
+    Raises:
+        TypeError: the matrices are not square; `name` is that of the function that needs them.
+    """
+    t = typeof(x)
+    _check_sizes(name, t, square=True)
+    x = convert_element_type(x, to_inexact(t.dtype)) if t.dtype.kind in "biu" else x
+    return mul(add(x, adjoint(x)), literal(0.5, x))
 
 
 def _places(x: Any) -> tuple[Any, Any]:

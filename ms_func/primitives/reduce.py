@@ -8,6 +8,7 @@ ties of an extremum share equally, and a product may contain zeros.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -16,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import NONLINEAR, ZERO, Cost, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -347,12 +348,14 @@ def _place_abstract(name: str) -> Callable[..., ArrayType]:
     def abstract(x: ArrayType, *, axes: tuple[int, ...], index_dtype: np.dtype) -> ArrayType:
         check_dtype(name, "ordered", x.dtype)
         if not issubdtype(index_dtype, np.integer):
-            raise ShapeError(f"index_dtype of {name} must be an integer dtype, got {index_dtype}")
+            raise ShapeError(f"index_dtype must be an integer type, but {name} got {index_dtype}")
         if len(axes) != 1 or not 0 <= axes[0] < x.ndim:
-            raise ValueError(f"axis {axes} of {name} is out of bounds for {x}")
+            raise AxisError(f"{name}: Invalid axis {axes[0]} for operand shape {x.shape}")
         (axis,) = axes
         if not x.shape[axis]:
-            raise ValueError(f"attempt to get {name} of an empty sequence")
+            raise ArgumentValueError(
+                f"argmin and argmax require non-empty reduced dimension, got {x} and axis {axis}"
+            )
         return ArrayType((*x.shape[:axis], *x.shape[axis + 1 :]), index_dtype)
 
     return abstract
@@ -515,13 +518,13 @@ def argmax(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
     Dtypes: floating, integer or boolean; the result has `index_dtype`.
 
     Raises:
-        ValueError: the axis is out of range or has no elements.
+        ValueError: the axis is negative or out of range, or has no elements.
     """
-    axes = canonical_axes(typeof(operand).ndim, (axis,))
+    axes = (operator.index(axis),)
     return argmax_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))
 
 
 def argmin(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
     """Index of the smallest element along `axis`; conventions as for `argmax`."""
-    axes = canonical_axes(typeof(operand).ndim, (axis,))
+    axes = (operator.index(axis),)
     return argmin_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))

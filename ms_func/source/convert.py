@@ -8,12 +8,12 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from threading import RLock
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from ms_func import config
+from ms_func import config, tree
 from ms_func.errors import (
     TracerBoolConversionError,
     TracerIntegerConversionError,
@@ -26,6 +26,7 @@ from ms_func.source.desugar import desugared
 from ms_func.source.expressions import Resolver
 from ms_func.source.reader import SourceMissing, read
 from ms_func.source.rewrite import Rewriter
+from ms_func.tracing.tracer import Tracer
 
 runtime: Any = None
 """The module of run-time hooks, see `connect`."""
@@ -178,7 +179,19 @@ def _construct(cls: type, init: Callable[..., None], /, *args: Any, **kwargs: An
     return made
 
 
+def _cached(f: Any) -> Any:
+    return partial(_past_cache, f)
+
+
+def _past_cache(f: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function behind `lru_cache`; traced values are no keys, so they pass it by."""
+    if any(type(x) is Tracer for x in tree.leaves((args, kwargs))):
+        return for_call(f.__wrapped__)(*args, **kwargs)
+    return f(*args, **kwargs)
+
+
 _KINDS: dict[type, Callable[[Any], Any]] = {
+    type(lru_cache(len)): _cached,
     MethodType: _method,
     partial: _partial,
     type(len): _itself,
@@ -216,8 +229,8 @@ def _unseen(code: CodeType) -> str | None:
     if _kind_of(code.co_filename) != "user":
         return None
     return (
-        f"Python calls it without asking; decorate `{owner.rpartition('.')[2]}` with "
-        "@ms_func.convert"
+        "Python calls it without asking\n"
+        f"fix: decorate `{owner.rpartition('.')[2]}` with @ms_func.convert"
     )
 
 
@@ -261,7 +274,7 @@ def convert(f: Any) -> Any:
         if found is None or (found.code is None and found.reason is not None):
             found = _remember(_entry(f))
     if found.reason is not None:
-        raise UnsupportedError(f"`{f.__name__}` cannot be converted: {found.reason}")
+        raise UnsupportedError(f"MS104 `{f.__name__}` cannot be converted: {found.reason}")
     return f if found.code is None else dress(instantiate(found.code, found.places, f, _hooks), f)
 
 
@@ -283,7 +296,7 @@ def no_convert(f: Any) -> Any:
         for value in vars(f).values():
             _in_class(value, no_convert)
     elif type(f) is FunctionType:
-        _remember(Entry(f.__code__, None, "it is marked no_convert"))
+        _remember(Entry(f.__code__, None, _MARKED))
     return f
 
 
@@ -317,16 +330,22 @@ def converted_source(f: Any) -> str:
         def sign(x):
             return __ms__.ifexp(x > 0, lambda: 1.0, lambda: -1.0)
     """
-    while isinstance(f, (partial, MethodType)):
-        f = f.func if isinstance(f, partial) else f.__func__
-    f = getattr(f, "__wrapped__", f)
+    while (inner := _inside(f)) is not None:
+        f = inner
     if type(f) is not FunctionType:
         raise UnsupportedError(f"{f!r} is not a function written in Python")
     try:
-        node, _, _ = _rewritten(f)
+        node = _rewritten(f)[0]
     except (SourceMissing, Refused) as error:
-        raise UnsupportedError(f"`{f.__name__}` cannot be converted: {error}") from None
+        raise UnsupportedError(f"MS104 `{f.__name__}` cannot be converted: {error}") from None
     return ast.unparse(ast.fix_missing_locations(node))
+
+
+def _inside(f: Any) -> Any:
+    """The function inside a partial, a method or a decorated function; None if `f` is none."""
+    if isinstance(f, partial):
+        return f.func
+    return f.__func__ if isinstance(f, MethodType) else getattr(f, "__wrapped__", None)
 
 
 # --- conversion ------------------------------------------------------------------------------
@@ -358,6 +377,7 @@ def _settle(code: CodeType) -> None:
             _settle(inner)
 
 
+_MARKED = "it is marked no_convert\nfix: take the mark away"
 _LIBRARY = "it belongs to a library"
 
 
@@ -365,8 +385,10 @@ def _verdict(f: FunctionType) -> Entry:
     """What the policy says about a function."""
     code, opinion = f.__code__, f.__globals__.get("__ms_convert__")
     if opinion is False:
-        return Entry(code, None, "its module sets __ms_convert__ = False")
+        return Entry(code, None, "its module sets __ms_convert__ = False\nfix: set it to True")
     kind = _kind_of(code.co_filename)
+    if kind == "standard" and "__wrapped__" not in f.__dict__:
+        return Entry(code)  # others are decorators around functions of the user's
     if kind == "never" or f.__globals__.get("__name__", "").partition(".")[0] in _NEVER:
         return Entry(code)
     if kind == "library" and opinion is not True:
@@ -381,7 +403,7 @@ _kinds: dict[str, str] = {}
 
 
 def _kind_of(file: str) -> str:
-    """Whose file it is: "never" converted, a "library", or the "user"'s."""
+    """Whose file it is: "never" converted, a "library", "standard", or the "user"'s."""
     found = _kinds.get(file)
     if found is None:
         if loc.is_internal(file) or file.startswith("<frozen "):
@@ -389,7 +411,7 @@ def _kind_of(file: str) -> str:
         elif "site-packages" in file or "dist-packages" in file:
             found = "library"
         elif file.startswith(_STANDARD):
-            found = "never"
+            found = "standard"
         else:
             found = "user"
         _kinds[file] = found
@@ -431,7 +453,9 @@ def _entry(f: FunctionType) -> Entry:
     """Convert a function."""
     code = f.__code__
     try:
-        node, class_name, shown = _rewritten(f)
+        node, class_name, shown, changed = _rewritten(f)
+        if not changed:
+            return Entry(code)
         made = compile_function(node, code, class_name, shown)
     except (SourceMissing, Refused) as error:
         return Entry(code, None, str(error))
@@ -445,12 +469,13 @@ def _entry(f: FunctionType) -> Entry:
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
-def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
-    """Rewritten tree of a function, its class, and the names of generated functions."""
+def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str], bool]:
+    """Rewritten tree of a function, its class, names of generated functions; if it changed."""
     code = f.__code__
     if code.co_flags & _ASYNC:
-        raise Refused("it is an `async` function, which runs outside of the recording")
-    node, class_name = read(code, f.__globals__)
+        raise Refused("it is an `async` function, which runs outside of the recording\n"
+                      "fix: make it an ordinary function, and await outside of it")  # fmt: skip
+    node, class_name, plain = read(code, f.__globals__)
     args: Any = node.args
     args.defaults, args.kw_defaults = [], [None] * len(args.kwonlyargs)
     for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
@@ -460,17 +485,22 @@ def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str]]:
         node.decorator_list, node.returns = [], None
         if hasattr(node, "type_params"):
             node.type_params = []  # type: ignore[attr-defined]
-        node = desugared(node)
+        if not plain:
+            node = desugared(node)
     shown: dict[str, str] = {}
-    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(code.co_freevars)), class_name,
+    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))), class_name,
                         shown)  # fmt: skip
     found = rewriter.names.dynamic
     if found is not None:
         raise Refused(f"line {found.lineno} calls {ast.unparse(found.func)}(), which looks at its "
-                      "local names")  # fmt: skip
+                      "local names\nfix: give that call a function of its own")  # fmt: skip
     with _room():
-        rewriter.function()
-    return node, class_name, shown
+        changed = rewriter.function()
+    return node, class_name, shown, changed
+
+
+def _local_names(code: CodeType) -> tuple[str, ...]:
+    return (*code.co_freevars, *code.co_cellvars, *code.co_varnames)
 
 
 @contextmanager

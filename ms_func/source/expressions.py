@@ -15,11 +15,13 @@ from ms_func.source.nodes import (
     constant,
     hook,
     hook_itself,
+    is_plain,
     load,
+    parts_of,
     place,
     thunk,
 )
-from ms_func.source.scoping import Names, names_of, target_names
+from ms_func.source.scoping import Names, target_names
 
 _PLAIN_BUILTINS = (
     object, super, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
@@ -61,6 +63,11 @@ class Resolver:
         """Whether `node` is a function or module of this library."""
         return is_ours(self.value(node))
 
+    def is_native(self, node: ast.expr) -> bool:
+        """Whether `node` is a function of this library that the call hook has nothing to do for."""
+        found = self.value(node)
+        return is_ours(found) and _module(found) != "ms_func.tree"  # these call what they get
+
     def lets_through(self, node: ast.expr) -> bool:
         """Whether a context manager is known to let exceptions pass."""
         found = self.value(node.func) if isinstance(node, ast.Call) else None
@@ -90,6 +97,7 @@ class Expressions:
         resolver: what global names stand for.
         local: names bound in the function, other than global and nonlocal ones.
         cells: those of them that must stay cells in converted code.
+        touched: whether anything may have been rewritten in place.
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
         unsure: names that must hold UNDEFINED until they are bound.
@@ -112,6 +120,7 @@ class Expressions:
         self._deferred = 0
         self._in_lambda = 0
         self._chain = 0
+        self.touched = False
 
     # --- entry ------------------------------------------------------------------------------
 
@@ -122,11 +131,25 @@ class Expressions:
             return rule(self, node)
         return self.parts(node)
 
+    def whole(self, node: Any) -> Any:
+        """The rewritten form of an expression whose names are known; itself if it stays."""
+        return node if self.stays(node) else self.expr(node)
+
+    def stays(self, node: Any) -> bool:
+        """Whether nothing in a statement, or an expression of one, needs a hook."""
+        found, bound = self.names.of.get(node), self.bound
+        if found is None or found.hooked:
+            stays = False
+        else:
+            stays = bound is None or self.local & found.reads <= bound
+        self.touched = self.touched or not stays
+        return stays
+
     def parts(self, node: Any) -> Any:
         """`node` with its parts rewritten."""
-        for field in node._fields:
+        for field in parts_of(type(node)):
             value = getattr(node, field, None)
-            if isinstance(value, list):
+            if type(value) is list:
                 setattr(node, field, [self.expr(x) if isinstance(x, ast.AST) else x for x in value])
             elif isinstance(value, ast.expr):
                 setattr(node, field, self.expr(value))
@@ -292,9 +315,7 @@ class Expressions:
         found = self.resolver.value(f)
         if isinstance(found, type) and issubclass(found, BaseException):
             return found.__module__ == "builtins"
-        if is_ours(found):
-            return _module(found) != "ms_func.tree"  # these call what they are given
-        return any(found is x for x in _PLAIN_BUILTINS)
+        return self.resolver.is_native(f) or any(found is x for x in _PLAIN_BUILTINS)
 
     def _super(self, node: ast.Call) -> ast.expr:
         """`super()` looks at the frame it is called in; generated functions spell it out."""
@@ -345,7 +366,7 @@ class Expressions:
         args.defaults = [self.expr(x) for x in args.defaults]
         args.kw_defaults = [x if x is None else self.expr(x) for x in args.kw_defaults]
         hidden = self._hidden
-        inner = names_of(node, self.resolver.is_ours)
+        inner = self.names.inner[node]
         self._hidden = hidden | inner.binds
         deferred = node not in self.names.immediate
         generator, self.names.generator = self.names.generator, inner.generator
@@ -359,6 +380,9 @@ class Expressions:
         return node
 
     def _comprehension(self, node: Any) -> ast.expr:
+        names = self._decides(node)
+        if names is not None:
+            return self._sifted(node, names)
         first = node.generators[0]
         first.iter = self.expr(first.iter)
         hidden = self._hidden
@@ -377,6 +401,38 @@ class Expressions:
         self._hidden = hidden
         return node
 
+    def _decides(self, node: Any) -> list[str] | None:
+        """Names of a comprehension that data may decide on, whose parts can become functions."""
+        g, kind = node.generators[0], type(node)
+        decides = kind is ast.GeneratorExp or any(not self.is_static(x) for x in g.ifs)
+        fits = kind is ast.ListComp or (kind is ast.GeneratorExp and node in self.names.immediate)
+        if not (fits and decides) or len(node.generators) > 1 or g.is_async or self._in_lambda:
+            return None
+        listed = g.target.elts if isinstance(g.target, ast.Tuple) else [g.target]
+        names = [x.id for x in listed if isinstance(x, ast.Name)]
+        if len(names) < len(listed):
+            return None
+        parts = [x for part in (node.elt, *g.ifs) for x in ast.walk(part)]
+        if any(isinstance(x, _LATER) for x in parts):
+            return None
+        return names
+
+    def _sifted(self, node: Any, names: list[str]) -> ast.expr:
+        g = node.generators[0]
+        iterable = self.expr(g.iter)
+        hidden = self._hidden
+        self._hidden = hidden | frozenset(names)
+        element = self.piece(node.elt)
+        test = None
+        if g.ifs:
+            whole = ast.BoolOp(ast.And(), g.ifs, **place(node)) if len(g.ifs) > 1 else g.ifs[0]
+            test = self.piece(whole)
+        self._hidden = hidden
+        unpack = isinstance(g.target, ast.Tuple)
+        made = [_of_item(x, names, unpack, node) for x in (element, test)]
+        is_list = constant(type(node) is ast.ListComp, node)
+        return hook("comprehension", node, is_list, iterable, *made)
+
     def mangled(self, name: str) -> str:
         """Attribute `name` as it is called inside the class."""
         if self.class_name is None or not name.startswith("__") or name.endswith("__"):
@@ -384,11 +440,20 @@ class Expressions:
         return f"_{self.class_name.lstrip('_')}{name}" if self.class_name.strip("_") else name
 
 
-def _is_text(node: ast.expr) -> bool:
-    """A string, or several."""
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return bool(node.elts) and all(map(_is_text, node.elts))
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+_LATER = (ast.Lambda, ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await, ast.ListComp, ast.SetComp,
+          ast.DictComp, ast.GeneratorExp)  # fmt: skip
+"""What may look at the names of a comprehension later, or binds others."""
+
+
+def _of_item(f: ast.Lambda | None, names: list[str], unpack: bool, at: Any) -> ast.expr:
+    """A part of a comprehension as a function of the item."""
+    if f is None:
+        return constant(None, at)
+    made = thunk(f.body, at, *names)
+    if not unpack:
+        return made
+    item = ast.Starred(load("__ms_item", at), LOAD, **place(at))
+    return thunk(ast.Call(made, [item], [], **place(at)), at, "__ms_item")
 
 
 def _is_fixed(key: ast.expr) -> bool:
@@ -411,22 +476,9 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
         return hook("is_", at, left, right)
     if isinstance(op, ast.IsNot):
         return hook("not_", at, hook("is_", at, left, right))
-    if _is_plain(left) or _is_plain(right):
+    if is_plain(left) or is_plain(right):
         return ast.Compare(left, [op], [right], **place(at))
     return hook(_COMPARISONS[type(op)], at, left, right)
-
-
-def _is_plain(node: ast.expr) -> bool:
-    """Whether `node` is no container for certain: a constant, arithmetic with one, a formula."""
-    if isinstance(node, ast.Constant):
-        return True
-    if isinstance(node, ast.UnaryOp):
-        return _is_plain(node.operand)
-    return isinstance(node, ast.BinOp) and (_is_number(node.left) or _is_number(node.right))
-
-
-def _is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, float)
 
 
 _COMPARISONS: dict[type, str] = {

@@ -169,7 +169,7 @@ class Flow:
         return self._of(s)
 
     def _of(self, node: ast.AST) -> Set:
-        return frozenset(self.names.uses(node).binds)
+        return self.names.uses(node).binds
 
     def yields(self, stmts: Sequence[ast.stmt]) -> bool:
         """Whether a `yield` or `await` stands in a block, outside functions inside it."""
@@ -195,7 +195,7 @@ class Flow:
             return rule(self, s, after, to, keep)
         if keep:
             self.live[s] = Live(after, to=to)
-        reads, binds = self.names.uses(s)
+        reads, binds, _ = self.names.uses(s)
         return (after - binds) | reads
 
     def _leave(self, s: Any, after: Set, to: Targets, keep: bool) -> Set:
@@ -205,7 +205,7 @@ class Flow:
             return to.on_break
         if type(s) is ast.Continue:
             return to.on_continue
-        reads = frozenset(self.names.uses(s).reads)
+        reads = self.names.uses(s).reads
         return reads | (to.on_return if type(s) is ast.Return else EMPTY)
 
     def _if(self, s: ast.If, after: Set, to: Targets, keep: bool) -> Set:
@@ -248,7 +248,7 @@ class Flow:
         if keep:
             self.live[s] = Live(after, found, to=to)
         for item in reversed(s.items):
-            reads, binds = self.names.uses(item)
+            reads, binds, _ = self.names.uses(item)
             found = (found - binds) | reads
         return found
 
@@ -292,7 +292,7 @@ class Flow:
         )
 
     def _reads(self, node: ast.AST) -> Set:
-        return frozenset(self.names.uses(node).reads)
+        return self.names.uses(node).reads
 
 
 def is_endless(s: ast.stmt) -> bool:

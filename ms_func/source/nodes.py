@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ms_func.source.build import HOOKS
@@ -11,8 +12,30 @@ from ms_func.source.build import HOOKS
 LOAD, STORE, DEL = ast.Load(), ast.Store(), ast.Del()
 
 
+_parts: dict[type, tuple[str, ...]] = {}
+_NO_NODES = {"arg", "attr", "ctx", "id", "kind", "level", "module", "op", "ops", "type_comment"}
+
+
+def parts_of(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Fields of a kind of node that may hold expressions or statements."""
+    found = _parts.get(kind)
+    if found is None:
+        found = _parts[kind] = tuple(f for f in kind._fields if f not in _NO_NODES)
+    return found
+
+
 def place(at: Any) -> dict[str, Any]:
-    """Place of a node, as keyword arguments for a new one; of a statement its first expression."""
+    """Place of a node, as keyword arguments for a new one; of a statement its first expression.
+
+    It is kept with the node, for many nodes are made at the same place: do not change it.
+    """
+    found = at.__dict__.get("place")
+    if found is None:
+        found = at.place = _place(at)
+    return found
+
+
+def _place(at: Any) -> dict[str, Any]:
     if isinstance(at, (ast.If, ast.While, ast.For)):
         at = at.iter if isinstance(at, ast.For) else at.test
     line, col = at.lineno, at.col_offset
@@ -112,11 +135,25 @@ def define(
     return node
 
 
+_SOMEWHERE: dict[str, Any] = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
+
+
+@lru_cache(maxsize=4096)
+def _parameter(name: str) -> ast.arg:
+    """A parameter; code objects do not say where it stands, so that all trees share it."""
+    return ast.arg(name, **_SOMEWHERE)
+
+
+@lru_cache(maxsize=4096)
+def _parameters(names: tuple[str, ...]) -> ast.arguments:
+    return ast.arguments([], [_parameter(n) for n in names], None, [], [], None, [])
+
+
 def _arguments(params: Sequence[str], defaults: Sequence[str], at: Any) -> ast.arguments:
-    where = place(at)
-    args = [ast.arg(n, **where) for n in (*params, *defaults)]
-    kept: list[ast.expr] = [ast.Name(n, LOAD, **where) for n in defaults]
-    return ast.arguments([], args, None, [], [], None, kept)
+    if not defaults:
+        return _parameters(tuple(params))
+    args = [_parameter(n) for n in (*params, *defaults)]
+    return ast.arguments([], args, None, [], [], None, [load(n, at) for n in defaults])
 
 
 def is_simple(node: ast.AST) -> bool:
@@ -124,3 +161,16 @@ def is_simple(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return is_simple(node.value)
     return isinstance(node, (ast.Constant, ast.Name))
+
+
+def is_plain(node: ast.expr) -> bool:
+    """Whether `node` is no container for certain: a constant, arithmetic with one, a formula."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.UnaryOp):
+        return is_plain(node.operand)
+    return isinstance(node, ast.BinOp) and (_is_number(node.left) or _is_number(node.right))
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)

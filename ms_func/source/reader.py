@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import sys
 import time
 from types import CodeType
 from typing import Any, NamedTuple
@@ -27,10 +28,12 @@ class Source(NamedTuple):
     Attributes:
         node: a `FunctionDef` or `Lambda` that nobody else uses.
         class_name: innermost class around it, whose name private names are mangled with.
+        plain: whether it holds neither `match` nor `:=`.
     """
 
     node: ast.FunctionDef | ast.Lambda
     class_name: str | None
+    plain: bool
 
 
 class SourceMissing(LookupError):
@@ -50,59 +53,78 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
     """
     lines = _lines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
-        raise SourceMissing(f"the source of {code.co_filename} cannot be read")
+        raise _unreadable(code)
+    found: tuple[Any, bool] | None
     if code.co_name == "<lambda>":
-        node: Any = _find_lambda(code, lines)
+        inline = _find_lambda(code, lines)
+        found = inline and (inline, True)
     else:
-        node = _find_def(code, lines)
-    if node is None:
+        found = _find_def(code, lines)
+    if found is None:
         if code.co_filename in _SHARED:
-            raise SourceMissing(f"the source of {code.co_filename} cannot be read")
+            raise _unreadable(code)
         raise SourceMissing(
-            f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}"
+            f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}\n"
+            "fix: load the file again, if it was changed"
         )
+    node, plain = found
     class_name = _class_name(code.co_qualname)
     if _recent(code.co_filename) and _changed(code, node, class_name):
         if refresh:
             linecache.checkcache(code.co_filename)
             return read(code, namespace, refresh=False)
         if code.co_filename in _SHARED:
-            raise SourceMissing(f"the source of {code.co_filename} cannot be read")
-        raise SourceMissing(f"{code.co_filename} has changed since `{code.co_name}` was loaded")
-    return Source(node, class_name)
+            raise _unreadable(code)
+        raise SourceMissing(
+            f"{code.co_filename} has changed since `{code.co_name}` was loaded\nfix: load it again"
+        )
+    return Source(node, class_name, plain)
+
+
+def _unreadable(code: CodeType) -> SourceMissing:
+    return SourceMissing(
+        f"the source of {code.co_filename} cannot be read\n"
+        "fix: define the function in a file or in a notebook cell"
+    )
 
 
 def _lines(file: str, namespace: dict[str, Any]) -> list[str]:
     lines = linecache.getlines(file, namespace)
     if not lines and not os.path.isabs(file):
         lines = linecache.getlines(os.path.abspath(file), namespace)
+    if not lines and file == "<string>" and namespace.get("__name__") == "__main__":
+        lines = _command()
     return lines
+
+
+def _command() -> list[str]:
+    """The text of `python -c`, where Python was started with one."""
+    if sys.argv[:1] != ["-c"]:
+        return []
+    return sys.orig_argv[-len(sys.argv)].splitlines(keepends=True)
 
 
 # --- def ------------------------------------------------------------------------------------
 
 
-def _find_def(code: CodeType, lines: list[str]) -> ast.FunctionDef | None:
-    """The definition whose first line (of its decorators, if any) is that of `code`."""
+def _find_def(code: CodeType, lines: list[str]) -> tuple[ast.FunctionDef, bool] | None:
+    """The definition whose first line (of its decorators, if any) is that of `code`.
+
+    Also whether its text is plain, see `Source`.
+    """
     first = code.co_firstlineno - 1
     margin = len(lines[first]) - len(lines[first].lstrip())
-    last = max((line or 0 for _, _, line in _all_lines(code)), default=first + 1)
+    last = max([line or 0 for _, _, line in code.co_lines()], default=0)
     stop = max(first + 1, last)
     while stop <= len(lines):
         stop = _next_stop(lines, stop, margin)
-        found = _parse_block(lines[first:stop], first, margin)
+        text = "".join(lines[first:stop])
+        found = _parse_block(text, first, margin)
         if found is not None:
-            return _definition(found, code)
+            node = _definition(found, code)
+            return node and (node, "match" not in text and ":=" not in text)
         stop += 1
     return None
-
-
-def _all_lines(code: CodeType) -> list[tuple[int, int, int | None]]:
-    found = list(code.co_lines())
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            found += _all_lines(const)
-    return found
 
 
 def _next_stop(lines: list[str], start: int, margin: int) -> int:
@@ -114,13 +136,13 @@ def _next_stop(lines: list[str], start: int, margin: int) -> int:
     return len(lines)
 
 
-def _parse_block(lines: list[str], first: int, margin: int) -> ast.stmt | None:
-    """The one statement in `lines`, at its true place in the file; None if there is none."""
+def _parse_block(text: str, first: int, margin: int) -> ast.stmt | None:
+    """The one statement in `text`, at its true place in the file; None if there is none."""
     if margin and not first:
         return None  # an indented first line is no file
     head = "\n" * (first - 1) + "if 1:\n" if margin else "\n" * first
     try:
-        tree = ast.parse(head + "".join(lines))
+        tree = ast.parse(head + text)
     except (SyntaxError, ValueError):
         return None
     body: Any = tree.body[0].body if margin else tree.body  # type: ignore[attr-defined]
@@ -229,10 +251,7 @@ def _recent(file: str) -> bool:
     entry = linecache.cache.get(file)
     if entry is None or len(entry) == 1 or entry[1] is None:
         return False  # a notebook cell or a doctest: the text in memory is the source
-    try:
-        return os.stat(file).st_mtime >= _STARTED
-    except OSError:
-        return False
+    return entry[1] >= _STARTED
 
 
 def _changed(code: CodeType, node: ast.FunctionDef | ast.Lambda, class_name: str | None) -> bool:

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ms_func.source.nodes import is_plain, parts_of
+
+if TYPE_CHECKING:
+    from ms_func.source.expressions import Resolver
 
 _CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum",
               "tuple"}  # fmt: skip
@@ -18,10 +23,15 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class Uses(NamedTuple):
-    """Names that a piece of code reads and binds in the function it stands in."""
+    """Names that a piece of code reads and binds in the function it stands in.
 
-    reads: set[str]
-    binds: set[str]
+    Attributes:
+        hooked: whether there is anything in it that conversion might change, names aside.
+    """
+
+    reads: frozenset[str]
+    binds: frozenset[str]
+    hooked: bool
 
 
 class Names:
@@ -35,11 +45,15 @@ class Names:
         globals: names declared global.
         nonlocals: names declared nonlocal.
         generator: whether a `yield` makes it a generator.
+        unbinds: whether there is a `del`, or a handler whose name ends with it.
         dynamic: a call that looks at the local names themselves, such as `locals()`.
+        guessed: whether `resolver` was believed, which may not know all names around it.
+        inner: names of the functions inside, however deep.
     """
 
-    def __init__(self, is_ours: Callable[[ast.expr], bool]) -> None:
-        self.is_ours = is_ours
+    def __init__(self, resolver: Resolver, inner: dict[ast.AST, Names]) -> None:
+        self.resolver = resolver
+        self.inner = inner
         self.reads: set[str] = set()
         self.binds: set[str] = set()
         self.captured: set[str] = set()
@@ -47,12 +61,16 @@ class Names:
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
         self.generator = False
+        self.unbinds = False
         self.dynamic: ast.Call | None = None
+        self.guessed = False
         self.of: dict[ast.AST, Uses] = {}
         self.immediate: set[ast.AST] = set()
         self._hidden: frozenset[str] = _NOTHING
         self._piece = 0
-        self._uses = Uses(self.reads, self.binds)
+        self._reads: set[str] = set()
+        self._binds: set[str] = set()
+        self._hooked = False
 
     # --- entry ------------------------------------------------------------------------------
 
@@ -60,12 +78,12 @@ class Names:
         """Reads and binds of one expression or simple statement."""
         found = self.of.get(node)
         if found is None:
-            before, self._uses = self._uses, Uses(set(), set())
+            self._reads, self._binds, self._hooked = set(), set(), False
             self.visit(node)
-            found = self.of[node] = self._uses
-            self._uses = before
-            self.reads |= found.reads
-            self.binds |= found.binds
+            self.reads |= self._reads
+            self.binds |= self._binds
+            found = Uses(frozenset(self._reads), frozenset(self._binds), self._hooked)
+            self.of[node] = found
         return found
 
     def block(self, stmts: Iterable[ast.stmt]) -> None:
@@ -97,19 +115,21 @@ class Names:
             self.uses(h.type)
         if h.name is not None:
             self.binds.add(h.name)
+            self.unbinds = True
         self.block(h.body)
 
     # --- walk -------------------------------------------------------------------------------
 
     def visit(self, node: Any) -> None:
         """Add the names of `node` to the piece at hand."""
-        special = _SPECIAL.get(type(node))
+        kind = type(node)
+        special = _SPECIAL.get(kind)
         if special is not None:
             special(self, node)
             return
-        for field in node._fields:
+        for field in parts_of(kind):
             value = getattr(node, field, None)
-            if isinstance(value, list):
+            if type(value) is list:
                 for x in value:
                     if isinstance(x, ast.AST):
                         self.visit(x)
@@ -120,21 +140,23 @@ class Names:
         if node.id in self._hidden:
             return
         if type(node.ctx) is ast.Load:
-            self._uses.reads.add(node.id)
+            self._reads.add(node.id)
         else:
-            self._uses.binds.add(node.id)
+            self._binds.add(node.id)
 
     def _nothing(self, node: ast.AST) -> None:
         pass
 
     def _walrus(self, node: ast.NamedExpr) -> None:
         name = node.target.id
-        self._uses.binds.add(name)
+        self._hooked = True
+        self._binds.add(name)
         if self._piece:
             self.late.add(name)
         self.visit(node.value)
 
     def _pieces(self, first: Sequence[ast.expr], later: Sequence[ast.expr]) -> None:
+        self._hooked = True
         for x in first:
             self.visit(x)
         self._piece += 1
@@ -149,13 +171,37 @@ class Names:
         self._pieces([node.test], [node.body, node.orelse])
 
     def _comparison(self, node: ast.Compare) -> None:
-        self._pieces([node.left, node.comparators[0]], node.comparators[1:])
+        if len(node.ops) == 1:
+            left, right = node.left, node.comparators[0]
+            by_value = not isinstance(node.ops[0], _NOT_BY_VALUE)
+            if not (by_value and (is_plain(left) or is_plain(right))):
+                self._hooked = True
+            self.visit(left)
+            self.visit(right)
+        else:
+            self._pieces([node.left, node.comparators[0]], node.comparators[1:])
+
+    def _unary(self, node: ast.UnaryOp) -> None:
+        self._hooked = self._hooked or type(node.op) is ast.Not
+        self.visit(node.operand)
+
+    def _element(self, node: ast.Subscript) -> None:
+        self._hooked = self._hooked or type(node.slice) is not ast.Constant
+        self.visit(node.value)
+        self.visit(node.slice)
+
+    def _text(self, node: ast.JoinedStr) -> None:
+        self._hooked = True
+        for x in node.values:
+            self.visit(x)
 
     def _assertion(self, node: ast.Assert) -> None:
         self._pieces([node.test], [] if node.msg is None else [node.msg])
 
     def _call(self, node: ast.Call) -> None:
         f = node.func
+        if not self._hooked:
+            self._hooked = not self._believed(self.resolver.is_native, f)
         if isinstance(f, ast.Name) and f.id in _DYNAMIC:
             none = not node.args and not node.keywords
             if none or f.id in ("exec", "eval"):
@@ -166,15 +212,25 @@ class Names:
             joined = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Constant)
             if named or joined or self._runs_now(f):
                 self.immediate.update(values)
-        if isinstance(f, ast.Call) and self.is_ours(f.func):  # grad(lambda w: ...)(w)
+        ours = self.resolver.is_ours
+        if isinstance(f, ast.Call) and self._believed(ours, f.func):  # grad(lambda w: ...)(w)
             self.immediate.update(f.args)
-        for x in (f, *values):
+        self.visit(f)
+        for x in values:
             self.visit(x)
+
+    def _believed(self, says: Callable[[ast.expr], bool], f: ast.expr) -> bool:
+        root = f
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        found = isinstance(root, ast.Name) and root.id not in self._hidden and says(f)
+        self.guessed = self.guessed or found
+        return found
 
     def _runs_now(self, f: ast.expr) -> bool:
         """Whether `f` is an operation of the library that calls its arguments at once."""
         name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
-        return name in _AT_ONCE and self.is_ours(f)
+        return name in _AT_ONCE and self._believed(self.resolver.is_ours, f)
 
     def _yield(self, node: Any) -> None:
         self.generator = True
@@ -182,6 +238,7 @@ class Names:
             self.visit(node.value)
 
     def _lambda(self, node: ast.Lambda) -> None:
+        self._hooked = True
         self._defaults(node.args)
         self._inner(free_names(node, self), deferred=node not in self.immediate)
 
@@ -192,12 +249,12 @@ class Names:
 
     def _inner(self, free: Iterable[str], deferred: bool) -> None:
         found = [n for n in free if n not in self._hidden]
-        self._uses.reads.update(found)
+        self._reads.update(found)
         if deferred:
             self.captured.update(found)
 
     def _function(self, node: Any) -> None:
-        self._uses.binds.add(node.name)
+        self._binds.add(node.name)
         for x in node.decorator_list:
             self.visit(x)
         self._defaults(node.args)
@@ -209,20 +266,21 @@ class Names:
         self._inner(free_names(node, self), deferred=True)
 
     def _class(self, node: ast.ClassDef) -> None:
-        self._uses.binds.add(node.name)
+        self._binds.add(node.name)
         for x in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(x)
-        body = Names(self.is_ours)
+        body = Names(self.resolver, self.inner)
         body.block(node.body)
         self._inner((body.reads - body.binds) | body.captured | body.nonlocals, deferred=True)
 
     def _comprehension(self, node: Any) -> None:
+        self._hooked = True
         self.visit(node.generators[0].iter)
         targets: set[str] = set()
         for g in node.generators:
             targets |= target_names(g.target)
         hidden, self._hidden = self._hidden, self._hidden | targets
-        before, self._uses = self._uses, Uses(set(), set())
+        before, self._reads, self._binds = (self._reads, self._binds), set(), set()
         for i, g in enumerate(node.generators):
             if i:
                 self.visit(g.iter)
@@ -231,16 +289,16 @@ class Names:
         for field in ("key", "value", "elt"):
             if hasattr(node, field):
                 self.visit(getattr(node, field))
-        found, self._uses = self._uses, before
-        self._hidden = hidden
-        self._uses.reads.update(found.reads)
-        self._uses.binds.update(found.binds)
         if type(node) is ast.GeneratorExp and node not in self.immediate:
-            self.captured |= found.reads | found.binds
+            self.captured |= self._reads | self._binds
+        before[0].update(self._reads)
+        before[1].update(self._binds)
+        self._reads, self._binds = before
+        self._hidden = hidden
 
     def _augmented(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
-            self._uses.reads.add(node.target.id)
+            self._reads.add(node.target.id)
         self.visit(node.target)
         self.visit(node.value)
 
@@ -250,25 +308,27 @@ class Names:
             self.visit(node.value)
 
     def _delete(self, node: ast.Delete) -> None:
+        self.unbinds = True
         for t in node.targets:
             self.visit(t)
             if isinstance(t, ast.Name):
-                self._uses.reads.add(t.id)
+                self._reads.add(t.id)
 
     def _import(self, node: Any) -> None:
         for a in node.names:
-            self._uses.binds.add(a.asname or a.name.partition(".")[0])
+            self._binds.add(a.asname or a.name.partition(".")[0])
 
     def _global(self, node: ast.Global) -> None:
         self.globals.update(node.names)
 
     def _nonlocal(self, node: ast.Nonlocal) -> None:
         self.nonlocals.update(node.names)
-        self._uses.reads.update(node.names)
+        self._reads.update(node.names)
 
 
 _AT_ONCE = {"associative_scan", "cond", "fori_loop", "map", "scan", "switch", "tree_map",
             "while_loop"}  # fmt: skip
+_NOT_BY_VALUE = (ast.In, ast.NotIn, ast.Is, ast.IsNot)
 _DYNAMIC = {"dir", "eval", "exec", "locals", "vars"}
 _COMPOUND: dict[type, tuple[str, ...]] = {
     ast.If: ("test", "body", "orelse"),
@@ -287,6 +347,9 @@ _SPECIAL: dict[type, Any] = {
     ast.BoolOp: Names._boolean,
     ast.IfExp: Names._conditional,
     ast.Compare: Names._comparison,
+    ast.UnaryOp: Names._unary,
+    ast.Subscript: Names._element,
+    ast.JoinedStr: Names._text,
     ast.Assert: Names._assertion,
     ast.Call: Names._call,
     ast.Yield: Names._yield,
@@ -322,10 +385,10 @@ def target_names(node: ast.AST) -> set[str]:
     return target_names(node.value) if isinstance(node, ast.Starred) else set()
 
 
-def names_of(node: Any, is_ours: Callable[[ast.expr], bool]) -> Names:
+def names_of(node: Any, resolver: Resolver, inner: dict[ast.AST, Names] | None = None) -> Names:
     """Names of the function `node`; its parameters count as bound."""
-    names = Names(is_ours)
-    names.binds |= {a.arg for a in all_arguments(node.args)}
+    names = Names(resolver, {} if inner is None else inner)
+    names.binds.update(a.arg for a in all_arguments(node.args))
     if isinstance(node, ast.Lambda):
         names.uses(node.body)
     else:
@@ -335,6 +398,18 @@ def names_of(node: Any, is_ours: Callable[[ast.expr], bool]) -> Names:
 
 def free_names(node: Any, around: Names) -> set[str]:
     """Names that the function `node` takes from the functions around it, or globals."""
-    inner = names_of(node, around.is_ours)
+    inner = around.inner[node] = names_of(node, around.resolver, around.inner)
     local = inner.binds - inner.globals - inner.nonlocals
     return (inner.reads - local - inner.globals) | inner.nonlocals
+
+
+def deleted(stmts: Sequence[ast.stmt]) -> frozenset[str]:
+    """Names that `del` statements, or the ends of handlers, unbind."""
+    found: set[str] = set()
+    for s in stmts:
+        for node in ast.walk(s):
+            if isinstance(node, ast.Name) and type(node.ctx) is ast.Del:
+                found.add(node.id)
+            elif isinstance(node, ast.ExceptHandler) and node.name:
+                found.add(node.name)
+    return frozenset(found)

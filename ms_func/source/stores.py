@@ -75,7 +75,8 @@ class Stores(Expressions):
         """Names of a state for error messages."""
         return text_tuple((self.shown_flags.get(n) or _shown(n) for n in names), at)
 
-    def _bind(self, name: str) -> None:
+    def bind(self, name: str) -> None:
+        """`name` is bound from here on."""
         if self.bound is not None:
             self.bound |= {name}
 
@@ -88,7 +89,7 @@ class Stores(Expressions):
         """Bind `name` to a rewritten value."""
         written = self.written(name, value, at)
         out.append(assign(name, value, at) if written is None else ast.Expr(written, **place(at)))
-        self._bind(name)
+        self.bind(name)
 
     def delete_name(self, name: str, at: Any, out: list[ast.stmt]) -> None:
         """Unbind `name`."""
@@ -122,7 +123,7 @@ class Stores(Expressions):
         """A target that Python may bind itself; what is left to do is added to `after`."""
         if isinstance(target, ast.Name):
             if self.writer(target.id) is None:
-                self._bind(target.id)
+                self.bind(target.id)
                 return target
         elif isinstance(target, ast.Starred):
             target.value = self.plain_target(target.value, after)
@@ -164,15 +165,21 @@ class Stores(Expressions):
             out.append(s)
 
     def _assign(self, s: ast.Assign, out: list[ast.stmt]) -> None:
-        value = self.expr(s.value)
+        stays = self.stays(s)
+        value = s.value if stays else self.expr(s.value)
+        first = s.targets[0]
         if len(s.targets) == 1:
-            self.assign_to(s.targets[0], value, out)
+            if stays and isinstance(first, ast.Name) and self.writer(first.id) is None:
+                self.bind(first.id)
+                out.append(s)
+                return
+            self.assign_to(first, value, out)
             return
         if all(isinstance(t, ast.Name) and self.writer(t.id) is None for t in s.targets):
             s.value = value
             out.append(s)
             for t in s.targets:
-                self._bind(t.id)  # type: ignore[attr-defined]
+                self.bind(t.id)  # type: ignore[attr-defined]
             return
         short = self.temporary()
         out.append(assign(short, value, s))
@@ -232,7 +239,8 @@ class Stores(Expressions):
             self.delete_name(t.id, t, out)
 
     def _expression(self, s: ast.Expr, out: list[ast.stmt]) -> None:
-        s.value = self.expr(s.value)
+        if not self.stays(s):
+            s.value = self.expr(s.value)
         out.append(s)
 
     def _assert(self, s: ast.Assert, out: list[ast.stmt]) -> None:
@@ -245,7 +253,7 @@ class Stores(Expressions):
         for a in s.names:
             name = a.asname or a.name.partition(".")[0]
             if self.writer(name) is None:
-                self._bind(name)
+                self.bind(name)
                 out.append(_one_import(s, a))
                 continue
             short = self.temporary()
@@ -262,7 +270,7 @@ class Stores(Expressions):
 
     def _type_alias(self, s: Any, out: list[ast.stmt]) -> None:
         for name in target_names(s.name):
-            self._bind(name)
+            self.bind(name)
         out.append(s)
 
 

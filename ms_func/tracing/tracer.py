@@ -133,7 +133,10 @@ class Tracer:
         return self.type.shape[0]
 
     def __hash__(self) -> int:
-        raise TypeError(f"unhashable type: {type(self).__name__!r}")
+        raise ConcretizationTypeError(
+            "unhashable type: a value known only at run time was used as a key of a dictionary, an "
+            f"element of a set or an argument of a cache\nfix: {_INT_FIX}"
+        )
 
     def __repr__(self) -> str:
         if self.recorder.strict:
@@ -146,7 +149,7 @@ class Tracer:
             loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
-                f"{use}, which has no derivative{_not_converted(loc)}\nfix: {_FLOAT_FIX}",
+                f"{use}, which has no derivative{_remedy(loc, _FLOAT_FIX)}",
                 loc,
             )
         return self._value(ConcretizationTypeError, use, _INT_FIX)
@@ -158,18 +161,19 @@ class Tracer:
             loc = user_loc(3)
             raise error(
                 f"a value known only at run time ({self.type}, traced in "
-                f"`{self.recorder.name}`) was used as {use}{_not_converted(loc)}\nfix: {fix}",
+                f"`{self.recorder.name}`) was used as {use}{_remedy(loc, fix)}",
                 loc,
             )
         return np.asarray(value)
 
 
-def _not_converted(loc: Loc | None) -> str:
-    """What kept the function at `loc` from being converted, where that was tried."""
+def _remedy(loc: Loc | None, fix: str) -> str:
+    """How to mend it; also what kept the function at `loc` from being converted, if tried."""
     reason = None if loc is None else why_native(loc.code)
     if loc is None or reason is None:
-        return ""
-    return f"\nMS104 `{loc.function}` was not converted: {reason}"
+        return f"\nfix: {fix}"
+    joined = "; or " if "\nfix: " in reason else "\nfix: "
+    return f"\nMS104 `{loc.function}` was not converted: {reason}{joined}{fix}"
 
 
 _BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
@@ -527,10 +531,10 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
-    return _by_value(fn, captured) if captured else fn
+    return by_value(fn, captured) if captured else fn
 
 
-def _by_value(fn: Function, captured: Sequence[Any]) -> Function:
+def by_value(fn: Function, captured: Sequence[Any]) -> Function:
     """`fn` with its first parameters replaced by constants of the arrays they stand for."""
     other = [typeof(x) for x in captured if type(x) is Tracer or not typeof(x).plain]
     if other:

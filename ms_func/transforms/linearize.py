@@ -19,7 +19,7 @@ from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.stopwatch import timed
-from ms_func.tracing.tracer import Staging, build
+from ms_func.tracing.tracer import Staging, build, by_value
 from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.partial_eval import Splitting
 from ms_func.transforms.recorded import Code, worked_out
@@ -123,7 +123,7 @@ def _derivative(eqn: Eqn, types: tuple[ArrayType, ...], active: Mask) -> _Deriva
         params = [trace.parameter(t) for t in types]
         outs, linear, residuals, nonzero = _split(eqn, params, active)
         forward, captured = trace.finish(params, [*outs, *residuals])
-    assert not captured, f"the rule of {eqn.primitive.name} captured {captured}"
+    forward = by_value(forward, captured) if captured else forward
     return _Derivative(linear, len(residuals), nonzero, Code(forward))
 
 

@@ -291,6 +291,25 @@ def test_one_function_called_first_by_many_threads():
         numpy.testing.assert_allclose(out, 2 * numpy.sin(X), rtol=1e-6)
 
 
+def test_the_first_programs_of_a_process_are_compiled_by_many_threads_at_once():
+    out = in_a_process("""
+        import sys, threading
+        import ms_func as ms, ms_func.numpy as np
+
+        sys.setswitchinterval(1e-6)
+        found, start = {}, threading.Barrier(8)
+
+        def work(k):
+            start.wait()
+            found[k] = float(ms.jit(lambda x: np.sum(x) * k)(np.ones(3)))
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+        [t.start() for t in threads], [t.join() for t in threads]
+        print([found[k] for k in range(8)] == [3.0 * k for k in range(8)])
+    """)
+    assert out == "True\n"
+
+
 @pytest.mark.slow
 def test_eight_threads_for_twenty_seconds():
     assert run_threads(8, 20.0) >= 8

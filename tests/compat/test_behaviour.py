@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 
 import numpy as np
@@ -196,3 +197,67 @@ def test_a_copy_survives_the_donation_of_what_it_was_made_of(copied):
         assert x.is_deleted()
         assert np.array_equal(y, np.arange(8.0) * 2)
     assert float(ms.jit(lambda v: copied(v) * 2)(3.0)) == 6.0
+
+
+def test_what_libraries_lean_on():
+    with as_jax() as jax:
+        import jax.numpy as jnp
+
+        assert np.int32 in {jnp.int32}
+        assert jnp.expand_dims(jnp.float32(2), range(2)).shape == (1, 1)
+        assert jnp.einsum("1d,d->1", np.ones((2, 3)), np.ones(3)).tolist() == [3.0, 3.0]
+        assert isinstance(jnp.finfo("float16").max, np.float16)
+        keys = jax.random.split(jax.random.key(0))
+        assert bool(jnp.allclose(keys, keys))
+        assert not bool(jnp.allclose(keys[0], keys[1]))
+        assert jax.sharding.get_abstract_mesh().empty
+        assert jax.ops.segment_sum(jnp.float32(2), np.array([0, 1, 1])).tolist() == [2.0, 4.0]
+        scaled = jax.jit(lambda s: jax.nn.initializers.normal(s)(jax.random.key(0), (3,)))
+        assert np.allclose(scaled(2.0), 2 * scaled(1.0))
+        assert jax.vjp(lambda x: x.astype(int), 1.0)[1](jnp.int32(1))[0] == 0.0
+        treedef = jax.tree.structure({"a": 1})
+        assert copy.deepcopy(treedef) == treedef
+        assert not jax.lax.sin_p.call_primitive
+        signature = inspect.signature(lambda a, b, *, c: a)
+        infer = jax.api_util.infer_argnums_and_argnames
+        assert infer(signature, 1, None) == ((1,), ("b",))
+        assert infer(signature, None, "c") == ((2,), ("c",))
+
+
+def test_a_cotangent_for_a_subtree_is_that_of_its_leaves():
+    with as_jax() as jax:
+
+        @jax.custom_vjp
+        def f(x):
+            return x[0] * x[1][0]
+
+        f.defvjp(lambda x: (f(x), x), lambda r, g: ((r[1][0] * g, r[0] * g),))
+        assert jax.tree.leaves(jax.grad(f)((2.0, (3.0,)))) == [3.0, 2.0]
+
+
+def test_einsum_by_a_product_of_ones_own():
+    rng = np.random.default_rng(0)
+    with as_jax() as jax:
+        import jax.numpy as jnp
+
+        def own(a, b, dims, precision=None, preferred_element_type=None):
+            calls.append(dims)
+            return jax.lax.dot_general(a, b, dims)
+
+        for text in ("ij,jk->ik", "bij,bkj->kbi", "ij,jk->kj", "aij,jk->k", "i,j->ji"):
+            calls = []
+            terms = text.partition("->")[0].split(",")
+            x, y = (rng.normal(size=["abijk".index(c) + 2 for c in t]).astype("f") for t in terms)
+            found = jnp.einsum(text, x, y, _dot_general=own)
+            assert np.allclose(found, np.einsum(text, x, y), atol=1e-4)
+            assert len(calls) == 1
+        with pytest.raises(NotImplementedError, match="two operands"):
+            jnp.einsum("i,i,i->i", x, x, x, _dot_general=own)
+
+
+def test_float8_of_every_kind():
+    with as_jax():
+        import jax.numpy as jnp
+
+        x = jnp.ones(2).astype(jnp.float8_e4m3fnuz)
+        assert (x + x).astype("float32").tolist() == [2.0, 2.0]

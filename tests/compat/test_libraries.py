@@ -178,3 +178,71 @@ def test_an_optimiser_descends(jax, name):
 def _close(jax: ModuleType, found: Any, expected: Any) -> None:
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.allclose(a, b, rtol=2e-3, atol=2e-3)
+
+
+# --- others, where they are installed ----------------------------------------------------------
+
+
+def test_linear_solves_and_their_derivatives(jax):
+    lineax = pytest.importorskip("lineax", reason="lineax is not installed")
+    a, b = np.array([[2.0, 1.0], [1.0, 3.0]], "float32"), np.array([1.0, 2.0], "float32")
+
+    def solved(a):
+        return lineax.linear_solve(lineax.MatrixLinearOperator(a), jax.numpy.asarray(b)).value
+
+    assert np.allclose(solved(jax.numpy.asarray(a)), np.linalg.solve(a, b), atol=1e-5)
+    found = jax.jit(jax.grad(lambda a: solved(a).sum()))(jax.numpy.asarray(a))
+    adjoint = np.linalg.solve(a.T, np.ones(2))
+    assert np.allclose(found, -np.outer(adjoint, np.linalg.solve(a, b)), atol=1e-4)
+
+
+def test_roots_and_their_derivatives(jax):
+    optimistix = pytest.importorskip("optimistix", reason="optimistix is not installed")
+
+    def root(a):
+        solver = optimistix.Newton(1e-5, 1e-5)
+        return optimistix.root_find(lambda y, a: y**2 - a, solver, jax.numpy.array(1.0), a).value
+
+    assert np.isclose(root(2.0), np.sqrt(2))
+    assert np.isclose(jax.grad(root)(2.0), 0.5 / np.sqrt(2), atol=1e-4)
+
+
+def test_differential_equations_and_their_derivatives(jax):
+    diffrax = pytest.importorskip("diffrax", reason="diffrax is not installed")
+
+    def end(rate):
+        controller = diffrax.PIDController(rtol=1e-5, atol=1e-7)
+        term = diffrax.ODETerm(lambda t, y, args: -args * y)
+        return diffrax.diffeqsolve(term, diffrax.Tsit5(), 0.0, 1.0, 0.1, jax.numpy.array(1.0),
+                                   args=rate, stepsize_controller=controller).ys[0]  # fmt: skip
+
+    assert np.isclose(end(1.5), np.exp(-1.5), rtol=1e-3)
+    assert np.isclose(jax.grad(end)(1.5), -np.exp(-1.5), rtol=1e-2)
+
+
+def test_modules_of_flax_learn(jax):
+    nnx = pytest.importorskip("flax.nnx", reason="flax is not installed")
+    optax = pytest.importorskip("optax", reason="optax is not installed")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 3)).astype("float32")
+    y = x @ np.array([[1.0], [2.0], [-1.0]], "float32")
+
+    class Network(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.first, self.norm = nnx.Linear(3, 16, rngs=rngs), nnx.BatchNorm(16, rngs=rngs)
+            self.last = nnx.Linear(16, 1, rngs=rngs)
+
+        def __call__(self, x: Any) -> Any:
+            return self.last(nnx.relu(self.norm(self.first(x))))
+
+    model = Network(nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, optax.adam(1e-2), wrt=nnx.Param)
+
+    @nnx.jit
+    def step(model: Any, optimizer: Any) -> Any:
+        value, grads = nnx.value_and_grad(lambda m: ((m(x) - y) ** 2).mean())(model)
+        optimizer.update(model, grads)
+        return value
+
+    losses = [float(step(model, optimizer)) for _ in range(60)]
+    assert losses[-1] < 0.2 * losses[0]

@@ -255,3 +255,62 @@ def test_parameters_go_by_the_names_of_jax():
         program = jax.make_jaxpr(lambda x: jax.jit(lambda y: y * 2)(x) + 1)(1.0)
         (call,) = [e for e in program.eqns if e.primitive is primitives.jit_p]
         assert [e.primitive.name for e in call.params["jaxpr"].jaxpr.eqns] == ["mul"]
+
+
+def test_a_lowering_that_emits_mlir_gives_way_to_what_happens_outside_of_programs():
+    with as_jax() as jax:
+        import jax.numpy as jnp
+        from jax.extend.core import Primitive
+        from jax.interpreters import ad, batching, mlir
+
+        p = Primitive("sine_of_mlir")
+        p.def_impl(lambda x, *, k: jnp.sin(x) * k)
+        p.def_abstract_eval(lambda x, *, k: x)
+        mlir.register_lowering(p, lambda ctx, x, *, k: 1 / 0)
+        ad.defjvp(p, lambda t, x, *, k: t * jnp.cos(x) * k)
+        batching.defvectorized(p)
+        x = np.arange(3, dtype="float32")
+        f = jax.jit(lambda x: p.bind(x, k=2.0) + 1)
+        assert np.allclose(f(x), 2 * np.sin(x) + 1)
+        assert np.allclose(jax.jit(jax.vmap(jax.grad(f)))(x), 2 * np.cos(x))
+        assert p.get_bind_params({"k": 1}) == ([], {"k": 1})
+        q = Primitive("only_mlir")
+        q.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(q, lambda ctx, x: 1 / 0)
+        with pytest.raises(NotImplementedError, match="inside of JAX"):
+            jax.jit(q.bind)(x)
+
+
+def test_primitives_that_are_compiled_to_be_applied():
+    from functools import partial
+
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import mlir, xla
+
+        p = Primitive("compiled_square")
+        p.def_impl(partial(xla.apply_primitive, p))
+        p.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(p, mlir.lower_fun(lambda x: x * x, False))
+        assert float(p.bind(np.float32(3))) == 9.0
+        assert float(jax.jit(p.bind)(np.float32(3))) == 9.0
+
+
+def test_rules_get_numbers_for_literals():
+    with as_jax() as jax:
+        from jax.extend.core import Primitive
+        from jax.interpreters import batching, mlir
+
+        seen = []
+        p = Primitive("first_times")
+        p.def_abstract_eval(lambda k, x: x)
+        mlir.register_lowering(p, mlir.lower_fun(lambda k, x: k * x, False))
+
+        def batched(args, dims):
+            seen.append(np.asarray(args[0]).item())
+            return p.bind(*args), dims[1]
+
+        batching.primitive_batchers[p] = batched
+        out = jax.vmap(lambda x: p.bind(np.int32(2), x))(np.ones(3, "float32"))
+        assert seen == [2]
+        assert np.array_equal(out, [2.0, 2.0, 2.0])

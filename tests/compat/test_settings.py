@@ -25,6 +25,13 @@ def test_leaks_are_found():
     ms.jit(lambda x: kept.append(x) or x * 2)(1.0)
 
 
+def test_what_a_program_keeps_is_no_leak():
+    f = ms.jit(lambda x: ms.scipy.special.log_ndtr(x) + ms.nn.relu(x))
+    with ms.check_tracer_leaks():
+        assert np.isfinite(float(f(1.0)))
+        assert np.isfinite(float(ms.grad(f)(1.0)))
+
+
 def test_no_tracing():
     f = ms.jit(lambda x: x * 2)
     f(1.0)
@@ -146,3 +153,35 @@ def test_a_foreign_kernel_lane_by_lane():
 
 def test_headers_for_kernels_are_there():
     assert (Path(ffi.include_dir()) / "xla" / "ffi").is_dir()
+
+
+def test_strict_promotion_wherever_dtypes_meet():
+    with as_jax() as jax, jax.numpy_dtype_promotion("strict"):
+        import jax.numpy as jnp
+
+        i, f = jnp.arange(3), jnp.arange(3.0)
+        for use in (
+            lambda: i + f, lambda: jnp.concatenate([i, f]), lambda: jnp.stack([i, f]),
+            lambda: jnp.dot(i, f), lambda: f.at[0].set(i[0]), lambda: jnp.where(i > 1, i, f),
+            lambda: jnp.einsum("i,i->", i, f),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match="strict"):
+                use()
+        assert jnp.concatenate([i, f], dtype="float32").dtype == "float32"
+        assert f.at[0].set(1).dtype == "float32"
+
+
+def test_settings_refuse_values_that_they_do_not_have():
+    with as_jax() as jax:
+        for manager in (jax.numpy_dtype_promotion, jax.numpy_rank_promotion,
+                        jax.default_matmul_precision):  # fmt: skip
+            with pytest.raises(ValueError, match="nonsense"), manager("nonsense"):
+                pass
+        with pytest.raises(ValueError, match="rank_promotion"):
+            jax.config.update("jax_numpy_rank_promotion", "bad")
+        with pytest.raises(NotImplementedError, match="jax_dynamic_shapes"):
+            jax.config.update("jax_dynamic_shapes", True)
+        with pytest.raises(AttributeError, match="Unrecognized"):
+            jax.config.update("jax_nonsense", 1)
+        jax.config.update("jax_compilation_cache_dir", None)
+        assert jax.config.jax_num_cpu_devices in (-1, 8)

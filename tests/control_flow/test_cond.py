@@ -281,3 +281,13 @@ def test_what_is_not_callable():
         cond(True, 1.0, lambda x: x, 1.0)
     with pytest.raises(TypeError, match="callables"):
         switch(0, [1.0, lambda x: x], 1.0)
+
+
+def test_operands_handed_through_are_shared_by_all_lanes():
+    def f(p, x):
+        return ms.lax.cond(p, lambda x, y: (x, y + 1), lambda x, y: (x, y - 1), x, 2 * x)
+
+    preds = np.array([True, False])
+    same, other = ms.vmap(f, (0, None), out_axes=(None, 0))(preds, 3.0)
+    assert float(same) == 3.0
+    assert np.array_equal(other, [7.0, 5.0])

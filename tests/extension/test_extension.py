@@ -150,3 +150,26 @@ def test_walk_gives_equations_another_meaning():
     counted = []
     extend.walk(fn, [0.5], lambda eqn, ins: counted.append(eqn.primitive.name))
     assert sorted(counted) == ["add", "cos", "sin"]
+
+
+def test_rules_may_close_over_arrays():
+    c = np.array([1.0, 2.0, 3.0])
+    weighted_p = extend.elementwise(
+        "ext_weighted", ref=lambda x: x * numpy.asarray(c, x.dtype),
+        derivative=lambda x, y: c + 0 * x, lower=extend.lower_as(lambda x: x * c),
+    )  # fmt: skip
+    x = numpy.ones((2, 3), "float32")
+    found = ms.jit(ms.grad(lambda x: ms.vmap(weighted_p.bind)(x).sum()))(x)
+    numpy.testing.assert_allclose(found, numpy.broadcast_to(c, (2, 3)))
+    program = ms.make_ir(ms.grad(lambda x: weighted_p.bind(x).sum()))(x[0])
+    assert extend.parse(extend.to_text(program)) == program
+
+
+def test_rules_may_not_close_over_traced_values():
+    def outer(c):
+        p = extend.elementwise("ext_traced", ref=lambda x: x, derivative=lambda x, y: c * x,
+                               lower=extend.lower_as(lambda x: x))  # fmt: skip
+        return ms.grad(lambda x: p.bind(x))(1.0)
+
+    with pytest.raises(NotImplementedError, match="values from outside"):
+        ms.jit(outer)(2.0)

@@ -93,6 +93,53 @@ def test_pivoted_qr(kind, shape):
         assert [f.shape for f in found] == [(shape[-2], shape[-1]), (shape[-1],)]
 
 
+@pytest.mark.parametrize("shape", [(4, 2), (3, 5), (2, 0)])
+@pytest.mark.parametrize("full", [False, True])
+def test_derivatives_of_qr(shape, full):
+    x = sample("float64", *shape) + np.eye(*shape)
+    t = np.cos(np.arange(x.size)).reshape(x.shape)
+    (q, r), (dq, dr) = ms.jvp(lambda a: linalg.qr(a, full_matrices=full), (x,), (t,))
+    np.testing.assert_allclose(dq @ r + q @ dr, t, atol=1e-9)
+    turn = np.asarray(q.T @ dq)
+    np.testing.assert_allclose(turn, -turn.T, atol=1e-9)
+    np.testing.assert_array_equal(np.tril(dr, -1), np.zeros(dr.shape))
+    if min(shape):
+        check_grads(lambda a: linalg.qr(a, full_matrices=False), (x,), 1)
+
+
+def test_no_rows_and_integers():
+    factors, pivots, order = linalg.lu(np.zeros((2, 0, 3), np.float32))
+    assert (factors.shape, pivots.shape, order.shape) == ((2, 0, 3), (2, 0), (2, 0))
+    order = linalg.lu(np.zeros((3, 0), np.float32))[2]
+    np.testing.assert_array_equal(order, [0, 1, 2])
+    np.testing.assert_allclose(linalg.cholesky(4 * np.eye(2, dtype=np.int32)), 2 * np.eye(2))
+    np.testing.assert_allclose(linalg.eigh(np.array([[2, 0], [0, 1]]))[1], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: linalg.cholesky(np.ones((2, 3))),
+        lambda: linalg.eig(np.ones((2, 3))),
+        lambda: linalg.triangular_solve(np.eye(3), np.ones((4, 3)), left_side=True),
+        lambda: linalg.householder_product(np.ones((2, 3)), np.ones(2)),
+        lambda: linalg.lu_pivots_to_permutation(np.arange(3), 2),
+        lambda: linalg.qdwh(np.ones((2, 3))),
+        lambda: linalg.symmetric_product(np.ones((2, 3)), np.eye(3)),
+    ],
+)
+def test_sizes_that_do_not_fit(call):
+    with pytest.raises(ValueError, match=r"fit|square|n <= m|m >= n|size"):
+        call()
+
+
+def test_symmetric_product_takes_the_lower_triangle():
+    a, c = sample("float32", 3, 2), sample("float32", 3, 3, seed=1)
+    low = np.tril(2 * a @ a.T + 3 * c)
+    out = linalg.symmetric_product(a, c, alpha=2, beta=3, symmetrize_output=True)
+    np.testing.assert_allclose(out, low + np.tril(low, -1).T, rtol=1e-5)
+
+
 def test_derivatives_of_pivoted_qr():
     a = sample("float64", 4, 3)
     check_grads(lambda a: linalg.qr(a, pivoting=True, full_matrices=False)[:2], (a,), 1)

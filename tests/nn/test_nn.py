@@ -271,3 +271,10 @@ def test_rectifiers_count_booleans():
             out = run(np.array([True, False]))
             assert out.dtype == "int32"
             np.testing.assert_array_equal(out, [1, 0])
+
+
+def test_hard_tanh_of_unsigned():
+    out = nn.hard_tanh(np.array([0, 1, 5], np.uint8))
+    assert out.dtype == "uint8"
+    np.testing.assert_array_equal(out, [0, 1, 1])
+    np.testing.assert_array_equal(nn.hard_tanh(np.array([-3, 0, 5], np.int8)), [-1, 0, 1])

@@ -95,10 +95,11 @@ def test_gradient_of_log_sum_exp_is_a_softmax_and_never_nan():
 
 def test_axes():
     x = np.arange(6.0).reshape(2, 3)
-    np.testing.assert_array_equal(lax.cumsum(x, -1), np.cumsum(x, 1))
+    with pytest.raises(ValueError, match="negative axes"):
+        lax.cumsum(x, -1)
     with pytest.raises(ValueError, match="axis 2 is out of bounds"):
         lax.cumsum(x, 2)
     with pytest.raises(ValueError, match="out of bounds"):
         lax.cumsum(np.float32(1))
-    with pytest.raises(TypeError, match="cumsum does not accept inputs of dtype bool"):
+    with pytest.raises(TypeError, match="cumsum does not accept dtype bool"):
         lax.cumsum(x > 1)

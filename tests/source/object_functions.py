@@ -3,10 +3,12 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
-# ruff: noqa: B007, B905, C408, C417, E731, E742
+# ruff: noqa: B006, B007, B018, B905, C402, C408, C417, E731, E742, RUF034
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import enum
 import functools
 import heapq
@@ -16,9 +18,11 @@ import operator
 import random
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import ms_func as ms
 import ms_func.numpy as mnp
+from ms_func import lax
 
 CASES: list[Any] = []
 
@@ -1629,3 +1633,845 @@ def strategy_objects_loop(x, n):
         v = cur.step(v)
         cur = fast if v > 1 else slow
     return v + slow.c * 10
+
+
+@case
+def filt_sum(x, n):
+    return sum(v for v in [x, 1.0, -2.0, 2 * x] if v > 0)
+
+
+@case
+def filt_list(x, n):
+    l = [v * 2 for v in [x, 1.0, -2.0, 2 * x] if v > 0]
+    return sum(l) + len(l) * 100
+
+
+@case
+def filt_for(x, n):
+    s = 0.0
+    for v in [w for w in (x, 0.5, -1.0, 3.0) if w < 1]:
+        s += v
+        if s > 0.6:
+            break
+    return s
+
+
+@case
+def filt_max_default(x, n):
+    return max((v for v in [x, -1.0, -2 * x] if v > 0.5), default=-7.0)
+
+
+@case
+def filt_min_key(x, n):
+    return min([v for v in [x, 1.0, 2.0] if v > -5], key=lambda t: (t - 1.2) ** 2)
+
+
+@case
+def filt_any_all(x, n):
+    return (
+        (1 if any(v > 1 for v in [x, 0.5] if v != n) else 0)
+        + (10 if all(v < 2 for v in [x, 0.5] if v > 0) else 0)
+        + x
+    )
+
+
+@case
+def filt_count(x, n):
+    return sum(1 for v in [x, 1.0, -2.0] if v > 0 and v < 2) * x
+
+
+@case
+def sum_range_traced(x, n):
+    return sum(x * i for i in range(n))
+
+
+@case
+def sum_range_traced_if(x, n):
+    return sum(x * i for i in range(n + 2) if i % 2 == 0 if x > 0)
+
+
+@case
+def any_range_traced(x, n):
+    return 1.0 if any(x * i > 2 for i in range(n)) else x
+
+
+@case
+def max_range_traced(x, n):
+    return max(math.sin(x * i) for i in range(n + 1))
+
+
+@case
+def filt_truth_index(x, n):
+    l = [v for v in [x, 1.0, 2.0] if v > 0.7]
+    if l:
+        r = l[0] + l[-1]
+    else:
+        r = 0.0
+    return r
+
+
+@case
+def filt_empty_truth(x, n):
+    l = [v for v in [x, -1.0] if v > 0]
+    return 1.0 if not l else l[0]
+
+
+@case
+def filt_in(x, n):
+    return x if 1.0 in [v for v in [x, 1.0] if x > 0] else -x
+
+
+@case
+def filt_enumerate(x, n):
+    return sum(i * v for i, v in enumerate([x, 1.0, 2.0]) if v > x * 0.5)
+
+
+@case
+def filt_zip(x, n):
+    return sum([a * b for a, b in zip([x, 1.0], [2.0, x]) if a < b])
+
+
+@case
+def filt_join(x, n):
+    l = [1.0, 2.0]
+    m = [v for v in l if v > x]
+    return sum(m) / max(len(m), 1)
+
+
+@case
+def filt_static(x, n):
+    return sum([v for v in range(6) if v % 2]) * x
+
+
+@case
+def filt_array(x, n):
+    a = mnp.stack([x, 1.0 + x * 0, 2 * x])
+    return sum(v for v in a if v > 0)
+
+
+@case
+def mean_of_positive(x, n):
+    pos = [v for v in (x, n, 1.5) if v > 0]
+    return sum(pos) / len(pos) if pos else 0.0
+
+
+@case
+def quick_select_like(x, n):
+    l = [x, 1.0, 0.5, 2.0]
+    p = l[0]
+    lo = [v for v in l if v < p]
+    hi = [v for v in l if v > p]
+    return len(lo) * 10 + len(hi) + sum(lo)
+
+
+@case
+def nested_any(x, n):
+    return 1.0 if any(any(x * i > j for j in range(3)) for i in range(2)) else x
+
+
+@case
+def join_strs(x, n):
+    return len(",".join(str(i) for i in range(3))) * x
+
+
+@case
+def dict_from_gen(x, n):
+    d = dict((k, v) for k, v in (("a", x), ("b", 1.0)) if v is not None)
+    return d["a"] + d["b"]
+
+
+@case
+def try_finally_nested_break(x, n):
+    log = 0.0
+    for i in range(n + 3):
+        try:
+            try:
+                if x > i:
+                    continue
+                if i > 3:
+                    break
+                log += i
+            finally:
+                log += 0.1
+        finally:
+            log *= 1.5
+    else:
+        log += 100
+    return log + x
+
+
+@case
+def while_else_return(x, n):
+    i = 0
+    while i < 5:
+        i += 1
+        if x * i > 4:
+            return i * x
+        if i == n:
+            break
+    else:
+        return -x
+    return x + i
+
+
+@case
+def generator_lazy(x, n):
+    log = []
+
+    def gen():
+        v = x
+        while True:
+            log.append(v)
+            yield v
+            v = v * 2 + 1
+
+    s = 0.0
+    for v in itertools.islice(gen(), 4):
+        s += v if v > 0 else -v
+    return s + len(log)
+
+
+@case
+def generator_send(x, n):
+    def acc():
+        t = 0.0
+        while True:
+            v = yield t
+            if v is None:
+                return
+            t += v if v > 0 else 2 * v
+
+    g = acc()
+    next(g)
+    g.send(x)
+    r = g.send(1.0)
+    g.close()
+    return r
+
+
+@case
+def generator_yield_from(x, n):
+    def a():
+        yield x
+        yield from (x * k for k in range(3))
+        return 5.0
+
+    def b():
+        r = yield from a()
+        yield r
+
+    return sum(v if v > -1 else 1.0 for v in b())
+
+
+@case
+def mutable_default(x, n):
+    def f(v, acc=[]):
+        acc.append(v)
+        return sum(acc) if v > 0 else len(acc) * 1.0
+
+    return f(x) + f(1.0) + f(2.0)
+
+
+@case
+def ackermann_small(x, n):
+    def ack(m, k):
+        if m == 0:
+            return k + 1
+        if k == 0:
+            return ack(m - 1, 1)
+        return ack(m - 1, ack(m, k - 1))
+
+    return ack(2, n % 3) * x
+
+
+@case
+def hanoi_count(x, n):
+    moves = 0
+
+    def h(k, a, b, c):
+        nonlocal moves
+        if k == 0:
+            return
+        h(k - 1, a, c, b)
+        moves += 1
+        h(k - 1, c, b, a)
+
+    h(4, 0, 1, 2)
+    return moves * x
+
+
+@case
+def walrus_while(x, n):
+    k = 0
+    s = 0.0
+    while (y := x * 0.5**k) * y > 0.01 and (k := k + 1) < 10:
+        s += y
+    return s + k
+
+
+@case
+def contextmanager_gen(x, n):
+    stack = []
+
+    @contextlib.contextmanager
+    def push(v):
+        stack.append(v)
+        try:
+            yield v * 2 if x > 0 else v
+        finally:
+            stack.pop()
+
+    with push(x) as a, push(1.0) as b:
+        r = a + b + len(stack)
+    return r + len(stack)
+
+
+@case
+def exitstack(x, n):
+    out = []
+    with contextlib.ExitStack() as st:
+        for i in range(3):
+            st.callback(out.append, i * x)
+        if x > 0:
+            y = 1.0
+        else:
+            y = 2.0
+    return sum(out) + y
+
+
+@case
+def suppress(x, n):
+    v = x
+    with contextlib.suppress(ZeroDivisionError):
+        v = v + 1
+        1 / 0
+        v = 100.0
+    return v if v > 0 else -v
+
+
+@case
+def exception_in_traced_branch_caught_inside(x, n):
+    if x > 0:
+        try:
+            r = [1.0][5]
+        except IndexError:
+            r = x * 2
+    else:
+        r = -x
+    return r
+
+
+@case
+def in_scan_body(x, n):
+    def body(c, v):
+        if c > v:
+            c = c * 0.5
+        else:
+            c = c + v
+        for _ in range(2):
+            if c > 3:
+                break
+            c += 0.25
+        return c, c * v
+
+    c, ys = lax.scan(body, x, mnp.arange(4.0))
+    return c + ys.sum()
+
+
+@case
+def in_while_loop_lax(x, n):
+    def cond(s):
+        return s[0] < 5 and s[1] > -10
+
+    def body(s):
+        i, v = s
+        if v > 1:
+            v = v * 0.5
+        else:
+            v = v + i
+        return i + 1, v
+
+    return lax.while_loop(cond, body, (0, x))[1]
+
+
+@case
+def in_cond_branches(x, n):
+    def t(v):
+        while v > 1:
+            v = v * 0.5
+        return v
+
+    def f(v):
+        return v * v if v < -1 else v
+
+    return lax.cond(x > 0, t, f, x)
+
+
+@case
+def in_vmap_inner(x, n):
+    def f(v):
+        if v > 0:
+            return v * v
+        return -v
+
+    return ms.vmap(f)(mnp.stack([x * 1.0, -x, x + 1])).sum()
+
+
+@case
+def in_custom_vjp(x, n):
+    @ms.custom_vjp
+    def f(v):
+        return v * v if v > 0 else v
+
+    def fwd(v):
+        if v > 0:
+            return v * v, v * 2
+        return v * 1.0, v * 0 + 1
+
+    def bwd(r, g):
+        return (g * r if r > 0 else g * r,)
+
+    f.defvjp(fwd, bwd)
+    return f(x)
+
+
+@case
+def grad_inside(x, n):
+    def f(v):
+        s = v
+        while s < 4:
+            s = s * 1.5 + 1
+        return s * v
+
+    return ms.grad(f)(x)
+
+
+@case
+def state_in_closure_dict(x, n):
+    st = {"n": 0, "v": x}
+
+    def step():
+        st["n"] += 1
+        if st["v"] > 1:
+            st["v"] *= 0.5
+        else:
+            st["v"] += 0.4
+        return st["v"] < 1.2
+
+    while step() and st["n"] < 10:
+        pass
+    return st["v"] + st["n"]
+
+
+@case
+def chained_compare_side_effects(x, n):
+    c = 0
+
+    def t(v):
+        nonlocal c
+        c += 1
+        return v
+
+    r = 0.0
+    if t(-1) < t(x) < t(2):
+        r = 1.0
+    return r + c + x
+
+
+@case
+def matrix_chain_dp(x, n):
+    d = [1, 2, 3, 4]
+    m = [[0.0] * 4 for _ in range(4)]
+    for L in range(2, 4):
+        for i in range(1, 4 - L + 1):
+            j = i + L - 1
+            best = None
+            for k in range(i, j):
+                c = m[i][k] + m[k + 1][j] + d[i - 1] * d[k] * d[j] * (x if x > 0 else 1.0)
+                if best is None or c < best:
+                    best = c
+            m[i][j] = best
+    return m[1][3]
+
+
+@case
+def knapsack(x, n):
+    dp = [0.0] * 6
+    for w, v in ((1, x), (2, 3.0), (3, x * x)):
+        for c in range(5, w - 1, -1):
+            dp[c] = max(dp[c], dp[c - w] + v)
+    return dp[5]
+
+
+@case
+def edit_distance_traced(x, n):
+    a = [x, 1.0, 2.0]
+    b = [1.0, x]
+    D = [[i + j if i * j == 0 else 0 for j in range(3)] for i in range(4)]
+    for i in range(1, 4):
+        for j in range(1, 3):
+            c = 0 if a[i - 1] == b[j - 1] else 1
+            D[i][j] = min(D[i - 1][j] + 1, D[i][j - 1] + 1, D[i - 1][j - 1] + c)
+    return D[3][2] + x
+
+
+@case
+def stack_machine(x, n):
+    st = []
+    for op in [x, 2.0, "+", 3.0, "*", "neg", 1.0, "max"]:
+        if op == "+":
+            b, a = st.pop(), st.pop()
+            st.append(a + b)
+        elif op == "*":
+            b, a = st.pop(), st.pop()
+            st.append(a * b)
+        elif op == "neg":
+            st.append(-st.pop())
+        elif op == "max":
+            b, a = st.pop(), st.pop()
+            st.append(a if a > b else b)
+        else:
+            st.append(op)
+    return st[0]
+
+
+@case
+def deque_rotate(x, n):
+    d = collections.deque([x, 1.0, 2.0], maxlen=3)
+    for i in range(4):
+        if d[0] > 1:
+            d.append(d[0] * 0.5)
+        else:
+            d.rotate(1)
+            d[0] += 0.5
+    return sum(v * (i + 1) for i, v in enumerate(d))
+
+
+@case
+def floyd(x, n):
+    I = 100.0
+    d = [[0.0, x * x, I], [I, 0.0, 1.0], [2.0, I, 0.0]]
+    for k in range(3):
+        for i in range(3):
+            for j in range(3):
+                if d[i][k] + d[k][j] < d[i][j]:
+                    d[i][j] = d[i][k] + d[k][j]
+    return sum(map(sum, d))
+
+
+@case
+def union_find(x, n):
+    p = list(range(5))
+
+    def find(a):
+        while p[a] != a:
+            a = p[a]
+        return a
+
+    for a, b in ((0, 1), (n, 2), (3, 4), (1, 4)):
+        if x > -1 or a != 1:
+            p[find(a)] = find(b)
+    return x * len([1 for i in range(5)]) + find(0) * 10 + find(3)
+
+
+@case
+def primes_until(x, n):
+    c = 0
+    k = 2
+    while c < n + 1:
+        p = True
+        i = 2
+        while i * i <= k:
+            if k % i == 0:
+                p = False
+                break
+            i += 1
+        if p:
+            c += 1
+        k += 1
+    return k * x
+
+
+@case
+def pop_in_test(x, n):
+    q = [0.5, 1.0, x, 3.0, 0.1]
+    s = 0.0
+    k = 0
+
+    def take():
+        nonlocal k
+        k += 1
+        return q[k - 1]
+
+    while k < 5 and (v := take()) < x + 1:
+        s += v
+    return s + k
+
+
+@case
+def stores_in_test_attr(x, n):
+    class It:
+        def __init__(s):
+            s.i = 0
+            s.v = x
+
+        def more(s):
+            s.i += 1
+            s.v *= 0.5
+            return s.v > 0.2 or s.i < n
+
+    it = It()
+    t = 0.0
+    while it.more():
+        t += it.v
+    return t + it.i
+
+
+class Pair(NamedTuple):
+    a: float
+    b: float = 1.0
+
+    def norm(self):
+        return self.a if self.a > self.b else self.b
+
+
+@dataclass
+class Particle:
+    pos: float
+    vel: float
+    hist: list = field(default_factory=list)
+
+    def step(self, dt):
+        self.pos += self.vel * dt
+        if self.pos > 1.0:
+            self.pos = 2.0 - self.pos
+            self.vel = -self.vel
+        self.hist.append(self.pos)
+
+
+@case
+def swap_objs_then_mutate(x, n):
+    a, b = Particle(x, 1.0), Particle(2.0, 3.0)
+    first = a
+    if x > 0:
+        a, b = b, a
+    a.vel = 10.0
+    b.pos += 1
+    return first.pos + 10 * first.vel + 100 * a.pos + 1000 * b.vel
+
+
+@case
+def best_object_in_while(x, n):
+    ps = [Particle(x, 1.0), Particle(1.0, 2.0), Particle(2 * x, 3.0)]
+    best = ps[0]
+    i = 1
+    while i < 3:
+        if ps[i].pos > best.pos:
+            best = ps[i]
+        i += 1
+    return best.pos * best.vel
+
+
+@case
+def function_table_mutated(x, n):
+    fs = [lambda t: t]
+    for i in range(3):
+        g = fs[-1]
+        if x > i:
+            fs.append(lambda t, g=g: g(t) + 1)
+        else:
+            fs.append(lambda t, g=g: g(t) * 2)
+    return fs[-1](x)
+
+
+@case
+def y_combinator(x, n):
+    Y = lambda f: (lambda g: g(g))(lambda g: f(lambda *a: g(g)(*a)))
+    pw = Y(lambda self: lambda k: 1.0 if k == 0 else x * self(k - 1))
+    return pw(n)
+
+
+@case
+def trampolined(x, n):
+    def step(k, acc):
+        return (None, acc) if k == 0 else ((k - 1, acc + x), None)
+
+    st = (n, 0.0)
+    r = None
+    while True:
+        st, r = step(*st)
+        if st is None:
+            break
+    return r
+
+
+@case
+def cps(x, n):
+    def f(v, k):
+        return k(v * 2) if v > 0 else k(v - 1)
+
+    return f(x, lambda v: f(v + 1, lambda w: w * v))
+
+
+@case
+def break_out_three(x, n):
+    r = 0.0
+    for i in range(3):
+        for j in range(3):
+            for k in range(3):
+                if x * i + j * k > 2.5:
+                    break
+                r += 1
+            else:
+                continue
+            break
+        else:
+            continue
+        break
+    return r * x
+
+
+@case
+def slices_lists(x, n):
+    l = [x, 1.0, 2.0, 3.0]
+    if x > 0:
+        l[1:3] = [5.0, 6.0]
+    l[::2] = [l[0] + 1, l[2] * 2]
+    return sum(v * (i + 1) for i, v in enumerate(l))
+
+
+@case
+def recursive_closure_state(x, n):
+    seen = [0.0]
+
+    def go(k):
+        if k <= 0:
+            return seen[0]
+        seen[0] += x * k
+        return go(k - 1)
+
+    return go(3)
+
+
+@case
+def none_return_functions(x, n):
+    def f(v):
+        if v > 1:
+            return None
+        if v > 0:
+            return v
+
+    r = f(x)
+    if r is None:
+        r = -1.0
+    return r
+
+
+@case
+def multi_return_kinds(x, n):
+    def f(v):
+        if v > 1:
+            return ("big", v)
+        if v > 0:
+            return ("small", v * 2)
+        return ("neg", -v)
+
+    k, v = f(x)
+    return v * (1 if k == "big" else 2 if k == "small" else 3)
+
+
+@case
+def string_format_decide(x, n):
+    s = "pos" if x > 0 else "neg"
+    t = s.upper() + str(len(s))
+    return 1.0 * x if t == "POS3" else 2.0 * x
+
+
+@case
+def max_dict_key(x, n):
+    d = {"a": x, "b": 1.0, "c": 0.5}
+    k = max(d, key=lambda k: d[k])
+    return d[k] * (1 if k == "a" else 2)
+
+
+@case
+def argmax_enumerate(x, n):
+    i, v = max(enumerate([x, 1.0, 0.5]), key=lambda p: p[1])
+    return i * 10 + v
+
+
+@case
+def sorted_dict_items(x, n):
+    d = {"a": x, "b": 1.0, "c": 0.5}
+    r = 0.0
+    for j, (k, v) in enumerate(sorted(d.items(), key=lambda p: p[1])):
+        r += (j + 1) * v * (1 if k != "a" else 10)
+    return r
+
+
+@case
+def topk_heap_manual(x, n):
+    top = []
+    for v in (x, 1.0, 2.0, 0.5):
+        top.append(v)
+        top.sort(reverse=True)
+        if len(top) > 2:
+            top.pop()
+    return top[0] * 10 + top[1]
+
+
+@case
+def fizzbuzz_sum(x, n):
+    s = 0.0
+    for i in range(1, n + 8):
+        if i % 15 == 0:
+            s += 100
+        elif i % 3 == 0:
+            s += x
+        elif i % 5 == 0:
+            s -= x
+        else:
+            continue
+        if s > 50:
+            break
+    return s
+
+
+@case
+def particles(x, n):
+    ps = [Particle(x * 0.2, 1.0), Particle(0.5, -x)]
+    for _ in range(3):
+        for p in ps:
+            p.step(0.3)
+        if ps[0].pos > ps[1].pos:
+            ps[0], ps[1] = ps[1], ps[0]
+    return ps[0].pos * 10 + ps[1].vel + sum(ps[0].hist)
+
+
+@case
+def namedtuple_optional(x, n):
+    p = None
+    for i in range(n):
+        if x * i > 1:
+            p = Pair(x * i, float(i))
+    return p.norm() if p is not None else x
+
+
+@case
+def match_seq(x, n):
+    match [x, n, 1.0]:
+        case [a, 0, *rest]:
+            return a + sum(rest)
+        case [a, b, c] if a > 0:
+            return a * b * c
+        case [a, *_]:
+            return a
+
+
+@case
+def iterate_dict_traced_vals(x, n):
+    d = {"a": x, "b": 2.0}
+    for k, v in d.items():
+        if v > 1:
+            d[k] = v * 0.5
+    return sum(d.values())

@@ -1525,3 +1525,20 @@ def secant_with_return(x, n):
         if abs(b - a) < 1e-4:
             return b
     return b
+
+
+@case
+def continue_in_try_of_a_last_branch(x, n):
+    for i in range(n + 2):
+        if x > 2:
+            x = x - 1
+        else:
+            try:
+                if i == 1:
+                    x = x * 1.5
+                    continue
+                x = x + 0.375
+            finally:
+                x = x - 0.125
+            x = x * 1.125
+    return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -343,6 +344,53 @@ def test_partial_methods_objects_and_classes_are_converted():
     assert float(ms.jit(Model(2.0))(1.0)) == 2
 
 
+@functools.singledispatch
+def dispatched(x):
+    return decide(x) if x > -5 else x
+
+
+class Dispatching:
+    @functools.singledispatchmethod
+    def method(self, x):
+        return x if x > 0 else -x
+
+    @functools.cached_property
+    def half(self):
+        return 0.5
+
+
+@contextlib.contextmanager
+def nothing_special():
+    yield
+
+
+@nothing_special()
+def in_context(x):
+    return x if x > 0 else -x
+
+
+@functools.lru_cache
+def cached(x):
+    return x if x > 0 else -x
+
+
+@functools.wraps(decide)
+def wrapping(*args, **kwargs):
+    return decide(*args, **kwargs) if args[0] > -3 else args[0]
+
+
+def uses_cached(x):
+    return cached(x) + cached(-2.0) + Dispatching().half
+
+
+@pytest.mark.parametrize(
+    "f", [dispatched, Dispatching().method, in_context, cached, wrapping, uses_cached]
+)
+def test_decorators_of_the_standard_library_let_conversion_through(f):
+    for x in (2.0, -2.0, -7.0):
+        assert float(ms.jit(f)(x)) == f(x)
+
+
 def test_export_and_control_flow_functions_convert_their_functions():
     assert ms.export(decide, 1.0)
     assert float(ms.lax.scan(lambda c, x: (decide(c) + x, None), -1.0, mnp.ones(3))[0]) == 4
@@ -380,5 +428,6 @@ def test_converted_source_shows_the_text():
     assert "__ms__.call(decide, x) + 1" in text
     assert ms.converted_source(functools.partial(decide)) == ms.converted_source(decide)
     assert ms.converted_source(ms.jit(decide)) == ms.converted_source(decide)
+    assert ms.converted_source(ms.jit(ms.jit(wrapping))) == ms.converted_source(decide)
     with pytest.raises(UnsupportedError, match="not a function written in Python"):
         ms.converted_source(len)

@@ -224,6 +224,23 @@ def test_a_script_run_from_a_relative_path(tmp_path):
     assert done.stdout.strip() == "16.0"
 
 
+def test_the_text_of_a_command(tmp_path):
+    """`python -c`, also where asserts are left out; text that was run by `exec` is another."""
+    text = (
+        "import ms_func as ms\n"
+        "def f(x):\n    while x < 10:\n        x = x * 2\n    return x\n"
+        "space = {'__name__': '__main__'}\n"
+        "exec('def f(x):\\n    return x if x > 0 else 7 * x', space)\n"
+        "print(float(ms.jit(f)(1.0)), float(ms.jit(lambda x: 3.0 if x > 0 else x)(1.0)))\n"
+        "try:\n    ms.jit(space['f'])(1.0)\n"
+        "except TypeError as error:\n    print('MS104' in str(error))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p)}
+    done = subprocess.run([sys.executable, "-O", "-c", text, "an", "argument"], cwd=tmp_path,
+                          env=env, text=True, capture_output=True, check=True)  # fmt: skip
+    assert done.stdout.split() == ["16.0", "3.0", "True"]
+
+
 def test_missing_columns_leave_only_what_is_certain():
     a, _ = (lambda x: 1 if x else 2), (lambda x: 3 if x else 4)
     with pytest.raises(reader.SourceMissing):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import re
 from typing import Any
@@ -11,7 +12,13 @@ import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
-from ms_func.errors import ConcretizationTypeError, StagingError, UnsupportedError
+from ms_func import lax
+from ms_func.errors import (
+    ConcretizationTypeError,
+    StagingError,
+    TracerBoolConversionError,
+    UnsupportedError,
+)
 
 
 def yields_in_branch(x, n):
@@ -31,7 +38,7 @@ def yields_in_loop(x, n):
 
 
 def filters(x, n):
-    return sum([i for i in range(3) if x > i])  # here
+    return sum({i for i in range(3) if x > i})  # here
 
 
 def takes_from_a_list(x, n):
@@ -142,29 +149,147 @@ def leaves_through_item(x, n):
     return x.item() * 2  # here
 
 
+def measures_text(x, n):
+    return len(f"{n}") * x  # here
+
+
+def takes_text_apart(x, n):
+    return x if str(n).startswith("1") else -x  # here
+
+
+def asserts_in_try(x, n):
+    try:
+        assert n > 3  # here
+    except AssertionError:
+        return x
+    return 2 * x
+
+
+def stores_to_numpy(x, n):
+    a = np.zeros(3)
+    a[0] = x  # here
+    return a.sum()
+
+
+def changes_bytes(x, n):
+    b = bytearray(b"abc")
+    if n > 0:
+        b.append(1)  # here
+    return len(b) * x
+
+
+def changes_c_array(x, n):
+    a = array.array("d", [1.0])
+    if n > 0:
+        a[0] = 2.0  # here
+    return a[0] * x
+
+
+def is_a_key(x, n):
+    return {n: x}[2]  # here
+
+
+def is_in_a_set(x, n):
+    return len({x, n}) * x  # here
+
+
+def looks_at_locals(x, n):
+    y = locals()["x"]
+    return y if n > 0 else -y  # here
+
+
+def calls_itself_for_ever(x, n):
+    return calls_itself_for_ever(x, n - 1) if n > 0 else calls_itself_for_ever(x, n + 1)  # here
+
+
+def multiplies_a_tuple(x, n):
+    return sum((x,) * n)  # here
+
+
 REFUSALS = [
-    (yields_in_branch, StagingError, "MS180 yield under a run-time condition"),
-    (yields_in_loop, StagingError, "MS180 yield under a run-time condition"),
-    (filters, StagingError, "MS170 .*the `if` of a comprehension"),
-    (takes_from_a_list, StagingError, "MS103 .*an element of a list"),
-    (slices_a_text, StagingError, "MS103 .*an element of a str"),
-    (makes_a_shape, ConcretizationTypeError, "zeros needs a shape of concrete integers"),
-    (disagrees_in_shape, StagingError, r"MS102 branches disagree: .* `y` is float32\[3\]"),
-    (adds_to_nothing, StagingError, r"MS102 branches disagree: .* one of Choice\(None"),
-    (disagrees_in_structure, StagingError, "MS102 branches disagree: .* `y` is a list of length 1"),
-    (text_is_a_key, StagingError, "MS170 .* is a key or an element of a set"),
-    (containers_of_two_kinds, StagingError, "MS102 branches disagree: .*a tuple of length 1 or a"),
-    (grows, StagingError, r"MS101 carry type changed in loop: `y` enters as float32\[2\]"),
-    (grows_a_text, StagingError, "MS101 .* do not settle"),
-    (appends_in_branch, StagingError, "MS102 branches disagree: .*list of length 1"),
-    (catches, UnsupportedError, "a ValueError raised under a run-time condition cannot be caught"),
-    (returns_in_finally, StagingError, "MS170 .*a jump out of a `finally` block"),
-    (text_decides, StagingError, "MS170 .*text that shows the value is compared"),
-    (key_made_of_text, StagingError, "MS170 .*text that shows the value is compared"),
-    (unpacks_a_range, ConcretizationTypeError, "used as a Python index"),
-    (slices_a_list, ConcretizationTypeError, "used as a Python index"),
-    (numpy_itself, ConcretizationTypeError, "NumPy was called on a traced value"),
-    (leaves_through_item, ConcretizationTypeError, "used as a Python scalar"),
+    (yields_in_branch, StagingError, "MS180 yield under a run-time condition", "x > 0"),
+    (yields_in_loop, StagingError, "MS180 yield under a run-time condition", "n > 0"),
+    (filters, StagingError, "MS170 .*the `if` of a comprehension", "x > i"),
+    (takes_from_a_list, StagingError, "MS103 .*an element of a list", "[x, 2 * x].pop(n)"),
+    (slices_a_text, StagingError, "MS103 .*an element of a str", '"abc"[n]'),
+    (
+        makes_a_shape,
+        ConcretizationTypeError,
+        "zeros needs a shape of concrete integers",
+        "mnp.zeros(n)",
+    ),
+    (disagrees_in_shape, StagingError, r"MS102 branches disagree: .* `y` is float32\[3\]", "n > 0"),
+    (
+        adds_to_nothing,
+        StagingError,
+        r"MS102 branches disagree: .* one of Choice\(None",
+        "mnp.sin(x if n > 0 else None)",
+    ),
+    (
+        disagrees_in_structure,
+        StagingError,
+        "MS102 branches disagree: .* `y` is a list of length 1",
+        "n > 0",
+    ),
+    (
+        text_is_a_key,
+        StagingError,
+        "MS170 .* is a key or an element of a set",
+        '{"a" if n > 0 else "bb": x}',
+    ),
+    (
+        containers_of_two_kinds,
+        StagingError,
+        "MS102 branches disagree: .*a tuple of length 1 or a",
+        "[x] if n > 0 else (x,)",
+    ),
+    (grows, StagingError, r"MS101 carry type changed in loop: `y` enters as float32\[2\]", "n > 0"),
+    (grows_a_text, StagingError, "MS101 .* do not settle", "range(n)"),
+    (appends_in_branch, StagingError, "MS102 branches disagree: .*list of length 1", "n > 0"),
+    (
+        catches,
+        UnsupportedError,
+        "a ValueError raised under a run-time condition cannot be caught",
+        "x > 0",
+    ),
+    (returns_in_finally, StagingError, "MS170 .*a jump out of a `finally` block", "n > 0"),
+    (text_decides, StagingError, "MS170 .*text that shows the value is compared", 'str(n) == "1"'),
+    (
+        key_made_of_text,
+        StagingError,
+        "MS170 .*text that shows the value is compared",
+        '{"layer1": x}[f"layer{n}"]',
+    ),
+    (unpacks_a_range, ConcretizationTypeError, "used as a Python index", "a, b"),
+    (slices_a_list, ConcretizationTypeError, "used as a Python index", "[1.0, 2.0, 3.0][:n]"),
+    (numpy_itself, ConcretizationTypeError, "NumPy was called on a traced value", "np.asarray(x)"),
+    (leaves_through_item, ConcretizationTypeError, "used as a Python scalar", "x.item()"),
+    (
+        measures_text,
+        StagingError,
+        "MS170 .*text that shows the value is taken apart or measured",
+        'len(f"{n}")',
+    ),
+    (
+        takes_text_apart,
+        StagingError,
+        "MS170 .*text that shows the value is taken apart",
+        'str(n).startswith("1")',
+    ),
+    (asserts_in_try, UnsupportedError, "whether this raises AssertionError", "assert n > 3"),
+    (stores_to_numpy, StagingError, "MS170 .*stored to a NumPy array of shape", "a[0]"),
+    (changes_bytes, StagingError, "MS170 side effect .*type bytearray is changed", "b.append(1)"),
+    (changes_c_array, StagingError, "MS170 side effect .*type array is changed", "a[0]"),
+    (is_a_key, ConcretizationTypeError, "unhashable type: .*a key of a dictionary", "{n: x}"),
+    (is_in_a_set, ConcretizationTypeError, "unhashable type: .*an element of a set", "{x, n}"),
+    (looks_at_locals, TracerBoolConversionError, r"(?s)truth value.*MS104 .*locals\(\)", "n > 0"),
+    (
+        calls_itself_for_ever,
+        StagingError,
+        "MS105 `calls_itself_for_ever` calls itself",
+        "calls_itself_for_ever(x, n + 1)",
+    ),
+    (multiplies_a_tuple, ConcretizationTypeError, "used as a Python index", "(x,) * n"),
 ]
 
 
@@ -176,24 +301,150 @@ def marked_line(f: Any) -> int:
     return next(i for i in range(first, len(lines)) if lines[i - 1].endswith("# here"))
 
 
-@pytest.mark.parametrize(("f", "kind", "words"), REFUSALS, ids=[r[0].__name__ for r in REFUSALS])
-def test_refusal_names_line_reason_and_remedy(f, kind, words):
+@pytest.mark.parametrize(
+    ("f", "kind", "words", "under"), REFUSALS, ids=[r[0].__name__ for r in REFUSALS]
+)
+def test_refusal_names_line_reason_and_remedy(f, kind, words, under):
     with pytest.raises(kind) as caught:
         ms.jit(f)(1.0, 1)
     text = str(caught.value)
     where, _, rest = text.partition(": ")
     assert where == f"{__file__}:{marked_line(f)}"
     assert re.search(words, rest), text
-    assert "^" in text
     assert "fix: " in text
     assert "racer" not in text
-    source = text.splitlines()[1]
-    column = text.splitlines()[2].index("^")
-    assert source[column] != " "
+    source, carets = text.splitlines()[1:3]
+    column = carets.index("^")
+    assert source[column : column + carets.count("^")] == under
+
+
+def filters_by_a_mask(x, n):
+    return sum([mnp.where(x > i, i, 0) for i in range(3)])
+
+
+def collects(x, n):
+    values = mnp.where(x > mnp.arange(3), mnp.arange(3), 0)
+    return mnp.sum(values)
+
+
+def stacks(x, n):
+    return mnp.stack([x, 2 * x])[n]
+
+
+def switches(x, n):
+    return lax.switch(n, [lambda: x, lambda: 2 * x])
+
+
+def makes_a_known_shape(x, n):
+    return mnp.zeros(n) + x
+
+
+def agrees_in_structure(x, n):
+    y = [x, x] if n > 0 else [x, 2 * x]
+    return y[1]
+
+
+def stores_to_a_long_array(x, n):
+    y = mnp.zeros(4)
+    for i in range(n):
+        y[i] = x
+    return mnp.sum(y)
+
+
+def appends_in_both(x, n):
+    w = [x]
+    if n > 0:
+        w.append(x)
+    else:
+        w.append(0.0)
+    return sum(w)
+
+
+def tries_inside(x, n):
+    if x > 0:
+        try:
+            raise ValueError("no")
+        except ValueError:
+            return x
+    return 2 * x
+
+
+def decides_after(x, n):
+    try:
+        y = 2 * x
+    finally:
+        done = n > 0
+    return x if done else y
+
+
+def compares_the_value(x, n):
+    return x if n == 1 else 2 * x
+
+
+def numpy_of_ours(x, n):
+    return mnp.asarray(x) + n
+
+
+def stores_to_ours(x, n):
+    a = mnp.zeros(3)
+    a[0] = x
+    return a.sum()
+
+
+def keeps_a_list(x, n):
+    b = [1, 2, 3]
+    if n > 0:
+        b[0] = 5
+    return b[0] * x
+
+
+def own_function(x, n):
+    def names():
+        return sorted(locals())
+
+    return x if n > len(names()) else -x
+
+
+def ends(x, n):
+    return ends(x, n - 1) + x if n > 0 else x
+
+
+def starts_with_a_float(x, n):
+    total = 0.0
+    while n > 0:
+        total = total * 0.5 + x
+        n -= 1
+    return total
+
+
+def asks_before(x, n):
+    if n <= 3:
+        return x
+    assert n > 3
+    return 2 * x
+
+
+FIXED = [filters_by_a_mask, collects, stacks, switches, agrees_in_structure,
+         stores_to_a_long_array, appends_in_both, tries_inside, decides_after, compares_the_value,
+         numpy_of_ours, stores_to_ours, keeps_a_list, own_function, ends, starts_with_a_float,
+         asks_before]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", FIXED, ids=[f.__name__ for f in FIXED])
+def test_the_remedy_works(f):
+    """As the messages above advise."""
+    compiled = ms.jit(f)
+    for x, n in ((1.5, 1), (1.5, 0), (0.5, 1)):
+        np.testing.assert_allclose(compiled(x, n), f(x, n), rtol=1e-6)
+
+
+@pytest.mark.parametrize("f", [makes_a_known_shape, slices_a_list, multiplies_a_tuple])
+def test_static_arguments_are_known(f):
+    np.testing.assert_allclose(ms.jit(f, static_argnums=1)(1.5, 2), f(1.5, 2))
 
 
 def test_the_same_function_runs_outside_of_jit():
-    assert sum([i for i in range(3) if i < 1.5]) == filters(1.5, 1)
+    assert sum({i for i in range(3) if i < 1.5}) == filters(1.5, 1)
     assert takes_from_a_list(1.5, 1) == 3
     assert catches(1.0, 1) == 1
 

@@ -19,6 +19,7 @@ import numpy as np
 import ms_func
 from ms_func import config as _settings
 from ms_func.api.compile import clear_caches
+from ms_func.api.shard_map import INFER as _INFER
 from ms_func.compat.flags import config, context
 from ms_func.compat.rules import closed
 from ms_func.control_flow.custom_gradient import custom_gradient
@@ -104,6 +105,31 @@ def make_jaxpr(
         return (program, traced.out_info) if return_shape else program
 
     return recorded
+
+
+def smap(f: Any = None, /, *, in_axes: Any = _INFER, out_axes: Any, axis_name: Any) -> Any:
+    """`shard_map` along one axis of the mesh in force.
+
+    Args:
+        f: function of arrays, called with pieces; None gives a decorator.
+        in_axes: for each argument the dimension that is cut, None for an argument that is not, or
+            a tree of these; by default as the arguments lie.
+        out_axes: the same for the results.
+        axis_name: the axis of the mesh.
+    """
+    if f is None:
+        return functools.partial(smap, in_axes=in_axes, out_axes=out_axes, axis_name=axis_name)
+
+    def specs(axes: Any) -> Any:
+        def spec(axis: int | None) -> Any:
+            return ms_func.P() if axis is None else ms_func.P(*[None] * axis, axis_name)
+
+        return ms_func.tree.map(spec, axes, is_leaf=lambda a: a is None)
+
+    return ms_func.shard_map(
+        f, in_specs=in_axes if in_axes is _INFER else specs(in_axes), out_specs=specs(out_axes),
+        axis_names={axis_name},
+    )  # fmt: skip
 
 
 def process_indices(backend: Any = None) -> list[int]:

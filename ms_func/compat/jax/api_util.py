@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func import tree
@@ -9,8 +11,10 @@ from ms_func.compat.jax.extend.linear_util import WrappedFun, transformation_wit
 from ms_func.ir.types import typeof
 from ms_func.tracing.arguments import function_name
 
-__all__ = ["argnums_partial", "debug_info", "flatten_axes", "flatten_fun",
-           "flatten_fun_nokwargs", "safe_map", "shaped_abstractify"]  # fmt: skip
+__all__ = [
+    "argnums_partial", "debug_info", "flatten_axes", "flatten_fun", "flatten_fun_nokwargs",
+    "infer_argnums_and_argnames", "safe_map", "shaped_abstractify",
+]  # fmt: skip
 
 shaped_abstractify = typeof
 
@@ -27,6 +31,23 @@ def flatten_axes(name: str, treedef: Any, axis_tree: Any, **options: Any) -> lis
     """Leaves of `axis_tree`, a prefix of a tree of structure `treedef`, repeated."""
     full = treedef.unflatten([0] * treedef.num_leaves)
     return tree.broadcast_prefix(axis_tree, full, lambda x: x is None)
+
+
+def infer_argnums_and_argnames(
+    sig: inspect.Signature, argnums: int | Sequence[int] | None,
+    argnames: str | Sequence[str] | None,
+) -> tuple[tuple[int, ...], tuple[str, ...]]:  # fmt: skip
+    """Positions and names of arguments, either from the other where it is not given."""
+    numbers = () if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    names = (
+        () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    )
+    places = list(sig.parameters)
+    if argnums is None:
+        numbers = tuple(i for i, name in enumerate(places) if name in names)
+    if argnames is None:
+        names = tuple(places[i] for i in numbers if i < len(places))
+    return numbers, names
 
 
 class DebugInfo(NamedTuple):

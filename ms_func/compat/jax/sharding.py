@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial, wraps
 from typing import Any
 
+from ms_func import reshard
 from ms_func.ir.mesh import use_mesh
 from ms_func.ir.sharding import SingleDeviceSharding
+from ms_func.primitives.sharding import with_sharding_constraint
 
-__all__ = ["make_single_device_sharding", "use_abstract_mesh"]
+__all__ = ["auto_axes", "explicit_axes", "make_single_device_sharding", "reshard",
+           "use_abstract_mesh"]  # fmt: skip
 
 use_abstract_mesh = use_mesh
 
@@ -15,3 +19,45 @@ use_abstract_mesh = use_mesh
 def make_single_device_sharding(device: Any, *, memory_kind: Any = None) -> Any:
     """Sharding that places an array on one device."""
     return SingleDeviceSharding(device)
+
+
+def auto_axes(
+    f: Any = None, /, *, axes: Any = None, out_sharding: Any = None, **options: Any
+) -> Any:
+    """`f` with its result laid out as given; along all axes the compiler chooses anyway.
+
+    Args:
+        f: function of arrays; None gives a decorator.
+        axes: accepted for compatibility.
+        out_sharding: layout of the result.
+    """
+    if f is None:
+        return partial(auto_axes, axes=axes, out_sharding=out_sharding, **options)
+
+    @wraps(f, updated=())
+    def placed(*args: Any, out_sharding: Any = out_sharding, **kwargs: Any) -> Any:
+        out = f(*args, **kwargs)
+        return out if out_sharding is None else with_sharding_constraint(out, out_sharding)
+
+    return placed
+
+
+def explicit_axes(
+    f: Any = None, /, *, axes: Any = None, in_sharding: Any = None, **options: Any
+) -> Any:
+    """`f` with its arguments laid out as given.
+
+    Args:
+        f: function of arrays; None gives a decorator.
+        axes: accepted for compatibility.
+        in_sharding: layout of the arguments.
+    """
+    if f is None:
+        return partial(explicit_axes, axes=axes, in_sharding=in_sharding, **options)
+
+    @wraps(f, updated=())
+    def placed(*args: Any, in_sharding: Any = in_sharding, **kwargs: Any) -> Any:
+        given = args if in_sharding is None else with_sharding_constraint(args, in_sharding)
+        return f(*given, **kwargs)
+
+    return placed

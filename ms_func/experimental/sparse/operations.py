@@ -432,7 +432,7 @@ def bcoo_rev(operand: BCOO, dimensions: Sequence[int]) -> BCOO:
     data = np.flip(data, [d if d < nb else d - ns + 1 for d in dims if not nb <= d < nb + ns])
     indices = np.flip(indices, [d for d in dims if d < nb])
     columns = [indices[..., k] for k in range(ns)]
-    inside = (indices < onp.array(sparse)).all(-1) if ns else None
+    inside = (indices < onp.array(sparse)).all(-1)
     for k in range(ns):
         if k + nb in dims:
             columns[k] = np.where(inside, sparse[k] - 1 - columns[k], columns[k])

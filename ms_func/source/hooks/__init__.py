@@ -30,6 +30,7 @@ from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import truth as truth
 from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
+from ms_func.source.hooks.sifted import comprehension as comprehension
 from ms_func.source.hooks.stores import bound_cell as bound_cell
 from ms_func.source.hooks.stores import del_cell as del_cell
 from ms_func.source.hooks.stores import del_global as del_global

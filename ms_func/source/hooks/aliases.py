@@ -10,15 +10,19 @@ store changed the length of a list; a loop chose, whose steps are not known), th
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import deque
 from collections.abc import Sequence
 from types import CellType
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ms_func.errors import StagingError
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
+from ms_func.primitives.arithmetic import bitwise_and
 from ms_func.primitives.compare import eq, select
 from ms_func.source.hooks.journal import (
     MISSING,
@@ -86,11 +90,15 @@ def link(made: Any, origins: Sequence[Any], index: Any) -> None:
 
 def linked(x: Any) -> list[Link]:
     """Links of an object in the recordings around this line."""
+    return _linked(id(x))
+
+
+def _linked(identity: int) -> list[Link]:
     found: list[Link] = []
     trace = current.interpreter
     while type(trace) is Staging:
         if trace.links is not None:
-            found += trace.links.table.get(id(x), ())
+            found += trace.links.table.get(identity, ())
         trace = trace.outer
     return found
 
@@ -126,53 +134,86 @@ def changed(x: Any) -> None:
         trace = trace.outer
 
 
+class _Way(NamedTuple):
+    """How links lead from an object to another, none of which it holds itself.
+
+    Attributes:
+        link: the last link.
+        k: the position of the origin at one of its ends.
+        to_made: whether it leads to what the link made, or to the origin.
+        known: indices on the way here and what they are, by variable; by None, if one is unknown.
+    """
+
+    link: Link
+    k: int
+    to_made: bool
+    known: dict[Any, tuple[Any, int]]
+
+    def end(self) -> Any:
+        """The object where it leads."""
+        return self.link.made if self.to_made else self.link.origins[self.k]
+
+
 def _spread(x: Any) -> None:
+    """Repeat a store to `x` on all objects still in use that links lead to."""
+    for w in _ways(x):
+        if _is_used(w):
+            _repeat(x, w.end(), w.known)
+
+
+def _ways(x: Any) -> list[_Way]:
+    """All ways over links that start at `x` and that their indices do not rule out."""
+    found: list[_Way] = []
     done: set[int] = set()
-    todo = [x]
-    while todo:
-        x = todo.pop()
-        for one in linked(x):
-            if id(one) not in done:
-                done.add(id(one))
-                ways = [k for k in _ways(one, x) if _is_used(one, x, k) and _repeat(x, one, k)]
-                todo += [_end(one, x, k) for k in ways]
+    _from(id(x), {}, found, done)
+    for w in found:  # which grows
+        if None not in w.known:
+            _from(id(w.end()), w.known, found, done)
+    return found
 
 
-def _ways(one: Link, x: Any) -> list[int]:
-    """Positions of the origins through which a link leads from `x` to another object."""
-    return [k for k, y in enumerate(one.origins) if y is not None and (one.made is x or y is x)]
+def _from(x: int, known: dict[Any, Any], found: list[_Way], done: set[int]) -> None:
+    """Add the ways over the links of the object with this identity."""
+    for one in _linked(x):
+        if id(one) in done:
+            continue
+        done.add(id(one))
+        index = one.index.variable if type(one.index) is Tracer else None
+        made = id(one.made) == x
+        for k, y in enumerate(one.origins):
+            fits = index is None or index not in known or known[index][1] == k
+            if y is not None and (made or id(y) == x) and fits:
+                found.append(_Way(one, k, not made, {**known, index: (one.index, k)}))
 
 
-def _end(one: Link, x: Any, k: int) -> Any:
-    """Where a link leads from `x`."""
-    return one.made if one.origins[k] is x else one.origins[k]
+def _is_used(w: _Way) -> bool:
+    """Whether anybody but links and the journal knows the object where a step leads."""
+    identity = id(w.end())
+    held, frame = len(_linked(identity)), journal.top
+    while frame is not None:
+        for kind in (Contents, Handle):
+            held += (kind, identity, None) in frame.entries
+        frame = frame.outer
+    return sys.getrefcount(w.end()) > held + 1
 
 
-def _is_used(one: Link, x: Any, k: int) -> bool:
-    """Whether anybody but this link knows the object where it leads."""
-    end = _end(one, x, k)
-    held = len(linked(end))
-    return held > 1 or sys.getrefcount(end) > held + 2
-
-
-def _repeat(source: Any, one: Link, k: int) -> bool:
-    """Make the other object what `source` is, where the data say that they are one."""
+def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None:
+    """Make `target` what `source` is, where the data say that they are one."""
     from ms_func.source.hooks.branch import ifexp
 
-    target = _end(one, source, k)
-    if one.index is None:
+    if None in known:
         spoil(target)
-        return False
-    here = eq(one.index, k)
+        return
+    conditions = [eq(index, np.int32(k)) for index, k in known.values()]
+    here = functools.reduce(bitwise_and, conditions)
     if type(target) is Tracer:
         _rebind(target, source, here)
-        return True
+        return
     try:
         ifexp(here, lambda: _take(source, target), lambda: None)
     except StagingError as error:
         error.__traceback__ = None  # its frames would keep objects that nobody else knows
         spoil(target)
-    return True
 
 
 def _rebind(target: Tracer, source: Tracer, here: Any) -> None:
@@ -226,7 +267,9 @@ def _write(place: Any, value: Any) -> None:
 
 def same(a: Any, b: Any) -> list[Any]:
     """Traced conditions under any of which `a` and `b`, two objects, are one."""
-    found = []
+    found: list[Any] = []
+    if a is None or b is None:
+        return found
     for x, y in ((a, b), (b, a)):
         for one in linked(x):
             for k, origin in enumerate(one.origins):

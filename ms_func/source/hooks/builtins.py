@@ -22,7 +22,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
-from ms_func.source.hooks import lookup
+from ms_func.source.hooks import lookup, sifted
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, or_
@@ -172,6 +172,9 @@ stands_for(print)(print_)
 def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, Any], Any]) -> Any:
     def handler(*args: Any, key: Any = None, **default: Any) -> Any:
         items: Any = args[0] if len(args) == 1 else args
+        if sifted.is_folded(items):
+            call = None if key is None else lambda x: Choice.call(key, x)
+            return sifted.extremum(items, less, call, plain.__name__, default)
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
             return (xp.min if plain is min else xp.max)(items)
         listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
@@ -204,6 +207,8 @@ stands_for(max)(_extremum(max, gt_, lambda a, b: xp.maximum(a, b)))
 
 @stands_for(sum)
 def _sum(iterable: Iterable[Any], /, start: Any = 0) -> Any:
+    if sifted.is_folded(iterable):
+        return iterable.fold(lambda out, x: out + x, start)  # type: ignore[attr-defined]
     if type(iterable) is Tracer:
         if len(iterable) == 0:
             return start
@@ -222,6 +227,8 @@ def _over(found: Elements, step: Callable[[Any, Any], Any], start: Any) -> Any:
 
 def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
     def handler(iterable: Iterable[Any]) -> Any:
+        if sifted.is_folded(iterable):
+            return (sifted.is_any if plain is any else sifted.are_all)(iterable)  # type: ignore
         if type(iterable) is Tracer:
             if iterable.ndim != 1:
                 return truth(array(iterable)) if iterable.size == len(iterable) else plain(iterable)
@@ -300,7 +307,7 @@ def _same_lengths(lengths: Sequence[Any]) -> None:
     """Check at run time what `zip(strict=True)` asks for."""
     for i, n in enumerate(lengths[1:], 2):
         if type(n) is Tracer or type(lengths[0]) is Tracer:
-            for word, holds in (("shorter", operator.ge), ("longer", operator.le)):
+            for word, holds in (("shorter", xp.greater_equal), ("longer", xp.less_equal)):
                 error = ValueError(f"zip() argument {i} is {word} than argument 1")
                 assert_raising(holds(n, lengths[0]), error)
 
@@ -360,8 +367,15 @@ def _decide(keys: Sequence[Any]) -> bool:
 def _len(x: Any) -> Any:
     if isinstance(x, Elements) and not isinstance(x.length, int) and x.length is not None:
         return x.length
+    if sifted.is_folded(x):
+        return sifted.length(x)  # type: ignore[arg-type]
     refuse_spoiled(x)
     return len(x)
+
+
+@stands_for(list)
+def _list(*args: Any) -> Any:
+    return args[0] if args and type(args[0]) is sifted.Sifted else list(*args)
 
 
 _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}

@@ -37,6 +37,8 @@ _MUTATING = frozenset(
         "__setitem__", "__delitem__", "__iadd__", "__imul__", "fill", "resize", "move_to_end",
     )
 )  # fmt: skip
+_CHANGEABLE = {"numpy", "array", "builtins"}
+"""Modules whose objects have such methods; of `builtins` it is `bytearray`."""
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
@@ -116,7 +118,7 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in ("__setattr__", "__delattr__") and args:
         return stores.set_plainly(f, owner, args[0], given)
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
-        if stores.is_journalled(owner) or type(owner).__module__ == "numpy":
+        if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
         if f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -139,6 +139,13 @@ class Choice:
     def __getitem__(self, key: Any) -> Any:
         return self.each(lambda a: _tried(Choice.get, a, key))
 
+    def __iter__(self) -> Iterator[Any]:
+        sizes = {len(a) for a in self.left().values() if hasattr(type(a), "__len__")}
+        if len(sizes) != 1:
+            raise _needs_to_know("is taken apart")
+        for i in range(sizes.pop()):
+            yield self.each(lambda a, i=i: _tried(_unpacked, a, i))
+
     def __bool__(self) -> bool:
         if self.are_functions:
             return True
@@ -170,6 +177,13 @@ class Choice:
             "fix: give it one structure in all branches, or ask first (`if y is not None`)",
             user_loc(2),
         )
+
+
+def _unpacked(x: Any, i: int) -> Any:
+    """An element of what is taken apart."""
+    if not isinstance(x, (tuple, list)):
+        raise TypeError(f"cannot unpack non-iterable {type(x).__name__} object")
+    return x[i]
 
 
 def _impossible(*args: Any, **kwargs: Any) -> Any:

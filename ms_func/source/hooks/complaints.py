@@ -56,6 +56,9 @@ def _branch_fix(values: Sequence[Any]) -> str:
         return "use a number or an array of the other side's shape in place of None"
     if any(isinstance(v, str) for v in values):
         return "compute the text after the run, or make the condition a static argument"
+    kinds = {type(v) for v in values}
+    if len(kinds) > 1 and kinds & {list, tuple, dict, set}:
+        return "use one kind of container in both branches"
     if any(isinstance(v, (list, dict, set)) for v in values):
         return "store the same number of elements in both branches"
     return "give it the same shape and structure in both branches"

@@ -112,21 +112,31 @@ def assert_raising(holds: Any, error: Exception) -> None:
         UnsupportedError: a `try` around this line means to catch it.
     """
     kind, text = type(error), str(error)
-    if handlers():
-        raise UnsupportedError(
-            f"whether this raises {kind.__name__} is known only when the program runs, so that "
-            "the `try` around it cannot catch it\nfix: test for it before",
-            user_loc(2),
-        )
+    _refuse_handlers(kind.__name__)
     check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
 
 
+def _refuse_handlers(kind: str) -> None:
+    """Refuse a check where a `try` means to catch what it raises."""
+    if handlers():
+        raise UnsupportedError(
+            f"whether this raises {kind} is known only when the program runs, so that the `try` "
+            "around it cannot catch it\nfix: test for it before, outside of the `try`",
+            user_loc(3),
+        )
+
+
 def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
-    """`assert test, message`."""
+    """`assert test, message`.
+
+    Raises:
+        UnsupportedError: the test is traced, and a `try` around this line means to catch it.
+    """
     test = at_hand(asked(test))
     if type(test) is not Tracer:
         if not test:
             raise raise_(AssertionError() if message is None else AssertionError(message()))
         return
+    _refuse_handlers("AssertionError")
     args = () if message is None else (message(),)
     check_raising(truth(test), lambda args: AssertionError(*args), args, key="assert")

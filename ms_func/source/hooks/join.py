@@ -404,12 +404,13 @@ class Plan:
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
 
 
-def unlink(nodes: Sequence[Any], held: Counter[int]) -> Counter[int]:
+def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Counter[int]:
     """Forget which objects the nodes stand for where nobody else knows these any more.
 
     Args:
         nodes: nodes of a plan that was released.
         held: how often each object is held by the journal, by identity.
+        between: whether objects that two nodes stand for count as known.
 
     Returns:
         How often the nodes hold each object.
@@ -417,12 +418,14 @@ def unlink(nodes: Sequence[Any], held: Counter[int]) -> Counter[int]:
     mentioned = {id(n): n for n in _walk(nodes) if n.origins}.values()
     count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
     for n in mentioned:
-        if not any(
-            x is not None
-            and (count[id(x)] > 1 or sys.getrefcount(x) > count[id(x)] + held[id(x)] + 2)
-            for x in n.origins
-        ):
-            n.origins, n.which = (), None
+        kept: list[Any] = []
+        for x in n.origins:
+            own = count[id(x)]
+            is_known = sys.getrefcount(x) > own + held[id(x)] + 2 or (between and own > 1)
+            kept.append(x if is_known and x is not None else None)
+        x = None
+        is_known = any(y is not None for y in kept)
+        n.origins, n.which = (tuple(kept), n.which) if is_known else ((), None)
     return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
 
 

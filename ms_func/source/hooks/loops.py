@@ -59,6 +59,7 @@ from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
+from ms_func.transforms.passes import dce
 
 State = tuple[Any, ...]
 _ROUNDS = 4
@@ -74,7 +75,7 @@ def while_(
             state = body(*state)
             more = test(*state)
             if type(more) is Tracer:
-                return staged_while(test, body, state, names)
+                return _staged(more, test, body, state, names, user_loc(2))
         return state
     return _while_tracing(more, test, body, state, names)
 
@@ -99,12 +100,38 @@ def _while_tracing(
         if type(more) is Tracer:
             trial.rewind()
             try:
-                return staged_while(test, body, state, names, loc)
+                return _staged(True, test, body, state, names, loc)
             except (StagingError, ConcretizationTypeError):
                 trial.replay()
         trial.frame.commit()
         state = after
-    return staged_while(test, body, state, names, loc)
+    return _staged(more, test, body, state, names, loc)
+
+
+class _TestStores(Exception):
+    """The test of a loop changes an object, so that it cannot be a program of its own."""
+
+
+def _staged(
+    more: Any, test: Callable[..., Any], body: Callable[..., State], state: State,
+    names: Sequence[str], loc: Loc | None,
+) -> State:  # fmt: skip
+    """The loop as one compiled `while`; `more` is what the test gives for `state`.
+
+    Where the test stores to objects it becomes the end of the step, and its outcome is carried.
+    """
+    try:
+        return staged_while(test, body, state, names, loc)
+    except _TestStores:
+        pass
+
+    def step(more: Any, *state: Any) -> State:
+        after = body(*state)
+        return (asked(test(*after)), *after)
+
+    whole = (more, *state)
+    names = ("the test", *names)
+    return staged_while(lambda more, *rest: more, step, whole, names, loc, None, cells(test))[1:]
 
 
 class Trial:
@@ -325,7 +352,7 @@ class Carry:
         if ahead.never:
             more = False
         if ahead.entries and self._stores(ahead, *found):
-            raise complaints.side_effect("the test of a loop stores to an object")
+            raise _TestStores
         params = [step.parameter(s.type) for s in self.slots]
         joins = journal.undefined
         given: list[Any] = []
@@ -440,7 +467,7 @@ class Carry:
         plan.release()
         step.body.let_go()
         known = held([step.body])
-        known += unlink([*nodes, *stores.values()], known)
+        known += unlink([*nodes, *stores.values()], known, between=False)
         for key in list(stores):
             if key not in self.places and is_forgotten(places[key], known):
                 del stores[key], places[key]
@@ -530,7 +557,7 @@ def recorded(
         if rounds > _ROUNDS + len(carry.slots):
             raise StagingError(
                 "MS101 the types of the values that this loop carries do not settle\n"
-                "fix: convert them with .astype before the loop",
+                "fix: give each one type, length and structure before the loop, and keep it",
                 loc,
             )
 
@@ -587,4 +614,4 @@ def loop_function(
         *(r.variable for r in rows),
     ]  # fmt: skip
     fn = Function(region.trace.name, variables, made.eqns, made.results)
-    return Staged(canonical(fn), [*captured, *(init[i] for i in fixed)], None, {})
+    return Staged(canonical(dce(fn)), [*captured, *(init[i] for i in fixed)], None, {})

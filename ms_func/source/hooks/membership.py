@@ -12,7 +12,7 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, sifted
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import ifexp, or_
@@ -33,8 +33,13 @@ def contains(item: Any, container: Any) -> Any:
         return item.each(lambda x: contains(x, container))
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
-    if isinstance(container, range) and type(item) is Tracer:
-        return _in_range(item, container)
+    if type(container) is sifted.Sifted:
+        return sifted.holds(container, item)
+    if type(item) is Tracer:
+        if isinstance(container, range):
+            return _in_range(item, container)
+    elif type(current.interpreter) is not Staging:
+        return item in container
     own = getattr(type(container), "__contains__", None)
     if type(own) is FunctionType and type(current.interpreter) is Staging:
         found = Choice.call(own, container, item)

@@ -26,7 +26,7 @@ from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch
 from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.join import converted, materialized, promoted
-from ms_func.source.hooks.journal import frozen_handle
+from ms_func.source.hooks.journal import Cell, frozen_handle
 from ms_func.source.hooks.loops import LoopPlan, shapes, where
 from ms_func.source.hooks.region import Region, held, is_forgotten
 from ms_func.source.hooks.text import is_inside
@@ -64,7 +64,7 @@ def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
     if type(current.interpreter) is not Staging or not is_inside():
         return made(*args, **kwargs)
-    own = [root for root in _active.roots if root.f is f]
+    own = [root for root in _active.roots if root.f is f or _is_same(root.f, f)]
     for root in reversed(own):
         done, value = root.call(args, kwargs)
         if done:
@@ -76,6 +76,18 @@ def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     if not _is_running(made.__code__):
         return made(*args, **kwargs)
     return _from_root(f, made, args, kwargs)
+
+
+def _is_same(f: Any, g: Any) -> bool:
+    """Whether two functions made by one piece of code close over the same objects."""
+    return (
+        getattr(f, "__code__", None) is getattr(g, "__code__", f)
+        and f.__defaults__ == g.__defaults__
+        and all(
+            a is b or Cell(a).read() is Cell(b).read()
+            for a, b in zip(f.__closure__ or (), g.__closure__ or (), strict=True)
+        )
+    )
 
 
 def _is_running(code: CodeType) -> bool:

@@ -29,6 +29,8 @@ from ms_func.source.hooks.journal import (
     journal,
     store,
 )
+from ms_func.source.hooks.sifted import Sifted
+from ms_func.source.hooks.sifted import element as sifted_element
 from ms_func.source.hooks.undefined import UNDEFINED, bound
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -64,6 +66,8 @@ def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(index) is Choice:
         return index.each(lambda i: getitem(obj, i))
+    if type(obj) is Sifted:
+        return sifted_element(obj, index)
     if type(index) is Tracer:
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
@@ -33,16 +33,48 @@ class Text(str):
         made.parts = parts
         return made
 
+    def __add__(self, other: str) -> str:
+        return text(*self.parts, *_parts_of(other)) if isinstance(other, str) else NotImplemented
+
+    def __radd__(self, other: str) -> str:
+        return text(*_parts_of(other), *self.parts) if isinstance(other, str) else NotImplemented
+
     def __eq__(self, other: object) -> bool:
-        raise StagingBoolError(
-            "MS170 a value known only at run time decides what Python does: text that shows the "
-            "value is compared or looked up\nfix: compare the value itself"
-        )
+        raise _asked("text that shows the value is compared or looked up")
 
     __ne__ = __eq__
 
     def __hash__(self) -> int:
         return self == None  # noqa: E711  (raises)
+
+
+def _parts_of(x: str) -> Sequence[Part]:
+    return x.parts if type(x) is Text else (x,)
+
+
+def _asked(why: str) -> Exception:
+    return StagingBoolError(
+        f"MS170 a value known only at run time decides what Python does: {why}\n"
+        "fix: compare the value itself"
+    )
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    """A method of strings that would look at the text before it is known."""
+
+    def method(self: Text, *args: Any, **kwargs: Any) -> Any:
+        raise _asked("text that shows the value is taken apart or measured")
+
+    method.__name__ = name
+    return method
+
+
+for _name in (
+    *(n for n in vars(str) if not n.startswith("_") and n != "maketrans"),
+    *("__contains__", "__getitem__", "__iter__", "__len__", "__mod__", "__mul__", "__rmul__"),
+    *("__lt__", "__le__", "__gt__", "__ge__"),
+):
+    setattr(Text, _name, _refused(_name))
 
 
 def text(*parts: Part) -> str:
@@ -61,17 +93,17 @@ def _with(parts: Sequence[Part], i: int, x: Any) -> str:
     return text(*parts[:i], (x, conversion, spec), *parts[i + 1 :])
 
 
-_CONVERSIONS = {"": lambda x: x, "s": str, "r": repr, "a": ascii}
+_CONVERSIONS = {"s": str, "r": repr, "a": ascii}
 
 
 def _joined(parts: Sequence[Part]) -> str:
-    return "".join([p if isinstance(p, str) else _formatted(*p) for p in parts])
+    return "".join([_formatted(*p) if type(p) is tuple else p for p in parts])  # type: ignore[misc]
 
 
 def _formatted(value: Any, conversion: str, spec: str) -> str:
     if type(value) is Tracer and not value.recorder.strict:
         return repr(value)
-    return format(_CONVERSIONS[conversion](value), spec)
+    return format(_CONVERSIONS[conversion](value) if conversion else value, spec)
 
 
 def _flatten(x: Text) -> tuple[Any, Any]:

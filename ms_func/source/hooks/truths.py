@@ -30,6 +30,8 @@ def truth(x: Tracer) -> Any:
     return y if t.shape == () else reshape(y, ())
 
 
+RULES: dict[type, Any] = {}
+"""How the truth of values of some types is found."""
 PLAIN = frozenset(
     (bool, int, float, complex, str, bytes, list, tuple, dict, set, type(None), np.bool_)
 )
@@ -45,6 +47,9 @@ def asked(x: Any) -> Any:
         return x
     if type(x) is Choice:
         return x.are_functions or x.truth()
+    rule = RULES.get(type(x))
+    if rule is not None:
+        return rule(x)
     own = getattr(type(x), "__bool__", None)
     if own is None:
         own = getattr(type(x), "__len__", None)

@@ -114,6 +114,192 @@ def and_by_hand(x, n):
     )[0]
 
 
+def elif_python(x):
+    if x > 2:
+        y = mnp.sin(x)
+    elif x > 1:
+        y = mnp.cos(x)
+    else:
+        y = x * x
+    return y
+
+
+def elif_by_hand(x):
+    return lax.cond(x > 2, mnp.sin, lambda x: lax.cond(x > 1, mnp.cos, lambda x: x * x, x), x)
+
+
+def early_return_python(x):
+    if x > 2:
+        return mnp.sin(x)
+    y = x * 2
+    if y < 1:
+        return y
+    return mnp.cos(y)
+
+
+def early_return_by_hand(x):
+    def rest(x):
+        y = x * 2
+        return lax.cond(y < 1, lambda y: y, mnp.cos, y)
+
+    return lax.cond(x > 2, mnp.sin, rest, x)
+
+
+def continue_python(xs):
+    s = 0.0
+    for x in xs:
+        if x < 3:
+            continue
+        s += mnp.sqrt(x)
+    return s
+
+
+def continue_by_hand(xs):
+    def body(s, x):
+        return lax.cond(x < 3, lambda: s, lambda: s + mnp.sqrt(x)), None
+
+    return lax.scan(body, 0.0, xs)[0]
+
+
+def nested_python(n, m, x):
+    for i in range(n):
+        for j in range(m):
+            x = x * 0.5 + i * j
+    return x
+
+
+def nested_by_hand(n, m, x):
+    return lax.fori_loop(0, n, lambda i, x: lax.fori_loop(0, m, lambda j, x: x * 0.5 + i * j, x), x)
+
+
+def find_python(xs, y):
+    found = -1
+    for i, x in enumerate(xs):
+        if x > y:
+            found = i
+            break
+    return found
+
+
+def find_by_hand(xs, y):
+    def body(s):
+        i, found, _ = s
+        hit = xs[i] > y
+        return i + 1, mnp.where(hit, i, found), hit
+
+    return lax.while_loop(
+        lambda s: mnp.logical_and(mnp.logical_not(s[2]), s[0] < 100), body, (0, -1, False)
+    )[1]
+
+
+def zip_python(xs, ys):
+    s = 0.0
+    for x, y in zip(xs, ys):  # noqa: B905
+        s = s * 0.9 + x * y
+    return s
+
+
+def zip_by_hand(xs, ys):
+    return lax.scan(lambda s, z: (s * 0.9 + z[0] * z[1], None), 0.0, (xs, ys))[0]
+
+
+def ternary_python(x):
+    return (mnp.sin(x) if x > 0 else mnp.cos(x)) + 1
+
+
+def ternary_by_hand(x):
+    return lax.cond(x > 0, mnp.sin, mnp.cos, x) + 1
+
+
+def collatz_python(n):
+    steps = 0
+    while n != 1:
+        n = n // 2 if n % 2 == 0 else 3 * n + 1
+        steps += 1
+    return steps
+
+
+def collatz_by_hand(n):
+    def body(s):
+        n, k = s
+        return lax.cond(n % 2 == 0, lambda n: n // 2, lambda n: 3 * n + 1, n), k + 1
+
+    return lax.while_loop(lambda s: s[0] != 1, body, (n, 0))[1]
+
+
+def match_python(k, x):
+    match k:
+        case 0:
+            y = mnp.sin(x)
+        case 1:
+            y = mnp.cos(x)
+        case _:
+            y = x
+    return y
+
+
+def match_by_hand(k, x):
+    return lax.cond(k == 0, mnp.sin, lambda x: lax.cond(k == 1, mnp.cos, lambda x: x, x), x)
+
+
+def dict_python(n, x):
+    state = {"x": x, "v": 1.0}
+    for _ in range(n):
+        state["v"] -= 0.1 * state["x"]
+        state["x"] += 0.1 * state["v"]
+    return state["x"]
+
+
+def dict_by_hand(n, x):
+    def body(_, s):
+        x, v = s
+        v = v - 0.1 * x
+        return x + 0.1 * v, v
+
+    return lax.fori_loop(0, n, body, (x, 1.0))[0]
+
+
+def while_else_python(n, d):
+    while d * d <= n:
+        if n % d == 0:
+            r = d
+            break
+        d += 1
+    else:
+        r = n
+    return r
+
+
+def while_else_by_hand(n, d):
+    def body(s):
+        d, _ = s
+        hit = n % d == 0
+        return mnp.where(hit, d, d + 1), hit
+
+    d, hit = lax.while_loop(
+        lambda s: mnp.logical_and(mnp.logical_not(s[1]), s[0] * s[0] <= n), body, (d, False)
+    )
+    return mnp.where(hit, d, n)
+
+
+def closure_python(x, n):
+    def step(y):
+        return mnp.sin(y) if y > 0 else y * 2
+
+    while n > 0:
+        x = step(x)
+        n -= 1
+    return x
+
+
+def closure_by_hand(x, n):
+    def body(s):
+        x, n = s
+        return lax.cond(x > 0, mnp.sin, lambda y: y * 2, x), n - 1
+
+    return lax.while_loop(lambda s: s[1] > 0, body, (x, n))[0]
+
+
 def operations(f, args):
     text = ms.jit(f).lower(*args).as_text()
     return len(re.findall(r"stablehlo\.(?!return|constant)", text))
@@ -128,6 +314,18 @@ CASES = [
     (break_python, break_by_hand, (3.0,)),
     (store_python, store_by_hand, (X, 3)),
     (and_python, and_by_hand, (3.0, 4)),
+    (elif_python, elif_by_hand, (1.5,)),
+    (early_return_python, early_return_by_hand, (0.3,)),
+    (continue_python, continue_by_hand, (X,)),
+    (nested_python, nested_by_hand, (3, 4, 1.0)),
+    (find_python, find_by_hand, (X, 5.5)),
+    (zip_python, zip_by_hand, (X, X)),
+    (ternary_python, ternary_by_hand, (1.0,)),
+    (collatz_python, collatz_by_hand, (27,)),
+    (match_python, match_by_hand, (1, 2.0)),
+    (dict_python, dict_by_hand, (5, 1.0)),
+    (while_else_python, while_else_by_hand, (91, 2)),
+    (closure_python, closure_by_hand, (1.0, 4)),
 ]
 
 

@@ -10,14 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.compat.rules import apply_primitive
 from ms_func.execution.array import Array
 from ms_func.numpy import asarray
 
 __all__ = ["apply_primitive", "canonicalize_dtype_handlers"]
 
 canonicalize_dtype_handlers: dict[type, Callable[..., Any]] = {np.ndarray: asarray, Array: asarray}
-
-
-def apply_primitive(prim: Any, *args: Any, **params: Any) -> Any:
-    """An application of a primitive."""
-    return prim.bind(*args, **params)

@@ -1,0 +1,43 @@
+"""What JAX offers for several processes, in one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ms_func import as_jax
+
+
+def test_one_process_agrees_with_itself():
+    with as_jax() as jax:
+        from jax.experimental import multihost_utils as hosts
+
+        mesh = jax.make_mesh((8,), ("x",))
+        x = np.arange(8.0, dtype="f")
+        wide = hosts.host_local_array_to_global_array(x, mesh, jax.P("x"))
+        assert len(wide.sharding.device_set) == 8
+        assert np.array_equal(hosts.process_allgather(wide), x)
+        assert hosts.process_allgather({"a": x})["a"].shape == (1, 8)
+        assert np.array_equal(hosts.broadcast_one_to_all([x])[0], x)
+        hosts.sync_global_devices("here")
+        f = jax.sharding.auto_axes(lambda v: v * 2, out_sharding=wide.sharding)
+        assert np.array_equal(jax.jit(f)(x), 2 * x)
+        assert np.array_equal(jax.sharding.reshard(x, wide.sharding), x)
+
+
+def test_pieces_along_one_axis():
+    with as_jax() as jax:
+        x = np.arange(16.0, dtype="f").reshape(2, 8)
+        with jax.set_mesh(jax.make_mesh((8,), ("x",))):
+            total = jax.smap(lambda v, s: (jax.lax.psum(v * s, "x"), v + s), in_axes=(1, None),
+                             out_axes=(None, 1), axis_name="x")  # fmt: skip
+            found, more = jax.jit(total)(x, np.float32(2))
+        assert np.array_equal(found[:, 0], 2 * x.sum(1))
+        assert np.array_equal(more, x + 2)
+
+
+def test_types_of_axes_may_stand_third():
+    with as_jax() as jax:
+        mesh = jax.make_mesh((8,), ("x",), (jax.sharding.AxisType.Auto,))
+        assert mesh.auto_axes == ("x",)
+        assert mesh.are_all_axes_auto
+        assert not mesh.are_all_axes_explicit
