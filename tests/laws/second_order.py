@@ -224,12 +224,12 @@ _add("nn: dot_product_attention", *(draw(1, 3, 1, 2, seed=i) for i in range(3)))
 # --- scipy ----------------------------------------------------------------------------------------
 
 _add("scipy.special: dawsn erf erfc erfcx erfinv expit fresnel i0 i0e i1 i1e log_ndtr log_softmax "
-     "logsumexp ndtr sici softmax", X)  # fmt: skip
+     "logsumexp ndtr softmax", X)  # fmt: skip
 _add("scipy.special: wofz", X, Y, call=lambda f, x, y: (w := f(x + 1j * y)).real + w.imag)
 _add("scipy.special: beta betaln boxcox boxcox1p kl_div rel_entr xlog1py xlogy poch", UNIT, BIG)
 _add("scipy.special: comb", UNIT + 3, BIG)
 _add("scipy.special: digamma entr exp1 expi factorial gamma gammaln loggamma spence", BIG)
-_add("scipy.special: logit ndtri", UNIT)
+_add("scipy.special: logit ndtri sici", UNIT)
 _add("scipy.special: betainc", UNIT, call=lambda f, x: f(1.5, 2.5, x))
 _add("scipy.special: gammainc gammaincc", BIG, call=lambda f, x: f(1.5, x))
 _add("scipy.special: hyp1f1", X, call=lambda f, x: f(1.5, 2.5, x))
