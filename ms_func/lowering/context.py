@@ -15,6 +15,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 
+from ms_func.dtypes import is_inexact
 from ms_func.errors import UnsupportedError
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType, dtype_name, float0
@@ -163,7 +164,7 @@ def splat(bits: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> ir.Attribute:
     kind = shaped_type(shape, dtype)
     value = np.frombuffer(bits, dtype)[0] if bits else False  # float0 has no bits
     with context(), unknown_location():
-        if dtype.kind in "fV" and dtype != float0:
+        if is_inexact(dtype) and dtype.kind != "c":
             return ir.DenseElementsAttr.get_splat(
                 kind, ir.FloatAttr.get(element_type(dtype), float(value))
             ) if np.isfinite(float(value)) else _parsed_splat(value, dtype, kind)  # fmt: skip

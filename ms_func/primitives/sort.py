@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact
+from ms_func.dtypes import bits, is_inexact
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import NONLINEAR, PIECEWISE_LINEAR, Cost, Primitive, Zero, register
@@ -63,7 +63,25 @@ def _sort_ref(*xs: np.ndarray, dimension: int, is_stable: bool, num_keys: int) -
 
 
 def _sort_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    types = tuple(v.type for v in eqn.outputs)
+    narrow = tuple(v.type for v in eqn.outputs)
+    types = tuple(ArrayType(t.shape, _whole_bytes(t.dtype)) for t in narrow)
+    if types == narrow:
+        return _sort_bytes(b, eqn, types, values)
+    wide = [v if t is w else b.convert(v, w) for v, t, w in zip(values, narrow, types, strict=True)]
+    found = _sort_bytes(b, eqn, types, wide)
+    return [v if t is w else b.convert(v, t) for v, t, w in zip(found, narrow, types, strict=True)]
+
+
+def _whole_bytes(dtype: np.dtype) -> np.dtype:
+    """The dtype that a sort moves: XLA's CPU sort gets those shorter than a byte wrong."""
+    if bits(dtype) >= 8:
+        return dtype
+    if is_inexact(dtype):
+        return np.dtype(np.float16)
+    return np.dtype(np.uint8 if dtype.name.startswith("u") else np.int8)
+
+
+def _sort_bytes(b: Any, eqn: Any, types: Any, values: Sequence[Any]) -> list[Any]:
     dimension, num_keys = eqn.params["dimension"], eqn.params["num_keys"]
     if b.lowerer.platform == "cpu" and num_keys == 1 and _packs(types):
         return b.inline(_packed_program(types, dimension), values)

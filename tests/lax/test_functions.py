@@ -60,6 +60,18 @@ def test_mul_to_a_wider_dtype():
 
 
 @pytest.mark.parametrize("dtype", ["int4", "uint4", "int2", "uint2"])
+def test_integers_shorter_than_a_byte(dtype):
+    x = np.array([1, 0, 1, 0, 1], getattr(ml_dtypes, dtype))
+    np.testing.assert_array_equal(np.asarray(lax.sort(x)).astype(int), [0, 0, 1, 1, 1])
+    keys, places = lax.sort((x, np.arange(5)), num_keys=1)
+    assert keys.dtype == x.dtype
+    np.testing.assert_array_equal(places, [1, 3, 0, 2, 4])
+    assert int(ms.numpy.max(x)) == 1
+    assert int(ms.numpy.min(x)) == 0
+    assert np.array_equal(x.astype(bool), ms.numpy.asarray(x).astype(bool))
+
+
+@pytest.mark.parametrize("dtype", ["int4", "uint4", "int2", "uint2"])
 def test_bits_of_dtypes_shorter_than_a_byte(dtype):
     x = np.array([[0x12345678, 0x0F1E2D3C]], "uint32")
     width, kind = int(dtype[-1]), np.dtype(getattr(ml_dtypes, dtype))

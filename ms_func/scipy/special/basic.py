@@ -162,8 +162,8 @@ def _gammasgn(x: Any) -> Any:
     pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))
     below = compare.select(pole, literal(math.nan, x), below)
     at_zero = el.copysign(1, x)
-    return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero,
-                                                                 literal(1, x)))  # fmt: skip
+    above = compare.select(compare.ne(x, x), x, literal(1, x))
+    return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero, above))
 
 
 def gamma(x: ArrayLike) -> Array:
