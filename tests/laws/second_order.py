@@ -294,6 +294,7 @@ _DISCRETE: dict[str, tuple[float, ...]] = {
     "nbinom": (5.0, 0.3), "poisson": (2.0,),
 }  # fmt: skip
 _COUNTS = np.array([1.0, 2.0, 3.0])
+_add("scipy.stats.poisson: entropy", np.array([0.3, 2.0, 40.0]))
 for _name, (_points, _parameters) in _CONTINUOUS.items():
     _module = f"scipy.stats.{_name}"
     for _last in sorted(n.rpartition(".")[2] for n in public(_module)):
@@ -337,7 +338,6 @@ EXEMPT: dict[str, str] = {
         "lax: scaled_dot; nn: scaled_dot_general scaled_matmul"
     ),
     "has a first derivative only, and says so": "lax.linalg: eig",
-    "a fault to mend: the second derivative is NaN": "scipy.stats.poisson: entropy",
     "has no derivative, and says so": (
         "lax: igamma_grad_a random_gamma_grad; lax.linalg: cholesky_update hessenberg ormqr qdwh "
         "schur tridiagonal; scipy.linalg: eigh_tridiagonal funm hessenberg rsf2csf schur; "

@@ -70,7 +70,7 @@ def bcoo_fromdense(
 
     indices = over_batches(n_batch, one)(there)
     info = SparseInfo(mat.shape, indices_sorted=True, unique_indices=True)
-    return BCOO((_taken(mat, indices, n_batch), indices), **info._asdict())
+    return BCOO((taken(mat, indices, n_batch), indices), **info._asdict())
 
 
 @ms_func.jit
@@ -96,7 +96,7 @@ def _places(mat: BCOO) -> tuple[Any, ...]:
     return (*along, *[indices[..., k] for k in range(mat.n_sparse)])
 
 
-def _taken(arr: Any, indices: Any, n_batch: int) -> Any:
+def taken(arr: Any, indices: Any, n_batch: int) -> Any:
     """Elements of `arr` at places; zero outside."""
     full = (*arr.shape[:n_batch], indices.shape[-2])
     indices = np.broadcast_to(indices, (*full, indices.shape[-1]))
@@ -114,7 +114,7 @@ def bcoo_extract(sparr: BCOO, arr: Any, *, assume_unique: bool | None = None) ->
     arr = np.asarray(arr)
     if arr.shape != sparr.shape:
         raise ArgumentValueError(f"shapes differ: {sparr.shape} and {arr.shape}")
-    data = _taken(arr, sparr.indices, sparr.n_batch)
+    data = taken(arr, sparr.indices, sparr.n_batch)
     unique = sparr.unique_indices if assume_unique is None else assume_unique
     if not unique:
         data = data * _expand(_first_of_each(sparr), sparr.n_dense).astype(data.dtype)
@@ -656,8 +656,8 @@ def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
     if not ns:  # every element stands at the one place
         return sp_mat.data * np.expand_dims(v, nb)
     lead = tuple(v.shape[:nb])
-    taken = _taken(np.broadcast_to(v, (*batch, *v.shape[nb:])) if lead != batch else v, indices, nb)
-    out = sp_mat.data * taken
+    others = taken(np.broadcast_to(v, (*batch, *v.shape[nb:])) if lead != batch else v, indices, nb)
+    out = sp_mat.data * others
     if inside is not None and short:
         out = np.where(_expand(inside, sp_mat.n_dense), out, np.zeros((), out.dtype))
     return out

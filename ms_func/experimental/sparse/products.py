@@ -19,7 +19,7 @@ from ms_func import lax
 from ms_func import numpy as np
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, dense_dtype, is_sparse
-from ms_func.experimental.sparse.operations import bcoo_update_layout, sum_duplicates
+from ms_func.experimental.sparse.operations import bcoo_update_layout, sum_duplicates, taken
 
 Dims = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 
@@ -81,12 +81,12 @@ def _times_dense(lhs: BCOO, rhs: Any, dims: Dims, dtype: Any) -> Any:
     rest = [d for d in range(rhs.ndim) if d not in (*rc, *rb)]
     right = rhs.transpose((*rb, *rc, *rest)).astype(dtype)
     columns = [mat.indices[:, d] for d in range(mat.ndim)]
-    taken = tuple(columns[d] for d in (*lb, *lc))
+    there = tuple(columns[d] for d in (*lb, *lc))
     shape = [*[lhs.shape[d] for d in (*lb, *free)], *[rhs.shape[d] for d in rest]]
     data = mat.data.astype(dtype).reshape((mat.nse, *(1,) * len(rest)))
     inside = (mat.indices < onp.array(lhs.shape)).all(-1).reshape(data.shape)
     terms = np.where(inside, data, 0) * (
-        right.at[taken].get(mode="fill", fill_value=0) if taken else right[None]
+        right.at[there].get(mode="fill", fill_value=0) if there else right[None]
     )
     to = tuple(columns[d] for d in (*lb, *free))
     if not to:
@@ -142,10 +142,8 @@ def matmul(lhs: Any, rhs: Any) -> Any:
 
 def bcoo_dot_general_sampled(A: Any, B: Any, indices: Any, *, dimension_numbers: Any) -> Any:
     """Elements of `lax.dot_general(A, B)` at places: `bcoo_extract` of the product."""
-    from ms_func.experimental.sparse.operations import _taken
-
     out = lax.dot_general(A, B, dimension_numbers)
-    return _taken(out, np.asarray(indices), np.ndim(indices) - 2)
+    return taken(out, np.asarray(indices), np.ndim(indices) - 2)
 
 
 def bcoo_conv_general_dilated(lhs: Any, rhs: Any, **options: Any) -> Any:

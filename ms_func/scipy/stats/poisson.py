@@ -55,7 +55,8 @@ def _entropy(mu: Any, loc: Any) -> Any:
     small = np.where(mu < _LARGE, mu, 1)[..., None]
     k = np.arange(_TERMS, dtype=mu.dtype)
     log_p = special.xlogy(k, small) - special.gammaln(k + 1) - small
-    total = np.sum(special.entr(np.exp(log_p)), axis=-1)
+    p = np.exp(log_p)
+    total = -np.sum(p * np.where(p > 0, log_p, 0), axis=-1)
     large = np.where(mu < _LARGE, _LARGE, mu)
     powers = 1 / (12 * large) + 1 / (24 * large**2) + 19 / (360 * large**3)
     series = 0.5 * np.log(2 * math.pi * math.e * large) - powers
