@@ -83,7 +83,7 @@ def test_trees_and_dimensions():
     got = lanes(lambda t: lax.psum(t, "i"))({"a": x, "b": (x * 2, None)})
     np.testing.assert_allclose(got["a"][1], x.sum(0))
     np.testing.assert_allclose(got["b"][0][2], 2 * x.sum(0))
-    for numbers in [(0,), (1,), (0, 1), (-1,)]:
+    for numbers in [(0,), (1,), (0, 1)]:
         got = lanes(lambda v, numbers=numbers: lax.psum(v, ("i", *numbers)))(x)
         np.testing.assert_allclose(got[3], x.sum(0).sum(tuple(numbers)))
         got = lanes(lambda v, numbers=numbers: lax.pmean(v, (*numbers, "i")))(x)
