@@ -14,7 +14,7 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as np
 from ms_func import lax
-from ms_func.execution import compile as compilation
+from ms_func.execution import program_cache
 from ms_func.execution.buffers import default_backend
 from ms_func.experimental.jet import jet
 from ms_func.tracing import stage as staging
@@ -241,9 +241,9 @@ def test_functions_that_were_jitted_are_not_kept_alive():
 @pytest.mark.slow
 def test_two_thousand_different_programs_fill_no_cache_beyond_its_bound(monkeypatch):
     """With small bounds, more programs than they allow; the newest work, the oldest are gone."""
-    monkeypatch.setattr(compilation, "_LIMIT", 100)
+    monkeypatch.setattr(program_cache, "_LIMIT", 100)
     monkeypatch.setattr(staging, "_LIMIT", 100)
-    compilation._programs.clear()
+    program_cache._programs.clear()
     staging._programs.clear()
     x = numpy.ones(2, numpy.float32)
     for k in range(2_000):
@@ -252,5 +252,5 @@ def test_two_thousand_different_programs_fill_no_cache_beyond_its_bound(monkeypa
             assert f(x).tolist() == [1.0 + k] * 2
         else:
             f.trace(x)
-    assert len(compilation._programs) <= 101
+    assert len(program_cache._programs) <= 101
     assert len(staging._programs) <= 101
