@@ -17,7 +17,7 @@ def once(make: Callable[P, T]) -> Callable[P, T]:
     `functools.cache` lets threads that come at the same time make one each.
 
     Args:
-        make: function of hashable positional arguments.
+        make: function of hashable arguments.
 
     Example:
         >>> made = once(lambda name: [name])
@@ -29,10 +29,11 @@ def once(make: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(make)
     def get(*args: P.args, **kwargs: P.kwargs) -> T:
-        if args not in found:
+        key = (args, *kwargs.items())
+        if key not in found:
             with lock:
-                if args not in found:
-                    found[args] = make(*args, **kwargs)
-        return found[args]
+                if key not in found:
+                    found[key] = make(*args, **kwargs)
+        return found[key]
 
     return get

@@ -197,6 +197,7 @@ log = logging.getLogger("ms_func")
 
 
 _all: WeakSet[Jitted] = WeakSet()
+_all_lock = Lock()
 
 
 def clear_caches() -> None:
@@ -208,7 +209,9 @@ def clear_caches() -> None:
         >>> f.why_recompiled()
         '`<lambda>` was not recorded more than once'
     """
-    for jitted in list(_all):
+    with _all_lock:
+        found = list(_all)
+    for jitted in found:
         jitted.clear_cache()
     forget_structures()
     forget_programs()
@@ -236,7 +239,8 @@ class Jitted:
         if attach is not None:  # what `shard` returns has more to show
             attach(made, self.program_for)
         self.callable = made
-        _all.add(self)
+        with _all_lock:
+            _all.add(self)
 
     def clear_cache(self) -> None:
         """Forget all recorded programs of this function."""

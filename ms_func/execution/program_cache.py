@@ -43,7 +43,7 @@ def keep(key: Any, program: Any) -> None:
 def forget(count: int | None = None) -> None:
     """Drop the oldest programs, all if `count` is None, and all fast paths."""
     with _lock:
-        for _ in range(len(_programs) if count is None else count):
+        for _ in range(len(_programs) if count is None else min(count, len(_programs))):
             _programs.popitem(last=False)
     fast_paths.clear()
 

@@ -9,6 +9,7 @@ import pytest
 import ms_func as ms
 from ms_func.execution import program_cache
 from ms_func.execution.program_cache import MemoryMaps
+from ms_func.once import once
 
 
 @pytest.fixture
@@ -36,6 +37,20 @@ def test_the_older_half_goes_when_most_maps_are_taken(proc, monkeypatch):
     for i in range(100, 104):
         program_cache.keep(i, str(i))
     assert [program_cache.find(i) is None for i in range(104)] == [True] * 52 + [False] * 52
+
+
+def test_more_may_be_forgotten_than_there_are(monkeypatch):
+    monkeypatch.setattr(program_cache, "_programs", type(program_cache._programs)(a=1, b=2))
+    program_cache.forget(5)  # another thread has forgotten some since they were counted
+    assert not program_cache._programs
+
+
+def test_what_is_made_once_is_made_for_each_choice_of_arguments():
+    made = once(lambda name, suffix="": [name + suffix])
+    assert made("a") is made("a") == ["a"]
+    assert made(name="a") is made(name="a")
+    assert made(name="b") == ["b"]
+    assert made("a", suffix="!") == ["a!"]
 
 
 def test_maps_are_counted_seldom_while_there_are_few(proc):
