@@ -47,6 +47,12 @@ def test_derivative_of_lanes_is_the_slope(f):
     np.testing.assert_allclose(got, want, rtol=1e-2, atol=1e-2)
 
 
+def test_what_may_be_none_has_no_derivative():
+    (trampolined,) = [f for f in CASES if f not in DIFFERENTIABLE]
+    with pytest.raises(TypeError, match="Gradient only defined for scalar-output functions"):
+        ms.jit(ms.grad(trampolined))(np.float32(1), np.int32(2))
+
+
 def test_what_a_function_returns_may_be_none_or_text():
     def f(x):
         if x > 1:
