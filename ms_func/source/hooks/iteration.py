@@ -178,9 +178,14 @@ def _as_while(
         return (add(i, Literal(1, start.type)), *body(found.at(i), *given))
 
     trips = length - done if isinstance(length, int) else None
-    out = staged_while(
-        test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
-    )
+    try:
+        out = staged_while(
+            test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
+        )
+    except Bottom:
+        if type(length) is not Tracer:
+            raise
+        return state  # only types matter now: it might take no step
     return out[1:]
 
 

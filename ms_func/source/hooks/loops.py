@@ -33,7 +33,7 @@ from ms_func.source.hooks.anatomy import (
     is_number,
     take_apart,
 )
-from ms_func.source.hooks.branch import cells
+from ms_func.source.hooks.branch import Bottom, cells
 from ms_func.source.hooks.join import (
     Path,
     Plan,
@@ -124,6 +124,10 @@ def _staged(
         return staged_while(test, body, state, names, loc)
     except _TestStores:
         pass
+    except Bottom:
+        if type(more) is not Tracer:
+            raise
+        return state  # only types matter now: it might take no step
 
     def step(more: Any, *state: Any) -> State:
         after = body(*state)
