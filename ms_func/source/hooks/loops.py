@@ -258,6 +258,11 @@ class LoopPlan(Plan):
             self.fixed.add(id(made))
         return made
 
+    def _are_lists(self, own: Sequence[Any]) -> bool:
+        """A list may become shorter in a loop, not longer."""
+        longest = len(own[0].children)
+        return super()._are_lists(own) and all(len(p.children) <= longest for p in own)
+
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
         """How many steps there are, and so which object is left, is not known."""
         if self.links is not None and type(node) is Tree:
