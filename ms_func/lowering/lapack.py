@@ -27,6 +27,8 @@ def _register() -> None:
             xla_client.register_custom_call_target(
                 name, capsule, platform=platform, api_version=api
             )
+    for name in lapack.batch_partitionable_targets():
+        xla_client.register_custom_call_as_batch_partitionable(name)
 
 
 @cache
@@ -51,6 +53,32 @@ def _layout(rank: int, matrix: bool) -> str:
 
 def _option(value: str | int) -> str:
     return f"{ord(value)} : ui8" if isinstance(value, str) else f"{value} : i32"
+
+
+def _split(ins: Sequence[ArrayType], outs: Sequence[ArrayType], lead: int) -> dict[str, Any]:
+    """Attributes that let the partitioner split a call by its first `lead` dimensions.
+
+    Reference:
+        Shardy, "sdy.op_sharding_rule".
+    """
+    sizes: dict[str, int] = {}
+
+    def factor(d: int, size: int) -> str:
+        k = d if d < lead else max(lead, len(sizes))
+        name = chr(ord("i") + k) if k < 18 else f"z_{k - 17}"  # i ... z, z_1 ...
+        sizes[name] = size
+        return name
+
+    sides = (
+        ", ".join(f"[{', '.join(map(factor, range(t.ndim), t.shape))}]" for t in side)
+        for side in (ins, outs)
+    )
+    text = ")->(".join(sides)
+    listed = ", ".join(f"{name}={size}" for name, size in sizes.items())
+    return {
+        "mhlo.frontend_attributes": mlir.parsed(f'{{num_batch_dims = "{lead}"}}'),
+        "sdy.sharding_rule": mlir.parsed(f"#sdy.op_sharding_rule<({text}) {{{listed}}}, custom>"),
+    }
 
 
 def call(
@@ -87,6 +115,9 @@ def call(
         "operand_layouts": mlir.parsed(layouts[0]),
         "result_layouts": mlir.parsed(layouts[1]),
     }
+    lead = max(t.ndim for t in ins) - 2
+    if lead and b.lowerer.num_partitions > 1:
+        attributes.update(_split(ins, outs, lead))
     if alias is not None:
         out = f"[{alias[0]}]" if len(outs) > 1 else "[]"
         attributes["output_operand_aliases"] = mlir.parsed(
