@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS
-from ms_func.execution.array import ARRAYS, Array
+from ms_func.execution.array import ARRAYS, Array, handle
 from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
@@ -52,7 +52,7 @@ def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
     def method(self: Any, other: Any) -> Any:
         if type(other) is Array and type(self) is Array and current.interpreter is bottom:
-            return fast(self, other)
+            return handle(fast(self.buffer, other.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(self, other)
         return NotImplemented
