@@ -94,11 +94,11 @@ def two(function: F) -> F:
             if type(x) is Array:
                 if type(y) is Array:
                     return handle(fast(x.buffer, y.buffer))
-                if type(y) in _NUMBERS:
+                if type(y) in NUMBERS:
                     found = constant(y, x)
                     if found is not None:
                         return handle(fast(x.buffer, found.buffer))
-            elif type(y) is Array and type(x) in _NUMBERS:
+            elif type(y) is Array and type(x) in NUMBERS:
                 found = constant(x, y)
                 if found is not None:
                     return handle(fast(found.buffer, y.buffer))
@@ -108,7 +108,8 @@ def two(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
-_NUMBERS = frozenset({int, float})
+NUMBERS = frozenset({int, float})
+"""Python numbers whose arrays are kept, see `constant`."""
 
 
 def constant(value: Any, like: Array) -> Any:
@@ -117,11 +118,12 @@ def constant(value: Any, like: Array) -> Any:
     Raises:
         OverflowError: an integer does not fit.
     """
-    device, width = config.default_device.value, config.x64.value
-    key = (type(value), value or repr(value), like.type, device, width)
+    kind, type_ = type(value), like.buffer.aval
+    exact = value if value or kind is int else repr(value)  # 0.0 is not -0.0
+    key = (kind, exact, type_, config.default_device.value, config.x64.value)
     found = _constants.get(key)
     if found is None:
-        literal = literal_of(value, like.type)
+        literal = literal_of(value, type_)
         if literal is None:
             return None
         if len(_constants) > _LIMIT:
