@@ -14,7 +14,16 @@ from typing import Any
 from ms_func import config, tree
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
-from ms_func.execution.array import ARRAYS, Array, KeyArray, numbers_of, result_tree, wrap
+from ms_func.execution.array import (
+    ARRAYS,
+    Array,
+    KeyArray,
+    handle,
+    numbers_of,
+    result_tree,
+    single_tree,
+    wrap,
+)
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Prepared, Program, prepared, ready
 from ms_func.execution.program_cache import fast_paths, forget
@@ -220,7 +229,9 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
 
     def miss(*args: Any) -> Any:
         fn = _application(primitive, [Var(a.type) for a in args], params)
-        return _run(fn, args, primitive.multiple_results)
+        types = fn.out_types
+        many = primitive.multiple_results
+        return _run(fn, args, _several(list, types) if many else result_tree(_ONE, types))
 
     return dispatcher(primitive.name, miss)
 
@@ -230,6 +241,9 @@ def program_of(
 ) -> Any:
     """Dispatcher of a program that is recorded anew for each signature of its operands.
 
+    Operands are buffers or arrays, keys always arrays. The result is for `handle`, or a tuple of
+    arrays.
+
     Args:
         name: name of the program.
         record: types of the operands to the program, the arrays that its first parameters are
@@ -237,12 +251,15 @@ def program_of(
     """
 
     def miss(*args: Any) -> Any:
-        fn, constants, single = record([a.type for a in args])
+        operands = [handle(a) for a in args]
+        fn, constants, single = record([a.type for a in operands])
+        operands = [*constants, *operands]
         if key_reuse.active(fn):
-            outs = _run_watched(fn, [*constants, *args])
+            outs = _run_watched(fn, operands)
             return outs[0] if single else tuple(outs), None, False
-        return _run(fn, [*constants, *args], None if single else (0,) * len(fn.results),
-                    bound=len(constants))  # fmt: skip
+        types = fn.out_types
+        out_tree = single_tree(types) if single else _several(tuple, types)
+        return _run(fn, operands, out_tree, bound=len(constants))
 
     return dispatcher(name, miss)
 
@@ -257,8 +274,16 @@ def _application(
     return Function(primitive.name, variables, [eqn], outputs)
 
 
+_ONE = tree.structure(0)
+
+
+def _several(kind: type, types: tuple[ArrayType, ...]) -> Any:
+    """Structure of results in a list or a tuple."""
+    return result_tree(tree.structure(kind([0] * len(types))), types)
+
+
 def _run(
-    fn: Function, args: Sequence[Any], many: Any = True, job: Prepared | None = None,
+    fn: Function, args: Sequence[Any], out_tree: Any = None, job: Prepared | None = None,
     bound: int = 0, donate: tuple[int, ...] = (),
 ) -> tuple[Any, Any, bool]:  # fmt: skip
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry.
@@ -266,7 +291,7 @@ def _run(
     Args:
         fn: the program.
         args: operands.
-        many: whether results come in a list; or a tuple of their number, for a tuple of them.
+        out_tree: structure of the results over buffers, None for a list.
         job: how to compile it, if not by itself.
         bound: how many operands come first that are not the dispatcher's arguments.
         donate: operands whose memory the program may take over.
@@ -278,8 +303,7 @@ def _run(
     program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = nonfinite.run(program, fn, buffers, fn.name)
     fast = fast and not config.searching()
-    form = many if isinstance(many, tuple) else [0] * len(outs) if many else 0
-    out_tree = result_tree(tree.structure(form), fn.out_types)
+    out_tree = out_tree or _several(list, fn.out_types)
     if not fast:
         return out_tree.unflatten(outs), None, False
     return answer(program, outs, out_tree, buffers[:bound])

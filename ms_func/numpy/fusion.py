@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ms_func import config
-from ms_func.execution.array import Array
+from ms_func.execution.array import Array, handle
 from ms_func.execution.dispatch import bottom, program_of
 from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import literal_of
@@ -43,11 +43,13 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
         if len(_programs) > _LIMIT:
             _programs.clear()
         found = _programs[key] = _program(body, static)
-    for a in arrays:
-        if type(a) is not Array:
-            arrays = [bottom.operand(x) for x in arrays]
-            break
-    return found(*arrays)
+    return handle(found(*[a.buffer if type(a) is Array else _operand(a) for a in arrays]))
+
+
+def _operand(x: Any) -> Any:
+    """What the dispatcher takes for an operand: the buffer, but for keys."""
+    array = bottom.operand(x)
+    return array.buffer if type(array) is Array else array
 
 
 def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any = None) -> Any:
@@ -75,7 +77,7 @@ def one(function: F) -> F:
     @wraps(function)
     def call(x: Any, /) -> Any:
         if type(x) is Array and current.interpreter is bottom:
-            return fast(x)
+            return handle(fast(x.buffer))
         return function(x)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -91,22 +93,23 @@ def two(function: F) -> F:
         if current.interpreter is bottom:
             if type(x) is Array:
                 if type(y) is Array:
-                    return fast(x, y)
-                if type(y) in _NUMBERS:
+                    return handle(fast(x.buffer, y.buffer))
+                if type(y) in NUMBERS:
                     found = constant(y, x)
                     if found is not None:
-                        return fast(x, found)
-            elif type(y) is Array and type(x) in _NUMBERS:
+                        return handle(fast(x.buffer, found.buffer))
+            elif type(y) is Array and type(x) in NUMBERS:
                 found = constant(x, y)
                 if found is not None:
-                    return fast(found, y)
+                    return handle(fast(found.buffer, y.buffer))
         return function(x, y)
 
     call.fast = fast  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 
-_NUMBERS = frozenset({int, float})
+NUMBERS = frozenset({int, float})
+"""Python numbers whose arrays are kept, see `constant`."""
 
 
 def constant(value: Any, like: Array) -> Any:
@@ -115,11 +118,12 @@ def constant(value: Any, like: Array) -> Any:
     Raises:
         OverflowError: an integer does not fit.
     """
-    device, width = config.default_device.value, config.x64.value
-    key = (type(value), value or repr(value), like.type, device, width)
+    kind, type_ = type(value), like.buffer.aval
+    exact = value if value or kind is int else repr(value)  # 0.0 is not -0.0
+    key = (kind, exact, type_, config.default_device.value, config.x64.value)
     found = _constants.get(key)
     if found is None:
-        literal = literal_of(value, like.type)
+        literal = literal_of(value, type_)
         if literal is None:
             return None
         if len(_constants) > _LIMIT:
@@ -178,7 +182,7 @@ def _of_one(function: Any, program: Any) -> Any:
         if type(x) is Array and current.interpreter is bottom:
             found = program(rest, options) if rest or options else fast
             if found is not None:
-                return found(x)
+                return handle(found(x.buffer))
         return function(**options) if x is _NONE else function(x, *rest, **options)
 
     return call
@@ -191,7 +195,7 @@ def _of_two(function: Any, program: Any) -> Any:
         if type(x) is Array and type(y) is Array and current.interpreter is bottom:
             found = program(rest, options) if rest or options else fast
             if found is not None:
-                return found(x, y)
+                return handle(found(x.buffer, y.buffer))
         if y is _NONE:
             return function(**options) if x is _NONE else function(x, **options)
         return function(x, y, *rest, **options)

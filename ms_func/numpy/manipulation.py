@@ -568,7 +568,7 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
     ary = operand(name, ary)
     axis = axis_index(axis, typeof(ary).ndim)
     n = typeof(ary).shape[axis]
-    if isinstance(sections, (tuple, list, np.ndarray)) or np.ndim(sections):
+    if type(sections) is not int and np.ndim(sections):
         cuts = [0, *(operator.index(i) for i in np.asarray(sections).tolist()), n]
         cuts = [min(max(c + n if c < 0 else c, 0), n) for c in cuts]
     else:

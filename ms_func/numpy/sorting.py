@@ -206,10 +206,7 @@ def _search(a: Any, v: Any, side: str) -> Any:
     n = typeof(a).shape[0]
     shape = typeof(v).shape
     if n <= _SHORT:
-        row = lay(a, (*shape, n), (len(shape),))
-        wide = lay(v, (*shape, n), tuple(range(len(shape))))
-        mask = _before(row, wide, side == "left")
-        return reductions.sum(mask, -1, np.int32)
+        return _counted(a, v, side == "left")
     low = zeros(shape, np.int32)
     high = pa.add(low, n)
     for _ in range(n.bit_length()):
@@ -220,6 +217,21 @@ def _search(a: Any, v: Any, side: str) -> Any:
         low = compare.select(pa.and_p.bind(live, right), pa.add(middle, 1), low)
         high = compare.select(pa.and_p.bind(live, pa.not_p.bind(right)), middle, high)
     return low
+
+
+def _counted(a: Any, v: Any, strict: bool) -> Any:
+    """Places by comparison with every element: how many are not above, NaN set apart."""
+    (n,), shape = typeof(a).shape, typeof(v).shape
+    row = lay(a, (*shape, n), (len(shape),))
+    wide = lay(v, (*shape, n), tuple(range(len(shape))))
+    if typeof(a).dtype.kind == "c":
+        return reductions.sum(_before(row, wide, strict), -1, np.int32)
+    above = (logic.greater_equal if strict else logic.greater)(row, wide)
+    found = pa.sub(n, reductions.sum(above, -1, np.int32))
+    if not is_inexact(typeof(a).dtype):
+        return found
+    nans = reductions.sum(logic.isnan(a), -1, np.int32)
+    return pa.sub(found, nans if strict else where(logic.isnan(v), 0, nans))
 
 
 def digitize(

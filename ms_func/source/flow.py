@@ -186,7 +186,9 @@ class Flow:
     def block(self, stmts: Sequence[ast.stmt], after: Set, to: Targets, keep: bool = True) -> Set:
         """Names needed before a block; with `keep`, results are noted for each statement."""
         for s in reversed(stmts):
-            after = self._statement(s, after, to, keep) | to.on_raise
+            after = self._statement(s, after, to, keep)
+            if to.on_raise:
+                after |= to.on_raise
         return after
 
     def _statement(self, s: Any, after: Set, to: Targets, keep: bool) -> Set:
