@@ -80,9 +80,14 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     fast = getattr(function, "fast", None)
 
     def method(self: Any, other: Any) -> Any:
-        if fast is not None and type(self) is Array and current.interpreter is bottom:
-            if type(other) in NUMBERS and (found := constant(other, self)) is not None:
-                return handle(fast(found.buffer, self.buffer))
+        if (
+            fast is not None
+            and type(self) is Array
+            and current.interpreter is bottom
+            and type(other) in NUMBERS
+            and (found := constant(other, self)) is not None
+        ):
+            return handle(fast(found.buffer, self.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(other, self)
         return NotImplemented

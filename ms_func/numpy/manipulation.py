@@ -366,10 +366,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     if n == 0:
         return a
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        cut = (n - operator.index(step)) % n
-        if cut == 0:
-            return a
-        return pieces.concatenate([part(a, axis, cut, n), part(a, axis, 0, cut)], axis)
+        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
     start = remainder(subtract(n, step), n)
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
 
