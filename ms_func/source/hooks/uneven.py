@@ -53,15 +53,15 @@ def pairs(x: Iterable[Any]) -> Pairs:
     found: Pairs = []
     following, count = 0, 0
     for v in x:
-        if type(v) is not Perhaps:
-            found.append((True, v))
-            v = None
-        place = 0 if v is None else v.place
-        if place != following or (following and v.count != count):
+        one = v if type(v) is Perhaps else None
+        place = 0 if one is None else one.place
+        if place != following or (one is not None and following and one.count != count):
             raise Perhaps.complaint()
-        if v is not None:
-            found.append((v.is_there, v.value))
-            count = v.count
+        if one is None:
+            found.append((True, v))
+        else:
+            found.append((one.is_there, one.value))
+            count = one.count
             following = (place + 1) % count
     if following:
         raise Perhaps.complaint()
@@ -328,11 +328,11 @@ def element(x: Any, place: Any) -> Any:
     given = pairs(x)
     if isinstance(place, slice):
         return cut(given, place)
-    if type(place) is not Tracer and not isinstance(place, (int, np.integer)):
+    if isinstance(place, (int, np.integer)):
+        if 0 <= place < len(given) and all(c is True for c, _ in given[: int(place) + 1]):
+            return given[int(place)][1]
+    elif type(place) is not Tracer:
         raise TypeError(f"list indices must be integers or slices, not {type(place).__name__}")
-    is_inside = type(place) is not Tracer and 0 <= place < len(given)
-    if is_inside and all(c is True for c, _ in given[: place + 1]):
-        return given[place][1]
     return _checked(given, place, "list index out of range")
 
 
@@ -572,7 +572,10 @@ def leaving(x: Any) -> Any:
 def _left(x: Any) -> Any:
     if type(x) is Perhaps:
         raise Perhaps.complaint()
-    return Sifted(*zip(*pairs(x), strict=True), type(x)) if is_uneven(x) else x
+    if not is_uneven(x):
+        return x
+    given = pairs(x)
+    return Sifted([c for c, _ in given], [v for _, v in given], type(x))
 
 
 def _unflatten(kind: Any, kids: Any) -> Any:
