@@ -103,6 +103,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     return ar.rem_p.bind(*_divisible(*promote("fmod", *numbers("fmod", x, y))))
 
 
+@fusion.two
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
     """`floor_divide(x, y), remainder(x, y)`."""
     return floor_divide(x, y), remainder(x, y)
@@ -264,6 +265,7 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
 
 
+@fusion.whole(2)
 def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise greatest common divisor of integers, by Euclid's algorithm.
 
@@ -289,6 +291,7 @@ def _any(mask: Any) -> Any:
     return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
 
 
+@fusion.whole(2)
 def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise least common multiple of integers; 0 where either is 0.
 

@@ -359,6 +359,7 @@ def rint(x: ArrayLike, /) -> Array:
     return round(x)
 
 
+@fusion.whole(1)
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     """Elementwise nearest multiple of `10 ** -decimals`, halves to even."""
     no_out("round", out)
@@ -394,6 +395,7 @@ def real(val: ArrayLike, /) -> Array:
     return cast.real_p.bind(val) if typeof(val).dtype.kind == "c" else as_handle(val)
 
 
+@fusion.one
 def imag(val: ArrayLike, /) -> Array:
     """Elementwise imaginary part; zero for real operands."""
     val = operand("imag", val)
@@ -412,6 +414,7 @@ def conjugate(x: ArrayLike, /) -> Array:
 conj = conjugate
 
 
+@fusion.whole(1)
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """Elementwise angle of complex numbers, in radians or degrees."""
     z = inexact("angle", z)
@@ -419,6 +422,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     return rad2deg(out) if deg else out
 
 
+@fusion.whole(1)
 def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,

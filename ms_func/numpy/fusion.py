@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ms_func import config
+from ms_func import config, tree
 from ms_func.execution.array import Array, handle
 from ms_func.execution.dispatch import bottom, program_of
 from ms_func.ir.primitive import current
@@ -31,7 +31,7 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
 
     Args:
         body: a function of arrays and hashable values that captures nothing; its result is
-            an array or a tuple of arrays.
+            an array or a tree of arrays.
         arrays: operands.
         *static: hashable values; a program is compiled for each combination.
     """
@@ -55,14 +55,13 @@ def _operand(x: Any) -> Any:
 def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any = None) -> Any:
     """Dispatcher of `body(*arrays, *static, **options)`."""
 
-    def record(types: Sequence[Any]) -> tuple[Any, list[Any], bool]:
+    def record(types: Sequence[Any]) -> tuple[Any, list[Any], Any]:
         trace = Staging(body.__name__.strip("_"))
         with trace:
             params = [trace.parameter(t) for t in types]
-            out = body(*params, *static, **(options or {}))
-            single = type(out) is not tuple
-            fn, captured = trace.finish(params, (out,) if single else out)
-        return fn, [bottom.operand(x) for x in captured], single
+            outs, form = tree.flatten(body(*params, *static, **(options or {})))
+            fn, captured = trace.finish(params, outs)
+        return fn, [bottom.operand(x) for x in captured], form
 
     return program_of(body.__name__.strip("_"), record)
 
@@ -201,3 +200,56 @@ def _of_two(function: Any, program: Any) -> Any:
         return function(x, y, *rest, **options)
 
     return call
+
+
+# --- arrays anywhere among the arguments ----------------------------------------------------------
+
+_PLAIN = _STATIC - {tuple, type(None)}
+_ARRAY = object()
+"""Stands for an array in the key of a program."""
+
+
+def anywhere(function: F) -> F:
+    """A function whose eager call on arrays and plain values, in whatever order, is one program.
+
+    It may depend on the values of no array.
+    """
+    programs: dict[Any, Any] = {}
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if current.interpreter is not bottom:
+            return function(*args, **options)
+        leaves, form = tree.flatten((args, options))
+        buffers, rest = [], []
+        for v in leaves:
+            kind = type(v)
+            if kind is Array:
+                buffers.append(v.buffer)
+                v = _ARRAY
+            elif kind not in _PLAIN:
+                return function(*args, **options)
+            rest.append(v)
+        if not buffers:
+            return function(*args, **options)
+        key = (form, *rest, *map(type, rest))  # 1 is not True
+        found = programs.get(key)
+        if found is None:
+            if len(programs) > _LIMIT:
+                programs.clear()
+            found = programs[key] = _program(_filled(function, form, rest))
+        return handle(found(*buffers))
+
+    return call  # type: ignore[return-value]
+
+
+def _filled(function: Any, form: Any, rest: Sequence[Any]) -> Any:
+    """`function` of the arrays alone; the other arguments are those of `rest`."""
+
+    @wraps(function)
+    def body(*arrays: Any) -> Any:
+        given = iter(arrays)
+        args, options = form.unflatten([next(given) if v is _ARRAY else v for v in rest])
+        return function(*args, **options)
+
+    return body

@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import manipulation, reductions
+from ms_func.numpy import fusion, manipulation, reductions
 from ms_func.numpy.creation import arange, asarray, ones, zeros
 from ms_func.numpy.diagonals import eye, vander
 from ms_func.numpy.factors import eigvals
@@ -22,6 +22,7 @@ from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
 
 
+@fusion.whole(2)
 def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     """Value of a polynomial at `x`, by Horner's rule."""
     p, x = reductions.promote_dtype("polyval", p, x)

@@ -234,6 +234,7 @@ def _counted(a: Any, v: Any, strict: bool) -> Any:
     return pa.sub(found, nans if strict else where(logic.isnan(v), 0, nans))
 
 
+@fusion.whole(2)
 def digitize(
     x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str | None = None
 ) -> Array:
@@ -405,6 +406,7 @@ def unique_values(x: ArrayLike, /, *, size: int | None = None, fill_value: Any =
     return unique(x, equal_nan=False, size=size, fill_value=fill_value)
 
 
+@fusion.whole(2)
 def isin(
     element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False,
     invert: bool = False, *, method: str = "auto",
