@@ -15,7 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, manipulation, searching
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote, strong
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 
@@ -155,7 +155,7 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     Reference:
         Hendrycks, Gimpel, "Gaussian error linear units", 2016.
     """
-    return fusion.run(_gelu_tanh if approximate else _gelu_exact, (inexact("gelu", x),))
+    return fusion.run(_gelu_tanh if approximate else _gelu_exact, (strong(inexact("gelu", x)),))
 
 
 def _gelu_tanh(x: Any) -> Any:

@@ -353,7 +353,7 @@ def zeros_like(
 ) -> Array:
     """Zeros with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("zeros_like", a, dtype, shape)
-    return zeros(sizes, kind, device=device, out_sharding=out_sharding)
+    return _weakly(zeros(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
 
 
 def ones_like(
@@ -361,14 +361,22 @@ def ones_like(
 ) -> Array:
     """Ones with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("ones_like", a, dtype, shape)
-    return ones(sizes, kind, device=device, out_sharding=out_sharding)
+    return _weakly(ones(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
 
 
 def empty_like(
     prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
 ) -> Array:
     """Unspecified elements (zeros here) with the shape and dtype of `prototype`, or those given."""
-    return empty(*_like("empty_like", prototype, dtype, shape), device=device)
+    out = empty(*_like("empty_like", prototype, dtype, shape), device=device)
+    return _weakly(out, prototype, dtype)
+
+
+def _weakly(out: Array, a: Any, dtype: Any) -> Array:
+    """An array made like `a`, weak where that is and JAX's rules hold."""
+    if dtype is None and config.jax_rules() and typeof(a).weak_type:
+        return cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=True)
+    return out
 
 
 def full_like(
@@ -377,7 +385,8 @@ def full_like(
 ) -> Array:  # fmt: skip
     """`fill_value` with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("full_like", a, dtype, shape)
-    return full(sizes, fill_value, kind, device=device, out_sharding=out_sharding)
+    out = full(sizes, fill_value, kind, device=device, out_sharding=out_sharding)
+    return _weakly(out, a, dtype)
 
 
 # --- ranges ---------------------------------------------------------------------------

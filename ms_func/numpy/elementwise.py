@@ -25,6 +25,7 @@ from ms_func.numpy.promotion import (
     promote,
     promote_all,
     promote_inexact,
+    settled,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare
@@ -66,13 +67,13 @@ def log1p(x: ArrayLike, /) -> Array:
 @fusion.one
 def log2(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 2."""
-    return _scale(log(x), 1 / math.log(2))
+    return _scale(log(settled("log2", x)), 1 / math.log(2))
 
 
 @fusion.one
 def log10(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 10."""
-    return _scale(log(x), 1 / math.log(10))
+    return _scale(log(settled("log10", x)), 1 / math.log(10))
 
 
 def _scale(x: Any, factor: float) -> Any:
@@ -318,7 +319,7 @@ def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def _one(x: Any) -> Literal:
-    return Literal(1.0, ArrayType((), typeof(x).dtype))
+    return Literal(1.0, ArrayType((), typeof(x).dtype, typeof(x).weak_type))
 
 
 def _rounding(name: str, primitive: Any, x: Any) -> Any:
@@ -417,7 +418,7 @@ conj = conjugate
 @fusion.whole(1)
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """Elementwise angle of complex numbers, in radians or degrees."""
-    z = inexact("angle", z)
+    z = inexact("angle", settled("angle", z))
     out = el.atan2(imag(z), real(z))
     return rad2deg(out) if deg else out
 
@@ -428,7 +429,7 @@ def nan_to_num(
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
     """NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest finite numbers)."""
-    x = operand("nan_to_num", x)
+    x = settled("nan_to_num", x)
     dtype = typeof(x).dtype
     if not is_inexact(dtype):
         return as_handle(x)

@@ -90,6 +90,7 @@ def _points(m: int) -> Any:
 
 def _cosines(m: int, *weights: float) -> Any:
     """Sum of cosines over one period, in `m` points."""
+    m = int(m)
     if m <= 1:
         return ones((max(m, 0),))
     angle = ar.multiply(_points(m), 2 * math.pi / (m - 1))
@@ -116,6 +117,7 @@ def blackman(M: int) -> Array:
 
 def bartlett(M: int) -> Array:
     """Triangular window of `M` points."""
+    M = int(M)
     if M <= 1:
         return ones((max(M, 0),))
     n = _points(M)
@@ -125,6 +127,7 @@ def bartlett(M: int) -> Array:
 
 def kaiser(M: int, beta: Any) -> Array:
     """Kaiser window of `M` points."""
+    M = int(M)
     if M <= 1:
         return ones((max(M, 0),))
     x = ar.subtract(ar.divide(_points(M), (M - 1) / 2), 1.0)

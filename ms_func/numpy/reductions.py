@@ -37,6 +37,7 @@ from ms_func.numpy.promotion import (
     no_out,
     operand,
     promote,
+    settled,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, collective, compare, cumulative, reduce
@@ -106,11 +107,11 @@ _COLLECTIVES = {
 
 
 class _Plain(dict[ArrayType, bool]):
-    """Whether arrays of a type are summed as they are: not narrow, not of rank 0."""
+    """Whether arrays of a type are summed as they are: not narrow, not weak, not of rank 0."""
 
     def __missing__(self, t: ArrayType) -> bool:
         wide = t.dtype != _BOOL and t.dtype.itemsize >= 4
-        found = self[t] = wide and t.ndim > 0
+        found = self[t] = wide and t.ndim > 0 and not t.weak_type
         return found
 
 
@@ -140,7 +141,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     Booleans and small integers widen to 32 bits; 16-bit and smaller floats are summed in
     float32 and rounded once.
     """
-    a = operand(name, a)
+    a = settled(name, a)
     own = typeof(a).dtype
     if dtype is not None:
         out = canonicalize_dtype(dtype)
@@ -151,7 +152,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     else:
         out = own
     inner = np.dtype(np.float32) if is_inexact(out) and out.itemsize < 4 else out
-    return convert(a, inner, typeof(a).weak_type), out
+    return convert(a, inner), out
 
 
 @fusion.whole(1)
@@ -207,7 +208,7 @@ def _extremum(
     name: str, primitive: Any, bound: Any, a: Any, axis: Any, keepdims: bool, initial: Any,
     where: Any, combine: Any,
 ) -> Any:  # fmt: skip
-    a = operand(name, a)
+    a = settled(name, a)
     t = typeof(a)
     if where is initial is None and not keepdims and t.ndim and t.size:
         axes = _axes(axis, t.ndim)
@@ -314,7 +315,7 @@ def mean(
 ) -> Array:  # fmt: skip
     """Arithmetic mean along dimensions; NaN of nothing. Arguments as for `sum`."""
     no_out("mean", out)
-    a = operand("mean", a)
+    a = settled("mean", a)
     kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
     axes = axes_and_names(axis, typeof(a).ndim)
     if where is None:
@@ -348,7 +349,7 @@ def average(
         returned: whether to return the sum of the weights too.
         keepdims: keep the averaged dimensions with size 1.
     """
-    a = inexact("average", a)
+    a = inexact("average", settled("average", a))
     if weights is None:
         out = mean(a, axis, keepdims=keepdims)
         scale = fill(_count(a, axis, keepdims, None), typeof(out))
@@ -406,7 +407,7 @@ def var(
         ValueError: `dtype` is real where `a` is complex.
     """
     no_out("var", out)
-    a = operand("var", a)
+    a = settled("var", a)
     own = typeof(a).dtype
     kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
     if dtype is not None and own.kind == "c" and kind.kind != "c":
@@ -459,7 +460,7 @@ def std(
 
 def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
     """`a`, and the mask of its numbers; None where every element is one."""
-    a = operand(name, a)
+    a = settled(name, a)
     if not is_inexact(typeof(a).dtype):
         return a, where
     numbers = logic.logical_not(logic.isnan(a))
@@ -555,7 +556,7 @@ def nanstd(
 
 def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, out: None) -> Any:
     no_out(name, out)
-    a = operand(name, a)
+    a = settled(name, a)
     if axis is None:
         a, axis = ravel(a), 0
     kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype

@@ -16,7 +16,7 @@ from ms_func.numpy import fusion, logic, manipulation, reductions, searching, so
 from ms_func.numpy.creation import arange, asarray, linspace, zeros
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.products import matmul
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, settled
 from ms_func.numpy.updates import update
 
 # --- covariance -------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def cov(
     Raises:
         ValueError: there are more than two dimensions, or weights do not fit.
     """
-    m = _as_dtype(inexact("cov", m), dtype)
+    m = _as_dtype(inexact("cov", settled("cov", m)), dtype)
     if typeof(m).ndim > 2:
         raise ValueError("m has more than 2 dimensions")
     x = manipulation.atleast_2d(m)

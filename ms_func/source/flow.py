@@ -198,7 +198,7 @@ class Flow:
             return rule(self, s, after, to, keep)
         if keep:
             self.live[s] = Live(after, to=to)
-        reads, binds, _ = self.names.uses(s)
+        reads, binds, *_ = self.names.uses(s)
         return (after - binds) | reads
 
     def _leave(self, s: Any, after: Set, to: Targets, keep: bool) -> Set:
@@ -251,7 +251,7 @@ class Flow:
         if keep:
             self.live[s] = Live(after, found, to=to)
         for item in reversed(s.items):
-            reads, binds, _ = self.names.uses(item)
+            reads, binds, *_ = self.names.uses(item)
             found = (found - binds) | reads
         return found
 

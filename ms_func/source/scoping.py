@@ -27,11 +27,13 @@ class Uses(NamedTuple):
 
     Attributes:
         hooked: whether there is anything in it that conversion might change, names aside.
+        indexed: whether there is an element by a constant, which counts where something else does.
     """
 
     reads: frozenset[str]
     binds: frozenset[str]
     hooked: bool
+    indexed: bool
 
 
 class Names:
@@ -47,6 +49,7 @@ class Names:
         generator: whether a `yield` makes it a generator.
         unbinds: whether there is a `del`, or a handler whose name ends with it.
         dynamic: a call that looks at the local names themselves, such as `locals()`.
+        compound: whether there are statements with blocks in them.
         guessed: whether `resolver` was believed, which may not know all names around it.
         inner: names of the functions inside, however deep.
     """
@@ -63,6 +66,7 @@ class Names:
         self.generator = False
         self.unbinds = False
         self.dynamic: ast.Call | None = None
+        self.compound = False
         self.guessed = False
         self.of: dict[ast.AST, Uses] = {}
         self.immediate: set[ast.AST] = set()
@@ -71,6 +75,7 @@ class Names:
         self._reads: set[str] = set()
         self._binds: set[str] = set()
         self._hooked = False
+        self._indexed = False
 
     # --- entry ------------------------------------------------------------------------------
 
@@ -78,11 +83,12 @@ class Names:
         """Reads and binds of one expression or simple statement."""
         found = self.of.get(node)
         if found is None:
-            self._reads, self._binds, self._hooked = set(), set(), False
+            self._reads, self._binds, self._hooked, self._indexed = set(), set(), False, False
             self.visit(node)
             self.reads |= self._reads
             self.binds |= self._binds
-            found = Uses(frozenset(self._reads), frozenset(self._binds), self._hooked)
+            read, bound = frozenset(self._reads), frozenset(self._binds)
+            found = Uses(read, bound, self._hooked, self._indexed)
             self.of[node] = found
         return found
 
@@ -97,6 +103,7 @@ class Names:
         if parts is None:
             self.uses(s)
             return
+        self.compound = True
         for field in parts:
             value = getattr(s, field)
             if isinstance(value, list):
@@ -187,6 +194,7 @@ class Names:
 
     def _element(self, node: ast.Subscript) -> None:
         self._hooked = self._hooked or type(node.slice) is not ast.Constant
+        self._indexed = True
         self.visit(node.value)
         self.visit(node.slice)
 

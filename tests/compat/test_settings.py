@@ -10,7 +10,7 @@ import pytest
 
 import ms_func as ms
 from ms_func import as_jax, ffi
-from ms_func.lowering import lapack
+from ms_func.lowering import kernels
 
 np1 = np.ones(3, np.float32)
 
@@ -121,7 +121,7 @@ def test_distributed_says_what_cannot_be_had():
 def _cholesky(a):
     """LAPACK's, which reads columns: its lower factor is the upper one of rows."""
     outs = (ms.ShapeDtypeStruct(a.shape, "float32"), ms.ShapeDtypeStruct(a.shape[:-2], "int32"))
-    name = lapack.target("potrf", np.dtype(np.float32))
+    name = kernels.target("potrf", np.dtype(np.float32))
     return ffi.ffi_call(name, outs, vmap_method="broadcast_all")(a, uplo=np.uint8(ord("L")))
 
 
@@ -142,7 +142,7 @@ def test_a_foreign_kernel():
 
 def test_a_foreign_kernel_lane_by_lane():
     def f(a):
-        name = lapack.target("potrf", np.dtype(np.float32))
+        name = kernels.target("potrf", np.dtype(np.float32))
         outs = [ms.ShapeDtypeStruct(a.shape, "float32"), ms.ShapeDtypeStruct((), "int32")]
         return ffi.ffi_call(name, outs)(a, uplo=np.uint8(ord("L")))[0]
 

@@ -14,7 +14,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.source.hooks import complaints, lookup
+from ms_func.source.hooks import complaints, lookup, uneven
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
@@ -29,8 +29,6 @@ from ms_func.source.hooks.journal import (
     journal,
     store,
 )
-from ms_func.source.hooks.sifted import Sifted
-from ms_func.source.hooks.sifted import element as sifted_element
 from ms_func.source.hooks.undefined import UNDEFINED, bound
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -66,8 +64,8 @@ def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(index) is Choice:
         return index.each(lambda i: getitem(obj, i))
-    if type(obj) is Sifted:
-        return sifted_element(obj, index)
+    if uneven.is_uneven(obj):
+        return uneven.element(obj, index)
     if type(index) is Tracer:
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)
@@ -99,6 +97,10 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
+    if uneven.is_uneven(obj):
+        Contents(obj).write(uneven.stored(obj, key, value))
+        changed(obj)
+        return
     if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
         _set_somewhere(obj, key, value)
         return
@@ -144,13 +146,21 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
+    if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
+        note(obj)
+        Contents(obj).write(lookup.removed(obj, key))
+        changed(obj)
+        return
     if type(key) in (Tracer, Choice):
         raise complaints.run_time_index(obj)
     if _by_method(obj, "__delitem__"):
         Choice.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
-    del obj[key]
+    if uneven.is_uneven(obj):
+        uneven.METHODS["pop"](obj, key)
+    else:
+        del obj[key]
     changed(obj)
 
 
@@ -260,7 +270,13 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             return x.each(lambda a: hook(a, value))
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        out = operation(x, value)
+        if uneven.is_uneven(x) and not isinstance(x, tuple):
+            if name != "iadd":
+                raise uneven.Perhaps.complaint()
+            uneven.METHODS["extend"](x, value)
+            out = x
+        else:
+            out = operation(x, value)
         if out is x:
             changed(x)
         return out
