@@ -194,12 +194,14 @@ def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
     return ar.min_p.bind(*promote("minimum", x, y))
 
 
+@fusion.whole(2)
 def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
     x, y = promote("fmax", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
+@fusion.whole(2)
 def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
     x, y = promote("fmin", x1, x2)
@@ -257,6 +259,7 @@ def _hypot(x: Any, y: Any) -> Any:
     return hypotenuse(el.abs(x), el.abs(y))
 
 
+@fusion.whole(1)
 def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """Fractional and integral parts, both with the sign of `x`."""
     no_out("modf", out)

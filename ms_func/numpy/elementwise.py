@@ -344,6 +344,7 @@ def ceil(x: ArrayLike, /) -> Array:
     return _rounding("ceil", el.ceil_p, x)
 
 
+@fusion.whole(1)
 def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
@@ -542,6 +543,7 @@ def _frexp(x: Any) -> Any:
     return compare.select(plain, x, mantissa), power
 
 
+@fusion.one
 def spacing(x: ArrayLike, /) -> Array:
     """Distance from `x` to the next number away from zero, with the sign of `x`.
 

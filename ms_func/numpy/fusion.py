@@ -15,7 +15,9 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.execution.array import Array, handle
 from ms_func.execution.dispatch import bottom, program_of
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
+from ms_func.ir.types import typeof
 from ms_func.numpy.promotion import literal_of
 from ms_func.tracing.tracer import Staging
 
@@ -48,6 +50,8 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
 
 def _operand(x: Any) -> Any:
     """What the dispatcher takes for an operand: the buffer, but for keys."""
+    if isinstance(x, np.generic):
+        x = Literal(x, typeof(x))  # such a scalar tends to come again
     array = bottom.operand(x)
     return array.buffer if type(array) is Array else array
 
@@ -66,6 +70,21 @@ def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any 
     return program_of(body.__name__.strip("_"), record)
 
 
+_HOST = (np.ndarray, np.generic)
+
+
+def _placed(x: Any) -> Array | None:
+    """NumPy's array or scalar as an array of ours, for an eager call.
+
+    None while something is recorded, and for what is no number.
+    """
+    if current.interpreter is not bottom or x.dtype.kind not in "biufc":
+        return None
+    if type(x) is np.ndarray:
+        return bottom.operand(x)
+    return bottom.operand(Literal(x, typeof(x))) if isinstance(x, np.generic) else None
+
+
 # --- functions whose eager calls are programs -----------------------------------------------------
 
 
@@ -77,6 +96,8 @@ def one(function: F) -> F:
     def call(x: Any, /) -> Any:
         if type(x) is Array and current.interpreter is bottom:
             return handle(fast(x.buffer))
+        if isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+            return call(placed)
         return function(x)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -101,6 +122,10 @@ def two(function: F) -> F:
                 found = constant(x, y)
                 if found is not None:
                     return handle(fast(found.buffer, y.buffer))
+            if isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+                return call(placed, y)
+            if isinstance(y, _HOST) and (placed := _placed(y)) is not None:
+                return call(x, placed)
         return function(x, y)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -182,6 +207,8 @@ def _of_one(function: Any, program: Any) -> Any:
             found = program(rest, options) if rest or options else fast
             if found is not None:
                 return handle(found(x.buffer))
+        elif isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+            return call(placed, *rest, **options)
         return function(**options) if x is _NONE else function(x, *rest, **options)
 
     return call
@@ -195,6 +222,10 @@ def _of_two(function: Any, program: Any) -> Any:
             found = program(rest, options) if rest or options else fast
             if found is not None:
                 return handle(found(x.buffer, y.buffer))
+        elif isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+            return call(placed, y, *rest, **options)
+        elif isinstance(y, _HOST) and (placed := _placed(y)) is not None:
+            return call(x, placed, *rest, **options)
         if y is _NONE:
             return function(**options) if x is _NONE else function(x, **options)
         return function(x, y, *rest, **options)

@@ -299,6 +299,7 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     return basis.transpose_p.bind(a, permutation=tuple(order))
 
 
+@fusion.whole(1)
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     """`a` with one dimension moved in front of the dimension `start`."""
     a = operand("rollaxis", a)

@@ -33,6 +33,7 @@ def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     return out
 
 
+@fusion.whole(2)
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Sum of two polynomials."""
     a, b = (asarray(v) for v in reductions.promote_dtype("polyadd", a1, a2))
@@ -41,6 +42,7 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     return ar.add(a, b)
 
 
+@fusion.whole(2)
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Difference of two polynomials."""
     return polyadd(a1, ar.negative(a2))
@@ -69,6 +71,7 @@ def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> 
     return quotient, left  # pyright: ignore[reportReturnType]
 
 
+@fusion.whole(1)
 def polyder(p: ArrayLike, m: int = 1) -> Array:
     """Derivative of order `m`.
 
@@ -85,6 +88,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
     return p
 
 
+@fusion.whole(1)
 def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     """Integral of order `m` with constants `k` (0 by default), the first for the first integral.
 
@@ -109,6 +113,7 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     return p
 
 
+@fusion.whole(1)
 def poly(seq_of_zeros: ArrayLike) -> Array:
     """Coefficients of the polynomial with the given zeros, or characteristic one of a matrix.
 
