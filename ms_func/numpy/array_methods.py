@@ -78,16 +78,14 @@ def _plain(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Operator method `other op self`."""
     fast = getattr(function, "fast", None)
+    if fast is None:
+        return _plain(lambda self, other: function(other, self))
 
     def method(self: Any, other: Any) -> Any:
-        if (
-            fast is not None
-            and type(self) is Array
-            and current.interpreter is bottom
-            and type(other) in NUMBERS
-            and (found := constant(other, self)) is not None
-        ):
-            return handle(fast(found.buffer, self.buffer))
+        if type(other) in NUMBERS and type(self) is Array and current.interpreter is bottom:
+            found = constant(other, self)
+            if found is not None:
+                return handle(fast(found.buffer, self.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(other, self)
         return NotImplemented
