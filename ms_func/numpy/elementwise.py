@@ -93,10 +93,12 @@ def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
-    delta = ar.sub_p.bind(x, y)
-    same = compare.ne(delta, delta)  # equal infinities, or NaN
-    small = el.log1p(el.exp(ar.neg(el.abs(compare.select(same, 0.0, delta)))))
-    return compare.select(same, ar.add_p.bind(x, y), ar.add(ar.max_p.bind(x, y), small))
+    """The larger one plus `log1p(exp(-distance))`, smooth where the two are equal."""
+    first = compare.ge(x, y)
+    high, low = compare.select(first, x, y), compare.select(first, y, x)
+    twins = ar.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
+    gap = compare.select(twins, 0.0, ar.sub_p.bind(low, high))
+    return compare.select(twins, ar.add_p.bind(x, y), ar.add(high, el.log1p(el.exp(gap))))
 
 
 def _complex_logaddexp(x: Any, y: Any) -> Any:
