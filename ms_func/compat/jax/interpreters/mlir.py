@@ -7,7 +7,21 @@ from typing import Any
 
 from ms_func.compat.rules import LowerFun, lowerings
 
-__all__ = ["lower_fun", "register_lowering"]
+__all__ = ["LoweringRuleContext", "lower_fun", "register_lowering"]
+
+
+class LoweringRuleContext:
+    """First argument of lowering rules that emit MLIR by themselves, for annotations.
+
+    Raises:
+        TypeError: on making one. Such rules are not called here.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            "rules that emit MLIR are not called under ms_func.as_jax()\n"
+            "fix: mlir.register_lowering(primitive, mlir.lower_fun(f))"
+        )
 
 
 def lower_fun(fun: Callable[..., Any], multiple_results: bool = True) -> LowerFun:

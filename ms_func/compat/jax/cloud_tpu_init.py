@@ -1,0 +1,3 @@
+"""`jax.cloud_tpu_init`: no public names, as in JAX."""
+
+__all__: list[str] = []
