@@ -193,7 +193,7 @@ def parse_dtype(name: str) -> np.dtype:
 _EDGES: dict[str, tuple[str, ...]] = {
     "bool": ("i*",),
     "i*": ("uint8", "int8", "uint4", "int4", "uint2", "int2"),
-    "uint2": ("f*",), "int2": ("f*",), "uint4": ("f*",), "int4": ("f*",),
+    "uint2": (), "int2": (), "uint4": (), "int4": (),
     "uint8": ("int16", "uint16"), "uint16": ("int32", "uint32"), "uint32": ("int64", "uint64"),
     "uint64": ("f*",),
     "int8": ("int16",), "int16": ("int32",), "int32": ("int64",), "int64": ("f*",),

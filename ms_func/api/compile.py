@@ -18,7 +18,13 @@ from weakref import WeakSet
 import numpy as np
 
 from ms_func import config, tree
-from ms_func.api.jit_options import UNSPECIFIED, Options, check_device, names_and_numbers
+from ms_func.api.jit_options import (
+    PLATFORMS,
+    UNSPECIFIED,
+    Options,
+    check_device,
+    names_and_numbers,
+)
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.reasons import Signature, argument_names, reason
@@ -28,7 +34,7 @@ from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, again, result_tree, wrap
-from ms_func.execution.buffers import move, put
+from ms_func.execution.buffers import default_backend, move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, option_items, prepared, ready
 from ms_func.execution.dispatch import (
     answer,
@@ -134,7 +140,8 @@ def jit(
         keep_unused: accepted; programs take only the arguments they use, which nobody can tell.
         device: device that the arguments are moved to and the program runs on; inside another
             recording it has no effect.
-        backend: name of the backend to run on; None is the one that holds the arrays.
+        backend: name of the backend to run on, or of a platform, whose first device it then is;
+            None is the one that holds the arrays.
         inline: when called while recording, splice the operations in instead of a call.
         compiler_options: options of XLA by name, such as {"xla_cpu_enable_fast_math": True};
             only for a function that is not called by another jitted one.
@@ -276,13 +283,13 @@ class Jitted:
         operands = [*staged.captured, *leaves]
         if recorded.on_refs:
             return self.run_on_refs(recorded, operands), None, False
-        if self.options.backend is not None:
+        if self.options.backend is not None and self.platform is None:
             return self.run_elsewhere(staged, operands), None, False
         if key_reuse.active(staged.fn):
             return self.run_watched(recorded, operands), None, False
         entry = recorded.entry(leaves)
         buffers, fast = place_operands(entry, staged.captured, leaves)
-        if self.options.device is not None:
+        if self.options.device is not None or self.platform is not None:
             return self.run_on_device(recorded, entry, buffers), None, False
         program, movable = ready(
             recorded.job(entry), buffers, name=self.name, donate=recorded.donate,
@@ -295,9 +302,16 @@ class Jitted:
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 
+    @property
+    def platform(self) -> str | None:
+        """The platform that `backend` names, None where it names a backend or nothing."""
+        return self.options.backend if self.options.backend in PLATFORMS else None
+
     def run_on_device(self, recorded: Recorded, entry: Function, buffers: Sequence[Any]) -> Any:
         """Run on the device that the user chose, wherever the operands lie."""
         staged, device = recorded.staged, self.options.device
+        if device is None:
+            device = default_backend().devices(self.platform)[0]
         with config.default_device(device):
             there = [move(b, device) for b in buffers]
             program, _ = ready(

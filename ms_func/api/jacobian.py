@@ -10,15 +10,17 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.api.differentiate import check_input, grad
-from ms_func.api.linearize import jvp, linearized, pushed, stage_call, vjp
+from ms_func.api.linearize import jvp, linearized, pushed, stage_call, value_types, vjp
 from ms_func.api.programs import ArgNums, pick
 from ms_func.api.vectorize import vmap
-from ms_func.dtypes import is_inexact
-from ms_func.errors import ArgumentTypeError
+from ms_func.dtypes import float0, is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.pieces import slice as slice_
-from ms_func.primitives.shape import reshape
+from ms_func.primitives.shape import full, reshape
 from ms_func.tracing.arguments import (
+    check_callable,
     function_name,
     leaf_types,
     normalize_argnums,
@@ -57,12 +59,14 @@ def jacfwd(
         >>> jacfwd(lambda x: x * x)(numpy.float32([1, 2])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
+    check_callable("jacfwd", fun)
     name = function_name(fun)
 
     @user_traceback
     @wraps(fun, updated=())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        numbers = normalize_argnums(argnums, len(args), f"jacfwd of `{name}`")
+        numbers = normalize_argnums(argnums, len(args), f"jacfwd of `{name}`",
+                                    ArgumentValueError)  # fmt: skip
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacfwd", name):
             check_input("jacfwd", name, t, holomorphic, False)
@@ -75,8 +79,16 @@ def jacfwd(
         def flat(*xs: Any) -> Any:
             return user_function(fun)(*rebuild(xs), **kwargs)
 
-        columns, aux = _columns(*stage_call("jacfwd", flat, leaves, has_aux), has_aux)
-        jac = tree.map(lambda c: _split_columns(c, leaves, in_tree, argnums), columns)
+        staged, values, tree_of_leaves = stage_call("jacfwd", flat, leaves, has_aux)
+        types = value_types(staged, has_aux)
+        if holomorphic:
+            _check_holomorphic("jacfwd", name, types)
+        columns, aux = _columns(staged, values, tree_of_leaves, has_aux)
+        found, out_tree = tree.flatten(columns)
+        jac = tree.unflatten(out_tree, [
+            _split_columns(c, t, leaves, in_tree, argnums)
+            for c, t in zip(found, types, strict=True)
+        ])  # fmt: skip
         return (jac, aux) if has_aux else jac
 
     return jacobian
@@ -96,14 +108,16 @@ def _columns(staged: Any, leaves: Sequence[Any], in_tree: Any, has_aux: bool) ->
     return vmap(both, out_axes=(-1, None))(*basis)
 
 
-def _split_columns(columns: Any, leaves: Sequence[Any], in_tree: Any, argnums: ArgNums) -> Any:
+def _split_columns(
+    columns: Any, out: ArrayType, leaves: Sequence[Any], in_tree: Any, argnums: ArgNums
+) -> Any:
     """Cut the last dimension into the coordinates of each leaf, with the leaf's shape."""
     parts, start = [], 0
     shape = typeof(columns).shape[:-1]
     for x in leaves:
         t = typeof(x)
         piece = _cut(columns, start, t.size, -1)
-        parts.append(reshape(piece, shape + t.shape))
+        parts.append(_typed(reshape(piece, shape + t.shape), out))
         start += t.size
     return pick(tree.unflatten(in_tree, parts), argnums)
 
@@ -124,12 +138,14 @@ def jacrev(
         >>> jacrev(lambda x: x * x)(numpy.float32([1, 2])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
+    check_callable("jacrev", fun)
     name = function_name(fun)
 
     @user_traceback
     @wraps(fun, updated=())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        numbers = normalize_argnums(argnums, len(args), f"jacrev of `{name}`")
+        numbers = normalize_argnums(argnums, len(args), f"jacrev of `{name}`",
+                                    ArgumentValueError)  # fmt: skip
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacrev", name):
             check_input("jacrev", name, t, holomorphic, allow_int)
@@ -142,15 +158,33 @@ def jacrev(
         for x in outs:
             _check_jacobian_output(name, typeof(x), holomorphic)
         rows = vmap(lambda *cts: pull(tree.unflatten(out_tree, cts)))(*_standard_basis(outs))
-        per_out = _split_rows(rows, outs, in_tree, argnums)
+        per_out = _split_rows(rows, outs, leaves, in_tree, argnums)
         jac = tree.unflatten(out_tree, per_out)
         return (jac, aux[0]) if has_aux else jac
 
     return jacobian
 
 
+def _typed(x: Any, t: ArrayType) -> Any:
+    """A derivative with dtype and weakness of the value `t` it belongs to; zeros of integers."""
+    if t.tangent.dtype == float0:
+        return full(typeof(x).shape, 0, t.dtype) if t.dtype.kind in "biu" else x
+    return convert_element_type(x, t.dtype, t.weak_type)
+
+
+def _check_holomorphic(what: str, name: str, types: Sequence[ArrayType]) -> None:
+    for t in types:
+        if t.dtype.kind != "c":
+            raise ArgumentTypeError(
+                f"{what} of `{name}` with holomorphic=True requires outputs with complex dtype, "
+                f"but got {t}"
+            )
+
+
 def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
-    if not holomorphic and (not is_inexact(t.dtype) or t.dtype.kind == "c"):
+    if holomorphic:
+        _check_holomorphic("jacrev", name, [t])
+    elif not is_inexact(t.dtype) or t.dtype.kind == "c":
         raise ArgumentTypeError(
             f"jacrev of `{name}` requires real-valued outputs, got {t.dtype.name}; for a "
             "holomorphic function pass holomorphic=True"
@@ -158,14 +192,18 @@ def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
 
 
 def _split_rows(
-    rows: Sequence[Any], outs: Sequence[Any], in_tree: Any, argnums: ArgNums
-) -> list[Any]:
+    rows: Sequence[Any], outs: Sequence[Any], leaves: Sequence[Any], in_tree: Any,
+    argnums: ArgNums,
+) -> list[Any]:  # fmt: skip
     """Cut the first dimension into the coordinates of each result, with the result's shape."""
     per_out, start = [], 0
     for y in outs:
         t = typeof(y)
         cut = [_cut(r, start, t.size, 0) for r in rows]
-        pieces = [reshape(c, t.shape + typeof(c).shape[1:]) for c in cut]
+        pieces = [
+            _typed(reshape(c, t.shape + typeof(c).shape[1:]), typeof(x))
+            for c, x in zip(cut, leaves, strict=True)
+        ]
         per_out.append(pick(tree.unflatten(in_tree, pieces), argnums))
         start += t.size
     return per_out

@@ -27,6 +27,10 @@ class Options(NamedTuple):
     convert: Any = "auto"
 
 
+PLATFORMS = frozenset(("cpu", "gpu", "cuda", "rocm", "tpu"))
+"""Names that `backend` may give for the devices of a platform, beside those of backends."""
+
+
 class _Unspecified:
     def __repr__(self) -> str:
         return "UNSPECIFIED"

@@ -65,6 +65,11 @@ def _active(staged: Staged) -> tuple[bool, ...]:
     return (False,) * n + tuple(is_inexact(t.dtype) for t in types[n:])
 
 
+def value_types(staged: Staged, has_aux: bool) -> list[ArrayType]:
+    """Types of the results that belong to the value."""
+    return list(staged.fn.out_types[: _aux_start(staged, has_aux)])
+
+
 def _aux_start(staged: Staged, has_aux: bool) -> int:
     """Number of flat results that belong to the value; the rest is auxiliary data."""
     if not has_aux:
@@ -106,6 +111,11 @@ def jvp(
         raise ArgumentTypeError(
             "primal and tangent arguments to jvp must be tuples or lists; "
             f"found {type(primals).__name__} and {type(tangents).__name__}"
+        )
+    if type(primals) is not type(tangents) and {type(primals), type(tangents)} == {list, tuple}:
+        raise ArgumentTypeError(
+            "primal and tangent arguments to jvp must have the same tree structure; one is a list "
+            "and the other a tuple"
         )
     staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
     given, dot_tree = tree.flatten(tuple(tangents))
@@ -293,7 +303,13 @@ class Pullback(_LinearMap):
 
     def __call__(self, residuals: Sequence[Any], *cotangents: Any) -> tuple[Any, ...]:
         """Cotangents of the arguments, one entry per argument."""
-        given = cotangents[0] if len(cotangents) == 1 else cotangents
+        if len(cotangents) != 1:
+            raise ArgumentTypeError(
+                f"a function returned by vjp takes one argument, a cotangent of the structure "
+                f"{self.out_tree} of the value, but was called with {len(cotangents)}\n"
+                "fix: put the cotangents of several results into one tuple"
+            )
+        given = cotangents[0]
         cts = _check_cotangents(given, self.out_tree, self.outputs)
         full = [*cts, *(zero_value(t.tangent) for t in self.hidden)]
         live = [ct for ct, nz in zip(full, self.nonzero, strict=True) if nz]
@@ -449,8 +465,12 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = 
     Returns:
         Function from a cotangent of the result to a tuple of cotangents of the arguments.
 
+    Integers are transposed like floats: the cotangents are integers, too.
+
     Raises:
         NotImplementedError: `fun` is not linear, naming the line that is not.
+        TypeError: some arguments or results are integers and others are not, or a cotangent is
+            not of the structure, shape and dtype of the result.
 
     Example:
         >>> back = linear_transpose(lambda x: 2 * x, 1.0)
@@ -464,11 +484,41 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = 
     types = leaf_types(leaves, "linear_transpose", name)
     fun = user_function(fun)
     staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name)
+    _check_transposable(name, types, staged.fn.out_types)
     mask = (False,) * len(staged.captured) + (True,) * len(types)
-    backward = simplified(transpose_program(staged.fn, mask))
+    integers = not any(is_inexact(t.dtype) for t in types)
+    backward = simplified(transpose_program(staged.fn, mask, integers))
 
     def transposed(cotangent: Any) -> Any:
-        cts = _check_cotangents(cotangent, staged.out_tree, staged.fn.out_types)
+        cts = _typed_cotangents(cotangent, staged.out_tree, staged.fn.out_types)
         return tree.unflatten(in_tree, apply(backward, [*staged.captured, *cts]))
 
     return transposed
+
+
+def _check_transposable(name: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -> None:
+    every = [t.dtype for t in (*ins, *outs)]
+    if all(map(is_inexact, every)) or all(d.kind in "iu" for d in every):
+        return
+    raise ArgumentTypeError(
+        f"linear_transpose of `{name}`: arguments and results must all be floating or complex, or "
+        f"all integers, got {', '.join(map(str, ins))} -> {', '.join(map(str, outs))}"
+    )
+
+
+def _typed_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) -> list[Any]:
+    """Flat cotangents for a transposed function, which takes integers for integers."""
+    cts, ct_tree = tree.flatten(given)
+    if ct_tree != wanted_tree:
+        raise ArgumentTypeError(
+            f"the cotangent given to a transposed function has structure {ct_tree}, but its "
+            f"result has structure {wanted_tree}"
+        )
+    for ct, t in zip(cts, types, strict=True):
+        got = typeof(ct)
+        if got.shape != t.shape or not _fits(got, t):
+            raise ArgumentTypeError(
+                f"the cotangent given to a transposed function has type {got}, but its result has "
+                f"type {t}"
+            )
+    return [_converted(ct, t) for ct, t in zip(cts, types, strict=True)]

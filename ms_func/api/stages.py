@@ -144,8 +144,17 @@ class Traced(_Stage):
         whole = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results, arrays)
         return Lowered(self, whole, ())
 
-    def lower(self) -> Lowered:
-        """StableHLO of the program."""
+    @property
+    def out_tree(self) -> Any:
+        """Structure of the result."""
+        return self._recorded.staged.out_tree
+
+    def lower(self, *, lowering_platforms: Sequence[str] | None = None) -> Lowered:
+        """StableHLO of the program.
+
+        Args:
+            lowering_platforms: names of platforms; StableHLO is the same for all of them.
+        """
         return Lowered(self, self.ir, self._recorded.donate)
 
 
@@ -193,6 +202,8 @@ class Lowered(_Stage):
         """The module as text, of StableHLO or with dialect "hlo" of XLA."""
         if dialect == "hlo":
             return self.compiler_ir("hlo").as_hlo_text()
+        if dialect not in (None, "stablehlo"):
+            raise ArgumentValueError(f"dialect must be 'stablehlo' or 'hlo', got {dialect!r}")
         return self._module.operation.get_asm(enable_debug_info=debug_info)
 
     def compile(self, compiler_options: dict[str, Any] | None = None) -> Compiled:

@@ -289,6 +289,8 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
         ) from None
     found: list[int | None] = []
     for axis, t in zip(axes, out_types, strict=True):
+        if axis is not None and type(axis) is not int:
+            raise ArgumentTypeError(f"vmap out_axes must hold integers or None, got {axis!r}")
         if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
             raise ArgumentValueError(
                 f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "

@@ -25,6 +25,7 @@ from ms_func.numpy.promotion import (
     promote,
     promote_all,
     promote_inexact,
+    settled,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare
@@ -66,13 +67,13 @@ def log1p(x: ArrayLike, /) -> Array:
 @fusion.one
 def log2(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 2."""
-    return _scale(log(x), 1 / math.log(2))
+    return _scale(log(settled("log2", x)), 1 / math.log(2))
 
 
 @fusion.one
 def log10(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 10."""
-    return _scale(log(x), 1 / math.log(10))
+    return _scale(log(settled("log10", x)), 1 / math.log(10))
 
 
 def _scale(x: Any, factor: float) -> Any:
@@ -92,10 +93,12 @@ def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
-    delta = ar.sub_p.bind(x, y)
-    same = compare.ne(delta, delta)  # equal infinities, or NaN
-    small = el.log1p(el.exp(ar.neg(el.abs(compare.select(same, 0.0, delta)))))
-    return compare.select(same, ar.add_p.bind(x, y), ar.add(ar.max_p.bind(x, y), small))
+    """The larger one plus `log1p(exp(-distance))`, smooth where the two are equal."""
+    first = compare.ge(x, y)
+    high, low = compare.select(first, x, y), compare.select(first, y, x)
+    twins = ar.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
+    gap = compare.select(twins, 0.0, ar.sub_p.bind(low, high))
+    return compare.select(twins, ar.add_p.bind(x, y), ar.add(high, el.log1p(el.exp(gap))))
 
 
 def _complex_logaddexp(x: Any, y: Any) -> Any:
@@ -318,7 +321,7 @@ def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def _one(x: Any) -> Literal:
-    return Literal(1.0, ArrayType((), typeof(x).dtype))
+    return Literal(1.0, ArrayType((), typeof(x).dtype, typeof(x).weak_type))
 
 
 def _rounding(name: str, primitive: Any, x: Any) -> Any:
@@ -343,6 +346,7 @@ def ceil(x: ArrayLike, /) -> Array:
     return _rounding("ceil", el.ceil_p, x)
 
 
+@fusion.whole(1)
 def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
@@ -359,6 +363,7 @@ def rint(x: ArrayLike, /) -> Array:
     return round(x)
 
 
+@fusion.whole(1)
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     """Elementwise nearest multiple of `10 ** -decimals`, halves to even."""
     no_out("round", out)
@@ -394,6 +399,7 @@ def real(val: ArrayLike, /) -> Array:
     return cast.real_p.bind(val) if typeof(val).dtype.kind == "c" else as_handle(val)
 
 
+@fusion.one
 def imag(val: ArrayLike, /) -> Array:
     """Elementwise imaginary part; zero for real operands."""
     val = operand("imag", val)
@@ -412,19 +418,21 @@ def conjugate(x: ArrayLike, /) -> Array:
 conj = conjugate
 
 
+@fusion.whole(1)
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """Elementwise angle of complex numbers, in radians or degrees."""
-    z = inexact("angle", z)
+    z = inexact("angle", settled("angle", z))
     out = el.atan2(imag(z), real(z))
     return rad2deg(out) if deg else out
 
 
+@fusion.whole(1)
 def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
     """NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest finite numbers)."""
-    x = operand("nan_to_num", x)
+    x = settled("nan_to_num", x)
     dtype = typeof(x).dtype
     if not is_inexact(dtype):
         return as_handle(x)
@@ -537,6 +545,7 @@ def _frexp(x: Any) -> Any:
     return compare.select(plain, x, mantissa), power
 
 
+@fusion.one
 def spacing(x: ArrayLike, /) -> Array:
     """Distance from `x` to the next number away from zero, with the sign of `x`.
 

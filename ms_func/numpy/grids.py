@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import manipulation, searching
+from ms_func.numpy import fusion, manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
 from ms_func.numpy.logic import bitwise_and, right_shift, truth
 from ms_func.numpy.promotion import inexact, operand
@@ -90,6 +90,7 @@ def _points(m: int) -> Any:
 
 def _cosines(m: int, *weights: float) -> Any:
     """Sum of cosines over one period, in `m` points."""
+    m = int(m)
     if m <= 1:
         return ones((max(m, 0),))
     angle = ar.multiply(_points(m), 2 * math.pi / (m - 1))
@@ -116,6 +117,7 @@ def blackman(M: int) -> Array:
 
 def bartlett(M: int) -> Array:
     """Triangular window of `M` points."""
+    M = int(M)
     if M <= 1:
         return ones((max(M, 0),))
     n = _points(M)
@@ -125,6 +127,7 @@ def bartlett(M: int) -> Array:
 
 def kaiser(M: int, beta: Any) -> Array:
     """Kaiser window of `M` points."""
+    M = int(M)
     if M <= 1:
         return ones((max(M, 0),))
     x = ar.subtract(ar.divide(_points(M), (M - 1) / 2), 1.0)
@@ -132,6 +135,7 @@ def kaiser(M: int, beta: Any) -> Array:
     return ar.divide(i0(ar.multiply(beta, el.sqrt(inside))), i0(beta))
 
 
+@fusion.whole(1)
 def i0(x: Any) -> Array:
     """Elementwise modified Bessel function of order 0."""
     x = inexact("i0", x)
@@ -141,6 +145,7 @@ def i0(x: Any) -> Array:
 # --- bits in bytes --------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     """Booleans as the bits of bytes, eight to one, filled with zeros.
 
@@ -164,6 +169,7 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     return manipulation.moveaxis(packed, -1, axis)
 
 
+@fusion.whole(1)
 def unpackbits(
     a: Any, axis: int | None = None, count: int | None = None, bitorder: str = "big"
 ) -> Array:

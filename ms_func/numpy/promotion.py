@@ -284,6 +284,23 @@ def operand(name: str, x: Any) -> Any:
     return convert(x, t.dtype, t.weak_type)
 
 
+def settled(name: str, x: Any) -> Any:
+    """Like `operand`, and no longer weak: a sum of Python numbers has their default dtype."""
+    x = operand(name, x)
+    t = typeof(x)
+    return strong(x) if t.weak_type else x
+
+
+def strong(x: Any) -> Any:
+    """`x` with its dtype for good."""
+    t = typeof(x)
+    if not t.weak_type:
+        return x
+    if type(x) is Literal:
+        return Literal(x.value, ArrayType((), t.dtype))
+    return convert_p.bind(x, new_dtype=t.dtype, weak_type=False)
+
+
 def no_out(name: str, out: Any) -> None:
     """Refuse NumPy's `out` argument: arrays here are values."""
     if out is not None:

@@ -17,7 +17,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
 
@@ -103,6 +103,7 @@ def median(
     return _quantile("median", a, 0.5, axis, out, "midpoint", keepdims, None, False)
 
 
+@fusion.whole(1)
 def nanmedian(
     a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     keepdims: bool = False,
@@ -127,12 +128,12 @@ def _quantile(
     if method not in _METHODS:
         raise ValueError(f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}")
     _check_parts(name, q, 1)
-    a, q = operand(name, a), inexact(name, q)
+    a, q = settled(name, a), inexact(name, q)
     if typeof(a).dtype.kind == "c":
         raise ValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    a, q = (inexact(name, v) for v in reductions.promote_dtype(name, a, q))
+    a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
     axes = manipulation.axes_tuple(axis, typeof(a).ndim)
     static = (axes, method, bool(keepdims), skip_nan)
     if weights is None:

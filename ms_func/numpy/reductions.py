@@ -37,6 +37,7 @@ from ms_func.numpy.promotion import (
     no_out,
     operand,
     promote,
+    settled,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, collective, compare, cumulative, reduce
@@ -106,11 +107,11 @@ _COLLECTIVES = {
 
 
 class _Plain(dict[ArrayType, bool]):
-    """Whether arrays of a type are summed as they are: not narrow, not of rank 0."""
+    """Whether arrays of a type are summed as they are: not narrow, not weak, not of rank 0."""
 
     def __missing__(self, t: ArrayType) -> bool:
         wide = t.dtype != _BOOL and t.dtype.itemsize >= 4
-        found = self[t] = wide and t.ndim > 0
+        found = self[t] = wide and t.ndim > 0 and not t.weak_type
         return found
 
 
@@ -140,7 +141,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     Booleans and small integers widen to 32 bits; 16-bit and smaller floats are summed in
     float32 and rounded once.
     """
-    a = operand(name, a)
+    a = settled(name, a)
     own = typeof(a).dtype
     if dtype is not None:
         out = canonicalize_dtype(dtype)
@@ -151,10 +152,11 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     else:
         out = own
     inner = np.dtype(np.float32) if is_inexact(out) and out.itemsize < 4 else out
-    return convert(a, inner, typeof(a).weak_type), out
+    return convert(a, inner), out
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def sum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -187,6 +189,7 @@ def sum(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def prod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -205,7 +208,7 @@ def _extremum(
     name: str, primitive: Any, bound: Any, a: Any, axis: Any, keepdims: bool, initial: Any,
     where: Any, combine: Any,
 ) -> Any:  # fmt: skip
-    a = operand(name, a)
+    a = settled(name, a)
     t = typeof(a)
     if where is initial is None and not keepdims and t.ndim and t.size:
         axes = _axes(axis, t.ndim)
@@ -224,6 +227,7 @@ def _extremum(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -239,6 +243,7 @@ def max(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -253,6 +258,7 @@ amax, amin = max, min
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -264,6 +270,7 @@ def all(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -274,11 +281,13 @@ def any(
     return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, ar.or_p.bind)
 
 
+@fusion.whole(1)
 def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Number of nonzero elements along dimensions."""
     return sum(logic.truth("count_nonzero", a), axis, np.int32, keepdims=keepdims)
 
 
+@fusion.whole(1)
 def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
     """Maximum minus minimum along dimensions."""
     no_out("ptp", out)
@@ -299,13 +308,14 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
     """Arithmetic mean along dimensions; NaN of nothing. Arguments as for `sum`."""
     no_out("mean", out)
-    a = operand("mean", a)
+    a = settled("mean", a)
     kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
     axes = axes_and_names(axis, typeof(a).ndim)
     if where is None:
@@ -324,6 +334,8 @@ def _mean_program(
     return convert(divide(total, count), kind)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def average(
     a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
     keepdims: bool = False,
@@ -337,7 +349,7 @@ def average(
         returned: whether to return the sum of the weights too.
         keepdims: keep the averaged dimensions with size 1.
     """
-    a = inexact("average", a)
+    a = inexact("average", settled("average", a))
     if weights is None:
         out = mean(a, axis, keepdims=keepdims)
         scale = fill(_count(a, axis, keepdims, None), typeof(out))
@@ -372,6 +384,7 @@ def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def var(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -394,7 +407,7 @@ def var(
         ValueError: `dtype` is real where `a` is complex.
     """
     no_out("var", out)
-    a = operand("var", a)
+    a = settled("var", a)
     own = typeof(a).dtype
     kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
     if dtype is not None and own.kind == "c" and kind.kind != "c":
@@ -430,6 +443,7 @@ _mean = mean
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def std(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -446,7 +460,7 @@ def std(
 
 def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
     """`a`, and the mask of its numbers; None where every element is one."""
-    a = operand(name, a)
+    a = settled(name, a)
     if not is_inexact(typeof(a).dtype):
         return a, where
     numbers = logic.logical_not(logic.isnan(a))
@@ -463,6 +477,7 @@ def nansum(
     return sum(a, axis, dtype, out, keepdims, initial, mask)
 
 
+@fusion.whole(1)
 def nanprod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -487,6 +502,7 @@ def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: b
     return compare.select(any(full, axis, keepdims=keepdims), out, math.nan)
 
 
+@fusion.whole(1)
 def nanmax(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -496,6 +512,7 @@ def nanmax(
     return _nan_extremum("nanmax", max, reduce.lowest, a, axis, keepdims, initial, where)
 
 
+@fusion.whole(1)
 def nanmin(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -515,6 +532,7 @@ def nanmean(
     return mean(a, axis, dtype, out, keepdims, where=mask)
 
 
+@fusion.whole(1)
 def nanvar(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -524,6 +542,7 @@ def nanvar(
     return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
 
 
+@fusion.whole(1)
 def nanstd(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -537,7 +556,7 @@ def nanstd(
 
 def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, out: None) -> Any:
     no_out(name, out)
-    a = operand(name, a)
+    a = settled(name, a)
     if axis is None:
         a, axis = ravel(a), 0
     kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype
@@ -559,6 +578,7 @@ def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None 
     return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
 
 
+@fusion.whole(1)
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """`cumsum` that counts NaN as 0."""
     a = operand("nancumsum", a)
@@ -567,6 +587,7 @@ def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: Non
     return cumsum(a, axis, dtype, out)
 
 
+@fusion.whole(1)
 def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """`cumprod` that counts NaN as 1."""
     a = operand("nancumprod", a)
@@ -611,6 +632,7 @@ def cumulative_prod(
 # --- tests of whole arrays --------------------------------------------------------------
 
 
+@fusion.whole(2)
 def allclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
@@ -619,6 +641,7 @@ def allclose(
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
+@fusion.whole(2)
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
     """Whether the arrays have one shape and equal elements."""
     a1, a2 = asarray(a1), asarray(a2)

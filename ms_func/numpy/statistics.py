@@ -12,16 +12,18 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.creation import arange, asarray, linspace, zeros
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.products import matmul
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, settled
 from ms_func.numpy.updates import update
 
 # --- covariance -------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def cov(
     m: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False,
     ddof: int | None = None, fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
@@ -42,7 +44,7 @@ def cov(
     Raises:
         ValueError: there are more than two dimensions, or weights do not fit.
     """
-    m = _as_dtype(inexact("cov", m), dtype)
+    m = _as_dtype(inexact("cov", settled("cov", m)), dtype)
     if typeof(m).ndim > 2:
         raise ValueError("m has more than 2 dimensions")
     x = manipulation.atleast_2d(m)
@@ -85,6 +87,8 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
     return None if found is None else inexact("cov", found)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def corrcoef(
     x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, dtype: Any = None
 ) -> Array:

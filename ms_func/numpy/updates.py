@@ -33,6 +33,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
 from ms_func.primitives import gather as ga
 from ms_func.primitives import shape as sh
+from ms_func.primitives.cast import convert_p
 from ms_func.primitives.slicing import dynamic_update_slice_p
 from ms_func.tracing.tracer import Tracer
 
@@ -125,9 +126,9 @@ class IndexRef:
     mul = multiply
 
     def divide(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] /= values`."""
+        """New array with `x[index] /= values`; integers become floats, as of `/`."""
         factors = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
-        return convert(arithmetic.divide(self.array, factors), self.array.dtype)
+        return arithmetic.divide(self.array, factors)
 
     def power(self, values: ArrayLike, **options: Any) -> Array:
         """New array with `x[index] **= values`."""
@@ -199,8 +200,17 @@ def update(
     Raises:
         ValueError: `values` does not broadcast to what the index names.
     """
-    mode = _mode(mode or "fill")
-    values = _fitting(x, values)
+    options = (indices_are_sorted, unique_indices, _mode(mode or "fill"), wrap_negative_indices)
+    out = _updated(x, index, _fitting(x, values), kind, *options)
+    if x.type.weak_type and not out.type.weak_type:
+        return convert_p.bind(out, new_dtype=x.type.dtype, weak_type=True)
+    return out
+
+
+def _updated(
+    x: Any, index: Any, values: Any, kind: str, indices_are_sorted: bool, unique_indices: bool,
+    mode: Any, wrap_negative_indices: bool,
+) -> Any:  # fmt: skip
     masked = _masked(x, index, values, kind)
     if masked is not None:
         return masked

@@ -263,7 +263,7 @@ def operands(*args: Any) -> Sequence[Any]:
     if like is None:
         return args
     if scalars:
-        scalar, kind = ArrayType((), like.dtype), _KINDS[like.dtype.kind]
+        scalar, kind = ArrayType((), like.dtype, like.weak_type), _KINDS[like.dtype.kind]
         args = tuple([Literal(a, scalar) if _ORDER.get(type(a), 9) <= kind else a for a in args])
     return _stretched(args) if uneven else args
 

@@ -365,16 +365,16 @@ def _remember(entry: Entry) -> Entry:
         _known.clear()
     _known[id(entry.original)] = entry
     if entry.code is not None:
-        _settle(entry.code)
+        _settle(entry.code, Entry(entry.code))
     return entry
 
 
-def _settle(code: CodeType) -> None:
+def _settle(code: CodeType, done: Entry) -> None:
     """Code that is converted already, and functions inside it, stay as they are."""
-    _known[id(code)] = Entry(code)
+    _known[id(code)] = done
     for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            _settle(inner)
+        if type(inner) is CodeType:
+            _settle(inner, done)
 
 
 _MARKED = "it is marked no_convert\nfix: take the mark away"

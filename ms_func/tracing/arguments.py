@@ -31,12 +31,15 @@ def check_callable(what: str, fun: Any) -> None:
         )
 
 
-def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
+def normalize_argnums(
+    argnums: Any, count: int, what: str, error: type[Exception] = ArgumentTypeError
+) -> tuple[int, ...]:
     """Positions from the front for one or several argument numbers.
 
     Raises:
-        TypeError: a number is no integer, or there is no such argument.
-        ValueError: a number stands twice.
+        TypeError: a number is no integer.
+        ValueError: a number stands twice, or there is no such argument from the back.
+        error: there is no such argument from the front.
     """
     listed = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     try:
@@ -47,7 +50,7 @@ def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
         ) from None
     for n in numbers:
         if not -count <= n < count:
-            raise ArgumentTypeError(
+            raise (error if n >= 0 else ArgumentValueError)(
                 f"{what} differentiates with respect to argument {n}, but the function was called "
                 f"with {count} positional argument{'s' if count != 1 else ''}\n"
                 "fix: pass that argument by position, or change argnums"

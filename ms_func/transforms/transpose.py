@@ -157,27 +157,30 @@ def _accumulate(
 
 
 @timed("transform")
-def transpose(fn: Function, linear: tuple[bool, ...]) -> Function:
+def transpose(fn: Function, linear: tuple[bool, ...], integers: bool = False) -> Function:
     """Function of (values of the other parameters, cotangents of the results).
 
     Results are the cotangents of the parameters marked `linear`, zeros materialised.
-    Equations that do not depend on a linear parameter are evaluated first.
+    Equations that do not depend on a linear parameter are evaluated first. With `integers` the
+    function is linear over the integers, whose cotangents are integers.
     """
-    key = ("transpose", linear)
+    key = ("transpose", linear, integers)
     if key not in fn.memo:
         others = [t for t, is_lin in zip(fn.in_types, linear, strict=True) if not is_lin]
 
         def body(*args: Any) -> list[Any]:
-            return transpose_walk(fn, linear, args[: len(others)], args[len(others) :])
+            head, cts = args[: len(others)], args[len(others) :]
+            return transpose_walk(fn, linear, head, cts, integers)
 
-        types = [*others, *(t.tangent for t in fn.out_types)]
+        types = [*others, *(t if integers else t.tangent for t in fn.out_types)]
         fn.memo[key] = build(f"transpose_{fn.name}", types, body)
     return fn.memo[key]
 
 
 def transpose_walk(
-    fn: Function, linear: Sequence[bool], others: Sequence[Any], cotangents: Sequence[Any]
-) -> list[Any]:
+    fn: Function, linear: Sequence[bool], others: Sequence[Any], cotangents: Sequence[Any],
+    integers: bool = False,
+) -> list[Any]:  # fmt: skip
     """Transpose `fn` under the interpreter in force; zeros are materialised."""
     rest = iter(others)
     known = {v: next(rest) for v, lin in zip(fn.params, linear, strict=True) if not lin}
@@ -190,7 +193,7 @@ def transpose_walk(
             _forward(eqn, known)
     cts = backward(waiting, fn.results, cotangents, known)
     return [
-        instantiate(cts[v]) if v in cts else zeros(v.type.tangent)
+        instantiate(cts[v]) if v in cts else zeros(v.type if integers else v.type.tangent)
         for v, lin in zip(fn.params, linear, strict=True)
         if lin
     ]

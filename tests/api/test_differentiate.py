@@ -250,3 +250,34 @@ def test_perturbations_are_not_confused():
     assert float(ms.grad(f)(1.0)) == 1.0
     g = lambda x: x * ms.jvp(lambda y: x * y, (2.0,), (1.0,))[1]  # noqa: E731
     assert float(ms.grad(g)(3.0)) == 6.0
+
+
+def test_functions_linear_over_the_integers_are_transposed():
+    back = ms.linear_transpose(lambda x, y: 3 * x + y[0], 1, mnp.arange(2))
+    of_x, of_y = back(5)
+    assert of_x.dtype == of_y.dtype == np.int32
+    assert int(of_x) == 15
+    assert of_y.tolist() == [5, 0]
+    with pytest.raises(TypeError, match="has type f32"):
+        back(5.0)
+    with pytest.raises(TypeError, match="or all integers"):
+        ms.linear_transpose(lambda x: x.astype(np.float32), 1)
+
+
+def test_jacobians_have_the_dtype_and_weakness_of_what_they_belong_to():
+    of_number = ms.jacfwd(lambda x: (x * 2, x * np.ones(2, np.float32)))(1.0)
+    assert [a.weak_type for a in of_number] == [True, False]
+    assert ms.jacrev(lambda x: x * np.ones(2, np.float32))(1.0).weak_type
+    for jacobian in (ms.jacfwd, ms.jacrev):
+        with pytest.raises(TypeError, match="outputs with complex dtype"):
+            jacobian(lambda z: z.real, holomorphic=True)(1j)
+        with pytest.raises(TypeError, match="expects a function"):
+            jacobian(3)
+        with pytest.raises(ValueError, match="argument 2"):
+            jacobian(lambda x: x, argnums=2)(1.0)
+
+
+def test_a_pullback_takes_one_cotangent():
+    _, pull = ms.vjp(lambda x: (x, x), 1.0)
+    with pytest.raises(TypeError, match="was called with 2"):
+        pull(1.0, 1.0)

@@ -90,3 +90,18 @@ def test_python_scalar_does_not_become_an_equation():
 def test_operands_of_one_type_pass_untouched():
     fn = ms.make_ir(lambda x, y: x * y + y)(np.ones(3, np.float32), np.ones(3, np.float32))
     assert [e.primitive.name for e in fn.eqns] == ["mul", "add"]
+
+
+def test_sums_of_numbers_are_no_longer_weak():
+    weak = mnp.asarray(2.5)
+    assert weak.weak_type
+    for f in (mnp.sum, mnp.prod, mnp.max, mnp.mean, mnp.std, mnp.median, mnp.cumsum, mnp.log2):
+        assert not f(2.5 if f is not mnp.cumsum else mnp.stack([weak])).weak_type, f
+        assert not f(mnp.stack([weak, weak])).weak_type, f
+
+
+def test_what_is_computed_elementwise_stays_weak():
+    weak = mnp.asarray(2.5)
+    for f in (ms.nn.relu, ms.nn.softplus, mnp.sinc, lambda x: x.at[...].set(1)):
+        assert f(weak).weak_type
+    assert (ms.nn.relu(2.5) + mnp.ones(1, "bfloat16")).dtype == mnp.bfloat16

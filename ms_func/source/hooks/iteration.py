@@ -62,9 +62,13 @@ def for_(
     `stop` is the position in the state of a flag that ends the loop when it is true.
     """
     if type(current.interpreter) is not Staging:
+        if stop is None:
+            for item in iterable:
+                state = body(item, *state)
+            return state
         for item in iterable:
             state = body(item, *state)
-            if stop is not None and state[stop]:
+            if state[stop]:
                 break
         return state
     if type(iterable) is Choice:

@@ -1,13 +1,14 @@
-"""Calls of LAPACK from compiled programs on CPU.
+"""Linear algebra by kernels: LAPACK's drivers on CPU, and what cuSOLVER has of them on CUDA.
 
-The runtime brings typed kernels for LAPACK's drivers; they are registered, and SciPy's LAPACK
-bound to them, when the first program needs one.
+The runtime brings typed kernels; they are registered, and SciPy's LAPACK bound to those of the
+CPU, when the first program needs one. Options are LAPACK's on every platform.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,44 @@ from ms_func.lowering import context as mlir
 DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
 
 
-@cache
-def _register() -> None:
-    for platform, rows in lapack.registrations().items():
-        for name, capsule, api in rows:
-            xla_client.register_custom_call_target(
-                name, capsule, platform=platform, api_version=api
-            )
-    for name in lapack.batch_partitionable_targets():
-        xla_client.register_custom_call_as_batch_partitionable(name)
+_CUDA = {
+    "potrf": "cusolver_potrf_ffi", "getrf": "cusolver_getrf_ffi", "geqrf": "cusolver_geqrf_ffi",
+    "orgqr": "cusolver_orgqr_ffi", "ungqr": "cusolver_orgqr_ffi", "syevd": "cusolver_syevd_ffi",
+    "heevd": "cusolver_syevd_ffi", "sytrd": "cusolver_sytrd_ffi", "hetrd": "cusolver_sytrd_ffi",
+    "gesvd": "cusolver_gesvd_ffi", "gtsv": "cusparse_gtsv2_ffi",
+}  # fmt: skip
+"""Kernels for CUDA by the name of LAPACK's driver."""
+
+
+def kind(b: Any) -> str:
+    """Kind of device that a program is compiled for: "cpu", "cuda" or another."""
+    platform: str = b.lowerer.platform or "cpu"
+    return "cuda" if platform == "gpu" else platform
+
+
+def has(b: Any, name: str) -> bool:
+    """Whether there is a kernel for LAPACK's driver `name`."""
+    return kind(b) == "cpu" or (kind(b) == "cuda" and name in _CUDA)
 
 
 @cache
-def target(name: str, dtype: np.dtype) -> str:
+def _register(platform: str) -> None:
+    modules = ("lapack",) if platform == "cpu" else ("gpu_solver", "gpu_sparse")
+    for module in (import_module(f"jaxlib.{m}") for m in modules):
+        for device, rows in module.registrations().items():
+            for name, capsule, api in rows:
+                xla_client.register_custom_call_target(
+                    name, capsule, platform=device, api_version=api
+                )
+        for name in module.batch_partitionable_targets():
+            xla_client.register_custom_call_as_batch_partitionable(name)
+
+
+@cache
+def target(name: str, dtype: np.dtype, platform: str = "cpu") -> str:
     """Name of a kernel for a dtype, ready to be called."""
-    _register()
-    return lapack.prepare_lapack_call(f"{name}_ffi", dtype)
+    _register(platform)
+    return lapack.prepare_lapack_call(f"{name}_ffi", dtype) if platform == "cpu" else _CUDA[name]
 
 
 @cache
@@ -51,8 +74,20 @@ def _layout(rank: int, matrix: bool) -> str:
     )
 
 
-def _option(value: str | int) -> str:
+def _option(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{ord(value)} : ui8" if isinstance(value, str) else f"{value} : i32"
+
+
+def _for_cuda(name: str, options: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Options of a driver as cuSOLVER's kernels take them."""
+    found = {k: v for k, v in options.items() if k not in ("uplo", "mode")}
+    if "uplo" in options:
+        found["lower"] = options["uplo"] == "L"
+    if name in ("syevd", "heevd"):
+        found["algorithm"] = chr(0)  # the kernel chooses by size
+    return found
 
 
 def _split(ins: Sequence[ArrayType], outs: Sequence[ArrayType], lead: int) -> dict[str, Any]:
@@ -83,10 +118,10 @@ def _split(ins: Sequence[ArrayType], outs: Sequence[ArrayType], lead: int) -> di
 
 def call(
     b: Any, name: str, operands: Sequence[Any], ins: Sequence[ArrayType],
-    outs: Sequence[ArrayType], options: Mapping[str, str | int], vectors: Sequence[int] = (),
+    outs: Sequence[ArrayType], options: Mapping[str, str | int | bool], vectors: Sequence[int] = (),
     alias: tuple[int, int] | None = (0, 0),
 ) -> list[Any]:  # fmt: skip
-    """Apply a LAPACK driver to the matrices in the last two dimensions.
+    """Apply a driver to the matrices in the last two dimensions.
 
     Args:
         b: builder.
@@ -94,7 +129,7 @@ def call(
         operands: MLIR values.
         ins: their types.
         outs: types of the results.
-        options: options by name: characters, or 32-bit integers.
+        options: options by name: characters, 32-bit integers, or bools.
         vectors: results that hold vectors or scalars, not matrices; the same for operands
             after the first by -1 minus their position.
         alias: (result, operand) that share memory.
@@ -107,9 +142,11 @@ def call(
         [(t, i not in vectors) for i, t in enumerate(outs)],
     )
     layouts = ["[" + ", ".join(_layout(t.ndim, m) for t, m in row) + "]" for row in sized]
-    config = ", ".join(f"{k} = {_option(v)}" for k, v in options.items())
+    platform = kind(b)
+    given = options if platform == "cpu" else _for_cuda(name, options)
+    config = ", ".join(f"{k} = {_option(v)}" for k, v in given.items())
     attributes = {
-        "call_target_name": ir.StringAttr.get(target(name, ins[0].dtype), mlir.context()),
+        "call_target_name": ir.StringAttr.get(target(name, ins[0].dtype, platform), mlir.context()),
         "api_version": mlir.integer(4, 32),
         "backend_config": mlir.parsed("{" + config + "}"),
         "operand_layouts": mlir.parsed(layouts[0]),
