@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 from ms_func.runtime import Config as _Config
@@ -35,10 +36,8 @@ class Setting:
         self._config = _Config(f"ms_func_{name}", default, include_in_jit_key=in_key,
                                include_in_trace_context=in_key)  # fmt: skip
 
-    @property
-    def value(self) -> Any:
-        """Value in force in this thread."""
-        return self._config.value
+    value: Any = property(attrgetter("_config.value"))
+    """Value in force in this thread; read through C, since many calls ask for it."""
 
     def set(self, value: Any) -> None:
         """Set the process-wide value."""

@@ -29,7 +29,8 @@ _NAMES = """
 ad_checkpoint api_util cloud_tpu_init core custom_batching custom_derivatives debug distributed
 dlpack dtypes errors example_libraries example_libraries.optimizers example_libraries.stax
 experimental experimental.array_serialization experimental.checkify experimental.compilation_cache
-experimental.custom_dce experimental.custom_partitioning experimental.hijax experimental.jet
+experimental.compute_on experimental.custom_dce experimental.custom_partitioning
+experimental.hijax experimental.jet
 experimental.key_reuse experimental.layout experimental.mesh_utils experimental.multihost_utils
 experimental.ode experimental.pjit experimental.rnn experimental.serialize_executable
 experimental.shard_map experimental.sparse experimental.sparse.ad experimental.sparse.api

@@ -19,7 +19,6 @@ from ms_func.control_flow.call import call_p
 from ms_func.control_flow.checkpoint import remat_p
 from ms_func.control_flow.cond import cond_p
 from ms_func.control_flow.identities import stop_gradient
-from ms_func.control_flow.program_primitive import program_of
 from ms_func.control_flow.scan_primitive import scan_p
 from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
@@ -36,7 +35,7 @@ from ms_func.primitives.reduce import argmax
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.tracing.tracer import build
-from ms_func.transforms.passes import with_functions, without_effects
+from ms_func.transforms.passes import body_of, with_functions, without_effects
 from ms_func.transforms.zeros import zeros
 
 Sites = tuple[Site, ...]
@@ -312,12 +311,12 @@ def _beside(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
 
 def _program_of(eqn: Eqn) -> Function | None:
     """The program that an operation computes on its operands."""
-    return program_of(eqn) or eqn.params.get("fn") or eqn.params.get("solve")
+    return body_of(eqn) or eqn.params.get("fn")
 
 
 def _walked(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     """A loop that keeps states for reverse mode, as the loops it is made of."""
-    program = program_of(eqn)
+    program = body_of(eqn)
     assert program is not None
     fn, sites = checked(program, walk.errors)
     if not sites:

@@ -14,19 +14,16 @@ from typing import Any, NamedTuple
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
-from ms_func.control_flow.program_primitive import computed_by
+from ms_func.control_flow.program_primitive import computed_as, computed_by
 from ms_func.control_flow.rules import (
     Deferred,
     Mask,
 )
 from ms_func.dtypes import is_inexact
 from ms_func.errors import UnsupportedError
-from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
-    BY_FUNCTIONS,
-    UNFOLDED,
     Primitive,
     Zero,
     current,
@@ -179,7 +176,6 @@ custom_vjp_p = register(
         jvp=_jvp,
         transpose=_transpose,
         batch=_batch,
-        body=lambda *, fn, **params: fn,
     )
 )
 
@@ -263,14 +259,6 @@ def _is_zeros(fn: Function, atom: Any) -> bool:
     return False
 
 
-def _linear_ref(*arrays: Any, bwd: Any, num_residuals: int, types: Any, name: str) -> list[Any]:
-    return evaluate(_forward(bwd, num_residuals, types, name), *arrays)
-
-
-def _linear_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
-    return b.inline(_forward(**eqn.params), values)
-
-
 def _linear_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     return jvp_walk(_forward(**params), primals, tangents)
 
@@ -284,15 +272,12 @@ def _linear_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
 custom_vjp_linear_p = register(
     Primitive(
         "custom_vjp_linear",
-        abstract=_linear_abstract,
-        varying=BY_FUNCTIONS,
-        ref=_linear_ref,
-        lower=_linear_lower,
-        jvp=_linear_jvp,
-        transpose=_linear_transpose,
-        batch=_linear_batch,
-        shard=UNFOLDED,
-        body=lambda **params: _forward(**params),
-        multiple_results=True,
+        **{
+            **computed_as(lambda _, **params: _forward(**params)),
+            "abstract": _linear_abstract,  # known before the program is
+            "jvp": _linear_jvp,
+            "transpose": _linear_transpose,
+            "batch": _linear_batch,
+        },
     )
 )

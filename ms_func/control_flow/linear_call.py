@@ -77,7 +77,6 @@ linear_call_p = register(
         jet=_jet,
         transpose=_transpose,
         batch=_batch,
-        body=lambda *, fn, **params: fn,
     )
 )
 

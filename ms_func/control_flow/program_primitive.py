@@ -12,7 +12,7 @@ from typing import Any
 
 from ms_func.control_flow import bodies
 from ms_func.ir.evaluate import evaluate
-from ms_func.ir.function import Eqn, Function
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import BY_FUNCTIONS, UNFOLDED, Primitive, current, fitting, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import build
@@ -22,14 +22,6 @@ from ms_func.transforms.passes import simplify
 
 Program = Callable[..., Function]
 """From types of operands, and parameters, to the program of them."""
-PROGRAMS: dict[Primitive, Program] = {}
-"""Programs that primitives stand for."""
-
-
-def program_of(eqn: Eqn) -> Function | None:
-    """The program that an operation stands for; None if it stands for itself."""
-    program = PROGRAMS.get(eqn.primitive)
-    return program and program([a.type for a in eqn.inputs], **eqn.params)
 
 
 def register_program(name: str, make: Callable[..., list[Any]], **rules: Any) -> Primitive:
@@ -38,9 +30,7 @@ def register_program(name: str, make: Callable[..., list[Any]], **rules: Any) ->
     `make(args, **params)` records it. `rules` are those that do not follow from the program.
     """
     program = _remembered(name, make)
-    found = register(Primitive(name, **{**_by_program(program), **rules}))
-    PROGRAMS[found] = program
-    return found
+    return register(Primitive(name, **{**_by_program(program), **rules}))
 
 
 def apply(fn: Function, *parts: Sequence[Any]) -> list[Any]:
@@ -79,13 +69,14 @@ def computed_as(program: Program) -> dict[str, Any]:
         "lower": lower,
         "cost": lambda ins, outs, **params: bodies.cost_of(program(ins, **params)),
         "shard": UNFOLDED,
+        "body": program,
         "multiple_results": True,
     }
 
 
 def computed_by(parameter: str) -> dict[str, Any]:
     """Slots of a primitive whose results are those of a function among its parameters."""
-    return computed_as(lambda types, **params: params[parameter])
+    return computed_as(lambda _, **params: params[parameter])
 
 
 def _by_program(program: Program) -> dict[str, Any]:
@@ -101,12 +92,14 @@ def jvp_by_program(
     primitive: Primitive, primals: Sequence[Any], tangents: Sequence[Any], **params: Any
 ) -> Any:
     """The rule `jvp` that follows from the program, where one of its own does not apply."""
-    return _jvp(PROGRAMS[primitive], primals, tangents, params)
+    assert primitive.body is not None
+    return _jvp(primitive.body, primals, tangents, params)
 
 
 def batch_by_program(primitive: Primitive, size: int, args: Any, dims: Any, **params: Any) -> Any:
     """The rule `batch` that follows from the program, where one of its own does not apply."""
-    return _batch(PROGRAMS[primitive], size, args, dims, params)
+    assert primitive.body is not None
+    return _batch(primitive.body, size, args, dims, params)
 
 
 def _jvp(program: Program, primals: Any, tangents: Any, params: dict[str, Any]) -> Any:

@@ -84,7 +84,7 @@ def run_recursive(
 
     Raises:
         RecursionError: when the program runs: there are more.
-        NotImplementedError: a call stands in a loop, or is transformed.
+        NotImplementedError: a call stands in a `scan`, or is transformed.
     """
     fn = dce(fn)
     _check_places(fn, number)
@@ -98,11 +98,11 @@ def _check_places(fn: Function, number: int) -> None:
     for eqn in fn.eqns:
         if not _has_call(eqn, number):
             continue
-        if eqn.primitive is not cond_p:
+        if eqn.primitive is not cond_p and eqn.primitive is not while_p:
             raise UnsupportedError(
-                "a function calls itself inside a loop or a transform that is compiled "
+                "a function calls itself inside a transform or a `scan` that is compiled "
                 f"(`{eqn.primitive.name}`), which has no place for its stack\n"
-                "fix: call it outside of the loop, or loop over a list of known length",
+                "fix: call it outside of the transform, or loop over a list of known length",
                 eqn.loc,
             )
         for branch in eqn.functions():
@@ -157,6 +157,8 @@ def _step(
             raise _NotLast
         places = [list(eqn.outputs).index(r) for r in results]  # type: ignore[arg-type]
         if not _is_call(eqn, number):
+            if eqn.primitive is not cond_p:
+                raise _NotLast
             return _step_in_branches(eqn, number, ins, places, own)
         if places != list(range(len(eqn.outputs))):
             raise _NotLast
@@ -299,7 +301,8 @@ class _Machine:
                 self.blocks[after].given = outs
                 at = after
             elif _has_call(e, self.number):
-                at = self._cut_branches(e, ins, outs, at)
+                cut = self._cut_loop if e.primitive is while_p else self._cut_branches
+                at = cut(e, ins, outs, at)
             else:
                 self.blocks[at].eqns.append(Eqn(e.primitive, ins, outs, e.params, e.loc))  # type: ignore[arg-type]
         return at, [env.get(r, r) for r in fn.results]
@@ -313,6 +316,24 @@ class _Machine:
         for start, fn in zip(starts, branches, strict=True):
             last, results = self._cut(fn, dict(zip(fn.params, operands, strict=True)), start)
             self.blocks[last].end = _Jump(after, outs, results)
+        return after
+
+    def _cut_loop(self, eqn: Eqn, ins: Sequence[Atom], outs: Sequence[Var], at: int) -> int:
+        """A `while`: a block for its test, which goes on in the body or after the loop."""
+        loop = Loop(**eqn.params)
+        tested, used, init = loop.cut(ins)
+        carry = [Var(v.type) for v in outs]
+        head = self._new()
+        self.blocks[at].end = _Jump(head, carry, init)
+        names: dict[Atom, Atom] = dict(zip(loop.cond.params, [*tested, *carry], strict=True))
+        last, (more,) = self._cut(loop.cond, names, head)
+        out, inside = self._new(), self._new()
+        self.blocks[last].end = _Branch(more, [out, inside])
+        names = dict(zip(loop.body.params, [*used, *carry], strict=True))
+        last, results = self._cut(loop.body, names, inside)
+        self.blocks[last].end = _Jump(head, carry, results)
+        after = self._new()
+        self.blocks[out].end = _Jump(after, outs, carry)
         return after
 
     def _find_live(self) -> None:

@@ -14,7 +14,16 @@ from typing import Any
 from ms_func import config, tree
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
-from ms_func.execution.array import ARRAYS, Array, KeyArray, numbers_of, result_tree, wrap
+from ms_func.execution.array import (
+    ARRAYS,
+    Array,
+    KeyArray,
+    handle,
+    numbers_of,
+    result_tree,
+    single_tree,
+    wrap,
+)
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import Prepared, Program, prepared, ready
 from ms_func.execution.program_cache import fast_paths, forget
@@ -220,29 +229,35 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
 
     def miss(*args: Any) -> Any:
         fn = _application(primitive, [Var(a.type) for a in args], params)
-        return _run(fn, args, primitive.multiple_results)
+        types = fn.out_types
+        many = primitive.multiple_results
+        return _run(fn, args, _list_of(types) if many else result_tree(_ONE, types))
 
     return dispatcher(primitive.name, miss)
 
 
 def program_of(
-    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], bool]]
+    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], Any]]
 ) -> Any:
     """Dispatcher of a program that is recorded anew for each signature of its operands.
+
+    Operands are buffers or arrays, keys always arrays. The result is for `handle`, or a tree.
 
     Args:
         name: name of the program.
         record: types of the operands to the program, the arrays that its first parameters are
-            bound to, and whether its one result stands alone.
+            bound to, and the structure of its results.
     """
 
     def miss(*args: Any) -> Any:
-        fn, constants, single = record([a.type for a in args])
+        operands = [handle(a) for a in args]
+        fn, constants, form = record([a.type for a in operands])
+        operands = [*constants, *operands]
         if key_reuse.active(fn):
-            outs = _run_watched(fn, [*constants, *args])
-            return outs[0] if single else tuple(outs), None, False
-        return _run(fn, [*constants, *args], None if single else (0,) * len(fn.results),
-                    bound=len(constants))  # fmt: skip
+            return form.unflatten(_run_watched(fn, operands)), None, False
+        types = fn.out_types
+        out_tree = single_tree(types) if form == _ONE else result_tree(form, types)
+        return _run(fn, operands, out_tree, bound=len(constants))
 
     return dispatcher(name, miss)
 
@@ -257,8 +272,16 @@ def _application(
     return Function(primitive.name, variables, [eqn], outputs)
 
 
+_ONE = tree.structure(0)
+
+
+def _list_of(types: tuple[ArrayType, ...]) -> Any:
+    """Structure of results in a list."""
+    return result_tree(tree.structure([0] * len(types)), types)
+
+
 def _run(
-    fn: Function, args: Sequence[Any], many: Any = True, job: Prepared | None = None,
+    fn: Function, args: Sequence[Any], out_tree: Any = None, job: Prepared | None = None,
     bound: int = 0, donate: tuple[int, ...] = (),
 ) -> tuple[Any, Any, bool]:  # fmt: skip
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry.
@@ -266,7 +289,7 @@ def _run(
     Args:
         fn: the program.
         args: operands.
-        many: whether results come in a list; or a tuple of their number, for a tuple of them.
+        out_tree: structure of the results over buffers, None for a list.
         job: how to compile it, if not by itself.
         bound: how many operands come first that are not the dispatcher's arguments.
         donate: operands whose memory the program may take over.
@@ -278,8 +301,7 @@ def _run(
     program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = nonfinite.run(program, fn, buffers, fn.name)
     fast = fast and not config.searching()
-    form = many if isinstance(many, tuple) else [0] * len(outs) if many else 0
-    out_tree = result_tree(tree.structure(form), fn.out_types)
+    out_tree = _list_of(fn.out_types) if out_tree is None else out_tree
     if not fast:
         return out_tree.unflatten(outs), None, False
     return answer(program, outs, out_tree, buffers[:bound])

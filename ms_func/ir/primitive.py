@@ -218,8 +218,8 @@ class Primitive:
             `producer(atom)` is the equation that defines an atom, if any; the rule may bind
             primitives on atoms. Equal means the same bits, but for the sign of a zero.
         callee: `(**params)` to the function whose equations an application stands for.
-        body: `(**params)` to the function that an application computes; its equations may stand
-            for the application once nothing more is derived from the program.
+        body: `(types of operands, **params)` to the function that an application computes; its
+            equations may stand for the application once nothing more is derived from the program.
         expand: `(types, **params)` to a function, and the arrays that its first parameters stand
             for: its equations take the place of an application before the program is compiled.
             Rules of such an operation are run for each application, and not remembered.

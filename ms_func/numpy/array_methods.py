@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS
-from ms_func.execution.array import ARRAYS, Array
+from ms_func.execution.array import ARRAYS, Array, handle
 from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
@@ -33,6 +33,7 @@ from ms_func.numpy import (
     sorting,
     updates,
 )
+from ms_func.numpy.fusion import NUMBERS, constant
 from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle, convert
 from ms_func.primitives import cast
 from ms_func.primitives import shape as sh
@@ -52,8 +53,11 @@ def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return _plain(function)
 
     def method(self: Any, other: Any) -> Any:
-        if type(other) is Array and type(self) is Array and current.interpreter is bottom:
-            return fast(self, other)
+        if type(self) is Array and current.interpreter is bottom:
+            if type(other) is Array:
+                return handle(fast(self.buffer, other.buffer))
+            if type(other) in NUMBERS and (found := constant(other, self)) is not None:
+                return handle(fast(self.buffer, found.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(self, other)
         return NotImplemented
@@ -94,8 +98,15 @@ def _equality(function: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any
 
 def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Operator method `other op self`."""
+    fast = getattr(function, "fast", None)
+    if fast is None:
+        return _plain(lambda self, other: function(other, self))
 
     def method(self: Any, other: Any) -> Any:
+        if type(other) in NUMBERS and type(self) is Array and current.interpreter is bottom:
+            found = constant(other, self)
+            if found is not None:
+                return handle(fast(found.buffer, self.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(other, self)
         return NotImplemented

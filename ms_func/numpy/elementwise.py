@@ -346,6 +346,7 @@ def ceil(x: ArrayLike, /) -> Array:
     return _rounding("ceil", el.ceil_p, x)
 
 
+@fusion.whole(1)
 def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
@@ -362,6 +363,7 @@ def rint(x: ArrayLike, /) -> Array:
     return round(x)
 
 
+@fusion.whole(1)
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     """Elementwise nearest multiple of `10 ** -decimals`, halves to even."""
     no_out("round", out)
@@ -397,6 +399,7 @@ def real(val: ArrayLike, /) -> Array:
     return cast.real_p.bind(val) if typeof(val).dtype.kind == "c" else as_handle(val)
 
 
+@fusion.one
 def imag(val: ArrayLike, /) -> Array:
     """Elementwise imaginary part; zero for real operands."""
     val = operand("imag", val)
@@ -415,6 +418,7 @@ def conjugate(x: ArrayLike, /) -> Array:
 conj = conjugate
 
 
+@fusion.whole(1)
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """Elementwise angle of complex numbers, in radians or degrees."""
     z = inexact("angle", settled("angle", z))
@@ -422,6 +426,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     return rad2deg(out) if deg else out
 
 
+@fusion.whole(1)
 def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
@@ -540,6 +545,7 @@ def _frexp(x: Any) -> Any:
     return compare.select(plain, x, mantissa), power
 
 
+@fusion.one
 def spacing(x: ArrayLike, /) -> Array:
     """Distance from `x` to the next number away from zero, with the sign of `x`.
 

@@ -11,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ms_func.control_flow.shard_map import piece_type, shard_map_p
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.parallel.graph import ADDING, PASSING, SUMMING, led
 from ms_func.parallel.shard_rules import Spec
 from ms_func.parallel.unfold import places
 from ms_func.primitives.sharding import sharding_constraint_p
+
+BY_DEVICE = ("fft", "top_k")
+"""Operations whose operands XLA's partitioner gathers, however they are split: for them the
+program of one device is written."""
 
 
 def emit(plan: Any) -> Function:
@@ -143,9 +148,29 @@ class _Emitter:
             for k, a in enumerate(eqn.inputs)
         ]
         outputs = [Var(v.type) for v in eqn.outputs]
-        self.eqns.append(Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc))
+        made = Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc)
+        self.eqns.append(self._by_device(made, split) if _is_gathered(eqn, split) else made)
         for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
             self._settle(old, new, raw, eqn)
+
+    def _by_device(self, eqn: Eqn, split: Any) -> Eqn:
+        """The same equation as a region in which each device works on its own pieces."""
+        mesh = self.plan.mesh
+
+        def side(atoms: Sequence[Atom], layouts: Sequence[Spec]) -> tuple[Any, list[Var]]:
+            specs = tuple([self.plan.sharding(s).spec for s in layouts])
+            pairs = zip(atoms, specs, strict=True)
+            return specs, [Var(piece_type(a.type, mesh, s, False)) for a, s in pairs]
+
+        ins, read = side(eqn.inputs, split.ins)
+        outs, made = side(eqn.outputs, split.outs)
+        inner = Eqn(eqn.primitive, read, made, eqn.params, eqn.loc)
+        params = {
+            "fn": Function(eqn.primitive.name, read, [inner], made),
+            "mesh": mesh, "in_specs": ins, "out_specs": outs, "manual": mesh.axis_names,
+            "check": False,
+        }  # fmt: skip
+        return Eqn(shard_map_p, eqn.inputs, eqn.outputs, params, eqn.loc)
 
     def _settle(self, old: Atom, v: Atom, raw: Spec, eqn: Eqn) -> None:
         """The result of an equation brought to the layout of its value.
@@ -245,6 +270,11 @@ def _with_bodies(eqn: Eqn, made: Sequence[Function]) -> dict[str, Any]:
     if eqn.primitive.name == "scan":
         return {**eqn.params, "body": made[0]}
     return {**eqn.params, "cond": made[0], "body": made[1]}
+
+
+def _is_gathered(eqn: Eqn, split: Any) -> bool:
+    """Whether the partitioner would put together what the split of an equation cuts."""
+    return eqn.primitive.name in BY_DEVICE and any(any(spec.dims) for spec in split.ins)
 
 
 def _finishes(raw: Spec, to: Spec) -> bool:

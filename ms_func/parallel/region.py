@@ -20,7 +20,8 @@ from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.text import register_param_type
 from ms_func.lowering.lower import alias_pairs
 from ms_func.parallel.plan import Options, Plan, plan_mesh
-from ms_func.transforms.passes import callee_of, inline, simplify
+from ms_func.parallel.unfold import LAID_OPEN
+from ms_func.transforms.passes import body_of, inline, simplify, with_functions
 
 
 def _lower(b: Any, eqn: Eqn, *values: Any) -> Sequence[Any]:
@@ -74,21 +75,30 @@ def _pins(shardings: Any) -> dict[int, Any]:
 def flattened(fn: Function) -> tuple[Function, Any, Options]:
     """A program without calls and regions, and the mesh and options of its regions."""
     regions: list[Eqn] = []
+    meshes: list[Eqn] = []
 
     def callee(eqn: Eqn) -> Function | None:
         if eqn.primitive is remat_p:
             return _recomputed(eqn)
         if eqn.primitive is not shard_region_p:
-            body = eqn.primitive.body
-            return callee_of(eqn) if body is None else body(**eqn.params)
+            return body_of(eqn)
+        if eqn.params["mesh"] is not None:  # else that of the others
+            meshes.append(eqn)
+            _check_same(meshes[0], eqn)
         regions.append(eqn)
-        _check_same(regions[0], eqn)
         return eqn.params["fn"]
 
-    flat = inline(fn, callee)
-    if not regions:  # they are in the bodies of loops
-        regions += _inner_regions(fn)
-    return flat, regions[0].params["mesh"], regions[0].params["options"]
+    def flat(fn: Function) -> Function:
+        fn = inline(fn, callee)
+        eqns = [
+            Eqn(e.primitive, e.inputs, e.outputs, with_functions(e.params, flat), e.loc)
+            if e.primitive.name in LAID_OPEN
+            else e
+            for e in fn.eqns
+        ]
+        return Function(fn.name, fn.params, eqns, fn.results, fn.consts)
+
+    return flat(fn), meshes[0].params["mesh"] if meshes else None, regions[0].params["options"]
 
 
 def _recomputed(eqn: Eqn) -> Function:
@@ -104,11 +114,6 @@ def _recomputed(eqn: Eqn) -> Function:
         ]
         fn.memo["behind_barrier"] = Function(fn.name, params, [*walls, *fn.eqns], fn.results)
     return fn.memo["behind_barrier"]
-
-
-def _inner_regions(fn: Function) -> list[Eqn]:
-    found = [e for e in fn.eqns if e.primitive is shard_region_p]
-    return found + [e for eqn in fn.eqns for f in eqn.functions() for e in _inner_regions(f)]
 
 
 def _check_same(first: Eqn, other: Eqn) -> None:

@@ -143,6 +143,8 @@ def _cond(eqn: Eqn, weight: float, sheet: Sheet) -> Eqn:
 
 
 _RULES = {"scan": _scan, "while": _while, "cond": _cond}
+LAID_OPEN = frozenset(_RULES)
+"""Operations whose bodies are planned with what is around them."""
 
 
 def places(eqn: Eqn) -> list[tuple[Function, list[int], int]]:

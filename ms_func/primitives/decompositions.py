@@ -16,6 +16,7 @@ import numpy as np
 from ms_func.errors import UnsupportedError
 from ms_func.ir.primitive import NONLINEAR, ZERO, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import kernels
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, neg, sub
 from ms_func.primitives.basis import broadcast_in_dim, reduce_sum
@@ -33,7 +34,7 @@ from ms_func.primitives.matrices import (
     lower_part,
     matrices,
     mm,
-    need_lapack,
+    need,
     on_diagonal,
     real_of,
     shard_leading,
@@ -75,7 +76,7 @@ def _geqrf_single(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _geqrf_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "geqrf")
     outs = [v.type for v in eqn.outputs]
     return driver(b, "geqrf", [a], [eqn.inputs[0].type], outs, vectors=(1,), info=False)
 
@@ -98,7 +99,7 @@ geqrf_p = register(
 
 def _qr_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
     """Householder vectors, then the product of the first of them."""
-    need_lapack(b, eqn)
+    need(b, eqn, "geqrf")
     t, (q_type, r_type) = eqn.inputs[0].type, (v.type for v in eqn.outputs)
     lead, (m, n) = t.shape[:-2], t.shape[-2:]
     count = ArrayType((*lead, min(m, n)), t.dtype)
@@ -190,7 +191,7 @@ qr_p = register(
 
 
 def _pivots_lower(b: Any, eqn: Any, a: Any) -> Any:
-    need_lapack(b, eqn)
+    need(b, eqn, "geqp3")
     t, (order,) = eqn.inputs[0].type, (v.type for v in eqn.outputs)
     scales = ArrayType((*t.shape[:-2], min(t.shape[-2:])), t.dtype)
     free = b.constant(0, order)
@@ -260,7 +261,7 @@ def _eigh_single(a: np.ndarray, *, lower: bool) -> tuple[np.ndarray, np.ndarray]
 
 
 def _eigh_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "syevd")
     v, w = (o.type for o in eqn.outputs)
     name = "heevd" if v.dtype.kind == "c" else "syevd"
     options = {"mode": "V", "uplo": "L" if eqn.params["lower"] else "U"}
@@ -360,17 +361,35 @@ def _unit(b: Any, kind: ArrayType) -> Any:
 
 
 def _svd_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "gesvd")
     t, outs = eqn.inputs[0].type, [v.type for v in eqn.outputs]
     lead, (m, n) = t.shape[:-2], t.shape[-2:]
     if not t.size and min(m, n) == 0:
         return [_unit(b, o) for o in outs]
+    if kernels.kind(b) == "cuda":
+        return _svd_on_cuda(b, eqn, a, t, outs)
     mode = "A" if eqn.params["full_matrices"] else "S"
     if len(outs) == 1:
         mode, k = "N", min(m, n)
         outs += [ArrayType((*lead, m, k), t.dtype), ArrayType((*lead, k, n), t.dtype)]
     found = driver(b, "gesdd", [a], [t], [t, *outs], {"mode": mode}, vectors=(1,))
     return found[1 : 1 + len(eqn.outputs)]
+
+
+def _svd_on_cuda(b: Any, eqn: Any, a: Any, t: ArrayType, outs: Sequence[ArrayType]) -> list[Any]:
+    """By a kernel for matrices with at least as many rows as columns; others are read by rows.
+
+    Read so they are transposed, and U and V^H change places.
+    """
+    m, n = t.shape[-2:]
+    wide, vectors = m < n, len(outs) > 1
+    options = {"full_matrices": eqn.params["full_matrices"], "compute_uv": vectors,
+               "transposed": wide}  # fmt: skip
+    s, *factors = outs if vectors else (outs[0], *[ArrayType((), t.dtype)] * 2)
+    made = [t, s, *(factors[::-1] if wide else factors)]
+    by_rows = (-1, *range(4)) if wide else (1,)
+    _, s, *factors = driver(b, "gesvd", [a], [t], made, options, vectors=by_rows)
+    return [s, *(factors[::-1] if wide else factors)][: len(outs)]
 
 
 def _svd_jvp(
@@ -477,7 +496,7 @@ def _eig_single(a: np.ndarray, *, vectors: bool, left: bool) -> tuple[np.ndarray
 
 
 def _eig_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "geev")
     t, w = eqn.inputs[0].type, eqn.outputs[0].type
     v = ArrayType(t.shape, w.dtype)
     left, right = eqn.params["left"], eqn.params["vectors"]

@@ -15,7 +15,7 @@ import numpy as np
 from ms_func.errors import SizeError
 from ms_func.ir.primitive import NONLINEAR, Primitive, Recurrence, UndefinedPrimal, Zero, register
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.lowering import lapack
+from ms_func.lowering import kernels
 from ms_func.lowering.context import boolean, int_array, integer, parsed
 from ms_func.primitives.arithmetic import add, mul, neg, sub
 from ms_func.primitives.basis import broadcast_in_dim
@@ -32,8 +32,7 @@ from ms_func.primitives.matrices import (
     lower_part,
     matrices,
     mm,
-    need_lapack,
-    on_cpu,
+    need,
     on_diagonal,
     shard_leading,
     swap,
@@ -64,7 +63,7 @@ def _cholesky_ref(a: np.ndarray) -> np.ndarray:
 
 def _cholesky_lower(b: Any, eqn: Any, a: Any) -> Any:
     t = eqn.outputs[0].type
-    if on_cpu(b):
+    if kernels.has(b, "potrf"):
         (out,) = driver(b, "potrf", [a], [t], [t], {"uplo": "L"})
     else:
         out = b.op("stablehlo.cholesky", [t], [a], {"lower": boolean(True)})
@@ -150,12 +149,12 @@ def _triangular_lower(b: Any, eqn: Any, a: Any, rhs: Any) -> Any:
     kind = "N"
     if p["transpose_a"]:
         kind = "C" if p["conjugate_a"] else "T"
-    if on_cpu(b) and (p["transpose_a"] or not p["conjugate_a"]) and tb.size:
+    if kernels.has(b, "trsm") and (p["transpose_a"] or not p["conjugate_a"]) and tb.size:
         options = {
             "diag": "U" if p["unit_diagonal"] else "N", "side": "L" if p["left_side"] else "R",
             "trans_x": kind, "uplo": "L" if p["lower"] else "U",
         }  # fmt: skip
-        return lapack.call(b, "trsm", [a, rhs], [ta, tb], [tb], options, alias=(0, 1))[0]
+        return kernels.call(b, "trsm", [a, rhs], [ta, tb], [tb], options, alias=(0, 1))[0]
     word = {"N": "NO_TRANSPOSE", "T": "TRANSPOSE", "C": "ADJOINT"}[kind]
     if p["conjugate_a"] and not p["transpose_a"]:
         a = b.op("chlo.conj", [ta], [a])
@@ -299,11 +298,11 @@ def _lu_single(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _lu_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "getrf")
     t, pivots, order = (v.type for v in eqn.outputs)
     lead = t.shape[:-2]
     info = ArrayType(lead, np.int32)
-    lu, rows, _ = lapack.call(b, "getrf", [a], [t], [t, pivots, info], {}, (1, 2))
+    lu, rows, _ = kernels.call(b, "getrf", [a], [t], [t, pivots, info], {}, (1, 2))
     rows = b.op("stablehlo.subtract", [pivots], [rows, b.constant(1, pivots)])
     return [lu, rows, _permutation(b, rows, pivots, order)]
 

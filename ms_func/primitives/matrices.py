@@ -14,7 +14,7 @@ from ms_func.dtypes import to_inexact
 from ms_func.errors import ShapeError, SizeError, UnsupportedError
 from ms_func.ir.primitive import Cost, Primitive
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.lowering import lapack
+from ms_func.lowering import kernels
 from ms_func.lowering.context import integer, parsed
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.basis import letters, transpose_p
@@ -172,20 +172,15 @@ def matrices(ref: Callable[..., Any]) -> Callable[..., Any]:
 # --- lowering -----------------------------------------------------------------------------------
 
 
-def on_cpu(b: Any) -> bool:
-    """Whether LAPACK's kernels are there."""
-    return b.lowerer.platform in (None, "cpu")
-
-
-def need_lapack(b: Any, eqn: Any) -> None:
-    """Refuse platforms without LAPACK.
+def need(b: Any, eqn: Any, name: str) -> None:
+    """Refuse platforms without a kernel for LAPACK's driver `name`.
 
     Raises:
-        UnsupportedError: the program is compiled for another device than a CPU.
+        UnsupportedError: the program is compiled for a device that has none.
     """
-    if not on_cpu(b):
+    if not kernels.has(b, name):
         raise UnsupportedError(
-            f"`{eqn.primitive.name}` runs on CPU only, not on {b.lowerer.platform}\n"
+            f"`{eqn.primitive.name}` does not run on {b.lowerer.platform}, which has no {name}\n"
             "fix: move the operand with device_put(x, devices('cpu')[0])",
             eqn.loc,
         )
@@ -193,16 +188,16 @@ def need_lapack(b: Any, eqn: Any) -> None:
 
 def driver(
     b: Any, name: str, operands: Sequence[Any], ins: Sequence[ArrayType],
-    outs: Sequence[ArrayType], options: Mapping[str, str | int] | None = None,
+    outs: Sequence[ArrayType], options: Mapping[str, str | int | bool] | None = None,
     vectors: Sequence[int] = (), info: bool = True, alias: tuple[int, int] | None = (0, 0),
 ) -> list[Any]:  # fmt: skip
-    """Results of a LAPACK driver; NaN where it reports failure."""
+    """Results of a driver; NaN where it reports failure."""
     lead = max((t.shape[:-2] for t in ins), key=len)  # the matrices among them tell
     listed, scalars = list(outs), list(vectors)
     if info:
         scalars.append(len(listed))
         listed.append(ArrayType(lead, np.int32))
-    found = lapack.call(b, name, operands, ins, listed, options or {}, scalars, alias)
+    found = kernels.call(b, name, operands, ins, listed, options or {}, scalars, alias)
     if not info:
         return found
     *found, status = found
@@ -213,7 +208,7 @@ def driver(
 
 
 def _or_nan(b: Any, good: Any, x: Any, t: ArrayType, lead: tuple[int, ...]) -> Any:
-    if t.dtype.kind not in "fc":
+    if t.dtype.kind not in "fc" or t.ndim < len(lead):
         return x
     mask = b.broadcast(good, ArrayType(t.shape, np.bool_), tuple(range(len(lead))))
     nan = complex(np.nan, np.nan) if t.dtype.kind == "c" else np.nan

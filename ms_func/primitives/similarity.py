@@ -19,7 +19,7 @@ from ms_func.primitives.matrices import (
     cubic_cost,
     driver,
     matrices,
-    need_lapack,
+    need,
     real_of,
     shard_leading,
 )
@@ -43,7 +43,7 @@ def _schur_single(a: np.ndarray, *, vectors: bool) -> tuple[np.ndarray, ...]:
 
 
 def _schur_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "gees")
     t = eqn.inputs[0].type
     values = [ArrayType(t.shape[:-1], t.dtype)] * (1 if t.dtype.kind == "c" else 2)
     chosen = ArrayType(t.shape[:-2], np.int32)
@@ -114,7 +114,7 @@ def _hessenberg_single(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _hessenberg_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "gehrd")
     t, taus = eqn.inputs[0].type, eqn.outputs[1].type
     if not taus.size:
         return [a, b.constant(0, taus)]
@@ -171,7 +171,7 @@ def _tridiagonal_single(a: np.ndarray, *, lower: bool) -> tuple[np.ndarray, ...]
 
 
 def _tridiagonal_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need_lapack(b, eqn)
+    need(b, eqn, "sytrd")
     outs = [v.type for v in eqn.outputs]
     name = "hetrd" if outs[0].dtype.kind == "c" else "sytrd"
     options = {"uplo": "L" if eqn.params["lower"] else "U"}

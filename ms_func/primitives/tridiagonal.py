@@ -10,11 +10,13 @@ import numpy as np
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Primitive, UndefinedPrimal, Zero, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import kernels
+from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, mul, neg
 from ms_func.primitives.basis import broadcast_in_dim, letters
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import literal
-from ms_func.primitives.matrices import FLOATS, driver, need_lapack
+from ms_func.primitives.matrices import FLOATS, driver, need
 from ms_func.primitives.pieces import pad
 
 
@@ -39,13 +41,44 @@ def _ref(dl: np.ndarray, d: np.ndarray, du: np.ndarray, b: np.ndarray) -> np.nda
 
 
 def _lower(b: Any, eqn: Any, dl: Any, d: Any, du: Any, rhs: Any) -> Any:
-    need_lapack(b, eqn)
+    need(b, eqn, "gtsv")
     types = [v.type for v in eqn.inputs]
     if not types[3].size:
         return rhs
+    if kernels.kind(b) == "cuda":
+        return _lower_on_cuda(b, types, [dl, d, du, rhs])
     vectors = (0, 1, 2, -1, -2, -3)
     found = driver(b, "gtsv", [dl, d, du, rhs], types, types, vectors=vectors, alias=(3, 3))
     return found[3]
+
+
+def _lower_on_cuda(b: Any, types: Sequence[ArrayType], operands: Sequence[Any]) -> Any:
+    """By a kernel for three equations or more; smaller systems get equations x_i = 0."""
+    n, out = types[1].shape[-1], types[3]
+    more = max(0, 3 - n)
+    if more:
+        axes = [t.ndim - 1 for t in types[:3]] + [out.ndim - 2]
+        pairs = zip(operands, types, axes, (0, 1, 0, 0), strict=True)
+        grown = [_grown(b, x, t, axis, more, value) for x, t, axis, value in pairs]
+        operands, types = [x for x, _ in grown], [t for _, t in grown]
+    (x,) = driver(b, "gtsv", operands, types, types[3:], vectors=(-1, -2, -3), info=False,
+                  alias=(0, 3))  # fmt: skip
+    if not more:
+        return x
+    return b.op("stablehlo.slice", [out], [x], {
+        "start_indices": int_array((0,) * out.ndim), "limit_indices": int_array(out.shape),
+        "strides": int_array((1,) * out.ndim)})  # fmt: skip
+
+
+def _grown(b: Any, x: Any, t: ArrayType, axis: int, more: int, value: int) -> tuple[Any, ArrayType]:
+    """`x` with `more` elements of a value behind its own along `axis`."""
+    high = tuple([more if d == axis else 0 for d in range(t.ndim)])
+    made = ArrayType(tuple(n + k for n, k in zip(t.shape, high, strict=True)), t.dtype)
+    none = int_array((0,) * t.ndim)
+    attributes = {"edge_padding_low": none, "edge_padding_high": int_array(high),
+                  "interior_padding": none}  # fmt: skip
+    fill = b.constant(value, ArrayType((), t.dtype))
+    return b.op("stablehlo.pad", [made], [x, fill], attributes), made
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:

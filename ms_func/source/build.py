@@ -52,14 +52,14 @@ def compile_function(
         ast.Module([outer], []), like.co_filename, "exec", flags=like.co_flags & _FUTURE,
         dont_inherit=True,
     )  # fmt: skip
-    factory = next(c for c in _walk(module) if c.co_name == _FACTORY)
-    made = next(c for c in factory.co_consts if isinstance(c, CodeType))
+    around = module if class_name is None else _first(module)
+    made = _first(_first(around))
     return _renamed(made, made.co_qualname, like.co_qualname, names or {}, like.co_name)
 
 
-def _walk(code: CodeType) -> list[CodeType]:
-    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
-    return inner + [d for c in inner for d in _walk(c)]
+def _first(code: CodeType) -> CodeType:
+    """The first code object inside another one."""
+    return next(c for c in code.co_consts if isinstance(c, CodeType))
 
 
 def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: str) -> CodeType:
@@ -76,8 +76,10 @@ def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: s
         name, qualname = owner, qualname.rpartition(".<locals>.")[0]
     old_here, owner = code.co_qualname, owner if shown == "" else name
     consts = tuple(
-        _renamed(c, old_here, qualname, names, owner) if isinstance(c, CodeType) else c
-        for c in code.co_consts
+        [
+            _renamed(c, old_here, qualname, names, owner) if type(c) is CodeType else c
+            for c in code.co_consts
+        ]
     )
     return code.replace(co_name=name, co_qualname=qualname, co_consts=consts)
 

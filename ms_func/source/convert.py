@@ -365,16 +365,16 @@ def _remember(entry: Entry) -> Entry:
         _known.clear()
     _known[id(entry.original)] = entry
     if entry.code is not None:
-        _settle(entry.code)
+        _settle(entry.code, Entry(entry.code))
     return entry
 
 
-def _settle(code: CodeType) -> None:
+def _settle(code: CodeType, done: Entry) -> None:
     """Code that is converted already, and functions inside it, stay as they are."""
-    _known[id(code)] = Entry(code)
+    _known[id(code)] = done
     for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            _settle(inner)
+        if type(inner) is CodeType:
+            _settle(inner, done)
 
 
 _MARKED = "it is marked no_convert\nfix: take the mark away"
@@ -387,7 +387,8 @@ def _verdict(f: FunctionType) -> Entry:
     if opinion is False:
         return Entry(code, None, "its module sets __ms_convert__ = False\nfix: set it to True")
     kind = _kind_of(code.co_filename)
-    if kind == "standard" and "__wrapped__" not in f.__dict__:
+    module = f.__globals__.get("__name__")
+    if kind == "standard" and module not in _CONTAINERS and "__wrapped__" not in f.__dict__:
         return Entry(code)  # others are decorators around functions of the user's
     if kind == "never" or f.__globals__.get("__name__", "").partition(".")[0] in _NEVER:
         return Entry(code)
@@ -397,6 +398,8 @@ def _verdict(f: FunctionType) -> Entry:
     return _entry(f) if _may_decide(code) else Entry(code)
 
 
+_CONTAINERS = {"collections", "heapq", "bisect"}
+"""Modules of the standard library that are converted: they compare and store what users hold."""
 _NEVER = {"ms_func", "ms_func_xla", "ms_func_ascend", "numpy", "jaxlib", "ml_dtypes", "scipy"}
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _kinds: dict[str, str] = {}

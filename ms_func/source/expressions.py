@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -67,6 +68,19 @@ class Resolver:
         """Whether `node` is a function of this library that the call hook has nothing to do for."""
         found = self.value(node)
         return is_ours(found) and _module(found) != "ms_func.tree"  # these call what they get
+
+    def is_static(self, test: ast.expr, hidden: Set = frozenset()) -> bool:
+        """Whether Python can always decide `test` while tracing; names of `hidden` are not ours."""
+        if isinstance(test, ast.Constant):
+            return True
+        if isinstance(test, ast.UnaryOp):
+            return isinstance(test.op, ast.Not) and self.is_static(test.operand, hidden)
+        if isinstance(test, ast.BoolOp):
+            return all(self.is_static(x, hidden) for x in test.values)
+        if isinstance(test, ast.Call):
+            f = test.func
+            return self.value(f) in _DECIDERS and isinstance(f, ast.Name) and f.id not in hidden
+        return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
 
     def lets_through(self, node: ast.expr) -> bool:
         """Whether a context manager is known to let exceptions pass."""
@@ -138,12 +152,17 @@ class Expressions:
     def stays(self, node: Any) -> bool:
         """Whether nothing in a statement, or an expression of one, needs a hook."""
         found, bound = self.names.of.get(node), self.bound
-        if found is None or found.hooked:
+        if found is None or found.hooked or (found.indexed and self.converts):
             stays = False
         else:
             stays = bound is None or self.local & found.reads <= bound
         self.touched = self.touched or not stays
         return stays
+
+    @functools.cached_property
+    def converts(self) -> bool:
+        """Whether the function is certainly converted, whatever its elements by constants are."""
+        return self.names.compound or any(found.hooked for found in self.names.of.values())
 
     def parts(self, node: Any) -> Any:
         """`node` with its parts rewritten."""
@@ -157,15 +176,7 @@ class Expressions:
 
     def is_static(self, test: ast.expr) -> bool:
         """Whether Python can always decide `test` while tracing."""
-        if isinstance(test, ast.Constant):
-            return True
-        if isinstance(test, ast.UnaryOp):
-            return isinstance(test.op, ast.Not) and self.is_static(test.operand)
-        if isinstance(test, ast.BoolOp):
-            return all(map(self.is_static, test.values))
-        if isinstance(test, ast.Call):
-            return self.resolver.value(test.func) in _DECIDERS and self._is_global(test.func)
-        return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
+        return self.resolver.is_static(test, self._hidden)
 
     def _is_global(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self._hidden
@@ -324,9 +335,9 @@ class Expressions:
         return node
 
     def _element(self, node: ast.Subscript) -> ast.expr:
-        if _is_fixed(node.slice):
+        if _is_fixed(node.slice) and not _is_of_list(node):
             return self.parts(node)
-        return hook("getitem", node, self.expr(node.value), self.expr(node.slice))
+        return hook("getitem", node, self.expr(node.value), self.key(node.slice))
 
     def key(self, node: ast.expr) -> ast.expr:
         """An index as a value, slices included."""
@@ -380,11 +391,10 @@ class Expressions:
         return node
 
     def _comprehension(self, node: Any) -> ast.expr:
-        names = self._decides(node)
-        if names is not None:
-            return self._sifted(node, names)
+        if self._decides(node):
+            return self._sifted(node, node.generators, type(node) is ast.ListComp)
         first = node.generators[0]
-        first.iter = self.expr(first.iter)
+        first.iter = hook("items", first.iter, self.expr(first.iter))
         hidden = self._hidden
         for g in node.generators:
             self._hidden = self._hidden | target_names(g.target)
@@ -401,37 +411,39 @@ class Expressions:
         self._hidden = hidden
         return node
 
-    def _decides(self, node: Any) -> list[str] | None:
-        """Names of a comprehension that data may decide on, whose parts can become functions."""
-        g, kind = node.generators[0], type(node)
-        decides = kind is ast.GeneratorExp or any(not self.is_static(x) for x in g.ifs)
-        fits = kind is ast.ListComp or (kind is ast.GeneratorExp and node in self.names.immediate)
-        if not (fits and decides) or len(node.generators) > 1 or g.is_async or self._in_lambda:
-            return None
-        listed = g.target.elts if isinstance(g.target, ast.Tuple) else [g.target]
-        names = [x.id for x in listed if isinstance(x, ast.Name)]
-        if len(names) < len(listed):
-            return None
-        parts = [x for part in (node.elt, *g.ifs) for x in ast.walk(part)]
-        if any(isinstance(x, _LATER) for x in parts):
-            return None
-        return names
+    def _decides(self, node: Any) -> bool:
+        """Whether data may decide on a comprehension, whose parts can become functions."""
+        kind = type(node)
+        if kind is not ast.ListComp and (
+            kind is not ast.GeneratorExp or node not in self.names.immediate
+        ):
+            return False
+        if self._in_lambda or any(g.is_async or _names(g.target) is None for g in node.generators):
+            return False
+        later = [g.iter for g in node.generators[1:]]
+        tests = [x for g in node.generators for x in g.ifs]
+        parts = [x for part in (node.elt, *tests, *later) for x in ast.walk(part)]
+        return not any(isinstance(x, _LATER) for x in parts)
 
-    def _sifted(self, node: Any, names: list[str]) -> ast.expr:
-        g = node.generators[0]
+    def _sifted(self, node: Any, generators: Sequence[Any], is_list: bool) -> ast.expr:
+        """`for` parts one in another: the elements of an outer one are comprehensions."""
+        g, *inner = generators
+        names: Any = _names(g.target)
         iterable = self.expr(g.iter)
         hidden = self._hidden
         self._hidden = hidden | frozenset(names)
-        element = self.piece(node.elt)
+        self._piece += bool(inner)
+        element = thunk(self._sifted(node, inner, is_list), node) if inner else None
+        self._piece -= bool(inner)
+        element = self.piece(node.elt) if element is None else element
         test = None
         if g.ifs:
             whole = ast.BoolOp(ast.And(), g.ifs, **place(node)) if len(g.ifs) > 1 else g.ifs[0]
             test = self.piece(whole)
         self._hidden = hidden
-        unpack = isinstance(g.target, ast.Tuple)
-        made = [_of_item(x, names, unpack, node) for x in (element, test)]
-        is_list = constant(type(node) is ast.ListComp, node)
-        return hook("comprehension", node, is_list, iterable, *made)
+        made = [_of_item(x, g.target, node) for x in (element, test)]
+        name = "nested" if inner else "comprehension"
+        return hook(name, node, constant(is_list, node), iterable, *made)
 
     def mangled(self, name: str) -> str:
         """Attribute `name` as it is called inside the class."""
@@ -445,15 +457,41 @@ _LATER = (ast.Lambda, ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await, ast.Li
 """What may look at the names of a comprehension later, or binds others."""
 
 
-def _of_item(f: ast.Lambda | None, names: list[str], unpack: bool, at: Any) -> ast.expr:
+def _names(target: ast.expr) -> list[str] | None:
+    """Names that a `for` of a comprehension binds; None where its target has other parts."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if not isinstance(target, (ast.Tuple, ast.List)):
+        return None
+    found: list[str] = []
+    for x in target.elts:
+        own = _names(x)
+        if own is None:
+            return None
+        found += own
+    return found
+
+
+def _of_item(f: ast.Lambda | None, target: ast.expr, at: Any) -> ast.expr:
     """A part of a comprehension as a function of the item."""
-    if f is None:
-        return constant(None, at)
-    made = thunk(f.body, at, *names)
-    if not unpack:
-        return made
+    return constant(None, at) if f is None else _unpacked(f.body, target, at)
+
+
+def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
+    """`lambda target: body`, for a target that may be a tuple."""
+    if isinstance(target, ast.Name):
+        return thunk(body, at, target.id)
+    names = [
+        x.id if isinstance(x, ast.Name) else f"__ms_item{depth}_{i}"
+        for i, x in enumerate(target.elts)
+    ]
+    for name, x in zip(names, target.elts, strict=True):
+        if not isinstance(x, ast.Name):
+            body = ast.Call(
+                _unpacked(body, x, at, depth + 1), [load(name, at)], [], **place(at)
+            )  # fmt: skip
     item = ast.Starred(load("__ms_item", at), LOAD, **place(at))
-    return thunk(ast.Call(made, [item], [], **place(at)), at, "__ms_item")
+    return thunk(ast.Call(thunk(body, at, *names), [item], [], **place(at)), at, "__ms_item")
 
 
 def _is_fixed(key: ast.expr) -> bool:
@@ -465,6 +503,14 @@ def _is_fixed(key: ast.expr) -> bool:
             map(_is_fixed, key.elts)
         )
     return isinstance(key, (ast.Constant, ast.Slice, ast.Starred))
+
+
+def _is_of_list(node: ast.Subscript) -> bool:
+    """Whether a fixed index may be one of a list: an integer or a slice."""
+    if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+        return False
+    key = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
+    return isinstance(key, ast.Slice) or (isinstance(key, ast.Constant) and type(key.value) is int)
 
 
 def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr) -> ast.expr:

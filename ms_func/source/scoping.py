@@ -27,11 +27,13 @@ class Uses(NamedTuple):
 
     Attributes:
         hooked: whether there is anything in it that conversion might change, names aside.
+        indexed: whether there is an element by a constant, which counts where something else does.
     """
 
     reads: frozenset[str]
     binds: frozenset[str]
     hooked: bool
+    indexed: bool
 
 
 class Names:
@@ -47,13 +49,14 @@ class Names:
         generator: whether a `yield` makes it a generator.
         unbinds: whether there is a `del`, or a handler whose name ends with it.
         dynamic: a call that looks at the local names themselves, such as `locals()`.
+        compound: whether there are statements with blocks in them.
         guessed: whether `resolver` was believed, which may not know all names around it.
         inner: names of the functions inside, however deep.
     """
 
-    def __init__(self, resolver: Resolver, inner: dict[ast.AST, Names]) -> None:
+    def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
-        self.inner = inner
+        self.inner: dict[ast.AST, Names] = {}
         self.reads: set[str] = set()
         self.binds: set[str] = set()
         self.captured: set[str] = set()
@@ -63,6 +66,7 @@ class Names:
         self.generator = False
         self.unbinds = False
         self.dynamic: ast.Call | None = None
+        self.compound = False
         self.guessed = False
         self.of: dict[ast.AST, Uses] = {}
         self.immediate: set[ast.AST] = set()
@@ -71,6 +75,7 @@ class Names:
         self._reads: set[str] = set()
         self._binds: set[str] = set()
         self._hooked = False
+        self._indexed = False
 
     # --- entry ------------------------------------------------------------------------------
 
@@ -78,11 +83,12 @@ class Names:
         """Reads and binds of one expression or simple statement."""
         found = self.of.get(node)
         if found is None:
-            self._reads, self._binds, self._hooked = set(), set(), False
+            self._reads, self._binds, self._hooked, self._indexed = set(), set(), False, False
             self.visit(node)
             self.reads |= self._reads
             self.binds |= self._binds
-            found = Uses(frozenset(self._reads), frozenset(self._binds), self._hooked)
+            read, bound = frozenset(self._reads), frozenset(self._binds)
+            found = Uses(read, bound, self._hooked, self._indexed)
             self.of[node] = found
         return found
 
@@ -97,6 +103,7 @@ class Names:
         if parts is None:
             self.uses(s)
             return
+        self.compound = True
         for field in parts:
             value = getattr(s, field)
             if isinstance(value, list):
@@ -187,6 +194,7 @@ class Names:
 
     def _element(self, node: ast.Subscript) -> None:
         self._hooked = self._hooked or type(node.slice) is not ast.Constant
+        self._indexed = True
         self.visit(node.value)
         self.visit(node.slice)
 
@@ -269,8 +277,9 @@ class Names:
         self._binds.add(node.name)
         for x in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(x)
-        body = Names(self.resolver, self.inner)
+        body = Names(self.resolver)
         body.block(node.body)
+        self.inner.update(body.inner)
         self._inner((body.reads - body.binds) | body.captured | body.nonlocals, deferred=True)
 
     def _comprehension(self, node: Any) -> None:
@@ -385,9 +394,9 @@ def target_names(node: ast.AST) -> set[str]:
     return target_names(node.value) if isinstance(node, ast.Starred) else set()
 
 
-def names_of(node: Any, resolver: Resolver, inner: dict[ast.AST, Names] | None = None) -> Names:
+def names_of(node: Any, resolver: Resolver) -> Names:
     """Names of the function `node`; its parameters count as bound."""
-    names = Names(resolver, {} if inner is None else inner)
+    names = Names(resolver)
     names.binds.update(a.arg for a in all_arguments(node.args))
     if isinstance(node, ast.Lambda):
         names.uses(node.body)
@@ -398,7 +407,8 @@ def names_of(node: Any, resolver: Resolver, inner: dict[ast.AST, Names] | None =
 
 def free_names(node: Any, around: Names) -> set[str]:
     """Names that the function `node` takes from the functions around it, or globals."""
-    inner = around.inner[node] = names_of(node, around.resolver, around.inner)
+    inner = around.inner[node] = names_of(node, around.resolver)
+    around.inner.update(inner.inner)
     local = inner.binds - inner.globals - inner.nonlocals
     return (inner.reads - local - inner.globals) | inner.nonlocals
 

@@ -1,8 +1,9 @@
 """How source conversion takes part in tracing without being imported by it.
 
 Whoever stages a function of the user's asks `user_function` for the form to run on tracers; an
-error about a traced value asks `why_native` what kept a function from being converted. The
-package `source` fills the two slots.
+error about a traced value asks `why_native` what kept a function from being converted, and what a
+function returns goes through `leaving` into a form that can leave the program. The package `source`
+fills the slots.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class _Slots:
 
     convert: Callable[[Any], Any] = staticmethod(lambda f: f)
     why_native: Callable[[CodeType], str | None] = staticmethod(lambda code: None)
+    leaving: Callable[[Any], Any] = staticmethod(lambda result: result)
 
 
 slots = _Slots()

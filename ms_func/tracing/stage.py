@@ -14,6 +14,7 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import ArrayType, RefType, typeof
 from ms_func.stopwatch import timed, watched
 from ms_func.tracing import leaks
+from ms_func.tracing.policy import slots
 from ms_func.tracing.reference import Ref, handed_out, read, swap
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -105,7 +106,7 @@ def _record(
             trace.values = {p.variable: v for p, v in zip(params, values, strict=True)}
         # The user gets handles of their own: a store to one does not change the parameter.
         given = [handed_out(Tracer(trace, p.variable)) for p in params]
-        leaves, out_tree = tree.flatten(call(given))
+        leaves, out_tree = tree.flatten(slots.leaving(call(given)))
         constants = _constants(leaves, name, keep_constants)
         results = [x for i, x in enumerate(leaves) if i not in constants]
         fn, captured = trace.finish(params, results)

@@ -192,8 +192,8 @@ def _of_arrays(name: str) -> Callable[..., Any]:
 
 
 for _name in ("addressable_data", "copy_to_host_async", "delete", "devices", "is_deleted",
-              "is_ready", "on_device_size_in_bytes", "tobytes", "unsafe_buffer_pointer", "__dlpack__",
-              "__dlpack_device__"):  # fmt: skip
+              "is_ready", "on_device_size_in_bytes", "tobytes", "unsafe_buffer_pointer",
+              "__dlpack__", "__dlpack_device__"):  # fmt: skip
     setattr(Tracer, _name, _of_arrays(_name))
 
 

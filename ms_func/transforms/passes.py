@@ -418,6 +418,13 @@ def callee_of(eqn: Eqn) -> Function | None:
     return None if found is None or found.consts else found
 
 
+def body_of(eqn: Eqn) -> Function | None:
+    """The function that an equation computes, if it is made of one."""
+    rule = eqn.primitive.body
+    found = None if rule is None else rule([a.type for a in eqn.inputs], **eqn.params)
+    return None if found is None or found.consts else found
+
+
 def inline(fn: Function, callee: Callable[[Eqn], Function | None] = callee_of) -> Function:
     """`fn` with the equations of called functions in place of the calls, at every depth."""
     bodies = [callee(e) for e in fn.eqns]

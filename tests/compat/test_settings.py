@@ -10,7 +10,7 @@ import pytest
 
 import ms_func as ms
 from ms_func import as_jax, ffi
-from ms_func.lowering import lapack
+from ms_func.lowering import kernels
 
 np1 = np.ones(3, np.float32)
 
@@ -121,7 +121,7 @@ def test_distributed_says_what_cannot_be_had():
 def _cholesky(a):
     """LAPACK's, which reads columns: its lower factor is the upper one of rows."""
     outs = (ms.ShapeDtypeStruct(a.shape, "float32"), ms.ShapeDtypeStruct(a.shape[:-2], "int32"))
-    name = lapack.target("potrf", np.dtype(np.float32))
+    name = kernels.target("potrf", np.dtype(np.float32))
     return ffi.ffi_call(name, outs, vmap_method="broadcast_all")(a, uplo=np.uint8(ord("L")))
 
 
@@ -142,7 +142,7 @@ def test_a_foreign_kernel():
 
 def test_a_foreign_kernel_lane_by_lane():
     def f(a):
-        name = lapack.target("potrf", np.dtype(np.float32))
+        name = kernels.target("potrf", np.dtype(np.float32))
         outs = [ms.ShapeDtypeStruct(a.shape, "float32"), ms.ShapeDtypeStruct((), "int32")]
         return ffi.ffi_call(name, outs)(a, uplo=np.uint8(ord("L")))[0]
 
@@ -185,3 +185,19 @@ def test_settings_refuse_values_that_they_do_not_have():
             jax.config.update("jax_nonsense", 1)
         jax.config.update("jax_compilation_cache_dir", None)
         assert jax.config.jax_num_cpu_devices in (-1, 8)
+
+
+def test_places_and_hints_of_experimental_modules():
+    with as_jax() as jax:
+        import jax.numpy as jnp
+        from jax.experimental.compute_on import compute_on
+        from jax.experimental.xla_metadata import set_xla_metadata
+        from jax.extend.core import primitives
+
+        with compute_on("device_host"), set_xla_metadata(key="value"):
+            assert float(jax.jit(jnp.sin)(0.0)) == 0.0
+        with pytest.raises(ValueError, match="'device' or 'device_host'"), compute_on("moon"):
+            pass
+        assert float(set_xla_metadata(2.0, key="value")) == 2.0
+        assert {"add_p", "scan_p", "square_p", "jit_p"} <= set(dir(primitives))
+        assert isinstance(jax.profiler.device_memory_profile(), bytes)

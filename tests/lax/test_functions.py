@@ -236,7 +236,8 @@ def test_rng_uniform_draws_anew_each_time_and_in_bounds():
 
     jitted = ms.jit(two)
     draws = np.stack([*two(), *jitted(), *jitted()])
-    assert ((draws >= 2) & (draws < 3)).all() and len(np.unique(draws)) > 290
+    assert ((draws >= 2) & (draws < 3)).all()
+    assert len(np.unique(draws)) > 290
     assert lax.rng_uniform(np.int32(0), np.int32(5), (9,)).dtype == np.int32
     with pytest.raises(ValueError, match="one dtype"):
         lax.rng_uniform(0, 1.0, (3,))

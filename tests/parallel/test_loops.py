@@ -44,6 +44,39 @@ def test_a_compiled_scan_sends_what_was_planned():
     assert abs(f.plan(*types).verify(compiled).surplus) < 0.001
 
 
+def deep(around):
+    """Training step of scanned layers, each of them behind a call of some kind."""
+
+    def loss(w, x):
+        layer = around(lambda h, w: lax.tanh(product(h, w)))
+        h, _ = lax.scan(lambda h, w: (layer(h, w), None), x, w)
+        return lax.reduce_sum(h * h, axes=(0, 1))
+
+    return ms.value_and_grad(loss), (
+        ms.ShapeDtypeStruct((3, 64, 64), "float32"),
+        ms.ShapeDtypeStruct((512, 64), "float32"),
+    )
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        ms.jit,
+        ms.checkpoint,
+        lambda f: ms.checkpoint(ms.jit(f)),
+        lambda f: lambda h, w: lax.cond(w[0, 0] > 0, ms.jit(f), ms.jit(f), h, w),
+        ms.shard,
+    ],
+    ids=["jit", "checkpoint", "both", "cond", "shard"],
+)  # fmt: skip
+def test_calls_in_bodies_are_planned_like_what_they_call(around):
+    plain, types = deep(lambda f: f)
+    want = planned(plain, *types)[1]
+    _, plan = planned(deep(around)[0], *types)
+    assert plan.redundancy <= 1.01 * want.redundancy < 1.3
+    assert plan.wire_bytes <= 1.01 * want.wire_bytes + 100  # the condition
+
+
 def test_a_scanned_training_step_equals_that_of_one_device():
     step, types = scanned_transformer(2, 8, 32, 64)
     state, batch = arrays(types)

@@ -8,13 +8,15 @@ import pytest
 import ms_func as ms
 from ms_func.errors import StagingError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
+from tests.source import list_functions, recursive_functions
 from tests.source.object_functions import CASES
 from tests.source.test_programs import by_name, close
 
+NEW = [*list_functions.CASES, *recursive_functions.CASES]
 POINTS = [(x, n) for x in (-1.31, 0.43, 2.72) for n in (0, 1, 4)]
 
 
-@by_name(CASES)
+@by_name([*CASES, *NEW])
 def test_value_is_that_of_python(f):
     program = ms.make_ir(f)(np.float32(0), np.int32(0))
     if len(program.params) == 2 and not program.effects:
@@ -26,14 +28,14 @@ def test_value_is_that_of_python(f):
     close([jitted(x, n) for x, n in POINTS], [f(x, n) for x, n in POINTS])
 
 
-@by_name(CASES[::8])
+@by_name([*CASES[::8], *NEW[::8]])
 def test_lanes_are_calls(f):
     xs, ns = np.float32([x for x, _ in POINTS]), np.int32([n for _, n in POINTS])
     close(ms.vmap(f)(xs, ns), [f(x, n) for x, n in POINTS])
 
 
 # What may be None as far as the program knows has no derivative.
-DIFFERENTIABLE = [f for f in CASES if f.__name__ != "trampolined"]
+DIFFERENTIABLE = [f for f in [*CASES, *NEW] if f.__name__ != "trampolined"]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import re
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,10 @@ def filters(x, n):
     return sum({i for i in range(3) if x > i})  # here
 
 
-def takes_from_a_list(x, n):
-    return [x, 2 * x].pop(n)  # here
+def turns_a_deque(x, n):
+    w = deque([x, 2 * x])
+    w.rotate(n)  # here
+    return w[0]
 
 
 def slices_a_text(x, n):
@@ -99,9 +102,9 @@ def grows_a_text(x, n):
 
 def appends_in_branch(x, n):
     w = [x]
-    if n > 0:  # here
+    if n > 0:
         w.append(x)
-    return sum(w)
+    return mnp.stack(w)  # here
 
 
 def catches(x, n):
@@ -210,7 +213,7 @@ REFUSALS = [
     (yields_in_branch, StagingError, "MS180 yield under a run-time condition", "x > 0"),
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition", "n > 0"),
     (filters, StagingError, "MS170 .*the `if` of a comprehension", "x > i"),
-    (takes_from_a_list, StagingError, "MS103 .*an element of a list", "[x, 2 * x].pop(n)"),
+    (turns_a_deque, StagingError, "MS103 .*an element of a deque", "w.rotate(n)"),
     (slices_a_text, StagingError, "MS103 .*an element of a str", '"abc"[n]'),
     (
         makes_a_shape,
@@ -245,7 +248,12 @@ REFUSALS = [
     ),
     (grows, StagingError, r"MS101 carry type changed in loop: `y` enters as float32\[2\]", "n > 0"),
     (grows_a_text, StagingError, "MS101 .* do not settle", "range(n)"),
-    (appends_in_branch, StagingError, "MS102 branches disagree: .*list of length 1", "n > 0"),
+    (
+        appends_in_branch,
+        StagingError,
+        "MS170 a list has a length that data decide",
+        "mnp.stack(w)",
+    ),
     (
         catches,
         UnsupportedError,
@@ -445,7 +453,7 @@ def test_static_arguments_are_known(f):
 
 def test_the_same_function_runs_outside_of_jit():
     assert sum({i for i in range(3) if i < 1.5}) == filters(1.5, 1)
-    assert takes_from_a_list(1.5, 1) == 3
+    assert turns_a_deque(1.5, 1) == 3
     assert catches(1.0, 1) == 1
 
 

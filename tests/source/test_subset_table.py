@@ -98,6 +98,19 @@ def matches(x, n):
     return y + (z := x * 3) * z
 
 
+def sifts(x, n):
+    w = [x]
+    if n > 1:
+        w.append(x * x)
+    if x > 1 and len(w) > 1:
+        w.pop(0)
+    big = [v for v in (*w, n * x) if v > 1.0]
+    s = sum(big) + len(big) + (big[-1] if big else -x)
+    for i, v in enumerate(reversed(big)):
+        s += i * v
+    return s + max(sorted(w)) + (1.9 in w)
+
+
 def comprehends(x, n):
     squares = [x * i for i in range(3)]
     total = sum(v * v for v in squares if v > 0.5)
@@ -272,8 +285,8 @@ def says_little(x, n):
     return z
 
 
-ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, indexes, deletes,
-            compares, chooses, stores, passes_functions, uses_classes, protects, checks,
+ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, sifts, indexes,
+            deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
             calls_builtins, tells, says_little]  # fmt: skip
 
 
@@ -295,11 +308,17 @@ def test_accepted(f):
 
 REFUSED = [
     ["grows", "grows_a_text"],
-    ["disagrees_in_shape", "disagrees_in_structure", "appends_in_branch"],
-    ["slices_a_text", "takes_from_a_list"],
+    ["disagrees_in_shape", "disagrees_in_structure"],
+    ["slices_a_text", "turns_a_deque"],
     ["looks_at_locals"],
     ["calls_itself_for_ever"],
-    ["returns_in_finally", "text_decides", "key_made_of_text", "measures_text"],
+    [
+        "returns_in_finally",
+        "text_decides",
+        "key_made_of_text",
+        "measures_text",
+        "appends_in_branch",
+    ],
     ["yields_in_branch", "yields_in_loop"],
     ["text_is_a_key", "adds_to_nothing"],
     ["stores_to_numpy", "changes_bytes", "changes_c_array"],

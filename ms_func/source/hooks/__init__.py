@@ -30,8 +30,9 @@ from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import truth as truth
 from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
-from ms_func.source.hooks.sifted import comprehension as comprehension
+from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import bound_cell as bound_cell
+from ms_func.source.hooks.stores import changing as changing
 from ms_func.source.hooks.stores import del_cell as del_cell
 from ms_func.source.hooks.stores import del_global as del_global
 from ms_func.source.hooks.stores import delattr_ as delattr_
@@ -58,4 +59,7 @@ from ms_func.source.hooks.stores import slice_ as slice_
 from ms_func.source.hooks.text import text as text
 from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
 from ms_func.source.hooks.undefined import bound as bound
+from ms_func.source.hooks.uneven import comprehension as comprehension
+from ms_func.source.hooks.uneven import items as items
+from ms_func.source.hooks.uneven import nested as nested
 from ms_func.source.patterns import match_ as match_

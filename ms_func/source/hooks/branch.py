@@ -29,7 +29,14 @@ State = tuple[Any, ...]
 
 
 class Bottom(BaseException):
-    """A region that calls a recursive function whose result is not known yet."""
+    """A region that calls a recursive function whose result is not known yet.
+
+    Attributes:
+        number: which function, the outer ones first.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 # --- if ---------------------------------------------------------------------------------------
@@ -43,7 +50,9 @@ def if_(
     names: Sequence[str] = (),
 ) -> State:
     """`if pred: then else: orelse`, for the values `state` of the local variables `names`."""
-    if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
+    if pred is False and orelse is None:
+        return state
+    if pred is True or type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
         if pred:
             return then(*state)
         return state if orelse is None else orelse(*state)
@@ -101,7 +110,7 @@ def _switch(
 ) -> State:
     """Record all branches, join what they leave, and apply the one that `index` names."""
     regions: list[Region] = []
-    bottoms = 0
+    bottoms: list[Bottom] = []
     for i, f in enumerate(functions):
         region = Region("branch", _axes(index))
         try:
@@ -109,12 +118,12 @@ def _switch(
                 region.run(f)
                 if not region.never:
                     region.value = tuple(map(_settled, region.value))
-        except Bottom:
-            bottoms += 1
+        except Bottom as bottom:
+            bottoms.append(bottom)
             continue
         regions.append(region)
     if not regions:
-        raise Bottom
+        raise min(bottoms, key=lambda bottom: bottom.number)
     if bottoms:  # only types matter now: any branch will do
         regions, index = [regions[0]], 0 if len(regions) == 1 else index
     return _joined(index, regions, names, outer)

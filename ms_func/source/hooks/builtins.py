@@ -10,7 +10,9 @@ import copy
 import functools
 import math
 import operator
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
-from ms_func.source.hooks import lookup, sifted
+from ms_func.source.hooks import lookup, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, or_
@@ -30,7 +32,8 @@ from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
-from ms_func.source.hooks.failures import assert_raising
+from ms_func.source.hooks.failures import assert_raising, raise_
+from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
 from ms_func.source.hooks.truths import asked, truth
@@ -172,9 +175,11 @@ stands_for(print)(print_)
 def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, Any], Any]) -> Any:
     def handler(*args: Any, key: Any = None, **default: Any) -> Any:
         items: Any = args[0] if len(args) == 1 else args
-        if sifted.is_folded(items):
+        if type(items) is not Tracer and not uneven.is_folded(items) and Perhaps.exist:
+            items = list(items)
+        if uneven.is_folded(items):
             call = None if key is None else lambda x: Choice.call(key, x)
-            return sifted.extremum(items, less, call, plain.__name__, default)
+            return uneven.extremum(items, less, call, plain.__name__, default)
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
             return (xp.min if plain is min else xp.max)(items)
         listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
@@ -183,7 +188,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         listed = list(listed)
         if not listed:
             return plain(listed, **default)
-        if key is None and not any(map(holds_traced, listed)) and not _decide(listed):
+        if key is None and not any(map(holds_traced, listed)) and not decide(listed):
             return plain(listed)
         if key is None and all(is_number(x) and np.ndim(x) == 0 for x in listed):
             return functools.reduce(both, listed)
@@ -207,8 +212,10 @@ stands_for(max)(_extremum(max, gt_, lambda a, b: xp.maximum(a, b)))
 
 @stands_for(sum)
 def _sum(iterable: Iterable[Any], /, start: Any = 0) -> Any:
-    if sifted.is_folded(iterable):
-        return iterable.fold(lambda out, x: out + x, start)  # type: ignore[attr-defined]
+    if type(iterable) is not Tracer and Perhaps.exist and not isinstance(iterable, Elements):
+        iterable = iterable if uneven.is_folded(iterable) else list(iterable)
+    if uneven.is_folded(iterable):
+        return uneven.fold(iterable, lambda out, x: out + x, start)
     if type(iterable) is Tracer:
         if len(iterable) == 0:
             return start
@@ -227,8 +234,8 @@ def _over(found: Elements, step: Callable[[Any, Any], Any], start: Any) -> Any:
 
 def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
     def handler(iterable: Iterable[Any]) -> Any:
-        if sifted.is_folded(iterable):
-            return (sifted.is_any if plain is any else sifted.are_all)(iterable)  # type: ignore
+        if uneven.is_folded(iterable):
+            return (uneven.is_any if plain is any else uneven.are_all)(iterable)
         if type(iterable) is Tracer:
             if iterable.ndim != 1:
                 return truth(array(iterable)) if iterable.size == len(iterable) else plain(iterable)
@@ -236,7 +243,7 @@ def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
         if not _staging():
             return plain(iterable)
         out: Any = plain is all
-        for x in iterable:
+        for x in uneven.without(iterable):
             x = truth(x) if type(x := asked(x)) is Tracer else bool(x)
             out = combine(out, lambda x=x: x)
             if out is (plain is any):
@@ -254,6 +261,8 @@ stands_for(all)(_quantifier(all, and_, xp.all))
 def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
     if not _staging():
         return functools.reduce(function, iterable, *initial)
+    if uneven.is_folded(iterable):
+        return _reduced(function, iterable, *initial)
     found = elements(iterable)
     step = lambda x, out: Choice.call(function, out, x)  # noqa: E731
     if found is not None and not isinstance(found.length, int) and initial:
@@ -265,6 +274,18 @@ def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
     from ms_func.source.hooks.iteration import for_
 
     return for_(rest, lambda x, out: (step(x, out),), (out,), ("the result",))[0]
+
+
+def _reduced(function: Any, items: Any, *initial: Any) -> Any:
+    step = lambda out, x: Choice.call(function, out, x)  # noqa: E731
+    if initial:
+        return uneven.fold(items, step, *initial)
+    error = TypeError("reduce() of empty iterable with no initial value")
+    return uneven.folded(items, step, functools.partial(_raised, error))
+
+
+def _raised(error: Exception) -> Any:
+    raise raise_(error)
 
 
 # --- sequences ----------------------------------------------------------------------------------
@@ -283,6 +304,8 @@ def _range(*args: Any) -> Any:
 @stands_for(enumerate)
 def _enumerate(iterable: Any, start: Any = 0) -> Any:
     if _staging():
+        if uneven.is_uneven(iterable):
+            return uneven.numbered(iterable, start)
         found = elements(iterable)
         if found is not None:
             return Zip([Range(start, None), found])
@@ -291,6 +314,8 @@ def _enumerate(iterable: Any, start: Any = 0) -> Any:
 
 @stands_for(zip)
 def _zip(*iterables: Any, strict: bool = False) -> Any:
+    if any(map(uneven.is_uneven, iterables)):
+        return uneven.zipped(iterables, strict)
     if _staging() and iterables:
         found = [elements(x) for x in iterables]
         if not any(f is None for f in found):
@@ -315,6 +340,8 @@ def _same_lengths(lengths: Sequence[Any]) -> None:
 @stands_for(reversed)
 def _reversed(x: Any) -> Any:
     if _staging():
+        if uneven.is_uneven(x):
+            return uneven.element(x, slice(None, None, -1))
         found = elements(x)
         if found is not None and found.length is not None:
             return Reversed(found)
@@ -326,6 +353,11 @@ def _map(function: Any, *iterables: Any) -> Any:
     if not _staging():
         return map(function, *iterables)
     call = Choice.call
+    if any(map(uneven.is_uneven, iterables)):
+        one = iterables[0] if len(iterables) == 1 else uneven.zipped(iterables)
+        return uneven.mapped(
+            lambda x: call(function, x) if one is iterables[0] else call(function, *x), one
+        )
     return map(lambda *xs: call(function, *xs), *iterables)
 
 
@@ -334,7 +366,11 @@ def _filter(function: Any, iterable: Any) -> Any:
     if not _staging():
         return filter(function, iterable)
     call = Choice.call
-    return filter(function if function is None else lambda x: call(function, x), iterable)
+    asks = (lambda x: x) if function is None else lambda x: call(function, x)
+    if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
+        return filter(asks, iterable)
+    found = uneven.sifted(asks, iterable)
+    return found if uneven.is_uneven(found) else iter(found)
 
 
 @stands_for(sorted)
@@ -344,8 +380,11 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
         return sorted(iterable, key=key, reverse=reverse)
     items = list(iterable)
     call = Choice.call
+    if uneven.is_uneven(items):
+        asks = None if key is None else lambda x: call(key, x)
+        return uneven.in_order(items, asks, reverse)
     keys = items if key is None else [call(key, x) for x in items]
-    if not any(map(holds_traced, keys)) and not _decide(keys):
+    if not any(map(holds_traced, keys)) and not decide(keys):
         order = sorted(range(len(items)), key=lambda i: keys[i], reverse=reverse)
         return [items[i] for i in order]
     if all(map(is_number, keys)) and all(np.ndim(k) == 0 for k in keys):
@@ -358,7 +397,7 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     return [lookup.pick(items, order[i]) for i in range(len(items))]
 
 
-def _decide(keys: Sequence[Any]) -> bool:
+def decide(keys: Sequence[Any]) -> bool:
     """Whether the comparison of some key is a function of the user's."""
     return any(hasattr(getattr(type(k), "__lt__", None), "__code__") for k in keys)
 
@@ -367,15 +406,11 @@ def _decide(keys: Sequence[Any]) -> bool:
 def _len(x: Any) -> Any:
     if isinstance(x, Elements) and not isinstance(x.length, int) and x.length is not None:
         return x.length
-    if sifted.is_folded(x):
-        return sifted.length(x)  # type: ignore[arg-type]
+    if uneven.is_folded(x):
+        return uneven.length(x)
     refuse_spoiled(x)
-    return len(x)
-
-
-@stands_for(list)
-def _list(*args: Any) -> Any:
-    return args[0] if args and type(args[0]) is sifted.Sifted else list(*args)
+    own = getattr(type(x), "__len__", None)
+    return Choice.call(own, x) if type(own) is FunctionType and _staging() else len(x)
 
 
 _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
@@ -474,6 +509,8 @@ for _f in (tree.map, tree.map_with_path, tree.reduce, tree.reduce_associative):
 def _fsum(values: Any) -> Any:
     if type(values) is Tracer:
         return xp.sum(values)
+    if uneven.is_folded(values):
+        return _sum(values, 0.0)
     values = list(values)
     return sum(values) if _is_traced(*values) else math.fsum(values)
 
@@ -482,4 +519,6 @@ def _fsum(values: Any) -> Any:
 def _prod(values: Any, *, start: Any = 1) -> Any:
     if type(values) is Tracer:
         return xp.prod(values, axis=0) * start
+    if uneven.is_folded(values):
+        return uneven.fold(values, lambda out, x: out * x, start)
     return functools.reduce(operator.mul, values, start)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ms_func.ir.primitive import current
 from ms_func.source.build import HOOKS
-from ms_func.source.hooks import builtins, complaints, lookup, recursion, stores
+from ms_func.source.hooks import builtins, complaints, lookup, recursion, stores, uneven
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
@@ -120,7 +120,9 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
-        if f.__name__ == "sort" and isinstance(owner, list):
+        if uneven.is_uneven(owner):
+            found = _of_uneven(f, owner, args, kwargs)
+        elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
         else:
             found = _looked_up(f, owner, args, kwargs, given)
@@ -132,11 +134,19 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
+    if uneven.is_uneven(owner):
+        return _of_uneven(f, owner, args, kwargs)
     if name in _LOOKING_UP and args and type(args[0]) is Tracer:
         if name == "__getitem__":
             return stores.getitem(owner, *args)
         if name == "get" and isinstance(owner, dict):
             return lookup.get(owner, *args)
+        if isinstance(owner, list) and name == "insert" and lookup.is_place(args[0]):
+            return Contents(owner).write(lookup.inserted(owner, *args))
+        if isinstance(owner, list) and name == "pop" and lookup.is_place(args[0]):
+            found = lookup.element(owner, args[0])
+            Contents(owner).write(lookup.removed(owner, args[0]))
+            return found
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
     if (
@@ -150,6 +160,14 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         missing = f"the value is not in the {type(owner).__name__}"
         return index_of(tuple(owner), args[0], 0, missing)
     return watched(f, given, kwargs)
+
+
+def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
+    """A method of a list whose length data decide."""
+    method = uneven.METHODS.get(f.__name__)
+    if method is None:
+        raise uneven.Perhaps.complaint()
+    return method(owner, *args, **kwargs)
 
 
 Choice.call = staticmethod(call)

@@ -16,6 +16,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.aliases import any_links
 from ms_func.source.hooks.branch import and_, ifexp, not_
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -25,7 +26,7 @@ _CONTAINERS = (*_SEQUENCES, dict)
 
 def holds_traced(x: Any) -> bool:
     """Whether a value is traced, or a container with a traced value in it."""
-    if type(x) is Tracer or type(x) is Choice:
+    if type(x) is Tracer or type(x) is Choice or type(x) is Perhaps:
         return True
     if isinstance(x, _SEQUENCES):
         return any(map(holds_traced, x))
@@ -66,6 +67,10 @@ def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     if plain is operator.ne:
         return not_(_compared(operator.eq, a, b))
     if plain is operator.eq:
+        if kinds is not dict and any(type(x) is Perhaps for x in (*a, *b)):
+            from ms_func.source.hooks.uneven import alike
+
+            return alike(a, b)
         if len(a) != len(b):
             return False
         return _same_items(a, b) if kinds is dict else _all_equal(a, b)
@@ -90,6 +95,8 @@ def _same_items(a: Any, b: Any) -> Any:
 
 def _in_order(plain: Callable[[Any, Any], Any], a: list[Any], b: list[Any]) -> Any:
     """An ordering of two sequences: that of the first elements that differ, or of the lengths."""
+    if any(type(x) is Perhaps for x in (*a, *b)):
+        raise Perhaps.complaint()
     if not a or not b:
         return plain(len(a), len(b))
     equal, rest = same_or_equal(a[0], b[0]), lambda: _in_order(plain, a[1:], b[1:])

@@ -135,7 +135,7 @@ def yielded() -> Exception:
     """MS180: a generator that would pause inside a recorded branch."""
     return StagingError(
         "MS180 yield under a run-time condition: the generator would pause inside a branch or loop "
-        "that is being compiled\nfix: collect the values in an array and return it",
+        "that is being compiled\nfix: append the values to a list and return it",
         user_loc(2),
     )
 

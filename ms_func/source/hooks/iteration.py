@@ -25,7 +25,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks import sifted
+from ms_func.source.hooks import uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
@@ -63,20 +63,27 @@ def for_(
     `stop` is the position in the state of a flag that ends the loop when it is true.
     """
     if type(current.interpreter) is not Staging:
+        if stop is None:
+            for item in iterable:
+                state = body(item, *state)
+            return state
         for item in iterable:
             state = body(item, *state)
-            if stop is not None and state[stop]:
+            if state[stop]:
                 break
         return state
     if type(iterable) is Choice:
         return iterable.each(lambda x: for_(x, body, state, names, stop))
-    if type(iterable) is sifted.Sifted:
-        return sifted.each(iterable, body, state, names, stop)
+    if uneven.is_uneven(iterable):
+        return uneven.each(iterable, body, state, names, stop)
+    if type(iterable) is uneven.Taken:
+        return iterable.each(body, state, names, stop)
     loc = user_loc()
     refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:
-        return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)
+        items = uneven.without(iterable) if uneven.Perhaps.exist else iter(iterable)
+        return _laid_out(items, None, 0, body, state, names, stop, loc)
     if not isinstance(found.length, int):
         if found.length is None and stop is None:
             return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)
@@ -178,9 +185,14 @@ def _as_while(
         return (add(i, Literal(1, start.type)), *body(found.at(i), *given))
 
     trips = length - done if isinstance(length, int) else None
-    out = staged_while(
-        test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
-    )
+    try:
+        out = staged_while(
+            test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
+        )
+    except Bottom:
+        if type(length) is not Tracer:
+            raise
+        return state  # only types matter now: it might take no step
     return out[1:]
 
 

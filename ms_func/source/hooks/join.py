@@ -35,6 +35,7 @@ from ms_func.source.hooks.anatomy import (
 )
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
 from ms_func.transforms.zeros import zeros
@@ -278,6 +279,12 @@ class Plan:
         if not own and all(equal_constants(present[0], v) for v in present):
             return Same(present[0])
         alike = len(own) == len(present) and all(p.kind == own[0].kind for p in own)
+        if (
+            len(own) == len(present)
+            and self._are_lists(own)
+            and (not alike or any(type(c) is Perhaps for p in own for c in p.children))
+        ):
+            return self._uneven(values, parts, own[0], path)
         if not alike:
             if _may_be_chosen(present, own):
                 return self._choice(values, path)
@@ -288,6 +295,29 @@ class Plan:
             if all(map(callable, present)) and len(present) > 1:
                 return self._choice(values, path)
             raise
+
+    def _are_lists(self, own: Sequence[Any]) -> bool:
+        """Whether these are tuples, lists of one class, or deques of one kind."""
+        kinds = {p.kind[:-1] if isinstance(p.kind, tuple) else None for p in own}
+        kind = own[0].kind[0] if len(kinds) == 1 and None not in kinds else object
+        return kind is tuple or issubclass(kind, (list, deque))
+
+    def _uneven(
+        self, values: Sequence[Any], parts: Sequence[Any], one: Any, path: Path
+    ) -> Tree:  # fmt: skip
+        """Lists of different lengths: all elements that may be there, with conditions."""
+        columns = [None if p is None else _conditional(p.children) for p in parts]
+        count = max(len(c) for c in columns if c is not None)
+        nodes: list[Any] = []
+        for k in range(count):
+            there = [UNDEFINED if c is None else c[k][0] if k < len(c) else False for c in columns]
+            column = [c[k][1] if c is not None and k < len(c) else UNDEFINED for c in columns]
+            nodes.append(self.join(there, (*path, f"[{k}]", " (whether it is there)")))
+            nodes.append(self.join(column, (*path, f"[{k}]")))
+        make = one.make
+        made = Tree(lambda new: make(Perhaps.of(_paired(new))), nodes)
+        self._stands_for(made, values, path)
+        return made
 
     def _parts(
         self, values: Sequence[Any], present: Sequence[Any], parts: Sequence[Any], one: Any,
@@ -463,6 +493,16 @@ def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:
     if apart is None:
         return x if isinstance(x, str) else id(x)
     return (apart.kind, *(_form(y, overlay, (*around, x)) for y in apart.children))
+
+
+def _conditional(items: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Elements of a list, each with the condition under which it is there."""
+    return [(v.is_there, v.value) if type(v) is Perhaps else (True, v) for v in items]
+
+
+def _paired(new: Sequence[Any]) -> list[tuple[Any, Any]]:
+    found = list(zip(new[::2], new[1::2], strict=True))
+    return [(c, v) for c, v in found if c is not False]
 
 
 def _ids(xs: Sequence[Any]) -> tuple[int, ...]:

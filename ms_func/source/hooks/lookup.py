@@ -41,7 +41,7 @@ def element(obj: Any, key: Tracer) -> Any:
     known = key.recorder.value_of(key.variable)
     if known is not None:
         return obj[known.item()]
-    if not _is_place(key):
+    if not is_place(key):
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
         values, here = list(obj.values()), _where(obj, key)
@@ -57,14 +57,14 @@ def element(obj: Any, key: Tracer) -> Any:
 
 def get(obj: dict[Any, Any], key: Tracer, default: Any = None) -> Any:
     """`obj.get(key, default)`."""
-    if not _is_place(key):
+    if not is_place(key):
         raise complaints.run_time_index(obj)
     return pick([*obj.values(), default], _position(_where(obj, key)))
 
 
 def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
     """What a list or dict holds after `obj[key] = value`."""
-    if not _is_place(key):
+    if not is_place(key):
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
         here = _where(obj, key)
@@ -76,7 +76,25 @@ def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
     return [_either(_is_at(at, i), value, old) for i, old in enumerate(obj)]
 
 
-def _is_place(key: Any) -> bool:
+def inserted(obj: Sequence[Any], key: Tracer, value: Any) -> list[Any]:
+    """What a list holds after `obj.insert(key, value)`."""
+    n, number = len(obj), key.dtype.type
+    at = select(lt(key, number(0)), add(key, number(n)), key)
+    at = convert_element_type(clamp(number(0), at, number(n)), np.int32)
+    before, after = [*obj, value], [value, *obj]
+    return [
+        _either(_is_at(at, i), value, _either(lt(np.int32(i), at), before[i], after[i]))
+        for i in range(n + 1)
+    ]
+
+
+def removed(obj: Sequence[Any], key: Tracer) -> list[Any]:
+    """What a list holds after `del obj[key]`."""
+    at = _index(obj, key)
+    return [_either(lt(np.int32(i), at), obj[i], obj[i + 1]) for i in range(len(obj) - 1)]
+
+
+def is_place(key: Any) -> bool:
     """Whether a traced key can be compared with positions and keys, under the rules in force.
 
     While a loop is tried as one that is recorded once, its index refuses, so that it is laid out.

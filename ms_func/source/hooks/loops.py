@@ -33,7 +33,7 @@ from ms_func.source.hooks.anatomy import (
     is_number,
     take_apart,
 )
-from ms_func.source.hooks.branch import cells
+from ms_func.source.hooks.branch import Bottom, cells
 from ms_func.source.hooks.join import (
     Path,
     Plan,
@@ -124,6 +124,10 @@ def _staged(
         return staged_while(test, body, state, names, loc)
     except _TestStores:
         pass
+    except Bottom:
+        if type(more) is not Tracer:
+            raise
+        return state  # only types matter now: it might take no step
 
     def step(more: Any, *state: Any) -> State:
         after = body(*state)
@@ -253,6 +257,11 @@ class LoopPlan(Plan):
         if before is not None and self._is_own(columns[1], before):
             self.fixed.add(id(made))
         return made
+
+    def _are_lists(self, own: Sequence[Any]) -> bool:
+        """A list may become shorter in a loop, not longer."""
+        longest = len(own[0].children)
+        return super()._are_lists(own) and all(len(p.children) <= longest for p in own)
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
         """How many steps there are, and so which object is left, is not known."""

@@ -12,7 +12,7 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import complaints, sifted
+from ms_func.source.hooks import complaints, uneven
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import ifexp, or_
@@ -33,8 +33,8 @@ def contains(item: Any, container: Any) -> Any:
         return item.each(lambda x: contains(x, container))
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
-    if type(container) is sifted.Sifted:
-        return sifted.holds(container, item)
+    if uneven.is_uneven(container):
+        return uneven.holds(container, item)
     if type(item) is Tracer:
         if isinstance(container, range):
             return _in_range(item, container)

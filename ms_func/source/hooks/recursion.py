@@ -3,8 +3,10 @@
 A call that comes back, inside a branch that is being recorded, to a function that is running
 already, is recorded with its arguments as parameters. Where the function calls itself again
 with arguments that differ in their numbers alone, an equation `recur` stands for the call, and
-`control_flow.stack_machine` makes loops of the finished program. Recursion that known data ends
-(the depth of a list, a counter) is laid out, as Python would run it.
+`control_flow.stack_machine` makes loops of the finished program. What the function stores to
+outside of itself goes in and out with each call: it is found by recording the function again until
+nothing is added, as for loops. Recursion that known data ends (the depth of a list, a counter) is
+laid out, as Python would run it.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any
+
+import numpy as np
 
 from ms_func import config
 from ms_func.control_flow import bodies
@@ -23,12 +27,12 @@ from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import complaints
-from ms_func.source.hooks.anatomy import PRESENT, Mismatch
+from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
 from ms_func.source.hooks.branch import Bottom
-from ms_func.source.hooks.join import converted, materialized, promoted
-from ms_func.source.hooks.journal import Cell, frozen_handle
-from ms_func.source.hooks.loops import LoopPlan, shapes, where
-from ms_func.source.hooks.region import Region, held, is_forgotten
+from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
+from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle
+from ms_func.source.hooks.loops import LoopPlan, finals_at_entry, shapes, where
+from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.text import is_inside
 from ms_func.tracing.tracer import Staging
 
@@ -38,8 +42,16 @@ _ROUNDS = 6
 
 
 class _Active(threading.local):
+    """What is recorded in this thread.
+
+    Attributes:
+        roots: calls whose arguments are parameters, the outer ones first.
+        native: code of functions that were found not to call themselves on traced data.
+    """
+
     def __init__(self) -> None:
         self.roots: list[Root] = []
+        self.native: set[CodeType] = set()
 
 
 _active = _Active()
@@ -60,13 +72,20 @@ class _Again(BaseException):
         self.root = root
 
 
+class _Others(BaseException):
+    """A recursive call is given other arrays than the ones around it."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+
+
 def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
     if type(current.interpreter) is not Staging or not is_inside():
         return made(*args, **kwargs)
     own = [root for root in _active.roots if root.f is f or _is_same(root.f, f)]
     for root in reversed(own):
-        done, value = root.call(args, kwargs)
+        done, value = root.call(args, kwargs, root is own[-1])
         if done:
             return value
     if own and not own[0].scalars:
@@ -100,25 +119,80 @@ def _is_running(code: CodeType) -> bool:
 
 
 def _from_root(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
-    for scalars in (False, True):
-        root = Root(f, made, args, kwargs, scalars)
-        if not root.slots:
+    code, around = made.__code__, _active.roots[-1:]
+    if code in _active.native or any(code in root.unused for root in around):
+        return made(*args, **kwargs)
+    scalars = arrays = False
+    while True:
+        root = Root(f, made, args, kwargs, scalars, arrays)
+        if not root.slots and not scalars:
+            scalars = True
             continue
         try:
             return root.run()
         except _Widen as wider:
             if wider.root is not root:
                 raise
+            scalars = True
+        except _Others as others:
+            if others.root is not root:
+                raise
+            arrays = True
         except ConcretizationTypeError:
             if not scalars:
                 raise
-        except _Stores:
             break
-    return made(*args, **kwargs)
+        except _Stores:
+            for outer in around:
+                outer.unused.add(code)
+            break
+    return made(*args, **kwargs) if root.slots else _natively(code, made, args, kwargs)
+
+
+def _natively(code: CodeType, made: Any, args: Any, kwargs: Any) -> Any:
+    """The call laid out; so are those inside it, which are given nothing to look at either."""
+    _active.native.add(code)
+    try:
+        return made(*args, **kwargs)
+    finally:
+        _active.native.discard(code)
 
 
 class _Stores(Exception):
     """A function that does not call itself after all stores to objects."""
+
+
+class _Inputs(LoopPlan):
+    """Joins what one call gets with what a call inside of it gets.
+
+    Attributes:
+        arrays: whether arrays are parameters that are the same in both.
+    """
+
+    arrays = True
+
+    def same(self, values: Sequence[Any], path: Any) -> bool:
+        """An array that is handed on is looked at, and stored to, where it is."""
+        entry, inner = values
+        if not self.arrays and entry is inner and is_number(entry) and np.ndim(entry):
+            return True
+        return super().same(values, path)
+
+
+class _Outputs(LoopPlan):
+    """What one call leaves, as parts that the program computes."""
+
+    def same(self, values: Sequence[Any], path: Any) -> bool:
+        """Containers that the call made are made anew of their parts."""
+        return super().same(values, path) and not self._was_made_inside(values[0])
+
+    def _was_made_inside(self, x: Any) -> bool:
+        if self.is_inner(x):
+            return True
+        if is_number(x) or callable(x) or id(x) in self.outer:
+            return False
+        apart = take_apart(x, self.overlays[0])
+        return apart is not None and any(map(self._was_made_inside, apart.children))
 
 
 class Root:
@@ -126,28 +200,68 @@ class Root:
 
     Attributes:
         f: the function.
-        slots: numbers and arrays among the arguments.
+        scalars: whether Python numbers among the arguments are parameters.
+        arrays: whether arrays are that are handed on as they are.
+        places: locations outside of the function that it stores to, by key.
+        nodes: how the arguments are made of the parameters; `stores`, what the places hold.
+        slots: numbers and arrays among them, in the order of the parameters.
         result: how the value is made of the results of the program; None while not known.
+        left: the same for the places.
+        unused: code of functions inside that do not call themselves.
     """
 
-    def __init__(self, f: Any, made: Any, args: Any, kwargs: Any, scalars: bool) -> None:
+    def __init__(
+        self, f: Any, made: Any, args: Any, kwargs: Any, scalars: bool, arrays: bool
+    ) -> None:  # fmt: skip
         self.f = f
         self.made = made
         self.given = (args, tuple(kwargs.items()))
         self.scalars = scalars
+        self.arrays = arrays
         self.number = next(_numbers)
         self.count = 0
         self.used = False
-        plan = LoopPlan((PRESENT, PRESENT), {}, {}, eager=True, scalars=scalars)
-        self.nodes = [plan.join((self.given, self.given), (0,))]
-        self.slots = plan.keep(self.nodes)
+        self.unused: set[CodeType] = set()
+        self.places: dict[Any, Location] = {}
+        self._enter()
         self.result: Any = None
+        self.left: dict[Any, Any] = {}
         self.types: list[ArrayType] = []
         self.paths: list[Any] = []
 
+    def _enter(self) -> None:
+        """Work out the parameters."""
+        self.entry = self._held()
+        plan, self.nodes, self.stores = self._joined(self.given, self._held(), {}, {}, self.arrays)
+        self.slots = plan.keep([*self.nodes, *self.stores.values()])
+
+    def _held(self) -> dict[Any, Any]:
+        """What the places hold now; containers are read as copies."""
+        return {key: finals_at_entry(place) for key, place in self.places.items()}
+
+    def _joined(
+        self, inner: Any, held: dict[Any, Any], given: Any, previous: Any, arrays: bool
+    ) -> tuple[Any, list[Any], dict[Any, Any]]:  # fmt: skip
+        """A plan, and nodes of the arguments and of the places, for a call inside.
+
+        Raises:
+            Mismatch: it has other structure.
+        """
+        plan = _Inputs((PRESENT, PRESENT), given, previous, eager=True, scalars=self.scalars)
+        plan.arrays = arrays
+        nodes = [plan.join((self.given, inner), (0,))]
+        plan.arrays = plan.scalars = True
+        stores = {
+            key: plan.join((self.entry[key], held[key]), (place,))
+            for key, place in self.places.items()
+        }
+        return plan, nodes, stores
+
     def run(self) -> Any:
         """The value of the call."""
-        for _ in range(_ROUNDS):
+        rounds = 0
+        while rounds < _ROUNDS + len(self.slots):
+            rounds += 1
             region = Region(getattr(self.f, "__name__", "function"))
             self.params = [region.parameter(s.type) for s in self.slots]
             self.count, self.used = 0, False
@@ -158,7 +272,9 @@ class Root:
                 if again.root is not self:
                     raise
                 continue
-            except Bottom:
+            except Bottom as bottom:
+                if bottom.number != self.number:
+                    raise
                 raise complaints.endless(self.f) from None
             finally:
                 _active.roots.pop()
@@ -167,73 +283,135 @@ class Root:
         raise complaints.endless(self.f)
 
     def _body(self) -> Any:
-        args, kwargs = self.nodes[0].build([frozen_handle(p) for p in self.params], {})
-        return self.made(*args, **dict(kwargs))
+        params, made = [frozen_handle(p) for p in self.params], {}
+        args, kwargs = self.nodes[0].build(params, made)
+        for key, node in self.stores.items():
+            put(self.places[key], node.build(params, made))
+        found = self.made(*args, **dict(kwargs))
+        n = len(params) - len(self._of_places())
+        if any(
+            a.variable is not b.variable for a, b in zip(params[:n], self.params[:n], strict=True)
+        ):
+            raise complaints.side_effect(
+                f"`{_name(self.f)}`, which calls itself, stores to an array that it is given, and "
+                "calls itself with another one"
+            )
+        return found
 
-    def call(self, args: Any, kwargs: Any) -> tuple[bool, Any]:
-        """A call of the function by itself: whether it is this recursion, and its value."""
-        given = {id(p.variable): s for p, s in zip(self.params, self.slots, strict=True)}
-        plan = LoopPlan((PRESENT, PRESENT), given, {where(s.path): s for s in self.slots})
+    def _of_places(self) -> list[Any]:
+        return [s for s in self.slots if isinstance(s.path[0], Location)]
+
+    def call(self, args: Any, kwargs: Any, is_last: bool) -> tuple[bool, Any]:
+        """A call of the function by itself: whether it is this recursion, and its value.
+
+        Where calls with other numbers lie between (`is_last` is False), these change with the data.
+        """
         inner = (args, tuple(kwargs.items()))
-        nodes: list[Any] = []
-        try:
-            nodes = [plan.join((self.given, inner), (0,))]
-            same = shapes(self.nodes, {}, (0,)) == shapes(nodes, {}, (0,))
-        except Mismatch:
-            same = False
-        slots = plan.keep(nodes) if same else []
-        if not same or len(slots) != len(self.slots):
+        held = self._held()
+        slots = self._slots_of(inner, held, self.arrays)
+        if slots is None:
+            if not self.arrays and self._slots_of(inner, held, True, len(self.slots)) is not None:
+                raise _Others(self)
             return False, None
+        if not is_last and not self.scalars:
+            raise _Widen(self)
         if any(a.type is not b.type for a, b in zip(slots, self.slots, strict=True)):
             for a, b in zip(slots, self.slots, strict=True):
                 b.type = a.type
             raise _Again(self)
         self.used = True
         if self.result is None:
-            raise Bottom
+            raise Bottom(self.number)
         operands = [materialized(s.columns[1], s.type) for s in slots]
         outs = recur_p.bind(*operands, number=self.number, types=tuple(self.types))
-        return True, self.result.build(outs, {})
+        made: dict[int, Any] = {}
+        value = self.result.build(outs, made)
+        for key, node in self.left.items():
+            put(self.places[key], node.build(outs, made))
+        return True, value
+
+    def _slots_of(
+        self, inner: Any, held: dict[Any, Any], arrays: bool, fewest: int = 0
+    ) -> list[Any] | None:
+        """The slots of a call inside; None where it has another structure than this one."""
+        given = {id(p.variable): s for p, s in zip(self.params, self.slots, strict=True)}
+        previous = {where(s.path): s for s in self.slots}
+        try:
+            again = {key: _reread(x) for key, x in self.entry.items()}
+            _, own, own_stores = self._joined(self.given, again, {}, {}, arrays)
+            plan, nodes, stores = self._joined(inner, held, given, previous, arrays)
+        except Mismatch:
+            return None
+        if shapes(own, own_stores, (0,)) != shapes(nodes, stores, (0,)):
+            return None
+        slots = plan.keep([*nodes, *stores.values()])
+        same = len(slots) > fewest if fewest else len(slots) == len(self.slots)
+        return slots if same else None
 
     def _settle(self, region: Region) -> bool:
         """Take over the structure of the result; whether it is what the calls inside assumed."""
         if not self.used and region.entries:
             raise _Stores
-        plan = LoopPlan((region.overlay, region.overlay), {}, {}, eager=True)
-        value = region.value
-        node = plan.join((value, value), (0,)) if not region.never else None
-        if node is None:
+        plan = _Outputs((region.overlay, region.overlay), {}, {}, eager=True)
+        plan.outer = {id(place.owner) for place in self.places.values()}
+        if region.never:
             raise complaints.endless(self.f)
-        slots = plan.keep([node])
-        paths, types = [s.path for s in slots], [s.type for s in slots]
+        node = plan.join((region.value, region.value), (0,))
+        places = {**self.places, **region.entries}
+        left: dict[Any, Any] = {}
+        for key, place in places.items():
+            final = finals(region, key, place)
+            left[key] = plan.join((final, _reread(final)), (place,))
+        final = None  # the journal counts who knows an object
+        self._forget(region, plan, places, node, left)
+        slots = plan.keep([node, *left.values()])
+        paths, types = [where(s.path) for s in slots], [s.type for s in slots]
         if paths == self.paths:
             types = [promoted(a, b) or b for a, b in zip(self.types, types, strict=True)]
         settled = not self.used or (self.result is not None and types == self.types)
-        self.result, self.types, self.paths = node, types, paths
+        self.result, self.left, self.types, self.paths = node, left, types, paths
         self.columns = [s.columns[1] for s in slots]
-        if settled and self.used:
-            self._refuse_stores(region, plan)
+        if len(places) > len(self.places):
+            self.places = places
+            self._enter()
+            return False
         return settled
 
-    def _refuse_stores(self, region: Region, plan: Any) -> None:
+    def _forget(
+        self, region: Region, plan: Plan, places: dict[Any, Any], node: Any, left: dict[Any, Any]
+    ) -> None:  # fmt: skip
+        """Leave out objects that each call makes anew."""
         plan.release()
         region.let_go()
         known = held([region])
-        if not all(is_forgotten(x, known) for x in region.entries.values()):
-            raise complaints.side_effect(
-                f"`{getattr(self.f, '__name__', 'a function')}`, which calls itself, stores to an "
-                "object from outside"
-            )
+        known += unlink([node, *left.values()], known, between=False)
+        for key in list(left):
+            if key not in self.places and is_forgotten(places[key], known):
+                del left[key], places[key]
 
     def _value(self, region: Region) -> Any:
         with region.reopened():
             results = [converted(x, t) for x, t in zip(self.columns, self.types, strict=True)]
         staged = region.finish(results)
-        args = [converted(s.columns[0], s.type) for s in self.slots]
+        args = [materialized(s.columns[0], s.type) for s in self.slots]
         if recurs(staged.fn, self.number):
             outs = run_recursive(
                 staged.fn, self.number, staged.captured, args, config.recursion_limit.value
             )
         else:
             outs = current.interpreter.apply(staged.fn, [*staged.captured, *args])
-        return self.result.build(bodies.values(outs), {})
+        made: dict[int, Any] = {}
+        values = bodies.values(outs)
+        value = self.result.build(values, made)
+        for key, node in self.left.items():
+            put(self.places[key], node.build(values, made))
+        return value
+
+
+def _reread(x: Any) -> Any:
+    """What a location holds, read once more."""
+    return x.copy() if isinstance(x, MUTABLE) else x
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", "a function")

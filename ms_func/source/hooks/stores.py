@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.source.hooks import complaints, lookup
+from ms_func.source.hooks import complaints, lookup, uneven
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
@@ -29,8 +30,6 @@ from ms_func.source.hooks.journal import (
     journal,
     store,
 )
-from ms_func.source.hooks.sifted import Sifted
-from ms_func.source.hooks.sifted import element as sifted_element
 from ms_func.source.hooks.undefined import UNDEFINED, bound
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -66,8 +65,8 @@ def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(index) is Choice:
         return index.each(lambda i: getitem(obj, i))
-    if type(obj) is Sifted:
-        return sifted_element(obj, index)
+    if uneven.is_uneven(obj):
+        return uneven.element(obj, index)
     if type(index) is Tracer:
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)
@@ -80,6 +79,37 @@ def getitem(obj: Any, index: Any) -> Any:
     ):
         return indexing.getitem(as_handle(obj), index)
     return obj[index]
+
+
+class Masked:
+    """The elements `array[mask]` on their way to be changed, for a mask known only at run time."""
+
+    __slots__ = ("array", "mask")
+
+    def __init__(self, array: Any, mask: Tracer) -> None:
+        self.array, self.mask = array, mask
+
+    @classmethod
+    def fits(cls, array: Any, mask: Any, value: Any = 0) -> bool:
+        """Whether a store of `value` where `mask` holds needs no number of elements."""
+        return (
+            type(mask) is Tracer
+            and mask.dtype == np.bool_
+            and mask.ndim > 0
+            and mask.shape == np.shape(array)[: mask.ndim]
+            and np.ndim(value) == 0
+        )
+
+    def stored(self, array: Any) -> Any:
+        """`array` with these elements."""
+        axes = tuple(range(self.mask.ndim, np.ndim(array)))
+        value = xp.asarray(self.array).astype(array.dtype)
+        return xp.where(xp.expand_dims(self.mask, axes), value, array)
+
+
+def changing(obj: Any, key: Any) -> Any:
+    """`obj[key]`, which is about to be stored again."""
+    return Masked(obj, key) if type(obj) is Tracer and Masked.fits(obj, key) else getitem(obj, key)
 
 
 def setitem(obj: Any, key: Any, value: Any) -> None:
@@ -99,6 +129,10 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
+    if uneven.is_uneven(obj):
+        Contents(obj).write(uneven.stored(obj, key, value))
+        changed(obj)
+        return
     if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
         _set_somewhere(obj, key, value)
         return
@@ -128,6 +162,9 @@ def _by_method(obj: Any, name: str) -> bool:
 
 def _set_traced(x: Tracer, key: Any, value: Any) -> None:
     """A store to an array: the handle stands for the updated array from here on."""
+    if type(value) is Masked or Masked.fits(x, key, value):
+        rebind(x, (value if type(value) is Masked else Masked(value, key)).stored(x))
+        return
     parse(x.type.shape, key)  # integers out of bounds are an error here
     new = updates.update(x, key, value, "set")
     rebind(x, new)
@@ -144,13 +181,21 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
+    if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
+        note(obj)
+        Contents(obj).write(lookup.removed(obj, key))
+        changed(obj)
+        return
     if type(key) in (Tracer, Choice):
         raise complaints.run_time_index(obj)
     if _by_method(obj, "__delitem__"):
         Choice.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
-    del obj[key]
+    if uneven.is_uneven(obj):
+        uneven.METHODS["pop"](obj, key)
+    else:
+        del obj[key]
     changed(obj)
 
 
@@ -258,9 +303,19 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
     def hook(x: Any, value: Any) -> Any:
         if type(x) is Choice:
             return x.each(lambda a: hook(a, value))
+        if type(x) is Masked:
+            if np.ndim(value):
+                parse(x.array.type.shape, x.mask)  # raises: how many there are is not known
+            return Masked(operation(x.array, value), x.mask)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        out = operation(x, value)
+        if uneven.is_uneven(x) and not isinstance(x, tuple):
+            if name != "iadd":
+                raise uneven.Perhaps.complaint()
+            uneven.METHODS["extend"](x, value)
+            out = x
+        else:
+            out = operation(x, value)
         if out is x:
             changed(x)
         return out

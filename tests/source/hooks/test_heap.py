@@ -184,14 +184,43 @@ def test_a_list_that_grows_in_a_loop_is_an_error():
         ms.jit(f)(F(1))
 
 
-def test_a_list_longer_in_one_branch_is_an_error():
+def test_a_list_longer_in_one_branch_is_as_long_as_the_data_say():
+    @ms.jit
+    def f(x):
+        rows = [x]
+        if x > 0:
+            rows.append(2 * x)
+        return {"rows": rows, "count": len(rows)}
+
+    assert f(F(1)) == {"rows": [1, 2], "count": 2}
+    assert f(F(-1)) == {"rows": [-1], "count": 1}
+
+
+def test_lanes_with_lists_of_different_lengths_are_an_error():
     def f(x):
         rows = [x]
         if x > 0:
             rows.append(x)
         return rows
 
-    with pytest.raises(ms.errors.StagingError, match=r"MS102.*list"):
+    with pytest.raises(ms.errors.StagingError, match=r"MS102.*different lengths"):
+        ms.vmap(f)(np.float32([1, -1]))
+
+
+def test_a_part_of_such_a_list_is_not_taken_for_the_list():
+    """Code that is not converted cuts it and joins it as a plain list."""
+
+    @ms.no_convert
+    def cut(rows):
+        return rows[1:]
+
+    def f(x):
+        rows = [x]
+        if x > 0:
+            rows.append(x)
+        return len(cut(rows))
+
+    with pytest.raises(ms.errors.StagingError, match=r"MS170 a list has a length that data decide"):
         ms.jit(f)(F(1))
 
 

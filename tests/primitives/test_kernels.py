@@ -1,0 +1,69 @@
+"""Kernels of linear algebra that programs for CUDA call; `tests/device` runs them.
+
+Names, options and orders of memory are those that the kernels of jaxlib's CUDA plugin take.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from ms_func.errors import UnsupportedError
+from ms_func.ir.types import ArrayType
+from ms_func.lowering.lower import lower_function
+from ms_func.tracing.tracer import build
+from tests.cases.primitives import PRIMITIVES
+
+COLUMNS, ROWS = "[1, 2, 0]", "[2, 1, 0]"
+SQUARE, TALL, WIDE, VECTOR = (5, 4, 4), (5, 4, 3), (5, 3, 4), (5, 4)
+KERNELS = [
+    # primitive, its parameters, operands, kernel, options, order of the matrices
+    ("cholesky", {}, [SQUARE], "cusolver_potrf_ffi", "lower = true", COLUMNS),
+    ("lu", {}, [TALL], "cusolver_getrf_ffi", "", COLUMNS),
+    ("geqrf", {}, [TALL], "cusolver_geqrf_ffi", "", COLUMNS),
+    ("qr", {"full_matrices": False}, [TALL], "cusolver_orgqr_ffi", "", COLUMNS),
+    ("eigh", {"lower": False}, [SQUARE], "cusolver_syevd_ffi", "algorithm = 0 : ui8, lower = false",
+     COLUMNS),
+    ("tridiagonal", {"lower": True}, [SQUARE], "cusolver_sytrd_ffi", "lower = true", COLUMNS),
+    ("tridiagonal_solve", {}, [VECTOR] * 3 + [TALL], "cusparse_gtsv2_ffi", "", COLUMNS),
+    ("svd", {"full_matrices": True, "compute_uv": True}, [TALL], "cusolver_gesvd_ffi",
+     "compute_uv = true, full_matrices = true, transposed = false", COLUMNS),
+    ("svd", {"full_matrices": False, "compute_uv": False}, [WIDE], "cusolver_gesvd_ffi",
+     "compute_uv = false, full_matrices = false, transposed = true", ROWS),
+]  # fmt: skip
+
+
+def lowered(name, params, shapes, dtype, platform="cuda"):
+    types = [ArrayType(s, np.dtype(dtype)) for s in shapes]
+
+    def f(*args):
+        found = PRIMITIVES[name].bind(*args, **params)
+        return found if PRIMITIVES[name].multiple_results else [found]
+
+    return str(lower_function(build("f", types, f), platform=platform))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize(("name", "params", "shapes", "kernel", "options", "order"), KERNELS)
+def test_programs_for_cuda_call_its_kernels(name, params, shapes, kernel, options, order, dtype):
+    text = lowered(name, params, shapes, dtype)
+    (call,) = [line for line in text.splitlines() if f"@{kernel}(" in line]
+    assert f"backend_config = {{{options}}}" in call
+    first = re.search(r"result_layouts = \[dense<(\[[\d, ]*\])>", call)
+    assert first[1] == order
+    assert "lapack" not in text
+
+
+@pytest.mark.parametrize("name", ["eig", "schur", "hessenberg", "qr_pivots"])
+def test_what_cuda_has_no_kernel_for_is_refused(name):
+    params = {"eig": {"vectors": True, "left": False}, "schur": {"vectors": True}}.get(name, {})
+    with pytest.raises(UnsupportedError, match=f"`{name}` does not run on cuda"):
+        lowered(name, params, [SQUARE], "float32")
+
+
+def test_a_small_tridiagonal_system_is_filled_up_to_three_equations():
+    text = lowered("tridiagonal_solve", {}, [(5, 1)] * 3 + [(5, 1, 2)], "float32")
+    assert "tensor<5x3x2xf32>) -> tensor<5x3x2xf32>" in text
+    assert text.count("stablehlo.pad") == 4

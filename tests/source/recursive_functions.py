@@ -1,0 +1,280 @@
+"""Recursive Python functions on data that store to what is outside of them, or stand in loops.
+
+Each takes a float and an integer; plain Python on floats is the oracle.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+CASES: list[Any] = []
+GRID = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 1]])
+TOKENS = (4, -1, 2, -2, -3, 3, -1, 5, -4, 0)
+"""`4 + 2 * (3 + 5)`: numbers, and -1 to -4 for `+`, `*` and the parentheses."""
+total = 0
+
+
+def case(f: Any) -> Any:
+    """Enter a function into the table."""
+    CASES.append(f)
+    return f
+
+
+@case
+def counts_its_calls(x, n):
+    count = 0
+
+    def steps(k):
+        nonlocal count
+        count += 1
+        if k <= 1:
+            return x
+        return 0.5 * steps(k // 2) if k % 2 == 0 else steps(3 * k + 1) + 1
+
+    return steps(n + 2) + count
+
+
+@case
+def sorts_a_list_in_place(x, n):
+    w = [x, 1.0, n * 1.0, -x, 2.0]
+
+    def sort(low, high):
+        if low >= high:
+            return
+        pivot, i = w[high], low
+        for j in range(low, high):
+            if w[j] < pivot:
+                w[i], w[j] = w[j], w[i]
+                i += 1
+        w[i], w[high] = w[high], w[i]
+        sort(low, i - 1)
+        sort(i + 1, high)
+
+    sort(0, 4)
+    return sum((i + 1) * v for i, v in enumerate(w))
+
+
+@case
+def passes_the_list_on(x, n):
+    def go(w, k):
+        w[0] = w[0] + k
+        if k > 1:
+            go(w, k - 1)
+            w[1] = w[1] * 0.5 + 1
+
+    w = [x, 1.0]
+    go(w, n)
+    return w[0] * 10 + w[1]
+
+
+@case
+def changes_itself(x, n):
+    class Walk:
+        def __init__(self):
+            self.depth = 0
+            self.sum = x
+
+        def go(self, k):
+            self.depth += 1
+            if k > 1:
+                self.go(k - 1)
+                self.sum += self.depth * k
+
+    walk = Walk()
+    walk.go(n)
+    return walk.sum + walk.depth
+
+
+@case
+def moves_discs(x, n):
+    pegs, moves = [0, 0, 0], 0
+
+    def move(k, a, b, c):
+        nonlocal moves
+        if k > 0:
+            move(k - 1, a, c, b)
+            moves += 1
+            pegs[a] -= k
+            pegs[c] += k
+            move(k - 1, b, a, c)
+
+    move(n, 0, 1, 2)
+    return x * moves + pegs[2]
+
+
+@case
+def takes_no_argument(x, n):
+    k, sum_ = n, x
+
+    def go():
+        nonlocal k, sum_
+        if k > 0:
+            sum_ = sum_ * 0.5 + k
+            k -= 1
+            go()
+            sum_ += 1
+
+    go()
+    return sum_
+
+
+@case
+def parses(x, n):
+    at = n % 2 * 4
+
+    def factor():
+        nonlocal at
+        token = TOKENS[at]
+        at += 1
+        if token == -3:
+            value = sum_()
+            at += 1
+            return value
+        return token * x
+
+    def product():
+        nonlocal at
+        value = factor()
+        while TOKENS[at] == -2:
+            at += 1
+            value = value * factor()
+        return value
+
+    def sum_():
+        nonlocal at
+        value = product()
+        while TOKENS[at] == -1:
+            at += 1
+            value = value + product()
+        return value
+
+    return sum_() + at
+
+
+@case
+def keeps_what_it_found(x, n):
+    known, calls = [0.0] * 8, 0
+
+    def f(k):
+        nonlocal calls
+        calls += 1
+        if k < 2:
+            return x + k
+        if known[k] != 0:
+            return known[k]
+        known[k] = f(k - 1) * 0.5 + f(k - 2)
+        return known[k]
+
+    return f(n + 1) + calls
+
+
+@case
+def visits_a_graph(x, n):
+    seen, order = [False] * 4, 0.0
+    edges = ((1, 2), (3,), (3,), (0,))
+
+    def visit(u):
+        nonlocal order
+        seen[u] = True
+        order = order * 2 + u * x
+        for v in range(4):
+            if any(v == w for w in edges[u]) and not seen[v]:
+                visit(v)
+
+    for start in range(n % 3 + 1):
+        if not seen[start]:
+            visit(start)
+    return order
+
+
+@case
+def fills(x, n):
+    cells = [[int(v) for v in row] for row in GRID]
+
+    def fill(i, j):
+        if i < 0 or j < 0 or i > 2 or j > 2 or cells[i][j] != 1:
+            return 0
+        cells[i][j] = 2
+        return 1 + fill(i + 1, j) + fill(i - 1, j) + fill(i, j + 1) + fill(i, j - 1)
+
+    return x * fill(n % 3, n % 2) + sum(map(sum, cells))
+
+
+@case
+def calls_in_a_while_loop(x, n):
+    count = 0
+
+    def go(k):
+        nonlocal count
+        count += 1
+        i, s = 0, x
+        while i < k:
+            s += go(i) * 0.5 + 1
+            i += 2
+        return s
+
+    return go(n) + count
+
+
+@case
+def calls_in_a_range(x, n):
+    def go(k):
+        s = x
+        for i in range(k):
+            if i % 2 == 0:
+                continue
+            s += go(i)
+            if s > 5:
+                break
+        return s
+
+    return go(n + 1)
+
+
+@case
+def changes_a_global(x, n):
+    global total
+    total = 0
+
+    def go(k):
+        global total
+        total += k
+        if k > 2:
+            go(k // 2)
+            total *= 2
+
+    go(n + 3)
+    return x * total
+
+
+@case
+def two_functions_keep_count(x, n):
+    seen = [0, 0]
+
+    def even(k):
+        seen[0] += 1
+        return True if k == 0 else odd(k - 1)
+
+    def odd(k):
+        seen[1] += 1
+        return False if k == 0 else even(k - 1)
+
+    return (x if even(n) else -x) + seen[0] * 10 + seen[1]
+
+
+@case
+def returns_containers(x, n):
+    log = {"calls": 0, "sum": 0.0}
+
+    def go(k):
+        log["calls"] += 1
+        if k <= 1:
+            return {"a": k * x, "b": [1.0, 2.0]}
+        one = go(k - 1)
+        log["sum"] += one["a"]
+        return {"a": one["b"][0] + k, "b": [one["a"], one["b"][1]]}
+
+    found = go(n)
+    return found["a"] + found["b"][0] + log["calls"] + log["sum"]
