@@ -19,7 +19,7 @@ closed_call_p = _Primitive("closed_call")
 
 def __dir__() -> list[str]:
     known = (*_composed, *_primitives())
-    return sorted({*globals(), *(f"{name}_p" for name in known)})
+    return sorted({*__all__, *(f"{name}_p" for name in known)})
 
 
 def __getattr__(name: str) -> Any:
