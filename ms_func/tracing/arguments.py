@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
+from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
 
 from ms_func import tree
@@ -17,6 +19,16 @@ def function_name(fun: Any) -> str:
     if name is None and hasattr(fun, "func"):
         return function_name(fun.func)
     return name if isinstance(name, str) else type(fun).__name__
+
+
+def wraps(fun: Any) -> Callable[[Any], Any]:
+    """`functools.wraps` without attributes of `fun`, which may be an object of any kind.
+
+    The name of a callable object need not be text; a transform of it keeps its own then.
+    """
+    names = (getattr(fun, n, "") for n in ("__name__", "__qualname__"))
+    kept = WRAPPER_ASSIGNMENTS if all(isinstance(n, str) for n in names) else ("__doc__",)
+    return functools.wraps(fun, kept, ())
 
 
 def check_callable(what: str, fun: Any) -> None:
