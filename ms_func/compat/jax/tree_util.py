@@ -27,7 +27,7 @@ class _Registry:
         def made(aux: Any, children: Iterable[Any]) -> Any:
             given = list(children)
             below = [tree.structure(0)] * len(given)
-            make = tree.PyTreeDef.from_node_data_and_children
+            make: Any = tree.PyTreeDef.from_node_data_and_children  # type: ignore[attr-defined]
             return make(tree.registry, (kind, aux), below).unflatten(given)
 
         return _Entry(tree.flatten_one_level, made)
