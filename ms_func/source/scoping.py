@@ -14,8 +14,8 @@ from ms_func.source.nodes import is_plain, parts_of
 if TYPE_CHECKING:
     from ms_func.source.expressions import Resolver
 
-_CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum",
-              "tuple"}  # fmt: skip
+_CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "next", "set", "sorted",
+              "sum", "tuple"}  # fmt: skip
 """Builtins that use up a generator or call a function before they return."""
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
