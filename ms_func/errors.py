@@ -161,6 +161,14 @@ class TracerIntegerConversionError(ConcretizationTypeError):
     """
 
 
+class TracerSliceError(TracerIntegerConversionError, IndexError):
+    """A traced value was used as a bound of a slice, whose size must be known.
+
+    Example:
+        x[:n] with n an argument of a jitted function.
+    """
+
+
 class TracerArrayConversionError(ConcretizationTypeError):
     """A traced value was passed to NumPy itself.
 

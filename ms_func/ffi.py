@@ -19,7 +19,8 @@ from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir.types import ArrayType, typeof
 
-__all__ = ["ffi_call", "include_dir", "pycapsule", "register_ffi_target"]
+__all__ = ["ffi_call", "include_dir", "pycapsule", "register_ffi_target",
+           "register_ffi_target_as_batch_partitionable"]  # fmt: skip
 
 _METHODS = (None, "sequential", "sequential_unrolled", "expand_dims", "broadcast_all",
             "legacy_vectorized")  # fmt: skip
@@ -54,6 +55,15 @@ def register_ffi_target(
     importlib.import_module("jaxlib.xla_client").register_custom_call_target(
         name, fn, platform=target, api_version=api_version, **kwargs
     )
+
+
+def register_ffi_target_as_batch_partitionable(name: str) -> None:
+    """Let the partitioner split the calls of a kernel by their leading dimensions.
+
+    How many these are stands in the attribute `num_batch_dims` of a call.
+    """
+    register = importlib.import_module("jaxlib.xla_client")
+    register.register_custom_call_as_batch_partitionable(name)
 
 
 def ffi_call(

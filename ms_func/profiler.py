@@ -11,9 +11,11 @@ from typing import Any
 
 from ms_func.api.devices import devices
 
-__all__ = ["ProfileData", "ProfileOptions", "StepTraceAnnotation", "TraceAnnotation",
-           "annotate_function", "start_server", "start_trace", "stop_server", "stop_trace",
-           "trace"]  # fmt: skip
+__all__ = [
+    "ProfileData", "ProfileOptions", "StepTraceAnnotation", "TraceAnnotation", "annotate_function",
+    "device_memory_profile", "save_device_memory_profile", "start_server", "start_trace",
+    "stop_server", "stop_trace", "trace",
+]  # fmt: skip
 
 _runtime: Any = importlib.import_module("jaxlib._profiler")
 ProfileOptions = _runtime.ProfileOptions
@@ -91,6 +93,30 @@ def trace(
         yield
     finally:
         stop_trace()
+
+
+def device_memory_profile(backend: str | None = None) -> bytes:
+    """Arrays and programs that lie in the memory of devices now, in the format of `pprof`.
+
+    Args:
+        backend: kind of device; the default one if None.
+    """
+    return devices(backend)[0].client.heap_profile()
+
+
+def save_device_memory_profile(
+    filename: os.PathLike[str] | str, backend: str | None = None
+) -> None:
+    """Write `device_memory_profile` to a file.
+
+    >>> import ms_func.profiler as profiler, tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     profiler.save_device_memory_profile(f"{folder}/memory.prof")
+    ...     pathlib.Path(f"{folder}/memory.prof").stat().st_size > 0
+    True
+    """
+    with open(filename, "wb") as f:
+        f.write(device_memory_profile(backend))
 
 
 def start_server(port: int, requires_backend: bool = True) -> Any:

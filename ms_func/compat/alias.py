@@ -107,7 +107,9 @@ class AliasModule(ModuleType):
 
     def __dir__(self) -> list[str]:
         hidden = {"_alias_path", "_alias_sources"}
-        return sorted((set(self.__dict__) | _children.get(self._alias_path, set())) - hidden)
+        listing = [s for s in self._alias_sources if "__dir__" in vars(s)]  # of names made later
+        late = {n for s in listing for n in dir(s) if not n.startswith("_")}
+        return sorted((set(self.__dict__) | _children.get(self._alias_path, set()) | late) - hidden)
 
 
 def _extra(source: ModuleType) -> bool:

@@ -149,7 +149,7 @@ class Primitive(base.Primitive):
                          transpose=self._transpose, batch=self._batch,
                          shard=NotSupported("it is expanded"), expand=self._expand)  # fmt: skip
         if type(self).__dict__.get("multiple_results", False):  # said by a class, as in JAX
-            self.multiple_results = True
+            object.__setattr__(self, "multiple_results", True)
         special.seen = True  # programs may hold what is not final
 
     def __setattr__(self, name: str, value: Any) -> None:

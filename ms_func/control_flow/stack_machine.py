@@ -325,7 +325,7 @@ class _Machine:
         carry = [Var(v.type) for v in outs]
         head = self._new()
         self.blocks[at].end = _Jump(head, carry, init)
-        names = dict(zip(loop.cond.params, [*tested, *carry], strict=True))
+        names: dict[Atom, Atom] = dict(zip(loop.cond.params, [*tested, *carry], strict=True))
         last, (more,) = self._cut(loop.cond, names, head)
         out, inside = self._new(), self._new()
         self.blocks[last].end = _Branch(more, [out, inside])

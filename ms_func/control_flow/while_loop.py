@@ -186,6 +186,8 @@ def fori_loop(
             return (add(i, 1), body_fun(i, value)), None
 
         first = np.asarray(known[0], dtype)[()]
+        if type(lower) is int and type(upper) is int and not config.disable_jit.value:
+            first = known[0]  # stays weak
         loop = scan(step, (first, init_val), length=length, unroll=1 if unroll is None else unroll)
         return loop[0][1]
     if unroll is not None and unroll is not False and unroll != 1:

@@ -145,6 +145,9 @@ class Array(_Operators, metaclass=_ArrayMeta):
         """Elements as nested Python lists."""
         return self._numpy().tolist()
 
+    def __bytes__(self) -> bytes:
+        return self.tobytes()
+
     def tobytes(self, order: str = "C") -> bytes:
         """Bytes of the elements."""
         return self._numpy().tobytes(order)  # type: ignore[arg-type]
@@ -168,6 +171,8 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def __format__(self, spec: str) -> str:
         plain = self.ndim == 0 and self.type.key is None
+        if spec and not plain:
+            raise TypeError(f"unsupported format string passed to {type(self).__name__}.__format__")
         return format(self._numpy()[()] if plain else str(self), spec)
 
     def __reduce__(self) -> tuple[Any, ...]:

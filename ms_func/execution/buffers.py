@@ -156,7 +156,7 @@ def from_dlpack(x: Any) -> Any:
     found = _host().devices("cpu" if kind == 1 else "cuda")
     device = found[ordinal if kind != 1 else 0]
     made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
-    view = made._single_device_array_to_np_array_did_copy()[0]
+    view = to_numpy(made)
     return _host().label(made, ArrayType(view.shape, view.dtype), device)
 
 

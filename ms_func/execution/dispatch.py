@@ -231,34 +231,32 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
         fn = _application(primitive, [Var(a.type) for a in args], params)
         types = fn.out_types
         many = primitive.multiple_results
-        return _run(fn, args, _several(list, types) if many else result_tree(_ONE, types))
+        return _run(fn, args, _list_of(types) if many else result_tree(_ONE, types))
 
     return dispatcher(primitive.name, miss)
 
 
 def program_of(
-    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], bool]]
+    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], Any]]
 ) -> Any:
     """Dispatcher of a program that is recorded anew for each signature of its operands.
 
-    Operands are buffers or arrays, keys always arrays. The result is for `handle`, or a tuple of
-    arrays.
+    Operands are buffers or arrays, keys always arrays. The result is for `handle`, or a tree.
 
     Args:
         name: name of the program.
         record: types of the operands to the program, the arrays that its first parameters are
-            bound to, and whether its one result stands alone.
+            bound to, and the structure of its results.
     """
 
     def miss(*args: Any) -> Any:
         operands = [handle(a) for a in args]
-        fn, constants, single = record([a.type for a in operands])
+        fn, constants, form = record([a.type for a in operands])
         operands = [*constants, *operands]
         if key_reuse.active(fn):
-            outs = _run_watched(fn, operands)
-            return outs[0] if single else tuple(outs), None, False
+            return form.unflatten(_run_watched(fn, operands)), None, False
         types = fn.out_types
-        out_tree = single_tree(types) if single else _several(tuple, types)
+        out_tree = single_tree(types) if form == _ONE else result_tree(form, types)
         return _run(fn, operands, out_tree, bound=len(constants))
 
     return dispatcher(name, miss)
@@ -277,9 +275,9 @@ def _application(
 _ONE = tree.structure(0)
 
 
-def _several(kind: type, types: tuple[ArrayType, ...]) -> Any:
-    """Structure of results in a list or a tuple."""
-    return result_tree(tree.structure(kind([0] * len(types))), types)
+def _list_of(types: tuple[ArrayType, ...]) -> Any:
+    """Structure of results in a list."""
+    return result_tree(tree.structure([0] * len(types)), types)
 
 
 def _run(
@@ -303,7 +301,7 @@ def _run(
     program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = nonfinite.run(program, fn, buffers, fn.name)
     fast = fast and not config.searching()
-    out_tree = out_tree or _several(list, fn.out_types)
+    out_tree = _list_of(fn.out_types) if out_tree is None else out_tree
     if not fast:
         return out_tree.unflatten(outs), None, False
     return answer(program, outs, out_tree, buffers[:bound])

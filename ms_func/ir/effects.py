@@ -37,7 +37,10 @@ CHECK = Effect(2, "check")
 """A condition whose failure raises an exception when the program has run."""
 
 FOREIGN = Effect(3, "foreign", host=False)
-EFFECTS = {e.name: e for e in (PRINT, CALLBACK, CHECK, FOREIGN)}
+"""A call of compiled code for what it does."""
+DRAW = Effect(4, "draw", host=False)
+"""Numbers from a generator that the backend keeps: each application draws others."""
+EFFECTS = {e.name: e for e in (PRINT, CALLBACK, CHECK, FOREIGN, DRAW)}
 """The kinds by name, as parameters of equations name them."""
 
 

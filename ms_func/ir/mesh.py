@@ -253,7 +253,7 @@ class Mesh(AbstractMesh):
             self._devices = _device_array(_first_devices(self)).reshape(self.axis_sizes)
         return self._devices
 
-    def update(
+    def update(  # pyright: ignore[reportIncompatibleMethodOverride]  # the names are JAX's
         self, devices: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
     ) -> Mesh:  # fmt: skip
         """The same mesh with other devices, names or types of axes."""

@@ -7,6 +7,7 @@ cache of the system keys on them by identity.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,11 @@ class ArrayType:
             plain = held is None or type(held) is Varying
             return self if plain else self.update(sharding=None)
         return ArrayType(self.shape, float0)
+
+    def str_short(self, short_dtypes: bool = False, mesh_axis_types: bool = False) -> str:
+        """Text such as `float32[2,3]`, or `f32[2,3]` with `short_dtypes`."""
+        name = dtype_name(self.dtype) if short_dtypes else self.face.name
+        return f"{name}[{','.join(map(str, self.shape))}]"
 
     def to_tangent_aval(self) -> ArrayType:
         """`tangent`, as JAX spells it."""
@@ -288,6 +294,14 @@ TYPES = frozenset((ArrayType, RefType))
 """Classes of types that values in programs have."""
 
 
+def _refuse_masked(x: Any) -> None:
+    if type(x).__name__ == "MaskedArray" and isinstance(x, np.ndarray):
+        raise ValueError(
+            "a masked array of NumPy is no operand: its mask would be lost\n"
+            "fix: x.filled(value), and pass the mask as an array of its own"
+        )
+
+
 def typeof(x: Any) -> ArrayType:
     """Type of an array, a traced value, a NumPy array or a Python scalar.
 
@@ -304,6 +318,7 @@ def typeof(x: Any) -> ArrayType:
         if type(found) in TYPES:
             return found  # type: ignore[return-value]
         dtype, weak = type_of_value(x)
+        _refuse_masked(x)
     if dtype.kind in "OSUM":
         raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
     return ArrayType(np.shape(x), dtype, weak)
@@ -324,7 +339,8 @@ class ShapeDtypeStruct:
     ) -> None:
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be specified.")
-        self.type = ArrayType(tuple(shape), canonicalize_dtype(dtype), weak_type)
+        sizes = tuple(map(operator.index, shape))
+        self.type = ArrayType(sizes, canonicalize_dtype(dtype), weak_type)
         self.sharding = sharding
 
     shape = property(lambda self: self.type.shape)

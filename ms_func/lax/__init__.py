@@ -191,6 +191,8 @@ from ms_func.primitives.reduce import reduce_xor as reduce_xor
 from ms_func.primitives.rng import RandomAlgorithm as RandomAlgorithm
 from ms_func.primitives.rng import rng_bit_generator as rng_bit_generator
 from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
+from ms_func.primitives.rng import rng_uniform as rng_uniform
+from ms_func.primitives.rng import rng_uniform_p as rng_uniform_p
 from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor

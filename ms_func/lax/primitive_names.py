@@ -118,6 +118,7 @@ from ms_func.primitives.reduce import reduce_or_p as reduce_or_p
 from ms_func.primitives.reduce import reduce_prod_p as reduce_prod_p
 from ms_func.primitives.reduce import reduce_xor_p as reduce_xor_p
 from ms_func.primitives.rng import rng_bit_generator_p as rng_bit_generator_p
+from ms_func.primitives.rng import rng_uniform_p as rng_uniform_p
 from ms_func.primitives.rounding import ceil_p as ceil_p
 from ms_func.primitives.rounding import floor_p as floor_p
 from ms_func.primitives.rounding import round_p as round_p
@@ -246,6 +247,7 @@ __all__ = [
     "reshape_p",
     "rev_p",
     "rng_bit_generator_p",
+    "rng_uniform_p",
     "round_p",
     "rsqrt_p",
     "scan_p",

@@ -28,6 +28,7 @@ def identity(x: ArrayLike) -> Array:
 # --- rectifiers ---------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def relu(x: ArrayLike) -> Array:
     """`max(x, 0)`, with derivative 0 at 0."""
     return fusion.run(_relu, (_number("relu", x),))
@@ -43,6 +44,7 @@ def _relu(x: Any) -> Any:
     return compare.select(compare.le(x, 0), 0, x)
 
 
+@fusion.whole(1)
 def relu6(x: ArrayLike) -> Array:
     """`min(max(x, 0), 6)`, with derivative 0 at 0 and 6."""
     return fusion.run(_relu6, (inexact("relu6", x),))
@@ -52,6 +54,7 @@ def _relu6(x: Any) -> Any:
     return compare.select(compare.ge(x, 6), 6, _relu(x))
 
 
+@fusion.whole(1)
 def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """`x` where it is not negative, else `negative_slope * x`."""
     return fusion.run(_leaky_relu, promote("leaky_relu", inexact("leaky_relu", x), negative_slope))
@@ -61,6 +64,7 @@ def _leaky_relu(x: Any, slope: Any) -> Any:
     return searching.where(compare.ge(x, 0), x, ar.multiply(slope, x))
 
 
+@fusion.whole(1)
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x) - 1)`."""
     return fusion.run(_elu, promote("elu", inexact("elu", x), alpha))
@@ -72,6 +76,7 @@ def _elu(x: Any, alpha: Any) -> Any:
     return searching.where(positive, x, ar.multiply(alpha, el.expm1(safe)))
 
 
+@fusion.whole(1)
 def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x / alpha) - 1)`."""
     return fusion.run(_celu, promote("celu", inexact("celu", x), alpha))
@@ -83,6 +88,7 @@ def _celu(x: Any, alpha: Any) -> Any:
     return searching.where(positive, x, ar.multiply(alpha, el.expm1(ar.divide(safe, alpha))))
 
 
+@fusion.whole(1)
 def selu(x: ArrayLike) -> Array:
     """Scaled `elu` that keeps mean 0 and variance 1.
 
@@ -101,11 +107,13 @@ def _selu(x: Any) -> Any:
 # --- smooth functions ---------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def sigmoid(x: ArrayLike) -> Array:
     """`1 / (1 + exp(-x))`."""
     return pe.logistic_p.bind(inexact("sigmoid", x))
 
 
+@fusion.whole(1)
 def softplus(x: ArrayLike) -> Array:
     """`log(1 + exp(x))`, without overflow."""
     return fusion.run(_softplus, (inexact("softplus", x),))
@@ -115,6 +123,7 @@ def _softplus(x: Any) -> Any:
     return el.logaddexp(x, 0.0)
 
 
+@fusion.whole(1)
 def log_sigmoid(x: ArrayLike) -> Array:
     """`log(sigmoid(x))`, without underflow."""
     return fusion.run(_log_sigmoid, (inexact("log_sigmoid", x),))
@@ -124,6 +133,7 @@ def _log_sigmoid(x: Any) -> Any:
     return ar.negative(_softplus(ar.negative(x)))
 
 
+@fusion.whole(1)
 def silu(x: ArrayLike) -> Array:
     """`x * sigmoid(x)`."""
     return fusion.run(_silu, (inexact("silu", x),))
@@ -136,6 +146,7 @@ def _silu(x: Any) -> Any:
     return ar.multiply(x, pe.logistic_p.bind(x))
 
 
+@fusion.whole(1)
 def mish(x: ArrayLike) -> Array:
     """`x * tanh(softplus(x))`."""
     return fusion.run(_mish, (inexact("mish", x),))
@@ -177,6 +188,7 @@ def _squareplus(x: Any, b: Any) -> Any:
     return ar.divide(ar.add(x, el.sqrt(ar.add(ar.square(x), b))), 2)
 
 
+@fusion.whole(1)
 def soft_sign(x: ArrayLike) -> Array:
     """`x / (abs(x) + 1)`."""
     return fusion.run(_soft_sign, (inexact("soft_sign", x),))
@@ -186,6 +198,7 @@ def _soft_sign(x: Any) -> Any:
     return ar.divide(x, ar.add(el.abs(x), 1))
 
 
+@fusion.whole(1)
 def hard_tanh(x: ArrayLike) -> Array:
     """`x` limited to `[-1, 1]`."""
     return fusion.run(_hard_tanh, (_number("hard_tanh", x),))
@@ -197,6 +210,7 @@ def _hard_tanh(x: Any) -> Any:
     return searching.where(compare.gt(x, 1), 1, x)
 
 
+@fusion.whole(1)
 def hard_sigmoid(x: ArrayLike) -> Array:
     """`relu6(x + 3) / 6`."""
     return fusion.run(_hard_sigmoid, (inexact("hard_sigmoid", x),))
@@ -206,6 +220,7 @@ def _hard_sigmoid(x: Any) -> Any:
     return ar.divide(_relu6(ar.add(x, 3.0)), 6.0)
 
 
+@fusion.whole(1)
 def hard_silu(x: ArrayLike) -> Array:
     """`x * hard_sigmoid(x)`."""
     return fusion.run(_hard_silu, (inexact("hard_silu", x),))
@@ -250,6 +265,7 @@ def _log1mexp(x: Any) -> Any:
     return searching.where(small, near, far)
 
 
+@fusion.whole(1)
 def glu(x: ArrayLike, axis: int = -1) -> Array:
     """First half of `x` along a dimension times the sigmoid of the second.
 

@@ -119,6 +119,8 @@ def logmeanexp(
     return ar.subtract(total, count)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def standardize(
     x: ArrayLike, axis: Axis = -1, mean: ArrayLike | None = None,
     variance: ArrayLike | None = None, epsilon: ArrayLike = 1e-5,

@@ -103,6 +103,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     return ar.rem_p.bind(*_divisible(*promote("fmod", *numbers("fmod", x, y))))
 
 
+@fusion.two
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
     """`floor_divide(x, y), remainder(x, y)`."""
     return floor_divide(x, y), remainder(x, y)
@@ -193,12 +194,14 @@ def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
     return ar.min_p.bind(*promote("minimum", x, y))
 
 
+@fusion.whole(2)
 def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
     x, y = promote("fmax", x1, x2)
     return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
+@fusion.whole(2)
 def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
     x, y = promote("fmin", x1, x2)
@@ -256,6 +259,7 @@ def _hypot(x: Any, y: Any) -> Any:
     return hypotenuse(el.abs(x), el.abs(y))
 
 
+@fusion.whole(1)
 def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """Fractional and integral parts, both with the sign of `x`."""
     no_out("modf", out)
@@ -264,6 +268,7 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
 
 
+@fusion.whole(2)
 def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise greatest common divisor of integers, by Euclid's algorithm.
 
@@ -289,6 +294,7 @@ def _any(mask: Any) -> Any:
     return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
 
 
+@fusion.whole(2)
 def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise least common multiple of integers; 0 where either is 0.
 

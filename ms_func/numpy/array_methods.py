@@ -36,6 +36,7 @@ from ms_func.numpy import (
 from ms_func.numpy.fusion import NUMBERS, constant
 from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle, convert
 from ms_func.primitives import cast
+from ms_func.primitives import shape as sh
 from ms_func.tracing.tracer import Tracer
 
 _OPERANDS = HANDLES | SCALARS
@@ -75,13 +76,36 @@ def _plain(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return method
 
 
+def _equality(function: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any], Any]:
+    """Operator method `self == other` or `self != other`.
+
+    Raises:
+        TypeError: the other is a list, tuple, set or dict: Python would answer False by itself.
+    """
+    inner = _forward(function)
+
+    def method(self: Any, other: Any) -> Any:
+        found = inner(self, other)
+        if found is NotImplemented and isinstance(other, (list, tuple, set, dict)):
+            raise TypeError(
+                f"unsupported operand type(s) for {symbol}: {type(self).__name__!r} and "
+                f"{type(other).__name__!r}\nfix: make an array of it with asarray"
+            )
+        return found
+
+    return method
+
+
 def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Operator method `other op self`."""
     fast = getattr(function, "fast", None)
+    if fast is None:
+        return _plain(lambda self, other: function(other, self))
 
     def method(self: Any, other: Any) -> Any:
-        if fast is not None and type(self) is Array and current.interpreter is bottom:
-            if type(other) in NUMBERS and (found := constant(other, self)) is not None:
+        if type(other) in NUMBERS and type(self) is Array and current.interpreter is bottom:
+            found = constant(other, self)
+            if found is not None:
                 return handle(fast(found.buffer, self.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(other, self)
@@ -208,7 +232,8 @@ def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
         )
     if new.itemsize < old.itemsize:
         parts = cast.bitcast_convert_type(self, new)
-        return manipulation.reshape(parts, (*self.shape[:-1], -1))
+        last = self.shape[-1] * (old.itemsize // new.itemsize)
+        return manipulation.reshape(parts, (*self.shape[:-1], last))
     ratio = new.itemsize // old.itemsize
     if self.shape[-1] % ratio:
         raise ValueError(
@@ -217,6 +242,22 @@ def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
         )
     groups = manipulation.reshape(self, (*self.shape[:-1], self.shape[-1] // ratio, ratio))
     return cast.bitcast_convert_type(groups, new)
+
+
+def _byteswap(self: Any, inplace: bool = False) -> Any:
+    """The bytes of each element in reverse order.
+
+    Raises:
+        NotImplementedError: `inplace` is asked for.
+    """
+    if inplace:
+        raise NotImplementedError("byteswap(inplace=True): arrays are values here")
+    if self.dtype.itemsize == 1:
+        return as_handle(self)
+    if self.dtype.kind == "c":
+        return cast.complex(_byteswap(cast.real(self)), _byteswap(cast.imag(self)))
+    parts = cast.bitcast_convert_type(self, np.dtype(np.uint8))
+    return cast.bitcast_convert_type(sh.rev(parts, (self.ndim,)), self.dtype)
 
 
 def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
@@ -244,6 +285,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "argpartition": sorting.argpartition,
     "argsort": sorting.argsort,
     "astype": creation.astype,
+    "byteswap": _byteswap,
     "choose": searching.choose,
     "clip": arithmetic.clip,
     "compress": lambda self, condition, axis=None, **kw: searching.compress(
@@ -298,6 +340,8 @@ def table() -> dict[str, Any]:
         table[f"__{name}__"] = _forward(function)
         table[f"__r{name}__"] = _reflected(function)
     table.update({f"__{name}__": _forward(f) for name, f in _COMPARISONS.items()})
+    for name, symbol in (("eq", "=="), ("ne", "!=")):
+        table[f"__{name}__"] = _equality(_COMPARISONS[name], symbol)
     table.update({name: property(f) for name, f in _PROPERTIES.items()})
     table["__array_priority__"] = 100
     return table

@@ -57,6 +57,7 @@ def _diff(a: Any, n: int, axis: int) -> Any:
     return a
 
 
+@fusion.whole(1)
 def ediff1d(
     ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None
 ) -> Array:
@@ -69,6 +70,8 @@ def ediff1d(
     return manipulation.concatenate(rows)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def gradient(
     f: ArrayLike, *varargs: ArrayLike, axis: int | Sequence[int] | None = None,
     edge_order: int | None = None,
@@ -120,6 +123,8 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
     return manipulation.concatenate([ends[0], middle, ends[1]], axis)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def trapezoid(
     y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1
 ) -> Array:
@@ -137,6 +142,7 @@ def trapezoid(
     return ar.multiply(0.5, reductions.sum(ar.multiply(pairs, widths), axis))
 
 
+@fusion.anywhere
 def interp(
     x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: Any = None, right: Any = None,
     period: ArrayLike | None = None,
@@ -191,6 +197,7 @@ def _beyond(out: Any, outside: Any, edge: Any, value: Any) -> Any:
     return searching.where(outside, edge if value is None else value, out)
 
 
+@fusion.whole(1)
 def unwrap(
     p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi
 ) -> Array:

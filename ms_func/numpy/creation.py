@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -87,6 +88,7 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         weak = dtype is None and t.weak_type
         if kind is Literal:
             x = x.value
+        _check_number(x, dtype)
         return fill(_host_cast(x, dtype), ArrayType((), dtype or t.dtype, weak))
     if isinstance(x, (np.ndarray, np.generic)):
         return _from_numpy(x, dtype)
@@ -103,6 +105,22 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
     raise TypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+
+
+def _check_number(x: Any, dtype: np.dtype | None) -> None:
+    """Refuse a Python number that has no meaning in a dtype.
+
+    Raises:
+        TypeError: it is complex, the dtype is not.
+        OverflowError: it is infinite, the dtype is one of integers.
+        ValueError: it is NaN, the dtype is one of integers.
+    """
+    if dtype is None or dtype.kind in "cb":
+        return
+    if type(x) is complex:
+        raise TypeError(f"a complex number does not convert to {dtype.name}; fix: take x.real")
+    if type(x) is float and dtype.kind in "iu" and not math.isfinite(x):
+        int(x)  # raises
 
 
 def _host_cast(x: Any, dtype: np.dtype | None) -> Any:
@@ -155,7 +173,9 @@ def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
 def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
     """Shape of nested sequences down to their leaves, which are collected in order."""
     if not isinstance(x, (list, tuple)):
-        if x is None or isinstance(x, (str, bytes)):
+        if x is None:
+            raise ValueError("None is not a valid value for array")
+        if isinstance(x, (str, bytes)):
             raise TypeError(f"Value {x!r} of type {type(x).__name__} is not an array or a number")
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))

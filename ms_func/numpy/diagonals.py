@@ -275,6 +275,7 @@ def ix_(*args: ArrayLike) -> tuple[Array, ...]:
     return tuple(out)
 
 
+@fusion.whole(1)
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
     """Powers of a vector as the columns of a matrix, highest first unless `increasing`.
 

@@ -93,10 +93,12 @@ def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
-    delta = ar.sub_p.bind(x, y)
-    same = compare.ne(delta, delta)  # equal infinities, or NaN
-    small = el.log1p(el.exp(ar.neg(el.abs(compare.select(same, 0.0, delta)))))
-    return compare.select(same, ar.add_p.bind(x, y), ar.add(ar.max_p.bind(x, y), small))
+    """The larger one plus `log1p(exp(-distance))`, smooth where the two are equal."""
+    first = compare.ge(x, y)
+    high, low = compare.select(first, x, y), compare.select(first, y, x)
+    twins = ar.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
+    gap = compare.select(twins, 0.0, ar.sub_p.bind(low, high))
+    return compare.select(twins, ar.add_p.bind(x, y), ar.add(high, el.log1p(el.exp(gap))))
 
 
 def _complex_logaddexp(x: Any, y: Any) -> Any:
@@ -344,6 +346,7 @@ def ceil(x: ArrayLike, /) -> Array:
     return _rounding("ceil", el.ceil_p, x)
 
 
+@fusion.whole(1)
 def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
@@ -360,6 +363,7 @@ def rint(x: ArrayLike, /) -> Array:
     return round(x)
 
 
+@fusion.whole(1)
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     """Elementwise nearest multiple of `10 ** -decimals`, halves to even."""
     no_out("round", out)
@@ -395,6 +399,7 @@ def real(val: ArrayLike, /) -> Array:
     return cast.real_p.bind(val) if typeof(val).dtype.kind == "c" else as_handle(val)
 
 
+@fusion.one
 def imag(val: ArrayLike, /) -> Array:
     """Elementwise imaginary part; zero for real operands."""
     val = operand("imag", val)
@@ -413,6 +418,7 @@ def conjugate(x: ArrayLike, /) -> Array:
 conj = conjugate
 
 
+@fusion.whole(1)
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """Elementwise angle of complex numbers, in radians or degrees."""
     z = inexact("angle", settled("angle", z))
@@ -420,6 +426,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     return rad2deg(out) if deg else out
 
 
+@fusion.whole(1)
 def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
@@ -538,6 +545,7 @@ def _frexp(x: Any) -> Any:
     return compare.select(plain, x, mantissa), power
 
 
+@fusion.one
 def spacing(x: ArrayLike, /) -> Array:
     """Distance from `x` to the next number away from zero, with the sign of `x`.
 

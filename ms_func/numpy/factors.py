@@ -73,6 +73,7 @@ def square(name: str, a: Any) -> Any:
     return a
 
 
+@fusion.whole(1)
 def cholesky(a: ArrayLike, *, upper: bool = False, symmetrize_input: bool = True) -> Array:
     """Triangular `L` with `L L^H` equal to the Hermitian matrices `a`, or `L^H` for `upper`.
 
@@ -92,6 +93,7 @@ def _cholesky(a: Any, upper: bool, symmetrize: bool) -> Any:
     return adjoint(out) if upper else out
 
 
+@fusion.whole(1)
 def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """`a = Q R` with orthonormal columns of `Q` and upper triangular `R`.
 
@@ -114,6 +116,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
+@fusion.whole(1)
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False,
     subset_by_index: tuple[int, int] | None = None,
@@ -182,6 +185,7 @@ def svdvals(x: ArrayLike, /) -> Array:
     return svd(x, compute_uv=False)
 
 
+@fusion.whole(1)
 def eigh(a: ArrayLike, UPLO: str | None = None, symmetrize_input: bool = True) -> EighResult:
     """Eigenvalues and eigenvectors of Hermitian matrices.
 
@@ -201,16 +205,19 @@ def eigh(a: ArrayLike, UPLO: str | None = None, symmetrize_input: bool = True) -
     return EighResult(w, v)
 
 
+@fusion.whole(1)
 def eigvalsh(a: ArrayLike, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Array:
     """Eigenvalues of Hermitian matrices, in increasing order; arguments as for `eigh`."""
     return eigh(a, UPLO, symmetrize_input).eigenvalues
 
 
+@fusion.whole(1)
 def eig(a: ArrayLike) -> EigResult:
     """Eigenvalues and eigenvectors of square matrices, complex; only the former differentiable."""
     return EigResult(*decompositions.eig(square("eig", a)))
 
 
+@fusion.whole(1)
 def eigvals(a: ArrayLike) -> Array:
     """Eigenvalues of square matrices, complex."""
     return decompositions.eig(square("eigvals", a), compute_eigenvectors=False)

@@ -179,6 +179,7 @@ def _swapped(norm: str | None) -> str:
 # --- several dimensions ---------------------------------------------------------------
 
 
+@fusion.whole(1)
 def fft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
@@ -186,6 +187,7 @@ def fft2(
     return fftn(a, s, _two(axes), norm)
 
 
+@fusion.whole(1)
 def ifft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
@@ -193,6 +195,7 @@ def ifft2(
     return ifftn(a, s, _two(axes), norm)
 
 
+@fusion.whole(1)
 def rfft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
@@ -200,6 +203,7 @@ def rfft2(
     return rfftn(a, s, _two(axes), norm)
 
 
+@fusion.whole(1)
 def irfft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
@@ -213,6 +217,7 @@ def _two(axes: Sequence[int]) -> Sequence[int]:
     return axes
 
 
+@fusion.whole(1)
 def fftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
@@ -227,6 +232,7 @@ def fftn(
     return _transform("FFT", a, s, axes, norm)
 
 
+@fusion.whole(1)
 def ifftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
@@ -234,6 +240,7 @@ def ifftn(
     return _transform("IFFT", a, s, axes, norm)
 
 
+@fusion.whole(1)
 def rfftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
@@ -241,6 +248,7 @@ def rfftn(
     return _transform("RFFT", a, s, axes, norm)
 
 
+@fusion.whole(1)
 def irfftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ms_func import config
+from ms_func import config, tree
 from ms_func.execution.array import Array, handle
 from ms_func.execution.dispatch import bottom, program_of
+from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
+from ms_func.ir.types import typeof
 from ms_func.numpy.promotion import literal_of
 from ms_func.tracing.tracer import Staging
 
@@ -31,7 +33,7 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
 
     Args:
         body: a function of arrays and hashable values that captures nothing; its result is
-            an array or a tuple of arrays.
+            an array or a tree of arrays.
         arrays: operands.
         *static: hashable values; a program is compiled for each combination.
     """
@@ -48,6 +50,8 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
 
 def _operand(x: Any) -> Any:
     """What the dispatcher takes for an operand: the buffer, but for keys."""
+    if isinstance(x, np.generic):
+        x = Literal(x, typeof(x))  # such a scalar tends to come again
     array = bottom.operand(x)
     return array.buffer if type(array) is Array else array
 
@@ -55,16 +59,30 @@ def _operand(x: Any) -> Any:
 def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any = None) -> Any:
     """Dispatcher of `body(*arrays, *static, **options)`."""
 
-    def record(types: Sequence[Any]) -> tuple[Any, list[Any], bool]:
+    def record(types: Sequence[Any]) -> tuple[Any, list[Any], Any]:
         trace = Staging(body.__name__.strip("_"))
         with trace:
             params = [trace.parameter(t) for t in types]
-            out = body(*params, *static, **(options or {}))
-            single = type(out) is not tuple
-            fn, captured = trace.finish(params, (out,) if single else out)
-        return fn, [bottom.operand(x) for x in captured], single
+            outs, form = tree.flatten(body(*params, *static, **(options or {})))
+            fn, captured = trace.finish(params, outs)
+        return fn, [bottom.operand(x) for x in captured], form
 
     return program_of(body.__name__.strip("_"), record)
+
+
+_HOST = (np.ndarray, np.generic)
+
+
+def _placed(x: Any) -> Array | None:
+    """NumPy's array or scalar as an array of ours, for an eager call.
+
+    None while something is recorded, and for what is no number.
+    """
+    if current.interpreter is not bottom or x.dtype.kind not in "biufc":
+        return None
+    if type(x) is np.ndarray:
+        return bottom.operand(x)
+    return bottom.operand(Literal(x, typeof(x))) if isinstance(x, np.generic) else None
 
 
 # --- functions whose eager calls are programs -----------------------------------------------------
@@ -78,6 +96,8 @@ def one(function: F) -> F:
     def call(x: Any, /) -> Any:
         if type(x) is Array and current.interpreter is bottom:
             return handle(fast(x.buffer))
+        if isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+            return call(placed)
         return function(x)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -102,6 +122,10 @@ def two(function: F) -> F:
                 found = constant(x, y)
                 if found is not None:
                     return handle(fast(found.buffer, y.buffer))
+            if isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+                return call(placed, y)
+            if isinstance(y, _HOST) and (placed := _placed(y)) is not None:
+                return call(x, placed)
         return function(x, y)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -183,6 +207,8 @@ def _of_one(function: Any, program: Any) -> Any:
             found = program(rest, options) if rest or options else fast
             if found is not None:
                 return handle(found(x.buffer))
+        elif isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+            return call(placed, *rest, **options)
         return function(**options) if x is _NONE else function(x, *rest, **options)
 
     return call
@@ -196,8 +222,65 @@ def _of_two(function: Any, program: Any) -> Any:
             found = program(rest, options) if rest or options else fast
             if found is not None:
                 return handle(found(x.buffer, y.buffer))
+        elif isinstance(x, _HOST) and (placed := _placed(x)) is not None:
+            return call(placed, y, *rest, **options)
+        elif isinstance(y, _HOST) and (placed := _placed(y)) is not None:
+            return call(x, placed, *rest, **options)
         if y is _NONE:
             return function(**options) if x is _NONE else function(x, **options)
         return function(x, y, *rest, **options)
 
     return call
+
+
+# --- arrays anywhere among the arguments ----------------------------------------------------------
+
+_PLAIN = _STATIC - {tuple, type(None)}
+_ARRAY = object()
+"""Stands for an array in the key of a program."""
+
+
+def anywhere(function: F) -> F:
+    """A function whose eager call on arrays and plain values, in whatever order, is one program.
+
+    It may depend on the values of no array.
+    """
+    programs: dict[Any, Any] = {}
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if current.interpreter is not bottom:
+            return function(*args, **options)
+        leaves, form = tree.flatten((args, options))
+        buffers, rest = [], []
+        for v in leaves:
+            kind = type(v)
+            if kind is Array:
+                buffers.append(v.buffer)
+                v = _ARRAY
+            elif kind not in _PLAIN:
+                return function(*args, **options)
+            rest.append(v)
+        if not buffers:
+            return function(*args, **options)
+        key = (form, *rest, *map(type, rest))  # 1 is not True
+        found = programs.get(key)
+        if found is None:
+            if len(programs) > _LIMIT:
+                programs.clear()
+            found = programs[key] = _program(_filled(function, form, rest))
+        return handle(found(*buffers))
+
+    return call  # type: ignore[return-value]
+
+
+def _filled(function: Any, form: Any, rest: Sequence[Any]) -> Any:
+    """`function` of the arrays alone; the other arguments are those of `rest`."""
+
+    @wraps(function)
+    def body(*arrays: Any) -> Any:
+        given = iter(arrays)
+        args, options = form.unflatten([next(given) if v is _ARRAY else v for v in rest])
+        return function(*args, **options)
+
+    return body

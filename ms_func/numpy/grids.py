@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import manipulation, searching
+from ms_func.numpy import fusion, manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
 from ms_func.numpy.logic import bitwise_and, right_shift, truth
 from ms_func.numpy.promotion import inexact, operand
@@ -135,6 +135,7 @@ def kaiser(M: int, beta: Any) -> Array:
     return ar.divide(i0(ar.multiply(beta, el.sqrt(inside))), i0(beta))
 
 
+@fusion.whole(1)
 def i0(x: Any) -> Array:
     """Elementwise modified Bessel function of order 0."""
     x = inexact("i0", x)
@@ -144,6 +145,7 @@ def i0(x: Any) -> Array:
 # --- bits in bytes --------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     """Booleans as the bits of bytes, eight to one, filled with zeros.
 
@@ -167,6 +169,7 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     return manipulation.moveaxis(packed, -1, axis)
 
 
+@fusion.whole(1)
 def unpackbits(
     a: Any, axis: int | None = None, count: int | None = None, bitorder: str = "big"
 ) -> Array:

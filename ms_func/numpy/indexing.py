@@ -14,7 +14,11 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import issubdtype
-from ms_func.errors import NonConcreteBooleanIndexError
+from ms_func.errors import (
+    NonConcreteBooleanIndexError,
+    TracerIntegerConversionError,
+    TracerSliceError,
+)
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
@@ -197,7 +201,8 @@ def _bounds(s: slice, n: int) -> tuple[int, int, int]:
     try:
         bounds = [v if v is None else operator.index(v) for v in (s.start, s.stop, s.step)]
     except TypeError as error:
-        raise type(error)(
+        traced = isinstance(error, TracerIntegerConversionError)
+        raise (TracerSliceError if traced else type(error))(
             f"a slice needs bounds known while tracing, got {s}\n"
             "fix: use lax.dynamic_slice with a static size, or mark the bounds static"
         ) from error

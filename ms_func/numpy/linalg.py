@@ -191,6 +191,7 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
     raise ValueError(f"Invalid order {ord!r} for matrix norm.")
 
 
+@fusion.whole(1)
 def cond(x: ArrayLike, p: Any = None) -> Array:
     """Condition number of matrices in a norm, by default that of singular values."""
     x = inexact("cond", x)
@@ -206,6 +207,7 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
 # --- products -----------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def matrix_power(a: ArrayLike, n: int) -> Array:
     """`a` multiplied with itself `n` times, by squaring; its inverse for negative `n`.
 

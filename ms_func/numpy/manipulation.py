@@ -153,6 +153,7 @@ def reshape_method(a: Any, *args: Any, order: str = "C", copy: bool | None = Non
     return reshape(a, shape, order, copy=copy)
 
 
+@fusion.whole(1)
 def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
     """The elements of `a` in one dimension."""
     if order == "K":
@@ -161,6 +162,7 @@ def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
     return reshape(a, (size,), order, out_sharding=out_sharding)
 
 
+@fusion.whole(1)
 def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     """`a` without dimensions of size 1: all of them, or those named.
 
@@ -297,6 +299,7 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     return basis.transpose_p.bind(a, permutation=tuple(order))
 
 
+@fusion.whole(1)
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     """`a` with one dimension moved in front of the dimension `start`."""
     a = operand("rollaxis", a)
@@ -366,10 +369,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     if n == 0:
         return a
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        cut = (n - operator.index(step)) % n
-        if cut == 0:
-            return a
-        return pieces.concatenate([part(a, axis, cut, n), part(a, axis, 0, cut)], axis)
+        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
     start = remainder(subtract(n, step), n)
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
 
@@ -418,6 +418,7 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
     return out if out_sharding is None else constrained(out, out_sharding)
 
 
+@fusion.anywhere
 def broadcast_arrays(*args: ArrayLike) -> list[Array]:
     """The arrays, all broadcast to one shape; dtypes stay."""
     arrays = [operand("broadcast_arrays", a) for a in args]
@@ -535,6 +536,7 @@ def column_stack(tup: Any) -> Array:
     return concatenate(rows, 1)
 
 
+@fusion.anywhere
 def block(arrays: Any) -> Array:
     """Array from nested lists of blocks: the innermost lists join along the last dimension."""
 
@@ -556,6 +558,7 @@ def block(arrays: Any) -> Array:
     return join(arrays, 0)
 
 
+@fusion.anywhere
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
     """`values` after `arr`, flat or along a dimension."""
     return concatenate([arr, values], axis)

@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import manipulation, reductions
+from ms_func.numpy import fusion, manipulation, reductions
 from ms_func.numpy.creation import arange, asarray, ones, zeros
 from ms_func.numpy.diagonals import eye, vander
 from ms_func.numpy.factors import eigvals
@@ -22,6 +22,7 @@ from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
 
 
+@fusion.whole(2)
 def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     """Value of a polynomial at `x`, by Horner's rule."""
     p, x = reductions.promote_dtype("polyval", p, x)
@@ -32,6 +33,7 @@ def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     return out
 
 
+@fusion.whole(2)
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Sum of two polynomials."""
     a, b = (asarray(v) for v in reductions.promote_dtype("polyadd", a1, a2))
@@ -40,6 +42,7 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     return ar.add(a, b)
 
 
+@fusion.whole(2)
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Difference of two polynomials."""
     return polyadd(a1, ar.negative(a2))
@@ -68,6 +71,7 @@ def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> 
     return quotient, left  # pyright: ignore[reportReturnType]
 
 
+@fusion.whole(1)
 def polyder(p: ArrayLike, m: int = 1) -> Array:
     """Derivative of order `m`.
 
@@ -84,6 +88,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
     return p
 
 
+@fusion.whole(1)
 def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     """Integral of order `m` with constants `k` (0 by default), the first for the first integral.
 
@@ -108,6 +113,7 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     return p
 
 
+@fusion.whole(1)
 def poly(seq_of_zeros: ArrayLike) -> Array:
     """Coefficients of the polynomial with the given zeros, or characteristic one of a matrix.
 

@@ -209,6 +209,7 @@ def vdot(
                preferred_element_type=preferred_element_type)  # fmt: skip
 
 
+@fusion.whole(2)
 def vecdot(
     x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1, precision: Any = None,
     preferred_element_type: Any = None,
@@ -233,6 +234,7 @@ def vecdot(
     return reshape(out, typeof(out).shape[:-2])
 
 
+@fusion.whole(2)
 def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """`[..., m, k] [..., k] -> [..., m]`, with leading dimensions that broadcast."""
     x2 = admit("matvec", x2, 1)
@@ -240,6 +242,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     return reshape(out, typeof(out).shape[:-1])
 
 
+@fusion.whole(2)
 def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """`[..., k] [..., k, n] -> [..., n]` with `x1` conjugated; leading dimensions broadcast."""
     x1 = conjugate(x1)
@@ -278,6 +281,7 @@ def kron(a: ArrayLike, b: ArrayLike) -> Array:
     return reshape(multiply(rows, columns), [p * q for p, q in zip(left, right, strict=True)])
 
 
+@fusion.whole(2)
 def cross(
     a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: int = -1,
     axis: int | None = None,
@@ -320,6 +324,7 @@ def _three(v: Any) -> list[Any]:
     return pieces.split(v, (1, 1, 1), last)
 
 
+@fusion.whole(2)
 def convolve(
     a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any = None,
     preferred_element_type: Any = None,
@@ -328,6 +333,7 @@ def convolve(
     return _slide("convolve", a, v, mode, True, precision, preferred_element_type)
 
 
+@fusion.whole(2)
 def correlate(
     a: ArrayLike, v: ArrayLike, mode: str = "valid", *, precision: Any = None,
     preferred_element_type: Any = None,

@@ -103,6 +103,7 @@ def median(
     return _quantile("median", a, 0.5, axis, out, "midpoint", keepdims, None, False)
 
 
+@fusion.whole(1)
 def nanmedian(
     a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     keepdims: bool = False,

@@ -156,6 +156,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def sum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -188,6 +189,7 @@ def sum(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def prod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -225,6 +227,7 @@ def _extremum(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -240,6 +243,7 @@ def max(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -254,6 +258,7 @@ amax, amin = max, min
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -265,6 +270,7 @@ def all(
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -275,11 +281,13 @@ def any(
     return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, ar.or_p.bind)
 
 
+@fusion.whole(1)
 def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Number of nonzero elements along dimensions."""
     return sum(logic.truth("count_nonzero", a), axis, np.int32, keepdims=keepdims)
 
 
+@fusion.whole(1)
 def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
     """Maximum minus minimum along dimensions."""
     no_out("ptp", out)
@@ -300,6 +308,7 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
@@ -325,6 +334,8 @@ def _mean_program(
     return convert(divide(total, count), kind)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def average(
     a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
     keepdims: bool = False,
@@ -373,6 +384,7 @@ def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def var(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -431,6 +443,7 @@ _mean = mean
 
 
 @fusion.whole(1)
+@fusion.anywhere
 def std(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -464,6 +477,7 @@ def nansum(
     return sum(a, axis, dtype, out, keepdims, initial, mask)
 
 
+@fusion.whole(1)
 def nanprod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -488,6 +502,7 @@ def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: b
     return compare.select(any(full, axis, keepdims=keepdims), out, math.nan)
 
 
+@fusion.whole(1)
 def nanmax(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -497,6 +512,7 @@ def nanmax(
     return _nan_extremum("nanmax", max, reduce.lowest, a, axis, keepdims, initial, where)
 
 
+@fusion.whole(1)
 def nanmin(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -516,6 +532,7 @@ def nanmean(
     return mean(a, axis, dtype, out, keepdims, where=mask)
 
 
+@fusion.whole(1)
 def nanvar(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -525,6 +542,7 @@ def nanvar(
     return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
 
 
+@fusion.whole(1)
 def nanstd(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -560,6 +578,7 @@ def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None 
     return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
 
 
+@fusion.whole(1)
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """`cumsum` that counts NaN as 0."""
     a = operand("nancumsum", a)
@@ -568,6 +587,7 @@ def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: Non
     return cumsum(a, axis, dtype, out)
 
 
+@fusion.whole(1)
 def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
     """`cumprod` that counts NaN as 1."""
     a = operand("nancumprod", a)
@@ -612,6 +632,7 @@ def cumulative_prod(
 # --- tests of whole arrays --------------------------------------------------------------
 
 
+@fusion.whole(2)
 def allclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
@@ -620,6 +641,7 @@ def allclose(
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
+@fusion.whole(2)
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
     """Whether the arrays have one shape and equal elements."""
     a1, a2 = asarray(a1), asarray(a2)

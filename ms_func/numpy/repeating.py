@@ -54,6 +54,7 @@ def tile(A: ArrayLike, reps: Any) -> Array:
     return reshape(broadcast_to(rows, spread), [r * n for r, n in zip(counts, shape, strict=True)])
 
 
+@fusion.whole(1)
 def resize(a: ArrayLike, new_shape: Any) -> Array:
     """`a` with a new shape, its elements repeated as often as needed."""
     sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)

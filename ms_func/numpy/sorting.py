@@ -112,6 +112,7 @@ def sort_complex(a: ArrayLike) -> Array:
     return convert(out, kind)
 
 
+@fusion.anywhere
 def lexsort(keys: Any, axis: int = -1) -> Array:
     """Indices that sort by the last key, among its ties by the one before, and so on.
 
@@ -136,6 +137,7 @@ def _lexsorted(*args: Any) -> Any:
     return _sort((*keys, places), axis, num_keys=len(keys))[-1]
 
 
+@fusion.whole(1)
 def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
     """`a` such that element `kth` stands where it would if sorted: here, sorted altogether."""
     a, axis = _axis("partition", a, axis)
@@ -143,6 +145,7 @@ def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
     return sort(a, axis)
 
 
+@fusion.whole(1)
 def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
     """Indices of `partition`."""
     a, axis = _axis("argpartition", a, axis)
@@ -234,6 +237,7 @@ def _counted(a: Any, v: Any, strict: bool) -> Any:
     return pa.sub(found, nans if strict else where(logic.isnan(v), 0, nans))
 
 
+@fusion.whole(2)
 def digitize(
     x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str | None = None
 ) -> Array:
@@ -405,6 +409,7 @@ def unique_values(x: ArrayLike, /, *, size: int | None = None, fill_value: Any =
     return unique(x, equal_nan=False, size=size, fill_value=fill_value)
 
 
+@fusion.whole(2)
 def isin(
     element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False,
     invert: bool = False, *, method: str = "auto",

@@ -12,7 +12,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.creation import arange, asarray, linspace, zeros
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.products import matmul
@@ -22,6 +22,8 @@ from ms_func.numpy.updates import update
 # --- covariance -------------------------------------------------------------------------------
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def cov(
     m: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False,
     ddof: int | None = None, fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
@@ -85,6 +87,8 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
     return None if found is None else inexact("cov", found)
 
 
+@fusion.whole(1)
+@fusion.anywhere
 def corrcoef(
     x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, dtype: Any = None
 ) -> Array:

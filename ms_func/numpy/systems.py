@@ -231,6 +231,7 @@ def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
     return pseudo_inverse(a)
 
 
+@fusion.whole(1)
 def matrix_rank(
     M: ArrayLike, rtol: ArrayLike | None = None, *, hermitian: bool = False,
     tol: ArrayLike | None = None,
@@ -282,6 +283,18 @@ def lstsq(
     b = manipulation.reshape(b, (m, -1)) if vector else b
     if rcond is None:
         rcond = float(np.finfo(typeof(a).dtype).eps) * max(m, n)
+    run = fusion.run if type(rcond) is float else _at_once
+    x, residuals, rank, s = run(_lstsq, (a, b), rcond)
+    if numpy_resid and (m <= n or int(rank) < n):
+        residuals = residuals[:0]
+    return (manipulation.squeeze(x, -1) if vector else x), residuals, rank, s
+
+
+def _at_once(body: Any, arrays: Any, *static: Any) -> Any:
+    return body(*arrays, *static)
+
+
+def _lstsq(a: Any, b: Any, rcond: Any) -> tuple[Any, ...]:
     u, s, vh = svd(a, full_matrices=False)
     used = logic.greater(s, ar.multiply(rcond, s[:1]))
     safe = searching.where(used, s, 1)
@@ -292,7 +305,4 @@ def lstsq(
     x = mm(adjoint(vh), scaled)
     rank = reductions.sum(used, dtype=np.int32)
     off = ar.subtract(b, mm(a, x))
-    residuals = reductions.sum(el.real(ar.multiply(off, el.conjugate(off))), 0)
-    if numpy_resid and (m <= n or int(rank) < n):
-        residuals = residuals[:0]
-    return (manipulation.squeeze(x, -1) if vector else x), residuals, rank, s
+    return x, reductions.sum(el.real(ar.multiply(off, el.conjugate(off))), 0), rank, s

@@ -142,6 +142,11 @@ class Model:
         n, link = self.group(axes)
         return collective("all_reduce", n, size, link)
 
+    def permute(self, size: float, axes: Sequence[int]) -> Price:
+        """Price of each device handing `size` bytes to its neighbour."""
+        n, link = self.group(axes)
+        return collective("permute", n, size, link)
+
     def reshard(self, shape: tuple[int, ...], itemsize: int, p: Spec, q: Spec) -> float:
         """Price of the cheapest way from layout `p` to layout `q`; infinite if there is none."""
         return float(self.matrix(shape, itemsize, [p], [q])[0, 0])

@@ -12,7 +12,7 @@ they read, so that a change of layout they share is paid once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from ms_func.parallel.shard_rules import (
     Split,
     legal_specs,
     legal_splits,
+    local_extent,
     rule_of,
     whole_rule,
 )
@@ -419,6 +420,11 @@ class _Builder:
             moved = weight * moved if flops else 0.0
             work = [self.model.compute(flops, moved, s.parts) for s in splits]
             talk = [weight * self._finish(eqn, s) for s in splits]
+            if rule.halos:
+                talk = [
+                    t + weight * self._halos(eqn, rule, s)
+                    for t, s in zip(talk, splits, strict=True)
+                ]
             self.graph.eqn_node[i] = len(self.graph.nodes)
             self.graph.rules[i] = rule
             self.graph.nodes.append(Node("equation", splits, [], i, np.array(work), np.array(talk)))
@@ -465,6 +471,13 @@ class _Builder:
                 held = self.model.local_bytes(v.type.nbytes, spec)
                 total += self.model.scalar(self.model.all_reduce(held, axes))
         return total
+
+    def _halos(self, eqn: Eqn, rule: Rule, s: Split) -> float:
+        """Price of the borders that windows read from the neighbours."""
+        return sum(
+            self.model.scalar(self.model.permute(size, axes))
+            for size, axes in borders(self.model, rule, s, eqn.inputs[0].type.nbytes)
+        )
 
     # --- ways ---------------------------------------------------------------------------------
 
@@ -532,6 +545,24 @@ class _Builder:
                 Node("value", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
             )
             self._way(self.graph.value_node[v], self.graph.pinned_out[j], v)
+
+
+def borders(
+    model: Model, rule: Rule, s: Split, size: int
+) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Bytes that a device reads from each neighbour, and along which axes.
+
+    Args:
+        model: prices on a mesh.
+        rule: rule of the equation.
+        s: how it is split.
+        size: bytes of its first operand.
+    """
+    for f, halo in rule.halos:
+        if axes := s.cuts[f]:
+            extent = local_extent(rule, f, model.group(axes)[0])
+            each = model.local_bytes(size, s.ins[0]) / extent
+            yield from ((count * each, axes) for count in halo if count)
 
 
 def reduces_bits(rule: Rule, split: Split) -> bool:

@@ -3,7 +3,7 @@
 Live values are counted over the order of the equations. Chains of elementwise operations are
 fused by the compiler: a value inside one is not kept, what it is computed from is. Arguments
 and results stay for the whole run; a result that takes over the memory of a donated argument
-counts once.
+counts once. What a loop carries, and the results that it stacks, take memory from its start.
 
 Under a limit the search minimises price + multiplier x bytes at the point where most is
 live (a Lagrange multiplier, found by bisection). What it finds is feasible, but only near the
@@ -23,6 +23,7 @@ from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Literal, Var
 from ms_func.parallel.graph import Graph
 from ms_func.parallel.search import Problem, Solution
+from ms_func.parallel.unfold import LAID_OPEN, places
 
 _UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
           "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
@@ -110,7 +111,11 @@ class Memory:
         results = set(graph.fn.results)
         sources: dict[Any, frozenset[Any]] = {v: frozenset([v]) for v in graph.fn.params}
         views = {b.target: b.source for b in graph.sheet.bridges if b.lead == 0}
-        made, last = {}, {}
+        starts = {i: i - _inside(graph.eqns[i]) for i in graph.sheet.opened}
+        taken = {(i, n): v for i in starts for n, v in self._carried(graph.eqns[i])}
+        made = {v: starts[i] for (i, _), v in taken.items()}
+        last = {v: i for (i, _), v in taken.items()}
+        sources.update((v, frozenset([v])) for v in made)
 
         def below(a: Any) -> frozenset[Any]:
             """What a value is computed from, of what is kept; a value in a body is a view."""
@@ -119,17 +124,32 @@ class Memory:
             return sources.get(a, frozenset())
 
         for i, eqn in enumerate(graph.eqns):
-            parts = frozenset().union(*(below(a) for a in eqn.inputs if type(a) is not Literal))
-            for v in parts:
-                last[v] = i
-            for v in eqn.outputs:
+            reads = [below(a) if type(a) is not Literal else frozenset() for a in eqn.inputs]
+            for n, read in enumerate(reads):
+                at = starts[i] if (i, n) in taken else i  # the loop goes on with its memory
+                for v in read:
+                    last[v] = max(last.get(v, at), at)
+            parts = frozenset().union(*reads)
+            stacked = eqn.primitive.name == "scan"
+            for k, v in enumerate(eqn.outputs):
                 kept = self._is_kept(i, eqn, read_by.get(v, ())) or v in results
                 sources[v] = frozenset([v]) if kept else parts
-                made[v] = last[v] = i
+                made[v] = starts[i] if stacked and k >= eqn.params["num_carry"] else i
+                last[v] = i
         return [
             Interval(graph.value_node[v], v.type.nbytes, made[v], last[v], v)
             for v in made
             if sources[v] == {v} and v not in results
+        ]
+
+    def _carried(self, eqn: Eqn) -> list[tuple[int, Var]]:
+        """Operands that a loop starts from, and what stands for them in its body."""
+        carries = {v for v, _ in self.graph.sheet.carries}
+        return [
+            (n, v)
+            for body, operands, _ in places(eqn)
+            for v, n in zip(body.params, operands, strict=True)
+            if v in carries
         ]
 
     def _readers(self) -> dict[Any, list[int]]:
@@ -153,15 +173,15 @@ class Memory:
 
     def _copies(self) -> list[Interval]:
         """Copies in another layout, from the first equation that reads them to the last."""
-        graph, places = self.graph, {}
+        graph, read = self.graph, {}
         for i, eqn in enumerate(graph.eqns):
             for a in eqn.inputs:
                 if a in graph.read_node and i in graph.eqn_node:
-                    first, _ = places.get(a, (i, i))
-                    places[a] = first, i
+                    first, _ = read.get(a, (i, i))
+                    read[a] = first, i
         return [
             Interval(graph.read_node[v], v.type.nbytes, i, j, v, graph.value_node[v])
-            for v, (i, j) in places.items()
+            for v, (i, j) in read.items()
         ]
 
     def bytes_of(self, x: Interval, choices: Sequence[int]) -> float:
@@ -203,6 +223,14 @@ class Memory:
             (self.bytes_of(x, choices), x.var) for x in self.intervals if x.start <= at <= x.end
         ]
         return sorted(live, key=lambda pair: -pair[0])[:count]
+
+
+def _inside(eqn: Eqn) -> int:
+    """How many equations the bodies of a loop or branch have, those of their own bodies too."""
+    found = 0
+    for body, _, _ in places(eqn):
+        found += sum(1 + (_inside(e) if e.primitive.name in LAID_OPEN else 0) for e in body.eqns)
+    return found
 
 
 def _is_dear(eqn: Eqn) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ms_func.ir.function import Eqn
 from ms_func.parallel.cost import Step, collective
-from ms_func.parallel.graph import flops_of
+from ms_func.parallel.graph import borders, flops_of
 from ms_func.parallel.hlo import Collective, collectives
 from ms_func.parallel.search import forced
 from ms_func.parallel.shard_rules import Rule, Spec, Split
@@ -53,8 +53,7 @@ def predicted_collectives(plan: Any) -> list[Predicted]:
             seen.add(key)
             at = step.to
     chosen = [n.choices[c] for n, c in zip(graph.nodes, choices, strict=True)]
-    found += _finishes(plan, chosen)
-    return found
+    return found + _finishes(plan, chosen) + _borders(plan, chosen)
 
 
 def _place(graph: Any, way: Any) -> Any:
@@ -86,6 +85,21 @@ def _finishes(plan: Any, chosen: Sequence[Any]) -> list[Predicted]:
                 wire = plan.graph.sheet.weights[i] * model.all_reduce(held, axes).wire
                 n = model.group(axes)[0]
                 found.append(Predicted("all_reduce", _names(plan, axes), n, wire, eqn))
+    return found
+
+
+def _borders(plan: Any, chosen: Sequence[Any]) -> list[Predicted]:
+    """What windows read from the neighbours of a device."""
+    found, graph = [], plan.graph
+    for i, node in graph.eqn_node.items():
+        eqn = graph.eqns[i]
+        if not graph.rules[i].halos:
+            continue
+        read = borders(graph.model, graph.rules[i], chosen[node], eqn.inputs[0].type.nbytes)
+        for size, axes in read:
+            wire = graph.sheet.weights[i] * graph.model.permute(size, axes).wire
+            n = graph.model.group(axes)[0]
+            found.append(Predicted("permute", _names(plan, axes), n, wire, eqn))
     return found
 
 

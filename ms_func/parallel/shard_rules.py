@@ -27,8 +27,7 @@ REDUCING = ("sum", "max", "min", "prod", "and", "or", "xor")
 CUTTABLE = ("plain", "masked", "placed", *REDUCING)
 """Kinds of index that may be cut. `masked`: each device does its own rows, a sum joins them.
 `placed`: values depend on the place in the whole (counting, random bits), of which the
-partitioner keeps track. `whole` ones must not be cut; `window` ones are kept whole too, because
-the compiler's halo exchange is not priced."""
+partitioner keeps track. `whole` ones must not be cut."""
 
 
 class Rule(NamedTuple):
@@ -37,9 +36,11 @@ class Rule(NamedTuple):
     Attributes:
         names: name of each index.
         sizes: number of values of each index.
-        kinds: "plain", one of `REDUCING`, "masked", "placed", "window" or "whole".
+        kinds: "plain", one of `REDUCING`, "masked", "placed" or "whole".
         ins: per operand and dimension the indices it is made of, major first; () if none.
         outs: the same per result.
+        halos: of each index that windows slide along, how many elements of the first operand
+            before and behind its own a device reads as well.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Rule(NamedTuple):
     kinds: tuple[str, ...]
     ins: tuple[Term, ...]
     outs: tuple[Term, ...]
+    halos: tuple[tuple[int, tuple[int, int]], ...] = ()
 
     def __str__(self) -> str:
         def text(term: Term) -> str:
@@ -59,6 +61,7 @@ class Rule(NamedTuple):
 
         sides = (", ".join(map(text, side)) for side in (self.ins, self.outs))
         special = [f"{n}: {k}" for n, k in zip(self.names, self.kinds, strict=True) if k != "plain"]
+        special += [f"{self.names[f]}: halo {low} {high}" for f, (low, high) in self.halos]
         return " -> ".join(sides) + ("; " + ", ".join(special) if special else "")
 
 
@@ -73,7 +76,8 @@ def parse_rule(text: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -
     """Read index notation and find the size of every index.
 
     Args:
-        text: for example `"(i j) k -> i j k"` or `"i j -> i; j: max"`.
+        text: for example `"(i j) k -> i j k"` or `"i j -> i; j: max"`; or
+            `"n s, . -> n s; s: halo 1 1"` where windows slide along `s` of the first operand.
         ins: types of the operands.
         outs: types of the results.
 
@@ -92,8 +96,8 @@ def parse_rule(text: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -
         _check_ranks(text, side, types)
     names = tuple(numbers)
     sizes = _sizes(text, names, [*terms[0], *terms[1]], [*ins, *outs])
-    kinds = _kinds(text, tail, numbers, terms[1])
-    return Rule(names, sizes, kinds, tuple(terms[0]), tuple(terms[1]))
+    kinds, halos = _kinds(text, tail, numbers, terms[1])
+    return Rule(names, sizes, kinds, tuple(terms[0]), tuple(terms[1]), halos)
 
 
 def _terms(side: str, numbers: dict[str, int], count: int) -> list[Term]:
@@ -140,19 +144,26 @@ def _sizes(
     return tuple(known[f] for f in range(len(names)))
 
 
-def _kinds(text: str, tail: str, numbers: dict[str, int], outs: Sequence[Term]) -> tuple[str, ...]:
-    given = {}
+def _kinds(
+    text: str, tail: str, numbers: dict[str, int], outs: Sequence[Term]
+) -> tuple[tuple[str, ...], tuple[tuple[int, tuple[int, int]], ...]]:
+    given: dict[str, str] = {}
+    halos = []
     for part in filter(None, (p.strip() for p in re.split("[,;]", tail))):
         name, _, kind = (x.strip() for x in part.partition(":"))
-        if name not in numbers or kind not in (*CUTTABLE, "whole", "window"):
+        halo = re.fullmatch(r"halo (\d+) (\d+)", kind)
+        if name not in numbers or (halo is None and kind not in (*CUTTABLE, "whole")):
             raise RuleError(f"shard rule {text!r}: cannot read {part!r}")
-        given[name] = kind
+        if halo is None:
+            given[name] = kind
+        else:
+            halos.append((numbers[name], (int(halo[1]), int(halo[2]))))
     everywhere = [{f for d in term for f in d} for term in outs]
     kinds = []
     for name, f in numbers.items():
         missing = any(f not in have for have in everywhere)
         kinds.append(given.get(name, "sum" if missing else "plain"))
-    return tuple(kinds)
+    return tuple(kinds), tuple(halos)
 
 
 _memo: dict[Any, Rule] = {}
@@ -243,7 +254,8 @@ def legal_splits(rule: Rule, axes: Sequence[int]) -> list[Split]:
     """All ways to give each mesh axis an index to cut, or none.
 
     A cut must divide the size of the index; of the indices that make up one dimension a minor one
-    may be cut only where those before it are cut completely.
+    may be cut only where those before it are cut completely. What a device reads beyond its own
+    piece must lie on its neighbours.
 
     Args:
         rule: rule of the equation.
@@ -277,7 +289,15 @@ def _is_legal(
             if open_above and ways[f] > 1:
                 return False
             open_above = open_above or ways[f] != rule.sizes[f]
-    return True
+    return all(
+        ways[f] == 1 or max(halo) <= local_extent(rule, f, ways[f]) for f, halo in rule.halos
+    )
+
+
+def local_extent(rule: Rule, f: int, ways: int) -> int:
+    """Elements of the first operand on each device along the dimension that has index `f`."""
+    (dim,) = [d for d in rule.ins[0] if f in d]
+    return math.prod(rule.sizes[g] for g in dim) // ways
 
 
 def _split(rule: Rule, cuts: tuple[tuple[int, ...], ...], axes: Sequence[int]) -> Split:

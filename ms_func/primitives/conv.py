@@ -370,7 +370,7 @@ def _batch_both(size: int, lhs: Any, rhs: Any, left: int, right: int, conv: Conv
 
 
 def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
-    """Spatial dimensions can be cut, with exchange of borders, where no size changes."""
+    """Spatial dimensions can be cut, with exchange of borders, where the sizes are multiples."""
     conv = Conv(**params)
     specs = conv.dimension_numbers
     shapes = ins[0].shape, ins[1].shape, outs[0].shape
@@ -384,13 +384,50 @@ def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -
         names, specs, ((batch, features), (out, "c"), ("n", out)), strict=True
     ):
         row[spec[0]], row[spec[1]] = ends
-    windows = []
-    for k, (i, o) in enumerate(zip(specs[0][2:], specs[2][2:], strict=True)):
-        if conv.window_strides[k] == conv.lhs_dilation[k] == 1 and shapes[0][i] == shapes[2][o]:
-            names[0][i] = names[2][o] = f"s{k}"
-            windows.append(f"s{k}: window")
+    kinds: list[str] = []
+    for k, places in enumerate(zip(*(spec[2:] for spec in specs), strict=True)):
+        sizes = [shape[d] for shape, d in zip(shapes, places, strict=True)]
+        terms, more = _spatial_terms(
+            k, sizes, conv.window_strides[k], conv.padding[k], conv.lhs_dilation[k],
+            conv.rhs_dilation[k],
+        )  # fmt: skip
+        for row, d, term in zip(names, places, terms, strict=True):
+            row[d] = term
+        kinds += more
     left, right, result = map(" ".join, names)
-    return f"{left}, {right} -> {result}" + (f"; {', '.join(windows)}" if windows else "")
+    return f"{left}, {right} -> {result}" + (f"; {', '.join(kinds)}" if kinds else "")
+
+
+def _spatial_terms(
+    k: int, sizes: Sequence[int], stride: int, padding: tuple[int, int], spread: int, hole: int
+) -> tuple[tuple[str, str, str], list[str]]:
+    """Terms of spatial dimension `k` of left side, kernel and result, and kinds of their indices.
+
+    Args:
+        k: number of the dimension.
+        sizes: its size in the left side, the kernel and the result.
+        stride: step of the window.
+        padding: elements before and behind.
+        spread: dilation of the left side.
+        hole: dilation of the kernel.
+    """
+    n, window, count = sizes
+    low, reach = padding[0], (window - 1) * hole
+    single, several, rest = f"s{k}", f"(s{k} r{k})", [f"r{k}: whole"]
+    if stride == 1 and count == spread * n:  # result (O, O + spread) lies over element O / spread
+        halo = max(0, low) // spread, max(0, (reach - 1 - low) // spread + 1)
+        terms = (single, ".", several) if spread > 1 else (single, ".", single)
+        rest = rest if spread > 1 else []
+    elif spread == 1 and n == stride * count:
+        halo = max(0, low), max(0, reach + 1 - stride - low)
+        terms = several, ".", single
+    elif spread == 1 and n == hole * window:  # the gradient by a kernel: the window is an array
+        halo = max(0, low), max(0, (count - 1) * stride - low - hole + 1)
+        terms = (several, single, ".") if hole > 1 else (single, single, ".")
+        rest = rest if hole > 1 else []
+    else:
+        return (".", ".", "."), []
+    return terms, [*rest, *([f"{single}: halo {halo[0]} {halo[1]}"] if any(halo) else [])]
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:

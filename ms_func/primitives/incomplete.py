@@ -426,12 +426,20 @@ def _log_density(a: Any, b: Any, x: Any) -> Any:
     return sub(add(mul(a, log(x)), mul(b, log1p(neg(x)))), beta)
 
 
+def _all_at_an_end(small: Any, large: Any) -> Any:
+    """Whether the beta distribution has degenerated to the end that `small` pulls to."""
+    return bitwise_or(eq(small, 0.0), eq(large, np.inf))
+
+
 def _beta_finish(a: Any, b: Any, x: Any, state: Sequence[Any]) -> Any:
     swap, p, _, _ = _swapped(a, b, x)
     part = div(mul(exp(_log_density(a, b, x)), state[3]), p)
     y = select(swap, sub(1.0, part), part)
+    left, right = _all_at_an_end(a, b), _all_at_an_end(b, a)
+    y = select(left, 1.0, select(right, 0.0, y))
     y = select(eq(x, 0.0), 0.0, select(eq(x, 1.0), 1.0, y))
-    wrong = bitwise_or(bitwise_or(le(a, 0.0), le(b, 0.0)), bitwise_or(lt(x, 0.0), gt(x, 1.0)))
+    wrong = bitwise_or(bitwise_or(lt(a, 0.0), lt(b, 0.0)), bitwise_or(lt(x, 0.0), gt(x, 1.0)))
+    wrong = bitwise_or(wrong, bitwise_and(left, right))  # both zero, or both infinite
     unknown = bitwise_or(bitwise_or(ne(a, a), ne(b, b)), ne(x, x))
     return select(bitwise_or(wrong, unknown), np.nan, y)
 

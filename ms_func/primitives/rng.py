@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ArgumentTypeError, ShapeError
+from ms_func.dtypes import canonicalize_dtype, is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from ms_func.ir.effects import EFFECTS
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
@@ -169,3 +170,61 @@ def rng_bit_generator(
         key, shape=int_tuple(shape, "shape"), dtype=kind, algorithm=int(algorithm)
     )
     return state, bits if out_sharding is None else constrained(bits, out_sharding)
+
+
+# --- numbers from the backend's hidden state --------------------------------------------------
+
+
+def _uniform_abstract(a: ArrayType, b: ArrayType, *, shape: tuple[int, ...]) -> ArrayType:
+    if a.dtype != b.dtype:
+        raise ArgumentValueError(f"rng_uniform needs bounds of one dtype, got {a} and {b}")
+    if a.shape or b.shape:
+        raise ArgumentValueError(f"rng_uniform needs scalar bounds, got {a} and {b}")
+    if a.dtype.kind not in "iu" and (a.dtype.kind == "c" or not is_inexact(a.dtype)):
+        raise ArgumentTypeError(f"rng_uniform draws integers and floats, not {a.dtype.name}")
+    return ArrayType(shape, a.dtype, a.weak_type and b.weak_type)
+
+
+def _uniform_lower(b: Any, eqn: Any, low: Any, high: Any) -> Any:
+    out = eqn.outputs[0].type
+    sizes = b.constant(np.asarray(out.shape, np.int64), ArrayType((out.ndim,), np.int64))
+    kind = {"rng_distribution": parsed("#stablehlo<rng_distribution UNIFORM>")}
+    return b.op("stablehlo.rng", [out], [low, high, sizes], kind)
+
+
+rng_uniform_p = register(
+    Primitive(
+        "rng_uniform",
+        abstract=_uniform_abstract,
+        ref=NotSupported("what a backend's own generator draws has no form in NumPy"),
+        lower=_uniform_lower,
+        jvp=NotSupported("the draws have no derivative by their bounds; use random.uniform"),
+        transpose=NotSupported("the draws are not linear in their bounds"),
+        batch=NotSupported("each lane would need draws of its own; use random.uniform with keys"),
+        shard=lambda ins, outs, **params: f", -> {' '.join(['.'] * outs[0].ndim)}".strip(),
+        cost=lambda ins, outs, **params: Cost(50.0 * outs[0].size, 0.0, float(outs[0].nbytes)),
+        effects=lambda **params: frozenset({EFFECTS["draw"]}),
+    )
+)
+
+
+def rng_uniform(a: Any, b: Any, shape: Sequence[int]) -> Any:
+    """Uniform numbers in `[a, b)` from a generator that the backend keeps and moves on itself.
+
+    No key says what is drawn: each call, and each run of a program, draws other numbers, and
+    nothing makes them come again. `random.uniform` is the function for almost every purpose.
+
+    Args:
+        a: lower bound, a scalar.
+        b: upper bound, a scalar of the same dtype, above `a`.
+        shape: of the result.
+
+    Raises:
+        ValueError: the bounds are not scalars of one dtype.
+        NotImplementedError: under `vmap` over a bound, or when differentiated by one.
+
+    Example:
+        >>> rng_uniform(0.0, 1.0, (3,)).shape
+        (3,)
+    """
+    return rng_uniform_p.bind(a, b, shape=int_tuple(shape, "shape"))

@@ -211,14 +211,20 @@ def attributes(window: Window) -> dict[str, Any]:
 
 
 def shard_terms(window: Window, full: ArrayType, reduced: ArrayType) -> tuple[str, str, str]:
-    """Terms of the operand and of the result, and the kinds of the dimensions cut in windows."""
+    """Terms of the operand and of the result, and the kinds of their indices.
+
+    Dimensions may be cut that have no windows, or windows side by side.
+    """
     left, right, kinds = [], [], []
-    for k, row in enumerate(zip(*window, strict=True)):
-        same = row[1] == row[3] == 1 and full.shape[k] == reduced.shape[k]
-        left.append(f"i{k}" if same else ".")
-        right.append(f"i{k}" if same else ".")
-        if same and row[0] > 1:
-            kinds.append(f"i{k}: window")
+    for k, (size, stride, padding, base, hole) in enumerate(zip(*window, strict=True)):
+        apart = padding == (0, 0) and base == 1 and size == stride and (hole == 1 or size == 1)
+        if apart and full.shape[k] == size * reduced.shape[k]:
+            left.append(f"i{k}" if size == 1 else f"(i{k} r{k})")
+            right.append(f"i{k}")
+            kinds += [] if size == 1 else [f"r{k}: whole"]
+        else:
+            left.append(".")
+            right.append(".")
     return " ".join(left), " ".join(right), f"; {', '.join(kinds)}" if kinds else ""
 
 

@@ -69,6 +69,19 @@ class Resolver:
         found = self.value(node)
         return is_ours(found) and _module(found) != "ms_func.tree"  # these call what they get
 
+    def is_static(self, test: ast.expr, hidden: Set = frozenset()) -> bool:
+        """Whether Python can always decide `test` while tracing; names of `hidden` are not ours."""
+        if isinstance(test, ast.Constant):
+            return True
+        if isinstance(test, ast.UnaryOp):
+            return isinstance(test.op, ast.Not) and self.is_static(test.operand, hidden)
+        if isinstance(test, ast.BoolOp):
+            return all(self.is_static(x, hidden) for x in test.values)
+        if isinstance(test, ast.Call):
+            f = test.func
+            return self.value(f) in _DECIDERS and isinstance(f, ast.Name) and f.id not in hidden
+        return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
+
     def lets_through(self, node: ast.expr) -> bool:
         """Whether a context manager is known to let exceptions pass."""
         found = self.value(node.func) if isinstance(node, ast.Call) else None
@@ -163,15 +176,7 @@ class Expressions:
 
     def is_static(self, test: ast.expr) -> bool:
         """Whether Python can always decide `test` while tracing."""
-        if isinstance(test, ast.Constant):
-            return True
-        if isinstance(test, ast.UnaryOp):
-            return isinstance(test.op, ast.Not) and self.is_static(test.operand)
-        if isinstance(test, ast.BoolOp):
-            return all(map(self.is_static, test.values))
-        if isinstance(test, ast.Call):
-            return self.resolver.value(test.func) in _DECIDERS and self._is_global(test.func)
-        return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
+        return self.resolver.is_static(test, self._hidden)
 
     def _is_global(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self._hidden

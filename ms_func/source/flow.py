@@ -8,10 +8,13 @@ finds is kept per statement for the rewriting that follows.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ms_func.source.scoping import Names, target_names
+
+if TYPE_CHECKING:
+    from ms_func.source.expressions import Resolver
 
 Set = frozenset[str]
 EMPTY: Set = frozenset()
@@ -72,11 +75,9 @@ class Flow:
             of a converted block raised; they must live in cells.
     """
 
-    def __init__(self, names: Names, is_static: Callable[[ast.expr], bool],
-                 lets_through: Callable[[ast.expr], bool]) -> None:  # fmt: skip
+    def __init__(self, names: Names, resolver: Resolver) -> None:
         self.names = names
-        self.is_static = is_static
-        self.lets_through = lets_through
+        self.resolver = resolver
         self.live: dict[ast.AST, Live] = {}
         self.shared: set[str] = set()
         self._completions: dict[ast.AST, Set] = {}
@@ -118,7 +119,7 @@ class Flow:
             return found if is_endless(s) else found | self.completions(s.orelse)
         if kind in (ast.With, ast.AsyncWith):
             body = self.completions(s.body)
-            ours = all(self.lets_through(i.context_expr) for i in s.items)
+            ours = all(self.resolver.lets_through(i.context_expr) for i in s.items)
             return body if ours else body | NORMAL
         if kind in (ast.Try, ast.TryStar):
             return self._try_completion(s)
@@ -242,7 +243,7 @@ class Flow:
 
     def _with(self, s: Any, after: Set, to: Targets, keep: bool) -> Set:
         inner = to
-        if not all(self.lets_through(i.context_expr) for i in s.items):
+        if not all(self.resolver.lets_through(i.context_expr) for i in s.items):
             inner = to._replace(on_raise=to.on_raise | after)
             if keep:
                 self._share(s.body, after)
@@ -286,7 +287,8 @@ class Flow:
         if kind in (ast.While, ast.For):
             return True
         if kind is ast.If:
-            return not self.is_static(s.test) or any(map(self._converts, s.body + s.orelse))
+            static = self.resolver.is_static(s.test)
+            return not static or any(map(self._converts, s.body + s.orelse))
         parts = [getattr(s, f, []) for f in ("body", "orelse", "finalbody")]
         parts += [h.body for h in getattr(s, "handlers", [])]
         return kind in (ast.With, ast.Try, ast.TryStar) and any(

@@ -50,7 +50,7 @@ class Rewriter(Stores):
         self.names = names_of(node, resolver) if names is None else names
         self.local = frozenset(self.names.binds - self.names.globals - self.names.nonlocals)
         self.resolver = resolver.inside(self.local | self.names.nonlocals)
-        self.flow = Flow(self.names, self.is_static, self.resolver.lets_through)
+        self.flow = Flow(self.names, self.resolver)
         self.depth = 0
         self.params: Set = frozenset(a.arg for a in all_arguments(node.args))
         self.bound: Set | None = self.params

@@ -14,8 +14,8 @@ from ms_func.source.nodes import is_plain, parts_of
 if TYPE_CHECKING:
     from ms_func.source.expressions import Resolver
 
-_CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum",
-              "tuple"}  # fmt: skip
+_CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "next", "set", "sorted",
+              "sum", "tuple"}  # fmt: skip
 """Builtins that use up a generator or call a function before they return."""
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -54,9 +54,9 @@ class Names:
         inner: names of the functions inside, however deep.
     """
 
-    def __init__(self, resolver: Resolver, inner: dict[ast.AST, Names]) -> None:
+    def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
-        self.inner = inner
+        self.inner: dict[ast.AST, Names] = {}
         self.reads: set[str] = set()
         self.binds: set[str] = set()
         self.captured: set[str] = set()
@@ -277,8 +277,9 @@ class Names:
         self._binds.add(node.name)
         for x in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(x)
-        body = Names(self.resolver, self.inner)
+        body = Names(self.resolver)
         body.block(node.body)
+        self.inner.update(body.inner)
         self._inner((body.reads - body.binds) | body.captured | body.nonlocals, deferred=True)
 
     def _comprehension(self, node: Any) -> None:
@@ -393,9 +394,9 @@ def target_names(node: ast.AST) -> set[str]:
     return target_names(node.value) if isinstance(node, ast.Starred) else set()
 
 
-def names_of(node: Any, resolver: Resolver, inner: dict[ast.AST, Names] | None = None) -> Names:
+def names_of(node: Any, resolver: Resolver) -> Names:
     """Names of the function `node`; its parameters count as bound."""
-    names = Names(resolver, {} if inner is None else inner)
+    names = Names(resolver)
     names.binds.update(a.arg for a in all_arguments(node.args))
     if isinstance(node, ast.Lambda):
         names.uses(node.body)
@@ -406,7 +407,8 @@ def names_of(node: Any, resolver: Resolver, inner: dict[ast.AST, Names] | None =
 
 def free_names(node: Any, around: Names) -> set[str]:
     """Names that the function `node` takes from the functions around it, or globals."""
-    inner = around.inner[node] = names_of(node, around.resolver, around.inner)
+    inner = around.inner[node] = names_of(node, around.resolver)
+    around.inner.update(inner.inner)
     local = inner.binds - inner.globals - inner.nonlocals
     return (inner.reads - local - inner.globals) | inner.nonlocals
 

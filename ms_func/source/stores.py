@@ -201,7 +201,7 @@ class Stores(Expressions):
         key: Any = None
         if isinstance(t, ast.Subscript):
             key = self._once(self.key(t.slice), out)
-            old = hook("getitem", t, owner, key)
+            old = hook("changing", t, owner, key)
         else:
             old = ast.Attribute(owner, t.attr, ast.Load(), **place(t))
         value = hook(name, s, old, self.expr(s.value))

@@ -127,6 +127,9 @@ class Tracer:
         """Elements as nested Python lists; only where the value is known."""
         return self._value(ConcretizationTypeError, "a Python list", _INT_FIX).tolist()
 
+    def __reduce__(self) -> Any:
+        raise _no_buffer("pickled")
+
     def __len__(self) -> int:
         if not self.type.shape:
             raise TypeError("len() of unsized object")
@@ -168,6 +171,33 @@ class Tracer:
                 loc,
             )
         return np.asarray(value)
+
+
+def _no_buffer(what: str) -> Exception:
+    return ConcretizationTypeError(
+        f"a value known only at run time has no memory yet: it cannot be {what}\n"
+        "fix: do this to the result, outside of the transformed function"
+    )
+
+
+def _of_arrays(name: str) -> Callable[..., Any]:
+    """A method of arrays about their memory, which a traced value does not have.
+
+    Raises:
+        ConcretizationTypeError: always.
+    """
+
+    def method(self: Tracer, *args: Any, **options: Any) -> Any:
+        raise _no_buffer(f"asked for `{name}`")
+
+    method.__name__ = name
+    return method
+
+
+for _name in ("addressable_data", "copy_to_host_async", "delete", "devices", "is_deleted",
+              "is_ready", "on_device_size_in_bytes", "tobytes", "unsafe_buffer_pointer",
+              "__dlpack__", "__dlpack_device__"):  # fmt: skip
+    setattr(Tracer, _name, _of_arrays(_name))
 
 
 def _remedy(loc: Loc | None, fix: str) -> str:

@@ -255,8 +255,9 @@ def test_perturbations_are_not_confused():
 def test_functions_linear_over_the_integers_are_transposed():
     back = ms.linear_transpose(lambda x, y: 3 * x + y[0], 1, mnp.arange(2))
     of_x, of_y = back(5)
-    assert of_x.dtype == np.int32 and int(of_x) == 15
-    assert of_y.dtype == np.int32 and of_y.tolist() == [5, 0]
+    assert of_x.dtype == of_y.dtype == np.int32
+    assert int(of_x) == 15
+    assert of_y.tolist() == [5, 0]
     with pytest.raises(TypeError, match="has type f32"):
         back(5.0)
     with pytest.raises(TypeError, match="or all integers"):

@@ -79,6 +79,12 @@ CASES: dict[str, list[Case]] = {
         of_shapes(s, params={"dimensions": d}, dtypes=ANY)
         for s, d in (((4,), (0,)), ((2, 4, 6), (0, 2)), ((2, 4), ()), ((0, 2), (0, 1)))
     ],
+    "roll": [
+        of_shapes(s, params={"shift": n, "dimension": d}, dtypes=ANY)
+        for s, n, d in (
+            ((4,), 1, 0), ((2, 4, 6), 5, 2), ((2, 4), 0, 1), ((4, 3), 2, 0), ((0, 2), 0, 0),
+        )
+    ],
     "iota": [
         _iota("int32", (4,), 0), _iota("float64", (2, 4), 1), _iota("uint8", (4, 2), 0),
         _iota("complex64", (3,), 0), _iota("bfloat16", (2, 300), 1), _iota("int64", (0, 2), 1),

@@ -185,3 +185,19 @@ def test_settings_refuse_values_that_they_do_not_have():
             jax.config.update("jax_nonsense", 1)
         jax.config.update("jax_compilation_cache_dir", None)
         assert jax.config.jax_num_cpu_devices in (-1, 8)
+
+
+def test_places_and_hints_of_experimental_modules():
+    with as_jax() as jax:
+        import jax.numpy as jnp
+        from jax.experimental.compute_on import compute_on
+        from jax.experimental.xla_metadata import set_xla_metadata
+        from jax.extend.core import primitives
+
+        with compute_on("device_host"), set_xla_metadata(key="value"):
+            assert float(jax.jit(jnp.sin)(0.0)) == 0.0
+        with pytest.raises(ValueError, match="'device' or 'device_host'"), compute_on("moon"):
+            pass
+        assert float(set_xla_metadata(2.0, key="value")) == 2.0
+        assert {"add_p", "scan_p", "square_p", "jit_p"} <= set(dir(primitives))
+        assert isinstance(jax.profiler.device_memory_profile(), bytes)

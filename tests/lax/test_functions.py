@@ -228,3 +228,20 @@ def test_scatter_apply():
         want[k] = 2 * want[k] + 1
     got = lax.scatter_apply(x, places[:, None], lambda v: 2 * v + 1, numbers, update_shape=(6,))
     np.testing.assert_array_equal(got, want)
+
+
+def test_rng_uniform_draws_anew_each_time_and_in_bounds():
+    def two():
+        return lax.rng_uniform(2.0, 3.0, (50,)), lax.rng_uniform(2.0, 3.0, (50,))
+
+    jitted = ms.jit(two)
+    draws = np.stack([*two(), *jitted(), *jitted()])
+    assert ((draws >= 2) & (draws < 3)).all()
+    assert len(np.unique(draws)) > 290
+    assert lax.rng_uniform(np.int32(0), np.int32(5), (9,)).dtype == np.int32
+    with pytest.raises(ValueError, match="one dtype"):
+        lax.rng_uniform(0, 1.0, (3,))
+    with pytest.raises(ValueError, match="scalar bounds"):
+        lax.rng_uniform(np.zeros(2), np.ones(2), (3,))
+    with pytest.raises(NotImplementedError, match="keys"):
+        ms.vmap(lambda a: lax.rng_uniform(a, np.float32(1), ()))(np.zeros(2, np.float32))

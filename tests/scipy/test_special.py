@@ -7,6 +7,7 @@ import pytest
 import scipy.special as ss
 
 import ms_func as ms
+import ms_func.numpy as mnp
 from ms_func.scipy import special
 
 RNG = np.random.default_rng(3)
@@ -99,6 +100,7 @@ def test_owens_t():
         np.testing.assert_allclose(slope, numeric, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_hypergeometric():
     a, b, c = RNG.uniform(-5, 5, (3, 800))
     x, y = RNG.uniform(-80, 80, 800), RNG.uniform(-4, 1, 800)
@@ -144,3 +146,29 @@ def test_discrete():
     x, lmbda = RNG.uniform(0.1, 3, 20), np.concatenate([RNG.normal(size=19), [0.0]])
     np.testing.assert_allclose(special.boxcox(x, lmbda), ss.boxcox(x, lmbda))
     np.testing.assert_allclose(special.boxcox1p(x, lmbda), ss.boxcox1p(x, lmbda))
+
+
+def test_softplus_and_logaddexp_are_smooth_where_their_operands_are_equal():
+    second = ms.grad(ms.grad(ms.nn.softplus))
+    assert float(second(0.0)) == 0.25
+    assert np.isnan(ms.grad(ms.nn.softplus)(np.nan))
+    both = ms.hessian(mnp.logaddexp, (0, 1))(1.0, 1.0)
+    np.testing.assert_allclose(np.array(both, float), [[0.25, -0.25], [-0.25, 0.25]])
+    assert [float(g) for g in ms.grad(mnp.logaddexp, (0, 1))(np.inf, 0.0)] == [1.0, 0.0]
+
+
+def test_betainc_at_the_ends_of_its_parameters():
+    values = [0.0, 1.0, np.inf]
+    a, b, x = np.meshgrid(values, values, [0.0, 0.5, 1.0])
+    np.testing.assert_allclose(special.betainc(a, b, x), ss.betainc(a, b, x), rtol=1e-6)
+
+
+def test_entr_has_an_infinite_slope_at_zero_and_xlogy_passes_nan():
+    assert float(ms.grad(special.entr)(0.0)) == np.inf
+    assert np.isnan(special.xlogy(0.0, np.nan))
+    assert np.isnan(special.xlog1py(0.0, np.nan))
+
+
+def test_sici_and_fresnel_keep_the_dtype():
+    for f in (special.sici, special.fresnel):
+        assert [v.dtype.name for v in f(mnp.ones(2, "bfloat16"))] == ["bfloat16"] * 2

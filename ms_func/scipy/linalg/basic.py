@@ -30,6 +30,7 @@ __all__ = [
 # --- triangular factors ---------------------------------------------------------------------
 
 
+@fusion.whole(1)
 def cholesky(
     a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> Array:
@@ -44,6 +45,7 @@ def cho_factor(
     return cholesky(a, lower), lower
 
 
+@fusion.anywhere
 def cho_solve(
     c_and_lower: tuple[ArrayLike, bool], b: ArrayLike, overwrite_b: bool = False,
     check_finite: bool = True,
@@ -54,6 +56,7 @@ def cho_solve(
     return solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
 
 
+@fusion.whole(2)
 def solve_triangular(
     a: ArrayLike, b: ArrayLike, trans: int | str = 0, lower: bool = False,
     unit_diagonal: bool = False, overwrite_b: bool = False, debug: Any = None,
@@ -89,6 +92,7 @@ def solve_triangular(
     return manipulation.squeeze(out, -1) if vector else out
 
 
+@fusion.whole(1)
 def lu_factor(
     a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, Array]:
@@ -97,6 +101,7 @@ def lu_factor(
     return factors, pivots
 
 
+@fusion.anywhere
 def lu_solve(
     lu_and_piv: tuple[ArrayLike, ArrayLike], b: ArrayLike, trans: int = 0,
     overwrite_b: bool = False, check_finite: bool = True,
@@ -136,6 +141,7 @@ def _order(pivots: Any, n: int) -> Any:
     return fori_loop(0, pivots.shape[-1], exchange, start)
 
 
+@fusion.whole(1)
 def lu(
     a: ArrayLike, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> Any:
@@ -217,6 +223,7 @@ def qr(
     return out[1:] if mode == "r" else out
 
 
+@fusion.whole(1)
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
     check_finite: bool = True, lapack_driver: str = "gesdd",
@@ -250,6 +257,7 @@ _THETA = {4: 3.92572478313866, 8: 5.371920351148152}
 """Norm up to which it is accurate, for float32 and float64 (Higham 2005, table 2.1)."""
 
 
+@fusion.whole(1)
 def expm(A: ArrayLike, *, upper_triangular: bool = False, max_squarings: int = 16) -> Array:
     """Exponential of square matrices; NaN where it needs more than `max_squarings`.
 
@@ -287,6 +295,7 @@ def _halvings(x: Any) -> Any:
     return el.ceil(el.log2(ar.maximum(x, 1.0)))
 
 
+@fusion.anywhere
 def block_diag(*arrs: ArrayLike) -> Array:
     """Matrix with the given matrices along its diagonal, zero elsewhere."""
     rows = [manipulation.atleast_2d(a) for a in arrs] or [creation.zeros((1, 0))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.nn.normalization import log_softmax, logsumexp, softmax
@@ -64,23 +65,23 @@ def erfinv(x: ArrayLike) -> Array:
 
 
 def xlogy(x: ArrayLike, y: ArrayLike) -> Array:
-    """Elementwise `x * log(y)`, 0 where `x` is 0, whatever `y` is."""
+    """Elementwise `x * log(y)`, 0 where `x` is 0 and `y` is no NaN."""
     return fusion.run(_xlogy, promote_inexact("xlogy", x, y))
 
 
 def _xlogy(x: Any, y: Any) -> Any:
-    none = compare.eq(x, 0)
+    none = logical_and(compare.eq(x, 0), compare.eq(y, y))
     safe = compare.select(none, 1, y)  # no infinite derivative in the case not chosen
     return compare.select(none, 0, ar.multiply(x, el.log(safe)))
 
 
 def xlog1py(x: ArrayLike, y: ArrayLike) -> Array:
-    """Elementwise `x * log1p(y)`, 0 where `x` is 0, whatever `y` is."""
+    """Elementwise `x * log1p(y)`, 0 where `x` is 0 and `y` is no NaN."""
     return fusion.run(_xlog1py, promote_inexact("xlog1py", x, y))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
-    none = compare.eq(x, 0)
+    none = logical_and(compare.eq(x, 0), compare.eq(y, y))
     safe = compare.select(none, 1, y)
     return compare.select(none, 0, ar.multiply(x, el.log1p(safe)))
 
@@ -90,8 +91,15 @@ def entr(x: ArrayLike) -> Array:
     return fusion.run(_entr, (inexact("entr", x),))
 
 
+@custom_jvp
 def _entr(x: Any) -> Any:
     return compare.select(compare.lt(x, 0), -math.inf, ar.negative(_xlogy(x, x)))
+
+
+@_entr.defjvp
+def _entr_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    return _entr(x), ar.multiply(t, ar.subtract(-1, el.log(x)))
 
 
 def rel_entr(p: ArrayLike, q: ArrayLike) -> Array:

@@ -204,7 +204,8 @@ def _sici_far(x: Any) -> tuple[Any, Any]:
 
 @custom_jvp
 def _sici(x: Any) -> Any:
-    return _sici_value(x)
+    first, second = _sici_value(x)
+    return first.astype(x.dtype), second.astype(x.dtype)
 
 
 @_sici.defjvp
@@ -229,7 +230,8 @@ def sici(x: ArrayLike) -> tuple[Array, Array]:
         >>> print(f"{si:.6f} {ci:.6f}")
         0.946083 0.337404
     """
-    return _sici_of_numbers(x)  # type: ignore[return-value]
+    first, second = _sici_of_numbers(x)  # type: ignore[misc]
+    return first, second
 
 
 # --- error functions off the real axis ---------------------------------------------------------
@@ -403,7 +405,8 @@ def _fresnel_value(x: Any) -> Any:
 
 @custom_jvp
 def _fresnel(x: Any) -> Any:
-    return _fresnel_value(x)
+    first, second = _fresnel_value(x)
+    return first.astype(x.dtype), second.astype(x.dtype)
 
 
 @_fresnel.defjvp
@@ -424,7 +427,8 @@ def fresnel(x: ArrayLike) -> tuple[Array, Array]:
         >>> print(f"{s:.6f} {c:.6f}")
         0.438259 0.779893
     """
-    return _fresnel_of_numbers(x)  # type: ignore[return-value]
+    first, second = _fresnel_of_numbers(x)  # type: ignore[misc]
+    return first, second
 
 
 # --- Owen's T, Spence's function --------------------------------------------------------------

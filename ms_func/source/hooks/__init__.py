@@ -32,6 +32,7 @@ from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import bound_cell as bound_cell
+from ms_func.source.hooks.stores import changing as changing
 from ms_func.source.hooks.stores import del_cell as del_cell
 from ms_func.source.hooks.stores import del_global as del_global
 from ms_func.source.hooks.stores import delattr_ as delattr_

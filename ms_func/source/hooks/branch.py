@@ -267,15 +267,19 @@ _CHEAP = 16
 
 def and_(left: Any, right: Callable[[], Any]) -> Any:
     """`left and right()`."""
-    if type(left) in PLAIN or type(test := asked(left)) is not Tracer:
+    if type(left) in PLAIN:
         return left and right()
+    if type(test := asked(left)) is not Tracer:
+        return right() if test else left
     return _logical(left, test, right, True)
 
 
 def or_(left: Any, right: Callable[[], Any]) -> Any:
     """`left or right()`."""
-    if type(left) in PLAIN or type(test := asked(left)) is not Tracer:
+    if type(left) in PLAIN:
         return left or right()
+    if type(test := asked(left)) is not Tracer:
+        return left if test else right()
     return _logical(left, test, right, False)
 
 

@@ -429,6 +429,15 @@ def _isinstance(x: Any, kinds: Any) -> bool:
     return any(x.dtype.kind in _NUMBERS[k] for k in listed if k in _NUMBERS)
 
 
+@stands_for(next)
+def _next(x: Any, *default: Any) -> Any:
+    """Of a generator expression whose elements data decide, the first that is there."""
+    if not uneven.is_folded(x):
+        return next(x, *default)
+    none = (lambda: default[0]) if default else functools.partial(_raised, StopIteration())
+    return uneven.folded(x, lambda first, v: first, none)
+
+
 @stands_for(copy.copy)
 def _copy(x: Any) -> Any:
     return as_handle(x) if type(x) is Tracer else copy.copy(x)

@@ -150,7 +150,7 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
     if (
-        name in ("index", "count")
+        name in ("index", "count", "remove")
         and len(args) == 1
         and isinstance(owner, (list, tuple, deque))
         and any(map(holds_traced, (*args, *owner)))
@@ -158,6 +158,13 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         if name == "count":
             return count_of(owner, args[0])
         missing = f"the value is not in the {type(owner).__name__}"
+        if name == "remove":
+            at = index_of(tuple(owner), args[0], 0, missing)
+            known = type(at) is not Tracer
+            kept = [*owner]
+            if known:
+                del kept[at]
+            return Contents(owner).write(kept if known else lookup.removed(kept, at))
         return index_of(tuple(owner), args[0], 0, missing)
     return watched(f, given, kwargs)
 

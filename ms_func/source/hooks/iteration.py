@@ -29,13 +29,12 @@ from ms_func.source.hooks import uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
+from ms_func.source.hooks.carry import Carry, Step
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
 from ms_func.source.hooks.join import Slot, converted, materialized
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import (
-    Carry,
-    Step,
     Trial,
     entries,
     loop_function,

@@ -81,6 +81,6 @@ handles(
     Perhaps,
     lambda x, overlay: Parts(
         (Perhaps, x.place, x.count), (x.is_there, x.value), (" (whether it is there)", ""),
-        lambda new: Perhaps(*new, x.place, x.count),
+        lambda new: Perhaps(new[0], new[1], x.place, x.count),
     ),
 )  # fmt: skip

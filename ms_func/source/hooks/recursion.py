@@ -29,9 +29,10 @@ from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
 from ms_func.source.hooks.branch import Bottom
+from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
 from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle
-from ms_func.source.hooks.loops import LoopPlan, finals_at_entry, shapes, where
+from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.text import is_inside
 from ms_func.tracing.tracer import Staging
@@ -171,6 +172,10 @@ class _Inputs(LoopPlan):
 
     arrays = True
 
+    def _are_lists(self, own: Sequence[Any]) -> bool:
+        """A list that becomes shorter ends the recursion."""
+        return super()._are_lists(own) and len({len(p.children) for p in own}) == 1
+
     def same(self, values: Sequence[Any], path: Any) -> bool:
         """An array that is handed on is looked at, and stored to, where it is."""
         entry, inner = values
@@ -189,7 +194,7 @@ class _Outputs(LoopPlan):
     def _was_made_inside(self, x: Any) -> bool:
         if self.is_inner(x):
             return True
-        if is_number(x) or callable(x) or id(x) in self.outer:
+        if is_number(x) or id(x) in self.outer or (callable(x) and type(x) is not Perhaps):
             return False
         apart = take_apart(x, self.overlays[0])
         return apart is not None and any(map(self._was_made_inside, apart.children))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
@@ -80,6 +81,37 @@ def getitem(obj: Any, index: Any) -> Any:
     return obj[index]
 
 
+class Masked:
+    """The elements `array[mask]` on their way to be changed, for a mask known only at run time."""
+
+    __slots__ = ("array", "mask")
+
+    def __init__(self, array: Any, mask: Tracer) -> None:
+        self.array, self.mask = array, mask
+
+    @classmethod
+    def fits(cls, array: Any, mask: Any, value: Any = 0) -> bool:
+        """Whether a store of `value` where `mask` holds needs no number of elements."""
+        return (
+            type(mask) is Tracer
+            and mask.dtype == np.bool_
+            and mask.ndim > 0
+            and mask.shape == np.shape(array)[: mask.ndim]
+            and np.ndim(value) == 0
+        )
+
+    def stored(self, array: Any) -> Any:
+        """`array` with these elements."""
+        axes = tuple(range(self.mask.ndim, np.ndim(array)))
+        value = xp.asarray(self.array).astype(array.dtype)
+        return xp.where(xp.expand_dims(self.mask, axes), value, array)
+
+
+def changing(obj: Any, key: Any) -> Any:
+    """`obj[key]`, which is about to be stored again."""
+    return Masked(obj, key) if type(obj) is Tracer and Masked.fits(obj, key) else getitem(obj, key)
+
+
 def setitem(obj: Any, key: Any, value: Any) -> None:
     """`obj[key] = value`."""
     kind = type(obj)
@@ -130,6 +162,9 @@ def _by_method(obj: Any, name: str) -> bool:
 
 def _set_traced(x: Tracer, key: Any, value: Any) -> None:
     """A store to an array: the handle stands for the updated array from here on."""
+    if type(value) is Masked or Masked.fits(x, key, value):
+        rebind(x, (value if type(value) is Masked else Masked(value, key)).stored(x))
+        return
     parse(x.type.shape, key)  # integers out of bounds are an error here
     new = updates.update(x, key, value, "set")
     rebind(x, new)
@@ -268,6 +303,10 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
     def hook(x: Any, value: Any) -> Any:
         if type(x) is Choice:
             return x.each(lambda a: hook(a, value))
+        if type(x) is Masked:
+            if np.ndim(value):
+                parse(x.array.type.shape, x.mask)  # raises: how many there are is not known
+            return Masked(operation(x.array, value), x.mask)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
         if uneven.is_uneven(x) and not isinstance(x, tuple):

@@ -29,7 +29,7 @@ from ms_func.source.hooks.comparisons import order, same_or_equal
 from ms_func.source.hooks.elements import elements
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.perhaps import Perhaps
-from ms_func.source.hooks.truths import RULES, asked, truth
+from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.policy import slots
 from ms_func.tracing.tracer import Staging, Tracer
@@ -53,15 +53,15 @@ def pairs(x: Iterable[Any]) -> Pairs:
     found: Pairs = []
     following, count = 0, 0
     for v in x:
-        if type(v) is not Perhaps:
-            found.append((True, v))
-            v = None
-        place = 0 if v is None else v.place
-        if place != following or (following and v.count != count):
+        one = v if type(v) is Perhaps else None
+        place = 0 if one is None else one.place
+        if place != following or (one is not None and following and one.count != count):
             raise Perhaps.complaint()
-        if v is not None:
-            found.append((v.is_there, v.value))
-            count = v.count
+        if one is None:
+            found.append((True, v))
+        else:
+            found.append((one.is_there, one.value))
+            count = one.count
             following = (place + 1) % count
     if following:
         raise Perhaps.complaint()
@@ -137,6 +137,8 @@ def comprehension(
         found = (element(x) for x in iterable if condition is None or condition(x))
         return list(found) if is_list else found
     asks = (lambda x: True) if condition is None else condition
+    if not is_list and condition is not None and _has_no_end(iterable):
+        return (element(x) for x in iterable if _decided(condition(x)))
     if not is_uneven(iterable):
         found = elements(iterable)
         if found is not None and not isinstance(found.length, int) and found.length is not None:
@@ -149,6 +151,24 @@ def comprehension(
             return map(element, without(iterable))
     values = mapped(element, sifted(asks, iterable))
     return values if is_list or is_uneven(values) else iter(values)
+
+
+def _has_no_end(x: Any) -> bool:
+    return isinstance(x, (itertools.count, itertools.cycle, itertools.repeat))
+
+
+def _decided(x: Any) -> Any:
+    """A condition that Python has to know now.
+
+    Raises:
+        StagingError: MS170, it is known only at run time.
+    """
+    if type(x := asked(x)) is not Tracer:
+        return x
+    known = at_hand(x)
+    if known is x:
+        raise complaints.needs_truth("comprehension")
+    return known
 
 
 def nested(is_list: bool, iterable: Any, inner: Callable[[Any], Any], condition: Any) -> Any:
@@ -328,11 +348,11 @@ def element(x: Any, place: Any) -> Any:
     given = pairs(x)
     if isinstance(place, slice):
         return cut(given, place)
-    if type(place) is not Tracer and not isinstance(place, (int, np.integer)):
+    if isinstance(place, (int, np.integer)):
+        if 0 <= place < len(given) and all(c is True for c, _ in given[: int(place) + 1]):
+            return given[int(place)][1]
+    elif type(place) is not Tracer:
         raise TypeError(f"list indices must be integers or slices, not {type(place).__name__}")
-    is_inside = type(place) is not Tracer and 0 <= place < len(given)
-    if is_inside and all(c is True for c, _ in given[: place + 1]):
-        return given[place][1]
     return _checked(given, place, "list index out of range")
 
 
@@ -354,6 +374,8 @@ def _from_start(place: Any, n: Any) -> Any:
 
 def _ranked(given: Pairs, place: Any) -> Any:
     """The element at a position among those that are there."""
+    if not given:
+        raise failures.raise_(IndexError("list index out of range"))
     if all(c is True for c, _ in given) and type(place) is not Tracer:
         return given[place][1]
     seen: Any = 0
@@ -374,8 +396,10 @@ def cut(given: Pairs, part: slice) -> list[Any]:
     n, seen = _length(given), 0
     first, last = (x if x is None else _from_start(x, n) for x in (part.start, part.stop))
     found: Pairs = []
-    for c, v in given:
+    for k, (c, v) in enumerate(given):
         after = True if first is None else _known(xp.greater_equal(seen, first))
+        if type(first) is not Tracer and first is not None and k < first:
+            after = False
         before = True if last is None else _known(xp.less(seen, last))
         found.append((_both(c, _both(after, before)), v))
         seen = seen + c * 1
@@ -455,6 +479,20 @@ def _without(given: Pairs, place: Any) -> Pairs:
     return found
 
 
+def _without_first(given: Pairs, item: Any) -> Pairs:
+    """All elements but the first that equals an item; a ValueError if there is none."""
+    found: Pairs = []
+    done: Any = False
+    for c, v in given:
+        equal = ifexp(c, lambda v=v: _truth(same_or_equal(v, item)), lambda: False)
+        here = _both(equal, _not(done))
+        found.append((_both(c, _not(here)), v))
+        done = _either(done, here)
+    if done is not True:
+        failures.assert_raising(done, ValueError("list.remove(x): x not in list"))
+    return found
+
+
 def _shorter(given: Pairs) -> Pairs:
     """All elements but the last."""
     found: Pairs = []
@@ -503,6 +541,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "reverse": lambda x: _put(x, pairs(x)[::-1]),
     "sort": _sort,
     "copy": lambda x: type(x)(x),
+    "remove": lambda x, item: _put(x, _without_first(pairs(x), item)),
     "count": lambda x, item: fold(x, lambda n, v: n + _truth(same_or_equal(v, item)) * 1, 0),
     "__contains__": holds,
     "__len__": length,
@@ -572,7 +611,10 @@ def leaving(x: Any) -> Any:
 def _left(x: Any) -> Any:
     if type(x) is Perhaps:
         raise Perhaps.complaint()
-    return Sifted(*zip(*pairs(x), strict=True), type(x)) if is_uneven(x) else x
+    if not is_uneven(x):
+        return x
+    given = pairs(x)
+    return Sifted([c for c, _ in given], [v for _, v in given], type(x))
 
 
 def _unflatten(kind: Any, kids: Any) -> Any:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import Any
 
-from ms_func.errors import ArgumentValueError
+from ms_func.api.devices import default_backend
+from ms_func.errors import ArgumentValueError, UnsupportedError
 
 __all__ = ["compute_on", "compute_on2"]
 
@@ -18,8 +19,13 @@ def _check(compute_type: str) -> None:
     known = ("device_host", "device", "tpu_sparsecore")
     if compute_type not in known and not str(compute_type).startswith("gpu_stream:"):
         raise ArgumentValueError(
-            f"Invalid compute type {compute_type}. Current supported values are `device_host`, "
-            "`device`, `tpu_sparsecore`, and `gpu_stream:#`."
+            f"Invalid compute type {compute_type}: it is 'device' or 'device_host', "
+            "'tpu_sparsecore' or 'gpu_stream:#'"
+        )
+    if compute_type == "device_host" and default_backend() != "cpu":
+        raise UnsupportedError(
+            "compute_on('device_host'): programs run on one kind of device here\n"
+            "fix: compile the part for the host: jit(f, device=devices('cpu')[0])"
         )
 
 
@@ -38,6 +44,7 @@ def compute_on(compute_type: str) -> ContextDecorator:
 
     Raises:
         ValueError: there is no such place.
+        NotImplementedError: "device_host" where the host is not the device.
     """
     _check(compute_type)
     return _Wish()
@@ -51,6 +58,7 @@ def compute_on2(
 
     Raises:
         ValueError: there is no such place.
+        NotImplementedError: "device_host" where the host is not the device.
     """
     _check(compute_type)
     return f if f is not None else lambda fun: fun

@@ -17,6 +17,11 @@ closed_call_p = _Primitive("closed_call")
 """No program recorded here holds one: a call is that of `jit_p`."""
 
 
+def __dir__() -> list[str]:
+    known = (*_composed, *_primitives())
+    return sorted({*__all__, *(f"{name}_p" for name in known)})
+
+
 def __getattr__(name: str) -> Any:
     found = _composed.get(name.removesuffix("_p")) or getattr(_lax, name, None)
     if found is None and name.endswith("_p"):
