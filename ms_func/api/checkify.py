@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.compare import eq
 from ms_func.primitives.effects import check_raising
 from ms_func.primitives.reduce import reduce_and
-from ms_func.tracing.arguments import check_callable, function_name, leaf_types
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracebacks import user_traceback
@@ -135,7 +134,7 @@ def checkify(
     name = function_name(f)
 
     @user_traceback
-    @wraps(f, updated=())
+    @wraps(f)
     def watched(*args: Any, **kwargs: Any) -> tuple[Error, Any]:
         leaves, in_tree = tree.flatten((args, kwargs))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, update_wrapper, wraps
+from functools import partial, update_wrapper
 from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -51,7 +51,7 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.arguments import check_callable, function_name
+from ms_func.tracing.arguments import check_callable, function_name, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
@@ -639,7 +639,7 @@ def make_ir(
     check_callable("make_ir", fun)
     statics = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
-    @wraps(fun, updated=())
+    @wraps(fun)
     @user_traceback
     def recorded(*args: Any, **kwargs: Any) -> Any:
         traced = jit(fun, static_argnums=statics, convert=convert).trace(*args, **kwargs)

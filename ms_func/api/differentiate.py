@@ -8,7 +8,6 @@ structure of the staged function; inside another transform its equations are rec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from ms_func.tracing.arguments import (
     leaf_types,
     normalize_argnums,
     split_arguments,
+    wraps,
 )
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
@@ -73,7 +73,7 @@ def grad(
                            convert)  # fmt: skip
 
     @user_traceback
-    @wraps(fun, updated=())
+    @wraps(fun)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, g = both(*args, **kwargs)
         return (g, value[1]) if has_aux else g
@@ -122,7 +122,7 @@ def _value_and_grad(
     name = function_name(fun)
 
     @user_traceback
-    @wraps(fun, updated=())
+    @wraps(fun)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"{what} of `{name}`")
         leaves, in_tree, rebuild = split_arguments(args, numbers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from ms_func.tracing.arguments import (
     leaf_types,
     normalize_argnums,
     split_arguments,
+    wraps,
 )
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracebacks import user_traceback
@@ -63,7 +63,7 @@ def jacfwd(
     name = function_name(fun)
 
     @user_traceback
-    @wraps(fun, updated=())
+    @wraps(fun)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"jacfwd of `{name}`",
                                     ArgumentValueError)  # fmt: skip
@@ -142,7 +142,7 @@ def jacrev(
     name = function_name(fun)
 
     @user_traceback
-    @wraps(fun, updated=())
+    @wraps(fun)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"jacrev of `{name}`",
                                     ArgumentValueError)  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -20,7 +19,13 @@ from ms_func.ir.mesh import Mesh
 from ms_func.ir.sharding import PartitionSpec
 from ms_func.ir.types import typeof
 from ms_func.primitives.shape import expand_dims, squeeze
-from ms_func.tracing.arguments import check_callable, function_name, leaf_types, normalize_argnums
+from ms_func.tracing.arguments import (
+    check_callable,
+    function_name,
+    leaf_types,
+    normalize_argnums,
+    wraps,
+)
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
 
@@ -76,7 +81,7 @@ def pmap(
         fun, axis_name, in_axes, out_axes, _numbers(static_broadcasted_argnums), given, axis_size,
         _numbers(donate_argnums),
     )  # fmt: skip
-    call: Any = wraps(fun, updated=())(lambda *args, **kwargs: mapped(args, kwargs))
+    call: Any = wraps(fun)(lambda *args, **kwargs: mapped(args, kwargs))
     statics = mapped.statics
     call.lower = lambda *args, **kwargs: jit(call, static_argnums=statics).lower(*args, **kwargs)
     call.eval_shape = lambda *args, **kwargs: jit(call, static_argnums=statics).eval_shape(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import partial
 from typing import Any, NamedTuple
 
 from ms_func import tree
@@ -17,7 +17,7 @@ from ms_func.ir.mesh import AbstractMesh, Mesh, current_mesh
 from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.arguments import check_callable, function_name, leaf_types
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracebacks import user_traceback
@@ -88,7 +88,7 @@ def shard_map(
     name = function_name(f)
 
     @user_traceback
-    @wraps(f, updated=())
+    @wraps(f)
     def mapped(*args: Any) -> Any:
         region = _region(mesh, axis_names, bool(check_vma))
         leaves, in_tree = tree.flatten(args)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import wraps
 from typing import Any, NamedTuple
 
 from ms_func import tree
@@ -18,7 +17,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
-from ms_func.tracing.arguments import check_callable, function_name, leaf_types
+from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
@@ -74,7 +73,7 @@ def vmap(
     hash(axis_name)  # raises TypeError on what cannot be a name
 
     @user_traceback
-    @wraps(fun, updated=())
+    @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ArgumentValueError(

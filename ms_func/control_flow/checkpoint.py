@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +32,7 @@ from ms_func.ir.primitive import (
 )
 from ms_func.ir.types import typeof
 from ms_func.primitives.families import is_linear
-from ms_func.tracing.arguments import check_callable, function_name, normalize_argnums
+from ms_func.tracing.arguments import check_callable, function_name, normalize_argnums, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
@@ -237,7 +236,7 @@ def checkpoint(
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     by_name = frozenset(_positions(fun, names)) if names else frozenset()
 
-    @wraps(fun, updated=())
+    @wraps(fun)
     def again(*args: Any, **kwargs: Any) -> Any:
         fixed = _static(static_argnums, len(args), name) | by_name
         free = {k: v for k, v in kwargs.items() if k not in names}

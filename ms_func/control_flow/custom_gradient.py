@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 from ms_func import tree
 from ms_func.control_flow.closure_convert import closure_convert
 from ms_func.control_flow.custom_vjp import custom_vjp
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import function_name, wraps
 
 
 def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
                 )
             return cts
 
-        primal = custom_vjp(wraps(fun, updated=())(lambda *args: call(*args)[0]))
+        primal = custom_vjp(wraps(fun)(lambda *args: call(*args)[0]))
         primal.defvjp(forward, backward)
         return primal(*args)
 

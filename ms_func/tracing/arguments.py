@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
 
 from ms_func import tree
@@ -17,6 +19,22 @@ def function_name(fun: Any) -> str:
     if name is None and hasattr(fun, "func"):
         return function_name(fun.func)
     return name if isinstance(name, str) else type(fun).__name__
+
+
+def wraps(fun: Any) -> Callable[[Any], Any]:
+    """Decorator that gives a function name, text and module of `fun`, as far as `fun` has them.
+
+    Attributes of a callable object are not copied, nor a name that is no text.
+    """
+
+    def named(call: Any) -> Any:
+        for attribute in WRAPPER_ASSIGNMENTS:
+            with suppress(AttributeError, TypeError):
+                setattr(call, attribute, getattr(fun, attribute))
+        call.__wrapped__ = fun
+        return call
+
+    return named
 
 
 def check_callable(what: str, fun: Any) -> None:

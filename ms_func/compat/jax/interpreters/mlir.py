@@ -7,7 +7,18 @@ from typing import Any
 
 from ms_func.compat.rules import LowerFun, lowerings
 
-__all__ = ["lower_fun", "register_lowering"]
+__all__ = ["LoweringRule", "LoweringRuleContext", "ModuleContext", "lower_fun",
+           "register_lowering"]  # fmt: skip
+
+LoweringRule = Callable[..., Any]
+
+
+class LoweringRuleContext:
+    """Class of what JAX hands to rules that emit MLIR, for annotations."""
+
+
+class ModuleContext:
+    """Class of what such rules share within a program, for annotations."""
 
 
 def lower_fun(fun: Callable[..., Any], multiple_results: bool = True) -> LowerFun:

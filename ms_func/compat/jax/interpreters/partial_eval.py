@@ -11,9 +11,14 @@ from ms_func.compat.rules import opened
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.stage import stage
+from ms_func.tracing.tracer import Tracer
 from ms_func.transforms.passes import dce
 
-__all__ = ["PartialVal", "dce_jaxpr", "trace_to_jaxpr_dynamic", "trace_to_jaxpr_nounits"]
+__all__ = ["DynamicJaxprTracer", "JaxprTracer", "PartialVal", "dce_jaxpr",
+           "trace_to_jaxpr_dynamic", "trace_to_jaxpr_nounits"]  # fmt: skip
+
+DynamicJaxprTracer = JaxprTracer = Tracer
+"""Classes of traced values, of which there is one here."""
 
 
 class PartialVal(tuple[Any, Any]):
