@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ms_func import config, tree
+from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import Array, handle
 from ms_func.execution.dispatch import bottom, program_of
 from ms_func.ir.function import Literal
@@ -236,12 +237,14 @@ def _of_two(function: Any, program: Any) -> Any:
 _PLAIN = _STATIC - {tuple, type(None)}
 _ARRAY = object()
 """Stands for an array in the key of a program."""
+_AS_IT_IS = object()
+"""Stands for a program that cannot be recorded without the values of arrays."""
 
 
 def anywhere(function: F) -> F:
     """A function whose eager call on arrays and plain values, in whatever order, is one program.
 
-    It may depend on the values of no array.
+    Where it depends on the value of an array, such as `axis=jnp.array(1)`, it is called as it is.
     """
     programs: dict[Any, Any] = {}
 
@@ -267,7 +270,12 @@ def anywhere(function: F) -> F:
             if len(programs) > _LIMIT:
                 programs.clear()
             found = programs[key] = _program(_filled(function, form, rest))
-        return handle(found(*buffers))
+        if found is not _AS_IT_IS:
+            try:
+                return handle(found(*buffers))
+            except ConcretizationTypeError:
+                programs[key] = _AS_IT_IS
+        return function(*args, **options)
 
     return call  # type: ignore[return-value]
 
