@@ -28,15 +28,18 @@ _OWN, _EXTRA = "ms_func", "ms_func.compat.jax"
 _NAMES = """
 ad_checkpoint api_util cloud_tpu_init core custom_batching custom_derivatives debug distributed
 dlpack dtypes errors example_libraries example_libraries.optimizers example_libraries.stax
-experimental experimental.array_serialization experimental.checkify experimental.compilation_cache
+experimental experimental.array_serialization experimental.array_serialization.serialization
+experimental.checkify experimental.colocated_python experimental.colocated_python.func
+experimental.colocated_python.serialization experimental.compilation_cache
 experimental.compilation_cache.compilation_cache experimental.compute_on experimental.custom_dce
 experimental.custom_partitioning experimental.hijax experimental.jet experimental.key_reuse
 experimental.layout experimental.mesh_utils experimental.multihost_utils experimental.ode
-experimental.pjit experimental.rnn experimental.serialize_executable experimental.shard_alike
-experimental.shard_map experimental.sparse experimental.sparse.ad experimental.sparse.api
-experimental.sparse.bcoo experimental.sparse.bcsr experimental.sparse.coo experimental.sparse.csr
-experimental.sparse.linalg experimental.sparse.random experimental.sparse.transform
-experimental.sparse.util experimental.xla_metadata export extend extend.backend extend.core
+experimental.pjit experimental.random experimental.rnn experimental.scheduling_groups
+experimental.serialize_executable experimental.shard_alike experimental.shard_map
+experimental.sparse experimental.sparse.ad experimental.sparse.api experimental.sparse.bcoo
+experimental.sparse.bcsr experimental.sparse.coo experimental.sparse.csr experimental.sparse.linalg
+experimental.sparse.random experimental.sparse.transform experimental.sparse.util
+experimental.topologies experimental.xla_metadata export extend extend.backend extend.core
 extend.core.primitives extend.linear_util extend.random extend.sharding extend.source_info_util ffi
 flatten_util image interpreters interpreters.ad interpreters.batching interpreters.mlir
 interpreters.partial_eval interpreters.pxla interpreters.xla lax lax.linalg lib monitoring nn

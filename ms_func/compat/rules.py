@@ -148,6 +148,8 @@ class Primitive(base.Primitive):
                          lower=NotSupported("it is expanded"), jvp=self._jvp,
                          transpose=self._transpose, batch=self._batch,
                          shard=NotSupported("it is expanded"), expand=self._expand)  # fmt: skip
+        if type(self).__dict__.get("multiple_results", False):  # said by a class, as in JAX
+            object.__setattr__(self, "multiple_results", True)
         special.seen = True  # programs may hold what is not final
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -182,7 +184,7 @@ class Primitive(base.Primitive):
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive under the interpreter in force."""
         if current.interpreter is bottom:
-            impl = self.__dict__.get("impl")
+            impl = getattr(self, "impl", None)
             if impl is None:
                 raise NotImplementedError(f"Evaluation rule for '{self.name}' not implemented")
             return impl(*args, **params)
@@ -190,6 +192,9 @@ class Primitive(base.Primitive):
 
     def _abstract(self, *types: Any, **params: Any) -> Any:
         rule = self.__dict__.get("abstract_eval")
+        if rule is None and hasattr(type(self), "abstract_eval"):  # a method, which gives effects
+            self.def_effectful_abstract_eval(self.abstract_eval)
+            rule = self.abstract_eval
         if rule is None:
             raise NotImplementedError(f"Abstract evaluation for '{self.name}' not implemented")
         return rule(*types, **params)
@@ -227,7 +232,7 @@ class Primitive(base.Primitive):
         Raises:
             NotImplementedError: that would be to compile the application again.
         """
-        impl = self.__dict__.get("impl")
+        impl = getattr(self, "impl", None)
         if impl is None or getattr(impl, "func", impl) is apply_primitive:
             raise NotImplementedError(
                 f"the lowering rule of '{self.name}' is written against the inside of JAX\n"

@@ -147,6 +147,22 @@ class AbstractMesh:
         """The same axes without devices."""
         return AbstractMesh(self.axis_sizes, self.axis_names, self.axis_types, links=self.links)
 
+    def update(
+        self, axis_sizes: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
+    ) -> AbstractMesh:  # fmt: skip
+        """The same mesh with other sizes, names or types of axes."""
+        return AbstractMesh(
+            self.axis_sizes if axis_sizes is None else axis_sizes,
+            self.axis_names if axis_names is None else axis_names,
+            self.axis_types if axis_types is None else axis_types,
+            **{"links": self.links, **options},
+        )
+
+    def update_axis_types(self, name_to_type: Mapping[Any, AxisType]) -> AbstractMesh:
+        """The same mesh with other types of the axes named."""
+        pairs = zip(self.axis_names, self.axis_types, strict=True)
+        return self.update(axis_types=tuple(name_to_type.get(n, t) for n, t in pairs))
+
     def link(self, axis: Any) -> Link:
         """Connection of the devices along `axis`."""
         return self.links.get(axis, Link())
@@ -236,6 +252,17 @@ class Mesh(AbstractMesh):
         if self._devices is None:
             self._devices = _device_array(_first_devices(self)).reshape(self.axis_sizes)
         return self._devices
+
+    def update(  # pyright: ignore[reportIncompatibleMethodOverride]  # the names are JAX's
+        self, devices: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
+    ) -> Mesh:  # fmt: skip
+        """The same mesh with other devices, names or types of axes."""
+        return Mesh(
+            self.devices if devices is None else devices,
+            self.axis_names if axis_names is None else axis_names,
+            self.axis_types if axis_types is None else axis_types,
+            **{"links": self.links, **options},
+        )
 
     @property
     def device_ids(self) -> np.ndarray:

@@ -166,6 +166,11 @@ class Sharding:
         return {d for d in self.device_list if is_local(d)}
 
     @property
+    def has_addressable_devices(self) -> bool:
+        """Whether some device belongs to this process."""
+        return bool(self.addressable_devices)
+
+    @property
     def is_fully_addressable(self) -> bool:
         """Whether all devices belong to this process."""
         return len(self.addressable_devices) == len(self.device_set)

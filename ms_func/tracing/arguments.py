@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
 
@@ -22,13 +23,19 @@ def function_name(fun: Any) -> str:
 
 
 def wraps(fun: Any) -> Callable[[Any], Any]:
-    """`functools.wraps` without attributes of `fun`, which may be an object of any kind.
+    """Decorator that gives a function name, text and module of `fun`, as far as `fun` has them.
 
-    The name of a callable object need not be text; a transform of it keeps its own then.
+    Attributes of a callable object are not copied, nor a name that is no text.
     """
-    names = (getattr(fun, n, "") for n in ("__name__", "__qualname__"))
-    kept = WRAPPER_ASSIGNMENTS if all(isinstance(n, str) for n in names) else ("__doc__",)
-    return functools.wraps(fun, kept, ())
+
+    def named(call: Any) -> Any:
+        for attribute in WRAPPER_ASSIGNMENTS:
+            with suppress(AttributeError, TypeError):
+                setattr(call, attribute, getattr(fun, attribute))
+        call.__wrapped__ = fun
+        return call
+
+    return named
 
 
 def check_callable(what: str, fun: Any) -> None:

@@ -149,6 +149,9 @@ class Tracer:
     def _number(self, use: str) -> np.ndarray:
         """Value for use as a Python number. That of a float would go without its derivative."""
         if is_inexact(self.dtype):
+            fixed = self.recorder.fixed_value_of(self.variable)
+            if fixed is not None:
+                return fixed
             loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
@@ -438,6 +441,22 @@ class Staging:
         """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
         return None if self.values is None else at_hand(self, var)
 
+    def fixed_value_of(self, var: Var) -> Any:
+        """As `value_of`, of a variable that depends on no parameter and on nothing traced."""
+        if self.values is None:
+            return None
+        outside = {v for x, v in self.captured.values() if type(x) is not Tracer}
+        producers = {v: e for e in self.eqns for v in e.outputs}
+        seen, stack = {var}, [var]
+        while stack:
+            eqn = producers.get(v := stack.pop())
+            if eqn is None and v not in outside:
+                return None
+            new = {a for a in eqn.inputs if type(a) is Var} - seen if eqn is not None else set()
+            seen |= new
+            stack.extend(new)
+        return self.value_of(var)
+
 
 def wide_kinds(trace: Any) -> str:
     """Kinds of number that come into a recording, or one around it, at double width."""
@@ -573,6 +592,7 @@ def by_value(fn: Function, captured: Sequence[Any]) -> Function:
             "are traced or keys\nfix: pass them as operands"
         )
     with Staging(fn.name) as trace:
-        held = [named("constant").bind(value=Constant(x, typeof(x).weak_type)) for x in captured]
+        kept = [(np.asarray(x, t.dtype), t.weak_type) for x in captured for t in (typeof(x),)]
+        held = [named("constant").bind(value=Constant(x, weak)) for x, weak in kept]
         params = [trace.parameter(t) for t in fn.in_types[len(captured) :]]
         return trace.finish(params, trace.apply(fn, [*held, *params]))[0]

@@ -21,7 +21,7 @@ from ms_func.execution.compile import final_form
 from ms_func.ir.constant import Constant
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import LANES, current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import ArrayType
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.constants import constant_p
 from ms_func.primitives.keys import numpy_words
@@ -124,12 +124,13 @@ def _expanded(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
                 f"`{eqn.primitive.name}` has type {v.type} by its abstract rule, but is computed "
                 f"as one of type {t}"
             )
-    return current.interpreter.apply(physical(made), [*map(_held, held), *ins])
+    values = [_held(x, v.type) for x, v in zip(held, made.params, strict=False)]
+    return current.interpreter.apply(physical(made), [*values, *ins])
 
 
-def _held(x: Any) -> Any:
-    """An array that stands in a program by value; a key as its words."""
-    elements = np.asarray(x) if typeof(x).key is None else to_numpy(x.buffer)
+def _held(x: Any, t: ArrayType) -> Any:
+    """An array, or number, of a type that stands in a program by value; a key as its words."""
+    elements = np.asarray(x, t.dtype) if t.key is None else to_numpy(x.buffer)
     return constant_p.bind(value=Constant(elements))
 
 

@@ -40,7 +40,9 @@ def in_a_process(code: str, timeout: int = 120) -> str:
 def ctrl_c():
     """Function that interrupts the main thread, as the keyboard does."""
     assert threading.current_thread() is threading.main_thread()
-    return lambda: os.kill(os.getpid(), signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------
@@ -69,11 +71,14 @@ INTERRUPTED = """
     import ms_func as ms, ms_func.numpy as np
     from ms_func import lax
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def interrupt(seconds):
         threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
 """
 
 
+@pytest.mark.slow
 def test_while_compiling():
     out = in_a_process(INTERRUPTED + """
     def f(x):

@@ -100,6 +100,7 @@ def test_owens_t():
         np.testing.assert_allclose(slope, numeric, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_hypergeometric():
     a, b, c = RNG.uniform(-5, 5, (3, 800))
     x, y = RNG.uniform(-80, 80, 800), RNG.uniform(-4, 1, 800)

@@ -237,6 +237,7 @@ def particle_filter(data, spread, xp):
     return total, resampled
 
 
+@pytest.mark.slow
 def test_particle_filter_resamples_when_numpy_does():
     rng = np.random.default_rng(1)
     n, steps = 20, 25

@@ -6,11 +6,13 @@ the module of that path in `ms_func`, and win over them.
 
 from __future__ import annotations
 
+import enum
 import functools
 import platform
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 
 import ml_dtypes
@@ -130,6 +132,30 @@ def smap(f: Any = None, /, *, in_axes: Any = _INFER, out_axes: Any, axis_name: A
         f, in_specs=in_axes if in_axes is _INFER else specs(in_axes), out_specs=specs(out_axes),
         axis_names={axis_name},
     )  # fmt: skip
+
+
+class MemorySpace(enum.Enum):
+    """Kinds of memory of a device; all arrays of a device lie in one memory here."""
+
+    Device = enum.auto()
+    Host = enum.auto()
+    Any = enum.auto()
+
+    def __repr__(self) -> str:
+        return f"MemorySpace.{self.name}"
+
+
+memory = SimpleNamespace(Space=MemorySpace)
+
+
+def device_put(
+    x: Any, device: Any = None, *, src: Any = None, donate: bool = False, may_alias: Any = None
+) -> Any:
+    """`ms_func.device_put`; where a kind of memory is given, arrays stay where they are."""
+    places = ms_func.tree.map(
+        lambda d: None if isinstance(d, MemorySpace) else d, device, is_leaf=lambda d: d is None
+    )
+    return ms_func.device_put(x, places, src=src, donate=donate, may_alias=may_alias)
 
 
 def process_indices(backend: Any = None) -> list[int]:

@@ -1,3 +1,1 @@
-"""`jax.cloud_tpu_init`: no public names, as in JAX."""
-
-__all__: list[str] = []
+"""`jax.cloud_tpu_init`: nothing in public."""

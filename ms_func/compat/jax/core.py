@@ -16,11 +16,12 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.tracer import Staging, Tracer
 
-__all__ = ["AbstractValue", "Atom", "ClosedJaxpr", "DropVar", "Jaxpr", "ShapedArray", "Trace",
-           "Tracer", "Value", "ensure_compile_time_eval", "eval_jaxpr", "find_top_trace",
-           "is_constant_dim", "is_constant_shape", "max_dim", "min_dim", "pytype_aval_mappings",
-           "trace_state_clean",
-           "valid_jaxtype"]  # fmt: skip
+__all__ = [
+    "AbstractValue", "Atom", "ClosedJaxpr", "DropVar", "Jaxpr", "ParamDict", "ShapedArray",
+    "Trace", "Tracer", "Value", "ensure_compile_time_eval", "eval_context", "eval_jaxpr",
+    "find_top_trace", "is_constant_dim", "is_constant_shape", "max_dim", "min_dim",
+    "pytype_aval_mappings", "trace_state_clean", "valid_jaxtype",
+]  # fmt: skip
 
 AbstractValue = ShapedArray = ArrayType
 pytype_aval_mappings: dict[type, Any] = {np.ndarray: typeof, Array: typeof}
@@ -29,6 +30,8 @@ Trace = Staging
 Jaxpr = Function
 Atom = Var | Literal
 Value = Any
+ParamDict = dict[str, Any]
+eval_context = ensure_compile_time_eval
 
 
 class DropVar:

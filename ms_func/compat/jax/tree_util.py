@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ms_func import tree
@@ -11,29 +11,36 @@ __all__: list[str] = []
 
 
 class _Entry(NamedTuple):
-    """What is registered for a type of container: how to take one apart and how to make one."""
+    """How values of one type are taken apart, and put together from structure and children."""
 
-    to_iter: Callable[[Any], tuple[Iterable[Any], Any]]
-    from_iter: Callable[[Any, Iterable[Any]], Any]
+    to_iter: Callable[[Any], Any]
+    from_iter: Callable[[Any, Any], Any]
 
 
 class _Registry:
-    """The types that are containers, as a collection and as a table."""
-
-    def __getitem__(self, kind: type) -> _Entry:
-        if kind not in self:
-            raise KeyError(kind)
-
-        def made(aux: Any, children: Iterable[Any]) -> Any:
-            given = list(children)
-            below = [tree.structure(0)] * len(given)
-            make: Any = tree.PyTreeDef.from_node_data_and_children  # type: ignore[attr-defined]
-            return make(tree.registry, (kind, aux), below).unflatten(given)
-
-        return _Entry(tree.flatten_one_level, made)
+    """The types that are containers, as a collection."""
 
     def __contains__(self, kind: object) -> bool:
         return isinstance(kind, type) and (kind is type(None) or tree.is_tree_node(kind))
+
+    def __getitem__(self, kind: type) -> _Entry:
+        """How values of a type are taken apart.
+
+        Raises:
+            KeyError: values of the type are leaves.
+        """
+        if kind not in self:
+            raise KeyError(kind)
+        return _Entry(_apart, _together)
+
+
+def _apart(value: Any) -> tuple[list[Any], Any]:
+    leaves, structure = tree.flatten(value, is_leaf=lambda x: x is not value)
+    return leaves, structure
+
+
+def _together(structure: Any, children: Any) -> Any:
+    return tree.unflatten(structure, list(children))
 
 
 _registry: Any = _Registry()

@@ -1,3 +1,5 @@
-"""`jax.experimental.key_reuse`: no public names, as in JAX; see `jax.debug_key_reuse`."""
+"""`jax.experimental.key_reuse`: keys used twice are found with `jax.config.jax_debug_key_reuse`."""
 
-__all__: list[str] = []
+from ms_func.errors import KeyReuseError
+
+__all__ = ["KeyReuseError"]

@@ -11,7 +11,8 @@ from ms_func.numpy import broadcast_to, expand_dims, moveaxis
 
 __all__ = ["AxisData", "axis_primitive_batchers", "bdim_at_front", "broadcast",
            "defbroadcasting", "defvectorized", "fancy_primitive_batchers", "moveaxis",
-           "not_mapped", "primitive_batchers"]  # fmt: skip
+           "not_mapped", "primitive_batchers", "register_vmappable",
+           "unregister_vmappable"]  # fmt: skip
 
 primitive_batchers = batchers
 axis_primitive_batchers, fancy_primitive_batchers = axis_batchers, fancy_batchers
@@ -52,3 +53,23 @@ def defbroadcasting(prim: Any) -> None:
         return (out, [0] * len(out)) if prim.multiple_results else (out, 0)
 
     batchers[prim] = rule
+
+
+_vmappable: dict[type, tuple[Any, ...]] = {}
+
+
+def register_vmappable(
+    data_type: type, spec_type: type, axis_size_type: type, to_elt: Any, from_elt: Any,
+    make_iota: Any = None,
+) -> None:  # fmt: skip
+    """Accepted. Values of the class are refused where `vmap` would split them."""
+    _vmappable[data_type] = (spec_type, axis_size_type, to_elt, from_elt, make_iota)
+
+
+def unregister_vmappable(data_type: type) -> None:
+    """Take back `register_vmappable`.
+
+    Raises:
+        KeyError: the class was not registered.
+    """
+    del _vmappable[data_type]

@@ -7,21 +7,18 @@ from typing import Any
 
 from ms_func.compat.rules import LowerFun, lowerings
 
-__all__ = ["LoweringRuleContext", "lower_fun", "register_lowering"]
+__all__ = ["LoweringRule", "LoweringRuleContext", "ModuleContext", "lower_fun",
+           "register_lowering"]  # fmt: skip
+
+LoweringRule = Callable[..., Any]
 
 
 class LoweringRuleContext:
-    """First argument of lowering rules that emit MLIR by themselves, for annotations.
+    """Class of what JAX hands to rules that emit MLIR, for annotations."""
 
-    Raises:
-        TypeError: on making one. Such rules are not called here.
-    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise TypeError(
-            "rules that emit MLIR are not called under ms_func.as_jax()\n"
-            "fix: mlir.register_lowering(primitive, mlir.lower_fun(f))"
-        )
+class ModuleContext:
+    """Class of what such rules share within a program, for annotations."""
 
 
 def lower_fun(fun: Callable[..., Any], multiple_results: bool = True) -> LowerFun:

@@ -14,16 +14,11 @@ from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import Tracer
 from ms_func.transforms.passes import dce
 
-__all__ = [
-    "DynamicJaxprTracer",
-    "JaxprTracer",
-    "PartialVal",
-    "dce_jaxpr",
-    "trace_to_jaxpr_dynamic",
-    "trace_to_jaxpr_nounits",
-]
+__all__ = ["DynamicJaxprTracer", "JaxprTracer", "PartialVal", "dce_jaxpr",
+           "trace_to_jaxpr_dynamic", "trace_to_jaxpr_nounits"]  # fmt: skip
 
 DynamicJaxprTracer = JaxprTracer = Tracer
+"""Classes of traced values, of which there is one here."""
 
 
 class PartialVal(tuple[Any, Any]):

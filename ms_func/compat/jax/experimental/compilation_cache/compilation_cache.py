@@ -1,6 +1,4 @@
-"""`jax.experimental.compilation_cache.compilation_cache`: older names of settings."""
-
-from __future__ import annotations
+"""The folder of compiled programs, which JAX keeps; none is written here."""
 
 from ms_func.compat.flags import config
 
@@ -8,9 +6,9 @@ __all__ = ["reset_cache", "set_cache_dir"]
 
 
 def set_cache_dir(path: str) -> None:
-    """As `jax.config.update("jax_compilation_cache_dir", path)`."""
-    config.update("jax_compilation_cache_dir", path)
+    """`jax.config.update("jax_compilation_cache_dir", path)`, which has no effect here."""
+    config.update("jax_compilation_cache_dir", str(path))
 
 
 def reset_cache() -> None:
-    """Nothing: a directory that was set is not kept open."""
+    """Nothing: there is no folder to forget."""

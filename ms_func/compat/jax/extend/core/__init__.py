@@ -36,6 +36,7 @@ __all__ = [
     "check_jaxpr",
     "concrete_or_error",
     "find_top_trace",
+    "gensym",
     "get_aval",
     "get_opaque_trace_state",
     "jaxpr_as_fun",
@@ -64,6 +65,11 @@ JaxprEqn = Eqn
 JaxprTypeError = IRError
 array_types = {Array, np.ndarray, np.generic}
 check_jaxpr = verify
+
+
+def gensym(suffix: str = "") -> Callable[[ArrayType], Var]:
+    """Function that makes a new variable of a type; names are given when a program is printed."""
+    return Var
 
 
 def jaxpr_as_fun(closed_jaxpr: Any) -> Callable[..., list[Any]]:

@@ -1,0 +1,1 @@
+"""`jax.experimental.colocated_python.serialization`: nothing in public."""
