@@ -3,7 +3,7 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
-# ruff: noqa: B007, B905, C408, C417, E731, E741, PERF401, RUF007
+# ruff: noqa: B007, B905, C417, PERF401, RUF007
 
 from __future__ import annotations
 
