@@ -76,9 +76,8 @@ def uniform(
 ) -> Array:  # fmt: skip
     """Uniform numbers in `[minval, maxval)`."""
     kind = float_dtype("uniform", dtype)
-    if type(shape) is tuple and not shape and math.prod(np.shape(minval) + np.shape(maxval)) == 1:
-        shape = joint_shape("uniform", None, minval, maxval)
-    shape = joint_shape("uniform", shape, minval, maxval)
+    single = shape == () and math.prod(np.shape(minval) + np.shape(maxval)) == 1
+    shape = joint_shape("uniform", None if single else shape, minval, maxval)
     key = checked_key("uniform", key)
     if type(minval) is float and type(maxval) is float and (minval, maxval) == (0.0, 1.0):
         return run(unit, (key,), shape, kind)
