@@ -64,5 +64,6 @@ def threefry_2x32(keypair: Any, count: Any) -> Any:
         if x.dtype != numpy.uint32:
             raise TypeError(f"threefry_2x32 takes uint32 words and counters, got {x.dtype}")
     flat = numpy.pad(count.ravel(), (0, count.size % 2))
-    out = threefry.rounds(_Words, (first, second), tuple(flat.reshape(2, -1)))
+    high, low = flat.reshape(2, -1)
+    out = threefry.rounds(_Words, (first, second), (high, low))
     return numpy.concatenate(out)[: count.size].reshape(count.shape)
