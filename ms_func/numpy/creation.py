@@ -421,6 +421,8 @@ def arange(
     Raises:
         ConcretizationTypeError: a bound is known only at run time, so the length is not known.
     """
+    if stop is None and step is not None:
+        start, stop = 0, start
     bounds = [v for v in (start, stop, step) if v is not None]
     if any(type(v) is Tracer for v in bounds):
         bounds = [_known(v) for v in bounds]

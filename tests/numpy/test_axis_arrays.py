@@ -62,3 +62,10 @@ def test_shape_of_none_is_that_of_numpy():
         assert mnp.shape(None) == np.shape(None) == ()
     with pytest.warns(DeprecationWarning, match="None"):
         assert mnp.size(None) == np.size(None)
+
+
+@pytest.mark.parametrize("stop", [5, 5.0, np.int16(7)])
+def test_arange_with_a_step_and_one_bound(stop):
+    for step in (1, 2, -1):
+        assert np.array_equal(mnp.arange(stop, step=step), np.arange(stop, step=step))
+        assert np.array_equal(mnp.arange(stop, None, step), np.arange(0, stop, step))
