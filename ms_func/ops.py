@@ -43,10 +43,10 @@ def _segment(
         join = {"add": np.sum, "multiply": np.prod, "min": np.min, "max": np.max}[name]
         return join(np.stack(parts), axis=0).astype(data.dtype) if parts else parts
     out = np.full((num_segments, *data.shape[1:]), start, data.dtype)
-    update = getattr(out.at[np.where(ids < 0, num_segments, ids)], name)
+    update = getattr(out.at[ids], name)
     return update(
         data, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
-        mode=mode or "drop",
+        mode=mode or "drop", wrap_negative_indices=False,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def associative_scan(
 
     Raises:
         TypeError: `fn` is not callable.
-        ValueError: the sizes along `axis` differ, or `fn` returns another structure.
+        ValueError: the sizes along `axis` differ, or `fn` returns another number of arrays.
 
     Example:
         >>> from ms_func.primitives.arithmetic import add
@@ -63,7 +63,7 @@ def associative_scan(
 
     def combine(a: Leaves, b: Leaves) -> Leaves:
         out, out_tree = tree.flatten(fn(tree.unflatten(treedef, a), tree.unflatten(treedef, b)))
-        if out_tree != treedef:
+        if len(out) != len(leaves):  # a tuple in place of a named tuple does as well
             raise ValueError(
                 f"associative_scan: fn returned {out_tree} for arguments of structure {treedef}"
             )

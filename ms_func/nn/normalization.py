@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,8 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
 
 
 def _over_axis(body: Any, x: Any, axis: Axis, where: Any) -> Any:
-    axes = None if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else axis
+    several = isinstance(axis, (tuple, list))
+    axes: Any = tuple(map(index, axis)) if several else None if axis is None else index(axis)
     if where is None:
         return fusion.run(body, (x,), axes)
     return fusion.run(body, (x, logic.truth("where", where)), axes)

@@ -6,6 +6,7 @@ operators a meaning. `attach` puts those functions on both classes.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -199,7 +200,8 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
         )
     import ms_func.numpy as namespace  # this file is part of it
 
-    return namespace
+    alias = sys.modules.get("jax.numpy")
+    return alias if hasattr(alias, "_alias_path") else namespace
 
 
 def _copy(self: Any, *_: Any) -> Any:

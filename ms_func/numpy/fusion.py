@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ms_func import config, tree
+from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import Array, handle
 from ms_func.execution.dispatch import bottom, program_of
 from ms_func.ir.function import Literal
@@ -73,16 +74,13 @@ def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any 
 _HOST = (np.ndarray, np.generic)
 
 
-def _placed(x: Any) -> Array | None:
-    """NumPy's array or scalar as an array of ours, for an eager call.
-
-    None while something is recorded, and for what is no number.
-    """
-    if current.interpreter is not bottom or x.dtype.kind not in "biufc":
-        return None
-    if type(x) is np.ndarray:
-        return bottom.operand(x)
-    return bottom.operand(Literal(x, typeof(x))) if isinstance(x, np.generic) else None
+def _ours(x: Any) -> Any:
+    """NumPy's arrays and scalars of numbers as arrays, for eager calls; anything else as it is."""
+    if not isinstance(x, _HOST) or current.interpreter is not bottom:
+        return x
+    if x.dtype.kind not in "biufc" or (isinstance(x, np.ndarray) and type(x) is not np.ndarray):
+        return x
+    return bottom.operand(x if type(x) is np.ndarray else Literal(x, typeof(x)))
 
 
 # --- functions whose eager calls are programs -----------------------------------------------------
@@ -94,10 +92,10 @@ def one(function: F) -> F:
 
     @wraps(function)
     def call(x: Any, /) -> Any:
+        if type(x) is not Array:
+            x = _ours(x)
         if type(x) is Array and current.interpreter is bottom:
             return handle(fast(x.buffer))
-        if isinstance(x, _HOST) and (placed := _placed(x)) is not None:
-            return call(placed)
         return function(x)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -110,26 +108,29 @@ def two(function: F) -> F:
 
     @wraps(function)
     def call(x: Any, y: Any, /) -> Any:
-        if current.interpreter is bottom:
-            if type(x) is Array:
-                if type(y) is Array:
-                    return handle(fast(x.buffer, y.buffer))
-                if type(y) in NUMBERS:
-                    found = constant(y, x)
-                    if found is not None:
-                        return handle(fast(x.buffer, found.buffer))
-            elif type(y) is Array and type(x) in NUMBERS:
-                found = constant(x, y)
-                if found is not None:
-                    return handle(fast(found.buffer, y.buffer))
-            if isinstance(x, _HOST) and (placed := _placed(x)) is not None:
-                return call(placed, y)
-            if isinstance(y, _HOST) and (placed := _placed(y)) is not None:
-                return call(x, placed)
-        return function(x, y)
+        if type(x) is Array and type(y) is Array and current.interpreter is bottom:
+            return handle(fast(x.buffer, y.buffer))
+        return _with_numbers(function, fast, x, y)
 
     call.fast = fast  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
+
+
+def _with_numbers(function: Any, fast: Any, x: Any, y: Any) -> Any:
+    """A function of two operands of which one may be a number, or either one of NumPy's arrays."""
+    if current.interpreter is bottom:
+        x, y = _ours(x), _ours(y)
+        if type(x) is Array and type(y) is Array:
+            return handle(fast(x.buffer, y.buffer))
+        if type(x) is Array and type(y) in NUMBERS:
+            found = constant(y, x)
+            if found is not None:
+                return handle(fast(x.buffer, found.buffer))
+        elif type(y) is Array and type(x) in NUMBERS:
+            found = constant(x, y)
+            if found is not None:
+                return handle(fast(found.buffer, y.buffer))
+    return function(x, y)
 
 
 NUMBERS = frozenset({int, float})
@@ -203,12 +204,12 @@ def _of_one(function: Any, program: Any) -> Any:
     fast = program((), {})
 
     def call(x: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
+        if type(x) is not Array:
+            x = _ours(x)
         if type(x) is Array and current.interpreter is bottom:
             found = program(rest, options) if rest or options else fast
             if found is not None:
                 return handle(found(x.buffer))
-        elif isinstance(x, _HOST) and (placed := _placed(x)) is not None:
-            return call(placed, *rest, **options)
         return function(**options) if x is _NONE else function(x, *rest, **options)
 
     return call
@@ -218,14 +219,12 @@ def _of_two(function: Any, program: Any) -> Any:
     fast = program((), {})
 
     def call(x: Any = _NONE, y: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
+        if type(x) is not Array or type(y) is not Array:
+            x, y = _ours(x), _ours(y)
         if type(x) is Array and type(y) is Array and current.interpreter is bottom:
             found = program(rest, options) if rest or options else fast
             if found is not None:
                 return handle(found(x.buffer, y.buffer))
-        elif isinstance(x, _HOST) and (placed := _placed(x)) is not None:
-            return call(placed, y, *rest, **options)
-        elif isinstance(y, _HOST) and (placed := _placed(y)) is not None:
-            return call(x, placed, *rest, **options)
         if y is _NONE:
             return function(**options) if x is _NONE else function(x, **options)
         return function(x, y, *rest, **options)
@@ -238,12 +237,14 @@ def _of_two(function: Any, program: Any) -> Any:
 _PLAIN = _STATIC - {tuple, type(None)}
 _ARRAY = object()
 """Stands for an array in the key of a program."""
+_AS_IT_IS = object()
+"""Stands for a program that cannot be recorded without the values of arrays."""
 
 
 def anywhere(function: F) -> F:
     """A function whose eager call on arrays and plain values, in whatever order, is one program.
 
-    It may depend on the values of no array.
+    Where it depends on the value of an array, such as `axis=jnp.array(1)`, it is called as it is.
     """
     programs: dict[Any, Any] = {}
 
@@ -269,7 +270,12 @@ def anywhere(function: F) -> F:
             if len(programs) > _LIMIT:
                 programs.clear()
             found = programs[key] = _program(_filled(function, form, rest))
-        return handle(found(*buffers))
+        if found is not _AS_IT_IS:
+            try:
+                return handle(found(*buffers))
+            except ConcretizationTypeError:
+                programs[key] = _AS_IT_IS
+        return function(*args, **options)
 
     return call  # type: ignore[return-value]
 

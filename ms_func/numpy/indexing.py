@@ -231,11 +231,9 @@ def getitem(x: Any, index: Any) -> Any:
     nearest element.
     """
     shape = x.type.shape
-    if (
-        type(index) is int
-        and shape
-        and not (config.jax_rules() and not -shape[0] <= index < shape[0])
-    ):
+    if type(index) is int and shape:
+        if config.jax_rules() and shape[0]:  # the nearest element, as at run time
+            index = min(max(index, -shape[0]), shape[0] - 1)
         i = _checked(index, shape[0], 0, True)
         return _window(x, (i, *[0] * (len(shape) - 1)), (1, *shape[1:]), shape[1:])
     if type(index) is slice and shape and index.step is None and _is_known(index):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +14,19 @@ from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, promote_types
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
-from ms_func.ir.types import typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.creation import array, asarray, on_device
 from ms_func.numpy.manipulation import axes_tuple
 from ms_func.numpy.promotion import admit
 
 
 def _type_of(name: str, x: Any) -> Any:
-    """Type of an array, a number or nested sequences of them."""
+    """Type of an array, a number or nested sequences of them; None counts as a number."""
+    if x is None:
+        warnings.warn(
+            f"{name} of None is (); it will be an error", DeprecationWarning, stacklevel=3
+        )
+        return ArrayType((), np.dtype(np.float32))
     return typeof(array(x) if isinstance(x, (list, tuple)) else admit(name, x))
 
 

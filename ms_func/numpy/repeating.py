@@ -248,7 +248,7 @@ def put(
         ind = remainder(ind, a.size)
     elif mode not in ("clip", None, "drop"):
         raise ValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
-    own = {"clip": "clip"}.get(mode or "", "drop")
+    own = "drop" if mode == "drop" else "clip"
     return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)
 
 

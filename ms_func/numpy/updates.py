@@ -17,8 +17,7 @@ from ms_func.control_flow.while_loop import while_loop
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import arithmetic, fusion, indexing, reductions
-from ms_func.numpy.creation import array
+from ms_func.numpy import arithmetic, creation, fusion, indexing, reductions
 from ms_func.numpy.indexing import Part, integers, layout, parse, stacked
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -224,7 +223,9 @@ def _updated(
 
 def _fitting(x: Any, values: Any) -> Any:
     """`values` in the dtype of `x`, with a warning where that loses something."""
-    values = array(values) if isinstance(values, (list, tuple)) else admit("scatter", values)
+    if isinstance(values, (list, tuple)):
+        values = creation.asarray(values)
+    values = admit("scatter", values)
     dtype, t = x.type.dtype, typeof(values)
     if t.dtype == dtype:
         return (

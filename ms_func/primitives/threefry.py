@@ -33,7 +33,7 @@ ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 """Rotation distances of rounds 0 to 3 and 4 to 7, then again from the start."""
 
 
-def _rounds(ops: Any, key: tuple[Any, Any], x: tuple[Any, Any]) -> tuple[Any, Any]:
+def rounds(ops: Any, key: tuple[Any, Any], x: tuple[Any, Any]) -> tuple[Any, Any]:
     """The cipher in terms of `add`, `xor`, `rotate` and `constant` of `ops`."""
     schedule = (*key, ops.xor(ops.xor(*key), ops.constant(PARITY)))
     a, b = ops.add(x[0], schedule[0]), ops.add(x[1], schedule[1])
@@ -85,7 +85,7 @@ def threefry(key: tuple[Any, Any], x: tuple[Any, Any]) -> tuple[np.ndarray, np.n
     """Threefry-2x32 of NumPy arrays of uint32, which broadcast."""
     with np.errstate(over="ignore"):
         words = [np.asarray(v, _UINT32) for v in (*key, *x)]
-        return _rounds(_Numpy, (words[0], words[1]), (words[2], words[3]))
+        return rounds(_Numpy, (words[0], words[1]), (words[2], words[3]))
 
 
 # --- keys and counters in the forms that the primitives share ------------------------------
@@ -184,7 +184,7 @@ def _bits_lower(b: Any, eqn: Any, key: Any) -> Any:
     kind = eqn.inputs[0].type
     words = _key_words(b, key, kind, out.shape)
     ops = _StableHlo(b, out.shape)
-    high, low = _rounds(ops, words, _counters(b, out.shape, kind.ndim - 1))
+    high, low = rounds(ops, words, _counters(b, out.shape, kind.ndim - 1))
     if width == 32:
         return ops.xor(high, low)
     if width < 32:
@@ -254,7 +254,7 @@ def _pair(b: Any, words: Sequence[Any], shape: tuple[int, ...]) -> Any:
 def _split_lower(b: Any, eqn: Any, key: Any) -> Any:
     kind, shape = eqn.inputs[0].type, eqn.outputs[0].type.shape[:-1]
     words = _key_words(b, key, kind, shape)
-    out = _rounds(_StableHlo(b, shape), words, _counters(b, shape, kind.ndim - 1))
+    out = rounds(_StableHlo(b, shape), words, _counters(b, shape, kind.ndim - 1))
     return _pair(b, out, shape)
 
 
@@ -307,7 +307,7 @@ def _fold_lower(b: Any, eqn: Any, key: Any, data: Any) -> Any:
     shape = kind.shape[:-1]
     words = _key_words(b, key, kind, shape)
     zero = b.constant(0, ArrayType(shape, _UINT32))
-    return _pair(b, _rounds(_StableHlo(b, shape), words, (zero, data)), shape)
+    return _pair(b, rounds(_StableHlo(b, shape), words, (zero, data)), shape)
 
 
 def _fold_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:

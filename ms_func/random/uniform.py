@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,6 +76,8 @@ def uniform(
 ) -> Array:  # fmt: skip
     """Uniform numbers in `[minval, maxval)`."""
     kind = float_dtype("uniform", dtype)
+    if type(shape) is tuple and not shape and math.prod(np.shape(minval) + np.shape(maxval)) == 1:
+        shape = None  # bounds of one element may have dimensions
     shape = joint_shape("uniform", shape, minval, maxval)
     key = checked_key("uniform", key)
     if type(minval) is float and type(maxval) is float and (minval, maxval) == (0.0, 1.0):

@@ -261,3 +261,26 @@ def test_float8_of_every_kind():
 
         x = jnp.ones(2).astype(jnp.float8_e4m3fnuz)
         assert (x + x).astype("float32").tolist() == [2.0, 2.0]
+
+
+def test_transforms_of_an_object_whose_name_is_no_text():
+    class Callable:
+        def __call__(self, x):
+            return 2.0 * x
+
+    f = Callable()
+    f.__name__ = 3
+    for transform in (ms.vmap, ms.jit, ms.checkpoint):
+        assert np.array_equal(transform(f)(np.ones(3, np.float32)), np.full(3, 2.0))
+    assert float(ms.grad(f)(1.0)) == 2.0
+
+
+def test_registry_of_containers_is_a_table():
+    with as_jax():
+        from jax._src.tree_util import _registry
+
+        children, aux = _registry[dict].to_iter({"b": 1, "a": 2})
+        assert list(children) == [2, 1]
+        assert _registry[dict].from_iter(aux, ["x", "y"]) == {"a": "x", "b": "y"}
+        with pytest.raises(KeyError):
+            _registry[int]

@@ -201,3 +201,51 @@ def test_places_and_hints_of_experimental_modules():
         assert float(set_xla_metadata(2.0, key="value")) == 2.0
         assert {"add_p", "scan_p", "square_p", "jit_p"} <= set(dir(primitives))
         assert isinstance(jax.profiler.device_memory_profile(), bytes)
+
+
+def test_threefry_of_counters_is_the_published_cipher():
+    with as_jax() as jax:
+        cipher = jax.extend.random.threefry_2x32
+        ones = jax.numpy.uint32(0xFFFFFFFF)
+        # Random123's known answers for 20 rounds.
+        assert [int(w) for w in cipher((ones, ones), jax.numpy.stack([ones, ones]))] == [
+            0x1CB996FC, 0xBB002BE7,
+        ]  # fmt: skip
+        keys = jax.numpy.array([0x13198A2E, 0x03707344], "uint32")
+        counts = jax.numpy.array([0x243F6A88, 0x85A308D3], "uint32")
+        assert jax.jit(cipher)(keys, counts).tolist() == [0xC4923A9C, 0x483DF7A0]
+        odd = cipher(keys, jax.numpy.arange(5, dtype="uint32"))
+        even = cipher(keys, jax.numpy.array([0, 1, 2, 3, 4, 0], "uint32"))
+        assert odd.tolist() == even.tolist()[:5]
+        with pytest.raises(TypeError, match="uint32"):
+            cipher(keys, jax.numpy.arange(4))
+
+
+def test_generators_by_object():
+    with as_jax() as jax:
+        from jax.extend import random
+
+        one = random.seed_with_impl(random.rbg_prng_impl, 7)
+        assert one.dtype == jax.random.key(7, impl="rbg").dtype
+        several = random.random_seed(np.arange(3), random.threefry_prng_impl)
+        words = [jax.random.PRNGKey(i).tolist() for i in range(3)]
+        assert jax.random.key_data(several).tolist() == words
+
+
+def test_shard_alike_gives_both():
+    with as_jax() as jax:
+        from jax.experimental.shard_alike import shard_alike
+
+        x, y = jax.jit(shard_alike)(np1, 2 * np1)
+        assert np.array_equal(y, 2 * np.asarray(x))
+        with pytest.raises(ValueError, match="one shape"):
+            shard_alike(np1, 1.0)
+
+
+def test_rare_settings_keep_their_one_value():
+    with as_jax() as jax:
+        jax.config.update("jax_mock_gpu_topology", "")
+        with pytest.raises(NotImplementedError, match="jax_mock_gpu_topology"):
+            jax.config.update("jax_mock_gpu_topology", "2x8x1")
+        with pytest.raises(AttributeError, match="Unrecognized"):
+            jax.config.update("jax_no_such_thing", 1)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -27,6 +28,22 @@ def test_numpy_sees_the_elements(x):
     assert not host.flags.writeable
     assert np.array(x, np.int64).dtype == np.int64
     np.testing.assert_array_equal(np.from_dlpack(x), host)
+
+
+def test_reading_elements_looks_for_no_other_library(x, monkeypatch):
+    """The runtime's own conversion would import an installed jax."""
+    asked = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            asked.append(name)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    made = x + 1
+    assert float(made[1, 2]) == 6.0
+    assert np.asarray(made).sum() == 21
+    assert "jax" not in asked
 
 
 def test_the_array_does_not_follow_its_source():

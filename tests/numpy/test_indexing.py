@@ -264,3 +264,35 @@ def test_apply_counts_repetitions(index):
 def test_apply_is_differentiated_as_often_as_it_is_applied():
     got = ms.grad(lambda x: x.at[np.array([1, 1])].apply(mnp.sin).sum())(mnp.asarray([1.0, 2.0]))
     np.testing.assert_allclose(got, [1, np.cos(np.sin(2.0)) * np.cos(2.0)], rtol=1e-6)
+
+
+def test_updates_take_lists_and_segments_are_counted_from_the_front():
+    x = mnp.zeros((2, 3))
+    assert x.at[0].set([1, 2, 3]).tolist() == [[1, 2, 3], [0, 0, 0]]
+    data, ids = mnp.arange(5.0), mnp.array([0, 1, 9, -1, 1])
+    assert ms.ops.segment_sum(data, ids, 3).tolist() == [0, 5, 0]
+    assert ms.ops.segment_sum(data, ids, 3, mode="clip").tolist() == [3, 5, 2]
+    assert mnp.put(data, mnp.array([9]), 7.0, inplace=False).tolist() == [0, 1, 2, 3, 7]
+
+
+def test_an_index_that_is_clamped_has_the_derivative_of_what_it_reads():
+    with ms.as_jax() as jax:
+        import jax.numpy
+
+        slope = jax.grad(lambda x: x[9] ** 2)(jax.numpy.arange(3.0))
+        assert slope.__array_namespace__() is jax.numpy
+    assert slope.__array_namespace__() is mnp
+    assert slope.tolist() == [0, 0, 4]
+
+
+def test_a_list_is_not_compared_and_a_mask_is_not_dropped():
+    x = mnp.arange(2)
+    for compare in (lambda: x == [0, 1], lambda: x != (0, 1), lambda: x == {}):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            compare()
+    with pytest.raises(ValueError, match="masked"):
+        mnp.asarray(np.ma.array([1, 2], mask=[0, 1]))
+    with pytest.raises(OverflowError):
+        mnp.asarray(float("inf"), dtype=int)
+    assert x.byteswap().tolist() == np.asarray(x).byteswap().tolist()
+    assert bytes(x) == np.asarray(x).tobytes()

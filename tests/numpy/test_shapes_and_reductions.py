@@ -324,3 +324,30 @@ def test_matrix_norms(order):
 def test_matrix_power_and_chains():
     both("linalg.matrix_power", X[:, :3], 5, tol=1e-3)
     same(mnp.linalg.multi_dot([X[0], X.T, X]), np.linalg.multi_dot([X[0], X.T, X]), 1e-4)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda np, a, m: np.sum(a, where=m),
+        lambda np, a, m: np.sum(a, 1, where=m, keepdims=True),
+        lambda np, a, m: np.mean(a, axis=(0, 1), where=m),
+        lambda np, a, m: np.append(a, a[:1], 0),
+        lambda np, a, m: np.append(a, a[0]),
+        lambda np, a, m: np.block([[a, a], [a, a]]),
+        lambda np, a, m: np.broadcast_arrays(a, a[0])[1],
+        lambda np, a, m: np.average(a, weights=a[0], axis=1),
+        lambda np, a, m: np.average(a, axis=1, weights=a[0]),
+        lambda np, a, m: np.gradient(a)[1],
+        lambda np, a, m: np.gradient(a, axis=0),
+        lambda np, a, m: np.trapezoid(a, a[0]),
+        lambda np, a, m: np.lexsort((a[1], a[0])),
+    ],
+)
+def test_eager_calls_with_arrays_anywhere(call):
+    """Twice: what is kept from the first call gives the same."""
+    a = np.random.default_rng(0).uniform(1, 2, (3, 4)).astype(np.float32)
+    expected = call(np, a, a > 1.5)
+    for _ in range(2):
+        found = call(mnp, mnp.asarray(a), mnp.asarray(a > 1.5))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)

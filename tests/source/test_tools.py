@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import io
 import linecache
@@ -52,6 +53,30 @@ def test_errors_name_the_cell_and_show_its_line():
     assert said.startswith("<ipython-input-1-")
     assert ">:2: MS102" in said
     assert "    if x > 0:" in said
+
+
+def test_conversion_leaves_nothing_to_collect():
+    book = Notebook()
+    book.run(
+        """
+def f(x, n):
+    def inner(y):
+        return [z for z in y if z > n] if n > 2 else y
+    while x < n:
+        x = x + 1
+        if x > 5:
+            break
+    return inner([x])
+"""
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        converted = ms.convert(book.space["f"])
+        assert gc.collect() < 10
+    finally:
+        gc.enable()
+    assert converted(0, 9) == []
 
 
 def test_the_debugger_stops_in_a_loop_that_is_recorded(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import sys
 import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Sequence
@@ -202,12 +203,20 @@ def _node(x: Any, flat: Any, overlay: Overlay) -> Parts:
     return Parts((type(x), shape), list(children), keys, shape.unflatten, mutable=not plain)
 
 
+def _is_public(x: Any) -> bool:
+    """Whether a function is what its module has under its name, which holds nothing of a trace."""
+    module = sys.modules.get(x.__module__)
+    return getattr(module, x.__name__, None) is x
+
+
 def _function(x: Any, overlay: Overlay) -> Parts | None:
     """A Python function: its parts are what it closes over, and its default values."""
     cells = x.__closure__ or ()
     defaults = x.__defaults__ or ()
     keyword = x.__kwdefaults__ or {}
     if not cells and not defaults and not keyword:
+        return None
+    if x.__module__.partition(".")[0] == "ms_func" and _is_public(x):
         return None
     children = [*cells, *defaults, *keyword.values()]
     names = [*x.__code__.co_freevars, *("default" for _ in defaults), *keyword]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -129,6 +130,8 @@ class Choice:
         if name.startswith("__"):
             raise AttributeError(name)
         left = self.left()
+        if not any(type(a) is not FunctionType or hasattr(a, name) for a in left.values()):
+            raise AttributeError(f"'function' object has no attribute {name!r}")
         if all(_is_method(a, name) for a in left.values()):
             return Choice(self.index, tuple(
                 getattr(a, name) if k in left else _impossible

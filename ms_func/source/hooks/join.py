@@ -428,9 +428,8 @@ class Plan:
             if apart is not None:
                 return ("parts", apart.kind)
             return (type(f), f) if isinstance(f, (str, bytes, enum.Enum)) else (id(f),)
-        if code is not None and getattr(f, "__closure__", None):
-            held = () if apart is None else apart.children
-            return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in held))
+        if code is not None and getattr(f, "__closure__", None) and apart is not None:
+            return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in apart.children))
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
 
 

@@ -247,7 +247,7 @@ def zipped(iterables: Sequence[Any], strict: bool = False) -> list[Any]:
     """`zip`."""
     columns = [pairs(x) for x in iterables]
     lengths = [_length(c) for c in columns]
-    shortest = lengths[0]
+    shortest: Any = lengths[0]
     for n in lengths[1:]:
         if strict:
             failures.assert_raising(xp.equal(n, lengths[0]), ValueError("zip() arguments differ"))
@@ -394,11 +394,12 @@ def cut(given: Pairs, part: slice) -> list[Any]:
     if part.step not in (None, 1):
         raise Perhaps.complaint()
     n, seen = _length(given), 0
-    first, last = (x if x is None else _from_start(x, n) for x in (part.start, part.stop))
+    ends: Any = [x if x is None else _from_start(x, n) for x in (part.start, part.stop)]
+    first, last = ends
     found: Pairs = []
     for k, (c, v) in enumerate(given):
         after = True if first is None else _known(xp.greater_equal(seen, first))
-        if type(first) is not Tracer and first is not None and k < first:
+        if isinstance(first, int) and k < first:
             after = False
         before = True if last is None else _known(xp.less(seen, last))
         found.append((_both(c, _both(after, before)), v))

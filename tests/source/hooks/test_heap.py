@@ -288,3 +288,25 @@ def test_random_sequences_of_stores_mean_what_python_means(seed):
         assert ms.tree.structure(got) == ms.tree.structure(want)
         for a, b in zip(ms.tree.leaves(got), ms.tree.leaves(want), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12, err_msg=text)
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+def test_stores_under_a_mask_known_at_run_time(scale):
+    def f(x, xp):
+        rows = xp.arange(6.0).reshape(3, 2) * x
+        high = rows.sum(1) > 1
+        rows[high] = 4
+        rows[~high] -= 2.0
+        rows[rows == 4] *= x
+        return rows
+
+    np.testing.assert_allclose(ms.jit(f, static_argnums=1)(scale, mnp), f(scale, np))
+
+
+def test_a_masked_store_of_an_array_needs_a_known_mask():
+    def f(x):
+        x[x > 0] += x[:2]
+        return x
+
+    with pytest.raises(ms.errors.NonConcreteBooleanIndexError):
+        ms.jit(f)(mnp.arange(3.0))

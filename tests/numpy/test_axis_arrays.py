@@ -1,0 +1,64 @@
+"""Axes given as arrays, which an eager call reads, as NumPy does."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func import numpy as mnp
+
+X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["sum", "max", "mean", "any", "var", "average"])
+def test_reductions(name):
+    both = tuple(mnp.arange(2))
+    for axis, plain in ((both, (0, 1)), (both[1], 1)):
+        ours = getattr(mnp, name)(mnp.asarray(X), axis=axis)
+        np.testing.assert_allclose(ours, getattr(np, name)(X, axis=plain), rtol=1e-6)
+
+
+def test_under_jit_they_are_refused():
+    with pytest.raises(ms.errors.ConcretizationTypeError):
+        ms.jit(lambda x, axis: mnp.sum(x, axis=axis))(X, 1)
+
+
+def test_softmax():
+    p = ms.nn.softmax(mnp.asarray(X), axis=mnp.asarray(1))
+    np.testing.assert_allclose(np.sum(p, axis=1), np.ones((2, 4)), rtol=1e-6)
+
+
+class Pair(typing.NamedTuple):
+    """Two arrays."""
+
+    total: typing.Any
+    product: typing.Any
+
+
+def test_associative_scan_keeps_the_structure_it_was_given():
+    xs = np.arange(1, 6, dtype=np.float32)
+    found = ms.lax.associative_scan(
+        lambda a, b: (a.total + b.total, a.product * b.product), Pair(xs, xs)
+    )
+    assert isinstance(found, Pair)
+    assert np.array_equal(found.total, np.cumsum(xs))
+    assert np.array_equal(found.product, np.cumprod(xs))
+    with pytest.raises(ValueError, match="fn returned"):
+        ms.lax.associative_scan(lambda a, b: a.total + b.total, Pair(xs, xs))
+
+
+def test_bounds_of_one_element_give_their_shape():
+    key = ms.random.key(0)
+    assert ms.random.uniform(key, (), minval=np.zeros((1, 1))).shape == (1, 1)
+    with pytest.raises(ValueError, match="broadcast"):
+        ms.random.uniform(key, (), minval=np.zeros(2))
+
+
+def test_shape_of_none_is_that_of_numpy():
+    with pytest.warns(DeprecationWarning, match="None"):
+        assert mnp.shape(None) == np.shape(None) == ()
+    with pytest.warns(DeprecationWarning, match="None"):
+        assert mnp.size(None) == np.size(None)
