@@ -3,7 +3,7 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
-# ruff: noqa: B905, C417, PERF401
+# ruff: noqa: B007, B905, C417, PERF401, RUF007
 
 from __future__ import annotations
 
@@ -323,3 +323,71 @@ def traced_insert_pop_del(x, n):
     a = l.pop(n - 1 if n > 0 else 0)
     del l[n % 3]
     return a + sum(v * (i + 1) for i, v in enumerate(l))
+
+
+@case
+def remove_while_iterating_copy(x, n):
+    l = [1.0, x, 3.0, -1.0]
+    for v in list(l):
+        if v < 0:
+            l.remove(v)
+    return sum(l)
+
+
+@case
+def partition_quicksort_functional(x, n):
+    def qs(l):
+        if len(l) <= 1:
+            return l
+        p = l[0]
+        return qs([v for v in l[1:] if v < p]) + [p] + qs([v for v in l[1:] if v >= p])
+
+    r = qs([x, 1.0, 2.0])
+    return r[0] + 10 * r[1] + 100 * r[2]
+
+
+@case
+def monotone_stack_next_greater(x, n):
+    a = [x, 1.0, 2.0, 0.5]
+    st = []
+    s = 0.0
+    for v in a:
+        while st and st[-1] < v:
+            s += st.pop() * v
+        st.append(v)
+    return s + len(st)
+
+
+@case
+def next_traced_filter(x, n):
+    return next((v for v in (x, 1.0, 2.0) if v > 0.5), -9.0)
+
+
+@case
+def history_with_break(x, n):
+    hist = []
+    y = x
+    for i in range(8):
+        if abs(y - 1) < 0.2:
+            break
+        hist.append(y)
+        y = y * 0.6 + 0.4
+    return len(hist) + sum(hist) + (hist[-1] if hist else 0.0)
+
+
+@case
+def history_diffs(x, n):
+    hist = [x]
+    for i in range(5):
+        v = hist[-1] * 0.5 + 0.3
+        if v > 2:
+            continue
+        hist.append(v)
+    return sum(abs(b - a) for a, b in zip(hist, hist[1:])) + max(hist)
+
+
+@case
+def collect_pairs_then_best(x, n):
+    cands = [(abs(x - i), i) for i in range(5) if i != n]
+    d, i = min(cands)
+    return d + 10 * i

@@ -18,19 +18,7 @@ class _Entry(NamedTuple):
 
 
 class _Registry:
-    """The types that are containers, as a collection and as a table."""
-
-    def __getitem__(self, kind: type) -> _Entry:
-        if kind not in self:
-            raise KeyError(kind)
-
-        def made(aux: Any, children: Iterable[Any]) -> Any:
-            given = list(children)
-            below = [tree.structure(0)] * len(given)
-            make = tree.PyTreeDef.from_node_data_and_children
-            return make(tree.registry, (kind, aux), below).unflatten(given)
-
-        return _Entry(tree.flatten_one_level, made)
+    """The types that are containers, as a collection."""
 
     def __contains__(self, kind: object) -> bool:
         return isinstance(kind, type) and (kind is type(None) or tree.is_tree_node(kind))

@@ -59,7 +59,9 @@ def _branch_fix(values: Sequence[Any]) -> str:
     kinds = {type(v) for v in values}
     if len(kinds) > 1 and kinds & {list, tuple, dict, set}:
         return "use one kind of container in both branches"
-    if any(isinstance(v, (list, dict, set)) for v in values):
+    if any(isinstance(v, dict) for v in values):
+        return "give the dictionary all its keys before the choice"
+    if any(isinstance(v, (list, set)) for v in values):
         return "store the same number of elements in both branches"
     return "give it the same shape and structure in both branches"
 

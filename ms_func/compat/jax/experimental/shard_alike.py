@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ms_func.errors import ShapeError
 from ms_func.ir.types import typeof
 
 __all__ = ["shard_alike"]
 
 
 def shard_alike(x: Any, y: Any) -> tuple[Any, Any]:
-    """Both values, with the wish that they lie alike. The partitioner decides by itself here.
+    """Both arrays; that they be split alike is left to the planner.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: their shapes differ.
     """
-    if typeof(x).shape != typeof(y).shape:
-        raise ShapeError(
-            f"shard_alike takes values of one shape, got {typeof(x).shape} and {typeof(y).shape}"
-        )
+    shapes = typeof(x).shape, typeof(y).shape
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"shard_alike takes arrays of one shape, got {shapes[0]} and {shapes[1]}")
     return x, y
