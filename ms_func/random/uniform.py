@@ -77,7 +77,8 @@ def uniform(
     """Uniform numbers in `[minval, maxval)`."""
     kind = float_dtype("uniform", dtype)
     single = shape == () and math.prod(np.shape(minval) + np.shape(maxval)) == 1
-    shape = joint_shape("uniform", None if single else shape, minval, maxval)
+    asked: Shape | None = None if single else shape
+    shape = joint_shape("uniform", asked, minval, maxval)
     key = checked_key("uniform", key)
     if type(minval) is float and type(maxval) is float and (minval, maxval) == (0.0, 1.0):
         return run(unit, (key,), shape, kind)
