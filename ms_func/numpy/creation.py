@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
 from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import ARRAYS, Array, wrap
@@ -471,11 +470,11 @@ def linspace(
     count = operator.index(num)
     if count < 0:
         raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
-    if current.interpreter is bottom and type(start) in _REAL and type(stop) in _REAL:
-        start, stop = (float(v) for v in (start, stop))  # type: ignore[arg-type]
-        target = None if dtype is None else canonicalize_dtype(dtype)
-        ends = [v or repr(v) for v in (start, stop)]  # zeros of either sign are two keys
-        out = fusion.run(_between, (), *ends, count, bool(endpoint), axis, target, x64.value)
+    numbers = type(start) in _REAL and type(stop) in _REAL and dtype is None
+    if numbers and current.interpreter is bottom:
+        start, stop = float(start), float(stop)  # type: ignore[arg-type]
+        ends = [Literal(v, typeof(v)) for v in (start, stop)]
+        out = fusion.run(linspace, ends, count, bool(endpoint), False, None, axis)
         out = out if device is None else on_device(out, device)
         parts = count - bool(endpoint)
         return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
@@ -507,13 +506,6 @@ def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
     if dtype is not None and is_inexact(kind := canonicalize_dtype(dtype)):
         return promote_all(name, (start, stop, np.zeros((), kind)), inexact=True)[:2]
     return promote_all(name, (start, stop), inexact=True)
-
-
-def _between(
-    start: Any, stop: Any, count: int, endpoint: bool, axis: int, dtype: Any, _: Any
-) -> Any:
-    """`linspace` of known numbers."""
-    return linspace(float(start), float(stop), count, endpoint, dtype=dtype, axis=axis)
 
 
 def _interpolated(

@@ -1,4 +1,4 @@
-"""Axes given as arrays, which an eager call reads, as NumPy does."""
+"""What eager calls, run as one compiled program each, take for their arguments."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 import ms_func as ms
 from ms_func import numpy as mnp
+from ms_func.numpy import fusion
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -69,3 +70,11 @@ def test_arange_with_a_step_and_one_bound(stop):
     for step in (1, 2, -1):
         assert np.array_equal(mnp.arange(stop, step=step), np.arange(stop, step=step))
         assert np.array_equal(mnp.arange(stop, None, step), np.arange(0, stop, step))
+
+
+def test_new_ends_of_linspace_need_no_new_program():
+    mnp.linspace(0.0, 1.0, 7)
+    before = len(fusion._programs)
+    for stop in (2.0, 3, 0.5):
+        np.testing.assert_allclose(mnp.linspace(0.0, stop, 7), np.linspace(0, stop, 7), rtol=1e-6)
+    assert len(fusion._programs) == before
