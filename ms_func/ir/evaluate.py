@@ -104,8 +104,12 @@ class Reference:
 
     def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Result of the NumPy rule; a list for primitives with several results."""
-        types = primitive.result_types(tuple(typeof(a) for a in args), params)
-        arrays = [literal_array(a) if type(a) is Literal else np.asarray(a) for a in args]
+        taken = tuple(typeof(a) for a in args)
+        types = primitive.result_types(taken, params)
+        arrays = [
+            np.asarray(a.value if type(a) is Literal else a, t.dtype)
+            for a, t in zip(args, taken, strict=True)
+        ]
         out = _call(primitive, arrays, params, types, self.loc)
         return out if primitive.multiple_results else out[0]
 

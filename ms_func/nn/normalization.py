@@ -40,11 +40,15 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
 
 
 def _over_axis(body: Any, x: Any, axis: Axis, where: Any) -> Any:
-    several = isinstance(axis, (tuple, list))
-    axes: Any = tuple(map(index, axis)) if several else None if axis is None else index(axis)
+    axes: Any = tuple(map(_number, axis)) if isinstance(axis, (tuple, list)) else _number(axis)
     if where is None:
         return fusion.run(body, (x,), axes)
     return fusion.run(body, (x, logic.truth("where", where)), axes)
+
+
+def _number(axis: Any) -> Any:
+    """A dimension as a Python integer; None and names of axes as they are."""
+    return index(axis) if hasattr(axis, "__index__") else axis
 
 
 def _softmax(x: Any, *args: Any) -> Any:
