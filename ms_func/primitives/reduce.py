@@ -403,7 +403,7 @@ def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callabl
     return lower
 
 
-_SMALL = 1024
+_SMALL = 128
 """Below so many elements there is no time to win."""
 
 
