@@ -18,9 +18,6 @@ from jaxlib.mlir import ir
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 
-DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
-
-
 _CUDA = {
     "potrf": "cusolver_potrf_ffi", "getrf": "cusolver_getrf_ffi", "geqrf": "cusolver_geqrf_ffi",
     "orgqr": "cusolver_orgqr_ffi", "ungqr": "cusolver_orgqr_ffi", "syevd": "cusolver_syevd_ffi",
