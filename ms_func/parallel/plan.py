@@ -14,8 +14,9 @@ from ms_func.ir.function import Function, Var
 from ms_func.ir.mesh import AbstractMesh, Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.parallel.cost import model_for
-from ms_func.parallel.graph import Graph, build_graph
+from ms_func.parallel.graph import Graph
 from ms_func.parallel.memory import Memory, solve_below
+from ms_func.parallel.nodes import build_graph
 from ms_func.parallel.partition import emit
 from ms_func.parallel.search import Solution, solve
 from ms_func.parallel.shard_rules import Spec
