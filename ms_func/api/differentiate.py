@@ -135,6 +135,7 @@ def _value_and_grad(
             return stage(
                 lambda tracers: with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name),
                 types, name=name, values=values, keep_constants=has_aux, refs="write",
+                role="derivative",
             )  # fmt: skip
 
         staged = recorded(leaves)
