@@ -134,8 +134,11 @@ def comprehension(
 ) -> Any:
     """`[element(x) for x in iterable if condition(x)]`, or the generator of the same."""
     if type(current.interpreter) is not Staging:
-        found = (element(x) for x in iterable if condition is None or condition(x))
-        return list(found) if is_list else found
+        if condition is None:
+            return [element(x) for x in iterable] if is_list else (element(x) for x in iterable)
+        if is_list:
+            return [element(x) for x in iterable if condition(x)]
+        return (element(x) for x in iterable if condition(x))
     asks = (lambda x: True) if condition is None else condition
     if not is_list and condition is not None and _has_no_end(iterable):
         return (element(x) for x in iterable if _decided(condition(x)))
@@ -148,7 +151,7 @@ def comprehension(
         if not is_list and condition is None and not Perhaps.exist:
             return (element(x) for x in iterable)
         if not is_list and (found is None or found.length is None) and condition is None:
-            return map(element, without(iterable))
+            return (element(x) for x in without(iterable))
     values = mapped(element, sifted(asks, iterable))
     return values if is_list or is_uneven(values) else iter(values)
 
