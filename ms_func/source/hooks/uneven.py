@@ -31,7 +31,6 @@ from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.tracing.policy import slots
 from ms_func.tracing.tracer import Staging, Tracer
 
 Pairs = list[tuple[Any, Any]]
@@ -635,7 +634,6 @@ def _unflatten(kind: Any, kids: Any) -> Any:
 
 
 tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)
-slots.leaving = leaving
 RULES[list] = RULES[deque] = RULES[tuple] = lambda x: (
     fold(x, lambda found, v: True, False) if is_uneven(x) else x
 )
