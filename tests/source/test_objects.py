@@ -50,12 +50,13 @@ def test_what_may_be_none_has_the_derivative_of_the_number_that_it_is():
         for i in range(3):
             if x < i:
                 return x * x * i
+        return None
 
     assert float(ms.jit(ms.grad(f))(np.float32(1.5))) == 6.0
     assert np.asarray(ms.vmap(ms.grad(f))(np.float32([1.5, 0.25]))).tolist() == [6.0, 0.5]
     value, slope = ms.jit(ms.value_and_grad(f))(np.float32(0.5))
     assert (float(value), float(slope)) == (0.25, 1.0)
-    with pytest.raises(TypeError, match="Gradient only defined .* returned None"):
+    with pytest.raises(TypeError, match="`f` returned None"):
         ms.jit(ms.grad(f))(np.float32(2))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ms_func.errors import LocatedError
+from ms_func.source.hooks import failures
 from ms_func.source.hooks.journal import Frame
 from ms_func.source.hooks.uneven import leaving
 
@@ -15,14 +15,16 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
 
     Where the recording fails, what it stored to lists, dictionaries, objects, globals and other
     variables is put back: nobody could use what stands for the arrays of a program that never was.
+    An exception that the function itself raises is no failure: Python keeps what it stored before.
     """
     frame = Frame(None)
     try:
         with frame:
             return leaving(call(given))
-    except LocatedError:
-        frame.undo()
-        frame.entries.clear()
+    except Exception as error:
+        if not failures.is_raised(error):
+            frame.undo()
+            frame.entries.clear()
         raise
     finally:
         frame.commit()
