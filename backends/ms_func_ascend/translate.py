@@ -21,6 +21,7 @@ from ms_func_ascend.operators import RULES
 from ms_func_ascend.prototypes import NAME_OF
 from ms_func_ascend.reader import Block, Op, Program, Value, read
 from ms_func_ascend.recognise import recognise
+from ms_func_ascend.simplify import simplify
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def translate(module: Any, options: Options | None = None) -> Graph:
     program = module if isinstance(module, Program) else read(module)
     options = replace(options, ranks=max(options.ranks, program.ranks))
     graph = Graph(_graph_name(program.name), options.target)
+    program.body = simplify(program.body)
     if options.fusions:
-        program.body = recognise(program.body)
+        program.body = recognise(program.body, options)
     refusals: list[Refusal] = []
     with np.errstate(all="ignore"):  # constants are folded, NaN and infinities among them
         Translator(graph, options, refusals).run(program)
