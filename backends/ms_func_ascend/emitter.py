@@ -127,8 +127,23 @@ class Emitter:
         values = [self._foldable(x) for x in xs]
         if any(v is None for v in values):
             return None
+        if math.prod(np.broadcast_shapes(*[x.shape for x in xs])) * 8 > FOLD_LIMIT:
+            return None
         with np.errstate(all="ignore"):
             return self.const(_FOLDED[op](*values))
+
+    def computed(self, x: Tensor) -> np.ndarray | None:
+        """Elements of `x` where they follow from constants, large ones as well."""
+        if x.node.op == "Const":
+            return x.node.attrs["value"]
+        inputs = [t for t in x.node.inputs if t is not None]
+        if x.node.op == "Reshape":
+            value = self.computed(inputs[0])
+            return None if value is None else value.reshape(x.shape)
+        if x.node.op not in _FOLDED or any(t.dtype.kind not in "iub" for t in inputs):
+            return None
+        values = [self.computed(t) for t in inputs]
+        return None if any(v is None for v in values) else _FOLDED[x.node.op](*values)
 
     def has(self, op: str) -> bool:
         """Whether operator `op` is old enough for the target."""
@@ -287,6 +302,11 @@ class Emitter:
             before = self.known(first)  # type: ignore[arg-type]
             if before is not None:
                 return self.transpose(inner, [int(before[p]) for p in perm])  # type: ignore[arg-type]
+        if 1 in x.shape:  # dimensions of 1 are left out: a reshape before may do the same
+            long = [d for d, n in enumerate(x.shape) if n != 1]
+            core = self.reshape(x, [x.shape[d] for d in long])
+            order = [long.index(p) for p in perm if p in long]
+            return self.reshape(self.transpose(core, order), shape)
         if len(perm) > MAX_RANK:
             return self._transpose_merged(x, perm)
         moved, dtype = self.moved("Transpose", "x", x)

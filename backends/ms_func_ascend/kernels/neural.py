@@ -140,6 +140,33 @@ def _rms_norm(node: Node, x: Array, gamma: Array) -> tuple[Array, Array]:
     return _rms(x, gamma, node.attr("epsilon"))
 
 
+@kernel("LayerNormGradV3")
+def _layer_norm_gradient(
+    node: Node, dy: Array, x: Array, rstd: Array, mean: Array, gamma: Array
+) -> tuple[Array, ...]:
+    first = x.ndim - gamma.ndim
+    wide, axes = _rows(x, first, [gamma])
+    normal = (wide - mean) * rstd
+    g = dy.astype(np.float32) * gamma
+    inner = g - g.mean(axes, keepdims=True) - normal * (g * normal).mean(axes, keepdims=True)
+    lead = tuple(range(first))
+    scale, shift = (dy * normal).sum(lead), dy.astype(np.float32).sum(lead)
+    return tuple(v.astype(x.dtype) for v in (rstd * inner, scale, shift))
+
+
+@kernel("RmsNormGrad")
+def _rms_norm_gradient(
+    node: Node, dy: Array, x: Array, rstd: Array, gamma: Array
+) -> tuple[Array, Array]:
+    first = x.ndim - gamma.ndim
+    wide, axes = _rows(x, first, [gamma])
+    normal = wide * rstd
+    g = dy.astype(np.float32) * gamma
+    inner = g - normal * (g * normal).mean(axes, keepdims=True)
+    scale = (dy * normal).sum(tuple(range(first))).astype(np.float32)
+    return (rstd * inner).astype(x.dtype), scale
+
+
 @kernel("AddRmsNorm")
 def _add_rms_norm(node: Node, x: Array, y: Array, gamma: Array) -> tuple[Array, ...]:
     same(x, y)
@@ -149,13 +176,16 @@ def _add_rms_norm(node: Node, x: Array, y: Array, gamma: Array) -> tuple[Array, 
 
 @kernel("FlashAttentionScore")
 def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tuple[Array, ...]:
-    """Heads as `BNSD`; a mask of ones takes elements out; without dropout and other options."""
+    """Layouts `BNSD` and `BSND`; ones in the mask take elements out; no dropout, no other option."""
     same(q, k, v)
     mask = more[3]
-    if node.attr("input_layout") != "BNSD" or node.attr("keep_prob") != 1 or any(
+    layout = node.attr("input_layout")
+    if layout == "BSND":
+        q, k, v = (np.swapaxes(x, 1, 2) for x in (q, k, v))
+    if layout not in ("BNSD", "BSND") or node.attr("keep_prob") != 1 or any(
         m is not None for m in (*more[:3], *more[4:])
     ) or node.attr("head_num") != q.shape[1]:  # fmt: skip
-        raise ValueError("only plain attention over heads of layout BNSD")
+        raise ValueError("only plain attention over heads of layout BNSD or BSND")
     logits = np.float32(node.attr("scale_value")) * (
         q.astype(np.float32) @ np.swapaxes(k.astype(np.float32), -1, -2)
     )
@@ -167,5 +197,6 @@ def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tu
     e = np.exp(logits - top)
     total = e.sum(-1, keepdims=True)
     out = ((e / total) @ v.astype(np.float32)).astype(q.dtype)
+    out = np.swapaxes(out, 1, 2) if layout == "BSND" else out
     wide = [np.repeat(r, 8, -1) for r in (top, total)]
     return *wide, np.zeros((0, 0, 0, 0), q.dtype), out

@@ -13,10 +13,12 @@ from typing import Any
 
 from ms_func_ascend.prototypes import accepts, lookup, version
 from ms_func_ascend.reader import Block, Op, Value
-from ms_func_ascend.recognise.algebra import constant
+from ms_func_ascend.recognise.algebra import LAYOUT, constant
+from ms_func_ascend.recognise.attention import attention
 from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise import normalise
+from ms_func_ascend.recognise.normalise_gradient import Norm, gradient, norms
 from ms_func_ascend.recognise.pooling import pool
 from ms_func_ascend.recognise.softmax import (
     log_softmax,
@@ -27,7 +29,7 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise, activation,
+    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise, activation,
 ]  # fmt: skip
 """In the order in which they are asked; the first that fits wins."""
 
@@ -52,23 +54,24 @@ class _Recogniser:
         self.uses, self.options = uses, options
 
     def block(self, block: Block) -> Block:
+        known = norms(block, self.options)
         kept: list[Op] = []
         for op in reversed(block.ops):
             if self.dead(op):
                 continue
             if op.name in _WITH_BLOCKS:
                 op.regions = [self.block(r) for r in op.regions]
-            kept.append(self.replaced(op))
+            kept.append(self.replaced(op, known))
         return Block(block.params, kept[::-1], block.results)
 
     def dead(self, op: Op) -> bool:
         return pure(op) and not any(self.uses[r] for r in op.results)
 
-    def replaced(self, op: Op) -> Op:
+    def replaced(self, op: Op, known: list[Norm]) -> Op:
         """The operation, or the one that takes the place of its expression."""
         if len(op.results) != 1:
             return op
-        for ask in RECOGNISERS:
+        for ask in (lambda op, options: gradient(op, known), *RECOGNISERS):
             for found in ask(op, self.options):
                 if self.fits(found, op) and self.free(op, found):
                     made = Op(f"ascend.{found.name}", found.operands, op.results, found.attrs, [],
@@ -99,7 +102,7 @@ class _Recogniser:
         todo = list(op.operands)
         while todo:
             v = todo.pop()
-            if v in ends or v in inner or v.op is None or constant(v) is not None:
+            if v in inner or v.op is None or constant(v) is not None or _laid_out(v) & ends:
                 continue
             inner[v] = None
             reads.update(v.op.operands)
@@ -113,3 +116,12 @@ class _Recogniser:
         if op is not None and self.uses[value] == 0 and self.dead(op):
             for v in op.operands:
                 self.release(v)
+
+
+def _laid_out(value: Value) -> set[Value]:
+    """A value and what it is another shape of."""
+    found = {value}
+    while value.op is not None and value.op.name in LAYOUT:
+        value = value.op.operands[0]
+        found.add(value)
+    return found

@@ -25,7 +25,7 @@ _LIMIT = 24
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 _COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
             "GT": np.greater, "GE": np.greater_equal}  # fmt: skip
-_STEPS: dict[str, Callable[..., Array]] = {
+STEPS: dict[str, Callable[..., Array]] = {
     "stablehlo.add": np.add, "stablehlo.subtract": np.subtract, "stablehlo.multiply": np.multiply,
     "stablehlo.divide": np.divide, "stablehlo.negate": np.negative, "stablehlo.abs": np.abs,
     "stablehlo.exponential": np.exp, "stablehlo.exponential_minus_one": np.expm1,
@@ -102,7 +102,9 @@ def activation(op: Op, options: Any) -> Iterator[Found]:
     for x in _read_twice(cone, leaves):
         for g in leaves:
             if x is not g and _closed(op, [x, g]):
-                yield from _binary(op, x, g)
+                # What follows from x alone belongs to the function as well as to its gradient.
+                shared = tuple(v for v in leaves if v.op is not None and _closed(v.op, [x]))
+                yield from (f._replace(shared=shared) for f in _binary(op, x, g))
 
 
 def _float(value: Value) -> bool:
@@ -125,7 +127,7 @@ def _cone(op: Op) -> dict[int, Op]:
 
 def _elementwise(value: Value) -> bool:
     op = value.op
-    return op is not None and (op.name in _STEPS or op.name == "stablehlo.compare")
+    return op is not None and (op.name in STEPS or op.name == "stablehlo.compare")
 
 
 def _inputs(cone: dict[int, Op]) -> list[Value]:
@@ -146,7 +148,9 @@ def _read_twice(cone: dict[int, Op], leaves: list[Value]) -> list[Value]:
 
 
 def _closed(op: Op, ends: list[Value]) -> bool:
-    """Whether an expression is made of `ends` and numbers alone, in few operations."""
+    """Whether an expression is made of all `ends` and numbers alone, in few operations."""
+    if not _elementwise(op.results[0]):
+        return False
     seen: set[Value] = set()
     met: set[Value] = set()
     todo = list(op.operands)
@@ -176,7 +180,7 @@ def _values(op: Op, at: dict[Value, Array]) -> Array:
             xs.append(at[v])
     if op.name == "stablehlo.compare":
         return _COMPARE[op.attrs["comparison_direction"]](*xs)
-    return _STEPS[op.name](*xs)
+    return STEPS[op.name](*xs)
 
 
 def _agree(op: Op, got: Array, want: Array) -> bool:

@@ -36,7 +36,7 @@ def normalise(op: Op, options: Any) -> Iterator[Found]:
 
 
 def _found(normal: _Normal, gamma: Value | None, beta: Value | None, root: Value) -> Found | None:
-    given = [None if v is None else _parameter(v, normal.first) for v in (gamma, beta)]
+    given = [None if v is None else parameter(v, normal.first) for v in (gamma, beta)]
     if any(v is not None and p is None for v, p in zip((gamma, beta), given, strict=True)):
         return None
     attrs = {"first": normal.first, "epsilon": normal.epsilon,
@@ -105,7 +105,7 @@ def _mean_of(value: Value, axes: tuple[int, ...], count: int) -> Value | None:
     return found.x if fits and near(found.steps[0][1], 1 / count) else None
 
 
-def _parameter(value: Value, first: int) -> Value | None:
+def parameter(value: Value, first: int) -> Value | None:
     """What a value repeats over the rows: a tensor of the last dimensions, from `first` on."""
     shape = value.type.shape
     if constant(value) is not None:

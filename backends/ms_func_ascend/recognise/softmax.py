@@ -13,13 +13,13 @@ from ms_func_ascend.recognise.found import Found
 
 def softmax(op: Op, options: Any) -> Iterator[Found]:
     """exp(x - max x) / sum exp(x - max x)."""
-    found = _softmax_parts(op)
+    found = softmax_parts(op)
     if found is not None:
         yield Found("SoftmaxV2", [found[0]], {"axes": list(found[1])})
 
 
-def _softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Value, Value] | None:
-    """What a softmax is taken of, along which axes, the exponentials and their sum laid back."""
+def softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...]] | None:
+    """What a softmax is taken of, and along which axes."""
     if op is None or op.name != "stablehlo.divide":
         return None
     top, bottom = op.operands
@@ -28,7 +28,7 @@ def _softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Value, Value]
     if exp is None or total is None or total[:2] != (top, "add") or total.steps:
         return None
     x = _minus_maximum(exp.operands[0], total.axes)
-    return None if x is None else (x, total.axes, top, bottom)
+    return None if x is None else (x, total.axes)
 
 
 def _minus_maximum(value: Value, axes: tuple[int, ...]) -> Value | None:
@@ -45,12 +45,12 @@ def _minus_maximum(value: Value, axes: tuple[int, ...]) -> Value | None:
 
 def log_softmax(op: Op, options: Any) -> Iterator[Found]:
     """X - max x - log sum exp(x - max x)."""
-    found = _log_softmax_parts(op)
+    found = _log_parts(op)
     if found is not None:
         yield Found("LogSoftmaxV2", [found[0]], {"axes": list(found[1])})
 
 
-def _log_softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Rows] | None:
+def _log_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Rows] | None:
     if op is None or op.name != "stablehlo.subtract":
         return None
     shifted, logs = op.operands
