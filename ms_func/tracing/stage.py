@@ -108,7 +108,7 @@ def _record(
             trace.values = {p.variable: v for p, v in zip(params, values, strict=True)}
         # The user gets handles of their own: a store to one does not change the parameter.
         given = [handed_out(Tracer(trace, p.variable)) for p in params]
-        leaves, out_tree = tree.flatten(slots.leaving(call(given)))
+        leaves, out_tree = tree.flatten(slots.recorded(call, given))
         constants = _constants(leaves, name, keep_constants)
         results = [x for i, x in enumerate(leaves) if i not in constants]
         fn, captured = trace.finish(params, results)

@@ -411,21 +411,12 @@ def _deduped(fn: Function, known: dict[Any, Function]) -> Function:
 # --- calls and constants ----------------------------------------------------------------------
 
 
-def callee_of(eqn: Eqn) -> Function | None:
-    """The function that an equation calls, if it may stand in place of the call."""
-    rule = eqn.primitive.callee
-    found = None if rule is None else rule(**eqn.params)
-    return None if found is None or found.consts else found
+def _called(eqn: Eqn) -> Function | None:
+    """The function that an equation calls, if it may always stand in place of the call."""
+    return eqn.body() if eqn.primitive.transparent else None
 
 
-def body_of(eqn: Eqn) -> Function | None:
-    """The function that an equation computes, if it is made of one."""
-    rule = eqn.primitive.body
-    found = None if rule is None else rule([a.type for a in eqn.inputs], **eqn.params)
-    return None if found is None or found.consts else found
-
-
-def inline(fn: Function, callee: Callable[[Eqn], Function | None] = callee_of) -> Function:
+def inline(fn: Function, callee: Callable[[Eqn], Function | None] = _called) -> Function:
     """`fn` with the equations of called functions in place of the calls, at every depth."""
     bodies = [callee(e) for e in fn.eqns]
     if not any(bodies):
