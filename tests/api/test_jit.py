@@ -200,7 +200,7 @@ def test_error_in_the_function_leaves_everything_usable():
 
 
 def test_results_that_are_no_arrays_are_refused():
-    with pytest.raises(TypeError, match="of type <class 'str'>, .*: 'text'"):
+    with pytest.raises(TypeError, match=r"of type <class 'str'>, .*: 'text'"):
         ms.jit(lambda x: "text")(1.0)
 
 

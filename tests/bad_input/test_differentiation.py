@@ -22,7 +22,9 @@ def loss(params, x):
 
 @pytest.mark.parametrize("value", [3, True, numpy.int8(2), numpy.arange(3)], ids=repr)
 def test_grad_of_an_integer(value) -> None:
-    with refused(TypeError, "grad requires real- or complex-valued", "`square`", "fix:", "allow_int"):
+    with refused(
+        TypeError, "grad requires real- or complex-valued", "`square`", "fix:", "allow_int"
+    ):
         ms.grad(square)(value)  # here
 
 
