@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ms_func_ascend.prototypes import accepts, lookup, version
+from ms_func_ascend.prototypes import accepts, available, lookup
 from ms_func_ascend.reader import Block, Op, Value
 from ms_func_ascend.recognise.algebra import LAYOUT, constant
 from ms_func_ascend.recognise.attention import attention
@@ -29,7 +29,8 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise, activation,
+    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise,
+    activation,
 ]  # fmt: skip
 """In the order in which they are asked; the first that fits wins."""
 
@@ -89,7 +90,7 @@ class _Recogniser:
         if prototype is None:
             return True
         return (
-            prototype.since <= version(self.options.target)
+            available(found.name, self.options.target)
             and dtype is not None
             and accepts(found.name, prototype.inputs[0].name, dtype)
         )

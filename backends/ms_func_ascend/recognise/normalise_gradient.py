@@ -155,13 +155,15 @@ class _Rows:
             return False
         if op.name in STEPS:
             return True
+        if op.name not in (*LAYOUT, "stablehlo.reduce"):
+            return False
         source = op.operands[0].type.shape
         if op.name == "stablehlo.reduce":
             axes = tuple(sorted(op.attrs["dimensions"]))
             rows = tuple(range(self.first, len(self.shape)))
             start = constant(op.operands[1])
             return (source, axes, start, binary_kind(op.regions[0])) == (self.shape, rows, 0, "add")
-        if op.name not in LAYOUT or source not in (self.shape, self.lead, ones):
+        if source not in (self.shape, self.lead, ones):
             return False
         dims = op.attrs.get("broadcast_dimensions")
         return dims is None or list(dims) == list(range(len(source)))
