@@ -28,7 +28,7 @@ from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
 from ms_func.stopwatch import timed
-from ms_func.tracing import tracer
+from ms_func.tracing import known
 from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def _quieted(eqn: Eqn) -> Eqn | None:
     return None if found is None or found.effects else found
 
 
-tracer.quieted = _quieted
+known.quieted = _quieted
 
 
 def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:
