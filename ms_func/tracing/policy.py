@@ -1,9 +1,9 @@
 """How source conversion takes part in tracing without being imported by it.
 
 Whoever stages a function of the user's asks `user_function` for the form to run on tracers; an
-error about a traced value asks `why_native` what kept a function from being converted. A function is
-run by `recorded`, which gives what it returns in a form that can leave the program, and puts back what
-it stored if the recording fails. The package `source` fills the slots.
+error about a traced value asks `why_native` what kept a function from being converted. A function
+is run by `recorded`, which gives what it returns in a form that can leave the program, and puts
+back what it stored if the recording fails. The package `source` fills the slots.
 """
 
 from __future__ import annotations

@@ -251,11 +251,12 @@ class Staging:
             differs between devices.
         wide: kinds of number ("i", "f", "c") that come in from outside at double width.
         links: objects of the user's that stand for one of several; see `source.hooks.aliases`.
+        results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "border", "captured", "decided", "eqns", "handles", "links", "loc",
-        "name", "outer", "spliced", "strict", "values", "wide",
+        "name", "outer", "results", "spliced", "strict", "values", "wide",
     )  # fmt: skip
 
     def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
@@ -273,6 +274,7 @@ class Staging:
         self.wide = ""
         self.outer: Any = None
         self.links: Any = None
+        self.results: dict[Any, Any] = {}
 
     @property
     def main(self) -> Staging:
@@ -291,6 +293,7 @@ class Staging:
         current.interpreter = self.outer
         config.tracing.set_local(self.outer is not type(current).interpreter)
         self.alive = False
+        self.results.clear()
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""
