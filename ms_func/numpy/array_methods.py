@@ -34,7 +34,7 @@ from ms_func.numpy import (
     sorting,
     updates,
 )
-from ms_func.numpy.fusion import NUMBERS, constant
+from ms_func.numpy.fusion import beside
 from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle, convert
 from ms_func.primitives import cast
 from ms_func.primitives import shape as sh
@@ -57,8 +57,11 @@ def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         if type(self) is Array and current.interpreter is bottom:
             if type(other) is Array:
                 return handle(fast(self.buffer, other.buffer))
-            if type(other) in NUMBERS and (found := constant(other, self)) is not None:
-                return handle(fast(self.buffer, found.buffer))
+            if type(other) is float:
+                return handle(fast(self.buffer, other))
+            found = beside(other, self)
+            if found is not None:
+                return handle(fast(self.buffer, found))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(self, other)
         return NotImplemented
@@ -104,10 +107,10 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
         return _plain(lambda self, other: function(other, self))
 
     def method(self: Any, other: Any) -> Any:
-        if type(other) in NUMBERS and type(self) is Array and current.interpreter is bottom:
-            found = constant(other, self)
+        if type(self) is Array and current.interpreter is bottom:
+            found = beside(other, self)
             if found is not None:
-                return handle(fast(found.buffer, self.buffer))
+                return handle(fast(found, self.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(other, self)
         return NotImplemented

@@ -18,7 +18,7 @@ from ms_func.numpy.manipulation import axes_tuple, axis_index, part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 
 
-@fusion.whole(1)
+@fusion.whole(1, "prepend", "append")
 def diff(
     a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None,
     append: ArrayLike | None = None,
@@ -57,7 +57,7 @@ def _diff(a: Any, n: int, axis: int) -> Any:
     return a
 
 
-@fusion.whole(1)
+@fusion.whole(1, "to_end", "to_begin")
 def ediff1d(
     ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None
 ) -> Array:
@@ -71,7 +71,6 @@ def ediff1d(
 
 
 @fusion.whole(1)
-@fusion.anywhere
 def gradient(
     f: ArrayLike, *varargs: ArrayLike, axis: int | Sequence[int] | None = None,
     edge_order: int | None = None,
@@ -123,8 +122,7 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
     return manipulation.concatenate([ends[0], middle, ends[1]], axis)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(2, "dx")
 def trapezoid(
     y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1
 ) -> Array:
@@ -142,7 +140,7 @@ def trapezoid(
     return ar.multiply(0.5, reductions.sum(ar.multiply(pairs, widths), axis))
 
 
-@fusion.anywhere
+@fusion.whole(3, "left", "right", "period")
 def interp(
     x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: Any = None, right: Any = None,
     period: ArrayLike | None = None,
@@ -197,7 +195,7 @@ def _beyond(out: Any, outside: Any, edge: Any, value: Any) -> Any:
     return searching.where(outside, edge if value is None else value, out)
 
 
-@fusion.whole(1)
+@fusion.whole(1, "discont", "period")
 def unwrap(
     p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi
 ) -> Array:
@@ -205,7 +203,8 @@ def unwrap(
     p = operand("unwrap", p)
     if typeof(p).dtype.kind == "c":
         raise ValueError("unwrap does not support complex inputs.")
-    p = p if is_inexact(typeof(p).dtype) or isinstance(period, int) else inexact("unwrap", p)
+    whole = typeof(period).dtype.kind in "iu"
+    p = p if whole or is_inexact(typeof(p).dtype) else inexact("unwrap", p)
     axis = axis_index(axis, typeof(p).ndim)
     if typeof(p).shape[axis] == 0:
         return ar.positive(p)

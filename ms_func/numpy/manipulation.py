@@ -19,8 +19,10 @@ from ms_func.errors import (
     ShapeError,
 )
 from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
 from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
 from ms_func.numpy.arithmetic import remainder, subtract
@@ -347,9 +349,24 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     return flip(swapaxes(m, i, j), i) if turns == 1 else flip(swapaxes(m, i, j), j)
 
 
-@fusion.whole(1)
 def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
     """`a` with elements moved along dimensions; what leaves one end enters the other."""
+    if current.interpreter is bottom:  # where one program serves all shifts
+        shift = _shift_operand(shift, np.shape(a), axis)
+    return _roll(a, shift, axis)
+
+
+def _shift_operand(shift: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Whole numbers by which dimensions are rolled as an array; anything else as it is."""
+    steps = shift if type(shift) is tuple else (shift,)
+    if any(type(s) is not int for s in steps):
+        return shift
+    laps = math.lcm(math.prod(shape) or 1, *[n or 1 for n in shape])
+    return np.asarray([s % laps for s in steps] if steps is shift else shift % laps, np.int32)
+
+
+@fusion.whole(2)
+def _roll(a: Any, shift: Any, axis: Any) -> Any:
     a = operand("roll", a)
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), typeof(a).shape)
@@ -418,7 +435,7 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
     return out if out_sharding is None else constrained(out, out_sharding)
 
 
-@fusion.anywhere
+@fusion.whole(0)
 def broadcast_arrays(*args: ArrayLike) -> list[Array]:
     """The arrays, all broadcast to one shape; dtypes stay."""
     arrays = [operand("broadcast_arrays", a) for a in args]
@@ -536,7 +553,7 @@ def column_stack(tup: Any) -> Array:
     return concatenate(rows, 1)
 
 
-@fusion.anywhere
+@fusion.whole(1)
 def block(arrays: Any) -> Array:
     """Array from nested lists of blocks: the innermost lists join along the last dimension."""
 
@@ -558,7 +575,7 @@ def block(arrays: Any) -> Array:
     return join(arrays, 0)
 
 
-@fusion.anywhere
+@fusion.whole(2)
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
     """`values` after `arr`, flat or along a dimension."""
     return concatenate([arr, values], axis)

@@ -159,6 +159,7 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
     return manipulation.concatenate([found, zeros((trailing,), found.dtype)])
 
 
+@fusion.whole(2, "w")
 def polyfit(
     x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False,
     w: ArrayLike | None = None, cov: bool | str = False,

@@ -155,8 +155,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     return convert(a, inner), out
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def sum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -188,8 +187,7 @@ def sum(
     return convert(total, kind)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def prod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -226,8 +224,7 @@ def _extremum(
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -242,8 +239,7 @@ def max(
                      maximum)  # fmt: skip
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -257,8 +253,7 @@ def min(
 amax, amin = max, min
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "where")
 def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -269,8 +264,7 @@ def all(
     return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "where")
 def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -307,8 +301,7 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "where")
 def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
@@ -334,8 +327,7 @@ def _mean_program(
     return convert(divide(total, count), kind)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "weights")
 def average(
     a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
     keepdims: bool = False,
@@ -383,8 +375,7 @@ def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
     return broadcast_to(sh.reshape(weights, sizes), t.shape)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "ddof", "where", "mean", "correction")
 def var(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -414,14 +405,12 @@ def var(
         raise ValueError(f"var: complex numbers have no variance of a real dtype, as {kind.name}")
     axes = axes_and_names(axis, typeof(a).ndim)
     free = ddof if correction is None else correction
-    if where is None and mean is None and isinstance(free, (int, float)):
-        return fusion.run(_var_program, (a,), axes, bool(keepdims), kind, free)
     return _var_program(a, axes, keepdims, kind, free, where, mean)
 
 
 def _var_program(
-    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any = None,
-    centre: Any = None,
+    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any,
+    centre: Any,
 ) -> Any:  # fmt: skip
     """Two passes: the mean, then the mean square of the distances from it."""
     inner = np.dtype(np.float32) if kind.itemsize < 4 else kind
@@ -431,10 +420,12 @@ def _var_program(
     off = subtract(a, convert(operand("var", centre), inner))
     square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
     count = _count(a, axes, keepdims, where)
-    left = subtract(count, free) if not isinstance(count, int) else float(count - free)
     total = sum(square, axes, keepdims=keepdims, where=where)
-    if isinstance(left, float):
-        left = left if left > 0 else math.nan if count == 0 or left < 0 else 0.0
+    if isinstance(count, int) and isinstance(free, (int, float)):
+        left: Any = float(count - free) if count >= free else math.nan
+    else:
+        left = subtract(count, free)
+        left = compare.select(logic.less(left, 0), *promote("var", math.nan, left))
     result = kind if kind.kind != "c" else np.dtype(f"f{kind.itemsize // 2}")
     return convert(divide(total, left), result)
 
@@ -442,8 +433,7 @@ def _var_program(
 _mean = mean
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "ddof", "where", "mean", "correction")
 def std(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -632,7 +622,7 @@ def cumulative_prod(
 # --- tests of whole arrays --------------------------------------------------------------
 
 
-@fusion.whole(2)
+@fusion.whole(2, "rtol", "atol")
 def allclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,

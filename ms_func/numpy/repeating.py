@@ -293,7 +293,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
 # --- padding --------------------------------------------------------------------------------
 
 
-@fusion.whole(1)
+@fusion.whole(1, fixed=("stat_length", "reflect_type"))
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """`array` with elements added at both ends of its dimensions.
 

@@ -112,7 +112,7 @@ def sort_complex(a: ArrayLike) -> Array:
     return convert(out, kind)
 
 
-@fusion.anywhere
+@fusion.whole(1)
 def lexsort(keys: Any, axis: int = -1) -> Array:
     """Indices that sort by the last key, among its ties by the one before, and so on.
 
@@ -166,7 +166,7 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     return pa.or_p.bind(less, logic.isnan(y))
 
 
-@fusion.whole(2)
+@fusion.whole(2, "sorter")
 def searchsorted(
     a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *,
     method: str = "scan",

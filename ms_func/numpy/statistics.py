@@ -22,8 +22,7 @@ from ms_func.numpy.updates import update
 # --- covariance -------------------------------------------------------------------------------
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "y", "fweights", "aweights")
 def cov(
     m: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False,
     ddof: int | None = None, fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
@@ -87,8 +86,7 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
     return None if found is None else inexact("cov", found)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "y")
 def corrcoef(
     x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, dtype: Any = None
 ) -> Array:

@@ -23,7 +23,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions
 from ms_func.numpy.creation import asarray, shape_tuple
-from ms_func.numpy.fusion import run
+from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
 from ms_func.primitives.keys import random_split
@@ -34,6 +34,7 @@ _FEW = 10.0
 """Up to so many expected successes waiting times are added up."""
 
 
+@whole(3)
 def binomial(
     key: ArrayLike, n: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -162,6 +163,7 @@ def _stirling_error(k: Any) -> Any:
     return where(small, table[place], series)
 
 
+@whole(3)
 def multinomial(
     key: ArrayLike, n: ArrayLike, p: ArrayLike, *, shape: Shape | None = None, dtype: Any = None,
     unroll: int | bool = 1,
