@@ -14,7 +14,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, manipulation, searching
+from ms_func.numpy import fusion, joining, searching
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote, strong
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
@@ -280,5 +280,5 @@ def glu(x: ArrayLike, axis: int = -1) -> Array:
 
 
 def _glu(x: Any, axis: int) -> Any:
-    value, gate = manipulation.split(x, 2, axis)
+    value, gate = joining.split(x, 2, axis)
     return ar.multiply(value, sigmoid(gate))

@@ -24,12 +24,14 @@ from ms_func.numpy import (
     elementwise,
     fusion,
     indexing,
+    joining,
     logic,
     manipulation,
     products,
     reductions,
     references,
     repeating,
+    running,
     searching,
     sorting,
     updates,
@@ -180,10 +182,10 @@ def _iterate(self: Any) -> Iterator[Any]:
     if not shape:
         raise TypeError("iteration over a 0-d array")
     if type(self) is not Tracer and 0 < shape[0] <= _AT_ONCE:
-        return iter(fusion.run(manipulation.unstack, (self,)))
+        return iter(fusion.run(joining.unstack, (self,)))
     if type(self) is not Tracer:
         return (indexing.getitem(self, i) for i in range(shape[0]))
-    return iter(manipulation.unstack(self))
+    return iter(joining.unstack(self))
 
 
 def _contains(self: Any, value: Any) -> bool:
@@ -299,8 +301,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "conj": elementwise.conjugate,
     "conjugate": elementwise.conjugate,
     "copy": _copy,
-    "cumprod": reductions.cumprod,
-    "cumsum": reductions.cumsum,
+    "cumprod": running.cumprod,
+    "cumsum": running.cumsum,
     "diagonal": diagonals.diagonal,
     "dot": products.dot,
     "flatten": _flatten,

@@ -13,7 +13,16 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import (
+    fusion,
+    joining,
+    logic,
+    manipulation,
+    reductions,
+    running,
+    searching,
+    sorting,
+)
 from ms_func.numpy.manipulation import axes_tuple, axis_index, part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 
@@ -37,7 +46,7 @@ def diff(
     if n == 0:
         return ar.positive(a)
     rows = [_edge(v, a, axis) for v in (prepend, a, append) if v is not None]
-    a = manipulation.concatenate(rows, axis) if len(rows) > 1 else a
+    a = joining.concatenate(rows, axis) if len(rows) > 1 else a
     return fusion.run(_diff, (a,), n, axis)
 
 
@@ -67,7 +76,7 @@ def ediff1d(
     for v, place in ((to_begin, 0), (to_end, len(rows) + 1)):
         if v is not None:
             rows.insert(place, convert(manipulation.ravel(v), ary.dtype))
-    return manipulation.concatenate(rows)
+    return joining.concatenate(rows)
 
 
 @fusion.whole(1)
@@ -119,7 +128,7 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
         weighted = ar.add(ar.multiply(before, right), ar.multiply(after, left))
         middle = ar.divide(weighted, ar.add(left, right))
     ends = part(slopes, axis, 0, 1), part(slopes, axis, n - 2, n - 1)
-    return manipulation.concatenate([ends[0], middle, ends[1]], axis)
+    return joining.concatenate([ends[0], middle, ends[1]], axis)
 
 
 @fusion.whole(2, "dx")
@@ -168,8 +177,8 @@ def interp(
         x, xp = ar.remainder(x, period), ar.remainder(xp, period)
         order = sorting.argsort(xp)
         xp, fp = (searching.take(v, order, 0, mode="clip") for v in (xp, fp))
-        xp = manipulation.concatenate([ar.subtract(xp[-1:], period), xp, ar.add(xp[:1], period)])
-        fp = manipulation.concatenate([fp[-1:], fp, fp[:1]])
+        xp = joining.concatenate([ar.subtract(xp[-1:], period), xp, ar.add(xp[:1], period)])
+        fp = joining.concatenate([fp[-1:], fp, fp[:1]])
     n = typeof(xp).shape[0]
     i = ar.clip(sorting.searchsorted(xp, x, "right"), 1, max(n - 1, 1))
     low, high = (searching.take(xp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
@@ -216,5 +225,5 @@ def unwrap(
     limit = half if discont is None else ar.maximum(discont, half)
     fix = searching.where(logic.less(el.abs(jump), limit), 0, ar.subtract(folded, jump))
     first = part(p, axis, 0, 1)
-    rest = ar.add(part(p, axis, 1, typeof(p).shape[axis]), reductions.cumsum(fix, axis))
-    return manipulation.concatenate([first, rest], axis)
+    rest = ar.add(part(p, axis, 1, typeof(p).shape[axis]), running.cumsum(fix, axis))
+    return joining.concatenate([first, rest], axis)

@@ -16,7 +16,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import fusion, logic, manipulation, reductions, running, searching, sorting
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
@@ -273,11 +273,11 @@ def _weighted_program(
         weights = searching.where(nan, 0, weights)
     order = sorting.argsort(rows, -1)
     rows, weights = (searching.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
-    running = reductions.cumsum(weights, -1)
-    running = ar.divide(running, running[..., -1:])
-    running = searching.where(logic.equal(running, 0), -1, running)
+    sums = running.cumsum(weights, -1)
+    sums = ar.divide(sums, sums[..., -1:])
+    sums = searching.where(logic.equal(sums, 0), -1, sums)
     flat = manipulation.reshape(q, (-1, *[1] * (len(lead) + 1)))
-    place = reductions.sum(logic.less(running, flat), -1, np.int32)
+    place = reductions.sum(logic.less(sums, flat), -1, np.int32)
     out = _at(rows, ar.minimum(place, typeof(rows).shape[-1] - 1), lead)
     bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
     out = searching.where(bad, math.nan, out)

@@ -14,11 +14,12 @@ from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import fusion, logic, reductions
+from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.arithmetic import clip, divmod, remainder
 from ms_func.numpy.creation import arange, array, asarray, zeros
 from ms_func.numpy.indexing import integers, read
-from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape, stack
+from ms_func.numpy.joining import stack
+from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -286,7 +287,7 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
         return tuple(fill(0, ArrayType((size,), np.int32)) if not total and fill_value is None
                      else broadcast_to(asarray(f, np.int32), (size,)) for f in fills)  # fmt: skip
     flat = reshape(mask, (total,))
-    rank = reductions.cumsum(convert(flat, np.dtype(np.int32)), 0)
+    rank = running.cumsum(convert(flat, np.dtype(np.int32)), 0)
     slot = compare.select(flat, ar.sub(rank, 1), size)
     count = ar.min_p.bind(*promote("nonzero", pieces_last(rank), size))
     place = update(zeros((size,), np.int32), slot, arange(total), "set", mode="drop",

@@ -21,7 +21,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions
+from ms_func.numpy import logic, manipulation, reductions, running
 from ms_func.numpy.creation import asarray, shape_tuple
 from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
@@ -199,7 +199,7 @@ def multinomial(
             )
         lead = found[:-1]
     p = manipulation.broadcast_to(p, (*lead, t.shape[-1]))
-    left = manipulation.flip(reductions.cumsum(manipulation.flip(p, -1), -1), -1)
+    left = manipulation.flip(running.cumsum(manipulation.flip(p, -1), -1), -1)
     ratios = ar.divide(p, where(logic.equal(left, 0), 1, left))
 
     def step(remaining: Any, row: Any) -> Any:
