@@ -11,6 +11,7 @@ import inspect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,8 +65,11 @@ class Backend(Protocol):
         """
         ...
 
-    def export(self, module: Any, options: CompileOptions) -> bytes:
-        """File that carries a module to another machine, in the backend's own format."""
+    def export(self, module: Any, options: CompileOptions) -> bytes | dict[str, bytes]:
+        """File that carries a module to another machine, in the backend's own format.
+
+        For a module of several devices it may be several files: from the end of a name to bytes.
+        """
         ...
 
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> Any:
@@ -79,6 +83,14 @@ class Backend(Protocol):
     def get(self, buffer: Any) -> np.ndarray:
         """Elements of a buffer."""
         ...
+
+
+def files(path: str | Path, data: bytes | dict[str, bytes]) -> dict[Path, bytes]:
+    """What to write where, for what a backend exported: `step.air`, or `step_rank0.air`, ..."""
+    path = Path(path)
+    if isinstance(data, bytes):
+        return {path: data}
+    return {path.with_name(f"{path.stem}_{end}"): held for end, held in data.items()}
 
 
 @once

@@ -10,7 +10,7 @@ from ms_func_ascend.backend import Ascend, AscendReference, export
 from ms_func_ascend.cann import AscendError, AscendUnavailable
 from ms_func_ascend.emitter import Options
 from ms_func_ascend.graph import Graph, GraphError, check_graph
-from ms_func_ascend.simulate import SimulationError, simulate
+from ms_func_ascend.simulate import SimulationError, simulate, simulate_ranks
 from ms_func_ascend.translate import Refusal, UnsupportedOnAscend, translate
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "from_bytes",
     "read",
     "simulate",
+    "simulate_ranks",
     "to_bytes",
     "translate",
     "write",

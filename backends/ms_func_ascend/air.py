@@ -93,11 +93,19 @@ def _node(node: Node, role: str) -> Message:
     if node.source:
         attrs["_source"] = {"s": node.source.encode()}
     made: Message = {"name": node.name, "type": node.op}
+    if node.ranks:
+        listed = {"i": list(node.ranks), "val_type": _LIST_TYPES["Int"]}
+        attrs["_ranks"] = {"list": listed}
     made["input"] = ["" if t is None else t.edge for t, _ in _slots(node)]
+    made["input"] += _control_edge(node.after)
     made |= {"attr": attrs, "input_desc": inputs, "output_desc": outputs}
     if node.graphs:
         made["subgraph_name"] = [g.name for g in node.graphs]
     return made
+
+
+def _control_edge(node: Node | None) -> list[str]:
+    return [] if node is None else [f"{node.name}:-1"]
 
 
 def _slots(node: Node) -> list[tuple[Tensor | None, str]]:
@@ -118,7 +126,7 @@ def _net_output(graph: Graph, role: str) -> Message:
     return {
         "name": name,
         "type": "NetOutput",
-        "input": [t.edge for t in graph.results],
+        "input": [*(t.edge for t in graph.results), *_control_edge(graph.last)],
         "attr": _port_names([d["name"] for d in descriptors], []),
         "input_desc": descriptors,
     }
@@ -210,6 +218,7 @@ def _read_graph(message: Message, messages: dict[str, Message], above: tuple[str
         raise GraphError(f"graph {name} contains itself")
     graph = Graph(name)
     tensors: dict[str, list[Tensor]] = {}
+    nodes: dict[str, Node] = {}
     outputs = [op for op in message["op"] if op["type"] == "NetOutput"]
     if len(outputs) != 1:
         raise GraphError(f"graph {name} has {len(outputs)} NetOutput nodes, not one")
@@ -220,13 +229,23 @@ def _read_graph(message: Message, messages: dict[str, Message], above: tuple[str
                 raise GraphError(f"{op['name']}: there is no graph {sub!r}")
             subgraphs.append(_read_graph(messages[sub], messages, (*above, name)))
         node = _read_node(op, tensors, subgraphs)
-        tensors[node.name] = node.outputs
+        node.after = _waited_for(op, nodes)
+        tensors[node.name], nodes[node.name] = node.outputs, node
         graph.nodes.append(node)
         if node.op == "Data":
             graph.data.append(node)
     graph.results = [t for t in (_resolve(e, tensors) for e in outputs[0]["input"]) if t]
+    graph.last = _waited_for(outputs[0], nodes)
     graph.data.sort(key=lambda n: n.attrs.get("index", 0))
     return graph
+
+
+def _waited_for(op: Message, nodes: dict[str, Node]) -> Node | None:
+    """The node that a control edge comes from; there is at most one in our files."""
+    edges = [e for e in op["input"] if e.endswith(":-1")]
+    if len(edges) > 1:
+        raise GraphError(f"{op['name']} has {len(edges)} control edges")
+    return nodes[edges[0].rpartition(":")[0]] if edges else None
 
 
 def _ordered(message: Message) -> list[Message]:
@@ -291,8 +310,10 @@ def _read_node(op: Message, tensors: dict[str, list[Tensor]], graphs: list[Graph
     attrs = _read_attrs(op)
     source = op["attr"].get("_source", {}).get("s", b"").decode()
     out_names = [d.get("name", "") for d in op["output_desc"]]
-    return Node(op["name"], op["type"], inputs, names, attrs, outputs, out_names, graphs, layouts,
+    node = Node(op["name"], op["type"], inputs, names, attrs, outputs, out_names, graphs, layouts,
                 source)  # fmt: skip
+    node.ranks = tuple(op["attr"].get("_ranks", {}).get("list", {"i": ()})["i"])
+    return node
 
 
 def _described(descriptor: Message) -> tuple[tuple[int, ...], np.dtype]:
@@ -361,6 +382,7 @@ def _line(node: Node) -> str:
     outs = ", ".join(f"{t.dtype.name}{list(t.shape)}" for t in node.outputs)
     ins = ", ".join("-" if t is None else t.edge for t in node.inputs)
     attrs = "".join(f" {name}={_short(value)}" for name, value in node.attrs.items())
+    attrs += f" ranks={list(node.ranks)}" if node.ranks else ""
     graphs = "".join(f" {{{g.name}}}" for g in node.graphs)
     place = f"  # {node.source}" if node.source else ""
     return f"{node.name} = {node.op}({ins}){attrs}{graphs} -> {outs}{place}"

@@ -1,27 +1,32 @@
 """The two backends: one for an NPU, one for its reference interpreter.
 
-Both translate a module to the bytes of an AIR file and read those bytes back; the graph that
-runs is the one in the file.
+Both translate a module to the bytes of AIR files, one for each device, and read those bytes
+back; the graphs that run are the ones in the files.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ms_func.backend import CompileOptions
+from ms_func.backend import CompileOptions, files
 from ms_func.errors import UnsupportedError
 from ms_func_ascend import air, cann
 from ms_func_ascend.emitter import Options
 from ms_func_ascend.graph import Graph
-from ms_func_ascend.simulate import simulate
+from ms_func_ascend.partition import Layout, Split, partition
+from ms_func_ascend.reader import as_module, ranks
+from ms_func_ascend.simulate import simulate_ranks
 from ms_func_ascend.translate import translate
 
 _OWN = {f.name for f in fields(Options)}
+DESCRIPTION = "ranks.json"
+"""End of the name of the file that says how the files of several devices belong together."""
 
 
 def _split(flags: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -30,16 +35,17 @@ def _split(flags: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     return Options(**own), {k: v for k, v in flags.items() if k not in _OWN}
 
 
-def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes:
-    """AIR file of a StableHLO module.
+def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes | dict[str, bytes]:
+    """AIR file of a StableHLO module; one for each device of a module for several.
 
     Args:
         module: the module object, or its text or bytecode, with a public function `main`.
-        path: where to write the file (`.air`); None writes nothing.
+        path: where to write the file (`.air`); None writes nothing. Several files are written
+            beside each other: `step_rank0.air`, ..., `step_ranks.json`.
         **flags: fields of `Options`.
 
     Returns:
-        The bytes of the file.
+        The bytes of the file; of several, a dictionary from the end of the name (`rank0.air`).
 
     Raises:
         UnsupportedOnAscend: operations without a translation; all of them are listed.
@@ -57,10 +63,60 @@ def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes:
     options, rest = _split(flags)
     if rest:
         raise TypeError(f"the Ascend translation has no option {sorted(rest)[0]!r}")
-    data = air.to_bytes(translate(module, options))
+    data = _files(module, options)
     if path is not None:
-        Path(path).write_bytes(data)
+        for file, held in files(path, data).items():
+            file.write_bytes(held)
     return data
+
+
+def _files(module: Any, options: Options) -> bytes | dict[str, bytes]:
+    module = as_module(module)
+    if ranks(module) == 1:
+        return air.to_bytes(translate(module, options))
+    split = partition(module)
+    graphs = _graphs(split, options)
+    made = {f"rank{rank}.air": air.to_bytes(g) for rank, g in enumerate(graphs)}
+    return made | {DESCRIPTION: _text(_description(split, graphs)).encode()}
+
+
+def _graphs(split: Split, options: Options) -> list[Graph]:
+    count = split.program.ranks
+    return [translate(split.program, replace(options, rank=rank)) for rank in range(count)]
+
+
+def _text(described: dict[str, Any]) -> str:
+    """JSON with a line for each group, argument and result."""
+    lines = []
+    for name, held in described.items():
+        if isinstance(held, dict):
+            rows = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in held.items()]
+            text = "{\n" + ",\n".join(rows) + "\n }"
+        elif isinstance(held, list):
+            text = "[\n" + ",\n".join(f"  {json.dumps(v)}" for v in held) + "\n ]"
+        else:
+            text = json.dumps(held)
+        lines.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _description(split: Split, graphs: Sequence[Graph]) -> dict[str, Any]:
+    """What the machines that run the files must know: groups, and who holds what."""
+    nodes = [n for g in graphs for one in g.walk() for n in one.nodes if n.ranks]
+    groups = {n.attrs["group"]: list(n.ranks) for n in nodes}
+    data, results = graphs[0].data, graphs[0].results
+    return {
+        "devices": len(graphs),
+        "groups": dict(sorted(groups.items())),
+        "arguments": [
+            {"dtype": n.outputs[0].dtype.name, **asdict(where)}
+            for n, where in zip(data, split.arguments, strict=True)
+        ],
+        "results": [
+            {"dtype": t.dtype.name, **asdict(where)}
+            for t, where in zip(results, split.results, strict=True)
+        ],
+    }
 
 
 class AscendReference:
@@ -74,13 +130,16 @@ class AscendReference:
 
     def compile(self, module: Any, options: CompileOptions) -> ReferenceExecutable:
         """Translate a module; see `ms_func.backend.Backend`."""
-        return ReferenceExecutable(air.from_bytes(self.export(module, options)))
+        data = self.export(module, options)
+        if isinstance(data, bytes):
+            return ReferenceExecutable([air.from_bytes(data)])
+        *graphs, described = data.values()
+        return ReferenceExecutable([*map(air.from_bytes, graphs)], json.loads(described))
 
-    def export(self, module: Any, options: CompileOptions) -> bytes:
-        """Bytes of the AIR file of a module."""
-        _one_device(options)
+    def export(self, module: Any, options: CompileOptions) -> bytes | dict[str, bytes]:
+        """Bytes of the AIR file of a module; for several devices of each, and a description."""
         own, _ = _split(options.flags)
-        return air.to_bytes(translate(module, own))
+        return _files(module, own)
 
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> np.ndarray:
         """The array itself: buffers are NumPy arrays."""
@@ -114,24 +173,42 @@ class Ascend(AscendReference):
             AscendError: `atc` or the runtime failed.
         """
         data = self.export(module, options)
+        if not isinstance(data, bytes):
+            raise UnsupportedError(
+                f"`{options.name}` is a program of {len(data) - 1} devices, and one process drives "
+                "one NPU\nfix: write the files with ms_func.export(f, *args, backend='ascend', "
+                f"path='{options.name}.air') and run one in each process, or run all of them here "
+                "with backend='ascend-ref'"
+            )
         _, settings = _split(options.flags)
         return cann.compile(data, options.name, **settings)
 
 
 class ReferenceExecutable:
-    """A graph that the interpreter runs."""
+    """Graphs that the interpreter runs, one for each device.
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    Args:
+        graphs: of the devices, in the order of their numbers.
+        described: for several devices, the contents of the file `ranks.json`.
+    """
+
+    def __init__(self, graphs: Sequence[Graph], described: dict[str, Any] | None = None) -> None:
+        self.graphs, self.described = list(graphs), described
 
     def run(self, buffers: Sequence[Any]) -> list[np.ndarray]:
-        """Results of the graph for arrays."""
-        return simulate(self.graph, [np.asarray(b) for b in buffers])
-
-
-def _one_device(options: CompileOptions) -> None:
-    if options.num_partitions > 1 or len(options.devices) > 1:
-        raise UnsupportedError(
-            f"`{options.name}` is split over {max(options.num_partitions, len(options.devices))} "
-            "devices; an AIR file is a program of one\nfix: export it without a mesh"
+        """Results of the program for whole arrays."""
+        arrays = [np.asarray(b) for b in buffers]
+        if self.described is None:
+            return simulate_ranks(self.graphs, [arrays])[0]
+        ins, outs = (
+            [_layout(entry) for entry in self.described[side]] for side in ("arguments", "results")
         )
+        count = len(self.graphs)
+        pieces = [where.split(x) for where, x in zip(ins, arrays, strict=True)]
+        made = simulate_ranks(self.graphs, [[p[rank] for p in pieces] for rank in range(count)])
+        return [where.join([m[k] for m in made]) for k, where in enumerate(outs)]
+
+
+def _layout(entry: dict[str, Any]) -> Layout:
+    starts = tuple(tuple(s) for s in entry["starts"])
+    return Layout(tuple(entry["shape"]), tuple(entry["piece"]), starts)

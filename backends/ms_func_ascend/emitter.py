@@ -19,7 +19,7 @@ import numpy as np
 
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.legalize import carrier, signed_twin
-from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number
+from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, lookup, version
 
 BOOL = np.dtype(np.bool_)
 I8, I32, I64 = np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64)
@@ -27,6 +27,19 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 FOLD_LIMIT = 1 << 16
 """Constants of up to this many bytes are reshaped, cast and cut when the graph is made."""
+
+
+_FOLDED: dict[str, Any] = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Neg": np.negative,
+    "Maximum": np.maximum, "Minimum": np.minimum,
+    "TruncateDiv": lambda x, y: (x - np.fmod(x, y)) // y, "TruncateMod": np.fmod,
+    "Equal": np.equal, "NotEqual": np.not_equal, "Less": np.less, "LessEqual": np.less_equal,
+    "Greater": np.greater, "GreaterEqual": np.greater_equal,
+    "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or, "LogicalNot": np.logical_not,
+    "BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor,
+    "SelectV2": np.where,
+}  # fmt: skip
+"""Operators on integers and booleans that are computed when the graph is made."""
 
 
 class Unsupported(Exception):
@@ -50,6 +63,9 @@ class Options:
         fusions: pooling and softmax that the program spells out, and biases of products, use
             the operators made for them.
         target: oldest version of the operator headers the graph must fit.
+        rank: number of the device, where the program is one for several; `partition_id` and
+            what follows from it are constants of its graph.
+        ranks: number of devices; that of the module where it says so.
         large_constant: splat constants of more bytes than this become `Fill`.
     """
 
@@ -57,6 +73,8 @@ class Options:
     exact_casts: bool = True
     fusions: bool = True
     target: str = "latest"
+    rank: int = 0
+    ranks: int = 1
     large_constant: int = field(default=1024, repr=False)
 
 
@@ -99,7 +117,38 @@ class Emitter:
     def elementwise(self, op: str, *xs: Tensor, dtype: np.dtype | None = None) -> Tensor:
         """Node of an operator that broadcasts its operands; `dtype` of the result if another."""
         shape = np.broadcast_shapes(*[x.shape for x in xs])
-        return self.one(op, xs, shape, dtype or xs[0].dtype)
+        folded = self._folded(op, xs)
+        return self.one(op, xs, shape, dtype or xs[0].dtype) if folded is None else folded
+
+    def _folded(self, op: str, xs: Sequence[Tensor]) -> Tensor | None:
+        """The result on small constants that are integers or booleans: numbers of devices."""
+        if op not in _FOLDED or any(x.dtype.kind not in "iub" for x in xs):
+            return None
+        values = [self._foldable(x) for x in xs]
+        if any(v is None for v in values):
+            return None
+        if math.prod(np.broadcast_shapes(*[x.shape for x in xs])) * 8 > FOLD_LIMIT:
+            return None
+        with np.errstate(all="ignore"):
+            return self.const(_FOLDED[op](*values))
+
+    def computed(self, x: Tensor) -> np.ndarray | None:
+        """Elements of `x` where they follow from constants, large ones as well."""
+        if x.node.op == "Const":
+            return x.node.attrs["value"]
+        inputs = [t for t in x.node.inputs if t is not None]
+        if x.node.op == "Reshape":
+            value = self.computed(inputs[0])
+            return None if value is None else value.reshape(x.shape)
+        if x.node.op not in _FOLDED or any(t.dtype.kind not in "iub" for t in inputs):
+            return None
+        values = [self.computed(t) for t in inputs]
+        return None if any(v is None for v in values) else _FOLDED[x.node.op](*values)
+
+    def has(self, op: str) -> bool:
+        """Whether operator `op` is old enough for the target."""
+        prototype = lookup(op)
+        return prototype is not None and prototype.since <= version(self.options.target)
 
     # -- constants ---------------------------------------------------------------------
 
@@ -253,6 +302,11 @@ class Emitter:
             before = self.known(first)  # type: ignore[arg-type]
             if before is not None:
                 return self.transpose(inner, [int(before[p]) for p in perm])  # type: ignore[arg-type]
+        if 1 in x.shape:  # dimensions of 1 are left out: a reshape before may do the same
+            long = [d for d, n in enumerate(x.shape) if n != 1]
+            core = self.reshape(x, [x.shape[d] for d in long])
+            order = [long.index(p) for p in perm if p in long]
+            return self.reshape(self.transpose(core, order), shape)
         if len(perm) > MAX_RANK:
             return self._transpose_merged(x, perm)
         moved, dtype = self.moved("Transpose", "x", x)

@@ -101,5 +101,5 @@ def _sort(graph: Graph) -> None:
             elif id(node) not in done:
                 done.add(id(node))
                 stack.append((node, True))
-                stack += [(t.node, False) for t in node.inputs[::-1] if t is not None]
+                stack += [(n, False) for n in reversed(node.before())]
     graph.nodes = order

@@ -51,10 +51,12 @@ class Node:
         graphs: sub-graphs in the prototype's order.
         layouts: layout of ports that are not plain (`ND`).
         source: line of the user's program, for messages.
+        after: node that runs before this one although nothing of it is read.
+        ranks: devices that run a collective operator together; empty for others.
     """
 
-    __slots__ = ("attrs", "graphs", "input_names", "inputs", "layouts", "name", "op",
-                 "output_names", "outputs", "source")  # fmt: skip
+    __slots__ = ("after", "attrs", "graphs", "input_names", "inputs", "layouts", "name", "op",
+                 "output_names", "outputs", "ranks", "source")  # fmt: skip
 
     def __init__(
         self,
@@ -74,6 +76,8 @@ class Node:
         self.attrs, self.graphs, self.layouts = attrs, list(graphs), layouts or {}
         self.outputs = [Tensor(self, k, s, d) for k, (s, d) in enumerate(outputs)]
         self.output_names = list(output_names)
+        self.after: Node | None = None
+        self.ranks: tuple[int, ...] = ()
 
     def attr(self, name: str) -> Any:
         """Value of an attribute, the prototype's default where it is not given."""
@@ -83,6 +87,15 @@ class Node:
         if prototype is None or name not in prototype.attributes:
             raise GraphError(f"{self.op} has no attribute {name!r}")
         return prototype.attributes[name].default
+
+    def before(self) -> list[Node]:
+        """Nodes that must run before this one."""
+        read = [t.node for t in self.inputs if t is not None]
+        return read if self.after is None else [*read, self.after]
+
+    def communicates(self) -> bool:
+        """Whether it, or a node of its sub-graphs, exchanges values with other devices."""
+        return bool(self.ranks) or any(n.communicates() for g in self.graphs for n in g.nodes)
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.name}>"
@@ -94,6 +107,9 @@ class Graph:
     Args:
         name: unique among the graphs of a file.
         target: oldest version of the operator headers the graph must fit, such as `v1.3.0`.
+
+    Attributes:
+        last: collective operator that the graph ends after, whoever reads its result.
     """
 
     def __init__(self, name: str, target: str = "latest") -> None:
@@ -101,6 +117,7 @@ class Graph:
         self.nodes: list[Node] = []
         self.data: list[Node] = []
         self.results: list[Tensor] = []
+        self.last: Node | None = None
         self._names: set[str] = set()
 
     def add(
@@ -169,12 +186,22 @@ class Graph:
         node = self.add("Const", [], [(value.shape, value.dtype)], {"value": value}, name=name)
         return node.outputs[0]
 
+    def chain(self) -> None:
+        """Let each collective wait for the one before it: all devices start them in one order."""
+        for node in self.nodes:
+            if node.communicates():
+                node.after, self.last = self.last, node
+
     def prune(self) -> None:
-        """Remove nodes that no result depends on; `Data` nodes stay."""
+        """Remove nodes that no result depends on; `Data` nodes and collectives stay.
+
+        Other devices wait for a collective, also where this one has no use for its result.
+        """
         wanted = {id(t.node) for t in self.results} | {id(n) for n in self.data}
+        wanted |= {id(n) for n in self.nodes if n.communicates()}
         for node in reversed(self.nodes):
             if id(node) in wanted:
-                wanted.update(id(t.node) for t in node.inputs if t is not None)
+                wanted.update(id(n) for n in node.before())
         self.nodes = [n for n in self.nodes if id(n) in wanted]
 
     def walk(self) -> Iterator[Graph]:
@@ -401,6 +428,8 @@ def _check_one(graph: Graph) -> None:
         for t in node.inputs:
             if t is not None and id(t) not in made:
                 raise GraphError(f"{node.op} {node.name}: reads {t.edge}, which is not made yet")
+        if node.after is not None and node.after.name not in names:
+            raise GraphError(f"{node.op} {node.name}: comes before {node.after.name}")
         check_node(node, graph.target)
         _check_subgraphs(node)
         made.update(id(t) for t in node.outputs)

@@ -63,11 +63,15 @@ class Block:
 
 @dataclass(slots=True, eq=False)
 class Program:
-    """The public `main` of a module."""
+    """The public `main` of a module, and the number of devices that it is the program of."""
 
     name: str
     body: Block
+    ranks: int = 1
 
+
+Mesh = tuple[dict[str, int], np.ndarray]
+"""Sizes of the axes of a mesh by name, and its devices, one dimension per axis."""
 
 _ELEMENTS = {
     "i1": np.bool_, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32,
@@ -92,19 +96,38 @@ def read(module: Any) -> Program:
     Raises:
         ValueError: the module has no `main`, or a shape in it is not static.
     """
-    if isinstance(module, str | bytes):
-        module = ir.Module.parse(module, _context())
-    functions = {}
+    module = as_module(module)
+    functions, meshes = {}, {}
     for op in module.body.operations:
         operation = op.operation
+        if operation.name == "sdy.mesh":
+            name = ir.StringAttr(operation.attributes["sym_name"]).value
+            meshes[name] = _mesh(str(operation.attributes["mesh"]))
         if operation.name == "func.func":
             functions[ir.StringAttr(operation.attributes["sym_name"]).value] = operation
     if "main" not in functions:
         raise ValueError("the module has no function `main`")
     attributes = module.operation.attributes
     name = ir.StringAttr(attributes["sym_name"]).value if "sym_name" in attributes else "main"
-    body = _Reader(functions).block(functions["main"].regions[0].blocks[0], {})
-    return Program(name, body)
+    body = _Reader(functions, meshes).block(functions["main"].regions[0].blocks[0], {})
+    return Program(name, body, ranks(module))
+
+
+def as_module(module: Any) -> ir.Module:
+    """A module object, parsed where it is text or bytecode."""
+    return ir.Module.parse(module, _context()) if isinstance(module, str | bytes) else module
+
+
+def ranks(module: ir.Module) -> int:
+    """Number of devices that run a module together."""
+    attributes = module.operation.attributes
+    counts = [
+        ir.IntegerAttr(attributes[name]).value if name in attributes else 1
+        for name in ("mhlo.num_partitions", "mhlo.num_replicas")
+    ]
+    if min(counts) > 1:
+        raise ValueError("the module has both partitions and replicas; use one of them")
+    return max(counts)
 
 
 @cache
@@ -115,6 +138,7 @@ def _context() -> ir.Context:
     made = ir.Context()
     made.append_dialect_registry(registry)
     made.load_all_available_dialects()
+    made.allow_unregistered_dialects = True  # XLA's own modules have `mhlo.copy`
     for dialect in (stablehlo, chlo, sdy):
         dialect.register_dialect(made)
     return made
@@ -123,8 +147,12 @@ def _context() -> ir.Context:
 class _Reader:
     """Walks blocks; `env` maps MLIR values to ours, with outer scopes copied in."""
 
-    def __init__(self, functions: dict[str, ir.Operation]) -> None:
-        self.functions = functions
+    def __init__(
+        self,
+        functions: dict[str, ir.Operation],
+        meshes: dict[str, tuple[dict[str, int], np.ndarray]],
+    ) -> None:
+        self.functions, self.meshes = functions, meshes
         self.types: dict[ir.Type, Type] = {}
 
     def type(self, t: ir.Type) -> Type:
@@ -155,12 +183,25 @@ class _Reader:
                 scope = dict(zip(inner.arguments, operands, strict=True))
                 env.update(zip(op.results, self.body(inner, scope, ops), strict=True))
                 continue
-            made = Op(name, operands, [], _attributes(op), loc=_place(op.location))
+            attrs = _attributes(op)
+            if isinstance(attrs.get("replica_groups"), str):
+                attrs["replica_groups"] = _groups(attrs["replica_groups"], self.meshes)
+            made = Op(name, operands, [], attrs, loc=_place(op.location))
             made.results = [Value(self.type(r.type), made) for r in op.results]
             made.regions = [self.block(r.blocks[0], env) for r in op.regions if len(r.blocks)]
             env.update(zip(op.results, made.results, strict=True))
             ops.append(made)
         return []
+
+
+def main_types(module: ir.Module) -> tuple[list[Type], list[Type]]:
+    """Types of the arguments and of the results of `main`."""
+    for op in module.body.operations:
+        attributes = op.operation.attributes
+        if "sym_name" in attributes and ir.StringAttr(attributes["sym_name"]).value == "main":
+            both = ir.FunctionType(ir.TypeAttr(attributes["function_type"]).value)
+            return [_type(t) for t in both.inputs], [_type(t) for t in both.results]
+    raise ValueError("the module has no function `main`")
 
 
 def _callee(op: ir.Operation) -> str | None:
@@ -178,6 +219,56 @@ def _type(t: ir.Type) -> Type:
         raise ValueError(f"the module has a shape that is not static: {t}")
     element = _ELEMENTS.get(str(t.element_type))
     return Type(tuple(t.shape), None if element is None else np.dtype(element))
+
+
+def _mesh(text: str) -> Mesh:
+    """Axes of `#sdy.mesh<["x"=4, "y"=2], device_ids=[...]>`, and its devices along them."""
+    sizes = {name: int(size) for name, size in re.findall(r'"([^"]*)"=(\d+)', text)}
+    listed = re.search(r"device_ids=\[([\d, ]*)\]", text)
+    count = int(np.prod(list(sizes.values()), dtype=np.int64))
+    ids = [int(i) for i in listed[1].split(",")] if listed else list(range(count))
+    return sizes, np.array(ids, np.int64).reshape(list(sizes.values()))
+
+
+_AXIS = re.compile(r'axis_ref<name = "([^"]*)"(?:, sub_axis_info = [^(]*\((\d+)\)(\d+))?')
+
+
+def _groups(text: str, meshes: dict[str, Mesh]) -> np.ndarray:
+    """Groups of devices that `#stablehlo.replica_group_mesh_axes` stands for, one per row."""
+    found = re.search(r"mesh = @(\w+)", text)
+    if found is None or found[1] not in meshes:
+        raise ValueError(f"groups of devices in an unknown form: {text}")
+    wanted = [(name, int(pre or 1), int(size or 0)) for name, pre, size in _AXIS.findall(text)]
+    return mesh_groups(*meshes[found[1]], wanted)
+
+
+def mesh_groups(
+    sizes: dict[str, int], ids: np.ndarray, wanted: list[tuple[str, int, int]]
+) -> np.ndarray:
+    """Groups of devices along axes of a mesh, one per row.
+
+    Args:
+        sizes: of the axes.
+        ids: the devices, one dimension per axis.
+        wanted: axes, major first: name, and 1 and 0 for all of it; or a factor of it, as the
+            product of the factors before it and its size.
+    """
+    shape: list[int] = []
+    places: dict[tuple[str, int, int], int] = {}
+    for axis, n in sizes.items():
+        held = 1
+        for part in sorted(w for w in wanted if w[0] == axis):
+            _, before, size = part
+            size = size or n
+            shape.append(before // held)
+            places[part] = len(shape)
+            shape.append(size)
+            held = before * size
+        shape.append(n // held)
+    inner = [places[w] for w in wanted]
+    outer = [d for d in range(len(shape)) if d not in inner]
+    count = int(np.prod([shape[d] for d in inner], dtype=np.int64))
+    return np.ascontiguousarray(ids.reshape(shape).transpose([*outer, *inner]).reshape(-1, count))
 
 
 _FILE = re.compile(r'"([^"]*)":(\d+)')
@@ -243,6 +334,8 @@ def _structured(text: str) -> Any:
         return enum[1]
     if text.startswith("#stablehlo.conv<"):
         return _convolution_dims(text)
+    if text.startswith("#stablehlo.replica_group_mesh_axes<"):
+        return text
     if text.startswith("#stablehlo."):
         return {name: _number(value) for name, value in _FIELD.findall(text)}
     return text

@@ -8,7 +8,7 @@ line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ms_func_ascend.operators import RULES
 from ms_func_ascend.prototypes import NAME_OF
 from ms_func_ascend.reader import Block, Op, Program, Value, read
 from ms_func_ascend.recognise import recognise
+from ms_func_ascend.simplify import simplify
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,18 @@ def translate(module: Any, options: Options | None = None) -> Graph:
     """
     options = options or Options()
     program = module if isinstance(module, Program) else read(module)
+    options = replace(options, ranks=max(options.ranks, program.ranks))
     graph = Graph(_graph_name(program.name), options.target)
+    program.body = simplify(program.body)
     if options.fusions:
-        program.body = recognise(program.body)
+        program.body = recognise(program.body, options)
     refusals: list[Refusal] = []
     with np.errstate(all="ignore"):  # constants are folded, NaN and infinities among them
         Translator(graph, options, refusals).run(program)
     if refusals:
         raise UnsupportedOnAscend(program.name, refusals)
     for one in list(graph.walk()):
+        one.chain()
         one.prune()
     if options.fusions:
         fuse(graph)
@@ -278,13 +282,8 @@ def _stand_in(shape: tuple[int, ...], dtype: np.dtype | None) -> Tensor:
     return Node("refused", "Refused", [], [], {}, [(shape, held)], ["y"]).outputs[0]
 
 
-_ONE_DEVICE = "an AIR file is the program of one device: export it without a mesh"
 _STATIC = "make the shape a static argument"
 _HINTS = {
-    **dict.fromkeys(
-        ("all_reduce", "all_gather", "all_to_all", "reduce_scatter", "collective_permute",
-         "collective_broadcast", "partition_id", "replica_id", "cross-replica-sum",
-         "manual_computation"), _ONE_DEVICE),
     **dict.fromkeys(
         ("dynamic_reshape", "dynamic_broadcast_in_dim", "dynamic_pad", "dynamic_gather",
          "dynamic_iota", "dynamic_conv", "real_dynamic_slice", "set_dimension_size"), _STATIC),

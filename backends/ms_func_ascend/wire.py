@@ -17,6 +17,7 @@ Message = dict[str, Any]
 # string, bytes, or the name of a message. Forms: "" one, "oneof" one that is written even
 # when zero, "many" repeated, "map" a map from string to that message.
 SCHEMA: dict[str, dict[str, tuple[int, str, str]]] = {
+    "HloProto": {"hlo_module": (1, "bytes", "")},  # of XLA: the envelope of its dumps
     "ModelDef": {
         "name": (1, "string", ""), "version": (2, "int", ""), "custom_version": (3, "string", ""),
         "graph": (7, "GraphDef", "many"), "attr": (11, "AttrDef", "map"),

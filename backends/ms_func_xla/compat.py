@@ -1,4 +1,4 @@
-"""What differs between the supported versions of jaxlib (0.10 and 0.11), in one place."""
+"""What differs between the supported versions of jaxlib (0.10 to 0.12), in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from jaxlib import xla_client
 
 NEW = xla_client._version >= 495
-"""Whether this is jaxlib 0.11."""
+"""Whether this is jaxlib 0.11 or later."""
 
 REPLICATED = xla_client.HloSharding.replicate()
 

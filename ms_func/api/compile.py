@@ -28,7 +28,7 @@ from ms_func.api.jit_options import (
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
 from ms_func.api.reasons import Signature, argument_names, reason
-from ms_func.api.stages import Lowered, Traced
+from ms_func.api.stages import Lowered, Traced, described
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
@@ -284,7 +284,7 @@ class Jitted:
         if recorded.on_refs:
             return self.run_on_refs(recorded, operands), None, False
         if self.options.backend is not None and self.platform is None:
-            return self.run_elsewhere(staged, operands), None, False
+            return self.run_elsewhere(recorded, operands), None, False
         if key_reuse.active(staged.fn):
             return self.run_watched(recorded, operands), None, False
         entry = recorded.entry(leaves)
@@ -379,10 +379,13 @@ class Jitted:
             swap(operands[i], value)
         return staged.unflatten(outs[: staged.own])
 
-    def run_elsewhere(self, staged: Staged, operands: Sequence[Any]) -> Any:
+    def run_elsewhere(self, recorded: Recorded, operands: Sequence[Any]) -> Any:
         """Run on a backend that takes and gives NumPy arrays."""
         assert self.options.backend is not None
-        program = compiled_elsewhere(staged.fn, self.name, self.options.backend)
+        staged = recorded.staged
+        program = compiled_elsewhere(
+            recorded.job(staged.fn), described(operands), self.name, self.options.backend
+        )
         values = [
             np.asarray(x, v.type.dtype) for x, v in zip(operands, staged.fn.params, strict=True)
         ]

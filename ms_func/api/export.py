@@ -22,19 +22,23 @@ def export(
     path: str | Path | None = None,
     options: dict[str, Any] | None = None,
     **kwargs: Any,
-) -> bytes:
+) -> bytes | dict[str, bytes]:
     """The program of `fun` for these arguments in the file format of a backend.
+
+    A program for several devices - its arguments have shardings, or `shard_map` or `shard` is in
+    it - may be several files: "ascend" gives one for each device, and a description of them.
 
     Args:
         fun: function of arrays, jitted or not. Arrays it closes over are part of the program.
         *args: arrays or `ShapeDtypeStruct`s; only types matter.
         backend: "xla" gives a portable StableHLO artifact, "ascend" an AIR file for `atc`.
-        path: where to write the bytes; None writes nothing.
+        path: where to write the bytes; None writes nothing. Several files are written beside
+            each other, `step.air` as `step_rank0.air` and so on.
         options: settings of that backend.
         **kwargs: arguments by name.
 
     Returns:
-        The bytes of the file.
+        The bytes of the file; of several, a dictionary from the end of the name (`rank0.air`).
 
     Raises:
         RuntimeError: no such backend is installed.
@@ -56,5 +60,6 @@ def export(
         )
     data = chosen.export(module, CompileOptions(name, flags=options or {}))
     if path is not None:
-        Path(path).write_bytes(data)
+        for file, held in backends.files(path, data).items():
+            file.write_bytes(held)
     return data

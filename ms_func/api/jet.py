@@ -68,7 +68,8 @@ def jet(
     types = leaf_types(leaves, "jet", name)
     rows = _rows(primals, series, types)
     fun = user_function(fun)
-    staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name, values=leaves)
+    staged = stage(lambda xs: fun(*tree.unflatten(in_tree, xs)), types, name=name, values=leaves,
+                   role="other")  # fmt: skip
     n_captured = len(staged.captured)
     moving = (False,) * n_captured + tuple(order > 0 and is_inexact(t.dtype) for t in types)
     program, found = _simplified_jet(staged.fn, order, moving)

@@ -52,6 +52,7 @@ def stage_call(
         values=leaves,
         keep_constants=has_aux,
         refs="write",
+        role="derivative",
     )
     values = operands(leaves)
     key_reuse.look(staged.fn, [*staged.captured, *values])

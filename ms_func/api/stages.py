@@ -137,12 +137,12 @@ class Traced(_Stage):
         return staged.unflatten([shape_struct(t) for t in staged.fn.out_types])
 
     def closed(self) -> Lowered:
-        """StableHLO of the program with captured values as constants in it."""
+        """StableHLO of the program with captured values as constants in it, for any machine."""
         fn, captured = self.ir, self._recorded.staged.captured
         n = len(captured)
         arrays = [on_host(x) for x in captured]
         whole = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results, arrays)
-        return Lowered(self, whole, ())
+        return Lowered(self, whole, (), portable=True)
 
     @property
     def out_tree(self) -> Any:
@@ -161,15 +161,18 @@ class Traced(_Stage):
 class Lowered(_Stage):
     """A function lowered to StableHLO for given argument types."""
 
-    def __init__(self, traced: Traced, fn: Function, donate: tuple[int, ...]) -> None:
+    def __init__(
+        self, traced: Traced, fn: Function, donate: tuple[int, ...], portable: bool = False
+    ) -> None:
         self._traced = traced
         recorded = traced._recorded
         self._job = recorded.job(fn)
         # Captured values that are constants of the program have no say in where it runs.
-        operands = [] if fn.consts else _operands(traced)
+        values = traced._leaves if fn.consts else [*recorded.staged.captured, *traced._leaves]
+        operands = described(values)
         self._placement = program_placement(self._job, operands)
         self._module = lower_program(
-            self._job, self._placement, name=traced.fun_name, donate=donate
+            self._job, self._placement, name=traced.fun_name, donate=donate, portable=portable
         )
         self.out_tree = traced._recorded.staged.out_tree
 
@@ -322,7 +325,6 @@ class _Operand:
         self._sharding = default_backend().sharding(where, self.aval.words.ndim) if where else None
 
 
-def _operands(traced: Traced) -> list[Any]:
-    """Captured values and arguments, as far as they say where they lie."""
-    values = [*traced._recorded.staged.captured, *traced._leaves]
+def described(values: Sequence[Any]) -> list[Any]:
+    """Operands for placement: as far as values, or descriptions of them, say where they lie."""
     return [x.buffer if type(x) in ARRAYS else _Operand(x) for x in values]

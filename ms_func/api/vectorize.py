@@ -192,7 +192,8 @@ def _run(
 
     given = [leaves[i] for i in mapped]
     with batched.axis():
-        staged = stage(call, types, name=name, refs="write", operands=given)
+        staged = stage(call, types, name=name, refs="write", operands=given,
+                       role="lanes")  # fmt: skip
     key_reuse.look(staged.fn, [*staged.captured, *(None for _ in given)])
     wanted = _flat_out_axes(name, staged, out_axes)
     lanes = (None,) * len(staged.captured) + tuple(dims[i] for i in mapped)

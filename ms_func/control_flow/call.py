@@ -127,7 +127,7 @@ def _refs(uses: Uses) -> tuple[list[Any], dict[int, Any]]:
     return outs[:n], dict(zip(written, outs[n:], strict=True))
 
 
-call_p = call_like("call", lower=_lower, callee=lambda *, fn, **params: fn, refs=_refs)
+call_p = call_like("call", lower=_lower, transparent=True, refs=_refs)
 
 
 def call(fn: Function, *args: Any, name: str = "f", inline: bool = False) -> list[Any]:

@@ -35,7 +35,7 @@ from ms_func.primitives.reduce import argmax
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.tracing.tracer import build
-from ms_func.transforms.passes import body_of, with_functions, without_effects
+from ms_func.transforms.passes import with_functions, without_effects
 from ms_func.transforms.zeros import zeros
 
 Sites = tuple[Site, ...]
@@ -311,12 +311,12 @@ def _beside(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
 
 def _program_of(eqn: Eqn) -> Function | None:
     """The program that an operation computes on its operands."""
-    return body_of(eqn) or eqn.params.get("fn")
+    return eqn.body() or eqn.params.get("fn")
 
 
 def _walked(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     """A loop that keeps states for reverse mode, as the loops it is made of."""
-    program = body_of(eqn)
+    program = eqn.body()
     assert program is not None
     fn, sites = checked(program, walk.errors)
     if not sites:

@@ -252,6 +252,7 @@ class custom_jvp:
             call.types,
             name=name,
             values=call.leaves,
+            role="rule",
         )
         fn, rule, captured = self._with_rule(staged, call, name)
         outs = custom_jvp_p.bind(
@@ -301,7 +302,8 @@ class custom_jvp:
 
         known = None if values is None else [*values, *[None] * len(dots)]
         with inside_rule():
-            return stage(run, [*call.types, *dots], name=f"jvp_of_{name}", values=known)
+            return stage(run, [*call.types, *dots], name=f"jvp_of_{name}", values=known,
+                         role="rule")  # fmt: skip
 
     def _zero(self, t: ArrayType) -> Any:
         if self.symbolic_zeros:

@@ -123,6 +123,7 @@ class custom_vjp:
             call.types,
             name=name,
             values=call.leaves,
+            role="rule",
         )
         fn, rule, captured = self._with_rules(staged, call, name)
         outs = custom_vjp_p.bind(
@@ -197,7 +198,7 @@ class custom_vjp:
             return [*outs, *(x for i, x in enumerate(res_leaves) if i not in found["fixed"])]
 
         with inside_rule():
-            made = stage(run, call.types, name=f"fwd_of_{name}", values=values)
+            made = stage(run, call.types, name=f"fwd_of_{name}", values=values, role="rule")
         types = list(made.fn.out_types[len(staged.fn.results) :])
         return made, found["tree"], types, found["fixed"]
 
@@ -263,7 +264,7 @@ class custom_vjp:
 
         types = [*res_types, *bodies.chosen(ct_types, mask)]
         with inside_rule():
-            return stage(run, types, name=f"bwd_of_{name}")
+            return stage(run, types, name=f"bwd_of_{name}", role="rule")
 
     def _no_cotangent(self, t: ArrayType) -> Any:
         return SymbolicZero(t.tangent) if self.symbolic_zeros else zeros(t.tangent)

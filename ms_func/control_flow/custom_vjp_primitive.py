@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import is_live, split_list
-from ms_func.control_flow.program_primitive import computed_as, computed_by
+from ms_func.control_flow.program_primitive import by_program, computed_by
 from ms_func.control_flow.rules import (
     Deferred,
     Mask,
@@ -34,7 +34,6 @@ from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_sum
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
-from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
 
@@ -259,25 +258,13 @@ def _is_zeros(fn: Function, atom: Any) -> bool:
     return False
 
 
-def _linear_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-    return jvp_walk(_forward(**params), primals, tangents)
-
-
-def _linear_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
-    fn = _forward(**params)
-    made, found = batch(fn, size, tuple(dims), ("any",) * len(fn.results))
-    return current.interpreter.apply(made, args), list(found)
-
-
 custom_vjp_linear_p = register(
     Primitive(
         "custom_vjp_linear",
         **{
-            **computed_as(lambda _, **params: _forward(**params)),
+            **by_program(lambda _, **params: _forward(**params)),
             "abstract": _linear_abstract,  # known before the program is
-            "jvp": _linear_jvp,
             "transpose": _linear_transpose,
-            "batch": _linear_batch,
         },
     )
 )

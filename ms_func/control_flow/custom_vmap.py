@@ -284,6 +284,7 @@ class custom_vmap:
             call.types,
             name=name,
             values=call.leaves,
+            role="other",
         )
         rule = Deferred(
             (Identity(self.rule), staged.fn, *call.key()),

@@ -30,7 +30,7 @@ def register_program(name: str, make: Callable[..., list[Any]], **rules: Any) ->
     `make(args, **params)` records it. `rules` are those that do not follow from the program.
     """
     program = _remembered(name, make)
-    return register(Primitive(name, **{**_by_program(program), **rules}))
+    return register(Primitive(name, **{**by_program(program), **rules}))
 
 
 def apply(fn: Function, *parts: Sequence[Any]) -> list[Any]:
@@ -51,7 +51,7 @@ def _remembered(name: str, make: Callable[..., list[Any]]) -> Callable[..., Func
     return program
 
 
-def computed_as(program: Program) -> dict[str, Any]:
+def _computed_as(program: Program) -> dict[str, Any]:
     """Slots of a primitive whose results are those of a program."""
 
     def abstract(*types: ArrayType, **params: Any) -> list[ArrayType]:
@@ -76,13 +76,13 @@ def computed_as(program: Program) -> dict[str, Any]:
 
 def computed_by(parameter: str) -> dict[str, Any]:
     """Slots of a primitive whose results are those of a function among its parameters."""
-    return computed_as(lambda _, **params: params[parameter])
+    return _computed_as(lambda _, **params: params[parameter])
 
 
-def _by_program(program: Program) -> dict[str, Any]:
+def by_program(program: Program) -> dict[str, Any]:
     """All slots that follow from a program; it is recorded anew for transformed operands."""
     return {
-        **computed_as(program),
+        **_computed_as(program),
         "jvp": lambda xs, dots, **params: _jvp(program, xs, dots, params),
         "batch": lambda size, xs, dims, **params: _batch(program, size, xs, dims, params),
     }

@@ -196,6 +196,8 @@ def _by_halves(fn: Function, types: tuple[ArrayType, ...], axes: tuple[int, ...]
     n = len(types) // 2
 
     def body(*args: Any) -> list[Any]:
+        if not axes:  # nothing is combined, as in XLA: an initial value is an identity
+            return list(args[:n])
         order = axes + kept_axes(types[0].ndim, axes)
         rest = [types[0].shape[d] for d in order[len(axes) :]]
         rows = math.prod(types[0].shape[d] for d in axes)
@@ -321,7 +323,7 @@ def reduce(
     monoid = _monoid(fn)
     if monoid is not None:
         out = _MONOIDS[monoid][0](xs[0], axes)
-        if not _is_identity(inits[0], monoid, typeof(xs[0]).dtype):
+        if axes and not _is_identity(inits[0], monoid, typeof(xs[0]).dtype):
             out = monoid.bind(inits[0], out)
         return tree.unflatten(structure, [out])
     outs = reduce_p.bind(*xs, *inits, computation=fn, axes=axes)

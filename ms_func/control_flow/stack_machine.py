@@ -267,13 +267,34 @@ class _Machine:
         last, results = self._cut(fn, {}, self._new())
         self.blocks[last].end = _Return(results)
         self._find_live()
-        known = {*self.consts}
-        live = set().union(*(b.live for b in self.blocks)) | set(self.params)
-        order = {v: i for i, v in enumerate(self._variables())}
-        self.registers = sorted(live - known, key=lambda v: order[v])
+        self.registers: list[ArrayType] = []
+        self.place: dict[Var, int] = {}
+        self._allot()
         after = {b.end.after for b in self.blocks if isinstance(b.end, _Call)}
-        kept = set().union(*(self.blocks[i].live for i in after)) - known
-        self.kept = [v for v in self.registers if v in kept]
+        kept = set().union(*(self.blocks[i].live for i in after)).difference(self.consts)
+        self.kept = sorted({self.place[v] for v in kept})
+
+    def _allot(self) -> None:
+        """Give each variable that lives from block to block a register.
+
+        Those that are never needed at the same time share one: compilers take time, and programs
+        too, for every value that goes through every block.
+        """
+        order = {v: i for i, v in enumerate(self._variables())}
+        apart: dict[Var, set[Var]] = {v: set() for v in self.params}
+        for together in (set(self.params), *map(self._needed_after, self.blocks)):
+            for v in together.difference(self.consts):
+                apart.setdefault(v, set()).update(together)
+        for v in sorted(apart, key=lambda v: order[v]):
+            taken = {self.place[u] for u in apart[v] if u in self.place}
+            free = (i for i, t in enumerate(self.registers) if t is v.type and i not in taken)
+            self.place[v] = next(free, len(self.registers))
+            if self.place[v] == len(self.registers):
+                self.registers.append(v.type)
+
+    def _needed_after(self, block: _Block) -> set[Var]:
+        """Variables that any of the blocks after this one needs."""
+        return set().union(*(self.blocks[i].live for i, _ in block.followers()))
 
     def _variables(self) -> list[Var]:
         found: dict[Var, None] = dict.fromkeys((*self.consts, *self.params))
@@ -356,11 +377,11 @@ class _Machine:
 
     def run(self, consts: Sequence[Any], args: Sequence[Any], limit: int) -> list[Any]:
         """Results for the given constants and first arguments."""
-        registers = [
-            args[self.params.index(v)] if v in self.params else zeros(v.type)
-            for v in self.registers
-        ]
-        tables = [zeros(ArrayType((limit + 1, *v.type.shape), v.type.dtype)) for v in self.kept]
+        registers = [zeros(t) for t in self.registers]
+        for v, x in zip(self.params, args, strict=True):
+            registers[self.place[v]] = x
+        rows = [self.registers[i] for i in self.kept]
+        tables = [zeros(ArrayType((limit + 1, *t.shape), t.dtype)) for t in rows]
         returns = zeros(ArrayType((limit + 1,), np.int32))
         results = [zeros(t) for t in self.out_types]
         zero = Literal(0, _INDEX)
@@ -391,16 +412,15 @@ class _Machine:
             rest[-m:] if m else [],
         )
         calls, ends = eq(op, 1), eq(op, 2)
-        place = {v: i for i, v in enumerate(self.registers)}
-        tables = [write(t, registers[place[v]], sp) for t, v in zip(tables, self.kept, strict=True)]
+        tables = [write(t, registers[i], sp) for t, i in zip(tables, self.kept, strict=True)]
         returns = write(returns, after, sp)
         sp = sub(
             add(sp, convert_element_type(calls, np.int32)), convert_element_type(ends, np.int32)
         )
         for v, x in zip(self.params, called, strict=True):
-            registers[place[v]] = select(calls, x, registers[place[v]])
-        for t, v in zip(tables, self.kept, strict=True):
-            registers[place[v]] = select(ends, read(t, sp), registers[place[v]])
+            registers[self.place[v]] = select(calls, x, registers[self.place[v]])
+        for t, i in zip(tables, self.kept, strict=True):
+            registers[i] = select(ends, read(t, sp), registers[i])
         pc = select(ends, read(returns, sp), following)
         return [pc, sp, returns, *registers, *results, *tables]
 
@@ -408,18 +428,18 @@ class _Machine:
         operands = [*consts, *registers, *results]
         types = [typeof(x) for x in operands]
         fns = tuple(
-            build(f"{self.name}_{i}", types, self._code(b, len(registers)))
-            for i, b in enumerate(self.blocks)
+            build(f"{self.name}_{i}", types, self._code(b)) for i, b in enumerate(self.blocks)
         )
         return cond_p.bind(pc, *operands, branches=fns)
 
-    def _code(self, block: _Block, n: int) -> Callable[..., list[Any]]:
+    def _code(self, block: _Block) -> Callable[..., list[Any]]:
         """A block as a function: what it does next, registers, arguments of a call, results."""
 
         def body(*operands: Any) -> list[Any]:
-            names = [*self.consts, *self.registers]
-            env: dict[Any, Any] = dict(zip(names, operands, strict=False))
-            results = list(operands[len(names) :])
+            c, n = len(self.consts), len(self.registers)
+            registers, results = list(operands[c : c + n]), list(operands[c + n :])
+            env: dict[Any, Any] = dict(zip(self.consts, operands, strict=False))
+            env.update({v: registers[self.place[v]] for v in block.live.difference(self.consts)})
             env.update(zip(block.given, results, strict=False))
             for e in block.eqns:
                 _apply(e, [env.get(a, a) for a in e.inputs], env)
@@ -437,9 +457,10 @@ class _Machine:
             else:
                 op, results = 2, [env.get(a, a) for a in end.values]
             numbers = [_index(op), _index(following), _index(after)]
-            kept = [env[v] for v in self.registers]
+            for v in self._needed_after(block).difference(self.consts):
+                registers[self.place[v]] = env[v]
             called = [_as(x, v.type) for x, v in zip(called, self.params, strict=True)]
-            kept = [_as(x, v.type) for x, v in zip(kept, self.registers, strict=True)]
+            kept = [_as(x, t) for x, t in zip(registers, self.registers, strict=True)]
             results = [_as(x, t) for x, t in zip(results, self.out_types, strict=True)]
             return [*numbers, *kept, *called, *results]
 

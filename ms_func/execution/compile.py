@@ -239,8 +239,18 @@ def lower_program(
     name: str,
     donate: tuple[int, ...] = (),
     entries: list[Any] | None = None,
+    portable: bool = False,
 ) -> Any:
-    """StableHLO module of a program at `placement`; `entries` gets what it calls in Python."""
+    """StableHLO module of a program at `placement`.
+
+    Args:
+        job: the program.
+        placement: where it runs.
+        name: name of the module.
+        donate: positions of parameters whose buffers the program may overwrite.
+        entries: gets what it calls in Python.
+        portable: use no form that is only better on the kind of device it is placed on.
+    """
     ins: list[Any] | None = None
     outs: list[Any] | None = None
     split = len(placement.devices) > 1
@@ -256,7 +266,7 @@ def lower_program(
         in_shardings=ins,
         out_shardings=outs,
         devices=placement.devices,
-        platform=placement.devices[0].platform,
+        platform=None if portable else placement.devices[0].platform,
         host=entries,
     )
 
@@ -392,12 +402,15 @@ class HostProgram(NamedTuple):
     out_types: tuple[ArrayType, ...]
 
 
-def compiled_elsewhere(fn: Function, name: str, backend_name: str) -> HostProgram:
-    """Program of `fn` for a named backend that holds no arrays of its own."""
-    key = ("host", backend_name)
-    if key not in fn.memo:
-        made = backend.get(backend_name).compile(
-            lower_function(final_form.rule(fn), name=name), CompileOptions(name)
-        )
-        fn.memo[key] = HostProgram(made, fn.out_types)
-    return fn.memo[key]
+def compiled_elsewhere(
+    job: Prepared, operands: Sequence[Any], name: str, backend_name: str
+) -> HostProgram:
+    """Program for a named backend that holds no arrays of its own; `operands` say where it runs."""
+    placement = program_placement(job, operands)
+    key = ("host", backend_name, placement, job.outs)
+    if key not in job.fn.memo:
+        module = lower_program(job, placement, name=name, portable=True)
+        options = CompileOptions(name, num_partitions=len(placement.devices))
+        made = backend.get(backend_name).compile(module, options)
+        job.fn.memo[key] = HostProgram(made, job.types or job.fn.out_types)
+    return job.fn.memo[key]

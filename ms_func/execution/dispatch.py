@@ -33,7 +33,7 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.runtime import extension
 from ms_func.tracing.reference import Ref, operands, swap
-from ms_func.tracing.tracer import Tracer, escaped
+from ms_func.tracing.tracer import Tracer, outlived
 
 _CONSTANTS = 4096
 
@@ -217,7 +217,7 @@ def as_array(x: Any) -> Array:
     if type(x) is Literal:
         return wrap(put(x.value, x.type))
     if type(x) is Tracer:
-        raise escaped(x)
+        return as_array(outlived(x))
     if type(x) is ShapeDtypeStruct:
         raise TypeError(f"{x} is a description of an array and has no value")
     return wrap(put(x, typeof(x)))

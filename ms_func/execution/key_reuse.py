@@ -136,13 +136,9 @@ class _Walk:
         special = getattr(self, f"_{p.name}", None)
         if special is not None:
             return special(eqn, ins)
-        fn: Any = None
-        if p.callee is not None:
-            fn = p.callee(**eqn.params)
-        elif p.body is not None:
-            fn = p.body([a.type for a in eqn.inputs], **eqn.params)
-        if isinstance(fn, Function):
-            return self.function(fn, ins)
+        body = eqn.body()
+        if body is not None:
+            return self.function(body, ins)
         if any(True for _ in eqn.functions()):
             return self.made(eqn)
         keys = [x for x in ins if type(x) is Numbers]

@@ -99,6 +99,12 @@ class Eqn:
             elif type(value) is tuple:
                 yield from (v for v in value if type(v) is Function)
 
+    def body(self) -> Function | None:
+        """The program that the application computes, if it is made of one."""
+        rule = self.primitive.body
+        found = None if rule is None else rule([a.type for a in self.inputs], **self.params)
+        return None if found is None or found.consts else found
+
     def __repr__(self) -> str:
         return f"Eqn({self.primitive.name})"
 

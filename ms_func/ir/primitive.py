@@ -217,9 +217,9 @@ class Primitive:
         simplify: `(producer, *atoms, **params)` to an atom that equals the result, or None;
             `producer(atom)` is the equation that defines an atom, if any; the rule may bind
             primitives on atoms. Equal means the same bits, but for the sign of a zero.
-        callee: `(**params)` to the function whose equations an application stands for.
         body: `(types of operands, **params)` to the function that an application computes; its
             equations may stand for the application once nothing more is derived from the program.
+        transparent: whether these equations may stand for the application at any time.
         expand: `(types, **params)` to a function, and the arrays that its first parameters stand
             for: its equations take the place of an application before the program is compiled.
             Rules of such an operation are run for each application, and not remembered.
@@ -235,6 +235,8 @@ class Primitive:
             or LANES; None where the operation takes no keys.
         refs: `transforms.discharge.Uses` to the results and, by position, what the references
             among the operands hold afterwards; for operations whose functions take references.
+        gathered: whether XLA's partitioner gathers the operands of an application, however they
+            are split; a plan writes the program of one device for it.
         host: whether an application calls Python while the program runs.
         binds: `(**params)` to the names of axes that the functions of an application may refer
             to, because it brings these names into force.
@@ -260,14 +262,15 @@ class Primitive:
     implicit_broadcast: bool = False
     commutative: bool = False
     simplify: Rule | None = None
-    callee: Rule | None = None
     body: Rule | None = None
+    transparent: bool = False
     expand: Rule | None = None
     prune: Rule | None = None
     hoist: Rule | None = None
     program: Rule | None = None
     words: Any = None
     refs: Rule | None = None
+    gathered: bool = False
     host: bool = False
     binds: Rule | None = None
     varying: Any = None

@@ -24,6 +24,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.families import literal
+from ms_func.primitives.gather import GatherDimensionNumbers, gather
 
 
 def _below(rows: int, columns: int, k: int) -> Any:
@@ -105,20 +106,22 @@ def _matrix(name: str, m: Any) -> Any:
 
 
 def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
-    """Elements at equal distance in memory: a strided slice of the flat matrices."""
-    ndim = typeof(a).ndim
-    order = [i for i in range(ndim) if i not in (axis1, axis2)] + [axis1, axis2]
-    if order != list(range(ndim)):
-        a = basis.transpose_p.bind(a, permutation=tuple(order))
-    *lead, rows, columns = typeof(a).shape
-    count = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    """One element out of each row: the rows stay where they are when they are split."""
+    shape = typeof(a).shape
+    row, column = max(-offset, 0), max(offset, 0)
+    count = max(min(shape[axis1] - row, shape[axis2] - column), 0)
+    lead = tuple(d for d in range(len(shape)) if d not in (axis1, axis2))
+    sizes = [shape[d] for d in lead]
     if not count:
-        return basis.full_of(0, typeof(a).update(shape=(*lead, 0)))
-    first = offset if offset >= 0 else -offset * columns
-    flat = sh.reshape_p.bind(a, new_sizes=(*lead, rows * columns))
-    last = first + (count - 1) * (columns + 1) + 1
-    steps = [1] * len(lead) + [columns + 1]
-    return pieces.slice(flat, [0] * len(lead) + [first], [*lead, last], steps)
+        return basis.full_of(0, typeof(a).update(shape=(*sizes, 0)))
+    start, stop = [0] * len(shape), list(shape)
+    start[axis1], stop[axis1] = row, row + count
+    rows = pieces.slice(a, start, stop)
+    places = ar.add(sh.broadcasted_iota(np.int32, (count, 1), 0), column)
+    numbers = GatherDimensionNumbers(tuple(range(len(lead))), (axis2,), (axis2,), (axis1,), (0,))
+    stop[axis1] = stop[axis2] = 1
+    once = {"unique_indices": True, "indices_are_sorted": True}
+    return gather(rows, places, numbers, tuple(stop), **once, mode="promise_in_bounds")
 
 
 @fusion.whole(1)

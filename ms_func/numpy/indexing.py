@@ -182,7 +182,7 @@ def _true_places(mask: Any, sizes: list[int], dim: int) -> list[np.ndarray]:
                 f"got {mask.shape}, expected {sizes[dim : dim + len(mask.shape)]}"
             )
     if type(mask) is Tracer:
-        value = mask.recorder.value_of(mask.variable)
+        value = mask.recorder.asked(mask.variable)
         if value is None:
             raise NonConcreteBooleanIndexError(
                 f"a boolean mask known only at run time ({mask.type}) was used as an index, so the "

@@ -7,12 +7,16 @@ of NumPy is the error that it is in JAX; operators of NumPy arrays are not calls
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+
+import numpy as np
 
 import ms_func.numpy as namespace
 from ms_func import config
 from ms_func.errors import TracerArrayConversionError
 from ms_func.ir.loc import user_loc
+from ms_func.tracing.known import PLAIN, level
 from ms_func.tracing.tracer import Tracer
 
 _OPERATORS = frozenset((
@@ -33,6 +37,10 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
     if found is not None and method != "__call__":
         found = getattr(found, method, None)
     refused = ufunc.__name__ not in _OPERATORS and _refused()
+    if refused and all(type(x) is not Tracer or level(x) <= PLAIN for x in inputs):
+        with suppress(TracerArrayConversionError):  # of values that are known, as of any array
+            known = [np.asarray(x) if type(x) is Tracer else x for x in inputs]
+            return getattr(ufunc, method)(*known, **kwargs)
     if found is None or refused or kwargs.get("out") is not None:
         what = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise _unknown(what, self)

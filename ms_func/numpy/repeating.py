@@ -456,8 +456,10 @@ def _pad_mirror(skip: int) -> Callable[..., Any]:
 
 def _pad_wrap(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
     n = typeof(x).shape[axis]
-    places = np.arange(-before, n + after) % n
-    return take(x, places.astype(np.int32), axis, mode="clip")
+    turns = [n if d == axis else 1 for d in range(typeof(x).ndim)]
+    turns[axis] = before // n + 1 + after // n
+    first, last = part(x, axis, n - before % n, n), part(x, axis, 0, after % n)
+    return _around(x if turns[axis] == 1 else tile(x, turns), axis, first, last)
 
 
 def _median(x: Any, axis: int, keepdims: bool) -> Any:

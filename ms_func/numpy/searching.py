@@ -241,7 +241,7 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
         ConcretizationTypeError: they are known only at run time.
     """
     if type(x) is Tracer:
-        value = x.recorder.value_of(x.variable)
+        value = x.recorder.asked(x.variable)
         if value is None:
             raise ConcretizationTypeError(
                 f"{what} needs a value known while tracing, got {x!r}\nfix: {fix}", user_loc()

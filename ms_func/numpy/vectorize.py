@@ -32,7 +32,7 @@ def over_lanes(
         ArrayType(typeof(a).shape[1:] if m else typeof(a).shape, typeof(a).dtype)
         for a, m in zip(arrays, mapped, strict=True)
     ]
-    staged = stage(lambda tracers: call(*tracers), types, name=name)
+    staged = stage(lambda tracers: call(*tracers), types, name=name, role="lanes")
     dims = (None,) * len(staged.captured) + tuple(0 if m else None for m in mapped)
     fn, _ = batch(staged.fn, size, dims, (0,) * len(staged.fn.results))
     outs = current.interpreter.apply(fn, [*staged.captured, *arrays])

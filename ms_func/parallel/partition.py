@@ -13,14 +13,11 @@ from typing import Any
 
 from ms_func.control_flow.shard_map import piece_type, shard_map_p
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
-from ms_func.parallel.graph import ADDING, PASSING, SUMMING, led
+from ms_func.parallel.graph import led
+from ms_func.parallel.open_sums import ADDING, PASSING, SUMMING
 from ms_func.parallel.shard_rules import Spec
 from ms_func.parallel.unfold import places
 from ms_func.primitives.sharding import sharding_constraint_p
-
-BY_DEVICE = ("fft", "top_k")
-"""Operations whose operands XLA's partitioner gathers, however they are split: for them the
-program of one device is written."""
 
 
 def emit(plan: Any) -> Function:
@@ -274,7 +271,7 @@ def _with_bodies(eqn: Eqn, made: Sequence[Function]) -> dict[str, Any]:
 
 def _is_gathered(eqn: Eqn, split: Any) -> bool:
     """Whether the partitioner would put together what the split of an equation cuts."""
-    return eqn.primitive.name in BY_DEVICE and any(any(spec.dims) for spec in split.ins)
+    return eqn.primitive.gathered and any(any(spec.dims) for spec in split.ins)
 
 
 def _finishes(raw: Spec, to: Spec) -> bool:

@@ -14,11 +14,13 @@ from ms_func.ir.function import Function, Var
 from ms_func.ir.mesh import AbstractMesh, Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.parallel.cost import model_for
-from ms_func.parallel.graph import Graph, build_graph
+from ms_func.parallel.graph import Graph
 from ms_func.parallel.memory import Memory, solve_below
+from ms_func.parallel.nodes import build_graph
 from ms_func.parallel.partition import emit
 from ms_func.parallel.search import Solution, solve
 from ms_func.parallel.shard_rules import Spec
+from ms_func.parallel.shifts import shifted
 
 REDUNDANCY = 1.25
 """A plan may compute this many times the ideal work per device."""
@@ -174,6 +176,7 @@ def make_plan(
     """
     start = perf_counter()
     model = model_for(mesh, platform, options.objective)
+    fn = shifted(fn, min((n for n in mesh.axis_sizes if n > 1), default=1))
     graph = build_graph(fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out)
     memory = Memory(graph, ties)
     solution = _solve(graph, options, memory)

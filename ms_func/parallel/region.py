@@ -21,7 +21,7 @@ from ms_func.ir.text import register_param_type
 from ms_func.lowering.lower import alias_pairs
 from ms_func.parallel.plan import Options, Plan, plan_mesh
 from ms_func.parallel.unfold import LAID_OPEN
-from ms_func.transforms.passes import body_of, inline, simplify, with_functions
+from ms_func.transforms.passes import inline, simplify, with_functions
 
 
 def _lower(b: Any, eqn: Eqn, *values: Any) -> Sequence[Any]:
@@ -81,7 +81,7 @@ def flattened(fn: Function) -> tuple[Function, Any, Options]:
         if eqn.primitive is remat_p:
             return _recomputed(eqn)
         if eqn.primitive is not shard_region_p:
-            return body_of(eqn)
+            return eqn.body()
         if eqn.params["mesh"] is not None:  # else that of the others
             meshes.append(eqn)
             _check_same(meshes[0], eqn)

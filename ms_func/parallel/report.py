@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ms_func.ir.function import Eqn
 from ms_func.parallel.cost import Step, collective
-from ms_func.parallel.graph import borders, flops_of
+from ms_func.parallel.graph import flops_of, talk_inside
 from ms_func.parallel.hlo import Collective, collectives
 from ms_func.parallel.search import forced
 from ms_func.parallel.shard_rules import Rule, Spec, Split
@@ -52,8 +52,7 @@ def predicted_collectives(plan: Any) -> list[Predicted]:
                 found.append(_priced(plan, step, at, v.type.nbytes, eqn, way.weight))
             seen.add(key)
             at = step.to
-    chosen = [n.choices[c] for n, c in zip(graph.nodes, choices, strict=True)]
-    return found + _finishes(plan, chosen) + _borders(plan, chosen)
+    return [*found, *_inside(plan)]
 
 
 def _place(graph: Any, way: Any) -> Any:
@@ -74,33 +73,14 @@ def _priced(plan: Any, step: Step, at: Spec, size: int, eqn: Any, weight: float)
     return Predicted(step.kind, _names(plan, step.axes), n, wire, eqn)
 
 
-def _finishes(plan: Any, chosen: Sequence[Any]) -> list[Predicted]:
-    """Reductions other than sums, finished inside their equations."""
-    found, model = [], plan.graph.model
-    for i, node in plan.graph.eqn_node.items():
-        eqn, split = plan.graph.eqns[i], chosen[node]
-        for v, spec, axes in zip(eqn.outputs, split.outs, split.finish, strict=True):
-            if axes:
-                held = model.local_bytes(v.type.nbytes, spec)
-                wire = plan.graph.sheet.weights[i] * model.all_reduce(held, axes).wire
-                n = model.group(axes)[0]
-                found.append(Predicted("all_reduce", _names(plan, axes), n, wire, eqn))
-    return found
-
-
-def _borders(plan: Any, chosen: Sequence[Any]) -> list[Predicted]:
-    """What windows read from the neighbours of a device."""
-    found, graph = [], plan.graph
+def _inside(plan: Any) -> Iterator[Predicted]:
+    """Collectives in the middle of equations."""
+    graph = plan.graph
     for i, node in graph.eqn_node.items():
-        eqn = graph.eqns[i]
-        if not graph.rules[i].halos:
-            continue
-        read = borders(graph.model, graph.rules[i], chosen[node], eqn.inputs[0].type.nbytes)
-        for size, axes in read:
-            wire = graph.sheet.weights[i] * graph.model.permute(size, axes).wire
-            n = graph.model.group(axes)[0]
-            found.append(Predicted("permute", _names(plan, axes), n, wire, eqn))
-    return found
+        eqn, split = graph.eqns[i], graph.nodes[node].choices[plan.solution.choices[node]]
+        for kind, axes, price in talk_inside(graph.model, eqn, graph.rules[i], split):
+            wire = graph.sheet.weights[i] * price.wire
+            yield Predicted(kind, _names(plan, axes), graph.model.group(axes)[0], wire, eqn)
 
 
 def _names(plan: Any, axes: Sequence[int]) -> tuple[Any, ...]:

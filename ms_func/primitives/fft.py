@@ -136,6 +136,7 @@ fft_p = register(
         transpose=_fft_transpose,
         batch=_fft_batch,
         shard=_fft_shard,
+        gathered=True,
         cost=_fft_cost,
     )
 )

@@ -279,11 +279,15 @@ def _pad_batch(size: int, args: Any, dims: Any, *, padding_config: Padding) -> A
 def _pad_shard(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, padding_config: Padding
 ) -> str:
-    names = letters(ins[0].ndim)
-    term = " ".join(
-        [name if row == (0, 0, 0) else "." for name, row in zip(names, padding_config, strict=True)]
-    )
-    return f"{term}, -> {term}"
+    """A shift, which takes from one end what it adds at the other, reads from one neighbour."""
+    names, kinds = letters(ins[0].ndim), []
+    for d, (low, high, inner) in enumerate(padding_config):
+        if low + high or inner:
+            names[d] = "."
+        elif low:
+            kinds.append(f"{names[d]}: halo {max(low, 0)} {max(high, 0)}")
+    term = " ".join(names)
+    return f"{term}, -> {term}" + (f"; {', '.join(kinds)}" if kinds else "")
 
 
 pad_p = register(

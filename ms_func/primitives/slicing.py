@@ -150,6 +150,19 @@ def _dynamic_slice_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **p
     return Cost(0.0, 0.0, 2.0 * outs[0].nbytes)
 
 
+def _dynamic_slice_simplify(
+    producer: Any, x: Any, *starts: Any, slice_sizes: tuple[int, ...]
+) -> Any:
+    """All of the operand, or a slice whose place is known."""
+    if slice_sizes == x.type.shape:
+        return x
+    if any(type(s) is not Literal for s in starts):
+        return None
+    rows = zip(starts, x.type.shape, slice_sizes, strict=True)
+    start = [min(max(int(s.value), 0), n - m) for s, n, m in rows]
+    return slice(x, start, [i + m for i, m in zip(start, slice_sizes, strict=True)])
+
+
 dynamic_slice_p = register(
     Primitive(
         "dynamic_slice",
@@ -161,9 +174,7 @@ dynamic_slice_p = register(
         batch=_dynamic_slice_batch,
         shard=_dynamic_slice_shard,
         cost=_dynamic_slice_cost,
-        simplify=lambda producer, x, *starts, slice_sizes: (
-            x if slice_sizes == x.type.shape else None
-        ),
+        simplify=_dynamic_slice_simplify,
         words=LANES,
     )
 )

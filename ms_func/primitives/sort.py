@@ -360,6 +360,7 @@ top_k_p = register(
         transpose=NONLINEAR,
         batch=_top_k_batch,
         shard=_top_k_shard,
+        gathered=True,
         cost=lambda ins, outs, *, k, axis: _sort_cost(ins, outs, dimension=axis),
         multiple_results=True,
     )

@@ -9,4 +9,5 @@ from ms_func.tracing.policy import slots as _slots
 _convert.connect(_hooks)
 _hooks.policy.convert = _convert.for_call
 _slots.convert = _convert.user_function
+_slots.recorded = _hooks.recorded
 _slots.why_native = _convert.why_native

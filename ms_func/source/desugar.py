@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from ms_func.source.nodes import LOAD, STORE, assign, constant, hook, load, place, store
+from ms_func.source.nodes import LOAD, STORE, assign, constant, hook, load, placed, store
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -51,8 +51,8 @@ class _Desugar:
         if not any(isinstance(x, ast.NamedExpr) for x in ast.walk(s.test)):
             return [s]
         go, at = self._fresh("go"), s.test
-        body = [assign(go, s.test, at), ast.If(load(go, at), s.body, [], **place(at))]
-        loop = ast.While(load(go, at), body, s.orelse, **place(s))
+        body = [assign(go, s.test, at), placed(ast.If(load(go, at), s.body, []), at)]
+        loop = placed(ast.While(load(go, at), body, s.orelse), s)
         return [assign(go, constant(True, at), at), loop]
 
     # --- match ------------------------------------------------------------------------------
@@ -78,41 +78,41 @@ class _Desugar:
             fits, found = self._fresh("fits"), self._fresh("found")
             pattern = _described(at, names)
             call = hook("match_", at, load(subject, at), pattern, constant(len(names), at))
-            target = ast.Tuple([store(fits, at), store(found, at)], STORE, **place(at))
-            start.append(ast.Assign([target], call, **place(at)))
+            target = placed(ast.Tuple([store(fits, at), store(found, at)], STORE), at)
+            start.append(placed(ast.Assign([target], call), at))
             test = load(fits, at)
             binds = _unpacked(names, found, at)
         else:
             binds = []
         if case.guard is None:
-            return [*start, ast.If(test, [*binds, *case.body], others, **place(at))]
+            return [*start, placed(ast.If(test, [*binds, *case.body], others), at)]
         go = self._fresh("go")
         decide: list[ast.stmt] = [*binds, assign(go, case.guard, case.guard)]
         no = assign(go, constant(False, at), at)
         return [
             *start,
-            ast.If(test, decide, [no], **place(at)),
-            ast.If(load(go, at), case.body, others, **place(at)),
+            placed(ast.If(test, decide, [no]), at),
+            placed(ast.If(load(go, at), case.body, others), at),
         ]
 
 
 def _unpacked(names: Sequence[str], found: str, at: Any) -> list[ast.stmt]:
     if not names:
         return []
-    target = ast.Tuple([store(n, at) for n in names], STORE, **place(at))
-    return [ast.Assign([target], load(found, at), **place(at))]
+    target = placed(ast.Tuple([store(n, at) for n in names], STORE), at)
+    return [placed(ast.Assign([target], load(found, at)), at)]
 
 
 def _plain_test(subject: str, p: ast.pattern) -> ast.expr | None:
     """Condition of a pattern of values; None if there is more to it."""
     if isinstance(p, ast.MatchValue):
-        return ast.Compare(load(subject, p), [ast.Eq()], [p.value], **place(p))
+        return placed(ast.Compare(load(subject, p), [ast.Eq()], [p.value]), p)
     if isinstance(p, ast.MatchSingleton):
-        return ast.Compare(load(subject, p), [ast.Is()], [constant(p.value, p)], **place(p))
+        return placed(ast.Compare(load(subject, p), [ast.Is()], [constant(p.value, p)]), p)
     if isinstance(p, ast.MatchOr):
         parts = [_plain_test(subject, x) for x in p.patterns]
         if None not in parts:
-            return ast.BoolOp(ast.Or(), parts, **place(p))  # type: ignore[arg-type]
+            return placed(ast.BoolOp(ast.Or(), parts), p)  # type: ignore[arg-type]
     return None
 
 
@@ -154,4 +154,4 @@ def _described(p: Any, names: list[str]) -> ast.expr:
 
 
 def _tuple(parts: Sequence[ast.expr], at: Any) -> ast.Tuple:
-    return ast.Tuple(list(parts), LOAD, **place(at))
+    return placed(ast.Tuple(list(parts), LOAD), at)

@@ -19,7 +19,7 @@ from ms_func.source.nodes import (
     is_plain,
     load,
     parts_of,
-    place,
+    placed,
     thunk,
 )
 from ms_func.source.scoping import Names, target_names
@@ -286,6 +286,12 @@ class Expressions:
     ) -> ast.expr:  # fmt: skip
         if len(ops) == 1:
             return _one_comparison(node, left, ops[0], self.expr(right[0]))
+        if self._is_settled(left) and self._is_settled(right[0]):
+            first = _one_comparison(node, left, ops[0], right[0])
+            self._piece += 1
+            rest = self._compared(node, right[0], ops[1:], right[1:])
+            self._piece -= 1
+            return hook("and_", node, first, thunk(rest, node))
         self._chain += 1
         a, b = f"__ms_a{self._chain}", f"__ms_b{self._chain}"
         second = self.expr(right[0])
@@ -295,7 +301,18 @@ class Expressions:
         self._piece -= 1
         self._chain -= 1
         both = hook("and_", node, first, thunk(rest, node))
-        return ast.Call(thunk(both, node, a, b), [left, second], [], **place(node))
+        return placed(ast.Call(thunk(both, node, a, b), [left, second], []), node)
+
+    def _is_settled(self, node: ast.expr) -> bool:
+        """Whether `node` gives the same whenever it is evaluated: a constant, a variable of ours.
+
+        It is one that no comparison can bind, and that is certainly bound.
+        """
+        if isinstance(node, ast.Constant):
+            return True
+        return isinstance(node, ast.Name) and (
+            node.id in self._hidden or node.id in (self.local - self.cells) & (self.bound or set())
+        )
 
     # --- calls and elements -----------------------------------------------------------------
 
@@ -309,8 +326,8 @@ class Expressions:
         self.parts(node)
         if native:
             return node
-        return ast.Call(hook_itself("call", node), [node.func, *node.args], node.keywords,
-                        **place(node))  # fmt: skip
+        args = [node.func, *node.args]
+        return placed(ast.Call(hook_itself("call", node), args, node.keywords), node)
 
     def _native(self, f: ast.expr) -> bool:
         """Whether the call hook has nothing to do for `f`."""
@@ -368,7 +385,7 @@ class Expressions:
             spec = constant("".join(x.value for x in spec.values), at)
         else:
             spec = self.expr(spec)
-        return ast.Tuple([self.expr(part.value), conversion, spec], LOAD, **place(at))
+        return placed(ast.Tuple([self.expr(part.value), conversion, spec], LOAD), at)
 
     # --- scopes -----------------------------------------------------------------------------
 
@@ -438,7 +455,7 @@ class Expressions:
         element = self.piece(node.elt) if element is None else element
         test = None
         if g.ifs:
-            whole = ast.BoolOp(ast.And(), g.ifs, **place(node)) if len(g.ifs) > 1 else g.ifs[0]
+            whole = placed(ast.BoolOp(ast.And(), g.ifs), node) if len(g.ifs) > 1 else g.ifs[0]
             test = self.piece(whole)
         self._hidden = hidden
         made = [_of_item(x, g.target, node) for x in (element, test)]
@@ -487,11 +504,10 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
     ]
     for name, x in zip(names, target.elts, strict=True):
         if not isinstance(x, ast.Name):
-            body = ast.Call(
-                _unpacked(body, x, at, depth + 1), [load(name, at)], [], **place(at)
-            )  # fmt: skip
-    item = ast.Starred(load("__ms_item", at), LOAD, **place(at))
-    return thunk(ast.Call(thunk(body, at, *names), [item], [], **place(at)), at, "__ms_item")
+            f = _unpacked(body, x, at, depth + 1)
+            body = placed(ast.Call(f, [load(name, at)], []), at)
+    item = placed(ast.Starred(load("__ms_item", at), LOAD), at)
+    return thunk(placed(ast.Call(thunk(body, at, *names), [item], []), at), at, "__ms_item")
 
 
 def _is_fixed(key: ast.expr) -> bool:
@@ -523,7 +539,7 @@ def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.e
     if isinstance(op, ast.IsNot):
         return hook("not_", at, hook("is_", at, left, right))
     if is_plain(left) or is_plain(right):
-        return ast.Compare(left, [op], [right], **place(at))
+        return placed(ast.Compare(left, [op], [right]), at)
     return hook(_COMPARISONS[type(op)], at, left, right)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ms_func.source.flow import Set
 
-RETURNED, VALUE = "__ms_returned", "__ms_value"
+RETURNED, VALUE, TEST = "__ms_returned", "__ms_value", "__ms_test"
 
 
 class Loop(NamedTuple):

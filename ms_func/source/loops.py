@@ -15,7 +15,7 @@ from ms_func.source.nodes import (
     hook,
     load,
     names_tuple,
-    place,
+    placed,
     thunk,
     unpack,
 )
@@ -35,7 +35,7 @@ def while_(r: Rewriter, s: ast.While, rest: Any, tail: bool, out: list[ast.stmt]
     function = _body(r, s, loop, state, s.body, entry)
     r.bound, at = entry, s.test
     test = _test(r, s, loop, state)
-    check = define(r.fresh("test"), state, [], [ast.Return(test, **place(at))], at)
+    check = define(r.fresh("test"), state, [], [placed(ast.Return(test), at)], at)
     out += [check, function]
     call = hook("while_", at, load(check.name, at), load(function.name, at),
                 names_tuple(state, at), _shown(r, loop, state, at))  # fmt: skip
@@ -166,7 +166,7 @@ def _native(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     outer, frame.loop = frame.loop, loop
     body, _ = r.block(s.body, tail=False)
     frame.loop, r.bound = outer, before
-    s.body = [*start, *body] or [ast.Pass(**place(s))]
+    s.body = [*start, *body] or [placed(ast.Pass(), s)]
     s.orelse, flags = r.block(s.orelse, tail=False)
     r.bound = before
     out.append(s)

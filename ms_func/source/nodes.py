@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from ms_func.source.build import HOOKS
 
+Node = TypeVar("Node", bound=ast.AST)
 LOAD, STORE, DEL = ast.Load(), ast.Store(), ast.Del()
 
 
@@ -52,25 +53,36 @@ def _place(at: Any) -> dict[str, Any]:
 _WITH_BLOCKS = (ast.With, ast.Try, ast.TryStar, ast.FunctionDef, ast.ClassDef, ast.ExceptHandler)
 
 
+def placed(node: Node, at: Any) -> Node:
+    """`node` at the place of `at`."""
+    return _put(node, place(at))
+
+
+def _put(node: Any, where: dict[str, Any]) -> Any:
+    """`node` at a place; this takes half the time of giving it to the constructor."""
+    node.__dict__.update(where)
+    return node
+
+
 def load(name: str, at: Any) -> ast.Name:
     """A name that is read."""
-    return ast.Name(name, LOAD, **place(at))
+    return _put(ast.Name(name, LOAD), place(at))
 
 
 def store(name: str, at: Any) -> ast.Name:
     """A name that is bound."""
-    return ast.Name(name, STORE, **place(at))
+    return _put(ast.Name(name, STORE), place(at))
 
 
 def constant(value: Any, at: Any) -> ast.Constant:
     """A constant."""
-    return ast.Constant(value, **place(at))
+    return _put(ast.Constant(value), place(at))
 
 
 def hook(name: str, at: Any, *args: ast.expr) -> ast.Call:
     """Call of a run-time hook."""
     where = place(at)
-    return ast.Call(_hook_at(name, where), list(args), [], **where)
+    return _put(ast.Call(_hook_at(name, where), list(args), []), where)
 
 
 def hook_itself(name: str, at: Any) -> ast.Attribute:
@@ -85,7 +97,7 @@ def hook_itself(name: str, at: Any) -> ast.Attribute:
 def _hook_at(name: str, where: dict[str, Any]) -> ast.Attribute:
     if where["end_lineno"] != where["lineno"]:
         where = {**where, "end_lineno": where["lineno"], "end_col_offset": where["col_offset"]}
-    return ast.Attribute(ast.Name(HOOKS, LOAD, **where), name, LOAD, **where)
+    return _put(ast.Attribute(_put(ast.Name(HOOKS, LOAD), where), name, LOAD), where)
 
 
 def undefined(at: Any) -> ast.Attribute:
@@ -95,19 +107,17 @@ def undefined(at: Any) -> ast.Attribute:
 
 def assign(name: str, value: ast.expr, at: Any) -> ast.Assign:
     """Binding of a name."""
-    where = place(at)
-    return ast.Assign([ast.Name(name, STORE, **where)], value, **where)
+    return placed(ast.Assign([store(name, at)], value), at)
 
 
 def thunk(body: ast.expr, at: Any, *params: str) -> ast.Lambda:
     """Lambda of a few parameters."""
-    return ast.Lambda(_arguments(params, (), at), body, **place(at))
+    return placed(ast.Lambda(_arguments(params, (), at), body), at)
 
 
 def names_tuple(names: Iterable[str], at: Any) -> ast.Tuple:
     """Tuple of names that are read."""
-    where = place(at)
-    return ast.Tuple([ast.Name(n, LOAD, **where) for n in names], LOAD, **where)
+    return placed(ast.Tuple([load(n, at) for n in names], LOAD), at)
 
 
 def text_tuple(names: Iterable[str], at: Any) -> ast.Constant:
@@ -117,22 +127,20 @@ def text_tuple(names: Iterable[str], at: Any) -> ast.Constant:
 
 def unpack(names: Sequence[str], value: ast.expr, at: Any) -> ast.stmt:
     """Binding of names to the elements of a tuple."""
-    where = place(at)
     if not names:
-        return ast.Expr(value, **where)
-    target = ast.Tuple([ast.Name(n, STORE, **where) for n in names], STORE, **where)
-    return ast.Assign([target], value, **where)
+        return placed(ast.Expr(value), at)
+    target = placed(ast.Tuple([store(n, at) for n in names], STORE), at)
+    return placed(ast.Assign([target], value), at)
 
 
 def define(
     name: str, params: Sequence[str], defaults: Sequence[str], body: list[ast.stmt], at: Any
 ) -> ast.FunctionDef:
     """Definition of a function; `defaults` are parameters that keep the value they have now."""
-    node: Any = ast.FunctionDef(name, _arguments(params, defaults, at), body, [], None, None,
-                                **place(at))  # fmt: skip
+    node: Any = ast.FunctionDef(name, _arguments(params, defaults, at), body, [], None, None)
     if "type_params" in ast.FunctionDef._fields:
         node.type_params = []
-    return node
+    return placed(node, at)
 
 
 _SOMEWHERE: dict[str, Any] = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}

@@ -16,7 +16,7 @@ from typing import Any
 from ms_func.source import loops, statements
 from ms_func.source.expressions import Resolver
 from ms_func.source.flow import EMPTY, Flow, Set, Targets
-from ms_func.source.frames import RETURNED, VALUE, Frame, Loop, meet
+from ms_func.source.frames import RETURNED, TEST, VALUE, Frame, Loop, meet
 from ms_func.source.nodes import (
     assign,
     constant,
@@ -24,7 +24,7 @@ from ms_func.source.nodes import (
     hook,
     load,
     names_tuple,
-    place,
+    placed,
     store,
     thunk,
     undefined,
@@ -90,14 +90,14 @@ class Rewriter(Stores):
         at = node.body[0]
         found: list[ast.stmt] = []
         if self.names.generator:  # also where all that yields is dead code; generates no code
-            nothing = ast.Expr(ast.Yield(None, **place(at)), **place(at))
-            found.append(ast.If(constant(False, at), [nothing], [], **place(at)))
+            nothing = placed(ast.Expr(placed(ast.Yield(None), at)), at)
+            found.append(placed(ast.If(constant(False, at), [nothing], []), at))
         if self.names.globals:
-            found.append(ast.Global(sorted(self.names.globals), **place(at)))
+            found.append(placed(ast.Global(sorted(self.names.globals)), at))
         if self.names.nonlocals:
-            found.append(ast.Nonlocal(sorted(self.names.nonlocals), **place(at)))
+            found.append(placed(ast.Nonlocal(sorted(self.names.nonlocals)), at))
         found += [  # make these names local and generate no code
-            ast.AnnAssign(store(name, at), constant(None, at), None, 1, **place(at))
+            placed(ast.AnnAssign(store(name, at), constant(None, at), None, 1), at)
             for name in sorted(self.cells - self.params)
         ]
         return found
@@ -121,7 +121,7 @@ class Rewriter(Stores):
     def give_back(self, at: Any, frame: Frame) -> ast.Return:
         """End of a block's function: its state."""
         assert frame.state is not None
-        return ast.Return(names_tuple(frame.state, at), **place(at))
+        return placed(ast.Return(names_tuple(frame.state, at)), at)
 
     # --- blocks -------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class Rewriter(Stores):
             if moved:
                 return out, pending | flags
             if dead and flags and self.frame.state is None and not self.frame.loop:
-                out.append(ast.Return(load(VALUE, s), **place(s)))  # no way leads past `s`
+                out.append(placed(ast.Return(load(VALUE, s)), s))  # no way leads past `s`
                 self.bound = None
                 return out, pending
             if flags and (rest or tail):
@@ -186,7 +186,7 @@ class Rewriter(Stores):
         if whole and (tail or "N" not in ends):
             given = thunk(load(VALUE, at), at)
             value = self.value_of(rest, self.first(rest), at, out)
-            out.append(ast.Return(hook("ifexp", at, returned, given, value), **place(at)))
+            out.append(placed(ast.Return(hook("ifexp", at, returned, given, value)), at))
             self.bound = None
             return True, EMPTY
         if not rest:
@@ -227,17 +227,17 @@ class Rewriter(Stores):
         native = loop is not None and loop.kind == "native"
         ways: list[tuple[str, ast.stmt]] = []
         if "R" in flags:
-            given = frame.state is None and ast.Return(load(VALUE, at), **place(at))
+            given = frame.state is None and placed(ast.Return(load(VALUE, at)), at)
             ways.append((RETURNED, given or self.give_back(at, frame)))
         if loop is not None and "B" in flags:
-            leave = ast.Break(**place(at)) if native else self.give_back(at, frame)
+            leave = placed(ast.Break(), at) if native else self.give_back(at, frame)
             ways.append((loop.stop, leave))
         if loop is not None and "C" in flags:
-            leave = ast.Continue(**place(at)) if native else self.give_back(at, frame)
+            leave = placed(ast.Continue(), at) if native else self.give_back(at, frame)
             ways.append((loop.skip, leave))
         what = constant("yield" if self.names.generator else "finally", at)
         for name, leave in ways:
-            out.append(ast.If(hook("truth", at, load(name, at), what), [leave], [], **place(at)))
+            out.append(placed(ast.If(hook("truth", at, load(name, at), what), [leave], []), at))
 
     # --- choices ------------------------------------------------------------------------------
 
@@ -271,15 +271,15 @@ class Rewriter(Stores):
         test = self.whole(s.test)
         if not binds:
             return test
-        out.append(assign("__ms_test", test, s.test))
-        return load("__ms_test", s.test)
+        out.append(assign(TEST, test, s.test))
+        return load(TEST, s.test)
 
     def _value_if(self, s: ast.If, body: Any, orelse: Any, out: list[ast.stmt]) -> None:
         test, live = self._test(s, out), self.flow.live[s]
         then = self.value_of(body, live.body, s.test, out)
         other = self.value_of(orelse, live.orelse, s.test, out)
         value = hook("ifexp", s.test, test, then, other)
-        out.append(ast.Return(value, **place(s.test)))
+        out.append(placed(ast.Return(value), s.test))
         self.bound = None
 
     def value_of(
@@ -312,23 +312,42 @@ class Rewriter(Stores):
         self.must_exist(state)
         before = self.bound
         then, then_bound = self.branch("then", body, state, body_needs, at, tail)
-        other: ast.expr = constant(None, at)
-        other_bound = before
+        other, other_bound = None, before
         if orelse:
-            function, other_bound = self.branch("else", orelse, state, orelse_needs, at, tail)
-            out.append(then)
-            out.append(function)
-            other = load(function.name, at)
-        else:
-            out.append(then)
+            other, other_bound = self.branch("else", orelse, state, orelse_needs, at, tail)
         met = meet(then_bound, other_bound)
         if met is not None and before is not None:  # other names stay in the branches' functions
             met -= (self.local - self.cells) - before - set(state)
         self.bound = met
-        call = hook("if_", at, test, load(then.name, at), other, names_tuple(state, at),
-                    self.shown_names(state, at))  # fmt: skip
-        out.append(unpack(state, call, at))
+        out += self._decision(test, then, other, state, at)
         return ends & {"R", "B", "C"}
+
+    def _decision(
+        self, test: ast.expr, then: ast.FunctionDef, orelse: ast.FunctionDef | None,
+        state: Sequence[str], at: Any,
+    ) -> list[ast.stmt]:  # fmt: skip
+        """A condition that is a bool is decided here; any other by the hook `if_`."""
+        asked, test = self._asked(test, at)
+        other = constant(None, at) if orelse is None else load(orelse.name, at)
+        call = hook("if_", at, load(test, at), load(then.name, at), other, names_tuple(state, at),
+                    self.shown_names(state, at))  # fmt: skip
+        if orelse is None:
+            unless = placed(ast.Compare(asked, [ast.IsNot()], [constant(False, at)]), at)
+            return [placed(ast.If(unless, [then, unpack(state, call, at)], []), at)]
+        sides = [
+            (placed(ast.Compare(x, [ast.Is()], [constant(value, at)]), at), f)
+            for x, value, f in ((asked, True, then), (load(test, at), False, orelse))
+        ]
+        for is_known, f in sides[::-1]:
+            chosen = placed(ast.Call(load(f.name, at), [load(n, at) for n in state], []), at)
+            call = placed(ast.IfExp(is_known, chosen, call), at)
+        return [then, orelse, unpack(state, call, at)]
+
+    def _asked(self, test: ast.expr, at: Any) -> tuple[ast.expr, str]:
+        """A condition that is evaluated here, and the name that it has from here on."""
+        if isinstance(test, ast.Name):
+            return test, test.id
+        return placed(ast.NamedExpr(store(TEST, at), test), at), TEST
 
     def branch(
         self, what: str, stmts: Sequence[ast.stmt], state: list[str], needed: Set, at: Any,
@@ -372,7 +391,7 @@ class Rewriter(Stores):
         after, self.bound = self.bound, before
         orelse, more = self.block(s.orelse, tail)
         self.bound = meet(after, self.bound)
-        out.append(ast.If(test, body or [ast.Pass(**place(s))], orelse, **place(s)))
+        out.append(placed(ast.If(test, body or [placed(ast.Pass(), s)], orelse), s))
         return False, flags | more
 
     def prepared(self, ends: Set, out: list[ast.stmt], at: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ms_func.source.flow import EMPTY, Set
 from ms_func.source.frames import RETURNED, VALUE, meet
-from ms_func.source.nodes import assign, constant, define, hook, hook_itself, load, place
+from ms_func.source.nodes import assign, constant, define, hook, hook_itself, load, placed
 
 if TYPE_CHECKING:
     from ms_func.source.rewrite import Rewriter
@@ -68,7 +68,7 @@ def try_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tup
     if s.handlers:
         where = s.body[0]
         item = ast.withitem(hook_itself("catching", where), None)
-        body = [ast.With([item], body, None, **place(where))]
+        body = [placed(ast.With([item], body, None), where)]
     orelse, flags = _if_unbroken(r, s.orelse, flags)
     after = r.bound
     start = None if before is None else before - r.deleted(s.body)
@@ -88,7 +88,7 @@ def try_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tup
         r.leave_natively(extra, last, s.finalbody[-1])
     added = EMPTY if r.bound is None or start is None else r.bound - start
     r.bound = None if after is None else after | added
-    out.append(type(s)(body, handlers, orelse, last, **place(s)))
+    out.append(placed(type(s)(body, handlers, orelse, last), s))
     return False, flags
 
 
@@ -114,16 +114,16 @@ def _handler(r: Rewriter, h: ast.ExceptHandler, s: Any) -> tuple[ast.ExceptHandl
             r.bind(name)
             body, flags = r.block(h.body, tail=False)
             r.unbind(name)
-            return ast.ExceptHandler(kind, name, body, **place(h)), flags
+            return placed(ast.ExceptHandler(kind, name, body), h), flags
         short = r.fresh("error")
         r.bind_name(name, load(short, h), h, start)
         body, flags = r.block(h.body, tail=False)
         gone: list[ast.stmt] = []
         r.delete_name(name, h, gone)
-        attempt = ast.Try(body, [], [], gone, **place(h))
-        return ast.ExceptHandler(kind, short, [*start, attempt], **place(h)), flags
+        attempt = placed(ast.Try(body, [], [], gone), h)
+        return placed(ast.ExceptHandler(kind, short, [*start, attempt]), h), flags
     body, flags = r.block(h.body, tail=False)
-    return ast.ExceptHandler(kind, None, body or [ast.Pass(**place(h))], **place(h)), flags
+    return placed(ast.ExceptHandler(kind, None, body or [placed(ast.Pass(), h)]), h), flags
 
 
 def with_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
@@ -138,7 +138,7 @@ def with_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tu
     body, flags = r.block(s.body, tail=False)
     if not passes:
         r.bound = entered
-    out.append(ast.With(s.items, [*start, *body], None, **place(s)))
+    out.append(placed(ast.With(s.items, [*start, *body], None), s))
     return False, flags
 
 
@@ -176,9 +176,9 @@ def class_(r: Rewriter, s: ast.ClassDef, rest: Any, tail: bool, out: list[ast.st
         out.append(s)
         return
     maker = r.fresh("class")
-    body: list[ast.stmt] = [s, ast.Return(load(s.name, s), **place(s))]
+    body: list[ast.stmt] = [s, placed(ast.Return(load(s.name, s)), s)]
     out.append(define(maker, [], [], body, s))
-    r.bind_name(s.name, ast.Call(load(maker, s), [], [], **place(s)), s, out)
+    r.bind_name(s.name, placed(ast.Call(load(maker, s), [], []), s), s, out)
 
 
 def _methods(r: Rewriter, stmts: Sequence[ast.stmt], class_name: str) -> None:

@@ -13,7 +13,7 @@ from ms_func.source.nodes import (
     hook,
     is_simple,
     load,
-    place,
+    placed,
     store,
     text_tuple,
     thunk,
@@ -88,7 +88,7 @@ class Stores(Expressions):
     def bind_name(self, name: str, value: ast.expr, at: Any, out: list[ast.stmt]) -> None:
         """Bind `name` to a rewritten value."""
         written = self.written(name, value, at)
-        out.append(assign(name, value, at) if written is None else ast.Expr(written, **place(at)))
+        out.append(assign(name, value, at) if written is None else placed(ast.Expr(written), at))
         self.bind(name)
 
     def delete_name(self, name: str, at: Any, out: list[ast.stmt]) -> None:
@@ -96,10 +96,10 @@ class Stores(Expressions):
         writer = self.writer(name)
         if writer is not None:
             call = hook(writer.replace("set", "del"), at, thunk(load(name, at), at))
-            out.append(ast.Expr(call, **place(at)))
+            out.append(placed(ast.Expr(call), at))
         elif name in self.cells:
             out.append(assign(name, constant(None, at), at))
-            out.append(ast.Delete([ast.Name(name, ast.Del(), **place(at))], **place(at)))
+            out.append(placed(ast.Delete([placed(ast.Name(name, ast.Del()), at)]), at))
         else:
             self.unsure.add(name)
             out.append(assign(name, undefined(at), at))
@@ -116,7 +116,7 @@ class Stores(Expressions):
         else:
             after: list[ast.stmt] = []
             target = self.plain_target(target, after)
-            out.append(ast.Assign([target], value, **place(target)))
+            out.append(placed(ast.Assign([target], value), target))
             out += after
 
     def plain_target(self, target: Any, after: list[ast.stmt]) -> Any:
@@ -144,7 +144,7 @@ class Stores(Expressions):
             out.append(assign(short, value, target))
             value = load(short, target)
         call = self._stored(target, self.expr(target.value), None, value)
-        out.append(ast.Expr(call, **place(target)))
+        out.append(placed(ast.Expr(call), target))
 
     def _stored(self, target: Any, owner: ast.expr, key: Any, value: ast.expr) -> ast.expr:
         if isinstance(target, ast.Attribute):
@@ -203,9 +203,9 @@ class Stores(Expressions):
             key = self._once(self.key(t.slice), out)
             old = hook("changing", t, owner, key)
         else:
-            old = ast.Attribute(owner, t.attr, ast.Load(), **place(t))
+            old = placed(ast.Attribute(owner, t.attr, ast.Load()), t)
         value = hook(name, s, old, self.expr(s.value))
-        out.append(ast.Expr(self._stored(t, owner, key, value), **place(s)))
+        out.append(placed(ast.Expr(self._stored(t, owner, key, value)), s))
 
     def _once(self, value: ast.expr, out: list[ast.stmt]) -> ast.expr:
         """`value`, evaluated now, for use in two places."""
@@ -225,17 +225,17 @@ class Stores(Expressions):
                 self._delete_one(x, out)
         elif isinstance(t, ast.Attribute):
             name = constant(self.mangled(t.attr), t)
-            out.append(ast.Expr(hook("delattr_", t, self.expr(t.value), name), **place(t)))
+            out.append(placed(ast.Expr(hook("delattr_", t, self.expr(t.value), name)), t))
         elif isinstance(t, ast.Subscript):
             call = hook("delitem", t, self.expr(t.value), self.key(t.slice))
-            out.append(ast.Expr(call, **place(t)))
+            out.append(placed(ast.Expr(call), t))
         elif t.id in self.cells and self.writer(t.id) is None:
-            out.append(ast.Delete([t], **place(t)))
+            out.append(placed(ast.Delete([t]), t))
             self.unbind(t.id)
         else:
             read = self.expr(load(t.id, t))
             if not isinstance(read, ast.Name) or t.id not in self.local:
-                out.append(ast.Expr(read, **place(t)))
+                out.append(placed(ast.Expr(read), t))
             self.delete_name(t.id, t, out)
 
     def _expression(self, s: ast.Expr, out: list[ast.stmt]) -> None:
@@ -247,7 +247,7 @@ class Stores(Expressions):
         if __debug__:
             test = self.expr(s.test)
             message = constant(None, s) if s.msg is None else self.piece(s.msg)
-            out.append(ast.Expr(hook("assert_", s, test, message), **place(s)))
+            out.append(placed(ast.Expr(hook("assert_", s, test, message)), s))
 
     def _import(self, s: Any, out: list[ast.stmt]) -> None:
         for a in s.names:
@@ -280,13 +280,13 @@ def _shown(name: str) -> str:
 
 
 def _alias(name: str, short: str, at: Any) -> ast.alias:
-    return ast.alias(name, short, **place(at))
+    return placed(ast.alias(name, short), at)
 
 
 def _one_import(s: Any, alias: ast.alias) -> ast.stmt:
     if isinstance(s, ast.Import):
-        return ast.Import([alias], **place(s))
-    return ast.ImportFrom(s.module, [alias], s.level, **place(s))
+        return placed(ast.Import([alias]), s)
+    return placed(ast.ImportFrom(s.module, [alias], s.level), s)
 
 
 _SIMPLE: dict[type, Any] = {

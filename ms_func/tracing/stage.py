@@ -68,6 +68,7 @@ def stage(
     operands: Sequence[Any] | None = None,
     decided: frozenset[Any] = frozenset(),
     border: bool = False,
+    role: str = "",
 ) -> Staged:
     """Record `call`, which gets one tracer per type and returns a tree of arrays.
 
@@ -82,13 +83,13 @@ def stage(
             with "write" the program gives what is to be written to those from outside, with
             "read" they can only be read.
         operands: arguments behind the parameters, where references are among them.
-        decided, border: see `Staging`.
+        decided, border, role: see `Staging`.
 
     Raises:
         TypeError: a leaf of the result is not an array or a number.
         ValueError: a leaf of the result is a reference, or one is written that cannot be.
     """
-    trace = Staging(name, decided, border)
+    trace = Staging(name, decided, border, role)
     staged = _record(trace, call, types, values, keep_constants, refs, operands)
     if config.check_tracer_leaks.value:
         leaks.check(trace)
@@ -106,7 +107,7 @@ def _record(
             trace.values = {p.variable: v for p, v in zip(params, values, strict=True)}
         # The user gets handles of their own: a store to one does not change the parameter.
         given = [handed_out(Tracer(trace, p.variable)) for p in params]
-        leaves, out_tree = tree.flatten(slots.leaving(call(given)))
+        leaves, out_tree = tree.flatten(slots.recorded(call, given))
         constants = _constants(leaves, name, keep_constants)
         results = [x for i, x in enumerate(leaves) if i not in constants]
         fn, captured = trace.finish(params, results)

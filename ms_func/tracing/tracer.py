@@ -33,6 +33,7 @@ from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.tracing import known
 from ms_func.tracing.policy import why_native
 
 _SCALARS = (bool, int, float, complex)
@@ -112,6 +113,9 @@ class Tracer:
         return complex(self._number("a Python complex"))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        value = known.without_derivative(self.recorder, self.variable)
+        if value is not None:
+            return np.asarray(value).__array__(*args, **kwargs)
         raise TracerArrayConversionError(
             f"NumPy was called on a traced value of type {self.type}, whose elements are not "
             "known while the program is recorded\n"
@@ -128,7 +132,10 @@ class Tracer:
         return self._value(ConcretizationTypeError, "a Python list", _INT_FIX).tolist()
 
     def __reduce__(self) -> Any:
-        raise _no_buffer("pickled")
+        value = known.without_derivative(self.recorder, self.variable)
+        if value is None:
+            raise _no_buffer("pickled")
+        return value.__reduce__()
 
     def __len__(self) -> int:
         if not self.type.shape:
@@ -144,14 +151,19 @@ class Tracer:
     def __repr__(self) -> str:
         if self.recorder.strict:
             self._value(ConcretizationTypeError, "text", _INT_FIX)
-        return f"Traced<{self.type}>"
+        value = known.without_derivative(self.recorder, self.variable)
+        return f"Traced<{self.type}>" if value is None else repr(value)
+
+    def __format__(self, spec: str) -> str:
+        value = known.without_derivative(self.recorder, self.variable) if spec else None
+        return object.__format__(self, spec) if value is None else format(value, spec)
 
     def _number(self, use: str) -> np.ndarray:
         """Value for use as a Python number. That of a float would go without its derivative."""
         if is_inexact(self.dtype):
-            fixed = self.recorder.fixed_value_of(self.variable)
+            fixed = known.without_derivative(self.recorder, self.variable)
             if fixed is not None:
-                return fixed
+                return np.asarray(fixed)
             loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
@@ -162,7 +174,7 @@ class Tracer:
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
-        value = self.recorder.value_of(self.variable)
+        value = self.recorder.asked(self.variable)
         if value is None:
             loc = user_loc(3)
             raise error(
@@ -181,14 +193,17 @@ def _no_buffer(what: str) -> Exception:
 
 
 def _of_arrays(name: str) -> Callable[..., Any]:
-    """A method of arrays about their memory, which a traced value does not have.
+    """A method of arrays about their memory, which a traced value has where it is known.
 
     Raises:
-        ConcretizationTypeError: always.
+        ConcretizationTypeError: it is not.
     """
 
     def method(self: Tracer, *args: Any, **options: Any) -> Any:
-        raise _no_buffer(f"asked for `{name}`")
+        value = known.without_derivative(self.recorder, self.variable)
+        if value is None:
+            raise _no_buffer(f"asked for `{name}`")
+        return getattr(value, name)(*args, **options)
 
     method.__name__ = name
     return method
@@ -251,15 +266,25 @@ class Staging:
             differs between devices.
         wide: kinds of number ("i", "f", "c") that come in from outside at double width.
         links: objects of the user's that stand for one of several; see `source.hooks.aliases`.
+        role: whose recording this is: of a "derivative", of the "lanes" of a batch, of a custom
+            "rule", which stands for a derivative, or of any "other" transform that runs its
+            function at once; "" for programs that run later, such as those of `jit` and `scan`.
+        at_once: whether all recordings around this one run their functions at once, too.
+        known: what was found out about variables; see `tracing.known`.
     """
 
     __slots__ = (
-        "__weakref__", "alive", "border", "captured", "decided", "eqns", "handles", "links", "loc",
-        "name", "outer", "spliced", "strict", "values", "wide",
+        "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
+        "known", "links", "loc", "name", "outer", "role", "spliced", "strict", "values", "wide",
     )  # fmt: skip
 
-    def __init__(self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False) -> None:
+    def __init__(
+        self, name: str, decided: frozenset[Any] = _NO_AXES, border: bool = False, role: str = ""
+    ) -> None:
         self.name = name
+        self.role = role
+        self.at_once = False
+        self.known: known.Knowledge | None = None
         self.decided = decided
         self.border = border
         self.eqns: list[Eqn] = []
@@ -283,6 +308,9 @@ class Staging:
         outer = self.outer = current.interpreter
         if type(outer) is Staging and outer.decided and not self.border:
             self.decided |= outer.decided
+        if self.role:
+            bottom = type(current).interpreter
+            self.at_once = outer is bottom or (type(outer) is Staging and outer.at_once)
         current.interpreter = self
         config.tracing.set_local(True)
         return self
@@ -335,9 +363,9 @@ class Staging:
         if kind is Tracer:
             if x.recorder is self:
                 return x.variable
-            if not x.recorder.alive:
-                raise escaped(x)
-            return self.capture(x)
+            if x.recorder.alive:
+                return self.capture(x)
+            return self.atom(outlived(x))
         if kind is Literal:
             return x
         if kind in _SCALARS or isinstance(x, np.generic):
@@ -437,25 +465,14 @@ class Staging:
         variables = [v for _, v in captured] + [p.variable for p in params]
         return Function(self.name, variables, self.eqns, atoms), [x for x, _ in captured]
 
-    def value_of(self, var: Var) -> Any:
-        """Array for a variable if the inputs are at hand, else None; see `at_hand`."""
-        return None if self.values is None else at_hand(self, var)
+    def asked(self, var: Var) -> Any:
+        """As `value_of`, and the value of what depends on constants alone."""
+        found = self.value_of(var)
+        return known.constant(self, var) if found is None else found
 
-    def fixed_value_of(self, var: Var) -> Any:
-        """As `value_of`, of a variable that depends on no parameter and on nothing traced."""
-        if self.values is None:
-            return None
-        outside = {v for x, v in self.captured.values() if type(x) is not Tracer}
-        producers = {v: e for e in self.eqns for v in e.outputs}
-        seen, stack = {var}, [var]
-        while stack:
-            eqn = producers.get(v := stack.pop())
-            if eqn is None and v not in outside:
-                return None
-            new = {a for a in eqn.inputs if type(a) is Var} - seen if eqn is not None else set()
-            seen |= new
-            stack.extend(new)
-        return self.value_of(var)
+    def value_of(self, var: Var) -> Any:
+        """Array for a variable if the inputs are at hand, else None."""
+        return None if self.values is None else known.at_hand(self, var)
 
 
 def wide_kinds(trace: Any) -> str:
@@ -465,64 +482,6 @@ def wide_kinds(trace: Any) -> str:
         found += trace.wide
         trace = trace.outer
     return found
-
-
-def at_hand(trace: Staging, wanted: Var) -> Any:
-    """Compute a variable from known inputs by running the equations it depends on.
-
-    Each equation is run at most once, by the interpreter at the bottom.
-    """
-    values = trace.values
-    assert values is not None
-    for value, var in trace.captured.values():
-        values.setdefault(var, value)
-    producers = {v: e for e in trace.eqns for v in e.outputs}
-    stack = [wanted]
-    while stack:
-        eqn = producers.get(stack[-1])
-        if stack[-1] in values or eqn is None:
-            stack.pop()
-            continue
-        missing = [a for a in eqn.inputs if type(a) is Var and a not in values]
-        if missing:
-            stack.extend(missing)
-        else:
-            _run(eqn, values)
-    return _known_value(values.get(wanted))
-
-
-def _nothing(eqn: Eqn) -> Eqn | None:
-    return None
-
-
-quieted: Callable[[Eqn], Eqn | None] = _nothing
-"""An equation that gives the same results without its effects; `transforms.passes` supplies it."""
-
-
-def _known_value(x: Any) -> Any:
-    """`x` itself, or what is at hand for a tracer of an enclosing recording."""
-    return x.recorder.value_of(x.variable) if type(x) is Tracer else x
-
-
-def _run(eqn: Eqn, values: dict[Var, Any]) -> None:
-    """Run one equation outside all recordings and remember its results.
-
-    Effects happen when the program runs, and only then: what computes and has an effect is run
-    without it, and a value that an effect gives is not at hand.
-    """
-    quiet = quieted(eqn) if eqn.effects else eqn
-    args = [_known_value(values[a]) if type(a) is Var else a for a in eqn.inputs]
-    if quiet is None or any(a is None for a in args):
-        values.update(dict.fromkeys(eqn.outputs))
-        return
-    inner = current.interpreter
-    current.interpreter = type(current).interpreter
-    try:
-        out = quiet.primitive.bind(*args, **quiet.params)
-    finally:
-        current.interpreter = inner
-    results = out if eqn.primitive.multiple_results else [out]
-    values.update(zip(eqn.outputs, results, strict=True))
 
 
 def leveled(
@@ -555,6 +514,18 @@ def _with_place(error: Exception, loc: Loc | None) -> Exception:
     if isinstance(error, LocatedError):
         return error if loc is None else type(error)(error.message, loc)
     return type(error)(located(str(error), loc or user_loc(3)))
+
+
+def outlived(x: Tracer) -> Any:
+    """The value that a traced value of a recording that has ended stands for.
+
+    Raises:
+        UnexpectedTracerError: it was lost with the recording.
+    """
+    found = known.outliving(x)
+    if found is None:
+        raise escaped(x)
+    return found
 
 
 def escaped(x: Tracer) -> Exception:

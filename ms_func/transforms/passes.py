@@ -28,7 +28,7 @@ from ms_func.ir.primitive import NotSupported, Primitive, Unequal, current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.shape import broadcast_in_dim_p
 from ms_func.stopwatch import timed
-from ms_func.tracing import tracer
+from ms_func.tracing import known
 from ms_func.tracing.tracer import leveled, marking
 
 # --- dead code --------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def _quieted(eqn: Eqn) -> Eqn | None:
     return None if found is None or found.effects else found
 
 
-tracer.quieted = _quieted
+known.quieted = _quieted
 
 
 def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) -> dict[str, Any]:
@@ -411,21 +411,12 @@ def _deduped(fn: Function, known: dict[Any, Function]) -> Function:
 # --- calls and constants ----------------------------------------------------------------------
 
 
-def callee_of(eqn: Eqn) -> Function | None:
-    """The function that an equation calls, if it may stand in place of the call."""
-    rule = eqn.primitive.callee
-    found = None if rule is None else rule(**eqn.params)
-    return None if found is None or found.consts else found
+def _called(eqn: Eqn) -> Function | None:
+    """The function that an equation calls, if it may always stand in place of the call."""
+    return eqn.body() if eqn.primitive.transparent else None
 
 
-def body_of(eqn: Eqn) -> Function | None:
-    """The function that an equation computes, if it is made of one."""
-    rule = eqn.primitive.body
-    found = None if rule is None else rule([a.type for a in eqn.inputs], **eqn.params)
-    return None if found is None or found.consts else found
-
-
-def inline(fn: Function, callee: Callable[[Eqn], Function | None] = callee_of) -> Function:
+def inline(fn: Function, callee: Callable[[Eqn], Function | None] = _called) -> Function:
     """`fn` with the equations of called functions in place of the calls, at every depth."""
     bodies = [callee(e) for e in fn.eqns]
     if not any(bodies):

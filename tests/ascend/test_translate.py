@@ -166,10 +166,11 @@ def test_an_operator_that_refuses_its_operands_is_reported_with_the_operation() 
 
 def test_refusals_name_the_nearest_rewrite() -> None:
     text = """func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-  %r = "stablehlo.all_gather"(%x) {all_gather_dim = 0 : i64,
-    replica_groups = dense<[[0]]> : tensor<1x1xi64>} : (tensor<4xf32>) -> tensor<4xf32>
-  return %r : tensor<4xf32> }"""
-    with pytest.raises(UnsupportedOnAscend, match="export it without a mesh"):
+  %t = stablehlo.create_token : !stablehlo.token
+  %r:2 = "stablehlo.recv"(%t) {channel_handle = #stablehlo.channel_handle<handle = 1, type = 3>,
+    is_host_transfer = true} : (!stablehlo.token) -> (tensor<4xf32>, !stablehlo.token)
+  return %r#0 : tensor<4xf32> }"""
+    with pytest.raises(UnsupportedOnAscend, match="return the value instead"):
         translate(text)
 
 

@@ -10,6 +10,7 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import lax
+from ms_func.ir.evaluate import Reference
 from ms_func.testing import check_grads
 
 N = 4
@@ -418,7 +419,8 @@ MAPS = {
 def test_derivatives(name):
     x = stacked((N, 2 * N))
     f = lambda x: lanes(lambda v: mnp.sin(MAPS[name](mnp.sin(v))))(x)  # noqa: E731
-    check_grads(f, (x / 8,), order=2)
+    with Reference():
+        check_grads(f, (x / 8,), order=2)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -435,9 +437,10 @@ def test_transpose_inside_and_outside_agree(name):
 
 def test_extrema():
     x = stacked((3,))
-    check_grads(
-        lambda x: lanes(lambda v: lax.pmax(v, "i") * lax.pmin(v * v, "i"))(x), (x,), order=1
-    )
+    with Reference():
+        check_grads(
+            lambda x: lanes(lambda v: lax.pmax(v, "i") * lax.pmin(v * v, "i"))(x), (x,), order=1
+        )
     ties = np.array([1.0, 2.0, 2.0, 0.0])
     np.testing.assert_allclose(ms.grad(lambda x: lanes(lambda v: lax.pmax(v, "i"))(x)[0])(ties),
                                [0, 0.5, 0.5, 0])  # fmt: skip
@@ -460,7 +463,8 @@ def test_hessian_and_normalisation():
     f = lambda v: (v - lax.pmean(v, "i")) / mnp.sqrt(lax.pmean(v**2, "i"))  # noqa: E731
     want = (x - x.mean(0)) / np.sqrt((x**2).mean(0))
     np.testing.assert_allclose(lanes(f)(x), want)
-    check_grads(lambda x: lanes(f)(x), (x,), order=2)
+    with Reference():
+        check_grads(lambda x: lanes(f)(x), (x,), order=2)
 
 
 def test_numpy_functions_with_names():

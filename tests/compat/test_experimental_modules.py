@@ -166,6 +166,27 @@ def test_a_float_of_constants_is_a_number_within_a_gradient(jax):
         jax.grad(lambda x: x * float(w[0] * x))(1.0)
 
 
+def test_what_jax_computes_at_once_is_no_tracer(jax):
+    jnp, seen = jax.numpy, {}
+
+    def f(x):
+        values = {"constant": jnp.ones(2), "argument": x, "mask": x > 0, "sum": x + jnp.ones(2)}
+        seen.update({k: isinstance(v, jax.core.Tracer) for k, v in values.items()})
+        seen["numpy"] = np.sin(jnp.zeros(2)).tolist()
+        return x
+
+    of_derivatives = {"constant": False, "argument": True, "mask": False, "sum": True}
+    for run, expected in (
+        (jax.grad(f), of_derivatives),
+        (jax.vmap(f, axis_size=1, in_axes=None), dict.fromkeys(of_derivatives, False)),
+        (lambda x: jax.vmap(f)(x[None]), {**of_derivatives, "mask": True}),
+    ):
+        run(jnp.float32(1))
+        assert seen == {**expected, "numpy": [0, 0]}
+    with pytest.raises(jax.errors.TracerArrayConversionError):
+        jax.jit(f)(1.0)
+
+
 def test_rules_of_a_primitive_may_be_methods(jax):
     from jax.extend.core import Primitive
 

@@ -11,6 +11,7 @@ import pytest
 
 from ms_func import lax
 from ms_func.control_flow.reduction import reduce, reduce_window
+from ms_func.ir.evaluate import Reference
 from ms_func.ir.function import Function
 from ms_func.ir.types import typeof
 from ms_func.tracing.tracer import build
@@ -104,3 +105,10 @@ def test_structures_and_types_must_agree():
         reduce(X, 0.0, lax.add, (0, 0))
     with pytest.raises(NotImplementedError, match="from outside"):
         reduce(X, 0.0, lambda x, y: lax.add(lax.add(x, y), lax.reduce_sum(X, (0, 1))[...]), (0,))
+
+
+@pytest.mark.parametrize("computation", [lax.add, lambda x, y: x * y + 1])
+def test_over_no_dimensions_nothing_is_combined(computation):
+    np.testing.assert_array_equal(reduce(X, np.float32(5), computation, ()), X)
+    with Reference():
+        np.testing.assert_array_equal(reduce(X, np.float32(5), computation, ()), X)

@@ -147,3 +147,10 @@ def test_a_stencil_in_a_loop():
     split = ms.jit(ms.shard(heat, mesh=Mesh((8,), ("a",)), in_specs=P("a"), out_specs=P("a")))
     assert split.plan(u).wire_bytes == sent(split.lower(u).compile()) == 10 * 2 * u[0].nbytes
     np.testing.assert_allclose(split(u), ms.jit(heat)(u), rtol=1e-4, atol=1e-5)
+
+
+def test_the_diagonal_of_a_matrix_split_by_rows_is_read_in_place():
+    x = np.random.default_rng(1).standard_normal((64, 64)).astype(np.float32)
+    split = ms.jit(ms.shard(mnp.diag, mesh=MESH, in_specs=(LAID.spec,), out_specs=LAID.spec))
+    assert sent(split.lower(x).compile()) == 0
+    np.testing.assert_array_equal(split(x), np.diag(x))

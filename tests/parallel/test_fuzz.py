@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import ms_func as ms
 from ms_func.execution.compile import Prepared, ready
-from ms_func.parallel import graph as graph_module
+from ms_func.parallel import nodes
 from ms_func.parallel.cost import model_for
-from ms_func.parallel.graph import build_graph
 from ms_func.parallel.hlo import collectives
 from ms_func.parallel.memory import Memory
+from ms_func.parallel.nodes import build_graph
 from ms_func.parallel.plan import Options, Plan
 from ms_func.parallel.search import Solution
 from ms_func.sharding import Mesh
@@ -92,7 +92,7 @@ def test_searched_plans_compute_the_same(program, seed):
     want = [np.asarray(x) for x in ms.jit(program)(*arrays)]
     assume(moderate(want))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph_module, "SMALL", 0)
+        patch.setattr(nodes, "SMALL", 0)
         got = ms.shard(program, mesh=MESH)(*arrays)
     for x, y in zip(want, got, strict=True):
         np.testing.assert_allclose(np.asarray(y), x, rtol=1e-9, atol=1e-9)

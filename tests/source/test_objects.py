@@ -34,12 +34,8 @@ def test_lanes_are_calls(f):
     close(ms.vmap(f)(xs, ns), [f(x, n) for x, n in POINTS])
 
 
-# What may be None as far as the program knows has no derivative.
-DIFFERENTIABLE = [f for f in [*CASES, *NEW] if f.__name__ != "trampolined"]
-
-
 @pytest.mark.slow
-@by_name(DIFFERENTIABLE)
+@by_name([*CASES, *NEW])
 def test_derivative_of_lanes_is_the_slope(f):
     xs, ns = np.float32([x for x, _ in POINTS]), np.int32([n for _, n in POINTS])
     h = 1e-2
@@ -49,10 +45,19 @@ def test_derivative_of_lanes_is_the_slope(f):
     np.testing.assert_allclose(got, want, rtol=1e-2, atol=1e-2)
 
 
-def test_what_may_be_none_has_no_derivative():
-    (trampolined,) = [f for f in CASES if f not in DIFFERENTIABLE]
-    with pytest.raises(TypeError, match="Gradient only defined for scalar-output functions"):
-        ms.jit(ms.grad(trampolined))(np.float32(1), np.int32(2))
+def test_what_may_be_none_has_the_derivative_of_the_number_that_it_is():
+    def f(x):
+        for i in range(3):
+            if x < i:
+                return x * x * i
+        return None
+
+    assert float(ms.jit(ms.grad(f))(np.float32(1.5))) == 6.0
+    assert np.asarray(ms.vmap(ms.grad(f))(np.float32([1.5, 0.25]))).tolist() == [6.0, 0.5]
+    value, slope = ms.jit(ms.value_and_grad(f))(np.float32(0.5))
+    assert (float(value), float(slope)) == (0.25, 1.0)
+    with pytest.raises(TypeError, match="`f` returned None"):
+        ms.jit(ms.grad(f))(np.float32(2))
 
 
 def test_what_a_function_returns_may_be_none_or_text():

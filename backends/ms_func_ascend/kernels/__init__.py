@@ -4,7 +4,8 @@ A kernel is called as `kernel(node, *inputs)`; unfed optional inputs are None. I
 array, or a tuple for several outputs.
 """
 
-from ms_func_ascend.kernels import elementwise, linear, reduce, shape
+from ms_func_ascend.kernels import elementwise, linear, neural, reduce, shape
 from ms_func_ascend.kernels.base import KERNELS
+from ms_func_ascend.kernels.collective import COLLECTIVES
 
-__all__ = ["KERNELS", "elementwise", "linear", "reduce", "shape"]
+__all__ = ["COLLECTIVES", "KERNELS", "elementwise", "linear", "neural", "reduce", "shape"]

@@ -2,6 +2,7 @@
 
 from ms_func_ascend.operators import (
     arithmetic,
+    collective,
     control_flow,
     conv,
     dot,
@@ -19,6 +20,7 @@ __all__ = [
     "RULES",
     "Rule",
     "arithmetic",
+    "collective",
     "control_flow",
     "conv",
     "dot",

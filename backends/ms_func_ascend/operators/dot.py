@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func_ascend.emitter import BOOL, F32, I32, I64, Emitter, Unsupported
+from ms_func_ascend.emitter import BOOL, F32, I32, I64, MAX_RANK, Emitter, Unsupported
 from ms_func_ascend.graph import Tensor
 from ms_func_ascend.legalize import accumulator
 from ms_func_ascend.operators import arithmetic as a
@@ -136,6 +136,11 @@ def _flag(
     return None
 
 
+def _last(x: Tensor) -> int:
+    """The last dimension of a tensor in memory that is not 1."""
+    return max((d for d, n in enumerate(x.shape) if n != 1), default=-1)
+
+
 def _in_order(perm: Sequence[int], shape: Sequence[int]) -> bool:
     real = [p for p in perm if shape[p] != 1]
     return real == sorted(real)
@@ -145,17 +150,20 @@ def _matrix(
     e: Emitter, x: Tensor, batch: Sequence[int], free: Sequence[int], contract: Sequence[int],
     right: bool,
 ) -> tuple[Tensor, bool]:  # fmt: skip
-    """`x` as [batch, rows, columns] (no batch: two dimensions) and its transposition flag."""
+    """`x` as [*batch, rows, columns] and its transposition flag."""
     found = _flag(x, batch, free, contract, right)
     rows, columns = (contract, free) if right else (free, contract)
-    size = [math.prod(x.shape[d] for d in group) for group in (batch, rows, columns)]
-    if found is None:
-        held, flag = e.transpose(x, [*batch, *rows, *columns]), False
+    size = [math.prod(x.shape[d] for d in group) for group in (rows, columns)]
+    lead = [x.shape[d] for d in batch]
+    if len(lead) + 2 > MAX_RANK:
+        lead = [math.prod(lead)]
+    if found is None:  # what lies last stays last: such a transpose moves whole runs
+        flag = _last(x) in rows and _last(x) not in columns
+        order = [*columns, *rows] if flag else [*rows, *columns]
+        held = e.transpose(x, [*batch, *order])
     else:
         held, flag = found
-    if flag:
-        size[1], size[2] = size[2], size[1]
-    return e.reshape(held, size if batch else size[1:]), flag
+    return e.reshape(held, [*lead, *(reversed(size) if flag else size)]), flag
 
 
 def _product(
@@ -165,7 +173,7 @@ def _product(
     n = right.shape[-2 if adj2 else -1]
     if len(left.shape) == 2:
         return e.one("MatMulV2", [left, right], (m, n), dtype, transpose_x1=adj1, transpose_x2=adj2)
-    shape = (left.shape[0], m, n)
+    shape = (*left.shape[:-2], m, n)
     return e.one("BatchMatMulV2", [left, right], shape, dtype, adj_x1=adj1, adj_x2=adj2)
 
 

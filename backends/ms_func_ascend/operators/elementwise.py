@@ -272,7 +272,7 @@ def _iota(t: Any, op: Any) -> Tensor:
     return e.reshape(values, [n if d == axis else 1 for d in range(len(shape))])
 
 
-@rule("optimization_barrier", "sdy.sharding_constraint", compact=True)
+@rule("optimization_barrier", "sdy.sharding_constraint", "mhlo.copy", compact=True)
 def _identity(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
     return list(xs)
 

@@ -14,7 +14,9 @@ from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.tracer import Staging, Tracer
+from ms_func.tracing import tracer
+from ms_func.tracing.known import PLAIN, level
+from ms_func.tracing.tracer import Staging
 
 __all__ = [
     "AbstractValue", "Atom", "ClosedJaxpr", "DropVar", "Jaxpr", "ParamDict", "ShapedArray",
@@ -32,6 +34,24 @@ Atom = Var | Literal
 Value = Any
 ParamDict = dict[str, Any]
 eval_context = ensure_compile_time_eval
+
+
+class _Unknown(type):
+    """Instances are traced values, but for those that Python may ask for what they hold."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return type(x) is tracer.Tracer and not (x.recorder.at_once and level(x) <= PLAIN)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return other is tracer.Tracer or type.__subclasscheck__(cls, other)
+
+
+class Tracer(metaclass=_Unknown):
+    """Class of values that are known only when the program runs.
+
+    Where JAX computes at once under `vmap` or `grad`, a value is recorded here and computed when
+    Python asks for it; such a value does not count as an instance.
+    """
 
 
 class DropVar:
@@ -55,7 +75,7 @@ def valid_jaxtype(x: Any) -> bool:
 
 def find_top_trace(xs: Any) -> Any:
     """The recording that values belong to, the innermost if to several; else the one in force."""
-    found = [x.recorder for x in xs if type(x) is Tracer]
+    found = [x.recorder for x in xs if type(x) is tracer.Tracer]
     deep = [(sum(1 for _ in _outward(t)), i) for i, t in enumerate(found)]
     return found[max(deep)[1]] if found else current.interpreter
 

@@ -30,6 +30,7 @@ from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import truth as truth
 from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
+from ms_func.source.hooks.recording import recorded as recorded
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import bound_cell as bound_cell
 from ms_func.source.hooks.stores import changing as changing

@@ -50,9 +50,9 @@ def if_(
     names: Sequence[str] = (),
 ) -> State:
     """`if pred: then else: orelse`, for the values `state` of the local variables `names`."""
-    if pred is False and orelse is None:
-        return state
-    if pred is True or type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
+    if pred is True:
+        return then(*state)
+    if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
         if pred:
             return then(*state)
         return state if orelse is None else orelse(*state)

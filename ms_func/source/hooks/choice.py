@@ -21,7 +21,7 @@ from ms_func.ir.loc import user_loc
 from ms_func.primitives.arithmetic import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.compare import eq
 from ms_func.source.hooks import conditions, failures
-from ms_func.source.hooks.anatomy import Parts, handles
+from ms_func.source.hooks.anatomy import Parts, handles, is_number
 
 _CONSTANTS = (str, bytes, bool, int, float, complex, enum.Enum, type, type(None))
 
@@ -121,6 +121,18 @@ class Choice:
         """The alternative, where conditions leave only one."""
         left = self.left()
         return next(iter(left.values())) if len(left) == 1 else self
+
+    def number(self, error: Exception) -> Any:
+        """The one number or array among the alternatives; `error` at run time if it is another.
+
+        The choice itself where there are several, or none.
+        """
+        left = self.left()
+        numbers = {k: a for k, a in left.items() if is_number(a)}
+        if len(numbers) != 1:
+            return self
+        failures.assert_raising(self.holds({k: k in numbers for k in left}), error)
+        return next(iter(numbers.values()))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that the index names."""

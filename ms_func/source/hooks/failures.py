@@ -82,6 +82,11 @@ def leave(error: Exception, caught: int) -> bool:
     return True
 
 
+def is_raised(error: Exception) -> bool:
+    """Whether a `raise` of converted code raised this exception, the last one to do so."""
+    return _raised.marked is error
+
+
 def handlers() -> int:
     """Number of `try` statements with handlers of converted code around this line."""
     return _raised.depth

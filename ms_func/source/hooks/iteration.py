@@ -109,7 +109,7 @@ def _laid_out(
         return state
     for item in items:
         trial = Trial()
-        with trial.frame:
+        with trial:
             after = body(item, *state)
         left = after[stop]
         if type(left) is Tracer:
@@ -207,13 +207,14 @@ def _rolled(
     try:
         with trial.frame, speculation():
             done = _scanned(found, body, state, names, stop, loc)
-    except Bottom:
-        raise
     except Exception as error:
         trial.rewind()
         why = str(error).partition("\n")[0]
         _log.info("%s: a loop of %s steps is laid out step by step: %s", loc, found.length, why)
         return None
+    except BaseException:
+        trial.rewind()
+        raise
     if done is None:
         trial.rewind()
         return None

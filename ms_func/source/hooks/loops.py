@@ -62,7 +62,7 @@ def _while_tracing(
         if not more:
             return state
         trial = Trial()
-        with trial.frame:
+        with trial:
             after = body(*state)
             more = asked(test(*after))
         if type(more) is Tracer:
@@ -116,6 +116,15 @@ class Trial:
         self._links = len(self.trace.links.order) if self.trace.links is not None else 0
         self._eqns: list[Any] = []
         self._finals: dict[Any, Any] = {}
+
+    def __enter__(self) -> Trial:
+        self.frame.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        self.frame.__exit__()
+        if kind is not None:  # they happened, as far as who handles the exception is concerned
+            self.frame.commit()
 
     def rewind(self) -> None:
         """Take the steps back: their stores and what they recorded."""

@@ -27,6 +27,8 @@ from ms_func.tracing.tracer import Staging, Tracer
 
 def contains(item: Any, container: Any) -> Any:
     """`item in container`."""
+    if type(current.interpreter) is not Staging and type(item) is not Tracer:
+        return item in container
     if type(container) is Choice:
         return container.each(lambda c: contains(item, c))
     if type(item) is Choice and not item.are_functions:
@@ -35,11 +37,8 @@ def contains(item: Any, container: Any) -> Any:
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
     if uneven.is_uneven(container):
         return uneven.holds(container, item)
-    if type(item) is Tracer:
-        if isinstance(container, range):
-            return _in_range(item, container)
-    elif type(current.interpreter) is not Staging:
-        return item in container
+    if type(item) is Tracer and isinstance(container, range):
+        return _in_range(item, container)
     own = getattr(type(container), "__contains__", None)
     if type(own) is FunctionType and type(current.interpreter) is Staging:
         found = Choice.call(own, container, item)
@@ -77,12 +76,14 @@ def _among(item: Any, container: Any) -> bool:
 
 def is_(a: Any, b: Any) -> Any:
     """`a is b`, either of which may be a function that data chose."""
-    if type(a) is not Choice and type(b) is not Choice:
-        return a is b or _is_one(a, b)
-    if type(a) is not Choice:
-        a, b = b, a
     if a is b:
         return True
+    if type(current.interpreter) is not Staging:
+        return False
+    if type(a) is not Choice and type(b) is not Choice:
+        return _is_one(a, b)
+    if type(a) is not Choice:
+        a, b = b, a
     if type(b) is not Choice and not linked(b):
         return a.where(lambda x: x is b)
     return a.each(lambda x: is_(b, x))
@@ -91,7 +92,7 @@ def is_(a: Any, b: Any) -> Any:
 def _is_one(a: Any, b: Any) -> Any:
     """Whether two objects stand for the same one."""
     found: Any = False
-    for here in same(a, b) if type(current.interpreter) is Staging else ():
+    for here in same(a, b):
         found = here if found is False else found | here
     return found
 

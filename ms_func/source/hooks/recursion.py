@@ -15,7 +15,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from ms_func import config
 from ms_func.control_flow import bodies
 from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
 from ms_func.errors import ConcretizationTypeError
+from ms_func.ir.loc import is_internal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import complaints
@@ -32,6 +33,7 @@ from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
 from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle
+from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.text import is_inside
@@ -48,11 +50,14 @@ class _Active(threading.local):
     Attributes:
         roots: calls whose arguments are parameters, the outer ones first.
         native: code of functions that were found not to call themselves on traced data.
+        tried: code of functions that run as in Python until they call themselves on traced data,
+            the outer ones first, and whether their outermost call becomes the root then.
     """
 
     def __init__(self) -> None:
         self.roots: list[Root] = []
         self.native: set[CodeType] = set()
+        self.tried: dict[CodeType, bool] = {}
 
 
 _active = _Active()
@@ -80,10 +85,19 @@ class _Others(BaseException):
         self.root = root
 
 
+class _Outermost(BaseException):
+    """A function calls itself on traced data, and it is its outermost call that is a root."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+
+
 def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
-    if type(current.interpreter) is not Staging or not is_inside():
+    if type(current.interpreter) is not Staging:
         return made(*args, **kwargs)
+    if not is_inside():
+        return _for_the_first_time(f, made, args, kwargs)
     own = [root for root in _active.roots if root.f is f or _is_same(root.f, f)]
     for root in reversed(own):
         done, value = root.call(args, kwargs, root is own[-1])
@@ -94,7 +108,7 @@ def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
         if own[0].count > _MOST or len(own) > _DEEPEST:
             raise _Widen(own[0])
     if not _is_running(made.__code__):
-        return made(*args, **kwargs)
+        return _for_the_first_time(f, made, args, kwargs)
     return _from_root(f, made, args, kwargs)
 
 
@@ -119,10 +133,68 @@ def _is_running(code: CodeType) -> bool:
     return False
 
 
+def _for_the_first_time(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a function that is not running, or is in what is not compiled."""
+    code = made.__code__
+    if code in _active.tried or code in _active.native or not may_call_itself(f):
+        return made(*args, **kwargs)
+    return _tried(f, made, args, kwargs)
+
+
+def _tried(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
+    """The outermost call of a function that may turn out to be recursive.
+
+    If it does, this call is the root, so that there is one program, and not one for each place
+    inside of the call from which it is called again.
+    """
+    code = made.__code__
+    trial = Trial()
+    _active.tried[code] = True
+    try:
+        with trial:
+            found = made(*args, **kwargs)
+        trial.frame.commit()
+        return found
+    except _Outermost as outermost:
+        if outermost.code is not code:
+            raise
+        trial.rewind()
+        _active.tried[code] = False
+        return _from_outermost(f, made, args, kwargs)
+    finally:
+        del _active.tried[code]
+
+
+def _from_outermost(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
+    """The outermost call as a root; as in Python, if it cannot be one or need not."""
+    trial = Trial()
+    try:
+        with trial.frame:
+            root, done, found = _as_root(f, made, args, kwargs)
+        if done and root.used:
+            trial.frame.commit()
+            return found
+    except Exception:  # whatever it is, it comes again
+        pass
+    trial.rewind()
+    return made(*args, **kwargs)
+
+
 def _from_root(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
     code, around = made.__code__, _active.roots[-1:]
     if code in _active.native or any(code in root.unused for root in around):
         return made(*args, **kwargs)
+    if _active.tried.get(code, False):
+        raise _Outermost(code)
+    root, done, found = _as_root(f, made, args, kwargs)
+    if done:
+        return found
+    return made(*args, **kwargs) if root.slots else _natively(code, made, args, kwargs)
+
+
+def _as_root(f: Any, made: Any, args: Any, kwargs: Any) -> tuple[Root, bool, Any]:
+    """The call recorded as a root: the root, whether it can be one, and the value."""
+    around = _active.roots[-1:]
     scalars = arrays = False
     while True:
         root = Root(f, made, args, kwargs, scalars, arrays)
@@ -130,7 +202,7 @@ def _from_root(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
             scalars = True
             continue
         try:
-            return root.run()
+            return root, True, root.run()
         except _Widen as wider:
             if wider.root is not root:
                 raise
@@ -142,12 +214,11 @@ def _from_root(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
         except ConcretizationTypeError:
             if not scalars:
                 raise
-            break
+            return root, False, None
         except _Stores:
             for outer in around:
-                outer.unused.add(code)
-            break
-    return made(*args, **kwargs) if root.slots else _natively(code, made, args, kwargs)
+                outer.unused.add(made.__code__)
+            return root, False, None
 
 
 def _natively(code: CodeType, made: Any, args: Any, kwargs: Any) -> Any:
@@ -157,6 +228,45 @@ def _natively(code: CodeType, made: Any, args: Any, kwargs: Any) -> Any:
         return made(*args, **kwargs)
     finally:
         _active.native.discard(code)
+
+
+_reaching: dict[CodeType, bool] = {}
+"""Whether functions may call themselves, by their code."""
+
+
+def may_call_itself(f: Any) -> bool:
+    """Whether a function may call itself, as far as the names in it tell."""
+    code = f.__code__
+    found = _reaching.get(code)
+    if found is None:
+        found = _reaching[code] = f.__name__ in _names(code) or _reaches(f)
+    return found
+
+
+def _reaches(f: Any) -> bool:
+    """Whether the functions that `f` names, and those they name, lead back to it."""
+    stack, seen = [f], {f.__code__}
+    while stack:
+        for g in _named(stack.pop()):
+            if g.__code__ is f.__code__:
+                return True
+            if g.__code__ not in seen:
+                seen.add(g.__code__)
+                stack.append(g)
+    return False
+
+
+def _named(f: Any) -> list[Any]:
+    """Functions of the user's that names in `f` stand for."""
+    found = [f.__globals__.get(n) for n in _names(f.__code__)]
+    found += [Cell(c).read() for c in f.__closure__ or ()]
+    return [g for g in found if type(g) is FunctionType and not is_internal(g.__code__.co_filename)]
+
+
+def _names(code: CodeType) -> set[str]:
+    """Names of globals and attributes in a function and those inside it."""
+    inner = [c for c in code.co_consts if type(c) is CodeType]
+    return set(code.co_names).union(*map(_names, inner))
 
 
 class _Stores(Exception):

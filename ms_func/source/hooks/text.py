@@ -79,11 +79,13 @@ for _name in (
 
 def text(*parts: Part) -> str:
     """An f-string made of its parts."""
+    if type(current.interpreter) is not Staging:
+        return _joined(parts)
     for i, p in enumerate(parts):
         if type(p) is tuple and type(p[0]) is Choice:
             return p[0].each(functools.partial(_with, parts, i))
         if type(p) is tuple and type(p[0]) in (Tracer, Text):
-            return Text(parts) if type(current.interpreter) is Staging else _joined(parts)
+            return Text(parts)
     return _joined(parts)
 
 
@@ -97,7 +99,7 @@ _CONVERSIONS = {"s": str, "r": repr, "a": ascii}
 
 
 def _joined(parts: Sequence[Part]) -> str:
-    return "".join([_formatted(*p) if type(p) is tuple else p for p in parts])  # type: ignore[misc]
+    return "".join([p if isinstance(p, str) else _formatted(*p) for p in parts])
 
 
 def _formatted(value: Any, conversion: str, spec: str) -> str:

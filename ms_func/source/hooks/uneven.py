@@ -31,7 +31,6 @@ from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.tracing.policy import slots
 from ms_func.tracing.tracer import Staging, Tracer
 
 Pairs = list[tuple[Any, Any]]
@@ -134,8 +133,11 @@ def comprehension(
 ) -> Any:
     """`[element(x) for x in iterable if condition(x)]`, or the generator of the same."""
     if type(current.interpreter) is not Staging:
-        found = (element(x) for x in iterable if condition is None or condition(x))
-        return list(found) if is_list else found
+        if condition is None:
+            return [element(x) for x in iterable] if is_list else (element(x) for x in iterable)
+        if is_list:
+            return [element(x) for x in iterable if condition(x)]
+        return (element(x) for x in iterable if condition(x))
     asks = (lambda x: True) if condition is None else condition
     if not is_list and condition is not None and _has_no_end(iterable):
         return (element(x) for x in iterable if _decided(condition(x)))
@@ -148,7 +150,7 @@ def comprehension(
         if not is_list and condition is None and not Perhaps.exist:
             return (element(x) for x in iterable)
         if not is_list and (found is None or found.length is None) and condition is None:
-            return map(element, without(iterable))
+            return (element(x) for x in without(iterable))
     values = mapped(element, sifted(asks, iterable))
     return values if is_list or is_uneven(values) else iter(values)
 
@@ -632,7 +634,6 @@ def _unflatten(kind: Any, kids: Any) -> Any:
 
 
 tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)
-slots.leaving = leaving
 RULES[list] = RULES[deque] = RULES[tuple] = lambda x: (
     fold(x, lambda found, v: True, False) if is_uneven(x) else x
 )

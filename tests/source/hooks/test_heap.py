@@ -310,3 +310,20 @@ def test_a_masked_store_of_an_array_needs_a_known_mask():
 
     with pytest.raises(ms.errors.NonConcreteBooleanIndexError):
         ms.jit(f)(mnp.arange(3.0))
+
+
+def test_what_a_recording_that_fails_has_stored_is_put_back():
+    log, table, box = [1.0], {}, type("Box", (), {})()
+    box.a, count = 1, 0
+
+    def f(x):
+        nonlocal count
+        count += 1
+        log.append(x)
+        table["a"] = box.a = box.b = x
+        return mnp.ones(x)
+
+    for broken in (ms.jit(f), ms.grad(lambda x: f(x)), ms.vmap(f)):
+        with pytest.raises(TypeError):
+            broken(F([2, 3]))
+        assert (log, table, vars(box), count) == ([1.0], {}, {"a": 1}, 0)

@@ -1,0 +1,202 @@
+"""Operators of neural networks: activations, softmax, normalisation, attention.
+
+16-bit floats are computed in float32 and rounded once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ms_func_ascend.graph import Node
+from ms_func_ascend.kernels.base import KERNELS, Array, half, kernel, same
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _elementwise(name: str, function: Callable[..., Any]) -> None:
+    """Kernel of `function(node, *xs)`."""
+
+    def run(node: Node, *xs: Array) -> Array:
+        same(*xs)
+        wide = [x.astype(np.float32) if half(x) else x for x in xs]
+        return np.asarray(function(node, *wide)).astype(xs[0].dtype)
+
+    KERNELS[name] = run
+
+
+def _sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def _gelu(x: Array) -> Array:
+    """The tanh approximation in the form of the public kernel."""
+    return x * _sigmoid(1.5957691216057308 * (x + 0.044715 * x**3))
+
+
+def _gelu_slope(x: Array) -> Array:
+    s = _sigmoid(1.5957691216057308 * (x + 0.044715 * x**3))
+    return s + x * s * (1 - s) * 1.5957691216057308 * (1 + 0.134145 * x**2)
+
+
+def _normal(x: Array) -> Array:
+    """Distribution function of the normal distribution."""
+    return 0.5 * (1 + _erf(x / math.sqrt(2)))
+
+
+def _gelu_v2(node: Node, x: Array) -> Array:
+    return _gelu(x) if node.attr("approximate") == "tanh" else x * _normal(x)
+
+
+def _gelu_v2_slope(node: Node, g: Array, x: Array) -> Array:
+    if node.attr("approximate") == "tanh":
+        return g * _gelu_slope(x)
+    return g * (_normal(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
+
+
+def _swish_slope(node: Node, g: Array, x: Array, y: Array) -> Array:
+    scale = node.attr("scale")
+    s = _sigmoid(scale * x)
+    return g * (s + scale * x * s * (1 - s))
+
+
+def _slope(node: Node) -> np.float32:
+    return np.float32(node.attr("negative_slope"))
+
+
+# `Relu` is documented to be TensorFlow's, which carries NaN.
+_elementwise("Relu", lambda node, x: np.maximum(x, np.zeros((), x.dtype)))
+_elementwise("ReluGrad", lambda node, g, x: np.where(x > 0, g, 0))
+_elementwise("LeakyRelu", lambda node, x: np.where(x > 0, x, _slope(node) * x))
+_elementwise("LeakyReluGrad", lambda node, g, x: np.where(x > 0, g, _slope(node) * g))
+_elementwise("Gelu", lambda node, x: _gelu(x))
+_elementwise("GeluGrad", lambda node, g, x, y: g * _gelu_slope(x))
+_elementwise("GeluV2", _gelu_v2)
+_elementwise("GeluGradV2", _gelu_v2_slope)
+_elementwise("Swish", lambda node, x: x * _sigmoid(node.attr("scale") * x))
+_elementwise("SwishGrad", _swish_slope)
+_elementwise("TanhGrad", lambda node, y, g: g * (1 - y * y))
+_elementwise("SigmoidGrad", lambda node, y, g: g * y * (1 - y))
+_elementwise("Softplus", lambda node, x: np.logaddexp(x, np.zeros((), x.dtype)))
+_elementwise("Elu", lambda node, x: np.where(x > 0, x, node.attr("alpha") * np.expm1(x)))
+
+
+@kernel("SwiGlu")
+def _swiglu(node: Node, x: Array) -> Array:
+    a, b = np.split(x.astype(np.float32), 2, node.attr("dim"))
+    return (a * _sigmoid(a) * b).astype(x.dtype)
+
+
+@kernel("SoftmaxGrad")
+def _softmax_grad(node: Node, s: Array, g: Array) -> Array:
+    same(s, g)
+    wide, grad = s.astype(np.float32), g.astype(np.float32)
+    row = (wide * grad).sum(tuple(node.attr("axes")), keepdims=True)
+    return (wide * (grad - row)).astype(s.dtype)
+
+
+@kernel("LogSoftmaxGrad")
+def _log_softmax_grad(node: Node, g: Array, y: Array) -> Array:
+    same(g, y)
+    grad = g.astype(np.float32)
+    row = grad.sum(tuple(node.attr("axis")), keepdims=True)
+    return (grad - np.exp(y.astype(np.float32)) * row).astype(g.dtype)
+
+
+def _rows(x: Array, first: int, parameters: list[Array]) -> tuple[Array, tuple[int, ...]]:
+    """`x` in float32 and the axes of a row; scale and shift must have the shape of one."""
+    for p in parameters:
+        if p.shape != x.shape[first:]:
+            raise ValueError(f"scale or shift of shape {p.shape} for rows of {x.shape[first:]}")
+    return x.astype(np.float32), tuple(range(first, x.ndim))
+
+
+@kernel("LayerNorm", "LayerNormV3")
+def _layer_norm(node: Node, x: Array, gamma: Array, beta: Array) -> tuple[Array, ...]:
+    first = node.attr("begin_norm_axis")
+    if node.attr("begin_params_axis") != first:
+        raise ValueError("begin_params_axis is not begin_norm_axis")
+    wide, axes = _rows(x, first, [gamma, beta])
+    mean = wide.mean(axes, keepdims=True)
+    variance = ((wide - mean) ** 2).mean(axes, keepdims=True)
+    rstd = 1 / np.sqrt(variance + np.float32(node.attr("epsilon")))
+    y = (wide - mean) * rstd * gamma.astype(np.float32) + beta.astype(np.float32)
+    last = rstd if node.op == "LayerNormV3" else variance
+    return tuple(v.astype(x.dtype) for v in (y, mean, last))
+
+
+def _rms(x: Array, gamma: Array, epsilon: float) -> tuple[Array, Array]:
+    wide, axes = _rows(x, x.ndim - gamma.ndim, [gamma])
+    mean = (wide * wide).mean(axes, keepdims=True)
+    rstd = 1 / np.sqrt(mean + np.float32(epsilon))
+    return (wide * rstd * gamma.astype(np.float32)).astype(x.dtype), rstd
+
+
+@kernel("RmsNorm")
+def _rms_norm(node: Node, x: Array, gamma: Array) -> tuple[Array, Array]:
+    return _rms(x, gamma, node.attr("epsilon"))
+
+
+@kernel("LayerNormGradV3")
+def _layer_norm_gradient(
+    node: Node, dy: Array, x: Array, rstd: Array, mean: Array, gamma: Array
+) -> tuple[Array, ...]:
+    first = x.ndim - gamma.ndim
+    wide, axes = _rows(x, first, [gamma])
+    normal = (wide - mean) * rstd
+    g = dy.astype(np.float32) * gamma
+    inner = g - g.mean(axes, keepdims=True) - normal * (g * normal).mean(axes, keepdims=True)
+    lead = tuple(range(first))
+    scale, shift = (dy * normal).sum(lead), dy.astype(np.float32).sum(lead)
+    return tuple(v.astype(x.dtype) for v in (rstd * inner, scale, shift))
+
+
+@kernel("RmsNormGrad")
+def _rms_norm_gradient(
+    node: Node, dy: Array, x: Array, rstd: Array, gamma: Array
+) -> tuple[Array, Array]:
+    first = x.ndim - gamma.ndim
+    wide, axes = _rows(x, first, [gamma])
+    normal = wide * rstd
+    g = dy.astype(np.float32) * gamma
+    inner = g - normal * (g * normal).mean(axes, keepdims=True)
+    scale = (dy * normal).sum(tuple(range(first))).astype(np.float32)
+    return (rstd * inner).astype(x.dtype), scale
+
+
+@kernel("AddRmsNorm")
+def _add_rms_norm(node: Node, x: Array, y: Array, gamma: Array) -> tuple[Array, ...]:
+    same(x, y)
+    total = x + y
+    return *_rms(total, gamma, node.attr("epsilon")), total
+
+
+@kernel("FlashAttentionScore")
+def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tuple[Array, ...]:
+    """Layouts `BNSD` and `BSND`; ones in the mask take elements out; no dropout, no other option."""
+    same(q, k, v)
+    mask = more[3]
+    layout = node.attr("input_layout")
+    if layout == "BSND":
+        q, k, v = (np.swapaxes(x, 1, 2) for x in (q, k, v))
+    if layout not in ("BNSD", "BSND") or node.attr("keep_prob") != 1 or any(
+        m is not None for m in (*more[:3], *more[4:])
+    ) or node.attr("head_num") != q.shape[1]:  # fmt: skip
+        raise ValueError("only plain attention over heads of layout BNSD or BSND")
+    logits = np.float32(node.attr("scale_value")) * (
+        q.astype(np.float32) @ np.swapaxes(k.astype(np.float32), -1, -2)
+    )
+    if mask is not None:
+        if np.broadcast_to(mask, logits.shape).all(-1).any():
+            raise ValueError("a row of the mask takes all elements out")
+        logits = np.where(mask, np.float32(-np.inf), logits)
+    top = logits.max(-1, keepdims=True)
+    e = np.exp(logits - top)
+    total = e.sum(-1, keepdims=True)
+    out = ((e / total) @ v.astype(np.float32)).astype(q.dtype)
+    out = np.swapaxes(out, 1, 2) if layout == "BSND" else out
+    wide = [np.repeat(r, 8, -1) for r in (top, total)]
+    return *wide, np.zeros((0, 0, 0, 0), q.dtype), out

@@ -1,0 +1,185 @@
+"""Reading expressions of a program: products, sums and functions of whole rows.
+
+What front ends write in many ways is brought to few forms: a product is a number and a list of
+factors, a sum is a list of terms with signs, and a value that is the same along the axes of a
+reduction is that reduction and the steps taken with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ms_func_ascend.operators.region import binary_kind
+from ms_func_ascend.reader import Op, Value
+
+LAYOUT = ("stablehlo.broadcast_in_dim", "stablehlo.reshape")
+"""Operations that only lay a value out in another shape."""
+
+
+def made_by(value: Value, name: str) -> Op | None:
+    """The operation `name` (`stablehlo.` is implied) that makes a value, or None."""
+    op = value.op
+    full = name if "." in name else f"stablehlo.{name}"
+    return op if op is not None and op.name == full else None
+
+
+def constant(value: Value) -> float | None:
+    """The number a value is, where it is one number everywhere."""
+    while value.op is not None and value.op.name in (*LAYOUT, "stablehlo.convert"):
+        value = value.op.operands[0]
+    if value.op is None or value.op.name != "stablehlo.constant":
+        return None
+    held = value.op.attrs["value"]
+    if not held.size or held.dtype.kind == "c" or (held != held.reshape(-1)[0]).any():
+        return None
+    return float(held.reshape(-1)[0])
+
+
+def near(x: float | None, wanted: float) -> bool:
+    """Whether a number is the one of a formula, rounded to any dtype of a program."""
+    return x is not None and abs(x - wanted) <= 4e-3 * abs(wanted)
+
+
+class Product(NamedTuple):
+    """A number times values."""
+
+    number: float
+    factors: list[Value]
+
+
+def product(value: Value) -> Product:
+    """A value as a product: multiplications, divisions by numbers and signs are taken apart."""
+    op = value.op
+    name = "" if op is None else op.name.removeprefix("stablehlo.")
+    if op is not None and name == "multiply":
+        x, y = (product(v) for v in op.operands)
+        return Product(x.number * y.number, [*x.factors, *y.factors])
+    if op is not None and name == "negate":
+        x = product(op.operands[0])
+        return Product(-x.number, x.factors)
+    by = constant(op.operands[1]) if op is not None and name == "divide" else None
+    if op is not None and by:
+        x = product(op.operands[0])
+        return Product(x.number / by, x.factors)
+    number = constant(value)
+    return Product(1.0, [value]) if number is None else Product(number, [])
+
+
+class Rows(NamedTuple):
+    """A value that is one number for each row of another one.
+
+    Attributes:
+        x: what is reduced.
+        kind: how: `add`, `maximum`, ...
+        axes: along which.
+        steps: what is done with the result: `("multiply", c)`, `("add", c)`, `("rsqrt",)`, ...
+    """
+
+    x: Value
+    kind: str
+    axes: tuple[int, ...]
+    steps: tuple[tuple, ...]
+
+
+_UNARY = ("sqrt", "rsqrt", "log", "negate", "exponential")
+
+
+def rows(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> Rows | None:
+    """A value of `shape` as a function of a reduction of a value of that shape.
+
+    The reduction must start from its neutral element, and be laid out over the shape again so
+    that each row meets its own number; `above` are further layouts of the value.
+    """
+    layouts: list[Op] = list(above)
+    rank = len((above[0].results[0] if above else value).type.shape)
+    steps: list[tuple] = []
+    at = value
+    while at.op is not None and at.op.name != "stablehlo.reduce":
+        op = at.op
+        name = op.name.removeprefix("stablehlo.")
+        if op.name in LAYOUT:
+            layouts.append(op)
+            at = op.operands[0]
+            continue
+        step = (name,) if name in _UNARY else _step(op, name)
+        if step is None:
+            return None
+        if step[-1] is not None:
+            steps.append(step)
+        at = _operand(op, name)
+    if at.op is None or len(at.op.operands) != 2:
+        return None
+    x, start = at.op.operands
+    kind = binary_kind(at.op.regions[0])
+    whole = tuple(shape)
+    neutral = {"add": 0.0, "maximum": -math.inf, "minimum": math.inf}.get(kind or "")
+    axes = tuple(sorted(at.op.attrs["dimensions"]))
+    if neutral is None or constant(start) != neutral or x.type.shape != whole:
+        return None
+    if rank != len(whole) or not _laid_back(layouts[::-1], whole, axes):
+        return None
+    assert kind is not None
+    return Rows(x, kind, axes, tuple(steps[::-1]))
+
+
+def row_product(value: Value, shape: Sequence[int]) -> tuple[Rows, Rows] | None:
+    """A value that is a product of two functions of rows, multiplied before they are laid back."""
+    layouts: list[Op] = []
+    while value.op is not None and value.op.name in LAYOUT:
+        layouts.append(value.op)
+        value = value.op.operands[0]
+    op = made_by(value, "multiply")
+    if op is None:
+        return None
+    first, second = (rows(v, shape, layouts) for v in op.operands)
+    return None if first is None or second is None else (first, second)
+
+
+def _step(op: Op, name: str) -> tuple | None:
+    """One operation with a number; `(name, None)` for one that changes nothing."""
+    if name == "select":  # nn.softmax: an infinite maximum counts as 0
+        finite = made_by(op.operands[0], "is_finite")
+        same = finite is not None and finite.operands[0] is op.operands[1]
+        return ("finite",) if same and constant(op.operands[2]) == 0 else None
+    if name not in ("multiply", "add", "divide", "subtract", "maximum"):
+        return None
+    left, right = (constant(v) for v in op.operands)
+    if name == "maximum":
+        return ("maximum", None) if -math.inf in (left, right) else None
+    if name == "divide":
+        if left is not None:
+            return ("over", left)
+        return ("multiply", 1 / right) if right else None
+    if name == "subtract":
+        return None if right is None else ("add", -right)
+    number = right if left is None else left
+    return None if number is None else (name, number)
+
+
+def _operand(op: Op, name: str) -> Value:
+    """The operand of a step that is not a number."""
+    if name == "select":
+        return op.operands[1]
+    return next((v for v in op.operands if constant(v) is None), op.operands[0])
+
+
+def _laid_back(layouts: Sequence[Op], shape: Sequence[int], axes: Sequence[int]) -> bool:
+    """Whether a reduced value is repeated along the axes that were reduced away, and only those.
+
+    Followed by numbering: where each dimension that was kept ends up.
+    """
+    kept = [d for d in range(len(shape)) if d not in axes]
+    long = [k for k, d in enumerate(kept) if shape[d] != 1]  # a dimension of 1 may stand anywhere
+    places = list(long)
+    for op in layouts:
+        if op.name == "stablehlo.broadcast_in_dim":
+            places = [op.attrs["broadcast_dimensions"][p] for p in places]
+            continue
+        source, target = op.operands[0].type.shape, op.results[0].type.shape
+        old, new = ([d for d, n in enumerate(s) if n != 1] for s in (source, target))
+        if [source[d] for d in old] != [target[d] for d in new]:
+            return False
+        places = [new[old.index(p)] for p in places]
+    return places == [kept[k] for k in long]

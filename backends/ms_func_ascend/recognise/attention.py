@@ -1,0 +1,108 @@
+"""Attention: softmax(q k^T * scale, perhaps masked) v over two batch dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ms_func_ascend.reader import Op, Value
+from ms_func_ascend.recognise.algebra import constant, made_by, product
+from ms_func_ascend.recognise.found import Found
+from ms_func_ascend.recognise.softmax import softmax_parts
+
+_LAYOUT = ("stablehlo.reshape", "stablehlo.transpose", "stablehlo.broadcast_in_dim")
+
+
+class Sides(NamedTuple):
+    """Dimensions of one operand of a product: batch and head, position, and feature."""
+
+    batch: list[int]
+    position: list[int]
+    feature: list[int]
+
+
+def attention(op: Op, options: Any) -> Iterator[Found]:
+    """A product of a softmax along its last dimension with the values."""
+    second = _sides(op)
+    if second is None:
+        return
+    weights, v = op.operands
+    parts = softmax_parts(_through(weights).op)
+    if parts is None or not _keeps_order(weights):
+        return
+    logits, axes = parts[0], parts[1]
+    if axes != (len(logits.type.shape) - 1,):
+        return
+    pred, masked, fill = _mask(logits)
+    number, factors = product(masked)
+    if len(factors) != 1 or not _keeps_order(factors[0]):
+        return
+    first = _through(factors[0]).op
+    sides = None if first is None else _sides(first)
+    if first is None or sides is None:
+        return
+    q, k = first.operands
+    attrs = {"scale": number, "fill": fill, "q": sides[0], "k": sides[1],
+             "v": Sides(second[1].batch, second[1].feature, second[1].position)}  # fmt: skip
+    if _fit(op, first, second[0], sides):
+        yield Found("Attention", [q, k, v, *([] if pred is None else [pred])], attrs)
+
+
+def _sides(op: Op) -> tuple[Sides, Sides] | None:
+    """Roles of the dimensions of both operands, where one is summed over and one or two repeat."""
+    if op.name != "stablehlo.dot_general":
+        return None
+    dims = op.attrs["dot_dimension_numbers"]
+    made = []
+    for value, side in zip(op.operands, ("lhs", "rhs"), strict=True):
+        batch = list(dims.get(f"{side}_batching_dimensions", []))
+        contract = list(dims.get(f"{side}_contracting_dimensions", []))
+        rest = [d for d in range(len(value.type.shape)) if d not in (*batch, *contract)]
+        long = [d for d in rest if value.type.shape[d] != 1] or rest[:1]
+        if len(batch) != 2 or len(contract) != 1 or len(long) != 1:
+            return None
+        made.append(Sides(batch, long, contract))
+    return made[0], made[1]
+
+
+def _through(value: Value) -> Value:
+    """What a value is another layout of."""
+    while value.op is not None and value.op.name in _LAYOUT:
+        value = value.op.operands[0]
+    return value
+
+
+def _keeps_order(value: Value) -> bool:
+    """Whether those layouts leave the dimensions that are not 1 as they are, in their order."""
+    while value.op is not None and value.op.name in _LAYOUT:
+        op, shape = value.op, value.type.shape
+        source = op.operands[0].type.shape
+        if [n for n in source if n != 1] != [n for n in shape if n != 1]:
+            return False
+        if op.name == "stablehlo.transpose":
+            long = [p for p in op.attrs["permutation"] if source[p] != 1]
+            if long != sorted(long):
+                return False
+        value = op.operands[0]
+    return True
+
+
+def _mask(logits: Value) -> tuple[Value | None, Value, float]:
+    """Where elements stay, what they are, and the number in the place of others."""
+    op = made_by(logits, "select")
+    fill = None if op is None else constant(op.operands[2])
+    if op is None or fill is None or fill > -1e4:
+        return None, logits, 0.0
+    return op.operands[0], op.operands[1], fill
+
+
+def _fit(second: Op, first: Op, weights: Sides, sides: tuple[Sides, Sides]) -> bool:
+    """Whether the weights are summed over the positions of the keys, batch by batch."""
+    w, v = (x.type.shape for x in second.operands)
+    q, k = (x.type.shape for x in first.operands)
+    order = [d for d in (*weights.batch, *weights.position, *weights.feature) if w[d] != 1]
+    long = [d for d, n in enumerate(w) if n != 1]
+    sizes = [q[d] for d in sides[0].batch], [w[d] for d in weights.batch]
+    positions = w[weights.position[0]], w[weights.feature[0]]
+    wanted = q[sides[0].position[0]], k[sides[1].position[0]]
+    return order == long and sizes[0] == sizes[1] and positions == wanted

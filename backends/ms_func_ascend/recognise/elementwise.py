@@ -1,0 +1,231 @@
+"""Activation functions and their gradients, recognised by what they compute.
+
+A program may spell a function in any way; the expression is evaluated at many points in double
+precision and compared with the formula of each operator. A constant that is off in the fifth
+digit is another function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func_ascend.reader import Op, Value
+from ms_func_ascend.recognise.algebra import constant, made_by
+from ms_func_ascend.recognise.found import Found
+
+Array = np.ndarray
+_LIMIT = 24
+"""Operations of the longest expression that is looked at."""
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+_COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
+            "GT": np.greater, "GE": np.greater_equal}  # fmt: skip
+STEPS: dict[str, Callable[..., Array]] = {
+    "stablehlo.add": np.add, "stablehlo.subtract": np.subtract, "stablehlo.multiply": np.multiply,
+    "stablehlo.divide": np.divide, "stablehlo.negate": np.negative, "stablehlo.abs": np.abs,
+    "stablehlo.exponential": np.exp, "stablehlo.exponential_minus_one": np.expm1,
+    "stablehlo.log": np.log, "stablehlo.log_plus_one": np.log1p, "stablehlo.tanh": np.tanh,
+    "stablehlo.logistic": lambda x: 1 / (1 + np.exp(-x)), "stablehlo.power": np.power,
+    "stablehlo.sqrt": np.sqrt, "stablehlo.rsqrt": lambda x: 1 / np.sqrt(x),
+    "stablehlo.maximum": np.maximum, "stablehlo.minimum": np.minimum,
+    "stablehlo.select": np.where, "stablehlo.and": np.logical_and, "stablehlo.or": np.logical_or,
+    "stablehlo.not": np.logical_not, "chlo.erf": _erf, "chlo.erfc": lambda x: 1 - _erf(x),
+    "chlo.square": np.square,
+}  # fmt: skip
+
+_PHI = 0.3989422804014327  # 1 / sqrt(2 pi)
+
+
+def _tanh_gelu(x: Array) -> Array:
+    return 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+
+
+def _tanh_gelu_slope(x: Array) -> Array:
+    t = np.tanh(0.7978845608028654 * (x + 0.044715 * x**3))
+    inner = 0.7978845608028654 * (1 + 3 * 0.044715 * x**2)
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * inner
+
+
+def _sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+class _Function(NamedTuple):
+    """An operator: its name here, its formula of x (and of a second operand), its attributes."""
+
+    name: str
+    formula: Callable[..., Array]
+    attrs: dict[str, Any]
+
+
+_UNARY = [
+    _Function("Relu", lambda x: np.maximum(x, 0), {}),
+    _Function("Gelu", _tanh_gelu, {}),
+    _Function("GeluV2", lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2))), {}),
+    _Function("Sigmoid", _sigmoid, {}),
+    _Function("Swish", lambda x: x * _sigmoid(x), {}),
+    _Function("Softplus", lambda x: np.logaddexp(x, 0), {}),
+    _Function("Elu", lambda x: np.where(x > 0, x, np.expm1(x)), {}),
+]
+_BINARY = [
+    _Function("ReluGrad", lambda x, g: np.where(x > 0, g, 0), {}),
+    _Function("TanhGrad", lambda x, g: g * (1 - x * x), {}),
+    _Function("SigmoidGrad", lambda x, g: g * x * (1 - x), {}),
+    _Function("GeluGrad", lambda x, g: g * _tanh_gelu_slope(x), {}),
+    _Function(
+        "GeluGradV2",
+        lambda x, g: g * (0.5 * (1 + _erf(x / math.sqrt(2))) + x * _PHI * np.exp(-x * x / 2)), {},
+    ),
+    _Function("SwishGrad", lambda x, g: g * _sigmoid(x) * (1 + x * (1 - _sigmoid(x))), {}),
+]  # fmt: skip
+_X = np.concatenate([np.linspace(-11.3, 11.3, 46), [-0.02, 0.015, 1.0, -1.0]])
+_G = np.sin(7 * np.arange(_X.size) + 1)
+_ROOTS = ("multiply", "add", "subtract", "divide", "select", "maximum", "log", "log_plus_one")
+
+
+def activation(op: Op, options: Any) -> Iterator[Found]:
+    """Operators that compute the result of an operation, the longest expression first."""
+    if op.name.removeprefix("stablehlo.") not in _ROOTS or not _float(op.results[0]):
+        return
+    cone = _cone(op)
+    leaves = _inputs(cone)
+    if len(cone) < 2 and op.name not in ("stablehlo.maximum", "stablehlo.select"):
+        return
+    for x in leaves:
+        if _closed(op, [x]):
+            yield from _unary(op, x)
+    for x in _read_twice(cone, leaves):
+        for g in leaves:
+            if x is not g and _closed(op, [x, g]):
+                # What follows from x alone belongs to the function as well as to its gradient.
+                shared = tuple(v for v in leaves if v.op is not None and _closed(v.op, [x]))
+                yield from (f._replace(shared=shared) for f in _binary(op, x, g))
+
+
+def _float(value: Value) -> bool:
+    dtype = value.type.dtype
+    return dtype is not None and dtype.kind in "fV" and dtype.itemsize <= 4
+
+
+def _cone(op: Op) -> dict[int, Op]:
+    """The elementwise operations that the result of one is made of, nearest first."""
+    found: dict[int, Op] = {}
+    todo = [op]
+    while todo and len(found) < _LIMIT:
+        one = todo.pop(0)
+        if id(one) in found:
+            continue
+        found[id(one)] = one
+        todo += [v.op for v in one.operands if v.op is not None and _elementwise(v)]
+    return found
+
+
+def _elementwise(value: Value) -> bool:
+    op = value.op
+    return op is not None and (op.name in STEPS or op.name == "stablehlo.compare")
+
+
+def _inputs(cone: dict[int, Op]) -> list[Value]:
+    """Values that the operations of a cone read, farthest first: where it may be cut."""
+    found: dict[Value, None] = {}
+    for op in cone.values():
+        for v in op.operands:
+            if constant(v) is None and _float(v):
+                found.setdefault(v)
+    return list(found)[::-1]
+
+
+def _read_twice(cone: dict[int, Op], leaves: list[Value]) -> list[Value]:
+    """Values that a gradient can be taken at: read more than once, or compared with a number."""
+    reads = Counter(v for op in cone.values() for v in op.operands)
+    compared = {v for op in cone.values() if op.name == "stablehlo.compare" for v in op.operands}
+    return [v for v in leaves if reads[v] > 1 or v in compared]
+
+
+def _closed(op: Op, ends: list[Value]) -> bool:
+    """Whether an expression is made of all `ends` and numbers alone, in few operations."""
+    if not _elementwise(op.results[0]):
+        return False
+    seen: set[Value] = set()
+    met: set[Value] = set()
+    todo = list(op.operands)
+    while todo:
+        v = todo.pop()
+        if v in ends:
+            met.add(v)
+        elif v not in seen and constant(v) is None:
+            if not _elementwise(v) or len(seen) > _LIMIT:
+                return False
+            seen.add(v)
+            todo += v.op.operands  # type: ignore[union-attr]
+    return len(met) == len(ends)
+
+
+def _values(op: Op, at: dict[Value, Array]) -> Array:
+    """Result of an expression at points."""
+    xs = []
+    for v in op.operands:
+        number = constant(v)
+        if number is not None:
+            xs.append(np.float64(number))
+        else:
+            if v not in at:
+                assert v.op is not None
+                at[v] = _values(v.op, at)
+            xs.append(at[v])
+    if op.name == "stablehlo.compare":
+        return _COMPARE[op.attrs["comparison_direction"]](*xs)
+    return STEPS[op.name](*xs)
+
+
+def _agree(op: Op, got: Array, want: Array) -> bool:
+    """Equal as far as the numbers of the program can be: they are rounded to its dtype."""
+    dtype = op.results[0].type.dtype
+    unit = 2e-6 if dtype == np.float32 else 2e-3 if dtype == np.float16 else 1.6e-2
+    with np.errstate(all="ignore"):
+        return bool((np.abs(got - want) <= unit * (0.05 + np.abs(want))).all())
+
+
+def _unary(op: Op, x: Value) -> Iterator[Found]:
+    with np.errstate(all="ignore"):
+        got = np.broadcast_to(_values(op, {x: _X}), _X.shape)
+    slope = float(-got[-1])
+    if 0 < slope < 0.9 and _agree(op, got, np.where(_X > 0, _X, slope * _X)):
+        yield Found("LeakyRelu", [x], {"negative_slope": slope})
+    for one in _UNARY:
+        if _agree(op, got, one.formula(_X)):
+            yield Found(one.name, [x], dict(one.attrs))
+
+
+def _binary(op: Op, x: Value, g: Value) -> Iterator[Found]:
+    with np.errstate(all="ignore"):
+        got = np.broadcast_to(_values(op, {x: _X, g: _G}), _X.shape)
+    slope = float(got[-1] / _G[-1])
+    if 0 < slope < 0.9 and _agree(op, got, np.where(_X > 0, _G, slope * _G)):
+        yield Found("LeakyReluGrad", [x, g], {"negative_slope": slope})
+    for one in _BINARY:
+        if _agree(op, got, one.formula(_X, _G)):
+            yield Found(one.name, [x, g], dict(one.attrs))
+    halves = _halves(x, g)
+    if halves is not None and _agree(op, got, _X * _sigmoid(_X) * _G):
+        yield Found("SwiGlu", [halves[0]], {"dim": halves[1]})
+
+
+def _halves(x: Value, g: Value) -> tuple[Value, int] | None:
+    """What two values are the first and the second half of, and along which dimension."""
+    a, b = made_by(x, "slice"), made_by(g, "slice")
+    if a is None or b is None or a.operands[0] is not b.operands[0]:
+        return None
+    whole = a.operands[0].type.shape
+    if any(s != 1 for one in (a, b) for s in one.attrs["strides"]):
+        return None
+    cut = [d for d, n in enumerate(x.type.shape) if n != whole[d]]
+    if len(cut) != 1 or x.type.shape != g.type.shape or 2 * x.type.shape[cut[0]] != whole[cut[0]]:
+        return None
+    starts = a.attrs["start_indices"][cut[0]], b.attrs["start_indices"][cut[0]]
+    return (a.operands[0], cut[0]) if starts == (0, x.type.shape[cut[0]]) else None

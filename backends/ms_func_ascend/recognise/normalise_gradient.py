@@ -1,0 +1,251 @@
+"""Gradients of layer norm and RMS norm, recognised by what they compute.
+
+Differentiation spells the gradient out in some twenty operations on rows, which depend on how the
+norm was written. They are evaluated on a few random rows and compared with the formula
+(Ba, Kiros and Hinton, Layer Normalization, 2016, differentiated).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ms_func_ascend.operators.region import binary_kind
+from ms_func_ascend.reader import Block, Op, Value
+from ms_func_ascend.recognise.algebra import LAYOUT, constant
+from ms_func_ascend.recognise.elementwise import STEPS
+from ms_func_ascend.recognise.found import Found
+from ms_func_ascend.recognise.normalise import normalise, parameter
+
+Array = np.ndarray
+_LIMIT = 64
+_ROWS = 3
+
+
+class Norm(NamedTuple):
+    """A norm of the program: its operator, operands and attributes as `normalise` finds them."""
+
+    name: str
+    x: Value
+    gamma: Value | None
+    beta: Value | None
+    attrs: dict[str, Any]
+
+    @property
+    def given(self) -> list[Value]:
+        """Scale and shift, as far as there are any."""
+        return [v for v in (self.gamma, self.beta) if v is not None]
+
+
+def norms(block: Block, options: Any) -> list[Norm]:
+    """All norms of a block, whoever uses their parts; the longest form of each."""
+    found: dict[tuple, Norm] = {}
+    for op in block.ops:
+        for one in normalise(op, options):
+            held = iter(one.operands[1:])
+            gamma, beta = (next(held) if one.attrs[k] else None for k in ("gamma", "beta"))
+            key = (one.name, one.operands[0], one.attrs["first"], one.attrs["epsilon"])
+            if key not in found or len(found[key].given) <= len(one.operands) - 1:
+                found[key] = Norm(one.name, one.operands[0], gamma, beta, one.attrs)
+    return list(found.values())
+
+
+def gradient(op: Op, known: Sequence[Norm]) -> Iterator[Found]:
+    """The gradient of one of the norms, with respect to its argument or its scale."""
+    shape = op.results[0].type.shape
+    for norm in known:
+        first = norm.attrs["first"]
+        if op.name == "stablehlo.add" and shape == norm.x.type.shape:
+            yield from _of_argument(op, norm)
+        elif op.name == "stablehlo.reduce" and shape == norm.x.type.shape[first:]:
+            yield from _of_scale(op, norm)
+
+
+def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
+    """The sum of terms that is the gradient; one further term may be added to it."""
+    for parts, extra in _divided(op):
+        cone = _Rows(norm, parts)
+        if len(parts) < 2 or cone.x not in cone.values:
+            continue
+        for dy in cone.candidates():
+            made = cone.evaluated(parts, dy)
+            if made is not None and _close(op, made, _argument_slope(norm, cone, dy)):
+                yield _found("x", norm, dy, cone, extra)
+                break
+
+
+def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
+    lead = list(range(norm.attrs["first"]))
+    if sorted(op.attrs["dimensions"]) != lead or binary_kind(op.regions[0]) != "add":
+        return
+    if norm.gamma is None or len(op.operands) != 2 or constant(op.operands[1]) != 0:
+        return
+    cone = _Rows(norm, [op.operands[0]])
+    if cone.x not in cone.values:
+        return
+    for dy in cone.candidates():
+        made = cone.evaluated([op.operands[0]], dy)
+        if made is not None and _close(op, made, cone.points(dy) * _normal(norm, cone)):
+            yield _found("gamma", norm, dy, cone, [])
+            break
+
+
+def _found(of: str, norm: Norm, dy: Value, cone: _Rows, extra: list[Value]) -> Found:
+    attrs = {**norm.attrs, "of": of, "plus": bool(extra)}
+    operands = [norm.x, *norm.given, dy, *extra]
+    return Found(f"{norm.name}Gradient", operands, attrs, tuple(cone.of_x_alone()))
+
+
+def _divided(op: Op) -> Iterator[tuple[list[Value], list[Value]]]:
+    """The terms of a sum: all of them, or those beside a term or a partial sum."""
+    yield _terms(op.results[0], None), []
+    todo = list(op.operands)
+    for _ in range(16):
+        if not todo:
+            return
+        v = todo.pop(0)
+        yield _terms(op.results[0], v), [v]
+        if v.op is not None and v.op.name == "stablehlo.add":
+            todo += v.op.operands
+
+
+def _terms(value: Value, without: Value | None, depth: int = 0) -> list[Value]:
+    if value is without:
+        return []
+    if value.op is None or value.op.name != "stablehlo.add" or depth > 8:
+        return [value]
+    return [t for v in value.op.operands for t in _terms(v, without, depth + 1)]
+
+
+class _Rows:
+    """Operations on rows that some values are made of.
+
+    A value is full (of the shape of x), or one number for each row. At a point every full value is
+    a few rows of random numbers.
+    """
+
+    def __init__(self, norm: Norm, roots: Sequence[Value]) -> None:
+        self.norm, self.x = norm, norm.x
+        self.first = norm.attrs["first"]
+        self.shape = norm.x.type.shape
+        self.lead = self.shape[: self.first]
+        self.width = math.prod(self.shape[self.first :])
+        self.values: dict[Value, None] = {}
+        todo = list(roots)
+        while todo and len(self.values) < _LIMIT:
+            v = todo.pop(0)
+            if v in self.values or constant(v) is not None:
+                continue
+            self.values[v] = None
+            if v is not self.x and v.op is not None and self._on_rows(v.op):
+                todo += v.op.operands[:1] if v.op.name == "stablehlo.reduce" else v.op.operands
+        rng = np.random.default_rng(11)
+        self._points = {self.x: rng.standard_normal((_ROWS, self.width)) * 1.3 + 0.4}
+        self._scale = rng.standard_normal((1, self.width)) + 0.5
+        self._other = rng.standard_normal((_ROWS, self.width))
+
+    def _on_rows(self, op: Op) -> bool:
+        """Whether an operation works on each row for itself."""
+        shape = op.results[0].type.shape
+        ones = (*self.lead, *(1 for _ in self.shape[self.first :]))
+        if shape not in (self.shape, self.lead, ones):
+            return False
+        if op.name in STEPS:
+            return True
+        source = op.operands[0].type.shape
+        if op.name == "stablehlo.reduce":
+            axes = tuple(sorted(op.attrs["dimensions"]))
+            rows = tuple(range(self.first, len(self.shape)))
+            start = constant(op.operands[1])
+            return (source, axes, start, binary_kind(op.regions[0])) == (self.shape, rows, 0, "add")
+        if op.name not in LAYOUT or source not in (self.shape, self.lead, ones):
+            return False
+        dims = op.attrs.get("broadcast_dimensions")
+        return dims is None or list(dims) == list(range(len(source)))
+
+    def candidates(self) -> list[Value]:
+        """Values that the gradient may come in by, farthest first."""
+        full = [v for v in self.values if v is not self.x and v.type.shape == self.shape]
+        return full[::-1]
+
+    def points(self, dy: Value) -> Array:
+        """Numbers that stand for a gradient that comes in."""
+        return self._other
+
+    def scale(self) -> Array | float:
+        """Numbers that stand for the scale."""
+        return self._scale if self.norm.gamma is not None else 1.0
+
+    def at_x(self) -> Array:
+        """Numbers that stand for the argument."""
+        return self._points[self.x]
+
+    def evaluated(self, roots: Sequence[Value], dy: Value) -> Array | None:
+        """Sum of the roots at the points; None if they are made of anything else."""
+        at = {self.x: self.at_x(), dy: self.points(dy)}
+        with np.errstate(all="ignore"):
+            made = [self._value(v, at, 0) for v in roots]
+        if any(m is None for m in made):
+            return None
+        return np.broadcast_to(sum(m for m in made if m is not None), self.at_x().shape)
+
+    def _value(self, v: Value, at: dict[Value, Array], depth: int) -> Array | None:
+        if v in at:
+            return at[v]
+        number = constant(v)
+        if number is not None:
+            return np.full((1, 1), number)
+        if v.type.shape == self.shape and self.norm.gamma is not None:
+            given = parameter(v, self.first)
+            if given is self.norm.gamma:
+                return self._scale
+        if v.op is None or depth > _LIMIT or not self._on_rows(v.op):
+            return None
+        reduces = v.op.name == "stablehlo.reduce"
+        read = v.op.operands[:1] if reduces else v.op.operands
+        xs = [self._value(o, at, depth + 1) for o in read]
+        if any(x is None for x in xs):
+            return None
+        if reduces:
+            whole = np.broadcast_to(xs[0], self.at_x().shape)  # type: ignore[arg-type]
+            made = whole.sum(1, keepdims=True)
+        else:
+            made = xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
+        at[v] = made
+        return made
+
+    def of_x_alone(self) -> list[Value]:
+        """Values that follow from x: the norm's own parts, which others may use."""
+        at: dict[Value, Array] = {self.x: self.at_x()}
+        with np.errstate(all="ignore"):
+            return [v for v in self.values if self._value(v, at, 0) is not None]
+
+
+def _parts(norm: Norm, cone: _Rows) -> tuple[Array, Array]:
+    x = cone.at_x()
+    if norm.name == "LayerNorm":
+        x = x - x.mean(1, keepdims=True)
+    rstd = 1 / np.sqrt((x * x).mean(1, keepdims=True) + norm.attrs["epsilon"])
+    return x * rstd, rstd
+
+
+def _normal(norm: Norm, cone: _Rows) -> Array:
+    return _parts(norm, cone)[0]
+
+
+def _argument_slope(norm: Norm, cone: _Rows, dy: Value) -> Array:
+    normal, rstd = _parts(norm, cone)
+    g = cone.points(dy) * cone.scale()
+    inner = g - normal * (g * normal).mean(1, keepdims=True)
+    if norm.name == "LayerNorm":
+        inner = inner - g.mean(1, keepdims=True)
+    return rstd * inner
+
+
+def _close(op: Op, got: Array, want: Array) -> bool:
+    dtype = op.results[0].type.dtype
+    unit = 1e-5 if dtype == np.float32 else 4e-3 if dtype == np.float16 else 3e-2
+    return bool((np.abs(got - want) <= unit * (1 + np.abs(want))).all())

@@ -1,0 +1,189 @@
+"""Softmax, its logarithm, their gradients, and cross entropy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ms_func_ascend.reader import Op, Value
+from ms_func_ascend.recognise.algebra import Rows, made_by, near, product, row_product, rows
+from ms_func_ascend.recognise.found import Found
+
+
+def softmax(op: Op, options: Any) -> Iterator[Found]:
+    """exp(x - max x) / sum exp(x - max x)."""
+    found = softmax_parts(op)
+    if found is not None:
+        yield Found("SoftmaxV2", [found[0]], {"axes": list(found[1])})
+
+
+def softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...]] | None:
+    """What a softmax is taken of, and along which axes."""
+    if op is None or op.name != "stablehlo.divide":
+        return None
+    top, bottom = op.operands
+    exp = made_by(top, "exponential")
+    total = rows(bottom, top.type.shape)
+    if exp is None or total is None or total[:2] != (top, "add") or total.steps:
+        return None
+    x = _minus_maximum(exp.operands[0], total.axes)
+    return None if x is None else (x, total.axes)
+
+
+def _minus_maximum(value: Value, axes: tuple[int, ...]) -> Value | None:
+    """X of `x - max(x)` along axes; a maximum that is not finite may count as 0."""
+    op = made_by(value, "subtract")
+    if op is None:
+        return None
+    x, top = op.operands
+    found = rows(top, x.type.shape)
+    if found is None or found.x is not x or found.kind != "maximum" or found.axes != axes:
+        return None
+    return x if found.steps in ((), (("finite",),)) else None
+
+
+def log_softmax(op: Op, options: Any) -> Iterator[Found]:
+    """X - max x - log sum exp(x - max x)."""
+    found = _log_parts(op)
+    if found is not None:
+        yield Found("LogSoftmaxV2", [found[0]], {"axes": list(found[1])})
+
+
+def _log_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Rows] | None:
+    if op is None or op.name != "stablehlo.subtract":
+        return None
+    shifted, logs = op.operands
+    total = rows(logs, shifted.type.shape)
+    if total is None or total.kind != "add" or total.steps != (("log",),):
+        return None
+    exp = made_by(total.x, "exponential")
+    if exp is None or exp.operands[0] is not shifted:
+        return None
+    x = _minus_maximum(shifted, total.axes)
+    return None if x is None else (x, total.axes, total)
+
+
+def softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
+    """S * (g - sum(g * s)), also as e * (g / t - sum(g * s / t)) where s is e / t."""
+    if op.name != "stablehlo.multiply":
+        return
+    for outer, inner in (op.operands, op.operands[::-1]):
+        difference = _difference(inner)
+        if difference is None:
+            continue
+        first, row = difference
+        if row.kind != "add" or row.steps not in ((), (("negate",),)):
+            continue
+        made = _plain_gradient(outer, first, row) or _quotient_gradient(outer, first, row)
+        if made is not None:
+            s, g, *shared = made
+            yield Found("SoftmaxGrad", [s, g], {"axes": list(row.axes)}, tuple(shared))
+
+
+def _difference(value: Value) -> tuple[Value, Rows] | None:
+    """A value minus a number for each of its rows."""
+    shape = value.type.shape
+    op = made_by(value, "subtract")
+    if op is not None:
+        found = rows(op.operands[1], shape)
+        return None if found is None or found.steps else (op.operands[0], found)
+    op = made_by(value, "add")
+    if op is None:
+        return None
+    for first, second in (op.operands, op.operands[::-1]):
+        found = rows(second, shape)
+        if found is not None and found.steps == (("negate",),):
+            return first, found
+    return None
+
+
+def _plain_gradient(s: Value, g: Value, row: Rows) -> tuple[Value, ...] | None:
+    number, factors = product(row.x)
+    if number == 1 and len(factors) == 2 and {*factors} == {s, g}:
+        return s, g
+    return None
+
+
+def _quotient_gradient(e: Value, first: Value, row: Rows) -> tuple[Value, ...] | None:
+    """E * (g / t + row) where the row is -sum(g * ((e / t) / t))."""
+    over = made_by(first, "divide")
+    number, factors = product(row.x)
+    if over is None or number != 1 or len(factors) != 2:
+        return None
+    g, total = over.operands
+    for one, other in (factors, factors[::-1]):
+        twice = made_by(other, "divide")
+        if one is not g or twice is None or twice.operands[1] is not total:
+            continue
+        s = twice.operands[0]
+        once = made_by(s, "divide")
+        if once is not None and once.operands[0] is e and once.operands[1] is total:
+            return s, g, e, total
+    return None
+
+
+def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
+    """G - exp(y) * sum(g) for a log-softmax y: e * (sum(g) / t) is taken from g, exp(y) = e / t."""
+    if op.name not in ("stablehlo.add", "stablehlo.subtract"):
+        return
+    sign = 1.0 if op.name == "stablehlo.add" else -1.0
+    pairs = [op.operands] if sign < 0 else [op.operands, op.operands[::-1]]
+    for g, other in pairs:
+        weighted = made_by(other, "multiply")
+        for row, e in () if weighted is None else (weighted.operands, weighted.operands[::-1]):
+            found = _over_total(row, e, g, sign)
+            if found is not None:
+                x, axes, total = found
+                yield Found("LogSoftmaxGrad", [x, g], {"axes": list(axes)}, (e, total))
+
+
+def _over_total(
+    row: Value, e: Value, g: Value, sign: float
+) -> tuple[Value, tuple[int, ...], Value] | None:
+    """The x whose log-softmax it is, the axes and the reduced e, for a row of -sum(g) / t."""
+    exp = made_by(e, "exponential")
+    pair = row_product(row, e.type.shape)
+    if exp is None or pair is None:
+        return None
+    for weight, total in (pair, pair[::-1]):
+        if total[:2] != (e, "add") or total.steps != (("over", 1.0),) or weight.kind != "add":
+            continue
+        ratio = _ratio(weight, g)
+        x = _minus_maximum(exp.operands[0], total.axes)
+        if ratio is not None and x is not None and near(sign * ratio, -1) and (
+            weight.axes == total.axes
+        ):  # fmt: skip
+            return x, total.axes, _reduction_of(row, e)
+    return None
+
+
+def _ratio(weight: Rows, g: Value) -> float | None:
+    """C where a row is c * sum(g)."""
+    have, want = product(weight.x), product(g)
+    if not _same_factors(have.factors, want.factors) or not want.number:
+        return None
+    ratio = have.number / want.number
+    for step in weight.steps:
+        if step == ("negate",):
+            ratio = -ratio
+        elif step[0] == "multiply":
+            ratio *= step[1]
+        else:
+            return None
+    return ratio
+
+
+def _same_factors(xs: list[Value], ys: list[Value]) -> bool:
+    return Counter(xs) == Counter(ys)
+
+
+def _reduction_of(value: Value, e: Value) -> Value:
+    """The reduction of `e` that a value is made of."""
+    todo = [value]
+    while todo:
+        v = todo.pop()
+        if v.op is not None and v.op.name == "stablehlo.reduce" and v.op.operands[0] is e:
+            return v
+        todo += v.op.operands if v.op is not None and v is not e else []
+    return value
