@@ -42,7 +42,7 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, collective, compare, cumulative, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.collective_moves import axis_size
+from ms_func.primitives.collective_places import axis_size
 from ms_func.primitives.pieces import pad
 
 Axis = int | tuple[int, ...] | list[int] | None
