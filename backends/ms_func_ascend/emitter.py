@@ -19,7 +19,7 @@ import numpy as np
 
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.legalize import carrier, signed_twin
-from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, lookup, version
+from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, available
 
 BOOL = np.dtype(np.bool_)
 I8, I32, I64 = np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64)
@@ -147,8 +147,7 @@ class Emitter:
 
     def has(self, op: str) -> bool:
         """Whether operator `op` is old enough for the target."""
-        prototype = lookup(op)
-        return prototype is not None and prototype.since <= version(self.options.target)
+        return available(op, self.options.target)
 
     # -- constants ---------------------------------------------------------------------
 

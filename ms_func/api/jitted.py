@@ -450,6 +450,7 @@ def place_operands(
         if i >= n and (
             not isinstance(x, (np.ndarray, np.generic, bool, float, complex))
             or var.type.dtype == float0
+            or (isinstance(x, np.ndarray) and not x.dtype.isnative)
         ):
             fast = False
         found.append(put(x, var.type))

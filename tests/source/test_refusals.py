@@ -218,7 +218,7 @@ REFUSALS = [
     (
         makes_a_shape,
         ConcretizationTypeError,
-        "zeros needs a shape of concrete integers",
+        "concrete values of integer type",
         "mnp.zeros(n)",
     ),
     (disagrees_in_shape, StagingError, r"MS102 branches disagree: .* `y` is float32\[3\]", "n > 0"),

@@ -176,7 +176,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
     def handler(*args: Any, key: Any = None, **default: Any) -> Any:
         items: Any = args[0] if len(args) == 1 else args
         if type(items) is not Tracer and not uneven.is_folded(items) and Perhaps.exist:
-            items = list(items)
+            items = uneven.listed(items)
         if uneven.is_folded(items):
             call = None if key is None else lambda x: Choice.call(key, x)
             return uneven.extremum(items, less, call, plain.__name__, default)
@@ -378,7 +378,7 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     """`sorted`, of traced keys by a compiled sort."""
     if not _staging():
         return sorted(iterable, key=key, reverse=reverse)
-    items = list(iterable)
+    items = uneven.listed(iterable)
     call = Choice.call
     if uneven.is_uneven(items):
         asks = None if key is None else lambda x: call(key, x)
@@ -413,6 +413,21 @@ def _len(x: Any) -> Any:
     return Choice.call(own, x) if type(own) is FunctionType and _staging() else len(x)
 
 
+def _collected(plain: Any) -> Any:
+    """`list` and its like, which take the keys of a dictionary that data say are there."""
+
+    def handler(*args: Any) -> Any:
+        if len(args) == 1 and uneven.is_uneven(args[0]):
+            if plain in (set, frozenset):
+                raise Perhaps.complaint()
+            return plain(uneven.listed(args[0]))
+        return plain(*args)
+
+    return handler
+
+
+for _kind in (list, tuple, set, frozenset):
+    stands_for(_kind)(_collected(_kind))
 _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
 
 

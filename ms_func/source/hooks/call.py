@@ -19,7 +19,16 @@ from typing import Any
 
 from ms_func.ir.primitive import current
 from ms_func.source.build import HOOKS
-from ms_func.source.hooks import builtins, complaints, lookup, recursion, stores, uneven
+from ms_func.source.hooks import (
+    builtins,
+    complaints,
+    lookup,
+    recursion,
+    stores,
+    uneven,
+    uneven_dicts,
+    uneven_stores,
+)
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
@@ -171,7 +180,8 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 
 def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
     """A method of a list whose length data decide."""
-    method = uneven.METHODS.get(f.__name__)
+    methods = uneven_dicts.METHODS if isinstance(owner, dict) else uneven_stores.METHODS
+    method = methods.get(f.__name__)
     if method is None:
         raise uneven.Perhaps.complaint()
     return method(owner, *args, **kwargs)

@@ -25,7 +25,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks import uneven
+from ms_func.source.hooks import running, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
@@ -75,7 +75,7 @@ def for_(
         return iterable.each(lambda x: for_(x, body, state, names, stop))
     if uneven.is_uneven(iterable):
         return uneven.each(iterable, body, state, names, stop)
-    if type(iterable) is uneven.Taken:
+    if type(iterable) is running.Taken:
         return iterable.each(body, state, names, stop)
     loc = user_loc()
     refuse_spoiled(iterable)

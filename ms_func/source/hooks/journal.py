@@ -104,6 +104,20 @@ class OwnAttribute(Attribute):
         return f"`{getattr(self.owner, '__name__', self.owner)}.{self.name}`"
 
 
+class Cached(Attribute):
+    """What a cached property keeps, which is forgotten with the region that computed it."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """Nothing."""
+        return MISSING
+
+    def write(self, value: Any) -> None:
+        """Forget what the place holds."""
+        vars(self.owner).pop(self.name, None)
+
+
 class Cell(Location):
     """A variable that inner functions share."""
 
@@ -287,6 +301,14 @@ class _Journal(threading.local):
 
 journal = _Journal()
 """The frame in force in this thread, and how many values were joined with an unbound name."""
+
+
+def is_inside() -> bool:
+    """Whether a branch or a loop body is being recorded."""
+    frame = journal.top
+    while frame is not None and frame.trace is None:
+        frame = frame.outer
+    return frame is not None
 
 
 def store(location: Location, value: Any) -> None:
