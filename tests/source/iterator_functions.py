@@ -5,7 +5,6 @@ Each takes a float and an integer; plain Python on floats is the oracle.
 
 # ruff: noqa: B007, B905, E742, E731, B006
 
-
 from __future__ import annotations
 
 import contextlib

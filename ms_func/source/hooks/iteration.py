@@ -75,10 +75,10 @@ def for_(
         return state
     if type(iterable) is Choice:
         return iterable.each(lambda x: for_(x, body, state, names, stop))
-    if uneven.is_uneven(iterable):
-        return uneven.each(iterable, body, state, names, stop)
     if type(iterable) is Once:
         return over(iterable, for_, body, state, names, stop)
+    if uneven.is_uneven(iterable):
+        return uneven.each(iterable, body, state, names, stop)
     if type(iterable) is GeneratorType:
         advance(iterable)
         return _laid_out(iterable, None, 0, guarded(body, names), state, names, stop, user_loc())
