@@ -20,8 +20,6 @@ from ms_func.execution import key_reuse
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.choice import Choice
 from ms_func.tracing.arguments import (
     check_callable,
     function_name,
@@ -30,7 +28,7 @@ from ms_func.tracing.arguments import (
     split_arguments,
     wraps,
 )
-from ms_func.tracing.policy import user_function
+from ms_func.tracing.policy import slots, user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
@@ -136,7 +134,7 @@ def _value_and_grad(
         def recorded(values: Sequence[Any] | None) -> Staged:
             def call(tracers: Any) -> Any:
                 out = with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name)
-                return (_number(out[0], name), out[1]) if has_aux else _number(out, name)
+                return (slots.number(out[0], name), out[1]) if has_aux else slots.number(out, name)
 
             return stage(
                 call, types, name=name, values=values, keep_constants=has_aux, refs="write",
@@ -164,15 +162,6 @@ def _value_and_grad(
         return staged.unflatten(outs[:n]), pick(parts, argnums)
 
     return value_and_gradient
-
-
-def _number(value: Any, name: str) -> Any:
-    """What is to be differentiated: the one number among what data chose."""
-    if type(value) is not Choice:
-        return value
-    others = [a for a in value.alternatives if not is_number(a)]
-    found = f"`{name}` returned {others[0]!r}" if others else ""
-    return value.number(TypeError(f"Gradient only defined for scalar-output functions. {found}"))
 
 
 def _is_python_int(staged: Staged) -> bool:

@@ -9,9 +9,7 @@ import numpy as np
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
-from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
@@ -208,16 +206,13 @@ def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
+@fusion.whole(1, "min", "max")
 def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """`arr` limited to `[min, max]`; either bound may be None.
 
     Raises:
         ValueError: an operand is complex.
     """
-    if type(arr) is Array and current.interpreter is bottom:
-        found = _clipped_at_once(arr, min, max)
-        if found is not None:
-            return found
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
         raise ValueError(
@@ -231,17 +226,7 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     return as_handle(arr)
 
 
-def _clipped_at_once(arr: Array, min: Any, max: Any) -> Any:
-    """`clip` as one program where the bounds are arrays or numbers, else None."""
-    bounds = []
-    for v in (min, max):
-        found = fusion.constant(v, arr) if type(v) in (int, float) else v
-        if type(found) is not Array:
-            return None
-        bounds.append(found)
-    return fusion.run(clip, (arr, *bounds))
-
-
+@fusion.two
 def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `sqrt(x**2 + y**2)` without overflow.
 

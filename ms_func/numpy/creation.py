@@ -461,6 +461,7 @@ def _known(v: Any, name: str) -> Any:
         ) from error
 
 
+@fusion.whole(2)
 def linspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
     retstep: bool = False, dtype: Any = None, axis: int = 0, *, device: Any = None,
@@ -473,14 +474,6 @@ def linspace(
     count = operator.index(num)
     if count < 0:
         raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
-    numbers = type(start) in _REAL and type(stop) in _REAL and dtype is None
-    if numbers and current.interpreter is bottom:
-        start, stop = float(start), float(stop)  # type: ignore[arg-type]
-        ends = [Literal(v, typeof(v)) for v in (start, stop)]
-        out = fusion.run(linspace, ends, count, bool(endpoint), False, None, axis)
-        out = out if device is None else on_device(out, device)
-        parts = count - bool(endpoint)
-        return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
     start, stop = _ends("linspace", start, stop, dtype)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
@@ -499,9 +492,6 @@ def linspace(
     if not parts:
         return out, full(sizes, np.nan, kind)
     return out, as_handle(ar.div(ar.sub(stop, start), parts))
-
-
-_REAL = frozenset({int, float})
 
 
 def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
@@ -532,6 +522,7 @@ def _interpolated(
     return convert(out if is_inexact(target) else floor(out), target)
 
 
+@fusion.whole(2, "base")
 def logspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
     base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
@@ -543,6 +534,7 @@ def logspace(
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 
+@fusion.whole(2)
 def geomspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None,
     axis: int = 0,

@@ -131,12 +131,14 @@ def _signed_inf(name: str, x: Any, value: float, out: None) -> Any:
     return _same(x, False) if kind in "biu" else compare.eq(x, value)
 
 
+@fusion.whole(1)
 def isreal(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is zero."""
     x = operand("isreal", x)
     return compare.eq(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, True)
 
 
+@fusion.whole(1)
 def iscomplex(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is not zero."""
     x = operand("iscomplex", x)

@@ -290,11 +290,13 @@ class Staging:
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
         known: what was found out about variables; see `tracing.known`.
+        results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "role", "spliced", "strict", "values", "wide",
+        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict",
+        "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -317,6 +319,7 @@ class Staging:
         self.wide = ""
         self.outer: Any = None
         self.links: Any = None
+        self.results: dict[Any, Any] = {}
 
     @property
     def main(self) -> Staging:
@@ -338,6 +341,7 @@ class Staging:
         current.interpreter = self.outer
         config.tracing.set_local(self.outer is not type(current).interpreter)
         self.alive = False
+        self.results.clear()
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""
