@@ -266,7 +266,7 @@ def test_functions_linear_over_the_integers_are_transposed():
 
 def test_a_gradient_is_as_weak_as_its_argument():
     def f(x):
-        return (np.ones(3) * x).sum()
+        return (mnp.ones(3, np.float32) * x).sum()
 
     for derive in (ms.grad, lambda g: lambda x: ms.vjp(g, x)[1](np.float32(1))[0]):
         assert derive(f)(1.0).weak_type
