@@ -60,8 +60,8 @@ class Options:
             for programs without NaN.
         exact_casts: conversions out of range saturate (from floats) or wrap (from integers)
             as XLA does, through extra operators.
-        fusions: pooling and softmax that the program spells out, and biases of products, use
-            the operators made for them.
+        fusions: what the program spells out and an operator computes - softmax, norms, attention,
+            activations, their gradients, pooling, biases - uses that operator.
         target: oldest version of the operator headers the graph must fit.
         rank: number of the device, where the program is one for several; `partition_id` and
             what follows from it are constants of its graph.

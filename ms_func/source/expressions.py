@@ -429,7 +429,7 @@ class Expressions:
                 setattr(node, field, self.expr(getattr(node, field)))
         self._deferred -= deferred
         self._hidden = hidden
-        return node
+        return hook("generator", node, node) if deferred else node
 
     def _decides(self, node: Any) -> bool:
         """Whether data may decide on a comprehension, whose parts can become functions."""

@@ -105,7 +105,7 @@ def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
             continue
         for dy in cone.candidates():
             made = cone.evaluated(parts, dy)
-            if made is not None and _close(op, made, _argument_slope(norm, cone, dy)):
+            if made is not None and _close(op, made, _argument_slope(norm, cone)):
                 yield _found("x", norm, dy, cone, extra)
                 break
 
@@ -121,7 +121,7 @@ def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
         return
     for dy in _factors(op.operands[0], 3):
         made = cone.evaluated([op.operands[0]], dy)
-        if made is not None and _close(op, made, cone.points(dy) * _normal(norm, cone)):
+        if made is not None and _close(op, made, cone.at_dy * _normal(norm, cone)):
             yield _found("gamma", norm, dy, cone, [])
             break
 
@@ -163,8 +163,13 @@ def _terms(value: Value, without: Value | None, depth: int = 0) -> list[Value]:
 class _Rows:
     """Operations on rows that some values are made of.
 
-    A value is full (of the shape of x), or one number for each row. At a point every full value is
-    a few rows of random numbers.
+    A value is full (of the shape of x), or one number for each row.
+
+    Attributes:
+        values: all of them, nearest first, and what they are made of.
+        reads: how often each is read by the others.
+        at_x, at_dy, scale: random rows that stand for the argument of the norm, for the gradient
+            that comes in and for the scale.
     """
 
     def __init__(self, norm: Norm, roots: Sequence[Value]) -> None:
@@ -186,9 +191,9 @@ class _Rows:
                 self.reads.update(read)
                 todo += read
         rng = np.random.default_rng(11)
-        self._points = {self.x: rng.standard_normal((_ROWS, self.width)) * 1.3 + 0.4}
-        self._scale = rng.standard_normal((1, self.width)) + 0.5
-        self._other = rng.standard_normal((_ROWS, self.width))
+        self.at_x = rng.standard_normal((_ROWS, self.width)) * 1.3 + 0.4
+        self.at_dy = rng.standard_normal((_ROWS, self.width))
+        self.scale = rng.standard_normal((1, self.width)) + 0.5
 
     def _on_rows(self, op: Op) -> bool:
         """Whether an operation works on each row for itself."""
@@ -221,28 +226,16 @@ class _Rows:
                 found[v] = None
                 made = v.op if v.op is not None and v.op.name == "stablehlo.multiply" else None
                 found.update(dict.fromkeys(o for o in made.operands if o in full) if made else {})
-        return sorted([*found][::-1], key=lambda v: v in alone)
-
-    def points(self, dy: Value) -> Array:
-        """Numbers that stand for a gradient that comes in."""
-        return self._other
-
-    def scale(self) -> Array | float:
-        """Numbers that stand for the scale."""
-        return self._scale if self.norm.gamma is not None else 1.0
-
-    def at_x(self) -> Array:
-        """Numbers that stand for the argument."""
-        return self._points[self.x]
+        return sorted(found, key=lambda v: v in alone)
 
     def evaluated(self, roots: Sequence[Value], dy: Value) -> Array | None:
         """Sum of the roots at the points; None if they are made of anything else."""
-        at: dict[Value, Array | None] = {self.x: self.at_x(), dy: self.points(dy)}
+        at: dict[Value, Array | None] = {self.x: self.at_x, dy: self.at_dy}
         with np.errstate(all="ignore"):
             made = [self._value(v, at) for v in roots]
         if any(m is None for m in made):
             return None
-        return np.broadcast_to(sum(m for m in made if m is not None), self.at_x().shape)
+        return np.broadcast_to(sum(m for m in made if m is not None), self.at_x.shape)
 
     def _value(self, v: Value, at: dict[Value, Array | None]) -> Array | None:
         if v not in at:
@@ -257,7 +250,7 @@ class _Rows:
         if v.type.shape == self.shape and self.norm.gamma is not None:
             given = parameter(v, self.first)
             if given is self.norm.gamma:
-                return self._scale
+                return self.scale
         if v.op is None or v not in self.values or not self._on_rows(v.op):
             return None
         reduces = v.op.name == "stablehlo.reduce"
@@ -266,19 +259,19 @@ class _Rows:
         if any(x is None for x in xs):
             return None
         if reduces:
-            whole = np.broadcast_to(xs[0], self.at_x().shape)  # type: ignore[arg-type]
+            whole = np.broadcast_to(xs[0], self.at_x.shape)  # type: ignore[arg-type]
             return whole.sum(1, keepdims=True)
         return xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
 
     def of_x_alone(self) -> list[Value]:
         """Values that follow from x: the norm's own parts, which others may use."""
-        at: dict[Value, Array | None] = {self.x: self.at_x()}
+        at: dict[Value, Array | None] = {self.x: self.at_x}
         with np.errstate(all="ignore"):
             return [v for v in self.values if self._value(v, at) is not None]
 
 
 def _parts(norm: Norm, cone: _Rows) -> tuple[Array, Array]:
-    x = cone.at_x()
+    x = cone.at_x
     if norm.name == "LayerNorm":
         x = x - x.mean(1, keepdims=True)
     rstd = 1 / np.sqrt((x * x).mean(1, keepdims=True) + norm.attrs["epsilon"])
@@ -289,9 +282,9 @@ def _normal(norm: Norm, cone: _Rows) -> Array:
     return _parts(norm, cone)[0]
 
 
-def _argument_slope(norm: Norm, cone: _Rows, dy: Value) -> Array:
+def _argument_slope(norm: Norm, cone: _Rows) -> Array:
     normal, rstd = _parts(norm, cone)
-    g = cone.points(dy) * cone.scale()
+    g = cone.at_dy if norm.gamma is None else cone.at_dy * cone.scale
     inner = g - normal * (g * normal).mean(1, keepdims=True)
     if norm.name == "LayerNorm":
         inner = inner - g.mean(1, keepdims=True)

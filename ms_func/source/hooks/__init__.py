@@ -25,6 +25,8 @@ from ms_func.source.hooks.failures import assert_ as assert_
 from ms_func.source.hooks.failures import catching as catching
 from ms_func.source.hooks.failures import raise_ as raise_
 from ms_func.source.hooks.iteration import for_ as for_
+from ms_func.source.hooks.iterators import generator as generator
+from ms_func.source.hooks.iterators import given as given
 from ms_func.source.hooks.loops import while_ as while_
 from ms_func.source.hooks.membership import contains as contains
 from ms_func.source.hooks.membership import is_ as is_

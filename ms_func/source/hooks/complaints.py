@@ -173,6 +173,16 @@ def run_time_key() -> Exception:
     )
 
 
+def advanced() -> Exception:
+    """MS180: an iterator that cannot go back, or that stands at a place that data decide."""
+    return StagingError(
+        "MS180 an iterator is advanced here, but whether and how far depends on values known only "
+        "at run time\n"
+        "fix: make a list of its elements before, and use an index or a `for` loop over the list",
+        user_loc(2),
+    )
+
+
 def needs_truth(what: str) -> Exception:
     """MS170: a place where Python itself needs the truth of a traced value."""
     why, fix = _NEEDS.get(what, ("Python needs its truth value here", "use lax.cond or np.where"))

@@ -9,12 +9,13 @@ from typing import Any
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.branch import and_, ifexp
-from ms_func.source.hooks.elements import elements
+from ms_func.source.hooks.elements import Once, elements
+from ms_func.source.hooks.iterators import each, whole
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.running import Running
 from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.source.hooks.uneven import is_uneven, laid, pairs, sifted, truth_of, without
+from ms_func.source.hooks.uneven import is_uneven, laid, pairs, sifted, truth_of
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -28,19 +29,23 @@ def comprehension(
         if is_list:
             return [element(x) for x in iterable if condition(x)]
         return (element(x) for x in iterable if condition(x))
+    iterable = whole(iterable) if is_list else iterable
     asks = (lambda x: True) if condition is None else condition
     if not is_list and condition is not None and _has_no_end(iterable):
         return (element(x) for x in iterable if _decided(condition(x)))
+    if type(iterable) is Once and condition is None and iterable.is_known():
+        return (element(x) for x in iterable)
     if not is_uneven(iterable):
         found = elements(iterable)
+        iterable = found if type(iterable) is Once else iterable
         if found is not None and not isinstance(found.length, int) and found.length is not None:
             if is_list:
                 raise complaints.needs_truth("comprehension")
-            return Running(iterable, element, asks)
+            return Running(found, element, asks)
         if not is_list and condition is None and not Perhaps.exist:
             return (element(x) for x in iterable)
         if not is_list and (found is None or found.length is None) and condition is None:
-            return (element(x) for x in without(iterable))
+            return each(iterable, element)
     values = _laid_out(iterable, element, asks)
     return values if is_list or is_uneven(values) else iter(values)
 
@@ -51,7 +56,7 @@ def _laid_out(
     """Condition and element of one after another, as in Python."""
     found = []
     for c, x in pairs(iterable):
-        here = and_(c, lambda x=x: truth_of(asks(x)))
+        here = at_hand(and_(c, lambda x=x: truth_of(asks(x))))
         if here is True:
             found.append((True, element(x)))
         elif here is not False:

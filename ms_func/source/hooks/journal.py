@@ -297,10 +297,12 @@ class Frame:
 class _Journal(threading.local):
     top: Frame | None = None
     undefined: int = 0
+    stand_ins: int = 0
 
 
 journal = _Journal()
-"""The frame in force in this thread, and how many values were joined with an unbound name."""
+"""The frame in force in this thread, how many values were joined with an unbound name, and how many
+functions are recorded in which traced values stand for Python numbers, see `recursion`."""
 
 
 def is_inside() -> bool:

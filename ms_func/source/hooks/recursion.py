@@ -33,7 +33,7 @@ from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
-from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside
+from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
@@ -385,6 +385,7 @@ class Root:
             self.params = [region.parameter(s.type) for s in self.slots]
             self.count, self.used = 0, False
             _active.roots.append(self)
+            journal.stand_ins += self.scalars
             try:
                 region.run(self._body)
             except _Again as again:
@@ -397,6 +398,7 @@ class Root:
                 raise complaints.endless(self.f) from None
             finally:
                 _active.roots.pop()
+                journal.stand_ins -= self.scalars
             if self._settle(region):
                 return self._value(region)
         raise complaints.endless(self.f)

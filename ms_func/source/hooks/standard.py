@@ -26,7 +26,7 @@ from ms_func.source.hooks.builtins import decide, stands_for
 from ms_func.source.hooks.call import call, watched
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
-from ms_func.source.hooks.elements import Elements
+from ms_func.source.hooks.elements import Elements, Once
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -36,6 +36,7 @@ def _is_staging() -> bool:
 
 def _has_end(x: Any) -> bool:
     """Whether the elements can be looked at now without changing anything."""
+    x = x.part if type(x) is Once else x
     if isinstance(x, Elements):
         return isinstance(x.length, int)
     return isinstance(x, (list, tuple, deque, dict, range, Tracer))

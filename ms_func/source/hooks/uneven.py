@@ -19,9 +19,10 @@ from ms_func.primitives.arithmetic import bitwise_and, bitwise_or
 from ms_func.source.hooks import failures, lookup
 from ms_func.source.hooks.branch import and_, if_, ifexp, not_, or_
 from ms_func.source.hooks.comparisons import order, same_or_equal
+from ms_func.source.hooks.elements import Once
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.running import Running
-from ms_func.source.hooks.truths import RULES, asked, truth
+from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
 
@@ -31,7 +32,12 @@ _SEQUENCES = (list, tuple, deque)
 
 
 def is_uneven(x: Any) -> bool:
-    """Whether data decide how many elements a list, tuple, deque or dictionary has."""
+    """Whether data decide how many elements a list, tuple, deque or dictionary has.
+
+    It may also be what is left of an iterator.
+    """
+    if type(x) is Once:
+        return type(x.position) is Tracer and isinstance(x.part.length, int)
     if not Perhaps.exist:
         return False
     if isinstance(x, dict):
@@ -45,6 +51,10 @@ def pairs(x: Iterable[Any]) -> Pairs:
     Raises:
         StagingError: MS102, it is a part of such a list that was cut out by position.
     """
+    if type(x) is Once:
+        position, part = x.place(), x.part
+        x.finish()
+        return [(known(xp.less_equal(position, k)), part.known(k)) for k in range(part.length)]
     if isinstance(x, dict):
         return [(v.is_there if type(v) is Perhaps else True, k) for k, v in x.items()]
     found: Pairs = []
@@ -72,7 +82,7 @@ def laid(given: Pairs) -> list[Any]:
 
 def listed(x: Iterable[Any]) -> list[Any]:
     """The elements of `x` as a list, which may be as uneven as `x` is."""
-    return laid(pairs(x)) if isinstance(x, dict) and is_uneven(x) else list(x)
+    return laid(pairs(x)) if isinstance(x, (dict, Once)) and is_uneven(x) else list(x)
 
 
 def items(x: Any) -> Any:
@@ -140,7 +150,7 @@ def sifted(condition: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     """Elements for which a condition holds."""
     found: Pairs = []
     for c, v in pairs(items):
-        here = and_(c, lambda v=v: truth_of(condition(v)))
+        here = at_hand(and_(c, lambda v=v: truth_of(condition(v))))
         if here is not False:
             found.append((here, v))
     return laid(found)
@@ -230,6 +240,11 @@ def length(x: Any) -> Any:
 def length_of(given: Pairs) -> Any:
     """How many elements there are."""
     return sum([c * 1 for c, _ in given])
+
+
+def decided(x: Perhaps, is_any: bool) -> Any:
+    """What an element that may not be there counts as for `any`, or for `all`."""
+    return ifexp(x.is_there, lambda: truth_of(x.value), lambda: not is_any)
 
 
 def is_any(x: Any) -> Any:
