@@ -3,6 +3,7 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
+# ruff: noqa: PERF403, RUF007
 # ruff: noqa: B007, B905, E742, E731, B006
 
 from __future__ import annotations

@@ -53,8 +53,9 @@ def value(x: dict[Any, Any], key: Any) -> Any:
     factory = getattr(x, "default_factory", None)
     if factory is not None:
         return _put(x, key, ifexp(known, lambda: found, factory))
-    if hasattr(type(x), "__missing__"):
-        return ifexp(known, lambda: found, lambda: Choice.call(type(x).__missing__, x, key))
+    missing: Any = getattr(type(x), "__missing__", None)
+    if missing is not None:
+        return ifexp(known, lambda: found, lambda: Choice.call(missing, x, key))
     if known is False:
         raise failures.raise_(KeyError(key))
     failures.assert_raising(is_there, KeyError(key))
