@@ -14,7 +14,7 @@ from ms_func.source.hooks import conditions, failures, lookup
 from ms_func.source.hooks.branch import ifexp
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
-from ms_func.source.hooks.journal import MISSING, Contents
+from ms_func.source.hooks.journal import MISSING, Contents, touch
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import (
     Pairs,
@@ -63,9 +63,8 @@ def value(x: dict[Any, Any], key: Any) -> Any:
 
 
 def _put(x: Any, key: Any, found: Any) -> Any:
-    contents = dict(x)
-    contents[key] = found
-    Contents(x).write(contents)
+    touch(Contents, x)
+    Contents(x).write({**x, key: found})
     return found
 
 
