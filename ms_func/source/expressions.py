@@ -411,8 +411,9 @@ class Expressions:
         if self._decides(node):
             if type(node) is not ast.DictComp:
                 return self._sifted(node, node.generators, type(node) is ast.ListComp)
-            node.elt = placed(ast.Tuple([node.key, node.value], LOAD), node)
-            return hook("dict_of", node, self._sifted(node, node.generators, True))
+            pair = placed(ast.Tuple([node.key, node.value], LOAD), node)
+            listed = placed(ast.ListComp(pair, node.generators), node)
+            return hook("dict_of", node, self._sifted(listed, node.generators, True))
         first = node.generators[0]
         first.iter = hook("items", first.iter, self.expr(first.iter))
         hidden = self._hidden

@@ -66,6 +66,7 @@ def whole(x: Any) -> Any:
 def following(x: Once, default: tuple[Any, ...]) -> Any:
     """`next(x, *default)`."""
     length, position = x.part.length, x.place()
+    inside: Any
     if type(position) is not Tracer and type(length) is not Tracer:
         return next(x, *default)
     inside = True if length is None else xp.less(position, length)
@@ -74,7 +75,7 @@ def following(x: Once, default: tuple[Any, ...]) -> Any:
     else:
         failures.assert_raising(inside, StopIteration())
         found = x.part.at(position)
-    x.move(position + inside * 1)
+    x.move(xp.add(position, inside * 1))
     return found
 
 
