@@ -139,7 +139,9 @@ DEFAULTS = _Defaults()
 
 
 def narrowed(dtype: np.dtype) -> np.dtype:
-    """`dtype`, or its half where the setting `x64` allows no 64-bit dtypes."""
+    """`dtype` in this machine's order of bytes, halved where `x64` allows no 64-bit dtypes."""
+    if not dtype.isnative:
+        dtype = dtype.newbyteorder("=")
     return _HALVES.get(dtype, dtype) if x64.value is False else dtype
 
 
@@ -347,7 +349,7 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dty
     except TypeError:
         raise ArgumentTypeError(f"data type {dtype!r} not understood") from None
     given = narrowed(asked)
-    if given is not asked and given != asked:
+    if given.itemsize != asked.itemsize:
         warnings.warn(
             f"Explicitly requested dtype {asked.name} is not available, and will be truncated to "
             f"dtype {given.name}. To enable more dtypes, set the jax_enable_x64 configuration "

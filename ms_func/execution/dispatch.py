@@ -18,7 +18,6 @@ from ms_func.execution.array import (
     ARRAYS,
     Array,
     KeyArray,
-    handle,
     numbers_of,
     result_tree,
     single_tree,
@@ -236,30 +235,28 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
     return dispatcher(primitive.name, miss)
 
 
-def program_of(
-    name: str, record: Callable[[Sequence[Any]], tuple[Function, Sequence[Array], Any]]
+def recorded_answer(
+    fn: Function, constants: Sequence[Array], operands: Sequence[Any], form: Any
 ) -> Any:
-    """Dispatcher of a program that is recorded anew for each signature of its operands.
-
-    Operands are buffers or arrays, keys always arrays. The result is for `handle`, or a tree.
+    """Answer of a dispatcher's miss by a program recorded for it.
 
     Args:
-        name: name of the program.
-        record: types of the operands to the program, the arrays that its first parameters are
-            bound to, and the structure of its results.
+        fn: the program.
+        constants: arrays that its first parameters are bound to.
+        operands: arrays, NumPy's arrays and Python numbers for the other ones, in the order in
+            which the dispatcher has them.
+        form: structure of the results; one array is left for the caller to make, by `handle`.
     """
-
-    def miss(*args: Any) -> Any:
-        operands = [handle(a) for a in args]
-        fn, constants, form = record([a.type for a in operands])
-        operands = [*constants, *operands]
-        if key_reuse.active(fn):
-            return form.unflatten(_run_watched(fn, operands)), None, False
-        types = fn.out_types
-        out_tree = single_tree(types) if form == _ONE else result_tree(form, types)
-        return _run(fn, operands, out_tree, bound=len(constants))
-
-    return dispatcher(name, miss)
+    given = [*constants, *operands]
+    if key_reuse.active(fn):
+        arrays = [
+            x if type(x) in ARRAYS else wrap(put(x, v.type))
+            for x, v in zip(given, fn.params, strict=True)
+        ]
+        return form.unflatten(_run_watched(fn, arrays)), None, False
+    types = fn.out_types
+    out_tree = single_tree(types) if form == _ONE else result_tree(form, types)
+    return _run(fn, given, out_tree, bound=len(constants))
 
 
 def _application(

@@ -157,8 +157,8 @@ class _Walk:
         size = sum(v.type.size for v in eqn.outputs)
         if any(x is None for x in ins) or isinstance(rule, NotSupported) or eqn.effects:
             return self.made(eqn)
-        if not moves and size > _SMALL:
-            return self.made(eqn)
+        if not moves and (size > _SMALL or any(v.type.key is not None for v in eqn.outputs)):
+            return self.made(eqn)  # keys made of words are new ones
         arrays = [
             x.of if type(x) is Numbers else np.asarray(x, a.type.dtype)
             for x, a in zip(ins, eqn.inputs, strict=True)

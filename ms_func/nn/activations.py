@@ -14,7 +14,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, manipulation, searching
+from ms_func.numpy import fusion, joining, searching
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote, strong
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
@@ -54,7 +54,7 @@ def _relu6(x: Any) -> Any:
     return compare.select(compare.ge(x, 6), 6, _relu(x))
 
 
-@fusion.whole(1)
+@fusion.whole(2)
 def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """`x` where it is not negative, else `negative_slope * x`."""
     return fusion.run(_leaky_relu, promote("leaky_relu", inexact("leaky_relu", x), negative_slope))
@@ -64,7 +64,7 @@ def _leaky_relu(x: Any, slope: Any) -> Any:
     return searching.where(compare.ge(x, 0), x, ar.multiply(slope, x))
 
 
-@fusion.whole(1)
+@fusion.whole(2)
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x) - 1)`."""
     return fusion.run(_elu, promote("elu", inexact("elu", x), alpha))
@@ -76,7 +76,7 @@ def _elu(x: Any, alpha: Any) -> Any:
     return searching.where(positive, x, ar.multiply(alpha, el.expm1(safe)))
 
 
-@fusion.whole(1)
+@fusion.whole(2)
 def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x / alpha) - 1)`."""
     return fusion.run(_celu, promote("celu", inexact("celu", x), alpha))
@@ -280,5 +280,5 @@ def glu(x: ArrayLike, axis: int = -1) -> Array:
 
 
 def _glu(x: Any, axis: int) -> Any:
-    value, gate = manipulation.split(x, 2, axis)
+    value, gate = joining.split(x, 2, axis)
     return ar.multiply(value, sigmoid(gate))

@@ -125,8 +125,7 @@ def logmeanexp(
     return ar.subtract(total, count)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "mean", "variance", "epsilon", "where")
 def standardize(
     x: ArrayLike, axis: Axis = -1, mean: ArrayLike | None = None,
     variance: ArrayLike | None = None, epsilon: ArrayLike = 1e-5,

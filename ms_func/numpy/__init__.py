@@ -45,17 +45,19 @@ from ms_func.numpy.grids import (  # isort: skip
     bartlett, blackman, c_, hamming, hanning, i0, index_exp, kaiser, mgrid, ogrid, packbits,
     r_, s_, unpackbits,
 )  # fmt: skip
+from ms_func.numpy.joining import (  # isort: skip
+    append, array_split, block, column_stack, concat, concatenate, dsplit, dstack, hsplit,
+    hstack, split, stack, unstack, vsplit, vstack,
+)  # fmt: skip
 from ms_func.numpy.logic import (  # isort: skip
     bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_right_shift, equal,
     greater, greater_equal, invert, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
     isreal, left_shift, less, less_equal, logical_not, not_equal, right_shift,
 )  # fmt: skip
 from ms_func.numpy.manipulation import (  # isort: skip
-    append, array_split, atleast_1d, atleast_2d, atleast_3d, block, broadcast_arrays,
-    broadcast_shapes, broadcast_to, column_stack, concat, concatenate, dsplit, dstack,
-    expand_dims, flip, fliplr, flipud, hsplit, hstack, matrix_transpose, moveaxis,
-    permute_dims, ravel, reshape, roll, rollaxis, rot90, split, squeeze, stack, swapaxes,
-    transpose, unstack, vsplit, vstack,
+    atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to,
+    expand_dims, flip, fliplr, flipud, matrix_transpose, moveaxis, permute_dims, ravel, reshape,
+    roll, rollaxis, rot90, squeeze, swapaxes, transpose,
 )  # fmt: skip
 from ms_func.numpy.metadata import (  # isort: skip
     __array_namespace_info__, can_cast, from_dlpack, iscomplexobj, isdtype, isrealobj,
@@ -69,12 +71,14 @@ from ms_func.numpy.products import (  # isort: skip
     vecdot, vecmat,
 )  # fmt: skip
 from ms_func.numpy.reductions import (  # isort: skip
-    all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, cumprod,
-    cumsum, cumulative_prod, cumulative_sum, max, mean, min, nancumprod, nancumsum, nanmax,
-    nanmean, nanmin, nanprod, nanstd, nansum, nanvar, prod, ptp, std, sum, var,
+    all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, max, mean,
+    min, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar, prod, ptp, std, sum, var,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
     delete, insert, meshgrid, pad, place, put, repeat, resize, tile, trim_zeros,
+)  # fmt: skip
+from ms_func.numpy.running import (  # isort: skip
+    cumprod, cumsum, cumulative_prod, cumulative_sum, nancumprod, nancumsum,
 )  # fmt: skip
 from ms_func.numpy.scalar_types import (  # isort: skip
     bfloat16, bool_, cdouble, complex128, complex64, complex_, csingle, double, finfo, float16,

@@ -9,9 +9,7 @@ import numpy as np
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.execution.array import Array
-from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
@@ -71,7 +69,7 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     Raises:
         TypeError: an operand is complex.
     """
-    x, y = promote("floor_divide", *numbers("floor_divide", x, y))
+    x, y = numbers("floor_divide", x, y)
     if typeof(x).dtype.kind == "c":
         raise TypeError("floor_divide does not support complex-valued inputs")
     return modulo.floor_div_p.bind(x, y)
@@ -84,7 +82,7 @@ def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
     Raises:
         TypeError: an operand is complex.
     """
-    return modulo.mod_p.bind(*_divisible(*promote("remainder", *numbers("remainder", x, y))))
+    return modulo.mod_p.bind(*_divisible(*numbers("remainder", x, y)))
 
 
 def _divisible(x: Any, y: Any) -> tuple[Any, Any]:
@@ -100,7 +98,7 @@ mod = remainder
 @fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `x`, as C's `fmod`; 0 where an integer `y` is 0."""
-    return ar.rem_p.bind(*_divisible(*promote("fmod", *numbers("fmod", x, y))))
+    return ar.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
 
 
 @fusion.two
@@ -133,7 +131,7 @@ pow = power
 
 @fusion.two
 def _power(x: Any, y: Any) -> Any:
-    x, y = promote("power", *numbers("power", x, y))
+    x, y = numbers("power", x, y)
     return ar.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
 
 
@@ -208,16 +206,13 @@ def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
+@fusion.whole(1, "min", "max")
 def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """`arr` limited to `[min, max]`; either bound may be None.
 
     Raises:
         ValueError: an operand is complex.
     """
-    if type(arr) is Array and current.interpreter is bottom:
-        found = _clipped_at_once(arr, min, max)
-        if found is not None:
-            return found
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
         raise ValueError(
@@ -231,17 +226,7 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     return as_handle(arr)
 
 
-def _clipped_at_once(arr: Array, min: Any, max: Any) -> Any:
-    """`clip` as one program where the bounds are arrays or numbers, else None."""
-    bounds = []
-    for v in (min, max):
-        found = fusion.constant(v, arr) if type(v) in (int, float) else v
-        if type(found) is not Array:
-            return None
-        bounds.append(found)
-    return fusion.run(clip, (arr, *bounds))
-
-
+@fusion.two
 def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `sqrt(x**2 + y**2)` without overflow.
 
@@ -309,7 +294,7 @@ def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
 
 
 def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
-    x, y = promote(name, *numbers(name, x, y))
+    x, y = numbers(name, x, y)
     if not issubdtype(typeof(x).dtype, np.integer):
         raise ValueError(f"Arguments to {name} must be integers.")
     return x, y

@@ -24,17 +24,19 @@ from ms_func.numpy import (
     elementwise,
     fusion,
     indexing,
+    joining,
     logic,
     manipulation,
     products,
     reductions,
     references,
     repeating,
+    running,
     searching,
     sorting,
     updates,
 )
-from ms_func.numpy.fusion import NUMBERS, constant
+from ms_func.numpy.fusion import beside
 from ms_func.numpy.promotion import HANDLES, SCALARS, as_handle, convert
 from ms_func.primitives import cast
 from ms_func.primitives import shape as sh
@@ -57,8 +59,11 @@ def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         if type(self) is Array and current.interpreter is bottom:
             if type(other) is Array:
                 return handle(fast(self.buffer, other.buffer))
-            if type(other) in NUMBERS and (found := constant(other, self)) is not None:
-                return handle(fast(self.buffer, found.buffer))
+            if type(other) is float:
+                return handle(fast(self.buffer, other))
+            found = beside(other, self)
+            if found is not None:
+                return handle(fast(self.buffer, found))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(self, other)
         return NotImplemented
@@ -104,10 +109,10 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
         return _plain(lambda self, other: function(other, self))
 
     def method(self: Any, other: Any) -> Any:
-        if type(other) in NUMBERS and type(self) is Array and current.interpreter is bottom:
-            found = constant(other, self)
+        if type(self) is Array and current.interpreter is bottom:
+            found = beside(other, self)
             if found is not None:
-                return handle(fast(found.buffer, self.buffer))
+                return handle(fast(found, self.buffer))
         if type(other) in _OPERANDS or _is_operand(other):
             return function(other, self)
         return NotImplemented
@@ -177,10 +182,10 @@ def _iterate(self: Any) -> Iterator[Any]:
     if not shape:
         raise TypeError("iteration over a 0-d array")
     if type(self) is not Tracer and 0 < shape[0] <= _AT_ONCE:
-        return iter(fusion.run(manipulation.unstack, (self,)))
+        return iter(fusion.run(joining.unstack, (self,)))
     if type(self) is not Tracer:
         return (indexing.getitem(self, i) for i in range(shape[0]))
-    return iter(manipulation.unstack(self))
+    return iter(joining.unstack(self))
 
 
 def _contains(self: Any, value: Any) -> bool:
@@ -296,8 +301,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "conj": elementwise.conjugate,
     "conjugate": elementwise.conjugate,
     "copy": _copy,
-    "cumprod": reductions.cumprod,
-    "cumsum": reductions.cumsum,
+    "cumprod": running.cumprod,
+    "cumsum": running.cumsum,
     "diagonal": diagonals.diagonal,
     "dot": products.dot,
     "flatten": _flatten,

@@ -13,12 +13,21 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import (
+    fusion,
+    joining,
+    logic,
+    manipulation,
+    reductions,
+    running,
+    searching,
+    sorting,
+)
 from ms_func.numpy.manipulation import axes_tuple, axis_index, part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
 
 
-@fusion.whole(1)
+@fusion.whole(1, "prepend", "append")
 def diff(
     a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None,
     append: ArrayLike | None = None,
@@ -37,7 +46,7 @@ def diff(
     if n == 0:
         return ar.positive(a)
     rows = [_edge(v, a, axis) for v in (prepend, a, append) if v is not None]
-    a = manipulation.concatenate(rows, axis) if len(rows) > 1 else a
+    a = joining.concatenate(rows, axis) if len(rows) > 1 else a
     return fusion.run(_diff, (a,), n, axis)
 
 
@@ -57,7 +66,7 @@ def _diff(a: Any, n: int, axis: int) -> Any:
     return a
 
 
-@fusion.whole(1)
+@fusion.whole(1, "to_end", "to_begin")
 def ediff1d(
     ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None
 ) -> Array:
@@ -67,11 +76,10 @@ def ediff1d(
     for v, place in ((to_begin, 0), (to_end, len(rows) + 1)):
         if v is not None:
             rows.insert(place, convert(manipulation.ravel(v), ary.dtype))
-    return manipulation.concatenate(rows)
+    return joining.concatenate(rows)
 
 
 @fusion.whole(1)
-@fusion.anywhere
 def gradient(
     f: ArrayLike, *varargs: ArrayLike, axis: int | Sequence[int] | None = None,
     edge_order: int | None = None,
@@ -120,11 +128,10 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
         weighted = ar.add(ar.multiply(before, right), ar.multiply(after, left))
         middle = ar.divide(weighted, ar.add(left, right))
     ends = part(slopes, axis, 0, 1), part(slopes, axis, n - 2, n - 1)
-    return manipulation.concatenate([ends[0], middle, ends[1]], axis)
+    return joining.concatenate([ends[0], middle, ends[1]], axis)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(2, "dx")
 def trapezoid(
     y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1
 ) -> Array:
@@ -142,7 +149,7 @@ def trapezoid(
     return ar.multiply(0.5, reductions.sum(ar.multiply(pairs, widths), axis))
 
 
-@fusion.anywhere
+@fusion.whole(3, "left", "right", "period")
 def interp(
     x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: Any = None, right: Any = None,
     period: ArrayLike | None = None,
@@ -170,8 +177,8 @@ def interp(
         x, xp = ar.remainder(x, period), ar.remainder(xp, period)
         order = sorting.argsort(xp)
         xp, fp = (searching.take(v, order, 0, mode="clip") for v in (xp, fp))
-        xp = manipulation.concatenate([ar.subtract(xp[-1:], period), xp, ar.add(xp[:1], period)])
-        fp = manipulation.concatenate([fp[-1:], fp, fp[:1]])
+        xp = joining.concatenate([ar.subtract(xp[-1:], period), xp, ar.add(xp[:1], period)])
+        fp = joining.concatenate([fp[-1:], fp, fp[:1]])
     n = typeof(xp).shape[0]
     i = ar.clip(sorting.searchsorted(xp, x, "right"), 1, max(n - 1, 1))
     low, high = (searching.take(xp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
@@ -197,7 +204,7 @@ def _beyond(out: Any, outside: Any, edge: Any, value: Any) -> Any:
     return searching.where(outside, edge if value is None else value, out)
 
 
-@fusion.whole(1)
+@fusion.whole(1, "discont", "period")
 def unwrap(
     p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi
 ) -> Array:
@@ -205,7 +212,8 @@ def unwrap(
     p = operand("unwrap", p)
     if typeof(p).dtype.kind == "c":
         raise ValueError("unwrap does not support complex inputs.")
-    p = p if is_inexact(typeof(p).dtype) or isinstance(period, int) else inexact("unwrap", p)
+    whole = typeof(period).dtype.kind in "iu"
+    p = p if whole or is_inexact(typeof(p).dtype) else inexact("unwrap", p)
     axis = axis_index(axis, typeof(p).ndim)
     if typeof(p).shape[axis] == 0:
         return ar.positive(p)
@@ -217,5 +225,5 @@ def unwrap(
     limit = half if discont is None else ar.maximum(discont, half)
     fix = searching.where(logic.less(el.abs(jump), limit), 0, ar.subtract(folded, jump))
     first = part(p, axis, 0, 1)
-    rest = ar.add(part(p, axis, 1, typeof(p).shape[axis]), reductions.cumsum(fix, axis))
-    return manipulation.concatenate([first, rest], axis)
+    rest = ar.add(part(p, axis, 1, typeof(p).shape[axis]), running.cumsum(fix, axis))
+    return joining.concatenate([first, rest], axis)

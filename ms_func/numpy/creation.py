@@ -310,7 +310,8 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
         out = tuple([operator.index(n) for n in sizes])
     except ConcretizationTypeError as error:
         raise ConcretizationTypeError(
-            f"{name} needs a shape of concrete integers, got {value!r}\n"
+            f"Shapes must be 1D sequences of concrete values of integer type, got {value!r} for "
+            f"{name}\n"
             "fix: pass the sizes as static arguments (static_argnums), or take them from .shape",
             user_loc(),
         ) from error
@@ -424,7 +425,8 @@ def arange(
         start, stop = 0, start
     bounds = [v for v in (start, stop, step) if v is not None]
     if any(type(v) is Tracer for v in bounds):
-        bounds = [_known(v) for v in bounds]
+        names = ("stop",) if stop is None else ("start", "stop", "step")
+        bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
         start, stop, step = (*bounds, *[None] * (3 - len(bounds)))
     if dtype is None:
         joined = [type_of_value(v) for v in bounds]
@@ -446,18 +448,20 @@ def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
     return ar.add(out, int(start)) if start else out
 
 
-def _known(v: Any) -> Any:
+def _known(v: Any, name: str) -> Any:
     """Value of a traced bound, if it is at hand."""
     try:
         return v.item()
     except ConcretizationTypeError as error:
         raise ConcretizationTypeError(
-            f"arange needs bounds known while tracing, got {v!r}\n"
+            f"arange needs bounds known while tracing, got {v!r}. It arose in the jnp.arange "
+            f"argument '{name}'\n"
             "fix: pass them as static arguments, or use lax.iota with a static length",
             user_loc(),
         ) from error
 
 
+@fusion.whole(2)
 def linspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
     retstep: bool = False, dtype: Any = None, axis: int = 0, *, device: Any = None,
@@ -470,14 +474,6 @@ def linspace(
     count = operator.index(num)
     if count < 0:
         raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
-    numbers = type(start) in _REAL and type(stop) in _REAL and dtype is None
-    if numbers and current.interpreter is bottom:
-        start, stop = float(start), float(stop)  # type: ignore[arg-type]
-        ends = [Literal(v, typeof(v)) for v in (start, stop)]
-        out = fusion.run(linspace, ends, count, bool(endpoint), False, None, axis)
-        out = out if device is None else on_device(out, device)
-        parts = count - bool(endpoint)
-        return (out, asarray((stop - start) / parts if parts else np.nan)) if retstep else out
     start, stop = _ends("linspace", start, stop, dtype)
     kind = typeof(start).dtype
     sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
@@ -496,9 +492,6 @@ def linspace(
     if not parts:
         return out, full(sizes, np.nan, kind)
     return out, as_handle(ar.div(ar.sub(stop, start), parts))
-
-
-_REAL = frozenset({int, float})
 
 
 def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
@@ -529,6 +522,7 @@ def _interpolated(
     return convert(out if is_inexact(target) else floor(out), target)
 
 
+@fusion.whole(2, "base")
 def logspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
     base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
@@ -540,6 +534,7 @@ def logspace(
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 
+@fusion.whole(2)
 def geomspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None,
     axis: int = 0,

@@ -426,7 +426,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     return rad2deg(out) if deg else out
 
 
-@fusion.whole(1)
+@fusion.whole(1, "nan", "posinf", "neginf")
 def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
@@ -448,26 +448,13 @@ def nan_to_num(
     return x  # pyright: ignore[reportReturnType]
 
 
-@fusion.whole(2)
+@fusion.whole(2, "rtol", "atol")
 def isclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
     """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
-    if type(rtol) is type(atol) is float:
-        operands = [operand("isclose", v) for v in (a, b)]
-        return fusion.run(_near, operands, rtol, atol, bool(equal_nan))
-    operands = promote_all("isclose", (a, b))
-    tolerances = [operand("isclose", v) for v in (rtol, atol)]
-    return fusion.run(_isclose, (*operands, *tolerances), bool(equal_nan))
-
-
-def _near(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
-    one, two = promote_all("isclose", (a, b))
-    return _isclose(one, two, rtol, atol, equal_nan)
-
-
-def _isclose(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
+    a, b = promote_all("isclose", (a, b))
     if typeof(a).key is not None:
         return compare.eq_p.bind(a, b)
     if not is_inexact(typeof(a).dtype):

@@ -1,7 +1,9 @@
 """Eager calls of functions made of several operations, run as one compiled program.
 
-A program is found by the runtime's dispatcher from the types of its operands, without a Python
-frame beyond that of the function itself. While something is recorded, the function is just called.
+A program is found by the runtime's dispatcher from the types of its operands and the values of
+its other arguments, without a Python frame beyond that of the function itself. Python numbers
+and NumPy's arrays go to the dispatcher as they are: a program serves ever new numbers. While
+something is recorded, the function is just called.
 """
 
 from __future__ import annotations
@@ -14,18 +16,17 @@ import numpy as np
 
 from ms_func import config, tree
 from ms_func.errors import ConcretizationTypeError
-from ms_func.execution.array import Array, handle
-from ms_func.execution.dispatch import bottom, program_of
-from ms_func.ir.function import Literal
+from ms_func.execution.array import ARRAYS, Array, handle
+from ms_func.execution.dispatch import bottom, dispatcher, recorded_answer
+from ms_func.ir.function import Literal, Var
 from ms_func.ir.primitive import current
-from ms_func.ir.types import typeof
-from ms_func.numpy.promotion import literal_of
-from ms_func.tracing.tracer import Staging
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_p
+from ms_func.tracing.tracer import Staging, Tracer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _programs: dict[Any, Any] = {}
-_constants: dict[Any, Array] = {}
 _LIMIT = 4096
 
 
@@ -50,52 +51,112 @@ def run(body: Callable[..., Any], arrays: Sequence[Any], *static: Any) -> Any:
 
 
 def _operand(x: Any) -> Any:
-    """What the dispatcher takes for an operand: the buffer, but for keys."""
-    if isinstance(x, np.generic):
-        x = Literal(x, typeof(x))  # such a scalar tends to come again
+    """What the dispatcher takes for an operand: numbers and NumPy's arrays as they are."""
+    kind = type(x)
+    if kind is Literal and x.type is typeof(x.value):
+        x, kind = x.value, type(x.value)
+    if kind in _DIRECT or (kind is int and -_FAR <= x < _FAR):
+        return x
     array = bottom.operand(x)
     return array.buffer if type(array) is Array else array
 
 
-def _program(body: Callable[..., Any], static: Sequence[Any] = (), options: Any = None) -> Any:
-    """Dispatcher of `body(*arrays, *static, **options)`."""
+# --- programs -------------------------------------------------------------------------------------
 
-    def record(types: Sequence[Any]) -> tuple[Any, list[Any], Any]:
-        trace = Staging(body.__name__.strip("_"))
-        with trace:
-            params = [trace.parameter(t) for t in types]
-            outs, form = tree.flatten(body(*params, *static, **(options or {})))
-            fn, captured = trace.finish(params, outs)
-        return fn, [bottom.operand(x) for x in captured], form
-
-    return program_of(body.__name__.strip("_"), record)
-
-
-_HOST = (np.ndarray, np.generic)
+_PYTHON = {bool: np.dtype(np.bool_), int: np.dtype(np.int64), float: np.dtype(np.float64),
+           complex: np.dtype(np.complex128)}  # fmt: skip
+"""Python numbers, and what the dispatcher turns them into unless their width is set."""
+_FAR = 2**31
+"""Integers from here on are checked in Python: a program that narrows them would wrap silently."""
+_DOUBLE = frozenset({np.dtype(np.float64), np.dtype(np.complex128), np.float64, np.complex128})
+_DOUBLE_NAMES = frozenset({"float64", "complex128", "double", "cdouble", "f8", "c16", "d", "D"})
+_AS_IT_IS = object()
+"""Stands for a program that cannot be recorded without the values of its operands."""
 
 
-def _ours(x: Any) -> Any:
-    """NumPy's arrays and scalars of numbers as arrays, for eager calls; anything else as it is."""
-    if not isinstance(x, _HOST) or current.interpreter is not bottom:
-        return x
-    if x.dtype.kind not in "biufc" or (isinstance(x, np.ndarray) and type(x) is not np.ndarray):
-        return x
-    return bottom.operand(x if type(x) is np.ndarray else Literal(x, typeof(x)))
+def _is_plain(dtype: np.dtype) -> bool:
+    """Whether the dispatcher takes NumPy's arrays of this dtype as they are."""
+    return dtype.kind in "biufc" and dtype.isnative
+
+
+def _takes(x: Any) -> bool:
+    """Whether `x` is an operand as it is."""
+    kind = type(x)
+    if kind in ARRAYS or kind in _PYTHON:
+        return True
+    return (kind is np.ndarray or isinstance(x, np.generic)) and _is_plain(x.dtype)
+
+
+def _parameters(
+    trace: Staging, operands: Sequence[Any], double: bool
+) -> tuple[list[Any], list[Any]]:
+    """Parameters of a program for the given operands, and what the function gets for them.
+
+    Python numbers come in at double width. They are weak and have the default width, but where
+    `double` or an array asks for more: what they are in a call that is not one program.
+    """
+    params, given = [], []
+    types = [typeof(x) for x in operands]
+    double = double or any(t.dtype in _DOUBLE for t in types)
+    for x, t in zip(operands, types, strict=True):
+        wide = _PYTHON.get(type(x)) if config.x64.value is None else None
+        if wide is None or wide == t.dtype:
+            params.append(trace.parameter(t))
+            given.append(params[-1])
+            continue
+        params.append(Tracer(trace, Var(ArrayType((), wide))))
+        dtype = wide if double and wide.kind != "i" else t.dtype
+        given.append(convert_p.bind(params[-1], new_dtype=dtype, weak_type=True))
+    return params, given
+
+
+def _answer(
+    name: str, operands: Sequence[Any], body: Callable[[list[Any]], Any], double: bool = False
+) -> Any:
+    """Answer of a dispatcher's miss: `body` of a list of operands, recorded for their types."""
+    trace = Staging(name)
+    with trace:
+        params, given = _parameters(trace, operands, double)
+        outs, form = tree.flatten(body(given))
+        fn, captured = trace.finish(params, outs)
+    return recorded_answer(fn, [bottom.operand(x) for x in captured], operands, form)
+
+
+def _program(body: Callable[..., Any], static: Sequence[Any] = ()) -> Any:
+    """Dispatcher of `body(*arrays, *static)`; operands are buffers, too."""
+    name = body.__name__.strip("_")
+
+    def miss(*args: Any) -> Any:
+        operands = [handle(a) for a in args]
+        if not all(map(_takes, operands)):
+            return body(*operands, *static), None, False
+        return _answer(name, operands, lambda given: body(*given, *static))
+
+    return dispatcher(name, miss)
+
+
+_STATIC = frozenset({int, bool, str, type(None), tuple, type, np.dtype})
+"""Classes of values that programs are kept for."""
 
 
 # --- functions whose eager calls are programs -----------------------------------------------------
 
+_SCALARS = frozenset(t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_)))
+_DIRECT = frozenset({float, bool, complex, np.ndarray}) | _SCALARS
+"""Classes of operands that the dispatcher takes as they are, whatever their value."""
+
 
 def one(function: F) -> F:
-    """A function of one operand whose eager call on an array is one program."""
+    """A function of one operand whose eager call on an array or a number is one program."""
     fast = _program(function)
 
     @wraps(function)
     def call(x: Any, /) -> Any:
-        if type(x) is not Array:
-            x = _ours(x)
-        if type(x) is Array and current.interpreter is bottom:
-            return handle(fast(x.buffer))
+        if current.interpreter is bottom:
+            if type(x) is Array:
+                return handle(fast(x.buffer))
+            if type(x) in _DIRECT or (type(x) is int and -_FAR <= x < _FAR):
+                return handle(fast(x))
         return function(x)
 
     call.fast = fast  # type: ignore[attr-defined]
@@ -108,91 +169,64 @@ def two(function: F) -> F:
 
     @wraps(function)
     def call(x: Any, y: Any, /) -> Any:
-        if type(x) is Array and type(y) is Array and current.interpreter is bottom:
-            return handle(fast(x.buffer, y.buffer))
-        return _with_numbers(function, fast, x, y)
+        if current.interpreter is bottom:
+            if type(x) is Array:
+                if type(y) is Array:
+                    return handle(fast(x.buffer, y.buffer))
+                if type(y) is float:
+                    return handle(fast(x.buffer, y))
+            first, second = beside(x, y), beside(y, x)
+            if first is not None and second is not None:
+                return handle(fast(first, second))
+        return function(x, y)
 
     call.fast = fast  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 
-def _with_numbers(function: Any, fast: Any, x: Any, y: Any) -> Any:
-    """A function of two operands of which one may be a number, or either one of NumPy's arrays."""
-    if current.interpreter is bottom:
-        x, y = _ours(x), _ours(y)
-        if type(x) is Array and type(y) is Array:
-            return handle(fast(x.buffer, y.buffer))
-        if type(x) is Array and type(y) in NUMBERS:
-            found = constant(y, x)
-            if found is not None:
-                return handle(fast(x.buffer, found.buffer))
-        elif type(y) is Array and type(x) in NUMBERS:
-            found = constant(x, y)
-            if found is not None:
-                return handle(fast(found.buffer, y.buffer))
-    return function(x, y)
+def beside(x: Any, other: Any) -> Any:
+    """What the dispatcher takes for one of two operands; None where it is to be looked at."""
+    kind = type(x)
+    if kind is Array:
+        return x.buffer
+    if kind is int:
+        low, high = _RANGES.get(getattr(other, "dtype", None), _REACH)
+        return x if low <= x < high else None
+    return x if kind in _DIRECT else None
 
 
-NUMBERS = frozenset({int, float})
-"""Python numbers whose arrays are kept, see `constant`."""
+_REACH = -_FAR, _FAR
+_RANGES = {
+    dtype: (max(info.min, -_FAR), min(info.max, _FAR - 1) + 1)
+    for dtype in map(np.dtype, ("int8", "int16", "uint8", "uint16", "uint32", "uint64"))
+    for info in [np.iinfo(dtype)]
+}
+"""Integers that fit dtypes which do not hold all of those that the dispatcher takes."""
 
 
-def constant(value: Any, like: Array) -> Any:
-    """Array of a Python number as it stands beside `like`; None where it does not fit its dtype.
+def whole(arrays: int, *more: str, fixed: Sequence[str] = ()) -> Callable[[F], F]:
+    """Decorator of a function whose eager call is one program.
 
-    Raises:
-        OverflowError: an integer does not fit.
-    """
-    kind, type_ = type(value), like.buffer.aval
-    exact = value if value or kind is int else repr(value)  # 0.0 is not -0.0
-    key = (kind, exact, type_, config.default_device.value, config.x64.value)
-    found = _constants.get(key)
-    if found is None:
-        literal = literal_of(value, type_)
-        if literal is None:
-            return None
-        if len(_constants) > _LIMIT:
-            _constants.clear()
-        found = _constants[key] = bottom.operand(literal)
-    return found
-
-
-_STATIC = frozenset({int, bool, str, type(None), tuple, type, np.dtype})
-
-
-def whole(arrays: int) -> Callable[[F], F]:
-    """Decorator of a function whose eager call is one program, kept for each choice of options.
+    Operands are arrays, numbers and trees of these; numbers among them may be ever new. The other
+    arguments belong to the program, which is kept for each choice of them.
 
     Args:
-        arrays: how many of the first positional arguments are arrays, 1 or 2; the rest must be
-            numbers, names or tuples of these, else the function is called as it is.
+        arrays: how many of the first parameters are operands.
+        *more: names of further parameters that are.
+        fixed: names of keyword arguments without a parameter of their own that are none.
     """
 
     def decorate(function: F) -> F:
-        programs: dict[Any, Any] = {}
-
-        def program(rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
-            """The program for these options; None where they are not all plain values."""
-            for v in rest:
-                if type(v) not in _STATIC:
-                    return None
-            for v in options.values():
-                if type(v) not in _STATIC:
-                    return None
-            key = (rest, *options.items())
-            try:
-                found = programs.get(key)
-            except TypeError:  # a tuple of something else
-                return None
-            if found is None:
-                if len(programs) > _LIMIT:
-                    programs.clear()
-                found = programs[key] = _program(function, rest, options)
-            return found
-
-        made = wraps(function)((_of_one if arrays == 1 else _of_two)(function, program))
-        made.fast = program((), {})  # type: ignore[attr-defined]
-        return made  # type: ignore[return-value]
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        static = frozenset(names).difference(names[:arrays], more).union(fixed)
+        fast = _program(function)
+        made = (_of_one if arrays == 1 else _of_two if arrays == 2 else _of_any)(
+            function, fast, _slow(function, static)
+        )
+        call = wraps(function)(made)
+        call.fast = fast  # type: ignore[attr-defined]
+        return call  # type: ignore[return-value]
 
     return decorate
 
@@ -200,93 +234,116 @@ def whole(arrays: int) -> Callable[[F], F]:
 _NONE: Any = object()
 
 
-def _of_one(function: Any, program: Any) -> Any:
-    fast = program((), {})
+def _of_one(function: Any, fast: Any, slow: Any) -> Any:
+    """The wrapper of a function of one array: that alone is looked at first."""
 
     def call(x: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
-        if type(x) is not Array:
-            x = _ours(x)
-        if type(x) is Array and current.interpreter is bottom:
-            found = program(rest, options) if rest or options else fast
-            if found is not None:
-                return handle(found(x.buffer))
-        return function(**options) if x is _NONE else function(x, *rest, **options)
+        if current.interpreter is not bottom:
+            return function(**options) if x is _NONE else function(x, *rest, **options)
+        if type(x) is Array and not rest and not options:
+            return handle(fast(x.buffer))
+        return slow(() if x is _NONE else (x, *rest), options)
 
     return call
 
 
-def _of_two(function: Any, program: Any) -> Any:
-    fast = program((), {})
-
-    def call(x: Any = _NONE, y: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
-        if type(x) is not Array or type(y) is not Array:
-            x, y = _ours(x), _ours(y)
-        if type(x) is Array and type(y) is Array and current.interpreter is bottom:
-            found = program(rest, options) if rest or options else fast
-            if found is not None:
-                return handle(found(x.buffer, y.buffer))
-        if y is _NONE:
-            return function(**options) if x is _NONE else function(x, **options)
-        return function(x, y, *rest, **options)
-
-    return call
-
-
-# --- arrays anywhere among the arguments ----------------------------------------------------------
-
-_PLAIN = _STATIC - {tuple, type(None)}
-_ARRAY = object()
-"""Stands for an array in the key of a program."""
-_AS_IT_IS = object()
-"""Stands for a program that cannot be recorded without the values of arrays."""
-
-
-def anywhere(function: F) -> F:
-    """A function whose eager call on arrays and plain values, in whatever order, is one program.
-
-    Where it depends on the value of an array, such as `axis=jnp.array(1)`, it is called as it is.
-    """
-    programs: dict[Any, Any] = {}
-
-    @wraps(function)
+def _of_two(function: Any, fast: Any, slow: Any) -> Any:
     def call(*args: Any, **options: Any) -> Any:
         if current.interpreter is not bottom:
             return function(*args, **options)
-        leaves, form = tree.flatten((args, options))
-        buffers, rest = [], []
-        for v in leaves:
-            kind = type(v)
-            if kind is Array:
-                buffers.append(v.buffer)
-                v = _ARRAY
-            elif kind not in _PLAIN:
-                return function(*args, **options)
-            rest.append(v)
-        if not buffers:
+        if not options and len(args) == 2:
+            x, y = args
+            if type(x) is Array and type(y) is Array:
+                return handle(fast(x.buffer, y.buffer))
+        return slow(args, options)
+
+    return call
+
+
+def _of_any(function: Any, fast: Any, slow: Any) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
+        if current.interpreter is not bottom:
             return function(*args, **options)
-        key = (form, *rest, *map(type, rest))  # 1 is not True
-        found = programs.get(key)
-        if found is None:
-            if len(programs) > _LIMIT:
-                programs.clear()
-            found = programs[key] = _program(_filled(function, form, rest))
-        if found is not _AS_IT_IS:
-            try:
-                return handle(found(*buffers))
-            except ConcretizationTypeError:
-                programs[key] = _AS_IT_IS
+        return slow(args, options)
+
+    return call
+
+
+def _slow(function: Any, static: frozenset[str]) -> Any:
+    """Calls of a function with anything but arrays, which the runtime's dispatcher sorts."""
+    general = None
+
+    def call(args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        nonlocal general
+        for v in (*args, *options.values()) if options else args:
+            if type(v) is int and not -_FAR <= v < _FAR:
+                return function(*args, **options)
+        if general is None:
+            general = _general(function, static)
+        try:
+            return handle(general(*args, **options))
+        except Exception:
+            if config.debug_key_reuse.value:  # keys are used up by now
+                raise
+        # What is wrong is to be seen in a plain call.
         return function(*args, **options)
 
-    return call  # type: ignore[return-value]
+    return call
 
 
-def _filled(function: Any, form: Any, rest: Sequence[Any]) -> Any:
-    """`function` of the arrays alone; the other arguments are those of `rest`."""
+def _general(function: Any, static: frozenset[str]) -> Any:
+    """Dispatcher of a function with arguments that belong to the program.
 
-    @wraps(function)
-    def body(*arrays: Any) -> Any:
-        given = iter(arrays)
-        args, options = form.unflatten([next(given) if v is _ARRAY else v for v in rest])
-        return function(*args, **options)
+    Whatever it cannot take makes the function be called as it is.
+    """
+    code = function.__code__
+    places = [i for i, n in enumerate(code.co_varnames[: code.co_argcount]) if n in static]
+    refused: set[Any] = set()
 
-    return body
+    def miss(*args: Any, **options: Any) -> Any:
+        fixed = {i: args[i] for i in places if i < len(args)}
+        named = {k: v for k, v in options.items() if k in static}
+        free = [a for i, a in enumerate(args) if i not in fixed]
+        free_named = {k: v for k, v in options.items() if k not in static}
+        leaves, form = tree.flatten((free, free_named))
+        key = (form, *fixed.items(), *named.items())
+        if not _admits((*fixed.values(), *named.values()), leaves) or key in refused:
+            return function(*args, **options), None, False
+
+        def body(given: list[Any]) -> Any:
+            values, options = form.unflatten(given)
+            rest = iter(values)
+            full = [fixed[i] if i in fixed else next(rest) for i in range(len(args))]
+            return function(*full, **named, **options)
+
+        try:
+            double = any(map(_is_double, (*fixed.values(), *named.values())))
+            results, path, forget = _answer(code.co_name, leaves, body, double)
+        except ConcretizationTypeError:
+            refused.add(key)
+            return function(*args, **options), None, False
+        nested = any(isinstance(v, (list, tuple, dict)) for v in (*free, *free_named.values()))
+        unseen = nested and any(type(x) is int for x in leaves)  # by the check of the range
+        return results, None if unseen else path, forget
+
+    return dispatcher(
+        code.co_name, miss, fun=function, static_argnums=places, static_argnames=sorted(static)
+    )
+
+
+def _is_double(value: Any) -> bool:
+    """Whether an argument is a dtype of double width."""
+    if isinstance(value, str):
+        return value in _DOUBLE_NAMES
+    return isinstance(value, (type, np.dtype)) and value in _DOUBLE
+
+
+def _admits(static: Sequence[Any], leaves: Sequence[Any]) -> bool:
+    """Whether a program can be kept for these arguments and take these operands.
+
+    Python integers beside short or unsigned ones are left to the check whether they fit.
+    """
+    if any(type(v) not in _STATIC for v in static) or not all(map(_takes, leaves)):
+        return False
+    numbers = any(type(x) is int for x in leaves)
+    return not (numbers and any(typeof(x).dtype in _RANGES for x in leaves))

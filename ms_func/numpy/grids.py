@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, manipulation, searching
+from ms_func.numpy import fusion, joining, manipulation, searching
 from ms_func.numpy.creation import arange, array, asarray, linspace, ones
 from ms_func.numpy.logic import bitwise_and, right_shift, truth
 from ms_func.numpy.promotion import inexact, operand
@@ -43,7 +43,7 @@ class _Grid:
         rows = meshgrid(*map(_ruled, key), sparse=self.sparse, indexing="ij")
         if self.sparse:
             return rows
-        return manipulation.stack(rows)
+        return joining.stack(rows)
 
 
 mgrid = _Grid(sparse=False)
@@ -63,7 +63,7 @@ class _Joined:
             parts = [int(v) for v in entries[0].split(",")]
             axis, ndmin, trans1d = (*parts, *[axis, ndmin, trans1d][len(parts) :])
             entries = entries[1:]
-        return manipulation.concatenate([self._row(e, ndmin, trans1d) for e in entries], axis)
+        return joining.concatenate([self._row(e, ndmin, trans1d) for e in entries], axis)
 
     def _row(self, entry: Any, ndmin: int, trans1d: int) -> Any:
         x = _ruled(entry) if isinstance(entry, slice) else asarray(entry)
@@ -125,6 +125,7 @@ def bartlett(M: int) -> Array:
     return ar.subtract(1, ar.divide(el.abs(ar.subtract(n, half)), half))
 
 
+@fusion.whole(0, "beta")
 def kaiser(M: int, beta: Any) -> Array:
     """Kaiser window of `M` points."""
     M = int(M)

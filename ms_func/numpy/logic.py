@@ -131,12 +131,14 @@ def _signed_inf(name: str, x: Any, value: float, out: None) -> Any:
     return _same(x, False) if kind in "biu" else compare.eq(x, value)
 
 
+@fusion.whole(1)
 def isreal(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is zero."""
     x = operand("isreal", x)
     return compare.eq(cast.imag(x), 0) if typeof(x).dtype.kind == "c" else _same(x, True)
 
 
+@fusion.whole(1)
 def iscomplex(x: ArrayLike) -> Array:
     """Elementwise: the imaginary part is not zero."""
     x = operand("iscomplex", x)
@@ -211,13 +213,13 @@ invert = bitwise_invert = bitwise_not
 @fusion.two
 def left_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x << y`."""
-    return ar.shift_left_p.bind(*promote("left_shift", *numbers("left_shift", x, y)))
+    return ar.shift_left_p.bind(*numbers("left_shift", x, y))
 
 
 @fusion.two
 def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x >> y`; the sign bit fills signed integers."""
-    x, y = promote("right_shift", *numbers("right_shift", x, y))
+    x, y = numbers("right_shift", x, y)
     signed = typeof(x).dtype.kind != "u"
     return (ar.shift_right_arithmetic_p if signed else ar.shift_right_logical_p).bind(x, y)
 

@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, manipulation, reductions
+from ms_func.numpy import fusion, joining, manipulation, reductions
 from ms_func.numpy.creation import arange, asarray, ones, zeros
 from ms_func.numpy.diagonals import eye, vander
 from ms_func.numpy.factors import eigvals
@@ -109,7 +109,7 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     for i in range(m):
         n = p.shape[0]
         powers = convert(arange(n, 0, -1), p.dtype)
-        p = manipulation.concatenate([ar.divide(p, powers), convert(constants[i : i + 1], p.dtype)])
+        p = joining.concatenate([ar.divide(p, powers), convert(constants[i : i + 1], p.dtype)])
     return p
 
 
@@ -127,7 +127,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     out = ones((1,), roots.dtype)
     for i in range(roots.shape[0]):
-        out = convolve(out, manipulation.concatenate([ones((1,), roots.dtype),
+        out = convolve(out, joining.concatenate([ones((1,), roots.dtype),
                                                       ar.negative(roots[i : i + 1])]))  # fmt: skip
     return out
 
@@ -156,9 +156,10 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
         return zeros((trailing,), kind)
     companion = eye(n, k=-1, dtype=c.dtype).at[0].set(ar.negative(ar.divide(c[1:], c[0])))
     found = eigvals(companion)
-    return manipulation.concatenate([found, zeros((trailing,), found.dtype)])
+    return joining.concatenate([found, zeros((trailing,), found.dtype)])
 
 
+@fusion.whole(2, "w")
 def polyfit(
     x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False,
     w: ArrayLike | None = None, cov: bool | str = False,

@@ -16,7 +16,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import fusion, logic, manipulation, reductions, running, searching, sorting
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
@@ -75,8 +75,7 @@ def percentile(
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
     """`quantile` with parts in percent."""
-    q = _percent("percentile", q)
-    found = _quantile("percentile", a, q, axis, out, method, keepdims, weights, False)
+    found = _quantile("percentile", a, q, axis, out, method, keepdims, weights, False, 100)
     return found if out_sharding is None else constrained(found, out_sharding)
 
 
@@ -85,13 +84,7 @@ def nanpercentile(
     method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
     """`nanquantile` with parts in percent."""
-    q = _percent("nanpercentile", q)
-    return _quantile("nanpercentile", a, q, axis, out, method, keepdims, weights, True)
-
-
-def _percent(name: str, q: Any) -> Any:
-    _check_parts(name, q, 100)
-    return ar.divide(inexact(name, q), 100)
+    return _quantile("nanpercentile", a, q, axis, out, method, keepdims, weights, True, 100)
 
 
 @fusion.whole(1)
@@ -114,6 +107,8 @@ def nanmedian(
 
 def _check_parts(name: str, q: Any, top: int) -> None:
     """Refuse parts out of range where their values are at hand without waiting."""
+    if type(q) is float and 0 <= q <= top:
+        return
     if isinstance(q, (int, float, np.ndarray, np.generic)):
         values = np.asarray(q)
         if not np.all((values >= 0) & (values <= top) | np.isnan(values)):
@@ -122,26 +117,48 @@ def _check_parts(name: str, q: Any, top: int) -> None:
 
 def _quantile(
     name: str, a: Any, q: Any, axis: Axis, out: None, method: str, keepdims: bool, weights: Any,
-    skip_nan: bool,
+    skip_nan: bool, top: int = 1,
 ) -> Any:  # fmt: skip
+    """Quantiles by what the public functions take; `q` lies between 0 and `top`."""
     no_out(name, out)
     if method not in _METHODS:
         raise ValueError(f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}")
-    _check_parts(name, q, 1)
+    _check_parts(name, q, top)
+    if weights is None:
+        return _plain(a, q, name, axis, method, keepdims, skip_nan, top)
+    return _weighted(a, q, weights, name, axis, method, keepdims, skip_nan, top)
+
+
+@fusion.whole(2)
+def _plain(
+    a: Any, q: Any, name: str, axis: Axis, method: str, keepdims: bool, skip_nan: bool, top: int
+) -> Any:
+    a, q, axes = _prepared(a, q, name, axis, top)
+    return fusion.run(_quantile_program, (a, q), axes, method, bool(keepdims), skip_nan)
+
+
+@fusion.whole(3)
+def _weighted(
+    a: Any, q: Any, weights: Any, name: str, axis: Axis, method: str, keepdims: bool,
+    skip_nan: bool, top: int,
+) -> Any:  # fmt: skip
+    if method != "inverted_cdf":
+        raise ValueError(f"{name} with weights takes the method 'inverted_cdf' only")
+    a, q, axes = _prepared(a, q, name, axis, top)
+    w = _weights(name, inexact(name, weights), typeof(a).shape, axis, axes)
+    return fusion.run(_weighted_program, (a, q, w), axes, method, bool(keepdims), skip_nan)
+
+
+def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
+    """Elements and parts of 1 in one floating dtype, and the dimensions to reduce."""
     a, q = settled(name, a), inexact(name, q)
+    q = q if top == 1 else ar.divide(q, top)
     if typeof(a).dtype.kind == "c":
         raise ValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
     a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
-    axes = manipulation.axes_tuple(axis, typeof(a).ndim)
-    static = (axes, method, bool(keepdims), skip_nan)
-    if weights is None:
-        return fusion.run(_quantile_program, (a, q), *static)
-    if method != "inverted_cdf":
-        raise ValueError(f"{name} with weights takes the method 'inverted_cdf' only")
-    w = _weights(name, inexact(name, weights), typeof(a).shape, axis, axes)
-    return fusion.run(_weighted_program, (a, q, w), *static)
+    return a, q, manipulation.axes_tuple(axis, typeof(a).ndim)
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -256,11 +273,11 @@ def _weighted_program(
         weights = searching.where(nan, 0, weights)
     order = sorting.argsort(rows, -1)
     rows, weights = (searching.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
-    running = reductions.cumsum(weights, -1)
-    running = ar.divide(running, running[..., -1:])
-    running = searching.where(logic.equal(running, 0), -1, running)
+    sums = running.cumsum(weights, -1)
+    sums = ar.divide(sums, sums[..., -1:])
+    sums = searching.where(logic.equal(sums, 0), -1, sums)
     flat = manipulation.reshape(q, (-1, *[1] * (len(lead) + 1)))
-    place = reductions.sum(logic.less(running, flat), -1, np.int32)
+    place = reductions.sum(logic.less(sums, flat), -1, np.int32)
     out = _at(rows, ar.minimum(place, typeof(rows).shape[-1] - 1), lead)
     bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
     out = searching.where(bad, math.nan, out)

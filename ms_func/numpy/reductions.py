@@ -19,11 +19,9 @@ from ms_func.numpy.elementwise import conjugate, isclose, real, sqrt
 from ms_func.numpy.manipulation import (
     axes_and_names,
     axes_tuple,
-    axis_index,
     axis_names,
     broadcast_shapes,
     broadcast_to,
-    ravel,
 )
 from ms_func.numpy.promotion import (
     HANDLES,
@@ -40,10 +38,9 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import basis, collective, compare, cumulative, reduce
+from ms_func.primitives import basis, collective, compare, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.collective_moves import axis_size
-from ms_func.primitives.pieces import pad
+from ms_func.primitives.collective_places import axis_size
 
 Axis = int | tuple[int, ...] | list[int] | None
 _BOOL = np.dtype(np.bool_)
@@ -135,7 +132,7 @@ _KEEPERS = frozenset(
 """Reductions that leave an array alone when they reduce over no axis."""
 
 
-def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dtype]:
+def accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dtype]:
     """`a` in the dtype it is summed in, and the dtype of the result.
 
     Booleans and small integers widen to 32 bits; 16-bit and smaller floats are summed in
@@ -155,8 +152,7 @@ def _accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dt
     return convert(a, inner), out
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def sum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -183,13 +179,12 @@ def sum(
         if axes is not None:
             return basis.reduce_sum_p.bind(a, axes=axes)
     no_out("sum", out)
-    a, kind = _accumulator("sum", a, dtype, promote_integers)
+    a, kind = accumulator("sum", a, dtype, promote_integers)
     total = _reduce("sum", basis.reduce_sum_p, a, axis, keepdims, where, initial, 0, ar.add_p.bind)
     return convert(total, kind)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def prod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -197,7 +192,7 @@ def prod(
 ) -> Array:  # fmt: skip
     """Product of the elements along dimensions; arguments as for `sum`."""
     no_out("prod", out)
-    a, kind = _accumulator("prod", a, dtype, promote_integers)
+    a, kind = accumulator("prod", a, dtype, promote_integers)
     total = _reduce(
         "prod", reduce.reduce_prod_p, a, axis, keepdims, where, initial, 1, ar.mul_p.bind
     )
@@ -226,8 +221,7 @@ def _extremum(
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -242,8 +236,7 @@ def max(
                      maximum)  # fmt: skip
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "initial", "where")
 def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
@@ -257,8 +250,7 @@ def min(
 amax, amin = max, min
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "where")
 def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -269,8 +261,7 @@ def all(
     return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "where")
 def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
@@ -307,8 +298,7 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "where")
 def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
@@ -334,8 +324,7 @@ def _mean_program(
     return convert(divide(total, count), kind)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "weights")
 def average(
     a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
     keepdims: bool = False,
@@ -383,8 +372,7 @@ def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
     return broadcast_to(sh.reshape(weights, sizes), t.shape)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "ddof", "where", "mean", "correction")
 def var(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -414,14 +402,12 @@ def var(
         raise ValueError(f"var: complex numbers have no variance of a real dtype, as {kind.name}")
     axes = axes_and_names(axis, typeof(a).ndim)
     free = ddof if correction is None else correction
-    if where is None and mean is None and isinstance(free, (int, float)):
-        return fusion.run(_var_program, (a,), axes, bool(keepdims), kind, free)
     return _var_program(a, axes, keepdims, kind, free, where, mean)
 
 
 def _var_program(
-    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any = None,
-    centre: Any = None,
+    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any,
+    centre: Any,
 ) -> Any:  # fmt: skip
     """Two passes: the mean, then the mean square of the distances from it."""
     inner = np.dtype(np.float32) if kind.itemsize < 4 else kind
@@ -431,10 +417,12 @@ def _var_program(
     off = subtract(a, convert(operand("var", centre), inner))
     square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
     count = _count(a, axes, keepdims, where)
-    left = subtract(count, free) if not isinstance(count, int) else float(count - free)
     total = sum(square, axes, keepdims=keepdims, where=where)
-    if isinstance(left, float):
-        left = left if left > 0 else math.nan if count == 0 or left < 0 else 0.0
+    if isinstance(count, int) and isinstance(free, (int, float)):
+        left: Any = float(count - free) if count >= free else math.nan
+    else:
+        left = subtract(count, free)
+        left = compare.select(logic.less(left, 0), *promote("var", math.nan, left))
     result = kind if kind.kind != "c" else np.dtype(f"f{kind.itemsize // 2}")
     return convert(divide(total, left), result)
 
@@ -442,8 +430,7 @@ def _var_program(
 _mean = mean
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "ddof", "where", "mean", "correction")
 def std(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
@@ -551,88 +538,10 @@ def nanstd(
     return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
 
 
-# --- running ----------------------------------------------------------------------------
-
-
-def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, out: None) -> Any:
-    no_out(name, out)
-    a = settled(name, a)
-    if axis is None:
-        a, axis = ravel(a), 0
-    kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype
-    a = convert(a, DEFAULTS[int] if kind == _BOOL else kind)
-    if typeof(a).ndim == 0:
-        raise ValueError(f"{name} needs an array of at least one dimension")
-    return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
-
-
-@fusion.whole(1)
-def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """Sums of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
-
-
-@fusion.whole(1)
-def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """Products of the elements so far along a dimension, over the flat array by default."""
-    return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
-
-
-@fusion.whole(1)
-def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """`cumsum` that counts NaN as 0."""
-    a = operand("nancumsum", a)
-    if is_inexact(typeof(a).dtype):
-        a = compare.select(logic.isnan(a), 0, a)
-    return cumsum(a, axis, dtype, out)
-
-
-@fusion.whole(1)
-def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """`cumprod` that counts NaN as 1."""
-    a = operand("nancumprod", a)
-    if is_inexact(typeof(a).dtype):
-        a = compare.select(logic.isnan(a), 1, a)
-    return cumprod(a, axis, dtype, out)
-
-
-def _cumulative(
-    name: str, fn: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool, first: int
-) -> Any:
-    x = operand(name, x)
-    if axis is None and typeof(x).ndim != 1:
-        raise ValueError(
-            f"The input array has rank {typeof(x).ndim}, however axis was not set to an explicit "
-            "value. The axis argument is only optional for one-dimensional arrays."
-        )
-    axis = axis_index(axis or 0, typeof(x).ndim)
-    x, kind = _accumulator(name, x, dtype, True)
-    out = convert(fn(x, axis), kind)
-    if not include_initial:
-        return out
-    edge = [(0, 0, 0)] * out.ndim
-    edge[axis] = (1, 0, 0)
-    return pad(out, first, edge)
-
-
-def cumulative_sum(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Array:
-    """`cumsum` of the array API: the flat case only for vectors, an optional leading 0."""
-    return _cumulative("cumulative_sum", cumsum, x, axis, dtype, include_initial, 0)
-
-
-def cumulative_prod(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Array:
-    """`cumprod` of the array API: the flat case only for vectors, an optional leading 1."""
-    return _cumulative("cumulative_prod", cumprod, x, axis, dtype, include_initial, 1)
-
-
 # --- tests of whole arrays --------------------------------------------------------------
 
 
-@fusion.whole(2)
+@fusion.whole(2, "rtol", "atol")
 def allclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,

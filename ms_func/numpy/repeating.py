@@ -13,15 +13,15 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, fusion, promotion, reductions
+from ms_func.numpy import elementwise, fusion, promotion, reductions, running
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
+from ms_func.numpy.joining import concatenate
 from ms_func.numpy.manipulation import (
     atleast_1d,
     axes_tuple,
     axis_index,
     broadcast_to,
-    concatenate,
     flip,
     moveaxis,
     part,
@@ -161,9 +161,9 @@ def _repeat_to(a: Any, repeats: Any, axis: int, length: int) -> Any:
         repeats).ndim else reshape(repeats, (n,))  # fmt: skip
     if not length or not n:
         return take(a, zeros((length if n else 0,), np.int32), axis, mode="clip")
-    ends = reductions.cumsum(convert(repeats, np.dtype(np.int32)), 0)
+    ends = running.cumsum(convert(repeats, np.dtype(np.int32)), 0)
     marks = update(zeros((length,), np.int32), ends, 1, "add", mode="drop")
-    return take(a, reductions.cumsum(marks, 0), axis, mode="clip")
+    return take(a, running.cumsum(marks, 0), axis, mode="clip")
 
 
 def delete(
@@ -266,7 +266,7 @@ def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = T
     if not vals.size:
         raise ValueError("Cannot place values from an empty array")
     chosen = ravel(mask) != 0
-    rank = reductions.cumsum(chosen, 0) - 1
+    rank = running.cumsum(chosen, 0) - 1
     values = take(vals, remainder(rank, vals.size), 0, mode="clip")
     return reshape(where(chosen, convert(values, arr.dtype), ravel(arr)), arr.shape)
 
@@ -293,7 +293,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
 # --- padding --------------------------------------------------------------------------------
 
 
-@fusion.whole(1)
+@fusion.whole(1, fixed=("stat_length", "reflect_type"))
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """`array` with elements added at both ends of its dimensions.
 

@@ -11,16 +11,15 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import Array
-from ms_func.execution.dispatch import bottom
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import fusion, logic, reductions
+from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.arithmetic import clip, divmod, remainder
 from ms_func.numpy.creation import arange, array, asarray, zeros
 from ms_func.numpy.indexing import integers, read
-from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape, stack
+from ms_func.numpy.joining import stack
+from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -44,6 +43,7 @@ from ms_func.tracing.tracer import Tracer
 # --- choosing -----------------------------------------------------------------------------
 
 
+@fusion.whole(3)
 def where(
     condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, /, *,
     size: int | None = None, fill_value: Any = None,
@@ -62,10 +62,6 @@ def where(
         raise ValueError(
             "size and fill_value arguments cannot be used in three-term where function."
         )
-    if type(condition) is Array and current.interpreter is bottom:
-        cases = _cases(x, y)
-        if cases is not None:
-            return fusion.run(where, (condition, *cases))
     mask = logic.truth("where", condition)
     x, y = promote_all("where", (x, y)) if x is None or y is None else promote("where", x, y)
     shape = typeof(mask).shape
@@ -74,15 +70,6 @@ def where(
     if any(s not in ((), full) for s in shapes):
         mask, x, y = (v if not typeof(v).shape else broadcast(v, full) for v in (mask, x, y))
     return compare.select_p.bind(mask, x, y)
-
-
-def _cases(x: Any, y: Any) -> Any:
-    """Two cases as arrays, one of which may be a number; None where they are not."""
-    if type(x) is Array:
-        y = fusion.constant(y, x) if type(y) in (int, float) else y
-    elif type(y) is Array:
-        x = fusion.constant(x, y) if type(x) in (int, float) else x
-    return (x, y) if type(x) is Array and type(y) is Array else None
 
 
 def select(
@@ -300,7 +287,7 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
         return tuple(fill(0, ArrayType((size,), np.int32)) if not total and fill_value is None
                      else broadcast_to(asarray(f, np.int32), (size,)) for f in fills)  # fmt: skip
     flat = reshape(mask, (total,))
-    rank = reductions.cumsum(convert(flat, np.dtype(np.int32)), 0)
+    rank = running.cumsum(convert(flat, np.dtype(np.int32)), 0)
     slot = compare.select(flat, ar.sub(rank, 1), size)
     count = ar.min_p.bind(*promote("nonzero", pieces_last(rank), size))
     place = update(zeros((size,), np.int32), slot, arange(total), "set", mode="drop",

@@ -10,9 +10,10 @@ import numpy as np
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, join
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import fusion, logic, reductions
+from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.creation import asarray, full, zeros
-from ms_func.numpy.manipulation import axis_index, concatenate, flip, moveaxis, ravel, reshape
+from ms_func.numpy.joining import concatenate
+from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
 from ms_func.numpy.searching import concrete, nonzero, take, where
 from ms_func.primitives import arithmetic as pa
@@ -112,7 +113,7 @@ def sort_complex(a: ArrayLike) -> Array:
     return convert(out, kind)
 
 
-@fusion.anywhere
+@fusion.whole(1)
 def lexsort(keys: Any, axis: int = -1) -> Array:
     """Indices that sort by the last key, among its ties by the one before, and so on.
 
@@ -166,7 +167,7 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     return pa.or_p.bind(less, logic.isnan(y))
 
 
-@fusion.whole(2)
+@fusion.whole(2, "sorter")
 def searchsorted(
     a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *,
     method: str = "scan",
@@ -304,7 +305,7 @@ def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tu
     if not n or not typeof(rows).size:
         return _unique_of_nothing(rows, size, fill_value)
     order, first = fusion.run(_runs, (rows,), bool(equal_nan))
-    rank = pa.sub(reductions.cumsum(first, 0, np.int32), 1)
+    rank = pa.sub(running.cumsum(first, 0, np.int32), 1)
     (starts,) = nonzero(first, size=size, fill_value=n)
     count = starts.shape[0]
     index = take(order, starts, 0, mode="clip")

@@ -12,7 +12,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.creation import arange, asarray, linspace, zeros
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.products import matmul
@@ -22,8 +22,7 @@ from ms_func.numpy.updates import update
 # --- covariance -------------------------------------------------------------------------------
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "y", "fweights", "aweights")
 def cov(
     m: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False,
     ddof: int | None = None, fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
@@ -52,7 +51,7 @@ def cov(
     if y is not None:
         other = manipulation.atleast_2d(_as_dtype(inexact("cov", y), dtype))
         other = other if rowvar or np.ndim(y) < 2 else manipulation.transpose(other)
-        x = manipulation.concatenate([x, other])
+        x = joining.concatenate([x, other])
     ddof = (0 if bias else 1) if ddof is None else ddof
     w = _observation_weights(fweights, aweights, x.shape[1])
     total: Any = x.shape[1] if w is None else reductions.sum(w)
@@ -87,8 +86,7 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
     return None if found is None else inexact("cov", found)
 
 
-@fusion.whole(1)
-@fusion.anywhere
+@fusion.whole(1, "y")
 def corrcoef(
     x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, dtype: Any = None
 ) -> Array:

@@ -14,7 +14,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.diagonals import diagonal, eye
 from ms_func.numpy.factors import matrix, square, svd
 from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact
@@ -165,7 +165,7 @@ def _polynomial(a: Any, n: int) -> Any:
     """Leibniz's formula, by the first row."""
     if n == 0:
         return fill(1, ArrayType(typeof(a).shape[:-2], typeof(a).dtype))
-    rows = [manipulation.unstack(r, axis=-1) for r in manipulation.unstack(a, axis=-2)]
+    rows = [joining.unstack(r, axis=-1) for r in joining.unstack(a, axis=-2)]
     if n == 1:
         return rows[0][0]
 

@@ -11,7 +11,7 @@ import numpy as np
 from ms_func.control_flow.scan import scan
 from ms_func.dtypes import issubdtype
 from ms_func.execution.array import Array
-from ms_func.numpy import arithmetic, elementwise, logic, manipulation, reductions
+from ms_func.numpy import arithmetic, elementwise, joining, logic, manipulation, reductions, running
 from ms_func.numpy.creation import asarray, full
 from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import ArrayLike, no_out, operand
@@ -240,7 +240,7 @@ def _accumulate(fn: ufunc, a: Any, axis: int, dtype: Any) -> Any:
         return new, new
 
     _, rest = scan(step, rows[0], rows[1:])
-    return manipulation.moveaxis(manipulation.concatenate([rows[:1], rest]), 0, axis)
+    return manipulation.moveaxis(joining.concatenate([rows[:1], rest]), 0, axis)
 
 
 def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
@@ -260,7 +260,7 @@ def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
     starts = starts.astype(np.int32)
     if not starts.shape[0]:
         return manipulation.moveaxis(rows[:0], 0, axis)
-    after = manipulation.concatenate([starts[1:], asarray([n], np.int32)])
+    after = joining.concatenate([starts[1:], asarray([n], np.int32)])
     ends = choose(logic.greater(after, starts), after, arithmetic.add(starts, 1))
     tail = (-1, *[1] * (rows.ndim - 1))
     starts, ends = manipulation.reshape(starts, tail), manipulation.reshape(ends, tail)
@@ -292,7 +292,7 @@ def _at(fn: ufunc, a: Any, indices: Any, b: Any, inplace: bool) -> Any:
 
 def _at_in_order(fn: ufunc, a: Any, indices: Any, b: Any) -> Any:
     """Apply the function to one element after the other."""
-    places = manipulation.reshape(reductions.cumsum(full((a.size,), 1, np.int32)), a.shape)[indices]
+    places = manipulation.reshape(running.cumsum(full((a.size,), 1, np.int32)), a.shape)[indices]
     flat = manipulation.ravel(places)
     values = manipulation.ravel(manipulation.broadcast_to(b, places.shape))
 
@@ -311,9 +311,9 @@ def _binary(func: Callable[..., Any], identity: Any = None, **fast: Any) -> ufun
     return ufunc(func, 2, 1, identity=identity, direct=True, **fast)
 
 
-add = _binary(arithmetic.add, 0, sums=reductions.sum, running=reductions.cumsum, scatter="add")
+add = _binary(arithmetic.add, 0, sums=reductions.sum, running=running.cumsum, scatter="add")
 subtract = _binary(arithmetic.subtract, scatter="subtract")
-multiply = _binary(arithmetic.multiply, 1, sums=reductions.prod, running=reductions.cumprod,
+multiply = _binary(arithmetic.multiply, 1, sums=reductions.prod, running=running.cumprod,
                    scatter="multiply")  # fmt: skip
 divide = _binary(arithmetic.divide)
 floor_divide = _binary(arithmetic.floor_divide)

@@ -21,9 +21,9 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions
+from ms_func.numpy import logic, manipulation, reductions, running
 from ms_func.numpy.creation import asarray, shape_tuple
-from ms_func.numpy.fusion import run
+from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
 from ms_func.primitives.keys import random_split
@@ -34,6 +34,7 @@ _FEW = 10.0
 """Up to so many expected successes waiting times are added up."""
 
 
+@whole(3)
 def binomial(
     key: ArrayLike, n: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
@@ -162,6 +163,7 @@ def _stirling_error(k: Any) -> Any:
     return where(small, table[place], series)
 
 
+@whole(3)
 def multinomial(
     key: ArrayLike, n: ArrayLike, p: ArrayLike, *, shape: Shape | None = None, dtype: Any = None,
     unroll: int | bool = 1,
@@ -197,7 +199,7 @@ def multinomial(
             )
         lead = found[:-1]
     p = manipulation.broadcast_to(p, (*lead, t.shape[-1]))
-    left = manipulation.flip(reductions.cumsum(manipulation.flip(p, -1), -1), -1)
+    left = manipulation.flip(running.cumsum(manipulation.flip(p, -1), -1), -1)
     ratios = ar.divide(p, where(logic.equal(left, 0), 1, left))
 
     def step(remaining: Any, row: Any) -> Any:

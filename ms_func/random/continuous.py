@@ -15,7 +15,7 @@ from ms_func.numpy import logic, manipulation, reductions, searching
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.factors import cholesky, eigh, qr, svd
-from ms_func.numpy.fusion import run
+from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
@@ -148,6 +148,7 @@ def pareto(key: ArrayLike, b: ArrayLike, shape: Shape | None = None, dtype: Any 
     return el.exp(ar.divide(exponential(key, shape, kind), convert(operand("pareto", b), kind)))
 
 
+@whole(3)
 def weibull_min(
     key: ArrayLike, scale: ArrayLike, concentration: ArrayLike, shape: Shape = (),
     dtype: Any = None,
@@ -167,6 +168,7 @@ def maxwell(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     return el.sqrt(reductions.sum(ar.square(vectors), -1))
 
 
+@whole(3)
 def double_sided_maxwell(
     key: ArrayLike, loc: ArrayLike, scale: ArrayLike, shape: Shape = (), dtype: Any = None
 ) -> Array:

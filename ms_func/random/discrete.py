@@ -12,7 +12,15 @@ from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype,
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import (
+    creation,
+    joining,
+    logic,
+    manipulation,
+    running,
+    searching,
+    sorting,
+)
 from ms_func.numpy import elementwise as el
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
@@ -61,7 +69,7 @@ def bernoulli(
 def _bernoulli(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype, mode: str) -> Any:
     if mode == "low":
         return logic.less(unit(key, shape, kind), p)
-    coarse, fine = manipulation.unstack(unit(key, (2, *shape), kind))
+    coarse, fine = joining.unstack(unit(key, (2, *shape), kind))
     step = float(ml_dtypes.finfo(kind).eps)
     return logic.less(ar.multiply(fine, step), ar.subtract(p, coarse))
 
@@ -155,7 +163,7 @@ def choice(
     if p is None:
         places = randint(key, sizes, 0, n)
     elif replace:
-        total = reductions.cumsum(operand("choice", p), 0)
+        total = running.cumsum(operand("choice", p), 0)
         u = uniform(key, sizes, to_inexact(total.dtype))
         places = sorting.searchsorted(total, ar.multiply(total[-1], ar.subtract(1, u)))
     else:
@@ -235,7 +243,7 @@ def gumbel(key: ArrayLike, shape: Shape = (), dtype: Any = None, mode: str | Non
 def _gumbel(key: Any, shape: tuple[int, ...], kind: np.dtype, mode: str | None) -> Any:
     info = ml_dtypes.finfo(kind)
     if mode == "high":
-        high, low = manipulation.unstack(unit(key, (2, *shape), kind))
+        high, low = joining.unstack(unit(key, (2, *shape), kind))
         fine = ar.add(ar.add(high, ar.multiply(low, float(info.eps))), float(info.tiny))
         total = searching.where(logic.greater_equal(high, 0.5), high, fine)
         return ar.negative(el.log(ar.negative(el.log1p(ar.negative(total)))))

@@ -19,7 +19,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation
+from ms_func.numpy import joining, logic, manipulation
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert
@@ -320,7 +320,7 @@ def _halves(key: Any) -> Any:
 
 
 def _pieces(key: Any, count: int) -> Any:
-    return manipulation.unstack(random_split(key, (count,)))
+    return joining.unstack(random_split(key, (count,)))
 
 
 def _shape(size: Size, *args: Any) -> tuple[int, ...]:

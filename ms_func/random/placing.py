@@ -1,4 +1,4 @@
-"""Samplers that place what they draw: the argument `out_sharding`."""
+"""What samplers have in common: eager calls are one program, `out_sharding` places the result."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from typing import Any
 from ms_func.execution.array import ARRAYS, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.sharding import PartitionSpec
+from ms_func.numpy.fusion import whole
 from ms_func.primitives.sharding import constrained, named_sharding
 
 
 def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
     """`sampler` with an argument `out_sharding`: a sharding of the result, None leaves it free.
 
-    The numbers are the same for every sharding.
+    The numbers are the same for every sharding. An eager call is one program, unless an integer
+    can take the place of an array: parameters annotated as arrays are its operands.
     """
+    kinds = sampler.__annotations__
+    operands = [name for name, kind in kinds.items() if kind == "ArrayLike"]
+    program = sampler if "int | ArrayLike" in kinds.values() else whole(1, *operands)(sampler)
 
     @wraps(sampler)
     def draw(*args: Any, out_sharding: Any = None, **kwargs: Any) -> Any:
-        out = sampler(*args, **kwargs)
+        out = program(*args, **kwargs)
         return out if out_sharding is None else _laid(out, out_sharding)
 
     signature = inspect.signature(sampler)

@@ -184,4 +184,5 @@ def _randint(
     factor = ar.fmod(half, span)
     factor = ar.fmod(ar.multiply(factor, factor), span)
     offset = ar.add(ar.multiply(ar.fmod(high, span), factor), ar.fmod(low, span))
-    return ar.add(minval, convert(ar.fmod(offset, span), kind))
+    every = logic.equal(span, 0)  # as many values as the dtype has
+    return ar.add(minval, convert(searching.where(every, low, ar.fmod(offset, span)), kind))

@@ -290,6 +290,7 @@ class Names:
             targets |= target_names(g.target)
         hidden, self._hidden = self._hidden, self._hidden | targets
         before, self._reads, self._binds = (self._reads, self._binds), set(), set()
+        self._piece += 1
         for i, g in enumerate(node.generators):
             if i:
                 self.visit(g.iter)
@@ -298,6 +299,7 @@ class Names:
         for field in ("key", "value", "elt"):
             if hasattr(node, field):
                 self.visit(getattr(node, field))
+        self._piece -= 1
         if type(node) is ast.GeneratorExp and node not in self.immediate:
             self.captured |= self._reads | self._binds
         before[0].update(self._reads)

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import Zero, current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, build, by_value
 from ms_func.transforms.jvp import apply_rule
@@ -207,25 +208,13 @@ def linearize_walk(
         primals: values of its parameters.
         active: which parameters have a tangent.
     """
-    env: dict[Any, Any] = dict(zip(fn.params, primals, strict=False))
-    env.update(zip(fn.params[len(primals) :], fn.consts, strict=True))
     tape = Tape(fn, [*active, *[False] * len(fn.consts)])
     live = tape.live
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if live.isdisjoint(eqn.inputs):
-                out = eqn.primitive.bind(*ins, **eqn.params)
-                outs = out if eqn.primitive.multiple_results else (out,)
-            else:
-                outs = _linearize(tape, eqn, ins)
-            env.update(zip(eqn.outputs, outs, strict=True))
-    finally:
-        trace.loc = outer_loc
-    return [env[a] if type(a) is not Literal else a for a in fn.results], tape
+
+    def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
+        return None if live.isdisjoint(eqn.inputs) else _linearize(tape, eqn, ins)
+
+    return walk(fn, primals, rule), tape
 
 
 def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:

@@ -6,10 +6,11 @@ import typing
 
 import numpy as np
 import pytest
+import scipy.special
 
 import ms_func as ms
 from ms_func import numpy as mnp
-from ms_func.numpy import fusion
+from ms_func.execution import program_cache
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -72,9 +73,91 @@ def test_arange_with_a_step_and_one_bound(stop):
         assert np.array_equal(mnp.arange(stop, None, step), np.arange(0, stop, step))
 
 
-def test_new_ends_of_linspace_need_no_new_program():
-    mnp.linspace(0.0, 1.0, 7)
-    before = len(fusion._programs)
-    for stop in (2.0, 3, 0.5):
-        np.testing.assert_allclose(mnp.linspace(0.0, stop, 7), np.linspace(0, stop, 7), rtol=1e-6)
-    assert len(fusion._programs) == before
+V = np.linspace(0.1, 1.6, 16, dtype=np.float32)
+CALLS = {
+    "clip": lambda xp, x, t: xp.clip(x, -t, t),
+    "hypot": lambda xp, x, t: xp.hypot(x, t),
+    "interp": lambda xp, x, t: xp.interp(t, x, x * x),
+    "isclose": lambda xp, x, t: xp.isclose(x, x + 0.5, rtol=t),
+    "linspace": lambda xp, x, t: xp.linspace(0.0, t, 7),
+    "logspace": lambda xp, x, t: xp.logspace(0.0, t, 7),
+    "operator": lambda xp, x, t: t - x,
+    "quantile": lambda xp, x, t: xp.quantile(x, t),
+    "roll": lambda xp, x, t: xp.roll(x, int(100 * t)),
+    "std": lambda xp, x, t: xp.std(x, ddof=t),
+    "sum": lambda xp, x, t: xp.sum(x, initial=t),
+    "take": lambda xp, x, t: xp.take(x, int(16 * t)),
+    "where": lambda xp, x, t: xp.where(x > t, x, t),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_new_numbers_need_no_new_program(name):
+    call, x = CALLS[name], mnp.asarray(V)
+    call(mnp, x, 0.75)
+    before = len(program_cache._programs)
+    for t in (0.25, 0.5, 0.98):
+        np.testing.assert_allclose(call(mnp, x, t), call(np, V, t), rtol=2e-6)
+    assert len(program_cache._programs) == before
+
+
+def test_numbers_beside_doubles_keep_their_digits():
+    x = np.arange(5) / 7
+    for name in ("clip", "hypot", "interp", "operator", "quantile", "sum", "where"):
+        found = CALLS[name](mnp, mnp.asarray(x), 0.1)
+        want = CALLS[name](np, x, 0.1)
+        assert found.dtype == want.dtype
+        np.testing.assert_allclose(found, want, rtol=1e-14)
+    found = mnp.linspace(0.1, 0.7, 4, dtype="float64")
+    np.testing.assert_allclose(found, np.linspace(0.1, 0.7, 4), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda u: u + 300,
+        lambda u: mnp.add(-1, u),
+        lambda u: mnp.clip(u, 0, 300),
+        lambda u: mnp.where(u > 1, u, 300),
+        lambda u: mnp.add(np.asarray(u), 300),
+        lambda u: u.astype(np.int32) * 2**31,
+    ],
+)
+def test_integers_that_do_not_fit(call):
+    u = mnp.asarray([1, 2, 250], np.uint8)
+    for _ in range(2):  # the second call finds the program of the first
+        with pytest.raises(OverflowError):
+            call(u)
+
+
+def test_numbers_of_the_other_byte_order():
+    for dtype in (">f4", ">i2", ">c8"):
+        x = np.arange(4).astype(dtype)
+        for call in (lambda v: mnp.add(v, 1), ms.jit(lambda v: v + 1)):
+            assert np.array_equal(call(x), x + 1)
+            assert np.array_equal(call(x), x + 1)
+        assert np.array_equal(mnp.asarray(x), x)
+        assert mnp.zeros(2, dtype).dtype.isnative
+
+
+def test_random_integers_of_all_bits():
+    drawn = ms.random.randint(ms.random.key(0), (200,), 0, 2**32, np.uint32)
+    assert drawn.min() < 2**28
+    assert drawn.max() > 15 * 2**28
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_large_integers_beside_dtypes_that_hold_them(dtype):
+    x, n = np.array([1, 5, 7], dtype), 2**40 + 1
+    for call in (lambda v: v // n, lambda v: n // v, lambda v: v % n, lambda v: n % v):
+        np.testing.assert_allclose(call(mnp.asarray(x)), call(x), rtol=2e-7)
+    if dtype == "int64":
+        assert np.array_equal(n >> mnp.asarray(x), n >> x)
+
+
+def test_softmax_of_scipy_spans_all_dimensions():
+    special = ms.scipy.special
+    for name in ("softmax", "log_softmax"):
+        for axis in (None, 1, (0, 2)):
+            want = getattr(scipy.special, name)(X / 9, axis)
+            np.testing.assert_allclose(getattr(special, name)(X / 9, axis), want, rtol=2e-5)

@@ -45,13 +45,17 @@ def cho_factor(
     return cholesky(a, lower), lower
 
 
-@fusion.anywhere
 def cho_solve(
     c_and_lower: tuple[ArrayLike, bool], b: ArrayLike, overwrite_b: bool = False,
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
     """`x` with `a x = b` from the factor of `a` that `cho_factor` gave."""
     c, lower = c_and_lower
+    return _cho_solve(c, b, bool(lower))
+
+
+@fusion.whole(2)
+def _cho_solve(c: Any, b: Any, lower: bool) -> Array:
     first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
     return solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
 
@@ -101,7 +105,7 @@ def lu_factor(
     return factors, pivots
 
 
-@fusion.anywhere
+@fusion.whole(1, "b")
 def lu_solve(
     lu_and_piv: tuple[ArrayLike, ArrayLike], b: ArrayLike, trans: int = 0,
     overwrite_b: bool = False, check_finite: bool = True,
@@ -295,7 +299,7 @@ def _halvings(x: Any) -> Any:
     return el.ceil(el.log2(ar.maximum(x, 1.0)))
 
 
-@fusion.anywhere
+@fusion.whole(0)
 def block_diag(*arrs: ArrayLike) -> Array:
     """Matrix with the given matrices along its diagonal, zero elsewhere."""
     rows = [manipulation.atleast_2d(a) for a in arrs] or [creation.zeros((1, 0))]

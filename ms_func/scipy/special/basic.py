@@ -8,7 +8,8 @@ from typing import Any
 from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.nn.normalization import log_softmax, logsumexp, softmax
+from ms_func.nn import normalization
+from ms_func.nn.normalization import logsumexp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
@@ -21,6 +22,7 @@ from ms_func.numpy.promotion import (
     promote_all,
     promote_inexact,
 )
+from ms_func.numpy.reductions import Axis
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 from ms_func.primitives import incomplete as pi
@@ -33,6 +35,16 @@ __all__ = [
     "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "poch",
     "polygamma", "rel_entr", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
+
+
+def softmax(x: ArrayLike, axis: Axis = None) -> Array:
+    """`exp(x)` divided by its sum along dimensions, all by default as in SciPy."""
+    return normalization.softmax(x, axis)
+
+
+def log_softmax(x: ArrayLike, axis: Axis = None) -> Array:
+    """Logarithm of `softmax`, without overflow."""
+    return normalization.log_softmax(x, axis)
 
 
 def expit(x: ArrayLike) -> Array:

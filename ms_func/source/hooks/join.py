@@ -285,6 +285,12 @@ class Plan:
             and (not alike or any(type(c) is Perhaps for p in own for c in p.children))
         ):
             return self._uneven(values, parts, own[0], path)
+        if (
+            len(own) == len(present)
+            and self._are_dicts(own)
+            and (not alike or any(type(c) is Perhaps for p in own for c in p.children))
+        ):
+            return self._partial(values, own[0], path)
         if not alike:
             if _may_be_chosen(present, own):
                 return self._choice(values, path)
@@ -316,6 +322,39 @@ class Plan:
             nodes.append(self.join(column, (*path, f"[{k}]")))
         make = one.make
         made = Tree(lambda new: make(Perhaps.of(_paired(new))), nodes)
+        self._stands_for(made, values, path)
+        return made
+
+    def _are_dicts(self, own: Sequence[Any]) -> bool:
+        """Whether these are dictionaries of one class."""
+        kinds = {p.kind[0] if isinstance(p.kind, tuple) else None for p in own}
+        (kind, *others) = kinds
+        return not others and isinstance(kind, type) and issubclass(kind, dict)
+
+    def _partial(self, values: Sequence[Any], one: Any, path: Path) -> Tree:
+        """Dictionaries of different keys: all that may be there, with conditions."""
+        held = [
+            None if v is UNDEFINED else o.contents(v)
+            for v, o in zip(values, self.overlays, strict=True)
+        ]
+        names = list(dict.fromkeys(k for d in held if d is not None for k in d))
+        nodes: list[Any] = []
+        for k in names:
+            found = [None if d is None else _conditional([d[k]])[0] if k in d else _ABSENT
+                     for d in held]  # fmt: skip
+            there = [UNDEFINED if f is None else f[0] for f in found]
+            column = [UNDEFINED if f is None else f[1] for f in found]
+            nodes.append(self.join(there, (*path, f"[{k!r}]", " (whether it is there)")))
+            nodes.append(self.join(column, (*path, f"[{k!r}]")))
+        make = one.filled
+
+        def filled(new: Sequence[Any]) -> Any:
+            pairs = zip(names, new[::2], new[1::2], strict=True)
+            return make({
+                k: v if c is True else Perhaps(c, v, 0, 1) for k, c, v in pairs if c is not False
+            })  # fmt: skip
+
+        made = Tree(filled, nodes)
         self._stands_for(made, values, path)
         return made
 
@@ -492,6 +531,9 @@ def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:
     if apart is None:
         return x if isinstance(x, str) else id(x)
     return (apart.kind, *(_form(y, overlay, (*around, x)) for y in apart.children))
+
+
+_ABSENT = (False, UNDEFINED)
 
 
 def _conditional(items: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -132,6 +132,7 @@ class Trial:
         self._finals = self.frame.finals()
         self.frame.undo()
         del self.trace.eqns[self.mark :]
+        self.trace.results.clear()
         self._made = self._cut()
 
     def _cut(self) -> list[Any]:

@@ -1,0 +1,241 @@
+"""Joining of arrays, and splitting."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import (
+    ArgumentValueError,
+    ShapeError,
+)
+from ms_func.execution.array import Array
+from ms_func.ir.loc import user_loc
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion, promotion
+from ms_func.numpy.manipulation import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    axis_index,
+    part,
+    ravel,
+    reshape,
+)
+from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
+from ms_func.primitives import pieces
+from ms_func.primitives import shape as sh
+
+# --- joining --------------------------------------------------------------------------
+
+
+def _rows(name: str, arrays: Any) -> list[Any]:
+    """The operands of a joining function: a sequence, or an array along its first dimension."""
+    if isinstance(arrays, (str, bytes)) or not (
+        isinstance(arrays, (list, tuple)) or hasattr(arrays, "shape")
+    ):
+        raise TypeError(f"{name} requires a sequence of arrays, got {type(arrays).__name__}")
+    if hasattr(arrays, "shape"):
+        return unstack(arrays) if np.ndim(arrays) else _raise_scalar(name)  # pyright: ignore[reportArgumentType, reportReturnType]
+    return [promotion.admit(name, a, i) for i, a in enumerate(arrays)]
+
+
+def _raise_scalar(name: str) -> Any:
+    raise TypeError(f"{name} requires a sequence of arrays, got a scalar")
+
+
+def _one_dtype(name: str, arrays: Sequence[Any], dtype: Any) -> list[Any]:
+    """The arrays converted to `dtype`, or to what they promote to; shapes stay."""
+    first = typeof(arrays[0])
+    if dtype is None and all(typeof(a) is first for a in arrays):
+        return [operand(name, a) for a in arrays]
+    if dtype is None:
+        kind, weak = promotion.join_types([typeof(a) for a in arrays], name)
+    else:
+        kind, weak = canonicalize_dtype(dtype), False
+    return [convert(a, kind, weak) for a in arrays]
+
+
+def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
+    """Arrays joined along an existing dimension; None flattens them first.
+
+    Raises:
+        ValueError: there are none, or one has no dimension.
+        TypeError: the other dimensions differ.
+    """
+    rows = _rows("concatenate", arrays)
+    if not rows:
+        raise ValueError("Need at least one array to concatenate.")
+    if axis is None:
+        return concatenate([ravel(a) for a in rows], 0, dtype)
+    ndim = len(typeof(rows[0]).shape)
+    if ndim == 0:
+        raise ValueError("Zero-dimensional arrays cannot be concatenated.")
+    if any(typeof(a).ndim != ndim for a in rows):
+        shapes = ", ".join(str(typeof(a).shape) for a in rows)
+        raise ShapeError(
+            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}.",
+            user_loc(),
+        )
+    if len(rows) == 1:
+        return as_handle(_one_dtype("concatenate", rows, dtype)[0])
+    return pieces.concatenate(_one_dtype("concatenate", rows, dtype), axis_index(axis, ndim))
+
+
+def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
+    """`concatenate` under its name in the array API."""
+    return concatenate(arrays, axis)
+
+
+def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Array:
+    """Arrays of one shape joined along a new dimension.
+
+    Raises:
+        ValueError: there are none, or the shapes differ.
+    """
+    promotion.no_out("stack", out)
+    rows = _rows("stack", arrays)
+    if not rows:
+        raise ValueError("Need at least one array to stack.")
+    shape = typeof(rows[0]).shape
+    if any(typeof(a).shape != shape for a in rows):
+        raise ValueError("All input arrays must have the same shape.")
+    place = axis_index(axis, len(shape) + 1)
+    return fusion.run(_stacked, _one_dtype("stack", rows, dtype), place)
+
+
+def _stacked(*args: Any) -> Any:
+    *rows, place = args
+    shape = typeof(rows[0]).shape
+    sizes = (*shape[:place], 1, *shape[place:])
+    return pieces.concatenate([sh.reshape_p.bind(a, new_sizes=sizes) for a in rows], place)
+
+
+def vstack(tup: Any, dtype: Any = None) -> Array:
+    """Arrays joined along the first dimension, after `atleast_2d`."""
+    return concatenate([atleast_2d(a) for a in _rows("vstack", tup)], 0, dtype)
+
+
+def hstack(tup: Any, dtype: Any = None) -> Array:
+    """Arrays joined along the second dimension, one-dimensional ones along the first."""
+    rows = [atleast_1d(a) for a in _rows("hstack", tup)]
+    return concatenate(rows, 0 if rows and rows[0].ndim == 1 else 1, dtype)
+
+
+def dstack(tup: Any, dtype: Any = None) -> Array:
+    """Arrays joined along the third dimension, after `atleast_3d`."""
+    return concatenate([atleast_3d(a) for a in _rows("dstack", tup)], 2, dtype)
+
+
+def column_stack(tup: Any) -> Array:
+    """Arrays joined along the second dimension, one-dimensional ones as columns."""
+    rows = []
+    for a in _rows("column_stack", tup):
+        a = operand("column_stack", a)
+        rows.append(a if typeof(a).ndim > 1 else reshape(a, (typeof(a).size, 1)))
+    return concatenate(rows, 1)
+
+
+@fusion.whole(1)
+def block(arrays: Any) -> Array:
+    """Array from nested lists of blocks: the innermost lists join along the last dimension."""
+
+    def depth(x: Any) -> int:
+        return 1 + max((depth(v) for v in x), default=0) if isinstance(x, list) else 0
+
+    def ndim(x: Any) -> int:
+        return max(map(ndim, x)) if isinstance(x, list) else typeof(operand("block", x)).ndim
+
+    levels = depth(arrays)
+    rank = max(ndim(arrays), levels)
+
+    def join(x: Any, level: int) -> Any:
+        if isinstance(x, list):
+            return concatenate([join(v, level + 1) for v in x], level - levels)
+        x = operand("block", x)
+        return reshape(x, (1,) * (rank - typeof(x).ndim) + typeof(x).shape)
+
+    return join(arrays, 0)
+
+
+@fusion.whole(2)
+def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
+    """`values` after `arr`, flat or along a dimension."""
+    return concatenate([arr, values], axis)
+
+
+# --- splitting ------------------------------------------------------------------------
+
+
+def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[Any]:
+    ary = operand(name, ary)
+    axis = axis_index(axis, typeof(ary).ndim)
+    n = typeof(ary).shape[axis]
+    if type(sections) is not int and np.ndim(sections):
+        cuts = [0, *(operator.index(i) for i in np.asarray(sections).tolist()), n]
+        cuts = [min(max(c + n if c < 0 else c, 0), n) for c in cuts]
+    else:
+        count = operator.index(sections)
+        if count <= 0:
+            raise ArgumentValueError(f"number of sections must be larger than 0, got {count}")
+        base, extra = divmod(n, count)
+        if extra and even:
+            raise ValueError(f"array split does not result in an equal division: rest is {extra}")
+        cuts = [i * base + min(i, extra) for i in range(count + 1)]
+    sizes = [b - a for a, b in pairwise(cuts)]
+    if all(n >= 0 for n in sizes):
+        return pieces.split(ary, sizes, axis)
+    return [part(ary, axis, a, max(a, b)) for a, b in pairwise(cuts)]
+
+
+def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """`ary` cut into equal sections, or before each of the given indices.
+
+    Raises:
+        ValueError: the sections would not be equal.
+    """
+    return _split("split", ary, indices_or_sections, axis, even=True)
+
+
+def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """Like `split`, and sections may differ by one element."""
+    return _split("array_split", ary, indices_or_sections, axis, even=False)
+
+
+def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
+    """`split` along the first dimension."""
+    return split(ary, indices_or_sections, 0)
+
+
+def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
+    """`split` along the second dimension, the first of a one-dimensional array."""
+    ary = operand("hsplit", ary)
+    return split(ary, indices_or_sections, 0 if typeof(ary).ndim == 1 else 1)
+
+
+def dsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
+    """`split` along the third dimension."""
+    return split(ary, indices_or_sections, 2)
+
+
+def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """The slices of `x` along a dimension.
+
+    Raises:
+        ValueError: it has no dimension.
+    """
+    x = operand("unstack", x)
+    if typeof(x).ndim == 0:
+        raise ValueError(
+            "Unstack requires arrays with rank > 0, however a scalar array was passed."
+        )
+    axis = axis_index(axis, typeof(x).ndim)
+    shape = typeof(x).shape
+    sizes = shape[:axis] + shape[axis + 1 :]
+    parts = pieces.split(x, (1,) * shape[axis], axis) if shape[axis] else ()
+    return tuple(sh.reshape_p.bind(p, new_sizes=sizes) for p in parts)

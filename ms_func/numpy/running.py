@@ -1,0 +1,99 @@
+"""Running sums and products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion, logic
+from ms_func.numpy.manipulation import (
+    axis_index,
+    ravel,
+)
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    no_out,
+    operand,
+    settled,
+)
+from ms_func.numpy.reductions import accumulator
+from ms_func.primitives import compare, cumulative
+from ms_func.primitives.pieces import pad
+
+
+def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, out: None) -> Any:
+    no_out(name, out)
+    a = settled(name, a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype
+    a = convert(a, DEFAULTS[int] if kind.kind == "b" else kind)
+    if typeof(a).ndim == 0:
+        raise ValueError(f"{name} needs an array of at least one dimension")
+    return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
+
+
+@fusion.whole(1)
+def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """Sums of the elements so far along a dimension, over the flat array by default."""
+    return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
+
+
+@fusion.whole(1)
+def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """Products of the elements so far along a dimension, over the flat array by default."""
+    return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
+
+
+@fusion.whole(1)
+def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """`cumsum` that counts NaN as 0."""
+    a = operand("nancumsum", a)
+    if is_inexact(typeof(a).dtype):
+        a = compare.select(logic.isnan(a), 0, a)
+    return cumsum(a, axis, dtype, out)
+
+
+@fusion.whole(1)
+def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+    """`cumprod` that counts NaN as 1."""
+    a = operand("nancumprod", a)
+    if is_inexact(typeof(a).dtype):
+        a = compare.select(logic.isnan(a), 1, a)
+    return cumprod(a, axis, dtype, out)
+
+
+def _cumulative(
+    name: str, fn: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool, first: int
+) -> Any:
+    x = operand(name, x)
+    if axis is None and typeof(x).ndim != 1:
+        raise ValueError(
+            f"The input array has rank {typeof(x).ndim}, however axis was not set to an explicit "
+            "value. The axis argument is only optional for one-dimensional arrays."
+        )
+    axis = axis_index(axis or 0, typeof(x).ndim)
+    x, kind = accumulator(name, x, dtype, True)
+    out = convert(fn(x, axis), kind)
+    if not include_initial:
+        return out
+    edge = [(0, 0, 0)] * out.ndim
+    edge[axis] = (1, 0, 0)
+    return pad(out, first, edge)
+
+
+def cumulative_sum(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """`cumsum` of the array API: the flat case only for vectors, an optional leading 0."""
+    return _cumulative("cumulative_sum", cumsum, x, axis, dtype, include_initial, 0)
+
+
+def cumulative_prod(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """`cumprod` of the array API: the flat case only for vectors, an optional leading 1."""
+    return _cumulative("cumulative_prod", cumprod, x, axis, dtype, include_initial, 1)
