@@ -69,7 +69,7 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     Raises:
         TypeError: an operand is complex.
     """
-    x, y = promote("floor_divide", *numbers("floor_divide", x, y))
+    x, y = numbers("floor_divide", x, y)
     if typeof(x).dtype.kind == "c":
         raise TypeError("floor_divide does not support complex-valued inputs")
     return modulo.floor_div_p.bind(x, y)
@@ -82,7 +82,7 @@ def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
     Raises:
         TypeError: an operand is complex.
     """
-    return modulo.mod_p.bind(*_divisible(*promote("remainder", *numbers("remainder", x, y))))
+    return modulo.mod_p.bind(*_divisible(*numbers("remainder", x, y)))
 
 
 def _divisible(x: Any, y: Any) -> tuple[Any, Any]:
@@ -98,7 +98,7 @@ mod = remainder
 @fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `x`, as C's `fmod`; 0 where an integer `y` is 0."""
-    return ar.rem_p.bind(*_divisible(*promote("fmod", *numbers("fmod", x, y))))
+    return ar.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
 
 
 @fusion.two
@@ -131,7 +131,7 @@ pow = power
 
 @fusion.two
 def _power(x: Any, y: Any) -> Any:
-    x, y = promote("power", *numbers("power", x, y))
+    x, y = numbers("power", x, y)
     return ar.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
 
 
@@ -294,7 +294,7 @@ def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
 
 
 def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
-    x, y = promote(name, *numbers(name, x, y))
+    x, y = numbers(name, x, y)
     if not issubdtype(typeof(x).dtype, np.integer):
         raise ValueError(f"Arguments to {name} must be integers.")
     return x, y

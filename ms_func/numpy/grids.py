@@ -125,6 +125,7 @@ def bartlett(M: int) -> Array:
     return ar.subtract(1, ar.divide(el.abs(ar.subtract(n, half)), half))
 
 
+@fusion.whole(0, "beta")
 def kaiser(M: int, beta: Any) -> Array:
     """Kaiser window of `M` points."""
     M = int(M)

@@ -213,13 +213,13 @@ invert = bitwise_invert = bitwise_not
 @fusion.two
 def left_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x << y`."""
-    return ar.shift_left_p.bind(*promote("left_shift", *numbers("left_shift", x, y)))
+    return ar.shift_left_p.bind(*numbers("left_shift", x, y))
 
 
 @fusion.two
 def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x >> y`; the sign bit fills signed integers."""
-    x, y = promote("right_shift", *numbers("right_shift", x, y))
+    x, y = numbers("right_shift", x, y)
     signed = typeof(x).dtype.kind != "u"
     return (ar.shift_right_arithmetic_p if signed else ar.shift_right_logical_p).bind(x, y)
 

@@ -311,9 +311,9 @@ def no_out(name: str, out: Any) -> None:
 
 
 def numbers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
-    """The operands of a function that counts booleans as integers."""
-    x, y = operand(name, x), operand(name, y)
-    if typeof(x).dtype.kind == "b" and typeof(y).dtype.kind == "b":
+    """Promoted operands of a function that counts booleans as integers."""
+    x, y = promote(name, x, y)
+    if typeof(x).dtype.kind == "b":
         return convert(x, DEFAULTS[int]), convert(y, DEFAULTS[int])
     return x, y
 

@@ -27,6 +27,7 @@ from ms_func_ascend import (
     to_bytes,
     translate,
 )
+from ms_func_ascend.__main__ import main
 from ms_func_ascend.partition import partition
 from tests.support.ascend import assert_same, element, tensor, values
 
@@ -306,7 +307,9 @@ def test_neighbours_exchange_rows_of_a_split_image() -> None:
     agree(run, put(normal(3, 3, 2, 4), None, None, None, "y"), put(normal(2, 8, 6, 2), None, "x"))
 
 
-def test_a_plan_of_shard_becomes_a_file_for_each_device(tmp_path: Path) -> None:
+def test_a_plan_of_shard_becomes_a_file_for_each_device(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     step = ms.shard(ms.value_and_grad(loss), mesh=8)
     x, y = normal(64, 16), normal(64, 8)
     files = ms.export(step, WEIGHTS, x, y, backend="ascend", path=tmp_path / "step.air")
@@ -326,6 +329,8 @@ def test_a_plan_of_shard_becomes_a_file_for_each_device(tmp_path: Path) -> None:
     ]  # fmt: skip
     first = simulate_ranks(graphs, cut)[0][0]
     np.testing.assert_allclose(first, loss(WEIGHTS, x, y), rtol=1e-5)
+    main(["run", str(tmp_path / "step_ranks.json")])  # all of them, on random arguments
+    assert "float32[]" in capsys.readouterr().out
 
 
 def test_one_process_drives_one_card() -> None:

@@ -6,6 +6,7 @@ import typing
 
 import numpy as np
 import pytest
+import scipy.special
 
 import ms_func as ms
 from ms_func import numpy as mnp
@@ -143,3 +144,20 @@ def test_random_integers_of_all_bits():
     drawn = ms.random.randint(ms.random.key(0), (200,), 0, 2**32, np.uint32)
     assert drawn.min() < 2**28
     assert drawn.max() > 15 * 2**28
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_large_integers_beside_dtypes_that_hold_them(dtype):
+    x, n = np.array([1, 5, 7], dtype), 2**40 + 1
+    for call in (lambda v: v // n, lambda v: n // v, lambda v: v % n, lambda v: n % v):
+        np.testing.assert_allclose(call(mnp.asarray(x)), call(x), rtol=2e-7)
+    if dtype == "int64":
+        assert np.array_equal(n >> mnp.asarray(x), n >> x)
+
+
+def test_softmax_of_scipy_spans_all_dimensions():
+    special = ms.scipy.special
+    for name in ("softmax", "log_softmax"):
+        for axis in (None, 1, (0, 2)):
+            want = getattr(scipy.special, name)(X / 9, axis)
+            np.testing.assert_allclose(getattr(special, name)(X / 9, axis), want, rtol=2e-5)

@@ -10,7 +10,7 @@ from ms_func import lax
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.types import typeof
 from ms_func.lowering.lower import lower_function
-from ms_func.primitives.cumulative import linear_recurrence
+from ms_func.primitives.recurrence import linear_recurrence
 from ms_func.tracing.tracer import build
 from tests.support.modules import run
 

@@ -1,5 +1,10 @@
 """Sparse arrays: `BCOO` and others, what can be done with them, and transforms that take them."""
 
+from ms_func.experimental.sparse.arithmetic import (
+    bcoo_multiply_dense,
+    bcoo_multiply_sparse,
+    bcoo_reduce_sum,
+)
 from ms_func.experimental.sparse.compressed import (
     BCSR,
     COO,
@@ -24,27 +29,25 @@ from ms_func.experimental.sparse.compressed import (
     eye,
 )
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse
-from ms_func.experimental.sparse.operations import (
+from ms_func.experimental.sparse.indexing import bcoo_dynamic_slice, bcoo_slice
+from ms_func.experimental.sparse.layout import (
     CuSparseEfficiencyWarning,
     SparseEfficiencyError,
     SparseEfficiencyWarning,
     bcoo_broadcast_in_dim,
     bcoo_concatenate,
-    bcoo_dynamic_slice,
-    bcoo_extract,
-    bcoo_fromdense,
-    bcoo_multiply_dense,
-    bcoo_multiply_sparse,
-    bcoo_reduce_sum,
     bcoo_reshape,
     bcoo_rev,
-    bcoo_slice,
-    bcoo_sort_indices,
     bcoo_squeeze,
-    bcoo_sum_duplicates,
-    bcoo_todense,
     bcoo_transpose,
     bcoo_update_layout,
+)
+from ms_func.experimental.sparse.operations import (
+    bcoo_extract,
+    bcoo_fromdense,
+    bcoo_sort_indices,
+    bcoo_sum_duplicates,
+    bcoo_todense,
     random_bcoo,
     todense,
 )

@@ -186,7 +186,7 @@ def bcsr_sum_duplicates(mat: BCSR, nse: int | None = None) -> BCSR:
 
 def bcsr_concatenate(operands: Sequence[BCSR], *, dimension: int) -> BCSR:
     """Arrays behind each other along a dimension."""
-    from ms_func.experimental.sparse.operations import bcoo_concatenate
+    from ms_func.experimental.sparse.layout import bcoo_concatenate
 
     return BCSR.from_bcoo(bcoo_concatenate([x.to_bcoo() for x in operands], dimension=dimension))
 
@@ -195,7 +195,7 @@ def bcsr_broadcast_in_dim(
     mat: BCSR, *, shape: Sequence[int], broadcast_dimensions: Sequence[int], sharding: Any = None
 ) -> BCSR:
     """As `lax.broadcast_in_dim`."""
-    from ms_func.experimental.sparse.operations import bcoo_broadcast_in_dim
+    from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim
 
     out = bcoo_broadcast_in_dim(
         mat.to_bcoo(), shape=shape, broadcast_dimensions=broadcast_dimensions

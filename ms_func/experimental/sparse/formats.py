@@ -210,14 +210,14 @@ class BCOO(JAXSparse):
 
     def transpose(self, axes: Sequence[int] | None = None) -> BCOO:
         """With the dimensions in another order, each among those of its kind."""
-        from ms_func.experimental.sparse.operations import bcoo_transpose
+        from ms_func.experimental.sparse.layout import bcoo_transpose
 
         wanted = tuple(range(self.ndim))[::-1] if axes is None else tuple(axes)
         return bcoo_transpose(self, permutation=[a % self.ndim for a in wanted])
 
     def reshape(self, *args: Any, **kwargs: Any) -> BCOO:
         """With the elements in another shape; batch, sparse and dense dimensions each by itself."""
-        from ms_func.experimental.sparse.operations import bcoo_reshape
+        from ms_func.experimental.sparse.layout import bcoo_reshape
 
         sizes = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
         free = [i for i, n in enumerate(sizes) if n == -1]
@@ -232,7 +232,7 @@ class BCOO(JAXSparse):
 
     def sum(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
         """Sum over some dimensions; an ordinary array where it is over all."""
-        from ms_func.experimental.sparse.operations import bcoo_reduce_sum
+        from ms_func.experimental.sparse.arithmetic import bcoo_reduce_sum
 
         axes = range(self.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
         data = self.data if dtype is None else self.data.astype(dtype)
@@ -244,7 +244,7 @@ class BCOO(JAXSparse):
         on_inefficient: str | None = "error",
     ) -> BCOO:  # fmt: skip
         """With other numbers of batch and dense dimensions."""
-        from ms_func.experimental.sparse.operations import bcoo_update_layout
+        from ms_func.experimental.sparse.layout import bcoo_update_layout
 
         return bcoo_update_layout(
             self, n_batch=n_batch, n_dense=n_dense, on_inefficient=on_inefficient
@@ -294,7 +294,7 @@ class BCOO(JAXSparse):
         return unique._like(abs(unique.data))
 
     def __mul__(self, other: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.operations import multiplied
+        from ms_func.experimental.sparse.arithmetic import multiplied
 
         return multiplied(self, other)
 
@@ -306,7 +306,7 @@ class BCOO(JAXSparse):
         return self * (1 / np.asarray(other))
 
     def __add__(self, other: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.operations import added
+        from ms_func.experimental.sparse.arithmetic import added
 
         return added(self, other)
 
@@ -335,7 +335,7 @@ class BCOO(JAXSparse):
         return matmul(other, self)
 
     def __getitem__(self, item: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.operations import getitem
+        from ms_func.experimental.sparse.indexing import getitem
 
         return getitem(self, item)
 

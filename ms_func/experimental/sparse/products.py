@@ -19,7 +19,8 @@ from ms_func import lax
 from ms_func import numpy as np
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, dense_dtype, is_sparse
-from ms_func.experimental.sparse.operations import bcoo_update_layout, sum_duplicates, taken
+from ms_func.experimental.sparse.layout import bcoo_update_layout
+from ms_func.experimental.sparse.operations import sum_duplicates, taken
 
 Dims = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 

@@ -11,7 +11,7 @@ from ms_func import numpy as np
 from ms_func import tree
 from ms_func.api.programs import as_value
 from ms_func.errors import UnsupportedError
-from ms_func.experimental.sparse import operations as op
+from ms_func.experimental.sparse import arithmetic, indexing, layout
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse, is_sparse
 from ms_func.experimental.sparse.products import bcoo_dot_general
 from ms_func.extend import walk
@@ -101,17 +101,17 @@ _RULES: dict[str, Callable[..., Any]] = {
             a, b, dimension_numbers=dimension_numbers, preferred_element_type=preferred_element_type
         )
     ),
-    "reduce_sum": lambda x, *, axes, **rest: op.bcoo_reduce_sum(x, axes=axes),
-    "transpose": lambda x, *, permutation: op.bcoo_transpose(x, permutation=permutation),
-    "reshape": lambda x, *, new_sizes: op.bcoo_reshape(x, new_sizes=new_sizes),
-    "broadcast_in_dim": lambda x, *, shape, broadcast_dimensions: op.bcoo_broadcast_in_dim(
+    "reduce_sum": lambda x, *, axes, **rest: arithmetic.bcoo_reduce_sum(x, axes=axes),
+    "transpose": lambda x, *, permutation: layout.bcoo_transpose(x, permutation=permutation),
+    "reshape": lambda x, *, new_sizes: layout.bcoo_reshape(x, new_sizes=new_sizes),
+    "broadcast_in_dim": lambda x, *, shape, broadcast_dimensions: layout.bcoo_broadcast_in_dim(
         x, shape=shape, broadcast_dimensions=broadcast_dimensions
     ),
-    "rev": lambda x, *, dimensions: op.bcoo_rev(x, dimensions),
-    "slice": lambda x, *, start_indices, limit_indices, strides=None: op.bcoo_slice(
+    "rev": lambda x, *, dimensions: layout.bcoo_rev(x, dimensions),
+    "slice": lambda x, *, start_indices, limit_indices, strides=None: indexing.bcoo_slice(
         x, start_indices=start_indices, limit_indices=limit_indices, strides=strides
     ),
-    "concatenate": lambda *xs, dimension: op.bcoo_concatenate(xs, dimension=dimension),
+    "concatenate": lambda *xs, dimension: layout.bcoo_concatenate(xs, dimension=dimension),
 }
 
 

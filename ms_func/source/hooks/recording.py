@@ -77,8 +77,8 @@ def _left(x: Any) -> Any:
 
 def _unflatten(kind: Any, kids: Any) -> Any:
     conditions, values = kids
-    if isinstance(kind, tuple):
-        cls, made_of, keys = kind
+    cls, made_of, keys = kind if isinstance(kind, tuple) else (kind, (), ())
+    if keys:
         values = list(zip(keys, values, strict=True))
     given = list(zip(conditions, values, strict=True))
     if any(isinstance(c, Tracer) or not hasattr(c, "__bool__") for c in conditions):
@@ -91,8 +91,8 @@ def _unflatten(kind: Any, kids: Any) -> Any:
         )
     else:
         found = [v for c, v in given if c]
-    if not isinstance(kind, tuple):
-        return kind(found)
+    if not keys:
+        return cls(found)
     made = cls(*made_of)
     made.update(dict_of(found))
     return made

@@ -1,0 +1,112 @@
+"""Parts of sparse arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as onp
+
+import ms_func
+from ms_func import lax
+from ms_func import numpy as np
+from ms_func.errors import UnsupportedError
+from ms_func.experimental.sparse.formats import BCOO, parts
+from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_rev, bcoo_squeeze
+from ms_func.experimental.sparse.operations import expand, sum_duplicates
+
+
+def bcoo_slice(
+    mat: BCOO, *, start_indices: Sequence[int], limit_indices: Sequence[int],
+    strides: Sequence[int] | None = None,
+) -> BCOO:  # fmt: skip
+    """As `lax.slice`."""
+    return _slice(
+        mat, tuple(start_indices), tuple(limit_indices), tuple(strides or (1,) * mat.ndim)
+    )
+
+
+@partial(ms_func.jit, static_argnums=(1, 2, 3))
+def _slice(mat: BCOO, start_indices: Any, limit_indices: Any, steps: Any) -> BCOO:
+    nb, ns = mat.n_batch, mat.n_sparse
+    shape = [max(0, -(-(hi - lo) // s)) for lo, hi, s in
+             zip(start_indices, limit_indices, steps, strict=True)]  # fmt: skip
+    cuts = [slice(*c) for c in zip(start_indices, limit_indices, steps, strict=True)]
+    batch, _, dense = parts(mat)
+    data = np.broadcast_to(mat.data, (*batch, mat.nse, *dense))
+    indices = np.broadcast_to(mat.indices, (*batch, mat.nse, ns))
+    data = data[(*cuts[:nb], slice(None), *cuts[nb + ns :])]
+    indices = indices[tuple(cuts[:nb])]
+    lo, hi, s = (onp.array(v[nb : nb + ns], int) for v in (start_indices, limit_indices, steps))
+    inside = ((indices >= lo) & (indices < hi) & ((indices - lo) % s == 0)).all(-1)
+    bound = onp.array(shape[nb : nb + ns])
+    places = np.where(inside[..., None], (indices - lo) // s, bound).astype(indices.dtype)
+    zero = np.zeros((), data.dtype)
+    out = BCOO((np.where(expand(inside, mat.n_dense), data, zero), places), shape=shape,
+               unique_indices=mat.unique_indices)  # fmt: skip
+    most = math.prod(shape[nb : nb + ns])
+    return sum_duplicates(out, most, True) if out.nse > most else out
+
+
+def bcoo_dynamic_slice(mat: BCOO, start_indices: Sequence[Any], slice_sizes: Sequence[int]) -> BCOO:
+    """As `lax.dynamic_slice`."""
+    nb, ns = mat.n_batch, mat.n_sparse
+    sizes = tuple(slice_sizes)
+    limit = [n - k for n, k in zip(mat.shape, sizes, strict=True)]
+    lo = [np.clip(np.asarray(s), 0, m) for s, m in zip(start_indices, limit, strict=True)]
+    batch, _, dense = parts(mat)
+    data = np.broadcast_to(mat.data, (*batch, mat.nse, *dense))
+    indices = np.broadcast_to(mat.indices, (*batch, mat.nse, ns))
+    data = lax.dynamic_slice(data, [*lo[:nb], 0, *lo[nb + ns :]],
+                             [*sizes[:nb], mat.nse, *sizes[nb + ns :]])  # fmt: skip
+    indices = lax.dynamic_slice(indices, [*lo[:nb], 0, 0], [*sizes[:nb], mat.nse, ns])
+    start = np.stack(lo[nb : nb + ns]) if ns else np.zeros(0, indices.dtype)
+    bound = onp.array(sizes[nb : nb + ns])
+    moved = indices - start
+    inside = ((moved >= 0) & (moved < bound)).all(-1)
+    places = np.where(inside[..., None], moved, bound).astype(indices.dtype)
+    zero = np.zeros((), data.dtype)
+    return BCOO((np.where(expand(inside, mat.n_dense), data, zero), places), shape=sizes,
+                unique_indices=mat.unique_indices)  # fmt: skip
+
+
+def getitem(mat: BCOO, item: Any) -> Any:
+    """`mat[item]` for integers, slices, None and an ellipsis."""
+    items = list(item) if isinstance(item, tuple) else [item]
+    used = sum(1 for i in items if i is not None and i is not Ellipsis)
+    if Ellipsis not in items:
+        items.append(Ellipsis)
+    at = items.index(Ellipsis)
+    items[at : at + 1] = [slice(None)] * (mat.ndim - used)
+    axes = [i for i in items if i is not None]
+    if len(axes) != mat.ndim or not all(isinstance(i, (int, slice, onp.integer)) for i in axes):
+        raise UnsupportedError(
+            "sparse arrays are indexed by integers and slices\nfix: x.todense()[...]"
+        )
+    cuts, reversed_, gone = [], [], []
+    for d, (i, n) in enumerate(zip(axes, mat.shape, strict=True)):
+        if isinstance(i, slice):
+            lo, hi, step = i.indices(n)
+            count = len(range(lo, hi, step))
+            if step < 0:
+                reversed_.append(d)
+                lo, step = lo + (count - 1) * step, -step
+            cuts.append((lo, max(lo, lo + (count - 1) * step + 1) if count else lo, step))
+        else:
+            if not -n <= i < n:
+                raise IndexError(f"index {i} is out of bounds for a dimension of length {n}")
+            gone.append(d)
+            cuts.append((i % n, i % n + 1, 1))
+    lo, hi, steps = zip(*cuts, strict=True) if cuts else ((), (), ())
+    whole = all(c == (0, n, 1) for c, n in zip(cuts, mat.shape, strict=True))
+    out = mat if whole else bcoo_slice(mat, start_indices=lo, limit_indices=hi, strides=steps)
+    out = bcoo_rev(out, reversed_) if reversed_ else out
+    out = bcoo_squeeze(out, dimensions=gone) if gone else out
+    if None in items:
+        kinds = [i for i in items if not isinstance(i, (int, onp.integer))]
+        kept = [k for k, i in enumerate(kinds) if i is not None]
+        sizes = [1 if i is None else out.shape[kept.index(k)] for k, i in enumerate(kinds)]
+        out = bcoo_broadcast_in_dim(out, shape=sizes, broadcast_dimensions=kept)
+    return out
