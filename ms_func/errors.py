@@ -307,7 +307,7 @@ class OOBError(CheckifyError):
     """
 
 
-class CheckifyRuntimeError(ValueError):
+class CheckifyRuntimeError(_RuntimeFailure, ValueError):
     """An error that `checkify` found was thrown, or a check outside of it failed.
 
     Example:

@@ -53,11 +53,12 @@ from ms_func.ir.primitive import Primitive as Primitive
 from ms_func.ir.primitive import Recurrence as Recurrence
 from ms_func.ir.primitive import UndefinedPrimal as UndefinedPrimal
 from ms_func.ir.primitive import Zero as Zero
-from ms_func.ir.primitive import current, primitives
+from ms_func.ir.primitive import primitives
 from ms_func.ir.primitive import register as register
 from ms_func.ir.text import register_param_type as register_param_type
 from ms_func.ir.types import ArrayType as ArrayType
 from ms_func.ir.types import typeof as typeof
+from ms_func.ir.walk import walk as walked
 from ms_func.primitives.arithmetic import smooth as elementwise
 from ms_func.primitives.batching import move_batch as move_batch
 from ms_func.primitives.batching import to_front as to_front
@@ -131,25 +132,7 @@ def walk(
         >>> float(walk(fn, [2.0], lambda eqn, ins: seen.append(eqn.primitive.name))[0]), seen
         (6.0, ['mul'])
     """
-    env: dict[Any, Any] = dict(zip(fn.params, [*args, *fn.consts], strict=True))
-
-    def value(atom: Any) -> Any:
-        return atom if type(atom) is Literal else env[atom]
-
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [value(a) for a in eqn.inputs]
-            outs = rule(eqn, ins)
-            if outs is None:
-                out = eqn.primitive.bind(*ins, **eqn.params)
-                outs = out if eqn.primitive.multiple_results else [out]
-            env.update(zip(eqn.outputs, outs, strict=True))
-    finally:
-        trace.loc = outer_loc
-    return [as_value(value(a)) for a in fn.results]
+    return [as_value(x) for x in walked(fn, args, rule)]
 
 
 def as_transform(

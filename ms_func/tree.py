@@ -112,13 +112,22 @@ def transpose(
 ) -> PyTree:
     """Tree of trees turned inside out: structure outer-of-inner becomes inner-of-outer.
 
+    Raises:
+        TypeError: the tree does not have that structure.
+
     Example:
         >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
-    parts = outer_treedef.flatten_up_to(pytree_to_transpose)
-    inner = structure(parts[0]) if inner_treedef is None else inner_treedef
-    columns = [inner.flatten_up_to(part) for part in parts]
+    try:
+        parts = outer_treedef.flatten_up_to(pytree_to_transpose)
+        inner = structure(parts[0]) if inner_treedef is None else inner_treedef
+        columns = [inner.flatten_up_to(part) for part in parts]
+    except ValueError as error:
+        raise TypeError(
+            f"Mismatch: the tree {structure(pytree_to_transpose)} is no tree of the structure "
+            f"{outer_treedef} of trees of one structure: {error}"
+        ) from None
     rows = [[c[i] for c in columns] for i in range(inner.num_leaves)]
     return inner.unflatten(outer_treedef.unflatten(row) for row in rows)
 

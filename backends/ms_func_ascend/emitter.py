@@ -19,7 +19,7 @@ import numpy as np
 
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.legalize import carrier, signed_twin
-from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, lookup, version
+from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, available
 
 BOOL = np.dtype(np.bool_)
 I8, I32, I64 = np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64)
@@ -60,8 +60,8 @@ class Options:
             for programs without NaN.
         exact_casts: conversions out of range saturate (from floats) or wrap (from integers)
             as XLA does, through extra operators.
-        fusions: pooling and softmax that the program spells out, and biases of products, use
-            the operators made for them.
+        fusions: what the program spells out and an operator computes - softmax, norms, attention,
+            activations, their gradients, pooling, biases - uses that operator.
         target: oldest version of the operator headers the graph must fit.
         rank: number of the device, where the program is one for several; `partition_id` and
             what follows from it are constants of its graph.
@@ -147,8 +147,7 @@ class Emitter:
 
     def has(self, op: str) -> bool:
         """Whether operator `op` is old enough for the target."""
-        prototype = lookup(op)
-        return prototype is not None and prototype.since <= version(self.options.target)
+        return available(op, self.options.target)
 
     # -- constants ---------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Rewrites of a finished graph that use more of an operator than its translation did.
 
-A bias added to a product or a convolution goes into the operator's `bias` port, if nobody
-else uses the product.
+A bias added to a product or a convolution goes into the operator's `bias` port, a sum that an
+RMS norm begins with into the norm, the gradient of a shift is taken from the norm that makes
+it anyway, and dimensions that a reduction drops only to get them back are kept.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 
 from ms_func_ascend.graph import Graph, Node, Tensor
-from ms_func_ascend.prototypes import accepts
+from ms_func_ascend.layout import channels_last
+from ms_func_ascend.prototypes import accepts, available
 
 _CHANNEL = {"MatMulV2": 1, "Conv2D": 1}
 """Dimension of the result that a bias runs along."""
@@ -20,8 +22,9 @@ def fuse(graph: Graph) -> None:
     for one in graph.walk():
         uses = _uses(one)
         for node in list(one.nodes):
-            if node.op == "Add":
-                _bias(one, node, uses)
+            if node.op in _REWRITES:
+                _REWRITES[node.op](one, node, uses)
+        channels_last(one)
         _sort(one)
         one.prune()
 
@@ -46,9 +49,65 @@ def _bias(graph: Graph, add: Node, uses: Counter[int]) -> None:
             continue
         if node.inputs[2] is None and accepts(node.op, "bias", bias.dtype):
             node.inputs[2] = bias
-            _redirect(graph, add.outputs[0], product)
+            graph.redirect(add.outputs[0], product)
             uses[id(product)] = uses[id(add.outputs[0])]
             return
+
+
+def _residual(graph: Graph, norm: Node, uses: Counter[int]) -> None:
+    """Let the norm add up its argument: it also gives the sum to whoever else reads it."""
+    x, gamma = norm.inputs
+    add = None if x is None else x.node
+    if x is None or add is None or add.op != "Add" or not available("AddRmsNorm", graph.target):
+        return
+    if any(t is None or (t.shape, t.dtype) != (x.shape, x.dtype) for t in add.inputs):
+        return
+    outputs = [(t.shape, t.dtype) for t in (*norm.outputs, x)]
+    attrs = {"epsilon": norm.attr("epsilon")}
+    made = graph.add("AddRmsNorm", [*add.inputs, gamma], outputs, attrs, source=norm.source,
+                     name=norm.name)  # fmt: skip
+    for old, new in zip((*norm.outputs, x), made.outputs, strict=True):
+        uses[id(new)] = uses[id(old)]
+        graph.redirect(old, new)
+
+
+def _shift_gradient(graph: Graph, total: Node, uses: Counter[int]) -> None:
+    """A sum over rows of what a gradient of a layer norm is given: its third result."""
+    x, axes = total.inputs
+    assert x is not None
+    assert axes is not None
+    for node in graph.nodes:
+        if node.op != "LayerNormGradV3" or node.inputs[0] is not x:
+            continue
+        shift = node.outputs[2]
+        rows = list(range(len(x.shape) - len(shift.shape)))
+        held = axes.node.attrs.get("value")
+        if held is not None and held.tolist() == rows and shift.shape == total.outputs[0].shape:
+            graph.redirect(total.outputs[0], shift)
+            return
+
+
+def _kept_dimensions(graph: Graph, reshape: Node, uses: Counter[int]) -> None:
+    """Let a reduction keep the dimensions that a reshape would put back."""
+    x = reshape.inputs[0]
+    total = None if x is None else x.node
+    if x is None or total is None or total.op not in _REDUCE or uses[id(x)] != 1:
+        return
+    source, axes = total.inputs
+    if source is None or axes is None or axes.node.op != "Const" or total.attr("keep_dims"):
+        return
+    dims = axes.node.attrs["value"].reshape(-1).tolist()
+    shape = tuple(1 if d in dims else n for d, n in enumerate(source.shape))
+    if shape == reshape.outputs[0].shape:
+        made = graph.add(total.op, [source, axes], [(shape, x.dtype)], {"keep_dims": True},
+                         source=total.source, name=total.name)  # fmt: skip
+        uses[id(made.outputs[0])] = uses[id(reshape.outputs[0])]
+        graph.redirect(reshape.outputs[0], made.outputs[0])
+
+
+_REDUCE = ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceAll", "ReduceAny")
+_REWRITES = {"Add": _bias, "RmsNorm": _residual, "ReduceSum": _shift_gradient,
+             "Reshape": _kept_dimensions}  # fmt: skip
 
 
 def _producer(product: Tensor, uses: Counter[int]) -> tuple[Node, int] | None:
@@ -80,12 +139,6 @@ def _vector(graph: Graph, x: Tensor, rank: int, axis: int) -> Tensor | None:
     if x.node.op == "Const":
         return graph.constant(x.node.attrs["value"].reshape(-1), "bias")
     return None
-
-
-def _redirect(graph: Graph, old: Tensor, new: Tensor) -> None:
-    for node in graph.nodes:
-        node.inputs = [new if t is old else t for t in node.inputs]
-    graph.results = [new if t is old else t for t in graph.results]
 
 
 def _sort(graph: Graph) -> None:

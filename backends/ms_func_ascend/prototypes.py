@@ -117,6 +117,12 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.lstrip("v").split("-")[0].split("."))
 
 
+def available(op: str, target: str) -> bool:
+    """Whether operator `op` exists in the headers of version `target`."""
+    prototype = lookup(op)
+    return prototype is not None and prototype.since <= version(target)
+
+
 @cache
 def accepts(op: str, port: str, dtype: np.dtype) -> bool:
     """Whether input `port` of operator `op` takes tensors of `dtype`."""

@@ -15,6 +15,12 @@ def to_numpy(buffer: Any) -> np.ndarray:
         return _piece(buffer)
     if sharding.is_fully_replicated:
         return _piece(buffer._fully_replicated_shard())
+    if not sharding.public.is_fully_addressable:
+        raise RuntimeError(
+            "an array that spans devices of other processes (non-addressable devices) cannot be "
+            "read here\nfix: gather it with "
+            "ms_func.experimental.multihost_utils.process_allgather, or read its addressable_shards"
+        )
     kind = buffer.aval.words
     whole = np.empty(kind.shape, kind.dtype)
     if not whole.size:  # the compiler does not split what is empty

@@ -16,7 +16,7 @@ from jaxlib.xla_client import DeviceList, HostBufferSemantics
 from ms_func import config
 from ms_func.backend import CompileOptions
 from ms_func.errors import UnsupportedError
-from ms_func_xla import cuda
+from ms_func_xla import cuda, processes
 from ms_func_xla.buffers import to_numpy
 from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
 from ms_func_xla.executable import XlaExecutable
@@ -39,6 +39,7 @@ class Xla:
     def __init__(self) -> None:
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
+        self.group: processes.Group | None = None
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._leave_clients)
 
@@ -48,6 +49,25 @@ class Xla:
 
         for client in self._clients.values():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
+
+    def join(self, *where: Any, **how: Any) -> None:
+        """Join a group of processes; see `processes.join`.
+
+        Raises:
+            RuntimeError: there is a group or a client already.
+        """
+        if self.group is not None or self._clients:
+            raise RuntimeError(
+                "distributed.initialize() must be called once, before any array is made\n"
+                "fix: call it at the start of the program"
+            )
+        self.group = processes.join(*where, **how)
+
+    def leave(self) -> None:
+        """Leave the group of processes."""
+        group, self.group = self.group, None
+        if group is not None:
+            group.leave()
 
     @property
     def started(self) -> bool:
@@ -72,7 +92,7 @@ class Xla:
         if platform not in self._clients:
             with self._lock:
                 if platform not in self._clients:
-                    self._clients[platform] = _make_client(platform)
+                    self._clients[platform] = _make_client(platform, self.group)
         return self._clients[platform]
 
     def devices(self, platform: str | None = None) -> list[Any]:
@@ -203,13 +223,14 @@ def _enough_threads(devices: int) -> Iterator[None]:
         del os.environ[name]
 
 
-def _make_client(platform: str) -> Any:
+def _make_client(platform: str, group: processes.Group | None) -> Any:
     if platform == "cpu":
         count = config.cpu_devices()
         with _enough_threads(count):
-            return xla_client.make_cpu_client(num_devices=count)
+            options = {} if group is None else group.cpu_options()
+            return xla_client.make_cpu_client(num_devices=count, **options)
     if platform == "cuda":
-        return cuda.make_client()
+        return cuda.make_client(group)
     raise RuntimeError(
         f"Unknown backend {platform!r}; the XLA backend knows 'cpu' and 'cuda'\n"
         "fix: set MS_FUNC_PLATFORM or ms_func.config.platform to one of them"

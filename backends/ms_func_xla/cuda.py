@@ -12,6 +12,8 @@ from typing import Any
 
 from jaxlib import xla_client
 
+from ms_func_xla.processes import Group
+
 _PACKAGES = ("xla_cuda13", "xla_cuda12")
 
 
@@ -35,8 +37,8 @@ def available() -> bool:
     return _plugin() is not None and bool(glob.glob("/dev/nvidia[0-9]*"))
 
 
-def make_client() -> Any:
-    """PJRT client for CUDA.
+def make_client(group: Group | None = None) -> Any:
+    """PJRT client for CUDA, of a group of processes where there is one.
 
     Raises:
         RuntimeError: the plugin is missing.
@@ -52,7 +54,10 @@ def make_client() -> Any:
     capi = xla_client.load_pjrt_plugin_dynamically("cuda", library)
     xla_client.initialize_pjrt_plugin("cuda")
     _register_extension(name, capi)
-    return xla_client.make_c_api_client("cuda", xla_client.generate_pjrt_gpu_plugin_options(), None)
+    options = {**xla_client.generate_pjrt_gpu_plugin_options()}
+    if group is not None:
+        options.update(group.plugin_options())
+    return xla_client.make_c_api_client("cuda", options, None if group is None else group.client)
 
 
 def _preload_nvidia() -> None:

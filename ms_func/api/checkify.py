@@ -179,8 +179,8 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
         >>> checkify(jit(f))(-1.0)[0].get()
         '-1.0 must be positive (`check` failed)'
     """
-    if not _is_scalar(pred):
-        raise TypeError(f"check takes a scalar pred as argument, got {pred}")
+    if not _is_truth(pred):
+        raise TypeError(f"check takes a boolean scalar pred as argument, got {pred}")
     for x in tree.leaves((fmt_args, fmt_kwargs)):
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
             raise TypeError(
@@ -195,9 +195,9 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
     check_raising(pred, make, fmt_args, fmt_kwargs, key=key, debug=debug)
 
 
-def _is_scalar(pred: Any) -> bool:
+def _is_truth(pred: Any) -> bool:
     try:
-        return typeof(pred).shape == ()
+        return typeof(pred).shape == () and typeof(pred).dtype == bool
     except TypeError:
         return False
 

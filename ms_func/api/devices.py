@@ -9,11 +9,11 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import float0
-from ms_func.errors import ArgumentValueError, UnsupportedError
+from ms_func.errors import ArgumentValueError
 from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
-from ms_func.ir.sharding import NamedSharding, PartitionSpec
+from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained, named_sharding
 from ms_func.tracing.tracer import Tracer
@@ -88,6 +88,16 @@ def device_put(
     """
     leaves, structure = tree.flatten(x)
     places = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    for where in places:
+        if not (
+            where is None
+            or isinstance(where, (Sharding, PartitionSpec))
+            or hasattr(where, "platform")
+        ):
+            raise ArgumentValueError(
+                "device_put only accepts None, a Sharding, a Device or a tree of these as its "
+                f"device. Received invalid value: {where!r}"
+            )
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
@@ -151,16 +161,16 @@ def live_arrays(platform: str | None = None) -> list[Array]:
 def make_array_from_process_local_data(
     sharding: Any, local_data: Any, global_shape: Sequence[int] | None = None
 ) -> Array:
-    """Array of which this process gives the part that lies on its devices.
+    """Array of which each process gives the part that lies on its devices.
 
     Args:
         sharding: how the whole array lies on its devices.
-        local_data: the elements that this process holds; all of them where it is the only one.
-        global_shape: shape of the whole array.
+        local_data: the elements that this process holds, in each dimension: those between the
+            first and the last that lie on its devices, or all.
+        global_shape: shape of the whole array; without it, every process holds as much.
 
     Raises:
-        ValueError: the shape is not that of the data, with one process.
-        NotImplementedError: there are several processes.
+        ValueError: the data have another size than the part of this process.
 
     Example:
         >>> from ms_func.sharding import Mesh, NamedSharding, P
@@ -168,15 +178,29 @@ def make_array_from_process_local_data(
         >>> make_array_from_process_local_data(rows, np.arange(3)).tolist()
         [0, 1, 2]
     """
-    if process_count() > 1:
-        raise UnsupportedError("arrays over several processes are not supported")
     data = np.asarray(local_data)
-    if global_shape is not None and tuple(global_shape) != data.shape:
-        raise ArgumentValueError(
-            f"one process holds data of shape {data.shape}, so the array has that shape and not "
-            f"{tuple(global_shape)}"
-        )
-    return device_put(data, sharding)
+    own = np.array([d in sharding.addressable_devices for d in sharding.device_list])
+    shape, offset = [], []
+    for d, (count, tiles) in enumerate(sharding.tiles(data.ndim)):
+        first, held = int(tiles[own].min()), len(set(tiles[own]))
+        size = data.shape[d] * count // held if global_shape is None else global_shape[d]
+        part = size * held // count
+        if data.shape[d] not in (part, size):
+            raise ArgumentValueError(
+                f"the data of this process have shape {data.shape}, but of dimension {d} of the "
+                f"array, which is {size} long, it holds {part}"
+            )
+        shape.append(size)
+        offset.append(0 if data.shape[d] == size else first * (size // count))
+
+    def piece(at: tuple[slice, ...]) -> np.ndarray:
+        return data[tuple([_moved(s, -by) for s, by in zip(at, offset, strict=True)])]
+
+    return make_array_from_callback(shape, sharding, piece)
+
+
+def _moved(s: slice, by: int) -> slice:
+    return s if s.start is None else slice(s.start + by, s.stop + by)
 
 
 def make_array_from_callback(

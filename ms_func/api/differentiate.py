@@ -20,8 +20,6 @@ from ms_func.execution import key_reuse
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.choice import Choice
 from ms_func.tracing.arguments import (
     check_callable,
     function_name,
@@ -30,7 +28,7 @@ from ms_func.tracing.arguments import (
     split_arguments,
     wraps,
 )
-from ms_func.tracing.policy import user_function
+from ms_func.tracing.policy import slots, user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
@@ -136,7 +134,7 @@ def _value_and_grad(
         def recorded(values: Sequence[Any] | None) -> Staged:
             def call(tracers: Any) -> Any:
                 out = with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name)
-                return (_number(out[0], name), out[1]) if has_aux else _number(out, name)
+                return (slots.number(out[0], name), out[1]) if has_aux else slots.number(out, name)
 
             return stage(
                 call, types, name=name, values=values, keep_constants=has_aux, refs="write",
@@ -164,15 +162,6 @@ def _value_and_grad(
         return staged.unflatten(outs[:n]), pick(parts, argnums)
 
     return value_and_gradient
-
-
-def _number(value: Any, name: str) -> Any:
-    """What is to be differentiated: the one number among what data chose."""
-    if type(value) is not Choice:
-        return value
-    others = [a for a in value.alternatives if not is_number(a)]
-    found = f"`{name}` returned {others[0]!r}" if others else ""
-    return value.number(TypeError(f"Gradient only defined for scalar-output functions. {found}"))
 
 
 def _is_python_int(staged: Staged) -> bool:
@@ -220,12 +209,13 @@ def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int
     """Raise TypeError where an argument of type `t` cannot be differentiated by."""
     if holomorphic and t.dtype.kind != "c":
         raise ArgumentTypeError(
-            f"{what} of `{name}` with holomorphic=True requires inputs of complex dtype, got {t}"
+            f"{what} with holomorphic=True requires inputs with complex dtype, but got "
+            f"{t.face.name} in a call of `{name}`"
         )
     if not is_inexact(t.dtype) and not allow_int:
         raise ArgumentTypeError(
-            f"{what} of `{name}` requires real- or complex-valued inputs (input dtype that is a "
-            f"sub-dtype of np.inexact), but got {t.face.name}\n"
+            f"{what} requires real- or complex-valued inputs (input dtype that is a sub-dtype of "
+            f"np.inexact), but got {t.face.name} in a call of `{name}`\n"
             "fix: pass a float, for example 3.0 instead of 3, or x.astype('float32'); with "
             "allow_int=True the gradient of integers has dtype float0"
         )
@@ -235,23 +225,25 @@ def _check_output(what: str, name: str, staged: Staged, has_aux: bool, holomorph
     value = tree.children(staged.out_tree)[0] if has_aux else staged.out_tree
     if value != tree.structure(0.0) or 0 in staged.constants:
         raise ArgumentTypeError(
-            f"Gradient only defined for scalar-output functions. `{name}` returned "
-            f"{tree.unflatten(staged.out_tree, staged.fn.out_types)}\n"
+            "Gradient only defined for scalar-output functions. Output was "
+            f"{tree.unflatten(staged.out_tree, staged.fn.out_types)}, returned by `{name}`\n"
             "fix: return one number; more results go out with has_aux=True"
         )
     out = staged.fn.out_types[0]
     if out.shape != ():
         raise ArgumentTypeError(
-            f"Gradient only defined for scalar-output functions. `{name}` returned an array of "
-            f"shape {out.shape}\nfix: reduce it, for example with .sum() or .mean(), or use jacrev"
+            f"Gradient only defined for scalar-output functions. Output had shape: {out.shape}, "
+            f"returned by `{name}`\n"
+            "fix: reduce it, for example with .sum() or .mean(), or use jacrev"
         )
     if holomorphic and out.dtype.kind != "c":
         raise ArgumentTypeError(
-            f"{what} of `{name}` with holomorphic=True requires a complex output, got {out}"
+            f"{what} with holomorphic=True requires outputs with complex dtype, but got "
+            f"{out.dtype.name} from `{name}`"
         )
     if not holomorphic and (not is_inexact(out.dtype) or out.dtype.kind == "c"):
         raise ArgumentTypeError(
-            f"{what} of `{name}` requires real-valued outputs (output dtype that is a sub-dtype of "
-            f"np.floating), but got {out.dtype.name}\n"
+            f"{what} requires real-valued outputs (output dtype that is a sub-dtype of "
+            f"np.floating), but got {out.dtype.name} from `{name}`\n"
             "fix: for a holomorphic function pass holomorphic=True; otherwise take .real or convert"
         )

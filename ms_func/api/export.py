@@ -22,7 +22,7 @@ def export(
     path: str | Path | None = None,
     options: dict[str, Any] | None = None,
     **kwargs: Any,
-) -> bytes | dict[str, bytes]:
+) -> Any:
     """The program of `fun` for these arguments in the file format of a backend.
 
     A program for several devices - its arguments have shardings, or `shard_map` or `shard` is in

@@ -72,7 +72,8 @@ def jacfwd(
             check_input("jacfwd", name, t, holomorphic, False)
             if t.dtype.kind == "c" and not holomorphic:
                 raise ArgumentTypeError(
-                    f"jacfwd of `{name}` requires real-valued inputs, but got {t}\n"
+                    "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of "
+                    f"np.floating), but got {t.face.name} in a call of `{name}`\n"
                     "fix: for a holomorphic function pass holomorphic=True"
                 )
 
@@ -176,8 +177,8 @@ def _check_holomorphic(what: str, name: str, types: Sequence[ArrayType]) -> None
     for t in types:
         if t.dtype.kind != "c":
             raise ArgumentTypeError(
-                f"{what} of `{name}` with holomorphic=True requires outputs with complex dtype, "
-                f"but got {t}"
+                f"{what} with holomorphic=True requires outputs with complex dtype, but got "
+                f"{t.face.name} from `{name}`"
             )
 
 
@@ -186,8 +187,9 @@ def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
         _check_holomorphic("jacrev", name, [t])
     elif not is_inexact(t.dtype) or t.dtype.kind == "c":
         raise ArgumentTypeError(
-            f"jacrev of `{name}` requires real-valued outputs, got {t.dtype.name}; for a "
-            "holomorphic function pass holomorphic=True"
+            "jacrev requires real-valued outputs (output dtype that is a sub-dtype of "
+            f"np.floating), but got {t.face.name} from `{name}`\n"
+            "fix: for a holomorphic function pass holomorphic=True"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.compile import jit
 from ms_func.api.programs import (
     apply,
@@ -22,7 +22,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.arguments import function_name, leaf_types, normalize_argnums
+from ms_func.tracing.arguments import function_name, kind, leaf_types, normalize_argnums
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.stage import Staged, stage
@@ -110,13 +110,13 @@ def jvp(
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise ArgumentTypeError(
-            "primal and tangent arguments to jvp must be tuples or lists; "
+            f"primal and tangent arguments to {_public('jvp')} must be tuples or lists; "
             f"found {type(primals).__name__} and {type(tangents).__name__}"
         )
     if type(primals) is not type(tangents) and {type(primals), type(tangents)} == {list, tuple}:
         raise ArgumentTypeError(
-            "primal and tangent arguments to jvp must have the same tree structure; one is a list "
-            "and the other a tuple"
+            f"primal and tangent arguments to {_public('jvp')} must have the same tree structure; "
+            "one is a list and the other a tuple"
         )
     staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
     given, dot_tree = tree.flatten(tuple(tangents))
@@ -187,21 +187,26 @@ def _value_and_dual(
     return value[0], dual, value[1]
 
 
+def _public(name: str) -> str:
+    """Name of a transform as the user imported it."""
+    return f"jax.{name}" if config.jax_rules() and " " not in name else name
+
+
 def _check_tangents(
     what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any,
     error: type[Exception] = ArgumentTypeError,
 ) -> None:  # fmt: skip
     if in_tree != dot_tree:
         raise ArgumentTypeError(
-            f"primal and tangent arguments to {what} must have the same tree structure; "
-            f"primals have {in_tree}, tangents have {dot_tree}"
+            f"primal and tangent arguments to {_public(what)} must have the same tree structure; "
+            f"primals have tree structure {in_tree} whereas tangents have tree structure {dot_tree}"
         )
     for t, d in zip(types, dots, strict=True):
         got, wanted = typeof(d), t.tangent
         if got.shape != t.shape or not _fits(got, wanted):
             raise (ArgumentValueError if got.shape != t.shape else error)(
-                f"primal and tangent arguments to {what} do not match: a primal of type {t} needs "
-                f"a tangent of type {wanted}, got {got}\n"
+                f"primal and tangent arguments to {_public(what)} do not match; a primal of type "
+                f"{t} needs a tangent of type {wanted}, got {got}\n"
                 "fix: give the tangent the primal's shape and dtype"
             )
 
@@ -421,15 +426,16 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
     cts, ct_tree = tree.flatten(given)
     if ct_tree != wanted_tree:
         raise ArgumentValueError(
-            f"the cotangent given to a vjp function has structure {ct_tree}, but the value of the "
-            f"function has structure {wanted_tree}"
+            f"unexpected tree structure of a cotangent: it has {ct_tree}, but the value of the "
+            f"function has {wanted_tree}"
         )
     for ct, t in zip(cts, types, strict=True):
         got = typeof(ct)
         if got.shape != t.shape or not (_fits(got, t.tangent) or _counts_as_zero(got, t)):
             raise ArgumentValueError(
-                f"the cotangent given to a vjp function has type {got}, but the value has type "
-                f"{t}; it must be {t.tangent}"
+                f"unexpected {kind()} (e.g. shape/dtype) for argument to VJP function: got "
+                f"{got.str_short()}, but expected {t.tangent.str_short()} because the value of the "
+                f"function has type {t.str_short()}"
             )
     return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
 
@@ -519,7 +525,6 @@ def _typed_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
         got = typeof(ct)
         if got.shape != t.shape or not _fits(got, t):
             raise ArgumentTypeError(
-                f"the cotangent given to a transposed function has type {got}, but its result has "
-                f"type {t}"
+                f"cotangent type does not match function output, expected {t} but got {got}"
             )
     return [_converted(ct, t) for ct, t in zip(cts, types, strict=True)]

@@ -69,8 +69,8 @@ def with_aux(out: Any, has_aux: bool, what: str, name: str) -> Any:
     """
     if has_aux and (not isinstance(out, (tuple, list)) or len(out) != 2):
         raise ArgumentTypeError(
-            f"{what} of `{name}` with has_aux=True expects the function to return a pair "
-            f"(value, auxiliary data), got {type(out).__name__}"
+            f"{what} of `{name}`: expected function with aux output to return a two-element "
+            f"tuple (value, auxiliary data), but got type {type(out)}"
         )
     return tuple(out) if has_aux else out
 

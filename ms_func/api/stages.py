@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.control_flow.bodies import cost_of
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import nonfinite
@@ -19,6 +19,7 @@ from ms_func.execution.placement import public
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
+from ms_func.tracing.tracer import Tracer
 
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
@@ -236,13 +237,19 @@ class Compiled(_Stage):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; static arguments may be given again or left out."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
+        if any(type(x) is Tracer for x in tree.leaves((args, kwargs))):
+            raise ArgumentTypeError(
+                f"Cannot apply {'JAX ' if config.jax_rules() else ''}transformations to a function "
+                f"lowered and compiled for a particular signature, here `{jitted.name}`. Detected "
+                f"argument of Tracer type {Tracer}\nfix: call the jitted function itself"
+            )
         args, kwargs = self._with_statics(args, kwargs)
         leaves, again = jitted.record(args, kwargs)
         if again.staged.fn is not recorded.staged.fn:
             raise ArgumentTypeError(
-                f"`{jitted.name}` was compiled for arguments of types "
-                f"{', '.join(map(str, self._types))} and called with others: "
-                f"{', '.join(map(str, again.staged.fn.in_types))}"
+                "Argument types differ from the types for which this computation was compiled: "
+                f"`{jitted.name}` was compiled for {', '.join(map(str, self._types))} and called "
+                f"with {', '.join(map(str, again.staged.fn.in_types))}"
             )
         buffers = _buffers(recorded.staged, leaves)
         return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(

@@ -67,7 +67,7 @@ def vmap(
     if not isinstance(in_axes, (int, tuple, type(None))):
         raise ArgumentTypeError(
             "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "
-            f"positional arguments, got {in_axes!r}"
+            f"positional arguments passed to the function, but got {in_axes!r}"
         )
     name = function_name(fun)
     hash(axis_name)  # raises TypeError on what cannot be a name
@@ -77,8 +77,9 @@ def vmap(
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ArgumentValueError(
-                f"vmap in_axes must match the positional arguments of `{name}`: in_axes has "
-                f"{len(in_axes)} entries, but it was called with {len(args)} arguments"
+                "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "
+                f"positional arguments passed to the function `{name}`, but got "
+                f"len(in_axes)={len(in_axes)}, len(args)={len(args)}"
             )
         leaves, in_tree = tree.flatten((args, kwargs))
         axes = flat_axes("vmap", name, args, kwargs, in_axes)
@@ -148,25 +149,34 @@ def axis_size_of(
             dims.append(None)
             continue
         if not isinstance(axis, int):
-            raise ArgumentTypeError(f"{what} in_axes must hold integers or None, got {axis!r}")
+            raise ArgumentTypeError(
+                f"{what} in_axes must be an int, None, or (nested) container with those types as "
+                f"leaves, but got {axis!r}"
+            )
         t = leaf_types([x], what, name)[0]
         if not -t.ndim <= axis < t.ndim:
             raise ArgumentValueError(
-                f"{what} of `{name}` was asked to map over axis {axis} of an argument of type {t}, "
-                f"which has {t.ndim} dimension{'s' if t.ndim != 1 else ''}\n"
+                f"{what} was requested to map its argument along axis {axis}, which implies that "
+                f"its rank should be at least {axis + 1 if axis >= 0 else -axis}, but is only "
+                f"{t.ndim} (its shape is {t.shape}), in a call of `{name}`\n"
                 "fix: set in_axes to None for arguments that all elements share"
             )
         dims.append(axis % t.ndim)
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
         raise ArgumentValueError(
-            f"{what} of `{name}` must have at least one argument to map over\n"
+            f"{what} must have at least one non-None value in in_axes or axis_size must be "
+            f"specified, in a call of `{name}`\n"
+            if leaves
+            else f"{what} wrapped function must be passed at least one argument containing an "
+            f"array or axis_size must be specified, in a call of `{name}`\n"
             "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
         raise ArgumentValueError(
-            f"{what} of `{name}` got inconsistent sizes for array axes to be mapped: {listed}"
+            f"{what} got inconsistent sizes for array axes to be mapped: {listed}, in a call of "
+            f"`{name}`"
         )
     return next(iter(sizes)), dims
 
@@ -203,10 +213,13 @@ def _run(
     held = [0 if k in fresh else d for k, d in enumerate(held)]
     program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
     _check_shared(name, staged, held, out_dims)
-    for want, dim in zip(wanted, out_dims, strict=False):
+    for i, (want, dim) in enumerate(zip(wanted, out_dims, strict=False)):
         if want is None and dim is not None:
+            places = tree.flatten_with_path(tree.unflatten(staged.out_tree, wanted),
+                                            is_leaf=lambda x: x is None)[0]  # fmt: skip
             raise ArgumentValueError(
-                f"vmap of `{name}` has out_axes None for a result that depends on the batch\n"
+                f"at vmap out_axes{tree.keystr(places[i][0])}, got axis spec None but output was "
+                f"batched on axis {dim}: the result of `{name}` depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
     outs = apply(program, [*captured, *operands(given)])
@@ -290,7 +303,10 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
     found: list[int | None] = []
     for axis, t in zip(axes, out_types, strict=True):
         if axis is not None and type(axis) is not int:
-            raise ArgumentTypeError(f"vmap out_axes must hold integers or None, got {axis!r}")
+            raise ArgumentTypeError(
+                "vmap out_axes must be an int, None, or (nested) container with those types as "
+                f"leaves, but got {axis!r}"
+            )
         if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
             raise ArgumentValueError(
                 f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "

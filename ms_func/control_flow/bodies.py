@@ -23,7 +23,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.collective import pvary_p
-from ms_func.primitives.collective_moves import axis_index_p
+from ms_func.primitives.collective_places import axis_index_p
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.stage import Staged, canonical, stage

@@ -27,6 +27,7 @@ from ms_func.errors import FailedCheckError, UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import eq, ne, select
@@ -81,29 +82,18 @@ class _Walk:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[Any]:
         """Results of `fn`."""
-        env: dict[Any, Any] = dict(zip(fn.params, args, strict=False))
-        env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
-        trace = current.interpreter
-        outer_loc = trace.loc
-        try:
-            for eqn in fn.eqns:
-                trace.loc = eqn.loc
-                ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-                env.update(zip(eqn.outputs, self.equation(eqn, ins), strict=True))
-        finally:
-            trace.loc = outer_loc
-        return [env[a] if type(a) is not Literal else a for a in fn.results]
+        return walk(fn, args, self.equation)
 
     def equation(self, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
         """Results of one equation."""
         if eqn.primitive is check_p:
             if FailedCheckError not in self.errors:
-                return _plain(eqn, ins)
+                return eqn.bind(ins)
             self.add(_user_check(eqn, ins))
             return []
         if any(True for _ in eqn.functions()):
             return _RULES.get(eqn.primitive, _beside)(self, eqn, ins)
-        outs = _plain(eqn, ins)
+        outs = eqn.bind(ins)
         for finding in findings(self.errors, eqn, ins, outs):
             self.add(finding)
         return outs
@@ -123,11 +113,6 @@ class _Walk:
         self.code = select(eq(self.code, NONE), moved, self.code)
         self.sites.extend(sites)
         self.values.extend(values)
-
-
-def _plain(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
-    out = eqn.primitive.bind(*ins, **eqn.params)
-    return out if eqn.primitive.multiple_results else (out,)
 
 
 def _types(sites: Sequence[Site]) -> list[ArrayType]:
@@ -178,7 +163,7 @@ def _cond(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     found = [checked(fn, walk.errors) for fn in eqn.params["branches"]]
     sites = tuple(s for _, own in found for s in own)
     if not sites:
-        return _plain(eqn, ins)
+        return eqn.bind(ins)
     n = len(eqn.outputs)
     made, start = [], 0
     for fn, own in found:
@@ -221,7 +206,7 @@ def _scan(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     p = eqn.params
     body, sites = checked(p["body"], walk.errors)
     if not sites:
-        return _plain(eqn, ins)
+        return eqn.bind(ins)
     n_const, n_carry, n = p["num_consts"], p["num_carry"], len(eqn.outputs)
     state = _types(sites)
     const_types, carry_types, x_types = split_list(body.in_types, n_const, n_carry)
@@ -249,7 +234,7 @@ def _while(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     body, body_sites = checked(loop.body, walk.errors)
     test, test_sites = checked(loop.cond, walk.errors)
     if not body_sites and not test_sites:
-        return _plain(eqn, ins)
+        return eqn.bind(ins)
     n = len(eqn.outputs)
     looked = _repeated(test)
     sites = (*body_sites, *test_sites)
@@ -287,7 +272,7 @@ def _while(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
 def _call(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     fn, sites = checked(eqn.params["fn"], walk.errors)
     if not sites:
-        return _plain(eqn, ins)
+        return eqn.bind(ins)
     outs = eqn.primitive.bind(*ins, **{**eqn.params, "fn": fn})
     n = len(eqn.outputs)
     walk.embed(sites, outs[n:])
@@ -302,7 +287,7 @@ def _beside(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     program = _program_of(eqn)
     fn, sites = (program, ()) if program is None else checked(program, walk.errors)
     if fn is None or not sites:
-        return _plain(eqn, ins)
+        return eqn.bind(ins)
     outs = eqn.primitive.bind(*ins, **with_functions(eqn.params, without_checks))
     watched = current.interpreter.apply(_repeated(fn), list(map(stop_gradient, ins)))
     walk.embed(sites, watched[len(eqn.outputs) :])
@@ -320,7 +305,7 @@ def _walked(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     assert program is not None
     fn, sites = checked(program, walk.errors)
     if not sites:
-        return _plain(eqn, ins)
+        return eqn.bind(ins)
     outs = current.interpreter.apply(fn, ins)
     n = len(eqn.outputs)
     walk.embed(sites, outs[n:])

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
 from ms_func.control_flow.call import call_like
 from ms_func.control_flow.identities import name_p
 from ms_func.control_flow.scan_primitive import scan_p, scan_with_kept
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import (
     ELEMENTWISE,
@@ -250,7 +251,8 @@ def checkpoint(
             return user_function(fun)(*full, **named, **static)
 
         types = [typeof(x) for x in leaves]
-        staged = stage(call, types, name=name, values=leaves, refs="write")
+        values = None if config.jax_rules() and config.convert.value is False else leaves
+        staged = stage(call, types, name=name, values=values, refs="write", operands=leaves)
         fn = staged.fn if policy is None else _marked(staged.fn, policy)
         outs = remat_p.bind(
             *staged.captured, *operands(leaves), fn=fn, barrier=False, prevent_cse=bool(prevent_cse)
@@ -274,6 +276,11 @@ def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:
     listed = static_argnums if isinstance(static_argnums, tuple | list) else (static_argnums,)
     if not listed:
         return frozenset()
+    if any(not -count <= n < count for n in listed):
+        raise ArgumentValueError(
+            f"the static_argnums of checkpoint of `{name}` must lie between -len(args) and "
+            f"len(args) - 1, but got {tuple(listed)}, while len(args) = {count}"
+        )
     return frozenset(normalize_argnums(tuple(listed), count, f"checkpoint of `{name}`"))
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.control_flow.scan_primitive import scan_p
-from ms_func.ir.function import Function, Literal
-from ms_func.ir.primitive import Primitive, current
+from ms_func.ir.function import Eqn, Function
+from ms_func.ir.primitive import Primitive
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.bits import bitwise_or
 from ms_func.primitives.compare import ne
@@ -75,18 +76,10 @@ def with_mask(fn: Function) -> Function | None:
 
 def _apply(fn: Function, args: Sequence[Any], spared: Any) -> list[Any]:
     """Results of `fn`, its checks passing where they are spared."""
-    env: dict[Any, Any] = dict(zip(fn.params, args, strict=True))
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if eqn.primitive is check_p:
-                ins[0] = bitwise_or(ins[0], spared)
-            out = eqn.primitive.bind(*ins, **eqn.params)
-            outs = out if eqn.primitive.multiple_results else [out]
-            env.update(zip(eqn.outputs, outs, strict=True))
-    finally:
-        trace.loc = outer_loc
-    return [env[a] if type(a) is not Literal else a for a in fn.results]
+
+    def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
+        if eqn.primitive is not check_p:
+            return None
+        return eqn.bind([bitwise_or(ins[0], spared), *ins[1:]])
+
+    return walk(fn, args, rule)

@@ -156,6 +156,8 @@ class Array(_Operators, metaclass=_ArrayMeta):
         weak = ", weak_type=True" if self.weak_type else ""
         if self.is_deleted():
             return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak}, deleted)"
+        if not self._is_readable():
+            return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak})"
         if self.type.key is not None:
             words = buffers.to_numpy(self.buffer)
             return f"Array({self.shape}, dtype={self.dtype.name}) overlaying:\n{words}"
@@ -167,7 +169,12 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return f"Array({text}, dtype={self.dtype.name}{weak})"
 
     def __str__(self) -> str:
-        return repr(self) if self.type.key is not None else str(self._numpy())
+        plain = self.type.key is None and self._is_readable()
+        return str(self._numpy()) if plain else repr(self)
+
+    def _is_readable(self) -> bool:
+        """Whether all elements are in this process."""
+        return self.is_fully_addressable or self.is_fully_replicated
 
     def __format__(self, spec: str) -> str:
         plain = self.ndim == 0 and self.type.key is None

@@ -99,6 +99,11 @@ class Eqn:
             elif type(value) is tuple:
                 yield from (v for v in value if type(v) is Function)
 
+    def bind(self, operands: Sequence[Any]) -> Sequence[Any]:
+        """Results of the same application on other operands; several, whatever the primitive."""
+        out = self.primitive.bind(*operands, **self.params)
+        return out if self.primitive.multiple_results else (out,)
+
     def body(self) -> Function | None:
         """The program that the application computes, if it is made of one."""
         rule = self.primitive.body

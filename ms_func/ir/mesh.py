@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import backend, config
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentValueError, ShardingError
 
 
 class Link(NamedTuple):
@@ -278,6 +278,20 @@ class Mesh(AbstractMesh):
     def is_multi_process(self) -> bool:
         """Whether some devices belong to other processes."""
         return len(self.local_devices) != self.size
+
+    @property
+    def local_mesh(self) -> Mesh:
+        """The part of the mesh whose devices belong to this process.
+
+        Raises:
+            ValueError: they form no box.
+        """
+        own = np.vectorize(is_local, otypes=[np.bool_])(self.devices)
+        at = [np.unique(i) for i in np.nonzero(own)]
+        box = self.devices[np.ix_(*at)]
+        if box.size != own.sum() or not box.size:
+            raise ArgumentValueError(f"the devices of this process form no box in {self}")
+        return self.update(box)
 
     def _key(self) -> tuple[Any, ...]:
         """Sizes alone mean the first devices, so they are only looked up when they must be."""

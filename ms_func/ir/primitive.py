@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
 from ms_func.ir.types import ArrayType, Varying, special
@@ -168,20 +168,13 @@ def default_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: 
     return Cost(float(sum(t.size for t in outs)), 0.0, float(moved))
 
 
-class Interpreter(Protocol):
-    """What gives an application of a primitive its meaning."""
-
-    def bind(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """Apply `primitive`; a list for primitives with several results."""
-        ...
-
-    def apply(self, fn: Any, args: Sequence[Any]) -> list[Any]:
-        """Apply a whole function: run it, or record its equations."""
-        ...
-
-
 class _Current(threading.local):
-    """The interpreter in force in this thread. `execution` supplies the bottom one."""
+    """The interpreter in force in this thread. `execution` supplies the bottom one.
+
+    An interpreter has two methods: `bind(primitive, args, params)` applies a primitive and gives
+    a list if that has several results, `apply(fn, args)` a whole function; and `loc`, the user's
+    line that it ascribes applications to.
+    """
 
     interpreter: Any = None
 

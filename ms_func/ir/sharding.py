@@ -8,7 +8,7 @@ that backends need no logic of their own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -418,13 +418,3 @@ class SingleDeviceSharding(Sharding):
     def __repr__(self) -> str:
         kind = f", memory_kind={self.memory_kind}" if self.memory_kind else ""
         return f"SingleDeviceSharding(device={self._device!r}{kind})"
-
-
-def spec_of(
-    dims: Sequence[Sequence[Any]], unreduced: Sequence[Any] = (), free: Mapping[int, bool] = {}
-) -> PartitionSpec:
-    """Spec from the axes of each dimension; dimensions in `free` are left to the compiler."""
-    return PartitionSpec(
-        *(UNCONSTRAINED if free.get(i) else tuple(axes) for i, axes in enumerate(dims)),
-        unreduced=unreduced,
-    )

@@ -99,13 +99,13 @@ from ms_func.primitives.collective import psum as psum
 from ms_func.primitives.collective import pvary as pvary
 from ms_func.primitives.collective_moves import all_gather as all_gather
 from ms_func.primitives.collective_moves import all_to_all as all_to_all
-from ms_func.primitives.collective_moves import axis_index as axis_index
-from ms_func.primitives.collective_moves import axis_size as axis_size
 from ms_func.primitives.collective_moves import pbroadcast as pbroadcast
-from ms_func.primitives.collective_moves import ppermute as ppermute
-from ms_func.primitives.collective_moves import pshuffle as pshuffle
 from ms_func.primitives.collective_moves import psum_scatter as psum_scatter
 from ms_func.primitives.collective_moves import pswapaxes as pswapaxes
+from ms_func.primitives.collective_places import axis_index as axis_index
+from ms_func.primitives.collective_places import axis_size as axis_size
+from ms_func.primitives.collective_places import ppermute as ppermute
+from ms_func.primitives.collective_places import pshuffle as pshuffle
 from ms_func.primitives.collective_ragged import ragged_all_to_all as ragged_all_to_all
 from ms_func.primitives.compare import clamp as clamp
 from ms_func.primitives.compare import eq as eq

@@ -49,8 +49,8 @@ from ms_func.primitives.collective import pmin_p as pmin_p
 from ms_func.primitives.collective import psum_p as psum_p
 from ms_func.primitives.collective_moves import all_gather_p as all_gather_p
 from ms_func.primitives.collective_moves import all_to_all_p as all_to_all_p
-from ms_func.primitives.collective_moves import axis_index_p as axis_index_p
-from ms_func.primitives.collective_moves import ppermute_p as ppermute_p
+from ms_func.primitives.collective_places import axis_index_p as axis_index_p
+from ms_func.primitives.collective_places import ppermute_p as ppermute_p
 from ms_func.primitives.compare import clamp_p as clamp_p
 from ms_func.primitives.compare import eq_p as eq_p
 from ms_func.primitives.compare import ge_p as ge_p

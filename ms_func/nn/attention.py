@@ -20,7 +20,7 @@ from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, common_shape, convert, lay, operand
 from ms_func.primitives import compare
 from ms_func.primitives import shape as sh
-from ms_func.primitives.collective_moves import axis_index, axis_size
+from ms_func.primitives.collective_places import axis_index, axis_size
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Array:

@@ -311,7 +311,8 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
         out = tuple([operator.index(n) for n in sizes])
     except ConcretizationTypeError as error:
         raise ConcretizationTypeError(
-            f"{name} needs a shape of concrete integers, got {value!r}\n"
+            f"Shapes must be 1D sequences of concrete values of integer type, got {value!r} for "
+            f"{name}\n"
             "fix: pass the sizes as static arguments (static_argnums), or take them from .shape",
             user_loc(),
         ) from error
@@ -425,7 +426,8 @@ def arange(
         start, stop = 0, start
     bounds = [v for v in (start, stop, step) if v is not None]
     if any(type(v) is Tracer for v in bounds):
-        bounds = [_known(v) for v in bounds]
+        names = ("stop",) if stop is None else ("start", "stop", "step")
+        bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
         start, stop, step = (*bounds, *[None] * (3 - len(bounds)))
     if dtype is None:
         joined = [type_of_value(v) for v in bounds]
@@ -447,13 +449,14 @@ def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
     return ar.add(out, int(start)) if start else out
 
 
-def _known(v: Any) -> Any:
+def _known(v: Any, name: str) -> Any:
     """Value of a traced bound, if it is at hand."""
     try:
         return v.item()
     except ConcretizationTypeError as error:
         raise ConcretizationTypeError(
-            f"arange needs bounds known while tracing, got {v!r}\n"
+            f"arange needs bounds known while tracing, got {v!r}. It arose in the jnp.arange "
+            f"argument '{name}'\n"
             "fix: pass them as static arguments, or use lax.iota with a static length",
             user_loc(),
         ) from error

@@ -41,7 +41,7 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, collective, compare, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.collective_moves import axis_size
+from ms_func.primitives.collective_places import axis_size
 
 Axis = int | tuple[int, ...] | list[int] | None
 _BOOL = np.dtype(np.bool_)

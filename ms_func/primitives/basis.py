@@ -60,21 +60,27 @@ def _broadcast_abstract(
     dims = broadcast_dimensions
     if len(dims) != x.ndim:
         raise ShapeError(
-            f"broadcast_in_dim needs one entry of broadcast_dimensions for each of the {x.ndim} "
-            f"dimensions of {x}, got {dims}"
+            "broadcast_in_dim broadcast_dimensions must have length equal to operand ndim; got "
+            f"broadcast_dimensions {dims} for operand ndim {x.ndim}"
         )
     if any(n < 0 for n in shape):
-        raise ShapeError(f"broadcast_in_dim to a shape with a negative size: {shape}")
+        raise ShapeError(
+            f"broadcast_in_dim shape must have every element be nonnegative, got {shape}"
+        )
     if any(not 0 <= d < len(shape) for d in dims):
         raise ShapeError(
-            f"broadcast_dimensions {dims} name a dimension that the target shape {shape} lacks"
+            "broadcast_in_dim broadcast_dimensions must be a subset of output dimensions, got "
+            f"{dims} for operand {x} and target shape {shape}"
         )
     if any(a >= b for a, b in pairwise(dims)):
-        raise ShapeError(f"broadcast_dimensions must increase strictly, got {dims}")
+        raise ShapeError(
+            f"broadcast_in_dim broadcast_dimensions must be strictly increasing; got {dims}"
+        )
     if any(n not in (1, shape[d]) for n, d in zip(x.shape, dims, strict=True)):
         raise ShapeError(
-            f"{x} cannot be broadcast to {shape} along broadcast_dimensions {dims}: each of its "
-            "sizes must be 1 or that of the dimension it is laid along"
+            "broadcast_in_dim operand dimension sizes must either be 1, or be equal to their "
+            "corresponding dimensions in the target broadcast shape; got operand of shape "
+            f"{x.shape}, target broadcast shape {shape}, broadcast_dimensions {dims}"
         )
     return ArrayType(shape, x.dtype, x.weak_type)
 
@@ -221,7 +227,8 @@ def full_of(value: Any, type: ArrayType) -> Any:
 def _transpose_abstract(x: ArrayType, *, permutation: tuple[int, ...]) -> ArrayType:
     if sorted(permutation) != list(range(x.ndim)):
         raise ShapeError(
-            f"transpose of {x} needs a permutation of its {x.ndim} dimensions, got {permutation}"
+            "transpose permutation isn't a permutation of operand dimensions, got permutation "
+            f"{permutation} for operand shape {x.shape}"
         )
     return ArrayType(tuple([x.shape[d] for d in permutation]), x.dtype, x.weak_type)
 

@@ -13,7 +13,8 @@ from ms_func.primitives.arithmetic import add, mul, sub
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.collective_moves import all_gather, axis_index, axis_size
+from ms_func.primitives.collective_moves import all_gather
+from ms_func.primitives.collective_places import axis_index, axis_size
 from ms_func.primitives.compare import ge, lt, select
 from ms_func.primitives.gather import gather
 from ms_func.primitives.indices import GatherDimensionNumbers

@@ -24,7 +24,6 @@ from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import broadcast_in_dim_p, reduce_sum_p
 from ms_func.primitives.bits import not_p
 from ms_func.primitives.families import (
-    common_shape,
     is_linear,
     literal,
     made_by,
@@ -133,13 +132,23 @@ def is_finite(x: Any) -> Any:
 
 def _select_abstract(pred: ArrayType, on_true: ArrayType, on_false: ArrayType) -> ArrayType:
     if pred.dtype != _BOOL:
-        raise ShapeError(f"select requires a boolean predicate, got {pred}")
+        raise ShapeError(f"select `which` must be boolean or integer type, got {pred.face.name}")
     if on_true.dtype != on_false.dtype:
         raise ShapeError(
-            f"select requires cases of one dtype, got {on_true} and {on_false}\n"
+            "lax.select requires arguments to have the same dtypes, got "
+            f"{on_false.face.name}, {on_true.face.name}\n"
             "fix: convert one with .astype, or use np.where, which promotes"
         )
-    shape = common_shape("select", (pred, on_true, on_false))
+    if on_true.shape and on_false.shape and on_true.shape != on_false.shape:
+        got = [on_false.shape, on_true.shape]
+        raise ShapeError(f"select cases must have the same shapes, got {got}")
+    shape = on_true.shape or on_false.shape
+    if pred.shape and shape and pred.shape != shape:
+        raise ShapeError(
+            "select `which` must be scalar or have the same shape as cases, got `which` shape "
+            f"{pred.shape} but case shape {shape}"
+        )
+    shape = shape or pred.shape
     return ArrayType(shape, on_true.dtype, on_true.weak_type and on_false.weak_type)
 
 
@@ -229,7 +238,7 @@ def select_n(which: Any, *cases: Any) -> Any:
             raise ShapeError(f"select_n by booleans takes at most 2 cases, got {count}")
         return select(which, cases[-1], cases[0]) if count == 2 else cases[0]
     if not issubdtype(kind.dtype, np.integer):
-        raise ShapeError(f"select_n requires boolean or integer `which`, got {kind}")
+        raise ShapeError(f"select `which` must be boolean or integer type, got {kind.face.name}")
     out = cases[-1]
     for k in range(count - 1, 0, -1):
         out = select(lt(which, k), cases[k - 1], out)

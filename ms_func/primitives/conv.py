@@ -49,6 +49,7 @@ from ms_func.primitives.padding import (
     explicit_pads,
     padded_array,
     positive,
+    sliding_terms,
     strides_error,
     window_count,
 )
@@ -412,22 +413,17 @@ def _spatial_terms(
         hole: dilation of the kernel.
     """
     n, window, count = sizes
-    low, reach = padding[0], (window - 1) * hole
-    single, several, rest = f"s{k}", f"(s{k} r{k})", [f"r{k}: whole"]
-    if stride == 1 and count == spread * n:  # result (O, O + spread) lies over element O / spread
-        halo = max(0, low) // spread, max(0, (reach - 1 - low) // spread + 1)
-        terms = (single, ".", several) if spread > 1 else (single, ".", single)
-        rest = rest if spread > 1 else []
-    elif spread == 1 and n == stride * count:
-        halo = max(0, low), max(0, reach + 1 - stride - low)
-        terms = several, ".", single
-    elif spread == 1 and n == hole * window:  # the gradient by a kernel: the window is an array
-        halo = max(0, low), max(0, (count - 1) * stride - low - hole + 1)
-        terms = (several, single, ".") if hole > 1 else (single, single, ".")
-        rest = rest if hole > 1 else []
-    else:
+    found = sliding_terms(k, n, count, window, stride, padding, spread, hole)
+    if found is not None:
+        left, result, kinds = found
+        return (left, ".", result), kinds
+    if spread != 1 or n != hole * window:
         return (".", ".", "."), []
-    return terms, [*rest, *([f"{single}: halo {halo[0]} {halo[1]}"] if any(halo) else [])]
+    # the gradient by a kernel: the window is an array, whose elements are summed over
+    halo = max(0, padding[0]), max(0, (count - 1) * stride - padding[0] - hole + 1)
+    several, kinds = (f"(s{k} r{k})", [f"r{k}: whole"]) if hole > 1 else (f"s{k}", [])
+    kinds += [f"s{k}: halo {halo[0]} {halo[1]}"] if any(halo) else []
+    return (several, f"s{k}", "."), kinds
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:

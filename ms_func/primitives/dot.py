@@ -129,12 +129,12 @@ def _abstract(
     (lc, rc), (lb, rb) = dimension_numbers
     _check_axes("lhs", lhs, lc, lb)
     _check_axes("rhs", rhs, rc, rb)
-    for what, left, right in (("contracted", lc, rc), ("batch", lb, rb)):
+    for what, left, right in (("contracting", lc, rc), ("batch", lb, rb)):
         sizes = tuple(lhs.shape[i] for i in left), tuple(rhs.shape[i] for i in right)
         if sizes[0] != sizes[1]:
             raise ShapeError(
-                f"dot_general requires {what} dimensions of equal sizes, got {sizes[0]} and "
-                f"{sizes[1]}: dimensions {left} of {lhs} and {right} of {rhs}\n"
+                f"dot_general requires {what} dimensions to have the same shape, got {sizes[0]} "
+                f"and {sizes[1]}: dimensions {left} of {lhs} and {right} of {rhs}\n"
                 "fix: transpose or reshape one operand, or choose other dimensions"
             )
     check_preferred("dot_general", lhs, preferred_element_type)

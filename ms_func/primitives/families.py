@@ -43,14 +43,22 @@ ACCEPTS: dict[str, Callable[[Dtype], bool]] = {
     "number": lambda d: d.kind != "b",
     "ordered": lambda d: d.kind != "c",
 }
-"""Categories of dtypes, by the names that error messages use."""
+"""Categories of dtypes by name."""
+_KINDS = {
+    "integer": "subtypes of integer", "bits": "subtypes of integer, bool",
+    "floating": "subtypes of floating", "inexact": "subtypes of floating, complexfloating",
+    "complex": "subtypes of complexfloating", "real": "subtypes of integer, floating",
+    "number": "subtypes of integer, floating, complexfloating", "ordered": "all but complex ones",
+}  # fmt: skip
+"""What error messages call these categories."""
 
 
 def check_dtype(name: str, accepts: str, dtype: Dtype) -> None:
     """Raise TypeError where `name` is not defined on `dtype`."""
     if not ACCEPTS[accepts](dtype):
         raise ShapeError(
-            f"{name} does not accept dtype {dtype.name}; it takes {accepts} dtypes\n"
+            f"{name} does not accept dtype {dtype.name}. Accepted dtypes are "
+            f"{_KINDS.get(accepts, accepts)}\n"
             "fix: convert the operand first, for example with .astype('float32')"
         )
 
@@ -207,9 +215,9 @@ def join_types(
     dtype = types[0].dtype
     for t in types:
         if t.dtype != dtype:
-            got = ", ".join(str(t) for t in types)
+            got = ", ".join(t.face.name for t in types)
             raise ShapeError(
-                f"{name} requires operands of one dtype, got {got}\n"
+                f"lax.{name} requires arguments to have the same dtypes, got {got}\n"
                 "fix: convert one with .astype, or use ms_func.numpy, which promotes"
             )
     check_dtype(name, accepts, dtype)
@@ -227,11 +235,14 @@ def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
         if t.shape == shape or not t.shape:
             continue
         if shape:
-            got = ", ".join(str(t) for t in types)
-            raise ShapeError(
-                f"{name} requires operands of one shape, got {got}\n"
-                "fix: broadcast them, or use ms_func.numpy, which does"
+            got = ", ".join(str(t.shape) for t in types)
+            ranks = {t.ndim for t in types}
+            why = (
+                f"{name} got incompatible shapes for broadcasting: {got}"
+                if len(ranks) == 1
+                else f"{name}: arrays must have the same number of dimensions, got {ranks}: {got}"
             )
+            raise ShapeError(f"{why}\nfix: broadcast them, or use ms_func.numpy, which does")
         shape = t.shape
     return shape
 

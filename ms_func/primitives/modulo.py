@@ -113,12 +113,3 @@ def mod(x: Any, y: Any) -> Any:
     Its derivative is that of `x - y * floor(x / y)` with the floor held constant.
     """
     return mod_p.bind(*operands(x, y))
-
-
-def floor_div(x: Any, y: Any) -> Any:
-    """Elementwise largest whole number not above `x / y`.
-
-    Where an operand is infinite it is the floor of the quotient, as the array API standard
-    prefers: `inf // 2` is `inf`, `-1 // inf` is `-0`.
-    """
-    return floor_div_p.bind(*operands(x, y))

@@ -113,3 +113,37 @@ def padded_array(x: np.ndarray, fill: Any, pads: Sequence[tuple[int, int, int]])
         slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi, _) in zip(wide.shape, pads, strict=True)
     )
     return wide[cut]
+
+
+def sliding_terms(
+    k: int, n: int, count: int, window: int, stride: int, padding: tuple[int, int], spread: int,
+    hole: int,
+) -> tuple[str, str, list[str]] | None:  # fmt: skip
+    """Shard rule of dimension `k`, which windows slide along; None where it must stay whole.
+
+    Args:
+        k: number of the dimension, for names.
+        n: its size.
+        count: number of windows.
+        window: elements of a window.
+        stride: step from window to window.
+        padding: elements before and behind.
+        spread: dilation of the dimension.
+        hole: dilation of the window.
+
+    Returns:
+        Terms of the dimension and of the result, and the kinds of their indices: what windows
+        read beyond the piece of a device, where the sizes are multiples.
+    """
+    low, reach = padding[0], (window - 1) * hole
+    single, several = f"s{k}", f"(s{k} r{k})"
+    if stride == 1 and count == spread * n:  # result (O, O + spread) lies over element O / spread
+        halo = max(0, low) // spread, max(0, (reach - 1 - low) // spread + 1)
+        terms = (single, several) if spread > 1 else (single, single)
+    elif spread == 1 and n == stride * count:
+        halo = max(0, low), max(0, reach + 1 - stride - low)
+        terms = several, single
+    else:
+        return None
+    kinds = [f"r{k}: whole"] if several in terms else []
+    return *terms, [*kinds, *([f"{single}: halo {halo[0]} {halo[1]}"] if any(halo) else [])]

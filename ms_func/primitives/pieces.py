@@ -182,19 +182,21 @@ Padding = tuple[tuple[int, int, int], ...]
 def _pad_abstract(x: ArrayType, value: ArrayType, *, padding_config: Padding) -> ArrayType:
     if x.dtype != value.dtype:
         raise ShapeError(
-            f"pad requires operand and padding_value of one dtype, got {x} and {value}\n"
+            "pad operand and padding_value must be same dtype: got "
+            f"{x.face.name} and {value.face.name}\n"
             "fix: convert one with .astype"
         )
     if value.shape:
-        raise ArgumentValueError(f"pad requires a scalar padding_value, got {value}")
+        raise ArgumentValueError(f"padding_value must be a scalar; got {value}")
     if len(padding_config) != x.ndim or any(len(row) != 3 for row in padding_config):
         raise ArgumentValueError(
-            f"pad of {x} requires (low, high, interior) for each of its {x.ndim} dimensions, got "
-            f"{padding_config}"
+            "length of padding_config must equal the number of axes of operand, and its entries "
+            f"be (low, high, interior), got padding_config {padding_config} for {x}"
         )
     if any(inner < 0 for _, _, inner in padding_config):
         raise ArgumentValueError(
-            f"pad requires interior padding of at least 0, got {padding_config}"
+            "interior padding in padding_config must be nonnegative, got padding_config "
+            f"{padding_config}"
         )
     shape = tuple(
         [
@@ -203,7 +205,10 @@ def _pad_abstract(x: ArrayType, value: ArrayType, *, padding_config: Padding) ->
         ]
     )
     if any(n < 0 for n in shape):
-        raise ArgumentValueError(f"pad of {x} by {padding_config} gives a negative size: {shape}")
+        raise ArgumentValueError(
+            f"Dimension size after padding is not at least 0, got result shape {shape}, for "
+            f"padding_config {padding_config} and operand shape {x.shape}"
+        )
     return ArrayType(shape, x.dtype, x.weak_type and value.weak_type)
 
 
@@ -348,24 +353,31 @@ def _weak_scalar(value: Any, dtype: np.dtype) -> Any:
 
 def _concatenate_abstract(*types: ArrayType, dimension: int) -> ArrayType:
     if not types:
-        raise ArgumentValueError("concatenate requires at least one operand")
+        raise ArgumentValueError("concatenate requires a non-empty sequence of arrays")
     first = types[0]
-    got = ", ".join(map(str, types))
+    got = ", ".join(str(t.shape) for t in types)
     if any(t.dtype != first.dtype for t in types):
         raise ShapeError(
-            f"concatenate requires operands of one dtype, got {got}\n"
+            "lax.concatenate requires arguments to have the same dtypes, got "
+            f"{', '.join(t.face.name for t in types)}\n"
             "fix: convert them with .astype, or use ms_func.numpy.concatenate, which promotes"
         )
+    if any(t.ndim != first.ndim for t in types):
+        raise ShapeError(
+            f"Cannot concatenate arrays with different numbers of dimensions: got {got}"
+        )
     if not 0 <= dimension < first.ndim:
-        raise ShapeError(f"concatenate along dimension {dimension} of {got}: there is none")
+        raise ShapeError(
+            f"concatenate dimension out of bounds: dimension {dimension} for shapes {got}"
+        )
     d = dimension
     if any(
-        t.ndim != first.ndim
-        or (*t.shape[:d], *t.shape[d + 1 :]) != (*first.shape[:d], *first.shape[d + 1 :])
+        (*t.shape[:d], *t.shape[d + 1 :]) != (*first.shape[:d], *first.shape[d + 1 :])
         for t in types
     ):
         raise ShapeError(
-            f"concatenate requires shapes that differ in dimension {d} only, got {got}"
+            "Cannot concatenate arrays with shapes that differ in dimensions other than the one "
+            f"being concatenated: concatenating along dimension {d} for shapes {got}"
         )
     total = sum(t.shape[d] for t in types)
     shape = (*first.shape[:d], total, *first.shape[d + 1 :])

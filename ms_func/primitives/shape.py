@@ -45,7 +45,7 @@ __all__ = [
 
 def _reshape_abstract(x: ArrayType, *, new_sizes: tuple[int, ...]) -> ArrayType:
     if any(n < 0 for n in new_sizes):
-        raise ShapeError(f"reshape of {x} to {new_sizes}: sizes must not be negative")
+        raise ShapeError(f"reshape new_sizes must not be negative, got {new_sizes} for {x}")
     if math.prod(new_sizes) != x.size:
         raise ShapeError(
             f"reshape of {x} to {new_sizes}: {x.size} elements cannot fill a shape of "
@@ -180,7 +180,8 @@ def reshape(operand: Any, new_sizes: Any, dimensions: Sequence[int] | None = Non
         order = int_tuple(dimensions, "dimensions")
         if sorted(order) != list(range(kind.ndim)):
             raise ShapeError(
-                f"reshape dimensions must be a permutation of those of {kind}, got {order}"
+                "reshape dimensions must be a permutation of operand dimensions, got dimensions "
+                f"{order} for shape {kind.shape}"
             )
         operand = transpose(operand, order)
     if sizes == typeof(operand).shape and is_array(operand):
@@ -214,7 +215,8 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
     gone = canonical_axes(dimensions, len(shape), "squeeze")
     if any(shape[d] != 1 for d in gone):
         raise ArgumentValueError(
-            f"squeeze removes dimensions of size 1 only, got dimensions {gone} of shape {shape}"
+            "cannot select an axis to squeeze out which has size not equal to one, got "
+            f"{shape=} and dimensions={gone}"
         )
     return reshape(array, tuple([n for d, n in enumerate(shape) if d not in gone]))
 
@@ -359,7 +361,7 @@ def full_like(
 
 def _rev_abstract(x: ArrayType, *, dimensions: tuple[int, ...]) -> ArrayType:
     if len(set(dimensions)) != len(dimensions) or any(not 0 <= d < x.ndim for d in dimensions):
-        raise ShapeError(f"rev of {x} needs distinct dimensions of it, got {dimensions}")
+        raise ShapeError(f"rev dimensions must be unique and those of {x}, got {dimensions}")
     return x if x.sharding is None else x.update(sharding=None)
 
 
@@ -481,11 +483,16 @@ roll_p = register(
 
 def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> ArrayType:
     if not (is_inexact(dtype) or issubdtype(dtype, np.integer)):
-        raise ShapeError(f"iota gives integer, floating and complex dtypes, not {dtype.name}")
+        raise ShapeError(
+            f"iota does not accept dtype {dtype.name}. Accepted dtypes are subtypes of integer, "
+            "floating, complexfloating"
+        )
     if any(n < 0 for n in shape):
-        raise ShapeError(f"iota of a shape with a negative size: {shape}")
+        raise ShapeError(f"iota shape must have every element be nonnegative, got {shape}")
     if not 0 <= dimension < len(shape):
-        raise ArgumentValueError(f"iota counts along a dimension of shape {shape}, got {dimension}")
+        raise ArgumentValueError(
+            f"iota dimension must be between 0 and len(shape), got {dimension=} for {shape=}"
+        )
     return ArrayType(shape, dtype)
 
 

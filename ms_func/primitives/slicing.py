@@ -44,9 +44,10 @@ def _check_starts(name: str, x: ArrayType, starts: Sequence[ArrayType]) -> None:
         raise ArgumentValueError(f"{name} of {x} needs {x.ndim} start indices, got {len(starts)}")
     for t in starts:
         if t.shape or not issubdtype(t.dtype, np.integer) or t.dtype != starts[0].dtype:
-            got = ", ".join(map(str, starts))
+            got = ", ".join(t.str_short() for t in starts)
             raise ShapeError(
-                f"{name} requires start indices that are integer scalars of one dtype, got {got}"
+                f"index arguments to {name} must be integers of the same type, and scalars, got: "
+                f"{got}"
             )
 
 
@@ -69,7 +70,10 @@ def _dynamic_slice_abstract(
     if len(slice_sizes) != x.ndim or any(
         not 0 <= n <= m for n, m in zip(slice_sizes, x.shape, strict=False)
     ):
-        raise ShapeError(f"dynamic_slice of {x}: a slice of sizes {slice_sizes} does not fit")
+        raise ShapeError(
+            "slice slice_sizes must be less than or equal to operand shape, and not negative, got "
+            f"slice_sizes {slice_sizes} for operand shape {x.shape} of dynamic_slice"
+        )
     return ArrayType(slice_sizes, x.dtype, x.weak_type)
 
 
@@ -185,7 +189,8 @@ def _starts(shape: Sequence[int], starts: Any, allow_negative: bool | Sequence[b
     listed = _scalars(starts)
     if len(listed) != len(shape):
         raise ArgumentValueError(
-            f"{len(shape)} start indices are needed for {tuple(shape)}, got {starts}"
+            "Length of slice indices must match number of operand dimensions "
+            f"({len(listed)} vs {tuple(shape)})"
         )
     dtype = _INDEX
     for start in listed:
@@ -278,11 +283,18 @@ def _update_abstract(x: ArrayType, update: ArrayType, *starts: ArrayType) -> Arr
     _check_starts("dynamic_update_slice", x, starts)
     if x.dtype != update.dtype:
         raise ShapeError(
-            f"dynamic_update_slice requires operand and update of one dtype, got {x} and {update}\n"
+            "lax.dynamic_update_slice requires arguments to have the same dtypes, got "
+            f"{x.face.name}, {update.face.name}\n"
             "fix: convert one with .astype"
         )
     if update.ndim != x.ndim or any(n > m for n, m in zip(update.shape, x.shape, strict=True)):
-        raise ShapeError(f"dynamic_update_slice: an update {update} does not fit into {x}")
+        what = "must have the same rank as operand"
+        if update.ndim == x.ndim:
+            what = "shape must be smaller than operand shape"
+        raise ShapeError(
+            f"dynamic_update_slice update {what}, got update shape {update.shape} for operand "
+            f"shape {x.shape}"
+        )
     return ArrayType(x.shape, x.dtype, x.weak_type and update.weak_type)
 
 

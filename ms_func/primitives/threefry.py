@@ -18,7 +18,7 @@ import numpy as np
 
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, register
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import ArrayType
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import int_tuple, letters
 from ms_func.primitives.batching import to_front
@@ -281,15 +281,6 @@ threefry_split_p = register(
 )
 
 
-def threefry_split(key: Any, shape: Sequence[int]) -> Any:
-    """An array of keys made from one: `[..., 2]` to `[..., *shape, 2]`.
-
-    Raises:
-        TypeError: `key` is no uint32 pair.
-    """
-    return threefry_split_p.bind(key, shape=int_tuple(shape, "shape"))
-
-
 # --- threefry_fold_in --------------------------------------------------------------------------
 
 
@@ -329,16 +320,3 @@ threefry_fold_in_p = register(
         cost=_cipher_cost(lambda out: out.size / 2),
     )
 )
-
-
-def threefry_fold_in(key: Any, data: Any) -> Any:
-    """A key made from a key and an integer, one for each key of an array of them.
-
-    Raises:
-        TypeError: `key` is no uint32 pair, or `data` is no uint32 of its shape.
-    """
-    if typeof(data).shape != typeof(key).shape[:-1]:
-        raise ShapeError(
-            f"fold_in takes one integer for each key, got {typeof(data)} for {typeof(key)}"
-        )
-    return threefry_fold_in_p.bind(key, data)

@@ -75,7 +75,7 @@ def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
-    left, right, kinds = shard_terms(Window(**params), ins[0], outs[0])
+    left, right, kinds = shard_terms(Window(**params), ins[0], outs[0], neighbours=True)
     return f"{left} -> {right}{kinds}"
 
 
@@ -100,7 +100,7 @@ def _reduction(
         window, out = Window(**eqn.params), eqn.outputs[0].type
         if not out.size or not eqn.inputs[0].type.size:
             return b.constant(identity(out.dtype), out)
-        if as_slices(b, window):
+        if as_slices(b, window) and b.lowerer.num_partitions == 1:  # slices would be gathered
             return inline(b, fold, name, window, eqn, [x])
         scalar = ArrayType((), out.dtype)
         init = b.constant(identity(out.dtype), scalar)

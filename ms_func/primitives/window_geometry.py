@@ -22,6 +22,7 @@ from ms_func.primitives.padding import (
     explicit_pads,
     padded_array,
     positive,
+    sliding_terms,
     strides_error,
     window_count,
 )
@@ -210,21 +211,27 @@ def attributes(window: Window) -> dict[str, Any]:
     }
 
 
-def shard_terms(window: Window, full: ArrayType, reduced: ArrayType) -> tuple[str, str, str]:
+def shard_terms(
+    window: Window, full: ArrayType, reduced: ArrayType, neighbours: bool = False
+) -> tuple[str, str, str]:
     """Terms of the operand and of the result, and the kinds of their indices.
 
-    Dimensions may be cut that have no windows, or windows side by side.
+    Args:
+        window: the windows.
+        full: type of what they slide over.
+        reduced: type of the array with one element for each.
+        neighbours: whether a window may read from the piece of the next device; else only
+            dimensions are cut that have no windows, or windows side by side.
     """
     left, right, kinds = [], [], []
-    for k, (size, stride, padding, base, hole) in enumerate(zip(*window, strict=True)):
-        apart = padding == (0, 0) and base == 1 and size == stride and (hole == 1 or size == 1)
-        if apart and full.shape[k] == size * reduced.shape[k]:
-            left.append(f"i{k}" if size == 1 else f"(i{k} r{k})")
-            right.append(f"i{k}")
-            kinds += [] if size == 1 else [f"r{k}: whole"]
-        else:
-            left.append(".")
-            right.append(".")
+    rows = zip(full.shape, reduced.shape, *window, strict=True)
+    for k, (n, count, size, stride, padding, base, hole) in enumerate(rows):
+        found = sliding_terms(k, n, count, size, stride, padding, base, hole)
+        if found is None or (not neighbours and any("halo" in kind for kind in found[2])):
+            found = ".", ".", []
+        left.append(found[0])
+        right.append(found[1])
+        kinds += found[2]
     return " ".join(left), " ".join(right), f"; {', '.join(kinds)}" if kinds else ""
 
 

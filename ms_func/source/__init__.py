@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ms_func.source import convert as _convert
 from ms_func.source import hooks as _hooks
+from ms_func.source.hooks import choice as _choice
 from ms_func.tracing.policy import slots as _slots
 
 _convert.connect(_hooks)
 _hooks.policy.convert = _convert.for_call
 _slots.convert = _convert.user_function
+_slots.number = _choice.number_among
 _slots.recorded = _hooks.recorded
 _slots.why_native = _convert.why_native

@@ -98,8 +98,20 @@ def _double(owner: type, name: str, value: Any) -> Any:
         changed = [_method(owner, "", f) if type(f) is FunctionType else f for f in parts]
         return value if changed == parts else property(*changed, doc=value.__doc__)
     if type(value) is functools.cached_property:
-        value.func = _method(owner, "", value.func)
+        value.func = _kept(_method(owner, "", value.func), name)
     return value
+
+
+def _kept(f: Any, name: str) -> Any:
+    """The function of a cached property, whose result Python stores by itself."""
+
+    @functools.wraps(f)
+    def method(self: Any) -> Any:
+        found = f(self)
+        Ways.hooks.about_to_store(self, name)
+        return found
+
+    return method
 
 
 def _method(owner: type, name: str, f: Any) -> Any:

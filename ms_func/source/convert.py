@@ -13,20 +13,19 @@ from threading import RLock
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from ms_func import config, tree
+from ms_func import config
 from ms_func.errors import (
     TracerBoolConversionError,
     TracerIntegerConversionError,
     UnsupportedError,
 )
 from ms_func.ir import loc
-from ms_func.source import classes
+from ms_func.source import caches, classes
 from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugared
 from ms_func.source.expressions import Resolver
 from ms_func.source.reader import SourceMissing, read
 from ms_func.source.rewrite import Rewriter
-from ms_func.tracing.tracer import Tracer
 
 runtime: Any = None
 """The module of run-time hooks, see `connect`."""
@@ -180,14 +179,8 @@ def _construct(cls: type, init: Callable[..., None], /, *args: Any, **kwargs: An
 
 
 def _cached(f: Any) -> Any:
-    return partial(_past_cache, f)
-
-
-def _past_cache(f: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function behind `lru_cache`; traced values are no keys, so they pass it by."""
-    if any(type(x) is Tracer for x in tree.leaves((args, kwargs))):
-        return for_call(f.__wrapped__)(*args, **kwargs)
-    return f(*args, **kwargs)
+    """A function behind `lru_cache`."""
+    return lambda *args, **kwargs: caches.call(f, for_call(f.__wrapped__), args, kwargs)
 
 
 _KINDS: dict[type, Callable[[Any], Any]] = {

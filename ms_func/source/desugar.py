@@ -6,13 +6,17 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from ms_func.source.nodes import LOAD, STORE, assign, constant, hook, load, placed, store
+from ms_func.source.flow import holds_yield
+from ms_func.source.nodes import LOAD, STORE, assign, constant, hook, load, placed, store, thunk
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def desugared(node: Any) -> Any:
-    """`node` without `match`, and without `while` conditions that bind names; in place."""
+    """`node` with its disguises taken off; in place.
+
+    These are `match`, `while` conditions that bind names, and `yield` in the branches of an `if`.
+    """
     _Desugar().inside(node)
     return node
 
@@ -33,6 +37,9 @@ class _Desugar:
     def _block(self, stmts: Sequence[Any]) -> list[Any]:
         out: list[Any] = []
         for s in stmts:
+            if isinstance(s, ast.If) and _gives(s):
+                out += self._given(s, None)
+                continue
             self.inside(s)
             if isinstance(s, ast.While):
                 out += self._while(s)
@@ -54,6 +61,28 @@ class _Desugar:
         body = [assign(go, s.test, at), placed(ast.If(load(go, at), s.body, []), at)]
         loop = placed(ast.While(load(go, at), body, s.orelse), s)
         return [assign(go, constant(True, at), at), loop]
+
+    # --- yield ------------------------------------------------------------------------------
+
+    def _given(self, s: ast.If, around: str | None) -> list[ast.stmt]:
+        """`if c: yield x` gives `x` on condition; what stands before and after it is guarded."""
+        at, sides = s.test, ((s.body, self._fresh("go")), (s.orelse, self._fresh("go")))
+        test = s.test if around is None else _both(around, s.test)
+        out: list[ast.stmt] = [assign(sides[0][1], test, at)]
+        if s.orelse:
+            no = placed(ast.UnaryOp(ast.Not(), load(sides[0][1], at)), at)
+            out.append(assign(sides[1][1], no if around is None else _both(around, no), at))
+        for stmts, go in sides:
+            run: list[ast.stmt] = []
+            for x in stmts:
+                if not holds_yield(x):
+                    run.append(x)
+                    continue
+                out += _guarded(self._block(run), go, at)
+                run = []
+                out += self._given(x, go) if isinstance(x, ast.If) else [_on_condition(x, go)]
+            out += _guarded(self._block(run), go, at)
+        return out
 
     # --- match ------------------------------------------------------------------------------
 
@@ -94,6 +123,39 @@ class _Desugar:
             placed(ast.If(test, decide, [no]), at),
             placed(ast.If(load(go, at), case.body, others), at),
         ]
+
+
+def _gives(s: ast.stmt) -> bool:
+    """Whether an `if` yields in ways that can be guarded: statements of their own, no jumps."""
+    parts = (*s.body, *s.orelse) if isinstance(s, ast.If) else ()
+    inside = [x for x in parts if holds_yield(x)]
+    jumps = (ast.Return, ast.Break, ast.Continue, ast.Raise)
+    return (
+        bool(inside)
+        and not holds_yield(s.test)  # type: ignore[attr-defined]
+        and all(_is_yield(x) or (isinstance(x, ast.If) and _gives(x)) for x in inside)
+        and not any(isinstance(x, jumps) for part in parts for x in ast.walk(part))
+    )
+
+
+def _is_yield(s: ast.stmt) -> bool:
+    return isinstance(s, ast.Expr) and isinstance(s.value, ast.Yield) and not (
+        s.value.value is not None and holds_yield(s.value.value)
+    )  # fmt: skip
+
+
+def _on_condition(s: Any, go: str) -> ast.stmt:
+    value = constant(None, s) if s.value.value is None else s.value.value
+    made = hook("given", s, load(go, s), thunk(value, s))
+    return placed(ast.Expr(placed(ast.YieldFrom(made), s)), s)
+
+
+def _guarded(stmts: list[ast.stmt], go: str, at: Any) -> list[ast.stmt]:
+    return [placed(ast.If(load(go, at), stmts, []), at)] if stmts else []
+
+
+def _both(first: str, second: ast.expr) -> ast.expr:
+    return placed(ast.BoolOp(ast.And(), [load(first, second), second]), second)
 
 
 def _unpacked(names: Sequence[str], found: str, at: Any) -> list[ast.stmt]:

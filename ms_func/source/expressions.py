@@ -352,9 +352,26 @@ class Expressions:
         return node
 
     def _element(self, node: ast.Subscript) -> ast.expr:
-        if _is_fixed(node.slice) and not _is_of_list(node):
+        if _is_fixed(node.slice) and not _is_of_container(node):
             return self.parts(node)
         return hook("getitem", node, self.expr(node.value), self.key(node.slice))
+
+    def _union(self, node: ast.BinOp) -> ast.expr:
+        """`a | b`, which may be that of dictionaries; other operators are those of values."""
+        if not isinstance(node.op, ast.BitOr):
+            return self.parts(node)
+        return hook("bitor", node, self.expr(node.left), self.expr(node.right))
+
+    def _dictionary(self, node: ast.Dict) -> ast.expr:
+        """`{**a, k: v}`."""
+        if None not in node.keys:
+            return self.parts(node)
+        parts = [
+            self.expr(v) if k is None
+            else placed(ast.Tuple([self.expr(k), self.expr(v)], LOAD), node)
+            for k, v in zip(node.keys, node.values, strict=True)
+        ]  # fmt: skip
+        return hook("merged", node, *parts)
 
     def key(self, node: ast.expr) -> ast.expr:
         """An index as a value, slices included."""
@@ -409,7 +426,11 @@ class Expressions:
 
     def _comprehension(self, node: Any) -> ast.expr:
         if self._decides(node):
-            return self._sifted(node, node.generators, type(node) is ast.ListComp)
+            if type(node) is not ast.DictComp:
+                return self._sifted(node, node.generators, type(node) is ast.ListComp)
+            pair = placed(ast.Tuple([node.key, node.value], LOAD), node)
+            listed = placed(ast.ListComp(pair, node.generators), node)
+            return hook("dict_of", node, self._sifted(listed, node.generators, True))
         first = node.generators[0]
         first.iter = hook("items", first.iter, self.expr(first.iter))
         hidden = self._hidden
@@ -426,20 +447,19 @@ class Expressions:
                 setattr(node, field, self.expr(getattr(node, field)))
         self._deferred -= deferred
         self._hidden = hidden
-        return node
+        return hook("generator", node, node) if deferred else node
 
     def _decides(self, node: Any) -> bool:
         """Whether data may decide on a comprehension, whose parts can become functions."""
         kind = type(node)
-        if kind is not ast.ListComp and (
-            kind is not ast.GeneratorExp or node not in self.names.immediate
-        ):
+        if kind is ast.SetComp or (kind is ast.GeneratorExp and node not in self.names.immediate):
             return False
         if self._in_lambda or any(g.is_async or _names(g.target) is None for g in node.generators):
             return False
         later = [g.iter for g in node.generators[1:]]
         tests = [x for g in node.generators for x in g.ifs]
-        parts = [x for part in (node.elt, *tests, *later) for x in ast.walk(part)]
+        made = (node.key, node.value) if kind is ast.DictComp else (node.elt,)
+        parts = [x for part in (*made, *tests, *later) for x in ast.walk(part)]
         return not any(isinstance(x, _LATER) for x in parts)
 
     def _sifted(self, node: Any, generators: Sequence[Any], is_list: bool) -> ast.expr:
@@ -469,9 +489,9 @@ class Expressions:
         return f"_{self.class_name.lstrip('_')}{name}" if self.class_name.strip("_") else name
 
 
-_LATER = (ast.Lambda, ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await, ast.ListComp, ast.SetComp,
+_LATER = (ast.Lambda, ast.Yield, ast.YieldFrom, ast.Await, ast.ListComp, ast.SetComp,
           ast.DictComp, ast.GeneratorExp)  # fmt: skip
-"""What may look at the names of a comprehension later, or binds others."""
+"""What may look at the names of a comprehension later."""
 
 
 def _names(target: ast.expr) -> list[str] | None:
@@ -521,12 +541,14 @@ def _is_fixed(key: ast.expr) -> bool:
     return isinstance(key, (ast.Constant, ast.Slice, ast.Starred))
 
 
-def _is_of_list(node: ast.Subscript) -> bool:
-    """Whether a fixed index may be one of a list: an integer or a slice."""
+def _is_of_container(node: ast.Subscript) -> bool:
+    """Whether a fixed index may be one of a list or dictionary: an integer, a text or a slice."""
     if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
         return False
     key = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
-    return isinstance(key, ast.Slice) or (isinstance(key, ast.Constant) and type(key.value) is int)
+    return isinstance(key, ast.Slice) or (
+        isinstance(key, ast.Constant) and type(key.value) in (int, str)
+    )
 
 
 def _one_comparison(at: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr) -> ast.expr:
@@ -559,6 +581,8 @@ _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {
     ast.Call: Expressions._call,
     ast.Subscript: Expressions._element,
     ast.JoinedStr: Expressions._text,
+    ast.BinOp: Expressions._union,
+    ast.Dict: Expressions._dictionary,
     ast.Lambda: Expressions._lambda,
     ast.ListComp: Expressions._comprehension,
     ast.SetComp: Expressions._comprehension,

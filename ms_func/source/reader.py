@@ -28,7 +28,7 @@ class Source(NamedTuple):
     Attributes:
         node: a `FunctionDef` or `Lambda` that nobody else uses.
         class_name: innermost class around it, whose name private names are mangled with.
-        plain: whether it holds neither `match` nor `:=`.
+        plain: whether there is nothing in it for `desugar`.
     """
 
     node: ast.FunctionDef | ast.Lambda
@@ -104,6 +104,10 @@ def _command() -> list[str]:
     return sys.orig_argv[-len(sys.argv)].splitlines(keepends=True)
 
 
+_DISGUISED = ("match", ":=", "yield")
+"""What `desugar` looks for."""
+
+
 # --- def ------------------------------------------------------------------------------------
 
 
@@ -122,7 +126,7 @@ def _find_def(code: CodeType, lines: list[str]) -> tuple[ast.FunctionDef, bool] 
         found = _parse_block(text, first, margin)
         if found is not None:
             node = _definition(found, code)
-            return node and (node, "match" not in text and ":=" not in text)
+            return node and (node, not any(word in text for word in _DISGUISED))
         stop += 1
     return None
 

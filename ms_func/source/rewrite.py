@@ -327,16 +327,16 @@ class Rewriter(Stores):
         state: Sequence[str], at: Any,
     ) -> list[ast.stmt]:  # fmt: skip
         """A condition that is a bool is decided here; any other by the hook `if_`."""
-        asked, test = self._asked(test, at)
+        asked, name = self._asked(test, at)
         other = constant(None, at) if orelse is None else load(orelse.name, at)
-        call = hook("if_", at, load(test, at), load(then.name, at), other, names_tuple(state, at),
+        call = hook("if_", at, load(name, at), load(then.name, at), other, names_tuple(state, at),
                     self.shown_names(state, at))  # fmt: skip
         if orelse is None:
             unless = placed(ast.Compare(asked, [ast.IsNot()], [constant(False, at)]), at)
             return [placed(ast.If(unless, [then, unpack(state, call, at)], []), at)]
         sides = [
             (placed(ast.Compare(x, [ast.Is()], [constant(value, at)]), at), f)
-            for x, value, f in ((asked, True, then), (load(test, at), False, orelse))
+            for x, value, f in ((asked, True, then), (load(name, at), False, orelse))
         ]
         for is_known, f in sides[::-1]:
             chosen = placed(ast.Call(load(f.name, at), [load(n, at) for n in state], []), at)

@@ -27,7 +27,8 @@ class Uses(NamedTuple):
 
     Attributes:
         hooked: whether there is anything in it that conversion might change, names aside.
-        indexed: whether there is an element by a constant, which counts where something else does.
+        indexed: whether there is an element by a constant, or something else that counts where
+            anything does.
     """
 
     reads: frozenset[str]
@@ -198,6 +199,17 @@ class Names:
         self.visit(node.value)
         self.visit(node.slice)
 
+    def _operation(self, node: ast.BinOp) -> None:
+        self._indexed = self._indexed or type(node.op) is ast.BitOr
+        self.visit(node.left)
+        self.visit(node.right)
+
+    def _dictionary(self, node: ast.Dict) -> None:
+        self._indexed = self._indexed or None in node.keys
+        for x in (*node.keys, *node.values):
+            if x is not None:
+                self.visit(x)
+
     def _text(self, node: ast.JoinedStr) -> None:
         self._hooked = True
         for x in node.values:
@@ -290,6 +302,7 @@ class Names:
             targets |= target_names(g.target)
         hidden, self._hidden = self._hidden, self._hidden | targets
         before, self._reads, self._binds = (self._reads, self._binds), set(), set()
+        self._piece += 1
         for i, g in enumerate(node.generators):
             if i:
                 self.visit(g.iter)
@@ -298,6 +311,7 @@ class Names:
         for field in ("key", "value", "elt"):
             if hasattr(node, field):
                 self.visit(getattr(node, field))
+        self._piece -= 1
         if type(node) is ast.GeneratorExp and node not in self.immediate:
             self.captured |= self._reads | self._binds
         before[0].update(self._reads)
@@ -359,6 +373,8 @@ _SPECIAL: dict[type, Any] = {
     ast.UnaryOp: Names._unary,
     ast.Subscript: Names._element,
     ast.JoinedStr: Names._text,
+    ast.BinOp: Names._operation,
+    ast.Dict: Names._dictionary,
     ast.Assert: Names._assertion,
     ast.Call: Names._call,
     ast.Yield: Names._yield,

@@ -115,14 +115,21 @@ class Stores(Expressions):
             self._store(target, value, out)
         else:
             after: list[ast.stmt] = []
+            if any(isinstance(x, ast.Starred) for x in target.elts):
+                counts = [isinstance(x, ast.Starred) for x in target.elts]
+                first = constant(counts.index(True), target)
+                value = hook("unpacked", target, value, first, constant(len(counts) - 1, target))
             target = self.plain_target(target, after)
             out.append(placed(ast.Assign([target], value), target))
             out += after
 
     def plain_target(self, target: Any, after: list[ast.stmt]) -> Any:
-        """A target that Python may bind itself; what is left to do is added to `after`."""
+        """A target that Python may bind itself; what is left to do is added to `after`.
+
+        Python binds and stores from left to right, so that names after a store wait for it.
+        """
         if isinstance(target, ast.Name):
-            if self.writer(target.id) is None:
+            if self.writer(target.id) is None and not after:
                 self.bind(target.id)
                 return target
         elif isinstance(target, ast.Starred):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import ArrayType, typeof
 
@@ -45,8 +45,13 @@ def check_callable(what: str, fun: Any) -> None:
     """
     if not callable(fun):
         raise ArgumentTypeError(
-            f"{what} expects a function, got {fun!r} of type {type(fun).__name__}"
+            f"Expected a callable value, got {fun!r} of type {type(fun).__name__} for {what}"
         )
+
+
+def kind() -> str:
+    """What a value that can be traced is called: by JAX's users, or by those of this library."""
+    return "JAX type" if config.jax_rules() else "array or number"
 
 
 def normalize_argnums(
@@ -69,8 +74,9 @@ def normalize_argnums(
     for n in numbers:
         if not -count <= n < count:
             raise (error if n >= 0 else ArgumentValueError)(
-                f"{what} differentiates with respect to argument {n}, but the function was called "
-                f"with {count} positional argument{'s' if count != 1 else ''}\n"
+                f"{what}: differentiating with respect to argnums={argnums} requires at least "
+                f"{max(numbers) + 1} positional arguments to be passed by the caller, but got only "
+                f"{count} positional arguments\n"
                 "fix: pass that argument by position, or change argnums"
             )
     found = tuple(n % count for n in numbers)
@@ -109,8 +115,7 @@ def leaf_types(leaves: Sequence[Any], what: str, name: str) -> list[ArrayType]:
             typeof(x)
         except TypeError:
             raise ArgumentTypeError(
-                f"{what} of `{name}` got the argument {x!r} of type {type(x).__name__}, which is "
-                "not an array or a number\n"
+                f"{what} of `{name}`: Argument {x!r} of type {type(x)} is not a valid {kind()}\n"
                 "fix: bind it beforehand, for example with functools.partial"
             ) from None
     raise AssertionError("unreachable")

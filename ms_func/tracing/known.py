@@ -166,8 +166,8 @@ def at_hand(trace: Any, wanted: Var, values: dict[Var, Any] | None = None) -> An
 
 
 def constant(trace: Any, var: Var) -> Any:
-    """Value of a variable of a recording that runs at once, if it depends on no argument."""
-    if not trace.at_once or knowledge(trace).level(trace, var) != CONSTANT:
+    """Value of a variable of a recording that runs at once, if it depends on no argument of it."""
+    if not trace.at_once or knowledge(trace).level(trace, var) > PLAIN:
         return None
     return at_hand(trace, var, knowledge(trace).values)
 

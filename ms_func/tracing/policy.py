@@ -1,9 +1,10 @@
 """How source conversion takes part in tracing without being imported by it.
 
 Whoever stages a function of the user's asks `user_function` for the form to run on tracers; an
-error about a traced value asks `why_native` what kept a function from being converted. A function is
-run by `recorded`, which gives what it returns in a form that can leave the program, and puts back what
-it stored if the recording fails. The package `source` fills the slots.
+error about a traced value asks `why_native` what kept a function from being converted. A function
+is run by `recorded`, which gives what it returns in a form that can leave the program, and puts
+back what it stored if the recording fails. `number` gives what is to be differentiated: the one
+number among what data chose. The package `source` fills the slots.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class _Slots:
     convert: Callable[[Any], Any] = staticmethod(lambda f: f)
     why_native: Callable[[CodeType], str | None] = staticmethod(lambda code: None)
     recorded: Callable[[Callable[[Any], Any], Any], Any] = staticmethod(lambda call, x: call(x))
+    number: Callable[[Any, str], Any] = staticmethod(lambda value, name: value)
 
 
 slots = _Slots()

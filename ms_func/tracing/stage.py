@@ -14,6 +14,7 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import ArrayType, RefType, typeof
 from ms_func.stopwatch import timed, watched
 from ms_func.tracing import leaks
+from ms_func.tracing.arguments import kind
 from ms_func.tracing.policy import slots
 from ms_func.tracing.reference import Ref, handed_out, read, swap
 from ms_func.tracing.tracer import Staging, Tracer
@@ -154,8 +155,8 @@ def _constants(leaves: Sequence[Any], name: str, keep: bool) -> dict[int, Any]:
         except TypeError:
             if not keep:
                 raise ArgumentTypeError(
-                    f"function `{name}` returned {leaf!r} of type {type(leaf).__name__}, which is "
-                    "not an array or a number\nfix: return arrays, or trees of them"
+                    f"function `{name}` returned a value of type {type(leaf)}, which is not a "
+                    f"valid {kind()}: {leaf!r}\nfix: return arrays, or trees of them"
                 ) from None
             found[i] = leaf
     return found

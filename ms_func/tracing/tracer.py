@@ -117,8 +117,8 @@ class Tracer:
         if value is not None:
             return np.asarray(value).__array__(*args, **kwargs)
         raise TracerArrayConversionError(
-            f"NumPy was called on a traced value of type {self.type}, whose elements are not "
-            "known while the program is recorded\n"
+            f"{_opening(TracerArrayConversionError, self.type)}NumPy was called on a traced value "
+            f"of type {self.type}, whose elements are not known while the program is recorded\n"
             "fix: use the function of the same name from ms_func.numpy",
             user_loc(),
         )
@@ -166,7 +166,8 @@ class Tracer:
                 return np.asarray(fixed)
             loc = user_loc(3)
             raise ConcretizationTypeError(
-                f"a traced value ({self.type}, traced in `{self.recorder.name}`) was used as "
+                f"{_opening(ConcretizationTypeError, self.type)}a traced value ({self.type}, "
+                f"traced in `{self.recorder.name}`) was used as "
                 f"{use}, which has no derivative{_remedy(loc, _FLOAT_FIX)}",
                 loc,
             )
@@ -178,11 +179,26 @@ class Tracer:
         if value is None:
             loc = user_loc(3)
             raise error(
-                f"a value known only at run time ({self.type}, traced in "
-                f"`{self.recorder.name}`) was used as {use}{_remedy(loc, fix)}",
+                f"{_opening(error, self.type)}a value known only at run time ({self.type}, traced "
+                f"in `{self.recorder.name}`) was used as {use}{_remedy(loc, fix)}",
                 loc,
             )
         return np.asarray(value)
+
+
+_DEEDS = {
+    TracerBoolConversionError: "Attempted boolean conversion of",
+    TracerIntegerConversionError: "The __index__() method was called on",
+    TracerArrayConversionError: "The numpy.ndarray conversion method __array__() was called on",
+    ConcretizationTypeError: "Abstract tracer value encountered where concrete value is expected:",
+}
+
+
+def _opening(error: type[Exception], type: ArrayType) -> str:
+    """Words that users of JAX, and their tests, know an error by; none for others."""
+    if not config.jax_rules():
+        return ""
+    return f"{_DEEDS[error]} traced array with shape {type.str_short()}\n"
 
 
 def _no_buffer(what: str) -> Exception:
@@ -224,7 +240,10 @@ def _remedy(loc: Loc | None, fix: str) -> str:
     return f"\nMS104 `{loc.function}` was not converted: {reason}{joined}{fix}"
 
 
-_BOOL_FIX = "use lax.cond or np.where, or keep this condition out of the compiled function"
+_BOOL_FIX = (
+    "use lax.cond or np.where, or keep this condition out of the compiled function, with what it "
+    "depends on as a static argument (static_argnums)"
+)
 _FLOAT_FIX = "keep it an array; for math.sin and the like use those of ms_func.numpy"
 _INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
 
@@ -271,11 +290,13 @@ class Staging:
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
         known: what was found out about variables; see `tracing.known`.
+        results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "role", "spliced", "strict", "values", "wide",
+        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict",
+        "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -298,6 +319,7 @@ class Staging:
         self.wide = ""
         self.outer: Any = None
         self.links: Any = None
+        self.results: dict[Any, Any] = {}
 
     @property
     def main(self) -> Staging:
@@ -319,6 +341,7 @@ class Staging:
         current.interpreter = self.outer
         config.tracing.set_local(self.outer is not type(current).interpreter)
         self.alive = False
+        self.results.clear()
 
     def parameter(self, type: ArrayType) -> Tracer:
         """New variable that stands for an input."""

@@ -12,9 +12,10 @@ from typing import Any
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
-from ms_func.ir.function import Eqn, Function, Literal
-from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
+from ms_func.ir.function import Eqn, Function
+from ms_func.ir.primitive import ELEMENTWISE, NotSupported
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.stopwatch import timed
@@ -80,32 +81,18 @@ def batch_walk(
     fn: Function, size: int, args: Sequence[Any], dims: Dims
 ) -> tuple[list[Any], list[int | None]]:
     """Apply `fn` to batched operands under the interpreter in force."""
-    env: dict[Any, Any] = dict(zip(fn.params, args, strict=False))
     at: dict[Any, int] = {v: d for v, d in zip(fn.params, dims, strict=False) if d is not None}
-    env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
-    trace = current.interpreter
-    outer_loc = trace.loc
     named = BATCH_AXIS in names_of(fn)  # then lanes may differ though all operands are shared
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            where = [at.get(a) if type(a) is not Literal else None for a in eqn.inputs]
-            communicates = named and BATCH_AXIS in eqn_names(eqn)
-            if all(d is None for d in where) and not communicates and not has_effects(eqn):
-                out = eqn.primitive.bind(*ins, **eqn.params)
-                out_dims: Any = [None] * len(eqn.outputs)
-                out = out if eqn.primitive.multiple_results else (out,)
-            else:
-                out, out_dims = apply_rule(eqn, size, ins, where)
-            for v, x, d in zip(eqn.outputs, out, out_dims, strict=True):
-                env[v] = x
-                if d is not None:
-                    at[v] = d
-    finally:
-        trace.loc = outer_loc
-    outs = [env[a] if type(a) is not Literal else a for a in fn.results]
-    return outs, [at.get(a) if type(a) is not Literal else None for a in fn.results]
+
+    def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
+        communicates = named and BATCH_AXIS in eqn_names(eqn)
+        if at.keys().isdisjoint(eqn.inputs) and not communicates and not has_effects(eqn):
+            return None
+        outs, out_dims = apply_rule(eqn, size, ins, [at.get(a) for a in eqn.inputs])
+        at.update((v, d) for v, d in zip(eqn.outputs, out_dims, strict=True) if d is not None)
+        return outs
+
+    return walk(fn, args, rule), [at.get(a) for a in fn.results]
 
 
 def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:

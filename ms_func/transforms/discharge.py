@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
-from ms_func.ir.primitive import current
 from ms_func.ir.references import discharge as slot
 from ms_func.ir.references import freeze_p, new_ref_p, ref_get_p, ref_swap_p
 from ms_func.ir.types import RefType, typeof
+from ms_func.ir.walk import walk
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing.tracer import Tracer, build
+from ms_func.transforms.passes import with_functions
 
 
 class Cell:
@@ -79,12 +80,11 @@ def _discharged(fn: Function) -> tuple[Function, tuple[int, ...]]:
     written: list[int] = []
 
     def body(*args: Any) -> list[Any]:
-        env: dict[Any, Any] = dict(zip(fn.params, args, strict=True))
-        for i in places:
-            env[fn.params[i]] = Cell(args[i])
-        walk(fn, env)
-        results = [env[a] if type(a) is not Literal else a for a in fn.results]
-        cells = [env[fn.params[i]] for i in places]
+        cells = [Cell(args[i]) for i in places]
+        values = list(args)
+        for i, cell in zip(places, cells, strict=True):
+            values[i] = cell
+        results = walk(fn, values, _equation)
         finals = [
             args[i] if c.value is None else c.value for i, c in zip(places, cells, strict=True)
         ]
@@ -103,21 +103,8 @@ def _same(x: Any, y: Any) -> bool:
     return x is y or (type(x) is Tracer and type(y) is Tracer and x.variable is y.variable)
 
 
-def walk(fn: Function, env: dict[Any, Any]) -> None:
-    """Record the equations of `fn` on values; `env` has cells in place of references."""
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            env.update(zip(eqn.outputs, _equation(eqn, ins), strict=True))
-    finally:
-        trace.loc = outer_loc
-
-
 def _equation(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
-    """Results of one equation; it moves what cells hold."""
+    """Results of one equation on values and cells; it moves what cells hold."""
     p = eqn.primitive
     if p is new_ref_p:
         return [Cell(_strong(ins[0]))]
@@ -133,9 +120,7 @@ def _equation(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     cells = [i for i, x in enumerate(ins) if type(x) is Cell]
     if cells:
         return _through(eqn, ins, cells)
-    params = eqn.params
-    if params and any(map(has_refs, eqn.functions())):
-        params = _params_on_values(params)
+    params = with_functions(eqn.params, lambda f: discharged(f)[0])
     out = p.bind(*ins, **params)
     return out if p.multiple_results else (out,)
 
@@ -193,18 +178,6 @@ def _through(eqn: Eqn, ins: Sequence[Any], cells: Sequence[int]) -> Sequence[Any
     for i, value in finals.items():
         ins[i].value = value
     return outs
-
-
-def _params_on_values(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters with the functions among them, which take no references, on values."""
-    found = {}
-    for name, value in params.items():
-        if type(value) is Function:
-            value = discharged(value)[0]
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([discharged(f)[0] if type(f) is Function else f for f in value])
-        found[name] = value
-    return found
 
 
 slot.rule = discharged

@@ -40,6 +40,7 @@ from ms_func.ir.primitive import (
     current,
 )
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
 from ms_func.primitives.arithmetic import mul
 from ms_func.primitives.families import literal
 from ms_func.stopwatch import timed
@@ -86,27 +87,18 @@ def jet_walk(
     fn: Function, primals: Sequence[Any], series: Sequence[Terms], order: int
 ) -> tuple[list[Any], list[Terms]]:
     """Apply `fn` to values and their terms under the interpreter in force."""
-    env: dict[Any, Any] = dict(zip(fn.params, primals, strict=False))
-    terms = {v: s for v, s in zip(fn.params, series, strict=False) if s is not None}
-    env.update(zip(fn.params[len(primals) :], fn.consts, strict=True))
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if terms.keys().isdisjoint(eqn.inputs) or not eqn.outputs:
-                out = eqn.primitive.bind(*ins, **eqn.params)
-                outs = out if eqn.primitive.multiple_results else (out,)
-            else:
-                given = [terms.get(a) if type(a) is not Literal else None for a in eqn.inputs]
-                outs, found = _equation(eqn, ins, given, order)
-                terms.update((v, s) for v, s in zip(eqn.outputs, found, strict=True) if s)
-            env.update(zip(eqn.outputs, outs, strict=True))
-    finally:
-        trace.loc = outer_loc
-    outs = [env[a] if type(a) is not Literal else a for a in fn.results]
-    return outs, [terms.get(a) if type(a) is not Literal else None for a in fn.results]
+    terms: dict[Any, Terms] = {
+        v: s for v, s in zip(fn.params, series, strict=False) if s is not None
+    }
+
+    def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
+        if terms.keys().isdisjoint(eqn.inputs) or not eqn.outputs:
+            return None
+        outs, found = _equation(eqn, ins, [terms.get(a) for a in eqn.inputs], order)
+        terms.update((v, s) for v, s in zip(eqn.outputs, found, strict=True) if s)
+        return outs
+
+    return walk(fn, primals, rule), [terms.get(a) for a in fn.results]
 
 
 def _equation(

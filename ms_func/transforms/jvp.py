@@ -11,8 +11,9 @@ from typing import Any
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
-from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero, current
+from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.recorded import Code, worked_out
@@ -54,29 +55,19 @@ def jvp_walk(
     fn: Function, primals: Sequence[Any], tangents: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
     """Apply `fn` to primals and tangents under the interpreter in force."""
-    env: dict[Any, Any] = dict(zip(fn.params, primals, strict=False))
     dots: dict[Any, Any] = {
         v: t for v, t in zip(fn.params, tangents, strict=False) if type(t) is not Zero
     }
-    env.update(zip(fn.params[len(primals) :], fn.consts, strict=True))
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if dots.keys().isdisjoint(eqn.inputs):
-                out = eqn.primitive.bind(*ins, **eqn.params)
-                outs = out if eqn.primitive.multiple_results else (out,)
-            else:
-                outs, tangent = _equation(eqn, ins, [dots.get(a) for a in eqn.inputs])
-                pairs = zip(eqn.outputs, tangent, strict=True)
-                dots.update([(v, t) for v, t in pairs if t is not None and type(t) is not Zero])
-            env.update(zip(eqn.outputs, outs, strict=True))
-    finally:
-        trace.loc = outer_loc
-    outs = [env[a] if type(a) is not Literal else a for a in fn.results]
-    return outs, [_dot(dots, a) for a in fn.results]
+
+    def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
+        if dots.keys().isdisjoint(eqn.inputs):
+            return None
+        outs, tangent = _equation(eqn, ins, [dots.get(a) for a in eqn.inputs])
+        pairs = zip(eqn.outputs, tangent, strict=True)
+        dots.update([(v, t) for v, t in pairs if t is not None and type(t) is not Zero])
+        return outs
+
+    return walk(fn, primals, rule), [_dot(dots, a) for a in fn.results]
 
 
 def _equation(eqn: Eqn, ins: list[Any], dots: list[Any]) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import Zero, current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.walk import walk
+from ms_func.primitives.cast import convert_element_type
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, build, by_value
 from ms_func.transforms.jvp import apply_rule
@@ -187,7 +189,15 @@ class Tape:
                     _accumulate(cts, part, part.derivative.pull(part.residuals, out, part.loc))
         finally:
             trace.loc = outer_loc
-        return [instantiate(cts[v]) if v in cts else zeros(v.type.tangent) for v in self.inputs]
+        return [_owned(cts[v], v.type) if v in cts else zeros(v.type.tangent) for v in self.inputs]
+
+
+def _owned(ct: Any, t: ArrayType) -> Any:
+    """A cotangent of a value of type `t`; that of a weak one is weak."""
+    ct = instantiate(ct)
+    if not t.weak_type or typeof(ct).weak_type:
+        return ct
+    return convert_element_type(ct, t.tangent.dtype, weak_type=True)
 
 
 def _accumulate(cts: dict[Any, Any], part: _Part, found: Sequence[Any]) -> None:
@@ -207,25 +217,13 @@ def linearize_walk(
         primals: values of its parameters.
         active: which parameters have a tangent.
     """
-    env: dict[Any, Any] = dict(zip(fn.params, primals, strict=False))
-    env.update(zip(fn.params[len(primals) :], fn.consts, strict=True))
     tape = Tape(fn, [*active, *[False] * len(fn.consts)])
     live = tape.live
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            if live.isdisjoint(eqn.inputs):
-                out = eqn.primitive.bind(*ins, **eqn.params)
-                outs = out if eqn.primitive.multiple_results else (out,)
-            else:
-                outs = _linearize(tape, eqn, ins)
-            env.update(zip(eqn.outputs, outs, strict=True))
-    finally:
-        trace.loc = outer_loc
-    return [env[a] if type(a) is not Literal else a for a in fn.results], tape
+
+    def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
+        return None if live.isdisjoint(eqn.inputs) else _linearize(tape, eqn, ins)
+
+    return walk(fn, primals, rule), tape
 
 
 def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:

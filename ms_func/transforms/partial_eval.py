@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ms_func.ir.function import Function, Literal
+from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc
 from ms_func.ir.primitive import DEFAULT, Primitive, current
+from ms_func.ir.walk import walk
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -76,21 +77,7 @@ class Splitting:
 
 def evaluate(fn: Function, args: Sequence[Any]) -> list[Any]:
     """Apply the equations of `fn` under the interpreter in force, one by one."""
-    env: dict[Any, Any] = dict(zip(fn.params, args, strict=False))
-    env.update(zip(fn.params[len(args) :], fn.consts, strict=True))
-    trace = current.interpreter
-    outer_loc = trace.loc
-    try:
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
-            out = eqn.primitive.bind(*ins, **eqn.params)
-            env.update(
-                zip(eqn.outputs, out if eqn.primitive.multiple_results else (out,), strict=True)
-            )
-    finally:
-        trace.loc = outer_loc
-    return [env[a] if type(a) is not Literal else a for a in fn.results]
+    return walk(fn, args, lambda eqn, ins: None)
 
 
 @timed("transform")

@@ -22,13 +22,15 @@ from ms_func.ir.constant import Constant
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import LANES, current
 from ms_func.ir.types import ArrayType
+from ms_func.ir.walk import walk
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.constants import constant_p
 from ms_func.primitives.keys import numpy_words
 from ms_func.primitives.pieces import stack
-from ms_func.tracing.tracer import Staging, build
+from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import run_rule
 from ms_func.transforms.discharge import discharged
+from ms_func.transforms.passes import with_functions
 
 
 def physical(fn: Function) -> Function:
@@ -73,13 +75,7 @@ def _expands(fn: Function) -> bool:
 
 def _on_words(fn: Function) -> Function:
     def body(*args: Any) -> list[Any]:
-        env: dict[Any, Any] = dict(zip(fn.params, args, strict=True))
-        trace: Staging = current.interpreter
-        for eqn in fn.eqns:
-            trace.loc = eqn.loc
-            ins = [env[a] if type(a) is not Literal else _literal(a) for a in eqn.inputs]
-            env.update(zip(eqn.outputs, _equation(eqn, ins), strict=True))
-        return [env[a] if type(a) is not Literal else _literal(a) for a in fn.results]
+        return [_words(x) for x in walk(fn, args, _equation)]
 
     made = build(fn.name, [v.type.words for v in fn.params], body)
     if not fn.consts:
@@ -88,24 +84,24 @@ def _on_words(fn: Function) -> Function:
     return Function(made.name, made.params, made.eqns, made.results, consts)
 
 
-def _literal(atom: Literal) -> Any:
-    """A literal; one that is a key as its words."""
-    if atom.type.key is None:
-        return atom
-    words = np.atleast_1d(np.asarray(atom.value, atom.type.dtype)).view(np.uint32)
+def _words(x: Any) -> Any:
+    """A value; a literal that is a key as its words."""
+    if type(x) is not Literal or x.type.key is None:
+        return x
+    words = np.atleast_1d(np.asarray(x.value, x.type.dtype)).view(np.uint32)
     return stack([Literal(w, ArrayType((), w.dtype)) for w in words])
 
 
 def _equation(eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     """Results of one equation on words."""
-    p = eqn.primitive
+    p, ins = eqn.primitive, [_words(x) for x in ins]
     types = [a.type for a in eqn.inputs]
     if p.expand is not None:
         return _expanded(eqn, ins)
     if p.words is not None and p.words is not LANES:
         out = p.words(types, *ins, **eqn.params)
     elif any(f for f in eqn.functions()):
-        out = p.bind(*ins, **_params_on_words(eqn.params))
+        out = p.bind(*ins, **with_functions(eqn.params, physical))
     elif all(t.key is None for t in types):
         out = p.bind(*ins, **eqn.params)
     elif p.words is LANES:
@@ -132,18 +128,6 @@ def _held(x: Any, t: ArrayType) -> Any:
     """An array, or number, of a type that stands in a program by value; a key as its words."""
     elements = np.asarray(x, t.dtype) if t.key is None else to_numpy(x.buffer)
     return constant_p.bind(value=Constant(elements))
-
-
-def _params_on_words(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters with the functions among them on words."""
-    found = {}
-    for name, value in params.items():
-        if type(value) is Function:
-            value = physical(value)
-        elif type(value) is tuple and any(type(f) is Function for f in value):
-            value = tuple([physical(f) if type(f) is Function else f for f in value])
-        found[name] = value
-    return found
 
 
 def _by_lanes(eqn: Eqn, ins: Sequence[Any]) -> list[Any]:

@@ -105,14 +105,14 @@ def test_results_that_are_no_scalars_are_refused():
         ms.grad(lambda x: (x.sum(), x.sum()))(x)
     with pytest.raises(TypeError, match="requires real-valued outputs"):
         ms.grad(lambda x: x.sum().astype("int32"))(x)
-    with pytest.raises(TypeError, match="pair"):
+    with pytest.raises(TypeError, match="two-element tuple"):
         ms.grad(lambda x: x.sum(), has_aux=True)(x)
 
 
 def test_arguments_that_are_no_arrays_are_refused():
-    with pytest.raises(TypeError, match="not an array or a number"):
+    with pytest.raises(TypeError, match="not a valid array or number"):
         ms.grad(lambda s: 1.0)("text")
-    with pytest.raises(TypeError, match="argument 2"):
+    with pytest.raises(TypeError, match="argnums=2"):
         ms.grad(lambda x: x, argnums=2)(1.0)
 
 
@@ -180,7 +180,7 @@ def test_vjp_checks_its_cotangent():
     _, pull = ms.vjp(lambda x: (x, x * 2), np.ones(3, np.float32))
     with pytest.raises(ValueError, match="structure"):
         pull(np.ones(3, np.float32))
-    with pytest.raises(ValueError, match="cotangent"):
+    with pytest.raises(ValueError, match="argument to VJP function"):
         pull((np.ones(2, np.float32), np.ones(3, np.float32)))
     (g,) = pull((np.ones(3, np.float32), np.ones(3, np.float32)))
     np.testing.assert_array_equal(g, [3, 3, 3])
@@ -258,10 +258,19 @@ def test_functions_linear_over_the_integers_are_transposed():
     assert of_x.dtype == of_y.dtype == np.int32
     assert int(of_x) == 15
     assert of_y.tolist() == [5, 0]
-    with pytest.raises(TypeError, match="has type f32"):
+    with pytest.raises(TypeError, match="got f32"):
         back(5.0)
     with pytest.raises(TypeError, match="or all integers"):
         ms.linear_transpose(lambda x: x.astype(np.float32), 1)
+
+
+def test_a_gradient_is_as_weak_as_its_argument():
+    def f(x):
+        return (mnp.ones(3, np.float32) * x).sum()
+
+    for derive in (ms.grad, lambda g: lambda x: ms.vjp(g, x)[1](np.float32(1))[0]):
+        assert derive(f)(1.0).weak_type
+        assert not derive(f)(np.float32(1)).weak_type
 
 
 def test_jacobians_have_the_dtype_and_weakness_of_what_they_belong_to():
@@ -271,9 +280,9 @@ def test_jacobians_have_the_dtype_and_weakness_of_what_they_belong_to():
     for jacobian in (ms.jacfwd, ms.jacrev):
         with pytest.raises(TypeError, match="outputs with complex dtype"):
             jacobian(lambda z: z.real, holomorphic=True)(1j)
-        with pytest.raises(TypeError, match="expects a function"):
+        with pytest.raises(TypeError, match="Expected a callable"):
             jacobian(3)
-        with pytest.raises(ValueError, match="argument 2"):
+        with pytest.raises(ValueError, match="argnums=2"):
             jacobian(lambda x: x, argnums=2)(1.0)
 
 

@@ -200,7 +200,7 @@ def test_error_in_the_function_leaves_everything_usable():
 
 
 def test_results_that_are_no_arrays_are_refused():
-    with pytest.raises(TypeError, match="returned 'text' of type str"):
+    with pytest.raises(TypeError, match=r"of type <class 'str'>, .*: 'text'"):
         ms.jit(lambda x: "text")(1.0)
 
 
@@ -268,7 +268,7 @@ def test_ahead_of_time():
     assert float(value) == 6.0
     assert compiled.cost_analysis()["flops"] > 0
     assert lowered.out_info.shape == ()
-    with pytest.raises(TypeError, match="compiled for arguments of types"):
+    with pytest.raises(TypeError, match="Argument types differ"):
         compiled(np.ones((3, 3), np.float32), np.ones(3, np.float32))
 
 

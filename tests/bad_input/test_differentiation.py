@@ -22,7 +22,9 @@ def loss(params, x):
 
 @pytest.mark.parametrize("value", [3, True, numpy.int8(2), numpy.arange(3)], ids=repr)
 def test_grad_of_an_integer(value) -> None:
-    with refused(TypeError, "grad of `square`", "real- or complex-valued", "fix:", "allow_int"):
+    with refused(
+        TypeError, "grad requires real- or complex-valued", "`square`", "fix:", "allow_int"
+    ):
         ms.grad(square)(value)  # here
 
 
@@ -33,7 +35,7 @@ def test_grad_of_an_integer_leaf_in_a_tree() -> None:
 
 
 def test_grad_of_what_is_no_array() -> None:
-    with refused(TypeError, "'two' of type str", "fix:"):
+    with refused(TypeError, "'two' of type <class 'str'>", "fix:"):
         ms.grad(square)("two")  # here
 
 
@@ -48,12 +50,12 @@ def test_holomorphic_of_real() -> None:
 
 
 def test_grad_of_a_vector_function() -> None:
-    with refused(TypeError, "scalar-output", "shape (3,)", ".sum()"):
+    with refused(TypeError, "scalar-output", "shape: (3,)", ".sum()"):
         ms.grad(square)(VECTOR)  # here
 
 
 def test_grad_of_one_element_that_is_no_scalar() -> None:
-    with refused(TypeError, "scalar-output", "shape (1,)"):
+    with refused(TypeError, "scalar-output", "shape: (1,)"):
         ms.grad(square)(VECTOR[:1])  # here
 
 
@@ -75,22 +77,22 @@ def test_grad_of_an_integer_function() -> None:
 
 
 def test_has_aux_without_pair() -> None:
-    with refused(TypeError, "has_aux=True", "pair"):
+    with refused(TypeError, "aux", "two-element tuple"):
         ms.value_and_grad(square, has_aux=True)(2.0)  # here
 
 
 def test_argnums_beyond_the_arguments() -> None:
-    with refused(TypeError, "argument 2", "1 positional", "fix:"):
+    with refused(TypeError, "argnums=2", "only 1 positional", "fix:"):
         ms.grad(square, argnums=2)(1.0)  # here
 
 
 def test_argument_given_by_keyword() -> None:
-    with refused(TypeError, "argument 0", "fix:"):
+    with refused(TypeError, "argnums=0", "fix:"):
         ms.grad(square)(x=1.0)  # here
 
 
 def test_grad_of_no_function() -> None:
-    with refused(TypeError, "expects a function", "float"):
+    with refused(TypeError, "Expected a callable", "float"):
         ms.grad(3.0)  # here
 
 
@@ -133,7 +135,7 @@ def test_vjp_tree_of_cotangent() -> None:
 
 def test_vjp_shape_of_cotangent() -> None:
     _, pull = ms.vjp(square, VECTOR)
-    with refused(ValueError, "cotangent", "f32[4]", "f32[3]"):
+    with refused(ValueError, "argument to VJP function", "float32[4]", "float32[3]"):
         pull(numpy.ones(4, numpy.float32))  # here
     assert pull(numpy.ones(3, numpy.float32))[0].tolist() == [0.0, 2.0, 4.0]
 
@@ -151,17 +153,17 @@ def test_vmap_of_different_lengths() -> None:
 
 
 def test_vmap_over_a_scalar() -> None:
-    with refused(ValueError, "axis 0", "0 dimensions", "in_axes"):
+    with refused(ValueError, "axis 0", "its shape is ()", "in_axes"):
         ms.vmap(square)(1.0)  # here
 
 
 def test_vmap_axis_out_of_range() -> None:
-    with refused(ValueError, "axis 1", "f32[3]"):
+    with refused(ValueError, "axis 1", "(3,)"):
         ms.vmap(square, in_axes=1)(VECTOR)  # here
 
 
 def test_vmap_axes_do_not_match_arguments() -> None:
-    with refused(ValueError, "in_axes", "3 entries", "2 arguments"):
+    with refused(ValueError, "in_axes", "len(in_axes)=3", "len(args)=2"):
         ms.vmap(lambda x, y: x, in_axes=(0, 0, 0))(VECTOR, VECTOR)  # here
     with refused(ValueError, "in_axes", at="tree"):
         ms.vmap(lambda p: p["a"], in_axes=({"b": 0},))({"a": VECTOR})  # tree

@@ -71,7 +71,7 @@ def test_everything_is_shown_on_request():
 
 
 def test_frames_stay_where_an_error_does_not_name_a_line(monkeypatch):
-    monkeypatch.setattr("ms_func.api.compile.ready", None)  # a fault of the library
+    monkeypatch.setattr("ms_func.api.jitted.ready", None)  # a fault of the library
     with pytest.raises(TypeError, match="not callable") as caught:
         ms.jit(lambda x: x * 3.25 + 1.5)(np.ones(7))
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]

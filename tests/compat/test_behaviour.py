@@ -85,13 +85,13 @@ def test_error_types():
     for error in (TypeError, ValueError):
         with pytest.raises(error, match="incompatible shapes"):
             ms.numpy.add(x, np.ones(4))
-    with pytest.raises(TypeError, match="argument 1"):
+    with pytest.raises(TypeError, match="argnums=1"):
         ms.grad(lambda v: v, argnums=1)(1.0)
     with pytest.raises(TypeError, match="real-valued"):
         ms.jacfwd(lambda v: v**2)(1j)
     with pytest.raises(TypeError, match="do not match"):
         ms.jvp(lambda v: v, (1.0,), (1,))
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="but expected"):
         ms.vjp(lambda v: v, 1.0)[1](1)
     with pytest.raises(TypeError, match="Only scalar"):
         int(ms.numpy.ones(1))

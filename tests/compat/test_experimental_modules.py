@@ -202,3 +202,26 @@ def test_rules_of_a_primitive_may_be_methods(jax):
     tag = Tag("tag")
     assert tag.bind(1.0, 2.0) == (1.0, 2.0)
     assert len(jax.make_jaxpr(lambda x: tag.bind(x, x))(1.0).jaxpr.outvars) == 2
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "words"),
+    [
+        (bool, "TracerBoolConversionError", "Attempted boolean conversion of traced array"),
+        (range, "TracerIntegerConversionError", r"The __index__\(\) method was called on"),
+        (np.asarray, "TracerArrayConversionError", r"conversion method __array__\(\) was called"),
+        (int, "ConcretizationTypeError", "Abstract tracer value encountered where concrete"),
+    ],
+)
+@pytest.mark.parametrize("staged", ["jit", "checkpoint"])
+def test_errors_about_traced_values_have_the_words_of_jax(jax, use, error, words, staged):
+    f = getattr(jax, staged)(lambda n: use(n))
+    with pytest.raises(getattr(jax.errors, error), match=words + r"[^\n]* with shape int32\[\]"):
+        f(1)
+
+
+def test_compiled_programs_refuse_traced_values(jax):
+    compiled = jax.jit(lambda x: x + 1).lower(1.0).compile()
+    for transform in (jax.grad, jax.jit, lambda f: lambda x: jax.vmap(f)(x[None])):
+        with pytest.raises(TypeError, match="Cannot apply JAX transformations to a function"):
+            transform(compiled)(jax.numpy.float32(1))

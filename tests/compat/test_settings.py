@@ -108,13 +108,6 @@ def test_static_fields():
     assert ms.tree.map(lambda x: x + 1, Line(2.0, "a")) == Line(3.0, "a")
 
 
-def test_distributed_says_what_cannot_be_had():
-    ms.distributed.initialize(num_processes=1)
-    assert not ms.distributed.is_initialized()
-    with pytest.raises(NotImplementedError, match="several processes"):
-        ms.distributed.initialize("localhost:1234", 2, 0)
-
-
 # --- kernels of others ---------------------------------------------------------------------------
 
 

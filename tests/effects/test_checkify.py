@@ -279,7 +279,7 @@ def test_arguments():
         checkify.check(np.array([True]), "no")
     with pytest.raises(TypeError, match="need to be PyTrees of arrays"):
         checkify.check(np.bool_(True), "{}", "text")
-    with pytest.raises(TypeError, match="expects a function"):
+    with pytest.raises(TypeError, match="Expected a callable"):
         checkify.checkify(3)
 
 

@@ -9,6 +9,7 @@ import pytest
 import scipy.linalg
 
 import ms_func as ms
+from ms_func.ir.evaluate import Reference
 from ms_func.lax import linalg
 from ms_func.test_util import check_grads
 from tests.support.numpy_oracle import sample
@@ -104,7 +105,8 @@ def test_derivatives_of_qr(shape, full):
     np.testing.assert_allclose(turn, -turn.T, atol=1e-9)
     np.testing.assert_array_equal(np.tril(dr, -1), np.zeros(dr.shape))
     if min(shape):
-        check_grads(lambda a: linalg.qr(a, full_matrices=False), (x,), 1)
+        with Reference():
+            check_grads(lambda a: linalg.qr(a, full_matrices=False), (x,), 1)
 
 
 def test_no_rows_and_integers():
@@ -142,6 +144,7 @@ def test_symmetric_product_takes_the_lower_triangle():
 
 def test_derivatives_of_pivoted_qr():
     a = sample("float64", 4, 3)
-    check_grads(lambda a: linalg.qr(a, pivoting=True, full_matrices=False)[:2], (a,), 1)
+    with Reference():
+        check_grads(lambda a: linalg.qr(a, pivoting=True, full_matrices=False)[:2], (a,), 1)
     out = ms.vmap(lambda a: linalg.qr(a, pivoting=True)[2])(A)
     np.testing.assert_array_equal(out, linalg.qr(A, pivoting=True)[2])

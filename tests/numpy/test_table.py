@@ -17,7 +17,7 @@ from ms_func.test_util import check_grads
 from tests.numpy.table import NOT_COMPARED, TABLE, Draw, Entry
 from tests.support.numpy_oracle import NARROW, reach
 
-FEW, MANY = 6, 60
+FEW, MANY = 4, 60
 SEEDS = st.integers(0, 2**32 - 1)
 
 

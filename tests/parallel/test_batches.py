@@ -88,8 +88,13 @@ def convolved(x, w, **options):
     return lax.conv_general_dilated(x, w, dimension_numbers=("NHWC", "HWIO", "NHWC"), **options)
 
 
-def pooled(x):
-    return lax.reduce_window(x, -np.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+def pooled(x, size=2, step=2):
+    window, steps = (1, size, size, 1), (1, step, step, 1)
+    return lax.reduce_window(x, -np.inf, lax.max, window, steps, "SAME")
+
+
+def averaged(x):
+    return lax.reduce_window(x, 0.0, lax.add, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
 
 
 WINDOWS = {
@@ -101,6 +106,13 @@ WINDOWS = {
     "one side": (lambda x, w: convolved(x, w, padding=((2, 0), (1, 1))), 2),
     "spread": (lambda x, w: convolved(x, w, lhs_dilation=(2, 1), padding=((1, 2), (1, 1))), 1),
     "pool": (lambda x, w: pooled(x) + w[0, 0, 0], 0),
+    "pool that overlaps": (lambda x, w: pooled(x, 3, 2) + w[0, 0, 0], 1),
+    "pool step by step": (lambda x, w: pooled(x, 3, 1) + w[0, 0, 0], 2),
+    "mean": (lambda x, w: averaged(x) + w[0, 0, 0], 1),
+    "gradient of a mean": (
+        lambda x, w: ms.grad(lambda x: (averaged(x) ** 2).sum())(x) + w[0, 0, 0],
+        1.5,
+    ),
     "roll": (lambda x, w: mnp.roll(x, 1, 1) + mnp.roll(x, -2, 1) + w[0, 0, 0], 3),
     "roll by more than a piece": (lambda x, w: mnp.roll(x, 20, 2) + w[0, 0, 0], 0),
 }

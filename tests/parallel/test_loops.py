@@ -77,6 +77,7 @@ def test_calls_in_bodies_are_planned_like_what_they_call(around):
     assert plan.wire_bytes <= 1.01 * want.wire_bytes + 100  # the condition
 
 
+@pytest.mark.slow
 def test_a_scanned_training_step_equals_that_of_one_device():
     step, types = scanned_transformer(2, 8, 32, 64)
     state, batch = arrays(types)

@@ -103,9 +103,9 @@ def test_batch_matmul_and_dot_shapes():
 def test_refusals():
     with pytest.raises(TypeError, match=r"Incompatible shapes for dot: got \(2, 3\) and \(2, 3\)"):
         lax.dot(A, A)
-    with pytest.raises(TypeError, match="contracted dimensions of equal sizes"):
+    with pytest.raises(TypeError, match="contracting dimensions to have the same shape"):
         lax.dot_general(A, B, (((0,), (0,)), ((), ())))
-    with pytest.raises(TypeError, match="batch dimensions of equal sizes"):
+    with pytest.raises(TypeError, match="batch dimensions to have the same shape"):
         lax.dot_general(A, B, (((), ()), ((0,), (0,))))
     with pytest.raises(TypeError, match="must be distinct dimensions"):
         lax.dot_general(A, A, (((0,), (0,)), ((0,), (0,))))

@@ -8,11 +8,11 @@ import pytest
 import ms_func as ms
 from ms_func.errors import StagingError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
-from tests.source import list_functions, recursive_functions
+from tests.source import iterator_functions, list_functions, recursive_functions
 from tests.source.object_functions import CASES
 from tests.source.test_programs import by_name, close
 
-NEW = [*list_functions.CASES, *recursive_functions.CASES]
+NEW = [*list_functions.CASES, *recursive_functions.CASES, *iterator_functions.CASES]
 POINTS = [(x, n) for x in (-1.31, 0.43, 2.72) for n in (0, 1, 4)]
 
 
@@ -26,6 +26,12 @@ def test_value_is_that_of_python(f):
             return
     jitted = ms.jit(f)  # constants, checks, or a result that is one of several
     close([jitted(x, n) for x, n in POINTS], [f(x, n) for x, n in POINTS])
+
+
+@by_name(iterator_functions.CASES)
+def test_converted_function_is_the_same_on_plain_numbers(f):
+    converted = ms.convert(f)
+    assert [converted(x, n) for x, n in POINTS] == [f(x, n) for x, n in POINTS]
 
 
 @by_name([*CASES[::8], *NEW[::8]])

@@ -24,10 +24,18 @@ from ms_func.errors import (
 
 def yields_in_branch(x, n):
     def g():
-        if x > 0:  # here
-            yield x
+        for v in (x, 1.0):
+            if v > 0:  # here
+                yield v
+                break
 
     return sum(g())
+
+
+def advances_in_branch(x, n):
+    values = (v for v in (x, 2 * x))
+    first = next(values) if n > 0 else x
+    return first + next(values)  # here
 
 
 def yields_in_loop(x, n):
@@ -210,7 +218,8 @@ def multiplies_a_tuple(x, n):
 
 
 REFUSALS = [
-    (yields_in_branch, StagingError, "MS180 yield under a run-time condition", "x > 0"),
+    (yields_in_branch, StagingError, "MS180 yield under a run-time condition", "v > 0"),
+    (advances_in_branch, StagingError, "MS180 an iterator is advanced here", "next(values)"),
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition", "n > 0"),
     (filters, StagingError, "MS170 .*the `if` of a comprehension", "x > i"),
     (turns_a_deque, StagingError, "MS103 .*an element of a deque", "w.rotate(n)"),
@@ -218,7 +227,7 @@ REFUSALS = [
     (
         makes_a_shape,
         ConcretizationTypeError,
-        "zeros needs a shape of concrete integers",
+        "concrete values of integer type",
         "mnp.zeros(n)",
     ),
     (disagrees_in_shape, StagingError, r"MS102 branches disagree: .* `y` is float32\[3\]", "n > 0"),

@@ -123,6 +123,25 @@ def comprehends(x, n):
     return total + sum(generated()) + max(i * x for i in range(3))
 
 
+def iterates(x, n):
+    it = iter([x, 2 * x, 3 * x, 4 * x])
+    s = next(it) if n > 1 else 0.0
+    for v in it:
+        s += v * v
+        if v > 2.5:
+            break
+    return s + sum(v for v in it)
+
+
+def keeps_keys(x, n):
+    d = {k: x * i for i, k in enumerate("abc") if x > i}
+    if n > 1:
+        d["c"] = x * x
+    if "c" in d:
+        d["c"] += 1
+    return sum(d.values()) + d.get("b", x) + len(d)
+
+
 def indexes(x, n):
     a = mnp.arange(4.0) * x
     a[n] = 5 * x
@@ -285,7 +304,8 @@ def says_little(x, n):
     return z
 
 
-ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, sifts, indexes,
+ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
+            keeps_keys, indexes,
             deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
             calls_builtins, tells, says_little]  # fmt: skip
 
@@ -319,7 +339,7 @@ REFUSED = [
         "measures_text",
         "appends_in_branch",
     ],
-    ["yields_in_branch", "yields_in_loop"],
+    ["yields_in_branch", "yields_in_loop", "advances_in_branch"],
     ["text_is_a_key", "adds_to_nothing"],
     ["stores_to_numpy", "changes_bytes", "changes_c_array"],
     ["catches", "asserts_in_try"],

@@ -77,6 +77,15 @@ def test_what_has_no_derivative_is_a_number_within_a_gradient():
     assert ms.grad(f)(2.5) == 2.5 + 1 + 2
 
 
+def test_what_has_no_derivative_around_a_batch_is_known_within():
+    def f(x):
+        positive = x > 0
+        return ms.vmap(ms.no_convert(lambda y: x * y if (positive & True).all() else y))(X).sum()
+
+    assert ms.grad(f)(2.0) == 6.0
+    assert ms.grad(f)(-2.0) == 0.0
+
+
 def test_what_has_a_derivative_is_none():
     with pytest.raises(TracerArrayConversionError):
         ms.grad(lambda x: x * numpy.asarray(x))(2.0)

@@ -176,7 +176,7 @@ def _add_rms_norm(node: Node, x: Array, y: Array, gamma: Array) -> tuple[Array, 
 
 @kernel("FlashAttentionScore")
 def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tuple[Array, ...]:
-    """Layouts `BNSD` and `BSND`; ones in the mask take elements out; no dropout, no other option."""
+    """Layouts `BNSD` and `BSND`; ones in the mask take elements out; no other options."""
     same(q, k, v)
     mask = more[3]
     layout = node.attr("input_layout")

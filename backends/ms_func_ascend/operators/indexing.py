@@ -348,6 +348,12 @@ def _dynamic_update_slice(t: Any, op: Any, x: Tensor, update: Tensor, *starts: T
         before = e.slice_axis(x, d, 0, start)
         after = e.slice_axis(x, d, start + update.shape[d], x.shape[d])
         return e.concat([part for part in (before, update, after) if part.shape[d]], d)
+    if moving == [0] and accepts("TensorScatterUpdate", "x", x.dtype):
+        count = update.shape[0]
+        first = e.reshape(offsets[0], (1, 1))
+        if count > 1:
+            first = a.add(e, first, e.const(np.arange(count, dtype=first.dtype)[:, None]))
+        return e.one("TensorScatterUpdate", [x, first, update], x.shape, x.dtype)
     vector = e.reshape(e.concat([e.reshape(o, (1,)) for o in _same(e, offsets)], 0), (len(moving),))
     rows = _Rows(t, x.shape, update.shape, vector, moving, [])
     flat = e.reshape(rows.numbers(), (math.prod(update.shape[d] for d in moving),))

@@ -105,6 +105,10 @@ def _dynamic_slice(t: Any, op: Any, x: Tensor, *starts: Tensor) -> Tensor:
     if all(v is not None for v in values):
         fixed = [int(v) for v in values]  # type: ignore[arg-type]
         return e.slice(x, fixed, [s + k for s, k in zip(fixed, sizes, strict=True)])
+    moving = [d for d, v in enumerate(values) if v is None]
+    row = [1 if d in moving else n for d, n in enumerate(x.shape)]
+    if len(moving) == 1 and list(sizes) == row and e.has("GatherV2"):
+        return e.reshape(e.rows(x, offsets[moving[0]], moving[0]), sizes)
     wide = I64 if any(s.dtype == I64 for s in offsets) else I32
     packed = stack(e, [e.cast(s, wide) for s in offsets])
     moved, dtype = e.moved("Slice", "x", x)

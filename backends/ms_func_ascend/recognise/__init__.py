@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ms_func_ascend.prototypes import accepts, lookup, version
+from ms_func_ascend.prototypes import accepts, available, lookup
 from ms_func_ascend.reader import Block, Op, Value
 from ms_func_ascend.recognise.algebra import LAYOUT, constant
 from ms_func_ascend.recognise.attention import attention
 from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise import normalise
-from ms_func_ascend.recognise.normalise_gradient import Norm, gradient, norms
+from ms_func_ascend.recognise.normalise_gradient import Norms
 from ms_func_ascend.recognise.pooling import pool
 from ms_func_ascend.recognise.softmax import (
     log_softmax,
@@ -29,7 +29,8 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise, activation,
+    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise,
+    activation,
 ]  # fmt: skip
 """In the order in which they are asked; the first that fits wins."""
 
@@ -54,7 +55,7 @@ class _Recogniser:
         self.uses, self.options = uses, options
 
     def block(self, block: Block) -> Block:
-        known = norms(block, self.options)
+        known = Norms(block, self.options)
         kept: list[Op] = []
         for op in reversed(block.ops):
             if self.dead(op):
@@ -67,11 +68,11 @@ class _Recogniser:
     def dead(self, op: Op) -> bool:
         return pure(op) and not any(self.uses[r] for r in op.results)
 
-    def replaced(self, op: Op, known: list[Norm]) -> Op:
+    def replaced(self, op: Op, known: Norms) -> Op:
         """The operation, or the one that takes the place of its expression."""
         if len(op.results) != 1:
             return op
-        for ask in (lambda op, options: gradient(op, known), *RECOGNISERS):
+        for ask in (known.gradient, *RECOGNISERS):
             for found in ask(op, self.options):
                 if self.fits(found, op) and self.free(op, found):
                     made = Op(f"ascend.{found.name}", found.operands, op.results, found.attrs, [],
@@ -89,7 +90,7 @@ class _Recogniser:
         if prototype is None:
             return True
         return (
-            prototype.since <= version(self.options.target)
+            available(found.name, self.options.target)
             and dtype is not None
             and accepts(found.name, prototype.inputs[0].name, dtype)
         )

@@ -32,9 +32,12 @@ def constant(value: Value) -> float | None:
     if value.op is None or value.op.name != "stablehlo.constant":
         return None
     held = value.op.attrs["value"]
-    if not held.size or held.dtype.kind == "c" or (held != held.reshape(-1)[0]).any():
+    if not held.size or held.dtype.kind == "c":
         return None
-    return float(held.reshape(-1)[0])
+    first, last = held.flat[0], held.flat[-1]
+    if first != last or (held != first).any():  # most arrays are told by their ends
+        return None
+    return float(first)
 
 
 def near(x: float | None, wanted: float) -> bool:
@@ -49,19 +52,19 @@ class Product(NamedTuple):
     factors: list[Value]
 
 
-def product(value: Value) -> Product:
+def product(value: Value, depth: int = 5) -> Product:
     """A value as a product: multiplications, divisions by numbers and signs are taken apart."""
     op = value.op
-    name = "" if op is None else op.name.removeprefix("stablehlo.")
+    name = "" if op is None or not depth else op.name.removeprefix("stablehlo.")
     if op is not None and name == "multiply":
-        x, y = (product(v) for v in op.operands)
+        x, y = (product(v, depth - 1) for v in op.operands)
         return Product(x.number * y.number, [*x.factors, *y.factors])
     if op is not None and name == "negate":
-        x = product(op.operands[0])
+        x = product(op.operands[0], depth - 1)
         return Product(-x.number, x.factors)
     by = constant(op.operands[1]) if op is not None and name == "divide" else None
     if op is not None and by:
-        x = product(op.operands[0])
+        x = product(op.operands[0], depth - 1)
         return Product(x.number / by, x.factors)
     number = constant(value)
     return Product(1.0, [value]) if number is None else Product(number, [])
@@ -92,36 +95,39 @@ def rows(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> Rows |
     The reduction must start from its neutral element, and be laid out over the shape again so
     that each row meets its own number; `above` are further layouts of the value.
     """
-    layouts: list[Op] = list(above)
+    found = _walked(value, above)
+    if found is None or len(found[0].operands) != 2:
+        return None
+    op, layouts, steps = found
+    x, start = op.operands
+    kind = binary_kind(op.regions[0]) or ""
+    neutral = {"add": 0.0, "maximum": -math.inf, "minimum": math.inf}.get(kind)
+    whole, axes = tuple(shape), tuple(sorted(op.attrs["dimensions"]))
     rank = len((above[0].results[0] if above else value).type.shape)
-    steps: list[tuple] = []
-    at = value
-    while at.op is not None and at.op.name != "stablehlo.reduce":
-        op = at.op
+    if neutral is None or constant(start) != neutral or x.type.shape != whole:
+        return None
+    if rank != len(whole) or not _laid_back(layouts[::-1], whole, axes):
+        return None
+    return Rows(x, kind, axes, tuple(steps[::-1]))
+
+
+def _walked(value: Value, above: Sequence[Op]) -> tuple[Op, list[Op], list[tuple]] | None:
+    """The reduction that a value is made of, and the layouts and steps from it, last first."""
+    layouts, steps = list(above), []
+    while value.op is not None and value.op.name != "stablehlo.reduce":
+        op = value.op
         name = op.name.removeprefix("stablehlo.")
         if op.name in LAYOUT:
             layouts.append(op)
-            at = op.operands[0]
+            value = op.operands[0]
             continue
         step = (name,) if name in _UNARY else _step(op, name)
         if step is None:
             return None
         if step[-1] is not None:
             steps.append(step)
-        at = _operand(op, name)
-    if at.op is None or len(at.op.operands) != 2:
-        return None
-    x, start = at.op.operands
-    kind = binary_kind(at.op.regions[0])
-    whole = tuple(shape)
-    neutral = {"add": 0.0, "maximum": -math.inf, "minimum": math.inf}.get(kind or "")
-    axes = tuple(sorted(at.op.attrs["dimensions"]))
-    if neutral is None or constant(start) != neutral or x.type.shape != whole:
-        return None
-    if rank != len(whole) or not _laid_back(layouts[::-1], whole, axes):
-        return None
-    assert kind is not None
-    return Rows(x, kind, axes, tuple(steps[::-1]))
+        value = _operand(op, name)
+    return None if value.op is None else (value.op, layouts, steps)
 
 
 def row_product(value: Value, shape: Sequence[int]) -> tuple[Rows, Rows] | None:

@@ -98,7 +98,7 @@ def _mask(logits: Value) -> tuple[Value | None, Value, float]:
 
 def _fit(second: Op, first: Op, weights: Sides, sides: tuple[Sides, Sides]) -> bool:
     """Whether the weights are summed over the positions of the keys, batch by batch."""
-    w, v = (x.type.shape for x in second.operands)
+    w = second.operands[0].type.shape
     q, k = (x.type.shape for x in first.operands)
     order = [d for d in (*weights.batch, *weights.position, *weights.feature) if w[d] != 1]
     long = [d for d, n in enumerate(w) if n != 1]

@@ -103,7 +103,7 @@ def activation(op: Op, options: Any) -> Iterator[Found]:
         for g in leaves:
             if x is not g and _closed(op, [x, g]):
                 # What follows from x alone belongs to the function as well as to its gradient.
-                shared = tuple(v for v in leaves if v.op is not None and _closed(v.op, [x]))
+                shared = tuple(one.results[0] for one in cone.values() if _closed(one, [x]))
                 yield from (f._replace(shared=shared) for f in _binary(op, x, g))
 
 

@@ -49,7 +49,7 @@ def _found(normal: _Normal, gamma: Value | None, beta: Value | None, root: Value
 
 def _normals(value: Value) -> Iterator[tuple[_Normal, Value | None]]:
     """Ways to read a value as a normalised value times a scale."""
-    above, below = _quotient(value)
+    above, below = _quotient(value, 3)
     for k, core in enumerate(above):
         rest = above[:k] + above[k + 1 :]
         for spread in (*rest, *below):
@@ -61,11 +61,11 @@ def _normals(value: Value) -> Iterator[tuple[_Normal, Value | None]]:
                 yield normal, others[0] if others else None
 
 
-def _quotient(value: Value) -> tuple[list[Value], list[Value]]:
+def _quotient(value: Value, depth: int) -> tuple[list[Value], list[Value]]:
     """Factors above and below the line; short products alone are taken apart."""
     op = value.op
-    if op is not None and op.name in ("stablehlo.multiply", "stablehlo.divide"):
-        (a, b), (c, d) = (_quotient(v) for v in op.operands)
+    if op is not None and depth and op.name in ("stablehlo.multiply", "stablehlo.divide"):
+        (a, b), (c, d) = (_quotient(v, depth - 1) for v in op.operands)
         above, below = ([*a, *c], [*b, *d]) if op.name.endswith("y") else ([*a, *d], [*b, *c])
         if len(above) + len(below) <= 4:
             return above, below

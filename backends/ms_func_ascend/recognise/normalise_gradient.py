@@ -8,6 +8,7 @@ norm was written. They are evaluated on a few random rows and compared with the 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -40,28 +41,60 @@ class Norm(NamedTuple):
         return [v for v in (self.gamma, self.beta) if v is not None]
 
 
-def norms(block: Block, options: Any) -> list[Norm]:
-    """All norms of a block, whoever uses their parts; the longest form of each."""
-    found: dict[tuple, Norm] = {}
-    for op in block.ops:
-        for one in normalise(op, options):
-            held = iter(one.operands[1:])
-            gamma, beta = (next(held) if one.attrs[k] else None for k in ("gamma", "beta"))
-            key = (one.name, one.operands[0], one.attrs["first"], one.attrs["epsilon"])
-            if key not in found or len(found[key].given) <= len(one.operands) - 1:
-                found[key] = Norm(one.name, one.operands[0], gamma, beta, one.attrs)
-    return list(found.values())
+class Norms:
+    """All norms of a block, whoever uses their parts, and what follows from each argument alone."""
+
+    def __init__(self, block: Block, options: Any) -> None:
+        self.parts: dict[Value, list[Norm]] = {}
+        found: dict[tuple, Norm] = {}
+        for op in block.ops:
+            for one in normalise(op, options):
+                held = iter(one.operands[1:])
+                gamma, beta = (next(held) if one.attrs[k] else None for k in ("gamma", "beta"))
+                key = (one.name, one.operands[0], one.attrs["first"], one.attrs["epsilon"])
+                if key not in found or len(found[key].given) < len(one.operands):
+                    found[key] = Norm(one.name, one.operands[0], gamma, beta, one.attrs)
+        for norm in found.values():
+            self.parts.setdefault(norm.x, []).append(norm)
+        for op in block.ops if found else ():
+            self._follow(op)
+
+    def _follow(self, op: Op) -> None:
+        """Note the results of an operation that reads the parts of one norm and numbers."""
+        read = [self.parts.get(v) for v in op.operands if constant(v) is None]
+        if read and None not in read and (op.name in STEPS or op.name in _ON_ROWS):
+            first = read[0]
+            if first is not None and all(other == first for other in read):
+                self.parts.update((v, first) for v in op.results)
+
+    def behind(self, values: Sequence[Value], depth: int = 3) -> list[Norm]:
+        """Norms whose parts are factors of some values."""
+        found: list[Norm] = []
+        for v in values:
+            if v in self.parts:
+                found += [n for n in self.parts[v] if n not in found]
+            elif depth and v.op is not None and v.op.name in _FACTORS:
+                found += [n for n in self.behind(v.op.operands, depth - 1) if n not in found]
+        return found
+
+    def gradient(self, op: Op, options: Any) -> Iterator[Found]:
+        """The gradient of one of the norms, with respect to its argument or its scale."""
+        if not self.parts or op.name not in ("stablehlo.add", "stablehlo.reduce"):
+            return
+        shape = op.results[0].type.shape
+        if op.name == "stablehlo.reduce":
+            for norm in self.behind(op.operands[:1]):
+                if shape == norm.x.type.shape[norm.attrs["first"] :]:
+                    yield from _of_scale(op, norm)
+            return
+        summed = _terms(op.results[0], None)
+        for norm in self.behind([v for v in summed if v not in self.parts]):
+            if shape == norm.x.type.shape:
+                yield from _of_argument(op, norm)
 
 
-def gradient(op: Op, known: Sequence[Norm]) -> Iterator[Found]:
-    """The gradient of one of the norms, with respect to its argument or its scale."""
-    shape = op.results[0].type.shape
-    for norm in known:
-        first = norm.attrs["first"]
-        if op.name == "stablehlo.add" and shape == norm.x.type.shape:
-            yield from _of_argument(op, norm)
-        elif op.name == "stablehlo.reduce" and shape == norm.x.type.shape[first:]:
-            yield from _of_scale(op, norm)
+_ON_ROWS = (*LAYOUT, "stablehlo.reduce")
+_FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate")
 
 
 def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
@@ -72,7 +105,7 @@ def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
             continue
         for dy in cone.candidates():
             made = cone.evaluated(parts, dy)
-            if made is not None and _close(op, made, _argument_slope(norm, cone, dy)):
+            if made is not None and _close(op, made, _argument_slope(norm, cone)):
                 yield _found("x", norm, dy, cone, extra)
                 break
 
@@ -86,11 +119,18 @@ def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
     cone = _Rows(norm, [op.operands[0]])
     if cone.x not in cone.values:
         return
-    for dy in cone.candidates():
+    for dy in _factors(op.operands[0], 3):
         made = cone.evaluated([op.operands[0]], dy)
-        if made is not None and _close(op, made, cone.points(dy) * _normal(norm, cone)):
+        if made is not None and _close(op, made, cone.at_dy * _normal(norm, cone)):
             yield _found("gamma", norm, dy, cone, [])
             break
+
+
+def _factors(value: Value, depth: int) -> list[Value]:
+    """Full factors of a product, and products of some of them."""
+    if value.op is None or value.op.name != "stablehlo.multiply" or depth == 0:
+        return []
+    return [f for v in value.op.operands for f in (v, *_factors(v, depth - 1))]
 
 
 def _found(of: str, norm: Norm, dy: Value, cone: _Rows, extra: list[Value]) -> Found:
@@ -123,8 +163,13 @@ def _terms(value: Value, without: Value | None, depth: int = 0) -> list[Value]:
 class _Rows:
     """Operations on rows that some values are made of.
 
-    A value is full (of the shape of x), or one number for each row. At a point every full value is
-    a few rows of random numbers.
+    A value is full (of the shape of x), or one number for each row.
+
+    Attributes:
+        values: all of them, nearest first, and what they are made of.
+        reads: how often each is read by the others.
+        at_x, at_dy, scale: random rows that stand for the argument of the norm, for the gradient
+            that comes in and for the scale.
     """
 
     def __init__(self, norm: Norm, roots: Sequence[Value]) -> None:
@@ -134,6 +179,7 @@ class _Rows:
         self.lead = self.shape[: self.first]
         self.width = math.prod(self.shape[self.first :])
         self.values: dict[Value, None] = {}
+        self.reads: Counter[Value] = Counter()
         todo = list(roots)
         while todo and len(self.values) < _LIMIT:
             v = todo.pop(0)
@@ -141,11 +187,13 @@ class _Rows:
                 continue
             self.values[v] = None
             if v is not self.x and v.op is not None and self._on_rows(v.op):
-                todo += v.op.operands[:1] if v.op.name == "stablehlo.reduce" else v.op.operands
+                read = v.op.operands[:1] if v.op.name == "stablehlo.reduce" else v.op.operands
+                self.reads.update(read)
+                todo += read
         rng = np.random.default_rng(11)
-        self._points = {self.x: rng.standard_normal((_ROWS, self.width)) * 1.3 + 0.4}
-        self._scale = rng.standard_normal((1, self.width)) + 0.5
-        self._other = rng.standard_normal((_ROWS, self.width))
+        self.at_x = rng.standard_normal((_ROWS, self.width)) * 1.3 + 0.4
+        self.at_dy = rng.standard_normal((_ROWS, self.width))
+        self.scale = rng.standard_normal((1, self.width)) + 0.5
 
     def _on_rows(self, op: Op) -> bool:
         """Whether an operation works on each row for itself."""
@@ -155,77 +203,75 @@ class _Rows:
             return False
         if op.name in STEPS:
             return True
+        if op.name not in (*LAYOUT, "stablehlo.reduce"):
+            return False
         source = op.operands[0].type.shape
         if op.name == "stablehlo.reduce":
             axes = tuple(sorted(op.attrs["dimensions"]))
             rows = tuple(range(self.first, len(self.shape)))
             start = constant(op.operands[1])
             return (source, axes, start, binary_kind(op.regions[0])) == (self.shape, rows, 0, "add")
-        if op.name not in LAYOUT or source not in (self.shape, self.lead, ones):
+        if source not in (self.shape, self.lead, ones):
             return False
         dims = op.attrs.get("broadcast_dimensions")
         return dims is None or list(dims) == list(range(len(source)))
 
     def candidates(self) -> list[Value]:
-        """Values that the gradient may come in by, farthest first."""
+        """Values that the gradient may come in by: read twice, perhaps times the scale."""
+        alone = {*self.of_x_alone()}
         full = [v for v in self.values if v is not self.x and v.type.shape == self.shape]
-        return full[::-1]
-
-    def points(self, dy: Value) -> Array:
-        """Numbers that stand for a gradient that comes in."""
-        return self._other
-
-    def scale(self) -> Array | float:
-        """Numbers that stand for the scale."""
-        return self._scale if self.norm.gamma is not None else 1.0
-
-    def at_x(self) -> Array:
-        """Numbers that stand for the argument."""
-        return self._points[self.x]
+        found: dict[Value, None] = {}
+        for v in full:
+            if self.reads[v] > 1:
+                found[v] = None
+                made = v.op if v.op is not None and v.op.name == "stablehlo.multiply" else None
+                found.update(dict.fromkeys(o for o in made.operands if o in full) if made else {})
+        return sorted(found, key=lambda v: v in alone)
 
     def evaluated(self, roots: Sequence[Value], dy: Value) -> Array | None:
         """Sum of the roots at the points; None if they are made of anything else."""
-        at = {self.x: self.at_x(), dy: self.points(dy)}
+        at: dict[Value, Array | None] = {self.x: self.at_x, dy: self.at_dy}
         with np.errstate(all="ignore"):
-            made = [self._value(v, at, 0) for v in roots]
+            made = [self._value(v, at) for v in roots]
         if any(m is None for m in made):
             return None
-        return np.broadcast_to(sum(m for m in made if m is not None), self.at_x().shape)
+        return np.broadcast_to(sum(m for m in made if m is not None), self.at_x.shape)
 
-    def _value(self, v: Value, at: dict[Value, Array], depth: int) -> Array | None:
-        if v in at:
-            return at[v]
+    def _value(self, v: Value, at: dict[Value, Array | None]) -> Array | None:
+        if v not in at:
+            at[v] = None  # also what cannot be computed is looked at once
+            at[v] = self._computed(v, at)
+        return at[v]
+
+    def _computed(self, v: Value, at: dict[Value, Array | None]) -> Array | None:
         number = constant(v)
         if number is not None:
             return np.full((1, 1), number)
         if v.type.shape == self.shape and self.norm.gamma is not None:
             given = parameter(v, self.first)
             if given is self.norm.gamma:
-                return self._scale
-        if v.op is None or depth > _LIMIT or not self._on_rows(v.op):
+                return self.scale
+        if v.op is None or v not in self.values or not self._on_rows(v.op):
             return None
         reduces = v.op.name == "stablehlo.reduce"
         read = v.op.operands[:1] if reduces else v.op.operands
-        xs = [self._value(o, at, depth + 1) for o in read]
+        xs = [self._value(o, at) for o in read]
         if any(x is None for x in xs):
             return None
         if reduces:
-            whole = np.broadcast_to(xs[0], self.at_x().shape)  # type: ignore[arg-type]
-            made = whole.sum(1, keepdims=True)
-        else:
-            made = xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
-        at[v] = made
-        return made
+            whole = np.broadcast_to(xs[0], self.at_x.shape)  # type: ignore[arg-type]
+            return whole.sum(1, keepdims=True)
+        return xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
 
     def of_x_alone(self) -> list[Value]:
         """Values that follow from x: the norm's own parts, which others may use."""
-        at: dict[Value, Array] = {self.x: self.at_x()}
+        at: dict[Value, Array | None] = {self.x: self.at_x}
         with np.errstate(all="ignore"):
-            return [v for v in self.values if self._value(v, at, 0) is not None]
+            return [v for v in self.values if self._value(v, at) is not None]
 
 
 def _parts(norm: Norm, cone: _Rows) -> tuple[Array, Array]:
-    x = cone.at_x()
+    x = cone.at_x
     if norm.name == "LayerNorm":
         x = x - x.mean(1, keepdims=True)
     rstd = 1 / np.sqrt((x * x).mean(1, keepdims=True) + norm.attrs["epsilon"])
@@ -236,9 +282,9 @@ def _normal(norm: Norm, cone: _Rows) -> Array:
     return _parts(norm, cone)[0]
 
 
-def _argument_slope(norm: Norm, cone: _Rows, dy: Value) -> Array:
+def _argument_slope(norm: Norm, cone: _Rows) -> Array:
     normal, rstd = _parts(norm, cone)
-    g = cone.points(dy) * cone.scale()
+    g = cone.at_dy if norm.gamma is None else cone.at_dy * cone.scale
     inner = g - normal * (g * normal).mean(1, keepdims=True)
     if norm.name == "LayerNorm":
         inner = inner - g.mean(1, keepdims=True)

@@ -52,15 +52,18 @@ def _dtype(value: Value) -> np.dtype:
 
 
 def _leaves(op: Op, name: str) -> list[Value]:
-    """Operands of a tree of operations `name`; cut off where it is too large for a window."""
+    """Operands of a tree of operations `name`; none where it is too large for a window."""
     found: list[Value] = []
-    for value in op.operands:
-        inner = value.op
-        if inner is not None and inner.name == name and len(found) <= _LARGEST:
-            found += _leaves(inner, name)
+    todo = list(op.operands)
+    while todo:
+        if len(found) + len(todo) > _LARGEST:
+            return []
+        value = todo.pop()
+        if value.op is not None and value.op.name == name:
+            todo += value.op.operands
         else:
             found.append(value)
-    return found[: _LARGEST + 1]
+    return found
 
 
 def _grid(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ms_func_ascend.reader import Op, Value
-from ms_func_ascend.recognise.algebra import Rows, made_by, near, product, row_product, rows
+from ms_func_ascend.recognise.algebra import LAYOUT, Rows, made_by, near, product, row_product, rows
 from ms_func_ascend.recognise.found import Found
 
 
@@ -154,7 +154,8 @@ def _over_total(
         if ratio is not None and x is not None and near(sign * ratio, -1) and (
             weight.axes == total.axes
         ):  # fmt: skip
-            return x, total.axes, _reduction_of(row, e)
+            reduced = _reduction_of(row, e)
+            return None if reduced is None else (x, total.axes, reduced)
     return None
 
 
@@ -178,12 +179,11 @@ def _same_factors(xs: list[Value], ys: list[Value]) -> bool:
     return Counter(xs) == Counter(ys)
 
 
-def _reduction_of(value: Value, e: Value) -> Value:
-    """The reduction of `e` that a value is made of."""
-    todo = [value]
-    while todo:
-        v = todo.pop()
-        if v.op is not None and v.op.name == "stablehlo.reduce" and v.op.operands[0] is e:
-            return v
-        todo += v.op.operands if v.op is not None and v is not e else []
-    return value
+def _reduction_of(value: Value, e: Value) -> Value | None:
+    """The reduction of `e` that a product of rows is made of."""
+    op = value.op
+    if op is None or op.name == "stablehlo.reduce":
+        return value if op is not None and op.operands[0] is e else None
+    if op.name not in (*LAYOUT, "stablehlo.multiply", "stablehlo.divide"):
+        return None
+    return next(filter(None, (_reduction_of(v, e) for v in op.operands)), None)

@@ -98,6 +98,7 @@ def make_jaxpr(
     """
     if axis_env is not None or abstracted_axes is not None:
         raise NotImplementedError("make_jaxpr takes no axis_env and no abstracted_axes here")
+    ms_func.jit(fun)  # raises TypeError on what is no function
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     @functools.wraps(fun, updated=())

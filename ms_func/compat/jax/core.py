@@ -42,6 +42,9 @@ class _Unknown(type):
     def __instancecheck__(cls, x: Any) -> bool:
         return type(x) is tracer.Tracer and not (x.recorder.at_once and level(x) <= PLAIN)
 
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(tracer.Tracer, name)
+
     def __subclasscheck__(cls, other: type) -> bool:
         return other is tracer.Tracer or type.__subclasscheck__(cls, other)
 

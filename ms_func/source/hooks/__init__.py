@@ -19,10 +19,14 @@ from ms_func.source.hooks.comparisons import gt_ as gt_
 from ms_func.source.hooks.comparisons import le_ as le_
 from ms_func.source.hooks.comparisons import lt_ as lt_
 from ms_func.source.hooks.comparisons import ne_ as ne_
+from ms_func.source.hooks.comprehensions import comprehension as comprehension
+from ms_func.source.hooks.comprehensions import nested as nested
 from ms_func.source.hooks.failures import assert_ as assert_
 from ms_func.source.hooks.failures import catching as catching
 from ms_func.source.hooks.failures import raise_ as raise_
 from ms_func.source.hooks.iteration import for_ as for_
+from ms_func.source.hooks.iterators import generator as generator
+from ms_func.source.hooks.iterators import given as given
 from ms_func.source.hooks.loops import while_ as while_
 from ms_func.source.hooks.membership import contains as contains
 from ms_func.source.hooks.membership import is_ as is_
@@ -32,6 +36,7 @@ from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.recording import recorded as recorded
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
+from ms_func.source.hooks.stores import about_to_store as about_to_store
 from ms_func.source.hooks.stores import bound_cell as bound_cell
 from ms_func.source.hooks.stores import changing as changing
 from ms_func.source.hooks.stores import del_cell as del_cell
@@ -60,7 +65,9 @@ from ms_func.source.hooks.stores import slice_ as slice_
 from ms_func.source.hooks.text import text as text
 from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
 from ms_func.source.hooks.undefined import bound as bound
-from ms_func.source.hooks.uneven import comprehension as comprehension
 from ms_func.source.hooks.uneven import items as items
-from ms_func.source.hooks.uneven import nested as nested
+from ms_func.source.hooks.uneven import unpacked as unpacked
+from ms_func.source.hooks.uneven_dicts import bitor as bitor
+from ms_func.source.hooks.uneven_dicts import dict_of as dict_of
+from ms_func.source.hooks.uneven_dicts import merged as merged
 from ms_func.source.patterns import match_ as match_

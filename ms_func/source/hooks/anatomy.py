@@ -47,6 +47,7 @@ class Parts(NamedTuple):
         keys: how each part is written after the name of the value, for messages.
         make: the value with other parts.
         mutable: whether stores can change the parts of the value itself.
+        filled: of dictionaries, one of the same class with the contents of a plain one.
     """
 
     kind: Any
@@ -54,6 +55,7 @@ class Parts(NamedTuple):
     keys: Sequence[str]
     make: Callable[[Sequence[Any]], Any]
     mutable: bool = False
+    filled: Callable[[dict[Any, Any]], Any] | None = None
 
 
 class Overlay:
@@ -172,20 +174,23 @@ def _dict(x: Any, overlay: Overlay) -> Parts:
     cls: Any = type(x)
     start = (x.default_factory,) if isinstance(x, defaultdict) else ()
 
-    def make(children: Sequence[Any]) -> Any:
-        values = dict(zip(ordered, children, strict=True))
+    def filled(contents: dict[Any, Any]) -> Any:
         made = cls(*start) if start else cls.__new__(cls)
         put = (OrderedDict if isinstance(made, OrderedDict) else dict).__setitem__
-        for n in names:
-            put(made, n, values[n])
+        for name, value in contents.items():
+            put(made, name, value)
         return made
+
+    def make(children: Sequence[Any]) -> Any:
+        values = dict(zip(ordered, children, strict=True))
+        return filled({n: values[n] for n in names})
 
     try:
         ordered = sorted(names)
     except TypeError:
         ordered = sorted(names, key=lambda k: (type(k).__name__, repr(k)))
     return Parts(
-        kind, [found[n] for n in ordered], [f"[{n!r}]" for n in ordered], make, mutable=True
+        kind, [found[n] for n in ordered], [f"[{n!r}]" for n in ordered], make, True, filled
     )
 
 

@@ -12,7 +12,7 @@ import math
 import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from types import FunctionType
+from types import FunctionType, GeneratorType
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,17 @@ from ms_func.source.hooks.branch import and_, ifexp, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
-from ms_func.source.hooks.elements import Elements, Range, Reversed, Zip, elements
+from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
+from ms_func.source.hooks.iterators import (
+    each,
+    following,
+    generator,
+    iterator,
+    kept,
+    numbered,
+    whole,
+)
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.text import print_, text
@@ -168,6 +177,7 @@ def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
 
 
 stands_for(print)(print_)
+stands_for(iter)(lambda *args: iterator(*args) if len(args) == 1 else iter(*args))
 
 # --- folds --------------------------------------------------------------------------------------
 
@@ -175,8 +185,10 @@ stands_for(print)(print_)
 def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, Any], Any]) -> Any:
     def handler(*args: Any, key: Any = None, **default: Any) -> Any:
         items: Any = args[0] if len(args) == 1 else args
-        if type(items) is not Tracer and not uneven.is_folded(items) and Perhaps.exist:
+        if type(items) is GeneratorType:
             items = list(items)
+        if type(items) is not Tracer and not uneven.is_folded(items) and Perhaps.exist:
+            items = uneven.listed(items)
         if uneven.is_folded(items):
             call = None if key is None else lambda x: Choice.call(key, x)
             return uneven.extremum(items, less, call, plain.__name__, default)
@@ -212,6 +224,7 @@ stands_for(max)(_extremum(max, gt_, lambda a, b: xp.maximum(a, b)))
 
 @stands_for(sum)
 def _sum(iterable: Iterable[Any], /, start: Any = 0) -> Any:
+    iterable = list(iterable) if type(iterable) is GeneratorType else whole(iterable)
     if type(iterable) is not Tracer and Perhaps.exist and not isinstance(iterable, Elements):
         iterable = iterable if uneven.is_folded(iterable) else list(iterable)
     if uneven.is_folded(iterable):
@@ -243,7 +256,9 @@ def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
         if not _staging():
             return plain(iterable)
         out: Any = plain is all
-        for x in uneven.without(iterable):
+        for x in iterable:
+            if type(x) is Perhaps:
+                x = uneven.decided(x, plain is any)
             x = truth(x) if type(x := asked(x)) is Tracer else bool(x)
             out = combine(out, lambda x=x: x)
             if out is (plain is any):
@@ -261,6 +276,7 @@ stands_for(all)(_quantifier(all, and_, xp.all))
 def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
     if not _staging():
         return functools.reduce(function, iterable, *initial)
+    iterable = list(iterable) if type(iterable) is GeneratorType else whole(iterable)
     if uneven.is_folded(iterable):
         return _reduced(function, iterable, *initial)
     found = elements(iterable)
@@ -308,7 +324,9 @@ def _enumerate(iterable: Any, start: Any = 0) -> Any:
             return uneven.numbered(iterable, start)
         found = elements(iterable)
         if found is not None:
-            return Zip([Range(start, None), found])
+            return Once(Zip([Range(start, None), found]))
+        if type(iterable) is GeneratorType:
+            return generator(numbered(iterable, start))
     return enumerate(iterable, start)
 
 
@@ -316,16 +334,17 @@ def _enumerate(iterable: Any, start: Any = 0) -> Any:
 def _zip(*iterables: Any, strict: bool = False) -> Any:
     if any(map(uneven.is_uneven, iterables)):
         return uneven.zipped(iterables, strict)
-    if _staging() and iterables:
-        found = [elements(x) for x in iterables]
-        if not any(f is None for f in found):
-            lengths = {f.length for f in found if isinstance(f.length, int)}  # type: ignore[union-attr]
-            if strict and len(lengths) > 1:
-                return zip(*iterables, strict=True)
-            if strict:
-                _same_lengths([f.length for f in found])  # type: ignore[union-attr]
-            return Zip(found)  # type: ignore[arg-type]
-    return zip(*iterables, strict=strict)
+    once = [id(x) for x in iterables if type(x) is Once]
+    if not _staging() or not iterables or len(set(once)) < len(once):
+        return zip(*iterables, strict=strict)
+    found = [elements(x) for x in iterables]
+    given = [x if f is None else f for x, f in zip(iterables, found, strict=True)]
+    lengths = {f.length for f in found if f is not None and isinstance(f.length, int)}
+    if None in found or (strict and len(lengths) > 1):
+        return zip(*given, strict=strict)
+    if strict:
+        _same_lengths([f.length for f in given])
+    return Once(Zip(given))
 
 
 def _same_lengths(lengths: Sequence[Any]) -> None:
@@ -344,7 +363,7 @@ def _reversed(x: Any) -> Any:
             return uneven.element(x, slice(None, None, -1))
         found = elements(x)
         if found is not None and found.length is not None:
-            return Reversed(found)
+            return Once(Reversed(found))
     return reversed(x)
 
 
@@ -358,7 +377,9 @@ def _map(function: Any, *iterables: Any) -> Any:
         return uneven.mapped(
             lambda x: call(function, x) if one is iterables[0] else call(function, *x), one
         )
-    return map(lambda *xs: call(function, *xs), *iterables)
+    if len(iterables) == 1:
+        return generator(each(iterables[0], lambda x: call(function, x)))
+    return generator(call(function, *xs) for xs in zip(*iterables))  # noqa: B905
 
 
 @stands_for(filter)
@@ -367,8 +388,9 @@ def _filter(function: Any, iterable: Any) -> Any:
         return filter(function, iterable)
     call = Choice.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
+    iterable = whole(iterable)
     if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
-        return filter(asks, iterable)
+        return generator(kept(iterable, asks))
     found = uneven.sifted(asks, iterable)
     return found if uneven.is_uneven(found) else iter(found)
 
@@ -378,7 +400,7 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     """`sorted`, of traced keys by a compiled sort."""
     if not _staging():
         return sorted(iterable, key=key, reverse=reverse)
-    items = list(iterable)
+    items = uneven.listed(iterable)
     call = Choice.call
     if uneven.is_uneven(items):
         asks = None if key is None else lambda x: call(key, x)
@@ -413,6 +435,21 @@ def _len(x: Any) -> Any:
     return Choice.call(own, x) if type(own) is FunctionType and _staging() else len(x)
 
 
+def _collected(plain: Any) -> Any:
+    """`list` and its like, which take the keys of a dictionary that data say are there."""
+
+    def handler(*args: Any) -> Any:
+        if len(args) == 1 and uneven.is_uneven(args[0]):
+            if plain in (set, frozenset):
+                raise Perhaps.complaint()
+            return plain(uneven.listed(args[0]))
+        return plain(*args)
+
+    return handler
+
+
+for _kind in (list, tuple, set, frozenset):
+    stands_for(_kind)(_collected(_kind))
 _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
 
 
@@ -432,8 +469,13 @@ def _isinstance(x: Any, kinds: Any) -> bool:
 @stands_for(next)
 def _next(x: Any, *default: Any) -> Any:
     """Of a generator expression whose elements data decide, the first that is there."""
+    if type(x) is Once:
+        return following(x, default)
     if not uneven.is_folded(x):
-        return next(x, *default)
+        found = next(x, *default)
+        if type(found) is Perhaps:
+            raise Perhaps.complaint()
+        return found
     none = (lambda: default[0]) if default else functools.partial(_raised, StopIteration())
     return uneven.folded(x, lambda first, v: first, none)
 

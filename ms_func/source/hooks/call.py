@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import (
     BuiltinFunctionType,
     FunctionType,
+    GeneratorType,
     MethodDescriptorType,
     MethodType,
     MethodWrapperType,
@@ -19,7 +20,17 @@ from typing import Any
 
 from ms_func.ir.primitive import current
 from ms_func.source.build import HOOKS
-from ms_func.source.hooks import builtins, complaints, lookup, recursion, stores, uneven
+from ms_func.source.hooks import (
+    builtins,
+    complaints,
+    iterators,
+    lookup,
+    recursion,
+    stores,
+    uneven,
+    uneven_dicts,
+    uneven_stores,
+)
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
@@ -37,6 +48,9 @@ _MUTATING = frozenset(
         "__setitem__", "__delitem__", "__iadd__", "__imul__", "fill", "resize", "move_to_end",
     )
 )  # fmt: skip
+_GENERATOR = 0x20  # CO_GENERATOR
+_IN_C = (type, BuiltinFunctionType, MethodDescriptorType)
+_LAZY = (iter, zip, map, filter, enumerate, isinstance, type)
 _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
@@ -46,12 +60,20 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
+    for x in args:
+        if type(x) is GeneratorType and _takes(f):
+            iterators.advance(x)
     handler = _HANDLERS.get(id(f))
     if handler is not None:
         chosen = _chosen(f, args)
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
     rule = _KINDS.get(type(f))
     return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _takes(f: Any) -> bool:
+    """Whether a function is written in C and takes the elements of what it is given."""
+    return type(f) in _IN_C and not any(f is g for g in _LAZY)
 
 
 def _chosen(f: Any, args: Any) -> int:
@@ -94,6 +116,8 @@ def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
 
 def _function(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a function in Python, converted or not."""
+    if f.__code__.co_flags & _GENERATOR:
+        return iterators.generator(policy.convert(f)(*args, **kwargs))
     made = policy.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         return watched(made, args, kwargs)
@@ -115,6 +139,8 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
 
 def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A function written in C, a method of `owner` for the most part, called with `given`."""
+    if type(owner) is GeneratorType:
+        iterators.advance(owner)
     if f.__name__ in ("__setattr__", "__delattr__") and args:
         return stores.set_plainly(f, owner, args[0], given)
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
@@ -171,7 +197,8 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 
 def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
     """A method of a list whose length data decide."""
-    method = uneven.METHODS.get(f.__name__)
+    methods = uneven_dicts.METHODS if isinstance(owner, dict) else uneven_stores.METHODS
+    method = methods.get(f.__name__)
     if method is None:
         raise uneven.Perhaps.complaint()
     return method(owner, *args, **kwargs)

@@ -302,3 +302,16 @@ def _parts(c: Choice, overlay: Any) -> Parts:
 
 tree.register_node(Choice, _flatten, _unflatten)
 handles(Choice, _parts)
+
+
+def number_among(value: Any, name: str) -> Any:
+    """What is to be differentiated: the one number among what data chose.
+
+    Raises:
+        TypeError: there is none, when the program runs or now.
+    """
+    if type(value) is not Choice:
+        return value
+    others = [a for a in value.alternatives if not is_number(a)]
+    found = f"`{name}` returned {others[0]!r}" if others else ""
+    return value.number(TypeError(f"Gradient only defined for scalar-output functions. {found}"))

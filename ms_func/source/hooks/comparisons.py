@@ -71,9 +71,9 @@ def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
             from ms_func.source.hooks.uneven import alike
 
             return alike(a, b)
-        if len(a) != len(b):
-            return False
-        return _same_items(a, b) if kinds is dict else _all_equal(a, b)
+        if kinds is dict:
+            return _same_items(a, b)
+        return len(a) == len(b) and _all_equal(a, b)
     return _in_order(plain, list(a), list(b))
 
 
@@ -90,6 +90,10 @@ def _all_equal(a: Any, b: Any) -> Any:
 
 
 def _same_items(a: Any, b: Any) -> Any:
+    if any(type(x) is Perhaps for x in (*a.values(), *b.values())):
+        from ms_func.source.hooks.uneven_dicts import alike
+
+        return alike(a, b)
     return a.keys() == b.keys() and _all_equal([*a.values()], [b[k] for k in a])
 
 

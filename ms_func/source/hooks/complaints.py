@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ms_func.errors import StagingBoolError, StagingError, StagingIndexError
+from ms_func.errors import (
+    ConcretizationTypeError,
+    StagingBoolError,
+    StagingError,
+    StagingIndexError,
+)
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.types import typeof
 from ms_func.source.hooks.anatomy import Mismatch, describe, is_number
@@ -157,6 +162,25 @@ _NEEDS = {
     ),
     "async": ("an async function looked at it", "use a plain function"),
 }
+
+
+def run_time_key() -> Exception:
+    """A dictionary would get a key that is known only at run time."""
+    return ConcretizationTypeError(
+        "a key known only at run time is put into a dictionary, which has no such key yet\n"
+        "fix: use an array, or put all keys in before",
+        user_loc(2),
+    )
+
+
+def advanced() -> Exception:
+    """MS180: an iterator that cannot go back, or that stands at a place that data decide."""
+    return StagingError(
+        "MS180 an iterator is advanced here, but whether and how far depends on values known only "
+        "at run time\n"
+        "fix: make a list of its elements before, and use an index or a `for` loop over the list",
+        user_loc(2),
+    )
 
 
 def needs_truth(what: str) -> Exception:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from ms_func.ir.function import Literal
 from ms_func.tracing.tracer import Tracer
 
@@ -55,6 +57,37 @@ def possible(index: Any, count: int) -> set[int]:
             if _origin(x.recorder, variable) is wanted:
                 found = found & {k} if equal else found - {k}
     return found
+
+
+def known(x: Any) -> Any:
+    """A bool for a traced condition that the branches around this line decide, else `x`."""
+    if type(x) is not Tracer:
+        return x
+    wanted = _origin(x.recorder, x.variable)
+    for held, value, names in _conditions.stack:
+        if held.type.dtype == np.bool_:
+            for variable, is_true in _facts(held.recorder, held.variable, bool(value), {}):
+                if _origin(held.recorder, names.get(variable, variable)) is wanted:
+                    return is_true
+    return x
+
+
+def _facts(
+    trace: Any, variable: Any, value: bool, producers: dict[Any, Any]
+) -> Iterator[tuple[Any, bool]]:
+    """Conditions that follow from one having a value, and whether they hold."""
+    yield variable, value
+    if not producers:
+        producers.update({v: e for e in trace.eqns for v in e.outputs})
+    eqn = producers.get(variable)
+    if eqn is None:
+        return
+    name, inputs = eqn.primitive.name, [a for a in eqn.inputs if type(a) is not Literal]
+    if name == "not":
+        yield from _facts(trace, inputs[0], not value, producers)
+    elif (name == "and" and value) or (name == "or" and not value):
+        for a in inputs:
+            yield from _facts(trace, a, value, producers)
 
 
 def _origin(trace: Any, variable: Any) -> Any:

@@ -24,7 +24,9 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
 from ms_func.primitives.slicing import dynamic_index_in_dim
+from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import SCALARS, is_number
+from ms_func.source.hooks.journal import Attribute, store
 from ms_func.tracing.tracer import Tracer
 
 INDEX = ArrayType((), np.int32, True)
@@ -316,9 +318,85 @@ class Reversed(Elements):
         return self.part.known(self._mirror(i))
 
 
+class Rest(Elements):
+    """All elements but the first few."""
+
+    def __init__(self, part: Elements, start: Any) -> None:
+        self.part, self.start = part, start
+        length = part.length
+        self.length = None if length is None else length - start
+
+    def at(self, i: Any) -> Any:
+        """The element at a traced position."""
+        return self.part.at(add(i, convert_element_type(self.start, np.int32, True)))
+
+    def known(self, i: int) -> Any:
+        """The element at a known position."""
+        return self.part.known(i + self.start)
+
+
+class Once:
+    """An iterator over elements.
+
+    Attributes:
+        part: the elements.
+        position: how many of them were taken; None where only the one who took them knows.
+    """
+
+    __slots__ = ("__weakref__", "part", "position")
+
+    def __init__(self, part: Elements) -> None:
+        self.part = part
+        self.position: Any = 0
+
+    def place(self) -> Any:
+        """The position.
+
+        Raises:
+            StagingError: MS180, it is not known.
+        """
+        if self.position is None:
+            raise complaints.advanced()
+        return self.position
+
+    def is_known(self) -> bool:
+        """Whether the position and the number of elements are known while recording."""
+        return type(self.place()) is int and isinstance(self.part.length, (int, type(None)))
+
+    def move(self, position: Any) -> None:
+        """Set the position, journalled."""
+        store(Attribute(self, "position"), position)
+
+    def finish(self) -> None:
+        """Take all elements."""
+        self.move(self.part.length)
+
+    def rest(self) -> Elements:
+        """The elements that were not taken yet."""
+        position = self.place()
+        return self.part if type(position) is int and position == 0 else Rest(self.part, position)
+
+    def __iter__(self) -> Once:
+        return self
+
+    def __next__(self) -> Any:
+        position, length = self.place(), self.part.length
+        for x in (position, length):
+            if type(x) is Tracer:
+                operator.index(x)  # raises: it is known at run time
+        if length is not None and position >= length:
+            raise StopIteration
+        self.move(position + 1)
+        return self.part.known(position)
+
+
 def elements(x: Any) -> Elements | None:
     """`x` as elements of a compiled loop, None where they cannot be taken by position."""
     kind = type(x)
+    if kind is Once:
+        found = x.rest()
+        x.move(None)
+        return found
     if isinstance(x, Elements):
         return x
     if kind is range:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,16 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks import uneven
+from ms_func.source.hooks import running, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.carry import Carry, Step
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.elements import INDEX, Elements, Range, elements
-from ms_func.source.hooks.join import Slot, converted, materialized
+from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
+from ms_func.source.hooks.iterators import advance, guarded, over
+from ms_func.source.hooks.join import converted, materialized
+from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import (
     Trial,
@@ -62,22 +65,30 @@ def for_(
     `stop` is the position in the state of a flag that ends the loop when it is true.
     """
     if type(current.interpreter) is not Staging:
-        if stop is None:
-            for item in iterable:
-                state = body(item, *state)
-            return state
         for item in iterable:
             state = body(item, *state)
-            if state[stop]:
+            if stop is not None and state[stop]:
                 break
         return state
     if type(iterable) is Choice:
         return iterable.each(lambda x: for_(x, body, state, names, stop))
+    if type(iterable) is Once:
+        return over(iterable, for_, body, state, names, stop)
     if uneven.is_uneven(iterable):
         return uneven.each(iterable, body, state, names, stop)
-    if type(iterable) is uneven.Taken:
+    if type(iterable) is GeneratorType:
+        advance(iterable)
+        return _laid_out(iterable, None, 0, guarded(body, names), state, names, stop, user_loc())
+    if type(iterable) is running.Taken:
         return iterable.each(body, state, names, stop)
-    loc = user_loc()
+    return _over_elements(iterable, body, state, names, stop, user_loc())
+
+
+def _over_elements(
+    iterable: Any, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State:  # fmt: skip
+    """A loop over what stays what it is: laid out or compiled, as its length and body allow."""
     refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:

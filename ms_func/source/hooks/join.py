@@ -23,7 +23,6 @@ from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.compare import eq, select
 from ms_func.source.hooks import aliases
 from ms_func.source.hooks.anatomy import (
     SCALARS,
@@ -34,108 +33,12 @@ from ms_func.source.hooks.anatomy import (
     take_apart,
 )
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.join_nodes import Path, Remapped, Same, Slot, Tree
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
 from ms_func.transforms.zeros import zeros
-
-Path = tuple[Any, ...]
-
-
-class Same:
-    """What all outcomes agree on."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
-        """The value."""
-        return self.value
-
-
-class Slot:
-    """A number or array that the program computes.
-
-    Attributes:
-        columns: its value in each outcome; UNDEFINED where there is none.
-        type: the common type.
-        index: place among the slots of the plan.
-        path: where it stands.
-        origins: what it may be the same as, for arrays, to which users may store; see `aliases`.
-        which: slot that tells which of them.
-    """
-
-    __slots__ = ("columns", "index", "origins", "path", "type", "which")
-
-    def __init__(self, columns: Sequence[Any], type: ArrayType, index: int, path: Path) -> None:
-        self.columns = columns
-        self.type = type
-        self.index = index
-        self.path = path
-        self.origins: tuple[Any, ...] = ()
-        self.which: Slot | None = None
-
-    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
-        """The result of the program."""
-        found = outs[self.index]
-        if self.origins and id(self) not in made:
-            made[id(self)] = found
-            _link(found, self, outs)
-        return found
-
-
-class Tree:
-    """A container, function or object joined part by part.
-
-    Attributes:
-        make: the object made of its parts.
-        children: nodes of the parts.
-        origins: objects that it stands for; see `aliases`.
-        which: slot that tells which of them; None where that is not known.
-    """
-
-    __slots__ = ("children", "make", "origins", "which")
-
-    def __init__(self, make: Any, children: Sequence[Any]) -> None:
-        self.make = make
-        self.children = children
-        self.origins: tuple[Any, ...] = ()
-        self.which: Slot | None = None
-
-    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
-        """The value; the same object for each mention of it."""
-        found = made.get(id(self))
-        if found is None:
-            found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
-            if self.origins:
-                _link(found, self, outs)
-        return found
-
-
-def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
-    aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
-
-
-class Remapped:
-    """Index of a choice in terms of the alternatives of another."""
-
-    __slots__ = ("index", "table")
-
-    def __init__(self, index: Any, table: tuple[int, ...]) -> None:
-        self.index = index
-        self.table = table
-
-    type = ArrayType((), np.int32)
-
-    def value(self) -> Any:
-        """The index, computed under the interpreter in force."""
-        found: Any = np.int32(self.table[-1])
-        for i, place in enumerate(self.table[:-1]):
-            found = select(eq(self.index, np.int32(i)), np.int32(place), found)
-        return found
 
 
 class Plan:
@@ -285,6 +188,12 @@ class Plan:
             and (not alike or any(type(c) is Perhaps for p in own for c in p.children))
         ):
             return self._uneven(values, parts, own[0], path)
+        if (
+            len(own) == len(present)
+            and self._are_dicts(own)
+            and (not alike or any(type(c) is Perhaps for p in own for c in p.children))
+        ):
+            return self._partial(values, own[0], path)
         if not alike:
             if _may_be_chosen(present, own):
                 return self._choice(values, path)
@@ -316,6 +225,39 @@ class Plan:
             nodes.append(self.join(column, (*path, f"[{k}]")))
         make = one.make
         made = Tree(lambda new: make(Perhaps.of(_paired(new))), nodes)
+        self._stands_for(made, values, path)
+        return made
+
+    def _are_dicts(self, own: Sequence[Any]) -> bool:
+        """Whether these are dictionaries of one class."""
+        kinds = {p.kind[0] if isinstance(p.kind, tuple) else None for p in own}
+        (kind, *others) = kinds
+        return not others and isinstance(kind, type) and issubclass(kind, dict)
+
+    def _partial(self, values: Sequence[Any], one: Any, path: Path) -> Tree:
+        """Dictionaries of different keys: all that may be there, with conditions."""
+        held = [
+            None if v is UNDEFINED else o.contents(v)
+            for v, o in zip(values, self.overlays, strict=True)
+        ]
+        names = list(dict.fromkeys(k for d in held if d is not None for k in d))
+        nodes: list[Any] = []
+        for k in names:
+            found = [None if d is None else _conditional([d[k]])[0] if k in d else _ABSENT
+                     for d in held]  # fmt: skip
+            there = [UNDEFINED if f is None else f[0] for f in found]
+            column = [UNDEFINED if f is None else f[1] for f in found]
+            nodes.append(self.join(there, (*path, f"[{k!r}]", " (whether it is there)")))
+            nodes.append(self.join(column, (*path, f"[{k!r}]")))
+        make = one.filled
+
+        def filled(new: Sequence[Any]) -> Any:
+            pairs = zip(names, new[::2], new[1::2], strict=True)
+            return make({
+                k: v if c is True else Perhaps(c, v, 0, 1) for k, c, v in pairs if c is not False
+            })  # fmt: skip
+
+        made = Tree(filled, nodes)
         self._stands_for(made, values, path)
         return made
 
@@ -492,6 +434,9 @@ def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:
     if apart is None:
         return x if isinstance(x, str) else id(x)
     return (apart.kind, *(_form(y, overlay, (*around, x)) for y in apart.children))
+
+
+_ABSENT = (False, UNDEFINED)
 
 
 def _conditional(items: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -104,6 +104,20 @@ class OwnAttribute(Attribute):
         return f"`{getattr(self.owner, '__name__', self.owner)}.{self.name}`"
 
 
+class Cached(Attribute):
+    """What a cached property keeps, which is forgotten with the region that computed it."""
+
+    __slots__ = ()
+
+    def read(self) -> Any:
+        """Nothing."""
+        return MISSING
+
+    def write(self, value: Any) -> None:
+        """Forget what the place holds."""
+        vars(self.owner).pop(self.name, None)
+
+
 class Cell(Location):
     """A variable that inner functions share."""
 
@@ -283,10 +297,20 @@ class Frame:
 class _Journal(threading.local):
     top: Frame | None = None
     undefined: int = 0
+    stand_ins: int = 0
 
 
 journal = _Journal()
-"""The frame in force in this thread, and how many values were joined with an unbound name."""
+"""The frame in force in this thread, how many values were joined with an unbound name, and how many
+functions are recorded in which traced values stand for Python numbers, see `recursion`."""
+
+
+def is_inside() -> bool:
+    """Whether a branch or a loop body is being recorded."""
+    frame = journal.top
+    while frame is not None and frame.trace is None:
+        frame = frame.outer
+    return frame is not None
 
 
 def store(location: Location, value: Any) -> None:

@@ -27,6 +27,8 @@ from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import converted, promoted, type_of
+from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 _SEQUENCES = (list, tuple, deque, range)
@@ -44,7 +46,7 @@ def element(obj: Any, key: Tracer) -> Any:
     if not is_place(key):
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
-        values, here = list(obj.values()), _where(obj, key)
+        values, here = _values(obj), _where(obj, key)
         failures.assert_raising(_any(here), KeyError("a key known only at run time"))
         return pick(values, _position(here))
     if not isinstance(obj, _SEQUENCES) or key.dtype.kind not in "iub":
@@ -59,7 +61,12 @@ def get(obj: dict[Any, Any], key: Tracer, default: Any = None) -> Any:
     """`obj.get(key, default)`."""
     if not is_place(key):
         raise complaints.run_time_index(obj)
-    return pick([*obj.values(), default], _position(_where(obj, key)))
+    return pick([*_values(obj), default], _position(_where(obj, key)))
+
+
+def is_key(obj: dict[Any, Any], key: Tracer) -> Any:
+    """`key in obj`."""
+    return _any(_where(obj, key))
 
 
 def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
@@ -67,7 +74,11 @@ def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
     if not is_place(key):
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
+        if Perhaps in map(type, obj.values()):
+            raise Perhaps.complaint()
         here = _where(obj, key)
+        if journal.stand_ins or all(h is False for h in here):
+            raise complaints.run_time_key()
         new = KeyError("a key known only at run time, which is new: no program can hold it")
         failures.assert_raising(_any(here), new)
         kept = [_either(h, value, old) for h, old in zip(here, obj.values(), strict=True)]
@@ -151,7 +162,18 @@ def _index(obj: Any, key: Tracer) -> Tracer:
 def _where(obj: dict[Any, Any], key: Tracer) -> list[Any]:
     """For each key of a dictionary, whether it is `key`."""
     key = reshape(key, ())
-    return [eq(key, k) if isinstance(k, (bool, int, float)) else False for k in obj]
+    return [
+        _if_there(eq(key, k), v) if isinstance(k, (bool, int, float)) else False
+        for k, v in obj.items()
+    ]
+
+
+def _if_there(here: Any, value: Any) -> Any:
+    return bitwise_and(here, value.is_there) if type(value) is Perhaps else here
+
+
+def _values(obj: dict[Any, Any]) -> list[Any]:
+    return [v.value if type(v) is Perhaps else v for v in obj.values()]
 
 
 def _is_at(at: Tracer, i: int) -> Any:

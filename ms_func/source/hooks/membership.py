@@ -12,7 +12,7 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import complaints, uneven
+from ms_func.source.hooks import complaints, uneven, uneven_dicts
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import ifexp, or_
@@ -36,7 +36,8 @@ def contains(item: Any, container: Any) -> Any:
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
     if uneven.is_uneven(container):
-        return uneven.holds(container, item)
+        how = uneven_dicts.is_key if isinstance(container, dict) else uneven.holds
+        return how(container, item)
     if type(item) is Tracer and isinstance(container, range):
         return _in_range(item, container)
     own = getattr(type(container), "__contains__", None)

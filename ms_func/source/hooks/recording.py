@@ -1,13 +1,23 @@
-"""Running a user's function while it is recorded."""
+"""Running a user's function while it is recorded, and what it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from ms_func import tree
+from ms_func.errors import StagingError
+from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import failures
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import Frame
-from ms_func.source.hooks.uneven import leaving
+from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.source.hooks.uneven import is_uneven, laid, pairs
+from ms_func.source.hooks.uneven_dicts import dict_of, entry
+from ms_func.tracing.tracer import Tracer
 
 
 def recorded(call: Callable[[Any], Any], given: Any) -> Any:
@@ -28,3 +38,64 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
         raise
     finally:
         frame.commit()
+
+
+class Sifted:
+    """A list of such a length on its way out of a compiled program; or such a dictionary.
+
+    Attributes:
+        conditions: a bool or a traced one for each element.
+        values: the elements; anything where the condition does not hold.
+        kind: what it is: a list, tuple or deque; of a dictionary its class, what it is made of, and
+            its keys.
+    """
+
+    __slots__ = ("conditions", "kind", "values")
+
+    def __init__(self, given: Sequence[tuple[Any, Any]], kind: Any) -> None:
+        self.conditions, self.values = [c for c, _ in given], [leaving(v) for _, v in given]
+        self.kind = kind
+
+
+def leaving(x: Any) -> Any:
+    """A result with the lists of such a length in it in a form that can leave the program."""
+    if not Perhaps.exist:
+        return x
+    return tree.map(_left, x, is_leaf=lambda v: type(v) in (Perhaps, Choice) or is_uneven(v))
+
+
+def _left(x: Any) -> Any:
+    if type(x) is Perhaps:
+        raise Perhaps.complaint()
+    if not is_uneven(x):
+        return x
+    if isinstance(x, dict):
+        made_of = (x.default_factory,) if isinstance(x, defaultdict) else ()
+        return Sifted([entry(x, k) for k in x], (type(x), made_of, tuple(x)))
+    return Sifted(pairs(x), type(x))
+
+
+def _unflatten(kind: Any, kids: Any) -> Any:
+    conditions, values = kids
+    cls, made_of, keys = kind if isinstance(kind, tuple) else (kind, (), ())
+    if keys:
+        values = list(zip(keys, values, strict=True))
+    given = list(zip(conditions, values, strict=True))
+    if any(isinstance(c, Tracer) or not hasattr(c, "__bool__") for c in conditions):
+        found = laid(given)
+    elif any(np.ndim(c) for c in conditions):
+        raise StagingError(
+            "MS102 branches disagree: lanes give lists of different lengths, or dictionaries of "
+            "different keys\nfix: return arrays of one shape",
+            user_loc(2),
+        )
+    else:
+        found = [v for c, v in given if c]
+    if not keys:
+        return cls(found)
+    made = cls(*made_of)
+    made.update(dict_of(found))
+    return made
+
+
+tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)

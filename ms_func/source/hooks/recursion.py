@@ -31,12 +31,12 @@ from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
 from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
-from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle
+from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
-from ms_func.source.hooks.text import is_inside
 from ms_func.tracing.tracer import Staging
 
 _MOST, _DEEPEST = 64, 12
@@ -304,7 +304,11 @@ class _Outputs(LoopPlan):
     def _was_made_inside(self, x: Any) -> bool:
         if self.is_inner(x):
             return True
-        if is_number(x) or id(x) in self.outer or (callable(x) and type(x) is not Perhaps):
+        if (
+            is_number(x)
+            or id(x) in self.outer
+            or (callable(x) and type(x) not in (Choice, Perhaps))
+        ):
             return False
         apart = take_apart(x, self.overlays[0])
         return apart is not None and any(map(self._was_made_inside, apart.children))
@@ -381,6 +385,7 @@ class Root:
             self.params = [region.parameter(s.type) for s in self.slots]
             self.count, self.used = 0, False
             _active.roots.append(self)
+            journal.stand_ins += self.scalars
             try:
                 region.run(self._body)
             except _Again as again:
@@ -393,6 +398,7 @@ class Root:
                 raise complaints.endless(self.f) from None
             finally:
                 _active.roots.pop()
+                journal.stand_ins -= self.scalars
             if self._settle(region):
                 return self._value(region)
         raise complaints.endless(self.f)

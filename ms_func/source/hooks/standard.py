@@ -20,12 +20,13 @@ from types import ModuleType
 from typing import Any
 
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import uneven
+from ms_func.source.hooks import running, uneven
+from ms_func.source.hooks.branch import not_
 from ms_func.source.hooks.builtins import decide, stands_for
 from ms_func.source.hooks.call import call, watched
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
-from ms_func.source.hooks.elements import Elements
+from ms_func.source.hooks.elements import Elements, Once
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -35,6 +36,7 @@ def _is_staging() -> bool:
 
 def _has_end(x: Any) -> bool:
     """Whether the elements can be looked at now without changing anything."""
+    x = x.part if type(x) is Once else x
     if isinstance(x, Elements):
         return isinstance(x.length, int)
     return isinstance(x, (list, tuple, deque, dict, range, Tracer))
@@ -57,7 +59,7 @@ def _selector(plain: Any, select: Callable[[Any, Any], list[Any]]) -> None:
         if _has_end(iterable):
             return _given(select(asks, iterable))
         if plain is itertools.takewhile:
-            return uneven.Taken(asks, iterable)
+            return running.Taken(asks, iterable)
         return plain(asks, uneven.without(iterable))
 
     stands_for(plain)(handler)
@@ -65,9 +67,7 @@ def _selector(plain: Any, select: Callable[[Any, Any], list[Any]]) -> None:
 
 _selector(itertools.takewhile, lambda asks, xs: uneven.until(asks, xs, True))
 _selector(itertools.dropwhile, lambda asks, xs: uneven.until(asks, xs, False))
-_selector(
-    itertools.filterfalse, lambda asks, xs: uneven.sifted(lambda x: uneven.negated(asks(x)), xs)
-)
+_selector(itertools.filterfalse, lambda asks, xs: uneven.sifted(lambda x: not_(asks(x)), xs))
 
 
 @stands_for(itertools.compress)

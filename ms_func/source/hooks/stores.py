@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from types import MemberDescriptorType
 from typing import Any
@@ -15,18 +15,20 @@ from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.source.hooks import complaints, lookup, uneven
+from ms_func.source.hooks import complaints, lookup, uneven, uneven_dicts, uneven_stores
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
     MISSING,
     Attribute,
     Buffer,
+    Cached,
     Cell,
     Contents,
     Global,
     Handle,
     attribute,
+    is_inside,
     journal,
     store,
 )
@@ -54,7 +56,7 @@ def note(x: Any) -> None:
         top.touch(Contents(x))
     elif isinstance(x, np.ndarray):
         top.touch(Buffer(x))
-    elif top.trace is not None:
+    elif is_inside():
         raise complaints.side_effect(f"an object of type {type(x).__name__} is changed")
 
 
@@ -66,7 +68,9 @@ def getitem(obj: Any, index: Any) -> Any:
     if type(index) is Choice:
         return index.each(lambda i: getitem(obj, i))
     if uneven.is_uneven(obj):
-        return uneven.element(obj, index)
+        return (
+            uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
+        )
     if type(index) is Tracer:
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)
@@ -78,6 +82,11 @@ def getitem(obj: Any, index: Any) -> Any:
         and any(type(i) is Tracer for i in index)
     ):
         return indexing.getitem(as_handle(obj), index)
+    elif isinstance(obj, defaultdict) and index not in obj:
+        note(obj)  # it is about to get the key
+        found = obj[index]
+        changed(obj)
+        return found
     return obj[index]
 
 
@@ -129,8 +138,8 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
-    if uneven.is_uneven(obj):
-        Contents(obj).write(uneven.stored(obj, key, value))
+    if uneven.is_uneven(obj) and not isinstance(obj, dict):
+        Contents(obj).write(uneven_stores.stored(obj, key, value))
         changed(obj)
         return
     if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
@@ -192,8 +201,10 @@ def delitem(obj: Any, key: Any) -> None:
         Choice.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
-    if uneven.is_uneven(obj):
-        uneven.METHODS["pop"](obj, key)
+    if uneven.is_uneven(obj) and isinstance(obj, dict):
+        uneven_dicts.remove(obj, key)
+    elif uneven.is_uneven(obj):
+        uneven_stores.METHODS["pop"](obj, key)
     else:
         del obj[key]
     changed(obj)
@@ -210,13 +221,13 @@ def setattr_(obj: Any, name: str, value: Any) -> None:
     if type(obj) is Choice:
         obj.each(lambda x: setattr_(x, name, value))
         return
-    found = getattr(type(obj), name, None)
+    found = next((vars(c)[name] for c in type(obj).__mro__ if name in vars(c)), None)
     if isinstance(found, property) and found.fset is not None:
         Choice.call(found.fset, obj, value)
     elif _by_method(obj, "__setattr__"):
         Choice.call(type(obj).__setattr__, obj, name, value)
     elif hasattr(found, "__set__") and not isinstance(found, MemberDescriptorType):
-        if journal.top is not None:
+        if is_inside() and not _by_method(found, "__set__"):
             raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
         setattr(obj, name, value)
     else:
@@ -235,6 +246,12 @@ def set_plainly(f: Any, obj: Any, name: str, given: Any) -> Any:
     found = f(*given)
     changed(obj)
     return found
+
+
+def about_to_store(obj: Any, name: str) -> None:
+    """Journal an attribute that Python itself is going to store, for the time of this region."""
+    if journal.top is not None:
+        journal.top.touch(Cached(obj, name))
 
 
 def delattr_(obj: Any, name: str) -> None:
@@ -312,7 +329,7 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
         if uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":
                 raise uneven.Perhaps.complaint()
-            uneven.METHODS["extend"](x, value)
+            uneven_stores.METHODS["extend"](x, value)
             out = x
         else:
             out = operation(x, value)

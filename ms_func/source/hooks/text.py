@@ -11,7 +11,7 @@ from ms_func.errors import StagingBoolError
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import traced_print
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.journal import is_inside
 from ms_func.tracing.tracer import Staging, Tracer
 
 Part = str | tuple[Any, str, str]
@@ -120,14 +120,6 @@ def _unflatten(frame: Any, values: Any) -> str:
 
 
 tree.register_node(Text, _flatten, _unflatten)
-
-
-def is_inside() -> bool:
-    """Whether a branch or a loop body is being recorded."""
-    frame = journal.top
-    while frame is not None and frame.trace is None:
-        frame = frame.outer
-    return frame is not None
 
 
 def print_(*args: Any, **options: Any) -> None:

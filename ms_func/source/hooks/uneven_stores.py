@@ -1,0 +1,146 @@
+"""Stores to lists whose length the data decide, and their methods; see `uneven`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import ms_func.numpy as xp
+from ms_func.primitives.arithmetic import bitwise_and
+from ms_func.source.hooks import failures
+from ms_func.source.hooks.branch import ifexp
+from ms_func.source.hooks.comparisons import same_or_equal
+from ms_func.source.hooks.journal import Contents
+from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.source.hooks.uneven import (
+    Pairs,
+    both,
+    checked,
+    either,
+    element,
+    fold,
+    from_start,
+    holds,
+    in_order,
+    known,
+    laid,
+    length,
+    length_of,
+    opposite,
+    pairs,
+    truth_of,
+)
+from ms_func.tracing.tracer import Tracer
+
+
+def stored(x: Any, place: Any, value: Any) -> list[Any]:
+    """What a list holds after `x[place] = value`."""
+    given = pairs(x)
+    if isinstance(place, slice):
+        raise Perhaps.complaint()
+    n, seen = length_of(given), 0
+    at = from_start(place, n)
+    inside = bitwise_and(xp.greater_equal(at, 0), xp.less(at, n))
+    failures.assert_raising(inside, IndexError("list assignment index out of range"))
+    found: Pairs = []
+    for c, v in given:
+        here = both(c, known(xp.equal(seen, at)))
+        found.append((c, ifexp(here, lambda: value, lambda v=v: v)))
+        seen = seen + c * 1
+    return laid(found)
+
+
+def _pop(x: Any, place: Any = -1) -> Any:
+    given = pairs(x)
+    if type(place) is not Tracer and place in (0, -1) and given[place][0] is True:
+        _, value = given.pop(place)
+    else:
+        value = checked(given, place, f"pop from an empty {type(x).__name__}")
+        given = _without(given, place)
+    _put(x, given)
+    return value
+
+
+def _without(given: Pairs, place: Any) -> Pairs:
+    """All elements but one."""
+    if type(place) is not Tracer and place in (0, -1):
+        return _shorter(given) if place else _shorter(given[::-1])[::-1]
+    n, seen = length_of(given), 0
+    at = from_start(place, n)
+    found: Pairs = []
+    for c, v in given:
+        found.append((both(c, known(xp.not_equal(seen, at))), v))
+        seen = seen + c * 1
+    return found
+
+
+def _without_first(given: Pairs, item: Any) -> Pairs:
+    """All elements but the first that equals an item; a ValueError if there is none."""
+    found: Pairs = []
+    done: Any = False
+    for c, v in given:
+        equal = ifexp(c, lambda v=v: truth_of(same_or_equal(v, item)), lambda: False)
+        here = both(equal, opposite(done))
+        found.append((both(c, opposite(here)), v))
+        done = either(done, here)
+    if done is not True:
+        failures.assert_raising(done, ValueError("list.remove(x): x not in list"))
+    return found
+
+
+def _shorter(given: Pairs) -> Pairs:
+    """All elements but the last."""
+    found: Pairs = []
+    later: Any = False
+    for c, v in given[::-1]:
+        found.append((both(c, later), v))
+        later = either(later, c)
+    return found[:0:-1]
+
+
+def _put(x: Any, given: Pairs) -> None:
+    Contents(x).write(laid(given))
+
+
+def _add(x: Any, value: Any, at_front: bool = False) -> None:
+    if isinstance(x, deque) and x.maxlen is not None:
+        raise Perhaps.complaint()
+    given = pairs(x)
+    _put(x, [(True, value), *given] if at_front else [*given, (True, value)])
+
+
+def _extend(x: Any, values: Any) -> None:
+    if isinstance(x, deque) and x.maxlen is not None:
+        raise Perhaps.complaint()
+    _put(x, [*pairs(x), *pairs(values)])
+
+
+def _insert(x: Any, place: Any, value: Any) -> None:
+    if type(place) is Tracer or place != 0:
+        raise Perhaps.complaint()
+    _add(x, value, True)
+
+
+def _sort(x: Any, *, key: Any = None, reverse: bool = False) -> None:
+    Contents(x).write(in_order(x, key, reverse))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "append": _add,
+    "appendleft": lambda x, value: _add(x, value, True),
+    "extend": _extend,
+    "insert": _insert,
+    "pop": _pop,
+    "popleft": lambda x: _pop(x, 0),
+    "clear": lambda x: _put(x, []),
+    "reverse": lambda x: _put(x, pairs(x)[::-1]),
+    "sort": _sort,
+    "copy": lambda x: type(x)(x),
+    "remove": lambda x, item: _put(x, _without_first(pairs(x), item)),
+    "count": lambda x, item: fold(x, lambda n, v: n + truth_of(same_or_equal(v, item)) * 1, 0),
+    "__contains__": holds,
+    "__len__": length,
+    "__getitem__": element,
+}
+"""Methods of lists and deques of such a length."""

@@ -1,0 +1,281 @@
+"""Operators of neural networks: found in programs that spell them out, equal to XLA, and left
+alone at a near miss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func import lax, nn
+from ms_func_ascend import Graph, Options, from_bytes, simulate, to_bytes, translate
+from ms_func_ascend.fuse import fuse
+
+RNG = np.random.default_rng(5)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+X, GAMMA, BETA = normal(6, 8), normal(8), normal(8)
+HEADS = [normal(2, 6, 4, 8) for _ in range(3)]
+ONE_HOT = np.eye(8, dtype=np.float32)[[1, 2, 3, 0, 7, 7]]
+
+
+def layer_norm(x: Any, gamma: Any, beta: Any) -> Any:
+    mean = mnp.mean(x, -1, keepdims=True)
+    return (x - mean) / mnp.sqrt(mnp.var(x, -1, keepdims=True) + 1e-5) * gamma + beta
+
+
+def plain_norm(x: Any) -> Any:
+    c = x - x.mean(-1, keepdims=True)
+    return c * lax.rsqrt((c * c).mean(-1, keepdims=True) + 1e-6)
+
+
+def rms_norm(x: Any, gamma: Any) -> Any:
+    return x * lax.rsqrt(mnp.mean(x * x, -1, keepdims=True) + 1e-6) * gamma
+
+
+def spelled_gelu(x: Any) -> Any:
+    return 0.5 * x * (1 + mnp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+FORWARD: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
+    "softmax": (nn.softmax, (X,), {"SoftmaxV2": 1}),
+    "softmax of columns": (lambda x: nn.softmax(x, axis=0), (X,), {"SoftmaxV2": 1}),
+    "log softmax": (nn.log_softmax, (X,), {"LogSoftmaxV2": 1}),
+    "gelu": (nn.gelu, (X,), {"Gelu": 1}),
+    "gelu in other words": (spelled_gelu, (X,), {"Gelu": 1}),
+    "exact gelu": (lambda x: nn.gelu(x, approximate=False), (X,), {"GeluV2": 1}),
+    "silu": (nn.silu, (X,), {"Swish": 1}),
+    "silu by division": (lambda x: x / (1 + mnp.exp(-x)), (X,), {"Swish": 1}),
+    "sigmoid by division": (lambda x: 1 / (1 + mnp.exp(-x)), (X,), {"Sigmoid": 1}),
+    "relu": (nn.relu, (X,), {"Relu": 1}),
+    "relu as a maximum": (lambda x: mnp.maximum(0.0, x), (X,), {"Relu": 1}),
+    "leaky relu": (lambda x: nn.leaky_relu(x, 0.2), (X,), {"LeakyRelu": 1}),
+    "elu": (nn.elu, (X,), {"Elu": 1}),
+    "softplus": (nn.softplus, (X,), {"Softplus": 1}),
+    "swiglu": (lambda x: nn.silu(x[:, :4]) * x[:, 4:], (X,), {"SwiGlu": 1}),
+    "layer norm": (layer_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
+    "layer norm alone": (plain_norm, (X,), {"LayerNormV3": 1}),
+    "rms norm": (rms_norm, (X, GAMMA), {"RmsNorm": 1}),
+    "rms norm of a sum": (
+        lambda x, y, g: (rms_norm(x + y, g), x + y), (X, X[::-1].copy(), GAMMA), {"AddRmsNorm": 1},
+    ),
+    "attention": (nn.dot_product_attention, (*HEADS,), {"FlashAttentionScore": 1}),
+    "causal attention": (
+        lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True), (*HEADS,),
+        {"FlashAttentionScore": 1},
+    ),
+    "attention of heads first": (
+        lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8)) @ v, (*HEADS,),
+        {"FlashAttentionScore": 1},
+    ),
+}  # fmt: skip
+
+
+def slope(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The result, and the gradient of its sum weighted by numbers of its own."""
+
+    def run(*arguments: Any) -> Any:
+        y, back = ms.vjp(f, *arguments)
+        weights = np.cos(np.arange(y.size)).astype(np.float32).reshape(y.shape)
+        return y, back(weights)
+
+    return run
+
+
+TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
+    "softmax": (slope(nn.softmax), (X,), {"SoftmaxV2": 1, "SoftmaxGrad": 1}),
+    "log softmax": (slope(nn.log_softmax), (X,), {"LogSoftmaxV2": 1, "LogSoftmaxGrad": 1}),
+    "gelu": (slope(nn.gelu), (X,), {"Gelu": 1, "GeluGrad": 1}),
+    "exact gelu": (
+        slope(lambda x: nn.gelu(x, approximate=False)), (X,), {"GeluV2": 1, "GeluGradV2": 1},
+    ),
+    "silu": (slope(nn.silu), (X,), {"Swish": 1, "SwishGrad": 1}),
+    "relu": (slope(nn.relu), (X,), {"Relu": 1, "ReluGrad": 1}),
+    "leaky relu": (slope(nn.leaky_relu), (X,), {"LeakyRelu": 1, "LeakyReluGrad": 1}),
+    "tanh": (slope(mnp.tanh), (X,), {"Tanh": 1, "TanhGrad": 1}),
+    "sigmoid": (slope(nn.sigmoid), (X,), {"Sigmoid": 1, "SigmoidGrad": 1}),
+    "layer norm": (
+        slope(layer_norm), (X, GAMMA, BETA), {"LayerNormV3": 1, "LayerNormGradV3": 1},
+    ),
+    "rms norm": (slope(rms_norm), (X, GAMMA), {"RmsNorm": 1, "RmsNormGrad": 1}),
+    "layer norm beside a residual": (
+        slope(lambda x, g, b: x + mnp.tanh(layer_norm(x, g, b))), (X, GAMMA, BETA),
+        {"LayerNormV3": 1, "LayerNormGradV3": 1, "Tanh": 1, "TanhGrad": 1, "Add": 2},
+    ),
+    "cross entropy": (
+        ms.value_and_grad(lambda x, y: -mnp.mean(mnp.sum(nn.log_softmax(x) * y, -1))),
+        (X, ONE_HOT),
+        {"LogSoftmaxV2": 1, "LogSoftmaxGrad": 1, "Mul": 2, "ReduceSum": 2, "RealDiv": 1, "Neg": 1},
+    ),
+}  # fmt: skip
+
+
+def graph_of(f: Callable[..., Any], *arguments: np.ndarray, **options: Any) -> Graph:
+    module = ms.jit(f).trace(*arguments).closed().compiler_ir()
+    return from_bytes(to_bytes(translate(module, Options(**options))))
+
+
+def computing(graph: Graph) -> dict[str, int]:
+    """How often each operator occurs that computes anything."""
+    return {op: n for op, n in graph.count().items() if op not in ("Data", "Const")}
+
+
+@pytest.mark.parametrize("cases", [FORWARD, TRAINING], ids=["forward", "training"])
+def test_found_and_equal_to_xla(cases: dict[str, Any]) -> None:
+    """All of them in one program for XLA; each alone for its operators."""
+    flat = [a for _, arguments, _ in cases.values() for a in arguments]
+
+    def everything(*held: np.ndarray) -> list[Any]:
+        given = iter(held)
+        return [f(*[next(given) for _ in arguments]) for f, arguments, _ in cases.values()]
+
+    wanted = ms.jit(everything)(*flat)
+    for (name, (f, arguments, operators)), want in zip(cases.items(), wanted, strict=True):
+        graph = graph_of(f, *arguments)
+        assert computing(graph) == operators, name
+        results = simulate(graph, arguments)
+        for got, value in zip(results, ms.tree.leaves(want), strict=True):
+            np.testing.assert_allclose(got, value, rtol=2e-5, atol=3e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", [*FORWARD][::3])
+def test_fusing_twice_is_fusing_once(name: str) -> None:
+    f, arguments, _ = FORWARD[name]
+    graph = graph_of(f, *arguments)
+    before = to_bytes(graph)
+    fuse(graph)
+    assert to_bytes(graph) == before
+
+
+@pytest.mark.parametrize("name", [*FORWARD][::4])
+def test_switched_off(name: str) -> None:
+    f, arguments, operators = FORWARD[name]
+    graph = graph_of(f, *arguments, fusions=False)
+    assert not operators.keys() & graph.count().keys() - {"Sigmoid"}
+
+
+LATE = ["GeluV2", "Swish", "LayerNormV3", "RmsNorm", "SwiGlu", "FlashAttentionScore", "AddRmsNorm"]
+
+
+@pytest.mark.parametrize("name", ["exact gelu", "silu", "rms norm", "swiglu", "layer norm"])
+def test_older_headers_get_older_operators(name: str) -> None:
+    f, arguments, _ = FORWARD[name]
+    count = graph_of(f, *arguments, target="v1.1.0").count()
+    assert not count.keys() & set(LATE)
+    assert ("LayerNorm" in count) == (name == "layer norm")
+
+
+def off(f: Callable[..., Any], *arguments: np.ndarray) -> tuple[Any, ...]:
+    return f, arguments
+
+
+NEAR_MISSES = {
+    "another constant": off(
+        lambda x: 0.5 * x * (1 + mnp.tanh(0.7978846 * (x + 0.0448 * x**3))), X),
+    "a sharper silu": off(lambda x: x * nn.sigmoid(1.01 * x), X),
+    "a gate of something else": off(lambda x: x[:, :4] * nn.sigmoid(x[:, 4:]), X),
+    "halves the other way round": off(lambda x: nn.silu(x[:, 4:]) * x[:, :4], X),
+    "leaky on the wrong side": off(lambda x: mnp.where(x > 0, 0.1 * x, x), X),
+    "a maximum with another number": off(lambda x: mnp.maximum(x, 1e-3), X),
+    "a number added": off(lambda x: x + 1e-6, X),
+    "sums of columns": off(
+        lambda x: (lambda e: e / e.sum(0))(mnp.exp(x - x.max(-1, keepdims=True))), X),
+    "exponentials that are used": off(
+        lambda x: (lambda e: (e, e / e.sum(-1, keepdims=True)))(
+            mnp.exp(x - x.max(-1, keepdims=True))), X),
+    "without the maximum": off(
+        lambda x: mnp.exp(x) / mnp.exp(x).sum(-1, keepdims=True), X),
+    "unbiased variance": off(
+        lambda x: (x - x.mean(-1, keepdims=True))
+        / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), X),
+    "mean of other rows": off(
+        lambda x: (x - x.mean(0, keepdims=True))
+        / mnp.sqrt(mnp.var(x, -1, keepdims=True) + 1e-5), X),
+    "scale of rows": off(
+        lambda x, g: x * lax.rsqrt((x * x).mean(-1, keepdims=True) + 1e-6) * g[:, None],
+        X, normal(6)),
+    "norm of the first axis": off(lambda x: x * lax.rsqrt((x * x).mean(0) + 1e-6), X),
+    "a gradient with the other sign": off(
+        lambda s, g: s * (g + (g * s).sum(-1, keepdims=True)), nn.softmax(X), X),
+    "weights that are used": off(
+        lambda q, k, v: (lambda w: (w, w @ v))(nn.softmax(q @ mnp.swapaxes(k, 2, 3))), *HEADS),
+    "weights of queries": off(
+        lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3), axis=2) @ v, *HEADS),
+    "a row without any key": off(
+        lambda q, k, v: nn.dot_product_attention(
+            q, k, v, mask=mnp.arange(6)[:, None] > mnp.arange(6)[None]), *HEADS),
+    "a mask that is only known later": off(
+        lambda q, k, v, m: nn.dot_product_attention(q, k, v, mask=m), *HEADS,
+        np.ones((2, 1, 6, 6), bool)),
+    "wide heads": off(
+        nn.dot_product_attention, *[normal(1, 3, 2, 260) for _ in range(3)]),
+}  # fmt: skip
+PLAIN = {"Sigmoid", "Tanh", "Mul", "Add", "ReduceSum", "RealDiv", "Neg"}
+FUSED = {op for _, _, found in [*FORWARD.values(), *TRAINING.values()] for op in found} - PLAIN
+
+
+def test_near_misses_are_left_alone() -> None:
+    wanted = ms.jit(lambda: [f(*arguments) for f, arguments in NEAR_MISSES.values()])()
+    for (name, (f, arguments)), want in zip(NEAR_MISSES.items(), wanted, strict=True):
+        graph = graph_of(f, *arguments)
+        assert graph.count().keys() & FUSED <= PARTLY.get(name, set()), (name, graph.count())
+        for got, value in zip(simulate(graph, arguments), ms.tree.leaves(want), strict=True):
+            np.testing.assert_allclose(got, value, rtol=2e-5, atol=3e-6, err_msg=name)
+
+
+PARTLY = {"halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
+    name: {"SoftmaxV2"}
+    for name in ("weights that are used", "weights of queries", "a row without any key",
+                 "wide heads", "a mask that is only known later")
+}  # fmt: skip
+"""What is found in a near miss all the same."""
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision(dtype: str) -> None:
+    """Numbers of a formula are rounded to the dtype; the operators are found all the same."""
+    x = mnp.asarray(X).astype(dtype)
+    for f, operator in ((nn.gelu, "Gelu"), (nn.silu, "Swish"), (nn.relu, "Relu")):
+        graph = graph_of(f, np.asarray(x))
+        assert computing(graph) == {operator: 1}
+        (got,) = simulate(graph, [np.asarray(x)])
+        np.testing.assert_allclose(
+            got.astype(np.float32), np.asarray(f(x)).astype(np.float32), rtol=3e-2, atol=3e-2
+        )
+
+
+@pytest.mark.slow
+def test_a_transformer_block_is_a_few_dozen_operators() -> None:
+    def block(p: Any, x: Any) -> Any:
+        h = layer_norm(x, p["g"], p["b"])
+        q, k, v = (mnp.einsum("btd,dhe->bthe", h, p[n]) for n in "qkv")
+        heads = nn.dot_product_attention(q, k, v, is_causal=True)
+        x = x + mnp.einsum("bthe,hed->btd", heads, p["o"])
+        h = layer_norm(x, p["g"], p["b"])
+        return mnp.mean((x + nn.gelu(h @ p["u"]) @ p["d"]) ** 2)
+
+    p = {n: normal(8, 2, 4) for n in "qkv"} | {
+        "o": normal(2, 4, 8), "g": GAMMA, "b": BETA, "u": normal(8, 16), "d": normal(16, 8),
+    }  # fmt: skip
+    x = normal(2, 6, 8)
+    step = ms.value_and_grad(block)
+    graph = graph_of(step, p, x)
+    count = computing(graph)
+    assert {op: count[op] for op in ("LayerNormV3", "LayerNormGradV3", "SoftmaxV2", "SoftmaxGrad",
+                                     "Gelu", "GeluGrad")} == {
+        "LayerNormV3": 2, "LayerNormGradV3": 2, "SoftmaxV2": 1, "SoftmaxGrad": 1, "Gelu": 1,
+        "GeluGrad": 1,
+    }  # fmt: skip
+    assert sum(count.values()) < 100
+    results = simulate(graph, ms.tree.leaves((p, x)))
+    for got, want in zip(results, ms.tree.leaves(ms.jit(step)(p, x)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
