@@ -29,7 +29,7 @@ from ms_func.control_flow.rules import (
     positional,
     record_now,
     recording,
-    split_call,
+    staged_call,
     without_tracers,
 )
 from ms_func.dtypes import is_inexact
@@ -245,15 +245,7 @@ class custom_jvp:
         args = positional(self.fun, name, args, kwargs)
         if not recording():
             return self.fun(*args)
-        call = split_call(name, "custom_jvp", args, self.nondiff_argnums)
-        fun = user_function(self.fun)
-        staged = stage(
-            lambda leaves: fun(*call.arguments(leaves)),
-            call.types,
-            name=name,
-            values=call.leaves,
-            role="rule",
-        )
+        call, staged = staged_call(self.fun, name, "custom_jvp", args, self.nondiff_argnums)
         fn, rule, captured = self._with_rule(staged, call, name)
         outs = custom_jvp_p.bind(
             *captured, *call.leaves, fn=fn, rule=rule, num_captured=len(captured)

@@ -21,7 +21,7 @@ from ms_func.control_flow.rules import (
     positional,
     record_now,
     recording,
-    split_call,
+    staged_call,
     without_tracers,
 )
 from ms_func.dtypes import is_inexact
@@ -116,15 +116,7 @@ class custom_vjp:
         args = positional(self.fun, name, args, kwargs)
         if not recording():
             return self.fun(*args)
-        call = split_call(name, "custom_vjp", args, self.nondiff_argnums)
-        fun = user_function(self.fun)
-        staged = stage(
-            lambda leaves: fun(*call.arguments(leaves)),
-            call.types,
-            name=name,
-            values=call.leaves,
-            role="rule",
-        )
+        call, staged = staged_call(self.fun, name, "custom_vjp", args, self.nondiff_argnums)
         fn, rule, captured = self._with_rules(staged, call, name)
         outs = custom_vjp_p.bind(
             *captured, *call.leaves, fn=fn, rule=rule, num_captured=len(captured), name=name

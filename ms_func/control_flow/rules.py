@@ -28,7 +28,8 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing import leaks
 from ms_func.tracing.arguments import leaf_types, normalize_argnums
-from ms_func.tracing.stage import Staged
+from ms_func.tracing.policy import user_function
+from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Staging, Tracer
 from ms_func.transforms.partial_eval import Splitting
 from ms_func.transforms.zeros import zeros
@@ -279,6 +280,18 @@ def split_call(name: str, what: str, args: Sequence[Any], numbers: tuple[int, ..
     fixed = tuple(args[i] for i in places)
     leaves, in_tree = tree.flatten(tuple(a for i, a in enumerate(args) if i not in places))
     return Call(fixed, leaves, in_tree, leaf_types(leaves, what, name), places)
+
+
+def staged_call(
+    fun: Callable[..., Any], name: str, what: str, args: Sequence[Any], numbers: tuple[int, ...]
+) -> tuple[Call, Staged]:
+    """The arguments of a call as by `split_call`, and the function recorded for them."""
+    call, run = split_call(name, what, args, numbers), user_function(fun)
+    staged = stage(
+        lambda leaves: run(*call.arguments(leaves)),
+        call.types, name=name, values=call.leaves, role="rule",
+    )  # fmt: skip
+    return call, staged
 
 
 def no_tangent(t: ArrayType) -> np.ndarray:

@@ -49,6 +49,7 @@ _MUTATING = frozenset(
     )
 )  # fmt: skip
 _GENERATOR = 0x20  # CO_GENERATOR
+_IN_C = (type, BuiltinFunctionType, MethodDescriptorType)
 _LAZY = (iter, zip, map, filter, enumerate, isinstance, type)
 _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
@@ -72,7 +73,7 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _takes(f: Any) -> bool:
     """Whether a function is written in C and takes the elements of what it is given."""
-    return not isinstance(f, (FunctionType, MethodType, functools.partial)) and f not in _LAZY
+    return type(f) in _IN_C and not any(f is g for g in _LAZY)
 
 
 def _chosen(f: Any, args: Any) -> int:

@@ -16,12 +16,13 @@ from weakref import WeakKeyDictionary, ref
 import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints, failures
-from ms_func.source.hooks.branch import if_, ifexp
+from ms_func.source.hooks.branch import and_, if_, ifexp
 from ms_func.source.hooks.elements import Elements, Once
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import asked, at_hand, truth
 from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.source.hooks.uneven import truth_of
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -167,6 +168,17 @@ def _of(x: Any, f: Any) -> Any:
     if type(x) is not Perhaps:
         return f(x)
     return Perhaps(x.is_there, ifexp(x.is_there, lambda: f(x.value), lambda: UNDEFINED), 0, 1)
+
+
+def kept(items: Any, asks: Any) -> Any:
+    """Those of some items for which a condition holds."""
+    for x in items:
+        c, value = (x.is_there, x.value) if type(x) is Perhaps else (True, x)
+        here = at_hand(and_(c, lambda value=value: truth_of(asks(value))))
+        if here is True:
+            yield value
+        elif here is not False:
+            yield Perhaps(here, value, 0, 1)
 
 
 def numbered(items: Any, start: Any) -> Any:

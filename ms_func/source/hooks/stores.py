@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from types import MemberDescriptorType
 from typing import Any
@@ -82,6 +82,11 @@ def getitem(obj: Any, index: Any) -> Any:
         and any(type(i) is Tracer for i in index)
     ):
         return indexing.getitem(as_handle(obj), index)
+    elif isinstance(obj, defaultdict) and index not in obj:
+        note(obj)  # it is about to get the key
+        found = obj[index]
+        changed(obj)
+        return found
     return obj[index]
 
 
@@ -196,7 +201,9 @@ def delitem(obj: Any, key: Any) -> None:
         Choice.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
-    if uneven.is_uneven(obj):
+    if uneven.is_uneven(obj) and isinstance(obj, dict):
+        uneven_dicts.remove(obj, key)
+    elif uneven.is_uneven(obj):
         uneven_stores.METHODS["pop"](obj, key)
     else:
         del obj[key]
