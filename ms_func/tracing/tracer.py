@@ -123,6 +123,14 @@ class Tracer:
             user_loc(),
         )
 
+    def __getattr__(self, name: str) -> Any:
+        value = None
+        if name in _OF_KNOWN:
+            value = known.without_derivative(self.recorder, self.variable)
+        if value is None:
+            raise AttributeError(f"a traced value has no attribute {name!r}")
+        return getattr(value, name)
+
     def item(self, *args: Any) -> Any:
         """Python scalar of the one element; only where the value is known."""
         return self._number("a Python scalar").item(*args)
@@ -199,6 +207,13 @@ def _opening(error: type[Exception], type: ArrayType) -> str:
     if not config.jax_rules():
         return ""
     return f"{_DEEDS[error]} traced array with shape {type.str_short()}\n"
+
+
+_OF_KNOWN = frozenset((
+    "addressable_shards", "block_until_ready", "committed", "global_shards",
+    "is_fully_addressable", "is_fully_replicated",
+))  # fmt: skip
+"""What arrays have and traced values have where they are known."""
 
 
 def _no_buffer(what: str) -> Exception:

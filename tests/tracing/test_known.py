@@ -144,3 +144,16 @@ def test_values_of_arguments_do_not_outlive_it():
     for value in kept:
         with pytest.raises(UnexpectedTracerError):
             value * 2
+
+
+def test_values_of_constants_are_ready_and_placed():
+    seen = []
+
+    @ms.no_convert
+    def f(x):
+        c = np.ones(2)
+        seen.append((c.block_until_ready().shape, c.is_fully_addressable, hasattr(x, "committed")))
+        return x
+
+    ms.vmap(f)(X)
+    assert seen == [((2,), True, False)]
