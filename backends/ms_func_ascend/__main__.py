@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ms_func.backend import files
 from ms_func_ascend import air, cann
-from ms_func_ascend.backend import export
-from ms_func_ascend.simulate import random_arguments, simulate
+from ms_func_ascend.backend import ReferenceExecutable, export
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     translate = commands.add_parser("translate", help="StableHLO text or bytecode to an AIR file")
     translate.add_argument("source", type=Path)
     translate.add_argument("file", type=Path)
-    run = commands.add_parser("run", help="run an AIR file in NumPy")
+    run = commands.add_parser("run", help="run an AIR file, or all files of a ranks.json, in NumPy")
     run.add_argument("file", type=Path)
     run.add_argument("arrays", type=Path, nargs="*", help=".npy files; random where left out")
     line = commands.add_parser("atc", help="print the command that compiles an AIR file")
@@ -41,13 +41,15 @@ def _describe(options: argparse.Namespace) -> str:
 
 def _translate(options: argparse.Namespace) -> str:
     data = export(options.source.read_bytes(), options.file)
-    return f"{options.file}: {len(data)} bytes"
+    return "\n".join(
+        f"{path}: {len(held)} bytes" for path, held in files(options.file, data).items()
+    )
 
 
 def _run(options: argparse.Namespace) -> str:
-    graph = air.read(options.file)
+    program = ReferenceExecutable.read(options.file)
     given = [np.load(path) for path in options.arrays]
-    results = simulate(graph, given or random_arguments(graph))
+    results = program.run(given or program.random_arguments())
     return "\n".join(f"{r.dtype.name}{list(r.shape)}\n{r}" for r in results)
 
 

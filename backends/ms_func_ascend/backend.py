@@ -20,7 +20,6 @@ from ms_func_ascend import air, cann
 from ms_func_ascend.emitter import Options
 from ms_func_ascend.graph import Graph
 from ms_func_ascend.partition import Layout, Split, partition
-from ms_func_ascend.reader import as_module, ranks
 from ms_func_ascend.simulate import simulate_ranks
 from ms_func_ascend.translate import translate
 
@@ -71,10 +70,9 @@ def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes |
 
 
 def _files(module: Any, options: Options) -> bytes | dict[str, bytes]:
-    module = as_module(module)
-    if ranks(module) == 1:
-        return air.to_bytes(translate(module, options))
     split = partition(module)
+    if split.program.ranks == 1:
+        return air.to_bytes(translate(split.program, options))
     graphs = _graphs(split, options)
     made = {f"rank{rank}.air": air.to_bytes(g) for rank, g in enumerate(graphs)}
     return made | {DESCRIPTION: _text(_description(split, graphs)).encode()}
@@ -194,6 +192,31 @@ class ReferenceExecutable:
 
     def __init__(self, graphs: Sequence[Graph], described: dict[str, Any] | None = None) -> None:
         self.graphs, self.described = list(graphs), described
+
+    @classmethod
+    def read(cls, path: str | Path) -> ReferenceExecutable:
+        """Program of an AIR file, or of the files that a `..._ranks.json` describes."""
+        path = Path(path)
+        if path.suffix != ".json":
+            return cls([air.read(path)])
+        described = json.loads(path.read_text())
+        stem = path.name.removesuffix(DESCRIPTION)
+        names = [f"{stem}rank{rank}.air" for rank in range(described["devices"])]
+        return cls([air.read(path.with_name(name)) for name in names], described)
+
+    def random_arguments(self, seed: int = 0) -> list[np.ndarray]:
+        """Arguments that fit: standard normal floats, small integers, coin flips."""
+        rng = np.random.default_rng(seed)
+        made = []
+        for k, node in enumerate(sorted(self.graphs[0].data, key=lambda n: n.attrs["index"])):
+            shape, dtype = node.outputs[0].shape, node.outputs[0].dtype
+            if self.described is not None:
+                shape = tuple(self.described["arguments"][k]["shape"])
+            if dtype.kind in "iub":
+                made.append(rng.integers(0, 2 if dtype.kind == "b" else 5, shape).astype(dtype))
+            else:
+                made.append(rng.standard_normal(shape).astype(dtype))
+        return made
 
     def run(self, buffers: Sequence[Any]) -> list[np.ndarray]:
         """Results of the program for whole arrays."""

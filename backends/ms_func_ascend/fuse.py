@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ms_func_ascend.graph import Graph, Node, Tensor
+from ms_func_ascend.layout import channels_last
 from ms_func_ascend.prototypes import accepts, available
 
 _CHANNEL = {"MatMulV2": 1, "Conv2D": 1}
@@ -23,6 +24,7 @@ def fuse(graph: Graph) -> None:
         for node in list(one.nodes):
             if node.op in _REWRITES:
                 _REWRITES[node.op](one, node, uses)
+        channels_last(one)
         _sort(one)
         one.prune()
 
@@ -47,7 +49,7 @@ def _bias(graph: Graph, add: Node, uses: Counter[int]) -> None:
             continue
         if node.inputs[2] is None and accepts(node.op, "bias", bias.dtype):
             node.inputs[2] = bias
-            _redirect(graph, add.outputs[0], product)
+            graph.redirect(add.outputs[0], product)
             uses[id(product)] = uses[id(add.outputs[0])]
             return
 
@@ -66,7 +68,7 @@ def _residual(graph: Graph, norm: Node, uses: Counter[int]) -> None:
                      name=norm.name)  # fmt: skip
     for old, new in zip((*norm.outputs, x), made.outputs, strict=True):
         uses[id(new)] = uses[id(old)]
-        _redirect(graph, old, new)
+        graph.redirect(old, new)
 
 
 def _shift_gradient(graph: Graph, total: Node, uses: Counter[int]) -> None:
@@ -81,7 +83,7 @@ def _shift_gradient(graph: Graph, total: Node, uses: Counter[int]) -> None:
         rows = list(range(len(x.shape) - len(shift.shape)))
         held = axes.node.attrs.get("value")
         if held is not None and held.tolist() == rows and shift.shape == total.outputs[0].shape:
-            _redirect(graph, total.outputs[0], shift)
+            graph.redirect(total.outputs[0], shift)
             return
 
 
@@ -100,7 +102,7 @@ def _kept_dimensions(graph: Graph, reshape: Node, uses: Counter[int]) -> None:
         made = graph.add(total.op, [source, axes], [(shape, x.dtype)], {"keep_dims": True},
                          source=total.source, name=total.name)  # fmt: skip
         uses[id(made.outputs[0])] = uses[id(reshape.outputs[0])]
-        _redirect(graph, reshape.outputs[0], made.outputs[0])
+        graph.redirect(reshape.outputs[0], made.outputs[0])
 
 
 _REDUCE = ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceAll", "ReduceAny")
@@ -137,12 +139,6 @@ def _vector(graph: Graph, x: Tensor, rank: int, axis: int) -> Tensor | None:
     if x.node.op == "Const":
         return graph.constant(x.node.attrs["value"].reshape(-1), "bias")
     return None
-
-
-def _redirect(graph: Graph, old: Tensor, new: Tensor) -> None:
-    for node in graph.nodes:
-        node.inputs = [new if t is old else t for t in node.inputs]
-    graph.results = [new if t is old else t for t in graph.results]
 
 
 def _sort(graph: Graph) -> None:

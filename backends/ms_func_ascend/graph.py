@@ -186,6 +186,12 @@ class Graph:
         node = self.add("Const", [], [(value.shape, value.dtype)], {"value": value}, name=name)
         return node.outputs[0]
 
+    def redirect(self, old: Tensor, new: Tensor) -> None:
+        """Let whoever reads `old` read `new`."""
+        for node in self.nodes:
+            node.inputs = [new if t is old else t for t in node.inputs]
+        self.results = [new if t is old else t for t in self.results]
+
     def chain(self) -> None:
         """Let each collective wait for the one before it: all devices start them in one order."""
         for node in self.nodes:

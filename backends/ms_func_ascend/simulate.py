@@ -162,16 +162,3 @@ def _call(node: Node, inputs: Sequence[Any]) -> Run:
 _CONTROL: dict[str, Callable[[Node, Sequence[Any]], Run]] = {
     "While": _while, "If": _if, "Case": _case, "PartitionedCall": _call,
 }  # fmt: skip
-
-
-def random_arguments(graph: Graph, seed: int = 0) -> list[Array]:
-    """Arguments for a graph: standard normal floats, small integers, coin flips."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for node in sorted(graph.data, key=lambda n: n.attrs["index"]):
-        shape, dtype = node.outputs[0].shape, node.outputs[0].dtype
-        if dtype.kind in "iub":
-            made.append(rng.integers(0, 2 if dtype.kind == "b" else 5, shape).astype(dtype))
-        else:
-            made.append(rng.standard_normal(shape).astype(dtype))
-    return made

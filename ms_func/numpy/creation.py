@@ -34,6 +34,7 @@ from ms_func.numpy.promotion import (
     lay,
     operand,
     promote_all,
+    strong,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
@@ -491,7 +492,7 @@ def linspace(
         return out
     if not parts:
         return out, full(sizes, np.nan, kind)
-    return out, as_handle(ar.div(ar.sub(stop, start), parts))
+    return out, strong(ar.div(ar.sub(stop, start), parts))
 
 
 def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
@@ -519,7 +520,7 @@ def _interpolated(
     if endpoint and count > 1:
         final = compare.eq(shape.broadcasted_iota(np.int32, full_shape, 0), count - 1)
         out = compare.select(final, last, out)
-    return convert(out if is_inexact(target) else floor(out), target)
+    return convert(out if is_inexact(target) or target.kind == "b" else floor(out), target)
 
 
 @fusion.whole(2, "base")

@@ -356,6 +356,23 @@ class Expressions:
             return self.parts(node)
         return hook("getitem", node, self.expr(node.value), self.key(node.slice))
 
+    def _union(self, node: ast.BinOp) -> ast.expr:
+        """`a | b`, which may be that of dictionaries; other operators are those of values."""
+        if not isinstance(node.op, ast.BitOr):
+            return self.parts(node)
+        return hook("bitor", node, self.expr(node.left), self.expr(node.right))
+
+    def _dictionary(self, node: ast.Dict) -> ast.expr:
+        """`{**a, k: v}`."""
+        if None not in node.keys:
+            return self.parts(node)
+        parts = [
+            self.expr(v) if k is None
+            else placed(ast.Tuple([self.expr(k), self.expr(v)], LOAD), node)
+            for k, v in zip(node.keys, node.values, strict=True)
+        ]  # fmt: skip
+        return hook("merged", node, *parts)
+
     def key(self, node: ast.expr) -> ast.expr:
         """An index as a value, slices included."""
         if isinstance(node, ast.Slice):
@@ -564,6 +581,8 @@ _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {
     ast.Call: Expressions._call,
     ast.Subscript: Expressions._element,
     ast.JoinedStr: Expressions._text,
+    ast.BinOp: Expressions._union,
+    ast.Dict: Expressions._dictionary,
     ast.Lambda: Expressions._lambda,
     ast.ListComp: Expressions._comprehension,
     ast.SetComp: Expressions._comprehension,

@@ -27,7 +27,8 @@ class Uses(NamedTuple):
 
     Attributes:
         hooked: whether there is anything in it that conversion might change, names aside.
-        indexed: whether there is an element by a constant, which counts where something else does.
+        indexed: whether there is an element by a constant, or something else that counts where
+            anything does.
     """
 
     reads: frozenset[str]
@@ -198,6 +199,17 @@ class Names:
         self.visit(node.value)
         self.visit(node.slice)
 
+    def _operation(self, node: ast.BinOp) -> None:
+        self._indexed = self._indexed or type(node.op) is ast.BitOr
+        self.visit(node.left)
+        self.visit(node.right)
+
+    def _dictionary(self, node: ast.Dict) -> None:
+        self._indexed = self._indexed or None in node.keys
+        for x in (*node.keys, *node.values):
+            if x is not None:
+                self.visit(x)
+
     def _text(self, node: ast.JoinedStr) -> None:
         self._hooked = True
         for x in node.values:
@@ -361,6 +373,8 @@ _SPECIAL: dict[type, Any] = {
     ast.UnaryOp: Names._unary,
     ast.Subscript: Names._element,
     ast.JoinedStr: Names._text,
+    ast.BinOp: Names._operation,
+    ast.Dict: Names._dictionary,
     ast.Assert: Names._assertion,
     ast.Call: Names._call,
     ast.Yield: Names._yield,

@@ -19,6 +19,7 @@ from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
+from ms_func.primitives.cast import convert_element_type
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, build, by_value
 from ms_func.transforms.jvp import apply_rule
@@ -188,7 +189,15 @@ class Tape:
                     _accumulate(cts, part, part.derivative.pull(part.residuals, out, part.loc))
         finally:
             trace.loc = outer_loc
-        return [instantiate(cts[v]) if v in cts else zeros(v.type.tangent) for v in self.inputs]
+        return [_owned(cts[v], v.type) if v in cts else zeros(v.type.tangent) for v in self.inputs]
+
+
+def _owned(ct: Any, t: ArrayType) -> Any:
+    """A cotangent of a value of type `t`; that of a weak one is weak."""
+    ct = instantiate(ct)
+    if not t.weak_type or typeof(ct).weak_type:
+        return ct
+    return convert_element_type(ct, t.tangent.dtype, weak_type=True)
 
 
 def _accumulate(cts: dict[Any, Any], part: _Part, found: Sequence[Any]) -> None:

@@ -264,6 +264,15 @@ def test_functions_linear_over_the_integers_are_transposed():
         ms.linear_transpose(lambda x: x.astype(np.float32), 1)
 
 
+def test_a_gradient_is_as_weak_as_its_argument():
+    def f(x):
+        return (mnp.ones(3, np.float32) * x).sum()
+
+    for derive in (ms.grad, lambda g: lambda x: ms.vjp(g, x)[1](np.float32(1))[0]):
+        assert derive(f)(1.0).weak_type
+        assert not derive(f)(np.float32(1)).weak_type
+
+
 def test_jacobians_have_the_dtype_and_weakness_of_what_they_belong_to():
     of_number = ms.jacfwd(lambda x: (x * 2, x * np.ones(2, np.float32)))(1.0)
     assert [a.weak_type for a in of_number] == [True, False]

@@ -20,6 +20,7 @@ from ms_func_ascend import (
     SimulationError,
     UnsupportedOnAscend,
     describe,
+    export,
     from_bytes,
     read,
     simulate,
@@ -27,6 +28,7 @@ from ms_func_ascend import (
     to_bytes,
     translate,
 )
+from ms_func_ascend.__main__ import main
 from ms_func_ascend.partition import partition
 from tests.support.ascend import assert_same, element, tensor, values
 
@@ -216,9 +218,15 @@ def test_devices_that_do_not_agree_are_an_error() -> None:
     next(n for n in lonely.nodes if n.ranks).attrs["reduction"] = "max"
     with pytest.raises(SimulationError, match="different reduction"):
         simulate_ranks([graphs[0], lonely], [[x], [x]])
-    text = TWO_SUMS.replace("num_partitions = 2", "num_partitions = 1")
-    with pytest.raises(UnsupportedOnAscend, match="more devices than the 1 of the module"):
-        translate(text)
+    with pytest.raises(UnsupportedOnAscend, match="device 2 is in none of its groups"):
+        translate(TWO_SUMS, Options(rank=2))
+
+
+def test_devices_are_counted_where_the_module_does_not_say() -> None:
+    """Text that is only a function: its collectives name the devices."""
+    text = TWO_SUMS.replace(" attributes {mhlo.num_partitions = 2 : i32}", "")
+    files = export(text)
+    assert sorted(files) == ["rank0.air", "rank1.air", "ranks.json"]
 
 
 def test_long_groups_have_short_names() -> None:
@@ -289,6 +297,15 @@ def test_training_steps(tensor_parallel: bool) -> None:
 
 
 @pytest.mark.slow
+def test_functions_that_xlas_modules_spell_otherwise() -> None:
+    def f(x: Any) -> Any:
+        square = x.T @ x + mnp.eye(4, dtype=np.float32)
+        return lax.erf(x), lax.top_k(x, 2), mnp.linalg.cholesky(square), mnp.linalg.eigh(square)[0]
+
+    agree(f, put(normal(16, 4), "x"))
+
+
+@pytest.mark.slow
 def test_a_loop_with_a_split_body() -> None:
     def run(ws: Any, x: Any) -> Any:
         h, _ = lax.scan(lambda h, w: (mnp.tanh(h @ w), None), x, ws)
@@ -306,7 +323,9 @@ def test_neighbours_exchange_rows_of_a_split_image() -> None:
     agree(run, put(normal(3, 3, 2, 4), None, None, None, "y"), put(normal(2, 8, 6, 2), None, "x"))
 
 
-def test_a_plan_of_shard_becomes_a_file_for_each_device(tmp_path: Path) -> None:
+def test_a_plan_of_shard_becomes_a_file_for_each_device(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     step = ms.shard(ms.value_and_grad(loss), mesh=8)
     x, y = normal(64, 16), normal(64, 8)
     files = ms.export(step, WEIGHTS, x, y, backend="ascend", path=tmp_path / "step.air")
@@ -326,6 +345,8 @@ def test_a_plan_of_shard_becomes_a_file_for_each_device(tmp_path: Path) -> None:
     ]  # fmt: skip
     first = simulate_ranks(graphs, cut)[0][0]
     np.testing.assert_allclose(first, loss(WEIGHTS, x, y), rtol=1e-5)
+    main(["run", str(tmp_path / "step_ranks.json")])  # all of them, on random arguments
+    assert "float32[]" in capsys.readouterr().out
 
 
 def test_one_process_drives_one_card() -> None:

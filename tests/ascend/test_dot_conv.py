@@ -173,6 +173,10 @@ def test_a_forward_convolution_is_conv2d() -> None:
     text, x, y = convolution_text(case, "float32")
     graph = check(text, x, y)
     (node,) = (n for n in graph.nodes if n.op == "Conv2D")
+    assert node.attrs == {"strides": [1, 2, 2, 1], "pads": [1, 1, 1, 1]}
+    assert node.layouts == {"x": "NHWC", "filter": "HWCN", "y": "NHWC"}
+    assert graph.count() == {"Data": 2, "Conv2D": 1}
+    (node,) = (n for n in check(text, x, y, fusions=False).nodes if n.op == "Conv2D")
     assert node.attrs == {"strides": [1, 1, 2, 2], "pads": [1, 1, 1, 1], "data_format": "NCHW"}
     assert node.layouts == {"x": "NCHW", "filter": "NCHW", "y": "NCHW"}
 
@@ -187,8 +191,9 @@ def test_the_gradient_of_the_filter_has_its_operator() -> None:
     text, x, y = convolution_text(case, "float32")
     graph = check(text, x, y)
     (node,) = (n for n in graph.nodes if n.op == "Conv2DBackpropFilter")
-    assert node.attr("strides") == [1, 1, 2, 2]
-    assert node.inputs[1].node.attrs["value"].tolist() == [5, 3, 3, 3]
+    assert node.attr("strides") == [1, 2, 2, 1]
+    assert node.inputs[1].node.attrs["value"].tolist() == [3, 3, 3, 5]
+    assert "Transpose" not in graph.count()
 
 
 @pytest.mark.parametrize("groups", [1, 2])

@@ -216,7 +216,8 @@ def test_pooling_has_its_operator(kind: str, op: str) -> None:
     assert op in graph.count()
     (node, *_) = (n for n in graph.nodes if n.op == op)
     assert node.attrs["pads"] == [1, 1, 0, 1]
-    assert node.layouts == {"x": "NCHW", "y": "NCHW"}
+    assert node.layouts == {"x": "NHWC", "y": "NHWC"}
+    assert "Transpose" not in graph.count()
 
 
 def test_a_running_sum_has_its_operator() -> None:

@@ -3,6 +3,7 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
+# ruff: noqa: PERF403, RUF007
 # ruff: noqa: B007, B905, E742, E731, B006
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import enum
 import functools
 import itertools
 import operator
-from collections import defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -1382,3 +1383,221 @@ def keys_are_deleted_on_condition(x, n):
     if x > 1:
         d.pop("b")
     return sum(d.values()) + len([k for k in d if k != "c"]) + d.setdefault("a", 5.0)
+
+
+@case
+def sorted_items(x, n):
+    d = {}
+    for k, v in (("p", x), ("q", 1.0), ("r", -x)):
+        if v > 0:
+            d[k] = v
+    s = 0.0
+    for i, (k, v) in enumerate(sorted(d.items(), key=lambda kv: kv[1])):
+        s += (i + 1) * v
+    return s
+
+
+@case
+def setdefault_append(x, n):
+    d = {}
+    for v in (x, 1.0, -0.5):
+        if v > 0:
+            d.setdefault("pos", []).append(v)
+        else:
+            d.setdefault("neg", []).append(v)
+    return sum(d.get("pos", [])) * 10 + sum(d.get("neg", [])) + len(d)
+
+
+@case
+def defaultdict_list_branch(x, n):
+    d = defaultdict(list)
+    if x > 0:
+        d["a"].append(x)
+    d["a"].append(1.0)
+    if x > 1:
+        d["b"].append(2.0)
+    return sum(d["a"]) + len(d["a"]) * 10 + len(d)
+
+
+@case
+def get_is_none(x, n):
+    d = {}
+    if x > 0:
+        d["a"] = x
+    v = d.get("a")
+    if v is None:
+        return -1.0
+    return v * 2
+
+
+@case
+def union_and_merge(x, n):
+    d = {"a": 1.0}
+    e = {}
+    if x > 0:
+        e["a"] = x
+    if x > 1:
+        e["b"] = 5.0
+    f = {**d, **e}
+    g = d | e
+    return g.get("b", 0.0) + g["a"] * 10 + f["a"]
+
+
+@case
+def counter_class(x, n):
+    c = Counter()
+    for k, v in (("a", x), ("b", 1.0), ("a", -x)):
+        if v > 0.5:
+            c[k] += 1
+    return c["a"] * 10 + c["b"] + c["zz"] + sum(c.values())
+
+
+@case
+def object_with_registry(x, n):
+
+    class Reg:
+        def __init__(s):
+            s.items = {}
+
+        def add(s, k, v):
+            if v > 0:
+                s.items[k] = v
+            return s
+
+        def __len__(s):
+            return len(s.items)
+
+        def __contains__(s, k):
+            return k in s.items
+
+        def __iter__(s):
+            return iter(s.items.values())
+
+    r = Reg().add("a", x).add("b", 1.0).add("c", -x)
+    return len(r) * 10 + ("a" in r) + sum(v for v in r)
+
+
+@case
+def iterate_copy_and_delete(x, n):
+    d = {"a": x, "b": 1.0, "c": -x}
+    for k in list(d):
+        if d[k] < 0:
+            del d[k]
+    return sum(d.values()) + len(d) * 10
+
+
+@case
+def dict_in_while(x, n):
+    d = {"s": 0.0}
+    i = 0
+    while i < n:
+        d["s"] += x
+        if d["s"] > 2:
+            d["hit"] = i
+        i += 1
+    return d["s"] + d.get("hit", -1)
+
+
+@case
+def nested_partial(x, n):
+    t = {}
+    for i in range(3):
+        if x > i - 1:
+            t.setdefault(i, {})["v"] = x * i
+    return sum(v["v"] for v in t.values()) + len(t)
+
+
+@case
+def memo_on_self(x, n):
+
+    class F:
+        def __init__(s):
+            s.m = {}
+
+        def __call__(s, k):
+            if k in s.m:
+                return s.m[k]
+            r = x * k if k < 2 else s(k - 1) + s(k - 2)
+            s.m[k] = r
+            return r
+
+    f = F()
+    return f(5) + (f(6) if x > 0 else 0.0) + len(f.m)
+
+
+@case
+def lru_eviction_order(x, n):
+    c = OrderedDict()
+
+    def get(k):
+        if k in c:
+            c.move_to_end(k)
+            return c[k]
+        c[k] = x * k
+        if len(c) > 2:
+            c.popitem(last=False)
+        return c[k]
+
+    s = 0.0
+    for k in (1, 2, 1, 3, 2):
+        s += get(k)
+    return s + sum(c)
+
+
+@case
+def generator_yield_two_branches_loop(x, n):
+
+    def walk(a, b):
+        while a < b:
+            if a % 2:
+                yield (a * x)
+            else:
+                yield (-a)
+            a += 1
+
+    s = 0.0
+    for v in walk(0, 4):
+        s = s * 0.5 + v
+    return s
+
+
+@case
+def takewhile_dropwhile(x, n):
+    w = [0.1, x, 1.0, 3.0]
+    return sum(itertools.takewhile(lambda v: v < 2, w)) * 10 + sum(
+        itertools.dropwhile(lambda v: v < 0.5, w)
+    )
+
+
+@case
+def slice_of_filtered(x, n):
+    w = [v for v in (x, 1.0, -x, 2.0) if v > 0]
+    return sum(w[1:]) + sum(w[:1]) * 10 + sum(w[::-1][:1]) * 100
+
+
+@case
+def zip_filtered(x, n):
+    w = [v for v in (x, 1.0, -x) if v > 0]
+    return sum((a * b for a, b in zip(w, [1.0, 2.0, 3.0]))) + sum((a - b for a, b in zip(w, w[1:])))
+
+
+@case
+def running_average_deque(x, n):
+    d = deque(maxlen=2)
+    s = 0.0
+    for v in (x, 1.0, -x, 2.0):
+        d.append(v)
+        if len(d) == 2 and d[0] < d[1]:
+            s += sum(d) / 2
+    return s
+
+
+@case
+def first_two_of_an_iterator(x, n):
+    it = iter([x, 1.0, 2.0, -x])
+    s = 0.0
+    for k, v in zip(range(2), it):
+        s += v if v > k else k
+    for v in it:
+        s += 10 * v
+    return s

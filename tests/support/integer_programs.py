@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import random
 import textwrap
-from typing import Any
 
-NAMES = ("p", "q", "r")
+from tests.support.python_programs import Blocks
 
 
-class TracedWriter:
+class TracedWriter(Blocks):
     """Writes one function from a source of random choices."""
 
-    def __init__(self, rnd: random.Random) -> None:
-        self.rnd = rnd
-        self.count = 0
-
-    def pick(self, *options: Any) -> Any:
-        return options[self.rnd.randrange(len(options))]
-
-    def name(self) -> str:
-        return self.pick(*NAMES)
+    names = ("p", "q", "r")
 
     def fresh(self, what: str) -> str:
         self.count += 1
@@ -75,18 +66,6 @@ class TracedWriter:
             return f"{self.atom()} {self.pick('in', 'not in')} (0, 1, {self.atom()})"
         return self.comparison()
 
-    def comparison(self) -> str:
-        return f"{self.expr(1)} {self.pick('<', '>', '==', '!=')} {self.atom()}"
-
-    def block(self, depth: int, loop: bool) -> list[str]:
-        lines: list[str] = []
-        for _ in range(self.rnd.randrange(1, 4)):
-            lines += self.statement(depth, loop)
-        return lines
-
-    def indented(self, depth: int, loop: bool) -> list[str]:
-        return ["    " + line for line in self.block(depth, loop)]
-
     def statement(self, depth: int, loop: bool) -> list[str]:
         if depth <= 0 or self.rnd.randrange(5) < 2:
             return self.simple(loop)
@@ -116,23 +95,13 @@ class TracedWriter:
             return [f"{self.name()} = ({self.name()} := {self.expr(1)})"]
         return [f"{self.name()} = {self.expr(1)}"]
 
-    def choice(self, depth: int, loop: bool) -> list[str]:
-        lines = [f"if {self.test()}:", *self.indented(depth, loop)]
-        for _ in range(self.pick(0, 0, 1)):
-            lines += [f"elif {self.test()}:", *self.indented(depth, loop)]
-        if self.pick(True, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
-
     def for_loop(self, depth: int, loop: bool) -> list[str]:
         listed = f"(1, {self.atom()}, 3)"
         over = self.pick("range(3)", "range(a)", "range(b, 4)", listed, "range(20)",
                          "range(a, 0, -1)")  # fmt: skip
         target = self.pick(self.fresh("i"), self.name())
         lines = [f"for {target} in {over}:", *self.indented(depth, True)]
-        if self.pick(True, False, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
+        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
 
     def while_loop(self, depth: int, loop: bool) -> list[str]:
         i = self.fresh("i")
@@ -146,16 +115,14 @@ class TracedWriter:
                 "        break",
             ]
         lines += [f"    {i} += 1", *self.indented(depth, True)]
-        if self.pick(True, False, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
+        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
 
     def closure(self, depth: int, loop: bool) -> list[str]:
         f, declared = self.fresh("g"), self.pick(None, self.name())
         lines = [f"def {f}(k):"]
         if declared is not None:
             lines += [f"    nonlocal {declared}", f"    {declared} = {self.expr(1)}"]
-        other = [n for n in NAMES if n != declared]
+        other = [n for n in self.names if n != declared]
         value = f"(k + {self.pick(*other)}) % 97"
         lines += [
             f"    if k > {self.pick(*other)}:",

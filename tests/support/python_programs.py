@@ -19,21 +19,61 @@ class Budget(Exception):
     """A program took too many steps."""
 
 
-class Writer:
-    """Writes one function from a source of random choices."""
+class Blocks:
+    """What all writers of programs share: names, blocks of statements, decisions."""
 
-    def __init__(self, rnd: random.Random, generator: bool = False) -> None:
+    names: tuple[str, ...] = NAMES
+
+    def __init__(self, rnd: random.Random) -> None:
         self.rnd = rnd
-        self.generator = generator
         self.count = 0
-        self.loops = 0
-        self.in_class = False
 
     def pick(self, *options: Any) -> Any:
         return options[self.rnd.randrange(len(options))]
 
     def name(self) -> str:
-        return self.pick(*NAMES)
+        return self.pick(*self.names)
+
+    def atom(self) -> str:
+        raise NotImplementedError
+
+    def expr(self, depth: int = 2) -> str:
+        raise NotImplementedError
+
+    def test(self, depth: int = 1) -> str:
+        raise NotImplementedError
+
+    def statement(self, depth: int, loop: bool) -> list[str]:
+        raise NotImplementedError
+
+    def comparison(self) -> str:
+        return f"{self.expr(1)} {self.pick('<', '>', '==', '!=')} {self.atom()}"
+
+    def block(self, depth: int, loop: bool) -> list[str]:
+        lines: list[str] = []
+        for _ in range(self.rnd.randrange(1, 4)):
+            lines += self.statement(depth, loop)
+        return lines
+
+    def indented(self, depth: int, loop: bool) -> list[str]:
+        return ["    " + line for line in self.block(depth, loop)]
+
+    def choice(self, depth: int, loop: bool) -> list[str]:
+        lines = [f"if {self.test()}:", *self.indented(depth, loop)]
+        for _ in range(self.pick(0, 0, 1)):
+            lines += [f"elif {self.test()}:", *self.indented(depth, loop)]
+        return lines + self.perhaps("else:", depth, loop, self.pick(True, False))
+
+    def perhaps(self, head: str, depth: int, loop: bool, there: bool) -> list[str]:
+        return [head, *self.indented(depth, loop)] if there else []
+
+
+class Writer(Blocks):
+    """Writes one function from a source of random choices."""
+
+    def __init__(self, rnd: random.Random, generator: bool = False) -> None:
+        super().__init__(rnd)
+        self.generator = generator
 
     # --- expressions ------------------------------------------------------------------------
 
@@ -86,19 +126,7 @@ class Writer:
             return f"{self.atom()} {self.pick('in', 'not in')} (0, 1, {self.atom()})"
         return self.comparison()
 
-    def comparison(self) -> str:
-        return f"{self.expr(1)} {self.pick('<', '>', '==', '!=')} {self.atom()}"
-
     # --- statements -------------------------------------------------------------------------
-
-    def block(self, depth: int, loop: bool) -> list[str]:
-        lines: list[str] = []
-        for _ in range(self.rnd.randrange(1, 4)):
-            lines += self.statement(depth, loop)
-        return lines
-
-    def indented(self, depth: int, loop: bool) -> list[str]:
-        return ["    " + line for line in self.block(depth, loop)]
 
     def statement(self, depth: int, loop: bool) -> list[str]:
         if depth <= 0 or self.rnd.randrange(5) < 2:
@@ -143,28 +171,16 @@ class Writer:
             return [f"{self.name()}, *{self.pick('box[:2]', 'rest')} = 1, 2, {self.expr(1)}"]
         return [f"{self.name()} = {self.expr(1)}"]
 
-    def choice(self, depth: int, loop: bool) -> list[str]:
-        lines = [f"if {self.test()}:", *self.indented(depth, loop)]
-        for _ in range(self.pick(0, 0, 1)):
-            lines += [f"elif {self.test()}:", *self.indented(depth, loop)]
-        if self.pick(True, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
-
     def for_loop(self, depth: int, loop: bool) -> list[str]:
         over = self.pick("range(3)", f"(1, {self.atom()}, 3)", "range(see(2))", "enumerate((7, 8))")
         target = "i, " + self.name() if "enumerate" in over else self.name()
         lines = [f"for {target} in {over}:", "    spend()", *self.indented(depth, True)]
-        if self.pick(True, False, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
+        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
 
     def while_loop(self, depth: int, loop: bool) -> list[str]:
         test = self.pick(self.test(), self.test(), "True", f"({self.name()} := see({self.atom()}))")
         lines = [f"while {test}:", "    spend()", *self.indented(depth, True)]
-        if self.pick(True, False, False):
-            lines += ["else:", *self.indented(depth, loop)]
-        return lines
+        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
 
     def attempt(self, depth: int, loop: bool) -> list[str]:
         lines = ["try:", *self.indented(depth, loop)]

@@ -20,17 +20,46 @@ def _spatial(node: Node, name: str) -> list[int]:
     return [values[layout.index(c)] for c in "HW"]
 
 
-def _check_layout(node: Node, *ports: str) -> None:
-    for port in ports:
-        if node.layouts.get(port) != node.attr("data_format"):
-            raise ValueError(f"port {port} has layout {node.layouts.get(port, 'ND')}")
+_FILTERS = {"NCHW": "NCHW", "NHWC": "HWCN"}
+"""Layout of filters for each layout of images."""
+
+
+def _check_layout(node: Node, images: Sequence[str], filters: Sequence[str] = ()) -> None:
+    layout = node.attr("data_format")
+    for ports, wanted in ((images, layout), (filters, _FILTERS[layout])):
+        for port in ports:
+            if node.layouts.get(port) != wanted:
+                raise ValueError(f"port {port} has layout {node.layouts.get(port, 'ND')}")
+
+
+def _first(node: Node, x: Array, filter: bool = False) -> Array:
+    """An image or filter with channels first."""
+    if node.attr("data_format") == "NCHW":
+        return x
+    return x.transpose(3, 2, 0, 1) if filter else x.transpose(0, 3, 1, 2)
+
+
+def _size(node: Node, size: Array, filter: bool = False) -> list[int]:
+    """A shape of four, channels first."""
+    n = [int(v) for v in size]
+    if node.attr("data_format") == "NCHW":
+        return n
+    return [n[3], n[2], n[0], n[1]] if filter else [n[0], n[3], n[1], n[2]]
+
+
+def _own(node: Node, y: Array, filter: bool = False) -> Array:
+    """A result in the layout of its operator."""
+    if node.attr("data_format") == "NCHW":
+        return y
+    return y.transpose(2, 3, 1, 0) if filter else y.transpose(0, 2, 3, 1)
 
 
 @kernel("MaxPoolV3", "AvgPoolV2")
 def _pool(node: Node, x: Array) -> Array:
-    _check_layout(node, "x", "y")
-    if node.attr("data_format") != "NCHW" or node.attr("padding_mode") != "CALCULATED":
-        raise ValueError("only NCHW with calculated padding is defined here")
+    _check_layout(node, ["x", "y"])
+    if node.attr("padding_mode") != "CALCULATED":
+        raise ValueError("only calculated padding is defined here")
+    x = _first(node, x)
     size, step, pads = _spatial(node, "ksize"), _spatial(node, "strides"), node.attr("pads")
     largest = node.op == "MaxPoolV3"
     filler = (-np.inf if x.dtype.kind in "fV" else np.iinfo(x.dtype).min) if largest else 0
@@ -40,11 +69,11 @@ def _pool(node: Node, x: Array) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(held, size, (2, 3))
     windows = windows[:, :, :: step[0], :: step[1]]
     if largest:
-        return np.fmax.reduce(windows, (-2, -1))
+        return _own(node, np.fmax.reduce(windows, (-2, -1)))
     if node.attr("exclusive"):
         raise ValueError("averages over the inside of the padding are not defined here")
     total = windows.sum((-2, -1), dtype=np.float32 if half(x) else x.dtype)
-    return (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype)
+    return _own(node, (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype))
 
 
 @kernel("SoftmaxV2", "LogSoftmaxV2")
@@ -90,8 +119,6 @@ def _product(left: Array, right: Array) -> Array:
 
 
 def _geometry(node: Node) -> tuple[list[int], list[int], list[int], int]:
-    if node.attr("data_format") != "NCHW":
-        raise ValueError("only NCHW is defined here")
     dilations = _spatial(node, "dilations")
     return _spatial(node, "strides"), node.attr("pads"), dilations, node.attr("groups")
 
@@ -126,8 +153,9 @@ def _places(node: Node, kernel_shape: Sequence[int], out: Sequence[int]) -> Any:
 
 @kernel("Conv2D")
 def _conv(node: Node, x: Array, filter: Array, bias: Array | None, offset: Array | None) -> Array:
-    _check_layout(node, "x", "filter", "y")
+    _check_layout(node, ["x", "y"], ["filter"])
     same(x, filter)
+    x, filter = _first(node, x), _first(node, filter, filter=True)
     _, pads, _, groups = _geometry(node)
     wide = np.int32 if x.dtype == np.int8 else np.float32
     if x.shape[1] != filter.shape[1] * groups or filter.shape[0] % groups:
@@ -141,16 +169,17 @@ def _conv(node: Node, x: Array, filter: Array, bias: Array | None, offset: Array
     made = total.reshape(x.shape[0], filter.shape[0], *out)
     if bias is not None:
         made = made + bias.astype(wide).reshape(-1, 1, 1)
-    return made.astype(np.int32 if wide is np.int32 else x.dtype)
+    return _own(node, made.astype(np.int32 if wide is np.int32 else x.dtype))
 
 
 @kernel("Conv2DBackpropInput")
 def _conv_input(node: Node, input_size: Array, filter: Array, grad: Array) -> Array:
     """Transpose of `Conv2D` in its image: every window gives back what it has taken."""
-    _check_layout(node, "filter", "out_backprop", "y")
+    _check_layout(node, ["out_backprop", "y"], ["filter"])
     same(filter, grad)
+    grad, filter = _first(node, grad), _first(node, filter, filter=True)
     _, pads, _, groups = _geometry(node)
-    shape = [int(n) for n in input_size]
+    shape = _size(node, input_size)
     out = _out_shape(node, shape, filter.shape)
     if grad.shape != (shape[0], filter.shape[0], *out):
         raise ValueError(f"the gradient of the result should be {out}")
@@ -162,16 +191,17 @@ def _conv_input(node: Node, input_size: Array, filter: Array, grad: Array) -> Ar
         held[(slice(None), *where)] += np.einsum("ngohw,goc->ngchw", back, weights[..., p, q])
     whole = held.reshape(*shape[:2], *held.shape[3:])
     made = whole[:, :, pads[0] : pads[0] + shape[2], pads[2] : pads[2] + shape[3]]
-    return made.astype(grad.dtype)
+    return _own(node, made.astype(grad.dtype))
 
 
 @kernel("Conv2DBackpropFilter")
 def _conv_filter(node: Node, x: Array, filter_size: Array, grad: Array) -> Array:
     """Transpose of `Conv2D` in its filter."""
-    _check_layout(node, "x", "out_backprop", "y")
+    _check_layout(node, ["x", "out_backprop"], ["y"])
     same(x, grad)
+    x, grad = _first(node, x), _first(node, grad)
     _, pads, _, groups = _geometry(node)
-    shape = [int(n) for n in filter_size]
+    shape = _size(node, filter_size, filter=True)
     out = _out_shape(node, x.shape, shape)
     if grad.shape != (x.shape[0], shape[0], *out):
         raise ValueError(f"the gradient of the result should be {out}")
@@ -181,7 +211,7 @@ def _conv_filter(node: Node, x: Array, filter_size: Array, grad: Array) -> Array
     for p, q, where in _places(node, shape, out):
         piece = held[where].reshape(x.shape[0], groups, -1, *out)
         made[..., p, q] = np.einsum("ngohw,ngchw->goc", back, piece)
-    return made.reshape(shape).astype(x.dtype)
+    return _own(node, made.reshape(shape).astype(x.dtype), filter=True)
 
 
 @kernel("Cholesky")

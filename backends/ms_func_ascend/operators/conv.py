@@ -38,6 +38,9 @@ class Conv:
         spread: dilation of the image.
         dilations: dilation of the filter.
         groups: number of feature groups.
+        exchanged: whether the features of the image come before its batch in the program, as
+            gradients with respect to a filter have them.
+        certain: whether the result has another layout besides, so that it can be nothing else.
     """
 
     strides: tuple[int, ...]
@@ -45,6 +48,8 @@ class Conv:
     spread: tuple[int, ...]
     dilations: tuple[int, ...]
     groups: int
+    exchanged: bool = False
+    certain: bool = False
 
     @property
     def rank(self) -> int:
@@ -81,6 +86,8 @@ def _convolution(t: Any, op: Any, lhs: Tensor, rhs: Tensor) -> Tensor:
         tuple(attrs.get("lhs_dilation") or ones),
         tuple(attrs.get("rhs_dilation") or ones),
         attrs.get("feature_group_count", 1),
+        dims["lhs"][1] < dims["lhs"][0],
+        dims["lhs"] != dims["out"],
     )
     made = _with_batch_groups(e, image, kernel, conv, attrs.get("batch_group_count", 1), dtype)
     places = [dims["out"][0], dims["out"][1], *dims["out"][2]]
@@ -261,10 +268,13 @@ def _filter_gradient(
     """
     if conv.rank != 2 or conv.groups != 1 or any(s != 1 for s in conv.spread):
         return None
+    if groups == 1 and not conv.exchanged:
+        return None
     if not is_float(image.dtype) or dtype.itemsize > 4:
         return None
     out = conv.out(image.shape[2:], kernel.shape[2:])
-    if 0 in out or math.prod(kernel.shape[2:]) <= math.prod(out):
+    larger = math.prod(kernel.shape[2:]) > math.prod(out)
+    if 0 in out or not (larger or (groups == 1 and conv.certain)):
         return None
     pads = []
     for d in range(2):

@@ -252,13 +252,15 @@ def pool(e: Emitter, kind: str, x: Tensor, window: Window) -> Tensor | None:
         if not spare:
             return None
         active = sorted([*active, spare[0]])
+    if len(x.shape) == 4 and active == [1, 2]:
+        return _pooled(e, kind, x, window, active, "NHWC")
     others = [d for d in range(len(x.shape)) if d not in active]
     perm = [*others, *active]
     moved = e.transpose(x, perm)
     channels = moved.shape[len(others) - 1] if others else 1
     rows = math.prod(moved.shape[: max(0, len(others) - 1)])
     image = e.reshape(moved, [rows, channels, *moved.shape[-2:]])
-    made = _pooled(e, kind, image, window, active)
+    made = _pooled(e, kind, image, window, active, "NCHW")
     made = e.reshape(made, [*moved.shape[:-2], *made.shape[-2:]])
     return e.transpose(made, [int(p) for p in np.argsort(perm)])
 
@@ -275,18 +277,20 @@ def _pool_fits(window: Window, active: Sequence[int]) -> bool:
     )
 
 
-def _pooled(e: Emitter, kind: str, image: Tensor, window: Window, active: Sequence[int]) -> Tensor:
-    size = [window.size[d] for d in active]
-    steps = [window.strides[d] for d in active]
+def _pooled(
+    e: Emitter, kind: str, image: Tensor, window: Window, active: Sequence[int], layout: str
+) -> Tensor:
+    """Windows over the dimensions H and W of an image, those that `active` are in the window."""
+    size, steps, shape = [1] * 4, [1] * 4, list(image.shape)
     pads = [p for d in active for p in (window.low[d], window.high[d])]
-    shape = [*image.shape[:2]]
-    for n, k, s, lo, hi in zip(image.shape[2:], size, steps, pads[::2], pads[1::2], strict=True):
-        shape.append((n + lo + hi - k) // s + 1)
+    for d, at in zip(active, (layout.index("H"), layout.index("W")), strict=True):
+        size[at], steps[at] = window.size[d], window.strides[d]
+        whole = image.shape[at] + window.low[d] + window.high[d]
+        shape[at] = (whole - size[at]) // steps[at] + 1
 
     def node(op: str, x: Tensor, **extra: Any) -> Tensor:
-        layouts = {"x": "NCHW", "y": "NCHW"}
-        return e.node(op, [x], [(shape, x.dtype)], layouts, ksize=[1, 1, *size],
-                      strides=[1, 1, *steps], pads=pads, **extra)[0]  # fmt: skip
+        return e.node(op, [x], [(shape, x.dtype)], {"x": layout, "y": layout}, ksize=size,
+                      strides=steps, pads=pads, data_format=layout, **extra)[0]  # fmt: skip
 
     if kind == "add":
         mean = node("AvgPoolV2", e.cast(image, F32), exclusive=False)

@@ -67,5 +67,7 @@ from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
 from ms_func.source.hooks.undefined import bound as bound
 from ms_func.source.hooks.uneven import items as items
 from ms_func.source.hooks.uneven import unpacked as unpacked
+from ms_func.source.hooks.uneven_dicts import bitor as bitor
 from ms_func.source.hooks.uneven_dicts import dict_of as dict_of
+from ms_func.source.hooks.uneven_dicts import merged as merged
 from ms_func.source.patterns import match_ as match_

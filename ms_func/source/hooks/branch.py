@@ -18,7 +18,8 @@ from ms_func.primitives.compare import select
 from ms_func.source.hooks import complaints, conditions, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, Slot, converted, materialized, unlink
+from ms_func.source.hooks.join import Plan, converted, materialized, unlink
+from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import Cell, Contents, Location
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
 from ms_func.source.hooks.truths import PLAIN, asked, at_hand, truth

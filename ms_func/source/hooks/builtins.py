@@ -34,10 +34,13 @@ from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
 from ms_func.source.hooks.iterators import (
+    UNSEEN_ARGUMENT,
     each,
     following,
     generator,
     iterator,
+    kept,
+    most_references,
     numbered,
     whole,
 )
@@ -275,6 +278,7 @@ stands_for(all)(_quantifier(all, and_, xp.all))
 def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
     if not _staging():
         return functools.reduce(function, iterable, *initial)
+    iterable = list(iterable) if type(iterable) is GeneratorType else whole(iterable)
     if uneven.is_folded(iterable):
         return _reduced(function, iterable, *initial)
     found = elements(iterable)
@@ -332,19 +336,20 @@ def _enumerate(iterable: Any, start: Any = 0) -> Any:
 def _zip(*iterables: Any, strict: bool = False) -> Any:
     if any(map(uneven.is_uneven, iterables)):
         return uneven.zipped(iterables, strict)
-    if _staging() and iterables:
-        twice = len({id(x) for x in iterables if type(x) is Once}) < sum(
-            type(x) is Once for x in iterables
-        )
-        found = [None if twice else elements(x) for x in iterables]
-        if not any(f is None for f in found):
-            lengths = {f.length for f in found if isinstance(f.length, int)}  # type: ignore[union-attr]
-            if strict and len(lengths) > 1:
-                return zip(*iterables, strict=True)
-            if strict:
-                _same_lengths([f.length for f in found])  # type: ignore[union-attr]
-            return Once(Zip(found))  # type: ignore[arg-type]
-    return zip(*iterables, strict=strict)
+    once = [id(x) for x in iterables if type(x) is Once]
+    if not _staging() or not iterables or len(set(once)) < len(once):
+        return zip(*iterables, strict=strict)
+    held = bool(once) and most_references(iterables) > UNSEEN_ARGUMENT
+    if held and all(x.is_known() for x in iterables if type(x) is Once):  # taken from step by step
+        return generator(p for p in zip(*iterables, strict=strict))
+    found = [elements(x) for x in iterables]
+    given = [x if f is None else f for x, f in zip(iterables, found, strict=True)]
+    lengths = {f.length for f in found if f is not None and isinstance(f.length, int)}
+    if None in found or (strict and len(lengths) > 1):
+        return zip(*given, strict=strict)
+    if strict:
+        _same_lengths([f.length for f in given])
+    return Once(Zip(given))
 
 
 def _same_lengths(lengths: Sequence[Any]) -> None:
@@ -388,8 +393,9 @@ def _filter(function: Any, iterable: Any) -> Any:
         return filter(function, iterable)
     call = Choice.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
+    iterable = whole(iterable)
     if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
-        return filter(asks, iterable)
+        return generator(kept(iterable, asks))
     found = uneven.sifted(asks, iterable)
     return found if uneven.is_uneven(found) else iter(found)
 

@@ -49,6 +49,7 @@ _MUTATING = frozenset(
     )
 )  # fmt: skip
 _GENERATOR = 0x20  # CO_GENERATOR
+_IN_C = (type, BuiltinFunctionType, MethodDescriptorType)
 _LAZY = (iter, zip, map, filter, enumerate, isinstance, type)
 _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
@@ -59,9 +60,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
-    for x in args:
-        if type(x) is GeneratorType and _takes(f):
-            iterators.advance(x)
+    if GeneratorType in map(type, args) and _takes(f):
+        iterators.advance_all(args)
     handler = _HANDLERS.get(id(f))
     if handler is not None:
         chosen = _chosen(f, args)
@@ -72,7 +72,7 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _takes(f: Any) -> bool:
     """Whether a function is written in C and takes the elements of what it is given."""
-    return not isinstance(f, (FunctionType, MethodType, functools.partial)) and f not in _LAZY
+    return type(f) in _IN_C and not any(f is g for g in _LAZY)
 
 
 def _chosen(f: Any, args: Any) -> int:

@@ -25,7 +25,8 @@ from ms_func.source.hooks.anatomy import (
     is_number,
     take_apart,
 )
-from ms_func.source.hooks.join import Path, Plan, Same, Slot, Tree, promoted, type_of, unlink
+from ms_func.source.hooks.join import Plan, promoted, type_of, unlink
+from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tree
 from ms_func.source.hooks.journal import MISSING, Location, frozen_handle, journal, same_contents
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.truths import asked, truth

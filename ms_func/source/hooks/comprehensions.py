@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from types import GeneratorType
 from typing import Any
 
 from ms_func.ir.primitive import current
@@ -42,10 +43,11 @@ def comprehension(
             if is_list:
                 raise complaints.needs_truth("comprehension")
             return Running(found, element, asks)
-        if not is_list and condition is None and not Perhaps.exist:
-            return (element(x) for x in iterable)
-        if not is_list and (found is None or found.length is None) and condition is None:
-            return each(iterable, element)
+        if not is_list and condition is None:
+            if type(iterable) is GeneratorType or found is None or found.length is None:
+                return each(iterable, element)
+            if not Perhaps.exist:
+                return (element(x) for x in iterable)
     values = _laid_out(iterable, element, asks)
     return values if is_list or is_uneven(values) else iter(values)
 

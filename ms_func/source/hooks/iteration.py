@@ -34,7 +34,8 @@ from ms_func.source.hooks.carry import Carry, Step
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
 from ms_func.source.hooks.iterators import advance, guarded, over
-from ms_func.source.hooks.join import Slot, converted, materialized
+from ms_func.source.hooks.join import converted, materialized
+from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import (
     Trial,
@@ -64,13 +65,9 @@ def for_(
     `stop` is the position in the state of a flag that ends the loop when it is true.
     """
     if type(current.interpreter) is not Staging:
-        if stop is None:
-            for item in iterable:
-                state = body(item, *state)
-            return state
         for item in iterable:
             state = body(item, *state)
-            if state[stop]:
+            if stop is not None and state[stop]:
                 break
         return state
     if type(iterable) is Choice:
@@ -84,7 +81,14 @@ def for_(
         return _laid_out(iterable, None, 0, guarded(body, names), state, names, stop, user_loc())
     if type(iterable) is running.Taken:
         return iterable.each(body, state, names, stop)
-    loc = user_loc()
+    return _over_elements(iterable, body, state, names, stop, user_loc())
+
+
+def _over_elements(
+    iterable: Any, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State:  # fmt: skip
+    """A loop over what stays what it is: laid out or compiled, as its length and body allow."""
     refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:

@@ -20,7 +20,8 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells
 from ms_func.source.hooks.carry import Carry, Step, TestStores
-from ms_func.source.hooks.join import Remapped, Slot, materialized
+from ms_func.source.hooks.join import materialized
+from ms_func.source.hooks.join_nodes import Remapped, Slot
 from ms_func.source.hooks.journal import Frame
 from ms_func.source.hooks.region import Region
 from ms_func.source.hooks.truths import asked

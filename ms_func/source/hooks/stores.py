@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from types import MemberDescriptorType
 from typing import Any
@@ -66,6 +66,9 @@ def note(x: Any) -> None:
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(index) is Choice:
+        if isinstance(obj, defaultdict):
+            note(obj)
+            return uneven_dicts.chosen(obj, index)
         return index.each(lambda i: getitem(obj, i))
     if uneven.is_uneven(obj):
         return (
@@ -82,6 +85,11 @@ def getitem(obj: Any, index: Any) -> Any:
         and any(type(i) is Tracer for i in index)
     ):
         return indexing.getitem(as_handle(obj), index)
+    elif isinstance(obj, defaultdict) and index not in obj:
+        note(obj)  # it is about to get the key
+        found = obj[index]
+        changed(obj)
+        return found
     return obj[index]
 
 
@@ -196,7 +204,9 @@ def delitem(obj: Any, key: Any) -> None:
         Choice.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
-    if uneven.is_uneven(obj):
+    if uneven.is_uneven(obj) and isinstance(obj, dict):
+        uneven_dicts.remove(obj, key)
+    elif uneven.is_uneven(obj):
         uneven_stores.METHODS["pop"](obj, key)
     else:
         del obj[key]

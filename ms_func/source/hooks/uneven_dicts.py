@@ -12,8 +12,9 @@ from typing import Any
 
 from ms_func.source.hooks import conditions, failures, lookup
 from ms_func.source.hooks.branch import ifexp
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
-from ms_func.source.hooks.journal import MISSING, Contents
+from ms_func.source.hooks.journal import MISSING, Contents, touch
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import (
     Pairs,
@@ -47,23 +48,35 @@ def value(x: dict[Any, Any], key: Any) -> Any:
         return lookup.element(x, key)
     is_there, found = entry(x, key)
     known = conditions.known(is_there)
+    if known is True:
+        return found
+    factory = getattr(x, "default_factory", None)
+    if factory is not None:
+        return _put(x, key, ifexp(known, lambda: found, factory))
+    missing: Any = getattr(type(x), "__missing__", None)
+    if missing is not None:
+        return ifexp(known, lambda: found, lambda: Choice.call(missing, x, key))
     if known is False:
-        factory = getattr(x, "default_factory", None)
-        if factory is None:
-            raise failures.raise_(KeyError(key))
-        return _put(x, key, factory())
-    if known is not True:
-        factory = getattr(x, "default_factory", None)
-        if factory is not None:
-            return _put(x, key, ifexp(is_there, lambda: found, factory))
-        failures.assert_raising(is_there, KeyError(key))
+        raise failures.raise_(KeyError(key))
+    failures.assert_raising(is_there, KeyError(key))
     return found
 
 
+def chosen(x: Any, key: Choice) -> Any:
+    """`x[key]` of a `defaultdict`, which makes what is not there yet."""
+    left = key.left()
+    for k, one in left.items():
+        is_there, found = entry(x, one)
+        if is_there is not True:
+            here = key.holds({j: j == k for j in left})
+            made = ifexp(is_there, lambda found=found: found, x.default_factory)
+            _put(x, one, Perhaps(either(is_there, here), made, 0, 1))
+    return key.each(lambda one: entry(x, one)[1])
+
+
 def _put(x: Any, key: Any, found: Any) -> Any:
-    contents = dict(x)
-    contents[key] = found
-    Contents(x).write(contents)
+    touch(Contents, x)
+    Contents(x).write({**x, key: found})
     return found
 
 
@@ -123,6 +136,28 @@ def dict_of(given: Iterable[Any]) -> dict[Any, Any]:
         new = new if c is True else Perhaps(c, new, 0, 1)
         found[key] = _one_or_other(new, entry(found, key)) if type(new) is Perhaps else new
     return found
+
+
+def merged(*parts: Any) -> dict[Any, Any]:
+    """`{**a, k: v}`, of dictionaries and of pairs of keys and values."""
+    found: dict[Any, Any] = {}
+    for part in parts:
+        if isinstance(part, tuple):
+            found[part[0]] = part[1]
+        elif is_uneven(part):
+            _update(found, part)
+        else:
+            found.update({**part})
+    return found
+
+
+def bitor(a: Any, b: Any) -> Any:
+    """`a | b`."""
+    if isinstance(b, dict) and isinstance(a, dict) and is_uneven(b):
+        found = a.copy()
+        _update(found, b)
+        return found
+    return a | b
 
 
 def each(x: dict[Any, Any], part: Callable[[Any, Any], Any]) -> list[Any]:

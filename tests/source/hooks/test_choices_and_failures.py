@@ -257,7 +257,8 @@ def test_ms180_yield_under_a_condition():
     def f(x):
         def rows():
             if x > 0:
-                yield x
+                y = yield x
+                yield y
 
         return sum(rows())
 

@@ -1,0 +1,109 @@
+"""What a joined value is made of: constants, results of the program, and containers of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.ir.types import ArrayType
+from ms_func.primitives.compare import eq, select
+from ms_func.source.hooks import aliases
+
+Path = tuple[Any, ...]
+
+
+class Same:
+    """What all outcomes agree on."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The value."""
+        return self.value
+
+
+class Slot:
+    """A number or array that the program computes.
+
+    Attributes:
+        columns: its value in each outcome; UNDEFINED where there is none.
+        type: the common type.
+        index: place among the slots of the plan.
+        path: where it stands.
+        origins: what it may be the same as, for arrays, to which users may store; see `aliases`.
+        which: slot that tells which of them.
+    """
+
+    __slots__ = ("columns", "index", "origins", "path", "type", "which")
+
+    def __init__(self, columns: Sequence[Any], type: ArrayType, index: int, path: Path) -> None:
+        self.columns = columns
+        self.type = type
+        self.index = index
+        self.path = path
+        self.origins: tuple[Any, ...] = ()
+        self.which: Slot | None = None
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The result of the program."""
+        found = outs[self.index]
+        if self.origins and id(self) not in made:
+            made[id(self)] = found
+            _link(found, self, outs)
+        return found
+
+
+class Tree:
+    """A container, function or object joined part by part.
+
+    Attributes:
+        make: the object made of its parts.
+        children: nodes of the parts.
+        origins: objects that it stands for; see `aliases`.
+        which: slot that tells which of them; None where that is not known.
+    """
+
+    __slots__ = ("children", "make", "origins", "which")
+
+    def __init__(self, make: Any, children: Sequence[Any]) -> None:
+        self.make = make
+        self.children = children
+        self.origins: tuple[Any, ...] = ()
+        self.which: Slot | None = None
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The value; the same object for each mention of it."""
+        found = made.get(id(self))
+        if found is None:
+            found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
+            if self.origins:
+                _link(found, self, outs)
+        return found
+
+
+def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
+    aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
+
+
+class Remapped:
+    """Index of a choice in terms of the alternatives of another."""
+
+    __slots__ = ("index", "table")
+
+    def __init__(self, index: Any, table: tuple[int, ...]) -> None:
+        self.index = index
+        self.table = table
+
+    type = ArrayType((), np.int32)
+
+    def value(self) -> Any:
+        """The index, computed under the interpreter in force."""
+        found: Any = np.int32(self.table[-1])
+        for i, place in enumerate(self.table[:-1]):
+            found = select(eq(self.index, np.int32(i)), np.int32(place), found)
+        return found
