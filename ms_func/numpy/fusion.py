@@ -196,7 +196,7 @@ def beside(x: Any, other: Any) -> Any:
 
 
 _REACH = -_FAR, _FAR
-_RANGES = {
+_RANGES: dict[Any, tuple[int, int]] = {
     dtype: (max(info.min, -_FAR), min(info.max, _FAR - 1) + 1)
     for dtype in map(np.dtype, ("int8", "int16", "uint8", "uint16", "uint32", "uint64"))
     for info in [np.iinfo(dtype)]
