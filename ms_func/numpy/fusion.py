@@ -168,7 +168,7 @@ def two(function: F) -> F:
             if type(x) is Array:
                 if type(y) is Array:
                     return handle(fast(x.buffer, y.buffer))
-                if type(y) is float:
+                if type(y) is float or (type(y) is int and 0 <= y < 128):  # fits all dtypes
                     return handle(fast(x.buffer, y))
             first, second = beside(x, y), beside(y, x)
             if first is not None and second is not None:
