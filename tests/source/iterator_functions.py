@@ -1590,3 +1590,14 @@ def running_average_deque(x, n):
         if len(d) == 2 and d[0] < d[1]:
             s += sum(d) / 2
     return s
+
+
+@case
+def first_two_of_an_iterator(x, n):
+    it = iter([x, 1.0, 2.0, -x])
+    s = 0.0
+    for k, v in zip(range(2), it):
+        s += v if v > k else k
+    for v in it:
+        s += 10 * v
+    return s

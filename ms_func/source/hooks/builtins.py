@@ -34,11 +34,13 @@ from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
 from ms_func.source.hooks.iterators import (
+    UNSEEN_ARGUMENT,
     each,
     following,
     generator,
     iterator,
     kept,
+    most_references,
     numbered,
     whole,
 )
@@ -337,6 +339,9 @@ def _zip(*iterables: Any, strict: bool = False) -> Any:
     once = [id(x) for x in iterables if type(x) is Once]
     if not _staging() or not iterables or len(set(once)) < len(once):
         return zip(*iterables, strict=strict)
+    held = bool(once) and most_references(iterables) > UNSEEN_ARGUMENT
+    if held and all(x.is_known() for x in iterables if type(x) is Once):  # taken from step by step
+        return generator(p for p in zip(*iterables, strict=strict))
     found = [elements(x) for x in iterables]
     given = [x if f is None else f for x, f in zip(iterables, found, strict=True)]
     lengths = {f.length for f in found if f is not None and isinstance(f.length, int)}

@@ -60,9 +60,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
-    for x in args:
-        if type(x) is GeneratorType and _takes(f):
-            iterators.advance(x)
+    if GeneratorType in map(type, args) and _takes(f):
+        iterators.advance_all(args)
     handler = _HANDLERS.get(id(f))
     if handler is not None:
         chosen = _chosen(f, args)

@@ -26,7 +26,7 @@ from ms_func.primitives.shape import concatenate, expand_dims
 from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import SCALARS, is_number
-from ms_func.source.hooks.journal import Attribute, store
+from ms_func.source.hooks.journal import Position, journal
 from ms_func.tracing.tracer import Tracer
 
 INDEX = ArrayType((), np.int32, True)
@@ -341,13 +341,15 @@ class Once:
     Attributes:
         part: the elements.
         position: how many of them were taken; None where only the one who took them knows.
+        born: number of the region, or trial, in which it was made; nobody else knows it there.
     """
 
-    __slots__ = ("__weakref__", "part", "position")
+    __slots__ = ("__weakref__", "born", "part", "position")
 
     def __init__(self, part: Elements) -> None:
         self.part = part
         self.position: Any = 0
+        self.born = 0 if journal.top is None else journal.top.number
 
     def place(self) -> Any:
         """The position.
@@ -365,7 +367,9 @@ class Once:
 
     def move(self, position: Any) -> None:
         """Set the position, journalled."""
-        store(Attribute(self, "position"), position)
+        if journal.top is not None and journal.top.number != self.born:
+            journal.top.touch(Position(self, "position"))
+        self.position = position
 
     def finish(self) -> None:
         """Take all elements."""

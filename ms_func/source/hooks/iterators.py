@@ -98,8 +98,11 @@ def over(x: Once, loop: Any, body: Any, state: Any, names: Any, stop: int | None
     return tuple(out)
 
 
-def _asked(iterable: Any) -> int:
-    """References to what is given to a `for` loop, counted where `over` counts them."""
+# What no variable of the user's holds need not be kept at the right place. How many references the
+# hooks themselves have is counted here in the same ways as there, for it differs between Pythons.
+
+
+def _of_loop(iterable: Any) -> int:
     return _counted(iterable)
 
 
@@ -107,14 +110,27 @@ def _counted(x: Any) -> int:
     return sys.getrefcount(x)
 
 
-def _unseen() -> int:
-    """References to an iterator that no variable holds; less than any where that makes none."""
-    held = object()
-    own = _asked(object())
-    return own if own < _asked(held) else 0
+def _of_call(f: Any, /, *args: Any, **kwargs: Any) -> int:
+    return f(*args, **kwargs)
 
 
-_UNSEEN = _unseen()
+def _handed(*iterables: Any) -> int:
+    return most_references(iterables)
+
+
+def most_references(given: tuple[Any, ...]) -> int:
+    """References to the iterator among some arguments that has most of them."""
+    return max([sys.getrefcount(x) for x in given if type(x) in (Once, object)], default=0)
+
+
+def _unseen(own: int, held: int) -> int:
+    """References to what no variable holds; fewer than any where that cannot be told."""
+    return own if own < held else 0
+
+
+_held = object()
+_UNSEEN = _unseen(_of_loop(object()), _of_loop(_held))
+UNSEEN_ARGUMENT = _unseen(_of_call(_handed, object()), _of_call(_handed, _held))
 
 
 # --- generators ---------------------------------------------------------------------------------
@@ -201,6 +217,13 @@ def guarded(body: Any, names: Any) -> Any:
         return if_(item.is_there, lambda *s: body(item.value, *s), None, state, names)
 
     return step
+
+
+def advance_all(args: tuple[Any, ...]) -> None:
+    """What a function written in C is given is about to be advanced."""
+    for x in args:
+        if type(x) is GeneratorType:
+            advance(x)
 
 
 def advance(x: Any) -> None:

@@ -11,6 +11,7 @@ value that an array handle stands for. Containers are kept whole: a copy at the 
 
 from __future__ import annotations
 
+import itertools
 import operator
 import threading
 from collections import OrderedDict, deque
@@ -116,6 +117,12 @@ class Cached(Attribute):
     def write(self, value: Any) -> None:
         """Forget what the place holds."""
         vars(self.owner).pop(self.name, None)
+
+
+class Position(Attribute):
+    """Where an iterator stands."""
+
+    __slots__ = ()
 
 
 class Cell(Location):
@@ -249,19 +256,24 @@ def attribute(obj: Any, name: str) -> Attribute:
     return Attribute(obj, name) if plain else OwnAttribute(obj, name)
 
 
+_numbers = itertools.count(1)
+
+
 class Frame:
     """The stores of one region, each location with what it held at the start.
 
     Attributes:
         trace: recording of the region; None for a trial, which shares that of its parent.
         entries: location and old value by key, in the order of first stores.
+        number: which one it is.
     """
 
-    __slots__ = ("entries", "outer", "trace")
+    __slots__ = ("entries", "number", "outer", "trace")
 
     def __init__(self, trace: Any) -> None:
         self.trace = trace
         self.entries: dict[Any, tuple[Location, Any]] = {}
+        self.number = next(_numbers)
         self.outer: Frame | None = None
 
     def __enter__(self) -> Frame:
@@ -291,7 +303,8 @@ class Frame:
         """Make the stores of a trial those of the enclosing region."""
         if self.outer is not None:
             for key, entry in self.entries.items():
-                self.outer.entries.setdefault(key, entry)
+                if type(entry[0]) is not Position or entry[0].owner.born != self.outer.number:
+                    self.outer.entries.setdefault(key, entry)
 
 
 class _Journal(threading.local):

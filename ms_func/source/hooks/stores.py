@@ -66,6 +66,9 @@ def note(x: Any) -> None:
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(index) is Choice:
+        if isinstance(obj, defaultdict):
+            note(obj)
+            return uneven_dicts.chosen(obj, index)
         return index.each(lambda i: getitem(obj, i))
     if uneven.is_uneven(obj):
         return (

@@ -62,6 +62,18 @@ def value(x: dict[Any, Any], key: Any) -> Any:
     return found
 
 
+def chosen(x: Any, key: Choice) -> Any:
+    """`x[key]` of a `defaultdict`, which makes what is not there yet."""
+    left = key.left()
+    for k, one in left.items():
+        is_there, found = entry(x, one)
+        if is_there is not True:
+            here = key.holds({j: j == k for j in left})
+            made = ifexp(is_there, lambda found=found: found, x.default_factory)
+            _put(x, one, Perhaps(either(is_there, here), made, 0, 1))
+    return key.each(lambda one: entry(x, one)[1])
+
+
 def _put(x: Any, key: Any, found: Any) -> Any:
     touch(Contents, x)
     Contents(x).write({**x, key: found})
