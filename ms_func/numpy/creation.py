@@ -11,7 +11,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ArgumentValueError, ConcretizationTypeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, SizeError
 from ms_func.execution.array import ARRAYS, Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom, fresh
@@ -321,7 +321,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise ArgumentValueError(f"negative dimensions are not allowed, got {out}")
+        raise SizeError(f"negative dimensions are not allowed, got {out}")
     return out
 
 
@@ -428,7 +428,7 @@ def arange(
     if any(type(v) is Tracer for v in bounds):
         names = ("stop",) if stop is None else ("start", "stop", "step")
         bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
-        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))
+        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
     if dtype is None:
         joined = [type_of_value(v) for v in bounds]
         kind, weak = joined[0]

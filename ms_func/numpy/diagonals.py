@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
@@ -49,7 +49,7 @@ def eye(
     """
     rows, columns = operator.index(N), operator.index(N if M is None else M)
     if rows < 0 or columns < 0:
-        raise ArgumentValueError(f"negative dimensions are not allowed, got {N} and {M}")
+        raise SizeError(f"negative dimensions are not allowed, got {N} and {M}")
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fusion.run(_eye, (), rows, columns, operator.index(k), kind)
     return out if device is None else on_device(out, device)

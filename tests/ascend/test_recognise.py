@@ -294,3 +294,14 @@ def test_nothing_is_written_for_nothing() -> None:
     assert computing(graph) == {"Tanh": 1, "Slice": 2, "Sin": 1, "Add": 2}
     for got, want in zip(simulate(graph, [x]), f(mnp.asarray(x)), strict=True):
         np.testing.assert_allclose(got, want, rtol=2e-3, atol=2e-3)
+
+
+def test_comparators_keep_their_constants() -> None:
+    """The zero that a sort compares with is not taken from the program around it."""
+    x = normal(4, 6)
+
+    def f(x: Any) -> Any:
+        return mnp.sum(x), mnp.sort(x, axis=-1)
+
+    _, got = simulate(graph_of(f, x), [x])
+    np.testing.assert_array_equal(got, np.sort(x, -1))

@@ -183,3 +183,15 @@ def test_defaults_of_double_width():
 
 def test_linspace_of_booleans():
     assert mnp.linspace(0, 1, 3, dtype=bool).tolist() == np.linspace(0, 1, 3, dtype=bool).tolist()
+
+
+@pytest.mark.parametrize("name", ["clip", "operator", "roll", "std", "where"])
+def test_numbers_beside_arrays_on_several_devices(name):
+    mesh = ms.make_mesh((len(ms.devices()),), ("i",))
+    spread = ms.sharding.NamedSharding(mesh, ms.sharding.PartitionSpec("i"))
+    call, x = CALLS[name], ms.device_put(V, spread)
+    for t in (0.25, 0.5, 0.98):
+        np.testing.assert_allclose(call(mnp, x, t), call(np, V, t), rtol=2e-6)
+    double = ms.jit(lambda x, t: x * t)
+    assert np.array_equal(double(x, 2.0), 2 * V)
+    assert np.array_equal(double(x, 3.0), 3 * V)
