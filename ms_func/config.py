@@ -215,6 +215,38 @@ def searching() -> bool:
     return debug_nans.value or debug_infs.value
 
 
+_recorded: list[Setting] = [
+    x64, default_matmul_precision, numpy_rank_promotion, numpy_dtype_promotion, default_prng_impl,
+    convert, unroll_limit, recursion_limit, debug_key_reuse,
+]  # fmt: skip
+"""Settings that decide what is recorded of a function."""
+
+
+def recording() -> tuple[Any, ...]:
+    """Values of the settings that decide what is recorded of a function."""
+    return tuple([s.value for s in _recorded])
+
+
+def make_user_context(default_value: Any = None) -> Setting:
+    """A setting of the user's: jitted functions are recorded for each of its values.
+
+    Args:
+        default_value: value outside of all `with` blocks; hashable, as all values.
+
+    Returns:
+        A setting: `.value` reads it, and called with a value it is a context manager.
+
+    Example:
+        >>> verbose = make_user_context(False)
+        >>> with verbose(True):
+        ...     verbose.value
+        True
+    """
+    made = Setting(f"user_context_{len(_recorded)}", default_value, "A user's own.", in_key=True)
+    _recorded.append(made)
+    return made
+
+
 _settings = {s.name: s for s in list(globals().values()) if isinstance(s, Setting)}
 
 

@@ -400,8 +400,13 @@ def _is_key(dtype: Any) -> bool:
 
 
 def to_inexact(dtype: np.dtype) -> np.dtype:
-    """Dtype of the result of a function that leaves the integers, such as `sin`."""
-    return dtype if is_inexact(dtype) else DEFAULTS[float]
+    """Dtype of the result of a function that leaves the integers, such as `sin`.
+
+    It is the default one, but where that has 64 bits only integers of 64 bits get it.
+    """
+    if is_inexact(dtype):
+        return dtype
+    return DEFAULTS[float] if dtype.itemsize == 8 else np.dtype(np.float32)
 
 
 def scalar_type_of(x: Any) -> type:

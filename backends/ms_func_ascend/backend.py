@@ -20,7 +20,6 @@ from ms_func_ascend import air, cann
 from ms_func_ascend.emitter import Options
 from ms_func_ascend.graph import Graph
 from ms_func_ascend.partition import Layout, Split, partition
-from ms_func_ascend.reader import as_module, ranks
 from ms_func_ascend.simulate import simulate_ranks
 from ms_func_ascend.translate import translate
 
@@ -71,10 +70,9 @@ def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes |
 
 
 def _files(module: Any, options: Options) -> bytes | dict[str, bytes]:
-    module = as_module(module)
-    if ranks(module) == 1:
-        return air.to_bytes(translate(module, options))
     split = partition(module)
+    if split.program.ranks == 1:
+        return air.to_bytes(translate(split.program, options))
     graphs = _graphs(split, options)
     made = {f"rank{rank}.air": air.to_bytes(g) for rank, g in enumerate(graphs)}
     return made | {DESCRIPTION: _text(_description(split, graphs)).encode()}

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ms_func_ascend.graph import Graph, Node, Tensor
-from ms_func_ascend.legalize import carrier, signed_twin
+from ms_func_ascend.legalize import carrier, holds, signed_twin
 from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, available
 
 BOOL = np.dtype(np.bool_)
@@ -189,6 +189,9 @@ class Emitter:
         """`x` in another dtype that holds all its values (or rounds, between floats)."""
         if x.dtype == dtype:
             return x
+        source = x.node.inputs[0] if x.node.op == "Cast" else None
+        if source is not None and source.dtype == dtype and holds(x.dtype, dtype):
+            return source
         value = self._foldable(x)
         if value is not None and dtype.kind != "c":
             with np.errstate(all="ignore"):

@@ -36,6 +36,12 @@ def carrier(op: str, port: str, dtype: np.dtype) -> np.dtype | None:
     return None
 
 
+def holds(wide: np.dtype, dtype: np.dtype) -> bool:
+    """Whether `wide` holds every value of `dtype` exactly."""
+    wider = _WIDER.get(dtype.name, ())
+    return wide.name in wider or any(holds(wide, np.dtype(name)) for name in wider)
+
+
 def signed_twin(dtype: np.dtype) -> np.dtype:
     """Signed integer dtype of the same width."""
     return np.dtype(f"i{dtype.itemsize}")

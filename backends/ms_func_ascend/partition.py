@@ -81,14 +81,17 @@ def is_split(module: ir.Module) -> bool:
 def partition(module: Any) -> Split:
     """The program that each device runs, of a module for several devices.
 
+    A module for one device, or without layouts, is already that program.
+
     Raises:
         UnsupportedError: XLA cannot partition the module; its message is in the error.
     """
     module = as_module(module)
-    count = ranks(module)
     if not is_split(module):
-        ins, outs = main_types(module)
-        return Split(read(module), *(tuple(_same(s, count) for s in side) for side in (ins, outs)))
+        program = read(module)
+        sides = (tuple(_same(s, program.ranks) for s in side) for side in main_types(module))
+        return Split(program, *sides)
+    count = ranks(module)
     local = _partitioned(module, count)
     attributes = local.operation.attributes
     layouts = []

@@ -109,8 +109,9 @@ def read(module: Any) -> Program:
         raise ValueError("the module has no function `main`")
     attributes = module.operation.attributes
     name = ir.StringAttr(attributes["sym_name"]).value if "sym_name" in attributes else "main"
-    body = _Reader(functions, meshes).block(functions["main"].regions[0].blocks[0], {})
-    return Program(name, body, ranks(module))
+    reader = _Reader(functions, meshes)
+    body = reader.block(functions["main"].regions[0].blocks[0], {})
+    return Program(name, body, max(ranks(module), reader.ranks))
 
 
 def as_module(module: Any) -> ir.Module:
@@ -145,7 +146,12 @@ def _context() -> ir.Context:
 
 
 class _Reader:
-    """Walks blocks; `env` maps MLIR values to ours, with outer scopes copied in."""
+    """Walks blocks; `env` maps MLIR values to ours, with outer scopes copied in.
+
+    Attributes:
+        ranks: number of devices, as far as collectives name them.
+        tuples: the elements of values that are tuples.
+    """
 
     def __init__(
         self,
@@ -154,6 +160,8 @@ class _Reader:
     ) -> None:
         self.functions, self.meshes = functions, meshes
         self.types: dict[ir.Type, Type] = {}
+        self.tuples: dict[ir.Value, list[Value]] = {}
+        self.ranks = 1
 
     def type(self, t: ir.Type) -> Type:
         found = self.types.get(t)
@@ -173,8 +181,12 @@ class _Reader:
         """Read the operations of a block into `ops`; the values that it returns."""
         for view in block.operations:
             op = view.operation
+            name = _SAME.get(op.name, op.name)
+            if name == "stablehlo.get_tuple_element":
+                index = ir.IntegerAttr(op.attributes["index"]).value
+                env[op.results[0]] = self.tuples[op.operands[0]][index]
+                continue
             operands = [env[v] for v in op.operands]
-            name = op.name
             if name in ("func.return", "stablehlo.return", "sdy.return"):
                 return operands
             callee = _callee(op)
@@ -186,12 +198,34 @@ class _Reader:
             attrs = _attributes(op)
             if isinstance(attrs.get("replica_groups"), str):
                 attrs["replica_groups"] = _groups(attrs["replica_groups"], self.meshes)
+            for listed in (attrs.get("replica_groups"), attrs.get("source_target_pairs")):
+                if isinstance(listed, np.ndarray) and listed.size:
+                    self.ranks = max(self.ranks, int(listed.max()) + 1)
             made = Op(name, operands, [], attrs, loc=_place(op.location))
-            made.results = [Value(self.type(r.type), made) for r in op.results]
             made.regions = [self.block(r.blocks[0], env) for r in op.regions if len(r.blocks)]
-            env.update(zip(op.results, made.results, strict=True))
+            self.give_results(op, made, env)
             ops.append(made)
         return []
+
+    def give_results(self, op: ir.Operation, made: Op, env: dict[ir.Value, Value]) -> None:
+        """Give an operation its results; the elements of a tuple are results of their own."""
+        for r in op.results:
+            tuple_type = r.type if isinstance(r.type, ir.TupleType) else None
+            types = [r.type]
+            if tuple_type is not None:
+                types = [tuple_type.get_type(k) for k in range(tuple_type.num_types)]
+            values = [Value(self.type(t), made) for t in types]
+            made.results += values
+            if tuple_type is not None:
+                self.tuples[r] = values
+            else:
+                env[r] = values[0]
+        if made.name == "chlo.top_k":  # a property of XLA's form that the bindings do not show
+            made.attrs.setdefault("k", made.results[0].type.shape[-1])
+
+
+_SAME = {"mhlo.erf": "chlo.erf", "mhlo.topk": "chlo.top_k"}
+"""Operations of XLA's own modules that CHLO has as well."""
 
 
 def main_types(module: ir.Module) -> tuple[list[Type], list[Type]]:

@@ -20,7 +20,7 @@ _EFFECTS = ("custom_call", "infeed", "outfeed", "send", "recv", "rng", "rng_bit_
 
 def simplify(block: Block) -> Block:
     """A block without repeated operations and without those that no result depends on."""
-    return without_dead(_shared(block, {}, {}))
+    return without_dead(_shared(block, {}))
 
 
 def pure(op: Op) -> bool:
@@ -55,16 +55,19 @@ def without_dead(block: Block) -> Block:
     return Block(block.params, kept[::-1], block.results)
 
 
-def _shared(block: Block, seen: dict[Hashable, Op], same: dict[Value, Value]) -> Block:
-    """A block in which equal operations are one; inner blocks see those around them."""
-    seen = dict(seen)
+def _shared(block: Block, same: dict[Value, Value]) -> Block:
+    """A block in which equal operations are one.
+
+    Inner blocks keep their own: what they read from outside has to be carried in.
+    """
+    seen: dict[Hashable, Op] = {}
     ops: list[Op] = []
     for op in block.ops:
         op.operands = [same.get(v, v) for v in op.operands]
         key = _key(op)
         first = None if key is None else seen.setdefault(key, op)
         if first is None or first is op:
-            op.regions = [_shared(r, seen, same) for r in op.regions]
+            op.regions = [_shared(r, same) for r in op.regions]
             ops.append(op)
         else:
             same.update(zip(op.results, first.results, strict=True))

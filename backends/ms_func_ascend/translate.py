@@ -18,8 +18,9 @@ from ms_func_ascend.emitter import Emitter, Options, Unsupported
 from ms_func_ascend.fuse import fuse
 from ms_func_ascend.graph import Graph, GraphError, Node, Tensor, check_graph
 from ms_func_ascend.operators import RULES
+from ms_func_ascend.partition import partition
 from ms_func_ascend.prototypes import NAME_OF
-from ms_func_ascend.reader import Block, Op, Program, Value, read
+from ms_func_ascend.reader import Block, Op, Program, Value
 from ms_func_ascend.recognise import recognise
 from ms_func_ascend.simplify import simplify
 
@@ -72,7 +73,8 @@ def translate(module: Any, options: Options | None = None) -> Graph:
 
     Args:
         module: the module object (`jaxlib.mlir.ir.Module`), or its text or bytecode, with a
-            public function `main` of static shapes.
+            public function `main` of static shapes. One with layouts for several devices is
+            partitioned, and the graph is that of the device `options.rank`.
         options: how to translate.
 
     Returns:
@@ -82,7 +84,7 @@ def translate(module: Any, options: Options | None = None) -> Graph:
         UnsupportedOnAscend: operations without a translation, all of them.
     """
     options = options or Options()
-    program = module if isinstance(module, Program) else read(module)
+    program = module if isinstance(module, Program) else partition(module).program
     options = replace(options, ranks=max(options.ranks, program.ranks))
     graph = Graph(_graph_name(program.name), options.target)
     program.body = simplify(program.body)

@@ -131,37 +131,49 @@ def _value_and_grad(
             check_input(what, name, t, holomorphic, allow_int)
         run = user_function(fun, convert)
 
-        def recorded(values: Sequence[Any] | None) -> Staged:
-            def call(tracers: Any) -> Any:
-                out = with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name)
-                return (slots.number(out[0], name), out[1]) if has_aux else slots.number(out, name)
+        def call(tracers: Any) -> Any:
+            out = with_aux(run(*rebuild(tracers), **kwargs), has_aux, what, name)
+            return (slots.number(out[0], name), out[1]) if has_aux else slots.number(out, name)
 
-            return stage(
-                call, types, name=name, values=values, keep_constants=has_aux, refs="write",
-                role="derivative",
-            )  # fmt: skip
-
-        staged = recorded(leaves)
-        if _is_python_int(staged):
-            staged = _on_all_ways(recorded, staged)
+        staged = _recorded(call, types, leaves, name, has_aux)
         _check_output(what, name, staged, has_aux, holomorphic)
-        key_reuse.look(staged.fn, [*staged.captured, *leaves])
-        if staged.writes:
-            n = len(staged.captured)
-            check_written(staged, [i >= n and is_inexact(t.dtype)
-                                   for i, t in enumerate(staged.fn.in_types)])  # fmt: skip
         skip = what == "grad"  # nobody sees the value
-        program = _gradient_program(staged.fn, len(staged.captured), len(types), skip)
-        outs = [*[None] * skip, *apply(program, [*staged.captured, *leaves])]
-        n = len(staged.fn.results)
-        grads = iter(outs[n:])
-        cotangents = [
-            next(grads) if is_inexact(t.dtype) else np.zeros(t.shape, float0) for t in types
-        ]
-        parts = tree.unflatten(in_tree, cotangents)
-        return staged.unflatten(outs[:n]), pick(parts, argnums)
+        outs, cotangents = _value_and_cotangents(staged, leaves, types, skip)
+        return staged.unflatten(outs), pick(tree.unflatten(in_tree, cotangents), argnums)
 
     return value_and_gradient
+
+
+def _recorded(
+    call: Callable[[Any], Any], types: Sequence[ArrayType], leaves: Sequence[Any], name: str,
+    has_aux: bool,
+) -> Staged:  # fmt: skip
+    def record(values: Sequence[Any] | None) -> Staged:
+        return stage(
+            call, types, name=name, values=values, keep_constants=has_aux, refs="write",
+            role="derivative",
+        )  # fmt: skip
+
+    staged = record(leaves)
+    return _on_all_ways(record, staged) if _is_python_int(staged) else staged
+
+
+def _value_and_cotangents(
+    staged: Staged, leaves: Sequence[Any], types: Sequence[ArrayType], skip: bool
+) -> tuple[list[Any], list[Any]]:
+    """Results, the first one None if it is to be skipped, and a cotangent for each leaf."""
+    captured = len(staged.captured)
+    key_reuse.look(staged.fn, [*staged.captured, *leaves])
+    if staged.writes:
+        check_written(staged, [i >= captured and is_inexact(t.dtype)
+                               for i, t in enumerate(staged.fn.in_types)])  # fmt: skip
+    program = _gradient_program(staged.fn, captured, len(types), skip)
+    outs = [*[None] * skip, *apply(program, [*staged.captured, *leaves])]
+    n = len(staged.fn.results)
+    grads = iter(outs[n:])
+    return outs[:n], [
+        next(grads) if is_inexact(t.dtype) else np.zeros(t.shape, float0) for t in types
+    ]
 
 
 def _is_python_int(staged: Staged) -> bool:
@@ -169,14 +181,14 @@ def _is_python_int(staged: Staged) -> bool:
     return bool(found) and found[0].weak_type and found[0].dtype.kind in "iu"
 
 
-def _on_all_ways(recorded: Callable[[None], Staged], staged: Staged) -> Staged:
+def _on_all_ways(record: Callable[[None], Staged], staged: Staged) -> Staged:
     """The recording whose first result is a float because of another way through the function.
 
     With values at hand only the way taken is recorded. Where that ends in `return 0` and others
     in a float, the compiled function is one of floats, with derivative zero on this way.
     """
     try:
-        found = recorded(None)
+        found = record(None)
     except (StagingError, ConcretizationTypeError):
         return staged
     return found if is_inexact(found.fn.out_types[0].dtype) else staged

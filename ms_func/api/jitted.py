@@ -298,7 +298,7 @@ class Jitted:
         leaves, in_tree, statics = self._flatten(args, kwargs)
         kinds = tuple([_kind(x, self.name) for x in leaves])
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
-        state = environment(), config.x64.value, config.searching()
+        state = environment(), config.recording(), config.searching()
         key = (in_tree, kinds, statics, state)
         try:
             found = self.recorded.get(key)

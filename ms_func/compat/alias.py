@@ -362,7 +362,11 @@ class as_jax(AbstractContextManager[ModuleType]):
 
     def __enter__(self) -> ModuleType:
         _world.enter(self.convert)
-        return importlib.import_module("jax")
+        try:
+            return importlib.import_module("jax")
+        except BaseException:  # what was half entered would change code outside of the block
+            _world.leave()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from ms_func import config, tree
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
@@ -59,7 +61,15 @@ def _shard_argument(x: Any, *placement: Any) -> Any:
     where = placement[0] if placement else None
     if isinstance(x, extension.Array):
         return default_backend().move(x, where)
-    return put(x, typeof(x), where)
+    wide = WIDE.get(type(x)) if config.x64.value is None else None
+    return put(x, typeof(x) if wide is None else ArrayType((), wide), where)
+
+
+WIDE = {
+    kind: np.dtype(dtype)
+    for kind, dtype in ((bool, "bool"), (int, "int64"), (float, "float64"), (complex, "complex128"))
+}
+"""What the dispatcher turns Python numbers into unless their width is set."""
 
 
 def forget_programs() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, promote_types
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, promote_types
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -30,7 +30,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> A
     `num_classes`, each lane holds its class.
     """
     x = asarray(x)
-    kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
+    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     if manipulation.axis_names(axis):
         return _one_hot_lane(x, num_classes, kind, axis)
     place = manipulation.axis_index(axis, x.ndim + 1)

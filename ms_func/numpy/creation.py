@@ -11,7 +11,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ArgumentValueError, ConcretizationTypeError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError, SizeError
 from ms_func.execution.array import ARRAYS, Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom, fresh
@@ -34,6 +34,7 @@ from ms_func.numpy.promotion import (
     lay,
     operand,
     promote_all,
+    strong,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
@@ -320,7 +321,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise ArgumentValueError(f"negative dimensions are not allowed, got {out}")
+        raise SizeError(f"negative dimensions are not allowed, got {out}")
     return out
 
 
@@ -427,7 +428,7 @@ def arange(
     if any(type(v) is Tracer for v in bounds):
         names = ("stop",) if stop is None else ("start", "stop", "step")
         bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
-        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))
+        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
     if dtype is None:
         joined = [type_of_value(v) for v in bounds]
         kind, weak = joined[0]
@@ -491,7 +492,7 @@ def linspace(
         return out
     if not parts:
         return out, full(sizes, np.nan, kind)
-    return out, as_handle(ar.div(ar.sub(stop, start), parts))
+    return out, strong(ar.div(ar.sub(stop, start), parts))
 
 
 def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
@@ -519,7 +520,7 @@ def _interpolated(
     if endpoint and count > 1:
         final = compare.eq(shape.broadcasted_iota(np.int32, full_shape, 0), count - 1)
         out = compare.select(final, last, out)
-    return convert(out if is_inexact(target) else floor(out), target)
+    return convert(out if is_inexact(target) or target.kind == "b" else floor(out), target)
 
 
 @fusion.whole(2, "base")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
@@ -49,7 +49,7 @@ def eye(
     """
     rows, columns = operator.index(N), operator.index(N if M is None else M)
     if rows < 0 or columns < 0:
-        raise ArgumentValueError(f"negative dimensions are not allowed, got {N} and {M}")
+        raise SizeError(f"negative dimensions are not allowed, got {N} and {M}")
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fusion.run(_eye, (), rows, columns, operator.index(k), kind)
     return out if device is None else on_device(out, device)
@@ -62,7 +62,7 @@ def identity(n: int, dtype: Any = None) -> Array:
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     """Matrix `[N, M]` with ones on and below diagonal `k` and zeros elsewhere."""
-    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
+    kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
     return convert(fusion.run(_below, (), int(N), int(N if M is None else M), int(k)), kind)
 
 
@@ -214,12 +214,12 @@ def fill_diagonal(
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
     """Indices of the elements on and below diagonal `k` of an `[n, m]` matrix."""
-    return tuple(asarray(i.astype(np.int32)) for i in np.tril_indices(n, k, m))  # type: ignore[return-value]
+    return tuple(asarray(i.astype(DEFAULTS[int])) for i in np.tril_indices(n, k, m))  # type: ignore[return-value]
 
 
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
     """Indices of the elements on and above diagonal `k` of an `[n, m]` matrix."""
-    return tuple(asarray(i.astype(np.int32)) for i in np.triu_indices(n, k, m))  # type: ignore[return-value]
+    return tuple(asarray(i.astype(DEFAULTS[int])) for i in np.triu_indices(n, k, m))  # type: ignore[return-value]
 
 
 def tril_indices_from(arr: Any, k: int = 0) -> tuple[Array, Array]:
@@ -243,7 +243,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
     """Indices of the main diagonal of an array with `ndim` dimensions of size `n`."""
     if n < 0 or ndim < 0:
         raise ValueError(f"n and ndim must be nonnegative, got {n} and {ndim}")
-    return (sh.iota(np.int32, operator.index(n)),) * operator.index(ndim)
+    return (sh.iota(DEFAULTS[int], operator.index(n)),) * operator.index(ndim)
 
 
 def diag_indices_from(arr: Any) -> tuple[Array, ...]:

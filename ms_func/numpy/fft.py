@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -273,7 +273,7 @@ def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = Non
 
 
 def _frequencies(counts: np.ndarray, n: int, d: Any, dtype: Any, device: Any) -> Any:
-    kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
+    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     return ar.divide(asarray(counts.astype(kind), device=device), ar.multiply(d, n))
 
 

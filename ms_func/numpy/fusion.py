@@ -17,7 +17,7 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import ARRAYS, Array, handle
-from ms_func.execution.dispatch import bottom, dispatcher, recorded_answer
+from ms_func.execution.dispatch import WIDE, bottom, dispatcher, recorded_answer
 from ms_func.ir.function import Literal, Var
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -63,15 +63,10 @@ def _operand(x: Any) -> Any:
 
 # --- programs -------------------------------------------------------------------------------------
 
-_PYTHON = {bool: np.dtype(np.bool_), int: np.dtype(np.int64), float: np.dtype(np.float64),
-           complex: np.dtype(np.complex128)}  # fmt: skip
-"""Python numbers, and what the dispatcher turns them into unless their width is set."""
 _FAR = 2**31
 """Integers from here on are checked in Python: a program that narrows them would wrap silently."""
 _DOUBLE = frozenset({np.dtype(np.float64), np.dtype(np.complex128), np.float64, np.complex128})
 _DOUBLE_NAMES = frozenset({"float64", "complex128", "double", "cdouble", "f8", "c16", "d", "D"})
-_AS_IT_IS = object()
-"""Stands for a program that cannot be recorded without the values of its operands."""
 
 
 def _is_plain(dtype: np.dtype) -> bool:
@@ -82,7 +77,7 @@ def _is_plain(dtype: np.dtype) -> bool:
 def _takes(x: Any) -> bool:
     """Whether `x` is an operand as it is."""
     kind = type(x)
-    if kind in ARRAYS or kind in _PYTHON:
+    if kind in ARRAYS or kind in WIDE:
         return True
     return (kind is np.ndarray or isinstance(x, np.generic)) and _is_plain(x.dtype)
 
@@ -99,7 +94,7 @@ def _parameters(
     types = [typeof(x) for x in operands]
     double = double or any(t.dtype in _DOUBLE for t in types)
     for x, t in zip(operands, types, strict=True):
-        wide = _PYTHON.get(type(x)) if config.x64.value is None else None
+        wide = WIDE.get(type(x)) if config.x64.value is None else None
         if wide is None or wide == t.dtype:
             params.append(trace.parameter(t))
             given.append(params[-1])
@@ -173,7 +168,7 @@ def two(function: F) -> F:
             if type(x) is Array:
                 if type(y) is Array:
                     return handle(fast(x.buffer, y.buffer))
-                if type(y) is float:
+                if type(y) is float or (type(y) is int and 0 <= y < 128):  # fits all dtypes
                     return handle(fast(x.buffer, y))
             first, second = beside(x, y), beside(y, x)
             if first is not None and second is not None:
@@ -196,7 +191,7 @@ def beside(x: Any, other: Any) -> Any:
 
 
 _REACH = -_FAR, _FAR
-_RANGES = {
+_RANGES: dict[Any, tuple[int, int]] = {
     dtype: (max(info.min, -_FAR), min(info.max, _FAR - 1) + 1)
     for dtype in map(np.dtype, ("int8", "int16", "uint8", "uint16", "uint32", "uint64"))
     for info in [np.iinfo(dtype)]
@@ -270,7 +265,7 @@ def _of_any(function: Any, fast: Any, slow: Any) -> Any:
 
 
 def _slow(function: Any, static: frozenset[str]) -> Any:
-    """Calls of a function with anything but arrays, which the runtime's dispatcher sorts."""
+    """Other calls of a function: the runtime's dispatcher tells operands from what is fixed."""
     general = None
 
     def call(args: tuple[Any, ...], options: dict[str, Any]) -> Any:

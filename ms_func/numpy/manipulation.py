@@ -350,17 +350,18 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
     """`a` with elements moved along dimensions; what leaves one end enters the other."""
     if current.interpreter is bottom:  # where one program serves all shifts
-        shift = _shift_operand(shift, np.shape(a), axis)
+        shift = _shift_operand(shift, np.shape(a))
     return _roll(a, shift, axis)
 
 
-def _shift_operand(shift: Any, shape: tuple[int, ...], axis: Any) -> Any:
+def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
     """Whole numbers by which dimensions are rolled as an array; anything else as it is."""
     steps = shift if type(shift) is tuple else (shift,)
-    if any(type(s) is not int for s in steps):
+    laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
+    if laps >= 2**31 or any(type(s) is not int for s in steps):
         return shift
-    laps = math.lcm(math.prod(shape) or 1, *[n or 1 for n in shape])
-    return np.asarray([s % laps for s in steps] if steps is shift else shift % laps, np.int32)
+    moves = np.asarray([s % laps for s in steps], np.int32)
+    return moves if steps is shift else moves[0]
 
 
 @fusion.whole(2)

@@ -314,7 +314,7 @@ def numbers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Promoted operands of a function that counts booleans as integers."""
     x, y = promote(name, x, y)
     if typeof(x).dtype.kind == "b":
-        return convert(x, DEFAULTS[int]), convert(y, DEFAULTS[int])
+        return convert(x, np.dtype(np.int32)), convert(y, np.dtype(np.int32))
     return x, y
 
 

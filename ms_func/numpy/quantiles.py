@@ -151,7 +151,7 @@ def _weighted(
 
 def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
     """Elements and parts of 1 in one floating dtype, and the dimensions to reduce."""
-    a, q = settled(name, a), inexact(name, q)
+    a, q = inexact(name, settled(name, a)), inexact(name, q)
     q = q if top == 1 else ar.divide(q, top)
     if typeof(a).dtype.kind == "c":
         raise ValueError(

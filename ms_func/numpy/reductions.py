@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
@@ -103,12 +104,17 @@ _COLLECTIVES = {
 }
 
 
-class _Plain(dict[ArrayType, bool]):
-    """Whether arrays of a type are summed as they are: not narrow, not weak, not of rank 0."""
+class _Plain(dict[Any, bool]):
+    """Whether arrays of a type are summed as they are: not narrow, not weak, not of rank 0.
 
-    def __missing__(self, t: ArrayType) -> bool:
-        wide = t.dtype != _BOOL and t.dtype.itemsize >= 4
-        found = self[t] = wide and t.ndim > 0 and not t.weak_type
+    Keys are the type and the setting `x64`.
+    """
+
+    def __missing__(self, key: tuple[ArrayType, bool | None]) -> bool:
+        t = key[0]
+        least = DEFAULTS[int].itemsize if t.dtype.kind in "iu" else 4
+        wide = t.dtype != _BOOL and t.dtype.itemsize >= least
+        found = self[key] = wide and t.ndim > 0 and not t.weak_type
         return found
 
 
@@ -135,7 +141,7 @@ _KEEPERS = frozenset(
 def accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dtype]:
     """`a` in the dtype it is summed in, and the dtype of the result.
 
-    Booleans and small integers widen to 32 bits; 16-bit and smaller floats are summed in
+    Booleans and small integers widen to the default width; 16-bit and smaller floats are summed in
     float32 and rounded once.
     """
     a = settled(name, a)
@@ -144,8 +150,9 @@ def accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dty
         out = canonicalize_dtype(dtype)
     elif own == _BOOL:
         out = DEFAULTS[int]
-    elif widen and issubdtype(own, np.integer) and own.itemsize < 4:
-        out = np.dtype(np.int32 if issubdtype(own, np.signedinteger) else np.uint32)
+    elif widen and issubdtype(own, np.integer) and own.itemsize < DEFAULTS[int].itemsize:
+        wide = DEFAULTS[int]
+        out = wide if issubdtype(own, np.signedinteger) else np.dtype(f"u{wide.itemsize}")
     else:
         out = own
     inner = np.dtype(np.float32) if is_inexact(out) and out.itemsize < 4 else out
@@ -172,7 +179,7 @@ def sum(
     """
     if (
         type(a) in HANDLES
-        and _plain[a.type]  # pyright: ignore[reportAttributeAccessIssue]
+        and _plain[a.type, x64.value]  # pyright: ignore[reportAttributeAccessIssue]
         and (where is initial is dtype is out is None and not keepdims)
     ):
         axes = _axes(axis, a.type.ndim)  # pyright: ignore[reportAttributeAccessIssue]
@@ -275,7 +282,7 @@ def any(
 @fusion.whole(1)
 def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Number of nonzero elements along dimensions."""
-    return sum(logic.truth("count_nonzero", a), axis, np.int32, keepdims=keepdims)
+    return sum(logic.truth("count_nonzero", a), axis, DEFAULTS[int], keepdims=keepdims)
 
 
 @fusion.whole(1)

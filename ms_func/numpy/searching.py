@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
@@ -186,7 +186,7 @@ def _arg_extremum(
     if typeof(a).shape[axis] == 0:
         raise ValueError(f"attempt to get {name} of an empty sequence")
     wide = typeof(a).shape[axis] > 2**31 - 1
-    kind = np.dtype(np.int64 if wide else np.int32)
+    kind = np.dtype(np.int64) if wide else DEFAULTS[int]
     found = primitive.bind(a, axes=(axis,), index_dtype=kind)
     if not keepdims:
         return found
@@ -271,8 +271,9 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
     mask = logic.truth("nonzero", a)
     if size is None:
         found = np.nonzero(concrete("nonzero without a size", mask, "give the argument size"))
-        return tuple(array(p.astype(np.int32)) for p in found)
-    return _sized_nonzero(mask, operator.index(size), fill_value)
+        return tuple(array(p.astype(DEFAULTS[int])) for p in found)
+    found = _sized_nonzero(mask, operator.index(size), fill_value)
+    return tuple(convert(p, DEFAULTS[int]) for p in found)
 
 
 def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
@@ -290,8 +291,8 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     rank = running.cumsum(convert(flat, np.dtype(np.int32)), 0)
     slot = compare.select(flat, ar.sub(rank, 1), size)
     count = ar.min_p.bind(*promote("nonzero", pieces_last(rank), size))
-    place = update(zeros((size,), np.int32), slot, arange(total), "set", mode="drop",
-                   unique_indices=False)  # fmt: skip
+    places = arange(total, dtype=np.int32)
+    place = update(zeros((size,), np.int32), slot, places, "set", mode="drop", unique_indices=False)
     real = logic.less(arange(size), count)
     return tuple(
         where(real, index, convert(operand("nonzero", f), np.dtype(np.int32)))
@@ -565,7 +566,7 @@ def bincount(
         value = concrete("bincount without a length", x, "give the argument length")
         length = int(value.max(initial=0)) + 1 if value.size else 0
     length = max(length, operator.index(minlength))
-    values = asarray(1, np.int32) if weights is None else operand("bincount", weights)
+    values = asarray(1, DEFAULTS[int]) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
         raise ValueError("shape of weights must match shape of x.")
     out = update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, join
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, join
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, reductions, running
@@ -86,7 +86,7 @@ def argsort(
     _check_kind(kind, order)
     a, axis = _axis("argsort", a, axis)
     out = fusion.run(_argsorted, (a,), axis, bool(descending))
-    return out if dtype is None else convert(out, _index_dtype("argsort", dtype))
+    return convert(out, DEFAULTS[int] if dtype is None else _index_dtype("argsort", dtype))
 
 
 def _argsorted(a: Any, axis: int, descending: bool) -> Any:
@@ -127,9 +127,9 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
     if len({typeof(k).shape for k in rows}) > 1:
         raise ValueError("all keys need to be the same shape")
     if not typeof(rows[0]).ndim:
-        return zeros((), np.int32)
+        return zeros((), DEFAULTS[int])
     axis = axis_index(axis, typeof(rows[0]).ndim)
-    return fusion.run(_lexsorted, rows[::-1], axis)
+    return convert(fusion.run(_lexsorted, rows[::-1], axis), DEFAULTS[int])
 
 
 def _lexsorted(*args: Any) -> Any:
@@ -151,7 +151,7 @@ def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
     """Indices of `partition`."""
     a, axis = _axis("argpartition", a, axis)
     axis_index(kth, typeof(a).shape[axis])
-    return argsort(a, axis)
+    return argsort(a, axis, dtype=np.int32)
 
 
 # --- sorted arrays --------------------------------------------------------------------------
@@ -310,7 +310,7 @@ def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tu
     count = starts.shape[0]
     index = take(order, starts, 0, mode="clip")
     values = take(rows, index, 0, mode="clip")
-    inverse = zeros((n,), np.int32).at[order].set(rank)
+    inverse = zeros((n,), DEFAULTS[int]).at[order].set(convert(rank, DEFAULTS[int]))
     ends = concatenate([starts[1:], asarray(n, np.int32).reshape(1)]) if count else starts
     counts = pa.sub_p.bind(*promote("unique", ends, starts))
     if size is not None and count:
@@ -320,7 +320,7 @@ def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tu
                                                             values.dtype)  # fmt: skip
         values = where(reshape(real, (-1, *[1] * (values.ndim - 1))), values, pad)
         index = where(real, index, index[:1])
-    return values, index, inverse, counts
+    return values, convert(index, DEFAULTS[int]), inverse, counts
 
 
 def _next(starts: Any, n: int) -> Any:
@@ -333,8 +333,8 @@ def _unique_of_nothing(rows: Any, size: int | None, fill_value: Any) -> tuple[An
     if count and fill_value is None:
         raise ValueError("unique of an empty array with a size needs a fill_value")
     values = full((count, *rest), fill_value or 0, typeof(rows).dtype)
-    nothing = zeros((count,), np.int32)
-    return values, nothing, zeros((typeof(rows).shape[0],), np.int32), nothing
+    nothing = zeros((count,), DEFAULTS[int])
+    return values, nothing, zeros((typeof(rows).shape[0],), DEFAULTS[int]), nothing
 
 
 def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.linear_solve import custom_linear_solve
+from ms_func.dtypes import DEFAULTS
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -246,7 +247,7 @@ def matrix_rank(
     """
     M = inexact("matrix_rank", M)
     if typeof(M).ndim < 2:
-        return convert(reductions.any(logic.not_equal(M, 0)), np.dtype(np.int32))
+        return convert(reductions.any(logic.not_equal(M, 0)), DEFAULTS[int])
     s = svd(M, compute_uv=False, hermitian=hermitian)
     if hermitian:
         s = sorting.sort(s, descending=True)
@@ -255,7 +256,7 @@ def matrix_rank(
     else:
         rtol = max(typeof(M).shape[-2:]) * float(np.finfo(s.dtype).eps) if rtol is None else rtol
         limit = ar.multiply(s[..., :1], manipulation.expand_dims(inexact("rank", rtol), -1))
-    return reductions.sum(logic.greater(s, limit), -1, np.int32)
+    return reductions.sum(logic.greater(s, limit), -1, DEFAULTS[int])
 
 
 def lstsq(
@@ -303,6 +304,6 @@ def _lstsq(a: Any, b: Any, rcond: Any) -> tuple[Any, ...]:
     )
     scaled = searching.where(manipulation.reshape(used, (-1, 1)), scaled, 0)
     x = mm(adjoint(vh), scaled)
-    rank = reductions.sum(used, dtype=np.int32)
+    rank = reductions.sum(used, dtype=DEFAULTS[int])
     off = ar.subtract(b, mm(a, x))
     return x, reductions.sum(el.real(ar.multiply(off, el.conjugate(off))), 0), rank, s

@@ -251,7 +251,7 @@ _SCALARS = frozenset((bool, int, float, complex))
 
 
 _ORDER = {bool: 0, int: 1, float: 2, complex: 3}
-_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
+_ORDER_OF_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 
 
 def operands(*args: Any) -> Sequence[Any]:
@@ -274,7 +274,7 @@ def operands(*args: Any) -> Sequence[Any]:
     if like is None:
         return args
     if scalars:
-        scalar, kind = ArrayType((), like.dtype, like.weak_type), _KINDS[like.dtype.kind]
+        scalar, kind = ArrayType((), like.dtype, like.weak_type), _ORDER_OF_KIND[like.dtype.kind]
         args = tuple([Literal(a, scalar) if _ORDER.get(type(a), 9) <= kind else a for a in args])
     return _stretched(args) if uneven else args
 

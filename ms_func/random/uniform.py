@@ -19,7 +19,7 @@ from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
 from ms_func.primitives.keys import random_bits, random_split
-from ms_func.random.keys import UINT32, checked_key
+from ms_func.random.keys import checked_key
 from ms_func.random.placing import placed
 
 Shape = Sequence[int] | int
@@ -58,12 +58,13 @@ def joint_shape(name: str, shape: Any, *args: Any) -> tuple[int, ...]:
 
 @placed
 def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """Uniform unsigned integers over all values of `dtype`, uint32 by default.
+    """Uniform unsigned integers over all values of `dtype`, of default width.
 
     Raises:
         ValueError: `dtype` is no unsigned integer.
     """
-    kind = UINT32 if dtype is None else canonicalize_dtype(dtype)
+    default = np.dtype(f"u{DEFAULTS[int].itemsize}")
+    kind = default if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.unsignedinteger):
         raise ValueError(f"dtype argument to `bits` must be an unsigned int dtype, got {kind.name}")
     return random_bits(checked_key("bits", key), 8 * kind.itemsize, shape_tuple("bits", shape))

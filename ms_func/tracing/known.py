@@ -55,9 +55,10 @@ class Knowledge:
     def look(self, trace: Any) -> None:
         """Take account of what was recorded since the last look."""
         levels = self.levels
-        for x, var in islice(trace.captured.values(), self.captured, None):
-            levels[var] = level(x)
-        self.captured = len(trace.captured)
+        if self.captured < len(trace.captured):
+            for x, var in islice(trace.captured.values(), self.captured, None):
+                levels[var] = level(x)
+            self.captured = len(trace.captured)
         eqns = trace.eqns
         if self.seen > len(eqns) or (self.seen and eqns[self.seen - 1] is not self.last):
             self.seen = 0  # some were taken back

@@ -347,3 +347,33 @@ def test_float0_passes_through_programs():
         assert gn.dtype == ms.dtypes.float0
     nothing = np.zeros(3, ms.dtypes.float0)
     assert ms.jit(lambda t: t)(nothing).shape == (3,)
+
+
+def test_settings_that_decide_what_is_recorded_are_seen_after_the_first_call():
+    f = ms.jit(lambda x: x @ x)
+    x = np.ones((2, 2), np.float32)
+    f(x)
+    with ms.config.default_matmul_precision("highest"):
+        assert "HIGHEST" in f.lower(x).as_text()
+    assert "HIGHEST" not in f.lower(x).as_text()
+    g = ms.jit(lambda x: x + mnp.ones((3, 2, 2), np.float32))
+    g(x)
+    with ms.config.numpy_rank_promotion("raise"), pytest.raises(ValueError, match="rank"):
+        g(x)
+
+
+def test_functions_are_recorded_for_each_value_of_a_context_of_the_users():
+    scale = ms.config.make_user_context(1.0)
+    runs = []
+
+    @ms.jit
+    def f(x):
+        runs.append(scale.value)
+        return x * scale.value
+
+    assert f(2.0) == 2.0
+    with scale(3.0):
+        assert f(2.0) == 6.0
+        assert f(4.0) == 12.0
+    assert f(2.0) == 2.0
+    assert runs == [1.0, 3.0]

@@ -20,6 +20,7 @@ from ms_func_ascend import (
     SimulationError,
     UnsupportedOnAscend,
     describe,
+    export,
     from_bytes,
     read,
     simulate,
@@ -217,9 +218,15 @@ def test_devices_that_do_not_agree_are_an_error() -> None:
     next(n for n in lonely.nodes if n.ranks).attrs["reduction"] = "max"
     with pytest.raises(SimulationError, match="different reduction"):
         simulate_ranks([graphs[0], lonely], [[x], [x]])
-    text = TWO_SUMS.replace("num_partitions = 2", "num_partitions = 1")
-    with pytest.raises(UnsupportedOnAscend, match="more devices than the 1 of the module"):
-        translate(text)
+    with pytest.raises(UnsupportedOnAscend, match="device 2 is in none of its groups"):
+        translate(TWO_SUMS, Options(rank=2))
+
+
+def test_devices_are_counted_where_the_module_does_not_say() -> None:
+    """Text that is only a function: its collectives name the devices."""
+    text = TWO_SUMS.replace(" attributes {mhlo.num_partitions = 2 : i32}", "")
+    files = export(text)
+    assert sorted(files) == ["rank0.air", "rank1.air", "ranks.json"]
 
 
 def test_long_groups_have_short_names() -> None:
@@ -287,6 +294,15 @@ def test_training_steps(tensor_parallel: bool) -> None:
     p = {"w1": put(WEIGHTS["w1"], None, y), "b": put(WEIGHTS["b"], y),
          "w2": put(WEIGHTS["w2"], y, None)}  # fmt: skip
     agree(train, p, put(normal(16, 16), "x"), put(normal(16, 8), "x"))
+
+
+@pytest.mark.slow
+def test_functions_that_xlas_modules_spell_otherwise() -> None:
+    def f(x: Any) -> Any:
+        square = x.T @ x + mnp.eye(4, dtype=np.float32)
+        return lax.erf(x), lax.top_k(x, 2), mnp.linalg.cholesky(square), mnp.linalg.eigh(square)[0]
+
+    agree(f, put(normal(16, 4), "x"))
 
 
 @pytest.mark.slow

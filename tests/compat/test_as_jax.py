@@ -371,3 +371,16 @@ def test_types_of_ones_own_are_defined_but_not_used():
         hijax.register_hitype(int, lambda x: hijax.HiType())
         with pytest.raises(NotImplementedError, match="make_pair"):
             Pair("make_pair").bind(1.0)
+
+
+def test_an_entrance_that_fails_leaves_nothing_behind(monkeypatch):
+    def broken(name):
+        raise RuntimeError(name)
+
+    width, finders = config.x64.value, list(sys.meta_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.import_module", broken)
+        with pytest.raises(RuntimeError), as_jax():
+            pass
+    assert config.x64.value == width
+    assert sys.meta_path == finders

@@ -161,3 +161,37 @@ def test_softmax_of_scipy_spans_all_dimensions():
         for axis in (None, 1, (0, 2)):
             want = getattr(scipy.special, name)(X / 9, axis)
             np.testing.assert_allclose(getattr(special, name)(X / 9, axis), want, rtol=2e-5)
+
+
+def test_defaults_of_double_width():
+    """With `x64`, as in JAX: indices and sums of integers; what 32-bit integers become."""
+    x, i = mnp.asarray([3.0, 1.0, 2.0]), mnp.asarray([2, 1, 0], np.int32)
+    with ms.config.x64(True):
+        wide = [
+            mnp.sum(i), mnp.argmax(x), mnp.argsort(x), mnp.nonzero(x)[0], mnp.count_nonzero(x),
+            mnp.nonzero(x, size=2)[0], mnp.unique(x, return_inverse=True)[1], mnp.bincount(i),
+            mnp.tril_indices(2)[0], mnp.linalg.matrix_rank(mnp.eye(2)),
+        ]  # fmt: skip
+        assert {v.dtype.name for v in wide} == {"int64"}
+        assert {v.dtype.name for v in (mnp.sin(i), mnp.mean(i), mnp.median(i), i / 2)} == {
+            "float32"
+        }
+        assert mnp.sin(mnp.arange(3)).dtype == mnp.sin(1).dtype == (i * 0.5).dtype == np.float64
+        assert ms.nn.one_hot(i, 3).dtype == mnp.fft.fftfreq(3).dtype == np.float64
+        assert ms.random.bits(ms.random.key(0)).dtype == np.uint64
+
+
+def test_linspace_of_booleans():
+    assert mnp.linspace(0, 1, 3, dtype=bool).tolist() == np.linspace(0, 1, 3, dtype=bool).tolist()
+
+
+@pytest.mark.parametrize("name", ["clip", "operator", "roll", "std", "where"])
+def test_numbers_beside_arrays_on_several_devices(name):
+    mesh = ms.make_mesh((len(ms.devices()),), ("i",))
+    spread = ms.sharding.NamedSharding(mesh, ms.sharding.PartitionSpec("i"))
+    call, x = CALLS[name], ms.device_put(V, spread)
+    for t in (0.25, 0.5, 0.98):
+        np.testing.assert_allclose(call(mnp, x, t), call(np, V, t), rtol=2e-6)
+    double = ms.jit(lambda x, t: x * t)
+    assert np.array_equal(double(x, 2.0), 2 * V)
+    assert np.array_equal(double(x, 3.0), 3 * V)

@@ -132,6 +132,7 @@ def test_dimensions_of_size_1_are_repeated():
         (lambda: lax.add(np.zeros(3), np.zeros(2)), ShapeError, "incompatible shapes"),
         (lambda: lax.sqrt(np.int32(4)), ShapeError, "does not accept"),
         (lambda: lax.lt(np.complex64(1), np.complex64(2)), ShapeError, "ordered"),
+        (lambda: lax.sin(np.arange(3)), TypeError, "are subtypes of floating, complexfloating"),
         (lambda: lax.integer_pow(np.int32(2), -1), ShapeError, "negative powers"),
         (lambda: lax.select(np.ones(2), 1.0, 2.0), ShapeError, "must be boolean or integer"),
         (lambda: lax.select_n(np.ones(2, bool), 1.0, 2.0, 3.0), ShapeError, "at most 2"),

@@ -77,9 +77,6 @@ def _group(t: Any, op: Any) -> Group | None:
     rows = [[int(m) for m in row if m >= 0] for row in listed.reshape(-1, listed.shape[-1])]
     if not any(rows):
         rows = [list(range(world))]
-    if max(map(max, filter(None, rows))) >= world:
-        raise Unsupported(f"its groups name more devices than the {world} of the module",
-                          "set mhlo.num_partitions")  # fmt: skip
     return next((Group(tuple(row), world) for row in rows if rank in row), None)
 
 

@@ -45,10 +45,13 @@ def _transpose(t: Any, op: Any, x: Tensor) -> Tensor:
     return x if x.shape == () else t.e.transpose(x, op.attrs["permutation"])
 
 
-@rule("slice")
+@rule("slice", compact=True)
 def _slice(t: Any, op: Any, x: Tensor) -> Tensor:
-    attrs = op.attrs
-    return t.e.slice(x, attrs["start_indices"], attrs["limit_indices"], attrs["strides"])
+    """What the program has broadcast stays of length 1."""
+    bounds = zip(*(op.attrs[n] for n in ("start_indices", "limit_indices", "strides")), x.shape,
+                 op.operands[0].type.shape, strict=False)  # fmt: skip
+    rows = [(0, 1, 1) if n != whole else (a, b, s) for a, b, s, n, whole in bounds]
+    return t.e.slice(x, *(list(column) for column in zip(*rows, strict=True))) if rows else x
 
 
 @rule("concatenate")
@@ -93,13 +96,14 @@ def clamped(e: Emitter, x: Tensor, high: int | np.ndarray) -> Tensor:
                      e.const(high.astype(wide)))  # fmt: skip
 
 
-@rule("dynamic_slice")
+@rule("dynamic_slice", compact=True)
 def _dynamic_slice(t: Any, op: Any, x: Tensor, *starts: Tensor) -> Tensor:
     """`Slice` with computed offsets; StableHLO moves a window that sticks out back inside."""
-    e, sizes = t.e, op.attrs["slice_sizes"]
+    e = t.e
+    sizes = [min(k, n) for k, n in zip(op.attrs["slice_sizes"], x.shape, strict=False)]
     offsets = [
         clamped(e, s, n - k) if n > k else e.const(np.int32(0))
-        for s, n, k in zip(starts, x.shape, sizes, strict=True)
+        for s, n, k in zip(starts, x.shape, sizes, strict=False)
     ]
     values = [e.known(s) for s in offsets]
     if all(v is not None for v in values):
@@ -107,8 +111,12 @@ def _dynamic_slice(t: Any, op: Any, x: Tensor, *starts: Tensor) -> Tensor:
         return e.slice(x, fixed, [s + k for s, k in zip(fixed, sizes, strict=True)])
     moving = [d for d, v in enumerate(values) if v is None]
     row = [1 if d in moving else n for d, n in enumerate(x.shape)]
-    if len(moving) == 1 and list(sizes) == row and e.has("GatherV2"):
+    if len(moving) == 1 and sizes == row and e.has("GatherV2"):
         return e.reshape(e.rows(x, offsets[moving[0]], moving[0]), sizes)
+    return _cut(e, x, offsets, sizes)
+
+
+def _cut(e: Emitter, x: Tensor, offsets: list[Tensor], sizes: list[int]) -> Tensor:
     wide = I64 if any(s.dtype == I64 for s in offsets) else I32
     packed = stack(e, [e.cast(s, wide) for s in offsets])
     moved, dtype = e.moved("Slice", "x", x)

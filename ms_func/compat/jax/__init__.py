@@ -35,6 +35,7 @@ __version_info__ = (0, 10, 2)
 Device = _extension.Device
 custom_gradient, float0, Shard, config = custom_gradient, float0, Shard, config
 clear_caches, ensure_compile_time_eval = clear_caches, ensure_compile_time_eval
+make_user_context = _settings.make_user_context
 
 enable_x64 = context("enable_x64", "Within a `with` block, 64-bit dtypes are on or off.")
 default_device = context("default_device", "Device of new arrays within a `with` block.")

@@ -21,6 +21,7 @@ from ms_func.numpy.promotion import (
     lay,
     promote_all,
     promote_inexact,
+    strong,
 )
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives import compare
@@ -136,7 +137,7 @@ def kl_div(p: ArrayLike, q: ArrayLike) -> Array:
 
 def ndtr(x: ArrayLike) -> Array:
     """Elementwise normal distribution function."""
-    return fusion.run(_ndtr, (inexact("ndtr", x),))
+    return fusion.run(_ndtr, (strong(inexact("ndtr", x)),))
 
 
 def _ndtr(x: Any) -> Any:
@@ -150,7 +151,7 @@ def _ndtr(x: Any) -> Any:
 
 def ndtri(p: ArrayLike) -> Array:
     """Elementwise inverse of `ndtr`."""
-    return fusion.run(_ndtri, (inexact("ndtri", p),))
+    return fusion.run(_ndtri, (strong(inexact("ndtri", p)),))
 
 
 def _ndtri(p: Any) -> Any:
@@ -188,7 +189,7 @@ def _gammasgn(x: Any) -> Any:
 
 def gamma(x: ArrayLike) -> Array:
     """Elementwise gamma function."""
-    return fusion.run(_gamma, (inexact("gamma", x),))
+    return fusion.run(_gamma, (strong(inexact("gamma", x)),))
 
 
 def _gamma(x: Any) -> Any:
@@ -210,7 +211,7 @@ def factorial(n: ArrayLike, exact: bool = False) -> Array:
 
 def poch(z: ArrayLike, m: ArrayLike) -> Array:
     """Elementwise `gamma(z + m) / gamma(z)`."""
-    z, m = promote_inexact("poch", z, m)
+    z, m = map(strong, promote_inexact("poch", z, m))
     value = ar.divide(gamma(ar.add(z, m)), gamma(z))
     return compare.select(compare.eq(m, 0), literal(1, value), value)
 
@@ -242,7 +243,7 @@ def betaln(a: ArrayLike, b: ArrayLike) -> Array:
 
 def beta(a: ArrayLike, b: ArrayLike) -> Array:
     """Elementwise beta function."""
-    a, b = promote_inexact("beta", a, b)
+    a, b = map(strong, promote_inexact("beta", a, b))
     sign = ar.multiply(ar.multiply(gammasgn(a), gammasgn(b)), gammasgn(ar.add(a, b)))
     return ar.multiply(sign, el.exp(betaln(a, b)))
 

@@ -18,7 +18,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.while_loop import fori_loop
 from ms_func.execution.array import Array
 from ms_func.numpy import fusion
-from ms_func.numpy.promotion import ArrayLike, inexact
+from ms_func.numpy.promotion import ArrayLike, inexact, strong
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.special import basic
 
@@ -81,7 +81,7 @@ def exp1(x: Any) -> Any:
         >>> print(f"{exp1(1.0):.6f}")
         0.219384
     """
-    return _e1(x)
+    return _e1(strong(x))
 
 
 _EI_TERMS = 120
@@ -121,7 +121,7 @@ def expi(x: Any) -> Any:
         >>> print(f"{expi(1.0):.6f}")
         1.895118
     """
-    return _ei(x)
+    return _ei(strong(x))
 
 
 def expn(n: ArrayLike, x: ArrayLike) -> Array:
@@ -305,7 +305,7 @@ def erfcx(x: Any) -> Any:
         >>> print(f"{erfcx(30.0):.6f}")
         0.018796
     """
-    return _erfcx(x)
+    return _erfcx(strong(x))
 
 
 def log_ndtr(x: ArrayLike, series_order: int = 5) -> Array:
@@ -328,7 +328,7 @@ def log_ndtr(x: ArrayLike, series_order: int = 5) -> Array:
         raise TypeError(f"log_ndtr: series_order must be an integer, got {series_order!r}")
     if not 0 <= series_order <= 30:
         raise ValueError(f"log_ndtr: series_order must be from 0 to 30, got {series_order}")
-    return fusion.run(_log_ndtr, (inexact("log_ndtr", x),))
+    return fusion.run(_log_ndtr, (strong(inexact("log_ndtr", x)),))
 
 
 def _log_ndtr(x: Any) -> Any:
@@ -374,7 +374,7 @@ def dawsn(x: Any) -> Any:
         >>> print(f"{dawsn(1.0):.6f}")
         0.538080
     """
-    return _dawson(x)
+    return _dawson(strong(x))
 
 
 _FRESNEL_S = [
@@ -536,4 +536,4 @@ def spence(x: Any) -> Any:
         >>> print(f"{spence(0.0):.6f}")
         1.644934
     """
-    return _spence(x)
+    return _spence(strong(x))
