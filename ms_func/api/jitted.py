@@ -41,7 +41,7 @@ from ms_func.execution.dispatch import (
     dispatcher,
 )
 from ms_func.ir.axes import environment
-from ms_func.ir.function import Function
+from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.references import discharge
 from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
@@ -60,6 +60,8 @@ _WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtyp
 """What the dispatcher turns Python scalars into, unless their width is set. Integers are
 missing: their range is checked in Python, because 64 bits narrowed by the program would wrap
 silently."""
+
+_DOUBLE = {kind: _WIDE[kind] for kind in (float, complex)}
 
 
 class Recorded(NamedTuple):
@@ -228,7 +230,8 @@ class Jitted:
                 "another function is recorded\nfix: pass them to the jit around it"
             )
         staged = recorded.staged
-        operands = [*staged.captured, *leaves]
+        types = staged.fn.in_types[len(staged.captured) :]
+        operands = [*staged.captured, *map(_operand, leaves, types)]
         if recorded.ins is not None:
             operands = [*map(constrained, operands, recorded.ins)]
         if self.options.inline:
@@ -296,7 +299,7 @@ class Jitted:
     def record(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], Recorded]:
         """Leaves of the arguments that are arrays, and the program for their types."""
         leaves, in_tree, statics = self._flatten(args, kwargs)
-        kinds = tuple([_kind(x, self.name) for x in leaves])
+        kinds = _beside_doubles(leaves, tuple([_kind(x, self.name) for x in leaves]))
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
         state = environment(), config.recording(), config.searching()
         key = (in_tree, kinds, statics, state)
@@ -429,6 +432,24 @@ def _kind(x: Any, name: str) -> Any:
                 f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
             ) from None
         return x
+
+
+def _beside_doubles(leaves: Sequence[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Types of arguments where Python numbers beside arrays of double width keep theirs."""
+    numbers = {i for i, x in enumerate(leaves) if type(x) in _DOUBLE}
+    if not numbers or config.x64.value is not None:
+        return kinds
+    if not any(type(k) in TYPES and k.dtype in _DOUBLE.values() for k in kinds):
+        return kinds
+    return tuple(
+        ArrayType((), _DOUBLE[type(x)], True) if i in numbers else k
+        for i, (x, k) in enumerate(zip(leaves, kinds, strict=True))
+    )
+
+
+def _operand(x: Any, type_: ArrayType) -> Any:
+    """An argument of a call that is recorded, at the width the program takes it."""
+    return Literal(x, type_) if type(x) in _DOUBLE and type_.dtype in _DOUBLE.values() else x
 
 
 def _snapshot(x: Any) -> Any:

@@ -201,3 +201,16 @@ def test_stages_describe_their_arguments_and_results():
     assert "HloModule" in compiled.as_text()
     for args in ((np.asarray(X), {"u": 1.0}, 3), (np.asarray(X), {"u": 1.0})):
         assert compiled.call(*args, k=numpy.int32(2))["a"].tolist() == [6.0, 9.0, 12.0]
+
+
+def test_numbers_beside_doubles_keep_their_digits():
+    x = np.ones(2)
+    f = ms.jit(lambda x, p: x * p["rate"])
+    assert f(x, {"rate": 0.1}).tolist() == [0.1, 0.1]
+    assert f(x, {"rate": 0.3}).tolist() == [0.3, 0.3]  # by the C++ dispatcher
+    assert f.lower(x, {"rate": 0.1}).compile()(x, {"rate": 0.1}).tolist() == [0.1, 0.1]
+    assert ms.jit(lambda x: f(x, {"rate": 0.1}))(x).tolist() == [0.1, 0.1]
+    assert ms.jit(lambda z, c: z * c)(x + 0j, 0.1j)[0] == 0.1j
+    mixed = ms.jit(lambda x, y, c: (x * c, y * c))(x, x.astype(np.float32), 0.1)
+    assert [m.dtype for m in mixed] == [np.float64, np.float32]
+    assert ms.jit(lambda y, c: y * c)(x.astype(np.float32), 0.1).dtype == np.float32
