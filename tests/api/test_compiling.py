@@ -204,7 +204,7 @@ def test_stages_describe_their_arguments_and_results():
 
 
 def test_numbers_beside_doubles_keep_their_digits():
-    x = np.ones(2)
+    x = np.ones(2, np.float64)
     f = ms.jit(lambda x, p: x * p["rate"])
     assert f(x, {"rate": 0.1}).tolist() == [0.1, 0.1]
     assert f(x, {"rate": 0.3}).tolist() == [0.3, 0.3]  # by the C++ dispatcher
