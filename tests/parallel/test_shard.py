@@ -366,7 +366,7 @@ def test_errors_say_what_to_do():
     mesh = MESHES[1]
     with pytest.raises(TypeError, match="Mesh"):
         ms.shard(chain, mesh="data")
-    with pytest.raises(TypeError, match="function"):
+    with pytest.raises(TypeError, match="callable"):
         ms.shard(3)
     with pytest.raises(ValueError, match="objective"):
         ms.shard(chain, mesh=mesh, objective="beauty")(X, W, V)

@@ -10,10 +10,12 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from jaxlib import _jax, xla_client
+from jaxlib import xla_client
 from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 from jaxlib.mlir.dialects import chlo, sdy, stablehlo
+
+from ms_func import config
 
 
 class _Type:
@@ -43,8 +45,7 @@ if xla_client._version < 495:  # jaxlib 0.10; the option is gone in 0.11
 
 @cache
 def _client() -> Any:
-    for name, value in (("enable_x64", True), ("disable_jit", False), ("post_hook", None)):
-        getattr(_jax.jax_jit, f"set_{name}_state")(_jax.config.Config(f"oracle_{name}", value))
+    config.install()  # the settings without which the runtime does not run, one set per process
     return xla_client.make_cpu_client(num_devices=1)
 
 
