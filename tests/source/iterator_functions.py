@@ -1449,7 +1449,7 @@ def counter_class(x, n):
     for k, v in (("a", x), ("b", 1.0), ("a", -x)):
         if v > 0.5:
             c[k] += 1
-    return c["a"] * 10 + c["b"] + c["zz"] + sum(c.values())
+    return c["a"] * 10 + c["b"] + c["zz"] + sum(c.values()) + x
 
 
 @case
