@@ -9,9 +9,12 @@ from __future__ import annotations
 import pytest
 
 import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func import lax
 from ms_func.parallel.plan import REDUNDANCY
 from ms_func.sharding import Mesh
 from tests.parallel.nets import mlp, transformer
+from tests.parallel.test_shifts import laplace
 
 MIB = 2**20
 MESHES = {"8": Mesh((8,), ("d",)), "2x4": Mesh((2, 4), ("d", "m")), "4x2": Mesh((4, 2), ("d", "m"))}
@@ -51,3 +54,31 @@ def test_compiled_traffic_is_no_worse_than_the_best_expert_plan(net, mesh, most)
     whole = ms.jit(step).lower(*args).compile().cost_analysis()["flops"]
     assert compiled.cost_analysis()["flops"] <= REDUNDANCY * whole / 8
     assert plan.redundancy <= REDUNDANCY
+
+
+def rolled(u):
+    return u + 0.1 * (sum(mnp.roll(u, s, d) for s in (1, -1) for d in (0, 1)) - 4 * u)
+
+
+def sliced(u):
+    return u.at[1:-1, 1:-1].add(0.1 * laplace(u))
+
+
+def padded(u):
+    return u + 0.1 * laplace(mnp.pad(u, 1))
+
+
+@pytest.mark.parametrize(("mesh", "most"), [("8", 0.20), ("2x4", 0.15)])
+@pytest.mark.parametrize("step", [rolled, sliced, padded])
+def test_a_heat_equation_sends_borders_only(step, mesh, most):
+    f = ms.jit(
+        ms.shard(
+            lambda u: lax.fori_loop(0, 50, lambda _, u: step(u), u),
+            mesh=MESHES[mesh],
+            objective="communication",
+        )
+    )
+    u = ms.ShapeDtypeStruct((512, 512), "float32")
+    seen = f.plan(u).verify(f.lower(u).compile())
+    assert 0 < seen.compiled <= most * MIB, str(seen)
+    assert seen.surplus == 0, str(seen)
