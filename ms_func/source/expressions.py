@@ -25,7 +25,7 @@ from ms_func.source.nodes import (
 from ms_func.source.scoping import Names, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
+    object, super, isinstance, issubclass, callable, hasattr, id, dict, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 _DECIDERS = (issubclass, callable, hasattr)
@@ -531,14 +531,15 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
 
 
 def _is_fixed(key: ast.expr) -> bool:
-    """Whether an index is written down, or is a slice."""
+    """Whether an index is written down, or one of arrays alone whose slices are."""
     if isinstance(key, ast.UnaryOp):
         return _is_fixed(key.operand)
+    if isinstance(key, ast.Slice):
+        return all(x is None or _is_fixed(x) for x in (key.lower, key.upper, key.step))
     if isinstance(key, ast.Tuple):
-        return any(isinstance(x, (ast.Slice, ast.Starred)) for x in key.elts) or all(
-            map(_is_fixed, key.elts)
-        )
-    return isinstance(key, (ast.Constant, ast.Slice, ast.Starred))
+        slices = [x for x in key.elts if isinstance(x, (ast.Slice, ast.Starred))]
+        return all(map(_is_fixed, slices or key.elts))
+    return isinstance(key, (ast.Constant, ast.Starred))
 
 
 def _is_of_container(node: ast.Subscript) -> bool:

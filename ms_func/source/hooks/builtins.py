@@ -27,7 +27,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks import lookup, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.branch import and_, ifexp, or_
+from ms_func.source.hooks.branch import and_, ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
@@ -46,6 +46,7 @@ from ms_func.source.hooks.iterators import (
 )
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
+from ms_func.source.hooks.pushing import Generated
 from ms_func.source.hooks.text import print_, text
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
@@ -249,6 +250,9 @@ def _over(found: Elements, step: Callable[[Any, Any], Any], start: Any) -> Any:
 
 def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
     def handler(iterable: Iterable[Any]) -> Any:
+        if type(iterable) is Generated:
+            found = iterable.finds(plain is any)
+            return found if plain is any else not_(found)
         if uneven.is_folded(iterable):
             return (uneven.is_any if plain is any else uneven.are_all)(iterable)
         if type(iterable) is Tracer:
