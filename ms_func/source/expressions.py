@@ -386,23 +386,30 @@ class Expressions:
         return self.expr(node)
 
     def _text(self, node: ast.JoinedStr) -> ast.expr:
-        """An f-string; its traced values are put in when the program runs."""
-        if not any(isinstance(x, ast.FormattedValue) for x in node.values):
+        """An f-string, and what it is made of: its traced values are put in at run time."""
+        values: list[ast.expr] = []
+        frame = tuple([self._text_part(x, values, node) for x in node.values])
+        if not values:
             return node
-        return hook("text", node, *(self._text_part(x, node) for x in node.values))
+        names = [f"__ms_v{i}" for i in range(len(values))]
+        given = placed(ast.Tuple(values, LOAD), node)
+        return hook("text", node, thunk(node, node, *names), given, constant(frame, node))
 
-    def _text_part(self, part: Any, at: ast.JoinedStr) -> ast.expr:
+    def _text_part(self, part: Any, values: list[ast.expr], at: ast.JoinedStr) -> Any:
+        """A part for the hook, see there; the value itself goes to `values`, a name takes its place."""
         if not isinstance(part, ast.FormattedValue):
-            return part
-        conversion = constant("" if part.conversion < 0 else chr(part.conversion), at)
+            return part.value
+        conversion = "" if part.conversion < 0 else chr(part.conversion)
+        i = len(values)
+        values.append(self.expr(part.value))
+        part.value = load(f"__ms_v{i}", at)
         spec: Any = part.format_spec
-        if spec is None:
-            spec = constant("", at)
-        elif all(isinstance(x, ast.Constant) for x in spec.values):
-            spec = constant("".join(x.value for x in spec.values), at)
-        else:
-            spec = self.expr(spec)
-        return placed(ast.Tuple([self.expr(part.value), conversion, spec], LOAD), at)
+        if spec is None or all(isinstance(x, ast.Constant) for x in spec.values):
+            return i, conversion, "".join(x.value for x in spec.values) if spec else ""
+        values.append(self.expr(spec))
+        made = placed(ast.FormattedValue(load(f"__ms_v{i + 1}", at), -1, None), at)
+        part.format_spec = placed(ast.JoinedStr([made]), at)
+        return i, conversion, i + 1
 
     # --- scopes -----------------------------------------------------------------------------
 

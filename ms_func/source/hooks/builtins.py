@@ -47,7 +47,7 @@ from ms_func.source.hooks.iterators import (
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.pushing import Generated
-from ms_func.source.hooks.text import print_, text
+from ms_func.source.hooks.text import print_, text_of
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -126,18 +126,20 @@ def _complex(*args: Any, **kwargs: Any) -> Any:
 @stands_for(str)
 def _str(*args: Any, **kwargs: Any) -> Any:
     return (
-        text((args[0], "s", "")) if len(args) == 1 and _is_traced(*args) else str(*args, **kwargs)
+        text_of((args[0], "s", ""))
+        if len(args) == 1 and _is_traced(*args)
+        else str(*args, **kwargs)
     )
 
 
 @stands_for(repr)
 def _repr(x: Any) -> Any:
-    return text((x, "r", "")) if type(x) is Tracer else repr(x)
+    return text_of((x, "r", "")) if type(x) is Tracer else repr(x)
 
 
 @stands_for(format)
 def _format(x: Any, spec: str = "") -> Any:
-    return text((x, "", spec)) if type(x) is Tracer else format(x, spec)
+    return text_of((x, "", spec)) if type(x) is Tracer else format(x, spec)
 
 
 @stands_for(bool)

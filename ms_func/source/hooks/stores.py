@@ -83,10 +83,7 @@ def getitem(obj: Any, index: Any) -> Any:
         if isinstance(obj, np.ndarray):
             return indexing.getitem(as_handle(obj), index)
     elif windows.is_moving(index):
-        if isinstance(obj, (list, tuple)) and type(index) is slice and index.step in (None, 1):
-            return windows.part(obj, index)
-        if isinstance(obj, (Tracer, Array, np.ndarray)):
-            return indexing.getitem(as_handle(obj), windows.moved(obj.shape, index))
+        return _moving(obj, index)
     elif (
         type(index) is tuple
         and isinstance(obj, np.ndarray)
@@ -98,6 +95,15 @@ def getitem(obj: Any, index: Any) -> Any:
         found = obj[index]
         changed(obj)
         return found
+    return obj[index]
+
+
+def _moving(obj: Any, index: Any) -> Any:
+    """`obj[index]` with a slice whose bounds are traced."""
+    if isinstance(obj, (Tracer, Array, np.ndarray)):
+        return indexing.getitem(as_handle(obj), windows.moved(obj.shape, index))
+    if type(obj) in (list, tuple) and type(index) is slice and index.step in (None, 1):
+        return windows.part(obj, index)
     return obj[index]
 
 
