@@ -28,6 +28,7 @@ from ms_func.ir.primitive import (
     current,
     register,
 )
+from ms_func.ir.layouts import typed
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
@@ -63,7 +64,8 @@ def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec, manual: tuple[Any, 
     axes = NamedSharding(mesh, spec).dim_axes(t.ndim)
     sizes = mesh.shape
     shape = [n * math.prod(sizes[a] for a in names) for n, names in zip(t.shape, axes, strict=True)]
-    return t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
+    whole = t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
+    return whole if whole.vma else typed(whole, NamedSharding(mesh, spec))
 
 
 def _abstract(

@@ -168,7 +168,7 @@ class AbstractMesh:
         return self.links.get(axis, Link())
 
     def _key(self) -> tuple[Any, ...]:
-        return (self.axis_names, self.axis_sizes)
+        return (self.axis_names, self.axis_sizes, self.axis_types)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -295,7 +295,7 @@ class Mesh(AbstractMesh):
     def _key(self) -> tuple[Any, ...]:
         """Sizes alone mean the first devices, so they are only looked up when they must be."""
         given = None if self._devices is None else tuple(self._devices.flat)
-        return (self.axis_names, self.axis_sizes, given)
+        return (self.axis_names, self.axis_sizes, self.axis_types, given)
 
     def __eq__(self, other: object) -> bool:
         if self is other:

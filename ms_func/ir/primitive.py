@@ -14,6 +14,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
+from ms_func.ir.layouts import layout_rule
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, Varying, special
 
 
@@ -236,6 +238,8 @@ class Primitive:
         varying: `(axes, **params)` to the axes along which results may differ between the devices
             of a region of manual computation, from those of the operands; default: the same; or
             BY_FUNCTIONS.
+        fixes_layout: whether `abstract` gives the layout of the results, where layouts are part
+            of types; else it follows from those of the operands by `shard`.
         types: memo of `result_types`.
     """
 
@@ -267,6 +271,7 @@ class Primitive:
     host: bool = False
     binds: Rule | None = None
     varying: Any = None
+    fixes_layout: bool = False
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     # Spelling of JAX, where some primitives call a function that is no program yet; none does here.
@@ -291,8 +296,10 @@ class Primitive:
             pass
         if self.words is None and special.seen:
             self._refuse_keys(types, params)
-        if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
-            found = self._varying_types(types, params)
+        if callable(self.varying) or any(t.sharding is not None for t in types):
+            found = self._placed_types(types, params)
+            if any(type(t.sharding) is NamedSharding for t in types):
+                return found  # whether they are an error depends on who asks
         else:
             out = self.abstract(*types, **params)
             found = tuple(out) if self.multiple_results else (out,)
@@ -310,6 +317,18 @@ class Primitive:
                 f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
             )
 
+    def _placed_types(
+        self, types: tuple[ArrayType, ...], params: dict[str, Any]
+    ) -> tuple[ArrayType, ...]:
+        """Types of the results where operands have layouts, or differ between devices."""
+        if self.varying is BY_FUNCTIONS:
+            return tuple(self.abstract(*types, **params))
+        if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
+            return self._varying_types(types, params)
+        out = self.abstract(*[t.whole for t in types], **params)
+        outs = tuple(out) if self.multiple_results else (out,)
+        return outs if self.fixes_layout else layout_rule.rule(self, types, outs, params)
+
     def _varying_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any]
     ) -> tuple[ArrayType, ...]:
@@ -318,8 +337,6 @@ class Primitive:
         Raises:
             Unequal: operands differ along different axes.
         """
-        if self.varying is BY_FUNCTIONS:
-            return tuple(self.abstract(*types, **params))
         axes: frozenset[Any] = frozenset().union(*[t.vma for t in types])
         if any(t.vma != axes for t in types):
             raise Unequal([axes] * len(types))

@@ -337,6 +337,13 @@ class NamedSharding(Sharding):
         """Mesh axes along which the array is copied."""
         return frozenset(self.mesh.axis_names) - set(self.spec.axes()) - self.spec.unreduced
 
+    def with_dims(self, dims: Sequence[tuple[Any, ...]]) -> NamedSharding | None:
+        """Layout over the same mesh with the given axes per dimension; None if nothing is cut."""
+        if not any(dims):
+            return None
+        spec = PartitionSpec(*[d[0] if len(d) == 1 else d or None for d in dims])
+        return NamedSharding(self.mesh, spec)
+
     def update(self, **changes: Any) -> NamedSharding:
         """The same sharding with some fields replaced."""
         fields = {"mesh": self.mesh, "spec": self.spec, "memory_kind": self.memory_kind, **changes}

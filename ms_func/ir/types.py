@@ -105,21 +105,35 @@ class ArrayType:
         fields = {"shape": self.shape, "dtype": self.dtype, "weak_type": self.weak_type,
                   "sharding": self.sharding}  # fmt: skip
         fields.update(changes)
+        if "shape" in changes and "sharding" not in changes and type(self.sharding) is not Varying:
+            fields["sharding"] = None  # it is that of the dimensions as they were
         return ArrayType(**fields)
+
+    @property
+    def whole(self) -> ArrayType:
+        """The same type without a layout."""
+        return self if self.sharding is None else self.update(sharding=None)
 
     @property
     def tangent(self) -> ArrayType:
         """Type of a derivative in direction of this value: `float0` for discrete dtypes."""
         if is_inexact(self.dtype):
-            held = self.sharding
-            plain = held is None or type(held) is Varying
-            return self if plain else self.update(sharding=None)
+            return self
         return ArrayType(self.shape, float0)
 
     def str_short(self, short_dtypes: bool = False, mesh_axis_types: bool = False) -> str:
         """Text such as `float32[2,3]`, or `f32[2,3]` with `short_dtypes`."""
         name = dtype_name(self.dtype) if short_dtypes else self.face.name
-        return f"{name}[{','.join(map(str, self.shape))}]"
+        return f"{name}[{self._dims()}]"
+
+    def _dims(self) -> str:
+        """Sizes, and behind each the axes of a mesh that it is split along."""
+        held = self.sharding
+        if held is None or type(held) is Varying:
+            return ",".join(map(str, self.shape))
+        axes = [f"@({','.join(map(str, a))})" if len(a) > 1 else f"@{a[0]}" if a else ""
+                for a in held.dim_axes(self.ndim)]  # fmt: skip
+        return ",".join(f"{n}{at}" for n, at in zip(self.shape, axes, strict=True))
 
     def to_tangent_aval(self) -> ArrayType:
         """`tangent`, as JAX spells it."""
@@ -133,7 +147,25 @@ class ArrayType:
 
     def varying(self, axes: frozenset[Any]) -> ArrayType:
         """The same type with other axes along which the values may differ."""
+        if not axes and type(self.sharding) is not Varying:
+            return self
         return self.update(sharding=Varying(axes) if axes else None)
+
+    def with_dimension(self, at: int, size: int, axes: tuple[Any, ...] = ()) -> ArrayType:
+        """The same type with a dimension more; `axes` of the mesh of its layout cut that."""
+        return self._resized((*self.shape[:at], size, *self.shape[at:]), at, at, (axes,))
+
+    def without_dimension(self, at: int) -> ArrayType:
+        """The same type with a dimension less."""
+        return self._resized((*self.shape[:at], *self.shape[at + 1 :]), at, at + 1, ())
+
+    def _resized(self, shape: Any, start: int, stop: int, dims: tuple[Any, ...]) -> ArrayType:
+        """Another shape, where `dims` tell how the dimensions between are laid out."""
+        held = self.sharding
+        if held is not None and type(held) is not Varying:
+            old = held.dim_axes(self.ndim)
+            held = held.with_dims((*old[:start], *dims, *old[stop:]))
+        return self.update(shape=shape, sharding=held)
 
     @property
     def words(self) -> ArrayType:
@@ -157,10 +189,9 @@ class ArrayType:
         return self
 
     def __str__(self) -> str:
-        dims = ",".join(map(str, self.shape))
         weak = "*" if self.weak_type else ""
-        at = f"@{self.sharding}" if self.sharding is not None else ""
-        return f"{dtype_name(self.dtype)}{weak}[{dims}]{at}"
+        at = f"@{self.sharding}" if type(self.sharding) is Varying else ""
+        return f"{dtype_name(self.dtype)}{weak}[{self._dims()}]{at}"
 
     __repr__ = __str__
 

@@ -18,6 +18,7 @@ from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import exp, log, sign
@@ -369,12 +370,21 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
     return tuple(sizes), typeof(a).dtype if dtype is None else dtype
 
 
+def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
+    """The layout asked for, else the one that the type of `a` tells."""
+    if shape is not None or device is not None or out_sharding is not None:
+        return out_sharding
+    held = typeof(a).sharding
+    return held if isinstance(held, NamedSharding) else None
+
+
 def zeros_like(
     a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
 ) -> Array:
     """Zeros with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("zeros_like", a, dtype, shape)
-    return _weakly(zeros(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(zeros(sizes, kind, device=device, out_sharding=where), a, dtype)
 
 
 def ones_like(
@@ -382,7 +392,8 @@ def ones_like(
 ) -> Array:
     """Ones with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("ones_like", a, dtype, shape)
-    return _weakly(ones(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(ones(sizes, kind, device=device, out_sharding=where), a, dtype)
 
 
 def empty_like(
@@ -406,8 +417,8 @@ def full_like(
 ) -> Array:  # fmt: skip
     """`fill_value` with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("full_like", a, dtype, shape)
-    out = full(sizes, fill_value, kind, device=device, out_sharding=out_sharding)
-    return _weakly(out, a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(full(sizes, fill_value, kind, device=device, out_sharding=where), a, dtype)
 
 
 # --- ranges ---------------------------------------------------------------------------

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
 from ms_func.errors import ShardingError
 from ms_func.ir.axes import environment
+from ms_func.ir.layouts import chosen, typed
 from ms_func.ir.mesh import Mesh, current_mesh
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
-from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec, Sharding, entry_axes
+from ms_func.ir.sharding import (
+    UNCONSTRAINED,
+    NamedSharding,
+    PartitionSpec,
+    Sharding,
+    entry_axes,
+)
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
@@ -29,7 +36,7 @@ def _abstract(x: ArrayType, *, sharding: NamedSharding, lanes: Any = None) -> Ar
                 f"not divisible by the {n} devices along {', '.join(map(repr, axes))}\n"
                 "fix: pad the array to a multiple, or leave that dimension whole"
             )
-    return x
+    return typed(x, sharding)
 
 
 def _lower(b: Any, eqn: Any, x: Any) -> Any:
@@ -42,9 +49,11 @@ def _lower(b: Any, eqn: Any, x: Any) -> Any:
 
 
 def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: Any = None) -> Any:
-    """The new dimension lies along `lanes`, by default as the compiler likes."""
+    """The new dimension lies along `lanes`, by default as the compiler likes or types tell."""
     (x,), (at,) = args, dims
-    ndim = typeof(x).ndim - 1
+    held, ndim = typeof(x).sharding, typeof(x).ndim - 1
+    if lanes is None and isinstance(held, NamedSharding) and held.spec[at] is not None:
+        lanes = held.spec[at]
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
     spec = PartitionSpec(*entries[:at], UNCONSTRAINED if lanes is None else lanes, *entries[at:])
     return sharding_constraint_p.bind(x, sharding=sharding.update(spec=spec)), at
@@ -72,6 +81,7 @@ sharding_constraint_p = register(
         shard=_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         words=LANES,
+        fixes_layout=True,
     )
 )
 
@@ -125,6 +135,13 @@ def constrained(x: Any, sharding: Any) -> Any:
             "fix: name only axes that are left to the compiler (axis_names of shard_map)"
         )
     return sharding_constraint_p.bind(x, sharding=sharding)
+
+
+def laid_out(where: Any, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What `f` gives, in the layout `where`: that decides, too, what operands leave open."""
+    with chosen():
+        out = f(*args, **kwargs)
+    return constrained(out, where)
 
 
 def named_sharding(sharding: Any) -> NamedSharding:

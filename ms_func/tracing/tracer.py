@@ -20,6 +20,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
+    ShardingTypeError,
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
@@ -31,6 +32,7 @@ from ms_func.ir.axes import Axes
 from ms_func.ir.constant import Constant
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
+from ms_func.ir.layouts import chosen
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing import known
@@ -373,6 +375,11 @@ class Staging:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except Unequal as unequal:
             types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
+        except ShardingTypeError as error:
+            if self.loc is None:
+                raise _with_place(error, None) from None
+            with chosen():  # a transform goes through the program
+                types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
