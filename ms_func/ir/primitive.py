@@ -272,9 +272,9 @@ class Primitive:
     # Spelling of JAX, where some primitives call a function that is no program yet; none does here.
     call_primitive = map_primitive = property(lambda self: False)
 
-    def get_bind_params(self, params: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Functions and parameters to give to `bind`: there are no functions but as parameters."""
-        return [], dict(params)
+    def get_bind_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keywords for `bind` from the parameters of an equation: a copy of them."""
+        return dict(params)
 
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive under the interpreter in force."""

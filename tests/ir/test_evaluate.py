@@ -33,6 +33,21 @@ def test_literal_results_and_parameters_as_results():
     assert got[1] == 2
 
 
+@pytest.mark.parametrize(
+    ("literal", "kind"),
+    [
+        (Literal(0, ArrayType((), np.float32)), np.float32),
+        (Literal(2.0, ArrayType((), np.int32)), np.int32),
+        (Literal(True, ArrayType((), np.bool_)), np.bool_),
+        (Literal(1, ArrayType((), np.float32, True)), float),
+        (Literal(1.5, ArrayType((), np.float16, True)), np.float16),
+    ],
+)
+def test_the_value_of_a_literal_is_an_operand_of_its_type(literal, kind):
+    assert type(literal.val) is kind
+    assert literal.val == literal.value
+
+
 def test_constants_stand_behind_the_last_parameters():
     inner = build("f", [F64, F64], lambda x, y: [add(x, y)])
     fn = Function("g", inner.params, inner.eqns, inner.results, consts=[X])
