@@ -16,7 +16,7 @@ from jaxlib.xla_client import DeviceList, HostBufferSemantics
 from ms_func import config
 from ms_func.backend import CompileOptions
 from ms_func.errors import UnsupportedError
-from ms_func.ir.layouts import typed
+from ms_func.ir.explicit import typed
 from ms_func_xla import cuda, processes
 from ms_func_xla.buffers import to_numpy
 from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
@@ -131,6 +131,17 @@ class Xla:
             module, DeviceList(tuple(devices)), built, *options.flags.get("callbacks", ())
         )
         return XlaExecutable(loaded)
+
+    def save(self, executable: XlaExecutable) -> bytes:
+        """A compiled program as bytes, for devices of the same kind and the same jaxlib."""
+        loaded = executable.loaded
+        return loaded.client.serialize_executable(loaded)
+
+    def load(self, data: bytes, devices: Sequence[Any]) -> XlaExecutable:
+        """The compiled program behind bytes of `save`, on as many devices."""
+        built = _xla_options(devices, CompileOptions(devices=tuple(devices)))
+        load = devices[0].client.deserialize_executable
+        return XlaExecutable(load(data, DeviceList(tuple(devices)), built))
 
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ms_func.ir.layouts import typed
+from ms_func.ir.explicit import typed
 from ms_func_xla.compat import result_handler
 from ms_func_xla.sharding import tiling_of
 
@@ -80,6 +80,16 @@ class XlaExecutable:
     def out_tilings(self) -> list[Any]:
         """Tiling of each result of a program over several devices; see `tiling_of`."""
         return [tiling_of(s) for s in self.loaded.get_output_shardings() or ()]
+
+    @property
+    def in_layouts(self) -> list[str]:
+        """How the elements of each operand must lie, in the runtime's spelling."""
+        return [str(a) for a in self.loaded.get_parameter_layouts()]
+
+    @property
+    def out_layouts(self) -> list[str]:
+        """How the elements of each result lie, in the runtime's spelling."""
+        return [str(a) for a in self.loaded.get_output_layouts()]
 
     @property
     def hlo_text(self) -> str:

@@ -293,16 +293,16 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any, layout: Any) -> Any:
 def _lanes_layout(given: Sequence[Any], dims: Sequence[int | None]) -> NamedSharding | None:
     """How lanes lie on devices, by the first argument whose type tells."""
     for x, d in zip(given, dims, strict=True):
-        held = typeof(x).sharding
-        if isinstance(held, NamedSharding) and held.dim_axes(typeof(x).ndim)[d]:
+        held = typeof(x).explicit
+        if held is not None and held.dim_axes(typeof(x).ndim)[d]:
             return held.with_dims((held.dim_axes(typeof(x).ndim)[d],))
     return None
 
 
 def _as_lanes(x: Any, dim: int | None, size: int, layout: NamedSharding) -> Any:
     """An argument whose lanes lie as those of the others."""
-    wanted = lanes_type(_lane_type(x, dim), dim or 0, size, layout).sharding
-    return x if typeof(x).sharding == wanted else constrained(x, wanted)
+    wanted = lanes_type(_lane_type(x, dim), dim or 0, size, layout).explicit
+    return x if typeof(x).explicit == wanted else constrained(x, wanted)
 
 
 def _lane_type(x: Any, dim: int | None) -> ArrayType:

@@ -18,6 +18,7 @@ from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
 from ms_func.ir.effects import calls_host
 from ms_func.ir.evaluate import evaluate
+from ms_func.ir.explicit import typed
 from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
@@ -28,7 +29,6 @@ from ms_func.ir.primitive import (
     current,
     register,
 )
-from ms_func.ir.layouts import typed
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed

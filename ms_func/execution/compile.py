@@ -314,7 +314,7 @@ def _explicit(fn: Function, outs: tuple[Any, ...] | None) -> tuple[Any, ...] | N
         return outs
     whole = NamedSharding(mesh, PartitionSpec())
     given = outs or (None,) * len(fn.results)
-    return tuple(s or t.sharding or whole for s, t in zip(given, fn.out_types, strict=True))
+    return tuple(s or t.explicit or whole for s, t in zip(given, fn.out_types, strict=True))
 
 
 class _FinalForm:

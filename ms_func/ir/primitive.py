@@ -14,9 +14,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
-from ms_func.ir.layouts import layout_rule
-from ms_func.ir.sharding import NamedSharding
-from ms_func.ir.types import ArrayType, Varying, special
+from ms_func.ir.explicit import layout_rule
+from ms_func.ir.types import ArrayType, special
 
 
 class NotSupported(NamedTuple):
@@ -114,7 +113,7 @@ def fitting(
         Unequal: an operand differs between devices along fewer axes than its parameter.
         ShapeError: along more.
     """
-    if all(t.sharding is w.sharding for t, w in zip(types, wanted, strict=True)):
+    if all(t.manual is w.manual for t, w in zip(types, wanted, strict=True)):
         return
     for t, w in zip(types, wanted, strict=True):
         if t.vma - w.vma:
@@ -238,8 +237,8 @@ class Primitive:
         varying: `(axes, **params)` to the axes along which results may differ between the devices
             of a region of manual computation, from those of the operands; default: the same; or
             BY_FUNCTIONS.
-        fixes_layout: whether `abstract` gives the layout of the results, where layouts are part
-            of types; else it follows from those of the operands by `shard`.
+        fixes_layout: whether `abstract` gives the layout of the results, where types tell
+            layouts; else it follows from those of the operands by `shard`.
         types: memo of `result_types`.
     """
 
@@ -296,10 +295,10 @@ class Primitive:
             pass
         if self.words is None and special.seen:
             self._refuse_keys(types, params)
-        if callable(self.varying) or any(t.sharding is not None for t in types):
-            found = self._placed_types(types, params)
-            if any(type(t.sharding) is NamedSharding for t in types):
-                return found  # whether they are an error depends on who asks
+        if any(t.explicit is not None for t in types):
+            return self._explicit_types(types, params)  # who asks decides what is an error
+        if callable(self.varying) or any(t.manual is not None for t in types):
+            found = self._varying_types(types, params)
         else:
             out = self.abstract(*types, **params)
             found = tuple(out) if self.multiple_results else (out,)
@@ -317,16 +316,13 @@ class Primitive:
                 f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
             )
 
-    def _placed_types(
+    def _explicit_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any]
     ) -> tuple[ArrayType, ...]:
-        """Types of the results where operands have layouts, or differ between devices."""
+        """Types of the results where those of operands tell layouts."""
         if self.varying is BY_FUNCTIONS:
             return tuple(self.abstract(*types, **params))
-        if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
-            return self._varying_types(types, params)
-        out = self.abstract(*[t.whole for t in types], **params)
-        outs = tuple(out) if self.multiple_results else (out,)
+        outs = self.result_types(tuple([t.whole for t in types]), params)
         return outs if self.fixes_layout else layout_rule.rule(self, types, outs, params)
 
     def _varying_types(
@@ -337,6 +333,8 @@ class Primitive:
         Raises:
             Unequal: operands differ along different axes.
         """
+        if self.varying is BY_FUNCTIONS:
+            return tuple(self.abstract(*types, **params))
         axes: frozenset[Any] = frozenset().union(*[t.vma for t in types])
         if any(t.vma != axes for t in types):
             raise Unequal([axes] * len(types))

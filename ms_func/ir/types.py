@@ -24,7 +24,10 @@ from ms_func.dtypes import (
     narrowed,
     type_of_value,
 )
-from ms_func.errors import ArgumentTypeError, SizeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
+from ms_func.ir.layout import Format
+from ms_func.ir.mesh import get_abstract_mesh
+from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 
 
 class _Special:
@@ -38,7 +41,7 @@ _interned: dict[tuple[Any, ...], ArrayType] = {}
 
 
 class Varying:
-    """Stands as `sharding` of a type in a region of manual computation that keeps account.
+    """What a type keeps in a region of manual computation that keeps account.
 
     Attributes:
         axes: axes of the mesh along which devices may hold different values.
@@ -66,7 +69,12 @@ _ALONG_NONE: frozenset[Any] = frozenset()
 
 
 class ArrayType:
-    """Type of an array: `shape`, `dtype`, `weak_type`, and a `sharding` when one is fixed.
+    """Type of an array: `shape`, `dtype`, `weak_type`, and what is known of its devices.
+
+    Attributes:
+        manual: in a region of manual computation, along which axes the values may differ.
+        explicit: how the dimensions lie along the axes of a mesh that are `AxisType.Explicit`;
+            None where none is split along such an axis.
 
     A weak type is that of a Python scalar: it gives way to the dtype of the other operand.
     The attributes are those that the runtime's C++ side reads from an abstract value. Of keys
@@ -77,42 +85,65 @@ class ArrayType:
         True
     """
 
-    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "plain", "shape", "sharding",
-                 "size", "weak_type")  # fmt: skip
+    __slots__ = ("__weakref__", "dtype", "explicit", "face", "key", "manual", "ndim", "plain",
+                 "shape", "size", "weak_type")  # fmt: skip
 
     shape: tuple[int, ...]
     dtype: np.dtype
     weak_type: bool
-    sharding: Any
+    manual: Varying | None
+    explicit: NamedSharding | None
     key: KeyDtype | None
     face: Any
     plain: bool
 
     def __new__(
-        cls, shape: tuple[int, ...], dtype: Any, weak_type: bool = False, sharding: Any = None
+        cls,
+        shape: tuple[int, ...],
+        dtype: Any,
+        weak_type: bool = False,
+        manual: Varying | None = None,
+        explicit: NamedSharding | None = None,
     ) -> ArrayType:
         """Return the one object that stands for this type."""
-        key = (shape, dtype, weak_type, sharding)
+        key = (shape, dtype, weak_type, manual, explicit)
         try:
             return _interned[key]
         except KeyError:
             return _intern(key)
         except TypeError:  # a list as shape
-            return cls(tuple(shape), dtype, weak_type, sharding)
+            return cls(tuple(shape), dtype, weak_type, manual, explicit)
 
     def update(self, **changes: Any) -> ArrayType:
-        """Return the same type with some fields replaced."""
+        """Return the same type with some fields replaced; another shape has no layout."""
+        changes.pop("sharding", None)
         fields = {"shape": self.shape, "dtype": self.dtype, "weak_type": self.weak_type,
-                  "sharding": self.sharding}  # fmt: skip
+                  "manual": self.manual, "explicit": self.explicit}  # fmt: skip
+        if "shape" in changes:
+            fields["explicit"] = None
         fields.update(changes)
-        if "shape" in changes and "sharding" not in changes and type(self.sharding) is not Varying:
-            fields["sharding"] = None  # it is that of the dimensions as they were
         return ArrayType(**fields)
 
     @property
     def whole(self) -> ArrayType:
         """The same type without a layout."""
-        return self if self.sharding is None else self.update(sharding=None)
+        return self if self.explicit is None else self.update(explicit=None)
+
+    def with_dimension(self, at: int, size: int, axes: tuple[Any, ...] = ()) -> ArrayType:
+        """The same type with a dimension more; `axes` of the mesh of its layout cut that."""
+        return self._resized((*self.shape[:at], size, *self.shape[at:]), at, at, (axes,))
+
+    def without_dimension(self, at: int) -> ArrayType:
+        """The same type with a dimension less."""
+        return self._resized((*self.shape[:at], *self.shape[at + 1 :]), at, at + 1, ())
+
+    def _resized(self, shape: Any, start: int, stop: int, dims: tuple[Any, ...]) -> ArrayType:
+        """Another shape, where `dims` tell how the dimensions between are laid out."""
+        held = self.explicit
+        if held is not None:
+            old = held.dim_axes(self.ndim)
+            held = held.with_dims((*old[:start], *dims, *old[stop:]))
+        return self.update(shape=shape, explicit=held)
 
     @property
     def tangent(self) -> ArrayType:
@@ -128,11 +159,11 @@ class ArrayType:
 
     def _dims(self) -> str:
         """Sizes, and behind each the axes of a mesh that it is split along."""
-        held = self.sharding
-        if held is None or type(held) is Varying:
+        if self.explicit is None:
             return ",".join(map(str, self.shape))
+        each = self.explicit.dim_axes(self.ndim)
         axes = [f"@({','.join(map(str, a))})" if len(a) > 1 else f"@{a[0]}" if a else ""
-                for a in held.dim_axes(self.ndim)]  # fmt: skip
+                for a in each]  # fmt: skip
         return ",".join(f"{n}{at}" for n, at in zip(self.shape, axes, strict=True))
 
     def to_tangent_aval(self) -> ArrayType:
@@ -140,39 +171,33 @@ class ArrayType:
         return self.tangent
 
     @property
+    def sharding(self) -> NamedSharding:
+        """How the dimensions lie along explicit axes of a mesh, over that in force if there is none."""
+        if self.explicit is not None:
+            return self.explicit
+        return NamedSharding(get_abstract_mesh(), PartitionSpec(*[None] * self.ndim))
+
+    @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""
-        held = self.sharding
-        return held.axes if type(held) is Varying else _ALONG_NONE
+        return _ALONG_NONE if self.manual is None else self.manual.axes
 
     def varying(self, axes: frozenset[Any]) -> ArrayType:
         """The same type with other axes along which the values may differ."""
-        if not axes and type(self.sharding) is not Varying:
-            return self
-        return self.update(sharding=Varying(axes) if axes else None)
-
-    def with_dimension(self, at: int, size: int, axes: tuple[Any, ...] = ()) -> ArrayType:
-        """The same type with a dimension more; `axes` of the mesh of its layout cut that."""
-        return self._resized((*self.shape[:at], size, *self.shape[at:]), at, at, (axes,))
-
-    def without_dimension(self, at: int) -> ArrayType:
-        """The same type with a dimension less."""
-        return self._resized((*self.shape[:at], *self.shape[at + 1 :]), at, at + 1, ())
-
-    def _resized(self, shape: Any, start: int, stop: int, dims: tuple[Any, ...]) -> ArrayType:
-        """Another shape, where `dims` tell how the dimensions between are laid out."""
-        held = self.sharding
-        if held is not None and type(held) is not Varying:
-            old = held.dim_axes(self.ndim)
-            held = held.with_dims((*old[:start], *dims, *old[stop:]))
-        return self.update(shape=shape, sharding=held)
+        return self.update(manual=Varying(axes) if axes else None)
 
     @property
     def words(self) -> ArrayType:
         """Type of the memory behind: for keys that of their words, in a dimension at the end."""
         if self.key is None:
             return self
-        return ArrayType((*self.shape, self.key.words), np.uint32, False, self.sharding)
+        words = ArrayType((*self.shape, self.key.words), np.uint32, False, self.manual)
+        held = self.explicit
+        return (
+            words
+            if held is None
+            else words.update(explicit=held.with_dims(held.dim_axes(words.ndim)))
+        )
 
     @property
     def nbytes(self) -> int:
@@ -180,7 +205,7 @@ class ArrayType:
         return self.size * self.dtype.itemsize
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ArrayType, (self.shape, self.dtype, self.weak_type, self.sharding)
+        return ArrayType, (self.shape, self.dtype, self.weak_type, self.manual, self.explicit)
 
     def __copy__(self) -> ArrayType:
         return self
@@ -190,7 +215,7 @@ class ArrayType:
 
     def __str__(self) -> str:
         weak = "*" if self.weak_type else ""
-        at = f"@{self.sharding}" if type(self.sharding) is Varying else ""
+        at = f"@{self.manual}" if self.manual is not None else ""
         return f"{dtype_name(self.dtype)}{weak}[{self._dims()}]{at}"
 
     __repr__ = __str__
@@ -198,16 +223,16 @@ class ArrayType:
 
 def _intern(key: tuple[Any, ...]) -> ArrayType:
     """Canonicalise the fields, then find or make the type; both spellings are remembered."""
-    shape, dtype, weak_type, sharding = key
+    shape, dtype, weak_type, manual, explicit = key
     shape = tuple(int(d) for d in shape)
     dtype = np.dtype(dtype)
-    canonical = (shape, dtype, bool(weak_type), sharding)
+    canonical = (shape, dtype, bool(weak_type), manual, explicit)
     found = _interned.get(canonical)
     if found is None:
         _check_dtype(dtype)
         _check_size(shape, dtype)
         found = object.__new__(ArrayType)
-        found.shape, found.dtype, found.weak_type, found.sharding = canonical
+        found.shape, found.dtype, found.weak_type, found.manual, found.explicit = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
         found.key = key_of(dtype)
         found.face = dtype if found.key is None else found.key
@@ -266,13 +291,13 @@ class RefType:
     key = None
     plain = False
     weak_type = False
-    sharding = None
+    manual = explicit = None
     vma: frozenset[Any] = frozenset()
 
     def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
-        if inner.weak_type or inner.sharding is not None:
-            inner = inner.update(weak_type=False, sharding=None)
+        if inner.weak_type or inner.manual is not None or inner.explicit is not None:
+            inner = inner.update(weak_type=False, manual=None, explicit=None)
         found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
@@ -370,6 +395,13 @@ class ShapeDtypeStruct:
     ) -> None:
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be specified.")
+        if isinstance(sharding, Format):
+            sharding = sharding.place
+        if not (sharding is None or isinstance(sharding, (Sharding, PartitionSpec))):
+            raise ArgumentValueError(
+                "sharding should be an instance of `Sharding`, `PartitionSpec` or `Format`. Got "
+                f"{sharding} of type {type(sharding)}."
+            )
         sizes = tuple(map(operator.index, shape))
         self.type = ArrayType(sizes, canonicalize_dtype(dtype), weak_type)
         self.sharding = sharding
@@ -379,6 +411,11 @@ class ShapeDtypeStruct:
     ndim = property(lambda self: self.type.ndim)
     size = property(lambda self: self.type.size)
     weak_type = property(lambda self: self.type.weak_type)
+
+    @property
+    def format(self) -> Format:
+        """The sharding as a format; how elements lie in memory is left open."""
+        return Format(None, self.sharding)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
         """Return the same description with some fields replaced."""

@@ -175,7 +175,7 @@ class _Lowerer:
 
     def laid_out(self, builder: Builder, value: Value, held: Any) -> Value:
         """A value in the layout that its type tells; along other axes it is left open."""
-        if self.num_partitions == 1 or type(held) is not NamedSharding:
+        if self.num_partitions == 1:
             return value
         rank = ir.RankedTensorType(value.type).rank
         more = len(held.mesh.explicit_axes) < len(held.mesh.axis_names)
@@ -268,7 +268,7 @@ class _Lowerer:
             out = rule(builder, eqn, *operands)
             results = out if eqn.primitive.multiple_results else [out]
             for v, x in zip(eqn.outputs, results, strict=True):
-                held = v.type.sharding
+                held = v.type.explicit
                 env[v] = x if held is None else self.laid_out(builder, x, held)
         return [
             env[a] if type(a) is not Literal else builder.constant(a.value, a.type)

@@ -100,8 +100,8 @@ def meshes_of(fn: Function) -> tuple[Any, ...]:
     if found is None:
         seen: dict[Any, None] = {}
         for v in fn.params:
-            if type(v.type.sharding) is NamedSharding:
-                seen[v.type.sharding.mesh] = None
+            if v.type.explicit is not None:
+                seen[v.type.explicit.mesh] = None
         for eqn in fn.eqns:
             for value in eqn.params.values():
                 if type(value) is NamedSharding:

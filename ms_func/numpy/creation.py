@@ -18,7 +18,6 @@ from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
-from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import exp, log, sign
@@ -39,6 +38,7 @@ from ms_func.numpy.promotion import (
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
+from ms_func.primitives.powers import pow_p
 from ms_func.primitives.rounding import floor
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.policy import user_function
@@ -374,8 +374,7 @@ def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
     """The layout asked for, else the one that the type of `a` tells."""
     if shape is not None or device is not None or out_sharding is not None:
         return out_sharding
-    held = typeof(a).sharding
-    return held if isinstance(held, NamedSharding) else None
+    return typeof(a).explicit
 
 
 def zeros_like(
@@ -542,7 +541,7 @@ def logspace(
     """`base` to the powers `linspace(start, stop, num)`."""
     start, stop = _ends("logspace", start, stop, dtype)
     powers = linspace(start, stop, num, endpoint, axis=axis)
-    out = ar.pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
+    out = pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 

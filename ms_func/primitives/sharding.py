@@ -10,7 +10,7 @@ from typing import Any
 from ms_func import tree
 from ms_func.errors import ShardingError
 from ms_func.ir.axes import environment
-from ms_func.ir.layouts import chosen, typed
+from ms_func.ir.explicit import chosen, typed
 from ms_func.ir.mesh import Mesh, current_mesh
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.sharding import (
@@ -51,8 +51,8 @@ def _lower(b: Any, eqn: Any, x: Any) -> Any:
 def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: Any = None) -> Any:
     """The new dimension lies along `lanes`, by default as the compiler likes or types tell."""
     (x,), (at,) = args, dims
-    held, ndim = typeof(x).sharding, typeof(x).ndim - 1
-    if lanes is None and isinstance(held, NamedSharding) and held.spec[at] is not None:
+    held, ndim = typeof(x).explicit, typeof(x).ndim - 1
+    if lanes is None and held is not None and held.spec[at] is not None:
         lanes = held.spec[at]
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
     spec = PartitionSpec(*entries[:at], UNCONSTRAINED if lanes is None else lanes, *entries[at:])

@@ -88,10 +88,10 @@ def lanes_laid_out(layout: NamedSharding | None) -> Iterator[None]:
 
 def lanes_type(t: ArrayType, dim: int, size: int, lanes: NamedSharding | None) -> ArrayType:
     """Type of all lanes of a value, one along each place of dimension `dim`."""
-    if lanes is not None and t.sharding is None:
+    if lanes is not None and t.explicit is None:
         axes: list[Any] = [()] * t.ndim
         axes.insert(dim, lanes.dim_axes(1)[0])
-        return t.with_dimension(dim, size).update(sharding=lanes.with_dims(axes))
+        return t.with_dimension(dim, size).update(explicit=lanes.with_dims(axes))
     return t.with_dimension(dim, size, () if lanes is None else lanes.dim_axes(1)[0])
 
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ms_func.errors import ArgumentValueError, ShardingTypeError, UnsupportedError
+from ms_func.ir.explicit import chosen
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.layouts import chosen
 from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current, named
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
-from ms_func.ir.types import ArrayType, Varying, typeof
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.recorded import Code, worked_out
@@ -136,19 +136,21 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
         with chosen():  # the layout of a cotangent is that of its operand
             found = rule(given, *operands, **eqn.params)
     for ct, x in zip(found, operands, strict=True):
-        if type(ct) is Tracer and ct.type.sharding is not x.type.sharding:
+        if type(ct) is Tracer and (
+            ct.type.manual is not x.type.manual or ct.type.explicit is not x.type.explicit
+        ):
             return [_like_operand(eqn, ct, x) for ct, x in zip(found, operands, strict=True)]
     return found
 
 
 def _like_operand(eqn: Eqn, ct: Any, x: Any) -> Any:
     """A cotangent in the layout of its operand."""
-    if type(ct) is not Tracer or ct.type.sharding is x.type.sharding:
+    if type(ct) is not Tracer:
         return ct
-    held, wanted = ct.type.sharding, x.type.sharding
-    if type(held) is Varying or type(wanted) is Varying:
-        if ct.type.vma - x.type.vma:
-            raise _counted_wrong(eqn, ct.type, x.type)
+    if ct.type.vma - x.type.vma:
+        raise _counted_wrong(eqn, ct.type, x.type)
+    held, wanted = ct.type.explicit, x.type.explicit
+    if held is wanted:
         return ct
     wanted = wanted or NamedSharding(held.mesh, PartitionSpec())
     return named("sharding_constraint").bind(ct, sharding=wanted)

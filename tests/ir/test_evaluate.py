@@ -8,9 +8,10 @@ from ms_func.ir.evaluate import Reference, evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive, current
 from ms_func.ir.types import ArrayType
-from ms_func.primitives.arithmetic import add, integer_pow, mul
+from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.compare import lt, select
 from ms_func.primitives.elementwise import exp, sin
+from ms_func.primitives.powers import integer_pow
 from ms_func.tracing.tracer import build
 
 F64 = ArrayType((3,), np.float64)

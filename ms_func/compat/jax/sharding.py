@@ -9,7 +9,6 @@ from ms_func import reshard, tree
 from ms_func.ir.mesh import use_mesh
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
-    NamedSharding,
     PartitionSpec,
     SingleDeviceSharding,
 )
@@ -76,13 +75,13 @@ def _forget(axes: Any, args: Any) -> Any:
 
     def forgotten(x: Any) -> Any:
         t = typeof(x)
-        if not isinstance(t.sharding, NamedSharding):
+        if t.explicit is None:
             return x
         kept = [
             [a for a in dim if names is not None and a not in names]
-            for dim in t.sharding.dim_axes(t.ndim)
+            for dim in t.explicit.dim_axes(t.ndim)
         ]
         spec = PartitionSpec(*[tuple(dim) or UNCONSTRAINED for dim in kept])
-        return with_sharding_constraint(x, t.sharding.update(spec=spec))
+        return with_sharding_constraint(x, t.explicit.update(spec=spec))
 
     return tree.map(forgotten, args)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.errors import ShardingTypeError, UnsupportedError
+from ms_func.ir.explicit import choice, explicit_layout, layout_rule
 from ms_func.ir.primitive import Primitive
-from ms_func.ir.layouts import choice, explicit_layout, layout_rule
 from ms_func.ir.types import ArrayType
 from ms_func.parallel.shard_rules import Rule, Term, make_rule, whole_rule
 
@@ -37,7 +37,7 @@ def laid_out(
     Raises:
         ShardingTypeError: they do not follow.
     """
-    held = [t.sharding for t in types if t.sharding is not None]
+    held = [t.explicit for t in types if t.explicit is not None]
     mesh = held[0].mesh
     if any(s.mesh != mesh for s in held):
         raise ShardingTypeError(
@@ -62,8 +62,8 @@ class _Propagation:
 
     def results(self, outs: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
         for t, term in zip(self.types, self.rule.ins, strict=True):
-            if t.sharding is not None:
-                each = t.sharding.dim_axes(t.ndim)
+            if t.explicit is not None:
+                each = t.explicit.dim_axes(t.ndim)
                 for place, (dim, axes) in enumerate(zip(term, each, strict=True)):
                     if dim or not axes:
                         self._cut(t, dim, axes)
@@ -117,10 +117,10 @@ class _Propagation:
         return [
             term
             for t, term in zip(self.types, self.rule.ins, strict=True)
-            if t.sharding is not None
+            if t.explicit is not None
             and any(
                 f in dim and axes
-                for dim, axes in zip(term, t.sharding.dim_axes(t.ndim), strict=True)
+                for dim, axes in zip(term, t.explicit.dim_axes(t.ndim), strict=True)
             )
         ]
 
@@ -134,7 +134,7 @@ class _Propagation:
             self._refuse(f"would cut two dimensions of the result {t} along one axis")
             seen: set[Any] = set()
             dims = [tuple(a for a in axes if a not in seen and not seen.add(a)) for axes in dims]
-        return t.update(sharding=explicit_layout(self.mesh, dims))
+        return t.update(explicit=explicit_layout(self.mesh, dims))
 
     def _dimension(self, size: int, dim: tuple[int, ...], found: Axes) -> Axes:
         """Axes along which a dimension of a result is cut: those of its indices, major first."""

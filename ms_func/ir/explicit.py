@@ -1,7 +1,7 @@
 """Layouts as part of types: along the axes of a mesh that are `AxisType.Explicit`.
 
 The type of an array then tells which dimension is split along which axis, and types of results
-follow from those of operands (`parallel.explicit`). An array that is split along no such axis has
+follow from those of operands (`parallel.propagation`). An array that is split along no such axis has
 no layout in its type.
 """
 
@@ -13,30 +13,26 @@ from threading import local
 from typing import Any
 
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
-from ms_func.ir.types import ArrayType
 
 
-def typed(type: ArrayType, sharding: Any) -> ArrayType:
+def typed(type: Any, sharding: Any) -> Any:
     """`type` with what types tell of a layout."""
     mesh = getattr(sharding, "mesh", None)
     if mesh is None or not mesh.explicit_axes:
-        return type.whole if isinstance(type.sharding, NamedSharding) else type
+        return type if type.explicit is None else type.whole
     dims = sharding.dim_axes(type.words.ndim)[: type.ndim]
-    return type.update(sharding=explicit_layout(mesh, dims))
+    return type.update(explicit=explicit_layout(mesh, dims))
 
 
 def explicit_layout(mesh: Any, dims: Sequence[Sequence[Any]]) -> NamedSharding | None:
     """Layout of dimensions along the explicit axes of a mesh; None where none is split."""
     known = set(mesh.explicit_axes)
-    entries = [tuple(a for a in axes if a in known) for axes in dims]
-    if not any(entries):
-        return None
-    spec = PartitionSpec(*[e[0] if len(e) == 1 else e or None for e in entries])
-    return NamedSharding(mesh, spec)
+    whole = NamedSharding(mesh, PartitionSpec())
+    return whole.with_dims([tuple(a for a in axes if a in known) for axes in dims])
 
 
 class _Rule:
-    """Slot for the rule of results, filled by `parallel.explicit`.
+    """Slot for the rule of results, filled by `parallel.propagation`.
 
     `(primitive, types of operands, types of results, params)` to the types with their layouts.
     """
