@@ -1,8 +1,8 @@
 """Layouts as part of types: along the axes of a mesh that are `AxisType.Explicit`.
 
-The type of an array then tells which dimension is split along which axis, and types of results
-follow from those of operands (`parallel.propagation`). An array that is split along no such axis has
-no layout in its type.
+The type of an array then tells which dimension is split along which axis, and the types of
+results follow from those of operands (`propagation`). An array that is split along no such axis
+has no layout in its type.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def explicit_layout(mesh: Any, dims: Sequence[Sequence[Any]]) -> NamedSharding |
 
 
 class _Rule:
-    """Slot for the rule of results, filled by `parallel.propagation`.
+    """Slot for the rule of results, filled by `propagation`.
 
     `(primitive, types of operands, types of results, params)` to the types with their layouts.
     """

@@ -172,7 +172,7 @@ class ArrayType:
 
     @property
     def sharding(self) -> NamedSharding:
-        """How the dimensions lie along explicit axes of a mesh, over that in force if there is none."""
+        """Layout along explicit axes of a mesh; over the mesh in force where nothing is split."""
         if self.explicit is not None:
             return self.explicit
         return NamedSharding(get_abstract_mesh(), PartitionSpec(*[None] * self.ndim))

@@ -9,9 +9,10 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.errors import ShardingError
+from ms_func.ir import propagation as _propagation  # noqa: F401  # the rule of layouts in types
 from ms_func.ir.axes import environment
 from ms_func.ir.explicit import chosen, typed
-from ms_func.ir.mesh import Mesh, current_mesh
+from ms_func.ir.mesh import AxisType, Mesh, current_mesh
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
@@ -199,8 +200,15 @@ def constrain(x: Any, spec: Any) -> Any:
 
 
 def _write(s: NamedSharding) -> str:
-    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), *_spec_parts(s.spec)]
-    return json.dumps(parts)
+    return json.dumps([_mesh_parts(s.mesh), *_spec_parts(s.spec)])
+
+
+def _mesh_parts(mesh: Any) -> list[Any]:
+    """Name and size of each axis, and its type unless the compiler decides about it."""
+    return [
+        [name, size] if kind is AxisType.Auto else [name, size, kind.name]
+        for (name, size), kind in zip(mesh.shape_tuple, mesh.axis_types, strict=True)
+    ]
 
 
 def _spec_parts(spec: PartitionSpec) -> list[Any]:
@@ -216,7 +224,8 @@ def _read(text: str) -> NamedSharding:
 
 
 def _read_mesh(axes: Any) -> Mesh:
-    return Mesh(tuple(n for _, n in axes), [a for a, _ in axes])
+    kinds = tuple(AxisType[kind[0]] if kind else AxisType.Auto for _, _, *kind in axes)
+    return Mesh(tuple(n for _, n, *_ in axes), [a for a, *_ in axes], kinds)
 
 
 def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
@@ -232,6 +241,6 @@ register_param_type(
 )
 register_param_type(
     Mesh,
-    write=lambda mesh: json.dumps(list(map(list, mesh.shape_tuple))),
+    write=lambda mesh: json.dumps(_mesh_parts(mesh)),
     read=lambda text: _read_mesh(json.loads(text)),
 )

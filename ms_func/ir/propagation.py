@@ -8,14 +8,15 @@ that cut its indices. Where that leaves a choice, the user's program must make i
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from ms_func.errors import ShardingTypeError, UnsupportedError
 from ms_func.ir.explicit import choice, explicit_layout, layout_rule
+from ms_func.ir.notation import Rule, Term, make_rule, whole_rule
 from ms_func.ir.primitive import Primitive
 from ms_func.ir.types import ArrayType
-from ms_func.parallel.shard_rules import Rule, Term, make_rule, whole_rule
 
 Axes = tuple[Any, ...]
 
@@ -53,76 +54,71 @@ def laid_out(
 
 
 class _Propagation:
-    """Layouts on their way from the operands of one operation to its results."""
+    """Layouts on their way from the operands of one operation to its results.
+
+    Attributes:
+        cuts: axes that cut each index.
+        times: in how many operands they do.
+        places: axes that cut a dimension of no index, by rank of the operand and position.
+    """
 
     def __init__(self, name: str, types: Sequence[ArrayType], mesh: Any, rule: Rule) -> None:
         self.name, self.types, self.mesh, self.rule = name, types, mesh, rule
         self.cuts: dict[int, Axes] = {}
+        self.times: Counter[int] = Counter()
         self.places: dict[tuple[int, int], Axes] = {}
 
     def results(self, outs: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        """Types of the results with their layouts."""
         for t, term in zip(self.types, self.rule.ins, strict=True):
-            if t.explicit is not None:
-                each = t.explicit.dim_axes(t.ndim)
-                for place, (dim, axes) in enumerate(zip(term, each, strict=True)):
-                    if dim or not axes:
-                        self._cut(t, dim, axes)
-                    else:
-                        self._keep(t, place, axes)
-        self._check_sums()
+            if t.explicit is None:
+                continue
+            each = t.explicit.dim_axes(t.ndim)
+            for place, (dim, axes) in enumerate(zip(term, each, strict=True)):
+                if dim:
+                    self._cut(t, dim, list(axes))
+                elif axes:
+                    self._keep(t, place, axes)
+        for f, times in self.times.items():
+            if times > 1 and not self._in_results(f):
+                self._refuse(
+                    "contracts dimensions that are sharded, and it is ambiguous how the output "
+                    "should be sharded"
+                )
         return tuple([self._result(t, term) for t, term in zip(outs, self.rule.outs, strict=True)])
+
+    def _in_results(self, f: int) -> bool:
+        return all(any(f in dim for dim in term) for term in self.rule.outs)
 
     def _keep(self, t: ArrayType, place: int, axes: Axes) -> None:
         """A dimension of no index stays cut where the result has one in its place."""
-        alike = [term for term in self.rule.outs if len(term) == t.ndim and not term[place]]
-        if alike:
+        if any(len(term) == t.ndim and not term[place] for term in self.rule.outs):
             self.places[t.ndim, place] = axes
         else:
             self._refuse(f"cannot tell how the dimensions of the result are cut, from {t}")
 
-    def _cut(self, t: ArrayType, dim: tuple[int, ...], axes: Axes) -> None:
-        """Let `axes` cut the indices of a dimension of an operand, the major ones first."""
-        rest = list(axes)
+    def _cut(self, t: ArrayType, dim: tuple[int, ...], rest: list[Any]) -> None:
+        """Let axes cut the indices of a dimension of an operand, the major ones first."""
         for f in dim:
             own, ways = [], 1
             while rest and self.rule.sizes[f] % (ways * self.mesh.shape[rest[0]]) == 0:
                 ways *= self.mesh.shape[rest[0]]
                 own.append(rest.pop(0))
-            if own and self.rule.kinds[f] == "whole":
-                if all(any(f in dim for dim in term) for term in self.rule.outs):
-                    self._refuse(f"needs the whole dimension that {t} has cut")
-                own = []
-            before = self.cuts.get(f)
-            if before and own and before != tuple(own):
-                self._refuse("got incompatible shardings")
-            self.cuts[f] = before or tuple(own)
+            if own:
+                self._cut_index(t, f, tuple(own))
             if ways != self.rule.sizes[f]:
                 break
         if rest:
             self._refuse(f"cannot tell how the dimensions of the result are cut, from {t}")
 
-    def _check_sums(self) -> None:
-        """An index that is summed over must not be cut in two operands."""
-        for f, axes in self.cuts.items():
-            inside = sum(any(f in dim for dim in term) for term in self._cut_terms(f))
-            summed = not all(any(f in dim for dim in term) for term in self.rule.outs)
-            if axes and summed and inside > 1:
-                self._refuse(
-                    "contracts dimensions that are sharded, and it is ambiguous how the output "
-                    "should be sharded"
-                )
-
-    def _cut_terms(self, f: int) -> list[Term]:
-        """Terms of the operands in which the dimension of an index is cut."""
-        return [
-            term
-            for t, term in zip(self.types, self.rule.ins, strict=True)
-            if t.explicit is not None
-            and any(
-                f in dim and axes
-                for dim, axes in zip(term, t.explicit.dim_axes(t.ndim), strict=True)
-            )
-        ]
+    def _cut_index(self, t: ArrayType, f: int, axes: Axes) -> None:
+        if self.rule.kinds[f] == "whole":
+            if self._in_results(f):
+                self._refuse(f"needs the whole dimension that {t} has cut")
+        elif self.cuts.setdefault(f, axes) != axes:
+            self._refuse("got incompatible shardings")
+        else:
+            self.times[f] += 1
 
     def _result(self, t: ArrayType, term: Term) -> ArrayType:
         dims = [
