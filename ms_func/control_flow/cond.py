@@ -69,7 +69,9 @@ def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[A
         first = column[0]
         if any(t.shape != first.shape or t.dtype != first.dtype for t in column):
             raise ShapeError(f"cond takes branches with equal result types, got {list(column)}")
-        joined = ArrayType(first.shape, first.dtype, all(t.weak_type for t in column))
+        laid = first.explicit if all(t.explicit == first.explicit for t in column) else None
+        weak = all(t.weak_type for t in column)
+        joined = ArrayType(first.shape, first.dtype, weak, explicit=laid)
         axes = index.vma.union(*(t.vma for t in column))
         out.append(joined.varying(axes) if axes else joined)
     return out

@@ -12,16 +12,19 @@ from contextlib import contextmanager
 from threading import local
 from typing import Any
 
+from ms_func.ir.mesh import current_mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 
 
-def typed(type: Any, sharding: Any) -> Any:
-    """`type` with what types tell of a layout."""
+def typed(kind: Any, sharding: Any) -> Any:
+    """The type `kind` with what types tell of a layout."""
+    if type(sharding) is PartitionSpec and current_mesh() is not None:
+        sharding = NamedSharding(current_mesh(), sharding)
     mesh = getattr(sharding, "mesh", None)
     if mesh is None or not mesh.explicit_axes:
-        return type if type.explicit is None else type.whole
-    dims = sharding.dim_axes(type.words.ndim)[: type.ndim]
-    return type.update(explicit=explicit_layout(mesh, dims))
+        return kind if kind.explicit is None else kind.whole
+    dims = sharding.dim_axes(kind.words.ndim)[: kind.ndim]
+    return kind.update(explicit=explicit_layout(mesh, dims))
 
 
 def explicit_layout(mesh: Any, dims: Sequence[Sequence[Any]]) -> NamedSharding | None:

@@ -25,6 +25,7 @@ from ms_func.dtypes import (
     type_of_value,
 )
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
+from ms_func.ir.explicit import typed
 from ms_func.ir.layout import Format
 from ms_func.ir.mesh import get_abstract_mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
@@ -123,6 +124,10 @@ class ArrayType:
             fields["explicit"] = None
         fields.update(changes)
         return ArrayType(**fields)
+
+    def layout_with(self, other: ArrayType) -> NamedSharding | None:
+        """Layout of a value that is one of two; None where theirs differ."""
+        return self.explicit if self.explicit == other.explicit else None
 
     @property
     def whole(self) -> ArrayType:
@@ -318,6 +323,14 @@ class RefType:
         """Return the type of a reference to an array with some fields of its type replaced."""
         return RefType(self.inner.update(**changes), self.lanes)
 
+    def with_dimension(self, at: int, size: int, axes: tuple[Any, ...] = ()) -> RefType:
+        """Type of a reference to a value with a dimension more."""
+        return RefType(self.inner.with_dimension(at, size, axes), self.lanes)
+
+    def without_dimension(self, at: int) -> RefType:
+        """Type of a reference to a value with a dimension less."""
+        return RefType(self.inner.without_dimension(at), self.lanes)
+
     def varying(self, axes: frozenset[Any]) -> RefType:
         """The type itself: references do not keep account of what differs between devices.
 
@@ -403,7 +416,7 @@ class ShapeDtypeStruct:
                 f"{sharding} of type {type(sharding)}."
             )
         sizes = tuple(map(operator.index, shape))
-        self.type = ArrayType(sizes, canonicalize_dtype(dtype), weak_type)
+        self.type = typed(ArrayType(sizes, canonicalize_dtype(dtype), weak_type), sharding)
         self.sharding = sharding
 
     shape = property(lambda self: self.type.shape)

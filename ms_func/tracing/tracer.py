@@ -267,14 +267,15 @@ class Staging:
             "rule", which stands for a derivative, or of any "other" transform that runs its
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
+        internal: whether the library records code of its own, such as a rule of a primitive.
         known: what was found out about variables; see `tracing.known`.
         results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict",
-        "values", "wide",
+        "internal", "known", "links", "loc", "name", "outer", "results", "role", "spliced",
+        "strict", "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -291,6 +292,7 @@ class Staging:
         self.spliced: set[Any] = set()
         self.handles: dict[Var, Tracer] = {}
         self.loc: Loc | None = None
+        self.internal = False
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
@@ -337,9 +339,9 @@ class Staging:
         except Unequal as unequal:
             types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
         except ShardingTypeError as error:
-            if self.loc is None:
+            if self.loc is None and not self.internal:
                 raise _with_place(error, None) from None
-            with chosen():  # a transform goes through the program
+            with chosen():  # a transform goes through the program, or runs a rule
                 types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
@@ -554,6 +556,7 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         ValueError: it takes a traced value from outside.
     """
     trace = Staging(name)
+    trace.internal = True
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
