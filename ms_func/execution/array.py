@@ -18,6 +18,7 @@ from ms_func.dtypes import float0
 from ms_func.execution import buffers
 from ms_func.execution.placement import public
 from ms_func.execution.shards import Shard, shards_of
+from ms_func.ir.layout import Format
 from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension, pytree
@@ -74,6 +75,11 @@ class Array(_Operators, metaclass=_ArrayMeta):
     def sharding(self) -> Sharding:
         """How the array lies on its devices."""
         return public(self.buffer._sharding)
+
+    @property
+    def format(self) -> Format:
+        """How the elements lie in memory, and on which devices."""
+        return Format(buffers.layout_of(self.buffer), self.sharding)
 
     @property
     def itemsize(self) -> int:
@@ -153,20 +159,20 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self._numpy().tobytes(order)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        weak = ", weak_type=True" if self.weak_type else ""
+        kind = f"dtype={self.dtype.name}" + ", weak_type=True" * self.weak_type
         if self.is_deleted():
-            return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak}, deleted)"
+            return f"Array(shape={self.shape}, {kind}, deleted)"
         if not self._is_readable():
-            return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak})"
+            return f"Array(shape={self.shape}, {kind})"
         if self.type.key is not None:
             words = buffers.to_numpy(self.buffer)
-            return f"Array({self.shape}, dtype={self.dtype.name}) overlaying:\n{words}"
-        if not self.size and self.shape != (0,):
-            return f"Array([], shape={self.shape}, dtype={self.dtype.name}{weak})"
-        text = np.array2string(
-            self._numpy(), separator=", ", prefix="Array(", suffix=f", dtype={self.dtype.name})"
-        )
-        return f"Array({text}, dtype={self.dtype.name}{weak})"
+            return f"Array({self.shape}, {kind}) overlaying:\n{words}"
+        if not self.size:
+            return f"Array([], shape={self.shape}, {kind})"
+        text = np.array2string(self._numpy(), separator=", ", prefix="Array(", suffix=",")
+        last = text.rpartition("\n")[2]
+        fits = len(last) + len(kind) + 4 <= np.get_printoptions()["linewidth"]  # as JAX counts
+        return f"Array({text},{' ' if fits else chr(10) + ' ' * 6}{kind})"
 
     def __str__(self) -> str:
         plain = self.type.key is None and self._is_readable()

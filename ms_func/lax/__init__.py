@@ -67,11 +67,9 @@ from ms_func.lax.staging import shape_as_value as shape_as_value
 from ms_func.lax.staging import stage as stage
 from ms_func.primitives.arithmetic import add as add
 from ms_func.primitives.arithmetic import div as div
-from ms_func.primitives.arithmetic import integer_pow as integer_pow
 from ms_func.primitives.arithmetic import max as max
 from ms_func.primitives.arithmetic import min as min
 from ms_func.primitives.arithmetic import neg as neg
-from ms_func.primitives.arithmetic import pow as pow
 from ms_func.primitives.arithmetic import rem as rem
 from ms_func.primitives.arithmetic import sub as sub
 from ms_func.primitives.basis import transpose as transpose
@@ -80,7 +78,6 @@ from ms_func.primitives.bits import bitwise_not as bitwise_not
 from ms_func.primitives.bits import bitwise_or as bitwise_or
 from ms_func.primitives.bits import bitwise_xor as bitwise_xor
 from ms_func.primitives.bits import clz as clz
-from ms_func.primitives.bits import mulhi as mulhi
 from ms_func.primitives.bits import population_count as population_count
 from ms_func.primitives.bits import shift_left as shift_left
 from ms_func.primitives.bits import shift_right_arithmetic as shift_right_arithmetic
@@ -160,12 +157,6 @@ from ms_func.primitives.elementwise import square as square
 from ms_func.primitives.fft import FftType as FftType
 from ms_func.primitives.fft import fft as fft
 from ms_func.primitives.gather import gather as gather
-from ms_func.primitives.gather import scatter as scatter
-from ms_func.primitives.gather import scatter_add as scatter_add
-from ms_func.primitives.gather import scatter_max as scatter_max
-from ms_func.primitives.gather import scatter_min as scatter_min
-from ms_func.primitives.gather import scatter_mul as scatter_mul
-from ms_func.primitives.gather import scatter_sub as scatter_sub
 from ms_func.primitives.incomplete import betainc as betainc
 from ms_func.primitives.incomplete import igamma as igamma
 from ms_func.primitives.incomplete import igamma_grad_a as igamma_grad_a
@@ -180,6 +171,8 @@ from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
 from ms_func.primitives.pieces import stack as stack
+from ms_func.primitives.powers import integer_pow as integer_pow
+from ms_func.primitives.powers import pow as pow
 from ms_func.primitives.reduce import argmax as argmax
 from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -197,6 +190,12 @@ from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
 from ms_func.primitives.rounding import round as round
+from ms_func.primitives.scatter import scatter as scatter
+from ms_func.primitives.scatter import scatter_add as scatter_add
+from ms_func.primitives.scatter import scatter_max as scatter_max
+from ms_func.primitives.scatter import scatter_min as scatter_min
+from ms_func.primitives.scatter import scatter_mul as scatter_mul
+from ms_func.primitives.scatter import scatter_sub as scatter_sub
 from ms_func.primitives.shape import broadcast_shapes as broadcast_shapes
 from ms_func.primitives.shape import broadcast_to_rank as broadcast_to_rank
 from ms_func.primitives.shape import collapse as collapse
@@ -223,6 +222,7 @@ from ms_func.primitives.special import digamma as digamma
 from ms_func.primitives.special import lgamma as lgamma
 from ms_func.primitives.special import polygamma as polygamma
 from ms_func.primitives.special import zeta as zeta
+from ms_func.primitives.wide_products import mulhi as mulhi
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [

@@ -14,6 +14,7 @@ from typing import Any
 from ms_func.errors import UnsupportedError
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import elementwise as el
+from ms_func.primitives import powers
 from ms_func.primitives.cast import convert_element_type
 
 
@@ -77,7 +78,7 @@ def expm1(x: Any, *, accuracy: Any = None) -> Any:
 def log(x: Any, *, accuracy: Any = None) -> Any:
     """Elementwise natural logarithm."""
     _checked("log", accuracy)
-    return ar.log_p.bind(x)
+    return powers.log_p.bind(x)
 
 
 def log1p(x: Any, *, accuracy: Any = None) -> Any:

@@ -12,7 +12,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import creation, updates
 from ms_func.primitives.arithmetic import neg
 from ms_func.primitives.basis import transpose
-from ms_func.primitives.gather import scatter_add
+from ms_func.primitives.scatter import scatter_add
 from ms_func.primitives.shape import canonical_axes
 from ms_func.primitives.sort import top_k
 

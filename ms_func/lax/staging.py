@@ -13,8 +13,8 @@ from ms_func.execution.buffers import default_backend
 from ms_func.ir.types import typeof
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
-from ms_func.primitives.indices import GatherScatterMode
+from ms_func.primitives.gather import gather
+from ms_func.primitives.indices import GatherDimensionNumbers, GatherScatterMode
 from ms_func.primitives.shape import concatenate, expand_dims, full
 from ms_func.tracing.tracer import Tracer
 

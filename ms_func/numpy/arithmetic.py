@@ -27,7 +27,7 @@ from ms_func.numpy.promotion import (
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, modulo, reduce
+from ms_func.primitives import bits, compare, modulo, powers, reduce, rounding
 from ms_func.primitives import elementwise as el
 from ms_func.primitives.complex_forms import hypotenuse, with_sign
 from ms_func.primitives.families import literal
@@ -122,7 +122,7 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
             x = convert(x, np.dtype(np.int32), True)
         elif y < 0 and not is_inexact(dtype):
             raise TypeError(f"Integers cannot be raised to negative powers, got power(x, {y})")
-        return fill(1, typeof(x)) if y == 0 else ar.integer_pow(x, y)
+        return fill(1, typeof(x)) if y == 0 else powers.integer_pow(x, y)
     return _power(x, y)
 
 
@@ -132,18 +132,18 @@ pow = power
 @fusion.two
 def _power(x: Any, y: Any) -> Any:
     x, y = numbers("power", x, y)
-    return ar.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
+    return powers.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
 
 
 def _integer_power(x: Any, y: Any) -> Any:
     """Square and multiply over the bits of `y`; 0 for negative exponents of |x| > 1 as div is."""
     dtype = typeof(x).dtype
     result = Literal(1, ArrayType((), dtype))
-    bits = 8 * dtype.itemsize - (dtype.kind == "i")
-    for k in range(bits):
-        odd = compare.ne(ar.bitwise_and(ar.shift_right_logical(y, k), 1), 0)
+    digits = 8 * dtype.itemsize - (dtype.kind == "i")
+    for k in range(digits):
+        odd = compare.ne(bits.bitwise_and(bits.shift_right_logical(y, k), 1), 0)
         result = compare.select(odd, ar.mul_p.bind(result, x), result)
-        if k + 1 < bits:
+        if k + 1 < digits:
             x = ar.mul_p.bind(x, x)
     return result
 
@@ -151,7 +151,7 @@ def _integer_power(x: Any, y: Any) -> Any:
 @fusion.two
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x ** y` of floats; integers become floats first."""
-    return ar.pow_p.bind(*promote_inexact("float_power", x, y))
+    return powers.pow_p.bind(*promote_inexact("float_power", x, y))
 
 
 @fusion.one
@@ -196,14 +196,14 @@ def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
 def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
     x, y = promote("fmax", x1, x2)
-    return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
+    return compare.select_p.bind(bits.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
 @fusion.whole(2)
 def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
     x, y = promote("fmin", x1, x2)
-    return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
+    return compare.select_p.bind(bits.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
 @fusion.whole(3)
@@ -250,7 +250,7 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     no_out("modf", out)
     x = inexact("modf", x)
     rest = ar.rem_p.bind(x, literal(1, x))
-    return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
+    return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), rounding.trunc(x)
 
 
 @fusion.whole(2)

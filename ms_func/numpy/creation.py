@@ -38,6 +38,7 @@ from ms_func.numpy.promotion import (
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
+from ms_func.primitives.powers import pow_p
 from ms_func.primitives.rounding import floor
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.policy import user_function
@@ -531,7 +532,7 @@ def logspace(
     """`base` to the powers `linspace(start, stop, num)`."""
     start, stop = _ends("logspace", start, stop, dtype)
     powers = linspace(start, stop, num, endpoint, axis=axis)
-    out = ar.pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
+    out = pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 

@@ -24,7 +24,8 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.families import literal
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
+from ms_func.primitives.gather import gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 
 
 def _below(rows: int, columns: int, k: int) -> Any:

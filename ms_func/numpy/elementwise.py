@@ -28,7 +28,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import cast, compare
+from ms_func.primitives import bits, cast, compare, powers, rounding
 from ms_func.primitives import elementwise as el
 
 # --- exponentials and logarithms ------------------------------------------------------
@@ -55,7 +55,7 @@ def expm1(x: ArrayLike, /) -> Array:
 @fusion.one
 def log(x: ArrayLike, /) -> Array:
     """Elementwise natural logarithm."""
-    return el.log_p.bind(inexact("log", x))
+    return powers.log_p.bind(inexact("log", x))
 
 
 @fusion.one
@@ -96,7 +96,7 @@ def _logaddexp(x: Any, y: Any) -> Any:
     """The larger one plus `log1p(exp(-distance))`, smooth where the two are equal."""
     first = compare.ge(x, y)
     high, low = compare.select(first, x, y), compare.select(first, y, x)
-    twins = ar.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
+    twins = bits.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
     gap = compare.select(twins, 0.0, ar.sub_p.bind(low, high))
     return compare.select(twins, ar.add_p.bind(x, y), ar.add(high, el.log1p(el.exp(gap))))
 
@@ -288,8 +288,8 @@ def signbit(x: ArrayLike, /) -> Array:
         return compare.ne(x, x)
     if dtype.kind == "i":
         return compare.lt(x, 0)
-    bits = cast.bitcast_convert_type(x, np.dtype(f"i{dtype.itemsize}"))
-    return compare.lt(bits, 0)
+    pattern = cast.bitcast_convert_type(x, np.dtype(f"i{dtype.itemsize}"))
+    return compare.lt(pattern, 0)
 
 
 @fusion.two
@@ -337,20 +337,20 @@ def _rounding(name: str, primitive: Any, x: Any) -> Any:
 @fusion.one
 def floor(x: ArrayLike, /) -> Array:
     """Elementwise largest whole number not above `x`."""
-    return _rounding("floor", el.floor_p, x)
+    return _rounding("floor", rounding.floor_p, x)
 
 
 @fusion.one
 def ceil(x: ArrayLike, /) -> Array:
     """Elementwise smallest whole number not below `x`."""
-    return _rounding("ceil", el.ceil_p, x)
+    return _rounding("ceil", rounding.ceil_p, x)
 
 
 @fusion.whole(1)
 def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
-    return as_handle(x) if typeof(x).dtype.kind in "biu" else el.trunc(x)
+    return as_handle(x) if typeof(x).dtype.kind in "biu" else rounding.trunc(x)
 
 
 fix = trunc
@@ -376,7 +376,7 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
             return as_handle(a)
         return convert(round(convert(a, np.dtype(np.float32)), decimals), dtype)
     if decimals == 0:
-        return el.round_even_p.bind(a)
+        return rounding.round_even_p.bind(a)
     return fusion.run(_rounded, (a,), int(decimals))
 
 
@@ -385,7 +385,7 @@ def _rounded(a: Any, decimals: int) -> Any:
     wide = convert(a, np.dtype(np.float32)) if dtype.itemsize < 4 else a
     factor = 10.0 ** builtins.abs(decimals)
     up, down = (ar.mul, ar.div) if decimals > 0 else (ar.div, ar.mul)
-    whole = el.round_even_p.bind(up(wide, factor))
+    whole = rounding.round_even_p.bind(up(wide, factor))
     return convert(down(whole, factor), dtype)
 
 
@@ -462,10 +462,10 @@ def isclose(
     relative = ar.mul_p.bind(*promote("isclose", rtol, el.abs(b)))
     allowed = ar.add_p.bind(*promote("isclose", atol, relative))
     near = compare.le_p.bind(*promote("isclose", el.abs(ar.sub_p.bind(a, b)), allowed))
-    finite = ar.and_p.bind(logic.isfinite(a), logic.isfinite(b))
-    out = ar.or_p.bind(ar.and_p.bind(near, finite), compare.eq_p.bind(a, b))
+    finite = bits.and_p.bind(logic.isfinite(a), logic.isfinite(b))
+    out = bits.or_p.bind(bits.and_p.bind(near, finite), compare.eq_p.bind(a, b))
     if equal_nan:
-        out = ar.or_p.bind(out, ar.bitwise_and(logic.isnan(a), logic.isnan(b)))
+        out = bits.or_p.bind(out, bits.bitwise_and(logic.isnan(a), logic.isnan(b)))
     return out
 
 
@@ -487,11 +487,11 @@ def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def _ldexp(x: Any, y: Any) -> Any:
     dtype = typeof(x).dtype
-    info, bits = ml_dtypes.finfo(dtype), np.dtype(f"i{dtype.itemsize}")
+    info, kind = ml_dtypes.finfo(dtype), np.dtype(f"i{dtype.itemsize}")
     for _ in range(3):  # in steps whose power of two the dtype can hold
         low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
         step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
-        field = convert(ar.add(step, 1 - int(info.minexp)), bits)
+        field = convert(ar.add(step, 1 - int(info.minexp)), kind)
         power = cast.bitcast_convert_type(logic.left_shift(field, int(info.nmant)), dtype)
         x = ar.mul_p.bind(*promote("ldexp", x, power))
         y = ar.sub_p.bind(*promote("ldexp", y, step))
@@ -518,16 +518,16 @@ def _frexp(x: Any) -> Any:
     shift = info.nmant + 1
     scaled = compare.select(tiny, ar.mul(x, 2.0**shift), x)
     kind = np.dtype(f"i{dtype.itemsize}")
-    bits = cast.bitcast_convert_type(scaled, kind)
+    pattern = cast.bitcast_convert_type(scaled, kind)
     field = (1 << info.nexp) - 1
-    exponent = logic.bitwise_and(logic.right_shift(bits, info.nmant), field)
+    exponent = logic.bitwise_and(logic.right_shift(pattern, info.nmant), field)
     bias = 1 - info.minexp
     power = ar.sub(exponent, bias - 1)
     power = compare.select(tiny, ar.sub(power, shift), power)
-    cleared = logic.bitwise_and(bits, ~np.asarray(field << info.nmant, kind)[()])
+    cleared = logic.bitwise_and(pattern, ~np.asarray(field << info.nmant, kind)[()])
     half = np.asarray((bias - 1) << info.nmant, kind)[()]
     mantissa = cast.bitcast_convert_type(logic.bitwise_or(cleared, half), dtype)
-    plain = ar.or_p.bind(compare.eq(x, 0.0), ar.not_p.bind(logic.isfinite(x)))
+    plain = bits.or_p.bind(compare.eq(x, 0.0), bits.not_p.bind(logic.isfinite(x)))
     power = compare.select(plain, 0, convert(power, np.dtype(np.int32)))
     return compare.select(plain, x, mantissa), power
 

@@ -29,7 +29,8 @@ from ms_func.numpy.promotion import HANDLES, as_handle, broadcast, common_shape,
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
 from ms_func.primitives import shape as sh
-from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
+from ms_func.primitives.gather import fill_of, gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.slicing import dynamic_slice_p
 from ms_func.tracing.tracer import Tracer
 

@@ -39,7 +39,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import basis, collective, compare, reduce
+from ms_func.primitives import basis, bits, collective, compare, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.collective_places import axis_size
 
@@ -265,7 +265,9 @@ def all(
     """Whether all elements along dimensions are nonzero."""
     no_out("all", out)
     a = logic.truth("all", a)
-    return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
+    return _reduce(
+        "all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, bits.and_p.bind
+    )
 
 
 @fusion.whole(1, "where")
@@ -276,7 +278,7 @@ def any(
     """Whether an element along dimensions is nonzero."""
     no_out("any", out)
     a = logic.truth("any", a)
-    return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, ar.or_p.bind)
+    return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, bits.or_p.bind)
 
 
 @fusion.whole(1)

@@ -36,7 +36,8 @@ from ms_func.numpy.updates import update
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
+from ms_func.primitives.gather import fill_of, gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 

@@ -17,7 +17,7 @@ from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshap
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
 from ms_func.numpy.searching import concrete, nonzero, take, where
 from ms_func.primitives import arithmetic as pa
-from ms_func.primitives import compare, pieces
+from ms_func.primitives import bits, compare, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.sort import sort as sort_operands
 
@@ -163,8 +163,10 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     if not is_inexact(typeof(x).dtype):
         return less
     if strict:
-        return pa.or_p.bind(less, pa.and_p.bind(logic.isnan(y), pa.not_p.bind(logic.isnan(x))))
-    return pa.or_p.bind(less, logic.isnan(y))
+        return bits.or_p.bind(
+            less, bits.and_p.bind(logic.isnan(y), bits.not_p.bind(logic.isnan(x)))
+        )
+    return bits.or_p.bind(less, logic.isnan(y))
 
 
 @fusion.whole(2, "sorter")
@@ -214,12 +216,12 @@ def _search(a: Any, v: Any, side: str) -> Any:
     low = zeros(shape, np.int32)
     high = pa.add(low, n)
     for _ in range(n.bit_length()):
-        middle = pa.shift_right_logical(pa.add(low, high), 1)
+        middle = bits.shift_right_logical(pa.add(low, high), 1)
         found = take(a, middle, 0, mode="clip")
         right = _before(found, v, side == "left")
         live = compare.lt(low, high)
-        low = compare.select(pa.and_p.bind(live, right), pa.add(middle, 1), low)
-        high = compare.select(pa.and_p.bind(live, pa.not_p.bind(right)), middle, high)
+        low = compare.select(bits.and_p.bind(live, right), pa.add(middle, 1), low)
+        high = compare.select(bits.and_p.bind(live, bits.not_p.bind(right)), middle, high)
     return low
 
 
@@ -348,8 +350,8 @@ def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
     here, before = ordered[1:], ordered[:-1]
     differ = compare.ne_p.bind(here, before)
     if equal_nan and is_inexact(typeof(here).dtype):
-        both = pa.and_p.bind(logic.isnan(here), logic.isnan(before))
-        differ = pa.and_p.bind(differ, pa.not_p.bind(both))
+        both = bits.and_p.bind(logic.isnan(here), logic.isnan(before))
+        differ = bits.and_p.bind(differ, bits.not_p.bind(both))
     new = reductions.any(differ, 1)
     first = sh.full((1,), True, np.bool_)
     return order, concatenate([first, new])

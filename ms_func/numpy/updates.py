@@ -31,9 +31,10 @@ from ms_func.numpy.promotion import (
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
-from ms_func.primitives import gather as ga
+from ms_func.primitives import scatter as sc
 from ms_func.primitives import shape as sh
 from ms_func.primitives.cast import convert_p
+from ms_func.primitives.indices import GatherScatterMode, ScatterDimensionNumbers
 from ms_func.primitives.slicing import dynamic_update_slice_p
 from ms_func.tracing.tracer import Tracer
 
@@ -46,12 +47,12 @@ def _second(x: Any, y: Any) -> Any:
 
 
 _SCATTERS: dict[str, tuple[Callable[..., Any], Callable[[Any, Any], Any]]] = {
-    "set": (ga.scatter, _second),
-    "add": (ga.scatter_add, ar.add_p.bind),
-    "subtract": (ga.scatter_sub, ar.sub_p.bind),
-    "multiply": (ga.scatter_mul, ar.mul_p.bind),
-    "min": (ga.scatter_min, ar.min_p.bind),
-    "max": (ga.scatter_max, ar.max_p.bind),
+    "set": (sc.scatter, _second),
+    "add": (sc.scatter_add, ar.add_p.bind),
+    "subtract": (sc.scatter_sub, ar.sub_p.bind),
+    "multiply": (sc.scatter_mul, ar.mul_p.bind),
+    "min": (sc.scatter_min, ar.min_p.bind),
+    "max": (sc.scatter_max, ar.max_p.bind),
 }
 """Each update as a scatter, and as a function of the old and the new elements."""
 
@@ -179,10 +180,10 @@ def _mode(mode: Any) -> Any:
     Raises:
         ValueError: there is no such mode.
     """
-    if isinstance(mode, ga.GatherScatterMode):
+    if isinstance(mode, GatherScatterMode):
         mode = mode.name.lower()
     if mode not in _MODES:
-        ga.GatherScatterMode.from_any(mode)
+        GatherScatterMode.from_any(mode)
     return "fill" if mode in ("fill_or_drop", "drop") else mode
 
 
@@ -376,7 +377,7 @@ def _scatter_program(x: Any, values: Any, *args: Any) -> Any:
     coordinates = _coordinates(places, plan, shape, batch, owner, result)
     indices = stacked(list(coordinates.values()), tuple(result[r] for r in batch))
     inserted = tuple(sorted(d for d in range(len(shape)) if d not in {owner[r] for r in whole}))
-    numbers = ga.ScatterDimensionNumbers(tuple(sorted(whole)), inserted, tuple(coordinates))
+    numbers = ScatterDimensionNumbers(tuple(sorted(whole)), inserted, tuple(coordinates))
     values = _full(values, plan.out)
     if plan.out != tuple(result):
         values = sh.reshape_p.bind(values, new_sizes=tuple(result))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
-from ms_func.ir.function import Literal
+from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
     NONLINEAR,
@@ -100,7 +100,7 @@ def unary(
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
         check_dtype(name, accepts, x.dtype)
         if result is None:
-            return x if x.sharding is None else x.update(sharding=None)
+            return x if x.manual is None else x.update(manual=None)
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
     return register(
@@ -121,6 +121,17 @@ def unary(
     )
 
 
+class _Formulas:
+    """What `complex_forms` supplies: it is written with the operations that are lowered by it."""
+
+    real: Callable[[str, ArrayType], Function]
+    direct: Callable[[str, ArrayType], Function | None]
+    reflected: Callable[[str, ArrayType], tuple[Function, Function]]
+
+
+formulas = _Formulas()
+
+
 def formula(name: str, operation: str | None) -> Callable[..., Any]:
     """Lowering rule: the operation on real numbers, formulas of `complex_forms` on complex ones.
 
@@ -132,14 +143,12 @@ def formula(name: str, operation: str | None) -> Callable[..., Any]:
         kind = ArrayType(eqn.outputs[0].type.shape, eqn.inputs[0].type.dtype)
         if kind.dtype.kind != "c" and plain is not None:
             return plain(b, eqn, x)
-        from ms_func.primitives import complex_forms  # which is written with these functions
-
         if kind.dtype.kind != "c":
-            return in_float32(b, kind, [x], lambda k: complex_forms.real(name, k))
-        fn = complex_forms.direct(name, kind)
+            return in_float32(b, kind, [x], lambda k: formulas.real(name, k))
+        fn = formulas.direct(name, kind)
         if fn is not None:
             return b.inline(fn, [x])[0]
-        before, after = complex_forms.reflected(name, kind)
+        before, after = formulas.reflected(name, kind)
         (folded,) = b.inline(before, [x])
         return b.inline(after, [x, b.op(f"chlo.{name}", [kind], [folded])])[0]
 

@@ -25,8 +25,9 @@ from ms_func.primitives.batching import to_front
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt, select
 from ms_func.primitives.families import is_linear, literal
-from ms_func.primitives.gather import gather_p, scatter_p
+from ms_func.primitives.gather import gather_p
 from ms_func.primitives.pieces import concatenate_p, slice, slice_p
+from ms_func.primitives.scatter import scatter_p
 from ms_func.primitives.shape import reshape, squeeze
 
 __all__ = [
