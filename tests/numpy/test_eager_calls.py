@@ -213,3 +213,13 @@ def test_numbers_that_come_again_are_what_they_were():
         with ms.config.x64(True):
             assert (weak + 1.0).dtype == np.float64
             assert (whole + 1.0).dtype == np.float64
+
+
+def test_powers_of_ten_have_whole_logarithms():
+    with ms.config.x64(True):
+        powers = [1, 10, 100, 1000, 10000]
+        np.testing.assert_array_equal(mnp.log10(mnp.asarray(powers)), [0, 1, 2, 3, 4])
+        np.testing.assert_array_equal(mnp.geomspace(1, 10000, 5), powers)
+    ends = np.asarray([[1.0, 2.0], [4.0, 3.0]], np.float32)
+    found = mnp.geomspace(*ends, 3, axis=1)
+    np.testing.assert_allclose(found, np.geomspace(*ends, 3, axis=1), rtol=1e-6)
