@@ -20,8 +20,8 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.elementwise import exp, log, sign
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.elementwise import log10, sign
+from ms_func.numpy.manipulation import axis_index, moveaxis
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -553,8 +553,9 @@ def geomspace(
     """`num` numbers from `start` to `stop` in geometric progression."""
     start, stop = _ends("geomspace", start, stop, dtype)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
-    logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)
-    out = ar.mul_p.bind(*promote_all("geomspace", (turn, exp(logs))))
+    logs = log10(ar.div(start, turn)), log10(ar.div(stop, turn))
+    sizes = logspace(*logs, num, endpoint)
+    out = moveaxis(ar.mul_p.bind(*promote_all("geomspace", (turn, sizes))), 0, axis)
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 

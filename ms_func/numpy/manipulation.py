@@ -355,13 +355,12 @@ def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> A
 
 
 def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
-    """Whole numbers by which dimensions are rolled as an array; anything else as it is."""
+    """Whole numbers by which dimensions are rolled as operands; anything else as it is."""
     steps = shift if type(shift) is tuple else (shift,)
     laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
     if laps >= 2**31 or any(type(s) is not int for s in steps):
         return shift
-    moves = np.asarray([s % laps for s in steps], np.int32)
-    return moves if steps is shift else moves[0]
+    return shift % laps if steps is not shift else np.asarray([s % laps for s in steps], np.int32)
 
 
 @fusion.whole(2)

@@ -497,6 +497,11 @@ def put_along_axis(
         ValueError: `inplace` is true: the arguments of a function do not change.
     """
     not_in_place("put_along_axis", inplace)
+    return _put_along(arr, indices, values, axis, mode)
+
+
+@fusion.whole(3)
+def _put_along(arr: Any, indices: Any, values: Any, axis: int | None, mode: str | None) -> Any:
     arr, indices = asarray(operand("put_along_axis", arr)), asarray(operand("put", indices))
     if axis is None:
         flat = update(ravel(arr), ravel(indices), values, "set", mode=mode)
