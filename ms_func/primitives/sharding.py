@@ -112,8 +112,8 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
 
 def constrained(x: Any, sharding: Any) -> Any:
-    """One array with its layout fixed; None leaves it alone."""
-    if sharding is None:
+    """One array with its layout fixed; None, or a layout over no axes, leaves it alone."""
+    if sharding is None or over_devices(sharding) is None:
         return x
     sharding = named_sharding(sharding)
     manual = {a.name for a in environment() if a.mesh is not None}
@@ -125,6 +125,13 @@ def constrained(x: Any, sharding: Any) -> Any:
             "fix: name only axes that are left to the compiler (axis_names of shard_map)"
         )
     return sharding_constraint_p.bind(x, sharding=sharding)
+
+
+def over_devices(where: Any) -> Any:
+    """A place for arrays, with devices where it names axes only; None if it names no axes."""
+    if isinstance(where, NamedSharding):
+        return None if where.mesh.empty else named_sharding(where)
+    return named_sharding(where) if isinstance(where, PartitionSpec) else where
 
 
 def named_sharding(sharding: Any) -> NamedSharding:
