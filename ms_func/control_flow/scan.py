@@ -249,14 +249,14 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     Args:
         f: function of an element.
         xs: array or tree of arrays with one leading size.
-        batch_size: number of elements to compute at once, as by `vmap`.
+        batch_size: number of elements to compute at once, as by `vmap`; one if None or 0.
 
     Example:
         >>> map(lambda x: x * x, np.arange(4)).tolist()
         [0, 1, 4, 9]
     """
     f = user_function(f)
-    if batch_size is not None:
+    if batch_size:
         return _map_in_batches(f, xs, batch_size)
     return scan(lambda _, x: ((), f(x)), (), xs)[1]
 

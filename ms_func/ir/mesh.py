@@ -196,7 +196,7 @@ class AbstractMesh:
         return hash(self._key())
 
     def __str__(self) -> str:
-        axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple)
+        axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple) or "()"
         return f"{type(self).__name__}({axes}, axis_types={self.axis_types})"
 
     __repr__ = __str__

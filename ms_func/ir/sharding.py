@@ -166,6 +166,14 @@ class Sharding:
         return {d for d in self.device_list if is_local(d)}
 
     @property
+    def _device_assignment(self) -> tuple[Any, ...]:  # libraries written for JAX ask for it
+        return tuple(self.device_list)
+
+    @property
+    def _addressable_device_assignment(self) -> tuple[Any, ...]:
+        return tuple(d for d in self.device_list if is_local(d))
+
+    @property
     def has_addressable_devices(self) -> bool:
         """Whether some device belongs to this process."""
         return bool(self.addressable_devices)
@@ -258,6 +266,10 @@ class NamedSharding(Sharding):
             raise TypeError(
                 f"NamedSharding expects a PartitionSpec, got {spec!r} of type "
                 f"{type(spec).__name__}\nfix: write P(...)"
+            )
+        if not isinstance(mesh, AbstractMesh):
+            raise TypeError(
+                f"NamedSharding expects a mesh, got {mesh!r} of type {type(mesh).__name__}"
             )
         self.mesh, self.spec, self.memory_kind = mesh, spec, memory_kind
         self._hash = hash((mesh, spec, memory_kind))

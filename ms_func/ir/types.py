@@ -401,7 +401,7 @@ class ShapeDtypeStruct:
         ShapeDtypeStruct(shape=(2, 3), dtype=float32)
     """
 
-    __slots__ = ("sharding", "type")
+    __slots__ = ("_asked", "sharding")
 
     def __init__(
         self, shape: Any, dtype: Any, *, sharding: Any = None, weak_type: bool = False
@@ -416,14 +416,22 @@ class ShapeDtypeStruct:
                 f"{sharding} of type {type(sharding)}."
             )
         sizes = tuple(map(operator.index, shape))
-        self.type = typed(ArrayType(sizes, canonicalize_dtype(dtype), weak_type), sharding)
+        # A description keeps its 64 bits where JAX's rules narrow those of arrays.
+        asked = np.dtype(dtype) if x64.value is False else canonicalize_dtype(dtype)
+        self._asked = typed(ArrayType(sizes, asked, weak_type), sharding)
         self.sharding = sharding
 
-    shape = property(lambda self: self.type.shape)
-    dtype = property(lambda self: self.type.face)
-    ndim = property(lambda self: self.type.ndim)
-    size = property(lambda self: self.type.size)
-    weak_type = property(lambda self: self.type.weak_type)
+    shape = property(lambda self: self._asked.shape)
+    dtype = property(lambda self: self._asked.face)
+    ndim = property(lambda self: self._asked.ndim)
+    size = property(lambda self: self._asked.size)
+    weak_type = property(lambda self: self._asked.weak_type)
+
+    @property
+    def type(self) -> ArrayType:
+        """Type of an array of this description."""
+        asked = self._asked
+        return asked.update(dtype=narrowed(asked.dtype)) if asked.dtype.itemsize >= 8 else asked
 
     @property
     def format(self) -> Format:
@@ -444,12 +452,12 @@ class ShapeDtypeStruct:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, ShapeDtypeStruct)
-            and self.type is other.type
+            and self._asked is other._asked
             and self.sharding == other.sharding
         )
 
     def __hash__(self) -> int:
-        return hash((self.type, self.sharding))
+        return hash((self._asked, self.sharding))
 
     def __repr__(self) -> str:
         weak = ", weak_type=True" if self.weak_type else ""

@@ -123,8 +123,8 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
 
 def constrained(x: Any, sharding: Any) -> Any:
-    """One array with its layout fixed; None leaves it alone."""
-    if sharding is None:
+    """One array with its layout fixed; None, or a layout over no axes, leaves it alone."""
+    if sharding is None or over_devices(sharding) is None:
         return x
     sharding = named_sharding(sharding)
     manual = {a.name for a in environment() if a.mesh is not None}
@@ -143,6 +143,13 @@ def laid_out(where: Any, f: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     with chosen():
         out = f(*args, **kwargs)
     return constrained(out, where)
+
+
+def over_devices(where: Any) -> Any:
+    """A place for arrays, with devices where it names axes only; None if it names no axes."""
+    if isinstance(where, NamedSharding):
+        return None if where.mesh.empty else named_sharding(where)
+    return named_sharding(where) if isinstance(where, PartitionSpec) else where
 
 
 def named_sharding(sharding: Any) -> NamedSharding:
