@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, logic, reductions, searching
@@ -66,7 +67,7 @@ def chain(*parts: Optimizer) -> Optimizer:
 
     def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         if len(state) != len(parts):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"this optimiser has {len(parts)} parts, but its state has {len(state)}"
             )
         states = []
@@ -243,7 +244,7 @@ def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
 
     def decayed(grads: Any, params: Any) -> Any:
         if params is None:
-            raise ValueError(
+            raise ArgumentValueError(
                 "weight decay needs the parameters\nfix: call update(grads, state, params)"
             )
         chosen = mask(params) if callable(mask) else mask
@@ -391,7 +392,7 @@ def cosine_decay_schedule(
         ValueError: `decay_steps` is not positive.
     """
     if decay_steps <= 0:
-        raise ValueError(f"decay_steps must be positive, got {decay_steps}")
+        raise ArgumentValueError(f"decay_steps must be positive, got {decay_steps}")
 
     def schedule(count: Any) -> Any:
         part = ar.divide(ar.minimum(count, decay_steps), decay_steps)
@@ -409,7 +410,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
         ValueError: there is not one boundary between two schedules each.
     """
     if len(boundaries) != len(schedules) - 1:
-        raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
+        raise ArgumentValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
 
     def schedule(count: Any) -> Any:
         value = schedules[0](count)
@@ -438,7 +439,7 @@ def piecewise_constant_schedule(
     """`init_value`, multiplied by each scale from the step behind its boundary on."""
     rows = sorted(dict(boundaries_and_scales).items())
     if any(factor < 0 for _, factor in rows):
-        raise ValueError("scales must not be negative")
+        raise ArgumentValueError("scales must not be negative")
 
     def schedule(count: Any) -> Any:
         value: Any = init_value

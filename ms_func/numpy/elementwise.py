@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -267,7 +268,7 @@ def fabs(x: ArrayLike, /) -> Array:
     """Elementwise magnitude as a float; not defined on complex numbers."""
     x = inexact("fabs", x)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("ufunc 'fabs' does not support complex dtypes")
+        raise ArgumentTypeError("ufunc 'fabs' does not support complex dtypes")
     return el.abs_p.bind(x)
 
 
@@ -283,7 +284,7 @@ def signbit(x: ArrayLike, /) -> Array:
     x = operand("signbit", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise ValueError("signbit is not defined on complex numbers")
+        raise ArgumentValueError("signbit is not defined on complex numbers")
     if dtype.kind in "bu":
         return compare.ne(x, x)
     if dtype.kind == "i":
@@ -301,7 +302,7 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = promote_inexact("copysign", x, y)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("copysign does not support complex-valued inputs")
+        raise ArgumentTypeError("copysign does not support complex-valued inputs")
     size = el.abs(x)
     return compare.select(signbit(y), ar.neg(size), size)
 
@@ -330,7 +331,7 @@ def _rounding(name: str, primitive: Any, x: Any) -> Any:
     if typeof(x).dtype.kind in "biu":
         return as_handle(x)
     if typeof(x).dtype.kind == "c":
-        raise TypeError(f"{name} does not support complex-valued inputs")
+        raise ArgumentTypeError(f"{name} does not support complex-valued inputs")
     return primitive.bind(x)
 
 
@@ -477,10 +478,12 @@ def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = inexact("ldexp", x), operand("ldexp", y)
     if is_inexact(typeof(y).dtype):
-        raise ValueError("ldexp not supported for input types; the exponent must be an integer")
+        raise ArgumentValueError(
+            "ldexp not supported for input types; the exponent must be an integer"
+        )
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise ValueError("ldexp not supported for complex inputs")
+        raise ArgumentValueError("ldexp not supported for complex inputs")
     y = convert(y, np.dtype(np.int32))
     return fusion.run(_ldexp, (x, y))
 
@@ -507,7 +510,7 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     x = inexact("frexp", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise TypeError("frexp does not support complex-valued inputs")
+        raise ArgumentTypeError("frexp does not support complex-valued inputs")
     return fusion.run(_frexp, (x,))
 
 
@@ -541,7 +544,7 @@ def spacing(x: ArrayLike, /) -> Array:
     """
     x = inexact("spacing", x)
     if typeof(x).dtype.kind == "c":
-        raise ValueError("spacing is not defined for complex inputs.")
+        raise ArgumentValueError("spacing is not defined for complex inputs.")
     away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)  # pyright: ignore[reportArgumentType]
     step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
     return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

@@ -120,7 +120,7 @@ def reshape(
         out = basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
                               tuple(range(len(sizes)))[::-1])  # fmt: skip
     elif order not in ("C", "A", None):
-        raise ValueError(f"Unexpected value for 'order' argument: {order}.")
+        raise ArgumentValueError(f"Unexpected value for 'order' argument: {order}.")
     else:
         out = sh.reshape_p.bind(a, new_sizes=sizes)
     return out if out_sharding is None else constrained(out, out_sharding)
@@ -176,7 +176,7 @@ def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     else:
         gone = axes_tuple(axis, len(shape))
     if any(shape[i] != 1 for i in gone):
-        raise ValueError(
+        raise ArgumentValueError(
             "cannot select an axis to squeeze out which has size not equal to one, got "
             f"shape={shape} and dimensions={gone}"
         )
@@ -193,7 +193,7 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
         new = axes_tuple(axis, len(shape) + count)
     except ValueError as error:
         if "duplicate" in str(error):
-            raise ValueError(f"repeated axis in expand_dims: {axis}") from None
+            raise ArgumentValueError(f"repeated axis in expand_dims: {axis}") from None
         raise
     rest = iter(shape)
     sizes = tuple(1 if i in new else next(rest) for i in range(len(shape) + count))
@@ -264,7 +264,9 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
     x = operand("matrix_transpose", x)
     ndim = typeof(x).ndim
     if ndim < 2:
-        raise ValueError(f"x must be at least two-dimensional for matrix_transpose; got {ndim}D")
+        raise ArgumentValueError(
+            f"x must be at least two-dimensional for matrix_transpose; got {ndim}D"
+        )
     return basis.transpose_p.bind(x, permutation=(*range(ndim - 2), ndim - 1, ndim - 2))
 
 
@@ -290,7 +292,7 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     ndim = typeof(a).ndim
     src, dst = axes_tuple(source, ndim), axes_tuple(destination, ndim)
     if len(src) != len(dst):
-        raise ValueError(
+        raise ArgumentValueError(
             f"Inconsistent number of elements: {len(src)} vs {len(dst)} in source and destination"
         )
     order = [i for i in range(ndim) if i not in src]
@@ -306,7 +308,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     ndim = typeof(a).ndim
     axis = axis_index(axis, ndim)
     if not -ndim <= start <= ndim:
-        raise ValueError(f"start={start} must satisfy {-ndim}<=start<={ndim}")
+        raise ArgumentValueError(f"start={start} must satisfy {-ndim}<=start<={ndim}")
     start += ndim if start < 0 else 0
     return moveaxis(a, axis, start - 1 if start > axis else start)
 
@@ -338,7 +340,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     m = operand("rot90", m)
     i, j = (axis_index(a, typeof(m).ndim) for a in axes)
     if i == j:
-        raise ValueError("Axes must be different")
+        raise ArgumentValueError("Axes must be different")
     turns = k % 4
     if turns == 0:
         return as_handle(m)
@@ -413,7 +415,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     try:
         return promotion.common_shape("broadcast_shapes", listed)  # pyright: ignore[reportArgumentType]
     except ShapeError:
-        raise ValueError(f"Incompatible shapes for broadcasting: shapes={listed}") from None
+        raise ArgumentValueError(f"Incompatible shapes for broadcasting: shapes={listed}") from None
 
 
 def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> Array:
@@ -428,7 +430,9 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
     old = typeof(array).shape
     pairs = zip(old[::-1], sizes[::-1], strict=False)
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in pairs):
-        raise ValueError(f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}")
+        raise ArgumentValueError(
+            f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}"
+        )
     dims = tuple(range(len(sizes) - len(old), len(sizes)))
     out = basis.broadcast_in_dim_p.bind(array, shape=sizes, broadcast_dimensions=dims)
     return out if out_sharding is None else constrained(out, out_sharding)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import join
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -112,7 +113,7 @@ def _check_parts(name: str, q: Any, top: int) -> None:
     if isinstance(q, (int, float, np.ndarray, np.generic)):
         values = np.asarray(q)
         if not np.all((values >= 0) & (values <= top) | np.isnan(values)):
-            raise ValueError(f"{name}: q must be in the range [0, {top}], got {q!r}")
+            raise ArgumentValueError(f"{name}: q must be in the range [0, {top}], got {q!r}")
 
 
 def _quantile(
@@ -122,7 +123,9 @@ def _quantile(
     """Quantiles by what the public functions take; `q` lies between 0 and `top`."""
     no_out(name, out)
     if method not in _METHODS:
-        raise ValueError(f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}")
+        raise ArgumentValueError(
+            f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}"
+        )
     _check_parts(name, q, top)
     if weights is None:
         return _plain(a, q, name, axis, method, keepdims, skip_nan, top)
@@ -143,7 +146,7 @@ def _weighted(
     skip_nan: bool, top: int,
 ) -> Any:  # fmt: skip
     if method != "inverted_cdf":
-        raise ValueError(f"{name} with weights takes the method 'inverted_cdf' only")
+        raise ArgumentValueError(f"{name} with weights takes the method 'inverted_cdf' only")
     a, q, axes = _prepared(a, q, name, axis, top)
     w = _weights(name, inexact(name, weights), typeof(a).shape, axis, axes)
     return fusion.run(_weighted_program, (a, q, w), axes, method, bool(keepdims), skip_nan)
@@ -154,7 +157,7 @@ def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any
     a, q = inexact(name, settled(name, a)), inexact(name, q)
     q = q if top == 1 else ar.divide(q, top)
     if typeof(a).dtype.kind == "c":
-        raise ValueError(
+        raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
     a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
@@ -166,9 +169,11 @@ def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -
     if typeof(w).shape == shape:
         return w
     if axis is None:
-        raise TypeError(f"{name}: axis must be specified when shapes of a and weights differ.")
+        raise ArgumentTypeError(
+            f"{name}: axis must be specified when shapes of a and weights differ."
+        )
     if typeof(w).shape != tuple(shape[i] for i in axes):
-        raise ValueError(
+        raise ArgumentValueError(
             f"{name}: shape of weights must be consistent with shape of a along the axis."
         )
     spread = [n if i in axes else 1 for i, n in enumerate(shape)]

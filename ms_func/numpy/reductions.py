@@ -11,6 +11,7 @@ import numpy as np
 
 from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
@@ -85,7 +86,9 @@ def _reduce(
         return out
     initial = operand(name, initial)
     if np.shape(initial):
-        raise ValueError(f"initial value must be a scalar. Got array of shape {np.shape(initial)}")
+        raise ArgumentValueError(
+            f"initial value must be a scalar. Got array of shape {np.shape(initial)}"
+        )
     return combine(out, convert(initial, typeof(out).dtype))
 
 
@@ -217,13 +220,15 @@ def _extremum(
         if axes is not None:
             return primitive.bind(a, axes=axes)
     if where is not None and initial is None:
-        raise ValueError(
+        raise ArgumentValueError(
             f"reduction operation {name} does not have an identity, so to use a where mask one "
             "has to specify 'initial'"
         )
     axes = axes_and_names(axis, t.ndim)
     if initial is None and builtins.any(type(i) is int and t.shape[i] == 0 for i in axes):
-        raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
+        raise ArgumentValueError(
+            f"zero-size array to reduction operation {name} which has no identity"
+        )
     identity = 0 if where is None else bound(t.dtype)
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
 
@@ -370,11 +375,11 @@ def promote_dtype(name: str, *args: Any) -> list[Any]:
 def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
     """Weights of one dimension laid along `axis` of an array."""
     if axis is None:
-        raise ValueError("Axis must be specified when shapes of a and weights differ.")
+        raise ArgumentValueError("Axis must be specified when shapes of a and weights differ.")
     axes = axes_tuple(axis, t.ndim)
     shape = typeof(weights).shape
     if shape != tuple(t.shape[i] for i in axes):
-        raise ValueError(
+        raise ArgumentValueError(
             "Shape of weights must be consistent with shape of a along specified axis."
         )
     sizes = tuple(t.shape[i] if i in axes else 1 for i in range(t.ndim))
@@ -408,7 +413,9 @@ def var(
     own = typeof(a).dtype
     kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
     if dtype is not None and own.kind == "c" and kind.kind != "c":
-        raise ValueError(f"var: complex numbers have no variance of a real dtype, as {kind.name}")
+        raise ArgumentValueError(
+            f"var: complex numbers have no variance of a real dtype, as {kind.name}"
+        )
     axes = axes_and_names(axis, typeof(a).ndim)
     free = ddof if correction is None else correction
     return _var_program(a, axes, keepdims, kind, free, where, mean)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import rem
 from ms_func.primitives.basis import transpose
@@ -73,7 +74,9 @@ def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
         total = window + stride - 2 + max(window - stride, 0)
         before = window - 1
     else:
-        raise ValueError(f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}")
+        raise ArgumentValueError(
+            f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}"
+        )
     return before, total - before
 
 
@@ -111,7 +114,7 @@ def conv_transpose(
     left, right = typeof(lhs), typeof(rhs)
     if dimension_numbers is None:
         if left.ndim not in _TRANSPOSE_LAYOUTS:
-            raise ValueError("No 4+ dimensional dimension_number defaults.")
+            raise ArgumentValueError("No 4+ dimensional dimension_number defaults.")
         dimension_numbers = _TRANSPOSE_LAYOUTS[left.ndim]
     numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
     out, ins, *window = numbers.rhs_spec

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func import tree
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.ir.axes import environment
 from ms_func.ir.mesh import Mesh, current_mesh
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
@@ -141,7 +141,7 @@ def named_sharding(sharding: Any) -> NamedSharding:
         return sharding if isinstance(sharding.mesh, Mesh) else _with_devices(sharding)
     if not isinstance(sharding, PartitionSpec):
         kind = "only" if isinstance(sharding, Sharding) else "as"
-        raise TypeError(
+        raise ArgumentTypeError(
             f"expected a NamedSharding or a PartitionSpec {kind} layout over a mesh, got "
             f"{sharding!r}"
         )

@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
@@ -255,18 +256,18 @@ def multivariate_normal(
         ValueError: there is no such method, or the shapes do not fit.
     """
     if method not in ("svd", "eigh", "cholesky"):
-        raise ValueError("method must be one of {'svd', 'eigh', 'cholesky'}")
+        raise ArgumentValueError("method must be one of {'svd', 'eigh', 'cholesky'}")
     kind = float_dtype("multivariate_normal", dtype)
     mean, cov = (convert(operand("multivariate_normal", v), kind) for v in (mean, cov))
     n = np.shape(mean)[-1:]
     if not n or np.shape(cov)[-2:] != (*n, *n):
-        raise ValueError(
+        raise ArgumentValueError(
             f"multivariate_normal requires cov.shape == (..., n, n) for n={n}, got {np.shape(cov)}"
         )
     lead = manipulation.broadcast_shapes(np.shape(mean)[:-1], np.shape(cov)[:-2])
     sizes = lead if shape is None else shape_tuple("multivariate_normal", shape)
     if manipulation.broadcast_shapes(lead, sizes) != sizes:
-        raise ValueError(
+        raise ArgumentValueError(
             f"multivariate_normal got parameters of leading shape {lead} for the shape {sizes}"
         )
     factor = _factor(cov, method)
