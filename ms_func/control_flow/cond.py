@@ -491,7 +491,10 @@ def _predicate(pred: Any) -> Any:
     ):
         raise ArgumentTypeError(f"Pred must be a scalar, got {pred} of type {type(pred)}")
     if t.shape != ():
-        raise ArgumentTypeError(f"Pred must be a scalar, got {pred} of shape {t.shape}.")
+        raise ArgumentTypeError(
+            f"Pred must be a scalar, got {pred} of shape {t.shape}.\n"
+            "fix: reduce it with .any() or .all(), or choose by element with np.where"
+        )
     if t.dtype == np.bool_:
         return pred
     if not issubdtype(t.dtype, np.number) or t.dtype.kind == "c":

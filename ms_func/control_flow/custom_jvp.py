@@ -312,7 +312,8 @@ class custom_jvp:
         if not isinstance(out, tuple | list) or len(out) != 2:
             raise ArgumentTypeError(
                 f"Custom JVP rule {rule} for function {name} must produce a pair (list or tuple of "
-                f"length two) representing primal and tangent outputs, but got {out}."
+                f"length two) representing primal and tangent outputs, but got {out}.\n"
+                f"fix: end {rule} with `return result, tangent_of_the_result`"
             )
         primals, primal_tree = tree.flatten(out[0])
         tangents, tangent_tree = tree.flatten(out[1], is_leaf=lambda x: type(x) is SymbolicZero)

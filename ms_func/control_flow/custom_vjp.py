@@ -205,7 +205,8 @@ class custom_vjp:
             raise ArgumentTypeError(
                 f"Custom VJP fwd rule {rule} for function {name} must produce a pair (list or "
                 "tuple of length two): the result of the function, and residuals for the backward "
-                f"rule; got {out}"
+                f"rule; got {out}\n"
+                f"fix: end {rule} with `return result, residuals`; residuals may be None"
             )
         outs, out_tree = tree.flatten(out[0])
         if out_tree != staged.out_tree:
@@ -275,7 +276,8 @@ class custom_vjp:
                 "structure as the args tuple of the primal function, and in particular must "
                 "produce a tuple of length equal to the number of arguments to the primal "
                 f"function, but got bwd output structure {tree.structure(grads)} for primal input "
-                f"structure {call.in_tree}."
+                f"structure {call.in_tree}.\n"
+                "fix: return a tuple with one entry for each argument, `(ct,)` for one"
             )
 
         def wrong(i: int, t: ArrayType) -> Callable[[ArrayType], Exception]:

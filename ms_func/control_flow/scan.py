@@ -153,10 +153,14 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
     if len(sizes) > 1:
         raise ArgumentValueError(
             "scan got values with different leading axis sizes: "
-            f"{', '.join(str(t.shape[0]) for t in types)}."
+            f"{', '.join(str(t.shape[0]) for t in types)}.\n"
+            "fix: cut or pad them to one length; what all steps share goes in by closure"
         )
     if not sizes:
-        raise ArgumentValueError("scan got no values to scan over and `length` not provided.")
+        raise ArgumentValueError(
+            "scan got no values to scan over and `length` not provided.\n"
+            "fix: pass length=, the number of steps"
+        )
     return sizes[0]
 
 

@@ -164,7 +164,8 @@ def _array_parts(
         return [Part("array", dim + i, p) for i, p in enumerate(places)]
     if not isinstance(dtype, np.dtype) or not issubdtype(dtype, np.integer):
         raise ArgumentTypeError(
-            f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}"
+            f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}\n"
+            "fix: convert it, for example with .astype(int) or x // y in place of x / y"
         )
     if isinstance(entry, (np.integer, np.ndarray)) and entry.ndim == 0:
         return [Part("int", dim, _checked(int(entry), sizes[dim], dim, strict, below))]

@@ -74,11 +74,15 @@ def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
         return concatenate([ravel(a) for a in rows], 0, dtype)
     ndim = len(typeof(rows[0]).shape)
     if ndim == 0:
-        raise ArgumentValueError("Zero-dimensional arrays cannot be concatenated.")
+        raise ArgumentValueError(
+            "Zero-dimensional arrays cannot be concatenated.\n"
+            "fix: use stack for scalars; several arrays go in one list, concatenate([x, y])"
+        )
     if any(typeof(a).ndim != ndim for a in rows):
         shapes = ", ".join(str(typeof(a).shape) for a in rows)
         raise ShapeError(
-            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}.",
+            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}.\n"
+            "fix: give each the same rank first, for example with x[None] or np.expand_dims",
             user_loc(),
         )
     if len(rows) == 1:
@@ -103,7 +107,11 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Ar
         raise ArgumentValueError("Need at least one array to stack.")
     shape = typeof(rows[0]).shape
     if any(typeof(a).shape != shape for a in rows):
-        raise ArgumentValueError("All input arrays must have the same shape.")
+        shapes = ", ".join(str(typeof(a).shape) for a in rows)
+        raise ArgumentValueError(
+            f"All input arrays must have the same shape, got {shapes}.\n"
+            "fix: use concatenate for arrays of different lengths, or pad them first"
+        )
     place = axis_index(axis, len(shape) + 1)
     return fusion.run(_stacked, _one_dtype("stack", rows, dtype), place)
 

@@ -141,7 +141,8 @@ def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
     if unknown or math.prod(sizes) != t.size or any(n < 0 for n in sizes):
         raise ShapeError(
             f"cannot reshape array of shape {t.shape} (size {t.size}) into shape {tuple(sizes)}"
-            f" (size {known})",
+            f" (size {known})\n"
+            "fix: the sizes must multiply to the same number; one of them may be -1",
             user_loc(),
         )
     return sizes

@@ -80,7 +80,8 @@ def matmul(
     if left[-1] != right[inner]:
         raise ShapeError(
             "matmul requires contracting dimensions to have the same shape, got "
-            f"{left} and {right}: {left[-1]} != {right[inner]}",
+            f"{left} and {right}: {left[-1]} != {right[inner]}\n"
+            "fix: transpose or reshape one operand, for example with .T",
             user_loc(),
         )
     contracted = ((len(left) - 1,), (inner,))

@@ -59,7 +59,8 @@ def where(
     poisons the derivative of that case's operands.
 
     Raises:
-        TypeError: only one of `x` and `y` is given, or an operand is no array.
+        ValueError: only one of `x` and `y` is given.
+        TypeError: an operand is no array.
     """
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
@@ -67,8 +68,12 @@ def where(
         raise ArgumentValueError(
             "size and fill_value arguments cannot be used in three-term where function."
         )
+    if x is None or y is None:
+        raise ArgumentValueError(
+            "Either both or neither of the x and y arguments should be provided to where"
+        )
     mask = logic.truth("where", condition)
-    x, y = promote_all("where", (x, y)) if x is None or y is None else promote("where", x, y)
+    x, y = promote("where", x, y)
     shape = typeof(mask).shape
     shapes = (shape, typeof(x).shape, typeof(y).shape)
     full = common_shape("where", shapes)

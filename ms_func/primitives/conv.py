@@ -107,7 +107,9 @@ def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: Conv) -> None:
     if features // groups != ins:
         raise SizeError(
             f"{name} lhs feature dimension size divided by feature_group_count must equal the "
-            f"rhs input feature dimension size, but {features} // {groups} != {ins}."
+            f"rhs input feature dimension size, but {features} // {groups} != {ins}.\n"
+            f"fix: dimension {lhs_spec[1]} of {lhs} and dimension {rhs_spec[1]} of {rhs} hold the "
+            "features; for another layout pass dimension_numbers"
         )
     if out % groups or out % lots:
         which = "feature_group_count" if out % groups else "batch_group_count"
