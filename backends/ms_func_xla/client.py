@@ -131,6 +131,17 @@ class Xla:
         )
         return XlaExecutable(loaded)
 
+    def save(self, executable: XlaExecutable) -> bytes:
+        """A compiled program as bytes, for devices of the same kind and the same jaxlib."""
+        loaded = executable.loaded
+        return loaded.client.serialize_executable(loaded)
+
+    def load(self, data: bytes, devices: Sequence[Any]) -> XlaExecutable:
+        """The compiled program behind bytes of `save`, on as many devices."""
+        built = _xla_options(devices, CompileOptions(devices=tuple(devices)))
+        load = devices[0].client.deserialize_executable
+        return XlaExecutable(load(data, DeviceList(tuple(devices)), built))
+
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""
         if module.operation.attributes["mhlo.num_partitions"].value > 1:

@@ -78,6 +78,16 @@ class XlaExecutable:
         return [tiling_of(s) for s in self.loaded.get_output_shardings() or ()]
 
     @property
+    def in_layouts(self) -> list[str]:
+        """How the elements of each operand must lie, in the runtime's spelling."""
+        return [str(a) for a in self.loaded.get_parameter_layouts()]
+
+    @property
+    def out_layouts(self) -> list[str]:
+        """How the elements of each result lie, in the runtime's spelling."""
+        return [str(a) for a in self.loaded.get_output_layouts()]
+
+    @property
     def hlo_text(self) -> str:
         """The optimised program in XLA's text form."""
         return "\n".join(m.to_string() for m in self.loaded.hlo_modules())

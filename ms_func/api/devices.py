@@ -13,6 +13,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
+from ms_func.ir.layout import Format
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained, named_sharding
@@ -87,7 +88,8 @@ def device_put(
         'float32'
     """
     leaves, structure = tree.flatten(x)
-    places = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    places = [d.place if isinstance(d, Format) else d for d in given]
     for where in places:
         if not (
             where is None
@@ -95,8 +97,8 @@ def device_put(
             or hasattr(where, "platform")
         ):
             raise ArgumentValueError(
-                "device_put only accepts None, a Sharding, a Device or a tree of these as its "
-                f"device. Received invalid value: {where!r}"
+                "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
+                f"as its device. Received invalid value: {where!r}"
             )
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]

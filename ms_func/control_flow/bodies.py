@@ -102,7 +102,7 @@ def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
     if a.shape != b.shape or not (a.dtype == b.dtype or weak):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
-    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
+    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).manual)
 
 
 def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:

@@ -200,7 +200,7 @@ def _split_branches(
 
 def _slot_kind(t: ArrayType) -> tuple[Any, ...]:
     """What residuals that may share a slot have in common."""
-    return (t.shape, t.dtype, t.sharding)
+    return (t.shape, t.dtype, t.manual)
 
 
 def _into_slots(

@@ -18,6 +18,7 @@ from ms_func.dtypes import float0
 from ms_func.execution import buffers
 from ms_func.execution.placement import public
 from ms_func.execution.shards import Shard, shards_of
+from ms_func.ir.layout import Format
 from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension, pytree
@@ -75,6 +76,11 @@ class Array(_Operators, metaclass=_ArrayMeta):
     def sharding(self) -> Sharding:
         """How the array lies on its devices."""
         return public(self.buffer._sharding)
+
+    @property
+    def format(self) -> Format:
+        """How the elements lie in memory, and on which devices."""
+        return Format(buffers.layout_of(self.buffer), self.sharding)
 
     @property
     def itemsize(self) -> int:

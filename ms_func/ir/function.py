@@ -111,6 +111,19 @@ class Eqn:
         out = self.primitive.bind(*operands, **self.params)
         return out if self.primitive.multiple_results else (out,)
 
+    def replace(
+        self, invars: Any = None, outvars: Any = None, primitive: Any = None, params: Any = None,
+        loc: Loc | None = None, **unused: Any,
+    ) -> Eqn:  # fmt: skip
+        """The same application with some parts replaced; what has no counterpart is ignored."""
+        return Eqn(
+            primitive or self.primitive,
+            self.inputs if invars is None else tuple(invars),
+            self.outputs if outvars is None else tuple(outvars),
+            self.params if params is None else params,
+            loc or self.loc,
+        )
+
     def body(self) -> Function | None:
         """The program that the application computes, if it is made of one."""
         rule = self.primitive.body
@@ -199,6 +212,33 @@ class Function:
     def outvars(self) -> tuple[Atom, ...]:
         """Results."""
         return self.results
+
+    @property
+    def debug_info(self) -> Any:
+        """Names of the function, its arguments and its results, if those were kept."""
+        return self.memo.get("debug_info")
+
+    def replace(
+        self, constvars: Any = None, invars: Any = None, outvars: Any = None, eqns: Any = None,
+        debug_info: Any = None, **unused: Any,
+    ) -> Function:  # fmt: skip
+        """The same program with some parts replaced; what has no counterpart is ignored."""
+        closed_over = self.constvars if constvars is None else tuple(constvars)
+        free = self.invars if invars is None else tuple(invars)
+        found = Function(
+            self.name,
+            (*free, *closed_over),
+            self.eqns if eqns is None else eqns,
+            self.results if outvars is None else outvars,
+            self.consts if constvars is None else (),
+        )
+        found.memo["constvars"] = len(closed_over)
+        found.memo["debug_info"] = debug_info or self.debug_info
+        return found
+
+    def pretty_print(self, **unused: Any) -> str:
+        """The program as text."""
+        return repr(self)
 
     @property
     def effects(self) -> frozenset[Any]:

@@ -47,6 +47,14 @@ class AxisType(enum.Enum):
         return self.name
 
 
+class AbstractDevice(NamedTuple):
+    """A kind of device, none of which needs to be there."""
+
+    device_kind: str
+    num_cores: int | None
+    platform: str
+
+
 class AbstractMesh:
     """Names and sizes of mesh axes, without devices.
 
@@ -54,6 +62,7 @@ class AbstractMesh:
         axis_sizes: number of devices along each axis.
         axis_names: name of each axis.
         axis_types: accepted for compatibility, one `AxisType` per axis or None.
+        abstract_device: the kind of device that the mesh is meant for, an `AbstractDevice`.
         links: `Link` by axis name; the others get the default.
 
     Raises:
@@ -74,6 +83,7 @@ class AbstractMesh:
         axis_names: Any,
         axis_types: Any = None,
         *,
+        abstract_device: AbstractDevice | None = None,
         links: Mapping[str, Link] | None = None,
     ) -> None:
         names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
@@ -88,6 +98,7 @@ class AbstractMesh:
             raise ShardingError(f"Mesh axis sizes must be positive, got {sizes}")
         self.axis_names, self.axis_sizes = names, sizes
         self.axis_types = _axis_types(axis_types, len(names))
+        self.abstract_device = abstract_device
         self.links = dict(links or {})
         self.size = math.prod(sizes)
         self._outer: list[Any] = []
@@ -155,7 +166,7 @@ class AbstractMesh:
             self.axis_sizes if axis_sizes is None else axis_sizes,
             self.axis_names if axis_names is None else axis_names,
             self.axis_types if axis_types is None else axis_types,
-            **{"links": self.links, **options},
+            **{"links": self.links, "abstract_device": self.abstract_device, **options},
         )
 
     def update_axis_types(self, name_to_type: Mapping[Any, AxisType]) -> AbstractMesh:
@@ -168,7 +179,7 @@ class AbstractMesh:
         return self.links.get(axis, Link())
 
     def _key(self) -> tuple[Any, ...]:
-        return (self.axis_names, self.axis_sizes)
+        return (self.axis_names, self.axis_sizes, self.abstract_device)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (

@@ -310,8 +310,8 @@ class _Parser:
         weak = self.accept("*")
         self.take("[")
         shape = tuple(self.listed(lambda: int(self.take_kind("int")), "]"))
-        sharding = self.value() if self.accept("@") else None
-        return ArrayType(shape, dtype, weak, sharding)
+        manual = self.value() if self.accept("@") else None
+        return ArrayType(shape, dtype, weak, manual)
 
     def mapping(self) -> dict[str, Any]:
         """Entries of a dict whose opening brace has been passed."""

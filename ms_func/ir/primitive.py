@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
-from ms_func.ir.types import ArrayType, Varying, special
+from ms_func.ir.types import ArrayType, special
 
 
 class NotSupported(NamedTuple):
@@ -112,7 +112,7 @@ def fitting(
         Unequal: an operand differs between devices along fewer axes than its parameter.
         ShapeError: along more.
     """
-    if all(t.sharding is w.sharding for t, w in zip(types, wanted, strict=True)):
+    if all(t.manual is w.manual for t, w in zip(types, wanted, strict=True)):
         return
     for t, w in zip(types, wanted, strict=True):
         if t.vma - w.vma:
@@ -291,7 +291,7 @@ class Primitive:
             pass
         if self.words is None and special.seen:
             self._refuse_keys(types, params)
-        if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
+        if callable(self.varying) or any(t.manual is not None for t in types):
             found = self._varying_types(types, params)
         else:
             out = self.abstract(*types, **params)

@@ -151,9 +151,9 @@ class _Printer:
         return f"@k{self.consts.setdefault(text, len(self.consts))}"
 
     def type(self, type: ArrayType) -> str:
-        if type.sharding is None:
+        if type.manual is None:
             return str(type)
-        return f"{type.update(sharding=None)}@{self.value(type.sharding)}"
+        return f"{type.update(manual=None)}@{self.value(type.manual)}"
 
     def atom(self, atom: Atom, number: dict[Atom, int]) -> str:
         return literal_text(atom) if isinstance(atom, Literal) else f"%{number[atom]}"

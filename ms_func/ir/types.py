@@ -24,7 +24,10 @@ from ms_func.dtypes import (
     narrowed,
     type_of_value,
 )
-from ms_func.errors import ArgumentTypeError, SizeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
+from ms_func.ir.layout import Format
+from ms_func.ir.mesh import get_abstract_mesh
+from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 
 
 class _Special:
@@ -38,7 +41,7 @@ _interned: dict[tuple[Any, ...], ArrayType] = {}
 
 
 class Varying:
-    """Stands as `sharding` of a type in a region of manual computation that keeps account.
+    """What a type keeps in a region of manual computation that keeps account.
 
     Attributes:
         axes: axes of the mesh along which devices may hold different values.
@@ -66,7 +69,7 @@ _ALONG_NONE: frozenset[Any] = frozenset()
 
 
 class ArrayType:
-    """Type of an array: `shape`, `dtype`, `weak_type`, and a `sharding` when one is fixed.
+    """Type of an array: `shape`, `dtype`, `weak_type`, and what manual computation needs.
 
     A weak type is that of a Python scalar: it gives way to the dtype of the other operand.
     The attributes are those that the runtime's C++ side reads from an abstract value. Of keys
@@ -77,33 +80,38 @@ class ArrayType:
         True
     """
 
-    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "plain", "shape", "sharding",
+    __slots__ = ("__weakref__", "dtype", "face", "key", "manual", "ndim", "plain", "shape",
                  "size", "weak_type")  # fmt: skip
 
     shape: tuple[int, ...]
     dtype: np.dtype
     weak_type: bool
-    sharding: Any
+    manual: Varying | None
     key: KeyDtype | None
     face: Any
     plain: bool
 
     def __new__(
-        cls, shape: tuple[int, ...], dtype: Any, weak_type: bool = False, sharding: Any = None
+        cls,
+        shape: tuple[int, ...],
+        dtype: Any,
+        weak_type: bool = False,
+        manual: Varying | None = None,
     ) -> ArrayType:
         """Return the one object that stands for this type."""
-        key = (shape, dtype, weak_type, sharding)
+        key = (shape, dtype, weak_type, manual)
         try:
             return _interned[key]
         except KeyError:
             return _intern(key)
         except TypeError:  # a list as shape
-            return cls(tuple(shape), dtype, weak_type, sharding)
+            return cls(tuple(shape), dtype, weak_type, manual)
 
     def update(self, **changes: Any) -> ArrayType:
-        """Return the same type with some fields replaced."""
+        """Return the same type with some fields replaced; a `sharding` is not part of it."""
+        changes.pop("sharding", None)
         fields = {"shape": self.shape, "dtype": self.dtype, "weak_type": self.weak_type,
-                  "sharding": self.sharding}  # fmt: skip
+                  "manual": self.manual}  # fmt: skip
         fields.update(changes)
         return ArrayType(**fields)
 
@@ -111,9 +119,7 @@ class ArrayType:
     def tangent(self) -> ArrayType:
         """Type of a derivative in direction of this value: `float0` for discrete dtypes."""
         if is_inexact(self.dtype):
-            held = self.sharding
-            plain = held is None or type(held) is Varying
-            return self if plain else self.update(sharding=None)
+            return self
         return ArrayType(self.shape, float0)
 
     def str_short(self, short_dtypes: bool = False, mesh_axis_types: bool = False) -> str:
@@ -126,21 +132,25 @@ class ArrayType:
         return self.tangent
 
     @property
+    def sharding(self) -> NamedSharding:
+        """As in JAX: no dimension is laid along an axis, since types do not tell layouts."""
+        return NamedSharding(get_abstract_mesh(), PartitionSpec(*[None] * self.ndim))
+
+    @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""
-        held = self.sharding
-        return held.axes if type(held) is Varying else _ALONG_NONE
+        return _ALONG_NONE if self.manual is None else self.manual.axes
 
     def varying(self, axes: frozenset[Any]) -> ArrayType:
         """The same type with other axes along which the values may differ."""
-        return self.update(sharding=Varying(axes) if axes else None)
+        return self.update(manual=Varying(axes) if axes else None)
 
     @property
     def words(self) -> ArrayType:
         """Type of the memory behind: for keys that of their words, in a dimension at the end."""
         if self.key is None:
             return self
-        return ArrayType((*self.shape, self.key.words), np.uint32, False, self.sharding)
+        return ArrayType((*self.shape, self.key.words), np.uint32, False, self.manual)
 
     @property
     def nbytes(self) -> int:
@@ -148,7 +158,7 @@ class ArrayType:
         return self.size * self.dtype.itemsize
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ArrayType, (self.shape, self.dtype, self.weak_type, self.sharding)
+        return ArrayType, (self.shape, self.dtype, self.weak_type, self.manual)
 
     def __copy__(self) -> ArrayType:
         return self
@@ -159,7 +169,7 @@ class ArrayType:
     def __str__(self) -> str:
         dims = ",".join(map(str, self.shape))
         weak = "*" if self.weak_type else ""
-        at = f"@{self.sharding}" if self.sharding is not None else ""
+        at = f"@{self.manual}" if self.manual is not None else ""
         return f"{dtype_name(self.dtype)}{weak}[{dims}]{at}"
 
     __repr__ = __str__
@@ -167,16 +177,16 @@ class ArrayType:
 
 def _intern(key: tuple[Any, ...]) -> ArrayType:
     """Canonicalise the fields, then find or make the type; both spellings are remembered."""
-    shape, dtype, weak_type, sharding = key
+    shape, dtype, weak_type, manual = key
     shape = tuple(int(d) for d in shape)
     dtype = np.dtype(dtype)
-    canonical = (shape, dtype, bool(weak_type), sharding)
+    canonical = (shape, dtype, bool(weak_type), manual)
     found = _interned.get(canonical)
     if found is None:
         _check_dtype(dtype)
         _check_size(shape, dtype)
         found = object.__new__(ArrayType)
-        found.shape, found.dtype, found.weak_type, found.sharding = canonical
+        found.shape, found.dtype, found.weak_type, found.manual = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
         found.key = key_of(dtype)
         found.face = dtype if found.key is None else found.key
@@ -235,13 +245,13 @@ class RefType:
     key = None
     plain = False
     weak_type = False
-    sharding = None
+    manual = None
     vma: frozenset[Any] = frozenset()
 
     def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
-        if inner.weak_type or inner.sharding is not None:
-            inner = inner.update(weak_type=False, sharding=None)
+        if inner.weak_type or inner.manual is not None:
+            inner = inner.update(weak_type=False, manual=None)
         found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
@@ -339,6 +349,13 @@ class ShapeDtypeStruct:
     ) -> None:
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be specified.")
+        if isinstance(sharding, Format):
+            sharding = sharding.place
+        if not (sharding is None or isinstance(sharding, (Sharding, PartitionSpec))):
+            raise ArgumentValueError(
+                "sharding should be an instance of `Sharding`, `PartitionSpec` or `Format`. Got "
+                f"{sharding} of type {type(sharding)}."
+            )
         sizes = tuple(map(operator.index, shape))
         self.type = ArrayType(sizes, canonicalize_dtype(dtype), weak_type)
         self.sharding = sharding
@@ -348,6 +365,11 @@ class ShapeDtypeStruct:
     ndim = property(lambda self: self.type.ndim)
     size = property(lambda self: self.type.size)
     weak_type = property(lambda self: self.type.weak_type)
+
+    @property
+    def format(self) -> Format:
+        """The sharding as a format; how elements lie in memory is left open."""
+        return Format(None, self.sharding)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
         """Return the same description with some fields replaced."""

@@ -42,7 +42,7 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
         check_dtype(name, accepts, x.dtype)
         if not 0 <= axis < x.ndim:
             raise AxisError(f"axis {axis} is out of bounds for array of shape {x.shape}")
-        return x if x.sharding is None else x.update(sharding=None)
+        return x if x.manual is None else x.update(manual=None)
 
     return abstract
 

@@ -100,7 +100,7 @@ def unary(
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
         check_dtype(name, accepts, x.dtype)
         if result is None:
-            return x if x.sharding is None else x.update(sharding=None)
+            return x if x.manual is None else x.update(manual=None)
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
     return register(

@@ -46,7 +46,7 @@ def _sort_abstract(
         raise AxisError(
             f"axis {dimension} is out of bounds for array of dimension {len(shapes[0])}"
         )
-    return [t if t.sharding is None else t.update(sharding=None) for t in types]
+    return [t if t.manual is None else t.update(manual=None) for t in types]
 
 
 def _keys(x: np.ndarray) -> list[np.ndarray]:

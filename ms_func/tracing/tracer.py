@@ -427,7 +427,7 @@ class Staging:
         env: dict[Atom, Atom] = {}
         for v, x in zip(fn.params, args, strict=False):
             a = self.atom(x)
-            env[v] = a if a.type.sharding is v.type.sharding else self._fitting(a, v.type)
+            env[v] = a if a.type.manual is v.type.manual else self._fitting(a, v.type)
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
         own = [v for e in fn.eqns for v in e.outputs]

@@ -131,7 +131,7 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
         ]
         found = rule(full, *operands, **eqn.params)
     for ct, x in zip(found, operands, strict=True):
-        if type(ct) is Tracer and ct.type.sharding is not None and ct.type.vma - x.type.vma:
+        if type(ct) is Tracer and ct.type.manual is not None and ct.type.vma - x.type.vma:
             raise _counted_wrong(eqn, ct.type, x.type)
     return found
 

@@ -23,6 +23,7 @@ from ms_func import config as _settings
 from ms_func.api.compile import clear_caches
 from ms_func.api.shard_map import INFER as _INFER
 from ms_func.compat.flags import config, context
+from ms_func.compat.jax.api_util import debug_info
 from ms_func.compat.rules import closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
@@ -106,6 +107,13 @@ def make_jaxpr(
     def recorded(*args: Any, **kwargs: Any) -> Any:
         traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
         program = closed(traced.ir, traced.captured)
+        program.jaxpr.memo["debug_info"] = debug_info(
+            "jit", fun, args, kwargs, static_argnums=numbers,
+            result_paths=tuple(
+                f"result{ms_func.tree.keystr(path)}"
+                for path, _ in ms_func.tree.leaves_with_path(traced.out_info)
+            ),
+        )  # fmt: skip
         return (program, traced.out_info) if return_shape else program
 
     return recorded

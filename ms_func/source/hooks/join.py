@@ -463,7 +463,7 @@ def promoted(a: ArrayType, b: ArrayType) -> ArrayType | None:
         dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
     except TypeError:
         return None
-    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
+    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).manual)
 
 
 def materialized(value: Any, type: ArrayType) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.compat.jax.api_util import DebugInfo
-from ms_func.compat.jax.core import DropVar, eval_jaxpr, find_top_trace, valid_jaxtype
+from ms_func.compat.jax.core import DropVar, Jaxpr, eval_jaxpr, find_top_trace, valid_jaxtype
 from ms_func.compat.jax.errors import InconclusiveDimensionOperation
 from ms_func.compat.rules import ClosedJaxpr, Primitive
 from ms_func.errors import IRError
@@ -60,7 +60,6 @@ class Effect:
 Effects = frozenset
 no_effects: frozenset[Any] = frozenset()
 get_aval = typeof
-Jaxpr = Function
 JaxprEqn = Eqn
 JaxprTypeError = IRError
 array_types = {Array, np.ndarray, np.generic}
