@@ -138,7 +138,18 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
 def trapezoid(
     y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1
 ) -> Array:
-    """Integral of samples by the trapezoidal rule, with coordinates `x` or spacing `dx`."""
+    """Integral of samples by the trapezoidal rule.
+
+    Args:
+        y: samples.
+        x: their coordinates, of the shape of `y` or a vector along `axis`; None for equal spacing.
+        dx: spacing, where there is no `x`.
+        axis: dimension of the samples.
+
+    Example:
+        >>> float(trapezoid(np.float32([0, 1, 4]), dx=1.0))
+        3.0
+    """
     y = inexact("trapezoid", y)
     axis = axis_index(axis, typeof(y).ndim)
     n = typeof(y).shape[axis]

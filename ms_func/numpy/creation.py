@@ -344,7 +344,21 @@ def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any, sharding
 
 
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of zeros; float32 unless a dtype is given."""
+    """Array of zeros.
+
+    Args:
+        shape: an int or several, known while tracing.
+        dtype: float32 by default.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result, as a `NamedSharding` or `PartitionSpec`.
+
+    Raises:
+        TypeError: a size is traced or no integer; there is no such dtype.
+
+    Example:
+        >>> zeros((2, 3), "int8").tolist()
+        [[0, 0, 0], [0, 0, 0]]
+    """
     return _filled("zeros", shape, 0, dtype, device, out_sharding)
 
 
@@ -362,7 +376,14 @@ def full(
     shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None,
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Array of `fill_value`, which broadcasts to `shape`."""
+    """Array of `fill_value`, which broadcasts to `shape`.
+
+    Arguments as for `zeros`; the dtype is that of `fill_value` by default.
+
+    Example:
+        >>> full((2, 2), 7).tolist()
+        [[7, 7], [7, 7]]
+    """
     sizes = shape_tuple("full", shape)
     value = fill_value if type(fill_value) in SCALARS else array(fill_value)
     kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)

@@ -432,7 +432,19 @@ def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest finite numbers)."""
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf`.
+
+    Args:
+        x: array; one of integers stays as it is.
+        copy: accepted for compatibility; arrays are values.
+        nan: in place of NaN.
+        posinf: in place of infinity; the largest finite number where None.
+        neginf: in place of minus infinity; the smallest finite number where None.
+
+    Example:
+        >>> nan_to_num(np.array([np.nan, 1.0, np.inf], np.float32), posinf=9.0).tolist()
+        [0.0, 1.0, 9.0]
+    """
     x = settled("nan_to_num", x)
     dtype = typeof(x).dtype
     if not is_inexact(dtype):
@@ -454,7 +466,19 @@ def isclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
-    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
+    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close.
+
+    Args:
+        a: array.
+        b: what it is compared with.
+        rtol: tolerance as a part of `|b|`.
+        atol: tolerance beside it.
+        equal_nan: whether NaN is close to NaN.
+
+    Example:
+        >>> isclose(np.float32([1, 1]), np.float32([1.000001, 1.1])).tolist()
+        [True, False]
+    """
     a, b = promote_all("isclose", (a, b))
     if typeof(a).key is not None:
         return compare.eq_p.bind(a, b)

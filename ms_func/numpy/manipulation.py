@@ -185,7 +185,19 @@ def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
 
 
 def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
-    """`a` with dimensions of size 1 inserted at the places `axis` of the result."""
+    """`a` with dimensions of size 1 inserted.
+
+    Args:
+        a: array.
+        axis: their places in the result, one or several.
+
+    Raises:
+        ValueError: a place is given twice, or is outside of the result.
+
+    Example:
+        >>> expand_dims(np.ones((2, 3)), (0, -1)).shape
+        (1, 2, 3, 1)
+    """
     a = operand("expand_dims", a)
     shape = typeof(a).shape
     axis = tuple(axis) if isinstance(axis, Iterable) else axis

@@ -75,7 +75,12 @@ def percentile(
     method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """`quantile` with parts in percent."""
+    """`quantile` with parts in percent; arguments as for it.
+
+    Example:
+        >>> percentile(asarray([1.0, 2.0, 4.0]), 25)
+        Array(1.5, dtype=float32)
+    """
     found = _quantile("percentile", a, q, axis, out, method, keepdims, weights, False, 100)
     return found if out_sharding is None else constrained(found, out_sharding)
 
@@ -93,7 +98,19 @@ def median(
     a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     keepdims: bool = False,
 ) -> Array:  # fmt: skip
-    """Middle element along dimensions, or the mean of the two middle ones."""
+    """Middle element along dimensions, or the mean of the two middle ones; NaN of NaN.
+
+    Args:
+        a: array.
+        axis: dimensions, all by default.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        keepdims: keep the dimensions with size 1.
+
+    Example:
+        >>> median(asarray([[3.0, 1.0, 2.0], [9.0, 1.0, 1.0]]), axis=1).tolist()
+        [2.0, 1.0]
+    """
     return _quantile("median", a, 0.5, axis, out, "midpoint", keepdims, None, False)
 
 

@@ -39,7 +39,17 @@ from ms_func.tracing.tracer import Tracer
 
 @fusion.whole(1)
 def tile(A: ArrayLike, reps: Any) -> Array:
-    """`A` repeated `reps[i]` times along dimension i."""
+    """`A` repeated `reps[i]` times along dimension i.
+
+    Args:
+        A: array.
+        reps: numbers of repetitions, counted from the last dimension; more of them than dimensions
+            add leading ones.
+
+    Example:
+        >>> tile(np.array([1, 2]), (2, 2)).tolist()
+        [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
     A = operand("tile", A)
     try:
         counts = (operator.index(reps),)

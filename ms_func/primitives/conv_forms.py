@@ -31,7 +31,28 @@ def conv(
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Any:
-    """Convolution in the default layout, `[n, c, *size]` and `[o, c, *window]`."""
+    """Convolution in the default layout: a cross-correlation, as networks use it.
+
+    Args:
+        lhs: `[n, c, *size]`: batch, channels, and places.
+        rhs: `[o, c, *window]`: a kernel for each of `o` channels of the result.
+        window_strides: steps between windows, one for each dimension of places.
+        padding: "SAME", "SAME_LOWER" or "VALID".
+        precision: see `dot_general`.
+        preferred_element_type: dtype of the result.
+
+    Returns:
+        `[n, o, *size]`, with sizes that follow from padding and strides.
+
+    Raises:
+        TypeError: channels or ranks do not fit.
+        RuntimeError: there is no such padding.
+
+    Example:
+        >>> import ms_func.numpy as np
+        >>> conv(np.ones((1, 1, 4)), np.ones((1, 1, 3)), (1,), "SAME").tolist()
+        [[[2.0, 3.0, 3.0, 2.0]]]
+    """
     return conv_general_dilated(
         lhs, rhs, window_strides, padding, precision=precision,
         preferred_element_type=preferred_element_type,

@@ -270,7 +270,22 @@ def _axis(axis: int, ndim: int) -> int:
 
 
 def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = True) -> Any:
-    """`keys` in increasing order along a dimension, and `values` rearranged with them."""
+    """`keys` in increasing order along a dimension, and `values` rearranged with them.
+
+    Args:
+        keys: array.
+        values: array of the same shape and any dtype.
+        dimension: dimension to sort along.
+        is_stable: whether equal keys stay in their order.
+
+    Raises:
+        TypeError: shapes differ.
+
+    Example:
+        >>> keys, values = sort_key_val(np.array([3, 1, 2]), np.array([30, 10, 20]))
+        >>> values.tolist()
+        [10, 20, 30]
+    """
     return sort((keys, values), dimension, is_stable, num_keys=1)
 
 

@@ -80,7 +80,25 @@ def uniform(
     key: ArrayLike, shape: Shape = (), dtype: Any = None, minval: ArrayLike = 0.0,
     maxval: ArrayLike = 1.0,
 ) -> Array:  # fmt: skip
-    """Uniform numbers in `[minval, maxval)`."""
+    """Uniform numbers in `[minval, maxval)`.
+
+    Args:
+        key: key, not used for anything else.
+        shape: of the result, which the bounds broadcast to.
+        dtype: floating; float32 by default.
+        minval: bound below, which is included.
+        maxval: bound above, which is not.
+
+    Raises:
+        ValueError: the dtype is not floating, or the bounds do not broadcast to `shape`.
+        TypeError: `key` is no key.
+
+    Example:
+        >>> from ms_func import random
+        >>> x = random.uniform(random.key(0), (100,), minval=-1.0)
+        >>> bool((x >= -1).all() and (x < 1).all())
+        True
+    """
     kind = float_dtype("uniform", dtype)
     single = shape == () and math.prod(np.shape(minval) + np.shape(maxval)) == 1
     asked: Shape | None = None if single else shape
