@@ -551,8 +551,8 @@ def warmup_cosine_decay_schedule(
 
     Example:
         >>> rate = warmup_cosine_decay_schedule(0.0, 1.0, 2, 10)
-        >>> [round(float(rate(step)), 3) for step in (0, 1, 2, 6, 10)]
-        [0.0, 0.5, 1.0, 0.5, 0.0]
+        >>> " ".join(f"{rate(step):.1f}" for step in (0, 1, 2, 6, 10))
+        '0.0 0.5 1.0 0.5 0.0'
     """
     alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
     rise = linear_schedule(init_value, peak_value, warmup_steps)

@@ -84,7 +84,7 @@ def truncated_normal(
     Example:
         >>> from ms_func import random
         >>> x = random.truncated_normal(random.key(0), -2.0, 2.0, (100,))
-        >>> bool((abs(x) <= 2).all())
+        >>> (abs(x) <= 2).all().item()
         True
     """
     kind = float_dtype("truncated_normal", dtype)

@@ -96,7 +96,7 @@ def uniform(
     Example:
         >>> from ms_func import random
         >>> x = random.uniform(random.key(0), (100,), minval=-1.0)
-        >>> bool((x >= -1).all() and (x < 1).all())
+        >>> ((x >= -1) & (x < 1)).all().item()
         True
     """
     kind = float_dtype("uniform", dtype)
