@@ -100,7 +100,6 @@ def device_put(
                 "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
                 f"as its device. Received invalid value: {where!r}"
             )
-    places = [named_sharding(s) if isinstance(s, PartitionSpec) else s for s in places]
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)

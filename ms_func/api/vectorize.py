@@ -67,7 +67,8 @@ def vmap(
     if not isinstance(in_axes, (int, tuple, type(None))):
         raise ArgumentTypeError(
             "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "
-            f"positional arguments passed to the function, but got {in_axes!r}"
+            f"positional arguments passed to the function, but got {in_axes!r}\n"
+            f"fix: axes of the one argument's elements go in a tuple, in_axes=({in_axes!r},)"
         )
     name = function_name(fun)
     hash(axis_name)  # raises TypeError on what cannot be a name
@@ -165,18 +166,21 @@ def axis_size_of(
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
         raise ArgumentValueError(
-            f"{what} must have at least one non-None value in in_axes or axis_size must be "
-            f"specified, in a call of `{name}`\n"
-            if leaves
-            else f"{what} wrapped function must be passed at least one argument containing an "
-            f"array or axis_size must be specified, in a call of `{name}`\n"
-            "fix: give an argument a batch dimension in in_axes, or pass axis_size"
+            (
+                f"{what} must have at least one non-None value in in_axes or axis_size must be "
+                f"specified, in a call of `{name}`\n"
+                if leaves
+                else f"{what} wrapped function must be passed at least one argument containing "
+                f"an array or axis_size must be specified, in a call of `{name}`\n"
+            )
+            + "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
         raise ArgumentValueError(
             f"{what} got inconsistent sizes for array axes to be mapped: {listed}, in a call of "
-            f"`{name}`"
+            f"`{name}`\n"
+            "fix: map arguments of one length; None in in_axes for those that all elements share"
         )
     return next(iter(sizes)), dims
 

@@ -20,7 +20,7 @@ from ms_func.control_flow.rules import (
     without_tracers,
 )
 from ms_func.control_flow.scan import map as sequential_map
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
@@ -307,12 +307,12 @@ class custom_vmap:
             rule = user_function(self.rule)
             out = rule(size, batched, *tree.unflatten(call.in_tree, tracers))
             if not isinstance(out, tuple | list) or len(out) != 2:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
                 )
             outs, out_tree = tree.flatten(out[0])
             if out_tree != staged.out_tree:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"structure of output value and batching mismatch: the vmap rule of `{name}` "
                     f"returned {out_tree}, the function returns {staged.out_tree}"
                 )

@@ -183,7 +183,8 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
         if rank < 0 or (rank > 0 and "..." not in term):
             raise ArgumentValueError(
                 f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
-                "dimensions"
+                f"dimensions, of shape {shape}\n"
+                "fix: write one label for each dimension, or ... for those that are left"
             )
         out.append(term.replace("...", dots[len(dots) - rank :] if "..." in term else ""))
     return tuple(out), dots
@@ -207,7 +208,8 @@ def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> N
                 if 1 not in (n, sizes[c]):
                     raise ArgumentValueError(
                         f"Size of label {c!r} for operand {i} ({n}) does not match previous terms "
-                        f"({sizes[c]})."
+                        f"({sizes[c]}).\nfix: {text!r} was given operands of shapes "
+                        f"{', '.join(map(str, shapes))}; transpose one, or use another label"
                     )
                 sizes[c] = max(sizes[c], n)
 

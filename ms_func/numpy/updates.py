@@ -14,6 +14,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.control_flow.while_loop import while_loop
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -297,7 +298,7 @@ def _broadcastable(values: Any, shape: tuple[int, ...]) -> Any:
         own = own[1:]
     pairs = zip(own[::-1], shape[::-1], strict=False)
     if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
-        raise ValueError(
+        raise ArgumentValueError(
             f"Incompatible shapes for broadcasting: values of shape {typeof(values).shape} "
             f"cannot be written to elements of shape {shape}"
         )
@@ -443,7 +444,7 @@ def setitem(x: Any, index: Any, values: Any) -> None:
         TypeError: a value of a recording would be stored in an array from outside of it.
     """
     if config.jax_rules():
-        raise TypeError(
+        raise ArgumentTypeError(
             "arrays are immutable under as_jax(), as in JAX\n"
             "fix: x = x.at[index].set(values), which gives a new array"
         )
@@ -454,7 +455,7 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     elif type(new) is Tracer and type(x) is Tracer and new.recorder is x.recorder:
         x.variable, x.type = new.variable, new.type
     else:
-        raise TypeError(
+        raise ArgumentTypeError(
             "an array from outside of the function being recorded cannot be assigned to inside\n"
             "fix: copy it first (`x = x.copy()`), or use `x = x.at[index].set(values)`",
         )

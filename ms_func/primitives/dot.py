@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
-from ms_func.errors import ShapeError, SizeError
+from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -78,7 +78,7 @@ def canonical_precision(precision: Any) -> PrecisionPair:
             return None
     pair = tuple(precision) if isinstance(precision, (tuple, list)) else (precision, precision)
     if len(pair) != 2:
-        raise ValueError(f"precision must be one value or a pair, got {precision!r}")
+        raise ArgumentValueError(f"precision must be one value or a pair, got {precision!r}")
     lhs, rhs = (Precision.DEFAULT if p is None else Precision(p) for p in pair)
     return lhs, rhs
 

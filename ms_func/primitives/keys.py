@@ -270,7 +270,7 @@ def random_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
         TypeError: `key` is no key, or `width` is none of 8, 16, 32, 64.
     """
     if width not in WIDTHS:
-        raise TypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
+        raise ArgumentTypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
     return random_bits_p.bind(key, shape=int_tuple(shape, "shape"), width=width)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.ir import propagation as _propagation  # noqa: F401  # the rule of layouts in types
 from ms_func.ir.axes import environment
 from ms_func.ir.explicit import chosen, typed
@@ -166,7 +166,7 @@ def named_sharding(sharding: Any) -> NamedSharding:
         return sharding if isinstance(sharding.mesh, Mesh) else _with_devices(sharding)
     if not isinstance(sharding, PartitionSpec):
         kind = "only" if isinstance(sharding, Sharding) else "as"
-        raise TypeError(
+        raise ArgumentTypeError(
             f"expected a NamedSharding or a PartitionSpec {kind} layout over a mesh, got "
             f"{sharding!r}"
         )

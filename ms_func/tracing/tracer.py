@@ -36,7 +36,15 @@ from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing import known
-from ms_func.tracing.complaints import BOOL_FIX, FLOAT_FIX, INT_FIX, no_buffer, opening, remedy
+from ms_func.tracing.complaints import (
+    BOOL_FIX,
+    FLOAT_FIX,
+    INT_FIX,
+    ambiguous,
+    no_buffer,
+    opening,
+    remedy,
+)
 
 _SCALARS = (bool, int, float, complex)
 _WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
@@ -93,10 +101,7 @@ class Tracer:
 
     def __bool__(self) -> bool:
         if self.type.size != 1:
-            raise ValueError(
-                "The truth value of an array with more than one element is ambiguous. "
-                "Use a.any() or a.all()"
-            )
+            raise ambiguous(self.type.size)
         return bool(self._value(TracerBoolConversionError, "a Python truth value", BOOL_FIX))
 
     def __int__(self) -> int:
@@ -174,6 +179,8 @@ class Tracer:
             fixed = known.without_derivative(self.recorder, self.variable)
             if fixed is not None:
                 return np.asarray(fixed)
+            if not self.recorder.role and self.recorder.asked(self.variable) is None:
+                return self._value(ConcretizationTypeError, use, FLOAT_FIX)
             loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"{opening(ConcretizationTypeError, self.type)}a traced value ({self.type}, "
