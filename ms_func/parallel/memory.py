@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ import numpy as np
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Literal, Var
 from ms_func.parallel.graph import Graph
-from ms_func.parallel.search import Problem, Solution
+from ms_func.parallel.problem import Problem
+from ms_func.parallel.search import Solution
 from ms_func.parallel.unfold import LAID_OPEN, places
 
 _UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
@@ -294,7 +296,7 @@ def solve_below(
 
 def _weighted(problem: Problem, prices: dict[int, np.ndarray], multiplier: float) -> Problem:
     nodes = [v + multiplier * prices[i] if i in prices else v for i, v in enumerate(problem.nodes)]
-    return Problem(nodes, problem.edges)
+    return replace(problem, nodes=nodes)
 
 
 def _too_large(limit: float, memory: Memory, peak: Peak, solution: Solution) -> ShardingError:
