@@ -22,6 +22,7 @@ import numpy as np
 
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Literal, Var
+from ms_func.ir.primitive import ELEMENTWISE
 from ms_func.parallel.graph import Graph
 from ms_func.parallel.problem import Problem
 from ms_func.parallel.search import Solution
@@ -169,9 +170,14 @@ class Memory:
             return True
         if eqn.primitive.name in VIEWS:
             return False
-        return i in graph.eqn_node or any(
-            r in graph.eqn_node or r in graph.sheet.opened for r in readers
+        return self._is_whole(i) or any(
+            self._is_whole(r) or r in graph.sheet.opened for r in readers
         )
+
+    def _is_whole(self, i: int) -> bool:
+        """Whether an equation is computed by itself; additions of open sums are fused as well."""
+        graph = self.graph
+        return i in graph.eqn_node and graph.eqns[i].primitive.shard is not ELEMENTWISE
 
     def _copies(self) -> list[Interval]:
         """Copies in another layout, from the first equation that reads them to the last."""

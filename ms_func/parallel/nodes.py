@@ -72,7 +72,7 @@ class _Builder:
         self.joined: set[int] = set()
         self.splits: dict[Any, list[Split]] = {}
         self.specs: dict[Any, list[Spec]] = {}
-        self.open_eqns, self.open_values = open_sums(self.eqns)
+        self.open_eqns, self.open_values = open_sums(self.sheet)
         self.graph.open_eqns = self.open_eqns
 
     def build(
@@ -172,7 +172,7 @@ class _Builder:
 
     def _specs(self, members: Sequence[Var]) -> list[Spec]:
         """Layouts of a class: all legal ones, and sums left open."""
-        is_open = len(members) == 1 and members[0] in self.open_values
+        is_open = all(v in self.open_values for v in members)
         return self._layouts(members[0].type.shape, is_open)
 
     def _layouts(self, shape: tuple[int, ...], is_open: bool) -> list[Spec]:

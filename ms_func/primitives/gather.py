@@ -17,6 +17,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     LANES,
+    MADE,
     NONLINEAR,
     PIECEWISE_LINEAR,
     Cost,
@@ -341,7 +342,7 @@ def _scatter_add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params
 
 scatter_add_p = scatter_primitive(
     "scatter_add", ref=np.add, lower="stablehlo.add", jvp=Linear(0, 2),
-    transpose=_scatter_add_transpose, kind="sum",
+    transpose=_scatter_add_transpose, kind="sum", sums=MADE,
 )  # fmt: skip
 
 
