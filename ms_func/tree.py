@@ -151,17 +151,14 @@ def transpose(
         >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
-    try:
-        parts = outer_treedef.flatten_up_to(pytree_to_transpose)
-        inner = structure(parts[0]) if inner_treedef is None else inner_treedef
-        columns = [inner.flatten_up_to(part) for part in parts]
-    except ValueError as error:
-        raise TypeError(
-            f"Mismatch: the tree {structure(pytree_to_transpose)} is no tree of the structure "
-            f"{outer_treedef} of trees of one structure: {error}"
-        ) from None
-    rows = [[c[i] for c in columns] for i in range(inner.num_leaves)]
-    return inner.unflatten(outer_treedef.unflatten(row) for row in rows)
+    leaves, found = flatten(pytree_to_transpose)
+    outer, inner = outer_treedef, inner_treedef
+    if inner is None:
+        inner = structure(outer.flatten_up_to(pytree_to_transpose)[0])
+    n, m = outer.num_leaves, inner.num_leaves
+    if len(leaves) != n * m:
+        raise TypeError(f"Mismatch\n{found}\n != \n{outer.compose(inner)}")
+    return inner.unflatten(outer.unflatten(leaves[i::m]) for i in range(m))
 
 
 def broadcast(

@@ -12,17 +12,17 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
-from ms_func.ir.sharding import entry_axes
+from ms_func.ir.sharding import NamedSharding, entry_axes
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.keys import random_split
-from ms_func.primitives.sharding import LAYOUTS
+from ms_func.primitives.sharding import LAYOUTS, constrained
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracebacks import user_traceback
-from ms_func.transforms.batch import batch
+from ms_func.transforms.batch import batch, lanes_laid_out, lanes_type
 
 
 def vmap(
@@ -221,10 +221,17 @@ def _run(
     held = [own.get(id(ref)) for ref in staged.writes]
     captured, lanes, fresh = _split_keys(name, staged, batched.size, lanes)
     held = [0 if k in fresh else d for k, d in enumerate(held)]
-    program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
+    layout = _lanes_layout(given, [dims[i] for i in mapped])
+    fn = batched.own(staged.fn)
+    with lanes_laid_out(layout):
+        program, out_dims = _batched(fn, batched.size, lanes, (*wanted, *held), layout)
     _check_shared(name, staged, held, out_dims)
     _check_unmapped(name, staged, wanted, out_dims)
-    outs = apply(program, [*captured, *operands(given)])
+    passed = operands(given)
+    if layout is not None:
+        passed = [_as_lanes(x, dims[i], batched.size, layout)
+                  for x, i in zip(passed, mapped, strict=True)]  # fmt: skip
+    outs = apply(program, [*captured, *passed])
     for k, key in fresh.items():
         outs[staged.own + k] = key
     return staged.unflatten(outs)
@@ -292,18 +299,33 @@ def _check_shared(
             )
 
 
-def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
-    key = ("vmap", size, dims, out_dims)
+def _batched(fn: Any, size: int, dims: Any, out_dims: Any, layout: Any) -> Any:
+    key = ("vmap", size, dims, out_dims, layout)
     if key not in fn.memo:
         program, found = batch(fn, size, dims, out_dims)
         fn.memo[key] = simplified(program), found
     return fn.memo[key]
 
 
+def _lanes_layout(given: Sequence[Any], dims: Sequence[int | None]) -> NamedSharding | None:
+    """How lanes lie on devices, by the first argument whose type tells."""
+    for x, d in zip(given, dims, strict=True):
+        held = typeof(x).explicit
+        if held is not None and held.dim_axes(typeof(x).ndim)[d]:
+            return held.with_dims((held.dim_axes(typeof(x).ndim)[d],))
+    return None
+
+
+def _as_lanes(x: Any, dim: int | None, size: int, layout: NamedSharding) -> Any:
+    """An argument whose lanes lie as those of the others."""
+    wanted = lanes_type(_lane_type(x, dim), dim or 0, size, layout).explicit
+    return x if typeof(x).explicit == wanted else constrained(x, wanted)
+
+
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
+    return t.without_dimension(dim)
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:

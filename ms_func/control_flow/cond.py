@@ -44,6 +44,7 @@ from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.stage import Staged
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
@@ -69,7 +70,9 @@ def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[A
         first = column[0]
         if any(t.shape != first.shape or t.dtype != first.dtype for t in column):
             raise ShapeError(f"cond takes branches with equal result types, got {list(column)}")
-        joined = ArrayType(first.shape, first.dtype, all(t.weak_type for t in column))
+        laid = first.explicit if all(t.explicit == first.explicit for t in column) else None
+        weak = all(t.weak_type for t in column)
+        joined = ArrayType(first.shape, first.dtype, weak, explicit=laid)
         axes = index.vma.union(*(t.vma for t in column))
         out.append(joined.varying(axes) if axes else joined)
     return out
@@ -569,7 +572,11 @@ def _choose_branch(
     if decided:
         leaves = bodies.raised(leaves, decided)
         types = [t.varying(t.vma | decided) for t in types]
-    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided) for f in funs]
+    recorded: dict[int, Staged] = {}  # a function that stands for several branches once
+    for f in funs:
+        if id(f) not in recorded:
+            recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided)
+    staged = [recorded[id(f)] for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)

@@ -154,7 +154,7 @@ def _tangent_rule(
 
 def _laid(types: Sequence[ArrayType], lanes: Sequence[bool], size: int) -> list[ArrayType]:
     """Types of values some of which have their lanes in front."""
-    return [t.update(shape=(size, *t.shape)) if m else t for t, m in zip(types, lanes, strict=True)]
+    return [t.with_dimension(0, size) if m else t for t, m in zip(types, lanes, strict=True)]
 
 
 def _transpose(
@@ -298,8 +298,7 @@ class custom_vmap:
 
     def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
         types = [
-            t.update(shape=(size, *t.shape)) if m else t
-            for t, m in zip(call.types, lanes, strict=True)
+            t.with_dimension(0, size) if m else t for t, m in zip(call.types, lanes, strict=True)
         ]
         found: list[bool] = []
 

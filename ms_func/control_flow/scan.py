@@ -88,7 +88,7 @@ def scan(
         return _run_in_python(f, init, xs, steps, reverse)
     if checkpoint is not None:
         return _in_segments(f, init, xs, steps, reverse, unroll, checkpoint)
-    elements = [t.update(shape=t.shape[1:]) for t in x_types]
+    elements = [t.without_dimension(0) for t in x_types]
     n = len(leaves)
 
     def call(tracers: list[Any]) -> Any:
@@ -258,14 +258,14 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     Args:
         f: function of an element.
         xs: array or tree of arrays with one leading size.
-        batch_size: number of elements to compute at once, as by `vmap`.
+        batch_size: number of elements to compute at once, as by `vmap`; one if None or 0.
 
     Example:
         >>> map(lambda x: x * x, np.arange(4)).tolist()
         [0, 1, 4, 9]
     """
     f = user_function(f)
-    if batch_size is not None:
+    if batch_size:
         return _map_in_batches(f, xs, batch_size)
     return scan(lambda _, x: ((), f(x)), (), xs)[1]
 
@@ -291,7 +291,7 @@ def _map_in_batches(f: Any, xs: Any, size: int) -> Any:
 def _all_lanes(f: Any, xs: Any, size: int) -> Any:
     """`f` of `size` elements at once."""
     leaves, x_tree = tree.flatten(xs)
-    lane_types = [t.update(shape=t.shape[1:]) for t in (typeof(x) for x in leaves)]
+    lane_types = [typeof(x).without_dimension(0) for x in leaves]
     staged = stage(lambda ts: f(tree.unflatten(x_tree, ts)), lane_types, name=function_name(f))
     dims = (*(None for _ in staged.captured), *(0 for _ in leaves))
     made, _ = bodies.batch_to(staged.fn, size, dims, (0,) * len(staged.fn.results))

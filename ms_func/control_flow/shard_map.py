@@ -18,6 +18,7 @@ from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
 from ms_func.ir.effects import calls_host
 from ms_func.ir.evaluate import evaluate
+from ms_func.ir.explicit import typed
 from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
@@ -63,7 +64,8 @@ def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec, manual: tuple[Any, 
     axes = NamedSharding(mesh, spec).dim_axes(t.ndim)
     sizes = mesh.shape
     shape = [n * math.prod(sizes[a] for a in names) for n, names in zip(t.shape, axes, strict=True)]
-    return t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
+    whole = t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
+    return whole if whole.vma else typed(whole, NamedSharding(mesh, spec))
 
 
 def _abstract(

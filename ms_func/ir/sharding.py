@@ -166,6 +166,14 @@ class Sharding:
         return {d for d in self.device_list if is_local(d)}
 
     @property
+    def _device_assignment(self) -> tuple[Any, ...]:  # libraries written for JAX ask for it
+        return tuple(self.device_list)
+
+    @property
+    def _addressable_device_assignment(self) -> tuple[Any, ...]:
+        return tuple(d for d in self.device_list if is_local(d))
+
+    @property
     def has_addressable_devices(self) -> bool:
         """Whether some device belongs to this process."""
         return bool(self.addressable_devices)
@@ -259,6 +267,10 @@ class NamedSharding(Sharding):
                 f"NamedSharding expects a PartitionSpec, got {spec!r} of type "
                 f"{type(spec).__name__}\nfix: write P(...)"
             )
+        if not isinstance(mesh, AbstractMesh):
+            raise TypeError(
+                f"NamedSharding expects a mesh, got {mesh!r} of type {type(mesh).__name__}"
+            )
         self.mesh, self.spec, self.memory_kind = mesh, spec, memory_kind
         self._hash = hash((mesh, spec, memory_kind))
         _check_axes(mesh, spec)
@@ -337,6 +349,13 @@ class NamedSharding(Sharding):
     def replicated_axes(self) -> frozenset[Any]:
         """Mesh axes along which the array is copied."""
         return frozenset(self.mesh.axis_names) - set(self.spec.axes()) - self.spec.unreduced
+
+    def with_dims(self, dims: Sequence[tuple[Any, ...]]) -> NamedSharding | None:
+        """Layout over the same mesh with the given axes per dimension; None if nothing is cut."""
+        if not any(dims):
+            return None
+        spec = PartitionSpec(*[d[0] if len(d) == 1 else d or None for d in dims])
+        return NamedSharding(self.mesh, spec)
 
     def update(self, **changes: Any) -> NamedSharding:
         """The same sharding with some fields replaced."""

@@ -55,6 +55,7 @@ from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
 from ms_func.lax.selection import approx_max_k as approx_max_k
 from ms_func.lax.selection import approx_min_k as approx_min_k
+from ms_func.lax.selection import dynamic_index_in_dim as dynamic_index_in_dim
 from ms_func.lax.selection import scatter_apply as scatter_apply
 from ms_func.lax.staging import after_all as after_all
 from ms_func.lax.staging import broadcast_like as broadcast_like
@@ -205,7 +206,6 @@ from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile
 from ms_func.primitives.shape import unstack as unstack
 from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
-from ms_func.primitives.slicing import dynamic_index_in_dim as dynamic_index_in_dim
 from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
 from ms_func.primitives.slicing import dynamic_slice_in_dim as dynamic_slice_in_dim
 from ms_func.primitives.slicing import dynamic_update_index_in_dim as dynamic_update_index_in_dim

@@ -1,4 +1,4 @@
-"""The largest and smallest elements, found as exactly as the caller allows."""
+"""Elements chosen by place or by size."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
-from ms_func.numpy import creation, updates
+from ms_func.numpy import creation, fusion, updates
 from ms_func.primitives.arithmetic import neg
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.scatter import scatter_add
 from ms_func.primitives.shape import canonical_axes
+from ms_func.primitives.slicing import dynamic_index_in_dim as _indexed
 from ms_func.primitives.sort import top_k
+
+dynamic_index_in_dim = fusion.whole(2)(_indexed)
 
 
 def scatter_apply(

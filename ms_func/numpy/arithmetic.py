@@ -209,7 +209,7 @@ def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     return compare.select_p.bind(bits.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
-@fusion.whole(1, "min", "max")
+@fusion.whole(3)
 def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """`arr` limited to `[min, max]`; either bound may be None.
 

@@ -25,8 +25,8 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.elementwise import exp, log, sign
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.elementwise import log10, sign
+from ms_func.numpy.manipulation import axis_index, moveaxis
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -402,12 +402,20 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
     return tuple(sizes), typeof(a).dtype if dtype is None else dtype
 
 
+def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
+    """The layout asked for, else the one that the type of `a` tells."""
+    if shape is not None or device is not None or out_sharding is not None:
+        return out_sharding
+    return typeof(a).explicit
+
+
 def zeros_like(
     a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
 ) -> Array:
     """Zeros with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("zeros_like", a, dtype, shape)
-    return _weakly(zeros(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(zeros(sizes, kind, device=device, out_sharding=where), a, dtype)
 
 
 def ones_like(
@@ -415,7 +423,8 @@ def ones_like(
 ) -> Array:
     """Ones with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("ones_like", a, dtype, shape)
-    return _weakly(ones(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(ones(sizes, kind, device=device, out_sharding=where), a, dtype)
 
 
 def empty_like(
@@ -439,8 +448,8 @@ def full_like(
 ) -> Array:  # fmt: skip
     """`fill_value` with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("full_like", a, dtype, shape)
-    out = full(sizes, fill_value, kind, device=device, out_sharding=out_sharding)
-    return _weakly(out, a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(full(sizes, fill_value, kind, device=device, out_sharding=where), a, dtype)
 
 
 # --- ranges ---------------------------------------------------------------------------
@@ -576,8 +585,9 @@ def geomspace(
     """`num` numbers from `start` to `stop` in geometric progression."""
     start, stop = _ends("geomspace", start, stop, dtype)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
-    logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)
-    out = ar.mul_p.bind(*promote_all("geomspace", (turn, exp(logs))))
+    logs = log10(ar.div(start, turn)), log10(ar.div(stop, turn))
+    sizes = logspace(*logs, num, endpoint)
+    out = moveaxis(ar.mul_p.bind(*promote_all("geomspace", (turn, sizes))), 0, axis)
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 

@@ -25,7 +25,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.families import literal
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import laid_out
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -70,6 +70,11 @@ def einsum(
         (2, 4)
     """
     no_out("einsum", out)
+    if out_sharding is not None:
+        return laid_out(
+            out_sharding, einsum, subscripts, *operands, optimize=optimize, precision=precision,
+            preferred_element_type=preferred_element_type,
+        )  # fmt: skip
     text, arrays = _read(subscripts, operands)
     if not arrays:
         raise ArgumentValueError("einsum needs at least one operand")
@@ -82,10 +87,8 @@ def einsum(
     if precision is None:
         precision = config.default_matmul_precision.value
     if precision is None or isinstance(precision, str):
-        found = fusion.run(_evaluate, arrays, plan, precision, kind)
-    else:
-        found = _evaluate(*arrays, plan, precision, kind)
-    return found if out_sharding is None else constrained(found, out_sharding)
+        return fusion.run(_evaluate, arrays, plan, precision, kind)
+    return _evaluate(*arrays, plan, precision, kind)
 
 
 def einsum_path(

@@ -68,13 +68,13 @@ def log1p(x: ArrayLike, /) -> Array:
 @fusion.one
 def log2(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 2."""
-    return _scale(log(settled("log2", x)), 1 / math.log(2))
+    return _scale(log(settled("log2", x)), math.log2(math.e))
 
 
 @fusion.one
 def log10(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 10."""
-    return _scale(log(settled("log10", x)), 1 / math.log(10))
+    return _scale(log(settled("log10", x)), math.log10(math.e))
 
 
 def _scale(x: Any, factor: float) -> Any:

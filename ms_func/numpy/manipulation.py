@@ -27,7 +27,7 @@ from ms_func.numpy.arithmetic import remainder, subtract
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, laid_out
 from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 # --- axes -----------------------------------------------------------------------------
@@ -113,17 +113,17 @@ def reshape(
     Raises:
         TypeError: the sizes do not fit the number of elements.
     """
+    if out_sharding is not None:
+        return laid_out(out_sharding, reshape, a, shape, order)
     a = operand("reshape", a)
     sizes = _sizes(a, shape)
     if order == "F":
         back = basis.transpose(a, tuple(range(a.ndim))[::-1])  # pyright: ignore[reportAttributeAccessIssue]
-        out = basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
-                              tuple(range(len(sizes)))[::-1])  # fmt: skip
-    elif order not in ("C", "A", None):
+        return basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
+                               tuple(range(len(sizes)))[::-1])  # fmt: skip
+    if order not in ("C", "A", None):
         raise ArgumentValueError(f"Unexpected value for 'order' argument: {order}.")
-    else:
-        out = sh.reshape_p.bind(a, new_sizes=sizes)
-    return out if out_sharding is None else constrained(out, out_sharding)
+    return sh.reshape_p.bind(a, new_sizes=sizes)
 
 
 def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
@@ -370,13 +370,12 @@ def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> A
 
 
 def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
-    """Whole numbers by which dimensions are rolled as an array; anything else as it is."""
+    """Whole numbers by which dimensions are rolled as operands; anything else as it is."""
     steps = shift if type(shift) is tuple else (shift,)
     laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
     if laps >= 2**31 or any(type(s) is not int for s in steps):
         return shift
-    moves = np.asarray([s % laps for s in steps], np.int32)
-    return moves if steps is shift else moves[0]
+    return shift % laps if steps is not shift else np.asarray([s % laps for s in steps], np.int32)
 
 
 @fusion.whole(2)

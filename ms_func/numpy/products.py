@@ -23,7 +23,7 @@ from ms_func.primitives import shape as sh
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
 from ms_func.primitives.conv import conv_general_dilated
 from ms_func.primitives.dot import canonical_precision, dot_general_p
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import laid_out
 
 
 def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
@@ -41,18 +41,22 @@ def contract(
     preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Any:  # fmt: skip
     """`dot_general` of operands of one dtype with dimensions counted from the front."""
+    if out_sharding is not None:
+        return laid_out(
+            out_sharding, contract, a, b, contracted, batch, precision, preferred_element_type
+        )
     algorithm = algorithm_of(precision)
     if algorithm is not None:
-        out = by_algorithm(lambda x, y, p, dtype: contract(x, y, contracted, batch, p, dtype), a, b,
-                           algorithm, preferred_element_type)  # fmt: skip
-        return out if out_sharding is None else constrained(out, out_sharding)
-    out = dot_general_p.bind(
+        return by_algorithm(
+            lambda x, y, p, dtype: contract(x, y, contracted, batch, p, dtype), a, b, algorithm,
+            preferred_element_type,
+        )  # fmt: skip
+    return dot_general_p.bind(
         a, b, dimension_numbers=(contracted, batch),
         precision=canonical_precision(precision),
         preferred_element_type=None if preferred_element_type is None
         else canonicalize_dtype(preferred_element_type),
     )  # fmt: skip
-    return out if out_sharding is None else constrained(out, out_sharding)
 
 
 @fusion.whole(2)
@@ -90,11 +94,11 @@ def matmul(
     if precision is None:
         precision = config.default_matmul_precision.value
     static = (precision, preferred_element_type)
+    if out_sharding is not None:
+        return laid_out(out_sharding, _batched, a, b, *static)
     if not all(v is None or isinstance(v, (str, np.dtype, type)) for v in static):
-        out = _batched(a, b, *static)
-    else:
-        out = fusion.run(_batched, (a, b), *static)
-    return out if out_sharding is None else constrained(out, out_sharding)
+        return _batched(a, b, *static)
+    return fusion.run(_batched, (a, b), *static)
 
 
 def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:

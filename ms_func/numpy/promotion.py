@@ -156,8 +156,8 @@ def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
     joined = _joined_types(types)[0]
     if len(strong) > 1 or (strong and joined not in strong):
         raise TypePromotionError(
-            f"{name} got operands of dtypes {[t.dtype.name for t in types]}, which have no "
-            "available implicit dtype promotion path when numpy_dtype_promotion is 'strict'\n"
+            f"{name}: Input dtypes {tuple(t.dtype.name for t in types)} have no available implicit "
+            "dtype promotion path when jax_numpy_dtype_promotion=strict\n"
             "fix: convert the operands to one dtype with astype, or set it to 'standard'"
         )
 

@@ -32,7 +32,7 @@ from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.numpy.searching import concrete, not_in_place, take, where
 from ms_func.numpy.updates import update
 from ms_func.primitives import basis, pieces
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import laid_out
 from ms_func.primitives.sort import sort as sort_operands
 from ms_func.tracing.tracer import Tracer
 
@@ -126,8 +126,8 @@ def repeat(
         ConcretizationTypeError: `repeats` is known only at run time and no length is given.
         ValueError: the counts do not fit the dimension.
     """
-    out = _repeated(operand("repeat", a), repeats, axis, total_repeat_length)
-    return out if out_sharding is None else constrained(out, out_sharding)
+    given = (operand("repeat", a), repeats, axis, total_repeat_length)
+    return _repeated(*given) if out_sharding is None else laid_out(out_sharding, _repeated, *given)
 
 
 def _repeated(a: Any, repeats: Any, axis: int | None, total_repeat_length: int | None) -> Any:

@@ -59,8 +59,7 @@ def where(
     poisons the derivative of that case's operands.
 
     Raises:
-        ValueError: only one of `x` and `y` is given.
-        TypeError: an operand is no array.
+        TypeError: only one of `x` and `y` is given, or an operand is no array.
     """
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
@@ -69,8 +68,9 @@ def where(
             "size and fill_value arguments cannot be used in three-term where function."
         )
     if x is None or y is None:
-        raise ArgumentValueError(
-            "Either both or neither of the x and y arguments should be provided to where"
+        raise ArgumentTypeError(
+            "where requires ndarray or scalar arguments, got None at position "
+            f"{1 if x is None else 2}.\nfix: give both x and y, or neither"
         )
     mask = logic.truth("where", condition)
     x, y = promote("where", x, y)
@@ -512,6 +512,11 @@ def put_along_axis(
         ValueError: `inplace` is true: the arguments of a function do not change.
     """
     not_in_place("put_along_axis", inplace)
+    return _put_along(arr, indices, values, axis, mode)
+
+
+@fusion.whole(3)
+def _put_along(arr: Any, indices: Any, values: Any, axis: int | None, mode: str | None) -> Any:
     arr, indices = asarray(operand("put_along_axis", arr)), asarray(operand("put", indices))
     if axis is None:
         flat = update(ravel(arr), ravel(indices), values, "set", mode=mode)

@@ -36,6 +36,7 @@ from ms_func.primitives import scatter as sc
 from ms_func.primitives import shape as sh
 from ms_func.primitives.cast import convert_p
 from ms_func.primitives.indices import GatherScatterMode, ScatterDimensionNumbers
+from ms_func.primitives.sharding import laid_out
 from ms_func.primitives.slicing import dynamic_update_slice_p
 from ms_func.tracing.tracer import Tracer
 
@@ -98,9 +99,16 @@ class IndexRef:
 
     def get(
         self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
-        mode: Any = None, fill_value: Any = None, wrap_negative_indices: bool = True,
+        mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:  # fmt: skip
-        """`x[index]`, with a choice of what is read out of bounds."""
+        """`x[index]`, with a choice of what is read out of bounds and of the layout."""
+        if out_sharding is not None:
+            return laid_out(
+                out_sharding, self.get, indices_are_sorted=indices_are_sorted,
+                unique_indices=unique_indices, mode=mode, fill_value=fill_value,
+                wrap_negative_indices=wrap_negative_indices,
+            )  # fmt: skip
         if mode is None:
             mode = "promise_in_bounds" if fill_value is None else "fill"
         mode = _mode(mode)
@@ -195,7 +203,8 @@ def _below(mode: Any, wrap: bool) -> str | None:
 
 def update(
     x: Any, index: Any, values: Any, kind: str, *, indices_are_sorted: bool = False,
-    unique_indices: bool = False, mode: Any = None, wrap_negative_indices: bool = True,
+    unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+    wrap_negative_indices: bool = True,
 ) -> Any:  # fmt: skip
     """New array in which the elements that `index` names are combined with `values`.
 
@@ -203,7 +212,8 @@ def update(
         ValueError: `values` does not broadcast to what the index names.
     """
     options = (indices_are_sorted, unique_indices, _mode(mode or "fill"), wrap_negative_indices)
-    out = _updated(x, index, _fitting(x, values), kind, *options)
+    given = (x, index, _fitting(x, values), kind, *options)
+    out = _updated(*given) if out_sharding is None else laid_out(out_sharding, _updated, *given)
     if x.type.weak_type and not out.type.weak_type:
         return convert_p.bind(out, new_dtype=x.type.dtype, weak_type=True)
     return out

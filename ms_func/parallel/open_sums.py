@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ms_func.ir.function import Eqn, Var
-from ms_func.parallel.shard_rules import rule_of
+from ms_func.ir.notation import rule_of
 
 ADDING = ("add", "sub")
 """Elementwise operations through which sums may stay open: both operands are open."""

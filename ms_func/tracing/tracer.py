@@ -20,6 +20,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
+    ShardingTypeError,
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
@@ -29,6 +30,7 @@ from ms_func.errors import (
 )
 from ms_func.ir.axes import Axes
 from ms_func.ir.constant import Constant
+from ms_func.ir.explicit import chosen
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
@@ -272,14 +274,15 @@ class Staging:
             "rule", which stands for a derivative, or of any "other" transform that runs its
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
+        internal: whether the library records code of its own, such as a rule of a primitive.
         known: what was found out about variables; see `tracing.known`.
         results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict",
-        "values", "wide",
+        "internal", "known", "links", "loc", "name", "outer", "results", "role", "spliced",
+        "strict", "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -296,6 +299,7 @@ class Staging:
         self.spliced: set[Any] = set()
         self.handles: dict[Var, Tracer] = {}
         self.loc: Loc | None = None
+        self.internal = False
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
@@ -341,6 +345,11 @@ class Staging:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except Unequal as unequal:
             types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
+        except ShardingTypeError as error:
+            if self.loc is None and not self.internal:
+                raise _with_place(error, None) from None
+            with chosen():  # a transform goes through the program, or runs a rule
+                types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
@@ -554,6 +563,7 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         ValueError: it takes a traced value from outside.
     """
     trace = Staging(name)
+    trace.internal = True
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
