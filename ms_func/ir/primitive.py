@@ -84,6 +84,14 @@ class Recurrence:
 
 LANES = _Marker("LANES")
 """words rule: the operation moves elements as they are; words of keys move along as lanes."""
+MADE = _Marker("MADE")
+"""sums rule: a sum over an index that is cut is left open where a plan says so."""
+PASSED = _Marker("PASSED")
+"""sums rule: of a sum that is open the result is a sum that is open."""
+SCALED = _Marker("SCALED")
+"""sums rule: of a sum that is open times, or divided by, a number likewise."""
+ADDED = _Marker("ADDED")
+"""sums rule: two sums that are open are added up piece by piece."""
 BY_FUNCTIONS = _Marker("BY_FUNCTIONS")
 """varying rule: `abstract` follows the types of the functions that the operation carries."""
 
@@ -229,6 +237,7 @@ class Primitive:
             or LANES; None where the operation takes no keys.
         refs: `transforms.discharge.Uses` to the results and, by position, what the references
             among the operands hold afterwards; for operations whose functions take references.
+        sums: how sums stay open, of which each device holds a piece: MADE, PASSED, SCALED or ADDED.
         gathered: whether XLA's partitioner gathers the operands of an application, however they
             are split; a plan writes the program of one device for it.
         host: whether an application calls Python while the program runs.
@@ -266,6 +275,7 @@ class Primitive:
     program: Rule | None = None
     words: Any = None
     refs: Rule | None = None
+    sums: Any = None
     gathered: bool = False
     host: bool = False
     binds: Rule | None = None

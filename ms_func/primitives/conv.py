@@ -24,7 +24,7 @@ import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentValueError, ShapeError, SizeError
-from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
@@ -446,6 +446,7 @@ conv_general_dilated_p = register(
         batch=_batch,
         shard=_shard,
         cost=_cost,
+        sums=MADE,
     )
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
 from ms_func.errors import ArgumentValueError, ShapeError, SizeError
-from ms_func.ir.primitive import Cost, Multilinear, Primitive, register
+from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
@@ -348,6 +348,7 @@ dot_general_p = register(
         batch=_batch,
         shard=_shard,
         cost=_cost,
+        sums=MADE,
     )
 )
 

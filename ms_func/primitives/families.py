@@ -81,6 +81,7 @@ def unary(
     transcendental: bool = True,
     simplify: Any = None,
     jet: Any = VIA_JVP,
+    sums: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -94,7 +95,7 @@ def unary(
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
         simplify: rule, see `Primitive`.
-        jet: rule, see `Primitive`.
+        jet: rule; sums: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -117,6 +118,7 @@ def unary(
             implicit_broadcast=True,
             simplify=simplify,
             jet=jet,
+            sums=sums,
         )
     )
 
@@ -179,6 +181,7 @@ def nary(
     simplify: Any = None,
     jet: Any = VIA_JVP,
     words: Any = None,
+    sums: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
@@ -213,6 +216,7 @@ def nary(
             simplify=simplify,
             jet=jet,
             words=words,
+            sums=sums,
         )
     )
 
