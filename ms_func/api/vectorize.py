@@ -149,19 +149,7 @@ def axis_size_of(
         if axis is None:
             dims.append(None)
             continue
-        if not isinstance(axis, int):
-            raise ArgumentTypeError(
-                f"{what} in_axes must be an int, None, or (nested) container with those types as "
-                f"leaves, but got {axis!r}"
-            )
-        t = leaf_types([x], what, name)[0]
-        if not -t.ndim <= axis < t.ndim:
-            raise ArgumentValueError(
-                f"{what} was requested to map its argument along axis {axis}, which implies that "
-                f"its rank should be at least {axis + 1 if axis >= 0 else -axis}, but is only "
-                f"{t.ndim} (its shape is {t.shape}), in a call of `{name}`\n"
-                "fix: set in_axes to None for arguments that all elements share"
-            )
+        t = _with_axis(what, name, x, axis)
         dims.append(axis % t.ndim)
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
@@ -183,6 +171,24 @@ def axis_size_of(
             "fix: map arguments of one length; None in in_axes for those that all elements share"
         )
     return next(iter(sizes)), dims
+
+
+def _with_axis(what: str, name: str, x: Any, axis: Any) -> ArrayType:
+    """Type of an argument, which has that axis."""
+    if not isinstance(axis, int):
+        raise ArgumentTypeError(
+            f"{what} in_axes must be an int, None, or (nested) container with those types as "
+            f"leaves, but got {axis!r}"
+        )
+    (t,) = leaf_types([x], what, name)
+    if not -t.ndim <= axis < t.ndim:
+        raise ArgumentValueError(
+            f"{what} was requested to map its argument along axis {axis}, which implies that "
+            f"its rank should be at least {axis + 1 if axis >= 0 else -axis}, but is only "
+            f"{t.ndim} (its shape is {t.shape}), in a call of `{name}`\n"
+            "fix: set in_axes to None for arguments that all elements share"
+        )
+    return t
 
 
 def _run(
@@ -220,6 +226,21 @@ def _run(
     with lanes_laid_out(layout):
         program, out_dims = _batched(fn, batched.size, lanes, (*wanted, *held), layout)
     _check_shared(name, staged, held, out_dims)
+    _check_unmapped(name, staged, wanted, out_dims)
+    passed = operands(given)
+    if layout is not None:
+        passed = [_as_lanes(x, dims[i], batched.size, layout)
+                  for x, i in zip(passed, mapped, strict=True)]  # fmt: skip
+    outs = apply(program, [*captured, *passed])
+    for k, key in fresh.items():
+        outs[staged.own + k] = key
+    return staged.unflatten(outs)
+
+
+def _check_unmapped(
+    name: str, staged: Staged, wanted: Sequence[int | None], out_dims: Sequence[int | None]
+) -> None:
+    """Raise where a result that was to be the same for all elements is not."""
     for i, (want, dim) in enumerate(zip(wanted, out_dims, strict=False)):
         if want is None and dim is not None:
             places = tree.flatten_with_path(tree.unflatten(staged.out_tree, wanted),
@@ -229,14 +250,6 @@ def _run(
                 f"batched on axis {dim}: the result of `{name}` depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
-    passed = operands(given)
-    if layout is not None:
-        passed = [_as_lanes(x, dims[i], batched.size, layout)
-                  for x, i in zip(passed, mapped, strict=True)]  # fmt: skip
-    outs = apply(program, [*captured, *passed])
-    for k, key in fresh.items():
-        outs[staged.own + k] = key
-    return staged.unflatten(outs)
 
 
 def _split_keys(

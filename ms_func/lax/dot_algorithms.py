@@ -58,6 +58,11 @@ def dot_general(
 
     Raises:
         TypeError: sizes of paired dimensions differ, or a dimension is named twice.
+
+    Example:
+        >>> x, y = np.ones((2, 3)), np.ones((3, 4))
+        >>> dot_general(x, y, (((1,), (0,)), ((), ()))).shape  # the matrix product x @ y
+        (2, 4)
     """
     given = (lhs, rhs, dimension_numbers, precision, preferred_element_type)
     if out_sharding is not None:

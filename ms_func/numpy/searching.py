@@ -59,8 +59,7 @@ def where(
     poisons the derivative of that case's operands.
 
     Raises:
-        ValueError: only one of `x` and `y` is given.
-        TypeError: an operand is no array.
+        TypeError: only one of `x` and `y` is given, or an operand is no array.
     """
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
@@ -69,8 +68,9 @@ def where(
             "size and fill_value arguments cannot be used in three-term where function."
         )
     if x is None or y is None:
-        raise ArgumentValueError(
-            "Either both or neither of the x and y arguments should be provided to where"
+        raise ArgumentTypeError(
+            "where requires ndarray or scalar arguments, got None at position "
+            f"{1 if x is None else 2}.\nfix: give both x and y, or neither"
         )
     mask = logic.truth("where", condition)
     x, y = promote("where", x, y)

@@ -43,7 +43,7 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], object], tuple[str, ...]
     "no list": (ValueError, lambda: np.concatenate(np.asarray(ROW), 0), ("concatenate([x, y])",)),
     "stack": (ValueError, lambda: np.stack([ROW, PAIR]), ("got (3,), (2,)", "fix: use concat")),
     "reshape": (TypeError, lambda: np.reshape(ROW, (2, 2)), ("(2, 2)", "one of them may be -1")),
-    "one branch": (ValueError, lambda: np.where(ROW > 0, ROW), ("Either both or neither",)),
+    "one branch": (TypeError, lambda: np.where(ROW > 0, ROW), ("position 2", "both x and y")),
     "index": (TypeError, lambda: np.take(ROW, 0.5), ("float", "x // y in place of x / y")),
     "labels": (ValueError, lambda: np.einsum("ij,jk", MATRIX, MATRIX), ("'j'", "(2, 3), (2, 3)")),
     "terms": (ValueError, lambda: np.einsum("ijk->i", MATRIX), ("'ijk'", "one label for each")),
