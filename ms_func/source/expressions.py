@@ -396,7 +396,7 @@ class Expressions:
         return hook("text", node, thunk(node, node, *names), given, constant(frame, node))
 
     def _text_part(self, part: Any, values: list[ast.expr], at: ast.JoinedStr) -> Any:
-        """A part for the hook, see there; the value itself goes to `values`, a name takes its place."""
+        """A part for the hook, see there; its value goes to `values`, a name takes its place."""
         if not isinstance(part, ast.FormattedValue):
             return part.value
         conversion = "" if part.conversion < 0 else chr(part.conversion)

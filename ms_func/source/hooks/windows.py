@@ -16,7 +16,8 @@ import numpy as np
 from ms_func import config
 from ms_func.ir.function import Literal
 from ms_func.numpy.indexing import Window
-from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_or
+from ms_func.primitives.arithmetic import add
+from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, ge, le, lt, select
 from ms_func.primitives.effects import check_raising
