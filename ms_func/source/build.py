@@ -85,9 +85,7 @@ def _settled(
         ]
     )
     line = code.co_firstlineno + shift
-    return code.replace(
-        co_name=name, co_qualname=qualname, co_consts=consts, co_firstlineno=line
-    )
+    return code.replace(co_name=name, co_qualname=qualname, co_consts=consts, co_firstlineno=line)
 
 
 def cell_places(code: CodeType, like: CodeType) -> tuple[int, ...]:
