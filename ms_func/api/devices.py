@@ -9,14 +9,14 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import float0
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.layout import Format
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
-from ms_func.primitives.sharding import constrained, named_sharding
+from ms_func.primitives.sharding import constrained, over_devices
 from ms_func.tracing.tracer import Tracer
 
 
@@ -89,7 +89,7 @@ def device_put(
     """
     leaves, structure = tree.flatten(x)
     given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
-    places = [d.place if isinstance(d, Format) else d for d in given]
+    places = [over_devices(d.place if isinstance(d, Format) else d) for d in given]
     for where in places:
         if not (
             where is None
@@ -132,10 +132,7 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
     """
     leaves, structure = tree.flatten(xs)
     places = tree.broadcast_prefix(out_shardings, xs, is_leaf=lambda s: s is None)
-    placed = [
-        _place(x, named_sharding(s) if isinstance(s, PartitionSpec) else s)
-        for x, s in zip(leaves, places, strict=True)
-    ]
+    placed = [_place(x, over_devices(s)) for x, s in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
 
 
@@ -240,6 +237,9 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any)
         ValueError: a device has no piece, or one of another shape than its slices.
     """
     shape = tuple(shape)
+    for a in arrays:
+        if type(a) not in ARRAYS:
+            raise ArgumentTypeError(f"Unsupported type for elements in `arrays`: {type(a)}")
     held = {next(iter(a.devices())): a for a in arrays}
     devices = list(sharding.addressable_devices_indices_map(shape))
     if set(held) != set(devices):

@@ -22,6 +22,7 @@ from ms_func.ir.layout import Format
 from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension, pytree
+from ms_func.tracing.complaints import ambiguous
 from ms_func.tracing.tracer import Tracer
 
 _new = object.__new__
@@ -116,7 +117,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise ValueError(_AMBIGUOUS)
+            raise ambiguous(self.size)
         return bool(self._numpy().reshape(()))
 
     def __int__(self) -> int:
@@ -297,10 +298,6 @@ class KeyArray(Array):
 
 ARRAYS = frozenset((Array, KeyArray))
 """Classes of values that have a buffer."""
-
-_AMBIGUOUS = (
-    "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
-)
 
 
 def wrap(buffer: Any) -> Array:

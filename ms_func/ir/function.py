@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ms_func.ir.loc import Loc
+from ms_func.ir.loc import NOWHERE, Loc
 from ms_func.ir.primitive import Primitive
 from ms_func.ir.types import ArrayType, special, typeof
 
@@ -97,6 +97,11 @@ class Eqn:
         for fn in self.functions():
             found |= fn.effects
         return found
+
+    @property
+    def source_info(self) -> Any:
+        """Where it came from; `name_stack` is the path of names around it."""
+        return self.loc or NOWHERE
 
     def functions(self) -> Iterator[Function]:
         """Functions among the parameters."""

@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentTypeError, UnsupportedError
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import elementwise as el
 from ms_func.primitives import powers
@@ -42,7 +42,9 @@ def _checked(name: str, accuracy: Any) -> None:
             f"{name} cannot promise {accuracy}: no backend chooses an implementation by bounds\n"
             "fix: leave accuracy out, or pass AccuracyMode.HIGHEST"
         )
-    raise TypeError(f"{name}: accuracy must be an AccuracyMode or a Tolerance, got {accuracy!r}")
+    raise ArgumentTypeError(
+        f"{name}: accuracy must be an AccuracyMode or a Tolerance, got {accuracy!r}"
+    )
 
 
 def cbrt(x: Any, *, accuracy: Any = None) -> Any:

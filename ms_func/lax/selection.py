@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.numpy import creation, fusion, updates
 from ms_func.primitives.arithmetic import neg
@@ -79,10 +80,10 @@ def approx_min_k(
 
 def _extreme(name: str, x: Any, k: int, dimension: int, recall: float, least: bool) -> Any:
     if not 0 < recall <= 1:
-        raise ValueError(f"{name}: recall_target must lie in (0, 1], got {recall}")
+        raise ArgumentValueError(f"{name}: recall_target must lie in (0, 1], got {recall}")
     t = typeof(x)
     if not is_inexact(t.dtype) or t.dtype.kind == "c":
-        raise TypeError(f"{name} takes floating-point operands, got {t}")
+        raise ArgumentTypeError(f"{name} takes floating-point operands, got {t}")
     (axis,) = canonical_axes((dimension,), t.ndim, name)
     order = [*range(axis), *range(axis + 1, t.ndim), axis]
     rows = transpose(x, order)

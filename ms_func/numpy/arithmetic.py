@@ -8,6 +8,7 @@ import numpy as np
 
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -71,7 +72,7 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = numbers("floor_divide", x, y)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("floor_divide does not support complex-valued inputs")
+        raise ArgumentTypeError("floor_divide does not support complex-valued inputs")
     return modulo.floor_div_p.bind(x, y)
 
 
@@ -121,7 +122,9 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
         if dtype.kind == "b":
             x = convert(x, np.dtype(np.int32), True)
         elif y < 0 and not is_inexact(dtype):
-            raise TypeError(f"Integers cannot be raised to negative powers, got power(x, {y})")
+            raise ArgumentTypeError(
+                f"Integers cannot be raised to negative powers, got power(x, {y})"
+            )
         return fill(1, typeof(x)) if y == 0 else powers.integer_pow(x, y)
     return _power(x, y)
 
@@ -215,7 +218,7 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     """
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
-        raise ValueError(
+        raise ArgumentValueError(
             "Clip received a complex value either through the input or the min/max keywords. "
             "Complex values have no ordering and cannot be clipped."
         )
@@ -235,7 +238,7 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = promote_inexact("hypot", x, y)
     if typeof(x).dtype.kind == "c":
-        raise ValueError("hypot does not support complex-valued inputs")
+        raise ArgumentValueError("hypot does not support complex-valued inputs")
     return fusion.run(_hypot, (x, y))
 
 
@@ -296,5 +299,5 @@ def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
 def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     x, y = numbers(name, x, y)
     if not issubdtype(typeof(x).dtype, np.integer):
-        raise ValueError(f"Arguments to {name} must be integers.")
+        raise ArgumentValueError(f"Arguments to {name} must be integers.")
     return x, y

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -267,7 +268,7 @@ def fabs(x: ArrayLike, /) -> Array:
     """Elementwise magnitude as a float; not defined on complex numbers."""
     x = inexact("fabs", x)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("ufunc 'fabs' does not support complex dtypes")
+        raise ArgumentTypeError("ufunc 'fabs' does not support complex dtypes")
     return el.abs_p.bind(x)
 
 
@@ -283,7 +284,7 @@ def signbit(x: ArrayLike, /) -> Array:
     x = operand("signbit", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise ValueError("signbit is not defined on complex numbers")
+        raise ArgumentValueError("signbit is not defined on complex numbers")
     if dtype.kind in "bu":
         return compare.ne(x, x)
     if dtype.kind == "i":
@@ -301,7 +302,7 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = promote_inexact("copysign", x, y)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("copysign does not support complex-valued inputs")
+        raise ArgumentTypeError("copysign does not support complex-valued inputs")
     size = el.abs(x)
     return compare.select(signbit(y), ar.neg(size), size)
 
@@ -330,7 +331,7 @@ def _rounding(name: str, primitive: Any, x: Any) -> Any:
     if typeof(x).dtype.kind in "biu":
         return as_handle(x)
     if typeof(x).dtype.kind == "c":
-        raise TypeError(f"{name} does not support complex-valued inputs")
+        raise ArgumentTypeError(f"{name} does not support complex-valued inputs")
     return primitive.bind(x)
 
 
@@ -431,7 +432,19 @@ def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest finite numbers)."""
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf`.
+
+    Args:
+        x: array; one of integers stays as it is.
+        copy: accepted for compatibility; arrays are values.
+        nan: in place of NaN.
+        posinf: in place of infinity; the largest finite number where None.
+        neginf: in place of minus infinity; the smallest finite number where None.
+
+    Example:
+        >>> nan_to_num(np.array([np.nan, 1.0, np.inf], np.float32), posinf=9.0).tolist()
+        [0.0, 1.0, 9.0]
+    """
     x = settled("nan_to_num", x)
     dtype = typeof(x).dtype
     if not is_inexact(dtype):
@@ -453,7 +466,19 @@ def isclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
-    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
+    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close.
+
+    Args:
+        a: array.
+        b: what it is compared with.
+        rtol: tolerance as a part of `|b|`.
+        atol: tolerance beside it.
+        equal_nan: whether NaN is close to NaN.
+
+    Example:
+        >>> isclose(np.float32([1, 1]), np.float32([1.000001, 1.1])).tolist()
+        [True, False]
+    """
     a, b = promote_all("isclose", (a, b))
     if typeof(a).key is not None:
         return compare.eq_p.bind(a, b)
@@ -477,10 +502,12 @@ def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = inexact("ldexp", x), operand("ldexp", y)
     if is_inexact(typeof(y).dtype):
-        raise ValueError("ldexp not supported for input types; the exponent must be an integer")
+        raise ArgumentValueError(
+            "ldexp not supported for input types; the exponent must be an integer"
+        )
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise ValueError("ldexp not supported for complex inputs")
+        raise ArgumentValueError("ldexp not supported for complex inputs")
     y = convert(y, np.dtype(np.int32))
     return fusion.run(_ldexp, (x, y))
 
@@ -507,7 +534,7 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     x = inexact("frexp", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise TypeError("frexp does not support complex-valued inputs")
+        raise ArgumentTypeError("frexp does not support complex-valued inputs")
     return fusion.run(_frexp, (x,))
 
 
@@ -541,7 +568,7 @@ def spacing(x: ArrayLike, /) -> Array:
     """
     x = inexact("spacing", x)
     if typeof(x).dtype.kind == "c":
-        raise ValueError("spacing is not defined for complex inputs.")
+        raise ArgumentValueError("spacing is not defined for complex inputs.")
     away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)  # pyright: ignore[reportArgumentType]
     step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
     return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

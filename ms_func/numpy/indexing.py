@@ -15,6 +15,7 @@ import numpy as np
 from ms_func import config
 from ms_func.dtypes import issubdtype
 from ms_func.errors import (
+    ArgumentTypeError,
     NonConcreteBooleanIndexError,
     TracerIntegerConversionError,
     TracerSliceError,
@@ -80,7 +81,7 @@ def parse(
     """
     entries = index if isinstance(index, tuple) else (index,)
     if type(index) is list and config.jax_rules():
-        raise TypeError(
+        raise ArgumentTypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; "
             f"use `arr[array(seq)]` instead of `arr[seq]`, got {index!r}"
         )
@@ -149,7 +150,7 @@ def _array_parts(
 ) -> list[Part]:
     """Entries of an integer, an array of integers or a mask."""
     if isinstance(entry, str):
-        raise TypeError(f"string indexing is not supported; got idx={entry!r}")
+        raise ArgumentTypeError(f"string indexing is not supported; got idx={entry!r}")
     dtype = getattr(entry, "dtype", None)
     if dtype is None:
         try:
@@ -162,8 +163,9 @@ def _array_parts(
         places = _true_places(entry, sizes, dim)
         return [Part("array", dim + i, p) for i, p in enumerate(places)]
     if not isinstance(dtype, np.dtype) or not issubdtype(dtype, np.integer):
-        raise TypeError(
-            f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}"
+        raise ArgumentTypeError(
+            f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}\n"
+            "fix: convert it, for example with .astype(int) or x // y in place of x / y"
         )
     if isinstance(entry, (np.integer, np.ndarray)) and entry.ndim == 0:
         return [Part("int", dim, _checked(int(entry), sizes[dim], dim, strict, below))]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
@@ -126,7 +127,7 @@ def _signed_inf(name: str, x: Any, value: float, out: None) -> Any:
     x = operand(name, x)
     kind = typeof(x).dtype.kind
     if kind == "c":
-        raise ValueError(f"{name} is not well defined for complex inputs")
+        raise ArgumentValueError(f"{name} is not well defined for complex inputs")
     return _same(x, False) if kind in "biu" else compare.eq(x, value)
 
 

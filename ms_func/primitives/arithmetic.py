@@ -9,7 +9,15 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import PIECEWISE_LINEAR, Primitive, Recurrence, Zero
+from ms_func.ir.primitive import (
+    ADDED,
+    PASSED,
+    PIECEWISE_LINEAR,
+    SCALED,
+    Primitive,
+    Recurrence,
+    Zero,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.compare import eq, select
@@ -58,6 +66,7 @@ def _neg_simplify(producer: Any, x: Any) -> Any:
 neg_p = unary(
     "neg", ref=np.negative, lower="negate", accepts="number", transcendental=False,
     jvp=_neg_jvp, transpose=lambda ct, x: [neg(ct)], simplify=_neg_simplify, jet=PIECEWISE_LINEAR,
+    sums=PASSED,
 )  # fmt: skip
 
 
@@ -128,7 +137,7 @@ def _small_whole(value: Any) -> int:
 
 add_p = nary("add", ref=lambda x, y: np.add(x, y), lower="add", jvp=_add_jvp,
              transpose=_add_transpose, commutative=True, simplify=_add_simplify,
-             jet=PIECEWISE_LINEAR)  # fmt: skip
+             jet=PIECEWISE_LINEAR, sums=ADDED)  # fmt: skip
 
 
 def add(x: Any, y: Any) -> Any:
@@ -168,7 +177,7 @@ def _sub_simplify(producer: Any, x: Any, y: Any) -> Any:
 
 sub_p = nary("sub", ref=lambda x, y: np.subtract(x, y), lower="subtract", jvp=_sub_jvp,
              transpose=_sub_transpose, accepts="number", simplify=_sub_simplify,
-             jet=PIECEWISE_LINEAR)  # fmt: skip
+             jet=PIECEWISE_LINEAR, sums=ADDED)  # fmt: skip
 
 
 def sub(x: Any, y: Any) -> Any:
@@ -266,7 +275,7 @@ def _sum_of_products(pairs: Sequence[tuple[Any, Any]], total: Any) -> Any:
 
 
 mul_p = nary("mul", ref=lambda x, y: np.multiply(x, y), lower="multiply", jvp=_mul_jvp,
-             transpose=_mul_transpose, commutative=True, simplify=_mul_simplify,
+             transpose=_mul_transpose, commutative=True, simplify=_mul_simplify, sums=SCALED,
              jet=Recurrence(_mul_term))  # fmt: skip
 
 
@@ -348,7 +357,8 @@ def _div_simplify(producer: Any, x: Any, y: Any) -> Any:
 
 
 div_p = nary("div", ref=_div_ref, lower="divide", jvp=_div_jvp, transpose=_div_transpose,
-             accepts="number", simplify=_div_simplify, jet=Recurrence(_div_term))  # fmt: skip
+             accepts="number", simplify=_div_simplify, jet=Recurrence(_div_term),
+             sums=SCALED)  # fmt: skip
 
 
 def div(x: Any, y: Any) -> Any:

@@ -81,6 +81,7 @@ def unary(
     transcendental: bool = True,
     simplify: Any = None,
     jet: Any = VIA_JVP,
+    sums: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of one operand.
 
@@ -94,7 +95,7 @@ def unary(
         result: dtype of the result from that of the operand, if it differs.
         transcendental: whether one element costs a transcendental function.
         simplify: rule, see `Primitive`.
-        jet: rule, see `Primitive`.
+        jet: rule; sums: rule, see `Primitive`.
     """
 
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
@@ -103,22 +104,10 @@ def unary(
             return x if x.manual is None else x.update(manual=None)
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
-    return register(
-        Primitive(
-            name,
-            abstract=abstract,
-            ref=_typed(ref, abstract),
-            lower=stablehlo(lower) if isinstance(lower, str) else lower,
-            jvp=jvp,
-            transpose=transpose or NONLINEAR,
-            batch=ELEMENTWISE,
-            shard=ELEMENTWISE,
-            cost=_elementwise_cost(transcendental),
-            implicit_broadcast=True,
-            simplify=simplify,
-            jet=jet,
-        )
-    )
+    return _elementwise(
+        name, abstract, ref, lower, transpose, transcendental, jvp=jvp, simplify=simplify, jet=jet,
+        sums=sums,
+    )  # fmt: skip
 
 
 class _Formulas:
@@ -179,6 +168,7 @@ def nary(
     simplify: Any = None,
     jet: Any = VIA_JVP,
     words: Any = None,
+    sums: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
@@ -197,22 +187,29 @@ def nary(
             return ArrayType(first.shape, result, False)
         return first
 
+    return _elementwise(
+        name, abstract, ref, lower, transpose, transcendental, jvp=jvp, simplify=simplify, jet=jet,
+        sums=sums, commutative=commutative, words=words,
+    )  # fmt: skip
+
+
+def _elementwise(
+    name: str, abstract: Callable[..., ArrayType], ref: Callable[..., Any], lower: Any,
+    transpose: Any, transcendental: bool, **rules: Any,
+) -> Primitive:  # fmt: skip
+    """Register a primitive with the rules that all of a family share, and `rules`."""
     return register(
         Primitive(
             name,
             abstract=abstract,
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
-            jvp=jvp,
             transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
-            commutative=commutative,
-            simplify=simplify,
-            jet=jet,
-            words=words,
+            **rules,
         )
     )
 
@@ -254,9 +251,6 @@ def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
             raise ShapeError(f"{why}\nfix: broadcast them, or use ms_func.numpy, which does")
         shape = t.shape
     return shape
-
-
-_SCALARS = frozenset((bool, int, float, complex))
 
 
 _ORDER = {bool: 0, int: 1, float: 2, complex: 3}

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import NONLINEAR, Linear, Primitive, Zero
+from ms_func.ir.primitive import MADE, NONLINEAR, Linear, Primitive, Zero
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, div, mul, neg
 from ms_func.primitives.basis import full_of, int_tuple
@@ -70,7 +70,7 @@ def _scatter_add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params
 
 scatter_add_p = scatter_primitive(
     "scatter_add", ref=np.add, lower="stablehlo.add", jvp=Linear(0, 2),
-    transpose=_scatter_add_transpose, kind="sum",
+    transpose=_scatter_add_transpose, kind="sum", sums=MADE,
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ms_func import config
 from ms_func.errors import (
+    ArgumentValueError,
     ConcretizationTypeError,
     TracerArrayConversionError,
     TracerBoolConversionError,
@@ -49,4 +50,17 @@ def no_buffer(what: str) -> Exception:
     return ConcretizationTypeError(
         f"a value known only at run time has no memory yet: it cannot be {what}\n"
         "fix: do this to the result, outside of the transformed function"
+    )
+
+
+def ambiguous(size: int) -> Exception:
+    """The error of asking for the truth of an array of `size` elements, which is not 1."""
+    if size == 0:
+        return ArgumentValueError(
+            "The truth value of an empty array is ambiguous. Use `array.size > 0` to check that an "
+            "array is not empty."
+        )
+    return ArgumentValueError(
+        "The truth value of an array with more than one element is ambiguous. "
+        "Use a.any() or a.all()"
     )

@@ -20,6 +20,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
+    ShardingTypeError,
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
@@ -29,12 +30,21 @@ from ms_func.errors import (
 )
 from ms_func.ir.axes import Axes
 from ms_func.ir.constant import Constant
+from ms_func.ir.explicit import chosen
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing import known
-from ms_func.tracing.complaints import BOOL_FIX, FLOAT_FIX, INT_FIX, no_buffer, opening, remedy
+from ms_func.tracing.complaints import (
+    BOOL_FIX,
+    FLOAT_FIX,
+    INT_FIX,
+    ambiguous,
+    no_buffer,
+    opening,
+    remedy,
+)
 
 _SCALARS = (bool, int, float, complex)
 _WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
@@ -91,10 +101,7 @@ class Tracer:
 
     def __bool__(self) -> bool:
         if self.type.size != 1:
-            raise ValueError(
-                "The truth value of an array with more than one element is ambiguous. "
-                "Use a.any() or a.all()"
-            )
+            raise ambiguous(self.type.size)
         return bool(self._value(TracerBoolConversionError, "a Python truth value", BOOL_FIX))
 
     def __int__(self) -> int:
@@ -172,6 +179,8 @@ class Tracer:
             fixed = known.without_derivative(self.recorder, self.variable)
             if fixed is not None:
                 return np.asarray(fixed)
+            if not self.recorder.role and self.recorder.asked(self.variable) is None:
+                return self._value(ConcretizationTypeError, use, FLOAT_FIX)
             loc = user_loc(3)
             raise ConcretizationTypeError(
                 f"{opening(ConcretizationTypeError, self.type)}a traced value ({self.type}, "
@@ -265,14 +274,15 @@ class Staging:
             "rule", which stands for a derivative, or of any "other" transform that runs its
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
+        internal: whether the library records code of its own, such as a rule of a primitive.
         known: what was found out about variables; see `tracing.known`.
         results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict",
-        "values", "wide",
+        "internal", "known", "links", "loc", "name", "outer", "results", "role", "spliced",
+        "strict", "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -289,6 +299,7 @@ class Staging:
         self.spliced: set[Any] = set()
         self.handles: dict[Var, Tracer] = {}
         self.loc: Loc | None = None
+        self.internal = False
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
@@ -334,6 +345,11 @@ class Staging:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except Unequal as unequal:
             types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
+        except ShardingTypeError as error:
+            if self.loc is None and not self.internal:
+                raise _with_place(error, None) from None
+            with chosen():  # a transform goes through the program, or runs a rule
+                types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
@@ -547,6 +563,7 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         ValueError: it takes a traced value from outside.
     """
     trace = Staging(name)
+    trace.internal = True
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))

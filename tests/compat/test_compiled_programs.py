@@ -77,7 +77,7 @@ def test_a_compiled_program_survives_being_bytes(jax):
     assert loaded.in_avals == compiled.in_avals
     assert loaded.out_info == compiled.out_info
     assert loaded.input_formats == compiled.input_formats
-    with pytest.raises(TypeError, match=r"compiled for f32\[3\].* called with f32\[4\]"):
+    with pytest.raises(TypeError, match=r"compiled for float32\[3\].* called with float32\[4\]"):
         loaded(np.ones(4, "f"), y=3.0)
     with pytest.raises(TypeError, match="does not match the input pytree"):
         loaded(x, 3.0)
@@ -172,3 +172,44 @@ def test_a_kind_of_device_is_part_of_an_abstract_mesh(jax):
     mesh = jax.sharding.AbstractMesh((2,), "x", abstract_device=kind)
     assert mesh.abstract_device is mesh.update(axis_names=("y",)).abstract_device is kind
     assert mesh != jax.sharding.AbstractMesh((2,), "x")
+
+
+def test_a_layout_over_no_axes_leaves_arrays_where_they_are(jax):
+    x = jax.numpy.arange(3.0)
+    free = jax.typeof(x).sharding
+    drawn = jax.jit(lambda k: jax.random.normal(k, (3,), out_sharding=free))(jax.random.key(0))
+    np.testing.assert_array_equal(
+        drawn, jax.random.normal(jax.random.key(0), (3,), out_sharding=free)
+    )
+    assert jax.device_put(x, free) is x
+    assert jax.lax.with_sharding_constraint(x, free) is x
+
+
+def test_equations_tell_where_they_came_from(jax):
+    from jax.extend import source_info_util
+
+    def layer(x):
+        with jax.named_scope("outer"), jax.named_scope("inner"):
+            return jax.numpy.nextafter(x, 7.25)  # a program that nobody else has recorded
+
+    (eqn,) = jax.make_jaxpr(layer)(1.0).eqns
+    assert str(eqn.source_info.name_stack) == "outer/inner"
+    line = layer.__code__.co_firstlineno + 2
+    assert f"{__file__}:{line}:" in source_info_util.summarize(eqn.source_info)
+
+
+@pytest.mark.parametrize("under_jit", [False, True])
+def test_a_function_that_is_several_branches_is_recorded_once(jax, under_jit):
+    seen = []
+
+    def double(x):
+        seen.append(x)
+        return x * 2
+
+    def run(i, x):
+        return jax.lax.switch(i, [double, lambda x: x, double], x)
+
+    assert (jax.jit(run) if under_jit else run)(2, 3.0) == 6
+    assert len(seen) == 1
+    assert jax.lax.cond(np.bool_(False), double, double, 3.0) == 6
+    assert len(seen) == 2

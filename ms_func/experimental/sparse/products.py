@@ -17,7 +17,7 @@ import numpy as onp
 from ms_func import lax
 from ms_func import numpy as np
 from ms_func.api.compile import jit
-from ms_func.errors import ArgumentValueError, UnsupportedError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, dense_dtype, is_sparse
 from ms_func.experimental.sparse.layout import bcoo_update_layout
 from ms_func.experimental.sparse.operations import sum_duplicates, taken
@@ -65,7 +65,7 @@ def _checked(lhs: Any, rhs: Any, dimension_numbers: Any) -> Dims:
         a, b = [lhs.shape[i] for i in left], [np.shape(rhs)[i] if not is_sparse(rhs)
                                               else rhs.shape[i] for i in right]  # fmt: skip
         if a != b:
-            raise TypeError(f"{what} dimensions must be equally long, got {a} and {b}")
+            raise ArgumentTypeError(f"{what} dimensions must be equally long, got {a} and {b}")
     return (found[0], found[1]), (found[2], found[3])
 
 

@@ -7,7 +7,6 @@ import pickle
 from collections.abc import Sequence
 from typing import Any
 
-
 from ms_func import tree
 from ms_func.api.stages import Compiled
 from ms_func.errors import ArgumentTypeError, UnsupportedError
