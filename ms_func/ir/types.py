@@ -97,8 +97,9 @@ class ArrayType:
         dtype: Any,
         weak_type: bool = False,
         manual: Varying | None = None,
-    ) -> ArrayType:
-        """Return the one object that stands for this type."""
+        *, sharding: Any = None,
+    ) -> ArrayType:  # fmt: skip
+        """Return the one object that stands for this type; a `sharding` is not part of it."""
         key = (shape, dtype, weak_type, manual)
         try:
             return _interned[key]
