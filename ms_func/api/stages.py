@@ -25,7 +25,7 @@ from ms_func.tracing.tracer import Tracer
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
     """The user's view of a type."""
-    return ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type)
+    return ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type, sharding=t.explicit)
 
 
 @dataclass(frozen=True)

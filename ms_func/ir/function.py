@@ -15,7 +15,7 @@ import numpy as np
 
 from ms_func.ir.loc import NOWHERE, Loc
 from ms_func.ir.primitive import Primitive
-from ms_func.ir.types import ArrayType, special
+from ms_func.ir.types import ArrayType, special, typeof
 
 
 @final
@@ -40,12 +40,19 @@ class Literal:
     __slots__ = ("_key", "type", "value")
 
     aval = property(attrgetter("type"))
-    val = property(attrgetter("value"))
 
     def __init__(self, value: Any, type: ArrayType) -> None:
         self.value = value
         self.type = type
         self._key: tuple[bytes, ArrayType] | None = None
+
+    @property
+    def val(self) -> Any:
+        """The value as an operand of this type: what walks the equations may give it to `bind`."""
+        number = np.asarray(self.value, self.type.dtype)[()]
+        if self.type.weak_type and typeof(plain := number.item()) == self.type:
+            return plain
+        return number
 
     def key(self) -> tuple[bytes, ArrayType]:
         """Value and type such that equal keys mean equal bits (so -0.0 differs from 0.0)."""

@@ -37,7 +37,13 @@ class Link(NamedTuple):
 
 
 class AxisType(enum.Enum):
-    """Who decides the layout along a mesh axis; here every axis is decided by the compiler."""
+    """Who decides how arrays lie along a mesh axis.
+
+    Attributes:
+        Auto: the compiler, from the layouts of arguments and constraints, or the planner.
+        Explicit: the program: types of arrays tell their layout along the axis.
+        Manual: the function of `shard_map`, which computes with the pieces.
+    """
 
     Auto = enum.auto()
     Explicit = enum.auto()
@@ -61,7 +67,7 @@ class AbstractMesh:
     Args:
         axis_sizes: number of devices along each axis.
         axis_names: name of each axis.
-        axis_types: accepted for compatibility, one `AxisType` per axis or None.
+        axis_types: `AxisType` of each axis, or one for all; None is `AxisType.Auto`.
         abstract_device: the kind of device that the mesh is meant for, an `AbstractDevice`.
         links: `Link` by axis name; the others get the default.
 
@@ -179,7 +185,7 @@ class AbstractMesh:
         return self.links.get(axis, Link())
 
     def _key(self) -> tuple[Any, ...]:
-        return (self.axis_names, self.axis_sizes, self.abstract_device)
+        return (self.axis_names, self.axis_sizes, self.axis_types, self.abstract_device)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -303,18 +309,12 @@ class Mesh(AbstractMesh):
             raise ArgumentValueError(f"the devices of this process form no box in {self}")
         return self.update(box)
 
-    def _key(self) -> tuple[Any, ...]:
-        """Sizes alone mean the first devices, so they are only looked up when they must be."""
-        given = None if self._devices is None else tuple(self._devices.flat)
-        return (self.axis_names, self.axis_sizes, given)
-
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if type(other) is not Mesh or (self.axis_names, self.axis_sizes) != (
-            other.axis_names,
-            other.axis_sizes,
-        ):
+        if type(other) is not Mesh or self.shape_tuple != other.shape_tuple:
+            return False
+        if self.axis_types != other.axis_types:
             return False
         if self._devices is None and other._devices is None:
             return True

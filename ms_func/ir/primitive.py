@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
+from ms_func.ir.explicit import layout_rule
 from ms_func.ir.types import ArrayType, special
 
 
@@ -83,6 +84,14 @@ class Recurrence:
 
 LANES = _Marker("LANES")
 """words rule: the operation moves elements as they are; words of keys move along as lanes."""
+MADE = _Marker("MADE")
+"""sums rule: a sum over an index that is cut is left open where a plan says so."""
+PASSED = _Marker("PASSED")
+"""sums rule: of a sum that is open the result is a sum that is open."""
+SCALED = _Marker("SCALED")
+"""sums rule: of a sum that is open times, or divided by, a number likewise."""
+ADDED = _Marker("ADDED")
+"""sums rule: two sums that are open are added up piece by piece."""
 BY_FUNCTIONS = _Marker("BY_FUNCTIONS")
 """varying rule: `abstract` follows the types of the functions that the operation carries."""
 
@@ -228,6 +237,7 @@ class Primitive:
             or LANES; None where the operation takes no keys.
         refs: `transforms.discharge.Uses` to the results and, by position, what the references
             among the operands hold afterwards; for operations whose functions take references.
+        sums: how sums stay open, of which each device holds a piece: MADE, PASSED, SCALED or ADDED.
         gathered: whether XLA's partitioner gathers the operands of an application, however they
             are split; a plan writes the program of one device for it.
         host: whether an application calls Python while the program runs.
@@ -236,6 +246,8 @@ class Primitive:
         varying: `(axes, **params)` to the axes along which results may differ between the devices
             of a region of manual computation, from those of the operands; default: the same; or
             BY_FUNCTIONS.
+        fixes_layout: whether `abstract` gives the layout of the results, where types tell
+            layouts; else it follows from those of the operands by `shard`.
         types: memo of `result_types`.
     """
 
@@ -263,18 +275,20 @@ class Primitive:
     program: Rule | None = None
     words: Any = None
     refs: Rule | None = None
+    sums: Any = None
     gathered: bool = False
     host: bool = False
     binds: Rule | None = None
     varying: Any = None
+    fixes_layout: bool = False
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     # Spelling of JAX, where some primitives call a function that is no program yet; none does here.
     call_primitive = map_primitive = property(lambda self: False)
 
-    def get_bind_params(self, params: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Functions and parameters to give to `bind`: there are no functions but as parameters."""
-        return [], dict(params)
+    def get_bind_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keywords for `bind` from the parameters of an equation: a copy of them."""
+        return dict(params)
 
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive under the interpreter in force."""
@@ -291,6 +305,8 @@ class Primitive:
             pass
         if self.words is None and special.seen:
             self._refuse_keys(types, params)
+        if any(t.explicit is not None for t in types):
+            return self._explicit_types(types, params)  # who asks decides what is an error
         if callable(self.varying) or any(t.manual is not None for t in types):
             found = self._varying_types(types, params)
         else:
@@ -309,6 +325,15 @@ class Primitive:
             raise TypeError(
                 f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
             )
+
+    def _explicit_types(
+        self, types: tuple[ArrayType, ...], params: dict[str, Any]
+    ) -> tuple[ArrayType, ...]:
+        """Types of the results where those of operands tell layouts."""
+        if self.varying is BY_FUNCTIONS:
+            return tuple(self.abstract(*types, **params))
+        outs = self.result_types(tuple([t.whole for t in types]), params)
+        return outs if self.fixes_layout else layout_rule.rule(self, types, outs, params)
 
     def _varying_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any]

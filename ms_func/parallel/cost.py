@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.ir.mesh import AbstractMesh, Link
-from ms_func.parallel.shard_rules import Spec
+from ms_func.parallel.splits import Spec
 
 
 class Price(NamedTuple):
@@ -182,7 +182,7 @@ class Model:
         used = {a for d in s.dims for a in d} | set(s.partial)
         for a, n in enumerate(self.axes):
             if n > 1 and a not in used:
-                for d in self._room(shape, s, a):
+                for d in self._room(shape, s, n):
                     yield Step("slice", (a,), _with(s, d, (*s.dims[d], a))), Price(0.0, 0.0)
         for d, axes in enumerate(s.dims):
             for k in range(len(axes)):
@@ -203,32 +203,33 @@ class Model:
             if self.profile.reduce_scatter and len(axes) == 1:
                 n, link = self.group(axes)
                 price = collective("reduce_scatter", n, held, link)
-                for d in self._room(shape, s, axes[0]):
+                for d in self._room(shape, s, n):
                     to = _with(done, d, (*s.dims[d], axes[0]))
                     yield Step("reduce_scatter", axes, to), price
 
     def _swaps(
         self, shape: tuple[int, ...], held: float, s: Spec, d: int, axes: tuple[int, ...]
     ) -> Iterator[tuple[Step, Price]]:
-        """Move the minor axis of a dimension to another one, or change the order of its axes."""
-        a = axes[-1]
-        n, link = self.group((a,))
-        price = collective("all_to_all", n, held * n, link)
-        less = _with(s, d, axes[:-1])
-        for e in self._room(shape, s, a):
-            if e != d:
-                yield Step("all_to_all", (a,), _with(less, e, (*s.dims[e], a))), price
+        """Move minor axes of a dimension to another one, or change the order of its axes."""
+        for k in range(len(axes)):
+            moved = axes[k:]
+            n, link = self.group(moved)
+            price = collective("all_to_all", n, held * n, link)
+            less = _with(s, d, axes[:k])
+            for e in self._room(shape, s, n):
+                if e != d:
+                    yield Step("all_to_all", moved, _with(less, e, (*s.dims[e], *moved))), price
         if len(axes) > 1:
             n, link = self.group(axes)
             turned = (*axes[1:], axes[0])
             yield Step("permute", axes, _with(s, d, turned)), collective("permute", n, held, link)
 
-    def _room(self, shape: tuple[int, ...], s: Spec, a: int) -> list[int]:
-        """Dimensions that can be cut once more, by axis `a`."""
+    def _room(self, shape: tuple[int, ...], s: Spec, ways: int) -> list[int]:
+        """Dimensions that can be cut once more, in so many pieces."""
         return [
             d
             for d, n in enumerate(shape)
-            if n and n % (math.prod(self.axes[b] for b in s.dims[d]) * self.axes[a]) == 0
+            if n and n % (math.prod(self.axes[b] for b in s.dims[d]) * ways) == 0
         ]
 
 

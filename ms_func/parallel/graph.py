@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.ir.function import Eqn, Function, Var
+from ms_func.ir.notation import Rule
 from ms_func.parallel.cost import Model, Price
-from ms_func.parallel.search import Problem
-from ms_func.parallel.shard_rules import Rule, Spec, Split, local_extent
+from ms_func.parallel.problem import Problem
+from ms_func.parallel.splits import Spec, Split, local_extent
 from ms_func.parallel.unfold import Sheet
 
 
@@ -65,6 +66,17 @@ class Way(NamedTuple):
     operand: int | None = None
     lead: int = 0
     weight: float = 1.0
+
+
+def _places_of(choice: Spec | Split, axes: int) -> list[int]:
+    """For each axis 0 where it does nothing, k where it cuts number k, -1 where a sum is open."""
+    cut = choice.dims if isinstance(choice, Spec) else choice.cuts
+    is_open = choice.partial if isinstance(choice, Spec) else choice.outs[0].partial
+    found = [-1 if a in is_open else 0 for a in range(axes)]
+    for k, group in enumerate(cut):
+        for a in group:
+            found[a] = k + 1
+    return found
 
 
 def led(s: Spec) -> Spec:
@@ -149,10 +161,19 @@ class Graph:
 
     def problem(self, work: float = 1.0) -> Problem:
         """Tables to minimise; the price of work is multiplied by `work`."""
-        found = Problem([n.talk + work * n.work for n in self.nodes])
+        places = [self._places(n) for n in self.nodes]
+        found = Problem([n.talk + work * n.work for n in self.nodes], places=places)
         for way in self.ways:
             found.add_edge(way.source, way.target, self._matrix(way))
         return found
+
+    def _places(self, node: Node) -> np.ndarray:
+        """What each axis does in each choice; the same array for the same list of choices."""
+        key = ("places", id(node.choices))
+        if key not in self._tables:
+            rows = [_places_of(c, len(self.model.axes)) for c in node.choices]
+            self._tables[key] = np.array(rows, np.int64)
+        return self._tables[key]
 
     def ends(self, way: Way) -> tuple[list[Spec], list[Spec]]:
         """Layouts of the value by the choices of the source, and of the target."""

@@ -15,14 +15,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Literal, Var
+from ms_func.ir.primitive import ELEMENTWISE
 from ms_func.parallel.graph import Graph
-from ms_func.parallel.search import Problem, Solution
+from ms_func.parallel.problem import Problem
+from ms_func.parallel.search import Solution
 from ms_func.parallel.unfold import LAID_OPEN, places
 
 _UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
@@ -167,9 +170,14 @@ class Memory:
             return True
         if eqn.primitive.name in VIEWS:
             return False
-        return i in graph.eqn_node or any(
-            r in graph.eqn_node or r in graph.sheet.opened for r in readers
+        return self._is_whole(i) or any(
+            self._is_whole(r) or r in graph.sheet.opened for r in readers
         )
+
+    def _is_whole(self, i: int) -> bool:
+        """Whether an equation is computed by itself; additions of open sums are fused as well."""
+        graph = self.graph
+        return i in graph.eqn_node and graph.eqns[i].primitive.shard is not ELEMENTWISE
 
     def _copies(self) -> list[Interval]:
         """Copies in another layout, from the first equation that reads them to the last."""
@@ -294,7 +302,7 @@ def solve_below(
 
 def _weighted(problem: Problem, prices: dict[int, np.ndarray], multiplier: float) -> Problem:
     nodes = [v + multiplier * prices[i] if i in prices else v for i, v in enumerate(problem.nodes)]
-    return Problem(nodes, problem.edges)
+    return replace(problem, nodes=nodes)
 
 
 def _too_large(limit: float, memory: Memory, peak: Peak, solution: Solution) -> ShardingError:

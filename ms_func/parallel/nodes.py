@@ -11,28 +11,17 @@ import numpy as np
 
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.notation import Rule, rule_of, whole_rule
 from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported, Primitive
 from ms_func.ir.sharding import UNCONSTRAINED, PartitionSpec, entry_axes
 from ms_func.parallel.cost import Model
 from ms_func.parallel.graph import Graph, Node, Way, flops_of, talk_inside
 from ms_func.parallel.open_sums import open_sums
-from ms_func.parallel.shard_rules import (
-    Rule,
-    Spec,
-    Split,
-    legal_specs,
-    legal_splits,
-    rule_of,
-    whole_rule,
-)
+from ms_func.parallel.splits import Spec, Split, legal_specs, legal_splits
 from ms_func.parallel.unfold import unfold
 
-SMALL = 4096
-"""Values of fewer bytes stay whole: cutting them saves nothing and costs a message."""
-HEAVY = 0.01
-"""Equations with more than this share of the work must use every device, and products and
-convolutions already with a hundredth of that: a deep network has many equal ones."""
-PRODUCTS = ("dot_general", "conv_general_dilated")
+REDUNDANCY = 1.25
+"""A plan may compute this many times the ideal work per device."""
 
 
 def build_graph(
@@ -43,8 +32,7 @@ def build_graph(
     ties: Sequence[tuple[int, int]] = (),
     pins_in: Mapping[int, PartitionSpec] | None = None,
     pins_out: Mapping[int, PartitionSpec] | None = None,
-    small: int | None = None,
-    heavy: float = HEAVY,
+    redundancy: float = REDUNDANCY,
 ) -> Graph:
     """Graph of a program.
 
@@ -54,11 +42,10 @@ def build_graph(
         axis_names: names of the mesh axes, for pins.
         ties: pairs (parameter, result) that must keep one layout, such as donated state.
         pins_in: wanted spec by parameter; pins_out: by result.
-        small: values of fewer bytes stay whole; `SMALL` if None.
-        heavy: share of the work from which an equation must use every device.
+        redundancy: how many times the ideal work per device may be done; equations that alone
+            would take it beyond that must use every device.
     """
-    small = SMALL if small is None else small
-    return _Builder(fn, model, tuple(axis_names), small, heavy).build(
+    return _Builder(fn, model, tuple(axis_names), redundancy).build(
         ties, dict(pins_in or {}), dict(pins_out or {})
     )
 
@@ -67,10 +54,10 @@ class _Builder:
     """Builds one graph."""
 
     def __init__(
-        self, fn: Function, model: Model, names: tuple[Any, ...], small: int, heavy: float
+        self, fn: Function, model: Model, names: tuple[Any, ...], redundancy: float
     ) -> None:
         self.sheet = unfold(fn)
-        self.model, self.names, self.small, self.heavy = model, names, small, heavy
+        self.model, self.names, self.redundancy = model, names, redundancy
         self.fn, self.eqns = self.sheet.fn, self.sheet.eqns
         self.graph = Graph(self.sheet, model)
         self.root: dict[Var, Var] = {}
@@ -78,7 +65,7 @@ class _Builder:
         self.joined: set[int] = set()
         self.splits: dict[Any, list[Split]] = {}
         self.specs: dict[Any, list[Spec]] = {}
-        self.open_eqns, self.open_values = open_sums(self.eqns)
+        self.open_eqns, self.open_values = open_sums(self.sheet)
         self.graph.open_eqns = self.open_eqns
 
     def build(
@@ -177,16 +164,15 @@ class _Builder:
         return work
 
     def _specs(self, members: Sequence[Var]) -> list[Spec]:
-        """Layouts of a class: whole if small, else all legal ones and sums left open."""
-        small = max(v.type.nbytes for v in members) < max(self.small, 1)
-        is_open = len(members) == 1 and members[0] in self.open_values
-        return self._layouts(members[0].type.shape, small, is_open)
+        """Layouts of a class: all legal ones, and sums left open."""
+        is_open = all(v in self.open_values for v in members)
+        return self._layouts(members[0].type.shape, is_open)
 
-    def _layouts(self, shape: tuple[int, ...], small: bool, is_open: bool) -> list[Spec]:
+    def _layouts(self, shape: tuple[int, ...], is_open: bool) -> list[Spec]:
         """Layouts of a shape; the same list for equal questions."""
-        key = (shape, small, is_open)
+        key = (shape, is_open)
         if key not in self.specs:
-            specs = [Spec(((),) * len(shape))] if small else legal_specs(shape, self.model.axes)
+            specs = legal_specs(shape, self.model.axes)
             if is_open:
                 specs = [w for s in specs for w in self._with_open(s)]
             self.specs[key] = specs
@@ -228,12 +214,11 @@ class _Builder:
     # --- equations --------------------------------------------------------------------------
 
     def _equation_nodes(self) -> None:
-        for i, eqn in enumerate(self.eqns):
-            if i in self.joined or i in self.sheet.opened or _is_constraint(eqn):
-                continue
-            rule, weight = _rule(eqn), self.sheet.weights[i]
-            flops = weight * flops_of(eqn)
-            heavy = self._is_heavy(eqn, flops)
+        work = self._work()
+        spare = self._spare(sorted(work.values()))
+        for i, done in work.items():
+            eqn, weight, flops = self.eqns[i], self.sheet.weights[i], done
+            rule, heavy = _rule(eqn), flops > spare
             bits = not self.model.profile.bitwise and any(
                 v.type.dtype.kind in "iu" for v in eqn.outputs[:1]
             )
@@ -254,10 +239,28 @@ class _Builder:
             found.append(s._replace(ins=ins, outs=(Spec(spec.dims, spec.partial),)))
         return found
 
-    def _is_heavy(self, eqn: Eqn, flops: float) -> bool:
-        """Whether an equation does so much work that it must use every device."""
-        share = self.heavy / 100 if eqn.primitive.name in PRODUCTS else self.heavy
-        return flops > 0 and flops >= share * self.graph.flops
+    def _work(self) -> dict[int, float]:
+        """Operations of each equation that has choices of its own."""
+        return {
+            i: weight * flops_of(eqn)
+            for i, (eqn, weight) in enumerate(zip(self.eqns, self.sheet.weights, strict=True))
+            if not (i in self.joined or i in self.sheet.opened or _is_constraint(eqn))
+        }
+
+    def _spare(self, work: Sequence[float]) -> float:
+        """Operations up to which equations may be computed by every device.
+
+        All of that size together must not take more than what may be computed twice; a deep
+        network has many equal ones.
+        """
+        others = math.prod(self.model.axes) - 1
+        room = (self.redundancy - 1) * self.graph.flops / max(1, others)
+        total, found = np.cumsum(work), 0.0
+        for k, flops in enumerate(work):
+            last = k + 1 == len(work) or work[k + 1] > flops
+            if last and total[k] <= room:
+                found = flops
+        return found
 
     def _splits(self, rule: Rule, is_open: bool, is_heavy: bool, bits: bool) -> list[Split]:
         """Splits of a rule; the same list for equal questions.
@@ -316,8 +319,8 @@ class _Builder:
         graph, source = self.graph, self.graph.value_node[v]
         plain = [p for p in places if p[0] not in self.open_eqns]
         weight = self.sheet.weights[places[0][0]]
-        if len({i for i, _ in plain}) > 1 and v.type.nbytes >= self.small:
-            specs = self._layouts(v.type.shape, False, False)
+        if len({i for i, _ in plain}) > 1:
+            specs = self._layouts(v.type.shape, False)
             node = Node("copy", specs, [v], None, np.zeros(len(specs)), np.zeros(len(specs)))
             graph.read_node[v] = len(graph.nodes)
             graph.nodes.append(node)

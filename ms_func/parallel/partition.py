@@ -13,10 +13,11 @@ from typing import Any
 
 from ms_func.control_flow.shard_map import piece_type, shard_map_p
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
+from ms_func.ir.primitive import MADE
 from ms_func.parallel.graph import led
-from ms_func.parallel.open_sums import ADDING, PASSING, SUMMING
-from ms_func.parallel.shard_rules import Spec
-from ms_func.parallel.unfold import places
+from ms_func.parallel.splits import Spec
+from ms_func.parallel.unfold import LAID_OPEN, places
+from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.sharding import sharding_constraint_p
 
 
@@ -74,24 +75,33 @@ class _Emitter:
     def _opened(self, eqn: Eqn) -> None:
         """A loop or branch: operands and results get the layouts they have in its bodies."""
         wanted: dict[int, Spec] = {}
+        zeros: set[int] = set()
         bodies = []
         for body, operands, plain in places(eqn):
             for k, (v, n) in enumerate(zip(body.params, operands, strict=True)):
                 spec = self.spec(v)
                 wanted.setdefault(n, spec if k < plain else led(spec))
+                if v in self.graph.sheet.zeros:
+                    zeros.add(n)
             bodies.append(body)
-        inputs = [
-            self._read(a, wanted[k], False)
-            if k in wanted and type(a) is Var
-            else self.env.get(a, a)
-            for k, a in enumerate(eqn.inputs)
-        ]
+        inputs = [self._operand(a, wanted.get(k), k in zeros) for k, a in enumerate(eqn.inputs)]
         ends = self._result_specs(eqn)
         made = [self._body(eqn, body, ends) for body in bodies]
         outputs = [Var(v.type) for v in eqn.outputs]
         self.eqns.append(Eqn(eqn.primitive, inputs, outputs, _with_bodies(eqn, made), eqn.loc))
         for old, new, (outer, _) in zip(eqn.outputs, outputs, ends, strict=True):
             self._settle(old, new, outer, eqn)
+
+    def _operand(self, a: Atom, want: Spec | None, is_zero: bool) -> Atom:
+        """An operand of a loop in the layout it has inside; zeros are made where they are."""
+        if want is None or (type(a) is Literal and not want.partial):
+            return self.env.get(a, a)
+        if not is_zero:
+            return self._read(a, want, False)
+        zero, made = Literal(a.type.dtype.type(0), a.type.update(shape=())), Var(a.type)
+        params = {"shape": a.type.shape, "broadcast_dimensions": ()}
+        self.eqns.append(Eqn(broadcast_in_dim_p, [zero], [made], params, None))
+        return self._constrain(made, [want], None)
 
     def _result_specs(self, eqn: Eqn) -> list[tuple[Spec, Spec]]:
         """Layout of each result outside, and of the value inside that it comes from."""
@@ -112,7 +122,7 @@ class _Emitter:
         """A body with constraints, its parameters and results in the layouts of their nodes."""
         outer, self.eqns = self.eqns, []
         for v in body.params:
-            if v.type.shape:
+            if v.type.shape or self.spec(v).partial:
                 self.env[v] = self._constrain(v, [self.spec(v)], None)
         self._equations(body)
         results = []
@@ -123,7 +133,8 @@ class _Emitter:
                 continue
             want = ends[k][1]
             found = self._move(a, self.env.get(a, a), self.spec(a), want)
-            results.append(self._constrain(found, [want], None) if a.type.shape else found)
+            stated = a.type.shape or want.partial
+            results.append(self._constrain(found, [want], None) if stated else found)
         made, self.eqns = Function(body.name, body.params, self.eqns, results, body.consts), outer
         return made
 
@@ -180,13 +191,13 @@ class _Emitter:
 
     def _stages(self, v: Atom, raw: Spec, eqn: Eqn) -> list[Spec]:
         """Layouts to state for a result that comes out in layout `raw`."""
-        want, name = self.spec(v), eqn.primitive.name
+        want, sums = self.spec(v), eqn.primitive.sums
         steps = [s.to for s in self._path(v, raw, want)]
         if not raw.partial:
             return [raw, *steps]
-        if steps and _finishes(raw, steps[0]) and name not in (*ADDING, *PASSING):
+        if steps and _finishes(raw, steps[0]) and sums is MADE:
             return steps
-        if name in (*SUMMING, *ADDING, *PASSING):
+        if sums is not None or eqn.primitive.name in LAID_OPEN:
             return [raw, *steps]
         closed = Spec(raw.dims)  # the partitioner adds up at once
         return [closed, *(s.to for s in self._path(v, closed, want))]

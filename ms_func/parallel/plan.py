@@ -16,14 +16,11 @@ from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.parallel.cost import model_for
 from ms_func.parallel.graph import Graph
 from ms_func.parallel.memory import Memory, solve_below
-from ms_func.parallel.nodes import build_graph
+from ms_func.parallel.nodes import REDUNDANCY, build_graph
 from ms_func.parallel.partition import emit
 from ms_func.parallel.search import Solution, solve
-from ms_func.parallel.shard_rules import Spec
 from ms_func.parallel.shifts import shifted
-
-REDUNDANCY = 1.25
-"""A plan may compute this many times the ideal work per device."""
+from ms_func.parallel.splits import Spec
 
 
 class Options(NamedTuple):

@@ -21,51 +21,28 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import numpy as np
+
+from ms_func.parallel.descent import descend
+from ms_func.parallel.problem import Problem
 
 LIMIT = 3_000_000
 """Largest table, in entries, that elimination may build."""
 COARSE = 30_000
 """Largest table of a bound: cheap ones are better than tight ones, since many are needed."""
 
+GAP = 1e-3
+"""Distance from the optimum, as a share of the price, at which a long search ends: prices are
+not known better than that."""
+PATIENCE = 0.1
+"""Share of the time for which the search insists on the optimum itself."""
+
 _HUGE = 1e30
 """In place of infinity where differences are taken."""
-
-
-@dataclass
-class Problem:
-    """Sum of node vectors and edge matrices over one choice per node.
-
-    Attributes:
-        nodes: price of each choice of each node.
-        edges: price of each pair of choices, by node pair (i, j) with i < j.
-    """
-
-    nodes: list[np.ndarray] = field(default_factory=list)
-    edges: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
-
-    def add_node(self, prices: Sequence[float] | np.ndarray) -> int:
-        """New node with these prices; returns its number."""
-        self.nodes.append(np.asarray(prices, np.float64))
-        return len(self.nodes) - 1
-
-    def add_edge(self, i: int, j: int, prices: np.ndarray) -> None:
-        """Add prices of pairs of choices; several edges of one pair are summed."""
-        if i == j:
-            self.nodes[i] = self.nodes[i] + np.diagonal(prices)
-            return
-        key, table = ((i, j), prices) if i < j else ((j, i), prices.T)
-        known = self.edges.get(key)
-        self.edges[key] = np.array(table, np.float64) if known is None else known + table
-
-    def price(self, choices: Sequence[int]) -> float:
-        """Price of a complete assignment."""
-        total = sum(float(v[c]) for v, c in zip(self.nodes, choices, strict=True))
-        return total + sum(float(m[choices[i], choices[j]]) for (i, j), m in self.edges.items())
 
 
 @dataclass(frozen=True)
@@ -97,8 +74,9 @@ def solve(problem: Problem, *, limit: int = LIMIT, seconds: float = 10.0) -> Sol
         problem: what to minimise.
         limit: largest table to build.
         seconds: stop refining after this time; the result is then the best found, with its bound.
+            After a tenth of it something within `GAP` of the optimum is good enough.
     """
-    return _Branching(problem, limit, monotonic() + seconds).run()
+    return _Branching(problem, limit, seconds).run()
 
 
 def forced(problem: Problem, node: int, choice: int, *, limit: int = COARSE) -> float:
@@ -259,8 +237,9 @@ def _join(tables: Sequence[_Table], scope: tuple[int, ...], sizes: Sequence[int]
 class _Branching:
     """Depth first over the choices of nodes that are in the way, cheapest bound first."""
 
-    def __init__(self, problem: Problem, limit: int, deadline: float) -> None:
-        self.problem, self.limit, self.deadline = problem, limit, deadline
+    def __init__(self, problem: Problem, limit: int, seconds: float) -> None:
+        self.problem, self.limit = problem, limit
+        self.patience, self.deadline = (monotonic() + seconds * s for s in (PATIENCE, 1.0))
         self.coarse = min(COARSE, limit)
         self.best: list[int] = []
         self.price = math.inf
@@ -274,6 +253,7 @@ class _Branching:
         if not self._closed(bound) and self.coarse < self.limit:
             bound = max(bound, self._eliminate({}, self.limit).bound)
         if not self._closed(bound):
+            self._descend()
             self._branch({}, first)
             bound = max(bound, min(self.price, self.missed))
         return Solution(tuple(self.best), self.price, bound, self.largest)
@@ -282,14 +262,26 @@ class _Branching:
         """One run, whose choices are kept if they are the cheapest so far."""
         run = _Elimination(self.problem, fixed, limit)
         self.largest = max(self.largest, run.largest)
-        price = self.problem.price(run.choices)
-        if not self.best or price < self.price:
-            self.best, self.price = run.choices, price
+        self._keep(run.choices)
         return run
+
+    def _keep(self, choices: list[int]) -> None:
+        price = self.problem.price(choices)
+        if not self.best or price < self.price:
+            self.best, self.price = choices, price
+
+    def _descend(self) -> None:
+        """Choices found axis by axis: with something cheap at hand, branching cuts more off."""
+        solver = lambda p: _Elimination(p, {}, self.limit).choices  # noqa: E731
+        for choices in descend(self.problem, solver, lambda: monotonic() > self.deadline):
+            self._keep(choices)
 
     def _closed(self, bound: float) -> bool:
         """Whether nothing above a bound can be worth looking for."""
-        return bound >= self.price - 1e-9 * max(1.0, abs(self.price)) or bound == math.inf
+        slack = 1e-9 * max(1.0, abs(self.price))
+        if monotonic() > self.patience:
+            slack = max(slack, GAP * abs(self.price))
+        return bound >= self.price - slack or bound == math.inf
 
     def _branch(self, fixed: dict[int, int], above: _Elimination) -> None:
         """Fix one more node at each of its choices that may still lead to something cheaper."""
@@ -304,11 +296,14 @@ class _Branching:
             tried.append((run.bound, c, inner, run))
         tried.sort(key=lambda t: t[:2])
         for bound, _, inner, run in tried:
-            if self._closed(bound) or not run.blame:
+            if not run.blame:  # all there is below it was seen
                 continue
-            if monotonic() > self.deadline:
-                self.missed = min(self.missed, bound)
-                continue
-            tight = self._eliminate(inner, self.limit)
-            if not self._closed(tight.bound) and tight.blame:
-                self._branch(inner, run)
+            if not self._closed(bound) and monotonic() < self.deadline:
+                tight = self._eliminate(inner, self.limit)
+                if not tight.blame:
+                    continue
+                bound = max(bound, tight.bound)
+                if not self._closed(bound):
+                    self._branch(inner, run)
+                    continue
+            self.missed = min(self.missed, bound)

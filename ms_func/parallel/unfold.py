@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ms_func.control_flow.while_bodies import Loop
-from ms_func.ir.function import Atom, Eqn, Function, Var
+from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
+from ms_func.primitives.basis import broadcast_in_dim_p
 
 TRIPS = 10.0
 """How often the body of a loop without a known number of steps is taken to run."""
@@ -45,6 +48,7 @@ class Sheet(NamedTuple):
         bridges: values that enter and leave bodies.
         carries: pairs (parameter, result) of bodies that one layout must serve.
         params: parameters of bodies.
+        zeros: parameters of bodies that start at zero: there is nothing to bring anywhere.
         opened: numbers of the equations whose bodies were laid open.
     """
 
@@ -54,26 +58,38 @@ class Sheet(NamedTuple):
     bridges: list[Bridge]
     carries: list[tuple[Var, Atom]]
     params: list[Var]
+    zeros: set[Var]
     opened: set[int]
 
 
 def unfold(fn: Function) -> Sheet:
     """Lay a program open."""
-    sheet = Sheet(fn, [], [], [], [], [], set())
+    sheet = Sheet(fn, [], [], [], [], [], set(), set())
     return sheet._replace(fn=_unfold(fn, 1.0, sheet))
 
 
 def _unfold(fn: Function, weight: float, sheet: Sheet) -> Function:
     eqns = []
+    zeros = {v for e in fn.eqns if _is_zeros(e) for v in e.outputs}
     for eqn in fn.eqns:
         rule = _RULES.get(eqn.primitive.name)
         if rule is not None:
-            eqn = rule(eqn, weight, sheet)
+            eqn = rule(eqn, weight, sheet, zeros)
             sheet.opened.add(len(sheet.eqns))
         eqns.append(eqn)
         sheet.eqns.append(eqn)
         sheet.weights.append(weight)
     return Function(fn.name, fn.params, eqns, fn.results, fn.consts)
+
+
+def _is_zero(a: Atom) -> bool:
+    """Whether an operand is the number 0, with no sign."""
+    return type(a) is Literal and not any(np.asarray(a.value).tobytes())
+
+
+def _is_zeros(eqn: Eqn) -> bool:
+    """Whether an equation lays out a zero."""
+    return eqn.primitive is broadcast_in_dim_p and _is_zero(eqn.inputs[0])
 
 
 def _body(fn: Function, weight: float, sheet: Sheet) -> Function:
@@ -104,11 +120,14 @@ def _pass(
             sheet.bridges.append(Bridge(a, b, lead, weight))
 
 
-def _scan(eqn: Eqn, weight: float, sheet: Sheet) -> Eqn:
+def _scan(eqn: Eqn, weight: float, sheet: Sheet, zeros: set[Var]) -> Eqn:
     p = eqn.params
     body = _body(p["body"], weight * p["length"], sheet)
     c, n = p["num_consts"], p["num_consts"] + p["num_carry"]
-    _pass(sheet, eqn.inputs[:n], body.params[:n], weight)
+    starts = list(zip(eqn.inputs[:n], body.params[:n], strict=True))
+    sheet.zeros.update(v for a, v in starts[c:] if a in zeros or _is_zero(a))
+    held = [(a, v) for a, v in starts if v not in sheet.zeros]
+    _pass(sheet, [a for a, _ in held], [v for _, v in held], weight)
     _pass(sheet, eqn.inputs[n:], body.params[n:], weight, lead=1)
     carried = body.results[: n - c]
     sheet.carries.extend(zip(body.params[c:n], carried, strict=True))
@@ -117,7 +136,7 @@ def _scan(eqn: Eqn, weight: float, sheet: Sheet) -> Eqn:
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, {**p, "body": body}, eqn.loc)
 
 
-def _while(eqn: Eqn, weight: float, sheet: Sheet) -> Eqn:
+def _while(eqn: Eqn, weight: float, sheet: Sheet, zeros: set[Var]) -> Eqn:
     loop = Loop(**eqn.params)
     test = _body(loop.cond, weight * TRIPS, sheet)
     body = _body(loop.body, weight * TRIPS, sheet)
@@ -132,7 +151,7 @@ def _while(eqn: Eqn, weight: float, sheet: Sheet) -> Eqn:
     return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
 
 
-def _cond(eqn: Eqn, weight: float, sheet: Sheet) -> Eqn:
+def _cond(eqn: Eqn, weight: float, sheet: Sheet, zeros: set[Var]) -> Eqn:
     share = weight / len(eqn.params["branches"])  # as if each branch ran equally often
     branches = tuple([_body(fn, share, sheet) for fn in eqn.params["branches"]])
     for fn in branches:

@@ -17,7 +17,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError, AxisError, ConcretizationTypeError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, MADE, PASSED, Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array
 
@@ -290,6 +290,7 @@ transpose_p = register(
         cost=moving_cost,
         simplify=_transpose_simplify,
         words=LANES,
+        sums=PASSED,
     )
 )
 
@@ -450,6 +451,7 @@ reduce_sum_p = register(
         shard=_sum_shard,
         cost=_sum_cost,
         simplify=_sum_simplify,
+        sums=MADE,
     )
 )
 

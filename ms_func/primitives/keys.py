@@ -272,7 +272,7 @@ def random_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
         TypeError: `key` is no key, or `width` is none of 8, 16, 32, 64.
     """
     if width not in WIDTHS:
-        raise TypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
+        raise ArgumentTypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
     sizes = int_tuple(shape, "shape")
     if not config.threefry_partitionable.value and typeof(key).key is THREEFRY:
         return bits_in_halves(random_unwrap_p.bind(key), width, sizes)

@@ -164,7 +164,14 @@ def _scatter_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params:
 
 
 def scatter_primitive(
-    name: str, *, ref: Any, lower: str | None, jvp: Any, transpose: Any, kind: str
+    name: str,
+    *,
+    ref: Any,
+    lower: str | None,
+    jvp: Any,
+    transpose: Any,
+    kind: str,
+    sums: Any = None,
 ) -> Primitive:
     """Make and register a scatter.
 
@@ -175,6 +182,7 @@ def scatter_primitive(
         jvp: derivative rule.
         transpose: rule, or why there is none.
         kind: how the results of parts of the updates are joined.
+        sums: rule, see `Primitive`.
     """
     primitive = register(
         Primitive(
@@ -186,6 +194,7 @@ def scatter_primitive(
             transpose=transpose,
             batch=_scatter_batch(lambda: primitive),
             shard=_scatter_shard(kind),
+            sums=sums,
             cost=_scatter_cost,
             words=LANES if lower is None else None,
         )

@@ -16,7 +16,16 @@ import numpy as np
 from ms_func.dtypes import exact_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
-from ms_func.ir.primitive import LANES, ZERO, Cost, Linear, NotSupported, Primitive, register
+from ms_func.ir.primitive import (
+    LANES,
+    PASSED,
+    ZERO,
+    Cost,
+    Linear,
+    NotSupported,
+    Primitive,
+    register,
+)
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, integer
 from ms_func.primitives.basis import (
@@ -158,6 +167,7 @@ reshape_p = register(
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         simplify=_reshape_simplify,
         words=LANES,
+        sums=PASSED,
     )
 )
 

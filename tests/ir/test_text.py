@@ -296,7 +296,7 @@ def test_names_and_places_do_not_matter_for_equality():
     [
         ("", "line 1: there is no function"),
         ("func @f(", "line 1: the text ends too early"),
-        ("hello", "line 1: expected func, loc or const, found 'hello'"),
+        ("hello", "line 1: expected func, loc, const or mesh, found 'hello'"),
         ("func @f() -> () effects {} {\n  return\n", "the text ends too early"),
         ("func @f() -> () effects {} {\n  return %0\n}", "line 2: %0 is not defined before"),
         ("func @f(%0: f32[], %0: f32[]) -> () effects {} {\n  return\n}", "%0 is defined twice"),

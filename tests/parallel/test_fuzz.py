@@ -1,7 +1,6 @@
 """Random programs under random plans: whatever is chosen compiles and computes the same.
 
-Plans are drawn, not searched, and nothing is too small to be cut, so that layouts meet which
-the search would never pick.
+Plans are drawn, not searched, so that layouts meet which the search would never pick.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 import ms_func as ms
 from ms_func.execution.compile import Prepared, ready
-from ms_func.parallel import nodes
 from ms_func.parallel.cost import model_for
 from ms_func.parallel.hlo import collectives
 from ms_func.parallel.memory import Memory
@@ -33,7 +31,7 @@ LOOPS = programs(shapes=SHAPES, kinks=True, control=True)
 def random_plan(fn, rng, tries=40):
     """A plan of random choices in which every layout can be reached."""
     model = model_for(MESH, "cpu", "communication")
-    graph = build_graph(fn, model, MESH.axis_names, small=0, heavy=2.0)
+    graph = build_graph(fn, model, MESH.axis_names, redundancy=np.inf)
     problem = graph.problem()
     closed = [
         [c for c, s in enumerate(n.choices) if n.kind == "equation" or not s.partial]
@@ -91,8 +89,6 @@ def test_searched_plans_compute_the_same(program, seed):
     arrays = program.arguments(seed)
     want = [np.asarray(x) for x in ms.jit(program)(*arrays)]
     assume(moderate(want))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nodes, "SMALL", 0)
-        got = ms.shard(program, mesh=MESH)(*arrays)
+    got = ms.shard(program, mesh=MESH)(*arrays)
     for x, y in zip(want, got, strict=True):
         np.testing.assert_allclose(np.asarray(y), x, rtol=1e-9, atol=1e-9)

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 import ms_func as ms
+import ms_func.numpy as mnp
 from ms_func import lax
 from ms_func.parallel.unfold import TRIPS
 from ms_func.sharding import Mesh, P
-from tests.parallel.nets import arrays, difference, product, scanned_transformer, transformer
+from tests.parallel.nets import (
+    arrays,
+    difference,
+    product,
+    scanned_transformer,
+    shapes,
+    transformer,
+)
 
 MIB = 2**20
 MESH = Mesh((2, 4), ("a", "b"))
@@ -183,3 +191,69 @@ def test_recomputed_and_custom_functions_are_planned_inside():
         names = {e.primitive.name for e in plan.graph.eqns}
         assert "dot_general" in names
         assert not names & {"custom_jvp_call", "remat_call", "call", "shard_region"}
+
+
+# --- sums that a loop gathers ---------------------------------------------------------------------
+
+
+def recurrent_loss(w, x):
+    def step(h, x):
+        return mnp.tanh(x @ w["x"] + h @ w["h"]), None
+
+    return (lax.scan(step, mnp.zeros((64, 16)), x)[0] ** 2).mean()
+
+
+def gathered_gradients(w, batches):
+    """Loss and gradients, summed over batches by a loop around the recurrent one."""
+
+    def step(total, x):
+        return ms.tree.map(mnp.add, total, ms.value_and_grad(recurrent_loss)(w, x)), None
+
+    zeros = ms.tree.map(mnp.zeros_like, w)
+    return lax.scan(step, (mnp.float32(0), zeros), batches)[0]
+
+
+WEIGHTS = {"x": shapes(32, 16), "h": shapes(16, 16)}
+GATHERED = {
+    "a recurrent network": (ms.value_and_grad(recurrent_loss), (WEIGHTS, shapes(8, 64, 32))),
+    "batches of one": (gathered_gradients, (WEIGHTS, shapes(4, 8, 64, 32))),
+    "differences": (
+        lambda w, x: lax.scan(lambda c, x: (c - mnp.tanh(x @ w["x"]).T @ x, None),
+                              mnp.zeros((16, 32)), x)[0],
+        (WEIGHTS, shapes(4, 64, 32)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mesh", [Mesh((8,), ("a",)), Mesh((2, 4), ("a", "b"))])
+@pytest.mark.parametrize("name", sorted(GATHERED))
+def test_a_sum_over_steps_and_devices_is_reduced_once(name, mesh):
+    f, types = GATHERED[name]
+    rows = P(*(None,) * (len(types[1].shape) - 2), mesh.axis_names)
+    g = ms.jit(ms.shard(f, mesh=mesh, in_specs=(P(), rows), objective="communication"))
+    results = ms.eval_shape(f, *types)
+    size = sum(4 * t.size for t in ms.tree.leaves(results))
+    seen = g.plan(*types).verify(g.lower(*types).compile())
+    assert seen.compiled <= 2 * 7 / 8 * size
+    assert seen.surplus == 0, str(seen)
+    rng = np.random.default_rng(0)
+    args = ms.tree.map(lambda t: rng.normal(size=t.shape).astype(t.dtype) * 0.3, types)
+    assert difference(ms.jit(f)(*args), g(*args)) < 1e-5
+
+
+def test_a_sum_that_does_not_start_at_zero_or_is_read_on_the_way_is_reduced_in_each_step():
+    def read(w, x):
+        def step(c, x):
+            c = c + x.T @ x
+            return c, c.max()
+
+        return lax.scan(step, mnp.zeros((32, 32)), x)
+
+    def started(w, x):
+        return lax.scan(lambda c, x: (c + x.T @ x, None), w["x"] @ w["x"].T, x)[0]
+
+    args = {"x": np.ones((32, 16), np.float32)}, np.ones((4, 64, 32), np.float32)
+    mesh = Mesh((8,), ("a",))
+    for f in (read, started):
+        g = ms.jit(ms.shard(f, mesh=mesh, in_specs=(P(), P(None, "a")), objective="communication"))
+        assert difference(ms.jit(f)(*args), g(*args)) < 1e-5

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ms_func.parallel.search import Problem, solve
+from ms_func.parallel.descent import descend
+from ms_func.parallel.problem import Problem
+from ms_func.parallel.search import solve
 
 
 def random_problem(seed, nodes=8, choices=6):
@@ -45,6 +47,31 @@ def test_optimum_equals_brute_force_on_300_random_graphs():
         assert problem.price(found.choices) == found.price
         best = brute_force(problem)
         assert abs(found.price - best) <= 1e-9 * max(1.0, abs(best)), seed
+
+
+def test_descent_over_axes_is_no_worse_than_any_coarser_mesh():
+    """Choices are pairs of what two axes do; with both the same they are those of one axis."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        pairs = np.array(list(itertools.product(range(3), repeat=2)))
+        problem = Problem([rng.random(9) * 3 for _ in range(6)], places=[pairs] * 6)
+        for i, j in itertools.combinations(range(6), 2):
+            problem.add_edge(i, j, rng.random((9, 9)))
+        same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+        coarse = Problem([v[same] for v in problem.nodes])
+        coarse.edges = {key: m[np.ix_(same, same)] for key, m in problem.edges.items()}
+        found = list(descend(problem, lambda p: solve(p).choices, lambda: False))
+        prices = [problem.price(f) for f in found]
+        assert prices[0] == pytest.approx(brute_force(coarse))
+        assert brute_force(problem) - 1e-9 <= min(prices) <= prices[0]
+        best = found[prices.index(min(prices))]
+        for axis in (0, 1):  # neither axis alone leads to anything better
+            keep = [np.flatnonzero(pairs[:, axis] == pairs[c, axis]) for c in best]
+            near = Problem([v[k] for v, k in zip(problem.nodes, keep, strict=True)])
+            near.edges = {
+                (i, j): m[np.ix_(keep[i], keep[j])] for (i, j), m in problem.edges.items()
+            }
+            assert brute_force(near) >= min(prices) - 1e-9
 
 
 def test_optimum_equals_mixed_integer_programming():

@@ -29,6 +29,7 @@ from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.execution.shards import Shard
+from ms_func.ir.mesh import AxisType
 from ms_func.runtime import extension as _extension
 
 __version__ = "0.10.2"
@@ -207,3 +208,11 @@ def print_environment_info(return_string: bool = False) -> str | None:
         return text
     print(text, end="")
     return None
+
+
+def make_mesh(
+    axis_shapes: Any, axis_names: Any, axis_types: Any = None, *, devices: Any = None
+) -> ms_func.Mesh:
+    """Mesh over the first devices; its axes are explicit unless others are asked for, as in JAX."""
+    kinds = AxisType.Explicit if axis_types is None else axis_types
+    return ms_func.make_mesh(axis_shapes, axis_names, kinds, devices=devices)

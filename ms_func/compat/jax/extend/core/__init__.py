@@ -103,7 +103,7 @@ def mapped_aval(size: int, axis: int | None, aval: ArrayType) -> ArrayType:
         return aval
     if aval.shape[axis] != size:
         raise ValueError(f"{aval} has no dimension {axis} of size {size}")
-    return aval.update(shape=(*aval.shape[:axis], *aval.shape[axis + 1 :]))
+    return aval.without_dimension(axis)
 
 
 def unmapped_aval(
@@ -112,7 +112,7 @@ def unmapped_aval(
     """Type of a value with `size` lanes along a new dimension `axis`."""
     if axis is None:
         return aval
-    return aval.update(shape=(*aval.shape[:axis], size, *aval.shape[axis:]))
+    return aval.with_dimension(axis, size)
 
 
 def primal_dtype_to_tangent_dtype(primal_dtype: Any) -> Any:
