@@ -50,6 +50,21 @@ _BOOL = np.dtype(np.bool_)
 # --- the common way ---------------------------------------------------------------------
 
 
+def _mask(name: str, where: Any) -> Any:
+    """The elements to count, as booleans.
+
+    Raises:
+        ValueError: they are given as numbers.
+    """
+    kind = typeof(where).dtype
+    if kind != np.bool_:
+        raise ArgumentValueError(
+            f"{name}: where must be None or a boolean array; got where.dtype={kind}\n"
+            "fix: compare, for example where != 0"
+        )
+    return operand(name, where)
+
+
 def _reduce(
     name: str,
     primitive: Any,
@@ -64,7 +79,7 @@ def _reduce(
     """Reduce `a`: masked elements become `identity`, `initial` is combined at the end."""
     shape = typeof(a).shape
     if where is not None:
-        mask = logic.truth(name, where)
+        mask = _mask(name, where)
         if np.shape(mask) != shape:
             shape = broadcast_shapes(shape, np.shape(mask))
             a = broadcast_to(a, shape)
