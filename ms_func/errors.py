@@ -128,6 +128,15 @@ class ShardingError(LocatedError, ValueError):
     """
 
 
+class ShardingTypeError(ShardingError):
+    """Layouts that are part of types leave it open how a result is to be laid out.
+
+    Example:
+        >>> issubclass(ShardingTypeError, ValueError)
+        True
+    """
+
+
 class AxisNameError(LocatedError, NameError):
     """A collective names an axis that no `vmap`, `pmap` or `shard_map` around it has.
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.api.programs import apply, as_value
+from ms_func.errors import ArgumentTypeError
 from ms_func.errors import ShapeError as ShapeError
 from ms_func.errors import UnsupportedError as UnsupportedError
 from ms_func.ir import evaluate as evaluate
@@ -169,7 +170,7 @@ def as_transform(
             staged = stage(call, types, name=name, values=leaves)
             made = change(staged.fn)
             if made.in_types != staged.fn.in_types or len(made.results) != len(staged.fn.results):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"`{function_name(change)}` turned a program of {len(staged.fn.params)} "
                     f"parameters and {len(staged.fn.results)} results into one of "
                     f"{len(made.params)} and {len(made.results)}; a transform keeps both, and "

@@ -11,6 +11,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func import tree
 from ms_func.dtypes import result_type
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 
@@ -45,12 +46,12 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:
 
     def unravel(vector: Array) -> Any:
         if np.shape(vector) != flat.shape:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"unravel function given array of shape {np.shape(vector)}, but expected shape "
                 f"{flat.shape}"
             )
         if np.asarray(vector).dtype != dtype:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"unravel function given array of dtype {np.asarray(vector).dtype}, but expected "
                 f"dtype {dtype}"
             )

@@ -8,6 +8,7 @@ import numpy as onp
 
 from ms_func import numpy as np
 from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy.promotion import ArrayLike
@@ -22,10 +23,10 @@ def _segment(
     """Result of joining `data` by `segment_ids` with the update `name` from `start`."""
     data, ids = np.asarray(data), np.asarray(segment_ids)
     if not issubdtype(ids.dtype, onp.integer):
-        raise TypeError(f"segment_ids must be integers, got {ids.dtype.name}")
+        raise ArgumentTypeError(f"segment_ids must be integers, got {ids.dtype.name}")
     rows = data.shape[:1]
     if ids.ndim and rows not in ((), (1,), ids.shape[:1]):  # one row belongs to every number
-        raise ValueError(
+        raise ArgumentValueError(
             f"segment_ids needs one number for each of the {rows[0]} rows of data, got "
             f"{ids.shape[0]}"
         )
@@ -33,7 +34,7 @@ def _segment(
         num_segments = int(np.max(ids)) + 1 if ids.size else 0
     num_segments = num_segments.__index__()
     if num_segments < 0:
-        raise ValueError("num_segments must be non-negative.")
+        raise ArgumentValueError("num_segments must be non-negative.")
     if bucket_size is not None:
         parts = [
             _segment(name, data[i : i + bucket_size], ids[i : i + bucket_size], num_segments,

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, logic, reductions, searching
@@ -54,19 +55,43 @@ class Optimizer(NamedTuple):
 
 
 def apply_updates(params: Any, updates: Any) -> Any:
-    """Parameters plus updates, in the dtypes of the parameters."""
+    """Parameters plus updates, in the dtypes of the parameters.
+
+    Args:
+        params: tree of arrays.
+        updates: tree of the same structure, as `update` of an optimiser gives it.
+
+    Raises:
+        ValueError: the structures differ.
+
+    Example:
+        >>> apply_updates({"w": np.float32(1)}, {"w": np.float32(-0.5)})
+        {'w': Array(0.5, dtype=float32)}
+    """
     return tree.map(lambda p, u: convert(ar.add(p, u), typeof(p).dtype), params, updates)
 
 
 def chain(*parts: Optimizer) -> Optimizer:
-    """Transformations one after the other; the state is the tuple of their states."""
+    """Transformations one after the other; the state is the tuple of their states.
+
+    Args:
+        *parts: each gets the updates of the one before it, the first one the gradients.
+
+    Raises:
+        ValueError: in `update`, where the state is not one of this chain.
+
+    Example:
+        >>> opt = chain(clip_by_global_norm(1.0), adam(1e-3))
+        >>> len(opt.init(np.zeros(3)))
+        2
+    """
 
     def init(params: Any) -> Any:
         return tuple(part.init(params) for part in parts)
 
     def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         if len(state) != len(parts):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"this optimiser has {len(parts)} parts, but its state has {len(state)}"
             )
         states = []
@@ -100,7 +125,18 @@ class CountState(NamedTuple):
 
 
 def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
-    """Multiply by minus the learning rate, which may follow a schedule."""
+    """Multiply by minus the learning rate, so that adding the updates goes downhill.
+
+    Args:
+        learning_rate: number, or a schedule: a function of the number of steps before this one.
+
+    Example:
+        >>> opt = scale_by_learning_rate(linear_schedule(1.0, 0.0, 2))
+        >>> first, state = opt.update(np.float32(1), opt.init(0.0))
+        >>> second, state = opt.update(np.float32(1), state)
+        >>> float(first), float(second)
+        (-1.0, -0.5)
+    """
     if not callable(learning_rate):
         return scale(-learning_rate)
 
@@ -243,7 +279,7 @@ def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
 
     def decayed(grads: Any, params: Any) -> Any:
         if params is None:
-            raise ValueError(
+            raise ArgumentValueError(
                 "weight decay needs the parameters\nfix: call update(grads, state, params)"
             )
         chosen = mask(params) if callable(mask) else mask
@@ -258,14 +294,24 @@ def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
 
 
 def clip(max_delta: float) -> Optimizer:
-    """Limit every element to `[-max_delta, max_delta]`."""
+    """Limit every element to `[-max_delta, max_delta]`.
+
+    Example:
+        >>> clip(1.0).update(np.float32([-3, 0.5]), ())[0].tolist()
+        [-1.0, 0.5]
+    """
     return _stateless(
         lambda grads, params: tree.map(lambda g: ar.clip(g, -max_delta, max_delta), grads)
     )
 
 
 def global_norm(updates: Any) -> Any:
-    """Euclidean norm of all elements of a tree together."""
+    """Euclidean norm of all elements of a tree together; of magnitudes where they are complex.
+
+    Example:
+        >>> float(global_norm([np.float32(3), np.float32([0, 4])]))
+        5.0
+    """
     total: Any = 0.0
     for x in tree.leaves(updates):
         total = ar.add(total, reductions.sum(_mean(0.0, 2)(x, 0.0)))
@@ -295,7 +341,19 @@ def clip_by_global_norm(max_norm: float) -> Optimizer:
 def sgd(
     learning_rate: float | Schedule, momentum: float | None = None, nesterov: bool = False
 ) -> Optimizer:
-    """Gradient descent, with momentum if given."""
+    """Gradient descent, with momentum if given.
+
+    Args:
+        learning_rate: number, or a schedule.
+        momentum: decay of the sum of gradients, see `trace`; None for none.
+        nesterov: look one step ahead.
+
+    Example:
+        >>> opt = sgd(0.1)
+        >>> updates, _ = opt.update(np.float32(2), opt.init(np.float32(1)))
+        >>> float(apply_updates(np.float32(1), updates))
+        0.800000011920929
+    """
     step = scale_by_learning_rate(learning_rate)
     return step if momentum is None else chain(trace(momentum, nesterov), step)
 
@@ -309,7 +367,25 @@ def adam(
     learning_rate: float | Schedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
     eps_root: float = 0.0, nesterov: bool = False,
 ) -> Optimizer:  # fmt: skip
-    """Adam; arguments as for `scale_by_adam`."""
+    """Adam: steps of about the learning rate in each direction, however long the gradient.
+
+    Args:
+        learning_rate: number, or a schedule.
+        b1: decay of the mean gradient.
+        b2: decay of the mean square.
+        eps: added to the root of the mean square.
+        eps_root: added under the root; needed to differentiate through updates.
+        nesterov: look one step ahead in the mean.
+
+    Example:
+        >>> opt = adam(0.1)
+        >>> updates, _ = opt.update(np.float32([5, -0.1]), opt.init(np.zeros(2, np.float32)))
+        >>> updates.round(3).tolist() == np.float32([-0.1, 0.1]).tolist()
+        True
+
+    Reference:
+        Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, nesterov), scale_by_learning_rate(learning_rate)
     )
@@ -335,7 +411,18 @@ def rmsprop(
     learning_rate: float | Schedule, decay: float = 0.9, eps: float = 1e-8,
     momentum: float | None = None, nesterov: bool = False,
 ) -> Optimizer:  # fmt: skip
-    """RMSProp, with momentum if given."""
+    """RMSProp, with momentum if given.
+
+    Args:
+        learning_rate: number, or a schedule.
+        decay: of the mean square of the gradient.
+        eps: added to its root.
+        momentum: decay of the sum of steps, see `trace`; None for none.
+        nesterov: look one step ahead in that sum.
+
+    Reference:
+        Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012.
+    """
     parts = [scale_by_rms(decay, eps), scale_by_learning_rate(learning_rate)]
     return chain(*parts, *([] if momentum is None else [trace(momentum, nesterov)]))
 
@@ -351,7 +438,18 @@ def constant_schedule(value: float) -> Schedule:
 def linear_schedule(
     init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
 ) -> Schedule:
-    """From `init_value` to `end_value` in `transition_steps` steps, constant around them."""
+    """From `init_value` to `end_value` in `transition_steps` steps, constant around them.
+
+    Args:
+        init_value: value up to the step `transition_begin`.
+        end_value: value `transition_steps` steps later and ever after.
+        transition_steps: length of the line.
+        transition_begin: where it begins.
+
+    Example:
+        >>> [float(linear_schedule(1.0, 0.0, 4)(step)) for step in (0, 1, 4, 9)]
+        [1.0, 0.75, 0.0, 0.0]
+    """
 
     def schedule(count: Any) -> Any:
         done = ar.clip(ar.subtract(count, transition_begin), 0, transition_steps)
@@ -365,7 +463,20 @@ def exponential_decay(
     init_value: float, transition_steps: int, decay_rate: float, transition_begin: int = 0,
     staircase: bool = False, end_value: float | None = None,
 ) -> Schedule:  # fmt: skip
-    """`init_value * decay_rate ** (step / transition_steps)`, bounded by `end_value`."""
+    """`init_value * decay_rate ** (step / transition_steps)`, bounded by `end_value`.
+
+    Args:
+        init_value: value up to the step `transition_begin`.
+        transition_steps: number of steps in which the value is multiplied by `decay_rate` once.
+        decay_rate: below 1 for a value that falls.
+        transition_begin: where it begins.
+        staircase: change every `transition_steps` steps only.
+        end_value: the value stops there; None for no bound.
+
+    Example:
+        >>> [float(exponential_decay(1.0, 2, 0.25)(step)) for step in (0, 1, 2)]
+        [1.0, 0.5, 0.25]
+    """
 
     def schedule(count: Any) -> Any:
         done = ar.maximum(ar.subtract(count, transition_begin), 0)
@@ -391,7 +502,7 @@ def cosine_decay_schedule(
         ValueError: `decay_steps` is not positive.
     """
     if decay_steps <= 0:
-        raise ValueError(f"decay_steps must be positive, got {decay_steps}")
+        raise ArgumentValueError(f"decay_steps must be positive, got {decay_steps}")
 
     def schedule(count: Any) -> Any:
         part = ar.divide(ar.minimum(count, decay_steps), decay_steps)
@@ -409,7 +520,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
         ValueError: there is not one boundary between two schedules each.
     """
     if len(boundaries) != len(schedules) - 1:
-        raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
+        raise ArgumentValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
 
     def schedule(count: Any) -> Any:
         value = schedules[0](count)
@@ -425,7 +536,24 @@ def warmup_cosine_decay_schedule(
     init_value: float, peak_value: float, warmup_steps: int, decay_steps: int,
     end_value: float = 0.0, exponent: float = 1.0,
 ) -> Schedule:  # fmt: skip
-    """Linear rise to `peak_value`, then half a cosine to `end_value` at step `decay_steps`."""
+    """Linear rise to `peak_value`, then half a cosine to `end_value` at step `decay_steps`.
+
+    Args:
+        init_value: value at step 0.
+        peak_value: value at step `warmup_steps`.
+        warmup_steps: length of the rise.
+        decay_steps: length of all, the rise included.
+        end_value: value from step `decay_steps` on.
+        exponent: the cosine is raised to it.
+
+    Raises:
+        ValueError: nothing is left of `decay_steps` after the rise.
+
+    Example:
+        >>> rate = warmup_cosine_decay_schedule(0.0, 1.0, 2, 10)
+        >>> " ".join(f"{rate(step):.1f}" for step in (0, 1, 2, 6, 10))
+        '0.0 0.5 1.0 0.5 0.0'
+    """
     alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
     rise = linear_schedule(init_value, peak_value, warmup_steps)
     fall = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)
@@ -435,10 +563,23 @@ def warmup_cosine_decay_schedule(
 def piecewise_constant_schedule(
     init_value: float, boundaries_and_scales: dict[int, float] | Sequence[tuple[int, float]] = ()
 ) -> Schedule:
-    """`init_value`, multiplied by each scale from the step behind its boundary on."""
+    """`init_value`, multiplied by each scale from the step behind its boundary on.
+
+    Args:
+        init_value: value at first.
+        boundaries_and_scales: from steps to factors.
+
+    Raises:
+        ValueError: a factor is negative.
+
+    Example:
+        >>> rate = piecewise_constant_schedule(1.0, {2: 0.5, 4: 0.5})
+        >>> [float(rate(step)) for step in (2, 3, 5)]
+        [1.0, 0.5, 0.25]
+    """
     rows = sorted(dict(boundaries_and_scales).items())
     if any(factor < 0 for _, factor in rows):
-        raise ValueError("scales must not be negative")
+        raise ArgumentValueError("scales must not be negative")
 
     def schedule(count: Any) -> Any:
         value: Any = init_value

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ms_func.api.devices import devices
+from ms_func.errors import ArgumentValueError
 
 __all__ = [
     "ProfileData", "ProfileOptions", "StepTraceAnnotation", "TraceAnnotation", "annotate_function",
@@ -122,7 +123,7 @@ def save_device_memory_profile(
 def start_server(port: int, requires_backend: bool = True) -> Any:
     """Start the server that TensorBoard asks for profiles."""
     if _server:
-        raise ValueError("Only one profiler server can be active at a time.")
+        raise ArgumentValueError("Only one profiler server can be active at a time.")
     _server.append(_runtime.start_server(port))
     return _server[0]
 
@@ -130,5 +131,5 @@ def start_server(port: int, requires_backend: bool = True) -> Any:
 def stop_server() -> None:
     """Stop that server."""
     if not _server:
-        raise ValueError("No active profiler server.")
+        raise ArgumentValueError("No active profiler server.")
     _server.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ms_func.ir.mesh import AbstractDevice as AbstractDevice
 from ms_func.ir.mesh import AbstractMesh as AbstractMesh
 from ms_func.ir.mesh import AxisType as AxisType
 from ms_func.ir.mesh import Link as Link
@@ -18,7 +19,8 @@ from ms_func.ir.sharding import Sharding as Sharding
 from ms_func.ir.sharding import SingleDeviceSharding as SingleDeviceSharding
 
 __all__ = [
-    "AbstractMesh", "AxisType", "Link", "Mesh", "NamedSharding", "P", "PartitionSpec", "Sharding",
-    "SingleDeviceSharding", "get_abstract_mesh", "get_mesh", "set_mesh", "use_abstract_mesh",
+    "AbstractDevice", "AbstractMesh", "AxisType", "Link", "Mesh", "NamedSharding", "P",
+    "PartitionSpec", "Sharding", "SingleDeviceSharding", "get_abstract_mesh",
+    "get_mesh", "set_mesh", "use_abstract_mesh",
     "use_mesh",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from ms_func.api.compile import jit, make_ir
 from ms_func.api.linearize import jvp, vjp
 from ms_func.api.vectorize import vmap
 from ms_func.dtypes import float0, is_inexact
+from ms_func.errors import ArgumentValueError
 from ms_func.ir import parse, to_text, verify
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive
 from ms_func.ir.types import typeof
@@ -192,7 +193,7 @@ def check_grads(
         elif mode == "rev":
             check_vjp(f, partial(vjp, f), args, atol, rtol, eps, f"order {order} reverse:")
         else:
-            raise ValueError(f"modes are 'fwd' and 'rev', got {mode!r}")
+            raise ArgumentValueError(f"modes are 'fwd' and 'rev', got {mode!r}")
     if order <= 1:
         return
     if "fwd" in modes:

@@ -54,17 +54,35 @@ def flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple
 
 
 def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
-    """Tree of structure `treedef` with the given leaves; inverse of `flatten`."""
+    """Tree of structure `treedef` with the given leaves; inverse of `flatten`.
+
+    Raises:
+        ValueError: there are more or fewer leaves than the structure has places.
+
+    Example:
+        >>> unflatten(structure({"a": 0, "b": (0, 0)}), [1, 2, 3])
+        {'a': 1, 'b': (2, 3)}
+    """
     return treedef.unflatten(leaves)
 
 
 def leaves(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
-    """Leaves of `tree` in order."""
+    """Leaves of `tree` in order, those of dicts in the order of sorted keys; None has none.
+
+    Example:
+        >>> leaves({"b": [1, None], "a": 0})
+        [0, 1]
+    """
     return flatten_func(tree, is_leaf)[0]
 
 
 def structure(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> PyTreeDef:
-    """Structure of `tree`, without its leaves."""
+    """Structure of `tree`, without its leaves; equal and hashable where trees are alike.
+
+    Example:
+        >>> structure((1, [2])) == structure((3, [4])), structure((1, 2)) == structure([1, 2])
+        (True, False)
+    """
     return flatten_func(tree, is_leaf)[1]
 
 
@@ -94,7 +112,21 @@ def reduce(
     initializer: Any = ...,
     is_leaf: Callable[[Any], bool] | None = None,
 ) -> Any:
-    """`functools.reduce` over the leaves of `tree`."""
+    """`functools.reduce` over the leaves of `tree`.
+
+    Args:
+        function: of what was found so far and the next leaf.
+        tree: any nest of containers.
+        initializer: what to begin with; without it, the first leaf.
+        is_leaf: as for `flatten`.
+
+    Raises:
+        TypeError: there are no leaves and no initializer.
+
+    Example:
+        >>> reduce(lambda total, x: total + x, {"a": 1, "b": [2, 3]}, 0)
+        6
+    """
     start = () if initializer is ... else (initializer,)
     return functools.reduce(function, leaves(tree, is_leaf), *start)
 
@@ -119,17 +151,14 @@ def transpose(
         >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
-    try:
-        parts = outer_treedef.flatten_up_to(pytree_to_transpose)
-        inner = structure(parts[0]) if inner_treedef is None else inner_treedef
-        columns = [inner.flatten_up_to(part) for part in parts]
-    except ValueError as error:
-        raise TypeError(
-            f"Mismatch: the tree {structure(pytree_to_transpose)} is no tree of the structure "
-            f"{outer_treedef} of trees of one structure: {error}"
-        ) from None
-    rows = [[c[i] for c in columns] for i in range(inner.num_leaves)]
-    return inner.unflatten(outer_treedef.unflatten(row) for row in rows)
+    leaves, found = flatten(pytree_to_transpose)
+    outer, inner = outer_treedef, inner_treedef
+    if inner is None:
+        inner = structure(outer.flatten_up_to(pytree_to_transpose)[0])
+    n, m = outer.num_leaves, inner.num_leaves
+    if len(leaves) != n * m:
+        raise TypeError(f"Mismatch\n{found}\n != \n{outer.compose(inner)}")
+    return inner.unflatten(outer.unflatten(leaves[i::m]) for i in range(m))
 
 
 def broadcast(
@@ -280,7 +309,12 @@ def flatten_with_path(
 def leaves_with_path(
     tree: PyTree, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
 ) -> list[tuple[tuple[Any, ...], Any]]:
-    """Pairs (path, leaf) of `tree`."""
+    """Pairs (path, leaf) of `tree`.
+
+    Example:
+        >>> [(keystr(path), x) for path, x in leaves_with_path({"a": [1, 2]})]
+        [("['a'][0]", 1), ("['a'][1]", 2)]
+    """
     return flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
 
 
@@ -291,7 +325,12 @@ def map_with_path(
     is_leaf: Callable[..., bool] | None = None,
     is_leaf_takes_path: bool = False,
 ) -> PyTree:
-    """Like `map`, with the path as first argument of `f`."""
+    """Like `map`, with the path as first argument of `f`; `keystr` makes it a text.
+
+    Example:
+        >>> map_with_path(lambda path, x: f"{keystr(path)}={x}", {"a": [1]})
+        {'a': ["['a'][0]=1"]}
+    """
     pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
     columns = [treedef.flatten_up_to(r) for r in rest]
     paths, found = [p for p, _ in pairs], [x for _, x in pairs]

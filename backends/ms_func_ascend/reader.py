@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
-from jaxlib.mlir._mlir_libs import _jax_mlir_ext
-from jaxlib.mlir.dialects import chlo, sdy, stablehlo
+
+from ms_func.lowering.context import new_context
 
 
 class Type(NamedTuple):
@@ -134,14 +134,8 @@ def ranks(module: ir.Module) -> int:
 @cache
 def _context() -> ir.Context:
     """Context for modules that come as text or bytecode."""
-    registry = ir.DialectRegistry()
-    _jax_mlir_ext.register_dialects(registry)
-    made = ir.Context()
-    made.append_dialect_registry(registry)
-    made.load_all_available_dialects()
+    made = new_context()
     made.allow_unregistered_dialects = True  # XLA's own modules have `mhlo.copy`
-    for dialect in (stablehlo, chlo, sdy):
-        dialect.register_dialect(made)
     return made
 
 

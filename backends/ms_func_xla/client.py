@@ -16,6 +16,7 @@ from jaxlib.xla_client import DeviceList, HostBufferSemantics
 from ms_func import config
 from ms_func.backend import CompileOptions
 from ms_func.errors import UnsupportedError
+from ms_func.ir.explicit import typed
 from ms_func_xla import cuda, processes
 from ms_func_xla.buffers import to_numpy
 from ms_func_xla.compat import SingleDeviceSharding, portable_version, result_handler
@@ -131,6 +132,17 @@ class Xla:
         )
         return XlaExecutable(loaded)
 
+    def save(self, executable: XlaExecutable) -> bytes:
+        """A compiled program as bytes, for devices of the same kind and the same jaxlib."""
+        loaded = executable.loaded
+        return loaded.client.serialize_executable(loaded)
+
+    def load(self, data: bytes, devices: Sequence[Any]) -> XlaExecutable:
+        """The compiled program behind bytes of `save`, on as many devices."""
+        built = _xla_options(devices, CompileOptions(devices=tuple(devices)))
+        load = devices[0].client.deserialize_executable
+        return XlaExecutable(load(data, DeviceList(tuple(devices)), built))
+
     def export(self, module: Any, options: CompileOptions) -> bytes:
         """Portable StableHLO artifact, readable by XLA of the last and the next months."""
         if module.operation.attributes["mhlo.num_partitions"].value > 1:
@@ -161,6 +173,7 @@ class Xla:
                 type, placement, [array], [placement._device], committed=committed,
                 host_buffer_semantics=_COPY,
             )  # fmt: skip
+        type = type and typed(type, placement.public)
         index = placement.addressable_devices_indices_map(array.shape)
         # Own copies, which the runtime may keep; asked to copy itself, it fails on shared memory.
         shards = [np.array(array[i], order="C") for i in index.values()]
@@ -185,7 +198,9 @@ class Xla:
 
     def relabel(self, buffer: Any, type: Any) -> Any:
         """The same memory as an array of another type."""
-        return result_handler(type, buffer._sharding, buffer._committed)(buffer)
+        where = buffer._sharding
+        type = typed(type, getattr(where, "public", None))
+        return result_handler(type, where, buffer._committed)(buffer)
 
     def get(self, buffer: Any) -> np.ndarray:
         """Elements of a buffer; waits for them. The result is read-only."""

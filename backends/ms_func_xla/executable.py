@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ms_func.ir.explicit import typed
 from ms_func_xla.compat import result_handler
 from ms_func_xla.sharding import tiling_of
 
@@ -37,7 +38,10 @@ class XlaExecutable:
 
     def bind_types(self, types: Sequence[Any], shardings: Sequence[Any], committed: bool) -> None:
         """Set what the results are labelled with."""
-        self._outputs = (list(types), list(shardings), [committed] * len(types))
+        types = [
+            typed(t, getattr(s, "public", None)) for t, s in zip(types, shardings, strict=True)
+        ]
+        self._outputs = (types, list(shardings), [committed] * len(types))
         self._handlers = [
             result_handler(t, s, committed) for t, s in zip(types, shardings, strict=True)
         ]
@@ -76,6 +80,16 @@ class XlaExecutable:
     def out_tilings(self) -> list[Any]:
         """Tiling of each result of a program over several devices; see `tiling_of`."""
         return [tiling_of(s) for s in self.loaded.get_output_shardings() or ()]
+
+    @property
+    def in_layouts(self) -> list[str]:
+        """How the elements of each operand must lie, in the runtime's spelling."""
+        return [str(a) for a in self.loaded.get_parameter_layouts()]
+
+    @property
+    def out_layouts(self) -> list[str]:
+        """How the elements of each result lie, in the runtime's spelling."""
+        return [str(a) for a in self.loaded.get_output_layouts()]
 
     @property
     def hlo_text(self) -> str:

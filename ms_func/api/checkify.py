@@ -180,10 +180,10 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
         '-1.0 must be positive (`check` failed)'
     """
     if not _is_truth(pred):
-        raise TypeError(f"check takes a boolean scalar pred as argument, got {pred}")
+        raise ArgumentTypeError(f"check takes a boolean scalar pred as argument, got {pred}")
     for x in tree.leaves((fmt_args, fmt_kwargs)):
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            raise TypeError(
+            raise ArgumentTypeError(
                 "Formatting arguments to checkify.check need to be PyTrees of arrays, but got "
                 f"{x!r} of type {type(x)}."
             )

@@ -9,13 +9,14 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import float0
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
+from ms_func.ir.layout import Format
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
-from ms_func.primitives.sharding import constrained, named_sharding
+from ms_func.primitives.sharding import constrained, over_devices
 from ms_func.tracing.tracer import Tracer
 
 
@@ -87,7 +88,8 @@ def device_put(
         'float32'
     """
     leaves, structure = tree.flatten(x)
-    places = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    places = [over_devices(d.place if isinstance(d, Format) else d) for d in given]
     for where in places:
         if not (
             where is None
@@ -95,8 +97,8 @@ def device_put(
             or hasattr(where, "platform")
         ):
             raise ArgumentValueError(
-                "device_put only accepts None, a Sharding, a Device or a tree of these as its "
-                f"device. Received invalid value: {where!r}"
+                "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
+                f"as its device. Received invalid value: {where!r}"
             )
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
@@ -130,10 +132,7 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
     """
     leaves, structure = tree.flatten(xs)
     places = tree.broadcast_prefix(out_shardings, xs, is_leaf=lambda s: s is None)
-    placed = [
-        _place(x, named_sharding(s) if isinstance(s, PartitionSpec) else s)
-        for x, s in zip(leaves, places, strict=True)
-    ]
+    placed = [_place(x, over_devices(s)) for x, s in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
 
 
@@ -238,6 +237,9 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any)
         ValueError: a device has no piece, or one of another shape than its slices.
     """
     shape = tuple(shape)
+    for a in arrays:
+        if type(a) not in ARRAYS:
+            raise ArgumentTypeError(f"Unsupported type for elements in `arrays`: {type(a)}")
     held = {next(iter(a.devices())): a for a in arrays}
     devices = list(sharding.addressable_devices_indices_map(shape))
     if set(held) != set(devices):

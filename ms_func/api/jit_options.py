@@ -106,5 +106,6 @@ def _check_names(
         if name not in known and not anything:
             raise ArgumentValueError(
                 f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
-                f"{what}names; it does not take these arguments"
+                f"{what}names; it does not take these arguments\n"
+                f"fix: it takes {', '.join(sorted(known)) or 'none by name'}"
             )

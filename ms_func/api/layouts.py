@@ -7,19 +7,22 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError, ShardingError
+from ms_func.ir.layout import Format
 from ms_func.ir.sharding import PartitionSpec, Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.sharding import named_sharding
 
 
 def _is_place(x: Any) -> bool:
-    return x is None or isinstance(x, (Sharding, PartitionSpec))
+    return x is None or isinstance(x, (Format, Sharding, PartitionSpec))
 
 
 def sharding_of(x: Any) -> Sharding | None:
-    """A sharding from what users write: a sharding, a spec for the mesh in force, or None."""
+    """A sharding from what users write: one, a format, a spec for the mesh in force, or None."""
     if x is None or isinstance(x, Sharding):
         return x
+    if isinstance(x, Format):
+        return x.place
     if isinstance(x, PartitionSpec):
         return named_sharding(x)
     raise ArgumentTypeError(

@@ -175,7 +175,7 @@ class Region:
         return found
 
     def _inferred(self, x: Any, t: ArrayType) -> PartitionSpec:
-        sharding = getattr(x, "sharding", None)
+        sharding = t.explicit or getattr(x, "sharding", None)
         if isinstance(sharding, NamedSharding) and sharding.mesh == self.mesh:
             return sharding.spec
         raise ArgumentTypeError(

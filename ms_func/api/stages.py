@@ -17,6 +17,7 @@ from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import compiled, lower_program, option_items, program_placement
 from ms_func.execution.placement import public
 from ms_func.ir.function import Function
+from ms_func.ir.layout import Format, read_layout
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
 from ms_func.tracing.tracer import Tracer
@@ -24,7 +25,7 @@ from ms_func.tracing.tracer import Tracer
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
     """The user's view of a type."""
-    return ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type)
+    return ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type, sharding=t.explicit)
 
 
 @dataclass(frozen=True)
@@ -269,30 +270,52 @@ class Compiled(_Stage):
         return args, {**static, **kwargs}
 
     @property
+    def _captured_count(self) -> int:
+        return len(self._traced._recorded.staged.captured)
+
+    @property
+    def _out_types(self) -> tuple[ArrayType, ...]:
+        return self._traced.ir.out_types
+
+    @property
+    def _out_places(self) -> list[Any]:
+        places = self._program.executable.out_shardings
+        return [public(s) for _, s in zip(self._out_types, places, strict=False)]
+
+    @property
     def out_info(self) -> Any:
         """Results as `ShapeDtypeStruct`s that tell where they lie."""
-        staged = self._traced._recorded.staged
-        return staged.unflatten(
-            [
-                ShapeDtypeStruct(t.shape, t.dtype, sharding=public(s), weak_type=t.weak_type)
-                for t, s in zip(
-                    staged.fn.out_types, self._program.executable.out_shardings, strict=False
-                )
-            ]
-        )
+        found = [
+            ShapeDtypeStruct(t.shape, t.face, sharding=s, weak_type=t.weak_type)
+            for t, s in zip(self._out_types, self._out_places, strict=True)
+        ]
+        return tree.unflatten(self.out_tree, found)
 
     @property
     def input_shardings(self) -> Any:
         """How the arguments must lie: those by position, and those by name."""
-        n = len(self._traced._recorded.staged.captured)
-        found = [public(s) for s in self._program.placement.in_shardings[n:]]
-        return self._arranged(found)
+        places = self._program.placement.in_shardings[self._captured_count :]
+        return self._arranged([public(s) for s in places])
 
     @property
     def output_shardings(self) -> Any:
         """How the results lie."""
-        n = len(self._traced.ir.results)
-        found = [public(s) for s in self._program.executable.out_shardings[:n]]
+        return tree.unflatten(self.out_tree, self._out_places)
+
+    @property
+    def input_formats(self) -> Any:
+        """Layouts and shardings of the arguments: those by position, and those by name."""
+        n, program = self._captured_count, self._program
+        kept = iter(program.executable.in_layouts)
+        layouts = [read_layout(next(kept)) if k else None for k in program.kept]
+        places = [public(s) for s in program.placement.in_shardings]
+        return self._arranged([Format(a, s) for a, s in zip(layouts[n:], places[n:], strict=True)])
+
+    @property
+    def output_formats(self) -> Any:
+        """Layouts and shardings of the results."""
+        layouts = map(read_layout, self._program.executable.out_layouts)
+        found = [Format(a, s) for a, s in zip(layouts, self._out_places, strict=False)]
         return tree.unflatten(self.out_tree, found)
 
     def as_text(self) -> str:

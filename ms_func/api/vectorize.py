@@ -12,17 +12,17 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
-from ms_func.ir.sharding import entry_axes
+from ms_func.ir.sharding import NamedSharding, entry_axes
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.keys import random_split
-from ms_func.primitives.sharding import LAYOUTS
+from ms_func.primitives.sharding import LAYOUTS, constrained
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracebacks import user_traceback
-from ms_func.transforms.batch import batch
+from ms_func.transforms.batch import batch, lanes_laid_out, lanes_type
 
 
 def vmap(
@@ -67,7 +67,8 @@ def vmap(
     if not isinstance(in_axes, (int, tuple, type(None))):
         raise ArgumentTypeError(
             "vmap in_axes must be an int, None, or a tuple of entries corresponding to the "
-            f"positional arguments passed to the function, but got {in_axes!r}"
+            f"positional arguments passed to the function, but got {in_axes!r}\n"
+            f"fix: axes of the one argument's elements go in a tuple, in_axes=({in_axes!r},)"
         )
     name = function_name(fun)
     hash(axis_name)  # raises TypeError on what cannot be a name
@@ -148,37 +149,46 @@ def axis_size_of(
         if axis is None:
             dims.append(None)
             continue
-        if not isinstance(axis, int):
-            raise ArgumentTypeError(
-                f"{what} in_axes must be an int, None, or (nested) container with those types as "
-                f"leaves, but got {axis!r}"
-            )
-        t = leaf_types([x], what, name)[0]
-        if not -t.ndim <= axis < t.ndim:
-            raise ArgumentValueError(
-                f"{what} was requested to map its argument along axis {axis}, which implies that "
-                f"its rank should be at least {axis + 1 if axis >= 0 else -axis}, but is only "
-                f"{t.ndim} (its shape is {t.shape}), in a call of `{name}`\n"
-                "fix: set in_axes to None for arguments that all elements share"
-            )
+        t = _with_axis(what, name, x, axis)
         dims.append(axis % t.ndim)
         sizes.setdefault(t.shape[axis], t)
     if not sizes:
         raise ArgumentValueError(
-            f"{what} must have at least one non-None value in in_axes or axis_size must be "
-            f"specified, in a call of `{name}`\n"
-            if leaves
-            else f"{what} wrapped function must be passed at least one argument containing an "
-            f"array or axis_size must be specified, in a call of `{name}`\n"
-            "fix: give an argument a batch dimension in in_axes, or pass axis_size"
+            (
+                f"{what} must have at least one non-None value in in_axes or axis_size must be "
+                f"specified, in a call of `{name}`\n"
+                if leaves
+                else f"{what} wrapped function must be passed at least one argument containing "
+                f"an array or axis_size must be specified, in a call of `{name}`\n"
+            )
+            + "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
         raise ArgumentValueError(
             f"{what} got inconsistent sizes for array axes to be mapped: {listed}, in a call of "
-            f"`{name}`"
+            f"`{name}`\n"
+            "fix: map arguments of one length; None in in_axes for those that all elements share"
         )
     return next(iter(sizes)), dims
+
+
+def _with_axis(what: str, name: str, x: Any, axis: Any) -> ArrayType:
+    """Type of an argument, which has that axis."""
+    if not isinstance(axis, int):
+        raise ArgumentTypeError(
+            f"{what} in_axes must be an int, None, or (nested) container with those types as "
+            f"leaves, but got {axis!r}"
+        )
+    (t,) = leaf_types([x], what, name)
+    if not -t.ndim <= axis < t.ndim:
+        raise ArgumentValueError(
+            f"{what} was requested to map its argument along axis {axis}, which implies that "
+            f"its rank should be at least {axis + 1 if axis >= 0 else -axis}, but is only "
+            f"{t.ndim} (its shape is {t.shape}), in a call of `{name}`\n"
+            "fix: set in_axes to None for arguments that all elements share"
+        )
+    return t
 
 
 def _run(
@@ -211,8 +221,26 @@ def _run(
     held = [own.get(id(ref)) for ref in staged.writes]
     captured, lanes, fresh = _split_keys(name, staged, batched.size, lanes)
     held = [0 if k in fresh else d for k, d in enumerate(held)]
-    program, out_dims = _batched(batched.own(staged.fn), batched.size, lanes, (*wanted, *held))
+    layout = _lanes_layout(given, [dims[i] for i in mapped])
+    fn = batched.own(staged.fn)
+    with lanes_laid_out(layout):
+        program, out_dims = _batched(fn, batched.size, lanes, (*wanted, *held), layout)
     _check_shared(name, staged, held, out_dims)
+    _check_unmapped(name, staged, wanted, out_dims)
+    passed = operands(given)
+    if layout is not None:
+        passed = [_as_lanes(x, dims[i], batched.size, layout)
+                  for x, i in zip(passed, mapped, strict=True)]  # fmt: skip
+    outs = apply(program, [*captured, *passed])
+    for k, key in fresh.items():
+        outs[staged.own + k] = key
+    return staged.unflatten(outs)
+
+
+def _check_unmapped(
+    name: str, staged: Staged, wanted: Sequence[int | None], out_dims: Sequence[int | None]
+) -> None:
+    """Raise where a result that was to be the same for all elements is not."""
     for i, (want, dim) in enumerate(zip(wanted, out_dims, strict=False)):
         if want is None and dim is not None:
             places = tree.flatten_with_path(tree.unflatten(staged.out_tree, wanted),
@@ -222,10 +250,6 @@ def _run(
                 f"batched on axis {dim}: the result of `{name}` depends on the batch\n"
                 "fix: give the position of its batch dimension"
             )
-    outs = apply(program, [*captured, *operands(given)])
-    for k, key in fresh.items():
-        outs[staged.own + k] = key
-    return staged.unflatten(outs)
 
 
 def _split_keys(
@@ -275,18 +299,34 @@ def _check_shared(
             )
 
 
-def _batched(fn: Any, size: int, dims: Any, out_dims: Any) -> Any:
-    key = ("vmap", size, dims, out_dims)
+def _batched(fn: Any, size: int, dims: Any, out_dims: Any, layout: Any) -> Any:
+    key = ("vmap", size, dims, out_dims, layout)
     if key not in fn.memo:
         program, found = batch(fn, size, dims, out_dims)
         fn.memo[key] = simplified(program), found
     return fn.memo[key]
 
 
+def _lanes_layout(given: Sequence[Any], dims: Sequence[int | None]) -> NamedSharding | None:
+    """How lanes lie on devices, by the first argument whose type tells."""
+    for x, d in zip(given, dims, strict=True):
+        held = typeof(x).explicit
+        axes = () if held is None or d is None else held.dim_axes(typeof(x).ndim)[d]
+        if held is not None and axes:
+            return held.with_dims((axes,))
+    return None
+
+
+def _as_lanes(x: Any, dim: int | None, size: int, layout: NamedSharding) -> Any:
+    """An argument whose lanes lie as those of the others."""
+    wanted = lanes_type(_lane_type(x, dim), dim or 0, size, layout).explicit
+    return x if typeof(x).explicit == wanted else constrained(x, wanted)
+
+
 def _lane_type(x: Any, dim: int | None) -> ArrayType:
     t = typeof(x)
     assert dim is not None
-    return t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
+    return t.without_dimension(dim)
 
 
 def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]:

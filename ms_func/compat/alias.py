@@ -40,8 +40,9 @@ experimental.sparse experimental.sparse.ad experimental.sparse.api experimental.
 experimental.sparse.bcsr experimental.sparse.coo experimental.sparse.csr experimental.sparse.linalg
 experimental.sparse.random experimental.sparse.transform experimental.sparse.util
 experimental.topologies experimental.xla_metadata export extend extend.backend extend.core
-extend.core.primitives extend.linear_util extend.random extend.sharding extend.source_info_util ffi
-flatten_util image interpreters interpreters.ad interpreters.batching interpreters.mlir
+extend.core.primitives extend.ifrt_programs extend.linear_util extend.random extend.sharding
+extend.source_info_util ffi flatten_util image interpreters interpreters.ad interpreters.batching
+interpreters.mlir
 interpreters.partial_eval interpreters.pxla interpreters.xla lax lax.linalg lib monitoring nn
 nn.initializers numpy numpy.fft numpy.linalg ops profiler random ref scipy scipy.cluster
 scipy.cluster.vq scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage
@@ -94,8 +95,10 @@ class AliasModule(ModuleType):
             if found is not None:
                 setattr(self, name, found)
                 return found
-        if self._alias_path == "_src" and _source(f"{_EXTRA}._src.{name}") is not None:
-            return module(f"_src.{name}")
+        if self._alias_path == "" and name == "_src":
+            return module("_src")
+        if self._alias_path == "_src" and _stands_for(f"_src.{name}"):
+            return module(_public_path(f"_src.{name}"))
         for source in self._alias_sources:
             if name.startswith("__") or (name[0] == "_" and not _extra(source)):
                 continue  # ours, and none of JAX
@@ -105,11 +108,19 @@ class AliasModule(ModuleType):
         why = "" if not self.__name__.startswith("jax._src") else _PRIVATE
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}{why}")
 
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         hidden = {"_alias_path", "_alias_sources"}
         listing = [s for s in self._alias_sources if "__dir__" in vars(s)]  # of names made later
         late = {n for s in listing for n in dir(s) if not n.startswith("_")}
         return sorted((set(self.__dict__) | _children.get(self._alias_path, set()) | late) - hidden)
+
+
+def _stands_for(path: str) -> bool:
+    """Whether something of ours stands behind a private module."""
+    return _public_path(path) != path or _source(f"{_EXTRA}.{path}") is not None
 
 
 def _extra(source: ModuleType) -> bool:

@@ -18,7 +18,7 @@ from ms_func.api.programs import apply
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.dispatch import bottom
 from ms_func.ir import primitive as base
-from ms_func.ir.function import Eqn, Function, Literal
+from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import NotSupported, current
 from ms_func.ir.types import special, typeof
 from ms_func.tracing.stage import stage
@@ -94,7 +94,7 @@ def opened(fn: Function, captured: Sequence[Any]) -> Function:
     """A recorded program, the parameters for what it closes over last and marked as such."""
     n = len(captured)
     eqns = [
-        Eqn(e.primitive, e.inputs, e.outputs, _Params(e.params), e.loc) if "fn" in e.params else e
+        e.replace(params=_Params(e.params)) if _NAMES.keys() & e.params.keys() else e
         for e in fn.eqns
     ]
     found = Function(fn.name, [*fn.params[n:], *fn.params[:n]], eqns, fn.results)
@@ -102,13 +102,18 @@ def opened(fn: Function, captured: Sequence[Any]) -> Function:
     return found
 
 
+_NAMES = {"fn": ("jaxpr", "call_jaxpr"), "body": ("jaxpr", "body_jaxpr"), "cond": ("cond_jaxpr",)}
+"""Names of the programs among the parameters of an equation, and those that they have in JAX."""
+
+
 class _Params(dict[str, Any]):
-    """Parameters of an equation, where the one function also goes by the name it has in JAX."""
+    """Parameters of an equation, where a program also goes by the name it has in JAX."""
 
     def __missing__(self, name: str) -> Any:
-        if name not in ("jaxpr", "call_jaxpr"):
-            raise KeyError(name)
-        return opened(self["fn"], ())
+        for own, others in _NAMES.items():
+            if name in others and own in self:
+                return opened(self[own], ())
+        raise KeyError(name)
 
 
 def closed(fn: Function, captured: Sequence[Any]) -> ClosedJaxpr:

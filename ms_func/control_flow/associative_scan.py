@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.primitives.shape import concatenate, expand_dims, reshape, rev
 from ms_func.primitives.slicing import slice_in_dim
@@ -45,18 +46,18 @@ def associative_scan(
         [0, 1, 3, 6]
     """
     if not callable(fn):
-        raise TypeError("lax.associative_scan: fn argument should be callable.")
+        raise ArgumentTypeError("lax.associative_scan: fn argument should be callable.")
     fn = user_function(fn)
     leaves, treedef = tree.flatten(elems)
     if not leaves:
         return elems
     types = leaf_types(leaves, "associative_scan", function_name(fn))
     if not -types[0].ndim <= axis < types[0].ndim:
-        raise ValueError(f"axis {axis} is out of bounds for an array of type {types[0]}")
+        raise ArgumentValueError(f"axis {axis} is out of bounds for an array of type {types[0]}")
     axis = axis % types[0].ndim
     sizes = {t.shape[axis] if axis < t.ndim else None for t in types}
     if len(sizes) > 1:
-        raise ValueError(
+        raise ArgumentValueError(
             "Array inputs to associative_scan must have the same first dimension. "
             f"(saw: {[t.shape for t in types]})"
         )
@@ -64,7 +65,7 @@ def associative_scan(
     def combine(a: Leaves, b: Leaves) -> Leaves:
         out, out_tree = tree.flatten(fn(tree.unflatten(treedef, a), tree.unflatten(treedef, b)))
         if len(out) != len(leaves):  # a tuple in place of a named tuple does as well
-            raise ValueError(
+            raise ArgumentValueError(
                 f"associative_scan: fn returned {out_tree} for arguments of structure {treedef}"
             )
         return out

@@ -25,17 +25,17 @@ from ms_func.primitives.bits import bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, lt, ne
 from ms_func.primitives.families import literal
-from ms_func.primitives.gather import (
-    gather_p,
+from ms_func.primitives.gather import gather_p
+from ms_func.primitives.indices import Windows, window_sizes
+from ms_func.primitives.pieces import concatenate
+from ms_func.primitives.reduce import argmax, reduce_or
+from ms_func.primitives.scatter import (
     scatter_add_p,
     scatter_max_p,
     scatter_min_p,
     scatter_mul_p,
     scatter_p,
 )
-from ms_func.primitives.indices import Windows, window_sizes
-from ms_func.primitives.pieces import concatenate
-from ms_func.primitives.reduce import argmax, reduce_or
 from ms_func.primitives.scattering import scatter_windows
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_index_in_dim, dynamic_slice_p, dynamic_update_slice_p

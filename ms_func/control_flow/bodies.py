@@ -102,7 +102,8 @@ def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
     if a.shape != b.shape or not (a.dtype == b.dtype or weak):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
-    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
+    manual = a.varying(a.vma | b.vma).manual
+    return ArrayType(a.shape, dtype, weak, manual, a.layout_with(b))
 
 
 def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:

@@ -9,6 +9,7 @@ from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import split_list
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.primitive import (
     current,
 )
@@ -48,7 +49,7 @@ def closure_convert(
         own, given = split_list(args, len(args) - len(values))
         found, found_tree = tree.flatten(tuple(own))
         if found_tree != in_tree:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"the converted function takes arguments of structure {in_tree}, got {found_tree}"
             )
         captured = bodies.merged(hoist, given, kept)

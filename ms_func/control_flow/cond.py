@@ -20,7 +20,7 @@ from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.lanes import one_by_one, with_mask
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.loc import user_loc
@@ -44,6 +44,7 @@ from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
+from ms_func.tracing.stage import Staged
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
@@ -69,7 +70,9 @@ def _abstract(index: ArrayType, *types: ArrayType, branches: Branches) -> list[A
         first = column[0]
         if any(t.shape != first.shape or t.dtype != first.dtype for t in column):
             raise ShapeError(f"cond takes branches with equal result types, got {list(column)}")
-        joined = ArrayType(first.shape, first.dtype, all(t.weak_type for t in column))
+        laid = first.explicit if all(t.explicit == first.explicit for t in column) else None
+        weak = all(t.weak_type for t in column)
+        joined = ArrayType(first.shape, first.dtype, weak, explicit=laid)
         axes = index.vma.union(*(t.vma for t in column))
         out.append(joined.varying(axes) if axes else joined)
     return out
@@ -200,7 +203,7 @@ def _split_branches(
 
 def _slot_kind(t: ArrayType) -> tuple[Any, ...]:
     """What residuals that may share a slot have in common."""
-    return (t.shape, t.dtype, t.sharding)
+    return (t.shape, t.dtype, t.manual)
 
 
 def _into_slots(
@@ -463,10 +466,10 @@ def _cond(
     pred: Any, true_fun: Any, false_fun: Any, *operands: Any, operand: Any = _NO_OPERAND
 ) -> Any:
     if not (callable(true_fun) and callable(false_fun)):
-        raise TypeError("lax.cond: true_fun and false_fun arguments should be callable.")
+        raise ArgumentTypeError("lax.cond: true_fun and false_fun arguments should be callable.")
     if operand is not _NO_OPERAND:
         if operands:
-            raise TypeError("cond: give the operands by position or as operand=, not both")
+            raise ArgumentTypeError("cond: give the operands by position or as operand=, not both")
         operands = (operand,)
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
@@ -477,7 +480,7 @@ def _cond(
 def _predicate(pred: Any) -> Any:
     """Scalar boolean of a predicate."""
     if callable(pred):
-        raise TypeError(f"Pred type must be either boolean or number, got {pred}.")
+        raise ArgumentTypeError(f"Pred type must be either boolean or number, got {pred}.")
     if type(pred) in (bool, np.bool_):
         return bool(pred)
     try:
@@ -489,13 +492,16 @@ def _predicate(pred: Any) -> Any:
         or not isinstance(getattr(pred, "shape", ()), tuple)
         or isinstance(pred, list | tuple)
     ):
-        raise TypeError(f"Pred must be a scalar, got {pred} of type {type(pred)}")
+        raise ArgumentTypeError(f"Pred must be a scalar, got {pred} of type {type(pred)}")
     if t.shape != ():
-        raise TypeError(f"Pred must be a scalar, got {pred} of shape {t.shape}.")
+        raise ArgumentTypeError(
+            f"Pred must be a scalar, got {pred} of shape {t.shape}.\n"
+            "fix: reduce it with .any() or .all(), or choose by element with np.where"
+        )
     if t.dtype == np.bool_:
         return pred
     if not issubdtype(t.dtype, np.number) or t.dtype.kind == "c":
-        raise TypeError(f"Pred type must be either boolean or number, got {t.dtype.name}.")
+        raise ArgumentTypeError(f"Pred type must be either boolean or number, got {t.dtype.name}.")
     return ne(pred, Literal(0, ArrayType((), t.dtype)))
 
 
@@ -522,10 +528,12 @@ def switch(
         15.0
     """
     if not all(callable(f) for f in branches):
-        raise TypeError("lax.switch: branches argument should be a sequence of callables.")
+        raise ArgumentTypeError("lax.switch: branches argument should be a sequence of callables.")
     if operand is not _NO_OPERAND:
         if operands:
-            raise TypeError("switch: give the operands by position or as operand=, not both")
+            raise ArgumentTypeError(
+                "switch: give the operands by position or as operand=, not both"
+            )
         operands = (operand,)
     branches = tuple(map(user_function, branches))
     checked = _branch_index(index, len(branches))
@@ -540,13 +548,13 @@ def _branch_index(index: Any, count: int) -> Any:
     try:
         t = typeof(index)
     except TypeError:
-        raise TypeError(f"Index type must be an integer, got {index}.") from None
+        raise ArgumentTypeError(f"Index type must be an integer, got {index}.") from None
     if t.shape != ():
-        raise TypeError(f"Branch index must be scalar, got {index} of shape {t.shape}.")
+        raise ArgumentTypeError(f"Branch index must be scalar, got {index} of shape {t.shape}.")
     if not issubdtype(t.dtype, np.integer):
-        raise TypeError(f"Index type must be an integer, got {index} as {t.dtype.name}")
+        raise ArgumentTypeError(f"Index type must be an integer, got {index} as {t.dtype.name}")
     if count == 0:
-        raise ValueError("Empty branch sequence")
+        raise ArgumentValueError("Empty branch sequence")
     if isinstance(index, int | np.integer):
         return min(max(int(index), 0), count - 1)
     return convert_element_type(clamp(0, index, count - 1), np.int32)
@@ -564,7 +572,11 @@ def _choose_branch(
     if decided:
         leaves = bodies.raised(leaves, decided)
         types = [t.varying(t.vma | decided) for t in types]
-    staged = [bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided) for f in funs]
+    recorded: dict[int, Staged] = {}  # a function that stands for several branches once
+    for f in funs:
+        if id(f) not in recorded:
+            recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided)
+    staged = [recorded[id(f)] for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)

@@ -9,6 +9,7 @@ from typing import Any
 from ms_func import tree
 from ms_func.control_flow.closure_convert import closure_convert
 from ms_func.control_flow.custom_vjp import custom_vjp
+from ms_func.errors import ArgumentTypeError
 from ms_func.tracing.arguments import function_name, wraps
 
 
@@ -42,7 +43,7 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
             cts = rule.func.converted(ct, *rule.args)
             cts = cts if isinstance(cts, tuple) else (cts,)
             if len(cts) != len(args):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"the vjp function of `{function_name(fun)}` must give a cotangent for each of "
                     f"its {len(args)} arguments, got {len(cts)}"
                 )

@@ -33,7 +33,7 @@ from ms_func.control_flow.rules import (
     without_tracers,
 )
 from ms_func.dtypes import is_inexact
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentTypeError, ShapeError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
     Primitive,
@@ -219,7 +219,7 @@ class custom_jvp:
         None stands for an argument that the result does not depend on.
         """
         if self.nondiff_argnums:
-            raise TypeError("Can't use ``defjvps`` with ``nondiff_argnums``.")
+            raise ArgumentTypeError("Can't use ``defjvps`` with ``nondiff_argnums``.")
 
         def jvp(primals: Any, tangents: Any) -> Any:
             out = self(*primals)
@@ -310,20 +310,21 @@ class custom_jvp:
         """
         rule = function_name(self.jvp)
         if not isinstance(out, tuple | list) or len(out) != 2:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"Custom JVP rule {rule} for function {name} must produce a pair (list or tuple of "
-                f"length two) representing primal and tangent outputs, but got {out}."
+                f"length two) representing primal and tangent outputs, but got {out}.\n"
+                f"fix: end {rule} with `return result, tangent_of_the_result`"
             )
         primals, primal_tree = tree.flatten(out[0])
         tangents, tangent_tree = tree.flatten(out[1], is_leaf=lambda x: type(x) is SymbolicZero)
         if primal_tree != tangent_tree:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"Custom JVP rule {rule} for function {name} must produce primal and tangent "
                 "outputs with equal container (pytree) structures, but got "
                 f"{primal_tree} and {tangent_tree} respectively."
             )
         if primal_tree != staged.out_tree:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"Custom JVP rule {rule} for function {name} must produce a pair whose first "
                 f"element has the structure of the function's result, {staged.out_tree}, but "
                 f"got {primal_tree}."
@@ -332,7 +333,7 @@ class custom_jvp:
         for x, t in zip(primals, types, strict=True):
             got = typeof(x)
             if got.shape != t.shape or got.dtype != t.dtype:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"Custom JVP rule {rule} for function {name} must produce a pair whose first "
                     f"element has the types of the function's result, but got {got} for {t}."
                 )

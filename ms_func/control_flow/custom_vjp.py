@@ -25,7 +25,7 @@ from ms_func.control_flow.rules import (
     without_tracers,
 )
 from ms_func.dtypes import is_inexact
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentTypeError, UnsupportedError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
     current,
@@ -202,14 +202,15 @@ class custom_vjp:
         """
         rule = function_name(self.fwd)
         if not isinstance(out, tuple | list) or len(out) != 2:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"Custom VJP fwd rule {rule} for function {name} must produce a pair (list or "
                 "tuple of length two): the result of the function, and residuals for the backward "
-                f"rule; got {out}"
+                f"rule; got {out}\n"
+                f"fix: end {rule} with `return result, residuals`; residuals may be None"
             )
         outs, out_tree = tree.flatten(out[0])
         if out_tree != staged.out_tree:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"Custom VJP fwd rule {rule} for function {name} must produce a pair whose first "
                 f"element has the structure of the function's result, {staged.out_tree}, but got "
                 f"{out_tree}"
@@ -217,7 +218,7 @@ class custom_vjp:
         for x, t in zip(outs, staged.fn.out_types, strict=True):
             got = typeof(x)
             if got.shape != t.shape or got.dtype != t.dtype:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"Custom VJP fwd rule {rule} for function {name} must produce a pair whose "
                     f"first element has the types of the function's result, but got {got} for {t}"
                 )
@@ -270,12 +271,13 @@ class custom_vjp:
         """
         leaves = _match_arguments(grads, call.in_tree)
         if leaves is None:
-            raise TypeError(
+            raise ArgumentTypeError(
                 "Custom VJP bwd rule must produce an output with the same container (pytree) "
                 "structure as the args tuple of the primal function, and in particular must "
                 "produce a tuple of length equal to the number of arguments to the primal "
                 f"function, but got bwd output structure {tree.structure(grads)} for primal input "
-                f"structure {call.in_tree}."
+                f"structure {call.in_tree}.\n"
+                "fix: return a tuple with one entry for each argument, `(ct,)` for one"
             )
 
         def wrong(i: int, t: ArrayType) -> Callable[[ArrayType], Exception]:

@@ -20,7 +20,7 @@ from ms_func.control_flow.rules import (
     Mask,
 )
 from ms_func.dtypes import is_inexact
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentTypeError, UnsupportedError
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
@@ -214,7 +214,7 @@ def _forward(bwd: Any, num_residuals: int, types: Sequence[ArrayType], name: str
         except Exception:  # an operation of two cotangents, or one that has no transpose
             made = None
         if made is None:
-            raise TypeError(
+            raise ArgumentTypeError(
                 "can't apply forward-mode autodiff (jvp) to a custom_vjp function: the backward "
                 f"rule of `{name}` is not linear in the cotangents, so it cannot be transposed\n"
                 "fix: use reverse mode, or define the rule with custom_jvp"

@@ -20,7 +20,7 @@ from ms_func.control_flow.rules import (
     without_tracers,
 )
 from ms_func.control_flow.scan import map as sequential_map
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
@@ -154,7 +154,7 @@ def _tangent_rule(
 
 def _laid(types: Sequence[ArrayType], lanes: Sequence[bool], size: int) -> list[ArrayType]:
     """Types of values some of which have their lanes in front."""
-    return [t.update(shape=(size, *t.shape)) if m else t for t, m in zip(types, lanes, strict=True)]
+    return [t.with_dimension(0, size) if m else t for t, m in zip(types, lanes, strict=True)]
 
 
 def _transpose(
@@ -298,8 +298,7 @@ class custom_vmap:
 
     def _record(self, staged: Staged, call: Any, name: str, size: int, lanes: Mask) -> Vectorised:
         types = [
-            t.update(shape=(size, *t.shape)) if m else t
-            for t, m in zip(call.types, lanes, strict=True)
+            t.with_dimension(0, size) if m else t for t, m in zip(call.types, lanes, strict=True)
         ]
         found: list[bool] = []
 
@@ -308,12 +307,12 @@ class custom_vmap:
             rule = user_function(self.rule)
             out = rule(size, batched, *tree.unflatten(call.in_tree, tracers))
             if not isinstance(out, tuple | list) or len(out) != 2:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
                 )
             outs, out_tree = tree.flatten(out[0])
             if out_tree != staged.out_tree:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"structure of output value and batching mismatch: the vmap rule of `{name}` "
                     f"returned {out_tree}, the function returns {staged.out_tree}"
                 )

@@ -18,6 +18,7 @@ from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import Deferred, Mask, Recorded
 from ms_func.control_flow.while_loop import one_argument, while_loop
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.function import Function
 from ms_func.ir.host import Identity
 from ms_func.ir.primitive import (
@@ -98,7 +99,7 @@ def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
     """The transposed system, solved by `transpose_solve`."""
     k, n = params["num_consts"], len(params["matvec"].results)
     if params["transpose_solve"] is None:
-        raise TypeError(
+        raise ArgumentTypeError(
             "transpose_solve required for backwards mode automatic differentiation of "
             "custom_linear_solve\nfix: pass transpose_solve, or symmetric=True"
         )
@@ -199,7 +200,7 @@ def custom_linear_solve(
 
 def _solved(out: Any, has_aux: bool) -> Any:
     if has_aux and (not isinstance(out, tuple | list) or len(out) != 2):
-        raise TypeError("solve must return a pair (x, auxiliary data) with has_aux=True")
+        raise ArgumentTypeError("solve must return a pair (x, auxiliary data) with has_aux=True")
     return tuple(out) if has_aux else out
 
 
@@ -234,9 +235,11 @@ def _check_like(
     got = [t.shape for t in staged.fn.out_types[: out_tree.num_leaves]]
     wanted = [t.shape for t in types]
     if got != wanted:
-        raise ValueError(f"{what}() output shapes must match b, got {got} and {wanted}")
+        raise ArgumentValueError(f"{what}() output shapes must match b, got {got} and {wanted}")
     if out_tree != b_tree:
-        raise TypeError(f"{what}() output pytree structure must match b, got {out_tree}, {b_tree}")
+        raise ArgumentTypeError(
+            f"{what}() output pytree structure must match b, got {out_tree}, {b_tree}"
+        )
 
 
 # --- roots ----------------------------------------------------------------------------------------
@@ -289,7 +292,7 @@ def custom_root(
 
 def _check_structure(what: str, got: Any, wanted: Any, like: str = "initial_guess") -> None:
     if got != wanted:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what}() output pytree structure must match {like}, got {got} and {wanted}."
         )
 

@@ -23,7 +23,8 @@ import numpy as np
 from ms_func.control_flow.bodies import split_list
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, bitwise_and, div, max, min, mul, sub
+from ms_func.primitives.arithmetic import add, div, max, min, mul, sub
+from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import ge, gt, le, lt, select
 from ms_func.primitives.shape import broadcasted_iota, concatenate, expand_dims, squeeze

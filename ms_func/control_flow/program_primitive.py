@@ -114,4 +114,4 @@ def _batch(program: Program, size: int, args: Any, dims: Any, params: dict[str, 
 
 
 def _lane(t: ArrayType, dim: int | None) -> ArrayType:
-    return t if dim is None else t.update(shape=t.shape[:dim] + t.shape[dim + 1 :])
+    return t if dim is None else t.without_dimension(dim)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.errors import ShapeError, SizeError, UnsupportedError
+from ms_func.errors import ArgumentValueError, ShapeError, SizeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import NotSupported, Primitive, Zero, current, register
@@ -93,12 +93,12 @@ def _flat(name: str, operands: Any, init_values: Any) -> tuple[list[Any], list[A
     xs, structure = tree.flatten(operands)
     inits, other = tree.flatten(init_values)
     if structure != other:
-        raise ValueError(
+        raise ArgumentValueError(
             f"{name}: operands must have the same tree structure as init_values: {structure} "
             f"vs. {other}"
         )
     if not xs:
-        raise ValueError(f"{name} must have at least one operand.")
+        raise ArgumentValueError(f"{name} must have at least one operand.")
     shapes = {typeof(x).shape for x in xs}
     if len(shapes) > 1:
         raise ShapeError(f"{name} requires operands of one shape, got {sorted(shapes)}")

@@ -19,7 +19,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.dtypes import float0, is_inexact
-from ms_func.errors import UnexpectedTracerError
+from ms_func.errors import ArgumentTypeError, UnexpectedTracerError
 from ms_func.ir.axes import Change, environment, in_environment, renamed
 from ms_func.ir.function import Function
 from ms_func.ir.host import Identity
@@ -245,14 +245,14 @@ def positional(fun: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any
     signature = _signature(fun)
     if signature is None:
         if kwargs:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"the signature of `{name}` is not known; pass all arguments by position"
             )
         return args
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     if bound.kwargs:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"keyword arguments {sorted(bound.kwargs)} of `{name}` could not be resolved to "
             "positions\nfix: make them positional parameters, or fix them with functools.partial"
         )

@@ -12,7 +12,12 @@ from ms_func.control_flow import bodies
 from ms_func.control_flow.carry import common_carry
 from ms_func.control_flow.checkpoint import remat
 from ms_func.control_flow.scan_primitive import scan_p
-from ms_func.errors import ArgumentValueError, ConcretizationTypeError, ShapeError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    ConcretizationTypeError,
+    ShapeError,
+)
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
@@ -69,7 +74,7 @@ def scan(
         (6, [0, 1, 3, 6])
     """
     if not callable(f):
-        raise TypeError("lax.scan: f argument should be a callable.")
+        raise ArgumentTypeError("lax.scan: f argument should be a callable.")
     f = user_function(f)
     x_leaves, x_tree = tree.flatten(xs)
     x_types = leaf_types(x_leaves, "scan", function_name(f))
@@ -83,7 +88,7 @@ def scan(
         return _run_in_python(f, init, xs, steps, reverse)
     if checkpoint is not None:
         return _in_segments(f, init, xs, steps, reverse, unroll, checkpoint)
-    elements = [t.update(shape=t.shape[1:]) for t in x_types]
+    elements = [t.without_dimension(0) for t in x_types]
     n = len(leaves)
 
     def call(tracers: list[Any]) -> Any:
@@ -126,7 +131,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
     """Number of steps, from the elements and the argument."""
     for t in types:
         if not t.shape:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"scan got a value with no leading axis to scan over: {t}\n"
                 "fix: pass it in the carry, or let the function close over it"
             )
@@ -138,7 +143,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
             text = f"The `length` argument to `scan` expects a concrete `int`: {error}"
             raise type(error)(text) from None
         if any(n != length for n in sizes):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"scan got `length` argument of {length} which disagrees with leading axis sizes "
                 f"{sizes}."
             )
@@ -146,12 +151,16 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
             raise ArgumentValueError(f"scan needs a length of at least 0, got {length}")
         return length
     if len(sizes) > 1:
-        raise ValueError(
+        raise ArgumentValueError(
             "scan got values with different leading axis sizes: "
-            f"{', '.join(str(t.shape[0]) for t in types)}."
+            f"{', '.join(str(t.shape[0]) for t in types)}.\n"
+            "fix: cut or pad them to one length; what all steps share goes in by closure"
         )
     if not sizes:
-        raise ValueError("scan got no values to scan over and `length` not provided.")
+        raise ArgumentValueError(
+            "scan got no values to scan over and `length` not provided.\n"
+            "fix: pass length=, the number of steps"
+        )
     return sizes[0]
 
 
@@ -159,7 +168,7 @@ def _unroll(unroll: int | bool, steps: int) -> int:
     if isinstance(unroll, bool):
         return max(steps, 1) if unroll else 1
     if not isinstance(unroll, int) or unroll < 0:
-        raise ValueError("`unroll` must be a `bool` or a non-negative `int`.")
+        raise ArgumentValueError("`unroll` must be a `bool` or a non-negative `int`.")
     return max(unroll, 1)
 
 
@@ -208,7 +217,7 @@ def _in_segments(
     """A scan over segments, each a scan that reverse mode runs again."""
     width = max(1, round(math.sqrt(steps))) if checkpoint == "sqrt" else checkpoint
     if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-        raise ValueError(
+        raise ArgumentValueError(
             f"scan takes checkpoint=None, 'sqrt' or a positive int, got {checkpoint!r}"
         )
     whole = steps // width
@@ -249,14 +258,14 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     Args:
         f: function of an element.
         xs: array or tree of arrays with one leading size.
-        batch_size: number of elements to compute at once, as by `vmap`.
+        batch_size: number of elements to compute at once, as by `vmap`; one if None or 0.
 
     Example:
         >>> map(lambda x: x * x, np.arange(4)).tolist()
         [0, 1, 4, 9]
     """
     f = user_function(f)
-    if batch_size is not None:
+    if batch_size:
         return _map_in_batches(f, xs, batch_size)
     return scan(lambda _, x: ((), f(x)), (), xs)[1]
 
@@ -282,7 +291,7 @@ def _map_in_batches(f: Any, xs: Any, size: int) -> Any:
 def _all_lanes(f: Any, xs: Any, size: int) -> Any:
     """`f` of `size` elements at once."""
     leaves, x_tree = tree.flatten(xs)
-    lane_types = [t.update(shape=t.shape[1:]) for t in (typeof(x) for x in leaves)]
+    lane_types = [typeof(x).without_dimension(0) for x in leaves]
     staged = stage(lambda ts: f(tree.unflatten(x_tree, ts)), lane_types, name=function_name(f))
     dims = (*(None for _ in staged.captured), *(0 for _ in leaves))
     made, _ = bodies.batch_to(staged.fn, size, dims, (0,) * len(staged.fn.results))

@@ -63,7 +63,7 @@ def _abstract(
 ) -> list[ArrayType]:
     parts = parts_of(body, num_consts, num_carry)
     consts, init, xs = parts.cut(types)
-    step_in = [*consts, *init, *(t.update(shape=t.shape[1:]) for t in xs)]
+    step_in = [*consts, *init, *(t.without_dimension(0) for t in xs)]
     fitting(step_in, body.in_types)
     for given, wanted in zip(step_in, body.in_types, strict=True):
         if given.shape != wanted.shape or given.dtype != wanted.dtype:
@@ -72,7 +72,7 @@ def _abstract(
         t.update(weak_type=t.weak_type and i.weak_type, sharding=i.sharding)
         for t, i in zip(body.out_types[:num_carry], init, strict=True)
     ]
-    return carry + [t.update(shape=(length, *t.shape)) for t in body.out_types[num_carry:]]
+    return carry + [t.with_dimension(0, length) for t in body.out_types[num_carry:]]
 
 
 def _ref(
@@ -489,7 +489,7 @@ def scan_with_kept(eqn: Eqn, mark: Primitive) -> tuple[Eqn, list[Var], Eqn] | No
     marked = [e.outputs[0] for e in body.eqns if e.primitive is mark]
     if not marked:
         return None
-    stacks = [Var(v.type.update(shape=(length, *v.type.shape))) for v in marked]
+    stacks = [Var(v.type.with_dimension(0, length)) for v in marked]
     giving = Function(body.name, body.params, body.eqns, [*body.results, *marked])
     now = Eqn(scan_p, eqn.inputs, [*eqn.outputs, *stacks], {**eqn.params, "body": giving}, eqn.loc)
     rest = [e for e in body.eqns if e.primitive is not mark]

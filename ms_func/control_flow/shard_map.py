@@ -18,6 +18,7 @@ from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, names_of, renamed
 from ms_func.ir.effects import calls_host
 from ms_func.ir.evaluate import evaluate
+from ms_func.ir.explicit import typed
 from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.primitive import (
     BY_FUNCTIONS,
@@ -63,7 +64,8 @@ def whole_type(t: ArrayType, mesh: Any, spec: PartitionSpec, manual: tuple[Any, 
     axes = NamedSharding(mesh, spec).dim_axes(t.ndim)
     sizes = mesh.shape
     shape = [n * math.prod(sizes[a] for a in names) for n, names in zip(t.shape, axes, strict=True)]
-    return t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
+    whole = t.update(shape=tuple(shape)).varying(t.vma.difference(manual))
+    return whole if whole.vma else typed(whole, NamedSharding(mesh, spec))
 
 
 def _abstract(
@@ -187,43 +189,49 @@ def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     with b.lowerer.manual_region(mesh, manual, eqn.loc):
         if b.lowerer.num_partitions == 1:
             return b.inline(fn, values)
-        # The state of the host goes in and out; each device calls Python for itself.
-        state = [TOKEN] if calls_host(fn) else []
-        whole = [(NamedSharding(mesh, PartitionSpec()), 0) for _ in state]
-        sides = [
-            [*((NamedSharding(mesh, s), t.ndim) for s, t in zip(specs, side, strict=True)), *whole]
-            for specs, side in ((p["in_specs"], fn.in_types), (p["out_specs"], types))
-        ]
-        partial = len(b.lowerer.manual.axes) < len(mesh.axis_names)
-        if partial and state:
-            raise UnsupportedError(
-                "Python cannot be called where some axes of the mesh are manual and others are "
-                "not: it would be called once for each device along the others as well\n"
-                "fix: call it outside of shard_map, or make all axes manual",
-                eqn.loc,
+        attributes = _boundary(b, eqn, types)
+        region = "sdy.manual_computation", "sdy.return"
+        if not calls_host(fn):
+            return b.nested(
+                *region, types, values, attributes, fn.in_types, lambda b, *xs: b.inline(fn, xs)
             )
-        ins, results = sides
-        texts = manual_text(b.lowerer.mesh_symbol(mesh), manual, ins, results, partial)
-        attributes = {name: parsed(text) for name, text in texts.items()}
-
-        def body(inner: Any, *xs: Any) -> list[Any]:
-            if not state:
-                return inner.inline(fn, xs)
-            inner.token = xs[-1]
-            found = inner.inline(fn, xs[:-1])
-            # What comes after the region waits for all devices.
-            every = group_attributes(inner, Axes(manual), None)
-            made = inner.operation("stablehlo.all_reduce", [TOKEN], [inner.token], every)
-            inner.reducer(made, "stablehlo.maximum", TOKEN.dtype)
-            return [*found, made.results[0]]
-
-        outs = b.nested(
-            "sdy.manual_computation", "sdy.return", [*types, *state],
-            [*values, *[b.token for _ in state]], attributes, [*fn.in_types, *state], body,
+        # The state of the host goes in and out; each device calls Python for itself.
+        *outs, b.token = b.nested(
+            *region, [*types, TOKEN], [*values, b.token], attributes, [*fn.in_types, TOKEN],
+            lambda b, *xs: _calling(b, fn, manual, *xs),
         )  # fmt: skip
-        if state:
-            b.token = outs.pop()
         return outs
+
+
+def _boundary(b: Any, eqn: Any, types: Sequence[ArrayType]) -> dict[str, Any]:
+    """Attributes of the region: the layouts of what goes in and out, and its axes."""
+    p, fn, mesh = eqn.params, eqn.params["fn"], eqn.params["mesh"]
+    token = [TOKEN] if calls_host(fn) else []
+    partial = len(b.lowerer.manual.axes) < len(mesh.axis_names)
+    if partial and token:
+        raise UnsupportedError(
+            "Python cannot be called where some axes of the mesh are manual and others are "
+            "not: it would be called once for each device along the others as well\n"
+            "fix: call it outside of shard_map, or make all axes manual",
+            eqn.loc,
+        )
+    whole = [(NamedSharding(mesh, PartitionSpec()), 0) for _ in token]
+    ins, outs = (
+        [*((NamedSharding(mesh, s), t.ndim) for s, t in zip(specs, side, strict=True)), *whole]
+        for specs, side in ((p["in_specs"], fn.in_types), (p["out_specs"], types))
+    )
+    texts = manual_text(b.lowerer.mesh_symbol(mesh), p["manual"], ins, outs, partial)
+    return {name: parsed(text) for name, text in texts.items()}
+
+
+def _calling(b: Any, fn: Function, manual: Any, *values: Any) -> list[Any]:
+    """Results of a program that calls Python, and the state of the host after all devices."""
+    *args, b.token = values
+    outs = b.inline(fn, args)
+    every = group_attributes(b, Axes(manual), None)
+    made = b.operation("stablehlo.all_reduce", [TOKEN], [b.token], every)
+    b.reducer(made, "stablehlo.maximum", TOKEN.dtype)
+    return [*outs, made.results[0]]
 
 
 def _cost(

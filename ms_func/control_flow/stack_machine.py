@@ -27,7 +27,8 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.primitive import NotSupported, Primitive, current, register
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, bitwise_and, sub
+from ms_func.primitives.arithmetic import add, sub
+from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.effects import check

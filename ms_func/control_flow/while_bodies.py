@@ -10,7 +10,7 @@ from ms_func.control_flow.bodies import Mask, chosen, merged, split_list
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import bitwise_and
+from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import select
 from ms_func.primitives.reduce import reduce_or
 from ms_func.primitives.shape import broadcast_in_dim

@@ -16,7 +16,12 @@ from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ConcretizationTypeError, ShapeError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    ConcretizationTypeError,
+    ShapeError,
+)
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
@@ -63,7 +68,9 @@ def while_loop(
         192
     """
     if not (callable(cond_fun) and callable(body_fun)):
-        raise TypeError("lax.while_loop: body_fun and cond_fun arguments should be callable.")
+        raise ArgumentTypeError(
+            "lax.while_loop: body_fun and cond_fun arguments should be callable."
+        )
     cond_fun, body_fun = user_function(cond_fun), user_function(body_fun)
     leaves, carry_tree = tree.flatten(init_val)
     leaf_types(leaves, "while_loop", function_name(body_fun))
@@ -113,7 +120,9 @@ def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int |
     """Number of carries that reverse mode keeps; 0 leaves it to their size."""
     if checkpoints is not None:
         if not isinstance(checkpoints, int) or checkpoints < 4:
-            raise ValueError(f"while_loop needs checkpoints of at least 4, got {checkpoints!r}")
+            raise ArgumentValueError(
+                f"while_loop needs checkpoints of at least 4, got {checkpoints!r}"
+            )
         return checkpoints
     return 0 if max_trips is None else slots_for(types, operator.index(max_trips))
 
@@ -172,7 +181,7 @@ def fori_loop(
         24
     """
     if not callable(body_fun):
-        raise TypeError("lax.fori_loop: body_fun argument should be callable.")
+        raise ArgumentTypeError("lax.fori_loop: body_fun argument should be callable.")
     body_fun = user_function(body_fun)
     dtype = _index_dtype(lower, upper)
     known = _static(lower), _static(upper)
@@ -191,7 +200,7 @@ def fori_loop(
         loop = scan(step, (first, init_val), length=length, unroll=1 if unroll is None else unroll)
         return loop[0][1]
     if unroll is not None and unroll is not False and unroll != 1:
-        raise ValueError(
+        raise ArgumentValueError(
             "Can only use `unroll` in `fori_loop` if the loop bounds are statically known."
         )
     start, stop = (convert_element_type(x, dtype) for x in (lower, upper))
@@ -220,12 +229,12 @@ def _index_dtype(lower: Any, upper: Any) -> np.dtype:
     low, high = typeof(lower), typeof(upper)
     for t in (low, high):
         if not issubdtype(t.dtype, np.integer) or t.shape != ():
-            raise TypeError(
+            raise ArgumentTypeError(
                 "lower and upper arguments to fori_loop must be scalar integers of equal types, "
                 f"got {low.dtype.name}{list(low.shape)} and {high.dtype.name}{list(high.shape)}"
             )
     if low.dtype != high.dtype and not (low.weak_type or high.weak_type):
-        raise TypeError(
+        raise ArgumentTypeError(
             "lower and upper arguments to fori_loop must have equal types, got "
             f"{low.dtype.name} and {high.dtype.name}"
         )

@@ -18,9 +18,11 @@ from ms_func.dtypes import float0
 from ms_func.execution import buffers
 from ms_func.execution.placement import public
 from ms_func.execution.shards import Shard, shards_of
+from ms_func.ir.layout import Format
 from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension, pytree
+from ms_func.tracing.complaints import ambiguous
 from ms_func.tracing.tracer import Tracer
 
 _new = object.__new__
@@ -76,6 +78,11 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return public(self.buffer._sharding)
 
     @property
+    def format(self) -> Format:
+        """How the elements lie in memory, and on which devices."""
+        return Format(buffers.layout_of(self.buffer), self.sharding)
+
+    @property
     def itemsize(self) -> int:
         """Bytes of one element."""
         return self.dtype.itemsize
@@ -110,7 +117,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise ValueError(_AMBIGUOUS)
+            raise ambiguous(self.size)
         return bool(self._numpy().reshape(()))
 
     def __int__(self) -> int:
@@ -153,20 +160,20 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self._numpy().tobytes(order)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        weak = ", weak_type=True" if self.weak_type else ""
+        kind = f"dtype={self.dtype.name}" + ", weak_type=True" * self.weak_type
         if self.is_deleted():
-            return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak}, deleted)"
+            return f"Array(shape={self.shape}, {kind}, deleted)"
         if not self._is_readable():
-            return f"Array(shape={self.shape}, dtype={self.dtype.name}{weak})"
+            return f"Array(shape={self.shape}, {kind})"
         if self.type.key is not None:
             words = buffers.to_numpy(self.buffer)
-            return f"Array({self.shape}, dtype={self.dtype.name}) overlaying:\n{words}"
-        if not self.size and self.shape != (0,):
-            return f"Array([], shape={self.shape}, dtype={self.dtype.name}{weak})"
-        text = np.array2string(
-            self._numpy(), separator=", ", prefix="Array(", suffix=f", dtype={self.dtype.name})"
-        )
-        return f"Array({text}, dtype={self.dtype.name}{weak})"
+            return f"Array({self.shape}, {kind}) overlaying:\n{words}"
+        if not self.size:
+            return f"Array([], shape={self.shape}, {kind})"
+        text = np.array2string(self._numpy(), separator=", ", prefix="Array(", suffix=",")
+        last = text.rpartition("\n")[2]
+        fits = len(last) + len(kind) + 4 <= np.get_printoptions()["linewidth"]  # as JAX counts
+        return f"Array({text},{' ' if fits else chr(10) + ' ' * 6}{kind})"
 
     def __str__(self) -> str:
         plain = self.type.key is None and self._is_readable()
@@ -291,10 +298,6 @@ class KeyArray(Array):
 
 ARRAYS = frozenset((Array, KeyArray))
 """Classes of values that have a buffer."""
-
-_AMBIGUOUS = (
-    "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
-)
 
 
 def wrap(buffer: Any) -> Array:

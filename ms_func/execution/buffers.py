@@ -12,6 +12,7 @@ import numpy as np
 from ms_func import backend, config
 from ms_func.dtypes import float0, narrowed
 from ms_func.errors import ArgumentTypeError, DeletedError, ForkError
+from ms_func.ir.layout import Layout, read_layout
 from ms_func.ir.types import ArrayType
 from ms_func.runtime import extension
 
@@ -46,6 +47,11 @@ if hasattr(os, "register_at_fork"):
 def default_backend() -> Any:
     """The backend that holds arrays and runs what nobody sent elsewhere."""
     return _host()
+
+
+def layout_of(buffer: Any) -> Layout:
+    """How the elements of a buffer lie in memory."""
+    return read_layout(str(buffer._pjrt_layout))
 
 
 def put(value: Any, type: ArrayType | None = None, placement: Any = None) -> Any:

@@ -297,6 +297,7 @@ def prepared(
 ) -> Prepared:
     """A program without keys and references, after what its primitives decide about all of it."""
     types = fn.out_types
+    outs = _explicit(fn, outs)
     plain = final_form.rule(fn)
     given = None if plain is fn else types
     rule = program_rule(plain)
@@ -304,6 +305,16 @@ def prepared(
         return Prepared(plain, ins, outs, True, given)
     plain, ins, outs = rule(plain, donate, ins, outs)
     return Prepared(plain, ins, outs, False, given)
+
+
+def _explicit(fn: Function, outs: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """Layouts of results: those that their types tell, where all axes of the mesh are explicit."""
+    mesh = next((m for m in meshes_of(fn) if m.are_all_axes_explicit), None)
+    if mesh is None:
+        return outs
+    whole = NamedSharding(mesh, PartitionSpec())
+    given = outs or (None,) * len(fn.results)
+    return tuple(s or t.explicit or whole for s, t in zip(given, fn.out_types, strict=True))
 
 
 class _FinalForm:

@@ -21,6 +21,7 @@ from ms_func.api.devices import (
     process_count,
     process_index,
 )
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.mesh import Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
@@ -51,7 +52,7 @@ def process_allgather(in_tree: Any, tiled: bool = False) -> Any:
     def gathered(x: Any) -> np.ndarray:
         if isinstance(x, Array) and not x.is_fully_addressable:
             if not tiled:
-                raise ValueError(
+                raise ArgumentValueError(
                     "process_allgather of an array over several processes has no part per "
                     "process to stack\nfix: pass tiled=True"
                 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ms_func.api.shard_map import shard_map as _shard_map
+from ms_func.errors import ArgumentValueError
 
 __all__ = ["shard_map"]
 
@@ -34,7 +35,9 @@ def shard_map(
     left = frozenset(auto)
     names = frozenset(mesh.axis_names)
     if not left <= names or (left and left == names):
-        raise ValueError(f"shard_map: auto {set(left)} must be some of the axes {set(names)}")
+        raise ArgumentValueError(
+            f"shard_map: auto {set(left)} must be some of the axes {set(names)}"
+        )
     return _shard_map(
         f, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=names - left,
         check_vma=check_rep,

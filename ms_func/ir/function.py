@@ -13,9 +13,9 @@ from typing import Any, final
 
 import numpy as np
 
-from ms_func.ir.loc import Loc
+from ms_func.ir.loc import NOWHERE, Loc
 from ms_func.ir.primitive import Primitive
-from ms_func.ir.types import ArrayType, special
+from ms_func.ir.types import ArrayType, special, typeof
 
 
 @final
@@ -40,12 +40,19 @@ class Literal:
     __slots__ = ("_key", "type", "value")
 
     aval = property(attrgetter("type"))
-    val = property(attrgetter("value"))
 
     def __init__(self, value: Any, type: ArrayType) -> None:
         self.value = value
         self.type = type
         self._key: tuple[bytes, ArrayType] | None = None
+
+    @property
+    def val(self) -> Any:
+        """The value as an operand of this type: what walks the equations may give it to `bind`."""
+        number = np.asarray(self.value, self.type.dtype)[()]
+        if self.type.weak_type and typeof(plain := number.item()) == self.type:
+            return plain
+        return number
 
     def key(self) -> tuple[bytes, ArrayType]:
         """Value and type such that equal keys mean equal bits (so -0.0 differs from 0.0)."""
@@ -91,6 +98,11 @@ class Eqn:
             found |= fn.effects
         return found
 
+    @property
+    def source_info(self) -> Any:
+        """Where it came from; `name_stack` is the path of names around it."""
+        return self.loc or NOWHERE
+
     def functions(self) -> Iterator[Function]:
         """Functions among the parameters."""
         for value in self.params.values():
@@ -103,6 +115,19 @@ class Eqn:
         """Results of the same application on other operands; several, whatever the primitive."""
         out = self.primitive.bind(*operands, **self.params)
         return out if self.primitive.multiple_results else (out,)
+
+    def replace(
+        self, invars: Any = None, outvars: Any = None, primitive: Any = None, params: Any = None,
+        loc: Loc | None = None, **unused: Any,
+    ) -> Eqn:  # fmt: skip
+        """The same application with some parts replaced; what has no counterpart is ignored."""
+        return Eqn(
+            primitive or self.primitive,
+            self.inputs if invars is None else tuple(invars),
+            self.outputs if outvars is None else tuple(outvars),
+            self.params if params is None else params,
+            loc or self.loc,
+        )
 
     def body(self) -> Function | None:
         """The program that the application computes, if it is made of one."""
@@ -192,6 +217,33 @@ class Function:
     def outvars(self) -> tuple[Atom, ...]:
         """Results."""
         return self.results
+
+    @property
+    def debug_info(self) -> Any:
+        """Names of the function, its arguments and its results, if those were kept."""
+        return self.memo.get("debug_info")
+
+    def replace(
+        self, constvars: Any = None, invars: Any = None, outvars: Any = None, eqns: Any = None,
+        debug_info: Any = None, **unused: Any,
+    ) -> Function:  # fmt: skip
+        """The same program with some parts replaced; what has no counterpart is ignored."""
+        closed_over = self.constvars if constvars is None else tuple(constvars)
+        free = self.invars if invars is None else tuple(invars)
+        found = Function(
+            self.name,
+            (*free, *closed_over),
+            self.eqns if eqns is None else eqns,
+            self.results if outvars is None else outvars,
+            self.consts if constvars is None else (),
+        )
+        found.memo["constvars"] = len(closed_over)
+        found.memo["debug_info"] = debug_info or self.debug_info
+        return found
+
+    def pretty_print(self, **unused: Any) -> str:
+        """The program as text."""
+        return repr(self)
 
     @property
     def effects(self) -> frozenset[Any]:

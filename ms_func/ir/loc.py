@@ -79,6 +79,11 @@ class Loc(NamedTuple):
         """The source line with a caret under the expression, or nothing without source."""
         return _excerpt(self.file, self.span)
 
+    @property
+    def name_stack(self) -> str:
+        """`scope`, as JAX calls it."""
+        return self.scope
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
@@ -103,8 +108,13 @@ class Place(NamedTuple):
         """The source line with a caret under the expression, or nothing without source."""
         return _excerpt(self.file, self.span)
 
+    name_stack = property(lambda self: self.scope)
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+NOWHERE = Place("<unknown>", 0, 0, 0, 0, "")
 
 
 def _excerpt(file: str, span: tuple[int, int, int, int]) -> str:

@@ -37,7 +37,13 @@ class Link(NamedTuple):
 
 
 class AxisType(enum.Enum):
-    """Who decides the layout along a mesh axis; here every axis is decided by the compiler."""
+    """Who decides how arrays lie along a mesh axis.
+
+    Attributes:
+        Auto: the compiler, from the layouts of arguments and constraints, or the planner.
+        Explicit: the program: types of arrays tell their layout along the axis.
+        Manual: the function of `shard_map`, which computes with the pieces.
+    """
 
     Auto = enum.auto()
     Explicit = enum.auto()
@@ -47,13 +53,22 @@ class AxisType(enum.Enum):
         return self.name
 
 
+class AbstractDevice(NamedTuple):
+    """A kind of device, none of which needs to be there."""
+
+    device_kind: str
+    num_cores: int | None
+    platform: str
+
+
 class AbstractMesh:
     """Names and sizes of mesh axes, without devices.
 
     Args:
         axis_sizes: number of devices along each axis.
         axis_names: name of each axis.
-        axis_types: accepted for compatibility, one `AxisType` per axis or None.
+        axis_types: `AxisType` of each axis, or one for all; None is `AxisType.Auto`.
+        abstract_device: the kind of device that the mesh is meant for, an `AbstractDevice`.
         links: `Link` by axis name; the others get the default.
 
     Raises:
@@ -74,6 +89,7 @@ class AbstractMesh:
         axis_names: Any,
         axis_types: Any = None,
         *,
+        abstract_device: AbstractDevice | None = None,
         links: Mapping[str, Link] | None = None,
     ) -> None:
         names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
@@ -88,6 +104,7 @@ class AbstractMesh:
             raise ShardingError(f"Mesh axis sizes must be positive, got {sizes}")
         self.axis_names, self.axis_sizes = names, sizes
         self.axis_types = _axis_types(axis_types, len(names))
+        self.abstract_device = abstract_device
         self.links = dict(links or {})
         self.size = math.prod(sizes)
         self._outer: list[Any] = []
@@ -155,7 +172,7 @@ class AbstractMesh:
             self.axis_sizes if axis_sizes is None else axis_sizes,
             self.axis_names if axis_names is None else axis_names,
             self.axis_types if axis_types is None else axis_types,
-            **{"links": self.links, **options},
+            **{"links": self.links, "abstract_device": self.abstract_device, **options},
         )
 
     def update_axis_types(self, name_to_type: Mapping[Any, AxisType]) -> AbstractMesh:
@@ -168,7 +185,7 @@ class AbstractMesh:
         return self.links.get(axis, Link())
 
     def _key(self) -> tuple[Any, ...]:
-        return (self.axis_names, self.axis_sizes)
+        return (self.axis_names, self.axis_sizes, self.axis_types, self.abstract_device)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -179,9 +196,8 @@ class AbstractMesh:
         return hash(self._key())
 
     def __str__(self) -> str:
-        axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple)
-        types = ", ".join(map(repr, self.axis_types))
-        return f"{type(self).__name__}({axes}, axis_types=({types}{',' * (len(types) == 1)}))"
+        axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple) or "()"
+        return f"{type(self).__name__}({axes}, axis_types={self.axis_types})"
 
     __repr__ = __str__
 
@@ -293,18 +309,12 @@ class Mesh(AbstractMesh):
             raise ArgumentValueError(f"the devices of this process form no box in {self}")
         return self.update(box)
 
-    def _key(self) -> tuple[Any, ...]:
-        """Sizes alone mean the first devices, so they are only looked up when they must be."""
-        given = None if self._devices is None else tuple(self._devices.flat)
-        return (self.axis_names, self.axis_sizes, given)
-
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if type(other) is not Mesh or (self.axis_names, self.axis_sizes) != (
-            other.axis_names,
-            other.axis_sizes,
-        ):
+        if type(other) is not Mesh or self.shape_tuple != other.shape_tuple:
+            return False
+        if self.axis_types != other.axis_types:
             return False
         if self._devices is None and other._devices is None:
             return True

@@ -11,6 +11,7 @@ import numpy as np
 
 from ms_func.dtypes import float0, parse_dtype
 from ms_func.errors import IRError
+from ms_func.ir.explicit import explicit_layout
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Place
 from ms_func.ir.primitive import Primitive, primitives
@@ -56,6 +57,7 @@ class _Parser:
         self.functions: dict[str, Function | None] = {}
         self.places: dict[str, Place] = {}
         self.consts: dict[str, np.ndarray] = {}
+        self.meshes: dict[str, Any] = {}
         self.table: dict[str, Primitive] = primitives()
 
     # --- tokens ---
@@ -131,9 +133,11 @@ class _Parser:
                 self.location()
             elif word == "const":
                 self.const()
+            elif word == "mesh":
+                self.mesh()
             else:
                 self.at -= 1
-                raise self.error(f"expected func, loc or const, found {word!r}")
+                raise self.error(f"expected func, loc, const or mesh, found {word!r}")
         if first is None:
             raise self.error("there is no function")
         return self.function(first)
@@ -172,6 +176,12 @@ class _Parser:
             self.consts[name] = np.zeros(kind.shape, float0)
         else:
             self.consts[name] = np.frombuffer(data, kind.dtype).reshape(kind.shape)
+
+    def mesh(self) -> None:
+        self.take("@")
+        name = self.name()
+        self.take("=")
+        self.meshes[name] = self.value()
 
     # --- functions ---
 
@@ -309,9 +319,28 @@ class _Parser:
         """Type whose dtype has been read."""
         weak = self.accept("*")
         self.take("[")
-        shape = tuple(self.listed(lambda: int(self.take_kind("int")), "]"))
-        sharding = self.value() if self.accept("@") else None
-        return ArrayType(shape, dtype, weak, sharding)
+        dims = self.listed(self.dimension, "]")
+        shape, axes = tuple(n for n, _ in dims), [a for _, a in dims]
+        found = ArrayType(shape, dtype, weak)
+        while self.accept("@"):
+            if self.kind() == "name":
+                found = found.update(explicit=explicit_layout(self.known_mesh(), axes))
+            else:
+                found = found.update(manual=self.value())
+        return found
+
+    def dimension(self) -> tuple[int, tuple[str, ...]]:
+        """Size of a dimension, and the axes of a mesh that it is split along."""
+        size = int(self.take_kind("int"))
+        if not self.accept("@"):
+            return size, ()
+        return size, tuple(self.listed(self.name, ")") if self.accept("(") else [self.name()])
+
+    def known_mesh(self) -> Any:
+        name = self.name()
+        if name not in self.meshes:
+            raise self.error(f"there is no mesh @{name}")
+        return self.meshes[name]
 
     def mapping(self) -> dict[str, Any]:
         """Entries of a dict whose opening brace has been passed."""

@@ -14,7 +14,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
-from ms_func.ir.types import ArrayType, Varying, special
+from ms_func.ir.explicit import layout_rule
+from ms_func.ir.types import ArrayType, special
 
 
 class NotSupported(NamedTuple):
@@ -120,7 +121,7 @@ def fitting(
         Unequal: an operand differs between devices along fewer axes than its parameter.
         ShapeError: along more.
     """
-    if all(t.sharding is w.sharding for t, w in zip(types, wanted, strict=True)):
+    if all(t.manual is w.manual for t, w in zip(types, wanted, strict=True)):
         return
     for t, w in zip(types, wanted, strict=True):
         if t.vma - w.vma:
@@ -245,6 +246,8 @@ class Primitive:
         varying: `(axes, **params)` to the axes along which results may differ between the devices
             of a region of manual computation, from those of the operands; default: the same; or
             BY_FUNCTIONS.
+        fixes_layout: whether `abstract` gives the layout of the results, where types tell
+            layouts; else it follows from those of the operands by `shard`.
         types: memo of `result_types`.
     """
 
@@ -277,14 +280,15 @@ class Primitive:
     host: bool = False
     binds: Rule | None = None
     varying: Any = None
+    fixes_layout: bool = False
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     # Spelling of JAX, where some primitives call a function that is no program yet; none does here.
     call_primitive = map_primitive = property(lambda self: False)
 
-    def get_bind_params(self, params: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Functions and parameters to give to `bind`: there are no functions but as parameters."""
-        return [], dict(params)
+    def get_bind_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keywords for `bind` from the parameters of an equation: a copy of them."""
+        return dict(params)
 
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive under the interpreter in force."""
@@ -301,7 +305,9 @@ class Primitive:
             pass
         if self.words is None and special.seen:
             self._refuse_keys(types, params)
-        if callable(self.varying) or any(type(t.sharding) is Varying for t in types):
+        if any(t.explicit is not None for t in types):
+            return self._explicit_types(types, params)  # who asks decides what is an error
+        if callable(self.varying) or any(t.manual is not None for t in types):
             found = self._varying_types(types, params)
         else:
             out = self.abstract(*types, **params)
@@ -319,6 +325,15 @@ class Primitive:
             raise TypeError(
                 f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
             )
+
+    def _explicit_types(
+        self, types: tuple[ArrayType, ...], params: dict[str, Any]
+    ) -> tuple[ArrayType, ...]:
+        """Types of the results where those of operands tell layouts."""
+        if self.varying is BY_FUNCTIONS:
+            return tuple(self.abstract(*types, **params))
+        outs = self.result_types(tuple([t.whole for t in types]), params)
+        return outs if self.fixes_layout else layout_rule.rule(self, types, outs, params)
 
     def _varying_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any]

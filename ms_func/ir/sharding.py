@@ -166,6 +166,14 @@ class Sharding:
         return {d for d in self.device_list if is_local(d)}
 
     @property
+    def _device_assignment(self) -> tuple[Any, ...]:  # libraries written for JAX ask for it
+        return tuple(self.device_list)
+
+    @property
+    def _addressable_device_assignment(self) -> tuple[Any, ...]:
+        return tuple(d for d in self.device_list if is_local(d))
+
+    @property
     def has_addressable_devices(self) -> bool:
         """Whether some device belongs to this process."""
         return bool(self.addressable_devices)
@@ -259,6 +267,10 @@ class NamedSharding(Sharding):
                 f"NamedSharding expects a PartitionSpec, got {spec!r} of type "
                 f"{type(spec).__name__}\nfix: write P(...)"
             )
+        if not isinstance(mesh, AbstractMesh):
+            raise TypeError(
+                f"NamedSharding expects a mesh, got {mesh!r} of type {type(mesh).__name__}"
+            )
         self.mesh, self.spec, self.memory_kind = mesh, spec, memory_kind
         self._hash = hash((mesh, spec, memory_kind))
         _check_axes(mesh, spec)
@@ -297,6 +309,7 @@ class NamedSharding(Sharding):
                 f"Sharding {self} is only valid for values of rank at least {len(entries)}, but "
                 f"was applied to a value of rank {ndim}"
                 + (". For scalars the PartitionSpec should be P()" if ndim == 0 else "")
+                + "\nfix: give the spec no more entries than the array has dimensions"
             )
         return tuple(map(entry_axes, entries)) + ((),) * (ndim - len(entries))
 
@@ -337,6 +350,13 @@ class NamedSharding(Sharding):
         """Mesh axes along which the array is copied."""
         return frozenset(self.mesh.axis_names) - set(self.spec.axes()) - self.spec.unreduced
 
+    def with_dims(self, dims: Sequence[tuple[Any, ...]]) -> NamedSharding | None:
+        """Layout over the same mesh with the given axes per dimension; None if nothing is cut."""
+        if not any(dims):
+            return None
+        spec = PartitionSpec(*[d[0] if len(d) == 1 else d or None for d in dims])
+        return NamedSharding(self.mesh, spec)
+
     def update(self, **changes: Any) -> NamedSharding:
         """The same sharding with some fields replaced."""
         fields = {"mesh": self.mesh, "spec": self.spec, "memory_kind": self.memory_kind, **changes}
@@ -376,7 +396,8 @@ def _check_axes(mesh: AbstractMesh, spec: PartitionSpec) -> None:
     for a in [*spec.axes(), *spec.unreduced]:
         if a not in mesh.axis_names:
             raise ShardingError(
-                f"Resource axis: {a} of {spec} is not found in mesh: {mesh.axis_names}."
+                f"Resource axis: {a} of {spec} is not found in mesh: {mesh.axis_names}.\n"
+                "fix: name axes of this mesh, or None for dimensions that stay whole"
             )
         if a in seen:
             raise ShardingError(

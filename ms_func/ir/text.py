@@ -89,12 +89,14 @@ class _Printer:
         self.waiting: list[Function] = []
         self.places: dict[str, int] = {}
         self.consts: dict[str, int] = {}
+        self.meshes: dict[str, int] = {}
 
     def module(self, fn: Function) -> str:
         self.name(fn)
         parts = [self.function(f) for f in self.waiting]  # grows while nested ones are met
         tables = [f"loc #{n} = {place}" for place, n in self.places.items()]
         tables += [f"const @k{n}: {const}" for const, n in self.consts.items()]
+        tables += [f"mesh @m{n} = {mesh}" for mesh, n in self.meshes.items()]
         return "\n".join([*parts, *tables])
 
     def name(self, fn: Function) -> str:
@@ -151,9 +153,10 @@ class _Printer:
         return f"@k{self.consts.setdefault(text, len(self.consts))}"
 
     def type(self, type: ArrayType) -> str:
-        if type.sharding is None:
-            return str(type)
-        return f"{type.update(sharding=None)}@{self.value(type.sharding)}"
+        text = (type if type.manual is None else type.update(manual=None)).text
+        if type.explicit is not None:
+            text += f"@m{self.meshes.setdefault(self.value(type.explicit.mesh), len(self.meshes))}"
+        return text if type.manual is None else f"{text}@{self.value(type.manual)}"
 
     def atom(self, atom: Atom, number: dict[Atom, int]) -> str:
         return literal_text(atom) if isinstance(atom, Literal) else f"%{number[atom]}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.config import x64
+from ms_func.config import jax_rules, x64
 from ms_func.dtypes import (
     TABLES,
     KeyDtype,
@@ -24,7 +24,11 @@ from ms_func.dtypes import (
     narrowed,
     type_of_value,
 )
-from ms_func.errors import ArgumentTypeError, SizeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
+from ms_func.ir.explicit import typed
+from ms_func.ir.layout import Format
+from ms_func.ir.mesh import get_abstract_mesh
+from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 
 
 class _Special:
@@ -38,7 +42,7 @@ _interned: dict[tuple[Any, ...], ArrayType] = {}
 
 
 class Varying:
-    """Stands as `sharding` of a type in a region of manual computation that keeps account.
+    """What a type keeps in a region of manual computation that keeps account.
 
     Attributes:
         axes: axes of the mesh along which devices may hold different values.
@@ -66,7 +70,12 @@ _ALONG_NONE: frozenset[Any] = frozenset()
 
 
 class ArrayType:
-    """Type of an array: `shape`, `dtype`, `weak_type`, and a `sharding` when one is fixed.
+    """Type of an array: `shape`, `dtype`, `weak_type`, and what is known of its devices.
+
+    Attributes:
+        manual: in a region of manual computation, along which axes the values may differ.
+        explicit: how the dimensions lie along the axes of a mesh that are `AxisType.Explicit`;
+            None where none is split along such an axis.
 
     A weak type is that of a Python scalar: it gives way to the dtype of the other operand.
     The attributes are those that the runtime's C++ side reads from an abstract value. Of keys
@@ -77,70 +86,123 @@ class ArrayType:
         True
     """
 
-    __slots__ = ("__weakref__", "dtype", "face", "key", "ndim", "plain", "shape", "sharding",
-                 "size", "weak_type")  # fmt: skip
+    __slots__ = ("__weakref__", "dtype", "explicit", "face", "key", "manual", "ndim", "plain",
+                 "shape", "size", "weak_type")  # fmt: skip
 
     shape: tuple[int, ...]
     dtype: np.dtype
     weak_type: bool
-    sharding: Any
+    manual: Varying | None
+    explicit: NamedSharding | None
     key: KeyDtype | None
     face: Any
     plain: bool
 
     def __new__(
-        cls, shape: tuple[int, ...], dtype: Any, weak_type: bool = False, sharding: Any = None
+        cls,
+        shape: tuple[int, ...],
+        dtype: Any,
+        weak_type: bool = False,
+        manual: Varying | None = None,
+        explicit: NamedSharding | None = None,
     ) -> ArrayType:
         """Return the one object that stands for this type."""
-        key = (shape, dtype, weak_type, sharding)
+        key = (shape, dtype, weak_type, manual, explicit)
         try:
             return _interned[key]
         except KeyError:
             return _intern(key)
         except TypeError:  # a list as shape
-            return cls(tuple(shape), dtype, weak_type, sharding)
+            return cls(tuple(shape), dtype, weak_type, manual, explicit)
 
     def update(self, **changes: Any) -> ArrayType:
-        """Return the same type with some fields replaced."""
+        """Return the same type with some fields replaced; another shape has no layout."""
+        changes.pop("sharding", None)
         fields = {"shape": self.shape, "dtype": self.dtype, "weak_type": self.weak_type,
-                  "sharding": self.sharding}  # fmt: skip
+                  "manual": self.manual, "explicit": self.explicit}  # fmt: skip
+        if "shape" in changes:
+            fields["explicit"] = None
         fields.update(changes)
         return ArrayType(**fields)
+
+    def layout_with(self, other: ArrayType) -> NamedSharding | None:
+        """Layout of a value that is one of two; None where theirs differ."""
+        return self.explicit if self.explicit == other.explicit else None
+
+    @property
+    def whole(self) -> ArrayType:
+        """The same type without a layout."""
+        return self if self.explicit is None else self.update(explicit=None)
+
+    def with_dimension(self, at: int, size: int, axes: tuple[Any, ...] = ()) -> ArrayType:
+        """The same type with a dimension more; `axes` of the mesh of its layout cut that."""
+        return self._resized((*self.shape[:at], size, *self.shape[at:]), at, at, (axes,))
+
+    def without_dimension(self, at: int) -> ArrayType:
+        """The same type with a dimension less."""
+        return self._resized((*self.shape[:at], *self.shape[at + 1 :]), at, at + 1, ())
+
+    def _resized(self, shape: Any, start: int, stop: int, dims: tuple[Any, ...]) -> ArrayType:
+        """Another shape, where `dims` tell how the dimensions between are laid out."""
+        held = self.explicit
+        if held is not None:
+            old = held.dim_axes(self.ndim)
+            held = held.with_dims((*old[:start], *dims, *old[stop:]))
+        return self.update(shape=shape, explicit=held)
 
     @property
     def tangent(self) -> ArrayType:
         """Type of a derivative in direction of this value: `float0` for discrete dtypes."""
         if is_inexact(self.dtype):
-            held = self.sharding
-            plain = held is None or type(held) is Varying
-            return self if plain else self.update(sharding=None)
+            return self
         return ArrayType(self.shape, float0)
 
     def str_short(self, short_dtypes: bool = False, mesh_axis_types: bool = False) -> str:
         """Text such as `float32[2,3]`, or `f32[2,3]` with `short_dtypes`."""
         name = dtype_name(self.dtype) if short_dtypes else self.face.name
-        return f"{name}[{','.join(map(str, self.shape))}]"
+        return f"{name}[{self._dims()}]"
+
+    def _dims(self) -> str:
+        """Sizes, and behind each the axes of a mesh that it is split along."""
+        if self.explicit is None:
+            return ",".join(map(str, self.shape))
+        each = self.explicit.dim_axes(self.ndim)
+        axes = [f"@({','.join(map(str, a))})" if len(a) > 1 else f"@{a[0]}" if a else ""
+                for a in each]  # fmt: skip
+        return ",".join(f"{n}{at}" for n, at in zip(self.shape, axes, strict=True))
 
     def to_tangent_aval(self) -> ArrayType:
         """`tangent`, as JAX spells it."""
         return self.tangent
 
     @property
+    def sharding(self) -> NamedSharding:
+        """Layout along explicit axes of a mesh; over the mesh in force where nothing is split."""
+        if self.explicit is not None:
+            return self.explicit
+        return NamedSharding(get_abstract_mesh(), PartitionSpec(*[None] * self.ndim))
+
+    @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""
-        held = self.sharding
-        return held.axes if type(held) is Varying else _ALONG_NONE
+        return _ALONG_NONE if self.manual is None else self.manual.axes
 
     def varying(self, axes: frozenset[Any]) -> ArrayType:
         """The same type with other axes along which the values may differ."""
-        return self.update(sharding=Varying(axes) if axes else None)
+        return self.update(manual=Varying(axes) if axes else None)
 
     @property
     def words(self) -> ArrayType:
         """Type of the memory behind: for keys that of their words, in a dimension at the end."""
         if self.key is None:
             return self
-        return ArrayType((*self.shape, self.key.words), np.uint32, False, self.sharding)
+        words = ArrayType((*self.shape, self.key.words), np.uint32, False, self.manual)
+        held = self.explicit
+        return (
+            words
+            if held is None
+            else words.update(explicit=held.with_dims(held.dim_axes(words.ndim)))
+        )
 
     @property
     def nbytes(self) -> int:
@@ -148,7 +210,7 @@ class ArrayType:
         return self.size * self.dtype.itemsize
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ArrayType, (self.shape, self.dtype, self.weak_type, self.sharding)
+        return ArrayType, (self.shape, self.dtype, self.weak_type, self.manual, self.explicit)
 
     def __copy__(self) -> ArrayType:
         return self
@@ -156,27 +218,35 @@ class ArrayType:
     def __deepcopy__(self, memo: Any) -> ArrayType:
         return self
 
-    def __str__(self) -> str:
-        dims = ",".join(map(str, self.shape))
+    @property
+    def text(self) -> str:
+        """As the IR writes it: `f32[2,3]`, or `f32*[]` where the type is weak."""
         weak = "*" if self.weak_type else ""
-        at = f"@{self.sharding}" if self.sharding is not None else ""
-        return f"{dtype_name(self.dtype)}{weak}[{dims}]{at}"
+        at = f"@{self.manual}" if self.manual is not None else ""
+        return f"{dtype_name(self.dtype)}{weak}[{self._dims()}]{at}"
 
-    __repr__ = __str__
+    def __str__(self) -> str:
+        if not jax_rules():
+            return self.text
+        at = f"{{V:{','.join(sorted(map(str, self.vma)))}}}" if self.vma else ""
+        return f"{'~' * self.weak_type}{self.str_short()}{at}"
+
+    def __repr__(self) -> str:
+        return f"ShapedArray({self})" if jax_rules() else self.text
 
 
 def _intern(key: tuple[Any, ...]) -> ArrayType:
     """Canonicalise the fields, then find or make the type; both spellings are remembered."""
-    shape, dtype, weak_type, sharding = key
+    shape, dtype, weak_type, manual, explicit = key
     shape = tuple(int(d) for d in shape)
     dtype = np.dtype(dtype)
-    canonical = (shape, dtype, bool(weak_type), sharding)
+    canonical = (shape, dtype, bool(weak_type), manual, explicit)
     found = _interned.get(canonical)
     if found is None:
         _check_dtype(dtype)
         _check_size(shape, dtype)
         found = object.__new__(ArrayType)
-        found.shape, found.dtype, found.weak_type, found.sharding = canonical
+        found.shape, found.dtype, found.weak_type, found.manual, found.explicit = canonical
         found.ndim, found.size = len(shape), math.prod(shape)
         found.key = key_of(dtype)
         found.face = dtype if found.key is None else found.key
@@ -235,13 +305,13 @@ class RefType:
     key = None
     plain = False
     weak_type = False
-    sharding = None
+    manual = explicit = None
     vma: frozenset[Any] = frozenset()
 
     def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
-        if inner.weak_type or inner.sharding is not None:
-            inner = inner.update(weak_type=False, sharding=None)
+        if inner.weak_type or inner.manual is not None or inner.explicit is not None:
+            inner = inner.update(weak_type=False, manual=None, explicit=None)
         found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
@@ -261,6 +331,14 @@ class RefType:
     def update(self, **changes: Any) -> RefType:
         """Return the type of a reference to an array with some fields of its type replaced."""
         return RefType(self.inner.update(**changes), self.lanes)
+
+    def with_dimension(self, at: int, size: int, axes: tuple[Any, ...] = ()) -> RefType:
+        """Type of a reference to a value with a dimension more."""
+        return RefType(self.inner.with_dimension(at, size, axes), self.lanes)
+
+    def without_dimension(self, at: int) -> RefType:
+        """Type of a reference to a value with a dimension less."""
+        return RefType(self.inner.without_dimension(at), self.lanes)
 
     def varying(self, axes: frozenset[Any]) -> RefType:
         """The type itself: references do not keep account of what differs between devices.
@@ -282,6 +360,11 @@ class RefType:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RefType, (self.inner, self.lanes)
+
+    @property
+    def text(self) -> str:
+        """As the IR writes it."""
+        return f"ref<{self.inner.text}; {self.lanes}>" if self.lanes else f"ref<{self.inner.text}>"
 
     def __str__(self) -> str:
         return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"
@@ -332,22 +415,42 @@ class ShapeDtypeStruct:
         ShapeDtypeStruct(shape=(2, 3), dtype=float32)
     """
 
-    __slots__ = ("sharding", "type")
+    __slots__ = ("_asked", "sharding")
 
     def __init__(
         self, shape: Any, dtype: Any, *, sharding: Any = None, weak_type: bool = False
     ) -> None:
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be specified.")
+        if isinstance(sharding, Format):
+            sharding = sharding.place
+        if not (sharding is None or isinstance(sharding, (Sharding, PartitionSpec))):
+            raise ArgumentValueError(
+                "sharding should be an instance of `Sharding`, `PartitionSpec` or `Format`. Got "
+                f"{sharding} of type {type(sharding)}."
+            )
         sizes = tuple(map(operator.index, shape))
-        self.type = ArrayType(sizes, canonicalize_dtype(dtype), weak_type)
+        # A description keeps its 64 bits where JAX's rules narrow those of arrays.
+        asked = np.dtype(dtype) if x64.value is False else canonicalize_dtype(dtype)
+        self._asked = typed(ArrayType(sizes, asked, weak_type), sharding)
         self.sharding = sharding
 
-    shape = property(lambda self: self.type.shape)
-    dtype = property(lambda self: self.type.face)
-    ndim = property(lambda self: self.type.ndim)
-    size = property(lambda self: self.type.size)
-    weak_type = property(lambda self: self.type.weak_type)
+    shape = property(lambda self: self._asked.shape)
+    dtype = property(lambda self: self._asked.face)
+    ndim = property(lambda self: self._asked.ndim)
+    size = property(lambda self: self._asked.size)
+    weak_type = property(lambda self: self._asked.weak_type)
+
+    @property
+    def type(self) -> ArrayType:
+        """Type of an array of this description."""
+        asked = self._asked
+        return asked.update(dtype=narrowed(asked.dtype)) if asked.dtype.itemsize >= 8 else asked
+
+    @property
+    def format(self) -> Format:
+        """The sharding as a format; how elements lie in memory is left open."""
+        return Format(None, self.sharding)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
         """Return the same description with some fields replaced."""
@@ -363,12 +466,12 @@ class ShapeDtypeStruct:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, ShapeDtypeStruct)
-            and self.type is other.type
+            and self._asked is other._asked
             and self.sharding == other.sharding
         )
 
     def __hash__(self) -> int:
-        return hash((self.type, self.sharding))
+        return hash((self._asked, self.sharding))
 
     def __repr__(self) -> str:
         weak = ", weak_type=True" if self.weak_type else ""

@@ -55,6 +55,7 @@ from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
 from ms_func.lax.selection import approx_max_k as approx_max_k
 from ms_func.lax.selection import approx_min_k as approx_min_k
+from ms_func.lax.selection import dynamic_index_in_dim as dynamic_index_in_dim
 from ms_func.lax.selection import scatter_apply as scatter_apply
 from ms_func.lax.staging import after_all as after_all
 from ms_func.lax.staging import broadcast_like as broadcast_like
@@ -67,11 +68,9 @@ from ms_func.lax.staging import shape_as_value as shape_as_value
 from ms_func.lax.staging import stage as stage
 from ms_func.primitives.arithmetic import add as add
 from ms_func.primitives.arithmetic import div as div
-from ms_func.primitives.arithmetic import integer_pow as integer_pow
 from ms_func.primitives.arithmetic import max as max
 from ms_func.primitives.arithmetic import min as min
 from ms_func.primitives.arithmetic import neg as neg
-from ms_func.primitives.arithmetic import pow as pow
 from ms_func.primitives.arithmetic import rem as rem
 from ms_func.primitives.arithmetic import sub as sub
 from ms_func.primitives.basis import transpose as transpose
@@ -80,7 +79,6 @@ from ms_func.primitives.bits import bitwise_not as bitwise_not
 from ms_func.primitives.bits import bitwise_or as bitwise_or
 from ms_func.primitives.bits import bitwise_xor as bitwise_xor
 from ms_func.primitives.bits import clz as clz
-from ms_func.primitives.bits import mulhi as mulhi
 from ms_func.primitives.bits import population_count as population_count
 from ms_func.primitives.bits import shift_left as shift_left
 from ms_func.primitives.bits import shift_right_arithmetic as shift_right_arithmetic
@@ -160,12 +158,6 @@ from ms_func.primitives.elementwise import square as square
 from ms_func.primitives.fft import FftType as FftType
 from ms_func.primitives.fft import fft as fft
 from ms_func.primitives.gather import gather as gather
-from ms_func.primitives.gather import scatter as scatter
-from ms_func.primitives.gather import scatter_add as scatter_add
-from ms_func.primitives.gather import scatter_max as scatter_max
-from ms_func.primitives.gather import scatter_min as scatter_min
-from ms_func.primitives.gather import scatter_mul as scatter_mul
-from ms_func.primitives.gather import scatter_sub as scatter_sub
 from ms_func.primitives.incomplete import betainc as betainc
 from ms_func.primitives.incomplete import igamma as igamma
 from ms_func.primitives.incomplete import igamma_grad_a as igamma_grad_a
@@ -180,6 +172,8 @@ from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
 from ms_func.primitives.pieces import stack as stack
+from ms_func.primitives.powers import integer_pow as integer_pow
+from ms_func.primitives.powers import pow as pow
 from ms_func.primitives.reduce import argmax as argmax
 from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -197,6 +191,12 @@ from ms_func.primitives.rounding import RoundingMethod as RoundingMethod
 from ms_func.primitives.rounding import ceil as ceil
 from ms_func.primitives.rounding import floor as floor
 from ms_func.primitives.rounding import round as round
+from ms_func.primitives.scatter import scatter as scatter
+from ms_func.primitives.scatter import scatter_add as scatter_add
+from ms_func.primitives.scatter import scatter_max as scatter_max
+from ms_func.primitives.scatter import scatter_min as scatter_min
+from ms_func.primitives.scatter import scatter_mul as scatter_mul
+from ms_func.primitives.scatter import scatter_sub as scatter_sub
 from ms_func.primitives.shape import broadcast_shapes as broadcast_shapes
 from ms_func.primitives.shape import broadcast_to_rank as broadcast_to_rank
 from ms_func.primitives.shape import collapse as collapse
@@ -206,7 +206,6 @@ from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile
 from ms_func.primitives.shape import unstack as unstack
 from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
-from ms_func.primitives.slicing import dynamic_index_in_dim as dynamic_index_in_dim
 from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
 from ms_func.primitives.slicing import dynamic_slice_in_dim as dynamic_slice_in_dim
 from ms_func.primitives.slicing import dynamic_update_index_in_dim as dynamic_update_index_in_dim
@@ -223,6 +222,7 @@ from ms_func.primitives.special import digamma as digamma
 from ms_func.primitives.special import lgamma as lgamma
 from ms_func.primitives.special import polygamma as polygamma
 from ms_func.primitives.special import zeta as zeta
+from ms_func.primitives.wide_products import mulhi as mulhi
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 
 __all__ = [

@@ -11,9 +11,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentTypeError, UnsupportedError
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import elementwise as el
+from ms_func.primitives import powers
 from ms_func.primitives.cast import convert_element_type
 
 
@@ -41,7 +42,9 @@ def _checked(name: str, accuracy: Any) -> None:
             f"{name} cannot promise {accuracy}: no backend chooses an implementation by bounds\n"
             "fix: leave accuracy out, or pass AccuracyMode.HIGHEST"
         )
-    raise TypeError(f"{name}: accuracy must be an AccuracyMode or a Tolerance, got {accuracy!r}")
+    raise ArgumentTypeError(
+        f"{name}: accuracy must be an AccuracyMode or a Tolerance, got {accuracy!r}"
+    )
 
 
 def cbrt(x: Any, *, accuracy: Any = None) -> Any:
@@ -77,7 +80,7 @@ def expm1(x: Any, *, accuracy: Any = None) -> Any:
 def log(x: Any, *, accuracy: Any = None) -> Any:
     """Elementwise natural logarithm."""
     _checked("log", accuracy)
-    return ar.log_p.bind(x)
+    return powers.log_p.bind(x)
 
 
 def log1p(x: Any, *, accuracy: Any = None) -> Any:

@@ -24,7 +24,7 @@ from ms_func.primitives.dot import Precision
 from ms_func.primitives.families import literal
 from ms_func.primitives.ragged import ragged_dot as _ragged_dot
 from ms_func.primitives.shape import broadcasted_iota, reshape
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, laid_out
 
 Numbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 DotDimensionNumbers = Numbers
@@ -58,9 +58,16 @@ def dot_general(
 
     Raises:
         TypeError: sizes of paired dimensions differ, or a dimension is named twice.
+
+    Example:
+        >>> x, y = np.ones((2, 3)), np.ones((3, 4))
+        >>> dot_general(x, y, (((1,), (0,)), ((), ()))).shape  # the matrix product x @ y
+        (2, 4)
     """
-    out = products.dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
-    return out if out_sharding is None else constrained(out, out_sharding)
+    given = (lhs, rhs, dimension_numbers, precision, preferred_element_type)
+    if out_sharding is not None:
+        return laid_out(out_sharding, products.dot_general, *given)
+    return products.dot_general(*given)
 
 
 def dot(
@@ -72,11 +79,11 @@ def dot(
     Raises:
         TypeError: an operand has more than two dimensions, or sizes differ.
     """
-    out = products.dot(
-        lhs, rhs, dimension_numbers=dimension_numbers, precision=precision,
-        preferred_element_type=preferred_element_type,
-    )  # fmt: skip
-    return out if out_sharding is None else constrained(out, out_sharding)
+    options = {"dimension_numbers": dimension_numbers, "precision": precision,
+               "preferred_element_type": preferred_element_type}  # fmt: skip
+    if out_sharding is not None:
+        return laid_out(out_sharding, products.dot, lhs, rhs, **options)
+    return products.dot(lhs, rhs, **options)
 
 
 def scaled_dot(

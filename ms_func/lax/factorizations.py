@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir.types import typeof
 from ms_func.primitives import decompositions
 from ms_func.primitives.slicing import slice_in_dim
@@ -62,7 +62,7 @@ def svd(
     count = min(typeof(x).shape[-2:])
     take = _taker("svd", subset_by_index, count)
     if full_matrices and compute_uv and tuple(subset_by_index) != (0, count):
-        raise ValueError("full_matrices and subset_by_index cannot both be set")
+        raise ArgumentValueError("full_matrices and subset_by_index cannot both be set")
     out = decompositions.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
     if not compute_uv:
         return take(out, -1)
@@ -127,12 +127,12 @@ def eig(
 
 def _known(name: str, value: Any, kind: type[enum.Enum]) -> None:
     if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{name} takes None or a {kind.__name__}, got {value!r}")
+        raise ArgumentTypeError(f"{name} takes None or a {kind.__name__}, got {value!r}")
 
 
 def _taker(name: str, subset: tuple[int, int], count: int) -> Callable[[Any, int], Any]:
     """Function that takes the range of indices along a dimension."""
     first, end = subset
     if not 0 <= first <= end <= count:
-        raise ValueError(f"{name}: subset_by_index {subset} is no range of {count} indices")
+        raise ArgumentValueError(f"{name}: subset_by_index {subset} is no range of {count} indices")
     return lambda x, axis: slice_in_dim(x, first, end, axis=axis)

@@ -8,7 +8,7 @@ from typing import Any
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.primitives import basis, conv, shape
 from ms_func.primitives.cast import convert_element_type as _convert
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, laid_out
 
 
 def _placed(x: Any, sharding: Any) -> Any:
@@ -139,7 +139,9 @@ def reshape(
     Raises:
         TypeError: the number of elements differs.
     """
-    return _placed(_reshape(operand, new_sizes, dimensions), out_sharding)
+    if out_sharding is not None:
+        return laid_out(out_sharding, _reshape, operand, new_sizes, dimensions)
+    return _reshape(operand, new_sizes, dimensions)
 
 
 _reshape = shape.reshape

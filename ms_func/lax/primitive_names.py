@@ -16,13 +16,10 @@ from ms_func.control_flow.scan_primitive import scan_p as scan_p
 from ms_func.control_flow.while_primitive import while_p as while_p
 from ms_func.primitives.arithmetic import add_p as add_p
 from ms_func.primitives.arithmetic import div_p as div_p
-from ms_func.primitives.arithmetic import integer_pow_p as integer_pow_p
-from ms_func.primitives.arithmetic import log_p as log_p
 from ms_func.primitives.arithmetic import max_p as max_p
 from ms_func.primitives.arithmetic import min_p as min_p
 from ms_func.primitives.arithmetic import mul_p as mul_p
 from ms_func.primitives.arithmetic import neg_p as neg_p
-from ms_func.primitives.arithmetic import pow_p as pow_p
 from ms_func.primitives.arithmetic import rem_p as rem_p
 from ms_func.primitives.arithmetic import sub_p as sub_p
 from ms_func.primitives.basis import broadcast_in_dim_p as broadcast_in_dim_p
@@ -95,11 +92,6 @@ from ms_func.primitives.elementwise import tan_p as tan_p
 from ms_func.primitives.elementwise import tanh_p as tanh_p
 from ms_func.primitives.fft import fft_p as fft_p
 from ms_func.primitives.gather import gather_p as gather_p
-from ms_func.primitives.gather import scatter_add_p as scatter_add_p
-from ms_func.primitives.gather import scatter_max_p as scatter_max_p
-from ms_func.primitives.gather import scatter_min_p as scatter_min_p
-from ms_func.primitives.gather import scatter_mul_p as scatter_mul_p
-from ms_func.primitives.gather import scatter_p as scatter_p
 from ms_func.primitives.incomplete import betainc_p as regularized_incomplete_beta_p
 from ms_func.primitives.incomplete import igamma_grad_a_p as igamma_grad_a_p
 from ms_func.primitives.incomplete import igamma_p as igamma_p
@@ -109,6 +101,9 @@ from ms_func.primitives.pieces import concatenate_p as concatenate_p
 from ms_func.primitives.pieces import pad_p as pad_p
 from ms_func.primitives.pieces import slice_p as slice_p
 from ms_func.primitives.pieces import split_p as split_p
+from ms_func.primitives.powers import integer_pow_p as integer_pow_p
+from ms_func.primitives.powers import log_p as log_p
+from ms_func.primitives.powers import pow_p as pow_p
 from ms_func.primitives.reduce import argmax_p as argmax_p
 from ms_func.primitives.reduce import argmin_p as argmin_p
 from ms_func.primitives.reduce import reduce_and_p as reduce_and_p
@@ -122,6 +117,11 @@ from ms_func.primitives.rng import rng_uniform_p as rng_uniform_p
 from ms_func.primitives.rounding import ceil_p as ceil_p
 from ms_func.primitives.rounding import floor_p as floor_p
 from ms_func.primitives.rounding import round_p as round_p
+from ms_func.primitives.scatter import scatter_add_p as scatter_add_p
+from ms_func.primitives.scatter import scatter_max_p as scatter_max_p
+from ms_func.primitives.scatter import scatter_min_p as scatter_min_p
+from ms_func.primitives.scatter import scatter_mul_p as scatter_mul_p
+from ms_func.primitives.scatter import scatter_p as scatter_p
 from ms_func.primitives.shape import iota_p as iota_p
 from ms_func.primitives.shape import reshape_p as reshape_p
 from ms_func.primitives.shape import rev_p as rev_p

@@ -1,4 +1,4 @@
-"""The largest and smallest elements, found as exactly as the caller allows."""
+"""Elements chosen by place or by size."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
-from ms_func.numpy import creation, updates
+from ms_func.numpy import creation, fusion, updates
 from ms_func.primitives.arithmetic import neg
 from ms_func.primitives.basis import transpose
-from ms_func.primitives.gather import scatter_add
+from ms_func.primitives.scatter import scatter_add
 from ms_func.primitives.shape import canonical_axes
+from ms_func.primitives.slicing import dynamic_index_in_dim as _indexed
 from ms_func.primitives.sort import top_k
+
+dynamic_index_in_dim = fusion.whole(2)(_indexed)
 
 
 def scatter_apply(
@@ -76,10 +80,10 @@ def approx_min_k(
 
 def _extreme(name: str, x: Any, k: int, dimension: int, recall: float, least: bool) -> Any:
     if not 0 < recall <= 1:
-        raise ValueError(f"{name}: recall_target must lie in (0, 1], got {recall}")
+        raise ArgumentValueError(f"{name}: recall_target must lie in (0, 1], got {recall}")
     t = typeof(x)
     if not is_inexact(t.dtype) or t.dtype.kind == "c":
-        raise TypeError(f"{name} takes floating-point operands, got {t}")
+        raise ArgumentTypeError(f"{name} takes floating-point operands, got {t}")
     (axis,) = canonical_axes((dimension,), t.ndim, name)
     order = [*range(axis), *range(axis + 1, t.ndim), axis]
     rows = transpose(x, order)

@@ -9,12 +9,13 @@ import numpy as np
 
 from ms_func.control_flow.identities import optimization_barrier
 from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.buffers import default_backend
 from ms_func.ir.types import typeof
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
-from ms_func.primitives.indices import GatherScatterMode
+from ms_func.primitives.gather import gather
+from ms_func.primitives.indices import GatherDimensionNumbers, GatherScatterMode
 from ms_func.primitives.shape import concatenate, expand_dims, full
 from ms_func.tracing.tracer import Tracer
 
@@ -113,7 +114,7 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
         ValueError: the name is empty.
     """
     if not name or not isinstance(name, str):
-        raise ValueError(f"a composite needs a name, got {name!r}")
+        raise ArgumentValueError(f"a composite needs a name, got {name!r}")
 
     def composed(*args: Any, **kwargs: Any) -> Any:
         return decomposition(*args, **kwargs)

@@ -25,6 +25,11 @@ from ms_func.once import once
 @once
 def context() -> ir.Context:
     """Return the process-wide MLIR context with StableHLO, CHLO and Shardy loaded."""
+    return new_context()
+
+
+def new_context() -> ir.Context:
+    """A further context with these dialects, for modules that come from elsewhere."""
     from jaxlib.mlir.dialects import chlo, sdy, stablehlo  # 10 ms that `import ms_func` is spared
 
     registry = ir.DialectRegistry()

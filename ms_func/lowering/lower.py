@@ -171,6 +171,18 @@ class _Lowerer:
         mesh = next(iter(self.meshes))
         rank = ir.RankedTensorType(value.type).rank
         text = self.sharding_text(NamedSharding(mesh, PartitionSpec()), rank)
+        return self._constrained(builder, value, text)
+
+    def laid_out(self, builder: Builder, value: Value, held: Any) -> Value:
+        """A value in the layout that its type tells; along other axes it is left open."""
+        if self.num_partitions == 1:
+            return value
+        rank = ir.RankedTensorType(value.type).rank
+        more = len(held.mesh.explicit_axes) < len(held.mesh.axis_names)
+        text = sharding_text(self.mesh_symbol(held.mesh), held, rank, more)
+        return self._constrained(builder, value, text)
+
+    def _constrained(self, builder: Builder, value: Value, text: str | None) -> Value:
         return ir.Operation.create(
             "sdy.sharding_constraint", results=[value.type], operands=[value],
             attributes={"sharding": mlir.parsed(text)}, loc=builder.loc, ip=builder.ip,
@@ -254,10 +266,10 @@ class _Lowerer:
             if isinstance(rule, NotSupported):
                 raise _unsupported(eqn, rule)
             out = rule(builder, eqn, *operands)
-            if eqn.primitive.multiple_results:
-                env.update(zip(eqn.outputs, out, strict=True))
-            else:
-                env[eqn.outputs[0]] = out
+            results = out if eqn.primitive.multiple_results else [out]
+            for v, x in zip(eqn.outputs, results, strict=True):
+                held = v.type.explicit
+                env[v] = x if held is None else self.laid_out(builder, x, held)
         return [
             env[a] if type(a) is not Literal else builder.constant(a.value, a.type)
             for a in fn.results

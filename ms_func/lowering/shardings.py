@@ -99,6 +99,9 @@ def meshes_of(fn: Function) -> tuple[Any, ...]:
     found = fn.memo.get("meshes")
     if found is None:
         seen: dict[Any, None] = {}
+        for v in fn.params:
+            if v.type.explicit is not None:
+                seen[v.type.explicit.mesh] = None
         for eqn in fn.eqns:
             for value in eqn.params.values():
                 if type(value) is NamedSharding:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -275,7 +276,7 @@ def glu(x: ArrayLike, axis: int = -1) -> Array:
     x = inexact("glu", x)
     size = typeof(x).shape[axis]
     if size % 2:
-        raise ValueError(f"glu needs a dimension of even size, got {size}")
+        raise ArgumentValueError(f"glu needs a dimension of even size, got {size}")
     return fusion.run(_glu, (x,), axis)
 
 

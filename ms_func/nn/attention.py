@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,11 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> A
     """
     x = asarray(x)
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
+    num_classes = operator.index(num_classes)
     if manipulation.axis_names(axis):
         return _one_hot_lane(x, num_classes, kind, axis)
     place = manipulation.axis_index(axis, x.ndim + 1)
-    return fusion.run(_one_hot, (x,), int(num_classes), kind, place)
+    return fusion.run(_one_hot, (x,), num_classes, kind, place)
 
 
 def _one_hot_lane(x: Any, count: int, kind: np.dtype, axis: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ms_func.control_flow.custom_vjp import custom_vjp
 from ms_func.dtypes import canonicalize_dtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -66,12 +67,12 @@ def get_scaled_dot_general_config(
         32
     """
     if mode not in _FORMATS:
-        raise ValueError(f"Unsupported mode: {mode}; there are {', '.join(_FORMATS)}")
+        raise ArgumentValueError(f"Unsupported mode: {mode}; there are {', '.join(_FORMATS)}")
     scale = None
     if mode == "nvfp4":
         scale = asarray(1.0 if global_scale is None else global_scale, dtype=F32)
         if scale.size != 1:
-            raise ValueError(f"global_scale must be one number, got shape {scale.shape}")
+            raise ArgumentValueError(f"global_scale must be one number, got shape {scale.shape}")
     return BlockScaleConfig(mode, *_FORMATS[mode], scale)
 
 
@@ -94,9 +95,9 @@ def scaled_matmul(
     """
     a, b, s, t = (asarray(x) for x in (lhs, rhs, lhs_scales, rhs_scales))
     if any(x.ndim != 3 for x in (a, b, s, t)):
-        raise ValueError("scaled_matmul requires all inputs to be 3-dimensional arrays")
+        raise ArgumentValueError("scaled_matmul requires all inputs to be 3-dimensional arrays")
     if a.shape[::2] != b.shape[::2]:
-        raise ValueError(
+        raise ArgumentValueError(
             "scaled_matmul requires inputs a and b to have matching batch (B) and contract (K) "
             f"dimensions, but got shapes {a.shape} and {b.shape}"
         )
@@ -108,7 +109,7 @@ def _spread(name: str, x: Any, scales: Any) -> Any:
     """`x` times the scale of its block, in float32."""
     (batch, rows, k), blocks = x.shape, scales.shape[-1]
     if scales.shape[:2] != (batch, rows) or not blocks or k % blocks:
-        raise ValueError(
+        raise ArgumentValueError(
             f"scaled_matmul: the scales {scales.shape} of {name} do not fit its shape {x.shape}"
         )
     wide = repeating.repeat(convert(scales, F32), k // blocks, -1)
@@ -190,7 +191,7 @@ def scaled_dot_general(
     if configs is None:
         return dot_general(a, b, dimension_numbers, preferred_element_type=kind)
     if len(configs) != 3:
-        raise ValueError(f"scaled_dot_general takes three configs, got {len(configs)}")
+        raise ArgumentValueError(f"scaled_dot_general takes three configs, got {len(configs)}")
     (contract_a, contract_b), (batch_a, batch_b) = dimension_numbers
     x, shape, rows = _as_rows(a, batch_a, contract_a)
     y, _, columns = _as_rows(b, batch_b, contract_b)

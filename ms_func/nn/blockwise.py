@@ -83,58 +83,24 @@ def masked_score(scores: Any) -> float:
 def blockwise(q: Any, k: Any, v: Any, rules: Rules) -> tuple[Any, Any]:
     """Result `[batch, t, heads, d]` and logarithms of sums `[batch, t, heads]`."""
     (batch, t, heads, _), (_, s, groups, _) = typeof(q).shape, typeof(k).shape
-    wide = promote_types(typeof(q).dtype, np.float32)
-    many, size = _cut(t)
-    many_keys, key_size = _cut(s)
-    group = heads // groups
+    (many, size), (many_keys, key_size) = _cut(t), _cut(s)
     queries = _split(_grouped(q, groups), 3, many, size)
     keys, values = (_split(_grouped(x, groups), 3, many_keys, key_size) for x in (k, v))
-    tables = {}
-    for name, x in (("bias", rules.bias), ("mask", rules.mask)):
-        if x is not None:
-            tables[name] = _table(x, (many, size), (many_keys, key_size))
-    outer = {n: x for n, x in tables.items() if typeof(x).shape[0] > 1}
-    skip = rules.may_skip(t, s)
+    tables = {
+        name: _table(x, (many, size), (many_keys, key_size))
+        for name, x in (("bias", rules.bias), ("mask", rules.mask))
+        if x is not None
+    }
+    wide = promote_types(typeof(q).dtype, np.float32)
+    cut = _Cut(
+        rules, wide, batch, heads, groups, size, s, many_keys, key_size, rules.may_skip(t, s)
+    )  # fmt: skip
 
     def row(_: None, at: Any) -> Any:
         i, block, given = at
-        local = {n: given[n] if n in given else x[0] for n, x in tables.items()}
-        inner = {n: x for n, x in local.items() if typeof(x).shape[0] > 1}
-        rows = ar.add(ar.multiply(i, size), sh.broadcasted_iota(np.int32, (1, 1, size, 1), 2))
+        return None, cut.row(i, block, keys, values, _own(tables, given))
 
-        def column(state: Any, at: Any) -> Any:
-            j, key, value, given = at
-            first = ar.multiply(j, key_size)
-            columns = ar.add(first, sh.broadcasted_iota(np.int32, (1, 1, 1, key_size), 3))
-
-            def look(state: Any) -> Any:
-                table = {n: given[n] if n in given else x[0] for n, x in local.items()}
-                shape = (batch, heads, size, key_size)
-                scores = einsum("bghtd,bgxsd->bghts", block, key, preferred_element_type=wide)
-                scores = ar.multiply(manipulation.reshape(scores, shape), rules.scale)
-                scores = ar.add(scores, table["bias"]) if "bias" in table else scores
-                allowed = rules.allowed(rows, columns, table.get("mask"))
-                if allowed is not None:
-                    scores = searching.where(allowed, scores, masked_score(scores))
-                if many_keys * key_size > s:
-                    scores = searching.where(compare.lt(columns, s), scores, -np.inf)
-                return _seen(state, scores, value, groups)
-
-            if not skip:
-                return look(state), None
-            return cond(_overlap(rules, i, size, j, key_size), look, lambda old: old, state), None
-
-        start = (
-            full((batch, heads, size), -np.inf, wide),
-            zeros((batch, heads, size), wide),
-            zeros((batch, groups, group, size, typeof(v).shape[3]), wide),
-        )
-        steps = (np.arange(many_keys, dtype=np.int32), keys, values, inner)
-        (top, total, sums), _ = scan(checkpoint(column), start, steps)
-        share = manipulation.reshape(total, (batch, groups, group, size, 1))
-        return None, (ar.divide(sums, share), ar.add(top, el.log(total)))
-
-    steps = (np.arange(many, dtype=np.int32), queries, outer)
+    steps = (np.arange(many, dtype=np.int32), queries, _given(tables))
     _, (out, residual) = scan(checkpoint(row), None, steps)
     out = manipulation.reshape(manipulation.moveaxis(out, 0, 3), (batch, heads, many * size, -1))
     residual = manipulation.reshape(manipulation.moveaxis(residual, 0, 2), (batch, heads, -1))
@@ -143,6 +109,87 @@ def blockwise(q: Any, k: Any, v: Any, rules: Rules) -> tuple[Any, Any]:
         convert(manipulation.swapaxes(out, 1, 2), typeof(v).dtype),
         manipulation.swapaxes(residual, 1, 2),
     )
+
+
+def _given(tables: dict[str, Any]) -> dict[str, Any]:
+    """Those tables that have a part for each block; the others have one for all."""
+    return {name: x for name, x in tables.items() if typeof(x).shape[0] > 1}
+
+
+def _own(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The parts of the tables for one block, of which those in `given` were taken already."""
+    return {name: given[name] if name in given else x[0] for name, x in tables.items()}
+
+
+class _Cut(NamedTuple):
+    """How queries and keys are cut into blocks, and what is done with a pair of them.
+
+    Attributes:
+        rules: which pairs count, and how much.
+        wide: dtype of scores and sums.
+        batch, heads, groups: sizes; each group of heads shares its keys.
+        size: queries in a block.
+        keys: number of keys, without those that fill up the last block.
+        key_blocks: number of their blocks.
+        key_size: keys in a block.
+        skip: whether blocks that do not count are left out.
+    """
+
+    rules: Rules
+    wide: np.dtype
+    batch: int
+    heads: int
+    groups: int
+    size: int
+    keys: int
+    key_blocks: int
+    key_size: int
+    skip: bool
+
+    def row(self, i: Any, block: Any, keys: Any, values: Any, local: dict[str, Any]) -> Any:
+        """Result of the block of queries number `i`, and logarithms of its sums."""
+        rows = ar.add(
+            ar.multiply(i, self.size), sh.broadcasted_iota(np.int32, (1, 1, self.size, 1), 2)
+        )
+
+        def column(state: Any, at: Any) -> Any:
+            j, key, value, given = at
+            first = ar.multiply(j, self.key_size)
+            columns = ar.add(first, sh.broadcasted_iota(np.int32, (1, 1, 1, self.key_size), 3))
+
+            def look(state: Any) -> Any:
+                scores = self.scores(block, key, rows, columns, _own(local, given))
+                return _seen(state, scores, value, self.groups)
+
+            if not self.skip:
+                return look(state), None
+            counts = _overlap(self.rules, i, self.size, j, self.key_size)
+            return cond(counts, look, lambda old: old, state), None
+
+        steps = (np.arange(self.key_blocks, dtype=np.int32), keys, values, _given(local))
+        start = self.start(typeof(values).shape[-1])
+        (top, total, sums), _ = scan(checkpoint(column), start, steps)
+        share = manipulation.reshape(total, (*typeof(sums).shape[:-1], 1))
+        return ar.divide(sums, share), ar.add(top, el.log(total))
+
+    def start(self, depth: int) -> tuple[Any, Any, Any]:
+        """Reference, sum of weights and weighted sum before the first block of keys."""
+        lead = (self.batch, self.heads, self.size)
+        grouped = (self.batch, self.groups, self.heads // self.groups, self.size, depth)
+        return full(lead, -np.inf, self.wide), zeros(lead, self.wide), zeros(grouped, self.wide)
+
+    def scores(self, block: Any, key: Any, rows: Any, columns: Any, table: dict[str, Any]) -> Any:
+        """Scores of a pair of blocks; very low where a pair does not count."""
+        scores = einsum("bghtd,bgxsd->bghts", block, key, preferred_element_type=self.wide)
+        scores = manipulation.reshape(scores, (self.batch, self.heads, self.size, self.key_size))
+        scores = ar.multiply(scores, self.rules.scale)
+        scores = ar.add(scores, table["bias"]) if "bias" in table else scores
+        allowed = self.rules.allowed(rows, columns, table.get("mask"))
+        if allowed is not None:
+            scores = searching.where(allowed, scores, masked_score(scores))
+        if self.key_blocks * self.key_size > self.keys:
+            scores = searching.where(compare.lt(columns, self.keys), scores, -np.inf)
+        return scores
 
 
 def _seen(state: Any, scores: Any, value: Any, groups: int) -> Any:

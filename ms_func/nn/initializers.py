@@ -10,6 +10,7 @@ import numpy as np
 
 from ms_func import random
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, elementwise, manipulation
@@ -98,7 +99,7 @@ def _fans(
         ValueError: the shape has fewer than two dimensions.
     """
     if len(shape) <= 1:
-        raise ValueError(
+        raise ArgumentValueError(
             "Can't compute input and output sizes of a "
             f"{len(shape)}-dimensional weights tensor. Must be at least 2D."
         )
@@ -138,7 +139,7 @@ def variance_scaling(
             "fan_geo_avg": math.sqrt(fan_in * fan_out),
         }  # fmt: skip
         if mode not in sizes:
-            raise ValueError(f"invalid mode for variance scaling initializer: {mode}")
+            raise ArgumentValueError(f"invalid mode for variance scaling initializer: {mode}")
         variance = scale / sizes[mode] if sizes[mode] else 0.0
         return _draw(distribution, key, shape, kind, variance)
 
@@ -183,7 +184,9 @@ def _draw(
         stddev = math.sqrt(variance) / 0.87962566103423978
         drawn = random.truncated_normal(key, -2, 2, shape, kind)
         return ar.multiply(drawn, _scalar(stddev, kind))
-    raise ValueError(f"invalid distribution for variance scaling initializer: {distribution}")
+    raise ArgumentValueError(
+        f"invalid distribution for variance scaling initializer: {distribution}"
+    )
 
 
 def _scaled(scale: float, mode: str, distribution: str, name: str, source: str) -> Any:
@@ -229,7 +232,7 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
 
     def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
         if len(shape) < 2:
-            raise ValueError("orthogonal initializer requires at least a 2D shape")
+            raise ArgumentValueError("orthogonal initializer requires at least a 2D shape")
         columns = shape[column_axis]
         rows = math.prod(shape) // columns
         q = random.orthogonal(key, rows, (), _kind(dtype), columns)
@@ -250,9 +253,9 @@ def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = Non
 
     def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
         if len(shape) not in (3, 4, 5):
-            raise ValueError("delta_orthogonal initializer requires a 3D, 4D, or 5D shape")
+            raise ArgumentValueError("delta_orthogonal initializer requires a 3D, 4D, or 5D shape")
         if shape[-1] < shape[-2]:
-            raise ValueError("`fan_in` must be less or equal than `fan_out`.")
+            raise ArgumentValueError("`fan_in` must be less or equal than `fan_out`.")
         kind = _kind(dtype)
         centre = orthogonal(scale, column_axis, kind)(key, shape[-2:])
         at = tuple((n - 1) // 2 for n in shape[:-2])

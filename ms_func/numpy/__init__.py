@@ -70,9 +70,12 @@ from ms_func.numpy.products import (  # isort: skip
     convolve, correlate, cross, dot, inner, kron, matmul, matvec, outer, tensordot, vdot,
     vecdot, vecmat,
 )  # fmt: skip
+from ms_func.numpy.nan_reductions import (  # isort: skip
+    nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
+)  # fmt: skip
 from ms_func.numpy.reductions import (  # isort: skip
     all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, max, mean,
-    min, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar, prod, ptp, std, sum, var,
+    min, prod, ptp, std, sum, var,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
     delete, insert, meshgrid, pad, place, put, repeat, resize, tile, trim_zeros,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -27,7 +28,7 @@ from ms_func.numpy.promotion import (
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, modulo, reduce
+from ms_func.primitives import bits, compare, modulo, powers, reduce, rounding
 from ms_func.primitives import elementwise as el
 from ms_func.primitives.complex_forms import hypotenuse, with_sign
 from ms_func.primitives.families import literal
@@ -71,7 +72,7 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = numbers("floor_divide", x, y)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("floor_divide does not support complex-valued inputs")
+        raise ArgumentTypeError("floor_divide does not support complex-valued inputs")
     return modulo.floor_div_p.bind(x, y)
 
 
@@ -121,8 +122,10 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
         if dtype.kind == "b":
             x = convert(x, np.dtype(np.int32), True)
         elif y < 0 and not is_inexact(dtype):
-            raise TypeError(f"Integers cannot be raised to negative powers, got power(x, {y})")
-        return fill(1, typeof(x)) if y == 0 else ar.integer_pow(x, y)
+            raise ArgumentTypeError(
+                f"Integers cannot be raised to negative powers, got power(x, {y})"
+            )
+        return fill(1, typeof(x)) if y == 0 else powers.integer_pow(x, y)
     return _power(x, y)
 
 
@@ -132,18 +135,18 @@ pow = power
 @fusion.two
 def _power(x: Any, y: Any) -> Any:
     x, y = numbers("power", x, y)
-    return ar.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
+    return powers.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
 
 
 def _integer_power(x: Any, y: Any) -> Any:
     """Square and multiply over the bits of `y`; 0 for negative exponents of |x| > 1 as div is."""
     dtype = typeof(x).dtype
     result = Literal(1, ArrayType((), dtype))
-    bits = 8 * dtype.itemsize - (dtype.kind == "i")
-    for k in range(bits):
-        odd = compare.ne(ar.bitwise_and(ar.shift_right_logical(y, k), 1), 0)
+    digits = 8 * dtype.itemsize - (dtype.kind == "i")
+    for k in range(digits):
+        odd = compare.ne(bits.bitwise_and(bits.shift_right_logical(y, k), 1), 0)
         result = compare.select(odd, ar.mul_p.bind(result, x), result)
-        if k + 1 < bits:
+        if k + 1 < digits:
             x = ar.mul_p.bind(x, x)
     return result
 
@@ -151,7 +154,7 @@ def _integer_power(x: Any, y: Any) -> Any:
 @fusion.two
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x ** y` of floats; integers become floats first."""
-    return ar.pow_p.bind(*promote_inexact("float_power", x, y))
+    return powers.pow_p.bind(*promote_inexact("float_power", x, y))
 
 
 @fusion.one
@@ -196,17 +199,17 @@ def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
 def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise maximum that prefers a number to NaN."""
     x, y = promote("fmax", x1, x2)
-    return compare.select_p.bind(ar.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
+    return compare.select_p.bind(bits.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
 @fusion.whole(2)
 def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Elementwise minimum that prefers a number to NaN."""
     x, y = promote("fmin", x1, x2)
-    return compare.select_p.bind(ar.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
+    return compare.select_p.bind(bits.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
-@fusion.whole(1, "min", "max")
+@fusion.whole(3)
 def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """`arr` limited to `[min, max]`; either bound may be None.
 
@@ -215,7 +218,7 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     """
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
-        raise ValueError(
+        raise ArgumentValueError(
             "Clip received a complex value either through the input or the min/max keywords. "
             "Complex values have no ordering and cannot be clipped."
         )
@@ -235,7 +238,7 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = promote_inexact("hypot", x, y)
     if typeof(x).dtype.kind == "c":
-        raise ValueError("hypot does not support complex-valued inputs")
+        raise ArgumentValueError("hypot does not support complex-valued inputs")
     return fusion.run(_hypot, (x, y))
 
 
@@ -250,7 +253,7 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     no_out("modf", out)
     x = inexact("modf", x)
     rest = ar.rem_p.bind(x, literal(1, x))
-    return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), el.trunc(x)
+    return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), rounding.trunc(x)
 
 
 @fusion.whole(2)
@@ -296,5 +299,5 @@ def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
 def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     x, y = numbers(name, x, y)
     if not issubdtype(typeof(x).dtype, np.integer):
-        raise ValueError(f"Arguments to {name} must be integers.")
+        raise ArgumentValueError(f"Arguments to {name} must be integers.")
     return x, y

@@ -59,8 +59,6 @@ def _forward(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         if type(self) is Array and current.interpreter is bottom:
             if type(other) is Array:
                 return handle(fast(self.buffer, other.buffer))
-            if type(other) is float or (type(other) is int and 0 <= other < 128):  # fits all
-                return handle(fast(self.buffer, other))
             found = beside(other, self)
             if found is not None:
                 return handle(fast(self.buffer, found))
@@ -110,8 +108,6 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
     def method(self: Any, other: Any) -> Any:
         if type(self) is Array and current.interpreter is bottom:
-            if type(other) is float or (type(other) is int and 0 <= other < 128):  # fits all
-                return handle(fast(other, self.buffer))
             found = beside(other, self)
             if found is not None:
                 return handle(fast(found, self.buffer))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -39,9 +40,9 @@ def diff(
     """
     a = operand("diff", a)
     if n < 0:
-        raise ValueError(f"order must be non-negative but got {n}")
+        raise ArgumentValueError(f"order must be non-negative but got {n}")
     if not typeof(a).ndim:
-        raise ValueError("diff requires input that is at least one dimensional; got ()")
+        raise ArgumentValueError("diff requires input that is at least one dimensional; got ()")
     axis = axis_index(axis, typeof(a).ndim)
     if n == 0:
         return ar.positive(a)
@@ -102,9 +103,11 @@ def gradient(
     steps = list(varargs) or [1.0]
     steps = steps * len(axes) if len(steps) == 1 else steps
     if len(steps) != len(axes):
-        raise TypeError("Invalid number of spacing arguments: gradient takes one for each axis")
+        raise ArgumentTypeError(
+            "Invalid number of spacing arguments: gradient takes one for each axis"
+        )
     if any(typeof(f).shape[i] < 2 for i in axes):
-        raise ValueError("gradient needs at least two samples along each axis")
+        raise ArgumentValueError("gradient needs at least two samples along each axis")
     out = [_slope(f, h, i) for h, i in zip(steps, axes, strict=True)]
     return out if isinstance(axis, (tuple, list)) or len(out) != 1 else out[0]
 
@@ -135,7 +138,18 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
 def trapezoid(
     y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1
 ) -> Array:
-    """Integral of samples by the trapezoidal rule, with coordinates `x` or spacing `dx`."""
+    """Integral of samples by the trapezoidal rule.
+
+    Args:
+        y: samples.
+        x: their coordinates, of the shape of `y` or a vector along `axis`; None for equal spacing.
+        dx: spacing, where there is no `x`.
+        axis: dimension of the samples.
+
+    Example:
+        >>> float(trapezoid(np.float32([0, 1, 4]), dx=1.0))
+        3.0
+    """
     y = inexact("trapezoid", y)
     axis = axis_index(axis, typeof(y).ndim)
     n = typeof(y).shape[axis]
@@ -168,10 +182,10 @@ def interp(
         ValueError: `xp` and `fp` are no vectors of one size, or places are complex.
     """
     if np.shape(xp) != np.shape(fp) or len(np.shape(xp)) != 1:
-        raise ValueError("xp and fp must be one-dimensional arrays of equal size")
+        raise ArgumentValueError("xp and fp must be one-dimensional arrays of equal size")
     x, xp = (inexact("interp", v) for v in reductions.promote_dtype("interp", x, xp))
     if typeof(x).dtype.kind == "c":
-        raise ValueError("interp: complex places are not supported")
+        raise ArgumentValueError("interp: complex places are not supported")
     fp = inexact("interp", fp)
     if period is not None:
         x, xp = ar.remainder(x, period), ar.remainder(xp, period)
@@ -196,7 +210,7 @@ def interp(
 def _beyond(out: Any, outside: Any, edge: Any, value: Any) -> Any:
     if isinstance(value, str):
         if value != "extrapolate":
-            raise ValueError(
+            raise ArgumentValueError(
                 "the only valid string value of `left` and `right` is 'extrapolate', "
                 f"but got: {value!r}"
             )
@@ -211,7 +225,7 @@ def unwrap(
     """Angles with jumps of more than half a period (or `discont`) replaced by their complement."""
     p = operand("unwrap", p)
     if typeof(p).dtype.kind == "c":
-        raise ValueError("unwrap does not support complex inputs.")
+        raise ArgumentValueError("unwrap does not support complex inputs.")
     whole = typeof(period).dtype.kind in "iu"
     p = p if whole or is_inexact(typeof(p).dtype) else inexact("unwrap", p)
     axis = axis_index(axis, typeof(p).ndim)

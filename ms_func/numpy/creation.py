@@ -11,7 +11,12 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
-from ms_func.errors import ArgumentValueError, ConcretizationTypeError, SizeError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    ConcretizationTypeError,
+    SizeError,
+)
 from ms_func.execution.array import ARRAYS, Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom, fresh
@@ -20,8 +25,8 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.elementwise import exp, log, sign
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.elementwise import log10, sign
+from ms_func.numpy.manipulation import axis_index, moveaxis
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -38,6 +43,7 @@ from ms_func.numpy.promotion import (
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, compare, shape
+from ms_func.primitives.powers import pow_p
 from ms_func.primitives.rounding import floor
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.policy import user_function
@@ -93,18 +99,18 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     if isinstance(x, (np.ndarray, np.generic)):
         return _from_numpy(x, dtype)
     if x is None:
-        raise ValueError("None is not a valid value for array")
+        raise ArgumentValueError("None is not a valid value for array")
     if hasattr(x, "__jax_array__"):
         return _from_object(x.__jax_array__(), dtype)
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if isinstance(x, (str, bytes)) or callable(x):
-        raise TypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+        raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
     if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
         return _from_numpy(np.asarray(x), dtype)
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
-    raise TypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+    raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
 
 
 def _check_number(x: Any, dtype: np.dtype | None) -> None:
@@ -118,7 +124,9 @@ def _check_number(x: Any, dtype: np.dtype | None) -> None:
     if dtype is None or dtype.kind in "cb":
         return
     if type(x) is complex:
-        raise TypeError(f"a complex number does not convert to {dtype.name}; fix: take x.real")
+        raise ArgumentTypeError(
+            f"a complex number does not convert to {dtype.name}; fix: take x.real"
+        )
     if type(x) is float and dtype.kind in "iu" and not math.isfinite(x):
         int(x)  # raises
 
@@ -143,7 +151,7 @@ def _has_buffer(x: Any) -> bool:
 
 def _from_numpy(x: Any, dtype: np.dtype | None) -> Any:
     if x.dtype.kind in "OSUMm":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"Value {x!r} with dtype {x.dtype} is not a valid array type: only arrays of numbers "
             "are supported"
         )
@@ -174,16 +182,18 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
     """Shape of nested sequences down to their leaves, which are collected in order."""
     if not isinstance(x, (list, tuple)):
         if x is None:
-            raise ValueError("None is not a valid value for array")
+            raise ArgumentValueError("None is not a valid value for array")
         if isinstance(x, (str, bytes)):
-            raise TypeError(f"Value {x!r} of type {type(x).__name__} is not an array or a number")
+            raise ArgumentTypeError(
+                f"Value {x!r} of type {type(x).__name__} is not an array or a number"
+            )
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None
     for item in x:
         found = _measure(item, leaves)
         if inner is not None and found != inner:
-            raise ValueError(
+            raise ArgumentValueError(
                 "the nested sequences have an inhomogeneous shape: "
                 f"{(len(x), *inner)} and {(len(x), *found)}"
             )
@@ -226,7 +236,9 @@ def asarray(
     if type(a) is np.ndarray and dtype is order is copy is device is out_sharding is None:
         return _from_numpy(a, None)  # what is wanted most, without a look at the rest
     if copy is False and type(a) not in HANDLES:
-        raise ValueError("asarray: a copy is needed to make this object an array, but copy=False")
+        raise ArgumentValueError(
+            "asarray: a copy is needed to make this object an array, but copy=False"
+        )
     return array(a, dtype, copy=bool(copy), order=order, device=device, out_sharding=out_sharding)
 
 
@@ -239,7 +251,7 @@ def placed(x: Any, device: Any = None, out_sharding: Any = None) -> Any:
     if out_sharding is None:
         return x if device is None else on_device(x, device)
     if device is not None:
-        raise ValueError("give either device or out_sharding, not both")
+        raise ArgumentValueError("give either device or out_sharding, not both")
     return constrained(x, out_sharding)
 
 
@@ -317,7 +329,7 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             user_loc(),
         ) from error
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
@@ -332,7 +344,21 @@ def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any, sharding
 
 
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of zeros; float32 unless a dtype is given."""
+    """Array of zeros.
+
+    Args:
+        shape: an int or several, known while tracing.
+        dtype: float32 by default.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result, as a `NamedSharding` or `PartitionSpec`.
+
+    Raises:
+        TypeError: a size is traced or no integer; there is no such dtype.
+
+    Example:
+        >>> zeros((2, 3), "int8").tolist()
+        [[0, 0, 0], [0, 0, 0]]
+    """
     return _filled("zeros", shape, 0, dtype, device, out_sharding)
 
 
@@ -350,7 +376,14 @@ def full(
     shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None,
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Array of `fill_value`, which broadcasts to `shape`."""
+    """Array of `fill_value`, which broadcasts to `shape`.
+
+    Arguments as for `zeros`; the dtype is that of `fill_value` by default.
+
+    Example:
+        >>> full((2, 2), 7).tolist()
+        [[7, 7], [7, 7]]
+    """
     sizes = shape_tuple("full", shape)
     value = fill_value if type(fill_value) in SCALARS else array(fill_value)
     kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)
@@ -369,12 +402,20 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
     return tuple(sizes), typeof(a).dtype if dtype is None else dtype
 
 
+def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
+    """The layout asked for, else the one that the type of `a` tells."""
+    if shape is not None or device is not None or out_sharding is not None:
+        return out_sharding
+    return typeof(a).explicit
+
+
 def zeros_like(
     a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
 ) -> Array:
     """Zeros with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("zeros_like", a, dtype, shape)
-    return _weakly(zeros(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(zeros(sizes, kind, device=device, out_sharding=where), a, dtype)
 
 
 def ones_like(
@@ -382,7 +423,8 @@ def ones_like(
 ) -> Array:
     """Ones with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("ones_like", a, dtype, shape)
-    return _weakly(ones(sizes, kind, device=device, out_sharding=out_sharding), a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(ones(sizes, kind, device=device, out_sharding=where), a, dtype)
 
 
 def empty_like(
@@ -406,8 +448,8 @@ def full_like(
 ) -> Array:  # fmt: skip
     """`fill_value` with the shape and dtype of `a`, or those given."""
     sizes, kind = _like("full_like", a, dtype, shape)
-    out = full(sizes, fill_value, kind, device=device, out_sharding=out_sharding)
-    return _weakly(out, a, dtype)
+    where = _layout_like(a, shape, device, out_sharding)
+    return _weakly(full(sizes, fill_value, kind, device=device, out_sharding=where), a, dtype)
 
 
 # --- ranges ---------------------------------------------------------------------------
@@ -531,7 +573,7 @@ def logspace(
     """`base` to the powers `linspace(start, stop, num)`."""
     start, stop = _ends("logspace", start, stop, dtype)
     powers = linspace(start, stop, num, endpoint, axis=axis)
-    out = ar.pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
+    out = pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 
@@ -543,8 +585,9 @@ def geomspace(
     """`num` numbers from `start` to `stop` in geometric progression."""
     start, stop = _ends("geomspace", start, stop, dtype)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
-    logs = linspace(log(ar.div(start, turn)), log(ar.div(stop, turn)), num, endpoint, axis=axis)
-    out = ar.mul_p.bind(*promote_all("geomspace", (turn, exp(logs))))
+    logs = log10(ar.div(start, turn)), log10(ar.div(stop, turn))
+    sizes = logspace(*logs, num, endpoint)
+    out = moveaxis(ar.mul_p.bind(*promote_all("geomspace", (turn, sizes))), 0, axis)
     return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 

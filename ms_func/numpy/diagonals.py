@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
-from ms_func.errors import SizeError
+from ms_func.errors import ArgumentValueError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
@@ -24,7 +24,8 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.families import literal
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
+from ms_func.primitives.gather import gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 
 
 def _below(rows: int, columns: int, k: int) -> Any:
@@ -101,7 +102,7 @@ def triu(m: ArrayLike, k: int = 0) -> Array:
 def _matrix(name: str, m: Any) -> Any:
     m = operand(name, m)
     if typeof(m).ndim < 2:
-        raise ValueError(f"the argument of {name} must be at least 2D")
+        raise ArgumentValueError(f"the argument of {name} must be at least 2D")
     return m
 
 
@@ -134,10 +135,10 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     a = operand("diagonal", a)
     ndim = typeof(a).ndim
     if ndim < 2:
-        raise ValueError("diagonal requires an array of at least two dimensions.")
+        raise ArgumentValueError("diagonal requires an array of at least two dimensions.")
     one, two = axis_index(axis1, ndim), axis_index(axis2, ndim)
     if one == two:
-        raise ValueError("axis1 and axis2 cannot be the same")
+        raise ArgumentValueError("axis1 and axis2 cannot be the same")
     return fusion.run(_diagonal, (a,), operator.index(offset), one, two)
 
 
@@ -176,7 +177,7 @@ def diag(v: ArrayLike, k: int = 0) -> Array:
         return fusion.run(_spread, (v,), operator.index(k))
     if ndim == 2:
         return diagonal(v, k)
-    raise ValueError("diag input must be 1d or 2d")
+    raise ArgumentValueError("diag input must be 1d or 2d")
 
 
 def diagflat(v: ArrayLike, k: int = 0) -> Array:
@@ -201,7 +202,9 @@ def fill_diagonal(
         raise NotImplementedError("fill_diagonal(wrap=True) is not supported")
     a = asarray(operand("fill_diagonal", a))
     if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) != 1):
-        raise ValueError("array must be at least 2-d, and all dimensions of equal length if more")
+        raise ArgumentValueError(
+            "array must be at least 2-d, and all dimensions of equal length if more"
+        )
     n = min(a.shape)
     val = operand("fill_diagonal", val)
     values = resize(val, (n,)) if typeof(val).ndim else val
@@ -235,14 +238,14 @@ def triu_indices_from(arr: Any, k: int = 0) -> tuple[Array, Array]:
 def _two(arr: Any, k: int) -> tuple[int, int, int]:
     shape = np.shape(arr)
     if len(shape) != 2:
-        raise ValueError("Only 2-D inputs are accepted")
+        raise ArgumentValueError("Only 2-D inputs are accepted")
     return shape[0], k, shape[1]
 
 
 def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
     """Indices of the main diagonal of an array with `ndim` dimensions of size `n`."""
     if n < 0 or ndim < 0:
-        raise ValueError(f"n and ndim must be nonnegative, got {n} and {ndim}")
+        raise ArgumentValueError(f"n and ndim must be nonnegative, got {n} and {ndim}")
     return (sh.iota(DEFAULTS[int], operator.index(n)),) * operator.index(ndim)
 
 
@@ -250,7 +253,7 @@ def diag_indices_from(arr: Any) -> tuple[Array, ...]:
     """`diag_indices` for an array whose dimensions are all equal."""
     shape = np.shape(arr)
     if len(shape) < 2 or len(set(shape)) != 1:
-        raise ValueError("All dimensions of input must be of equal length")
+        raise ArgumentValueError("All dimensions of input must be of equal length")
     return diag_indices(shape[0], len(shape))
 
 
@@ -271,7 +274,7 @@ def ix_(*args: ArrayLike) -> tuple[Array, ...]:
     for i, a in enumerate(args):
         a = asarray(a)
         if a.ndim != 1:
-            raise ValueError(f"Arguments to ix_ must be 1-dimensional, got shape {a.shape}")
+            raise ArgumentValueError(f"Arguments to ix_ must be 1-dimensional, got shape {a.shape}")
         if a.dtype == np.bool_:
             (a,) = nonzero(a)
         out.append(reshape(a, [-1 if j == i else 1 for j in range(len(args))]))
@@ -287,10 +290,10 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     """
     x = operand("vander", x)
     if typeof(x).ndim != 1:
-        raise ValueError("x must be a one-dimensional array")
+        raise ArgumentValueError("x must be a one-dimensional array")
     n = typeof(x).shape[0] if N is None else operator.index(N)
     if n < 0:
-        raise ValueError("N must be nonnegative")
+        raise ArgumentValueError("N must be nonnegative")
     if not n:
         return zeros((typeof(x).shape[0], 0), typeof(x).dtype)
     exponents = sh.iota(np.int32, n)

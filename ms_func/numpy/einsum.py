@@ -25,7 +25,7 @@ from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, compare, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.families import literal
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import laid_out
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -70,6 +70,11 @@ def einsum(
         (2, 4)
     """
     no_out("einsum", out)
+    if out_sharding is not None:
+        return laid_out(
+            out_sharding, einsum, subscripts, *operands, optimize=optimize, precision=precision,
+            preferred_element_type=preferred_element_type,
+        )  # fmt: skip
     text, arrays = _read(subscripts, operands)
     if not arrays:
         raise ArgumentValueError("einsum needs at least one operand")
@@ -82,10 +87,8 @@ def einsum(
     if precision is None:
         precision = config.default_matmul_precision.value
     if precision is None or isinstance(precision, str):
-        found = fusion.run(_evaluate, arrays, plan, precision, kind)
-    else:
-        found = _evaluate(*arrays, plan, precision, kind)
-    return found if out_sharding is None else constrained(found, out_sharding)
+        return fusion.run(_evaluate, arrays, plan, precision, kind)
+    return _evaluate(*arrays, plan, precision, kind)
 
 
 def einsum_path(
@@ -180,7 +183,8 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
         if rank < 0 or (rank > 0 and "..." not in term):
             raise ArgumentValueError(
                 f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
-                "dimensions"
+                f"dimensions, of shape {shape}\n"
+                "fix: write one label for each dimension, or ... for those that are left"
             )
         out.append(term.replace("...", dots[len(dots) - rank :] if "..." in term else ""))
     return tuple(out), dots
@@ -204,7 +208,8 @@ def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> N
                 if 1 not in (n, sizes[c]):
                     raise ArgumentValueError(
                         f"Size of label {c!r} for operand {i} ({n}) does not match previous terms "
-                        f"({sizes[c]})."
+                        f"({sizes[c]}).\nfix: {text!r} was given operands of shapes "
+                        f"{', '.join(map(str, shapes))}; transpose one, or use another label"
                     )
                 sizes[c] = max(sizes[c], n)
 

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -28,7 +29,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import cast, compare
+from ms_func.primitives import bits, cast, compare, powers, rounding
 from ms_func.primitives import elementwise as el
 
 # --- exponentials and logarithms ------------------------------------------------------
@@ -55,7 +56,7 @@ def expm1(x: ArrayLike, /) -> Array:
 @fusion.one
 def log(x: ArrayLike, /) -> Array:
     """Elementwise natural logarithm."""
-    return el.log_p.bind(inexact("log", x))
+    return powers.log_p.bind(inexact("log", x))
 
 
 @fusion.one
@@ -67,13 +68,13 @@ def log1p(x: ArrayLike, /) -> Array:
 @fusion.one
 def log2(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 2."""
-    return _scale(log(settled("log2", x)), 1 / math.log(2))
+    return _scale(log(settled("log2", x)), math.log2(math.e))
 
 
 @fusion.one
 def log10(x: ArrayLike, /) -> Array:
     """Elementwise logarithm to base 10."""
-    return _scale(log(settled("log10", x)), 1 / math.log(10))
+    return _scale(log(settled("log10", x)), math.log10(math.e))
 
 
 def _scale(x: Any, factor: float) -> Any:
@@ -96,7 +97,7 @@ def _logaddexp(x: Any, y: Any) -> Any:
     """The larger one plus `log1p(exp(-distance))`, smooth where the two are equal."""
     first = compare.ge(x, y)
     high, low = compare.select(first, x, y), compare.select(first, y, x)
-    twins = ar.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
+    twins = bits.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
     gap = compare.select(twins, 0.0, ar.sub_p.bind(low, high))
     return compare.select(twins, ar.add_p.bind(x, y), ar.add(high, el.log1p(el.exp(gap))))
 
@@ -267,7 +268,7 @@ def fabs(x: ArrayLike, /) -> Array:
     """Elementwise magnitude as a float; not defined on complex numbers."""
     x = inexact("fabs", x)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("ufunc 'fabs' does not support complex dtypes")
+        raise ArgumentTypeError("ufunc 'fabs' does not support complex dtypes")
     return el.abs_p.bind(x)
 
 
@@ -283,13 +284,13 @@ def signbit(x: ArrayLike, /) -> Array:
     x = operand("signbit", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise ValueError("signbit is not defined on complex numbers")
+        raise ArgumentValueError("signbit is not defined on complex numbers")
     if dtype.kind in "bu":
         return compare.ne(x, x)
     if dtype.kind == "i":
         return compare.lt(x, 0)
-    bits = cast.bitcast_convert_type(x, np.dtype(f"i{dtype.itemsize}"))
-    return compare.lt(bits, 0)
+    pattern = cast.bitcast_convert_type(x, np.dtype(f"i{dtype.itemsize}"))
+    return compare.lt(pattern, 0)
 
 
 @fusion.two
@@ -301,7 +302,7 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = promote_inexact("copysign", x, y)
     if typeof(x).dtype.kind == "c":
-        raise TypeError("copysign does not support complex-valued inputs")
+        raise ArgumentTypeError("copysign does not support complex-valued inputs")
     size = el.abs(x)
     return compare.select(signbit(y), ar.neg(size), size)
 
@@ -330,27 +331,27 @@ def _rounding(name: str, primitive: Any, x: Any) -> Any:
     if typeof(x).dtype.kind in "biu":
         return as_handle(x)
     if typeof(x).dtype.kind == "c":
-        raise TypeError(f"{name} does not support complex-valued inputs")
+        raise ArgumentTypeError(f"{name} does not support complex-valued inputs")
     return primitive.bind(x)
 
 
 @fusion.one
 def floor(x: ArrayLike, /) -> Array:
     """Elementwise largest whole number not above `x`."""
-    return _rounding("floor", el.floor_p, x)
+    return _rounding("floor", rounding.floor_p, x)
 
 
 @fusion.one
 def ceil(x: ArrayLike, /) -> Array:
     """Elementwise smallest whole number not below `x`."""
-    return _rounding("ceil", el.ceil_p, x)
+    return _rounding("ceil", rounding.ceil_p, x)
 
 
 @fusion.whole(1)
 def trunc(x: ArrayLike) -> Array:
     """Elementwise integer part, towards zero."""
     x = operand("trunc", x)
-    return as_handle(x) if typeof(x).dtype.kind in "biu" else el.trunc(x)
+    return as_handle(x) if typeof(x).dtype.kind in "biu" else rounding.trunc(x)
 
 
 fix = trunc
@@ -376,7 +377,7 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
             return as_handle(a)
         return convert(round(convert(a, np.dtype(np.float32)), decimals), dtype)
     if decimals == 0:
-        return el.round_even_p.bind(a)
+        return rounding.round_even_p.bind(a)
     return fusion.run(_rounded, (a,), int(decimals))
 
 
@@ -385,7 +386,7 @@ def _rounded(a: Any, decimals: int) -> Any:
     wide = convert(a, np.dtype(np.float32)) if dtype.itemsize < 4 else a
     factor = 10.0 ** builtins.abs(decimals)
     up, down = (ar.mul, ar.div) if decimals > 0 else (ar.div, ar.mul)
-    whole = el.round_even_p.bind(up(wide, factor))
+    whole = rounding.round_even_p.bind(up(wide, factor))
     return convert(down(whole, factor), dtype)
 
 
@@ -431,7 +432,19 @@ def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: ArrayLike = 0.0,
     posinf: ArrayLike | None = None, neginf: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest finite numbers)."""
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf`.
+
+    Args:
+        x: array; one of integers stays as it is.
+        copy: accepted for compatibility; arrays are values.
+        nan: in place of NaN.
+        posinf: in place of infinity; the largest finite number where None.
+        neginf: in place of minus infinity; the smallest finite number where None.
+
+    Example:
+        >>> nan_to_num(np.array([np.nan, 1.0, np.inf], np.float32), posinf=9.0).tolist()
+        [0.0, 1.0, 9.0]
+    """
     x = settled("nan_to_num", x)
     dtype = typeof(x).dtype
     if not is_inexact(dtype):
@@ -453,7 +466,19 @@ def isclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
-    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close."""
+    """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close.
+
+    Args:
+        a: array.
+        b: what it is compared with.
+        rtol: tolerance as a part of `|b|`.
+        atol: tolerance beside it.
+        equal_nan: whether NaN is close to NaN.
+
+    Example:
+        >>> isclose(np.float32([1, 1]), np.float32([1.000001, 1.1])).tolist()
+        [True, False]
+    """
     a, b = promote_all("isclose", (a, b))
     if typeof(a).key is not None:
         return compare.eq_p.bind(a, b)
@@ -462,10 +487,10 @@ def isclose(
     relative = ar.mul_p.bind(*promote("isclose", rtol, el.abs(b)))
     allowed = ar.add_p.bind(*promote("isclose", atol, relative))
     near = compare.le_p.bind(*promote("isclose", el.abs(ar.sub_p.bind(a, b)), allowed))
-    finite = ar.and_p.bind(logic.isfinite(a), logic.isfinite(b))
-    out = ar.or_p.bind(ar.and_p.bind(near, finite), compare.eq_p.bind(a, b))
+    finite = bits.and_p.bind(logic.isfinite(a), logic.isfinite(b))
+    out = bits.or_p.bind(bits.and_p.bind(near, finite), compare.eq_p.bind(a, b))
     if equal_nan:
-        out = ar.or_p.bind(out, ar.bitwise_and(logic.isnan(a), logic.isnan(b)))
+        out = bits.or_p.bind(out, bits.bitwise_and(logic.isnan(a), logic.isnan(b)))
     return out
 
 
@@ -477,21 +502,23 @@ def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     x, y = inexact("ldexp", x), operand("ldexp", y)
     if is_inexact(typeof(y).dtype):
-        raise ValueError("ldexp not supported for input types; the exponent must be an integer")
+        raise ArgumentValueError(
+            "ldexp not supported for input types; the exponent must be an integer"
+        )
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise ValueError("ldexp not supported for complex inputs")
+        raise ArgumentValueError("ldexp not supported for complex inputs")
     y = convert(y, np.dtype(np.int32))
     return fusion.run(_ldexp, (x, y))
 
 
 def _ldexp(x: Any, y: Any) -> Any:
     dtype = typeof(x).dtype
-    info, bits = ml_dtypes.finfo(dtype), np.dtype(f"i{dtype.itemsize}")
+    info, kind = ml_dtypes.finfo(dtype), np.dtype(f"i{dtype.itemsize}")
     for _ in range(3):  # in steps whose power of two the dtype can hold
         low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
         step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
-        field = convert(ar.add(step, 1 - int(info.minexp)), bits)
+        field = convert(ar.add(step, 1 - int(info.minexp)), kind)
         power = cast.bitcast_convert_type(logic.left_shift(field, int(info.nmant)), dtype)
         x = ar.mul_p.bind(*promote("ldexp", x, power))
         y = ar.sub_p.bind(*promote("ldexp", y, step))
@@ -507,7 +534,7 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     x = inexact("frexp", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
-        raise TypeError("frexp does not support complex-valued inputs")
+        raise ArgumentTypeError("frexp does not support complex-valued inputs")
     return fusion.run(_frexp, (x,))
 
 
@@ -518,16 +545,16 @@ def _frexp(x: Any) -> Any:
     shift = info.nmant + 1
     scaled = compare.select(tiny, ar.mul(x, 2.0**shift), x)
     kind = np.dtype(f"i{dtype.itemsize}")
-    bits = cast.bitcast_convert_type(scaled, kind)
+    pattern = cast.bitcast_convert_type(scaled, kind)
     field = (1 << info.nexp) - 1
-    exponent = logic.bitwise_and(logic.right_shift(bits, info.nmant), field)
+    exponent = logic.bitwise_and(logic.right_shift(pattern, info.nmant), field)
     bias = 1 - info.minexp
     power = ar.sub(exponent, bias - 1)
     power = compare.select(tiny, ar.sub(power, shift), power)
-    cleared = logic.bitwise_and(bits, ~np.asarray(field << info.nmant, kind)[()])
+    cleared = logic.bitwise_and(pattern, ~np.asarray(field << info.nmant, kind)[()])
     half = np.asarray((bias - 1) << info.nmant, kind)[()]
     mantissa = cast.bitcast_convert_type(logic.bitwise_or(cleared, half), dtype)
-    plain = ar.or_p.bind(compare.eq(x, 0.0), ar.not_p.bind(logic.isfinite(x)))
+    plain = bits.or_p.bind(compare.eq(x, 0.0), bits.not_p.bind(logic.isfinite(x)))
     power = compare.select(plain, 0, convert(power, np.dtype(np.int32)))
     return compare.select(plain, x, mantissa), power
 
@@ -541,7 +568,7 @@ def spacing(x: ArrayLike, /) -> Array:
     """
     x = inexact("spacing", x)
     if typeof(x).dtype.kind == "c":
-        raise ValueError("spacing is not defined for complex inputs.")
+        raise ArgumentValueError("spacing is not defined for complex inputs.")
     away = copysign(Literal(math.inf, ArrayType((), typeof(x).dtype)), x)  # pyright: ignore[reportArgumentType]
     step = ar.sub_p.bind(*promote("spacing", nextafter(x, away), x))
     return compare.select(compare.eq(x, 0.0), el.abs(nextafter(x, away)), step)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func.errors import SizeError
+from ms_func.errors import ArgumentValueError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -67,7 +67,7 @@ def square(name: str, a: Any) -> Any:
     """
     a = matrix(name, a)
     if typeof(a).shape[-1] != typeof(a).shape[-2]:
-        raise ValueError(
+        raise ArgumentValueError(
             f"Argument to {name} must have shape [..., n, n], got shape {typeof(a).shape}"
         )
     return a
@@ -110,7 +110,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
         packed, scales = decompositions.geqrf_p.bind(matrix("qr", a))
         return manipulation.matrix_transpose(packed), scales
     if mode not in ("reduced", "full", "complete", "r"):
-        raise ValueError(f"Unsupported QR decomposition mode '{mode}'")
+        raise ArgumentValueError(f"Unsupported QR decomposition mode '{mode}'")
     full = mode in ("full", "complete")
     q, r = decompositions.qr(matrix("qr", a), full_matrices=full)
     return r if mode == "r" else QRResult(q, r)
@@ -149,14 +149,16 @@ def svd(
 def _no_more_than_thin(shape: tuple[int, ...], subset: tuple[int, int]) -> bool:
     """False; a proper subset of the vectors of a full decomposition is a mistake."""
     if subset != (0, min(shape[-2:])):
-        raise ValueError("svd: full_matrices and subset_by_index cannot both be set")
+        raise ArgumentValueError("svd: full_matrices and subset_by_index cannot both be set")
     return True
 
 
 def _subset(out: Any, shape: tuple[int, ...], subset: tuple[int, int], vectors: bool) -> Any:
     first, end = subset
     if not 0 <= first < end <= min(shape[-2:]):
-        raise ValueError(f"svd: subset_by_index {subset} does not fit matrices {shape[-2:]}")
+        raise ArgumentValueError(
+            f"svd: subset_by_index {subset} does not fit matrices {shape[-2:]}"
+        )
     if not vectors:
         return out[..., first:end]
     u, s, vh = out
@@ -198,7 +200,7 @@ def eigh(a: ArrayLike, UPLO: str | None = None, symmetrize_input: bool = True) -
         ValueError: `UPLO` is neither, or the matrices are not square.
     """
     if UPLO not in (None, "L", "U"):
-        raise ValueError("UPLO must be one of None, 'L', or 'U'")
+        raise ArgumentValueError("UPLO must be one of None, 'L', or 'U'")
     v, w = decompositions.eigh(
         square("eigh", a), lower=UPLO != "U", symmetrize_input=symmetrize_input
     )

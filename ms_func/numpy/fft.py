@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -32,7 +33,9 @@ __all__ = [
 def _transform(kind: str, a: Any, sizes: Any, axes: Sequence[int] | None, norm: str | None) -> Any:
     """Transform over `axes`, cut or filled to `sizes`, scaled by `norm`."""
     if norm not in (None, "backward", "ortho", "forward"):
-        raise ValueError(f'Invalid norm value {norm}; should be "backward", "ortho" or "forward".')
+        raise ArgumentValueError(
+            f'Invalid norm value {norm}; should be "backward", "ortho" or "forward".'
+        )
     a = _operand(kind, a)
     ndim = typeof(a).ndim
     if axes is None:
@@ -46,14 +49,16 @@ def _transform(kind: str, a: Any, sizes: Any, axes: Sequence[int] | None, norm: 
             sizes[-1] = 2 * (shape[-1] - 1)
     sizes = [shape[i] if n is None or n == -1 else operator.index(n) for i, n in enumerate(sizes)]
     if len(sizes) != len(axes):
-        raise ValueError(f"fft: {len(sizes)} sizes for {len(axes)} axes")
+        raise ArgumentValueError(f"fft: {len(sizes)} sizes for {len(axes)} axes")
     if any(n < 1 for n in sizes):
-        raise ValueError(f"fft: the number of data points must be positive, got {tuple(sizes)}")
+        raise ArgumentValueError(
+            f"fft: the number of data points must be positive, got {tuple(sizes)}"
+        )
     return fusion.run(_program, (a,), kind, tuple(axes), tuple(sizes), norm or "backward")
 
 
 def _repeated(axes: Sequence[int]) -> tuple[int, ...]:
-    raise ValueError(f"fft does not support repeated axes. Got axes {tuple(axes)}.")
+    raise ArgumentValueError(f"fft does not support repeated axes. Got axes {tuple(axes)}.")
 
 
 def _operand(kind: str, a: Any) -> Any:
@@ -64,7 +69,7 @@ def _operand(kind: str, a: Any) -> Any:
         a, dtype = convert(a, np.dtype(np.float32)), np.dtype(np.float32)
     if kind == "RFFT":
         if dtype.kind == "c":
-            raise ValueError("only real valued inputs supported for rfft")
+            raise ArgumentValueError("only real valued inputs supported for rfft")
         return a
     return a if dtype.kind == "c" else convert(a, np.dtype(f"c{dtype.itemsize * 2}"))
 
@@ -116,9 +121,9 @@ def _chained(a: Any, kind: str, sizes: tuple[int, ...]) -> Any:
 
 def _one(kind: str, a: Any, n: int | None, axis: int, norm: str | None) -> Any:
     if isinstance(axis, (tuple, list)):
-        raise ValueError(f"fft takes one axis, got {axis}; use fftn for several")
+        raise ArgumentValueError(f"fft takes one axis, got {axis}; use fftn for several")
     if n is not None and operator.index(n) < 1:
-        raise ValueError(f"fft: the number of data points must be positive, got {n}")
+        raise ArgumentValueError(f"fft: the number of data points must be positive, got {n}")
     return _transform(kind, a, None if n is None else (n,), (axis,), norm)
 
 
@@ -213,7 +218,7 @@ def irfft2(
 
 def _two(axes: Sequence[int]) -> Sequence[int]:
     if len(axes) != 2:
-        raise ValueError(f"fft of two dimensions takes two axes, got {axes}")
+        raise ArgumentValueError(f"fft of two dimensions takes two axes, got {axes}")
     return axes
 
 

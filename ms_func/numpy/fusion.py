@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ms_func import config, tree
+from ms_func.dtypes import is_inexact
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import ARRAYS, Array, handle
 from ms_func.execution.dispatch import WIDE, bottom, dispatcher, recorded_answer
 from ms_func.ir.function import Literal, Var
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy.promotion import literal_of
 from ms_func.primitives.cast import convert_p
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -165,11 +167,8 @@ def two(function: F) -> F:
     @wraps(function)
     def call(x: Any, y: Any, /) -> Any:
         if current.interpreter is bottom:
-            if type(x) is Array:
-                if type(y) is Array:
-                    return handle(fast(x.buffer, y.buffer))
-                if type(y) is float or (type(y) is int and 0 <= y < 128):  # fits all dtypes
-                    return handle(fast(x.buffer, y))
+            if type(x) is Array and type(y) is Array:
+                return handle(fast(x.buffer, y.buffer))
             first, second = beside(x, y), beside(y, x)
             if first is not None and second is not None:
                 return handle(fast(first, second))
@@ -184,12 +183,42 @@ def beside(x: Any, other: Any) -> Any:
     kind = type(x)
     if kind is Array:
         return x.buffer
-    if kind is int:
-        low, high = _RANGES.get(getattr(other, "dtype", None), _REACH)
-        return x if low <= x < high else None
+    if kind is float or kind is int:
+        if type(other) is Array:
+            return _numbers[other.buffer.aval, kind, x or repr(x)]
+        return x if kind is float or _fits(x, getattr(other, "dtype", None)) else None
     return x if kind in _DIRECT else None
 
 
+class _Numbers(dict[Any, Any]):
+    """(type of an array, class of a number, number): what the dispatcher takes for the number.
+
+    A number that comes again beside arrays of a type is kept as an array of their dtype: to copy
+    it to the device anew for each call takes longer than a small program. Zeros, which have a
+    sign, are keys by their text. Beside weak types the width of a number is left to the program.
+    """
+
+    def __init__(self) -> None:
+        self._once: set[Any] = set()
+
+    def __missing__(self, key: tuple[ArrayType, type, Any]) -> Any:
+        other, kind, value = key
+        number = kind(value)
+        if kind is int and not _fits(number, other.dtype):
+            return None
+        if key not in self._once:
+            self._once.add(key)
+            return number
+        if len(self._once) > _LIMIT:
+            self.clear()
+            self._once.clear()
+        fixed = not other.weak_type and (is_inexact(other.dtype) or _is_plain(other.dtype))
+        made = literal_of(number, other) if fixed else None
+        self[key] = number if made is None else bottom.operand(made).buffer
+        return self[key]
+
+
+_numbers = _Numbers()
 _REACH = -_FAR, _FAR
 _RANGES: dict[Any, tuple[int, int]] = {
     dtype: (max(info.min, -_FAR), min(info.max, _FAR - 1) + 1)
@@ -197,6 +226,12 @@ _RANGES: dict[Any, tuple[int, int]] = {
     for info in [np.iinfo(dtype)]
 }
 """Integers that fit dtypes which do not hold all of those that the dispatcher takes."""
+
+
+def _fits(number: int, dtype: Any) -> bool:
+    """Whether the dispatcher may take an integer beside an operand of this dtype."""
+    low, high = _RANGES.get(dtype, _REACH)
+    return low <= number < high
 
 
 def whole(arrays: int, *more: str, fixed: Sequence[str] = ()) -> Callable[[F], F]:
@@ -215,66 +250,37 @@ def whole(arrays: int, *more: str, fixed: Sequence[str] = ()) -> Callable[[F], F
         code = function.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         static = frozenset(names).difference(names[:arrays], more).union(fixed)
-        fast = _program(function)
-        made = (_of_one if arrays == 1 else _of_two if arrays == 2 else _of_any)(
-            function, fast, _slow(function, static)
-        )
-        call = wraps(function)(made)
+        fast, general = _program(function), _general(function, static)
+        made = _whole(function, arrays, bool(more), fast, general)
+        call = wraps(function)(_of_three(fast, made) if arrays == 3 else made)
         call.fast = fast  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
 
     return decorate
 
 
-_NONE: Any = object()
+def _whole(function: Any, arrays: int, more: bool, fast: Any, general: Any) -> Any:
+    """The wrapper of a function: its arrays alone are looked at first.
 
+    All is in one frame of Python, since a frame takes a tenth of the time of a small program.
+    """
 
-def _of_one(function: Any, fast: Any, slow: Any) -> Any:
-    """The wrapper of a function of one array: that alone is looked at first."""
-
-    def call(x: Any = _NONE, /, *rest: Any, **options: Any) -> Any:
-        if current.interpreter is not bottom:
-            return function(**options) if x is _NONE else function(x, *rest, **options)
-        if type(x) is Array and not rest and not options:
-            return handle(fast(x.buffer))
-        return slow(() if x is _NONE else (x, *rest), options)
-
-    return call
-
-
-def _of_two(function: Any, fast: Any, slow: Any) -> Any:
     def call(*args: Any, **options: Any) -> Any:
         if current.interpreter is not bottom:
             return function(*args, **options)
-        if not options and len(args) == 2:
-            x, y = args
-            if type(x) is Array and type(y) is Array:
-                return handle(fast(x.buffer, y.buffer))
-        return slow(args, options)
-
-    return call
-
-
-def _of_any(function: Any, fast: Any, slow: Any) -> Any:
-    def call(*args: Any, **options: Any) -> Any:
-        if current.interpreter is not bottom:
-            return function(*args, **options)
-        return slow(args, options)
-
-    return call
-
-
-def _slow(function: Any, static: frozenset[str]) -> Any:
-    """Other calls of a function: the runtime's dispatcher tells operands from what is fixed."""
-    general = None
-
-    def call(args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        nonlocal general
-        for v in (*args, *options.values()) if options else args:
+        if not options and len(args) == arrays:
+            if arrays == 1:
+                (x,) = args
+                if type(x) is Array:
+                    return handle(fast(x.buffer))
+            elif arrays == 2:
+                x, y = args
+                if type(x) is Array and type(y) is Array:
+                    return handle(fast(x.buffer, y.buffer))
+        named = options and (more or len(args) < arrays)  # operands, maybe
+        for v in (*args, *options.values()) if named else args:
             if type(v) is int and not -_FAR <= v < _FAR:
                 return function(*args, **options)
-        if general is None:
-            general = _general(function, static)
         try:
             return handle(general(*args, **options))
         except Exception:
@@ -282,6 +288,23 @@ def _slow(function: Any, static: frozenset[str]) -> Any:
                 raise
         # What is wrong is to be seen in a plain call.
         return function(*args, **options)
+
+    return call
+
+
+def _of_three(fast: Any, rest: Any) -> Any:
+    """The wrapper of a function that brings two or three operands to one dtype."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        if not options and len(args) == 3 and current.interpreter is bottom:
+            x, y, z = args
+            other = z if type(z) is Array else y if type(y) is Array else x
+            first = x.buffer if type(x) is Array else beside(x, other)
+            second = y.buffer if type(y) is Array else beside(y, other)
+            third = z.buffer if type(z) is Array else beside(z, other)
+            if first is not None and second is not None and third is not None:
+                return handle(fast(first, second, third))
+        return rest(*args, **options)
 
     return call
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -155,7 +156,7 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     """
     _check_order(bitorder)
     if typeof(operand("packbits", a)).dtype.kind not in "biu":
-        raise TypeError("packbits: expected an input array of integer or boolean data type")
+        raise ArgumentTypeError("packbits: expected an input array of integer or boolean data type")
     a = asarray(truth("packbits", a))
     if axis is None:
         a, axis = manipulation.ravel(a), 0
@@ -182,7 +183,7 @@ def unpackbits(
     _check_order(bitorder)
     a = asarray(a)
     if a.dtype != np.uint8:
-        raise TypeError("Expected an input array of unsigned byte data type")
+        raise ArgumentTypeError("Expected an input array of unsigned byte data type")
     if axis is None:
         a, axis = manipulation.ravel(a), 0
     axis = manipulation.axis_index(axis, a.ndim)
@@ -199,4 +200,4 @@ def unpackbits(
 
 def _check_order(bitorder: str) -> None:
     if bitorder not in ("big", "little"):
-        raise ValueError("'order' must be either 'little' or 'big'")
+        raise ArgumentValueError("'order' must be either 'little' or 'big'")

@@ -15,6 +15,7 @@ import numpy as np
 from ms_func import config
 from ms_func.dtypes import issubdtype
 from ms_func.errors import (
+    ArgumentTypeError,
     NonConcreteBooleanIndexError,
     TracerIntegerConversionError,
     TracerSliceError,
@@ -29,7 +30,8 @@ from ms_func.numpy.promotion import HANDLES, as_handle, broadcast, common_shape,
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
 from ms_func.primitives import shape as sh
-from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
+from ms_func.primitives.gather import fill_of, gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.slicing import dynamic_slice_p
 from ms_func.tracing.tracer import Tracer
 
@@ -79,7 +81,7 @@ def parse(
     """
     entries = index if isinstance(index, tuple) else (index,)
     if type(index) is list and config.jax_rules():
-        raise TypeError(
+        raise ArgumentTypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; "
             f"use `arr[array(seq)]` instead of `arr[seq]`, got {index!r}"
         )
@@ -148,7 +150,7 @@ def _array_parts(
 ) -> list[Part]:
     """Entries of an integer, an array of integers or a mask."""
     if isinstance(entry, str):
-        raise TypeError(f"string indexing is not supported; got idx={entry!r}")
+        raise ArgumentTypeError(f"string indexing is not supported; got idx={entry!r}")
     dtype = getattr(entry, "dtype", None)
     if dtype is None:
         try:
@@ -161,8 +163,9 @@ def _array_parts(
         places = _true_places(entry, sizes, dim)
         return [Part("array", dim + i, p) for i, p in enumerate(places)]
     if not isinstance(dtype, np.dtype) or not issubdtype(dtype, np.integer):
-        raise TypeError(
-            f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}"
+        raise ArgumentTypeError(
+            f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}\n"
+            "fix: convert it, for example with .astype(int) or x // y in place of x / y"
         )
     if isinstance(entry, (np.integer, np.ndarray)) and entry.ndim == 0:
         return [Part("int", dim, _checked(int(entry), sizes[dim], dim, strict, below))]

@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import (
-    ArgumentValueError,
-    ShapeError,
-)
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
@@ -39,14 +36,16 @@ def _rows(name: str, arrays: Any) -> list[Any]:
     if isinstance(arrays, (str, bytes)) or not (
         isinstance(arrays, (list, tuple)) or hasattr(arrays, "shape")
     ):
-        raise TypeError(f"{name} requires a sequence of arrays, got {type(arrays).__name__}")
+        raise ArgumentTypeError(
+            f"{name} requires a sequence of arrays, got {type(arrays).__name__}"
+        )
     if hasattr(arrays, "shape"):
         return unstack(arrays) if np.ndim(arrays) else _raise_scalar(name)  # pyright: ignore[reportArgumentType, reportReturnType]
     return [promotion.admit(name, a, i) for i, a in enumerate(arrays)]
 
 
 def _raise_scalar(name: str) -> Any:
-    raise TypeError(f"{name} requires a sequence of arrays, got a scalar")
+    raise ArgumentTypeError(f"{name} requires a sequence of arrays, got a scalar")
 
 
 def _one_dtype(name: str, arrays: Sequence[Any], dtype: Any) -> list[Any]:
@@ -70,16 +69,20 @@ def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
     """
     rows = _rows("concatenate", arrays)
     if not rows:
-        raise ValueError("Need at least one array to concatenate.")
+        raise ArgumentValueError("Need at least one array to concatenate.")
     if axis is None:
         return concatenate([ravel(a) for a in rows], 0, dtype)
     ndim = len(typeof(rows[0]).shape)
     if ndim == 0:
-        raise ValueError("Zero-dimensional arrays cannot be concatenated.")
+        raise ArgumentValueError(
+            "Zero-dimensional arrays cannot be concatenated.\n"
+            "fix: use stack for scalars; several arrays go in one list, concatenate([x, y])"
+        )
     if any(typeof(a).ndim != ndim for a in rows):
         shapes = ", ".join(str(typeof(a).shape) for a in rows)
         raise ShapeError(
-            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}.",
+            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}.\n"
+            "fix: give each the same rank first, for example with x[None] or np.expand_dims",
             user_loc(),
         )
     if len(rows) == 1:
@@ -101,10 +104,14 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Ar
     promotion.no_out("stack", out)
     rows = _rows("stack", arrays)
     if not rows:
-        raise ValueError("Need at least one array to stack.")
+        raise ArgumentValueError("Need at least one array to stack.")
     shape = typeof(rows[0]).shape
     if any(typeof(a).shape != shape for a in rows):
-        raise ValueError("All input arrays must have the same shape.")
+        shapes = ", ".join(str(typeof(a).shape) for a in rows)
+        raise ArgumentValueError(
+            f"All input arrays must have the same shape, got {shapes}.\n"
+            "fix: use concatenate for arrays of different lengths, or pad them first"
+        )
     place = axis_index(axis, len(shape) + 1)
     return fusion.run(_stacked, _one_dtype("stack", rows, dtype), place)
 
@@ -185,7 +192,9 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
             raise ArgumentValueError(f"number of sections must be larger than 0, got {count}")
         base, extra = divmod(n, count)
         if extra and even:
-            raise ValueError(f"array split does not result in an equal division: rest is {extra}")
+            raise ArgumentValueError(
+                f"array split does not result in an equal division: rest is {extra}"
+            )
         cuts = [i * base + min(i, extra) for i in range(count + 1)]
     sizes = [b - a for a, b in pairwise(cuts)]
     if all(n >= 0 for n in sizes):
@@ -231,7 +240,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
     """
     x = operand("unstack", x)
     if typeof(x).ndim == 0:
-        raise ValueError(
+        raise ArgumentValueError(
             "Unstack requires arrays with rank > 0, however a scalar array was passed."
         )
     axis = axis_index(axis, typeof(x).ndim)

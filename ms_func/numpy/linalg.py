@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -74,7 +75,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """
     x1, x2 = operand("outer", x1), operand("outer", x2)
     if typeof(x1).ndim != 1 or typeof(x2).ndim != 1:
-        raise ValueError(
+        raise ArgumentValueError(
             "Input arrays must be one-dimensional, but they are "
             f"x1.ndim={typeof(x1).ndim} x2.ndim={typeof(x2).ndim}"
         )
@@ -114,7 +115,7 @@ def norm(
         return vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) == 2:
         return _matrix_norm(x, "fro" if ord is None else ord, axes, keepdims)
-    raise ValueError(f"Improper number of axes for norm: axis={axis}")
+    raise ArgumentValueError(f"Improper number of axes for norm: axis={axis}")
 
 
 def _squares(x: Any) -> Any:
@@ -135,7 +136,7 @@ def vector_norm(
     """
     x = inexact("vector_norm", x)
     if isinstance(ord, str):
-        raise ValueError(f"Invalid order {ord!r} for vector norm.")
+        raise ArgumentValueError(f"Invalid order {ord!r} for vector norm.")
     ndim = typeof(x).ndim
     axes = axes_tuple(axis, ndim)
     return fusion.run(_vector_norm, (x,), axes, bool(keepdims), float(ord))
@@ -188,7 +189,7 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
         else:
             out = manipulation.squeeze(_extreme(values, -1, ord > 0), -1)
         return manipulation.expand_dims(out, (row, column)) if keepdims else out
-    raise ValueError(f"Invalid order {ord!r} for matrix norm.")
+    raise ArgumentValueError(f"Invalid order {ord!r} for matrix norm.")
 
 
 @fusion.whole(1)
@@ -197,7 +198,7 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
     x = inexact("cond", x)
     shape = typeof(x).shape
     if 0 in shape[-2:]:
-        raise ValueError(f"cond: the matrices must not be empty, got shape {shape}")
+        raise ArgumentValueError(f"cond: the matrices must not be empty, got shape {shape}")
     if p in (None, 2, -2):
         s = svd(x, compute_uv=False)
         return ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])
@@ -217,7 +218,9 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
     a = asarray(operand("matrix_power", a))
     n = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise TypeError(f"matrix_power: the last 2 dimensions must be square, got {a.shape}")
+        raise ArgumentTypeError(
+            f"matrix_power: the last 2 dimensions must be square, got {a.shape}"
+        )
     if n < 0:
         return matrix_power(inv(a), -n)
     if n == 0:
@@ -239,7 +242,7 @@ def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
     """
     rows = [asarray(a) for a in arrays]
     if len(rows) < 2:
-        raise ValueError("multi_dot requires at least two arrays")
+        raise ArgumentValueError("multi_dot requires at least two arrays")
     names = iter("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     terms, last = [], next(names)
     for i, a in enumerate(rows):
@@ -264,7 +267,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
         ValueError: a vector has another length.
     """
     if any(s[axis_index(axis, len(s))] != 3 for s in (np.shape(x1), np.shape(x2))):
-        raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
+        raise ArgumentValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
     return _cross(x1, x2, axis=axis)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
@@ -20,8 +21,7 @@ from ms_func.numpy.promotion import (
     operand,
     promote,
 )
-from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import cast, compare
+from ms_func.primitives import bits, cast, compare
 from ms_func.primitives import elementwise as el
 
 _BOOL = np.dtype(np.bool_)
@@ -89,7 +89,7 @@ def isfinite(x: ArrayLike, /) -> Array:
     if kind in "biu":
         return _same(x, True)
     if kind == "c":
-        return ar.bitwise_and(isfinite(cast.real(x)), isfinite(cast.imag(x)))
+        return bits.bitwise_and(isfinite(cast.real(x)), isfinite(cast.imag(x)))
     return compare.is_finite(x)
 
 
@@ -101,7 +101,7 @@ def isinf(x: ArrayLike, /) -> Array:
     if kind in "biu":
         return _same(x, False)
     if kind == "c":
-        return ar.or_p.bind(isinf(cast.real(x)), isinf(cast.imag(x)))
+        return bits.or_p.bind(isinf(cast.real(x)), isinf(cast.imag(x)))
     return compare.eq(el.abs(x), math.inf)
 
 
@@ -127,7 +127,7 @@ def _signed_inf(name: str, x: Any, value: float, out: None) -> Any:
     x = operand(name, x)
     kind = typeof(x).dtype.kind
     if kind == "c":
-        raise ValueError(f"{name} is not well defined for complex inputs")
+        raise ArgumentValueError(f"{name} is not well defined for complex inputs")
     return _same(x, False) if kind in "biu" else compare.eq(x, value)
 
 
@@ -161,50 +161,50 @@ def _logical(name: str, primitive: Any, x: Any, y: Any) -> Any:
 @fusion.two
 def logical_and(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise: both are nonzero."""
-    return _logical("logical_and", ar.and_p, x, y)
+    return _logical("logical_and", bits.and_p, x, y)
 
 
 @fusion.two
 def logical_or(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise: at least one is nonzero."""
-    return _logical("logical_or", ar.or_p, x, y)
+    return _logical("logical_or", bits.or_p, x, y)
 
 
 @fusion.two
 def logical_xor(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise: exactly one is nonzero."""
-    return _logical("logical_xor", ar.xor_p, x, y)
+    return _logical("logical_xor", bits.xor_p, x, y)
 
 
 @fusion.one
 def logical_not(x: ArrayLike, /) -> Array:
     """Elementwise: zero."""
     x = operand("logical_not", x)
-    return ar.not_p.bind(x) if typeof(x).dtype == _BOOL else compare.eq(x, 0)
+    return bits.not_p.bind(x) if typeof(x).dtype == _BOOL else compare.eq(x, 0)
 
 
 @fusion.two
 def bitwise_and(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x & y` of integers or booleans."""
-    return ar.and_p.bind(*promote("bitwise_and", x, y))
+    return bits.and_p.bind(*promote("bitwise_and", x, y))
 
 
 @fusion.two
 def bitwise_or(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x | y` of integers or booleans."""
-    return ar.or_p.bind(*promote("bitwise_or", x, y))
+    return bits.or_p.bind(*promote("bitwise_or", x, y))
 
 
 @fusion.two
 def bitwise_xor(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x ^ y` of integers or booleans."""
-    return ar.xor_p.bind(*promote("bitwise_xor", x, y))
+    return bits.xor_p.bind(*promote("bitwise_xor", x, y))
 
 
 @fusion.one
 def bitwise_not(x: ArrayLike, /) -> Array:
     """Elementwise `~x` of integers or booleans."""
-    return ar.not_p.bind(operand("bitwise_not", x))
+    return bits.not_p.bind(operand("bitwise_not", x))
 
 
 invert = bitwise_invert = bitwise_not
@@ -213,7 +213,7 @@ invert = bitwise_invert = bitwise_not
 @fusion.two
 def left_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x << y`."""
-    return ar.shift_left_p.bind(*numbers("left_shift", x, y))
+    return bits.shift_left_p.bind(*numbers("left_shift", x, y))
 
 
 @fusion.two
@@ -221,7 +221,7 @@ def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x >> y`; the sign bit fills signed integers."""
     x, y = numbers("right_shift", x, y)
     signed = typeof(x).dtype.kind != "u"
-    return (ar.shift_right_arithmetic_p if signed else ar.shift_right_logical_p).bind(x, y)
+    return (bits.shift_right_arithmetic_p if signed else bits.shift_right_logical_p).bind(x, y)
 
 
 bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
@@ -235,4 +235,4 @@ def bitwise_count(x: ArrayLike, /) -> Array:
         return convert(x, np.dtype(np.uint8))
     if typeof(x).dtype.kind == "i":
         x = el.abs(x)
-    return convert(ar.population_count(x), np.dtype(np.uint8))
+    return convert(bits.population_count(x), np.dtype(np.uint8))

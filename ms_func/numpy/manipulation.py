@@ -27,7 +27,7 @@ from ms_func.numpy.arithmetic import remainder, subtract
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, laid_out
 from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 # --- axes -----------------------------------------------------------------------------
@@ -113,17 +113,17 @@ def reshape(
     Raises:
         TypeError: the sizes do not fit the number of elements.
     """
+    if out_sharding is not None:
+        return laid_out(out_sharding, reshape, a, shape, order)
     a = operand("reshape", a)
     sizes = _sizes(a, shape)
     if order == "F":
         back = basis.transpose(a, tuple(range(a.ndim))[::-1])  # pyright: ignore[reportAttributeAccessIssue]
-        out = basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
-                              tuple(range(len(sizes)))[::-1])  # fmt: skip
-    elif order not in ("C", "A", None):
-        raise ValueError(f"Unexpected value for 'order' argument: {order}.")
-    else:
-        out = sh.reshape_p.bind(a, new_sizes=sizes)
-    return out if out_sharding is None else constrained(out, out_sharding)
+        return basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
+                               tuple(range(len(sizes)))[::-1])  # fmt: skip
+    if order not in ("C", "A", None):
+        raise ArgumentValueError(f"Unexpected value for 'order' argument: {order}.")
+    return sh.reshape_p.bind(a, new_sizes=sizes)
 
 
 def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
@@ -141,7 +141,8 @@ def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
     if unknown or math.prod(sizes) != t.size or any(n < 0 for n in sizes):
         raise ShapeError(
             f"cannot reshape array of shape {t.shape} (size {t.size}) into shape {tuple(sizes)}"
-            f" (size {known})",
+            f" (size {known})\n"
+            "fix: the sizes must multiply to the same number; one of them may be -1",
             user_loc(),
         )
     return sizes
@@ -176,7 +177,7 @@ def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     else:
         gone = axes_tuple(axis, len(shape))
     if any(shape[i] != 1 for i in gone):
-        raise ValueError(
+        raise ArgumentValueError(
             "cannot select an axis to squeeze out which has size not equal to one, got "
             f"shape={shape} and dimensions={gone}"
         )
@@ -184,7 +185,19 @@ def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
 
 
 def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
-    """`a` with dimensions of size 1 inserted at the places `axis` of the result."""
+    """`a` with dimensions of size 1 inserted.
+
+    Args:
+        a: array.
+        axis: their places in the result, one or several.
+
+    Raises:
+        ValueError: a place is given twice, or is outside of the result.
+
+    Example:
+        >>> expand_dims(np.ones((2, 3)), (0, -1)).shape
+        (1, 2, 3, 1)
+    """
     a = operand("expand_dims", a)
     shape = typeof(a).shape
     axis = tuple(axis) if isinstance(axis, Iterable) else axis
@@ -193,7 +206,7 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
         new = axes_tuple(axis, len(shape) + count)
     except ValueError as error:
         if "duplicate" in str(error):
-            raise ValueError(f"repeated axis in expand_dims: {axis}") from None
+            raise ArgumentValueError(f"repeated axis in expand_dims: {axis}") from None
         raise
     rest = iter(shape)
     sizes = tuple(1 if i in new else next(rest) for i in range(len(shape) + count))
@@ -264,7 +277,9 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
     x = operand("matrix_transpose", x)
     ndim = typeof(x).ndim
     if ndim < 2:
-        raise ValueError(f"x must be at least two-dimensional for matrix_transpose; got {ndim}D")
+        raise ArgumentValueError(
+            f"x must be at least two-dimensional for matrix_transpose; got {ndim}D"
+        )
     return basis.transpose_p.bind(x, permutation=(*range(ndim - 2), ndim - 1, ndim - 2))
 
 
@@ -290,7 +305,7 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     ndim = typeof(a).ndim
     src, dst = axes_tuple(source, ndim), axes_tuple(destination, ndim)
     if len(src) != len(dst):
-        raise ValueError(
+        raise ArgumentValueError(
             f"Inconsistent number of elements: {len(src)} vs {len(dst)} in source and destination"
         )
     order = [i for i in range(ndim) if i not in src]
@@ -306,7 +321,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     ndim = typeof(a).ndim
     axis = axis_index(axis, ndim)
     if not -ndim <= start <= ndim:
-        raise ValueError(f"start={start} must satisfy {-ndim}<=start<={ndim}")
+        raise ArgumentValueError(f"start={start} must satisfy {-ndim}<=start<={ndim}")
     start += ndim if start < 0 else 0
     return moveaxis(a, axis, start - 1 if start > axis else start)
 
@@ -338,7 +353,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     m = operand("rot90", m)
     i, j = (axis_index(a, typeof(m).ndim) for a in axes)
     if i == j:
-        raise ValueError("Axes must be different")
+        raise ArgumentValueError("Axes must be different")
     turns = k % 4
     if turns == 0:
         return as_handle(m)
@@ -355,13 +370,12 @@ def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> A
 
 
 def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
-    """Whole numbers by which dimensions are rolled as an array; anything else as it is."""
+    """Whole numbers by which dimensions are rolled as operands; anything else as it is."""
     steps = shift if type(shift) is tuple else (shift,)
     laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
     if laps >= 2**31 or any(type(s) is not int for s in steps):
         return shift
-    moves = np.asarray([s % laps for s in steps], np.int32)
-    return moves if steps is shift else moves[0]
+    return shift % laps if steps is not shift else np.asarray([s % laps for s in steps], np.int32)
 
 
 @fusion.whole(2)
@@ -413,7 +427,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     try:
         return promotion.common_shape("broadcast_shapes", listed)  # pyright: ignore[reportArgumentType]
     except ShapeError:
-        raise ValueError(f"Incompatible shapes for broadcasting: shapes={listed}") from None
+        raise ArgumentValueError(f"Incompatible shapes for broadcasting: shapes={listed}") from None
 
 
 def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> Array:
@@ -428,7 +442,9 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
     old = typeof(array).shape
     pairs = zip(old[::-1], sizes[::-1], strict=False)
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in pairs):
-        raise ValueError(f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}")
+        raise ArgumentValueError(
+            f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}"
+        )
     dims = tuple(range(len(sizes) - len(old), len(sizes)))
     out = basis.broadcast_in_dim_p.bind(array, shape=sizes, broadcast_dimensions=dims)
     return out if out_sharding is None else constrained(out, out_sharding)

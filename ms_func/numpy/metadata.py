@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, promote_types
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
@@ -94,7 +95,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
             if found.names is None and _KINDS[k](found):
                 return True
         elif isinstance(k, str):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"Unrecognized kind={k!r} expected one of {', '.join(map(repr, _KINDS))}"
             )
         elif found == np.dtype(k):
@@ -174,7 +175,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     out = wrap(_from_dlpack(x))
     if device is not None:
         if copy is False:
-            raise ValueError("from_dlpack: a copy to the device is needed, but copy=False")
+            raise ArgumentValueError("from_dlpack: a copy to the device is needed, but copy=False")
         return on_device(out, device)
     return on_device(out, None) if copy else out
 

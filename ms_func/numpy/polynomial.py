@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -80,7 +81,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
     """
     m = operator.index(m)
     if m < 0:
-        raise ValueError("Order of derivative must be positive")
+        raise ArgumentValueError("Order of derivative must be positive")
     p = asarray(inexact("polyder", p))
     for _ in range(m):
         n = p.shape[0]
@@ -97,7 +98,7 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     """
     m = operator.index(m)
     if m < 0:
-        raise ValueError("Order of integral must be positive")
+        raise ArgumentValueError("Order of integral must be positive")
     p = asarray(inexact("polyint", p))
     constants = (
         zeros((m,), p.dtype) if k is None else manipulation.atleast_1d(operand("polyint", k))
@@ -105,7 +106,7 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     if m > 1 and constants.shape[0] == 1:
         constants = manipulation.broadcast_to(constants, (m,))
     if constants.shape[0] != m:
-        raise ValueError("k must be a scalar or a rank-1 array of length 1 or m.")
+        raise ArgumentValueError("k must be a scalar or a rank-1 array of length 1 or m.")
     for i in range(m):
         n = p.shape[0]
         powers = convert(arange(n, 0, -1), p.dtype)
@@ -124,7 +125,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
     if roots.ndim == 2 and roots.shape[0] == roots.shape[1]:
         roots = eigvals(roots)
     if roots.ndim != 1:
-        raise ValueError("input must be 1d or non-empty square 2d array.")
+        raise ArgumentValueError("input must be 1d or non-empty square 2d array.")
     out = ones((1,), roots.dtype)
     for i in range(roots.shape[0]):
         out = convolve(out, joining.concatenate([ones((1,), roots.dtype),
@@ -141,7 +142,7 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
     """
     c: Any = manipulation.atleast_1d(inexact("roots", p))
     if c.ndim != 1:
-        raise ValueError("Input must be a rank-1 array.")
+        raise ArgumentValueError("Input must be a rank-1 array.")
     trailing = 0
     if strip_zeros:
         value = concrete("roots with strip_zeros", c, "pass strip_zeros=False")
@@ -185,7 +186,9 @@ def polyfit(
         or typeof(y).ndim not in (1, 2)
         or typeof(x).shape[0] != typeof(y).shape[0]
     ):
-        raise TypeError("expected a vector x and y of one or two dimensions of the same length")
+        raise ArgumentTypeError(
+            "expected a vector x and y of one or two dimensions of the same length"
+        )
     if rcond is None:
         rcond = typeof(x).shape[0] * float(np.finfo(typeof(x).dtype).eps)
     left, right = vander(x, order), asarray(y)
@@ -206,7 +209,7 @@ def polyfit(
     if cov != "unscaled":
         free = typeof(x).shape[0] - order
         if free <= 0:
-            raise ValueError(
+            raise ArgumentValueError(
                 "the number of data points must exceed order to scale the covariance matrix"
             )
         base = ar.multiply(base, ar.divide(residuals, free))

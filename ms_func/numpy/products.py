@@ -9,7 +9,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError, SizeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
@@ -23,7 +23,7 @@ from ms_func.primitives import shape as sh
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
 from ms_func.primitives.conv import conv_general_dilated
 from ms_func.primitives.dot import canonical_precision, dot_general_p
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import laid_out
 
 
 def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
@@ -41,18 +41,22 @@ def contract(
     preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Any:  # fmt: skip
     """`dot_general` of operands of one dtype with dimensions counted from the front."""
+    if out_sharding is not None:
+        return laid_out(
+            out_sharding, contract, a, b, contracted, batch, precision, preferred_element_type
+        )
     algorithm = algorithm_of(precision)
     if algorithm is not None:
-        out = by_algorithm(lambda x, y, p, dtype: contract(x, y, contracted, batch, p, dtype), a, b,
-                           algorithm, preferred_element_type)  # fmt: skip
-        return out if out_sharding is None else constrained(out, out_sharding)
-    out = dot_general_p.bind(
+        return by_algorithm(
+            lambda x, y, p, dtype: contract(x, y, contracted, batch, p, dtype), a, b, algorithm,
+            preferred_element_type,
+        )  # fmt: skip
+    return dot_general_p.bind(
         a, b, dimension_numbers=(contracted, batch),
         precision=canonical_precision(precision),
         preferred_element_type=None if preferred_element_type is None
         else canonicalize_dtype(preferred_element_type),
     )  # fmt: skip
-    return out if out_sharding is None else constrained(out, out_sharding)
 
 
 @fusion.whole(2)
@@ -73,14 +77,15 @@ def matmul(
     left, right = typeof(a).shape, typeof(b).shape
     for i, s in enumerate((left, right)):
         if not s:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"matmul input operand {i} must have ndim at least 1, but it has ndim 0"
             )
     inner = len(right) - 2 if len(right) > 1 else 0
     if left[-1] != right[inner]:
         raise ShapeError(
             "matmul requires contracting dimensions to have the same shape, got "
-            f"{left} and {right}: {left[-1]} != {right[inner]}",
+            f"{left} and {right}: {left[-1]} != {right[inner]}\n"
+            "fix: transpose or reshape one operand, for example with .T",
             user_loc(),
         )
     contracted = ((len(left) - 1,), (inner,))
@@ -89,11 +94,11 @@ def matmul(
     if precision is None:
         precision = config.default_matmul_precision.value
     static = (precision, preferred_element_type)
+    if out_sharding is not None:
+        return laid_out(out_sharding, _batched, a, b, *static)
     if not all(v is None or isinstance(v, (str, np.dtype, type)) for v in static):
-        out = _batched(a, b, *static)
-    else:
-        out = fusion.run(_batched, (a, b), *static)
-    return out if out_sharding is None else constrained(out, out_sharding)
+        return _batched(a, b, *static)
+    return fusion.run(_batched, (a, b), *static)
 
 
 def _batched(a: Any, b: Any, precision: Any, preferred: Any) -> Any:
@@ -181,16 +186,18 @@ def tensordot(
     left, right = typeof(a).ndim, typeof(b).ndim
     if isinstance(axes, (int, np.integer)):
         if axes > min(left, right) or axes < 0:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"Number of tensordot axes (axes {axes}) exceeds input ranks ({left} and {right})"
             )
         pairs: Any = (tuple(range(left - axes, left)), tuple(range(axes)))
     else:
         if len(axes) != 2:
-            raise TypeError(f"tensordot axes argument must be an int or a pair, got {axes}")
+            raise ArgumentTypeError(f"tensordot axes argument must be an int or a pair, got {axes}")
         pairs = axes_tuple(_seq(axes[0]), left), axes_tuple(_seq(axes[1]), right)
         if len(pairs[0]) != len(pairs[1]):
-            raise TypeError(f"tensordot requires axes lists to have equal length, got {axes}")
+            raise ArgumentTypeError(
+                f"tensordot requires axes lists to have equal length, got {axes}"
+            )
     _same_size("tensordot", a, b, pairs)
     return contract(a, b, pairs, ((), ()), precision, preferred_element_type, out_sharding)
 
@@ -221,10 +228,10 @@ def vecdot(
     """
     x1, x2 = _operands("vecdot", x1, x2)
     if not typeof(x1).ndim or not typeof(x2).ndim:
-        raise ValueError("vecdot requires arrays of at least one dimension")
+        raise ArgumentValueError("vecdot requires arrays of at least one dimension")
     one, two = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     if typeof(one).shape[-1] != typeof(two).shape[-1]:
-        raise ValueError(
+        raise ArgumentValueError(
             f"vectors must have the same length along axis {axis}, got shapes "
             f"{typeof(x1).shape} and {typeof(x2).shape}"
         )
@@ -297,7 +304,7 @@ def cross(
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
     m, n = typeof(a).shape[-1], typeof(b).shape[-1]
     if m not in (2, 3) or n not in (2, 3):
-        raise ValueError("Dimension must be either 2 or 3 for cross product")
+        raise ArgumentValueError("Dimension must be either 2 or 3 for cross product")
     if m == n == 2:
         parts = (
             pieces.split(a, (1, 1), typeof(a).ndim - 1),
@@ -345,16 +352,16 @@ def correlate(
 def _slide(name: str, x: Any, y: Any, mode: str, turn: bool, precision: Any, preferred: Any) -> Any:
     x, y = _operands(name, x, y)
     if typeof(x).ndim != 1 or typeof(y).ndim != 1:
-        raise ValueError(f"{name}() only support 1-dimensional inputs.")
+        raise ArgumentValueError(f"{name}() only support 1-dimensional inputs.")
     m, n = typeof(x).shape[0], typeof(y).shape[0]
     if not m or not n:
-        raise ValueError(f"{name}: inputs cannot be empty, got shapes ({m},) and ({n},).")
+        raise ArgumentValueError(f"{name}: inputs cannot be empty, got shapes ({m},) and ({n},).")
     swapped = m < n
     if swapped:
         x, y, m, n = y, x, n, m
     padding = {"valid": (0, 0), "same": (n // 2, n - n // 2 - 1), "full": (n - 1, n - 1)}
     if mode not in padding:
-        raise ValueError("mode must be one of ['full', 'same', 'valid']")
+        raise ArgumentValueError("mode must be one of ['full', 'same', 'valid']")
     kernel = sh.rev_p.bind(y, dimensions=(0,)) if turn else y
     out = conv_general_dilated(
         reshape(x, (1, 1, m)), reshape(kernel, (1, 1, n)), (1,), [padding[mode]],

@@ -14,7 +14,12 @@ import numpy as np
 
 from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
 from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
-from ms_func.errors import ArgumentValueError, SizeError, TypePromotionError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    SizeError,
+    TypePromotionError,
+)
 from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
@@ -151,8 +156,8 @@ def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
     joined = _joined_types(types)[0]
     if len(strong) > 1 or (strong and joined not in strong):
         raise TypePromotionError(
-            f"{name} got operands of dtypes {[t.dtype.name for t in types]}, which have no "
-            "available implicit dtype promotion path when numpy_dtype_promotion is 'strict'\n"
+            f"{name}: Input dtypes {tuple(t.dtype.name for t in types)} have no available implicit "
+            "dtype promotion path when jax_numpy_dtype_promotion=strict\n"
             "fix: convert the operands to one dtype with astype, or set it to 'standard'"
         )
 
@@ -251,7 +256,7 @@ def admit(name: str, x: Any, position: int = 0) -> Any:
         return x
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "OSUMm":
         if x.dtype == float0:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"{name} got a float0 operand at position {position}\n"
                 "fix: float0 marks the derivative of an integer; leave it out of arithmetic"
             )
@@ -261,7 +266,7 @@ def admit(name: str, x: Any, position: int = 0) -> Any:
     inner = getattr(x, "__jax_array__", None)
     if inner is not None:
         return admit(name, inner(), position)
-    raise TypeError(
+    raise ArgumentTypeError(
         f"{name} requires ndarray or scalar arguments, got {kind} at position {position}."
     )
 

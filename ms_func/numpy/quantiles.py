@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import join
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -74,7 +75,12 @@ def percentile(
     method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """`quantile` with parts in percent."""
+    """`quantile` with parts in percent; arguments as for it.
+
+    Example:
+        >>> percentile(asarray([1.0, 2.0, 4.0]), 25)
+        Array(1.5, dtype=float32)
+    """
     found = _quantile("percentile", a, q, axis, out, method, keepdims, weights, False, 100)
     return found if out_sharding is None else constrained(found, out_sharding)
 
@@ -92,7 +98,19 @@ def median(
     a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     keepdims: bool = False,
 ) -> Array:  # fmt: skip
-    """Middle element along dimensions, or the mean of the two middle ones."""
+    """Middle element along dimensions, or the mean of the two middle ones; NaN of NaN.
+
+    Args:
+        a: array.
+        axis: dimensions, all by default.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        keepdims: keep the dimensions with size 1.
+
+    Example:
+        >>> median(asarray([[3.0, 1.0, 2.0], [9.0, 1.0, 1.0]]), axis=1).tolist()
+        [2.0, 1.0]
+    """
     return _quantile("median", a, 0.5, axis, out, "midpoint", keepdims, None, False)
 
 
@@ -112,7 +130,7 @@ def _check_parts(name: str, q: Any, top: int) -> None:
     if isinstance(q, (int, float, np.ndarray, np.generic)):
         values = np.asarray(q)
         if not np.all((values >= 0) & (values <= top) | np.isnan(values)):
-            raise ValueError(f"{name}: q must be in the range [0, {top}], got {q!r}")
+            raise ArgumentValueError(f"{name}: q must be in the range [0, {top}], got {q!r}")
 
 
 def _quantile(
@@ -122,7 +140,9 @@ def _quantile(
     """Quantiles by what the public functions take; `q` lies between 0 and `top`."""
     no_out(name, out)
     if method not in _METHODS:
-        raise ValueError(f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}")
+        raise ArgumentValueError(
+            f"{name}: method can only be one of {', '.join(_METHODS)}; got {method!r}"
+        )
     _check_parts(name, q, top)
     if weights is None:
         return _plain(a, q, name, axis, method, keepdims, skip_nan, top)
@@ -143,7 +163,7 @@ def _weighted(
     skip_nan: bool, top: int,
 ) -> Any:  # fmt: skip
     if method != "inverted_cdf":
-        raise ValueError(f"{name} with weights takes the method 'inverted_cdf' only")
+        raise ArgumentValueError(f"{name} with weights takes the method 'inverted_cdf' only")
     a, q, axes = _prepared(a, q, name, axis, top)
     w = _weights(name, inexact(name, weights), typeof(a).shape, axis, axes)
     return fusion.run(_weighted_program, (a, q, w), axes, method, bool(keepdims), skip_nan)
@@ -154,7 +174,7 @@ def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any
     a, q = inexact(name, settled(name, a)), inexact(name, q)
     q = q if top == 1 else ar.divide(q, top)
     if typeof(a).dtype.kind == "c":
-        raise ValueError(
+        raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
     a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
@@ -166,9 +186,11 @@ def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -
     if typeof(w).shape == shape:
         return w
     if axis is None:
-        raise TypeError(f"{name}: axis must be specified when shapes of a and weights differ.")
+        raise ArgumentTypeError(
+            f"{name}: axis must be specified when shapes of a and weights differ."
+        )
     if typeof(w).shape != tuple(shape[i] for i in axes):
-        raise ValueError(
+        raise ArgumentValueError(
             f"{name}: shape of weights must be consistent with shape of a along the axis."
         )
     spread = [n if i in axes else 1 for i, n in enumerate(shape)]

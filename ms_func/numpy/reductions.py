@@ -11,6 +11,7 @@ import numpy as np
 
 from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
@@ -39,7 +40,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import basis, collective, compare, reduce
+from ms_func.primitives import basis, bits, collective, compare, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.collective_places import axis_size
 
@@ -85,7 +86,9 @@ def _reduce(
         return out
     initial = operand(name, initial)
     if np.shape(initial):
-        raise ValueError(f"initial value must be a scalar. Got array of shape {np.shape(initial)}")
+        raise ArgumentValueError(
+            f"initial value must be a scalar. Got array of shape {np.shape(initial)}"
+        )
     return combine(out, convert(initial, typeof(out).dtype))
 
 
@@ -217,13 +220,15 @@ def _extremum(
         if axes is not None:
             return primitive.bind(a, axes=axes)
     if where is not None and initial is None:
-        raise ValueError(
+        raise ArgumentValueError(
             f"reduction operation {name} does not have an identity, so to use a where mask one "
             "has to specify 'initial'"
         )
     axes = axes_and_names(axis, t.ndim)
     if initial is None and builtins.any(type(i) is int and t.shape[i] == 0 for i in axes):
-        raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
+        raise ArgumentValueError(
+            f"zero-size array to reduction operation {name} which has no identity"
+        )
     identity = 0 if where is None else bound(t.dtype)
     return _reduce(name, primitive, a, axis, keepdims, where, initial, identity, combine)
 
@@ -262,10 +267,24 @@ def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Whether all elements along dimensions are nonzero."""
+    """Whether all elements along dimensions are nonzero; true of nothing.
+
+    Args:
+        a: array; NaN is not zero.
+        axis: dimensions, all by default.
+        out: not supported.
+        keepdims: keep the dimensions with size 1.
+        where: mask of what counts.
+
+    Example:
+        >>> all(asarray([[True, False], [True, True]]), axis=1).tolist()
+        [False, True]
+    """
     no_out("all", out)
     a = logic.truth("all", a)
-    return _reduce("all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, ar.and_p.bind)
+    return _reduce(
+        "all", reduce.reduce_and_p, a, axis, keepdims, where, None, True, bits.and_p.bind
+    )
 
 
 @fusion.whole(1, "where")
@@ -276,7 +295,7 @@ def any(
     """Whether an element along dimensions is nonzero."""
     no_out("any", out)
     a = logic.truth("any", a)
-    return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, ar.or_p.bind)
+    return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, bits.or_p.bind)
 
 
 @fusion.whole(1)
@@ -310,7 +329,23 @@ def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Arithmetic mean along dimensions; NaN of nothing. Arguments as for `sum`."""
+    """Arithmetic mean along dimensions; NaN of nothing.
+
+    Args:
+        a: array; sums of float16 and bfloat16 are kept in float32.
+        axis: dimensions, all by default.
+        dtype: of the result; by default that of `a`, float32 for integers.
+        out: not supported.
+        keepdims: keep the dimensions with size 1.
+        where: mask of what counts.
+
+    Raises:
+        ValueError: `a` has no such dimension.
+
+    Example:
+        >>> mean(asarray([[1.0, 2.0], [3.0, 6.0]]), axis=0).tolist()
+        [2.0, 4.0]
+    """
     no_out("mean", out)
     a = settled("mean", a)
     kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
@@ -368,11 +403,11 @@ def promote_dtype(name: str, *args: Any) -> list[Any]:
 def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
     """Weights of one dimension laid along `axis` of an array."""
     if axis is None:
-        raise ValueError("Axis must be specified when shapes of a and weights differ.")
+        raise ArgumentValueError("Axis must be specified when shapes of a and weights differ.")
     axes = axes_tuple(axis, t.ndim)
     shape = typeof(weights).shape
     if shape != tuple(t.shape[i] for i in axes):
-        raise ValueError(
+        raise ArgumentValueError(
             "Shape of weights must be consistent with shape of a along specified axis."
         )
     sizes = tuple(t.shape[i] if i in axes else 1 for i in range(t.ndim))
@@ -406,7 +441,9 @@ def var(
     own = typeof(a).dtype
     kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
     if dtype is not None and own.kind == "c" and kind.kind != "c":
-        raise ValueError(f"var: complex numbers have no variance of a real dtype, as {kind.name}")
+        raise ArgumentValueError(
+            f"var: complex numbers have no variance of a real dtype, as {kind.name}"
+        )
     axes = axes_and_names(axis, typeof(a).ndim)
     free = ddof if correction is None else correction
     return _var_program(a, axes, keepdims, kind, free, where, mean)
@@ -443,106 +480,15 @@ def std(
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
     correction: float | None = None,
 ) -> Array:  # fmt: skip
-    """Standard deviation along dimensions: the root of `var`."""
+    """Standard deviation along dimensions: the root of `var`, whose arguments it takes.
+
+    Example:
+        >>> float(std(asarray([1.0, 3.0]))), float(std(asarray([1.0, 3.0]), correction=1))
+        (1.0, 1.4142135381698608)
+    """
     no_out("std", out)
     return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
                     correction=correction))  # fmt: skip
-
-
-# --- without NaN ------------------------------------------------------------------------
-
-
-def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
-    """`a`, and the mask of its numbers; None where every element is one."""
-    a = settled(name, a)
-    if not is_inexact(typeof(a).dtype):
-        return a, where
-    numbers = logic.logical_not(logic.isnan(a))
-    return a, numbers if where is None else logic.logical_and(numbers, where)
-
-
-@fusion.whole(1)
-def nansum(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`sum` that counts NaN as 0."""
-    a, mask = _known("nansum", a, where)
-    return sum(a, axis, dtype, out, keepdims, initial, mask)
-
-
-@fusion.whole(1)
-def nanprod(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`prod` that counts NaN as 1."""
-    a, mask = _known("nanprod", a, where)
-    return prod(a, axis, dtype, out, keepdims, initial, mask)
-
-
-def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: bool, initial: Any,
-                  where: Any) -> Any:  # fmt: skip
-    a, mask = _known(name, a, where)
-    if mask is None:
-        return fn(a, axis, None, keepdims, initial)
-    if initial is None and where is None and 0 in typeof(a).shape:
-        return fn(a, axis, None, keepdims)  # an error, where a reduced dimension is empty
-    start = bound(typeof(a).dtype) if initial is None else initial
-    out = fn(a, axis, None, keepdims, start, mask)
-    if initial is not None or not is_inexact(typeof(a).dtype):
-        return out
-    full = broadcast_to(mask, broadcast_shapes(np.shape(mask), np.shape(a)))
-    return compare.select(any(full, axis, keepdims=keepdims), out, math.nan)
-
-
-@fusion.whole(1)
-def nanmax(
-    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`max` of the elements that are numbers; NaN where there is none."""
-    no_out("nanmax", out)
-    return _nan_extremum("nanmax", max, reduce.lowest, a, axis, keepdims, initial, where)
-
-
-@fusion.whole(1)
-def nanmin(
-    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`min` of the elements that are numbers; NaN where there is none."""
-    no_out("nanmin", out)
-    return _nan_extremum("nanmin", min, reduce.highest, a, axis, keepdims, initial, where)
-
-
-@fusion.whole(1)
-def nanmean(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`mean` of the elements that are numbers."""
-    a, mask = _known("nanmean", a, where)
-    return mean(a, axis, dtype, out, keepdims, where=mask)
-
-
-@fusion.whole(1)
-def nanvar(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-    keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`var` of the elements that are numbers."""
-    a, mask = _known("nanvar", a, where)
-    return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
-
-
-@fusion.whole(1)
-def nanstd(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-    keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """`std` of the elements that are numbers."""
-    return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
 
 
 # --- tests of whole arrays --------------------------------------------------------------

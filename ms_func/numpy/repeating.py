@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import elementwise, fusion, promotion, reductions, running
@@ -32,14 +32,24 @@ from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.numpy.searching import concrete, not_in_place, take, where
 from ms_func.numpy.updates import update
 from ms_func.primitives import basis, pieces
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import laid_out
 from ms_func.primitives.sort import sort as sort_operands
 from ms_func.tracing.tracer import Tracer
 
 
 @fusion.whole(1)
 def tile(A: ArrayLike, reps: Any) -> Array:
-    """`A` repeated `reps[i]` times along dimension i."""
+    """`A` repeated `reps[i]` times along dimension i.
+
+    Args:
+        A: array.
+        reps: numbers of repetitions, counted from the last dimension; more of them than dimensions
+            add leading ones.
+
+    Example:
+        >>> tile(np.array([1, 2]), (2, 2)).tolist()
+        [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
     A = operand("tile", A)
     try:
         counts = (operator.index(reps),)
@@ -77,11 +87,11 @@ def meshgrid(
         ValueError: `indexing` is neither "xy" nor "ij", or a vector has more dimensions.
     """
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}")
+        raise ArgumentValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}")
     vectors = [atleast_1d(operand("meshgrid", x)) for x in xi]
     if any(v.ndim != 1 for v in vectors):
         shapes = [v.shape for v in vectors]
-        raise ValueError(f"Arguments to meshgrid must be 1D, got shapes {shapes}")
+        raise ArgumentValueError(f"Arguments to meshgrid must be 1D, got shapes {shapes}")
     order = list(range(len(vectors)))
     if indexing == "xy" and len(vectors) >= 2:
         order[:2] = [1, 0]
@@ -116,8 +126,8 @@ def repeat(
         ConcretizationTypeError: `repeats` is known only at run time and no length is given.
         ValueError: the counts do not fit the dimension.
     """
-    out = _repeated(operand("repeat", a), repeats, axis, total_repeat_length)
-    return out if out_sharding is None else constrained(out, out_sharding)
+    given = (operand("repeat", a), repeats, axis, total_repeat_length)
+    return _repeated(*given) if out_sharding is None else laid_out(out_sharding, _repeated, *given)
 
 
 def _repeated(a: Any, repeats: Any, axis: int | None, total_repeat_length: int | None) -> Any:
@@ -133,7 +143,9 @@ def _repeated(a: Any, repeats: Any, axis: int | None, total_repeat_length: int |
     if counts.ndim == 0 or counts.size == 1:
         return _repeat_all(a, int(counts.reshape(())), axis)
     if counts.shape != (n,):
-        raise ValueError(f"repeat: {counts.shape} counts do not fit a dimension of size {n}")
+        raise ArgumentValueError(
+            f"repeat: {counts.shape} counts do not fit a dimension of size {n}"
+        )
     places = np.repeat(np.arange(n, dtype=np.int32), counts)
     return take(a, places, axis, mode="clip")
 
@@ -247,7 +259,7 @@ def put(
     if mode == "wrap":
         ind = remainder(ind, a.size)
     elif mode not in ("clip", None, "drop"):
-        raise ValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
+        raise ArgumentValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
     own = "drop" if mode == "drop" else "clip"
     return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)
 
@@ -262,9 +274,9 @@ def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = T
     arr, mask = asarray(operand("place", arr)), asarray(operand("place", mask))
     vals = ravel(operand("place", vals))
     if arr.size != mask.size:
-        raise ValueError("place: arr and mask must be the same size")
+        raise ArgumentValueError("place: arr and mask must be the same size")
     if not vals.size:
-        raise ValueError("Cannot place values from an empty array")
+        raise ArgumentValueError("Cannot place values from an empty array")
     chosen = ravel(mask) != 0
     rank = running.cumsum(chosen, 0) - 1
     values = take(vals, remainder(rank, vals.size), 0, mode="clip")
@@ -324,7 +336,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
         raise NotImplementedError(f"Unimplemented padding mode {mode!r} for np.pad.")
     wrong = set(kwargs) - set(allowed[mode])
     if wrong:
-        raise ValueError(f"unsupported keyword arguments for mode {mode!r}: {wrong}")
+        raise ArgumentValueError(f"unsupported keyword arguments for mode {mode!r}: {wrong}")
     for axis, (before, after) in enumerate(widths):
         if before or after:
             array = _PADDERS[mode](array, axis, before, after, kwargs)
@@ -340,7 +352,7 @@ def _pairs(value: Any, ndim: int, name: str) -> list[tuple[int, int]]:
         return rows
     found = np.asarray(value)
     if found.dtype.kind not in "iu":
-        raise TypeError(f"`{name}` must be of integral type.")
+        raise ArgumentTypeError(f"`{name}` must be of integral type.")
     return [tuple(row) for row in np.broadcast_to(found, (ndim, 2)).tolist()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic
@@ -32,7 +33,7 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
     kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype
     a = convert(a, DEFAULTS[int] if kind.kind == "b" else kind)
     if typeof(a).ndim == 0:
-        raise ValueError(f"{name} needs an array of at least one dimension")
+        raise ArgumentValueError(f"{name} needs an array of at least one dimension")
     return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
 
 
@@ -71,7 +72,7 @@ def _cumulative(
 ) -> Any:
     x = operand(name, x)
     if axis is None and typeof(x).ndim != 1:
-        raise ValueError(
+        raise ArgumentValueError(
             f"The input array has rank {typeof(x).ndim}, however axis was not set to an explicit "
             "value. The axis argument is only optional for one-dimensional arrays."
         )

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ConcretizationTypeError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    ConcretizationTypeError,
+)
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
@@ -36,7 +40,8 @@ from ms_func.numpy.updates import update
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.gather import GatherDimensionNumbers, fill_of, gather
+from ms_func.primitives.gather import fill_of, gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
@@ -59,11 +64,16 @@ def where(
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
     if size is not None or fill_value is not None:
-        raise ValueError(
+        raise ArgumentValueError(
             "size and fill_value arguments cannot be used in three-term where function."
         )
+    if x is None or y is None:
+        raise ArgumentTypeError(
+            "where requires ndarray or scalar arguments, got None at position "
+            f"{1 if x is None else 2}.\nfix: give both x and y, or neither"
+        )
     mask = logic.truth("where", condition)
-    x, y = promote_all("where", (x, y)) if x is None or y is None else promote("where", x, y)
+    x, y = promote("where", x, y)
     shape = typeof(mask).shape
     shapes = (shape, typeof(x).shape, typeof(y).shape)
     full = common_shape("where", shapes)
@@ -82,15 +92,15 @@ def select(
         TypeError: a condition is not boolean.
     """
     if len(condlist) != len(choicelist):
-        raise ValueError(
+        raise ArgumentValueError(
             f"condlist must have length equal to choicelist ({len(condlist)} vs {len(choicelist)})"
         )
     if not condlist:
-        raise ValueError("condlist must be non-empty")
+        raise ArgumentValueError("condlist must be non-empty")
     *choices, out = _one_kind("select", [*choicelist, default])
     for condition, choice in zip(condlist[::-1], choices[::-1], strict=True):
         if typeof(operand("select", condition)).dtype != np.bool_:
-            raise TypeError("select requires boolean conditions")
+            raise ArgumentTypeError("select requires boolean conditions")
         out = where(condition, choice, out)
     return as_handle(out)
 
@@ -125,9 +135,11 @@ def choose(
     if mode == "raise":
         value = concrete("choose with mode='raise'", a, "use mode='clip' or mode='wrap'")
         if ((value < 0) | (value >= n)).any():
-            raise ValueError("invalid entry in choice array")
+            raise ArgumentValueError("invalid entry in choice array")
     elif mode not in ("clip", "wrap"):
-        raise ValueError(f"mode={mode!r} not understood. Must be 'raise', 'wrap', or 'clip'")
+        raise ArgumentValueError(
+            f"mode={mode!r} not understood. Must be 'raise', 'wrap', or 'clip'"
+        )
     if mode == "wrap":
         a = remainder(a, n)
     result: Any = None
@@ -154,7 +166,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
         else [condlist]
     )
     if len(funclist) not in (len(conditions), len(conditions) + 1):
-        raise ValueError(
+        raise ArgumentValueError(
             f"with {len(conditions)} condition(s), either {len(conditions)} or "
             f"{len(conditions) + 1} functions are expected; got {len(funclist)}"
         )
@@ -184,7 +196,7 @@ def _arg_extremum(
         a, axis = ravel(a), 0
     axis = axis_index(axis, typeof(a).ndim)
     if typeof(a).shape[axis] == 0:
-        raise ValueError(f"attempt to get {name} of an empty sequence")
+        raise ArgumentValueError(f"attempt to get {name} of an empty sequence")
     wide = typeof(a).shape[axis] > 2**31 - 1
     kind = np.dtype(np.int64) if wide else DEFAULTS[int]
     found = primitive.bind(a, axes=(axis,), index_dtype=kind)
@@ -265,7 +277,7 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
     """
     a = operand("nonzero", a)
     if typeof(a).ndim == 0:
-        raise ValueError(
+        raise ArgumentValueError(
             "Calling nonzero on 0d arrays is not allowed. Use atleast_1d(scalar).nonzero()"
         )
     mask = logic.truth("nonzero", a)
@@ -283,7 +295,9 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     one = 0 if fill_value is None else fill_value
     fills = fill_value if isinstance(fill_value, (tuple, list)) else [one] * len(shape)
     if len(fills) != len(shape):
-        raise ValueError("fill_value must be a scalar or have one element for each dimension")
+        raise ArgumentValueError(
+            "fill_value must be a scalar or have one element for each dimension"
+        )
     if size == 0 or total == 0:
         return tuple(fill(0, ArrayType((size,), np.int32)) if not total and fill_value is None
                      else broadcast_to(asarray(f, np.int32), (size,)) for f in fills)  # fmt: skip
@@ -345,9 +359,9 @@ def ravel_multi_index(
         ValueError: a known index is out of bounds and `mode` is "raise".
     """
     if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
+        raise ArgumentValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
     if len(dims) != len(multi_index):
-        raise ValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
+        raise ArgumentValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
     columns = promote_all(
         "ravel_multi_index", [operand("ravel_multi_index", m) for m in multi_index]
     )
@@ -357,7 +371,7 @@ def ravel_multi_index(
         if mode == "raise":
             value = concrete("ravel_multi_index with mode='raise'", column, "use mode='clip'")
             if ((value < 0) | (value >= n)).any():
-                raise ValueError("invalid entry in coordinates array")
+                raise ArgumentValueError("invalid entry in coordinates array")
         elif mode == "wrap":
             column = remainder(column, int(n))
         else:
@@ -402,7 +416,7 @@ def take(
     if mode == "wrap":
         indices = remainder(indices, a.shape[axis])
     elif mode not in (None, "fill", "clip", "promise_in_bounds"):
-        raise ValueError(f"Invalid mode '{mode}' for np.take")
+        raise ArgumentValueError(f"Invalid mode '{mode}' for np.take")
     own = {None: "fill", "wrap": "promise_in_bounds"}.get(mode, mode)
     indices = asarray(indices)
     if own == "clip":
@@ -448,11 +462,13 @@ def take_along_axis(
     arr, indices = asarray(operand("take_along_axis", arr)), operand("take_along_axis", indices)
     indices = asarray(indices)
     if not issubdtype(indices.dtype, np.integer):
-        raise TypeError(f"take_along_axis indices must be of integer type, got {indices.dtype}")
+        raise ArgumentTypeError(
+            f"take_along_axis indices must be of integer type, got {indices.dtype}"
+        )
     if axis is None:
         arr, axis = ravel(arr), 0
     if arr.ndim != indices.ndim:
-        raise ValueError(
+        raise ArgumentValueError(
             "indices and arr must have the same number of dimensions; "
             f"{indices.ndim} vs. {arr.ndim}"
         )
@@ -496,6 +512,11 @@ def put_along_axis(
         ValueError: `inplace` is true: the arguments of a function do not change.
     """
     not_in_place("put_along_axis", inplace)
+    return _put_along(arr, indices, values, axis, mode)
+
+
+@fusion.whole(3)
+def _put_along(arr: Any, indices: Any, values: Any, axis: int | None, mode: str | None) -> Any:
     arr, indices = asarray(operand("put_along_axis", arr)), asarray(operand("put", indices))
     if axis is None:
         flat = update(ravel(arr), ravel(indices), values, "set", mode=mode)
@@ -507,7 +528,7 @@ def put_along_axis(
 def not_in_place(name: str, inplace: bool) -> None:
     """Refuse NumPy's change of an argument."""
     if inplace:
-        raise ValueError(
+        raise ArgumentValueError(
             f"{name}: arguments are not changed in place; pass inplace=False and use the result"
         )
 
@@ -527,7 +548,7 @@ def compress(
     no_out("compress", out)
     condition, a = asarray(operand("compress", condition)), asarray(operand("compress", a))
     if condition.ndim != 1:
-        raise ValueError("condition must be a 1D array")
+        raise ArgumentValueError("condition must be a 1D array")
     if axis is None:
         a, axis = ravel(a), 0
     axis = axis_index(axis, a.ndim)
@@ -559,15 +580,15 @@ def bincount(
     x = asarray(operand("bincount", x))
     x = asarray(x, np.int32) if x.dtype == np.bool_ else x
     if not issubdtype(x.dtype, np.integer):
-        raise TypeError(f"x argument to bincount must have an integer type; got {x.dtype}")
+        raise ArgumentTypeError(f"x argument to bincount must have an integer type; got {x.dtype}")
     if x.ndim != 1:
-        raise ValueError("only 1-dimensional input supported.")
+        raise ArgumentValueError("only 1-dimensional input supported.")
     if length is None:
         value = concrete("bincount without a length", x, "give the argument length")
         length = int(value.max(initial=0)) + 1 if value.size else 0
     length = max(length, operator.index(minlength))
     values = asarray(1, DEFAULTS[int]) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
-        raise ValueError("shape of weights must match shape of x.")
+        raise ArgumentValueError("shape of weights must match shape of x.")
     out = update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")
     return out if out_sharding is None else constrained(out, out_sharding)

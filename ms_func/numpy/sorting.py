@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, join
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, reductions, running
@@ -17,7 +18,7 @@ from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshap
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
 from ms_func.numpy.searching import concrete, nonzero, take, where
 from ms_func.primitives import arithmetic as pa
-from ms_func.primitives import compare, pieces
+from ms_func.primitives import bits, compare, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.sort import sort as sort_operands
 
@@ -37,9 +38,9 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
 
 def _check_kind(kind: Any, order: Any) -> None:
     if order is not None:
-        raise TypeError("'order' argument to sort is not supported.")
+        raise ArgumentTypeError("'order' argument to sort is not supported.")
     if kind not in (None, "stable", "mergesort", "quicksort", "heapsort"):
-        raise ValueError(f"sort kind must be one of numpy's, got {kind!r}")
+        raise ArgumentValueError(f"sort kind must be one of numpy's, got {kind!r}")
 
 
 @fusion.whole(1)
@@ -102,7 +103,9 @@ def _index_dtype(name: str, dtype: Any) -> np.dtype:
     """A dtype for indices."""
     found = canonicalize_dtype(dtype)
     if not issubdtype(found, np.integer):
-        raise TypeError(f"{name}: dtype of indices must be an integer type, got {found.name}")
+        raise ArgumentTypeError(
+            f"{name}: dtype of indices must be an integer type, got {found.name}"
+        )
     return found
 
 
@@ -123,9 +126,9 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
     """
     rows = [operand("lexsort", k) for k in keys]
     if not rows:
-        raise TypeError("need sequence of keys with len > 0 in lexsort")
+        raise ArgumentTypeError("need sequence of keys with len > 0 in lexsort")
     if len({typeof(k).shape for k in rows}) > 1:
-        raise ValueError("all keys need to be the same shape")
+        raise ArgumentValueError("all keys need to be the same shape")
     if not typeof(rows[0]).ndim:
         return zeros((), DEFAULTS[int])
     axis = axis_index(axis, typeof(rows[0]).ndim)
@@ -163,8 +166,10 @@ def _before(x: Any, y: Any, strict: bool) -> Any:
     if not is_inexact(typeof(x).dtype):
         return less
     if strict:
-        return pa.or_p.bind(less, pa.and_p.bind(logic.isnan(y), pa.not_p.bind(logic.isnan(x))))
-    return pa.or_p.bind(less, logic.isnan(y))
+        return bits.or_p.bind(
+            less, bits.and_p.bind(logic.isnan(y), bits.not_p.bind(logic.isnan(x)))
+        )
+    return bits.or_p.bind(less, logic.isnan(y))
 
 
 @fusion.whole(2, "sorter")
@@ -186,17 +191,17 @@ def searchsorted(
         ValueError: `side` or `method` is none of those, or `a` is no vector.
     """
     if side not in ("left", "right"):
-        raise ValueError(
+        raise ArgumentValueError(
             f"{side!r} is an invalid value for keyword 'side'. Expected one of ['left', 'right']."
         )
     if method not in ("scan", "scan_unrolled", "sort", "compare_all", "default"):
-        raise ValueError(
+        raise ArgumentValueError(
             f"{method!r} is an invalid value for keyword 'method'. Expected one of "
             "['sort', 'scan', 'scan_unrolled', 'compare_all']."
         )
     a, v = reductions.promote_dtype("searchsorted", a, v)
     if typeof(a).ndim != 1:
-        raise ValueError("a should be 1-dimensional")
+        raise ArgumentValueError("a should be 1-dimensional")
     if sorter is not None:
         a = take(a, sorter, 0, mode="clip")
     return fusion.run(_search, (a, v), side)
@@ -214,12 +219,12 @@ def _search(a: Any, v: Any, side: str) -> Any:
     low = zeros(shape, np.int32)
     high = pa.add(low, n)
     for _ in range(n.bit_length()):
-        middle = pa.shift_right_logical(pa.add(low, high), 1)
+        middle = bits.shift_right_logical(pa.add(low, high), 1)
         found = take(a, middle, 0, mode="clip")
         right = _before(found, v, side == "left")
         live = compare.lt(low, high)
-        low = compare.select(pa.and_p.bind(live, right), pa.add(middle, 1), low)
-        high = compare.select(pa.and_p.bind(live, pa.not_p.bind(right)), middle, high)
+        low = compare.select(bits.and_p.bind(live, right), pa.add(middle, 1), low)
+        high = compare.select(bits.and_p.bind(live, bits.not_p.bind(right)), middle, high)
     return low
 
 
@@ -249,7 +254,7 @@ def digitize(
     """
     x, bins = operand("digitize", x), asarray(operand("digitize", bins))
     if bins.ndim != 1:
-        raise ValueError(f"digitize: bins must be a 1-dimensional array; got bins={bins}")
+        raise ArgumentValueError(f"digitize: bins must be a 1-dimensional array; got bins={bins}")
     if bins.shape[0] == 0:
         return zeros(typeof(x).shape, np.int32)
     side = "right" if not right else "left"
@@ -331,7 +336,7 @@ def _unique_of_nothing(rows: Any, size: int | None, fill_value: Any) -> tuple[An
     count = size or 0
     rest = typeof(rows).shape[1:]
     if count and fill_value is None:
-        raise ValueError("unique of an empty array with a size needs a fill_value")
+        raise ArgumentValueError("unique of an empty array with a size needs a fill_value")
     values = full((count, *rest), fill_value or 0, typeof(rows).dtype)
     nothing = zeros((count,), DEFAULTS[int])
     return values, nothing, zeros((typeof(rows).shape[0],), DEFAULTS[int]), nothing
@@ -348,8 +353,8 @@ def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
     here, before = ordered[1:], ordered[:-1]
     differ = compare.ne_p.bind(here, before)
     if equal_nan and is_inexact(typeof(here).dtype):
-        both = pa.and_p.bind(logic.isnan(here), logic.isnan(before))
-        differ = pa.and_p.bind(differ, pa.not_p.bind(both))
+        both = bits.and_p.bind(logic.isnan(here), logic.isnan(before))
+        differ = bits.and_p.bind(differ, bits.not_p.bind(both))
     new = reductions.any(differ, 1)
     first = sh.full((1,), True, np.bool_)
     return order, concatenate([first, new])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, to_inexact
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -45,7 +45,7 @@ def cov(
     """
     m = _as_dtype(inexact("cov", settled("cov", m)), dtype)
     if typeof(m).ndim > 2:
-        raise ValueError("m has more than 2 dimensions")
+        raise ArgumentValueError("m has more than 2 dimensions")
     x = manipulation.atleast_2d(m)
     x = x if rowvar or typeof(m).ndim < 2 else manipulation.transpose(x)
     if y is not None:
@@ -79,9 +79,11 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
             continue
         w = operand("cov", w)
         if typeof(w).shape != (n,):
-            raise ValueError(f"cov: {name} must be a vector of {n} elements, got {typeof(w)}")
+            raise ArgumentValueError(
+                f"cov: {name} must be a vector of {n} elements, got {typeof(w)}"
+            )
         if name == "fweights" and not issubdtype(typeof(w).dtype, np.integer):
-            raise TypeError("fweights must be integer.")
+            raise ArgumentTypeError("fweights must be integer.")
         found = w if found is None else ar.multiply(found, w)
     return None if found is None else inexact("cov", found)
 
@@ -145,7 +147,7 @@ def histogram(
     """
     a = operand("histogram", a)
     if weights is not None and np.shape(weights) != typeof(a).shape:
-        raise ValueError("weights should have the same shape as a.")
+        raise ArgumentValueError("weights should have the same shape as a.")
     edges = histogram_bin_edges(a, bins, range, weights)
     counts = _counted(manipulation.ravel(inexact("histogram", a)), edges, weights)
     if density:
@@ -203,7 +205,7 @@ def histogramdd(
     d = len(columns)
     listed = [bins] * d if np.ndim(bins) == 0 else list(bins)
     if len(listed) != d:
-        raise ValueError("should be one bin for each dimension.")
+        raise ArgumentValueError("should be one bin for each dimension.")
     ends = [None] * d if range is None else list(range)
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, listed, ends, strict=True)]
     places = tuple(_places(c, e) for c, e in zip(columns, edges, strict=True))

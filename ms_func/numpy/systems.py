@@ -11,6 +11,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.linear_solve import custom_linear_solve
 from ms_func.dtypes import DEFAULTS
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -59,7 +60,9 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     b = manipulation.expand_dims(b, -1) if vector else b
     lead = manipulation.broadcast_shapes(typeof(a).shape[:-2], typeof(b).shape[:-2])
     if typeof(b).shape[-2] != typeof(a).shape[-1]:
-        raise ValueError(f"solve: matrices {typeof(a)} and right sides {typeof(b)} do not fit")
+        raise ArgumentValueError(
+            f"solve: matrices {typeof(a)} and right sides {typeof(b)} do not fit"
+        )
     a = manipulation.broadcast_to(a, (*lead, *typeof(a).shape[-2:]))
     b = manipulation.broadcast_to(b, (*lead, *typeof(b).shape[-2:]))
     x = fusion.run(_solve, (a, b))
@@ -87,7 +90,7 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
     """Inverse of `a` as a map from its last dimensions to its first `ind`."""
     a = inexact("tensorinv", a)
     if ind <= 0:
-        raise ValueError(f"ind must be a positive integer; got ind={ind}")
+        raise ArgumentValueError(f"ind must be a positive integer; got ind={ind}")
     shape = typeof(a).shape
     n = math.prod(shape[ind:])
     flat = inv(manipulation.reshape(a, (math.prod(shape[:ind]), n)))
@@ -132,7 +135,9 @@ def slogdet(a: ArrayLike, *, method: str | None = None) -> SlogdetResult:
         ValueError: the matrices are not square, or there is no such method.
     """
     if method not in (None, "lu"):
-        raise ValueError(f"Unknown slogdet method '{method}'. Supported methods are 'lu' (`None`).")
+        raise ArgumentValueError(
+            f"Unknown slogdet method '{method}'. Supported methods are 'lu' (`None`)."
+        )
     return SlogdetResult(*fusion.run(_slogdet, (square("slogdet", a),)))
 
 
@@ -279,7 +284,7 @@ def lstsq(
     a, b = reductions.promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
     m, n = typeof(a).shape
     if typeof(b).shape[0] != m:
-        raise ValueError("Leading dimensions of input arrays must match")
+        raise ArgumentValueError("Leading dimensions of input arrays must match")
     vector = typeof(b).ndim == 1
     b = manipulation.reshape(b, (m, -1)) if vector else b
     if rcond is None:

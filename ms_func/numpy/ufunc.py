@@ -10,6 +10,7 @@ import numpy as np
 
 from ms_func.control_flow.scan import scan
 from ms_func.dtypes import issubdtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic, elementwise, joining, logic, manipulation, reductions, running
 from ms_func.numpy.creation import asarray, full
@@ -70,7 +71,7 @@ class ufunc:
                 "would be undefined without 'out'.\nfix: use ms_func.numpy.where on the result"
             )
         if len(args) != self.nin:
-            raise TypeError(f"{self.__name__} takes {self.nin} arguments, got {len(args)}")
+            raise ArgumentTypeError(f"{self.__name__} takes {self.nin} arguments, got {len(args)}")
         return self._func(*args)
 
     def __repr__(self) -> str:
@@ -155,7 +156,9 @@ class ufunc:
 
     def _two(self, method: str) -> None:
         if self.nin != 2 or self.nout != 1:
-            raise ValueError(f"{method} is only supported for binary ufuncs with one result")
+            raise ArgumentValueError(
+                f"{method} is only supported for binary ufuncs with one result"
+            )
 
 
 def _signature(nin: int) -> inspect.Signature:
@@ -190,7 +193,7 @@ def _reduce(
     axes = tuple(range(a.ndim)) if axis is None else manipulation.axes_tuple(axis, a.ndim)
     if where is not None:
         if initial is None and fn.identity is None:
-            raise ValueError("a reduction with a mask needs an identity or `initial`")
+            raise ArgumentValueError("a reduction with a mask needs an identity or `initial`")
         return _masked(fn, a, axes, keepdims, initial, where)
     rows = manipulation.moveaxis(a, axes, tuple(range(len(axes))))
     rows = manipulation.reshape(rows, (-1, *rows.shape[len(axes) :]))
@@ -221,7 +224,7 @@ def _start(fn: ufunc, rows: Any, initial: Any) -> tuple[Any, Any]:
         return rows[0], rows[1:]
     value = fn.identity if initial is None else initial
     if value is None:
-        raise ValueError("zero-size array to a reduction which has no identity")
+        raise ArgumentValueError("zero-size array to a reduction which has no identity")
     return full(rows.shape[1:], value, rows.dtype), rows
 
 
@@ -252,7 +255,7 @@ def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
     n = rows.shape[0]
     starts = asarray(np.asarray(indices) if isinstance(indices, (list, tuple)) else indices)
     if starts.ndim != 1 or not issubdtype(starts.dtype, np.integer):
-        raise TypeError(f"reduceat takes a vector of integer indices, got {starts.aval}")
+        raise ArgumentTypeError(f"reduceat takes a vector of integer indices, got {starts.aval}")
     if type(starts) is not Tracer:
         for i in np.asarray(starts):
             if not 0 <= i < n:
@@ -284,7 +287,7 @@ def _at(fn: ufunc, a: Any, indices: Any, b: Any, inplace: bool) -> Any:
     if fn.nin == 1:
         return a.at[indices].apply(fn)
     if b is None:
-        raise ValueError(f"{fn.__name__}.at takes a second operand")
+        raise ArgumentValueError(f"{fn.__name__}.at takes a second operand")
     if fn._scatter is not None:
         return getattr(a.at[indices], fn._scatter)(b)
     return _at_in_order(fn, a, indices, asarray(b))

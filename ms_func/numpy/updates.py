@@ -14,6 +14,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.control_flow.while_loop import while_loop
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
@@ -31,9 +32,11 @@ from ms_func.numpy.promotion import (
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
-from ms_func.primitives import gather as ga
+from ms_func.primitives import scatter as sc
 from ms_func.primitives import shape as sh
 from ms_func.primitives.cast import convert_p
+from ms_func.primitives.indices import GatherScatterMode, ScatterDimensionNumbers
+from ms_func.primitives.sharding import laid_out
 from ms_func.primitives.slicing import dynamic_update_slice_p
 from ms_func.tracing.tracer import Tracer
 
@@ -46,12 +49,12 @@ def _second(x: Any, y: Any) -> Any:
 
 
 _SCATTERS: dict[str, tuple[Callable[..., Any], Callable[[Any, Any], Any]]] = {
-    "set": (ga.scatter, _second),
-    "add": (ga.scatter_add, ar.add_p.bind),
-    "subtract": (ga.scatter_sub, ar.sub_p.bind),
-    "multiply": (ga.scatter_mul, ar.mul_p.bind),
-    "min": (ga.scatter_min, ar.min_p.bind),
-    "max": (ga.scatter_max, ar.max_p.bind),
+    "set": (sc.scatter, _second),
+    "add": (sc.scatter_add, ar.add_p.bind),
+    "subtract": (sc.scatter_sub, ar.sub_p.bind),
+    "multiply": (sc.scatter_mul, ar.mul_p.bind),
+    "min": (sc.scatter_min, ar.min_p.bind),
+    "max": (sc.scatter_max, ar.max_p.bind),
 }
 """Each update as a scatter, and as a function of the old and the new elements."""
 
@@ -96,9 +99,16 @@ class IndexRef:
 
     def get(
         self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
-        mode: Any = None, fill_value: Any = None, wrap_negative_indices: bool = True,
+        mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:  # fmt: skip
-        """`x[index]`, with a choice of what is read out of bounds."""
+        """`x[index]`, with a choice of what is read out of bounds and of the layout."""
+        if out_sharding is not None:
+            return laid_out(
+                out_sharding, self.get, indices_are_sorted=indices_are_sorted,
+                unique_indices=unique_indices, mode=mode, fill_value=fill_value,
+                wrap_negative_indices=wrap_negative_indices,
+            )  # fmt: skip
         if mode is None:
             mode = "promise_in_bounds" if fill_value is None else "fill"
         mode = _mode(mode)
@@ -179,10 +189,10 @@ def _mode(mode: Any) -> Any:
     Raises:
         ValueError: there is no such mode.
     """
-    if isinstance(mode, ga.GatherScatterMode):
+    if isinstance(mode, GatherScatterMode):
         mode = mode.name.lower()
     if mode not in _MODES:
-        ga.GatherScatterMode.from_any(mode)
+        GatherScatterMode.from_any(mode)
     return "fill" if mode in ("fill_or_drop", "drop") else mode
 
 
@@ -193,7 +203,8 @@ def _below(mode: Any, wrap: bool) -> str | None:
 
 def update(
     x: Any, index: Any, values: Any, kind: str, *, indices_are_sorted: bool = False,
-    unique_indices: bool = False, mode: Any = None, wrap_negative_indices: bool = True,
+    unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+    wrap_negative_indices: bool = True,
 ) -> Any:  # fmt: skip
     """New array in which the elements that `index` names are combined with `values`.
 
@@ -201,7 +212,8 @@ def update(
         ValueError: `values` does not broadcast to what the index names.
     """
     options = (indices_are_sorted, unique_indices, _mode(mode or "fill"), wrap_negative_indices)
-    out = _updated(x, index, _fitting(x, values), kind, *options)
+    given = (x, index, _fitting(x, values), kind, *options)
+    out = _updated(*given) if out_sharding is None else laid_out(out_sharding, _updated, *given)
     if x.type.weak_type and not out.type.weak_type:
         return convert_p.bind(out, new_dtype=x.type.dtype, weak_type=True)
     return out
@@ -286,7 +298,7 @@ def _broadcastable(values: Any, shape: tuple[int, ...]) -> Any:
         own = own[1:]
     pairs = zip(own[::-1], shape[::-1], strict=False)
     if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
-        raise ValueError(
+        raise ArgumentValueError(
             f"Incompatible shapes for broadcasting: values of shape {typeof(values).shape} "
             f"cannot be written to elements of shape {shape}"
         )
@@ -376,7 +388,7 @@ def _scatter_program(x: Any, values: Any, *args: Any) -> Any:
     coordinates = _coordinates(places, plan, shape, batch, owner, result)
     indices = stacked(list(coordinates.values()), tuple(result[r] for r in batch))
     inserted = tuple(sorted(d for d in range(len(shape)) if d not in {owner[r] for r in whole}))
-    numbers = ga.ScatterDimensionNumbers(tuple(sorted(whole)), inserted, tuple(coordinates))
+    numbers = ScatterDimensionNumbers(tuple(sorted(whole)), inserted, tuple(coordinates))
     values = _full(values, plan.out)
     if plan.out != tuple(result):
         values = sh.reshape_p.bind(values, new_sizes=tuple(result))
@@ -432,7 +444,7 @@ def setitem(x: Any, index: Any, values: Any) -> None:
         TypeError: a value of a recording would be stored in an array from outside of it.
     """
     if config.jax_rules():
-        raise TypeError(
+        raise ArgumentTypeError(
             "arrays are immutable under as_jax(), as in JAX\n"
             "fix: x = x.at[index].set(values), which gives a new array"
         )
@@ -443,7 +455,7 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     elif type(new) is Tracer and type(x) is Tracer and new.recorder is x.recorder:
         x.variable, x.type = new.variable, new.type
     else:
-        raise TypeError(
+        raise ArgumentTypeError(
             "an array from outside of the function being recorded cannot be assigned to inside\n"
             "fix: copy it first (`x = x.copy()`), or use `x = x.at[index].set(values)`",
         )

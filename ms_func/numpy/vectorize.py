@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
@@ -65,7 +66,7 @@ def apply_over_axes(func: Callable[[Any, int], Any], a: ArrayLike, axes: Any) ->
         if out.ndim == a.ndim - 1:  # pyright: ignore[reportAttributeAccessIssue]
             out = manipulation.expand_dims(out, axis)
         if out.ndim != a.ndim:  # pyright: ignore[reportAttributeAccessIssue]
-            raise ValueError("function is not returning an array of the correct shape")
+            raise ArgumentValueError("function is not returning an array of the correct shape")
         a = out
     return a  # pyright: ignore[reportReturnType]
 
@@ -122,7 +123,7 @@ def _parsed(signature: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]
     """Core dimensions of the arguments and of the results."""
     text = signature.replace(" ", "")
     if not _SIGNATURE.match(text):
-        raise ValueError(f"not a valid gufunc signature: {signature}")
+        raise ArgumentValueError(f"not a valid gufunc signature: {signature}")
     left, right = (
         [tuple(re.findall(_NAME, c)) for c in re.findall(_CORE, side)] for side in text.split("->")
     )
@@ -132,21 +133,21 @@ def _parsed(signature: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]
 def _vectorized(pyfunc: Any, call: Any, arrays: Sequence[Any], core: Any) -> Any:
     cores = [()] * len(arrays) if core is None else core[0]
     if len(cores) != len(arrays):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"wrong number of positional arguments: expected {len(cores)}, got {len(arrays)}"
         )
     sizes: dict[str, int] = {}
     lanes = []
     for a, names in zip(arrays, cores, strict=True):
         if a.ndim < len(names):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"input with shape {a.shape} does not have enough dimensions for all core "
                 f"dimensions {names}"
             )
         split = a.ndim - len(names)
         for name, n in zip(names, a.shape[split:], strict=True):
             if sizes.setdefault(name, n) != n:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
                 )
         lanes.append(a.shape[:split])
@@ -172,7 +173,7 @@ def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any
     outs = [manipulation.reshape(o, (*loop, *np.shape(o)[lead:])) for o in outs]
     if core is not None:
         if len(core[1]) != len(outs):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"output must be {len(core[1])} arrays by the signature, got {len(outs)}"
             )
         for o, names in zip(outs, core[1], strict=True):
@@ -180,7 +181,7 @@ def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any
             if len(own) != len(names) or any(
                 sizes.setdefault(name, n) != n for name, n in zip(names, own, strict=False)
             ):
-                raise ValueError(
+                raise ArgumentValueError(
                     f"output shape {own} of {pyfunc} does not match core dimensions {names}"
                 )
     return tuple(outs) if many else outs[0]

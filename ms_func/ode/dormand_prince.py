@@ -21,9 +21,6 @@ from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import while_loop
 
-Slope = Callable[[Any, Any], Any]
-"""The right side: a function of state and time."""
-
 _TIMES = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0)
 _STAGES = (
     (1 / 5,),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.ir.mesh import AbstractMesh, Link
-from ms_func.parallel.shard_rules import Spec
+from ms_func.parallel.splits import Spec
 
 
 class Price(NamedTuple):

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.ir.function import Eqn, Function, Var
+from ms_func.ir.notation import Rule
 from ms_func.parallel.cost import Model, Price
 from ms_func.parallel.problem import Problem
-from ms_func.parallel.shard_rules import Rule, Spec, Split, local_extent
+from ms_func.parallel.splits import Spec, Split, local_extent
 from ms_func.parallel.unfold import Sheet
 
 

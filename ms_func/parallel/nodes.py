@@ -11,20 +11,13 @@ import numpy as np
 
 from ms_func.errors import ShardingError
 from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.notation import Rule, rule_of, whole_rule
 from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported, Primitive
 from ms_func.ir.sharding import UNCONSTRAINED, PartitionSpec, entry_axes
 from ms_func.parallel.cost import Model
 from ms_func.parallel.graph import Graph, Node, Way, flops_of, talk_inside
 from ms_func.parallel.open_sums import open_sums
-from ms_func.parallel.shard_rules import (
-    Rule,
-    Spec,
-    Split,
-    legal_specs,
-    legal_splits,
-    rule_of,
-    whole_rule,
-)
+from ms_func.parallel.splits import Spec, Split, legal_specs, legal_splits
 from ms_func.parallel.unfold import unfold
 
 REDUNDANCY = 1.25

@@ -15,8 +15,8 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Eqn, Literal, Var
+from ms_func.ir.notation import rule_of
 from ms_func.ir.primitive import ADDED, MADE, PASSED, SCALED
-from ms_func.parallel.shard_rules import rule_of
 from ms_func.parallel.unfold import Sheet
 
 

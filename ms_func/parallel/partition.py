@@ -15,7 +15,7 @@ from ms_func.control_flow.shard_map import piece_type, shard_map_p
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.primitive import MADE
 from ms_func.parallel.graph import led
-from ms_func.parallel.shard_rules import Spec
+from ms_func.parallel.splits import Spec
 from ms_func.parallel.unfold import LAID_OPEN, places
 from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.sharding import sharding_constraint_p

@@ -19,8 +19,8 @@ from ms_func.parallel.memory import Memory, solve_below
 from ms_func.parallel.nodes import REDUNDANCY, build_graph
 from ms_func.parallel.partition import emit
 from ms_func.parallel.search import Solution, solve
-from ms_func.parallel.shard_rules import Spec
 from ms_func.parallel.shifts import shifted
+from ms_func.parallel.splits import Spec
 
 
 class Options(NamedTuple):

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ms_func.ir.function import Eqn
+from ms_func.ir.notation import Rule
 from ms_func.parallel.cost import Step, collective
 from ms_func.parallel.graph import flops_of, talk_inside
 from ms_func.parallel.hlo import Collective, collectives
 from ms_func.parallel.search import forced
-from ms_func.parallel.shard_rules import Rule, Spec, Split
+from ms_func.parallel.splits import Spec, Split
 
 _MIB = 2**20
 

@@ -15,6 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func import config
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.types import typeof
 from ms_func.primitives.cast import convert_element_type, reduce_precision
 
@@ -111,7 +112,7 @@ def by_algorithm(
     if isinstance(algorithm, DotAlgorithmPreset):
         name = algorithm.name
         if name.startswith("ANY_F8") and any(typeof(v).dtype.itemsize > 1 for v in (lhs, rhs)):
-            raise TypeError(f"the algorithm {name} takes operands of 8-bit floats")
+            raise ArgumentTypeError(f"the algorithm {name} takes operands of 8-bit floats")
         if "_X" not in name and name != "DEFAULT" and not name.startswith("ANY_F8"):
             lhs, rhs = (_rounded(v, name.partition("_")[0]) for v in (lhs, rhs))
         wide = algorithm.accumulation_type

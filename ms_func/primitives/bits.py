@@ -99,19 +99,6 @@ popcnt_p = unary(
 )  # fmt: skip
 
 
-def mulhi(x: Any, y: Any, /) -> Any:
-    """The upper half of the bits of elementwise products of integers.
-
-    Shapes: equal, or one a scalar.
-
-    Raises:
-        TypeError: an operand does not hold integers, or dtypes differ.
-    """
-    from ms_func.primitives import wide_products  # written with arithmetic, which needs this file
-
-    return wide_products.mulhi(*operands(x, y))
-
-
 def population_count(x: Any) -> Any:
     """Number of bits set in each integer."""
     return popcnt_p.bind(x)

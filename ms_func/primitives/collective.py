@@ -217,7 +217,7 @@ def moved_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: An
 
 
 def _abstract(x: ArrayType, *, axes: Axes, groups: Groups | None) -> ArrayType:
-    return x if x.sharding is None else x.update(sharding=None)
+    return x if x.manual is None else x.update(manual=None)
 
 
 def _lower(operation: str) -> Callable[..., Any]:
@@ -340,7 +340,7 @@ def _pvary_batch(size: int, args: Any, dims: Any, *, axes: Axes) -> Any:
 pvary_p = register(
     Primitive(
         "pvary",
-        abstract=lambda x, *, axes: x if x.sharding is None else x.update(sharding=None),
+        abstract=lambda x, *, axes: x if x.manual is None else x.update(manual=None),
         ref=NO_REF,
         lower=lambda b, eqn, x: x,
         jvp=Linear(0),

@@ -100,7 +100,7 @@ def axis_size(axis_name: Any) -> int:
 
 
 def _permute_abstract(x: ArrayType, *, axes: Axes, perm: Groups) -> ArrayType:
-    return x if x.sharding is None else x.update(sharding=None)
+    return x if x.manual is None else x.update(manual=None)
 
 
 def _permute_lower(b: Any, eqn: Any, x: Any) -> Any:

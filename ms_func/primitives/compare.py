@@ -213,7 +213,20 @@ select_p = register(
 
 
 def select(pred: Any, on_true: Any, on_false: Any) -> Any:
-    """Elementwise choice: `on_true` where `pred`, else `on_false`; rank-0 operands broadcast."""
+    """Elementwise choice: `on_true` where `pred`, else `on_false`; both are computed.
+
+    Args:
+        pred: booleans, of the shape of the others or of rank 0.
+        on_true: array.
+        on_false: array of the same dtype, and of the same shape or of rank 0.
+
+    Raises:
+        TypeError: dtypes differ, shapes do not fit, or `pred` is not boolean.
+
+    Example:
+        >>> select(np.array([True, False]), np.array([1, 2]), 0).tolist()
+        [1, 0]
+    """
     return select_p.bind(pred, *operands(on_true, on_false))
 
 
@@ -266,5 +279,18 @@ clamp_p = nary(
 
 
 def clamp(min: Any, x: Any, max: Any) -> Any:
-    """`x` limited to `[min, max]` elementwise; NaN stays NaN."""
+    """`x` limited to `[min, max]` elementwise; NaN stays NaN.
+
+    Args:
+        min: bound below, of the shape of `x` or of rank 0.
+        x: array of any dtype with an order.
+        max: bound above, likewise.
+
+    Raises:
+        TypeError: dtypes differ, shapes do not fit, or numbers are complex.
+
+    Example:
+        >>> clamp(0, np.array([-1, 2, 9]), 5).tolist()
+        [0, 2, 5]
+    """
     return clamp_p.bind(*operands(min, x, max))

@@ -19,11 +19,11 @@ import numpy as np
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import cast, compare
+from ms_func.primitives import bits, cast, compare, powers, rounding
 from ms_func.primitives import elementwise as el
 from ms_func.primitives.arithmetic import add, div, mul, neg, sub
 from ms_func.primitives.compare import eq, gt, lt, ne, select
-from ms_func.primitives.families import literal
+from ms_func.primitives.families import formulas, literal
 from ms_func.tracing.tracer import build
 
 Parts = tuple[Any, Any]
@@ -36,11 +36,11 @@ def _info(x: Any) -> Any:
 
 
 def _either(p: Any, q: Any) -> Any:
-    return ar.bitwise_or(p, q)
+    return bits.bitwise_or(p, q)
 
 
 def _both(p: Any, q: Any) -> Any:
-    return ar.bitwise_and(p, q)
+    return bits.bitwise_and(p, q)
 
 
 def _infinite(x: Any) -> Any:
@@ -75,8 +75,8 @@ def _two_sum(x: Any, y: Any) -> Parts:
 
 def _two_square(x: Any) -> Parts:
     """`x * x` rounded, and what rounding lost (Dekker), for x that is not huge."""
-    bits = (int(_info(x).nmant) + 2) // 2
-    c = mul(x, float(2**bits + 1))
+    digits = (int(_info(x).nmant) + 2) // 2
+    c = mul(x, float(2**digits + 1))
     high = sub(c, sub(c, x))
     low = sub(x, high)
     p = mul(x, x)
@@ -98,7 +98,7 @@ def exp(a: Any, b: Any) -> Parts:
     """`exp(a) cis(b)`."""
     e, f = _scaled_exp(a)
     re, im = mul(mul(e, el.cos(b)), f), mul(mul(e, el.sin(b)), f)
-    endless = _both(_infinite(a), ar.bitwise_not(_finite(b)))
+    endless = _both(_infinite(a), bits.bitwise_not(_finite(b)))
     up = gt(a, 0.0)
     re = select(endless, select(up, a, literal(0.0, a)), re)
     im = select(endless, select(up, literal(math.nan, b), with_sign(literal(0.0, b), b)), im)
@@ -152,7 +152,7 @@ def sinh(a: Any, b: Any) -> Parts:
     s, c, h = _hyperbolic(a)
     re = mul(mul(with_sign(s, a), el.cos(b)), h)
     im = mul(mul(c, el.sin(b)), h)
-    wild = ar.bitwise_not(_finite(b))
+    wild = bits.bitwise_not(_finite(b))
     re = select(_both(wild, _either(_infinite(a), eq(a, 0.0))), a, re)
     whole = eq(b, 0.0)
     return select(whole, with_sign(mul(s, h), a), re), select(whole, b, im)
@@ -163,7 +163,7 @@ def cosh(a: Any, b: Any) -> Parts:
     s, c, h = _hyperbolic(a)
     re = mul(mul(c, el.cos(b)), h)
     im = mul(mul(with_sign(s, a), el.sin(b)), h)
-    wild = ar.bitwise_not(_finite(b))
+    wild = bits.bitwise_not(_finite(b))
     re = select(_both(wild, _infinite(a)), literal(math.inf, a), re)
     zero = with_sign(with_sign(literal(0.0, b), a), b)
     zero = select(negative_sign(a), neg(with_sign(literal(0.0, b), b)), with_sign(zero, b))
@@ -186,7 +186,7 @@ def tanh(a: Any, b: Any) -> Parts:
     below = add(mul(beta, mul(s, s)), 1.0)
     re, im = div(mul(mul(beta, rho), s), below), div(t, below)
     far = mul(mul(mul(el.sin(b), el.cos(b)), 4.0), el.exp(mul(size, -2.0)))
-    wild = ar.bitwise_not(_finite(b))
+    wild = bits.bitwise_not(_finite(b))
     far = select(_either(wild, _infinite(a)), with_sign(literal(0.0, b), b), far)
     re = select(large, with_sign(literal(1.0, a), a), re)
     im = select(large, far, im)
@@ -230,7 +230,7 @@ def _log_size(a: Any, b: Any) -> Any:
     plain = _either(eq(big, 0.0), _infinite(big))
     ratio = div(small, select(plain, literal(1.0, a), big))
     ratio = select(plain, literal(0.0, a), ratio)
-    far = add(el.log(big), mul(el.log1p(mul(ratio, ratio)), 0.5))
+    far = add(powers.log(big), mul(el.log1p(mul(ratio, ratio)), 0.5))
     return _endless(a, b, select(near, close, far))
 
 
@@ -358,7 +358,9 @@ def atanh(a: Any, b: Any) -> Parts:
     pole = eq(below, 0.0)
     ratio = div(mul(p, 4.0), select(pole, literal(1.0, a), below))
     u = mul(el.log1p(ratio), 0.25)
-    at_pole = select(eq(q, 0.0), literal(math.inf, a), mul(sub(math.log(4.0) / 2, el.log(q)), 0.5))
+    at_pole = select(
+        eq(q, 0.0), literal(math.inf, a), mul(sub(math.log(4.0) / 2, powers.log(q)), 0.5)
+    )
     u = select(pole, at_pole, u)
     v = mul(el.atan2(mul(q, 2.0), sub(mul(less, add(p, 1.0)), mul(q_safe, q_safe))), 0.5)
     big, small = ar.max(x, y), ar.min(x, y)
@@ -388,11 +390,11 @@ def atan(a: Any, b: Any) -> Parts:
 def real_exp2(x: Any) -> Any:
     """`2 ** x` of real numbers: exact at whole ones, whose power is built from its bits."""
     info = _info(x)
-    whole = el.round_even_p.bind(x)
+    whole = rounding.round_even_p.bind(x)
     rest = sub(x, select(_finite(x), whole, x))
     rest = el.exp(mul(select(_infinite(x), 0.0, rest), math.log(2)))
     n = compare.clamp(float(2 * info.minexp), whole, float(2 * info.maxexp))
-    half = el.floor(mul(n, 0.5))
+    half = rounding.floor(mul(n, 0.5))
     return mul(mul(rest, _power_of_two(half)), _power_of_two(sub(n, half)))
 
 
@@ -401,8 +403,8 @@ def _power_of_two(n: Any) -> Any:
     info, dtype = _info(n), typeof(n).dtype
     field = add(cast.convert_element_type(n, f"int{info.bits}"), int(info.maxexp) - 1)
     field = compare.clamp(0, field, 2 * int(info.maxexp) - 1)
-    bits = ar.shift_left(field, literal(int(info.nmant), field))
-    return cast.bitcast_convert_type(bits, dtype)
+    pattern = bits.shift_left(field, literal(int(info.nmant), field))
+    return cast.bitcast_convert_type(pattern, dtype)
 
 
 # --- as programs ----------------------------------------------------------------------------------
@@ -444,3 +446,6 @@ def reflected(name: str, kind: ArrayType) -> tuple[Function, Function]:
 def real(name: str, kind: ArrayType) -> Function:
     """Program of a real function whose StableHLO form is less exact than it could be."""
     return build(name, [kind], lambda x: [_REAL[name](x)])
+
+
+formulas.real, formulas.direct, formulas.reflected = real, direct, reflected

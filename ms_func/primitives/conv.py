@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.dtypes import canonicalize_dtype
-from ms_func.errors import ShapeError, SizeError
+from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
@@ -107,7 +107,9 @@ def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: Conv) -> None:
     if features // groups != ins:
         raise SizeError(
             f"{name} lhs feature dimension size divided by feature_group_count must equal the "
-            f"rhs input feature dimension size, but {features} // {groups} != {ins}."
+            f"rhs input feature dimension size, but {features} // {groups} != {ins}.\n"
+            f"fix: dimension {lhs_spec[1]} of {lhs} and dimension {rhs_spec[1]} of {rhs} hold the "
+            "features; for another layout pass dimension_numbers"
         )
     if out % groups or out % lots:
         which = "feature_group_count" if out % groups else "batch_group_count"
@@ -562,7 +564,7 @@ def geometry_of(
     holes = positive(name, "rhs_dilation", rhs_dilation, count)
     spread = positive(name, "lhs_dilation", lhs_dilation, count)
     if isinstance(padding, str) and any(d > 1 for d in spread):
-        raise ValueError(
+        raise ArgumentValueError(
             "String padding is not implemented for a convolution whose operand is spread by "
             "lhs_dilation\nfix: give the padding as numbers, or use conv_transpose"
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import rem
 from ms_func.primitives.basis import transpose
@@ -30,7 +31,28 @@ def conv(
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Any:
-    """Convolution in the default layout, `[n, c, *size]` and `[o, c, *window]`."""
+    """Convolution in the default layout: a cross-correlation, as networks use it.
+
+    Args:
+        lhs: `[n, c, *size]`: batch, channels, and places.
+        rhs: `[o, c, *window]`: a kernel for each of `o` channels of the result.
+        window_strides: steps between windows, one for each dimension of places.
+        padding: "SAME", "SAME_LOWER" or "VALID".
+        precision: see `dot_general`.
+        preferred_element_type: dtype of the result.
+
+    Returns:
+        `[n, o, *size]`, with sizes that follow from padding and strides.
+
+    Raises:
+        TypeError: channels or ranks do not fit.
+        RuntimeError: there is no such padding.
+
+    Example:
+        >>> import ms_func.numpy as np
+        >>> conv(np.ones((1, 1, 4)), np.ones((1, 1, 3)), (1,), "SAME").tolist()
+        [[[2.0, 3.0, 3.0, 2.0]]]
+    """
     return conv_general_dilated(
         lhs, rhs, window_strides, padding, precision=precision,
         preferred_element_type=preferred_element_type,
@@ -73,7 +95,9 @@ def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
         total = window + stride - 2 + max(window - stride, 0)
         before = window - 1
     else:
-        raise ValueError(f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}")
+        raise ArgumentValueError(
+            f"padding of conv_transpose must be 'SAME' or 'VALID', got {padding!r}"
+        )
     return before, total - before
 
 
@@ -111,7 +135,7 @@ def conv_transpose(
     left, right = typeof(lhs), typeof(rhs)
     if dimension_numbers is None:
         if left.ndim not in _TRANSPOSE_LAYOUTS:
-            raise ValueError("No 4+ dimensional dimension_number defaults.")
+            raise ArgumentValueError("No 4+ dimensional dimension_number defaults.")
         dimension_numbers = _TRANSPOSE_LAYOUTS[left.ndim]
     numbers = conv_dimension_numbers(left.shape, right.shape, dimension_numbers)
     out, ins, *window = numbers.rhs_spec

@@ -21,12 +21,14 @@ import numpy as np
 from ms_func.errors import AxisError
 from ms_func.ir.primitive import NONLINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, bitwise_and, div, mul, sub
+from ms_func.primitives.arithmetic import add, div, mul, sub
 from ms_func.primitives.basis import sum_dtype
+from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import complex, convert_element_type, real
 from ms_func.primitives.compare import eq, select
-from ms_func.primitives.elementwise import exp, log
+from ms_func.primitives.elementwise import exp
 from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.powers import log
 from ms_func.primitives.recurrence import before, cost_along, linear_recurrence_p, shard_along
 from ms_func.primitives.reduce import highest, lexical_reducer, lowest
 from ms_func.primitives.running_loops import loop, window
@@ -40,7 +42,7 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
         check_dtype(name, accepts, x.dtype)
         if not 0 <= axis < x.ndim:
             raise AxisError(f"axis {axis} is out of bounds for array of shape {x.shape}")
-        return x if x.sharding is None else x.update(sharding=None)
+        return x if x.manual is None else x.update(manual=None)
 
     return abstract
 

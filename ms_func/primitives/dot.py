@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join
-from ms_func.errors import ShapeError, SizeError
+from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
@@ -78,7 +78,7 @@ def canonical_precision(precision: Any) -> PrecisionPair:
             return None
     pair = tuple(precision) if isinstance(precision, (tuple, list)) else (precision, precision)
     if len(pair) != 2:
-        raise ValueError(f"precision must be one value or a pair, got {precision!r}")
+        raise ArgumentValueError(f"precision must be one value or a pair, got {precision!r}")
     lhs, rhs = (Precision.DEFAULT if p is None else Precision(p) for p in pair)
     return lhs, rhs
 
@@ -360,28 +360,7 @@ def dot_general(
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Any:
-    """Product summed over contracted dimensions, for each index of the batch dimensions.
-
-    Shapes: the result has the batch dimensions, then the other dimensions of `lhs`, then
-        those of `rhs`, each in the order of the operand.
-    Dtypes: any; operands of different dtypes are promoted.
-
-    Args:
-        lhs: first operand.
-        rhs: second operand.
-        dimension_numbers: `((lhs_contracting, rhs_contracting), (lhs_batch, rhs_batch))`.
-        precision: None, a `Precision`, its name, or a pair, one for each operand; or a
-            `DotAlgorithm`, a `DotAlgorithmPreset` or the name of one.
-        preferred_element_type: dtype of the sum and of the result.
-
-    Raises:
-        TypeError: sizes of paired dimensions differ, or a dimension is named twice.
-
-    Example:
-        >>> x, y = ms.numpy.ones((2, 3)), ms.numpy.ones((3, 4))
-        >>> dot_general(x, y, (((1,), (0,)), ((), ()))).shape  # the matrix product x @ y
-        (2, 4)
-    """
+    """`lax.dot_general`, which describes the arguments, without a layout of the result."""
     numbers = canonical_numbers(typeof(lhs).ndim, typeof(rhs).ndim, dimension_numbers)
     algorithm = algorithm_of(precision)
     if algorithm is not None:

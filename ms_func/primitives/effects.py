@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ArgumentTypeError, UnsupportedError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.execution import host
 from ms_func.execution.dispatch import as_array, bottom
 from ms_func.ir.host import host_function, identity_of
@@ -29,7 +29,7 @@ class _Checker(string.Formatter):
         unused = [a for i, a in enumerate(args) if i not in used_args]
         unused += [k for k in kwargs if k not in used_args]
         if unused:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"Unused arguments to `debug.print`: {unused}. You may be passing an f-string "
                 '(i.e, `f"{x}"`) into `debug.print` and should instead be passing in unformatted '
                 'arguments: `debug.print("{x}", x=x)`'

@@ -16,30 +16,10 @@ from ms_func.dtypes import dtype_name, is_inexact
 from ms_func.ir.primitive import ZERO, Zero
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
-from ms_func.primitives.arithmetic import (  # noqa: F401 - `log` is one of them
-    add,
-    div,
-    log,
-    log_p,
-    mul,
-    neg,
-    product_rule,
-    smooth,
-    sub,
-)
+from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, smooth, sub
 from ms_func.primitives.cast import complex, conj, imag, real
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import formula, literal, nary, operands, unary
-from ms_func.primitives.rounding import (  # noqa: F401 - rounding is elementwise too
-    ceil,
-    ceil_p,
-    floor,
-    floor_p,
-    round,
-    round_even_p,
-    round_p,
-    trunc,
-)
 from ms_func.primitives.trigonometry import fast_on_cpu
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ShapeError
-from ms_func.ir.function import Literal
+from ms_func.ir.function import Function, Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
     NONLINEAR,
@@ -101,26 +101,24 @@ def unary(
     def abstract(x: ArrayType, **params: Any) -> ArrayType:
         check_dtype(name, accepts, x.dtype)
         if result is None:
-            return x if x.sharding is None else x.update(sharding=None)
+            return x if x.manual is None else x.update(manual=None)
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
-    return register(
-        Primitive(
-            name,
-            abstract=abstract,
-            ref=_typed(ref, abstract),
-            lower=stablehlo(lower) if isinstance(lower, str) else lower,
-            jvp=jvp,
-            transpose=transpose or NONLINEAR,
-            batch=ELEMENTWISE,
-            shard=ELEMENTWISE,
-            cost=_elementwise_cost(transcendental),
-            implicit_broadcast=True,
-            simplify=simplify,
-            jet=jet,
-            sums=sums,
-        )
-    )
+    return _elementwise(
+        name, abstract, ref, lower, transpose, transcendental, jvp=jvp, simplify=simplify, jet=jet,
+        sums=sums,
+    )  # fmt: skip
+
+
+class _Formulas:
+    """What `complex_forms` supplies: it is written with the operations that are lowered by it."""
+
+    real: Callable[[str, ArrayType], Function]
+    direct: Callable[[str, ArrayType], Function | None]
+    reflected: Callable[[str, ArrayType], tuple[Function, Function]]
+
+
+formulas = _Formulas()
 
 
 def formula(name: str, operation: str | None) -> Callable[..., Any]:
@@ -134,14 +132,12 @@ def formula(name: str, operation: str | None) -> Callable[..., Any]:
         kind = ArrayType(eqn.outputs[0].type.shape, eqn.inputs[0].type.dtype)
         if kind.dtype.kind != "c" and plain is not None:
             return plain(b, eqn, x)
-        from ms_func.primitives import complex_forms  # which is written with these functions
-
         if kind.dtype.kind != "c":
-            return in_float32(b, kind, [x], lambda k: complex_forms.real(name, k))
-        fn = complex_forms.direct(name, kind)
+            return in_float32(b, kind, [x], lambda k: formulas.real(name, k))
+        fn = formulas.direct(name, kind)
         if fn is not None:
             return b.inline(fn, [x])[0]
-        before, after = complex_forms.reflected(name, kind)
+        before, after = formulas.reflected(name, kind)
         (folded,) = b.inline(before, [x])
         return b.inline(after, [x, b.op(f"chlo.{name}", [kind], [folded])])[0]
 
@@ -191,23 +187,29 @@ def nary(
             return ArrayType(first.shape, result, False)
         return first
 
+    return _elementwise(
+        name, abstract, ref, lower, transpose, transcendental, jvp=jvp, simplify=simplify, jet=jet,
+        sums=sums, commutative=commutative, words=words,
+    )  # fmt: skip
+
+
+def _elementwise(
+    name: str, abstract: Callable[..., ArrayType], ref: Callable[..., Any], lower: Any,
+    transpose: Any, transcendental: bool, **rules: Any,
+) -> Primitive:  # fmt: skip
+    """Register a primitive with the rules that all of a family share, and `rules`."""
     return register(
         Primitive(
             name,
             abstract=abstract,
             ref=_typed(ref, abstract),
             lower=stablehlo(lower) if isinstance(lower, str) else lower,
-            jvp=jvp,
             transpose=transpose or NONLINEAR,
             batch=ELEMENTWISE,
             shard=ELEMENTWISE,
             cost=_elementwise_cost(transcendental),
             implicit_broadcast=True,
-            commutative=commutative,
-            simplify=simplify,
-            jet=jet,
-            words=words,
-            sums=sums,
+            **rules,
         )
     )
 
@@ -249,9 +251,6 @@ def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
             raise ShapeError(f"{why}\nfix: broadcast them, or use ms_func.numpy, which does")
         shape = t.shape
     return shape
-
-
-_SCALARS = frozenset((bool, int, float, complex))
 
 
 _ORDER = {bool: 0, int: 1, float: 2, complex: 3}

@@ -20,13 +20,14 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import NotSupported, Primitive, Zero
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, div, log, max, mul, neg, product_rule, sub
+from ms_func.primitives.arithmetic import add, div, max, mul, neg, product_rule, sub
 from ms_func.primitives.basis import full_of, reduce_sum
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, le, lt, ne, select
 from ms_func.primitives.elementwise import abs, exp, log1p, sqrt
 from ms_func.primitives.families import nary, operands
+from ms_func.primitives.powers import log
 from ms_func.primitives.special import digamma, lgamma
 from ms_func.tracing.tracer import build
 

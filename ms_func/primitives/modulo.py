@@ -12,17 +12,8 @@ from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import ZERO, Zero
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import (
-    add,
-    bitwise_and,
-    bitwise_xor,
-    div,
-    mul,
-    neg,
-    product_rule,
-    rem,
-    sub,
-)
+from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, rem, sub
+from ms_func.primitives.bits import bitwise_and, bitwise_xor
 from ms_func.primitives.compare import eq, gt, is_finite, lt, ne, select
 from ms_func.primitives.complex_forms import with_sign
 from ms_func.primitives.families import in_float32, nary, operands

@@ -18,7 +18,8 @@ from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or, bitwis
 from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.families import literal
-from ms_func.primitives.gather import GatherDimensionNumbers, gather
+from ms_func.primitives.gather import gather
+from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.shape import broadcasted_iota, expand_dims
 
 INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)

@@ -83,7 +83,9 @@ def _abstract(name: str, accepts: str) -> Callable[..., ArrayType]:
     def abstract(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
         check_dtype(name, accepts, x.dtype)
         if canonical_axes(x.ndim, axes) != axes:
-            raise ValueError(f"axes of {name} must be increasing and not negative, got {axes}")
+            raise ArgumentValueError(
+                f"axes of {name} must be increasing and not negative, got {axes}"
+            )
         kept = tuple(d for i, d in enumerate(x.shape) if i not in axes)
         return ArrayType(kept, x.dtype, x.weak_type)
 

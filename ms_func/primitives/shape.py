@@ -372,7 +372,7 @@ def full_like(
 def _rev_abstract(x: ArrayType, *, dimensions: tuple[int, ...]) -> ArrayType:
     if len(set(dimensions)) != len(dimensions) or any(not 0 <= d < x.ndim for d in dimensions):
         raise ShapeError(f"rev dimensions must be unique and those of {x}, got {dimensions}")
-    return x if x.sharding is None else x.update(sharding=None)
+    return x if x.manual is None else x.update(manual=None)
 
 
 def _rev_lower(b: Any, eqn: Any, x: Any) -> Any:
@@ -431,7 +431,7 @@ def rev(operand: Any, dimensions: Sequence[int]) -> Any:
 def _roll_abstract(x: ArrayType, *, shift: int, dimension: int) -> ArrayType:
     if not 0 <= dimension < x.ndim or not 0 <= shift < max(1, x.shape[dimension]):
         raise ShapeError(f"roll of {x} cannot move dimension {dimension} by {shift}")
-    return x if x.sharding is None else x.update(sharding=None)
+    return x if x.manual is None else x.update(manual=None)
 
 
 def _roll_lower(b: Any, eqn: Any, x: Any) -> Any:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ShardingError
+from ms_func.ir import propagation as _propagation  # noqa: F401  # the rule of layouts in types
 from ms_func.ir.axes import environment
-from ms_func.ir.mesh import Mesh, current_mesh
+from ms_func.ir.explicit import chosen, typed
+from ms_func.ir.mesh import AxisType, Mesh, current_mesh
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
-from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec, Sharding, entry_axes
+from ms_func.ir.sharding import (
+    UNCONSTRAINED,
+    NamedSharding,
+    PartitionSpec,
+    Sharding,
+    entry_axes,
+)
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
@@ -29,7 +37,7 @@ def _abstract(x: ArrayType, *, sharding: NamedSharding, lanes: Any = None) -> Ar
                 f"not divisible by the {n} devices along {', '.join(map(repr, axes))}\n"
                 "fix: pad the array to a multiple, or leave that dimension whole"
             )
-    return x
+    return typed(x, sharding)
 
 
 def _lower(b: Any, eqn: Any, x: Any) -> Any:
@@ -42,9 +50,11 @@ def _lower(b: Any, eqn: Any, x: Any) -> Any:
 
 
 def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: Any = None) -> Any:
-    """The new dimension lies along `lanes`, by default as the compiler likes."""
+    """The new dimension lies along `lanes`, by default as the compiler likes or types tell."""
     (x,), (at,) = args, dims
-    ndim = typeof(x).ndim - 1
+    held, ndim = typeof(x).explicit, typeof(x).ndim - 1
+    if lanes is None and held is not None and held.spec[at] is not None:
+        lanes = held.spec[at]
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
     spec = PartitionSpec(*entries[:at], UNCONSTRAINED if lanes is None else lanes, *entries[at:])
     return sharding_constraint_p.bind(x, sharding=sharding.update(spec=spec)), at
@@ -72,6 +82,7 @@ sharding_constraint_p = register(
         shard=_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         words=LANES,
+        fixes_layout=True,
     )
 )
 
@@ -112,8 +123,8 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
 
 def constrained(x: Any, sharding: Any) -> Any:
-    """One array with its layout fixed; None leaves it alone."""
-    if sharding is None:
+    """One array with its layout fixed; None, or a layout over no axes, leaves it alone."""
+    if sharding is None or over_devices(sharding) is None:
         return x
     sharding = named_sharding(sharding)
     manual = {a.name for a in environment() if a.mesh is not None}
@@ -125,6 +136,20 @@ def constrained(x: Any, sharding: Any) -> Any:
             "fix: name only axes that are left to the compiler (axis_names of shard_map)"
         )
     return sharding_constraint_p.bind(x, sharding=sharding)
+
+
+def laid_out(where: Any, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What `f` gives, in the layout `where`: that decides, too, what operands leave open."""
+    with chosen():
+        out = f(*args, **kwargs)
+    return constrained(out, where)
+
+
+def over_devices(where: Any) -> Any:
+    """A place for arrays, with devices where it names axes only; None if it names no axes."""
+    if isinstance(where, NamedSharding):
+        return None if where.mesh.empty else named_sharding(where)
+    return named_sharding(where) if isinstance(where, PartitionSpec) else where
 
 
 def named_sharding(sharding: Any) -> NamedSharding:
@@ -141,7 +166,7 @@ def named_sharding(sharding: Any) -> NamedSharding:
         return sharding if isinstance(sharding.mesh, Mesh) else _with_devices(sharding)
     if not isinstance(sharding, PartitionSpec):
         kind = "only" if isinstance(sharding, Sharding) else "as"
-        raise TypeError(
+        raise ArgumentTypeError(
             f"expected a NamedSharding or a PartitionSpec {kind} layout over a mesh, got "
             f"{sharding!r}"
         )
@@ -182,8 +207,15 @@ def constrain(x: Any, spec: Any) -> Any:
 
 
 def _write(s: NamedSharding) -> str:
-    parts: list[Any] = [list(map(list, s.mesh.shape_tuple)), *_spec_parts(s.spec)]
-    return json.dumps(parts)
+    return json.dumps([_mesh_parts(s.mesh), *_spec_parts(s.spec)])
+
+
+def _mesh_parts(mesh: Any) -> list[Any]:
+    """Name and size of each axis, and its type unless the compiler decides about it."""
+    return [
+        [name, size] if kind is AxisType.Auto else [name, size, kind.name]
+        for (name, size), kind in zip(mesh.shape_tuple, mesh.axis_types, strict=True)
+    ]
 
 
 def _spec_parts(spec: PartitionSpec) -> list[Any]:
@@ -199,7 +231,8 @@ def _read(text: str) -> NamedSharding:
 
 
 def _read_mesh(axes: Any) -> Mesh:
-    return Mesh(tuple(n for _, n in axes), [a for a, _ in axes])
+    kinds = tuple(AxisType[kind[0]] if kind else AxisType.Auto for _, _, *kind in axes)
+    return Mesh(tuple(n for _, n, *_ in axes), [a for a, *_ in axes], kinds)
 
 
 def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
@@ -215,6 +248,6 @@ register_param_type(
 )
 register_param_type(
     Mesh,
-    write=lambda mesh: json.dumps(list(map(list, mesh.shape_tuple))),
+    write=lambda mesh: json.dumps(_mesh_parts(mesh)),
     read=lambda text: _read_mesh(json.loads(text)),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentTypeError
 from ms_func.ir.primitive import NONLINEAR, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.decompositions import scipy_linalg
@@ -158,7 +159,7 @@ def _tridiagonal_abstract(a: ArrayType, *, lower: bool) -> list[ArrayType]:
     lead = check_matrix("tridiagonal", a, square=True)
     n, real = a.shape[-1], real_of(a.dtype)
     if n == 0:
-        raise TypeError(f"tridiagonal takes matrices of at least one row, got {a}")
+        raise ArgumentTypeError(f"tridiagonal takes matrices of at least one row, got {a}")
     sizes = [((*lead, n), real), ((*lead, n - 1), real), ((*lead, n - 1), a.dtype)]
     return [ArrayType(a.shape, a.dtype), *[ArrayType(s, d) for s, d in sizes]]
 

@@ -25,8 +25,9 @@ from ms_func.primitives.batching import to_front
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt, select
 from ms_func.primitives.families import is_linear, literal
-from ms_func.primitives.gather import gather_p, scatter_p
+from ms_func.primitives.gather import gather_p
 from ms_func.primitives.pieces import concatenate_p, slice, slice_p
+from ms_func.primitives.scatter import scatter_p
 from ms_func.primitives.shape import reshape, squeeze
 
 __all__ = [
@@ -446,7 +447,22 @@ def dynamic_slice_in_dim(
     *,
     allow_negative_indices: bool = True,
 ) -> Any:
-    """`dynamic_slice` along one axis; the others are taken whole."""
+    """`dynamic_slice` along one axis; the others are taken whole.
+
+    Args:
+        operand: array.
+        start_index: integer known only at run time, moved so that the slice lies inside.
+        slice_size: size along `axis`, a Python int.
+        axis: dimension.
+        allow_negative_indices: whether they count from the end.
+
+    Raises:
+        TypeError: the slice is larger than the operand, or the index no integer.
+
+    Example:
+        >>> dynamic_slice_in_dim(np.arange(5), np.int32(4), 2).tolist()
+        [3, 4]
+    """
     sizes = list(typeof(operand).shape)
     axis = _axis(axis, len(sizes))
     starts: list[Any] = [0] * len(sizes)
@@ -462,7 +478,19 @@ def dynamic_index_in_dim(
     *,
     allow_negative_indices: bool = True,
 ) -> Any:
-    """Element `index`, known only at run time, along one axis."""
+    """Element `index`, known only at run time, along one axis.
+
+    Args:
+        operand: array.
+        index: integer, moved inside.
+        axis: dimension.
+        keepdims: keep it, with size 1.
+        allow_negative_indices: whether they count from the end.
+
+    Example:
+        >>> dynamic_index_in_dim(np.arange(6).reshape(2, 3), np.int32(1), keepdims=False).tolist()
+        [3, 4, 5]
+    """
     out = dynamic_slice_in_dim(
         operand, index, 1, axis, allow_negative_indices=allow_negative_indices
     )
@@ -477,7 +505,22 @@ def dynamic_update_slice_in_dim(
     *,
     allow_negative_indices: bool = True,
 ) -> Any:
-    """`dynamic_update_slice` along one axis; the update has the other sizes of `operand`."""
+    """`dynamic_update_slice` along one axis; the update has the other sizes of `operand`.
+
+    Args:
+        operand: array; it is not changed, the result is a new array.
+        update: elements to write, of the dtype of `operand`.
+        start_index: integer known only at run time, moved so that the update lies inside.
+        axis: dimension.
+        allow_negative_indices: whether they count from the end.
+
+    Raises:
+        TypeError: dtypes or shapes do not fit.
+
+    Example:
+        >>> dynamic_update_slice_in_dim(np.zeros(4), np.ones(2), np.int32(1), 0).tolist()
+        [0.0, 1.0, 1.0, 0.0]
+    """
     ndim = typeof(operand).ndim
     starts: list[Any] = [0] * ndim
     starts[_axis(axis, ndim)] = start_index

@@ -46,7 +46,7 @@ def _sort_abstract(
         raise AxisError(
             f"axis {dimension} is out of bounds for array of dimension {len(shapes[0])}"
         )
-    return [t if t.sharding is None else t.update(sharding=None) for t in types]
+    return [t if t.manual is None else t.update(manual=None) for t in types]
 
 
 def _keys(x: np.ndarray) -> list[np.ndarray]:
@@ -254,9 +254,9 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     if not operands:
         raise ShapeError("Sort requires at least one operand")
     if not several and num_keys != 1:
-        raise ValueError(f"{num_keys=} must equal 1 for a single operand.")
+        raise ArgumentValueError(f"{num_keys=} must equal 1 for a single operand.")
     if not 1 <= num_keys <= len(operands):
-        raise ValueError(f"{num_keys=} must be between 1 and len(operand)={len(operands)}")
+        raise ArgumentValueError(f"{num_keys=} must be between 1 and len(operand)={len(operands)}")
     at = _axis(dimension, typeof(operands[0]).ndim)
     outs = sort_p.bind(*operands, dimension=at, is_stable=bool(is_stable), num_keys=num_keys)
     return tuple(outs) if several else outs[0]
@@ -270,7 +270,22 @@ def _axis(axis: int, ndim: int) -> int:
 
 
 def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = True) -> Any:
-    """`keys` in increasing order along a dimension, and `values` rearranged with them."""
+    """`keys` in increasing order along a dimension, and `values` rearranged with them.
+
+    Args:
+        keys: array.
+        values: array of the same shape and any dtype.
+        dimension: dimension to sort along.
+        is_stable: whether equal keys stay in their order.
+
+    Raises:
+        TypeError: shapes differ.
+
+    Example:
+        >>> keys, values = sort_key_val(np.array([3, 1, 2]), np.array([30, 10, 20]))
+        >>> values.tolist()
+        [10, 20, 30]
+    """
     return sort((keys, values), dimension, is_stable, num_keys=1)
 
 
@@ -279,7 +294,7 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = 
 
 def _top_k_abstract(x: ArrayType, *, k: int, axis: int) -> list[ArrayType]:
     if x.dtype.kind == "c":
-        raise ValueError("top_k is not compatible with complex inputs.")
+        raise ArgumentValueError("top_k is not compatible with complex inputs.")
     if k < 0:
         raise ArgumentValueError(f"k argument to top_k must be nonnegative, got {k}")
     if k > x.shape[axis]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import ArgumentTypeError, ShapeError
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.context import int_array, integer
@@ -227,7 +227,7 @@ def threefry_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
         TypeError: `key` is no uint32 pair, or `width` is none of 8, 16, 32, 64.
     """
     if width not in WIDTHS:
-        raise TypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
+        raise ArgumentTypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
     return threefry_bits_p.bind(key, shape=int_tuple(shape, "shape"), width=width)
 
 

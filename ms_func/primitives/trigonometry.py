@@ -19,7 +19,8 @@ import numpy as np
 
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, bitwise_and, mul, neg, sub
+from ms_func.primitives.arithmetic import add, mul, neg, sub
+from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, ge, ne, select
 from ms_func.primitives.families import literal

@@ -14,10 +14,18 @@ from ms_func.primitives.arithmetic import add, mul, sub
 from ms_func.primitives.bits import bitwise_and, shift_right_arithmetic, shift_right_logical
 from ms_func.primitives.cast import bitcast_convert_type, convert_element_type
 from ms_func.primitives.compare import lt, select
+from ms_func.primitives.families import operands
 
 
-def mulhi(x: Any, y: Any) -> Any:
-    """The upper half of the bits of elementwise products of integers of one dtype."""
+def mulhi(x: Any, y: Any, /) -> Any:
+    """The upper half of the bits of elementwise products of integers.
+
+    Shapes: equal, or one a scalar.
+
+    Raises:
+        TypeError: an operand does not hold integers, or dtypes differ.
+    """
+    x, y = operands(x, y)
     dtype = typeof(x).dtype
     if not issubdtype(dtype, np.integer) or typeof(y).dtype != dtype:
         raise ShapeError(f"mulhi takes integers of one dtype, got {typeof(x)} and {typeof(y)}")

@@ -84,14 +84,38 @@ def _reduction(
     identity: Callable[[np.dtype], Any], jvp: Any, transpose: Any = None, accepts: str = "any",
 ) -> Primitive:  # fmt: skip
     """Make and register a reduction over windows."""
+    primitive = register(
+        Primitive(
+            name,
+            abstract=_abstract(name, accepts),
+            ref=_ref(ufunc, identity, exactly=combine is not add),
+            lower=_lower(name, combine, operation, identity),
+            jvp=jvp,
+            transpose=transpose or NONLINEAR,
+            batch=_batch(lambda: primitive),
+            shard=_shard,
+            cost=cost,
+        )
+    )
+    return primitive
+
+
+def _ref(ufunc: np.ufunc, identity: Any, exactly: bool) -> Callable[..., np.ndarray]:
+    """Reference rule; what is not exact is kept in a wider dtype on the way."""
 
     def ref(x: np.ndarray, **params: Any) -> np.ndarray:
-        wide = sum_dtype(x.dtype) if combine is add else x.dtype
+        wide = x.dtype if exactly else sum_dtype(x.dtype)
         parts = numpy_parts(x.astype(wide), identity(x.dtype), Window(**params))
         out = next(parts)
         for part in parts:
             out = ufunc(out, part)
         return out.astype(x.dtype)
+
+    return ref
+
+
+def _lower(name: str, combine: Any, operation: str, identity: Any) -> Callable[..., Any]:
+    """Lowering rule: few windows as sums of slices, others as an operation of the compiler's."""
 
     def fold(which: str, window: Window, x: Any) -> Any:
         return _fold(combine, identity(typeof(x).dtype), window, x)
@@ -113,20 +137,7 @@ def _reduction(
         kind = eqn.inputs[0].type
         return b.copied((name, kind, window), [kind, scalar], [x, init], make).results[0]
 
-    primitive = register(
-        Primitive(
-            name,
-            abstract=_abstract(name, accepts),
-            ref=ref,
-            lower=lower,
-            jvp=jvp,
-            transpose=transpose or NONLINEAR,
-            batch=_batch(lambda: primitive),
-            shard=_shard,
-            cost=cost,
-        )
-    )
-    return primitive
+    return lower
 
 
 # --- sum --------------------------------------------------------------------------------------

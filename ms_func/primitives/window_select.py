@@ -19,9 +19,10 @@ from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_or
+from ms_func.primitives.arithmetic import add
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
+from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.compare import eq, gt, lt, ne, select
 from ms_func.primitives.families import check_dtype, is_linear, literal
 from ms_func.primitives.padding import (

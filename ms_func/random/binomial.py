@@ -17,6 +17,7 @@ import numpy as np
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import canonicalize_dtype, issubdtype
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -186,14 +187,14 @@ def multinomial(
     n, p = (convert(operand("multinomial", v), kind) for v in (n, p))
     t = typeof(p)
     if not t.ndim:
-        raise ValueError("multinomial requires p of at least one dimension")
+        raise ArgumentValueError("multinomial requires p of at least one dimension")
     key = checked_key("multinomial", key)
     lead = manipulation.broadcast_shapes(typeof(n).shape, t.shape[:-1])
     if shape is not None:
         found = shape_tuple("multinomial", shape)
         fits = manipulation.broadcast_shapes(lead, found[:-1]) == found[:-1]
         if found[-1:] != t.shape[-1:] or not fits:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"multinomial parameter shapes must be broadcast-compatible with shape argument, "
                 f"got n {typeof(n).shape}, p {t.shape} and shape {found}"
             )

@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
@@ -29,7 +30,24 @@ from ms_func.random.uniform import Shape, float_dtype, joint_shape, scaled, unit
 
 @placed
 def normal(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """Normal numbers of mean 0 and variance 1; complex ones have independent parts."""
+    """Normal numbers of mean 0 and variance 1; complex ones have independent parts.
+
+    Args:
+        key: key, not used for anything else.
+        shape: of the result.
+        dtype: floating or complex; float32 by default.
+
+    Raises:
+        ValueError: the dtype is neither.
+        TypeError: `key` is no key.
+
+    Example:
+        >>> from ms_func import random
+        >>> first, second = random.split(random.key(0))
+        >>> noise = 3.0 + 0.5 * random.normal(first, (2, 3))  # of mean 3, standard deviation 1/2
+        >>> noise.shape
+        (2, 3)
+    """
     kind = float_dtype("normal", dtype, complex_too=True)
     return run(normal_of, (checked_key("normal", key),), shape_tuple("normal", shape), kind)
 
@@ -51,7 +69,24 @@ def truncated_normal(
     key: ArrayLike, lower: ArrayLike, upper: ArrayLike, shape: Shape | None = None,
     dtype: Any = None,
 ) -> Array:  # fmt: skip
-    """Normal numbers between `lower` and `upper`."""
+    """Normal numbers of mean 0 and variance 1, of those between `lower` and `upper`.
+
+    Args:
+        key: key.
+        lower: bound below.
+        upper: bound above.
+        shape: of the result, which the bounds broadcast to; by default, that of the bounds.
+        dtype: floating; float32 by default.
+
+    Raises:
+        ValueError: the bounds do not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> x = random.truncated_normal(random.key(0), -2.0, 2.0, (100,))
+        >>> (abs(x) <= 2).all().item()
+        True
+    """
     kind = float_dtype("truncated_normal", dtype)
     shape = joint_shape("truncated_normal", shape, lower, upper)
     bounds = [convert(operand("truncated_normal", v), kind) for v in (lower, upper)]
@@ -80,7 +115,16 @@ def lognormal(
 
 @placed
 def exponential(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """Exponentially distributed numbers of mean 1."""
+    """Exponentially distributed numbers of mean 1; divide by a rate for others.
+
+    Args:
+        key: key.
+        shape: of the result.
+        dtype: floating; float32 by default.
+
+    Raises:
+        ValueError: the dtype is not floating.
+    """
     kind = float_dtype("exponential", dtype)
     return run(_exponential, (checked_key("exponential", key),), shape_tuple("e", shape), kind)
 
@@ -255,18 +299,18 @@ def multivariate_normal(
         ValueError: there is no such method, or the shapes do not fit.
     """
     if method not in ("svd", "eigh", "cholesky"):
-        raise ValueError("method must be one of {'svd', 'eigh', 'cholesky'}")
+        raise ArgumentValueError("method must be one of {'svd', 'eigh', 'cholesky'}")
     kind = float_dtype("multivariate_normal", dtype)
     mean, cov = (convert(operand("multivariate_normal", v), kind) for v in (mean, cov))
     n = np.shape(mean)[-1:]
     if not n or np.shape(cov)[-2:] != (*n, *n):
-        raise ValueError(
+        raise ArgumentValueError(
             f"multivariate_normal requires cov.shape == (..., n, n) for n={n}, got {np.shape(cov)}"
         )
     lead = manipulation.broadcast_shapes(np.shape(mean)[:-1], np.shape(cov)[:-2])
     sizes = lead if shape is None else shape_tuple("multivariate_normal", shape)
     if manipulation.broadcast_shapes(lead, sizes) != sizes:
-        raise ValueError(
+        raise ArgumentValueError(
             f"multivariate_normal got parameters of leading shape {lead} for the shape {sizes}"
         )
     factor = _factor(cov, method)

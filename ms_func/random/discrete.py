@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -57,11 +58,13 @@ def bernoulli(
         ValueError: there is no such mode.
     """
     if mode not in ("low", "high"):
-        raise ValueError(f"got mode={mode!r}, expected 'low' or 'high'")
+        raise ArgumentValueError(f"got mode={mode!r}, expected 'low' or 'high'")
     p = operand("bernoulli", p)
     kind = typeof(p).dtype
     if not is_inexact(kind) or kind.kind == "c":
-        raise TypeError(f"bernoulli probability `p` must have a floating dtype, got {kind.name}.")
+        raise ArgumentTypeError(
+            f"bernoulli probability `p` must have a floating dtype, got {kind.name}."
+        )
     shape = joint_shape("bernoulli", shape, p)
     return run(_bernoulli, (checked_key("bernoulli", key), convert(p, kind)), shape, kind, mode)
 
@@ -97,7 +100,7 @@ def permutation(
     key = checked_key("permutation", key)
     if not np.ndim(x):
         if not issubdtype(typeof(operand("permutation", x)).dtype, np.integer):
-            raise TypeError("x must be an integer or at least 1-dimensional")
+            raise ArgumentTypeError("x must be an integer or at least 1-dimensional")
         return run(_shuffled, (key, creation.arange(x)), 0)
     x = operand("permutation", x)
     axis = manipulation.axis_index(axis, typeof(x).ndim)
@@ -144,14 +147,14 @@ def choice(
     axis = manipulation.axis_index(axis, max(typeof(population).ndim, 1))
     n = int(a) if not np.ndim(a) else typeof(population).shape[axis]  # type: ignore[arg-type]
     if n <= 0 and draws:
-        raise ValueError("a must be greater than 0 unless no samples are taken")
+        raise ArgumentValueError("a must be greater than 0 unless no samples are taken")
     if not replace and draws > n:
-        raise ValueError(
+        raise ArgumentValueError(
             f"Cannot take a larger sample (size {draws}) than population (size {n}) when "
             "'replace=False'"
         )
     if p is not None and np.shape(p) != (n,):
-        raise ValueError(
+        raise ArgumentValueError(
             f"p must be None or a 1D vector with the same size as a.shape[axis]; got {np.shape(p)}"
         )
     if p is None and not replace:
@@ -208,7 +211,7 @@ def categorical(
         return searching.argmax(ar.add(noise, logits), axis - t.ndim)
     count = math.prod(prefix)
     if count > t.shape[axis]:
-        raise ValueError(
+        raise ArgumentValueError(
             f"Number of samples without replacement ({count}) cannot exceed number of categories "
             f"({t.shape[axis]})."
         )
@@ -236,7 +239,7 @@ def gumbel(key: ArrayLike, shape: Shape = (), dtype: Any = None, mode: str | Non
     """
     kind = float_dtype("gumbel", dtype)
     if mode not in (None, "low", "high"):
-        raise ValueError(f"Must provide valid mode for gumbel got: {mode}")
+        raise ArgumentValueError(f"Must provide valid mode for gumbel got: {mode}")
     return run(_gumbel, (checked_key("gumbel", key),), shape_tuple("gumbel", shape), kind, mode)
 
 

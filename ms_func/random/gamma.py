@@ -16,6 +16,7 @@ import numpy as np
 from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.while_loop import while_loop
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -177,7 +178,7 @@ def dirichlet(
     """
     kind = float_dtype("dirichlet", dtype)
     if not np.ndim(alpha):
-        raise ValueError("dirichlet requires alpha.ndim >= 1, got alpha.ndim == 0")
+        raise ArgumentValueError("dirichlet requires alpha.ndim >= 1, got alpha.ndim == 0")
     n = np.shape(alpha)[-1]
     lead = np.shape(alpha)[:-1] if shape is None else shape_tuple("dirichlet", shape)
     logs = loggamma(key, alpha, (*lead, n), kind)

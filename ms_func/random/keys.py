@@ -106,7 +106,9 @@ def _seeded(name: str, seed: Any, kind: KeyDtype) -> Any:
     seed = operand(name, seed)
     t = typeof(seed)
     if t.key is not None or not issubdtype(t.dtype, np.integer):
-        raise ArgumentTypeError(f"PRNG key seed must be an integer; got {seed!r}")
+        raise ArgumentTypeError(
+            f"PRNG key seed must be an integer; got {getattr(seed, 'value', seed)!r} of type {t}"
+        )
     if t.ndim:
         raise ArgumentTypeError(
             f"{name} accepts a scalar seed, but was given an array of shape {t.shape} != (). Use "

@@ -9,9 +9,8 @@ from typing import Any
 
 from ms_func.execution.array import ARRAYS, wrap
 from ms_func.execution.compile import transfer
-from ms_func.ir.sharding import PartitionSpec
 from ms_func.numpy.fusion import whole
-from ms_func.primitives.sharding import constrained, named_sharding
+from ms_func.primitives.sharding import constrained, over_devices
 
 
 def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +37,5 @@ def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
 def _laid(x: Any, where: Any) -> Any:
     if type(x) not in ARRAYS:
         return constrained(x, where)
-    return wrap(
-        transfer(x.buffer, named_sharding(where) if isinstance(where, PartitionSpec) else where)
-    )
+    place = over_devices(where)
+    return x if place is None else wrap(transfer(x.buffer, place))

@@ -34,7 +34,23 @@ _LARGE = 10.0
 
 @placed
 def poisson(key: ArrayLike, lam: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
-    """Numbers of events that occur at a mean rate `lam`; int32 by default."""
+    """Numbers of events that occur at a mean rate `lam`.
+
+    Args:
+        key: key.
+        lam: rates, not negative.
+        shape: of the result, which `lam` broadcasts to; by default, that of `lam`.
+        dtype: an integer dtype; int32 by default.
+
+    Raises:
+        ValueError: `lam` does not broadcast to `shape`.
+        TypeError: the dtype holds no integers.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.poisson(random.key(0), 4.0, (2, 3)).dtype.name
+        'int32'
+    """
     kind = integer_dtype("poisson", dtype)
     shape = joint_shape("poisson", shape, lam)
     rate = convert(operand("poisson", lam), _FLOAT)

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -33,7 +34,9 @@ def float_dtype(name: str, dtype: Any, complex_too: bool = False) -> np.dtype:
     """
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.inexact if complex_too else np.floating):
-        raise ValueError(f"dtype argument to `{name}` must be a float dtype, got {kind.name}")
+        raise ArgumentValueError(
+            f"dtype argument to `{name}` must be a float dtype, got {kind.name}"
+        )
     return kind
 
 
@@ -48,7 +51,7 @@ def joint_shape(name: str, shape: Any, *args: Any) -> tuple[int, ...]:
         return own
     found = shape_tuple(name, shape)
     if manipulation.broadcast_shapes(found, own) != found:
-        raise ValueError(
+        raise ArgumentValueError(
             f"{name} parameter shapes must be broadcast-compatible with shape argument, and the "
             f"result of broadcasting the shapes must equal the shape argument, but got {own} and "
             f"{found}"
@@ -66,7 +69,9 @@ def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     default = np.dtype(f"u{DEFAULTS[int].itemsize}")
     kind = default if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.unsignedinteger):
-        raise ValueError(f"dtype argument to `bits` must be an unsigned int dtype, got {kind.name}")
+        raise ArgumentValueError(
+            f"dtype argument to `bits` must be an unsigned int dtype, got {kind.name}"
+        )
     return random_bits(checked_key("bits", key), 8 * kind.itemsize, shape_tuple("bits", shape))
 
 
@@ -75,7 +80,25 @@ def uniform(
     key: ArrayLike, shape: Shape = (), dtype: Any = None, minval: ArrayLike = 0.0,
     maxval: ArrayLike = 1.0,
 ) -> Array:  # fmt: skip
-    """Uniform numbers in `[minval, maxval)`."""
+    """Uniform numbers in `[minval, maxval)`.
+
+    Args:
+        key: key, not used for anything else.
+        shape: of the result, which the bounds broadcast to.
+        dtype: floating; float32 by default.
+        minval: bound below, which is included.
+        maxval: bound above, which is not.
+
+    Raises:
+        ValueError: the dtype is not floating, or the bounds do not broadcast to `shape`.
+        TypeError: `key` is no key.
+
+    Example:
+        >>> from ms_func import random
+        >>> x = random.uniform(random.key(0), (100,), minval=-1.0)
+        >>> ((x >= -1) & (x < 1)).all().item()
+        True
+    """
     kind = float_dtype("uniform", dtype)
     single = shape == () and math.prod(np.shape(minval) + np.shape(maxval)) == 1
     asked: Shape | None = None if single else shape
@@ -117,7 +140,7 @@ def randint(
     """
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.integer):
-        raise TypeError(f"randint only accepts integer dtypes, got {kind.name}")
+        raise ArgumentTypeError(f"randint only accepts integer dtypes, got {kind.name}")
     minval, maxval = (v if type(v) is int else operand("randint", v) for v in (minval, maxval))
     minval, maxval = (v if type(v) is int else _whole(v) for v in (minval, maxval))
     shape = joint_shape("randint", shape, minval, maxval)
@@ -136,7 +159,9 @@ def _whole(v: Any) -> Any:
     if issubdtype(dtype, np.integer):
         return v
     if not (is_inexact(dtype) or dtype.kind == "b") or dtype.kind == "c":
-        raise TypeError(f"randint requires minval and maxval to be real numbers, got {typeof(v)}")
+        raise ArgumentTypeError(
+            f"randint requires minval and maxval to be real numbers, got {typeof(v)}"
+        )
     return convert(v, DEFAULTS[int])
 
 
@@ -148,7 +173,9 @@ def integer_dtype(name: str, dtype: Any) -> np.dtype:
     """
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.integer):
-        raise ValueError(f"dtype argument to `{name}` must be an int dtype, got {kind.name}")
+        raise ArgumentValueError(
+            f"dtype argument to `{name}` must be an int dtype, got {kind.name}"
+        )
     return kind
 
 

@@ -19,7 +19,7 @@ for _name in __future__.all_feature_names:
 
 def compile_function(
     node: ast.FunctionDef | ast.Lambda, like: CodeType, class_name: str | None,
-    names: dict[str, str] | None = None,
+    names: dict[str, str] | None = None, shift: int = 0,
 ) -> CodeType:  # fmt: skip
     """Code object of `node`, compiled where the names that are free in `like` are free.
 
@@ -28,6 +28,7 @@ def compile_function(
         like: code object of the original: file, free names, qualified name, `__future__` flags.
         class_name: class whose name private names are mangled with.
         names: names of generated functions and the user's names to show in their place.
+        shift: number of lines of the file before those that `node` knows of.
     """
     at: dict[str, Any] = {
         "lineno": node.lineno,
@@ -54,7 +55,7 @@ def compile_function(
     )  # fmt: skip
     around = module if class_name is None else _first(module)
     made = _first(_first(around))
-    return _renamed(made, made.co_qualname, like.co_qualname, names or {}, like.co_name)
+    return _settled(made, made.co_qualname, like.co_qualname, names or {}, like.co_name, shift)
 
 
 def _first(code: CodeType) -> CodeType:
@@ -62,8 +63,10 @@ def _first(code: CodeType) -> CodeType:
     return next(c for c in code.co_consts if isinstance(c, CodeType))
 
 
-def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: str) -> CodeType:
-    """`code` and those inside it under the names that the user knows."""
+def _settled(
+    code: CodeType, old: str, new: str, names: dict[str, str], owner: str, shift: int
+) -> CodeType:
+    """`code` and those inside it under the names, and at the lines, that the user knows."""
     shown = names.get(code.co_name)
     qualname = code.co_qualname
     if qualname.startswith(old):
@@ -77,11 +80,12 @@ def _renamed(code: CodeType, old: str, new: str, names: dict[str, str], owner: s
     old_here, owner = code.co_qualname, owner if shown == "" else name
     consts = tuple(
         [
-            _renamed(c, old_here, qualname, names, owner) if type(c) is CodeType else c
+            _settled(c, old_here, qualname, names, owner, shift) if type(c) is CodeType else c
             for c in code.co_consts
         ]
     )
-    return code.replace(co_name=name, co_qualname=qualname, co_consts=consts)
+    line = code.co_firstlineno + shift
+    return code.replace(co_name=name, co_qualname=qualname, co_consts=consts, co_firstlineno=line)
 
 
 def cell_places(code: CodeType, like: CodeType) -> tuple[int, ...]:

@@ -22,9 +22,9 @@ from ms_func.errors import (
 from ms_func.ir import loc
 from ms_func.source import caches, classes
 from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
-from ms_func.source.desugar import desugared
+from ms_func.source.desugar import desugar
 from ms_func.source.expressions import Resolver
-from ms_func.source.reader import SourceMissing, read
+from ms_func.source.reader import Source, SourceMissing, read
 from ms_func.source.rewrite import Rewriter
 
 runtime: Any = None
@@ -328,7 +328,7 @@ def converted_source(f: Any) -> str:
     if type(f) is not FunctionType:
         raise UnsupportedError(f"{f!r} is not a function written in Python")
     try:
-        node = _rewritten(f)[0]
+        node = _rewritten(f)[0].node
     except (SourceMissing, Refused) as error:
         raise UnsupportedError(f"MS104 `{f.__name__}` cannot be converted: {error}") from None
     return ast.unparse(ast.fix_missing_locations(node))
@@ -449,10 +449,10 @@ def _entry(f: FunctionType) -> Entry:
     """Convert a function."""
     code = f.__code__
     try:
-        node, class_name, shown, changed = _rewritten(f)
+        found, shown, changed = _rewritten(f)
         if not changed:
             return Entry(code)
-        made = compile_function(node, code, class_name, shown)
+        made = compile_function(found.node, code, found.class_name, shown, found.shift)
     except (SourceMissing, Refused) as error:
         return Entry(code, None, str(error))
     except Exception as error:  # a fault of the converter must not stop what traces without it
@@ -465,14 +465,14 @@ def _entry(f: FunctionType) -> Entry:
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
-def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str], bool]:
-    """Rewritten tree of a function, its class, names of generated functions; if it changed."""
+def _rewritten(f: FunctionType) -> tuple[Source, dict[str, str], bool]:
+    """A function whose tree is rewritten, names of generated functions; whether it changed."""
     code = f.__code__
     if code.co_flags & _ASYNC:
         raise Refused("it is an `async` function, which runs outside of the recording\n"
                       "fix: make it an ordinary function, and await outside of it")  # fmt: skip
-    node, class_name, plain = read(code, f.__globals__)
-    args: Any = node.args
+    source = read(code, f.__globals__)
+    node, args = source.node, source.node.args
     args.defaults, args.kw_defaults = [], [None] * len(args.kwonlyargs)
     for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
         if a is not None:
@@ -481,18 +481,19 @@ def _rewritten(f: FunctionType) -> tuple[Any, str | None, dict[str, str], bool]:
         node.decorator_list, node.returns = [], None
         if hasattr(node, "type_params"):
             node.type_params = []  # type: ignore[attr-defined]
-        if not plain:
-            node = desugared(node)
+        if not source.plain:
+            desugar(node)
     shown: dict[str, str] = {}
-    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))), class_name,
-                        shown)  # fmt: skip
+    rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))),
+                        source.class_name, shown)  # fmt: skip
     found = rewriter.names.dynamic
     if found is not None:
-        raise Refused(f"line {found.lineno} calls {ast.unparse(found.func)}(), which looks at its "
+        line = found.lineno + source.shift
+        raise Refused(f"line {line} calls {ast.unparse(found.func)}(), which looks at its "
                       "local names\nfix: give that call a function of its own")  # fmt: skip
     with _room():
         changed = rewriter.function()
-    return node, class_name, shown, changed
+    return source, shown, changed
 
 
 def _local_names(code: CodeType) -> tuple[str, ...]:

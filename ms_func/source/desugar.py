@@ -12,13 +12,12 @@ from ms_func.source.nodes import LOAD, STORE, assign, constant, hook, load, plac
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
-def desugared(node: Any) -> Any:
-    """`node` with its disguises taken off; in place.
+def desugar(node: Any) -> None:
+    """Take the disguises off `node`, in place.
 
     These are `match`, `while` conditions that bind names, and `yield` in the branches of an `if`.
     """
     _Desugar().inside(node)
-    return node
 
 
 class _Desugar:

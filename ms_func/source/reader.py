@@ -29,11 +29,14 @@ class Source(NamedTuple):
         node: a `FunctionDef` or `Lambda` that nobody else uses.
         class_name: innermost class around it, whose name private names are mangled with.
         plain: whether there is nothing in it for `desugar`.
+        shift: number of lines of the file before those that `node` knows of: it is read from the
+            text of the function alone.
     """
 
     node: ast.FunctionDef | ast.Lambda
     class_name: str | None
     plain: bool
+    shift: int
 
 
 class SourceMissing(LookupError):
@@ -54,10 +57,10 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
     lines = _lines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
         raise _unreadable(code)
-    found: tuple[Any, bool] | None
+    found: tuple[Any, bool, int] | None
     if code.co_name == "<lambda>":
         inline = _find_lambda(code, lines)
-        found = inline and (inline, True)
+        found = inline and (inline, True, 0)
     else:
         found = _find_def(code, lines)
     if found is None:
@@ -67,7 +70,7 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
             f"`{code.co_name}` is not at line {code.co_firstlineno} of {code.co_filename}\n"
             "fix: load the file again, if it was changed"
         )
-    node, plain = found
+    node, plain, shift = found
     class_name = _class_name(code.co_qualname)
     if _recent(code.co_filename) and _changed(code, node, class_name):
         if refresh:
@@ -78,7 +81,7 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
         raise SourceMissing(
             f"{code.co_filename} has changed since `{code.co_name}` was loaded\nfix: load it again"
         )
-    return Source(node, class_name, plain)
+    return Source(node, class_name, plain, shift)
 
 
 def _unreadable(code: CodeType) -> SourceMissing:
@@ -111,10 +114,10 @@ _DISGUISED = ("match", ":=", "yield")
 # --- def ------------------------------------------------------------------------------------
 
 
-def _find_def(code: CodeType, lines: list[str]) -> tuple[ast.FunctionDef, bool] | None:
+def _find_def(code: CodeType, lines: list[str]) -> tuple[ast.FunctionDef, bool, int] | None:
     """The definition whose first line (of its decorators, if any) is that of `code`.
 
-    Also whether its text is plain, see `Source`.
+    Also whether its text is plain, and its shift, see `Source`.
     """
     first = code.co_firstlineno - 1
     margin = len(lines[first]) - len(lines[first].lstrip())
@@ -123,10 +126,11 @@ def _find_def(code: CodeType, lines: list[str]) -> tuple[ast.FunctionDef, bool] 
     while stop <= len(lines):
         stop = _next_stop(lines, stop, margin)
         text = "".join(lines[first:stop])
-        found = _parse_block(text, first, margin)
+        found = _parse_block(text, margin)
         if found is not None:
-            node = _definition(found, code)
-            return node and (node, not any(word in text for word in _DISGUISED))
+            shift = first - 1 if margin else first
+            node = _definition(found, code, code.co_firstlineno - shift)
+            return node and (node, not any(word in text for word in _DISGUISED), shift)
         stop += 1
     return None
 
@@ -140,25 +144,22 @@ def _next_stop(lines: list[str], start: int, margin: int) -> int:
     return len(lines)
 
 
-def _parse_block(text: str, first: int, margin: int) -> ast.stmt | None:
-    """The one statement in `text`, at its true place in the file; None if there is none."""
-    if margin and not first:
-        return None  # an indented first line is no file
-    head = "\n" * (first - 1) + "if 1:\n" if margin else "\n" * first
+def _parse_block(text: str, margin: int) -> ast.stmt | None:
+    """The one statement in `text`, which may be indented; None if there is none."""
     try:
-        tree = ast.parse(head + text)
+        tree = ast.parse("if 1:\n" + text if margin else text)
     except (SyntaxError, ValueError):
         return None
     body: Any = tree.body[0].body if margin else tree.body  # type: ignore[attr-defined]
     return body[0] if len(body) == 1 else None
 
 
-def _definition(node: ast.stmt, code: CodeType) -> ast.FunctionDef | None:
-    """`node`, or the definition on the same line inside it (`if x: def f(): ...` is not)."""
+def _definition(node: ast.stmt, code: CodeType, line: int) -> ast.FunctionDef | None:
+    """`node`, or the definition inside it on the same `line` (`if x: def f(): ...` is not)."""
     if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
         return node
     for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef) and _first_line(inner) == code.co_firstlineno:
+        if isinstance(inner, ast.FunctionDef) and _first_line(inner) == line:
             return inner if inner.name == code.co_name else None
     return None
 

@@ -45,7 +45,8 @@ def check_callable(what: str, fun: Any) -> None:
     """
     if not callable(fun):
         raise ArgumentTypeError(
-            f"Expected a callable value, got {fun!r} of type {type(fun).__name__} for {what}"
+            f"Expected a callable value, got {fun!r} of type {type(fun).__name__} for {what}\n"
+            f"fix: pass the function itself, {what}(f), not what it returns, {what}(f(x))"
         )
 
 

@@ -20,6 +20,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import (
     ConcretizationTypeError,
     LocatedError,
+    ShardingTypeError,
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
@@ -29,12 +30,21 @@ from ms_func.errors import (
 )
 from ms_func.ir.axes import Axes
 from ms_func.ir.constant import Constant
+from ms_func.ir.explicit import chosen
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import Primitive, UndefinedPrimal, Unequal, current, named
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing import known
-from ms_func.tracing.policy import why_native
+from ms_func.tracing.complaints import (
+    BOOL_FIX,
+    FLOAT_FIX,
+    INT_FIX,
+    ambiguous,
+    no_buffer,
+    opening,
+    remedy,
+)
 
 _SCALARS = (bool, int, float, complex)
 _WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
@@ -91,19 +101,16 @@ class Tracer:
 
     def __bool__(self) -> bool:
         if self.type.size != 1:
-            raise ValueError(
-                "The truth value of an array with more than one element is ambiguous. "
-                "Use a.any() or a.all()"
-            )
-        return bool(self._value(TracerBoolConversionError, "a Python truth value", _BOOL_FIX))
+            raise ambiguous(self.type.size)
+        return bool(self._value(TracerBoolConversionError, "a Python truth value", BOOL_FIX))
 
     def __int__(self) -> int:
-        return int(self._value(ConcretizationTypeError, "a Python int", _INT_FIX))
+        return int(self._value(ConcretizationTypeError, "a Python int", INT_FIX))
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise TypeError(f"only integer arrays can be used as an index, got {self.type}")
-        value = self._value(TracerIntegerConversionError, "a Python index", _INT_FIX)
+        value = self._value(TracerIntegerConversionError, "a Python index", INT_FIX)
         return value.__index__()
 
     def __float__(self) -> float:
@@ -117,7 +124,7 @@ class Tracer:
         if value is not None:
             return np.asarray(value).__array__(*args, **kwargs)
         raise TracerArrayConversionError(
-            f"{_opening(TracerArrayConversionError, self.type)}NumPy was called on a traced value "
+            f"{opening(TracerArrayConversionError, self.type)}NumPy was called on a traced value "
             f"of type {self.type}, whose elements are not known while the program is recorded\n"
             "fix: use the function of the same name from ms_func.numpy",
             user_loc(),
@@ -137,12 +144,12 @@ class Tracer:
 
     def tolist(self) -> Any:
         """Elements as nested Python lists; only where the value is known."""
-        return self._value(ConcretizationTypeError, "a Python list", _INT_FIX).tolist()
+        return self._value(ConcretizationTypeError, "a Python list", INT_FIX).tolist()
 
     def __reduce__(self) -> Any:
         value = known.without_derivative(self.recorder, self.variable)
         if value is None:
-            raise _no_buffer("pickled")
+            raise no_buffer("pickled")
         return value.__reduce__()
 
     def __len__(self) -> int:
@@ -153,12 +160,12 @@ class Tracer:
     def __hash__(self) -> int:
         raise ConcretizationTypeError(
             "unhashable type: a value known only at run time was used as a key of a dictionary, an "
-            f"element of a set or an argument of a cache\nfix: {_INT_FIX}"
+            f"element of a set or an argument of a cache\nfix: {INT_FIX}"
         )
 
     def __repr__(self) -> str:
         if self.recorder.strict:
-            self._value(ConcretizationTypeError, "text", _INT_FIX)
+            self._value(ConcretizationTypeError, "text", INT_FIX)
         value = known.without_derivative(self.recorder, self.variable)
         return f"Traced<{self.type}>" if value is None else repr(value)
 
@@ -172,14 +179,16 @@ class Tracer:
             fixed = known.without_derivative(self.recorder, self.variable)
             if fixed is not None:
                 return np.asarray(fixed)
+            if not self.recorder.role and self.recorder.asked(self.variable) is None:
+                return self._value(ConcretizationTypeError, use, FLOAT_FIX)
             loc = user_loc(3)
             raise ConcretizationTypeError(
-                f"{_opening(ConcretizationTypeError, self.type)}a traced value ({self.type}, "
+                f"{opening(ConcretizationTypeError, self.type)}a traced value ({self.type}, "
                 f"traced in `{self.recorder.name}`) was used as "
-                f"{use}, which has no derivative{_remedy(loc, _FLOAT_FIX)}",
+                f"{use}, which has no derivative{remedy(loc, FLOAT_FIX)}",
                 loc,
             )
-        return self._value(ConcretizationTypeError, use, _INT_FIX)
+        return self._value(ConcretizationTypeError, use, INT_FIX)
 
     def _value(self, error: type[LocatedError], use: str, fix: str) -> np.ndarray:
         """Value of this tracer where it is at hand, for use as a Python scalar."""
@@ -187,26 +196,11 @@ class Tracer:
         if value is None:
             loc = user_loc(3)
             raise error(
-                f"{_opening(error, self.type)}a value known only at run time ({self.type}, traced "
-                f"in `{self.recorder.name}`) was used as {use}{_remedy(loc, fix)}",
+                f"{opening(error, self.type)}a value known only at run time ({self.type}, traced "
+                f"in `{self.recorder.name}`) was used as {use}{remedy(loc, fix)}",
                 loc,
             )
         return np.asarray(value)
-
-
-_DEEDS = {
-    TracerBoolConversionError: "Attempted boolean conversion of",
-    TracerIntegerConversionError: "The __index__() method was called on",
-    TracerArrayConversionError: "The numpy.ndarray conversion method __array__() was called on",
-    ConcretizationTypeError: "Abstract tracer value encountered where concrete value is expected:",
-}
-
-
-def _opening(error: type[Exception], type: ArrayType) -> str:
-    """Words that users of JAX, and their tests, know an error by; none for others."""
-    if not config.jax_rules():
-        return ""
-    return f"{_DEEDS[error]} traced array with shape {type.str_short()}\n"
 
 
 _OF_KNOWN = frozenset((
@@ -214,13 +208,6 @@ _OF_KNOWN = frozenset((
     "is_fully_addressable", "is_fully_replicated",
 ))  # fmt: skip
 """What arrays have and traced values have where they are known."""
-
-
-def _no_buffer(what: str) -> Exception:
-    return ConcretizationTypeError(
-        f"a value known only at run time has no memory yet: it cannot be {what}\n"
-        "fix: do this to the result, outside of the transformed function"
-    )
 
 
 def _of_arrays(name: str) -> Callable[..., Any]:
@@ -233,7 +220,7 @@ def _of_arrays(name: str) -> Callable[..., Any]:
     def method(self: Tracer, *args: Any, **options: Any) -> Any:
         value = known.without_derivative(self.recorder, self.variable)
         if value is None:
-            raise _no_buffer(f"asked for `{name}`")
+            raise no_buffer(f"asked for `{name}`")
         return getattr(value, name)(*args, **options)
 
     method.__name__ = name
@@ -244,23 +231,6 @@ for _name in ("addressable_data", "copy_to_host_async", "delete", "devices", "is
               "is_ready", "on_device_size_in_bytes", "tobytes", "unsafe_buffer_pointer",
               "__dlpack__", "__dlpack_device__"):  # fmt: skip
     setattr(Tracer, _name, _of_arrays(_name))
-
-
-def _remedy(loc: Loc | None, fix: str) -> str:
-    """How to mend it; also what kept the function at `loc` from being converted, if tried."""
-    reason = None if loc is None else why_native(loc.code)
-    if loc is None or reason is None:
-        return f"\nfix: {fix}"
-    joined = "; or " if "\nfix: " in reason else "\nfix: "
-    return f"\nMS104 `{loc.function}` was not converted: {reason}{joined}{fix}"
-
-
-_BOOL_FIX = (
-    "use lax.cond or np.where, or keep this condition out of the compiled function, with what it "
-    "depends on as a static argument (static_argnums)"
-)
-_FLOAT_FIX = "keep it an array; for math.sin and the like use those of ms_func.numpy"
-_INT_FIX = "pass it as a static argument (static_argnums), or keep the value an array"
 
 
 class _Speculating(threading.local):
@@ -304,14 +274,15 @@ class Staging:
             "rule", which stands for a derivative, or of any "other" transform that runs its
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
+        internal: whether the library records code of its own, such as a rule of a primitive.
         known: what was found out about variables; see `tracing.known`.
         results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict",
-        "values", "wide",
+        "internal", "known", "links", "loc", "name", "outer", "results", "role", "spliced",
+        "strict", "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -328,6 +299,7 @@ class Staging:
         self.spliced: set[Any] = set()
         self.handles: dict[Var, Tracer] = {}
         self.loc: Loc | None = None
+        self.internal = False
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
@@ -373,6 +345,11 @@ class Staging:
             types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except Unequal as unequal:
             types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
+        except ShardingTypeError as error:
+            if self.loc is None and not self.internal:
+                raise _with_place(error, None) from None
+            with chosen():  # a transform goes through the program, or runs a rule
+                types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
         if not primitive.multiple_results:
@@ -459,7 +436,7 @@ class Staging:
         env: dict[Atom, Atom] = {}
         for v, x in zip(fn.params, args, strict=False):
             a = self.atom(x)
-            env[v] = a if a.type.sharding is v.type.sharding else self._fitting(a, v.type)
+            env[v] = a if a.type.manual is v.type.manual else self._fitting(a, v.type)
         for var, const in zip(fn.params[len(args) :], fn.consts, strict=True):
             env[var] = self.atom(const)
         own = [v for e in fn.eqns for v in e.outputs]
@@ -586,6 +563,7 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         ValueError: it takes a traced value from outside.
     """
     trace = Staging(name)
+    trace.internal = True
     with trace:
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))

@@ -7,13 +7,16 @@ once for each lane, or communicates along the axis of the batch, which programs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import local
 from typing import Any
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.primitive import ELEMENTWISE, NotSupported
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
 from ms_func.primitives.batching import move_batch, to_front
@@ -42,11 +45,12 @@ def batch(
     Returns:
         The batched program, and the batch dimension of each of its results.
     """
-    key = ("batch", size, dims, out_dims)
+    lanes = _lanes.layout
+    key = ("batch", size, dims, out_dims, lanes)
     if key not in fn.memo:
         found: list[int | None] = []
         types = [
-            t if d is None else _with_lanes(t, d, size)
+            t if d is None else lanes_type(t, d, size, lanes)
             for t, d in zip(fn.in_types, dims, strict=True)
         ]
 
@@ -63,8 +67,32 @@ def batch(
     return fn.memo[key]
 
 
-def _with_lanes(t: ArrayType, dim: int, size: int) -> ArrayType:
-    return t.update(shape=(*t.shape[:dim], size, *t.shape[dim:]))
+class _Lanes(local):
+    """Layout of a vector with one element for each lane, where types tell layouts."""
+
+    layout: NamedSharding | None = None
+
+
+_lanes = _Lanes()
+
+
+@contextmanager
+def lanes_laid_out(layout: NamedSharding | None) -> Iterator[None]:
+    """Let lanes that are recorded meanwhile lie on devices as the elements of a vector do."""
+    before, _lanes.layout = _lanes.layout, layout
+    try:
+        yield
+    finally:
+        _lanes.layout = before
+
+
+def lanes_type(t: ArrayType, dim: int, size: int, lanes: NamedSharding | None) -> ArrayType:
+    """Type of all lanes of a value, one along each place of dimension `dim`."""
+    if lanes is not None and t.explicit is None:
+        axes: list[Any] = [()] * t.ndim
+        axes.insert(dim, lanes.dim_axes(1)[0])
+        return t.with_dimension(dim, size).update(explicit=lanes.with_dims(axes))
+    return t.with_dimension(dim, size, () if lanes is None else lanes.dim_axes(1)[0])
 
 
 def place(x: Any, dim: int | None, want: int | str | None, size: int) -> tuple[Any, int | None]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ms_func.errors import ArgumentValueError, UnsupportedError
+from ms_func.errors import ArgumentValueError, ShardingTypeError, UnsupportedError
+from ms_func.ir.explicit import chosen
 from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current
+from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current, named
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Tracer, build
@@ -122,18 +124,37 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
             "fix: use forward mode (jvp, jacfwd), or give the derivative with custom_vjp",
             eqn.loc,
         )
-    if not eqn.primitive.multiple_results:
-        found = rule(cts[0], *operands, **eqn.params)
-    else:
-        full = [
+    given = cts[0]
+    if eqn.primitive.multiple_results:
+        given = [
             Zero(v.type.tangent) if ct is None else ct
             for v, ct in zip(eqn.outputs, cts, strict=True)
         ]
-        found = rule(full, *operands, **eqn.params)
+    try:
+        found = rule(given, *operands, **eqn.params)
+    except ShardingTypeError:
+        with chosen():  # the layout of a cotangent is that of its operand
+            found = rule(given, *operands, **eqn.params)
     for ct, x in zip(found, operands, strict=True):
-        if type(ct) is Tracer and ct.type.sharding is not None and ct.type.vma - x.type.vma:
-            raise _counted_wrong(eqn, ct.type, x.type)
+        if type(ct) is Tracer and (
+            ct.type.manual is not x.type.manual or ct.type.explicit is not x.type.explicit
+        ):
+            return [_like_operand(eqn, ct, x) for ct, x in zip(found, operands, strict=True)]
     return found
+
+
+def _like_operand(eqn: Eqn, ct: Any, x: Any) -> Any:
+    """A cotangent in the layout of its operand."""
+    if type(ct) is not Tracer:
+        return ct
+    if ct.type.vma - x.type.vma:
+        raise _counted_wrong(eqn, ct.type, x.type)
+    held, wanted = ct.type.explicit, x.type.explicit
+    if held is wanted:
+        return ct
+    if wanted is None and held is not None:
+        wanted = NamedSharding(held.mesh, PartitionSpec())
+    return named("sharding_constraint").bind(ct, sharding=wanted)
 
 
 def _counted_wrong(eqn: Eqn, ct: ArrayType, t: ArrayType) -> Exception:

@@ -14,6 +14,7 @@ from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add_p
 from ms_func.primitives.collective import pvary_p
 from ms_func.primitives.shape import broadcast_in_dim
+from ms_func.primitives.sharding import constrained
 
 
 def zeros(type: ArrayType) -> Any:
@@ -24,6 +25,8 @@ def zeros(type: ArrayType) -> Any:
     if type.shape == ():
         return scalar
     full = broadcast_in_dim(scalar, type.shape, ())
+    if type.explicit is not None:
+        full = constrained(full, type.explicit)
     return pvary_p.bind(full, axes=Axes(sorted(type.vma, key=str))) if type.vma else full
 
 

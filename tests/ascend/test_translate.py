@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ms_func.errors import UnsupportedError
+from ms_func.lowering.context import context
 from ms_func_ascend import Graph, GraphError, Options, UnsupportedOnAscend, describe, translate
 from ms_func_ascend.emitter import Emitter
-from tests.support import xla
 from tests.support.ascend import check, module, values
 
 MANY = """func.func public @main(%x: tensor<4xf32>, %y: tensor<3xf32>) -> tensor<4xf32> {
@@ -94,7 +94,7 @@ def test_modules_are_taken_as_object_text_and_bytecode(tmp_path: object) -> None
 
     x = values("float32", (2,), 1)
     text = module("  %r = stablehlo.tanh %arg0 : tensor<2xf32>", [x], ["tensor<2xf32>"], "%r")
-    parsed = ir.Module.parse(text, xla.context())
+    parsed = ir.Module.parse(text, context())
     stream = io.BytesIO()
     parsed.operation.write_bytecode(stream)
     forms = (text, parsed, stream.getvalue())
@@ -106,7 +106,7 @@ def test_constants_of_every_dtype_are_read() -> None:
     large = np.arange(300, dtype=np.float32).astype(np.float16)
     from jaxlib.mlir import ir
 
-    with xla.context(), ir.Location.unknown():
+    with context(), ir.Location.unknown():
         blob = str(ir.DenseElementsAttr.get(large, type=ir.F16Type.get(), shape=[300]))
     constants = [
         ("dense<[1.5, -2.5]> : tensor<2xbf16>", "tensor<2xbf16>"),

@@ -193,5 +193,5 @@ def test_branches_that_disagree() -> None:
 
 
 def test_condition_that_is_no_scalar() -> None:
-    with refused(TypeError, "scalar", "(3,)", named=False):
+    with refused(TypeError, "scalar", "(3,)"):
         lax.cond(np.arange(3) > 1, lambda: 1.0, lambda: 2.0)  # here

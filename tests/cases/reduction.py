@@ -10,7 +10,8 @@ from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add, max, mul
 from ms_func.primitives.compare import ge, select
-from ms_func.primitives.elementwise import exp, log
+from ms_func.primitives.elementwise import exp
+from ms_func.primitives.powers import log
 from ms_func.tracing.tracer import build
 from tests.cases.case import Arg, Case
 from tests.cases.reduce import distinct

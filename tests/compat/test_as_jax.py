@@ -384,3 +384,16 @@ def test_an_entrance_that_fails_leaves_nothing_behind(monkeypatch):
             pass
     assert config.x64.value == width
     assert sys.meta_path == finders
+
+
+def test_modules_are_pickled_by_name():
+    import pickle
+
+    with as_jax() as jax:
+        assert pickle.loads(pickle.dumps(jax.numpy)) is jax.numpy
+
+
+def test_the_state_of_a_group_of_processes_is_that_of_one():
+    with as_jax() as jax:
+        state = jax._src.distributed.global_state
+        assert (state.client, state.process_id, state.num_processes) == (None, 0, 1)

@@ -8,9 +8,10 @@ from ms_func.ir.evaluate import Reference, evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive, current
 from ms_func.ir.types import ArrayType
-from ms_func.primitives.arithmetic import add, integer_pow, mul
+from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.compare import lt, select
 from ms_func.primitives.elementwise import exp, sin
+from ms_func.primitives.powers import integer_pow
 from ms_func.tracing.tracer import build
 
 F64 = ArrayType((3,), np.float64)
@@ -30,6 +31,21 @@ def test_literal_results_and_parameters_as_results():
     assert got[0] is X
     assert got[1].dtype == np.float32
     assert got[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("literal", "kind"),
+    [
+        (Literal(0, ArrayType((), np.float32)), np.float32),
+        (Literal(2.0, ArrayType((), np.int32)), np.int32),
+        (Literal(True, ArrayType((), np.bool_)), np.bool_),
+        (Literal(1, ArrayType((), np.float32, True)), float),
+        (Literal(1.5, ArrayType((), np.float16, True)), np.float16),
+    ],
+)
+def test_the_value_of_a_literal_is_an_operand_of_its_type(literal, kind):
+    assert type(literal.val) is kind
+    assert literal.val == literal.value
 
 
 def test_constants_stand_behind_the_last_parameters():

@@ -14,6 +14,7 @@ from ms_func.ir import ArrayType, Eqn, Function, Literal, Var, evaluate, parse, 
 from ms_func.ir.loc import Place
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive, _registry, register
 from ms_func.ir.text import literal_text, register_param_type
+from ms_func.ir.types import Varying
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.elementwise import exp, sin
@@ -258,8 +259,8 @@ def test_parameters_that_differ_in_a_bit_make_different_functions():
     assert len({f.key for f in fns}) == len(fns)
 
 
-def test_sharded_types():
-    kind = ArrayType((8, 4), np.float32, sharding=Opaque("x"))
+def test_types_of_manual_regions():
+    kind = ArrayType((8, 4), np.float32, manual=Varying(frozenset(("x", "y"))))
     v = Var(kind)
     back = assert_round_trip(Function("f", [v], [], [v]))
     assert back.in_types[0] is kind
@@ -295,7 +296,7 @@ def test_names_and_places_do_not_matter_for_equality():
     [
         ("", "line 1: there is no function"),
         ("func @f(", "line 1: the text ends too early"),
-        ("hello", "line 1: expected func, loc or const, found 'hello'"),
+        ("hello", "line 1: expected func, loc, const or mesh, found 'hello'"),
         ("func @f() -> () effects {} {\n  return\n", "the text ends too early"),
         ("func @f() -> () effects {} {\n  return %0\n}", "line 2: %0 is not defined before"),
         ("func @f(%0: f32[], %0: f32[]) -> () effects {} {\n  return\n}", "%0 is defined twice"),

@@ -195,3 +195,31 @@ def test_numbers_beside_arrays_on_several_devices(name):
     double = ms.jit(lambda x, t: x * t)
     assert np.array_equal(double(x, 2.0), 2 * V)
     assert np.array_equal(double(x, 3.0), 3 * V)
+
+
+def test_numbers_that_come_again_are_what_they_were():
+    """A number beside arrays is kept once it was seen: with its sign, class and dtype."""
+    x = mnp.asarray([1.0, -2.0])
+    doubles, weak, whole = mnp.asarray(np.asarray([1.0, 3.0])), mnp.asarray(2.0), x.astype(int)
+    for _ in range(4):
+        for zero in (0.0, -0.0):
+            assert np.array_equal(mnp.copysign(x, zero), np.copysign([1, 2], zero))
+        assert (doubles * 0.1).dtype == np.float64
+        assert np.array_equal(doubles * 0.1, np.asarray([1.0, 3.0]) * 0.1)
+        assert (weak + 1.0).weak_type
+        assert (whole + 1.0).dtype == np.float32
+        assert (whole + 1).dtype == np.int32
+        assert mnp.where(x > 1, x, 1).dtype == np.float32
+        with ms.config.x64(True):
+            assert (weak + 1.0).dtype == np.float64
+            assert (whole + 1.0).dtype == np.float64
+
+
+def test_powers_of_ten_have_whole_logarithms():
+    with ms.config.x64(True):
+        powers = [1, 10, 100, 1000, 10000]
+        np.testing.assert_array_equal(mnp.log10(mnp.asarray(powers)), [0, 1, 2, 3, 4])
+        np.testing.assert_array_equal(mnp.geomspace(1, 10000, 5), powers)
+    ends = np.asarray([[1.0, 2.0], [4.0, 3.0]], np.float32)
+    found = mnp.geomspace(*ends, 3, axis=1)
+    np.testing.assert_allclose(found, np.geomspace(*ends, 3, axis=1), rtol=1e-6)

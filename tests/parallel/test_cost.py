@@ -11,7 +11,7 @@ import pytest
 import ms_func as ms
 from ms_func.parallel.cost import PROFILES, collective, model_for
 from ms_func.parallel.hlo import collectives
-from ms_func.parallel.shard_rules import Spec, legal_specs
+from ms_func.parallel.splits import Spec, legal_specs
 from ms_func.sharding import Link, Mesh, NamedSharding, P
 
 MESH = Mesh((2, 4), ("a", "b"))

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import ms_func as ms
+from ms_func.ir.notation import make_rule
 from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported
 from ms_func.ir.types import typeof
 from ms_func.parallel.cost import PROFILES
 from ms_func.parallel.nodes import reduces_bits
-from ms_func.parallel.shard_rules import legal_splits, make_rule
+from ms_func.parallel.splits import legal_splits
 from ms_func.primitives.sharding import with_sharding_constraint
 from ms_func.sharding import Mesh, NamedSharding, P
 from tests.cases.primitives import CASES, PRIMITIVES

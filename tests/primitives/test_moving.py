@@ -8,8 +8,8 @@ import pytest
 import ms_func as ms
 from ms_func import lax
 from ms_func.errors import ShapeError
+from ms_func.ir.notation import make_rule
 from ms_func.ir.types import ArrayType
-from ms_func.parallel.shard_rules import make_rule
 from ms_func.primitives.shape import reshape_p
 from ms_func.tracing.tracer import build
 from ms_func.transforms.passes import simplify

@@ -20,6 +20,7 @@ from ms_func.dtypes import is_inexact
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
+from ms_func.ir.notation import Rule, make_rule
 from ms_func.ir.primitive import (
     NONLINEAR,
     UNFOLDED,
@@ -32,7 +33,6 @@ from ms_func.ir.primitive import (
     current,
 )
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.parallel.shard_rules import Rule, make_rule
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing.tracer import build

@@ -12,10 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from jaxlib import xla_client
 from jaxlib.mlir import ir
-from jaxlib.mlir._mlir_libs import _jax_mlir_ext
-from jaxlib.mlir.dialects import chlo, sdy, stablehlo
 
 from ms_func import config
+from ms_func.lowering.context import context
 
 
 class _Type:
@@ -23,19 +22,6 @@ class _Type:
 
     def __init__(self, shape: Sequence[int], dtype: np.dtype) -> None:
         self.shape, self.dtype, self.weak_type = tuple(shape), np.dtype(dtype), False
-
-
-@cache
-def context() -> ir.Context:
-    """A context with StableHLO and CHLO."""
-    registry = ir.DialectRegistry()
-    _jax_mlir_ext.register_dialects(registry)
-    made = ir.Context()
-    made.append_dialect_registry(registry)
-    made.load_all_available_dialects()
-    for dialect in (stablehlo, chlo, sdy):
-        dialect.register_dialect(made)
-    return made
 
 
 _QUICK: list[tuple[str, Any]] = [("xla_backend_optimization_level", 0)]

@@ -23,11 +23,13 @@ from ms_func import config as _settings
 from ms_func.api.compile import clear_caches
 from ms_func.api.shard_map import INFER as _INFER
 from ms_func.compat.flags import config, context
+from ms_func.compat.jax.api_util import debug_info
 from ms_func.compat.rules import closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.execution.shards import Shard
+from ms_func.ir.mesh import AxisType
 from ms_func.runtime import extension as _extension
 
 __version__ = "0.10.2"
@@ -55,7 +57,9 @@ numpy_dtype_promotion = context(
 check_tracer_leaks = context("check_tracer_leaks", "Look for escaped traced values in a block.")
 checking_leaks = functools.partial(check_tracer_leaks, True)
 default_prng_impl = context("default_prng_impl", "Kind of new keys within a `with` block.")
-threefry_partitionable = context("threefry_partitionable", "Keys are always partitionable.")
+threefry_partitionable = context(
+    "threefry_partitionable", "Newer or older layout of the numbers drawn with Threefry."
+)
 enable_custom_prng = context("enable_custom_prng", "Whether `PRNGKey` makes typed keys.")
 enable_checks = context("enable_checks", "Accepted; programs are always checked.")
 explain_cache_misses = context("explain_cache_misses", "Not available.")
@@ -106,6 +110,13 @@ def make_jaxpr(
     def recorded(*args: Any, **kwargs: Any) -> Any:
         traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
         program = closed(traced.ir, traced.captured)
+        program.jaxpr.memo["debug_info"] = debug_info(
+            "jit", fun, args, kwargs, static_argnums=numbers,
+            result_paths=tuple(
+                f"result{ms_func.tree.keystr(path)}"
+                for path, _ in ms_func.tree.leaves_with_path(traced.out_info)
+            ),
+        )  # fmt: skip
         return (program, traced.out_info) if return_shape else program
 
     return recorded
@@ -197,3 +208,11 @@ def print_environment_info(return_string: bool = False) -> str | None:
         return text
     print(text, end="")
     return None
+
+
+def make_mesh(
+    axis_shapes: Any, axis_names: Any, axis_types: Any = None, *, devices: Any = None
+) -> ms_func.Mesh:
+    """Mesh over the first devices; its axes are explicit unless others are asked for, as in JAX."""
+    kinds = AxisType.Explicit if axis_types is None else axis_types
+    return ms_func.make_mesh(axis_shapes, axis_names, kinds, devices=devices)

@@ -51,17 +51,58 @@ def infer_argnums_and_argnames(
 
 
 class DebugInfo(NamedTuple):
-    """What a function is called, for messages."""
+    """What a function, its arguments and its results are called, for messages.
+
+    Attributes:
+        traced_for: the transform that recorded it.
+        func_src_info: its name, and where it stands if that is known.
+        arg_names: one name for each array of the arguments; None where unknown.
+        result_paths: one for each array of the result; None where unknown.
+    """
 
     traced_for: str
     func_src_info: str
+    arg_names: tuple[str, ...] | None = None
+    result_paths: tuple[str, ...] | None = None
+
+    @property
+    def func_name(self) -> str:
+        """Name of the function."""
+        return self.func_src_info.partition(" at ")[0]
+
+    @property
+    def func_filename(self) -> str | None:
+        """File that it stands in."""
+        return self.func_src_info.partition(" at ")[2].rpartition(":")[0] or None
+
+    @property
+    def func_lineno(self) -> int | None:
+        """Line that it begins on."""
+        line = self.func_src_info.partition(" at ")[2].rpartition(":")[2]
+        return int(line) if line else None
 
 
 def debug_info(
-    traced_for: str, fun: Any, args: Any = (), kwargs: Any = None, **options: Any
-) -> DebugInfo:
-    """Name of a function, for messages."""
-    return DebugInfo(traced_for, function_name(fun))
+    traced_for: str, fun: Any, args: Any = (), kwargs: Any = None, *,
+    static_argnums: Sequence[int] = (), static_argnames: Sequence[str] = (),
+    result_paths: tuple[str, ...] | None = None, **options: Any,
+) -> DebugInfo:  # fmt: skip
+    """Names of a function and of the arrays in its arguments, for messages."""
+    code = getattr(inspect.unwrap(fun), "__code__", None)
+    name = function_name(fun)
+    where = name if code is None else f"{name} at {code.co_filename}:{code.co_firstlineno}"
+    try:
+        bound = inspect.signature(fun).bind(*args, **(kwargs or {})).arguments
+    except (TypeError, ValueError):  # nothing is known of how it is called
+        return DebugInfo(traced_for, where, None, result_paths)
+    static = {list(bound)[i] for i in static_argnums if i < len(bound)} | set(static_argnames)
+    names = [
+        f"{argument}{tree.keystr(path)}"
+        for argument, value in bound.items()
+        if argument not in static
+        for path, _ in tree.flatten_with_path(value)[0]
+    ]
+    return DebugInfo(traced_for, where, tuple(names), result_paths)
 
 
 @transformation_with_aux2

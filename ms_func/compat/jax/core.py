@@ -11,7 +11,7 @@ from ms_func.api.programs import apply
 from ms_func.compat.rules import ClosedJaxpr
 from ms_func.execution.array import Array
 from ms_func.execution.eager import ensure_compile_time_eval
-from ms_func.ir.function import Function, Literal, Var
+from ms_func.ir.function import Eqn, Function, Literal, Var
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing import tracer
@@ -29,7 +29,6 @@ AbstractValue = ShapedArray = ArrayType
 pytype_aval_mappings: dict[type, Any] = {np.ndarray: typeof, Array: typeof}
 """Where libraries enter classes of arrays of their own; whatever has `__array__` is taken here."""
 Trace = Staging
-Jaxpr = Function
 Atom = Var | Literal
 Value = Any
 ParamDict = dict[str, Any]
@@ -55,6 +54,26 @@ class Tracer(metaclass=_Unknown):
     Where JAX computes at once under `vmap` or `grad`, a value is recorded here and computed when
     Python asks for it; such a value does not count as an instance.
     """
+
+
+class _Recorded(type):
+    """A program without constants of its own, whoever made it."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return type(x) is Function
+
+    def __call__(
+        cls, constvars: Sequence[Var], invars: Sequence[Var], outvars: Sequence[Atom],
+        eqns: Sequence[Eqn], effects: Any = frozenset(), debug_info: Any = None, **unused: Any,
+    ) -> Function:  # fmt: skip
+        """A program of the given equations."""
+        return Function("jaxpr", (), eqns, outvars).replace(
+            constvars=constvars, invars=invars, debug_info=debug_info
+        )
+
+
+class Jaxpr(metaclass=_Recorded):
+    """Class of programs; calling it makes one."""
 
 
 class DropVar:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from functools import partial, wraps
 from typing import Any
 
-from ms_func import reshard
+from ms_func import reshard, tree
 from ms_func.ir.mesh import use_mesh
-from ms_func.ir.sharding import SingleDeviceSharding
+from ms_func.ir.sharding import (
+    UNCONSTRAINED,
+    PartitionSpec,
+    SingleDeviceSharding,
+)
+from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import with_sharding_constraint
 
 __all__ = ["auto_axes", "explicit_axes", "make_single_device_sharding", "reshard",
@@ -24,11 +29,11 @@ def make_single_device_sharding(device: Any, *, memory_kind: Any = None) -> Any:
 def auto_axes(
     f: Any = None, /, *, axes: Any = None, out_sharding: Any = None, **options: Any
 ) -> Any:
-    """`f` with its result laid out as given; along all axes the compiler chooses anyway.
+    """`f` with axes of the mesh in force left to the compiler, and its result laid out as given.
 
     Args:
         f: function of arrays; None gives a decorator.
-        axes: accepted for compatibility.
+        axes: names of the axes, all by default.
         out_sharding: layout of the result.
     """
     if f is None:
@@ -36,6 +41,7 @@ def auto_axes(
 
     @wraps(f, updated=())
     def placed(*args: Any, out_sharding: Any = out_sharding, **kwargs: Any) -> Any:
+        args, kwargs = map(partial(_forget, axes), (args, kwargs))
         out = f(*args, **kwargs)
         return out if out_sharding is None else with_sharding_constraint(out, out_sharding)
 
@@ -61,3 +67,21 @@ def explicit_axes(
         return f(*given, **kwargs)
 
     return placed
+
+
+def _forget(axes: Any, args: Any) -> Any:
+    """Arguments whose types do not tell how they lie along `axes`, or along any axis."""
+    names = (axes,) if isinstance(axes, str) else axes
+
+    def forgotten(x: Any) -> Any:
+        t = typeof(x)
+        if t.explicit is None:
+            return x
+        kept = [
+            [a for a in dim if names is not None and a not in names]
+            for dim in t.explicit.dim_axes(t.ndim)
+        ]
+        spec = PartitionSpec(*[tuple(dim) or UNCONSTRAINED for dim in kept])
+        return with_sharding_constraint(x, t.explicit.update(spec=spec))
+
+    return tree.map(forgotten, args)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as onp
 
-import ms_func
 from ms_func import numpy as np
+from ms_func.api.compile import jit
 from ms_func.errors import UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse, is_sparse, parts
 from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_update_layout, padded
@@ -22,7 +22,7 @@ def bcoo_reduce_sum(mat: BCOO, *, axes: Sequence[int]) -> BCOO:
     return _reduce_sum(mat, tuple(axes))
 
 
-@partial(ms_func.jit, static_argnums=1)
+@partial(jit, static_argnums=1)
 def _reduce_sum(mat: BCOO, axes: tuple[int, ...]) -> BCOO:
     nb, ns = mat.n_batch, mat.n_sparse
     gone = sorted({a % mat.ndim for a in axes})
@@ -51,7 +51,7 @@ def _reduce_sum(mat: BCOO, axes: tuple[int, ...]) -> BCOO:
     return BCOO((data, indices), shape=shape)
 
 
-@ms_func.jit
+@jit
 def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
     """The elements of `sp_mat * v`, an array `v` that broadcasts to its shape."""
     v = np.asarray(v)
@@ -77,7 +77,7 @@ def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
     return out
 
 
-@ms_func.jit
+@jit
 def bcoo_multiply_sparse(lhs: BCOO, rhs: BCOO) -> BCOO:
     """Product of two sparse arrays, element by element; dimensions of length 1 broadcast."""
     shape = onp.broadcast_shapes(lhs.shape, rhs.shape)

@@ -14,7 +14,13 @@ from ms_func import numpy as np
 from ms_func import tree
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse, SparseInfo
-from ms_func.experimental.sparse.operations import bcoo_fromdense, bcoo_sort_indices, over_batches
+from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_concatenate
+from ms_func.experimental.sparse.operations import (
+    bcoo_extract,
+    bcoo_fromdense,
+    bcoo_sort_indices,
+    over_batches,
+)
 from ms_func.experimental.sparse.products import bcoo_dot_general, matmul
 
 
@@ -164,8 +170,6 @@ def bcsr_extract(indices: Any, indptr: Any, mat: Any) -> Any:
     mat = np.asarray(mat)
     like = np.zeros((*np.shape(indices), *mat.shape[np.ndim(indices) + 1 :]), mat.dtype)
     held = BCSR((like, indices, indptr), shape=mat.shape).to_bcoo()
-    from ms_func.experimental.sparse.operations import bcoo_extract
-
     return bcoo_extract(held, mat, assume_unique=True).data
 
 
@@ -186,8 +190,6 @@ def bcsr_sum_duplicates(mat: BCSR, nse: int | None = None) -> BCSR:
 
 def bcsr_concatenate(operands: Sequence[BCSR], *, dimension: int) -> BCSR:
     """Arrays behind each other along a dimension."""
-    from ms_func.experimental.sparse.layout import bcoo_concatenate
-
     return BCSR.from_bcoo(bcoo_concatenate([x.to_bcoo() for x in operands], dimension=dimension))
 
 
@@ -195,8 +197,6 @@ def bcsr_broadcast_in_dim(
     mat: BCSR, *, shape: Sequence[int], broadcast_dimensions: Sequence[int], sharding: Any = None
 ) -> BCSR:
     """As `lax.broadcast_in_dim`."""
-    from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim
-
     out = bcoo_broadcast_in_dim(
         mat.to_bcoo(), shape=shape, broadcast_dimensions=broadcast_dimensions
     )

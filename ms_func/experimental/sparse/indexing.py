@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as onp
 
-import ms_func
 from ms_func import lax
 from ms_func import numpy as np
+from ms_func.api.compile import jit
 from ms_func.errors import UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, parts
 from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_rev, bcoo_squeeze
@@ -28,7 +28,7 @@ def bcoo_slice(
     )
 
 
-@partial(ms_func.jit, static_argnums=(1, 2, 3))
+@partial(jit, static_argnums=(1, 2, 3))
 def _slice(mat: BCOO, start_indices: Any, limit_indices: Any, steps: Any) -> BCOO:
     nb, ns = mat.n_batch, mat.n_sparse
     shape = [max(0, -(-(hi - lo) // s)) for lo, hi, s in

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as onp
 
-import ms_func
 from ms_func import lax
 from ms_func import numpy as np
+from ms_func.api.compile import jit
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, parts
 from ms_func.experimental.sparse.operations import expand
@@ -61,7 +61,7 @@ def _tell(how: str, message: str) -> None:
     warnings.warn(message, SparseEfficiencyWarning, stacklevel=3)
 
 
-@ms_func.jit
+@jit
 def _dense_to_sparse(mat: BCOO) -> BCOO:
     """The first dense dimension as the last sparse one."""
     batch, sparse, dense = parts(mat)
@@ -77,7 +77,7 @@ def _dense_to_sparse(mat: BCOO) -> BCOO:
                 unique_indices=mat.unique_indices)  # fmt: skip
 
 
-@ms_func.jit
+@jit
 def _batch_to_sparse(mat: BCOO) -> BCOO:
     """The last batch dimension as the first sparse one."""
     batch, _, dense = parts(mat)
@@ -91,7 +91,7 @@ def _batch_to_sparse(mat: BCOO) -> BCOO:
     return BCOO((data, indices), shape=mat.shape, unique_indices=mat.unique_indices)
 
 
-@ms_func.jit
+@jit
 def _sparse_to_dense(mat: BCOO) -> BCOO:
     """The last sparse dimension as the first dense one: each element in a row of zeros."""
     batch, sparse, dense = parts(mat)
@@ -102,7 +102,7 @@ def _sparse_to_dense(mat: BCOO) -> BCOO:
     return BCOO((data, mat.indices[..., :-1]), shape=mat.shape)
 
 
-@ms_func.jit
+@jit
 def _sparse_to_batch(mat: BCOO) -> BCOO:
     """The first sparse dimension as the last batch one: each batch has room for all elements."""
     batch, sparse, dense = parts(mat)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as onp
 
-import ms_func
-from ms_func import lax
+from ms_func import lax, random
 from ms_func import numpy as np
+from ms_func.api.compile import jit
+from ms_func.api.vectorize import vmap
 from ms_func.errors import ArgumentValueError
 from ms_func.experimental.sparse.formats import BCOO, SparseInfo, is_sparse, parts
 
@@ -60,7 +61,7 @@ def bcoo_fromdense(
     return BCOO((taken(mat, indices, n_batch), indices), **info._asdict())
 
 
-@ms_func.jit
+@jit
 def bcoo_todense(mat: BCOO) -> Any:
     """The array with all its elements."""
     batch, sparse, dense = parts(mat)
@@ -131,7 +132,7 @@ def over_batches(n: int, fun: Callable[..., Any]) -> Callable[..., Any]:
         full = [np.broadcast_to(a, (*batch, *a.shape[n:])) for a in args]
         mapped = fun
         for _ in range(n):
-            mapped = ms_func.vmap(mapped)
+            mapped = vmap(mapped)
         return mapped(*full)
 
     return call
@@ -140,7 +141,7 @@ def over_batches(n: int, fun: Callable[..., Any]) -> Callable[..., Any]:
 # --- order and number of elements --------------------------------------------------------------
 
 
-@ms_func.jit
+@jit
 def bcoo_sort_indices(mat: BCOO) -> BCOO:
     """The elements in lexicographic order of their places."""
 
@@ -224,16 +225,16 @@ def random_bcoo(
         sorted_indices: whether places are in order.
     """
     shape = tuple(shape)
-    generator = generator or ms_func.random.uniform
+    generator = generator or random.uniform
     batch, end = shape[:n_batch], len(shape) - n_dense
     sparse, dense = shape[n_batch:end], shape[end:]
     size = math.prod(sparse)
     count = math.ceil(nse * size) if isinstance(nse, float) and 0 <= nse < 1 else int(nse)
-    keys = ms_func.random.split(key, 2)
-    draw = partial(ms_func.random.choice, a=size, shape=(count,), replace=not unique_indices)
+    keys = random.split(key, 2)
+    draw = partial(random.choice, a=size, shape=(count,), replace=not unique_indices)
     numbers = math.prod(batch)
     flat = (
-        np.stack([draw(k) for k in ms_func.random.split(keys[0], numbers)])
+        np.stack([draw(k) for k in random.split(keys[0], numbers)])
         if size and numbers else np.zeros((numbers, 0), int)
     )  # fmt: skip
     flat = (np.sort(flat, -1) if sorted_indices else flat).reshape((*batch, -1))

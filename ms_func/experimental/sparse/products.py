@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as onp
 
-import ms_func
 from ms_func import lax
 from ms_func import numpy as np
-from ms_func.errors import ArgumentValueError, UnsupportedError
+from ms_func.api.compile import jit
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, dense_dtype, is_sparse
 from ms_func.experimental.sparse.layout import bcoo_update_layout
 from ms_func.experimental.sparse.operations import sum_duplicates, taken
@@ -65,7 +65,7 @@ def _checked(lhs: Any, rhs: Any, dimension_numbers: Any) -> Dims:
         a, b = [lhs.shape[i] for i in left], [np.shape(rhs)[i] if not is_sparse(rhs)
                                               else rhs.shape[i] for i in right]  # fmt: skip
         if a != b:
-            raise TypeError(f"{what} dimensions must be equally long, got {a} and {b}")
+            raise ArgumentTypeError(f"{what} dimensions must be equally long, got {a} and {b}")
     return (found[0], found[1]), (found[2], found[3])
 
 
@@ -73,7 +73,7 @@ def _flat(mat: BCOO) -> BCOO:
     return bcoo_update_layout(mat, n_batch=0, n_dense=0)
 
 
-@partial(ms_func.jit, static_argnums=(2, 3))
+@partial(jit, static_argnums=(2, 3))
 def _times_dense(lhs: BCOO, rhs: Any, dims: Dims, dtype: Any) -> Any:
     """Product of a sparse and an ordinary array."""
     (lc, rc), (lb, rb) = dims
@@ -95,7 +95,7 @@ def _times_dense(lhs: BCOO, rhs: Any, dims: Dims, dtype: Any) -> Any:
     return np.zeros(shape, dtype).at[to].add(terms, mode="drop")
 
 
-@partial(ms_func.jit, static_argnums=(2, 3))
+@partial(jit, static_argnums=(2, 3))
 def _of_two(lhs: BCOO, rhs: BCOO, dims: Dims, dtype: Any) -> BCOO:
     """Product of two sparse arrays: an element for each pair that meets."""
     (lc, rc), (lb, rb) = dims

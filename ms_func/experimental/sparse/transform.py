@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-import ms_func
 from ms_func import numpy as np
 from ms_func import tree
+from ms_func.api import differentiate
+from ms_func.api import jacobian as jacobians
 from ms_func.api.programs import as_value
 from ms_func.errors import UnsupportedError
 from ms_func.experimental.sparse import arithmetic, indexing, layout
@@ -182,12 +183,12 @@ def _as_sparse(transform: Any, out: Any, likes: list[Any], single: bool, has_aux
         made = tuple(_with_data(like, d) for like, d in zip(likes, found, strict=True))
         return made[0] if single else made
 
-    if transform is ms_func.value_and_grad:
+    if transform is differentiate.value_and_grad:
         return out[0], placed(out[1])
     return (placed(out[0]), out[1]) if has_aux else placed(out)
 
 
-grad = _on_data(ms_func.grad)
-value_and_grad = _on_data(ms_func.value_and_grad)
-jacfwd = _on_data(ms_func.jacfwd)
-jacrev = jacobian = _on_data(ms_func.jacrev)
+grad = _on_data(differentiate.grad)
+value_and_grad = _on_data(differentiate.value_and_grad)
+jacfwd = _on_data(jacobians.jacfwd)
+jacrev = jacobian = _on_data(jacobians.jacrev)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow.while_loop import fori_loop
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -83,7 +84,7 @@ def solve_triangular(
     """
     kinds = {0: 0, "N": 0, 1: 1, "T": 1, 2: 2, "C": 2}
     if trans not in kinds:
-        raise ValueError(f"Invalid 'trans' value {trans}")
+        raise ArgumentValueError(f"Invalid 'trans' value {trans}")
     a, b = reductions.promote_dtype("solve_triangular", fa.square("solve_triangular", a), b)
     a, b = fa.square("solve_triangular", a), inexact("solve_triangular", b)
     b = convert(b, typeof(a).dtype)
@@ -116,7 +117,7 @@ def lu_solve(
         ValueError: `trans` is none of 0, 1 (transposed), 2 (conjugate transposed).
     """
     if trans not in (0, 1, 2):
-        raise ValueError(f"'trans' value must be 0, 1, or 2, got {trans}")
+        raise ArgumentValueError(f"'trans' value must be 0, 1, or 2, got {trans}")
     factors, pivots = (creation.asarray(v) for v in lu_and_piv)
     b = convert(inexact("lu_solve", b), factors.dtype)
     order = _order(pivots, factors.shape[-2])
@@ -202,7 +203,9 @@ def solve(
         ValueError: there is no such assumption.
     """
     if assume_a not in ("gen", "sym", "her", "pos"):
-        raise ValueError(f"Expected assume_a to be one of gen, sym, her, pos; got {assume_a!r}")
+        raise ArgumentValueError(
+            f"Expected assume_a to be one of gen, sym, her, pos; got {assume_a!r}"
+        )
     if assume_a != "pos":
         return nl.solve(a, b)
     return cho_solve(cho_factor(a, lower), b)
@@ -221,7 +224,7 @@ def qr(
         ValueError: there is no such mode.
     """
     if mode not in ("full", "economic", "r"):
-        raise ValueError(f"Unsupported QR decomposition mode '{mode}'")
+        raise ArgumentValueError(f"Unsupported QR decomposition mode '{mode}'")
     full = mode in ("full", "r")
     out = decompositions.qr(inexact("qr", a), pivoting=bool(pivoting), full_matrices=full)
     return out[1:] if mode == "r" else out
@@ -305,7 +308,7 @@ def block_diag(*arrs: ArrayLike) -> Array:
     rows = [manipulation.atleast_2d(a) for a in arrs] or [creation.zeros((1, 0))]
     rows = reductions.promote_dtype("block_diag", *rows)
     if any(typeof(r).ndim > 2 for r in rows):
-        raise ValueError("arguments to block_diag must have at most 2 dimensions")
+        raise ArgumentValueError("arguments to block_diag must have at most 2 dimensions")
     height, width = (sum(typeof(r).shape[i] for r in rows) for i in (0, 1))
     out = creation.zeros((height, width), typeof(rows[0]).dtype)
     i = j = 0

@@ -16,6 +16,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.linear_solve import custom_linear_solve
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import fori_loop
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.lax.matrices import householder_product
 from ms_func.lax.matrices import qdwh as _qdwh
@@ -45,7 +46,9 @@ def schur(a: ArrayLike, output: str = "real") -> tuple[Array, Array]:
         ValueError: there is no such output.
     """
     if output not in ("real", "complex"):
-        raise ValueError(f"Expected 'output' to be either 'real' or 'complex', got {output=}.")
+        raise ArgumentValueError(
+            f"Expected 'output' to be either 'real' or 'complex', got {output=}."
+        )
     a = fa.square("schur", a)
     return similarity.schur(_complex(np.asarray(a)) if output == "complex" else a)
 
@@ -133,13 +136,13 @@ def eigh_tridiagonal(
     """
     d, e = np.asarray(d), np.asarray(e)
     if d.ndim != 1 or e.shape != (max(d.shape[0] - 1, 0),):
-        raise ValueError(
+        raise ArgumentValueError(
             f"expected d of shape [n] and e of shape [n - 1], got {d.shape}, {e.shape}"
         )
     if select not in ("a", "i", "v"):
-        raise ValueError(f"'select' must be 'a', 'i', or 'v', got {select!r}")
+        raise ArgumentValueError(f"'select' must be 'a', 'i', or 'v', got {select!r}")
     if select != "a" and select_range is None:
-        raise ValueError(f"for select={select!r}, select_range must be given")
+        raise ArgumentValueError(f"for select={select!r}, select_range must be given")
     matrix = np.diag(d.astype(np.result_type(d, e))) + np.diag(e, -1)
     w, v = fa.eigh(matrix, "L", symmetrize_input=False)
     if select == "i":
@@ -173,9 +176,11 @@ def polar(
         NotImplementedError: "qdwh" does not apply to the shape.
     """
     if side not in ("right", "left"):
-        raise ValueError(f"The argument `side` must be either 'right' or 'left', got {side!r}")
+        raise ArgumentValueError(
+            f"The argument `side` must be either 'right' or 'left', got {side!r}"
+        )
     if method not in ("qdwh", "svd"):
-        raise ValueError(f"Unknown polar decomposition method {method}.")
+        raise ArgumentValueError(f"Unknown polar decomposition method {method}.")
     a = np.asarray(a)
     if side == "left":
         u, p = polar(adjoint(a), "right", method=method, eps=eps, max_iterations=max_iterations)
@@ -211,7 +216,7 @@ def qr_multiply(
         ValueError: there is no such mode.
     """
     if mode not in ("left", "right"):
-        raise ValueError(f"Mode argument should be 'left' or 'right', got {mode!r}")
+        raise ArgumentValueError(f"Mode argument should be 'left' or 'right', got {mode!r}")
     q, *rest = qr(a, mode="economic", pivoting=pivoting)
     q = q.conj() if conjugate else q
     c = np.asarray(c)
@@ -238,10 +243,11 @@ def solve_sylvester(
     """
     a, b, c = np.asarray(A), np.asarray(B), np.asarray(C)
     if a.shape != (c.shape[0],) * 2 or b.shape != (c.shape[1],) * 2:
-        raise ValueError(f"solve_sylvester: {a.shape}, {b.shape} and {c.shape} do not fit")
+        raise ArgumentValueError(f"solve_sylvester: {a.shape}, {b.shape} and {c.shape} do not fit")
     if method not in ("schur", "eigen"):
-        raise ValueError("Unrecognized method. The two valid methods are either \"schur\" or "
-                         "\"eigen\".")  # fmt: skip
+        raise ArgumentValueError(
+            'Unrecognized method. The two valid methods are either "schur" or "eigen".'
+        )
     dtype = np.result_type(a, b, c, np.float32)
     a, b, c = (v.astype(dtype) for v in (a, b, c))
     x = _sylvester(*map(_complex, (a, b, c)), method, tol)
@@ -376,9 +382,9 @@ def expm_frechet(
     """
     a, e = np.asarray(A), np.asarray(E)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError("expected A to be a square matrix")
+        raise ArgumentValueError("expected A to be a square matrix")
     if a.shape != e.shape:
-        raise ValueError("expected A and E to be the same shape")
+        raise ArgumentValueError("expected A and E to be the same shape")
     dtype = np.result_type(a, e, np.float32)
     value, change = jvp(expm, (a.astype(dtype),), (e.astype(dtype),))
     return (value, change) if compute_expm else change

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as onp
 
 from ms_func import numpy as np
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 
@@ -64,7 +65,7 @@ def companion(a: ArrayLike) -> Array:
     a = _vector("companion", a)
     n = a.shape[-1]
     if n < 2:
-        raise ValueError("The length of `a` along the last axis must be at least 2.")
+        raise ArgumentValueError("The length of `a` along the last axis must be at least 2.")
     first = -a[..., 1:] / a[..., :1]
     below = np.broadcast_to(np.eye(n - 2, n - 1, dtype=first.dtype), (*a.shape[:-1], n - 2, n - 1))
     return np.concatenate([first[..., None, :], below], axis=-2)
@@ -77,12 +78,12 @@ def convolution_matrix(a: ArrayLike, n: int, mode: str = "full") -> Array:
         ValueError: `n` is not positive, `a` is empty, or there is no such mode.
     """
     if n <= 0:
-        raise ValueError("n must be a positive integer.")
+        raise ArgumentValueError("n must be a positive integer.")
     a = _vector("convolution_matrix", a)
     if a.shape[-1] == 0:
-        raise ValueError("len(a) must be at least 1.")
+        raise ArgumentValueError("len(a) must be at least 1.")
     if mode not in ("full", "valid", "same"):
-        raise ValueError("'mode' argument must be one of ('full', 'valid', 'same')")
+        raise ArgumentValueError("'mode' argument must be one of ('full', 'valid', 'same')")
     m = a.shape[-1]
     zeros = np.zeros((*a.shape[:-1], n - 1), a.dtype)
     full = toeplitz(np.concatenate([a, zeros], -1), np.concatenate([a[..., :1], zeros], -1))
@@ -100,7 +101,7 @@ def dft(n: int, scale: str | None = None, dtype: Any = None) -> Array:
         ValueError: there is no such scale.
     """
     if scale not in (None, "sqrtn", "n"):
-        raise ValueError(f"scale must be None, 'sqrtn', or 'n'; got {scale!r}")
+        raise ArgumentValueError(f"scale must be None, 'sqrtn', or 'n'; got {scale!r}")
     kind = np.result_type(np.complex64 if dtype is None else dtype, np.complex64)
     turns = onp.outer(onp.arange(n), onp.arange(n)) % max(n, 1)
     matrix = onp.exp(-2j * math.pi * turns / max(n, 1))
@@ -143,7 +144,7 @@ def hadamard(n: int, dtype: Any = int) -> Array:
         ValueError: `n` is no power of 2.
     """
     if n < 1 or n & (n - 1):
-        raise ValueError("n must be an positive integer, and n must be a power of 2")
+        raise ArgumentValueError("n must be an positive integer, and n must be a power of 2")
     out = onp.ones((1, 1), onp.int64)
     while len(out) < n:
         out = onp.block([[out, out], [out, -out]])
@@ -153,7 +154,7 @@ def hadamard(n: int, dtype: Any = int) -> Array:
 def helmert(n: int, full: bool = False) -> Array:
     """Helmert matrix of order `n`: orthonormal rows that sum to 0, the constant one if `full`."""
     if n < 1:
-        raise ValueError(f"n must be a positive integer, got {n}")
+        raise ArgumentValueError(f"n must be a positive integer, got {n}")
     lower = onp.tril(onp.ones((n, n)), -1) - onp.diag(onp.arange(n))
     lower[0] += 1
     size = onp.arange(n) * (onp.arange(n) + 1.0)
@@ -190,7 +191,9 @@ def leslie(f: ArrayLike, s: ArrayLike) -> Array:
     f, s = _vector("leslie", f), _vector("leslie", s)
     n = f.shape[-1]
     if s.shape[-1] != n - 1:
-        raise ValueError("Incorrect lengths for f and s. Length of s must be one less than f.")
+        raise ArgumentValueError(
+            "Incorrect lengths for f and s. Length of s must be one less than f."
+        )
     lead = np.broadcast_shapes(f.shape[:-1], s.shape[:-1])
     i = onp.arange(n - 1)
     out = np.zeros((*lead, n, n), np.result_type(f, s))
@@ -199,7 +202,7 @@ def leslie(f: ArrayLike, s: ArrayLike) -> Array:
 
 def _pascal(n: int, kind: str | None) -> list[list[int]]:
     if kind not in (None, "symmetric", "lower", "upper"):
-        raise ValueError("kind must be 'symmetric', 'lower', or 'upper'")
+        raise ArgumentValueError("kind must be 'symmetric', 'lower', or 'upper'")
     low = [[math.comb(i, j) for j in range(n)] for i in range(n)]
     if kind == "lower":
         return low

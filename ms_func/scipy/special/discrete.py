@@ -7,6 +7,7 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.control_flow.scan import scan
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.scipy.operands import of_numbers
@@ -25,7 +26,7 @@ def bernoulli(n: int) -> Array:
         True
     """
     if not isinstance(n, int) or n < 0:
-        raise ValueError("n must be a non-negative integer.")
+        raise ArgumentValueError("n must be a non-negative integer.")
     with_overflow = [b if abs(b) < 3e38 else math.copysign(math.inf, b)
                      for b in _bernoulli_numbers(n)]  # fmt: skip
     return np.array(with_overflow, np.result_type(float))
@@ -135,12 +136,12 @@ def bessel_jn(z: ArrayLike, *, v: int, n_iter: int = 50) -> Array:
         0.765198
     """
     if not isinstance(v, int) or v < 0:
-        raise ValueError(f"Argument v must be a non-negative integer; got {v!r}.")
+        raise ArgumentValueError(f"Argument v must be a non-negative integer; got {v!r}.")
     if not isinstance(n_iter, int) or n_iter < 0:
-        raise ValueError(f"Argument n_iter must be a non-negative integer; got {n_iter!r}.")
+        raise ArgumentValueError(f"Argument n_iter must be a non-negative integer; got {n_iter!r}.")
     z = np.asarray(inexact("bessel_jn", z))
     if z.dtype.kind == "c":
-        raise ValueError("complex input not supported.")
+        raise ArgumentValueError("complex input not supported.")
     return _miller(z, v, max(n_iter, v + 2))
 
 

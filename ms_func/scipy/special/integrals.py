@@ -16,6 +16,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.while_loop import fori_loop
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import fusion
 from ms_func.numpy.promotion import ArrayLike, inexact, strong
@@ -325,9 +326,9 @@ def log_ndtr(x: ArrayLike, series_order: int = 5) -> Array:
         -804.61
     """
     if not isinstance(series_order, int):
-        raise TypeError(f"log_ndtr: series_order must be an integer, got {series_order!r}")
+        raise ArgumentTypeError(f"log_ndtr: series_order must be an integer, got {series_order!r}")
     if not 0 <= series_order <= 30:
-        raise ValueError(f"log_ndtr: series_order must be from 0 to 30, got {series_order}")
+        raise ArgumentValueError(f"log_ndtr: series_order must be from 0 to 30, got {series_order}")
     return fusion.run(_log_ndtr, (strong(inexact("log_ndtr", x)),))
 
 

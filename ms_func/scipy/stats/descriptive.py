@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ms_func import numpy as np
 from ms_func.api.vectorize import vmap
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 
@@ -103,7 +104,7 @@ def rankdata(
     """
     _only_propagate("rankdata", nan_policy)
     if method not in ("average", "min", "max", "dense", "ordinal"):
-        raise ValueError(f"unknown method '{method}'")
+        raise ArgumentValueError(f"unknown method '{method}'")
     sample = np.asarray(a)
     if axis is None:
         return _ranks(sample.ravel(), method)
@@ -165,12 +166,12 @@ def sem(
     if nan_policy == "omit":
         count = np.sum(~np.isnan(sample), axis=axis, keepdims=keepdims)
         return np.nanstd(sample, axis=axis, ddof=ddof, keepdims=keepdims) / np.sqrt(count)
-    raise ValueError(f"{nan_policy} is not supported")
+    raise ArgumentValueError(f"{nan_policy} is not supported")
 
 
 def _only_propagate(name: str, nan_policy: str) -> None:
     if nan_policy not in ("propagate", "omit", "raise"):
-        raise ValueError(f"Illegal nan_policy value {nan_policy!r}; expected one of "
+        raise ArgumentValueError(f"Illegal nan_policy value {nan_policy!r}; expected one of "
                          "{'propagate', 'omit', 'raise'}")  # fmt: skip
     if nan_policy != "propagate":
         raise NotImplementedError(

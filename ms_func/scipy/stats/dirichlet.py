@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ms_func import numpy as np
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, promote_all
 from ms_func.scipy import special
@@ -33,10 +34,10 @@ def logpdf(x: ArrayLike, alpha: ArrayLike) -> Array:
     """
     x, alpha = np.asarray(x), np.asarray(alpha)
     if alpha.ndim != 1:
-        raise ValueError(f"`alpha` must be one-dimensional; got alpha.shape={alpha.shape}")
+        raise ArgumentValueError(f"`alpha` must be one-dimensional; got alpha.shape={alpha.shape}")
     x, alpha = (np.asarray(v) for v in _inexact(x, alpha))
     if x.ndim == 0 or x.shape[0] not in (alpha.shape[0], alpha.shape[0] - 1):
-        raise ValueError(
+        raise ArgumentValueError(
             "`x` must have either the same number of entries as `alpha` or one entry fewer; "
             f"got x.shape={x.shape}, alpha.shape={alpha.shape}"
         )

@@ -9,6 +9,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func import random, tree_util
 from ms_func.api.vectorize import vmap
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import linalg
 from ms_func.numpy.promotion import ArrayLike
@@ -56,7 +57,7 @@ class gaussian_kde:
         if np.issubdtype(data.dtype, np.complexfloating):
             raise NotImplementedError("gaussian_kde does not support complex data")
         if not data.size > 1:
-            raise ValueError("`dataset` input should have multiple elements.")
+            raise ArgumentValueError("`dataset` input should have multiple elements.")
         data = data.astype(np.result_type(data, np.float32 if data.dtype.kind in "iub" else data))
         self.dataset = data
         self.weights = _weights(weights, data)
@@ -108,18 +109,20 @@ class gaussian_kde:
         centre: Array = np.atleast_1d(np.squeeze(np.asarray(mean)))
         spread: Array = np.atleast_2d(np.asarray(cov))
         if centre.shape != (self.d,):
-            raise ValueError(f"mean does not have dimension {self.d}")
+            raise ArgumentValueError(f"mean does not have dimension {self.d}")
         if spread.shape != (self.d, self.d):
-            raise ValueError(f"covariance does not have dimension {self.d}")
+            raise ArgumentValueError(f"covariance does not have dimension {self.d}")
         both = self.covariance + spread
         return np.exp(_log_mixture(self.dataset, self.weights, centre[:, None], both)[0])
 
     def integrate_box_1d(self, low: ArrayLike, high: ArrayLike) -> Array:
         """Probability of the interval from `low` to `high`, for one-dimensional samples."""
         if self.d != 1:
-            raise ValueError("integrate_box_1d() only handles 1D pdfs")
+            raise ArgumentValueError("integrate_box_1d() only handles 1D pdfs")
         if np.ndim(low) or np.ndim(high):
-            raise ValueError("the limits of integration in integrate_box_1d must be scalars")
+            raise ArgumentValueError(
+                "the limits of integration in integrate_box_1d must be scalars"
+            )
         sigma = np.sqrt(self.covariance[0, 0])
         low, high = ((np.squeeze(v) - self.dataset[0]) / sigma for v in (low, high))
         return np.sum(self.weights * (special.ndtr(high) - special.ndtr(low)))
@@ -127,7 +130,7 @@ class gaussian_kde:
     def integrate_kde(self, other: gaussian_kde) -> Array:
         """Integral of the product of two estimates of the same dimension."""
         if other.d != self.d:
-            raise ValueError("KDEs are not the same dimensionality")
+            raise ArgumentValueError("KDEs are not the same dimensionality")
         both = self.covariance + other.covariance
         at = _log_mixture(self.dataset, self.weights, other.dataset, both)
         return np.sum(other.weights * np.exp(at))
@@ -164,7 +167,7 @@ class gaussian_kde:
             return points
         if d == 1 and m == self.d:
             return points.reshape(self.d, 1)
-        raise ValueError(f"points have dimension {d}, dataset has dimension {self.d}")
+        raise ArgumentValueError(f"points have dimension {d}, dataset has dimension {self.d}")
 
 
 def _weights(weights: ArrayLike | None, data: Array) -> Array:
@@ -173,9 +176,9 @@ def _weights(weights: ArrayLike | None, data: Array) -> Array:
         return np.full(n, 1 / n, data.dtype)
     w = np.atleast_1d(np.asarray(weights)).astype(data.dtype)
     if w.ndim != 1:
-        raise ValueError("`weights` input should be one-dimensional.")
+        raise ArgumentValueError("`weights` input should be one-dimensional.")
     if len(w) != n:
-        raise ValueError("`weights` input should be of length n")
+        raise ArgumentValueError("`weights` input should be of length n")
     return w / np.sum(w)
 
 
@@ -187,7 +190,7 @@ def _factor(kde: gaussian_kde, method: Any) -> Any:
     if isinstance(method, str):
         if method == "silverman":
             return (n * (d + 2) / 4) ** (-1 / (d + 4))
-        raise ValueError(
+        raise ArgumentValueError(
             f"`bw_method` should be 'scott', 'silverman', a scalar, or a callable; got {method!r}"
         )
     return method(kde) if callable(method) else method

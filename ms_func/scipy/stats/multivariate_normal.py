@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import linalg
 from ms_func.numpy.promotion import ArrayLike
@@ -46,7 +47,7 @@ def logpdf(
         square = np.sum((x - mean) ** 2, axis=-1) / cov
         return -0.5 * (square + n * (_LOG_2PI + np.log(cov)))
     if cov.ndim < 2 or cov.shape[-2:] != (n, n):
-        raise ValueError("multivariate_normal.logpdf got incompatible shapes")
+        raise ArgumentValueError("multivariate_normal.logpdf got incompatible shapes")
     return _by_factor(x - mean, cov, n)
 
 

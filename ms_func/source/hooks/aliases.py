@@ -22,7 +22,7 @@ import numpy as np
 from ms_func.errors import StagingError
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
-from ms_func.primitives.arithmetic import bitwise_and
+from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import eq, select
 from ms_func.source.hooks.journal import (
     MISSING,

@@ -35,7 +35,6 @@ from ms_func.tracing.tracer import Tracer
 
 SCALARS = (bool, int, float, complex)
 _SCALAR_TYPES = frozenset(SCALARS)
-_WHOLE = (str, bytes, type, types.ModuleType, enum.Enum)
 
 
 class Parts(NamedTuple):

@@ -12,7 +12,7 @@ from ms_func.control_flow.cond import cond_p
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
-from ms_func.primitives.arithmetic import bitwise_and, bitwise_not, bitwise_or
+from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
 from ms_func.source.hooks import complaints, conditions, failures

@@ -18,7 +18,7 @@ from ms_func import tree
 from ms_func.errors import StagingBoolError, StagingError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.primitives.arithmetic import bitwise_and, bitwise_not, bitwise_or
+from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.compare import eq
 from ms_func.source.hooks import conditions, failures
 from ms_func.source.hooks.anatomy import Parts, handles, is_number

@@ -24,7 +24,8 @@ from ms_func.ir.function import Literal
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_not
+from ms_func.primitives.arithmetic import add
+from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
 from ms_func.source.hooks import running, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled

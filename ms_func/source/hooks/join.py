@@ -463,7 +463,8 @@ def promoted(a: ArrayType, b: ArrayType) -> ArrayType | None:
         dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
     except TypeError:
         return None
-    return ArrayType(a.shape, dtype, weak, a.varying(a.vma | b.vma).sharding)
+    manual = a.varying(a.vma | b.vma).manual
+    return ArrayType(a.shape, dtype, weak, manual, a.layout_with(b))
 
 
 def materialized(value: Any, type: ArrayType) -> Any:

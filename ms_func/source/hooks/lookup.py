@@ -18,7 +18,8 @@ from ms_func.control_flow.bodies import as_type
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.primitives.arithmetic import add, bitwise_and, bitwise_or, mul
+from ms_func.primitives.arithmetic import add, mul
+from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims, reshape

@@ -11,6 +11,7 @@ from ms_func.ir.primitive import current
 from ms_func.primitives.compare import ne
 from ms_func.primitives.shape import reshape
 from ms_func.source.hooks.choice import Choice
+from ms_func.tracing.complaints import ambiguous
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -22,10 +23,7 @@ def truth(x: Tracer) -> Any:
     """
     t = x.type
     if t.size != 1:
-        raise ValueError(
-            "The truth value of an array with more than one element is ambiguous. "
-            "Use a.any() or a.all()"
-        )
+        raise ambiguous(t.size)
     y = ne(x, np.zeros((), t.dtype)[()]) if t.dtype != np.bool_ else x
     return y if t.shape == () else reshape(y, ())
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import ms_func.numpy as xp
-from ms_func.primitives.arithmetic import bitwise_and, bitwise_or
+from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.source.hooks import failures, lookup
 from ms_func.source.hooks.branch import and_, if_, ifexp, not_, or_
 from ms_func.source.hooks.comparisons import order, same_or_equal

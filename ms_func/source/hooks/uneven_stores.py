@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ms_func.numpy as xp
-from ms_func.primitives.arithmetic import bitwise_and
+from ms_func.primitives.bits import bitwise_and
 from ms_func.source.hooks import failures
 from ms_func.source.hooks.branch import ifexp
 from ms_func.source.hooks.comparisons import same_or_equal

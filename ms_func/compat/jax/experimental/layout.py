@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ms_func import tree
 from ms_func.errors import ShapeError
+from ms_func.ir.layout import Format, Layout
 
 __all__ = ["Format", "Layout", "with_layout_constraint"]
-
-
-class Layout(NamedTuple):
-    """Order of the dimensions in memory.
-
-    Attributes:
-        major_to_minor: dimensions from the slowest to the fastest.
-        tiling: sizes of tiles.
-    """
-
-    major_to_minor: tuple[int, ...]
-    tiling: tuple[tuple[int, ...], ...] | None = None
-
-
-class Format(NamedTuple):
-    """A layout and a sharding. Only the sharding can be asked for: take `format.sharding`."""
-
-    layout: Layout | None = None
-    sharding: Any = None
 
 
 def with_layout_constraint(x: Any, layouts: Any) -> Any:

@@ -1,1 +1,7 @@
-"""`jax.experimental.colocated_python.serialization`: nothing in public."""
+"""`jax.experimental.colocated_python.serialization`: one class, which libraries name."""
+
+from ms_func.runtime import extension as _extension
+
+DeviceList = _extension.DeviceList
+
+__all__ = ["DeviceList"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.compat.jax.api_util import DebugInfo
-from ms_func.compat.jax.core import DropVar, eval_jaxpr, find_top_trace, valid_jaxtype
+from ms_func.compat.jax.core import DropVar, Jaxpr, eval_jaxpr, find_top_trace, valid_jaxtype
 from ms_func.compat.jax.errors import InconclusiveDimensionOperation
 from ms_func.compat.rules import ClosedJaxpr, Primitive
 from ms_func.errors import IRError
@@ -60,7 +60,6 @@ class Effect:
 Effects = frozenset
 no_effects: frozenset[Any] = frozenset()
 get_aval = typeof
-Jaxpr = Function
 JaxprEqn = Eqn
 JaxprTypeError = IRError
 array_types = {Array, np.ndarray, np.generic}
@@ -104,7 +103,7 @@ def mapped_aval(size: int, axis: int | None, aval: ArrayType) -> ArrayType:
         return aval
     if aval.shape[axis] != size:
         raise ValueError(f"{aval} has no dimension {axis} of size {size}")
-    return aval.update(shape=(*aval.shape[:axis], *aval.shape[axis + 1 :]))
+    return aval.without_dimension(axis)
 
 
 def unmapped_aval(
@@ -113,7 +112,7 @@ def unmapped_aval(
     """Type of a value with `size` lanes along a new dimension `axis`."""
     if axis is None:
         return aval
-    return aval.update(shape=(*aval.shape[:axis], size, *aval.shape[axis:]))
+    return aval.with_dimension(axis, size)
 
 
 def primal_dtype_to_tangent_dtype(primal_dtype: Any) -> Any:

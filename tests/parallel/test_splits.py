@@ -11,17 +11,10 @@ import math
 import pytest
 
 from ms_func.dtypes import key_of
+from ms_func.ir.notation import CUTTABLE, RuleError, parse_rule, rule_of
 from ms_func.ir.primitive import UNFOLDED, NotSupported
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.parallel.shard_rules import (
-    CUTTABLE,
-    RuleError,
-    Spec,
-    legal_specs,
-    legal_splits,
-    parse_rule,
-    rule_of,
-)
+from ms_func.parallel.splits import Spec, legal_specs, legal_splits
 from ms_func.tracing.tracer import build
 from tests.cases.primitives import CASES, PRIMITIVES
 from tests.parallel.shardy import our_factors, shardy_factors

@@ -1,0 +1,111 @@
+"""Reductions that leave NaN out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ms_func.dtypes import is_inexact
+from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion, logic
+from ms_func.numpy.elementwise import sqrt
+from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
+from ms_func.numpy.promotion import ArrayLike, no_out, settled
+from ms_func.numpy.reductions import Axis, any, max, mean, min, prod, sum, var
+from ms_func.primitives import compare, reduce
+
+
+def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
+    """`a`, and the mask of its numbers; None where every element is one."""
+    a = settled(name, a)
+    if not is_inexact(typeof(a).dtype):
+        return a, where
+    numbers = logic.logical_not(logic.isnan(a))
+    return a, numbers if where is None else logic.logical_and(numbers, where)
+
+
+@fusion.whole(1)
+def nansum(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`sum` that counts NaN as 0."""
+    a, mask = _known("nansum", a, where)
+    return sum(a, axis, dtype, out, keepdims, initial, mask)
+
+
+@fusion.whole(1)
+def nanprod(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`prod` that counts NaN as 1."""
+    a, mask = _known("nanprod", a, where)
+    return prod(a, axis, dtype, out, keepdims, initial, mask)
+
+
+def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: bool, initial: Any,
+                  where: Any) -> Any:  # fmt: skip
+    a, mask = _known(name, a, where)
+    if mask is None:
+        return fn(a, axis, None, keepdims, initial)
+    if initial is None and where is None and 0 in typeof(a).shape:
+        return fn(a, axis, None, keepdims)  # an error, where a reduced dimension is empty
+    start = bound(typeof(a).dtype) if initial is None else initial
+    out = fn(a, axis, None, keepdims, start, mask)
+    if initial is not None or not is_inexact(typeof(a).dtype):
+        return out
+    full = broadcast_to(mask, broadcast_shapes(np.shape(mask), np.shape(a)))
+    return compare.select(any(full, axis, keepdims=keepdims), out, math.nan)
+
+
+@fusion.whole(1)
+def nanmax(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`max` of the elements that are numbers; NaN where there is none."""
+    no_out("nanmax", out)
+    return _nan_extremum("nanmax", max, reduce.lowest, a, axis, keepdims, initial, where)
+
+
+@fusion.whole(1)
+def nanmin(
+    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
+    initial: ArrayLike | None = None, where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`min` of the elements that are numbers; NaN where there is none."""
+    no_out("nanmin", out)
+    return _nan_extremum("nanmin", min, reduce.highest, a, axis, keepdims, initial, where)
+
+
+@fusion.whole(1)
+def nanmean(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    where: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`mean` of the elements that are numbers."""
+    a, mask = _known("nanmean", a, where)
+    return mean(a, axis, dtype, out, keepdims, where=mask)
+
+
+@fusion.whole(1)
+def nanvar(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
+    keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`var` of the elements that are numbers."""
+    a, mask = _known("nanvar", a, where)
+    return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
+
+
+@fusion.whole(1)
+def nanstd(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
+    keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
+) -> Array:  # fmt: skip
+    """`std` of the elements that are numbers."""
+    return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
