@@ -12,7 +12,7 @@ Where these three products and the forward one are all that P is for, `FlashAtte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -203,14 +203,16 @@ def _fit(graph: Graph, held: Sequence[Held], keep: Tensor | None) -> bool:
         return False
     if q.shape[3] > WIDEST:
         return False
-    if keep is None:
-        return True
-    value = keep.node.attrs["value"] if keep.node.op == "Const" else np.zeros(())
-    lead = (1,) * (4 - value.ndim) + value.shape
-    batch, heads = q.shape[:2]
-    return value.ndim > 0 and value.any(-1).all() and (
-        lead[:2] in ((1, 1), (batch, 1), (batch, heads))
-    )  # fmt: skip
+    return keep is None or _covers(keep, q.shape[0], q.shape[1])
+
+
+def _covers(keep: Tensor, batch: int, heads: int) -> bool:
+    """Whether a mask is a constant over whole rows, and leaves something of each."""
+    if keep.node.op != "Const" or not keep.shape:
+        return False
+    lead = ((1,) * (4 - len(keep.shape)) + keep.shape)[:2]
+    rows = keep.node.attrs["value"].any(-1)
+    return bool(rows.all()) and lead in ((1, 1), (batch, 1), (batch, heads))
 
 
 def _replace(
@@ -232,7 +234,7 @@ def _replace(
 
 def _operators(
     graph: Graph, held: Sequence[Tensor], mask: Tensor | None, shape: Sequence[int],
-    attrs: dict, product: Node,
+    attrs: dict[str, Any], product: Node,
 ) -> list[Tensor]:  # fmt: skip
     """The result, and the gradients by queries, keys and values."""
     q, k, v, dy = held
@@ -244,7 +246,7 @@ def _operators(
     )  # fmt: skip
     top, total, _, out = score.outputs
     # The gradient's default window is narrower than that of the score.
-    window = dict.fromkeys(("pre_tockens", "next_tockens"), 2**31 - 1)
+    window: dict[str, Any] = {"pre_tockens": 2**31 - 1, "next_tockens": 2**31 - 1}
     slopes = graph.add(
         GRADIENT, [q, k, v, dy, None, None, None, mask, top, total, None, out],
         [*((t.shape, t.dtype) for t in (q, k, v)), ((0,), q.dtype)], attrs | window,
