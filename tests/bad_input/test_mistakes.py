@@ -74,6 +74,9 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], object], tuple[str, ...]
         TypeError, lambda: lax.conv(np.ones((1, 3, 8, 8)), np.ones((4, 4, 3, 3)), (1, 1), "SAME"),
         ("3 // 1 != 4", "dimension 1 of f32[1,3,8,8]"),
     ),
+    "trees": (
+        ValueError, lambda: ms.tree.map(max, {"a": 1}, {"b": 1}), ("['a']", "['b']", "fix: give"),
+    ),
     "seed": (TypeError, lambda: random.key(1.5), ("an integer; got 1.5",)),
     "fan": (ValueError, lambda: nn.initializers.he_normal()(random.key(0), (3,)), ("at least 2D",)),
     "mesh axis": (
