@@ -194,6 +194,12 @@ numpy_dtype_promotion = Setting(
 default_prng_impl = Setting(
     "default_prng_impl", "threefry2x32", "Generator of keys that are given none.", in_key=True
 )
+threefry_partitionable = Setting(
+    "threefry_partitionable", True,
+    "Whether a number drawn with Threefry depends on the place of its element alone; False gives "
+    "the older layout, which depends on the size of what is drawn.",
+    in_key=True,
+)  # fmt: skip
 debug_key_reuse = Setting(
     "debug_key_reuse", False, "Raise MS150 where a random key is used twice.", in_key=True
 )
@@ -217,7 +223,7 @@ def searching() -> bool:
 
 _recorded: list[Setting] = [
     x64, default_matmul_precision, numpy_rank_promotion, numpy_dtype_promotion, default_prng_impl,
-    convert, unroll_limit, recursion_limit, debug_key_reuse,
+    convert, unroll_limit, recursion_limit, debug_key_reuse, threefry_partitionable,
 ]  # fmt: skip
 """Settings that decide what is recorded of a function."""
 

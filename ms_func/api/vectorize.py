@@ -311,8 +311,9 @@ def _lanes_layout(given: Sequence[Any], dims: Sequence[int | None]) -> NamedShar
     """How lanes lie on devices, by the first argument whose type tells."""
     for x, d in zip(given, dims, strict=True):
         held = typeof(x).explicit
-        if held is not None and held.dim_axes(typeof(x).ndim)[d]:
-            return held.with_dims((held.dim_axes(typeof(x).ndim)[d],))
+        axes = () if held is None or d is None else held.dim_axes(typeof(x).ndim)[d]
+        if held is not None and axes:
+            return held.with_dims((axes,))
     return None
 
 

@@ -118,14 +118,13 @@ flag("jax_num_cpu_devices", settings.num_cpu_devices, into=lambda n: n if n > 0 
 flag("jax_platforms", settings.platform)
 flag("jax_platform_name", settings.platform, into=lambda v: v or None, out_of=lambda v: v or "")
 for _name in ("numpy_rank_promotion", "numpy_dtype_promotion", "debug_nans", "debug_infs",
-              "debug_key_reuse", "default_prng_impl", "check_tracer_leaks",
-              "no_tracing"):  # fmt: skip
+              "debug_key_reuse", "default_prng_impl", "check_tracer_leaks", "no_tracing",
+              "threefry_partitionable"):  # fmt: skip
     flag(f"jax_{_name}", getattr(settings, _name))
 for _guard in ("transfer_guard", "transfer_guard_host_to_device",
                "transfer_guard_device_to_device", "transfer_guard_device_to_host"):  # fmt: skip
     flag(f"jax_{_guard}", getattr(guards, _guard))
 for _name, _default, _also in (
-    ("jax_threefry_partitionable", True, ()),
     ("jax_enable_custom_prng", False, ()),
     ("jax_legacy_prng_key", "allow", ()),
     ("jax_explicit_x64_dtypes", "warn", ()),

@@ -18,8 +18,9 @@ from ms_func.ir.sharding import NamedSharding, PartitionSpec
 
 def typed(kind: Any, sharding: Any) -> Any:
     """The type `kind` with what types tell of a layout."""
-    if type(sharding) is PartitionSpec and current_mesh() is not None:
-        sharding = NamedSharding(current_mesh(), sharding)
+    if isinstance(sharding, PartitionSpec):
+        mesh = current_mesh()
+        return kind if mesh is None else typed(kind, NamedSharding(mesh, sharding))
     mesh = getattr(sharding, "mesh", None)
     if mesh is None or not mesh.explicit_axes:
         return kind if kind.explicit is None else kind.whole

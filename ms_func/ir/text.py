@@ -153,7 +153,7 @@ class _Printer:
         return f"@k{self.consts.setdefault(text, len(self.consts))}"
 
     def type(self, type: ArrayType) -> str:
-        text = str(type if type.manual is None else type.update(manual=None))
+        text = (type if type.manual is None else type.update(manual=None)).text
         if type.explicit is not None:
             text += f"@m{self.meshes.setdefault(self.value(type.explicit.mesh), len(self.meshes))}"
         return text if type.manual is None else f"{text}@{self.value(type.manual)}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.config import x64
+from ms_func.config import jax_rules, x64
 from ms_func.dtypes import (
     TABLES,
     KeyDtype,
@@ -218,12 +218,21 @@ class ArrayType:
     def __deepcopy__(self, memo: Any) -> ArrayType:
         return self
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """As the IR writes it: `f32[2,3]`, or `f32*[]` where the type is weak."""
         weak = "*" if self.weak_type else ""
         at = f"@{self.manual}" if self.manual is not None else ""
         return f"{dtype_name(self.dtype)}{weak}[{self._dims()}]{at}"
 
-    __repr__ = __str__
+    def __str__(self) -> str:
+        if not jax_rules():
+            return self.text
+        at = f"{{V:{','.join(sorted(map(str, self.vma)))}}}" if self.vma else ""
+        return f"{'~' * self.weak_type}{self.str_short()}{at}"
+
+    def __repr__(self) -> str:
+        return f"ShapedArray({self})" if jax_rules() else self.text
 
 
 def _intern(key: tuple[Any, ...]) -> ArrayType:
@@ -351,6 +360,11 @@ class RefType:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RefType, (self.inner, self.lanes)
+
+    @property
+    def text(self) -> str:
+        """As the IR writes it."""
+        return f"ref<{self.inner.text}; {self.lanes}>" if self.lanes else f"ref<{self.inner.text}>"
 
     def __str__(self) -> str:
         return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"

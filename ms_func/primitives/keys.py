@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import THREEFRY, KeyDtype, issubdtype, key_dtype
 from ms_func.errors import ArgumentTypeError, ShapeError
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, register
@@ -31,6 +32,7 @@ from ms_func.primitives.rng import rng_bit_generator_p
 from ms_func.primitives.shape import full, reshape
 from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.primitives.threefry import WIDTHS
+from ms_func.primitives.threefry_halves import bits_in_halves, split_in_halves
 
 UINT32 = np.dtype(np.uint32)
 _WORDS_FIRST = NotSupported("keys are written as words before a program is compiled")
@@ -271,7 +273,10 @@ def random_bits(key: Any, width: int, shape: Sequence[int]) -> Any:
     """
     if width not in WIDTHS:
         raise ArgumentTypeError(f"requires 8-, 16-, 32- or 64-bit field width, got {width}")
-    return random_bits_p.bind(key, shape=int_tuple(shape, "shape"), width=width)
+    sizes = int_tuple(shape, "shape")
+    if not config.threefry_partitionable.value and typeof(key).key is THREEFRY:
+        return bits_in_halves(random_unwrap_p.bind(key), width, sizes)
+    return random_bits_p.bind(key, shape=sizes, width=width)
 
 
 # --- keys from keys ------------------------------------------------------------------------------
@@ -331,7 +336,13 @@ def random_split(key: Any, shape: Sequence[int]) -> Any:
     Raises:
         TypeError: `key` is no key.
     """
-    return random_split_p.bind(key, shape=int_tuple(shape, "shape"))
+    sizes, kind = int_tuple(shape, "shape"), typeof(key).key
+    if config.threefry_partitionable.value or kind is None or kind.impl == "unsafe_rbg":
+        return random_split_p.bind(key, shape=sizes)
+    words = random_unwrap_p.bind(key)
+    parts = [split_in_halves(w, sizes) for w in ([words] if kind is THREEFRY else _halves(words))]
+    joined = concatenate(parts, typeof(parts[0]).ndim - 1) if len(parts) > 1 else parts[0]
+    return random_wrap_p.bind(joined, impl=kind.impl)
 
 
 def _fold_abstract(keys: ArrayType, data: ArrayType) -> ArrayType:

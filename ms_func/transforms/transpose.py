@@ -152,7 +152,8 @@ def _like_operand(eqn: Eqn, ct: Any, x: Any) -> Any:
     held, wanted = ct.type.explicit, x.type.explicit
     if held is wanted:
         return ct
-    wanted = wanted or NamedSharding(held.mesh, PartitionSpec())
+    if wanted is None and held is not None:
+        wanted = NamedSharding(held.mesh, PartitionSpec())
     return named("sharding_constraint").bind(ct, sharding=wanted)
 
 

@@ -77,7 +77,7 @@ def test_a_compiled_program_survives_being_bytes(jax):
     assert loaded.in_avals == compiled.in_avals
     assert loaded.out_info == compiled.out_info
     assert loaded.input_formats == compiled.input_formats
-    with pytest.raises(TypeError, match=r"compiled for f32\[3\].* called with f32\[4\]"):
+    with pytest.raises(TypeError, match=r"compiled for float32\[3\].* called with float32\[4\]"):
         loaded(np.ones(4, "f"), y=3.0)
     with pytest.raises(TypeError, match="does not match the input pytree"):
         loaded(x, 3.0)

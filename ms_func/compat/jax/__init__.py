@@ -57,7 +57,9 @@ numpy_dtype_promotion = context(
 check_tracer_leaks = context("check_tracer_leaks", "Look for escaped traced values in a block.")
 checking_leaks = functools.partial(check_tracer_leaks, True)
 default_prng_impl = context("default_prng_impl", "Kind of new keys within a `with` block.")
-threefry_partitionable = context("threefry_partitionable", "Keys are always partitionable.")
+threefry_partitionable = context(
+    "threefry_partitionable", "Newer or older layout of the numbers drawn with Threefry."
+)
 enable_custom_prng = context("enable_custom_prng", "Whether `PRNGKey` makes typed keys.")
 enable_checks = context("enable_checks", "Accepted; programs are always checked.")
 explain_cache_misses = context("explain_cache_misses", "Not available.")
