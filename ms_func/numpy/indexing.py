@@ -66,14 +66,14 @@ class Window(NamedTuple):
 
 
 def parse(
-    shape: tuple[int, ...], index: Any, strict: bool = True, below: str | None = None
+    shape: tuple[int, ...], index: Any, strict: bool | None = None, below: str | None = None
 ) -> tuple[list[Part], tuple[int, ...]]:
     """Entries of an index, one for each dimension and each new axis.
 
     Args:
         shape: of the indexed array.
         index: what stands between the brackets.
-        strict: whether a Python int out of bounds is an error.
+        strict: whether a Python int out of bounds is an error; None: but not by JAX's rules.
         below: what an integer below 0 means: None counts from the end, "start" the first element,
             "outside" one that is not there.
 
@@ -94,7 +94,7 @@ def parse(
         )
     if not _SEQUENCES.isdisjoint(map(type, entries)):
         entries = tuple([_listed(e) if type(e) in _SEQUENCES else e for e in entries])
-    strict = strict and not config.jax_rules()
+    strict = not config.jax_rules() if strict is None else strict
     parts: list[Part] = []
     sizes = list(shape)
     for entry in _spelled_out(shape, entries):
@@ -267,7 +267,7 @@ def getitem(x: Any, index: Any) -> Any:
         start, stop, _ = index.indices(shape[0])
         sizes = (max(stop - start, 0), *shape[1:])
         return _window(x, (start, *[0] * (len(shape) - 1)), sizes, sizes)
-    return read(x, index, True, "promise_in_bounds", None)
+    return read(x, index, None, "promise_in_bounds", None)
 
 
 def _is_known(index: Any) -> bool:
@@ -276,7 +276,7 @@ def _is_known(index: Any) -> bool:
 
 
 def read(
-    x: Any, index: Any, strict: bool, mode: Any, fill_value: Any, below: str | None = None,
+    x: Any, index: Any, strict: bool | None, mode: Any, fill_value: Any, below: str | None = None,
     **promises: bool,
 ) -> Any:  # fmt: skip
     """The elements of `x` that an index names; `mode` as for `gather`, `below` as for `parse`."""
