@@ -52,6 +52,16 @@ class LocatedError(Exception):
         self.message = message
         self.loc = loc
 
+    def __reduce__(self) -> Any:
+        """As between processes: the text stays, the place, which holds code, does not."""
+        return _again, (type(self), str(self)), {**vars(self), "loc": None}
+
+
+def _again(cls: type[LocatedError], text: str) -> LocatedError:
+    made = cls.__new__(cls, text)
+    super(LocatedError, made).__init__(text)
+    return made
+
 
 class ArgumentTypeError(LocatedError, TypeError):
     """An argument of a transform, or a result of its function, has the wrong type.

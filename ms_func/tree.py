@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ms_func.errors import ArgumentValueError
 from ms_func.runtime import pytree
 
 if TYPE_CHECKING:
@@ -102,7 +103,12 @@ def map(
         [11, 22]
     """
     found, treedef = flatten_func(tree, is_leaf)
-    columns = [found, *(treedef.flatten_up_to(r) for r in rest)]
+    try:
+        columns = [found, *(treedef.flatten_up_to(r) for r in rest)]
+    except ValueError as error:
+        raise ArgumentValueError(
+            f"{error}\nfix: give trees of one structure, such as gradients beside their parameters"
+        ) from None
     return treedef.unflatten(f(*xs) for xs in zip(*columns, strict=True))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.branch_halves import Branches, split_branches
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.lanes import one_by_one, with_mask
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
@@ -54,8 +55,6 @@ from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import zeros
-
-Branches = tuple[Function, ...]
 
 # --- types, meaning, lowering ---------------------------------------------------------------
 
@@ -149,7 +148,7 @@ def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
     if unknown[0]:
         return partial.unknown.bind(cond_p, args, params)
     index, *operands = args
-    first, rest, mask, forwarded = _split_branches(params["branches"], unknown[1:])
+    first, rest, mask, forwarded = split_branches(params["branches"], unknown[1:])
     ready = chosen(operands, [not u for u in unknown[1:]])
     outs = bodies.bind_known(partial, cond_p, [index, *ready], branches=first)
     n = len(mask) - sum(mask)
@@ -157,91 +156,6 @@ def _partial(partial: Any, args: Any, params: dict[str, Any]) -> list[Any]:
     waiting = chosen(operands, unknown[1:])
     late = partial.unknown.bind(cond_p, (index, *residuals, *waiting), {"branches": rest})
     return merged(mask, late, outs[:n])
-
-
-def _split_branches(
-    branches: Branches, unknown: Mask
-) -> tuple[Branches, Branches, Mask, tuple[int, ...]]:
-    """Known branches, waiting branches, unknown results, known operands passed on."""
-    memo = branches[0].memo
-    key = ("split_branches", branches, unknown)
-    if key in memo:
-        return memo[key]
-    none = (False,) * len(branches[0].results)
-    masks = [bodies.split(fn, unknown, none)[2] for fn in branches]
-    mask = tuple(any(column) for column in zip(*masks, strict=True))
-    parts = [bodies.split(fn, unknown, mask)[:2] for fn in branches]
-    n = len(mask) - sum(mask)
-    forwarded: dict[int, int] = {}
-    slots: dict[Any, int] = {}
-    for known, _ in parts:
-        own: dict[Any, int] = {}
-        for atom in known.results[n:]:
-            if atom in known.params:
-                forwarded.setdefault(known.params.index(atom), len(forwarded))
-            else:
-                kind = _slot_kind(atom.type)
-                own[kind] = own.get(kind, 0) + 1
-        for kind, count in own.items():
-            slots[kind] = max(slots.get(kind, 0), count)
-    layout = [
-        ArrayType(shape, dtype, False, held)
-        for (shape, dtype, held), count in slots.items()
-        for _ in range(count)
-    ]
-    operands = [t for t, u in zip(branches[0].in_types, unknown, strict=True) if not u]
-    passed = [operands[i] for i in forwarded]
-    made = [_into_slots(known, rest, n, layout, forwarded, passed) for known, rest in parts]
-    memo[key] = (
-        tuple(known for known, _ in made),
-        tuple(rest for _, rest in made),
-        mask,
-        tuple(forwarded),
-    )
-    return memo[key]
-
-
-def _slot_kind(t: ArrayType) -> tuple[Any, ...]:
-    """What residuals that may share a slot have in common."""
-    return (t.shape, t.dtype, t.manual)
-
-
-def _into_slots(
-    known: Function,
-    rest: Function,
-    n: int,
-    layout: Sequence[ArrayType],
-    forwarded: dict[int, int],
-    passed: Sequence[ArrayType],
-) -> tuple[Function, Function]:
-    """The two halves of one branch with their residuals in the slots that all branches share."""
-    free = list(range(len(layout)))
-    source: dict[int, int] = {}  # slot -> residual
-    where: list[int] = []  # for each residual its place among slots and forwarded operands
-    for i, atom in enumerate(known.results[n:]):
-        if atom in known.params:
-            where.append(len(layout) + forwarded[known.params.index(atom)])
-            continue
-        kind = _slot_kind(atom.type)
-        slot = next(s for s in free if _slot_kind(layout[s]) == kind)
-        free.remove(slot)
-        source[slot] = i
-        where.append(slot)
-
-    def first(*args: Any) -> list[Any]:
-        outs = current.interpreter.apply(known, args)
-        filled = [outs[n + source[s]] if s in source else zeros(t) for s, t in enumerate(layout)]
-        return [*outs[:n], *filled]
-
-    def second(*args: Any) -> list[Any]:
-        residuals = [args[i] for i in where]
-        return current.interpreter.apply(rest, [*residuals, *args[len(layout) + len(passed) :]])
-
-    waiting = rest.in_types[len(where) :]
-    return (
-        build(known.name, known.in_types, first),
-        build(rest.name, [*layout, *passed, *waiting], second),
-    )
 
 
 # --- reverse mode -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ms_func import tree
@@ -381,25 +382,10 @@ def fixed_point(
         >>> float(fixed_point(lambda a, x: 0.5 * x + a, 0.0, 1.0, tol=0.0))
         2.0
     """
-
-    def iterate(step: Callable[[Any], Any], start: Any) -> Any:
-        def going(state: Any) -> Any:
-            count, _, change = state
-            return bitwise_and(lt(count, max_trips), gt(change, tol))
-
-        def move(state: Any) -> Any:
-            count, x, _ = state
-            new = step(x)
-            return add(count, 1), new, _largest_change(new, x)
-
-        first = step(start)
-        return while_loop(going, move, (1, first, _largest_change(first, start)))[1]
-
-    def minus(a: Any, b: Any) -> Any:
-        return tree.map(sub, a, b)
+    iterate = partial(_iterate, tol=tol, max_trips=max_trips)
 
     def residual(x: Any) -> Any:
-        return minus(f(params, x), x)
+        return tree.map(sub, f(params, x), x)
 
     def tangent_solve(g: Callable[[Any], Any], y: Any) -> Any:
         """With g v = A v - v, the v with g v = y is the limit of v <- g v + v - y."""
@@ -413,6 +399,22 @@ def fixed_point(
         return custom_linear_solve(g, y, solve, solve)
 
     return custom_root(residual, x0, lambda _, x: iterate(lambda x: f(params, x), x), tangent_solve)
+
+
+def _iterate(step: Callable[[Any], Any], start: Any, *, tol: float, max_trips: int) -> Any:
+    """What `step` gives again and again, until no element changes by more than `tol`."""
+
+    def going(state: Any) -> Any:
+        count, _, change = state
+        return bitwise_and(lt(count, max_trips), gt(change, tol))
+
+    def move(state: Any) -> Any:
+        count, x, _ = state
+        new = step(x)
+        return add(count, 1), new, _largest_change(new, x)
+
+    first = step(start)
+    return while_loop(going, move, (1, first, _largest_change(first, start)))[1]
 
 
 def _largest_change(a: Any, b: Any) -> Any:

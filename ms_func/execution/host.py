@@ -166,4 +166,15 @@ def _blank(kind: type[Exception]) -> CallbackError:
 
 @cache
 def _both(kind: type[Exception]) -> type[CallbackError]:
-    return type(kind.__name__, (CallbackError, kind), {"__module__": kind.__module__})
+    def reduce(self: CallbackError) -> Any:
+        return _again, (kind, self.args), {**vars(self), "loc": None}
+
+    words = {"__module__": kind.__module__, "__reduce__": reduce}
+    return type(kind.__name__, (CallbackError, kind), words)
+
+
+def _again(kind: type[Exception], args: tuple[Any, ...]) -> CallbackError:
+    """An error that was pickled, of a class that pickle cannot find by its name."""
+    made = _blank(kind)
+    made.args = args
+    return made

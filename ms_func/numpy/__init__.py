@@ -23,9 +23,10 @@ from ms_func.numpy.calculus import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.creation import (  # isort: skip
     arange, array, asarray, astype, copy, empty, empty_like, frombuffer, fromfile,
-    fromfunction, fromiter, fromstring, full, full_like, geomspace, indices, linspace,
-    logspace, ones, ones_like, zeros, zeros_like,
+    fromfunction, fromiter, fromstring, full, full_like, indices, ones, ones_like, zeros,
+    zeros_like,
 )  # fmt: skip
+from ms_func.numpy.intervals import geomspace, linspace, logspace  # isort: skip
 from ms_func.numpy.diagonals import (  # isort: skip
     diag, diag_indices, diag_indices_from, diagflat, diagonal, eye, fill_diagonal, identity,
     ix_, mask_indices, trace, tri, tril, tril_indices, tril_indices_from, triu, triu_indices,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, join, type_of_value
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, join, type_of_value
 from ms_func.errors import (
     ArgumentTypeError,
     ArgumentValueError,
@@ -24,9 +24,6 @@ from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import fusion
-from ms_func.numpy.elementwise import log10, sign
-from ms_func.numpy.manipulation import axis_index, moveaxis
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
@@ -36,15 +33,11 @@ from ms_func.numpy.promotion import (
     broadcast,
     convert,
     fill,
-    lay,
     operand,
     promote_all,
-    strong,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import cast, compare, shape
-from ms_func.primitives.powers import pow_p
-from ms_func.primitives.rounding import floor
+from ms_func.primitives import cast, shape
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
@@ -511,93 +504,6 @@ def _known(v: Any, name: str) -> Any:
             "fix: pass them as static arguments, or use lax.iota with a static length",
             user_loc(),
         ) from error
-
-
-@fusion.whole(2)
-def linspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
-    retstep: bool = False, dtype: Any = None, axis: int = 0, *, device: Any = None,
-) -> Any:  # fmt: skip
-    """`num` evenly spaced numbers from `start` to `stop`, along a new `axis`.
-
-    Raises:
-        ValueError: `num` is negative.
-    """
-    count = operator.index(num)
-    if count < 0:
-        raise ArgumentValueError(f"Number of samples, {num}, must be non-negative.")
-    start, stop = _ends("linspace", start, stop, dtype)
-    kind = typeof(start).dtype
-    sizes = np.broadcast_shapes(typeof(start).shape, typeof(stop).shape)
-    parts = count - 1 if endpoint else count
-    target = kind if dtype is None else canonicalize_dtype(dtype)
-    static = (sizes, count, max(parts, 1), bool(endpoint), target)
-    out = fusion.run(_interpolated, (start, stop), *static)
-    place = axis_index(axis, len(sizes) + 1)
-    if place:
-        order = list(range(1, len(sizes) + 1))
-        order.insert(place, 0)
-        out = shape.transpose(out, order)
-    out = out if device is None else on_device(out, device)
-    if not retstep:
-        return out
-    if not parts:
-        return out, full(sizes, np.nan, kind)
-    return out, strong(ar.div(ar.sub(stop, start), parts))
-
-
-def _ends(name: str, start: Any, stop: Any, dtype: Any) -> list[Any]:
-    """Ends of an interval in the dtype to compute in: no narrower than the one asked for."""
-    if dtype is not None and is_inexact(kind := canonicalize_dtype(dtype)):
-        return promote_all(name, (start, stop, np.zeros((), kind)), inexact=True)[:2]
-    return promote_all(name, (start, stop), inexact=True)
-
-
-def _interpolated(
-    start: Any, stop: Any, sizes: tuple[int, ...], count: int, parts: int, endpoint: bool,
-    target: np.dtype,
-) -> Any:  # fmt: skip
-    """Weighted means of the ends, exact at both."""
-    full_shape = (count, *sizes)
-    kind = typeof(start).dtype
-    real = np.dtype(f"f{kind.itemsize // 2}") if kind.kind == "c" else kind
-    t = ar.div(shape.broadcasted_iota(real, full_shape, 0), parts)
-    first, last = (
-        lay(v, full_shape, tuple(range(len(full_shape) - len(typeof(v).shape), len(full_shape))))
-        for v in (start, stop)
-    )
-    weights = convert(t, kind)
-    out = ar.add(ar.mul(first, ar.sub(1, weights)), ar.mul(last, weights))
-    if endpoint and count > 1:
-        final = compare.eq(shape.broadcasted_iota(np.int32, full_shape, 0), count - 1)
-        out = compare.select(final, last, out)
-    return convert(out if is_inexact(target) or target.kind == "b" else floor(out), target)
-
-
-@fusion.whole(2, "base")
-def logspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
-    base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
-) -> Array:  # fmt: skip
-    """`base` to the powers `linspace(start, stop, num)`."""
-    start, stop = _ends("logspace", start, stop, dtype)
-    powers = linspace(start, stop, num, endpoint, axis=axis)
-    out = pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
-    return out if dtype is None else convert(out, canonicalize_dtype(dtype))
-
-
-@fusion.whole(2)
-def geomspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None,
-    axis: int = 0,
-) -> Array:  # fmt: skip
-    """`num` numbers from `start` to `stop` in geometric progression."""
-    start, stop = _ends("geomspace", start, stop, dtype)
-    turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
-    logs = log10(ar.div(start, turn)), log10(ar.div(stop, turn))
-    sizes = logspace(*logs, num, endpoint)
-    out = moveaxis(ar.mul_p.bind(*promote_all("geomspace", (turn, sizes))), 0, axis)
-    return out if dtype is None else convert(out, canonicalize_dtype(dtype))
 
 
 def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:

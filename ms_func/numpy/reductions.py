@@ -77,14 +77,9 @@ def _reduce(
     combine: Callable[[Any, Any], Any],
 ) -> Any:
     """Reduce `a`: masked elements become `identity`, `initial` is combined at the end."""
-    shape = typeof(a).shape
     if where is not None:
-        mask = _mask(name, where)
-        if np.shape(mask) != shape:
-            shape = broadcast_shapes(shape, np.shape(mask))
-            a = broadcast_to(a, shape)
-            mask = broadcast_to(mask, shape) if np.shape(mask) else mask
-        a = compare.select(mask, a, identity)
+        a = _masked(a, _mask(name, where), identity)
+    shape = typeof(a).shape
     names = axis_names(axis)
     axes = axes_and_names(axis, len(shape))
     axes = axes[: len(axes) - len(names)]
@@ -105,6 +100,15 @@ def _reduce(
             f"initial value must be a scalar. Got array of shape {np.shape(initial)}"
         )
     return combine(out, convert(initial, typeof(out).dtype))
+
+
+def _masked(a: Any, mask: Any, identity: Any) -> Any:
+    """`a` with `identity` where `mask` does not hold, at the shape that the two broadcast to."""
+    if np.shape(mask) != typeof(a).shape:
+        shape = broadcast_shapes(typeof(a).shape, np.shape(mask))
+        a = broadcast_to(a, shape)
+        mask = broadcast_to(mask, shape) if np.shape(mask) else mask
+    return compare.select(mask, a, identity)
 
 
 def _over_lanes(name: str, primitive: Any, x: Any, names: tuple[Any, ...]) -> Any:

@@ -105,7 +105,13 @@ def _write(
     if partitioned:
         raise UnsupportedError(f"{name}(partitioned=True): fix: print the whole value")
     if not skip_format_check:
-        _checker.vformat(fmt, args, kwargs)
+        try:
+            _checker.vformat(fmt, args, kwargs)
+        except IndexError:
+            raise IndexError(
+                f"{name}: {fmt!r} asks for more values than the {len(args)} that were given\n"
+                "fix: give a value for each {}, or write {{ and }} for braces"
+            ) from None
     found = Arguments((args, kwargs), numbers=False)
 
     def call(*arrays: np.ndarray) -> Sequence[Any]:

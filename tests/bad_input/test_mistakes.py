@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import numpy
@@ -74,6 +75,9 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], object], tuple[str, ...]
         TypeError, lambda: lax.conv(np.ones((1, 3, 8, 8)), np.ones((4, 4, 3, 3)), (1, 1), "SAME"),
         ("3 // 1 != 4", "dimension 1 of f32[1,3,8,8]"),
     ),
+    "trees": (
+        ValueError, lambda: ms.tree.map(max, {"a": 1}, {"b": 1}), ("['a']", "['b']", "fix: give"),
+    ),
     "seed": (TypeError, lambda: random.key(1.5), ("an integer; got 1.5",)),
     "fan": (ValueError, lambda: nn.initializers.he_normal()(random.key(0), (3,)), ("at least 2D",)),
     "mesh axis": (
@@ -96,3 +100,27 @@ def test_the_error_names_the_users_line_and_the_mistake(kind, mistake, words) ->
     assert said.startswith(f"{__file__}:")
     for word in words:
         assert word in said
+
+
+def fails_on_the_host(x):
+    return ms.pure_callback(lambda v: [][v], ms.ShapeDtypeStruct((), "float32"), x)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: np.reshape(ROW, (2, 2)),
+        lambda: np.sum(ROW, axis=1),
+        lambda: ms.jit(lambda x: x.item())(1.0),
+        lambda: ms.jit(fails_on_the_host)(np.int32(3)).block_until_ready(),
+    ],
+    ids=["shape", "axis", "traced", "callback"],
+)
+def test_errors_go_from_process_to_process(wrong) -> None:
+    """As a pool of processes sends them: by pickle."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        wrong()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value)
+    assert str(again) == str(caught.value)
+    assert again.message == caught.value.message  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ def test_the_block_of_a_page_runs(name: str, tmp_path: Path) -> None:
     run(tmp_path / "page.py")
 
 
-@pytest.mark.parametrize("name", ["as_jax", "extending", "state"])
+@pytest.mark.parametrize("name", ["arrays", "as_jax", "extending", "state"])
 def test_code_of_guides_runs(name: str) -> None:
     run("-c", "\n".join(blocks(ROOT / "docs" / f"{name}.md", "python")))
 

@@ -74,12 +74,12 @@ def test_many_programs_do_not_take_more_and_more_maps(monkeypatch):
     gc.collect()
     maps = MemoryMaps()
     before = maps._count()
-    maps.granted, maps.wait = 4 * (before + 120) // 3, 1
+    maps.granted, maps.wait = 4 * (before + 60) // 3, 1
     monkeypatch.setattr(program_cache, "maps", maps)
-    functions = [ms.jit(lambda x, i=i: x * (i + 0.123) - i) for i in range(120)]
+    functions = [ms.jit(lambda x, i=i: x * (i + 0.123) - i) for i in range(60)]
     for i, f in enumerate(functions):
         assert abs(float(f(2.0)) - (2 * (i + 0.123) - i)) < 1e-5
-    assert maps._count() < before + 240  # each holds three or more
+    assert maps._count() < before + 120  # each holds three or more
     assert float(functions[0](2.0)) == pytest.approx(0.246)
 
 

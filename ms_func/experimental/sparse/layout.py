@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,8 +57,6 @@ def bcoo_update_layout(
 def _tell(how: str, message: str) -> None:
     if how == "error":
         raise SparseEfficiencyError(f"{message}\nfix: pass on_inefficient=None")
-    import warnings
-
     warnings.warn(message, SparseEfficiencyWarning, stacklevel=3)
 
 
