@@ -111,7 +111,9 @@ class Emitter:
     def one(
         self, op: str, inputs: Sequence[Any], shape: Sequence[int], dtype: np.dtype, /, **attrs: Any
     ) -> Tensor:
-        """The only output of a node."""
+        """The only output of a node; what has no elements needs none."""
+        if 0 in shape and op not in ("Identity", "Complex"):
+            return self.const(np.zeros(shape, dtype))
         return self.node(op, inputs, [(shape, dtype)], **attrs)[0]
 
     def elementwise(self, op: str, *xs: Tensor, dtype: np.dtype | None = None) -> Tensor:

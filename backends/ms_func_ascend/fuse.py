@@ -1,14 +1,16 @@
 """Rewrites of a finished graph that use more of an operator than its translation did.
 
 A bias added to a product or a convolution goes into the operator's `bias` port, a sum that an
-RMS norm begins with into the norm, the gradient of a shift is taken from the norm that makes
-it anyway, and dimensions that a reduction drops only to get them back are kept.
+RMS norm begins with into the norm, the gradient of a shift is taken from the norm that makes it
+anyway, attention whose gradients are taken becomes two operators, and dimensions that a reduction
+drops only to get them back are kept.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
+from ms_func_ascend.attention_gradient import attention_gradient
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.layout import channels_last
 from ms_func_ascend.prototypes import accepts, available
@@ -107,7 +109,8 @@ def _kept_dimensions(graph: Graph, reshape: Node, uses: Counter[int]) -> None:
 
 _REDUCE = ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceAll", "ReduceAny")
 _REWRITES = {"Add": _bias, "RmsNorm": _residual, "ReduceSum": _shift_gradient,
-             "Reshape": _kept_dimensions}  # fmt: skip
+             "Reshape": _kept_dimensions,
+             "SoftmaxGrad": lambda graph, node, uses: attention_gradient(graph, node)}  # fmt: skip
 
 
 def _producer(product: Tensor, uses: Counter[int]) -> tuple[Node, int] | None:

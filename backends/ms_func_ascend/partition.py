@@ -121,9 +121,18 @@ def _client(count: int) -> Any:
     return xla_client.make_cpu_client(num_devices=count)
 
 
+_LINE = re.compile(r'^(#loc\d*) = loc\(("[^"]*":\d+:\d+[^()]*)\)$', re.MULTILINE)
+
+
+def _with_named_lines(module: ir.Module) -> ir.Module:
+    """The module with a name at each source line: XLA drops lines that have none on the way."""
+    text: Any = module.operation.get_asm(enable_debug_info=True)
+    return as_module(_LINE.sub(r'\1 = loc("line"(\2))', text))
+
+
 def _partitioned(module: ir.Module, count: int) -> ir.Module:
     """What XLA's partitioner makes of a module; it writes it to a dump while it compiles."""
-    client = _client(count)
+    client, module = _client(count), _with_named_lines(module)
     devices = xla_client.DeviceList(tuple(client.local_devices()))
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -397,7 +397,7 @@ _TOKEN = re.compile(r"0x[0-9A-Fa-f]+|[-+]?[\d.]+(?:[eE][-+]?\d+)?|true|false|[-+
 
 def _parse_dense(text: str, shaped: Type) -> np.ndarray:
     """Array of a `dense<...>` attribute in text form: hex blob, splat or nested lists."""
-    body = text[text.index("<") + 1 : text.rindex("> :")]
+    body = text[text.index("<") + 1 : text.index("> :")]
     dtype, shape = shaped.dtype, shaped.shape
     assert dtype is not None
     count = int(np.prod(shape, dtype=np.int64))

@@ -34,6 +34,7 @@ from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_sum
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
+from ms_func.transforms.physical import physical
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import instantiate
 
@@ -258,6 +259,11 @@ def _is_zeros(fn: Function, atom: Any) -> bool:
     return False
 
 
+def _linear_on_words(kinds: Sequence[ArrayType], /, *values: Any, **params: Any) -> Any:
+    """The program itself: keys may be among the residuals."""
+    return current.interpreter.apply(physical(_forward(**params)), values)
+
+
 custom_vjp_linear_p = register(
     Primitive(
         "custom_vjp_linear",
@@ -265,6 +271,7 @@ custom_vjp_linear_p = register(
             **by_program(lambda _, **params: _forward(**params)),
             "abstract": _linear_abstract,  # known before the program is
             "transpose": _linear_transpose,
+            "words": _linear_on_words,
         },
     )
 )

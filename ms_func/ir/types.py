@@ -105,8 +105,9 @@ class ArrayType:
         weak_type: bool = False,
         manual: Varying | None = None,
         explicit: NamedSharding | None = None,
-    ) -> ArrayType:
-        """Return the one object that stands for this type."""
+        *, sharding: Any = None,
+    ) -> ArrayType:  # fmt: skip
+        """Return the one object that stands for this type; `sharding` is accepted only."""
         key = (shape, dtype, weak_type, manual, explicit)
         try:
             return _interned[key]

@@ -211,10 +211,9 @@ def dense(array: np.ndarray) -> ir.Attribute:
     if array.dtype == float0:
         array = np.zeros(array.shape, np.bool_)
     if array.dtype == np.bool_:
-        packed = np.packbits(array, bitorder="little")
         with context(), unknown_location():
             return ir.DenseElementsAttr.get(
-                packed,  # pyright: ignore[reportArgumentType]
+                array,  # pyright: ignore[reportArgumentType]
                 type=ir.IntegerType.get_signless(1),
                 shape=array.shape,
             )

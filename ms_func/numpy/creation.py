@@ -456,10 +456,15 @@ def arange(
 
     Raises:
         ConcretizationTypeError: a bound is known only at run time, so the length is not known.
+        TypeError: there is no bound.
+        ValueError: a bound is complex.
+        ZeroDivisionError: `step` is 0.
     """
     if stop is None and step is not None:
         start, stop = 0, start
     bounds = [v for v in (start, stop, step) if v is not None]
+    if not bounds:
+        raise ArgumentTypeError("arange needs a number as its bound, got None")
     if any(type(v) is Tracer for v in bounds):
         names = ("stop",) if stop is None else ("start", "stop", "step")
         bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
@@ -472,6 +477,10 @@ def arange(
     else:
         kind = canonicalize_dtype(dtype)
     host = [np.asarray(v)[()] for v in bounds]
+    if any(np.iscomplexobj(v) for v in host):
+        raise ArgumentValueError("arange counts real numbers, got a complex start, stop or step")
+    if len(host) == 3 and not host[2]:
+        raise ZeroDivisionError("arange: division by zero, the step is 0")
     if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
         out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
     else:

@@ -55,18 +55,25 @@ class Part(NamedTuple):
     value: Any
 
 
+class Window(NamedTuple):
+    """A slice of `size` elements that starts at a place known only at run time."""
+
+    start: Any
+    size: int
+
+
 # --- reading an index -------------------------------------------------------------------
 
 
 def parse(
-    shape: tuple[int, ...], index: Any, strict: bool = True, below: str | None = None
+    shape: tuple[int, ...], index: Any, strict: bool | None = None, below: str | None = None
 ) -> tuple[list[Part], tuple[int, ...]]:
     """Entries of an index, one for each dimension and each new axis.
 
     Args:
         shape: of the indexed array.
         index: what stands between the brackets.
-        strict: whether a Python int out of bounds is an error.
+        strict: whether a Python int out of bounds is an error; None: but not by JAX's rules.
         below: what an integer below 0 means: None counts from the end, "start" the first element,
             "outside" one that is not there.
 
@@ -79,7 +86,7 @@ def parse(
         TypeError: an entry that is no index.
         NonConcreteBooleanIndexError: a mask known only at run time.
     """
-    entries = index if isinstance(index, tuple) else (index,)
+    entries = index if isinstance(index, tuple) and type(index) is not Window else (index,)
     if type(index) is list and config.jax_rules():
         raise ArgumentTypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; "
@@ -87,7 +94,7 @@ def parse(
         )
     if not _SEQUENCES.isdisjoint(map(type, entries)):
         entries = tuple([_listed(e) if type(e) in _SEQUENCES else e for e in entries])
-    strict = strict and not config.jax_rules()
+    strict = not config.jax_rules() if strict is None else strict
     parts: list[Part] = []
     sizes = list(shape)
     for entry in _spelled_out(shape, entries):
@@ -96,6 +103,8 @@ def parse(
             parts.append(Part("new", -1, None))
         elif type(entry) is slice:
             parts.append(Part("slice", dim, _bounds(entry, sizes[dim])))
+        elif type(entry) is Window:
+            parts.append(Part("slice", dim, (*entry, 1)))
         elif type(entry) is int:
             parts.append(Part("int", dim, _checked(entry, sizes[dim], dim, strict, below)))
         elif _is_flag(entry):
@@ -104,6 +113,21 @@ def parse(
         else:
             parts.extend(_array_parts(entry, sizes, dim, strict, below))
     return parts, tuple(sizes)
+
+
+def windows(
+    shape: tuple[int, ...], parts: Sequence[Part]
+) -> tuple[list[Part], Sequence[Part]] | None:
+    """Entries that take windows out of an array, and those that index what is left.
+
+    None where no entry is a window.
+    """
+    moving = [p.kind == "slice" and type(p.value[0]) is not int for p in parts]
+    if not any(moving):
+        return None
+    pairs = list(zip(parts, moving, strict=True))
+    taken = [p if m else Part("slice", p.dim, (0, shape[p.dim], 1)) for p, m in pairs if p.dim >= 0]
+    return taken, [p._replace(value=(0, *p.value[1:])) if m else p for p, m in pairs]
 
 
 _SEQUENCES = frozenset({list, tuple})
@@ -243,7 +267,7 @@ def getitem(x: Any, index: Any) -> Any:
         start, stop, _ = index.indices(shape[0])
         sizes = (max(stop - start, 0), *shape[1:])
         return _window(x, (start, *[0] * (len(shape) - 1)), sizes, sizes)
-    return read(x, index, True, "promise_in_bounds", None)
+    return read(x, index, None, "promise_in_bounds", None)
 
 
 def _is_known(index: Any) -> bool:
@@ -252,22 +276,26 @@ def _is_known(index: Any) -> bool:
 
 
 def read(
-    x: Any, index: Any, strict: bool, mode: Any, fill_value: Any, below: str | None = None,
+    x: Any, index: Any, strict: bool | None, mode: Any, fill_value: Any, below: str | None = None,
     **promises: bool,
 ) -> Any:  # fmt: skip
     """The elements of `x` that an index names; `mode` as for `gather`, `below` as for `parse`."""
     parts, shape = parse(x.type.shape, index, strict, below)
     if shape != x.type.shape:
         x = sh.reshape_p.bind(x, new_sizes=shape)
+    moving = windows(shape, parts)
+    if moving is not None:
+        x, parts = basic(x, moving[0], False), moving[1]
+        shape = x.type.shape
     scattered = any(p.kind == "array" and np.ndim(p.value) for p in parts)
     inside = all(p.kind != "int" or 0 <= p.value < shape[p.dim] for p in parts)
     known = not any(p.kind == "array" for p in parts)
     if scattered or not inside or (mode == "fill" and not known):
         return _gathered(x, parts, mode, fill_value, promises)
-    return _basic(x, parts, known)
+    return basic(x, parts, known)
 
 
-def _basic(x: Any, parts: Sequence[Part], known: bool) -> Any:
+def basic(x: Any, parts: Sequence[Part], known: bool) -> Any:
     """Slices, integers and run-time scalars: one window of `x`."""
     shape = x.type.shape
     out = tuple(1 if p.kind == "new" else p.value[1] for p in parts if p.kind in ("new", "slice"))

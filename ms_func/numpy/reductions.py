@@ -50,6 +50,21 @@ _BOOL = np.dtype(np.bool_)
 # --- the common way ---------------------------------------------------------------------
 
 
+def _mask(name: str, where: Any) -> Any:
+    """The elements to count, as booleans.
+
+    Raises:
+        ValueError: they are given as numbers.
+    """
+    kind = typeof(where).dtype
+    if kind != np.bool_:
+        raise ArgumentValueError(
+            f"{name}: where must be None or a boolean array; got where.dtype={kind}\n"
+            "fix: compare, for example where != 0"
+        )
+    return operand(name, where)
+
+
 def _reduce(
     name: str,
     primitive: Any,
@@ -63,7 +78,7 @@ def _reduce(
 ) -> Any:
     """Reduce `a`: masked elements become `identity`, `initial` is combined at the end."""
     if where is not None:
-        a = _masked(a, logic.truth(name, where), identity)
+        a = _masked(a, _mask(name, where), identity)
     shape = typeof(a).shape
     names = axis_names(axis)
     axes = axes_and_names(axis, len(shape))

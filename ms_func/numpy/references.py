@@ -85,7 +85,7 @@ def get(ref: Ref, idx: Any = None) -> Array:
     value = reference.read(_checked("get", ref))
     if _is_all(idx):
         return value
-    indexing.parse(ref.shape, idx)  # integers out of bounds are an error here
+    indexing.parse(ref.shape, idx, strict=True)
     return indexing.getitem(value, idx)
 
 
@@ -104,7 +104,7 @@ def set(ref: Ref, idx: Any, value: Any) -> None:
     """
     value = _fitting("set", _checked("set", ref), value)
     if not _is_all(idx):
-        indexing.parse(ref.shape, idx)
+        indexing.parse(ref.shape, idx, strict=True)
         value = updates.update(reference.read(ref), idx, value, "set")
     elif typeof(value).shape != ref.shape:
         value = _laid("set", ref, value)
@@ -122,7 +122,7 @@ def addupdate(ref: Ref, idx: Any, x: Any) -> None:
     if _is_all(idx):
         value = arithmetic.add(old, _laid("addupdate", ref, x))
     else:
-        indexing.parse(ref.shape, idx)
+        indexing.parse(ref.shape, idx, strict=True)
         value = updates.update(old, idx, x, "add")
     reference.swap(ref, value)
 

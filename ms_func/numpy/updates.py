@@ -227,9 +227,24 @@ def _updated(
     if masked is not None:
         return masked
     parts, shape = parse(x.type.shape, index, False, _below(mode, wrap_negative_indices))
+    static = (kind, mode, bool(indices_are_sorted), bool(unique_indices))
+    moving = indexing.windows(shape, parts)
+    if moving is None:
+        return _placed(x, parts, shape, values, *static)
+    window, parts = moving
+    whole = x if shape == x.type.shape else sh.reshape_p.bind(x, new_sizes=shape)
+    inside = indexing.basic(whole, window, False)
+    inside = _placed(inside, parts, inside.type.shape, values, *static)
+    return _written(x, window, shape, inside, "set")
+
+
+def _placed(
+    x: Any, parts: Sequence[Part], shape: tuple[int, ...], values: Any, kind: str, mode: Any,
+    ordered: bool, unique: bool,
+) -> Any:  # fmt: skip
+    """Update of a static window or of scattered places."""
     if any(p.kind == "array" for p in parts) or _outside(parts, shape):
-        static = (kind, mode, bool(indices_are_sorted), bool(unique_indices))
-        return _scattered(x, parts, shape, values, *static)
+        return _scattered(x, parts, shape, values, kind, mode, ordered, unique)
     return _written(x, parts, shape, values, kind)
 
 
@@ -313,7 +328,7 @@ def _full(values: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _written(x: Any, parts: Sequence[Part], shape: tuple[int, ...], values: Any, kind: str) -> Any:
-    """Update of a static window."""
+    """Update of one window."""
     bounds = [p.value if p.kind == "slice" else (p.value, 1, 1) for p in parts if p.dim >= 0]
     sizes = tuple(size for _, size, _ in bounds)
     out = _result_shape(parts)
@@ -321,8 +336,13 @@ def _written(x: Any, parts: Sequence[Part], shape: tuple[int, ...], values: Any,
     if 0 in sizes:
         return as_handle(x)
     moving = tuple(d for d, n in enumerate(shape) if sizes[d] != n)
-    starts = [Literal(bounds[d][0], _INDEX) for d in moving]
+    starts = [_start(bounds[d][0]) for d in moving]
+    starts = indexing.integers(starts, [shape[d] for d in moving])
     return fusion.run(_write_program, (x, values, *starts), moving, shape, sizes, out, kind)
+
+
+def _start(place: Any) -> Any:
+    return Literal(place, _INDEX) if type(place) is int else place
 
 
 def _write_program(x: Any, values: Any, *args: Any) -> Any:

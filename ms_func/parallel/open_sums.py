@@ -57,15 +57,15 @@ def _open(
             summed.update(eqn.outputs)
         else:
             summed.update(v for v in eqn.outputs if after.get(v) in summed)
-    eqns, values = set(adds), {v for v, w in carried.items() if w in summed}
-    todo = [a for i in adds for a in all_eqns[i].inputs]
+    eqns, values = set(adds), set(carried)
+    todo: list[Any] = [a for i in adds for a in all_eqns[i].inputs]
     todo += [w for w in carried.values() if w in summed]
     while todo:
         v = todo.pop()
         if v in values:
             continue
         values.add(v)
-        i = makes[v]  # type: ignore[index]
+        i = makes[v]
         if (before := _passed(all_eqns[i])) is not None and i not in eqns:
             eqns.add(i)
             todo.append(before)

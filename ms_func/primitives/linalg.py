@@ -426,7 +426,7 @@ lu_p = register(
 )
 
 
-def lu(x: Any) -> tuple[Any, Any, Any]:
+def lu(x: Any) -> list[Any]:
     """Triangular factors with exchanged rows: `x[permutation] = L U`.
 
     Shapes: `[..., m, n]` to the factors in one `[..., m, n]` (the ones on the diagonal of `L`
@@ -436,5 +436,4 @@ def lu(x: Any) -> tuple[Any, Any, Any]:
     Raises:
         TypeError: `x` holds no matrices.
     """
-    factors, pivots, order = lu_p.bind(x)
-    return factors, pivots, order
+    return lu_p.bind(x)

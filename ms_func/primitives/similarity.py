@@ -94,7 +94,7 @@ def schur(
             "schur does not sort eigenvalues; the sorting features of LAPACK's gees take a "
             "function on the host"
         )
-    return tuple(schur_p.bind(x, vectors=bool(compute_schur_vectors)))
+    return list(schur_p.bind(x, vectors=bool(compute_schur_vectors)))
 
 
 # --- hessenberg ------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ hessenberg_p = register(
 )
 
 
-def hessenberg(a: Any) -> tuple[Any, Any]:
+def hessenberg(a: Any) -> list[Any]:
     """Upper Hessenberg form of square matrices, and the scales of the reflections.
 
     Shapes: `[..., n, n]` to the packed form `[..., n, n]` and scales `[..., n - 1]`. Below the
@@ -148,8 +148,7 @@ def hessenberg(a: Any) -> tuple[Any, Any]:
     Raises:
         TypeError: the matrices are not square.
     """
-    packed, taus = hessenberg_p.bind(a)
-    return packed, taus
+    return hessenberg_p.bind(a)
 
 
 # --- tridiagonal ------------------------------------------------------------------------------
@@ -195,7 +194,7 @@ tridiagonal_p = register(
 )
 
 
-def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
+def tridiagonal(a: Any, *, lower: bool = True) -> list[Any]:
     """Tridiagonal form of Hermitian matrices.
 
     Shapes: `[..., n, n]` to the packed form `[..., n, n]`, the real diagonal `[..., n]` and
@@ -208,5 +207,4 @@ def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
     Raises:
         TypeError: the matrices are not square, or have no row.
     """
-    packed, d, e, taus = tridiagonal_p.bind(a, lower=bool(lower))
-    return packed, d, e, taus
+    return tridiagonal_p.bind(a, lower=bool(lower))

@@ -68,7 +68,7 @@ def idct(
 
 
 def dctn(
-    x: Any, type: int = 2, s: Sequence[int] | None = None, axes: Sequence[int] | None = None,
+    x: Any, type: int = 2, s: Sequence[int] | None = None, axes: int | Sequence[int] | None = None,
     norm: str | None = None,
 ) -> Array:  # fmt: skip
     """`dct` along several dimensions: all by default, the last `len(s)` where `s` is given.
@@ -87,7 +87,7 @@ def dctn(
 
 
 def idctn(
-    x: Any, type: int = 2, s: Sequence[int] | None = None, axes: Sequence[int] | None = None,
+    x: Any, type: int = 2, s: Sequence[int] | None = None, axes: int | Sequence[int] | None = None,
     norm: str | None = None,
 ) -> Array:  # fmt: skip
     """Inverse of `dctn` with the same arguments."""
@@ -95,7 +95,7 @@ def idctn(
 
 
 def _transform(
-    name: str, x: Any, kind: int, sizes: Sequence[int] | None, axes: Sequence[int] | None,
+    name: str, x: Any, kind: int, sizes: Sequence[int] | None, axes: int | Sequence[int] | None,
     norm: str | None, inverse: bool,
 ) -> Any:  # fmt: skip
     """Check the arguments and transform along one dimension after the other."""
@@ -111,6 +111,7 @@ def _transform(
     x = x.astype(promote_types(x.dtype, np.float32))
     if axes is None:
         axes = range(x.ndim) if sizes is None else range(x.ndim - len(sizes), x.ndim)
+    axes = (axes,) if isinstance(axes, int) else axes
     places = tuple(axis_index(a, x.ndim) for a in axes)
     if len(set(places)) != len(places):
         raise ArgumentValueError(f"scipy.fft.{name}: repeated axis in {tuple(axes)}")

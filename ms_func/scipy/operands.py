@@ -18,6 +18,7 @@ from ms_func.numpy.promotion import (
     convert,
     join_types,
     promote_all,
+    strong,
 )
 
 
@@ -36,7 +37,8 @@ def of_numbers(body: Callable[..., Any]) -> Callable[..., Array]:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         operands = promote_all(name, bound.args, inexact=True)
-        return fusion.run(body, [x if type(x) in HANDLES else as_handle(x) for x in operands])
+        out = fusion.run(body, [x if type(x) in HANDLES else as_handle(x) for x in operands])
+        return out if any(typeof(x).weak_type for x in operands) else strong(out)
 
     return call
 

@@ -9,6 +9,7 @@ from ms_func.tracing.policy import slots as _slots
 
 _convert.connect(_hooks)
 _hooks.policy.convert = _convert.for_call
+_hooks.policy.pushing = _convert.pushing
 _slots.convert = _convert.user_function
 _slots.number = _choice.number_among
 _slots.recorded = _hooks.recorded

@@ -37,8 +37,8 @@ def compile_function(
         "end_col_offset": 0,
     }
     inner: Any = ast.Return(node, **at) if isinstance(node, ast.Lambda) else node
-    arguments = ast.arguments([], [ast.arg(n, **at) for n in (HOOKS, *like.co_freevars)], None,
-                              [], [], None, [])  # fmt: skip
+    free = dict.fromkeys((HOOKS, *like.co_freevars))
+    arguments = ast.arguments([], [ast.arg(n, **at) for n in free], None, [], [], None, [])
     body: list[Any] = [inner]
     if not isinstance(node, ast.Lambda) and node.name not in like.co_freevars:
         body.insert(0, ast.Global([node.name], **at))  # inside, the name is not the factory's

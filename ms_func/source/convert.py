@@ -24,6 +24,7 @@ from ms_func.source import caches, classes
 from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugar
 from ms_func.source.expressions import Resolver
+from ms_func.source.pushing import turned
 from ms_func.source.reader import Source, SourceMissing, read
 from ms_func.source.rewrite import Rewriter
 
@@ -445,11 +446,11 @@ classes.Ways.may_decide = staticmethod(_may_decide)
 classes.Ways.learn = staticmethod(_learn_anyway)
 
 
-def _entry(f: FunctionType) -> Entry:
-    """Convert a function."""
+def _entry(f: FunctionType, turn: bool = False) -> Entry:
+    """Convert a function, a generator function also turned inside out."""
     code = f.__code__
     try:
-        found, shown, changed = _rewritten(f)
+        found, shown, changed = _rewritten(f, turn)
         if not changed:
             return Entry(code)
         made = compile_function(found.node, code, found.class_name, shown, found.shift)
@@ -465,7 +466,27 @@ def _entry(f: FunctionType) -> Entry:
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
-def _rewritten(f: FunctionType) -> tuple[Source, dict[str, str], bool]:
+def pushing(f: FunctionType) -> FunctionType | None:
+    """A generator function turned inside out, see `source.pushing`; None where it cannot be."""
+    code = f.__code__
+    entry = _known.get(id(code))
+    if entry is None or entry.reason is not None or config.convert.value is False:
+        return None
+    if entry.code is None and _kind_of(code.co_filename) != "user":
+        return None
+    with _lock:
+        made = _turned.get(id(code))
+        if made is None:
+            made = _turned[id(code)] = _entry(f, turn=True)
+            if made.code is not None:
+                _settle(made.code, Entry(made.code))
+    return None if made.code is None else instantiate(made.code, made.places, f, _hooks)
+
+
+_turned: dict[int, Entry] = {}
+
+
+def _rewritten(f: FunctionType, turn: bool = False) -> tuple[Source, dict[str, str], bool]:
     """A function whose tree is rewritten, names of generated functions; whether it changed."""
     code = f.__code__
     if code.co_flags & _ASYNC:
@@ -481,8 +502,12 @@ def _rewritten(f: FunctionType) -> tuple[Source, dict[str, str], bool]:
         node.decorator_list, node.returns = [], None
         if hasattr(node, "type_params"):
             node.type_params = []  # type: ignore[attr-defined]
+        if turn and not turned(node):
+            raise Refused("it cannot be turned inside out")
         if not source.plain:
             desugar(node)
+    elif turn:
+        raise Refused("it is a lambda")
     shown: dict[str, str] = {}
     rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))),
                         source.class_name, shown)  # fmt: skip

@@ -25,7 +25,7 @@ from ms_func.source.nodes import (
 from ms_func.source.scoping import Names, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, isinstance, issubclass, callable, hasattr, getattr, id, dict, slice,
+    object, super, isinstance, issubclass, callable, hasattr, id, dict, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 _DECIDERS = (issubclass, callable, hasattr)
@@ -386,23 +386,30 @@ class Expressions:
         return self.expr(node)
 
     def _text(self, node: ast.JoinedStr) -> ast.expr:
-        """An f-string; its traced values are put in when the program runs."""
-        if not any(isinstance(x, ast.FormattedValue) for x in node.values):
+        """An f-string, and what it is made of: its traced values are put in at run time."""
+        values: list[ast.expr] = []
+        frame = tuple([self._text_part(x, values, node) for x in node.values])
+        if not values:
             return node
-        return hook("text", node, *(self._text_part(x, node) for x in node.values))
+        names = [f"__ms_v{i}" for i in range(len(values))]
+        given = placed(ast.Tuple(values, LOAD), node)
+        return hook("text", node, thunk(node, node, *names), given, constant(frame, node))
 
-    def _text_part(self, part: Any, at: ast.JoinedStr) -> ast.expr:
+    def _text_part(self, part: Any, values: list[ast.expr], at: ast.JoinedStr) -> Any:
+        """A part for the hook, see there; its value goes to `values`, a name takes its place."""
         if not isinstance(part, ast.FormattedValue):
-            return part
-        conversion = constant("" if part.conversion < 0 else chr(part.conversion), at)
+            return part.value
+        conversion = "" if part.conversion < 0 else chr(part.conversion)
+        i = len(values)
+        values.append(self.expr(part.value))
+        part.value = load(f"__ms_v{i}", at)
         spec: Any = part.format_spec
-        if spec is None:
-            spec = constant("", at)
-        elif all(isinstance(x, ast.Constant) for x in spec.values):
-            spec = constant("".join(x.value for x in spec.values), at)
-        else:
-            spec = self.expr(spec)
-        return placed(ast.Tuple([self.expr(part.value), conversion, spec], LOAD), at)
+        if spec is None or all(isinstance(x, ast.Constant) for x in spec.values):
+            return i, conversion, "".join(x.value for x in spec.values) if spec else ""
+        values.append(self.expr(spec))
+        made = placed(ast.FormattedValue(load(f"__ms_v{i + 1}", at), -1, None), at)
+        part.format_spec = placed(ast.JoinedStr([made]), at)
+        return i, conversion, i + 1
 
     # --- scopes -----------------------------------------------------------------------------
 
@@ -531,14 +538,15 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
 
 
 def _is_fixed(key: ast.expr) -> bool:
-    """Whether an index is written down, or is a slice."""
+    """Whether an index is written down, or one of arrays alone whose slices are."""
     if isinstance(key, ast.UnaryOp):
         return _is_fixed(key.operand)
+    if isinstance(key, ast.Slice):
+        return all(x is None or _is_fixed(x) for x in (key.lower, key.upper, key.step))
     if isinstance(key, ast.Tuple):
-        return any(isinstance(x, (ast.Slice, ast.Starred)) for x in key.elts) or all(
-            map(_is_fixed, key.elts)
-        )
-    return isinstance(key, (ast.Constant, ast.Slice, ast.Starred))
+        slices = [x for x in key.elts if isinstance(x, (ast.Slice, ast.Starred))]
+        return all(map(_is_fixed, slices or key.elts))
+    return isinstance(key, (ast.Constant, ast.Starred))
 
 
 def _is_of_container(node: ast.Subscript) -> bool:

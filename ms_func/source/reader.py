@@ -15,7 +15,7 @@ import time
 from types import CodeType
 from typing import Any, NamedTuple
 
-from ms_func.source.build import compile_function, same_code
+from ms_func.source.build import HOOKS, compile_function, same_code
 
 _STARTED = time.time()
 _SHARED = {"<string>", "<stdin>"}
@@ -72,7 +72,8 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
         )
     node, plain, shift = found
     class_name = _class_name(code.co_qualname)
-    if _recent(code.co_filename) and _changed(code, node, class_name):
+    converted = HOOKS in code.co_freevars  # inside a function whose source was found
+    if not converted and _recent(code.co_filename) and _changed(code, node, class_name):
         if refresh:
             linecache.checkcache(code.co_filename)
             return read(code, namespace, refresh=False)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import ms_func as ms
+import ms_func.numpy as mnp
 from ms_func import backend
 from ms_func.backend import Backend, CompileOptions, Executable
-from ms_func_ascend import Ascend, AscendReference, export, from_bytes
+from ms_func_ascend import Ascend, AscendReference, export, from_bytes, simulate
 from ms_func_ascend.__main__ import main
 
 TEXT = """func.func public @main(%x: tensor<3xf32>) -> tensor<3xf32> {
@@ -93,3 +94,12 @@ def test_code_in_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     made = names["Interpreter"]().compile(module, CompileOptions())
     np.testing.assert_array_equal(made.run([X])[0], X * 2 + 1)
     assert isinstance(names["Interpreter"](), Backend)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (8,), (9,), (6, 6)])
+def test_arrays_of_booleans_in_the_program(shape: tuple[int, ...]) -> None:
+    mask = np.arange(np.prod(shape)).reshape(shape) % 3 == 0
+    x = np.ones(shape, np.float32)
+    data = ms.export(lambda x: mnp.where(mask, x, 0), x, backend="ascend")
+    (got,) = simulate(from_bytes(data), [x])
+    np.testing.assert_array_equal(got, mask.astype(np.float32))

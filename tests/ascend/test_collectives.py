@@ -305,6 +305,20 @@ def test_functions_that_xlas_modules_spell_otherwise() -> None:
     agree(f, put(normal(16, 4), "x"))
 
 
+def test_split_programs_keep_complex_numbers_and_the_users_lines() -> None:
+    def f(x: Any) -> Any:
+        turned = mnp.fft.fft(x, axis=1) * np.complex64(-1j)
+        return mnp.tanh(turned.real) @ x.T
+
+    x = put(normal(16, 8), "x")
+    agree(f, x)
+    module = ms.jit(f).lower(x).compiler_ir()
+    graph = translate(partition(module).program)
+    line = f"{__file__}:{f.__code__.co_firstlineno + 2}"
+    assert {n.source for n in graph.nodes if n.op == "Tanh"} == {line}
+    assert any(n.source == line for n in graph.nodes if n.op.startswith("Hcom"))
+
+
 @pytest.mark.slow
 def test_a_loop_with_a_split_body() -> None:
     def run(ws: Any, x: Any) -> Any:

@@ -61,6 +61,13 @@ FORWARD: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, i
     "leaky relu": (lambda x: nn.leaky_relu(x, 0.2), (X,), {"LeakyRelu": 1}),
     "elu": (nn.elu, (X,), {"Elu": 1}),
     "softplus": (nn.softplus, (X,), {"Softplus": 1}),
+    "selu": (nn.selu, (X,), {"Selu": 1}),
+    "relu up to six": (nn.relu6, (4 * X,), {"Relu6": 1}),
+    "relu up to six as a clip": (lambda x: mnp.clip(x, 0, 6), (4 * X,), {"Relu6": 1}),
+    "relu up to six in one word": (lambda x: lax.clamp(0.0, x, 6.0), (4 * X,), {"Relu6": 1}),
+    "hard swish": (nn.hard_silu, (4 * X,), {"HardSwish": 1}),
+    "mish": (lambda x: x * mnp.tanh(nn.softplus(x)), (X,), {"Mish": 1}),
+    "soft sign": (nn.soft_sign, (X,), {"Softsign": 1}),
     "swiglu": (lambda x: nn.silu(x[:, :4]) * x[:, 4:], (X,), {"SwiGlu": 1}),
     "layer norm": (layer_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
     "layer norm alone": (plain_norm, (X,), {"LayerNormV3": 1}),
@@ -91,6 +98,21 @@ def slope(f: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def mixed(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Attention of operands that others have made, and a result that others read."""
+    return lambda q, k, v: mnp.tanh(f(mnp.sin(q), mnp.sin(k), mnp.sin(v)))
+
+
+def spelled_attention(q: Any, k: Any, v: Any) -> Any:
+    """Heads first, masked as training scripts write it."""
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(8)
+    scores = mnp.where(np.tril(np.ones((6, 6), bool)), scores, -1e9)
+    return (nn.softmax(scores, -1) @ v).transpose(0, 2, 1, 3)
+
+
+BOTH_WAYS = {"FlashAttentionScore": 1, "FlashAttentionScoreGrad": 1}
+
 TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
     "softmax": (slope(nn.softmax), (X,), {"SoftmaxV2": 1, "SoftmaxGrad": 1}),
     "log softmax": (slope(nn.log_softmax), (X,), {"LogSoftmaxV2": 1, "LogSoftmaxGrad": 1}),
@@ -103,6 +125,9 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
     "leaky relu": (slope(nn.leaky_relu), (X,), {"LeakyRelu": 1, "LeakyReluGrad": 1}),
     "tanh": (slope(mnp.tanh), (X,), {"Tanh": 1, "TanhGrad": 1}),
     "sigmoid": (slope(nn.sigmoid), (X,), {"Sigmoid": 1, "SigmoidGrad": 1}),
+    "elu": (slope(nn.elu), (X,), {"Elu": 1, "EluGrad": 1}),
+    "softplus": (slope(nn.softplus), (X,), {"Softplus": 1, "SoftplusGrad": 1}),
+    "relu up to six": (slope(nn.relu6), (4 * X,), {"Relu6": 1, "Relu6Grad": 1}),
     "layer norm": (
         slope(layer_norm), (X, GAMMA, BETA), {"LayerNormV3": 1, "LayerNormGradV3": 1},
     ),
@@ -110,6 +135,15 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
     "layer norm beside a residual": (
         slope(lambda x, g, b: x + mnp.tanh(layer_norm(x, g, b))), (X, GAMMA, BETA),
         {"LayerNormV3": 1, "LayerNormGradV3": 1, "Tanh": 1, "TanhGrad": 1, "Add": 2},
+    ),
+    "attention": (slope(nn.dot_product_attention), (*HEADS,), BOTH_WAYS),
+    "attention of heads first": (
+        slope(lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8)) @ v), (*HEADS,),
+        BOTH_WAYS,
+    ),
+    "causal attention": (
+        slope(mixed(spelled_attention)), (*HEADS,),
+        {**BOTH_WAYS, "Sin": 3, "Cos": 3, "Mul": 3, "Tanh": 1, "TanhGrad": 1},
     ),
     "cross entropy": (
         ms.value_and_grad(lambda x, y: -mnp.mean(mnp.sum(nn.log_softmax(x) * y, -1))),
@@ -178,7 +212,19 @@ def off(f: Callable[..., Any], *arguments: np.ndarray) -> tuple[Any, ...]:
     return f, arguments
 
 
+def weighted(q: Any, k: Any, v: Any) -> Any:
+    """Attention whose weights are read by something else as well."""
+    weights = nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8))
+    return weights @ v, weights.sum(-2)
+
+
 NEAR_MISSES = {
+    "attention whose weights are read": off(
+        ms.value_and_grad(lambda q, k, v: sum(x.sum() for x in weighted(q, k, v))), *HEADS),
+    "attention with another scale on the way back": off(
+        lambda q, k, v, g: (lambda s: (s @ v, (s * (g @ mnp.swapaxes(v, 2, 3) - (
+            s * (g @ mnp.swapaxes(v, 2, 3))).sum(-1, keepdims=True)) * 0.3) @ k))(
+                nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8))), *HEADS, HEADS[0]),
     "another constant": off(
         lambda x: 0.5 * x * (1 + mnp.tanh(0.7978846 * (x + 0.0448 * x**3))), X),
     "a sharper silu": off(lambda x: x * nn.sigmoid(1.01 * x), X),
@@ -232,7 +278,9 @@ def test_near_misses_are_left_alone() -> None:
             np.testing.assert_allclose(got, value, rtol=2e-5, atol=3e-6, err_msg=name)
 
 
-PARTLY = {"halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
+PARTLY = {"attention whose weights are read": {"SoftmaxV2", "SoftmaxGrad"},
+    "attention with another scale on the way back": {"SoftmaxV2", "SoftmaxGrad"},
+"halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
     name: {"SoftmaxV2"}
     for name in ("weights that are used", "weights of queries", "a row without any key",
                  "wide heads", "a mask that is only known later")

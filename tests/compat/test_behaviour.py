@@ -313,3 +313,19 @@ def test_registry_of_containers_is_a_table():
         assert _registry[dict].from_iter(aux, ["x", "y"]) == {"a": "x", "b": "y"}
         with pytest.raises(KeyError):
             _registry[int]
+
+
+def test_an_index_of_a_reference_out_of_bounds_is_an_error():
+    with as_jax() as jax:
+        ref = jax.new_ref(jax.numpy.zeros(3))
+        assert np.asarray(ref).tolist() == [0, 0, 0]  # NumPy reads until an index is refused
+        for use in (lambda: ref[3], lambda: ref.__setitem__(-4, 1.0)):
+            with pytest.raises(IndexError, match="out of bounds"):
+                use()
+        assert jax.numpy.zeros(3)[3] == 0
+
+
+def test_a_type_may_be_made_with_a_sharding():
+    with as_jax() as jax:
+        made = jax.core.ShapedArray((2,), "float32", sharding=jax.P("x"))
+        assert made == jax.typeof(np.zeros(2, "float32"))

@@ -364,3 +364,26 @@ def test_stop_gradient():
     assert out["a"].dtype == np.int32 or out["a"].dtype == np.int64
     assert out["b"][1] is True
     np.testing.assert_allclose(ms.vmap(ms.grad(f))(np.array([1.0, 2.0])), [1.0, 2.0])
+
+
+def test_a_key_may_be_among_the_residuals():
+    """`a * noise(key)` with a rule of its own; the rule is recorded when it is asked for."""
+
+    @ms.custom_vjp
+    def scaled(key, a):
+        return a * ms.random.normal(key)
+
+    scaled.defvjp(
+        lambda key, a: (scaled(key, a), key), lambda key, ct: (None, ct * ms.random.normal(key))
+    )
+    key = ms.random.key(0)
+    noise = float(ms.random.normal(key))
+
+    def run(a):
+        (_, a), _ = scan(lambda c, _: ((c[0], scaled(*c)), None), (key, a), None, length=2)
+        return a
+
+    for f, order in ((lambda a: scaled(key, a), 1), (run, 2)):
+        np.testing.assert_allclose(ms.grad(f)(2.0), noise**order, rtol=1e-6)
+        np.testing.assert_allclose(ms.jit(ms.grad(f))(2.0), noise**order, rtol=1e-6)
+        np.testing.assert_allclose(ms.jvp(f, (2.0,), (3.0,))[1], 3 * noise**order, rtol=1e-6)

@@ -252,8 +252,13 @@ def test_a_sum_that_does_not_start_at_zero_or_is_read_on_the_way_is_reduced_in_e
     def started(w, x):
         return lax.scan(lambda c, x: (c + x.T @ x, None), w["x"] @ w["x"].T, x)[0]
 
+    def exchanged(w, x):
+        """The sum of one place is that of the other in the next step."""
+        zero = mnp.zeros((32, 32))
+        return lax.scan(lambda c, x: ((c[1] * c[1], c[0] + x.T @ x), None), (zero, zero), x)[0]
+
     args = {"x": np.ones((32, 16), np.float32)}, np.ones((4, 64, 32), np.float32)
     mesh = Mesh((8,), ("a",))
-    for f in (read, started):
+    for f in (read, started, exchanged):
         g = ms.jit(ms.shard(f, mesh=mesh, in_specs=(P(), P(None, "a")), objective="communication"))
         assert difference(ms.jit(f)(*args), g(*args)) < 1e-5

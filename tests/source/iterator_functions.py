@@ -661,21 +661,6 @@ def game_of_life_row(x, n):
 
 
 @case
-def edit_distance(x, n):
-    a = [x > 0, x > 1, True]
-    b = [True, False, x > 2]
-    d = [[i + j if i * j == 0 else 0 for j in range(4)] for i in range(4)]
-    for i in range(1, 4):
-        for j in range(1, 4):
-            d[i][j] = min(
-                d[i - 1][j] + 1,
-                d[i][j - 1] + 1,
-                d[i - 1][j - 1] + (0 if a[i - 1] == b[j - 1] else 1),
-            )
-    return d[3][3] + 0 * x
-
-
-@case
 def knapsack_dict(x, n):
     best = {0: 0.0}
     for w, v in ((1, x), (2, 1.5), (3, 2.0)):

@@ -405,25 +405,6 @@ def cached_prop(x, n):
 
 
 @case
-def total_ordering(x, n):
-    @functools.total_ordering
-    class A:
-        def __init__(s, v):
-            s.v = v
-
-        def __eq__(s, o):
-            return s.v == o.v
-
-        def __lt__(s, o):
-            return s.v < o.v
-
-    a, b = A(x), A(1.0)
-    if a >= b:
-        return x
-    return -x
-
-
-@case
 def sorted_objs_key(x, n):
     class A:
         def __init__(s, v):

@@ -26,8 +26,9 @@ def yields_in_branch(x, n):
     def g():
         for v in (x, 1.0):
             if v > 0:  # here
-                yield v
-                break
+                wanted = yield v
+                if wanted:
+                    break
 
     return sum(g())
 
@@ -41,9 +42,28 @@ def advances_in_branch(x, n):
 def yields_in_loop(x, n):
     def g():
         while n > 0:  # here
-            yield x
+            try:
+                yield x
+            except ValueError:
+                return
 
     return sum(g())
+
+
+def never_ends(x, n):
+    def g():
+        while True:
+            try:
+                yield x
+            except ValueError:
+                return
+
+    s = 0.0
+    for v in g():  # here
+        s += v
+        if s > n:
+            break
+    return s
 
 
 def filters(x, n):
@@ -148,8 +168,8 @@ def unpacks_a_range(x, n):
     return a + b
 
 
-def slices_a_list(x, n):
-    return sum([1.0, 2.0, 3.0][:n]) * x  # here
+def slices_an_array(x, n):
+    return mnp.arange(3.0)[:n].sum() * x  # here
 
 
 def numpy_itself(x, n):
@@ -220,6 +240,7 @@ def multiplies_a_tuple(x, n):
 REFUSALS = [
     (yields_in_branch, StagingError, "MS180 yield under a run-time condition", "v > 0"),
     (advances_in_branch, StagingError, "MS180 an iterator is advanced here", "next(values)"),
+    (never_ends, StagingError, "MS180 this loop takes its values from an iterator", "g()"),
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition", "n > 0"),
     (filters, StagingError, "MS170 .*the `if` of a comprehension", "x > i"),
     (turns_a_deque, StagingError, "MS103 .*an element of a deque", "w.rotate(n)"),
@@ -278,7 +299,7 @@ REFUSALS = [
         '{"layer1": x}[f"layer{n}"]',
     ),
     (unpacks_a_range, ConcretizationTypeError, "used as a Python index", "a, b"),
-    (slices_a_list, ConcretizationTypeError, "used as a Python index", "[1.0, 2.0, 3.0][:n]"),
+    (slices_an_array, ConcretizationTypeError, "a slice needs bounds", "mnp.arange(3.0)[:n]"),
     (numpy_itself, ConcretizationTypeError, "NumPy was called on a traced value", "np.asarray(x)"),
     (leaves_through_item, ConcretizationTypeError, "used as a Python scalar", "x.item()"),
     (
@@ -455,7 +476,7 @@ def test_the_remedy_works(f):
         np.testing.assert_allclose(compiled(x, n), f(x, n), rtol=1e-6)
 
 
-@pytest.mark.parametrize("f", [makes_a_known_shape, slices_a_list, multiplies_a_tuple])
+@pytest.mark.parametrize("f", [makes_a_known_shape, slices_an_array, multiplies_a_tuple])
 def test_static_arguments_are_known(f):
     np.testing.assert_allclose(ms.jit(f, static_argnums=1)(1.5, 2), f(1.5, 2))
 

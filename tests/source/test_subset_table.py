@@ -343,7 +343,7 @@ REFUSED = [
     ["text_is_a_key", "adds_to_nothing"],
     ["stores_to_numpy", "changes_bytes", "changes_c_array"],
     ["catches", "asserts_in_try"],
-    ["makes_a_shape", "unpacks_a_range", "slices_a_list", "is_a_key", "is_in_a_set"],
+    ["makes_a_shape", "unpacks_a_range", "slices_an_array", "is_a_key", "is_in_a_set"],
     ["leaves_through_item"],
     ["numpy_itself"],
     [],  # async: tests/source/test_policy.py

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,16 @@ _elementwise("TanhGrad", lambda node, y, g: g * (1 - y * y))
 _elementwise("SigmoidGrad", lambda node, y, g: g * y * (1 - y))
 _elementwise("Softplus", lambda node, x: np.logaddexp(x, np.zeros((), x.dtype)))
 _elementwise("Elu", lambda node, x: np.where(x > 0, x, node.attr("alpha") * np.expm1(x)))
+# TensorFlow's `EluGrad` takes the result of the function: the slope below 0 is y + 1.
+_elementwise("EluGrad", lambda node, g, y: np.where(y > 0, g, g * (y + 1)))
+_elementwise("SoftplusGrad", lambda node, g, x: g / (np.exp(-x) + 1))
+_elementwise("Selu", lambda node, x: 1.0507009873554805 * np.where(
+    x > 0, x, 1.6732632423543772 * np.expm1(x)))  # fmt: skip
+_elementwise("Relu6", lambda node, x: np.minimum(np.maximum(x, 0), 6))
+_elementwise("Relu6Grad", lambda node, g, x: np.where((x > 0) & (x < 6), g, 0))
+_elementwise("HardSwish", lambda node, x: x * np.clip(x + 3, 0, 6) / 6)
+_elementwise("Mish", lambda node, x: x * np.tanh(np.logaddexp(x, np.zeros((), x.dtype))))
+_elementwise("Softsign", lambda node, x: x / (1 + np.abs(x)))
 
 
 @kernel("SwiGlu")
@@ -174,29 +184,55 @@ def _add_rms_norm(node: Node, x: Array, y: Array, gamma: Array) -> tuple[Array, 
     return *_rms(total, gamma, node.attr("epsilon")), total
 
 
+def _heads_first(node: Node, xs: Sequence[Array], unused: Sequence[Any]) -> list[Array]:
+    """Operands as batch, head, position, feature in float32."""
+    same(*xs)
+    layout = node.attr("input_layout")
+    turned = [(np.swapaxes(x, 1, 2) if layout == "BSND" else x).astype(np.float32) for x in xs]
+    if layout not in ("BNSD", "BSND") or node.attr("keep_prob") != 1 or any(
+        m is not None for m in unused
+    ) or node.attr("head_num") != turned[0].shape[1]:  # fmt: skip
+        raise ValueError("only plain attention over heads of layout BNSD or BSND")
+    return turned
+
+
+def _logits(node: Node, q: Array, k: Array, mask: Array | None) -> Array:
+    """Scaled products; ones in the mask take elements out."""
+    logits = np.float32(node.attr("scale_value")) * (q @ np.swapaxes(k, -1, -2))
+    if mask is None:
+        return logits
+    if np.broadcast_to(mask, logits.shape).all(-1).any():
+        raise ValueError("a row of the mask takes all elements out")
+    return np.where(mask, np.float32(-np.inf), logits)
+
+
+@kernel("FlashAttentionScoreGrad")
+def _flash_gradient(
+    node: Node, q: Array, k: Array, v: Array, dy: Array, *more: Any
+) -> tuple[Array, ...]:
+    """From the maximum and the sum of each row that the score has left, eight times each."""
+    _, _, _, mask, top, total, _, out, *rest = more
+    dtype = q.dtype
+    q, k, v, dy, out = _heads_first(node, (q, k, v, dy, out), (*more[:3], more[6], *rest))
+    weights = np.exp(_logits(node, q, k, mask) - top[..., :1]) / total[..., :1]
+    inner = dy @ np.swapaxes(v, -1, -2) - (dy * out).sum(-1, keepdims=True)
+    slope = weights * inner * np.float32(node.attr("scale_value"))
+    made = slope @ k, np.swapaxes(slope, -1, -2) @ q, np.swapaxes(weights, -1, -2) @ dy
+    if node.attr("input_layout") == "BSND":
+        made = tuple(np.swapaxes(x, 1, 2) for x in made)
+    return *(x.astype(dtype) for x in made), np.zeros((0,), dtype)
+
+
 @kernel("FlashAttentionScore")
 def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tuple[Array, ...]:
-    """Layouts `BNSD` and `BSND`; ones in the mask take elements out; no other options."""
-    same(q, k, v)
-    mask = more[3]
-    layout = node.attr("input_layout")
-    if layout == "BSND":
-        q, k, v = (np.swapaxes(x, 1, 2) for x in (q, k, v))
-    if layout not in ("BNSD", "BSND") or node.attr("keep_prob") != 1 or any(
-        m is not None for m in (*more[:3], *more[4:])
-    ) or node.attr("head_num") != q.shape[1]:  # fmt: skip
-        raise ValueError("only plain attention over heads of layout BNSD or BSND")
-    logits = np.float32(node.attr("scale_value")) * (
-        q.astype(np.float32) @ np.swapaxes(k.astype(np.float32), -1, -2)
-    )
-    if mask is not None:
-        if np.broadcast_to(mask, logits.shape).all(-1).any():
-            raise ValueError("a row of the mask takes all elements out")
-        logits = np.where(mask, np.float32(-np.inf), logits)
+    """Layouts `BNSD` and `BSND`; no options but a mask."""
+    dtype, layout = q.dtype, node.attr("input_layout")
+    q, k, v = _heads_first(node, (q, k, v), (*more[:3], *more[4:]))
+    logits = _logits(node, q, k, more[3])
     top = logits.max(-1, keepdims=True)
     e = np.exp(logits - top)
     total = e.sum(-1, keepdims=True)
-    out = ((e / total) @ v.astype(np.float32)).astype(q.dtype)
+    out = ((e / total) @ v).astype(dtype)
     out = np.swapaxes(out, 1, 2) if layout == "BSND" else out
     wide = [np.repeat(r, 8, -1) for r in (top, total)]
-    return *wide, np.zeros((0, 0, 0, 0), q.dtype), out
+    return *wide, np.zeros((0, 0, 0, 0), dtype), out

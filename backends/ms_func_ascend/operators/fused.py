@@ -30,7 +30,8 @@ def _pool(t: Any, op: Any, x: Tensor) -> Tensor:
 @rule(
     "ascend.SoftmaxV2", "ascend.LogSoftmaxV2", "ascend.SoftmaxGrad", "ascend.Relu", "ascend.Gelu",
     "ascend.GeluV2", "ascend.Sigmoid", "ascend.Swish", "ascend.Softplus", "ascend.Elu",
-    "ascend.LeakyRelu", "ascend.TanhGrad", "ascend.SigmoidGrad",
+    "ascend.LeakyRelu", "ascend.TanhGrad", "ascend.SigmoidGrad", "ascend.Selu", "ascend.Relu6",
+    "ascend.HardSwish", "ascend.Mish", "ascend.Softsign",
 )  # fmt: skip
 def _plain(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     """Operators whose ports and attributes are those of the operation."""
@@ -38,7 +39,10 @@ def _plain(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     return t.e.one(name, [x, *more], x.shape, x.dtype, **op.attrs)
 
 
-@rule("ascend.ReluGrad", "ascend.LeakyReluGrad", "ascend.GeluGradV2")
+@rule(
+    "ascend.ReluGrad", "ascend.LeakyReluGrad", "ascend.GeluGradV2", "ascend.SoftplusGrad",
+    "ascend.Relu6Grad",
+)  # fmt: skip
 def _gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     """Operators that take the gradient first."""
     return t.e.one(op.name.removeprefix("ascend."), [g, x], x.shape, x.dtype, **op.attrs)
@@ -50,6 +54,13 @@ def _gradient_with_result(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     name = op.name.removeprefix("ascend.")
     y = t.e.one(name.removesuffix("Grad"), [x], x.shape, x.dtype)
     return t.e.one(name, [g, x, y], x.shape, x.dtype)
+
+
+@rule("ascend.EluGrad")
+def _elu_gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
+    """From the result of the function, not its argument."""
+    y = t.e.one("Elu", [x], x.shape, x.dtype)
+    return t.e.one("EluGrad", [g, y], x.shape, x.dtype)
 
 
 @rule("ascend.LogSoftmaxGrad")

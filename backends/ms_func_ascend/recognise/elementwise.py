@@ -33,6 +33,7 @@ STEPS: dict[str, Callable[..., Array]] = {
     "stablehlo.logistic": lambda x: 1 / (1 + np.exp(-x)), "stablehlo.power": np.power,
     "stablehlo.sqrt": np.sqrt, "stablehlo.rsqrt": lambda x: 1 / np.sqrt(x),
     "stablehlo.maximum": np.maximum, "stablehlo.minimum": np.minimum,
+    "stablehlo.clamp": lambda low, x, high: np.clip(x, low, high),
     "stablehlo.select": np.where, "stablehlo.and": np.logical_and, "stablehlo.or": np.logical_or,
     "stablehlo.not": np.logical_not, "chlo.erf": _erf, "chlo.erfc": lambda x: 1 - _erf(x),
     "chlo.square": np.square,
@@ -55,6 +56,13 @@ def _sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
+def _elu(x: Array) -> Array:
+    return np.where(x > 0, x, np.expm1(x))
+
+
+_SELU = 1.0507009873554805
+
+
 class _Function(NamedTuple):
     """An operator: its name here, its formula of x (and of a second operand), its attributes."""
 
@@ -70,7 +78,12 @@ _UNARY = [
     _Function("Sigmoid", _sigmoid, {}),
     _Function("Swish", lambda x: x * _sigmoid(x), {}),
     _Function("Softplus", lambda x: np.logaddexp(x, 0), {}),
-    _Function("Elu", lambda x: np.where(x > 0, x, np.expm1(x)), {}),
+    _Function("Elu", _elu, {}),
+    _Function("Selu", lambda x: _SELU * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)), {}),
+    _Function("Relu6", lambda x: np.clip(x, 0, 6), {}),
+    _Function("HardSwish", lambda x: x * np.clip(x + 3, 0, 6) / 6, {}),
+    _Function("Mish", lambda x: x * np.tanh(np.logaddexp(x, 0)), {}),
+    _Function("Softsign", lambda x: x / (1 + np.abs(x)), {}),
 ]
 _BINARY = [
     _Function("ReluGrad", lambda x, g: np.where(x > 0, g, 0), {}),
@@ -82,10 +95,18 @@ _BINARY = [
         lambda x, g: g * (0.5 * (1 + _erf(x / math.sqrt(2))) + x * _PHI * np.exp(-x * x / 2)), {},
     ),
     _Function("SwishGrad", lambda x, g: g * _sigmoid(x) * (1 + x * (1 - _sigmoid(x))), {}),
+    _Function("EluGrad", lambda x, g: g * np.where(x > 0, 1, np.exp(x)), {}),
+    _Function("SoftplusGrad", lambda x, g: g * _sigmoid(x), {}),
+    _Function("Relu6Grad", lambda x, g: np.where((x > 0) & (x < 6), g, 0), {}),
 ]  # fmt: skip
 _X = np.concatenate([np.linspace(-11.3, 11.3, 46), [-0.02, 0.015, 1.0, -1.0]])
 _G = np.sin(7 * np.arange(_X.size) + 1)
-_ROOTS = ("multiply", "add", "subtract", "divide", "select", "maximum", "log", "log_plus_one")
+_ROOTS = ("multiply", "add", "subtract", "divide", "select", "maximum", "minimum", "clamp", "log",
+          "log_plus_one")  # fmt: skip
+
+
+_ALONE = ("maximum", "select", "clamp")
+"""Of which one operation is a function."""
 
 
 def activation(op: Op, options: Any) -> Iterator[Found]:
@@ -94,7 +115,7 @@ def activation(op: Op, options: Any) -> Iterator[Found]:
         return
     cone = _cone(op)
     leaves = _inputs(cone)
-    if len(cone) < 2 and op.name not in ("stablehlo.maximum", "stablehlo.select"):
+    if len(cone) < 2 and op.name.removeprefix("stablehlo.") not in _ALONE:
         return
     for x in leaves:
         if _closed(op, [x]):

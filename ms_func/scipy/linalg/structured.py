@@ -11,6 +11,7 @@ from typing import Any
 import numpy as onp
 
 from ms_func import numpy as np
+from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
@@ -98,11 +99,13 @@ def dft(n: int, scale: str | None = None, dtype: Any = None) -> Array:
     """Matrix of the discrete Fourier transform; `scale` is None, "sqrtn" or "n".
 
     Raises:
-        ValueError: there is no such scale.
+        ValueError: there is no such scale, or the dtype is not complex.
     """
     if scale not in (None, "sqrtn", "n"):
         raise ArgumentValueError(f"scale must be None, 'sqrtn', or 'n'; got {scale!r}")
-    kind = np.result_type(np.complex64 if dtype is None else dtype, np.complex64)
+    kind = canonicalize_dtype(complex if dtype is None else dtype)
+    if kind.kind != "c":
+        raise ArgumentValueError(f"dtype must be a complex floating-point type; got {kind.name}.")
     turns = onp.outer(onp.arange(n), onp.arange(n)) % max(n, 1)
     matrix = onp.exp(-2j * math.pi * turns / max(n, 1))
     factor = {None: 1.0, "sqrtn": 1 / math.sqrt(max(n, 1)), "n": 1 / max(n, 1)}[scale]

@@ -102,7 +102,7 @@ def correlate2d(
 
 
 def fftconvolve(
-    in1: ArrayLike, in2: ArrayLike, mode: str = "full", axes: Sequence[int] | None = None
+    in1: ArrayLike, in2: ArrayLike, mode: str = "full", axes: int | Sequence[int] | None = None
 ) -> Array:
     """`convolve` by Fourier transforms, along some dimensions.
 
@@ -127,7 +127,7 @@ def fftconvolve(
         raise ArgumentValueError(
             f"in1 and in2 should have the same dimensionality, got {x.shape} and {y.shape}"
         )
-    places = range(x.ndim) if axes is None else axes
+    places = range(x.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes
     dims = tuple(sorted({axis_index(a, x.ndim) for a in places}))
     if len(dims) != len(places):
         raise ArgumentValueError(f"fftconvolve: all axes must be unique, got {axes}")

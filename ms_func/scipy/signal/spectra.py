@@ -102,7 +102,7 @@ def csd(
     if onesided:
         power = power * _doubled(frames.nfft, a.dtype)
     power = _averaged(power, average)
-    if single:
+    if y is None:
         power = power.real
     return _frequencies(frames.nfft, fs, onesided, a.dtype), np.moveaxis(power, -1, place)
 

@@ -80,7 +80,7 @@ def bicgstab(
 def gmres(
     A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.0, restart: int = 20,
     maxiter: int | None = None, M: Any = None, solve_method: str = "batched",
-) -> tuple[Any, None]:  # fmt: skip
+) -> tuple[Any, Any]:  # fmt: skip
     """Solve `A x = b` by generalised minimal residuals; `A` is any invertible function.
 
     Y. Saad and M. H. Schultz, SIAM Journal on Scientific and Statistical Computing 7 (1986),
@@ -99,7 +99,7 @@ def gmres(
             end.
 
     Returns:
-        The solution, and None.
+        The solution, and -1 where it is NaN, else 0.
 
     Raises:
         ValueError: there is no such `solve_method`; or as for `cg`.
@@ -118,7 +118,8 @@ def gmres(
     def run(*args: Any) -> Any:
         return _gmres(restart, *args)
 
-    return _solve(run, A, b, x0, tol, atol, maxiter, M, symmetric=False)
+    x, _ = _solve(run, A, b, x0, tol, atol, maxiter, M, symmetric=False)
+    return x, np.where(np.isnan(norm(ravel_pytree(x)[0])), -1, 0)
 
 
 def _solve(

@@ -118,8 +118,8 @@ def _ranks(line: Array, method: str) -> Array:
     order = np.argsort(line, stable=True)
     ordinal = np.zeros(n, order.dtype).at[order].set(np.arange(1, n + 1))
     if method == "ordinal":
-        return ordinal
-    ranks = _tied(line[order], line, method)
+        return ordinal.astype(float)
+    ranks = _tied(line[order], line, method).astype(float)
     if not np.issubdtype(line.dtype, np.inexact):
         return ranks
     return np.where(np.any(np.isnan(line)), np.nan, ranks)

@@ -34,6 +34,8 @@ from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import truth as truth
 from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
+from ms_func.source.hooks.pushing import endless as endless
+from ms_func.source.hooks.pushing import take as take
 from ms_func.source.hooks.recording import recorded as recorded
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import about_to_store as about_to_store

@@ -27,7 +27,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks import lookup, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.branch import and_, ifexp, or_
+from ms_func.source.hooks.branch import and_, ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
@@ -46,7 +46,8 @@ from ms_func.source.hooks.iterators import (
 )
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.text import print_, text
+from ms_func.source.hooks.pushing import Generated
+from ms_func.source.hooks.text import print_, text_of
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -125,18 +126,20 @@ def _complex(*args: Any, **kwargs: Any) -> Any:
 @stands_for(str)
 def _str(*args: Any, **kwargs: Any) -> Any:
     return (
-        text((args[0], "s", "")) if len(args) == 1 and _is_traced(*args) else str(*args, **kwargs)
+        text_of((args[0], "s", ""))
+        if len(args) == 1 and _is_traced(*args)
+        else str(*args, **kwargs)
     )
 
 
 @stands_for(repr)
 def _repr(x: Any) -> Any:
-    return text((x, "r", "")) if type(x) is Tracer else repr(x)
+    return text_of((x, "r", "")) if type(x) is Tracer else repr(x)
 
 
 @stands_for(format)
 def _format(x: Any, spec: str = "") -> Any:
-    return text((x, "", spec)) if type(x) is Tracer else format(x, spec)
+    return text_of((x, "", spec)) if type(x) is Tracer else format(x, spec)
 
 
 @stands_for(bool)
@@ -249,6 +252,9 @@ def _over(found: Elements, step: Callable[[Any, Any], Any], start: Any) -> Any:
 
 def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
     def handler(iterable: Iterable[Any]) -> Any:
+        if type(iterable) is Generated:
+            found = iterable.finds(plain is any)
+            return found if plain is any else not_(found)
         if uneven.is_folded(iterable):
             return (uneven.is_any if plain is any else uneven.are_all)(iterable)
         if type(iterable) is Tracer:

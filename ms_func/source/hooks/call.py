@@ -25,6 +25,7 @@ from ms_func.source.hooks import (
     complaints,
     iterators,
     lookup,
+    pushing,
     recursion,
     stores,
     uneven,
@@ -50,6 +51,7 @@ _MUTATING = frozenset(
 )  # fmt: skip
 _GENERATOR = 0x20  # CO_GENERATOR
 _IN_C = (type, BuiltinFunctionType, MethodDescriptorType)
+_ONE_BY_ONE = frozenset((GeneratorType, pushing.Generated))
 _LAZY = (iter, zip, map, filter, enumerate, isinstance, type)
 _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
@@ -60,7 +62,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
-    if GeneratorType in map(type, args) and _takes(f):
+    if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
+        args = tuple([pushing.given(f, x) for x in args])
         iterators.advance_all(args)
     handler = _HANDLERS.get(id(f))
     if handler is not None:
@@ -116,7 +119,7 @@ def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
 def _function(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a function in Python, converted or not."""
     if f.__code__.co_flags & _GENERATOR:
-        return iterators.generator(policy.convert(f)(*args, **kwargs))
+        return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
     made = policy.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         return watched(made, args, kwargs)
@@ -215,6 +218,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
 }
 _HANDLERS[id(type)] = type_
 _TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))
+_HANDLERS[id(getattr)] = stores.getattr_
 _HANDLERS[id(setattr)] = stores.setattr_
 _HANDLERS[id(delattr)] = stores.delattr_
 _HANDLERS[id(operator.getitem)] = stores.getitem

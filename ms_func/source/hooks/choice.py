@@ -145,11 +145,20 @@ class Choice:
         if not any(type(a) is not FunctionType or hasattr(a, name) for a in left.values()):
             raise AttributeError(f"'function' object has no attribute {name!r}")
         if all(_is_method(a, name) for a in left.values()):
-            return Choice(self.index, tuple(
-                getattr(a, name) if k in left else _impossible
-                for k, a in enumerate(self.alternatives)
-            ))  # fmt: skip
+            return self._among({k: getattr(a, name) for k, a in left.items()})
         return self.each(lambda a: _tried(getattr, a, name))
+
+    def _among(self, functions: dict[int, Any]) -> Choice:
+        """The one of these functions, by position, that the index names."""
+        places = range(len(self.alternatives))
+        return Choice(self.index, tuple([functions.get(k, _impossible) for k in places]))
+
+    def attribute_of(self, x: Any, *default: Any) -> Any:
+        """`getattr(x, name)`, where the name is the choice."""
+        left = self.left()
+        if all(_is_method(x, name) for name in left.values()):
+            return self._among({k: getattr(x, name) for k, name in left.items()})
+        return self.each(lambda name: _tried(getattr, x, name, *default))
 
     def __getitem__(self, key: Any) -> Any:
         return self.each(lambda a: _tried(Choice.get, a, key))

@@ -183,6 +183,16 @@ def advanced() -> Exception:
     )
 
 
+def never_left() -> Exception:
+    """MS180: a loop over an iterator whose end is not known, which data decide to leave."""
+    return StagingError(
+        "MS180 this loop takes its values from an iterator without a known end, and when it is "
+        "left depends on values known only at run time: it would be laid out forever\n"
+        "fix: write a `while` loop, or `for` over range(n) or itertools.count()",
+        user_loc(2),
+    )
+
+
 def needs_truth(what: str) -> Exception:
     """MS170: a place where Python itself needs the truth of a traced value."""
     why, fix = _NEEDS.get(what, ("Python needs its truth value here", "use lax.cond or np.where"))

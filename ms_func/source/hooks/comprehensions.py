@@ -8,7 +8,7 @@ from types import GeneratorType
 from typing import Any
 
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, pushing
 from ms_func.source.hooks.branch import and_, ifexp
 from ms_func.source.hooks.elements import Once, elements
 from ms_func.source.hooks.iterators import each, whole
@@ -30,12 +30,14 @@ def comprehension(
         if is_list:
             return [element(x) for x in iterable if condition(x)]
         return (element(x) for x in iterable if condition(x))
-    iterable = whole(iterable) if is_list else iterable
+    iterable = pushing.listed(whole(iterable)) if is_list else iterable
     asks = (lambda x: True) if condition is None else condition
     if not is_list and condition is not None and _has_no_end(iterable):
         return (element(x) for x in iterable if _decided(condition(x)))
     if type(iterable) is Once and condition is None and iterable.is_known():
         return (element(x) for x in iterable)
+    if not is_list and pushing.can_turn(iterable):
+        return pushing.Generated(iterable, element, asks)
     if not is_uneven(iterable):
         found = elements(iterable)
         iterable = found if type(iterable) is Once else iterable

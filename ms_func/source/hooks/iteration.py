@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from types import GeneratorType
+from types import FunctionType, GeneratorType
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks import running, uneven
+from ms_func.source.hooks import complaints, pushing, running, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
@@ -51,6 +51,8 @@ from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, speculation
 
 State = tuple[Any, ...]
+_MOST = 1 << 10
+"""Most steps that are laid out behind the one that may leave the loop."""
 _log = logging.getLogger("ms_func")
 
 
@@ -78,11 +80,22 @@ def for_(
     if uneven.is_uneven(iterable):
         return uneven.each(iterable, body, state, names, stop)
     if type(iterable) is GeneratorType:
-        advance(iterable)
-        return _laid_out(iterable, None, 0, guarded(body, names), state, names, stop, user_loc())
+        return pushing.over(
+            iterable, body, state, names, stop,
+            lambda: _in_turns(iterable, body, state, names, stop, user_loc()),
+        )  # fmt: skip
     if type(iterable) is running.Taken:
         return iterable.each(body, state, names, stop)
     return _over_elements(iterable, body, state, names, stop, user_loc())
+
+
+def _in_turns(
+    iterable: Any, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State:  # fmt: skip
+    """A loop over a generator, which Python runs."""
+    advance(iterable)
+    return _laid_out(iterable, None, 0, guarded(body, names), state, names, stop, loc)
 
 
 def _over_elements(
@@ -93,7 +106,12 @@ def _over_elements(
     refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:
-        items = uneven.without(iterable) if uneven.Perhaps.exist else iter(iterable)
+        own = getattr(type(iterable), "__iter__", None)
+        made = type(own) is FunctionType
+        items = Choice.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
+        if type(items) is GeneratorType and items is not iterable:
+            return for_(items, body, state, names, stop)
+        items = uneven.without(items) if uneven.Perhaps.exist else items
         return _laid_out(items, None, 0, body, state, names, stop, loc)
     if not isinstance(found.length, int):
         if found.length is None and stop is None:
@@ -149,7 +167,9 @@ def _left_on_data(
                 raise
             trial.replay()
     trial.frame.commit()
-    for item in items:
+    for k, item in enumerate(items):
+        if k == _MOST:
+            raise complaints.never_left()
         go_on = not_(state[stop])
         state = if_(go_on, lambda *s, x=item: body(x, *s), None, state, names)
         if type(state[stop]) is not Tracer and state[stop]:

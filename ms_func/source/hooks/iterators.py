@@ -8,7 +8,12 @@ advance it, there is an error.
 
 from __future__ import annotations
 
+import itertools
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import GEN_CREATED, getgeneratorstate
 from types import GeneratorType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -137,24 +142,75 @@ UNSEEN_ARGUMENT = _unseen(_of_call(_handed, object()), _of_call(_handed, _held))
 
 
 class _Birth:
-    """Where a generator was made, and whether a branch has advanced it."""
+    """Where a generator was made, by which call, and whether a branch has advanced it.
 
-    __slots__ = ("branch", "trace")
+    It is busy while a loop that turned it inside out takes its values.
+    """
 
-    def __init__(self, trace: Any) -> None:
+    __slots__ = ("branch", "busy", "call", "number", "trace")
+
+    def __init__(self, trace: Any, call: tuple[Any, Any, Any] | None) -> None:
         self.trace = trace
         self.branch = False
+        self.busy = False
+        self.call = call
+        self.number = next(_numbers)
 
 
+class Moves(threading.local):
+    """Which generators were advanced in a part of the recording that may be taken back.
+
+    Attributes:
+        first: number of the oldest of them; `_NONE` if there is none.
+    """
+
+    first = _NONE = 1 << 62
+
+    def older(self, run: Callable[[], Any]) -> bool:
+        """Run a function; whether it advanced a generator that is older than the run."""
+        start, before, self.first = next(_numbers), self.first, self._NONE
+        try:
+            run()
+        finally:
+            found, self.first = self.first < start, min(before, self.first)
+        return found
+
+
+moves = Moves()
+_numbers = itertools.count()
 _births: WeakKeyDictionary[Any, _Birth] = WeakKeyDictionary()
 
 
-def generator(x: Any) -> Any:
-    """`x`, a new generator."""
+def generator(x: Any, call: tuple[Any, Any, Any] | None = None) -> Any:
+    """`x`, a new generator, that of the call `(function, args, kwargs)`."""
     if type(current.interpreter) is Staging and type(x) is GeneratorType:
         inner = next(_traces(), None)
-        _births[x] = _Birth(None if inner is None else ref(inner))
+        _births[x] = _Birth(None if inner is None else ref(inner), call)
     return x
+
+
+def call_of(x: Any) -> tuple[Any, Any, Any] | None:
+    """The call that made a generator which has not started yet, where that is known."""
+    birth = _births.get(x) if type(x) is GeneratorType else None
+    if birth is None or birth.busy or getgeneratorstate(x) != GEN_CREATED:
+        return None
+    return birth.call
+
+
+@contextmanager
+def held(x: Any) -> Iterator[None]:
+    """A generator that nobody else may advance now."""
+    birth = _births[x]
+    birth.busy = True
+    try:
+        yield
+    finally:
+        birth.busy = False
+
+
+def left_on_data(x: Any) -> None:
+    """Data decide where a generator stands from here on."""
+    _births[x].branch = True
 
 
 def _traces() -> Any:
@@ -240,6 +296,8 @@ def advance(x: Any) -> None:
         if trace is home:
             break
         between.append(trace.name)
-    if any(name != "branch" for name in between) or (birth.branch and not between):
+    staged = any(name != "branch" for name in between)
+    if birth.busy or staged or (birth.branch and not between):
         raise complaints.advanced()
+    moves.first = min(moves.first, birth.number)
     birth.branch = birth.branch or bool(between)

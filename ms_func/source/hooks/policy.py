@@ -11,9 +11,11 @@ class Policy:
 
     Attributes:
         convert: from a function to its converted form, or to itself where it stays as it is.
+        pushing: from a generator function to the function that it is turned inside out, or None.
     """
 
     convert: Callable[[Any], Any] = staticmethod(lambda f: f)
+    pushing: Callable[[Any], Any] = staticmethod(lambda f: None)
 
 
 policy = Policy()

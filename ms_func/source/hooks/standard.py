@@ -135,15 +135,32 @@ def _in_python(module: ModuleType) -> ModuleType:
     return made
 
 
+def _largest(n: int, iterable: Any, key: Any = None) -> list[Any]:
+    return uneven.element(uneven.in_order(iterable, key, True), slice(n))
+
+
+def _smallest(n: int, iterable: Any, key: Any = None) -> list[Any]:
+    return uneven.element(uneven.in_order(iterable, key, False), slice(n))
+
+
+_OF_UNEVEN: dict[str, Callable[..., Any]] = {
+    "nlargest": _largest, "nsmallest": _smallest, "merge": uneven.items,
+}  # fmt: skip
+"""Functions of `heapq` that take elements one by one, for lists whose length data decide."""
+
+
 def _compares(module: ModuleType, name: str) -> None:
     """Enter a function that compares elements."""
     plain = getattr(module, name)
+    of_uneven = _OF_UNEVEN.get(name) or (
+        lambda *args, **kwargs: call(getattr(_in_python(module), name), *args, **kwargs)
+    )
 
     def handler(*args: Any, **kwargs: Any) -> Any:
         if not _is_staging():
             return plain(*args, **kwargs)
         if any(map(uneven.is_uneven, args)):
-            raise uneven.Perhaps.complaint()
+            return of_uneven(*args, **kwargs)
         items = [y for x in args for y in (x if isinstance(x, (list, tuple)) else (x,))]
         if any(map(holds_traced, items)) or decide(items) or kwargs.get("key") is not None:
             return call(getattr(_in_python(module), name), *args, **kwargs)

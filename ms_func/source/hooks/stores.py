@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 import ms_func.numpy as xp
+from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.source.hooks import complaints, lookup, uneven, uneven_dicts, uneven_stores
+from ms_func.source.hooks import complaints, lookup, uneven, uneven_dicts, uneven_stores, windows
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.journal import (
@@ -81,6 +82,8 @@ def getitem(obj: Any, index: Any) -> Any:
             return lookup.element(obj, index)
         if isinstance(obj, np.ndarray):
             return indexing.getitem(as_handle(obj), index)
+    elif windows.is_moving(index):
+        return _moving(obj, index)
     elif (
         type(index) is tuple
         and isinstance(obj, np.ndarray)
@@ -92,6 +95,15 @@ def getitem(obj: Any, index: Any) -> Any:
         found = obj[index]
         changed(obj)
         return found
+    return obj[index]
+
+
+def _moving(obj: Any, index: Any) -> Any:
+    """`obj[index]` with a slice whose bounds are traced."""
+    if isinstance(obj, (Tracer, Array, np.ndarray)):
+        return indexing.getitem(as_handle(obj), windows.moved(obj.shape, index))
+    if type(obj) in (list, tuple) and type(index) is slice and index.step in (None, 1):
+        return windows.part(obj, index)
     return obj[index]
 
 
@@ -179,6 +191,7 @@ def _set_traced(x: Tracer, key: Any, value: Any) -> None:
     if type(value) is Masked or Masked.fits(x, key, value):
         rebind(x, (value if type(value) is Masked else Masked(value, key)).stored(x))
         return
+    key = windows.moved(x.type.shape, key) if windows.is_moving(key) else key
     parse(x.type.shape, key)  # integers out of bounds are an error here
     new = updates.update(x, key, value, "set")
     rebind(x, new)
@@ -218,13 +231,23 @@ def delitem(obj: Any, key: Any) -> None:
 # --- attributes ---------------------------------------------------------------------------------
 
 
-def setattr_(obj: Any, name: str, value: Any) -> None:
+def getattr_(obj: Any, name: Any, *default: Any) -> Any:
+    """`getattr(obj, name, default)`."""
+    if type(name) is Choice:
+        return name.attribute_of(obj, *default)
+    return getattr(obj, name, *default)
+
+
+def setattr_(obj: Any, name: Any, value: Any) -> None:
     """`obj.name = value`."""
     if type(current.interpreter) is not Staging:
         setattr(obj, name, value)
         return
     if type(obj) is Choice:
         obj.each(lambda x: setattr_(x, name, value))
+        return
+    if type(name) is Choice:
+        name.each(lambda n: setattr_(obj, n, value))
         return
     found = next((vars(c)[name] for c in type(obj).__mro__ if name in vars(c)), None)
     if isinstance(found, property) and found.fset is not None:

@@ -34,10 +34,10 @@ class Text(str):
         return made
 
     def __add__(self, other: str) -> str:
-        return text(*self.parts, *_parts_of(other)) if isinstance(other, str) else NotImplemented
+        return text_of(*self.parts, *_parts_of(other)) if isinstance(other, str) else NotImplemented
 
     def __radd__(self, other: str) -> str:
-        return text(*_parts_of(other), *self.parts) if isinstance(other, str) else NotImplemented
+        return text_of(*_parts_of(other), *self.parts) if isinstance(other, str) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
         raise _asked("text that shows the value is compared or looked up")
@@ -77,8 +77,32 @@ for _name in (
     setattr(Text, _name, _refused(_name))
 
 
-def text(*parts: Part) -> str:
-    """An f-string made of its parts."""
+_SHOWN_LATER = frozenset((Tracer, Text, Choice))
+
+
+def text(make: Callable[..., str], values: tuple[Any, ...], frame: tuple[Any, ...]) -> str:
+    """The f-string `make(*values)`.
+
+    Args:
+        make: the f-string as a function of its values.
+        values: what is shown in it.
+        frame: its parts: texts, and for each value its number, conversion and format; this is a
+            number where it is a value itself.
+    """
+    if _SHOWN_LATER.isdisjoint(map(type, values)):
+        return make(*values)
+    return text_of(*(_part(p, values) for p in frame))
+
+
+def _part(part: Any, values: Sequence[Any]) -> Part:
+    if isinstance(part, str):
+        return part
+    i, conversion, spec = part
+    return values[i], conversion, values[spec] if isinstance(spec, int) else spec
+
+
+def text_of(*parts: Part) -> str:
+    """A text made of its parts."""
     if type(current.interpreter) is not Staging:
         return _joined(parts)
     for i, p in enumerate(parts):
@@ -92,7 +116,7 @@ def text(*parts: Part) -> str:
 def _with(parts: Sequence[Part], i: int, x: Any) -> str:
     """The text with another value at a place."""
     _, conversion, spec = parts[i]
-    return text(*parts[:i], (x, conversion, spec), *parts[i + 1 :])
+    return text_of(*parts[:i], (x, conversion, spec), *parts[i + 1 :])
 
 
 _CONVERSIONS = {"s": str, "r": repr, "a": ascii}
@@ -116,7 +140,7 @@ def _flatten(x: Text) -> tuple[Any, Any]:
 
 def _unflatten(frame: Any, values: Any) -> str:
     rest = iter(values)
-    return text(*(p if isinstance(p, str) else (next(rest), *p) for p in frame))
+    return text_of(*(p if isinstance(p, str) else (next(rest), *p) for p in frame))
 
 
 tree.register_node(Text, _flatten, _unflatten)

@@ -117,9 +117,26 @@ def _extend(x: Any, values: Any) -> None:
 
 
 def _insert(x: Any, place: Any, value: Any) -> None:
-    if type(place) is Tracer or place != 0:
+    if isinstance(x, deque) and x.maxlen is not None:
         raise Perhaps.complaint()
-    _add(x, value, True)
+    given = pairs(x)
+    n, seen = length_of(given), 0
+    at = xp.clip(from_start(place, n), 0, n)
+    found: Pairs = []
+    passed: Any = False
+    for k in range(len(given) + 1):
+        here = known(xp.greater_equal(seen, at))
+        old = given[k] if k < len(given) else (False, value)
+        new = _either(passed, given[k - 1], (True, value)) if k else (True, value)
+        found.append(_either(here, new, old))
+        passed, seen = here, seen + old[0] * 1
+    _put(x, found)
+
+
+def _either(condition: Any, a: tuple[Any, Any], b: tuple[Any, Any]) -> tuple[Any, Any]:
+    """One of two elements with their conditions."""
+    there = either(both(condition, a[0]), both(opposite(condition), b[0]))
+    return there, ifexp(condition, lambda: a[1], lambda: b[1])
 
 
 def _sort(x: Any, *, key: Any = None, reverse: bool = False) -> None:

@@ -1,0 +1,108 @@
+"""Generators turned inside out: `yield x` becomes a call of what takes `x`.
+
+A loop over a generator runs two functions in turns, which no program can where data decide when a
+turn ends. Turned inside out, the generator is an ordinary function that calls the body of the loop
+for each of its values, and returns where the loop is left: its own loops and conditions may
+then depend on data like those of any other function.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ms_func.source import flow
+from ms_func.source.flow import holds_yield
+from ms_func.source.nodes import constant, hook, load, placed, store
+
+TAKER = "__ms_taker"
+"""Parameter for what takes the values."""
+
+_BLOCKS = ("body", "orelse", "finalbody")
+_LOOPS = (ast.For, ast.While)
+
+
+def turned(node: Any) -> bool:
+    """Turn a generator inside out, in place; False where that cannot be.
+
+    It cannot where a `yield` gives a value, or where the generator would catch what the loop
+    raises. Where no loop of the generator yields, there is nothing to gain.
+    """
+    if not any(map(_repeats, ast.walk(node))):
+        return False
+    if not _can_turn(node.body):
+        return False
+    first = node.body[0]
+    mark = placed(ast.Expr(hook("endless", first, load(TAKER, first))), first)
+    node.body = [*([mark] if _is_endless(node) else ()), *_block(node.body)]
+    node.args.posonlyargs.insert(0, placed(ast.arg(TAKER), node))
+    return True
+
+
+def _repeats(x: ast.AST) -> bool:
+    return isinstance(x, ast.YieldFrom) or (isinstance(x, _LOOPS) and holds_yield(x))
+
+
+def _can_turn(stmts: list[Any]) -> bool:
+    for s in stmts:
+        if not holds_yield(s):
+            continue
+        if _is_yield(s):
+            continue
+        if not isinstance(s, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
+            return False
+        heads = [getattr(s, f) for f in ("test", "iter") if hasattr(s, f)]
+        heads += [i.context_expr for i in getattr(s, "items", [])]
+        if any(map(holds_yield, heads)) or getattr(s, "handlers", []):
+            return False
+        if not all(_can_turn(getattr(s, f, [])) for f in _BLOCKS):
+            return False
+    return True
+
+
+def _is_endless(node: Any) -> bool:
+    """Whether a generator goes on until nobody takes its values: its end is a `while True`."""
+    loop = node.body[-1]
+    return flow.is_endless(loop) and not any(
+        isinstance(x, (ast.Break, ast.Return)) for s in node.body for x in ast.walk(s)
+    )
+
+
+def _is_yield(s: Any) -> bool:
+    if not isinstance(s, ast.Expr) or not isinstance(s.value, (ast.Yield, ast.YieldFrom)):
+        return False
+    return s.value.value is None or not holds_yield(s.value.value)
+
+
+def _block(stmts: list[Any]) -> list[Any]:
+    out: list[Any] = []
+    for s in stmts:
+        if isinstance(s, ast.Return):  # its value is of no interest to a loop
+            if s.value is not None:
+                out.append(placed(ast.Expr(s.value), s))
+            s.value = None
+        elif _is_yield(s):
+            out.append(_taken(s))
+            continue
+        for field in _BLOCKS:
+            inner = getattr(s, field, None)
+            if isinstance(inner, list) and not isinstance(s, (ast.FunctionDef, ast.ClassDef)):
+                setattr(s, field, _block(inner))
+        for case in [*getattr(s, "handlers", []), *getattr(s, "cases", [])]:
+            case.body = _block(case.body)
+        out.append(s)
+    return out
+
+
+def _taken(s: Any) -> Any:
+    """`yield x`, or `yield from xs`."""
+    value = s.value.value
+    if isinstance(s.value, ast.Yield):
+        return _given(constant(None, s) if value is None else value, s)
+    item = f"{TAKER}_item"
+    return placed(ast.For(store(item, s), value, [_given(load(item, s), s)], [], None), s)
+
+
+def _given(value: Any, at: Any) -> Any:
+    leave = placed(ast.Return(None), at)
+    return placed(ast.If(hook("take", at, load(TAKER, at), value), [leave], []), at)
