@@ -271,10 +271,34 @@ class Carry:
             StagingError: MS101, something changes its type or its structure.
         """
         given = {id(p.variable): s for p, s in zip(step.params, self.slots, strict=True)}
-        previous = {where(s.path): s for s in self.slots}
-        plan = LoopPlan((PRESENT, step.body.overlay), given, previous)
+        before = {where(s.path): s for s in self.slots}
+        plan = LoopPlan((PRESENT, step.body.overlay), given, before)
         plan.outer = set(map(id, (*self.state, *self.outer)))
         plan.links = (None, step.body.trace.links)
+        nodes, stores, places = self._joined(step, plan)
+        self._forget(step, plan, places, nodes, stores)
+        slots = plan.keep([*nodes, *stores.values()])
+        axes = step.more.type.vma if type(step.more) is Tracer else frozenset()
+        decided, self.decided = self.decided, self.decided | axes
+        for s in slots:
+            s.type = s.type.varying(s.type.vma | self.decided)
+        old, new = (shapes(*of, self.state) for of in ((self.nodes, self.stores), (nodes, stores)))
+        grown = not axes <= decided or self._differ(slots, before) or old != new
+        self.places, self.nodes, self.stores, self.slots = places, nodes, stores, slots
+        self.fixed = plan.fixed
+        if not grown:
+            self._reorder(step, before)
+        return grown
+
+    def _joined(self, step: Step, plan: LoopPlan) -> tuple[list[Any], dict[int, Any], Any]:
+        """What the variables and the places hold at the entry, joined with what a step leaves.
+
+        Returns:
+            Nodes of the variables; of the places, or what is wrong with them; all places.
+
+        Raises:
+            StagingError: MS101, a variable changes its type or its structure.
+        """
         nodes, stores = [], {}
         for i, (entry, out) in enumerate(zip(self.state, step.body.value, strict=True)):
             try:
@@ -290,33 +314,17 @@ class Carry:
                 stores[key] = plan.join(pair, (place,))
             except Mismatch as error:
                 stores[key] = self._complaint(error, step)
-        entry = out = pair = None  # the journal counts who knows an object
-        self._forget(step, plan, places, nodes, stores)
-        slots = plan.keep([*nodes, *stores.values()])
-        axes = step.more.type.vma if type(step.more) is Tracer else frozenset()
-        decided, self.decided = self.decided, self.decided | axes
-        for s in slots:
-            s.type = s.type.varying(s.type.vma | self.decided)
-        before = {where(s.path): s for s in self.slots}
+        return nodes, stores, places
+
+    def _differ(self, slots: Sequence[Slot], before: dict[Any, Slot]) -> bool:
+        """Whether a recording with these slots could differ from that with those before."""
         fresh = [s for s in slots if where(s.path) not in before]
         unread = not self.saw_undefined and all(
             s.columns[0] is UNDEFINED and type(s.path[0]) is int for s in fresh
         )
         same = all(s.type is before[where(s.path)].type for s in slots if where(s.path) in before)
-        old = shapes(self.nodes, self.stores, self.state)
         merged = not {where(s.path) for s in slots} >= set(before)  # the test may look at it
-        grown = (
-            merged
-            or not axes <= decided
-            or not (same and (unread or not fresh))
-            or old != shapes(nodes, stores, self.state)
-        )
-        self.places, self.nodes, self.stores, self.slots = places, nodes, stores, slots
-        self.fixed = plan.fixed
-        if grown:
-            return True
-        self._reorder(step, before)
-        return False
+        return merged or not (same and (unread or not fresh))
 
     def _reorder(self, step: Step, before: dict[Any, Slot]) -> None:
         """Parameters in the order of the slots, with new ones for what was unbound before.
