@@ -45,8 +45,15 @@ class Loaded(Compiled):
         self._parts, self._program = parts, program
         self._in_tree, self.out_tree = in_tree, out_tree
 
-    in_tree = property(lambda self: self._in_tree)
-    donate_argnums = property(lambda self: ())
+    @property
+    def in_tree(self) -> Any:
+        """Structure of (positional, named) arguments."""
+        return self._in_tree
+
+    @property
+    def donate_argnums(self) -> tuple[int, ...]:
+        """No argument's memory is taken over."""
+        return ()
 
     @property
     def _argument_types(self) -> tuple[Any, ...]:
