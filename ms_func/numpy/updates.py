@@ -267,7 +267,9 @@ def _fitting(x: Any, values: Any) -> Any:
             FutureWarning,
             stacklevel=5,
         )
-        if type(values) in (float, complex) and dtype.kind in "iu":
+        if type(values) is complex and dtype.kind != "c":
+            values = values.real
+        if type(values) is float and dtype.kind in "iu":
             values = np.asarray(values)
     return convert(values, dtype)
 

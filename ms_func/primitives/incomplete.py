@@ -423,8 +423,11 @@ BETA = Iteration(_beta_start, _beta_step, 3)
 
 def _log_density(a: Any, b: Any, x: Any) -> Any:
     """Logarithm of x^a (1 - x)^b / B(a, b)."""
-    beta = sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
-    return sub(add(mul(a, log(x)), mul(b, log1p(neg(x)))), beta)
+    return sub(add(mul(a, log(x)), mul(b, log1p(neg(x)))), _log_beta(a, b))
+
+
+def _log_beta(a: Any, b: Any) -> Any:
+    return sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
 
 
 def _all_at_an_end(small: Any, large: Any) -> Any:
@@ -453,7 +456,11 @@ def _betainc_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             "fix: keep them out of the differentiation, with stop_gradient if needed"
         )
     out = betainc_p.bind(a, b, x)
-    slope = div(exp(_log_density(a, b, x)), mul(x, sub(1.0, x)))
+    left, right = (  # of x^(a - 1) and (1 - x)^(b - 1), which are 1 where the exponent is 0
+        select(eq(c, 1.0), 0.0, mul(sub(c, 1.0), size))
+        for c, size in ((a, log(x)), (b, log1p(neg(x))))
+    )
+    slope = exp(sub(add(left, right), _log_beta(a, b)))
     return out, product_rule(out, None if type(tx) is Zero else mul(tx, slope))
 
 

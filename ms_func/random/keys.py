@@ -98,9 +98,10 @@ def _seeded(name: str, seed: Any, kind: KeyDtype) -> Any:
     if isinstance(seed, int):
         if not -(2**63) <= seed < 2**64:
             raise OverflowError(f"a seed has 64 bits at most, got {seed}")
-        # 32 bits are enough for the first; without 64-bit dtypes a seed has no others.
-        low = seed if -(2**31) <= seed < 0 or config.x64.value is False else seed >> 32
-        half = [0 if low is seed else low & 0xFFFFFFFF, seed & 0xFFFFFFFF]
+        # A seed has as many bits as its integer type, which by default is what it needs.
+        wide = config.x64.value
+        short = -(2**31) <= seed < 0 if wide is None else not wide
+        half = [0 if short else (seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF]
         words = np.array(half * (kind.words // 2), UINT32)
         return wrap(put(words, ArrayType((), kind)))
     seed = operand(name, seed)

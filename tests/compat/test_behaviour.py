@@ -329,3 +329,11 @@ def test_a_type_may_be_made_with_a_sharding():
     with as_jax() as jax:
         made = jax.core.ShapedArray((2,), "float32", sharding=jax.P("x"))
         assert made == jax.typeof(np.zeros(2, "float32"))
+
+
+def test_of_a_complex_number_real_elements_take_the_real_part():
+    with as_jax() as jax:
+        for kind in ("float32", "int32"):
+            x = jax.numpy.zeros(2, kind)
+            with pytest.warns(FutureWarning, match="incompatible types"):
+                assert x.at[0].set(1 + 2j).tolist() == [1, 0]

@@ -216,3 +216,15 @@ def test_policies_that_offload_keep_the_same_values():
         np.testing.assert_allclose(
             ms.grad(ms.checkpoint(layers, policy=policy))(x, w), ms.grad(layers)(x, w), rtol=1e-12
         )
+
+
+def test_nothing_is_computed_again_where_everything_is_kept():
+    def f(x):
+        return lax.sin(lax.sin(lax.sin(x)))
+
+    policies = ms.checkpoint_policies
+    for policy, again in ((policies.everything_saveable, 0), (policies.nothing_saveable, 2)):
+        linear = ms.linearize(ms.checkpoint(f, policy=policy), 1.0)[1]
+        text = repr(ms.make_ir(linear)(1.0))
+        assert text.count(" sin ") == again
+        assert text.count(" cos ") == (3 if again else 0)

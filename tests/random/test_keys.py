@@ -81,6 +81,9 @@ def test_seeds(impl, seed):
         traced = ms.jit(lambda s: random.key(s, impl=impl))(np.int32(seed))
         assert words(traced).tolist() == want
         assert words(random.key(np.int32(seed), impl=impl)).tolist() == want
+    with ms.config.x64(True):
+        wide = [(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF]
+        assert words(random.key(seed, impl=impl)).tolist() == wide * (len(want) // 2)
 
 
 MOVES = {

@@ -174,3 +174,19 @@ def test_entr_has_an_infinite_slope_at_zero_and_xlogy_passes_nan():
 def test_sici_and_fresnel_keep_the_dtype():
     for f in (special.sici, special.fresnel):
         assert [v.dtype.name for v in f(mnp.ones(2, "bfloat16"))] == ["bfloat16"] * 2
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "want"),
+    [
+        (lambda x: special.xlogy(x, 2.0), 0.0, np.log(2.0)),
+        (lambda x: special.xlog1py(x, 2.0), 0.0, np.log(3.0)),
+        (special.logit, 0.0, np.inf),
+        (special.logit, 1.0, np.inf),
+        (lambda x: special.betainc(2.0, 3.0, x), 0.0, 0.0),
+        (lambda x: special.betainc(1.0, 3.0, x), 0.0, 3.0),
+        (lambda x: special.betainc(2.0, 1.0, x), 1.0, 2.0),
+    ],
+)
+def test_slopes_at_the_ends_of_a_domain(function, x, want):
+    np.testing.assert_allclose(ms.grad(function)(x), want, rtol=1e-5)

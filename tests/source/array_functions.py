@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import copy
 import enum
+import functools
 import heapq
+import itertools
 import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
@@ -972,6 +975,275 @@ def operators_overloaded(np, x, n):
     if a != b and not (a == b):
         t += c(0.25)
     return t + c.hi
+
+
+@case
+def quickselect(np, x, n):
+    a = list(x)
+    k = n % 5
+    while True:
+        p = a[0]
+        lo = [v for v in a if v < p]
+        hi = [v for v in a if v > p]
+        if k < len(lo):
+            a = lo
+        elif k == len(lo):
+            return p
+        else:
+            k -= len(lo) + 1
+            a = hi
+
+
+@case
+def kadane(np, x, n):
+    best = cur = x[0]
+    start = s = e = 0
+    for i in range(1, len(x)):
+        if cur < 0:
+            cur, s = x[i], i
+        else:
+            cur += x[i]
+        if cur > best:
+            best, start, e = cur, s, i
+    return best, start, e
+
+
+@case
+def sliding_max_deque(np, x, n):
+    q = deque()
+    out = []
+    for i in range(5):
+        while q and x[q[-1]] <= x[i]:
+            q.pop()
+        q.append(i)
+        if q[0] <= i - 3:
+            q.popleft()
+        if i >= 2:
+            out.append(x[q[0]])
+    return sum(k * v for k, v in enumerate(out)) + len(q)
+
+
+@case
+def rle(np, x, n):
+    runs = []
+    for v in x:
+        s = 1 if v > 0 else -1
+        if runs and runs[-1][0] == s:
+            runs[-1][1] += v
+        else:
+            runs.append([s, v])
+    return sum(k * r[1] for k, r in enumerate(runs)), len(runs)
+
+
+@case
+def copy_deep(np, x, n):
+    s = {"a": [x[0], x[1]], "b": {"c": x[2]}}
+    t = copy.deepcopy(s)
+    if x[3] > 0:
+        t["a"][0] = 5.0
+        t["b"]["c"] *= 2
+    else:
+        s["a"].append(1.0)
+        s["a"].pop(0)
+    return s["a"][0] + t["a"][0] * 2 + s["b"]["c"] + 3 * t["b"]["c"]
+
+
+@case
+def mro_super(np, x, n):
+    class A:
+        def f(self, v):
+            return v + 1
+
+    class B(A):
+        def f(self, v):
+            return super().f(v) * 2 if v > 0 else v
+
+    class C(A):
+        def f(self, v):
+            return super().f(v) - 3 if v > 1 else -v
+
+    class D(B, C):
+        def f(self, v):
+            r = super().f(v)
+            return r if r < 5 else super(B, self).f(r)
+
+    objs = [B(), C(), D()]
+    t = 0.0
+    for i, v in enumerate(x):
+        t += objs[i % 3].f(v)
+    pick = objs[0] if x[0] > 1 else objs[2]
+    return t + pick.f(x[1])
+
+
+@case
+def try_else_finally_loop(np, x, n):
+    t, fin = 0.0, 0
+    for i in range(5):
+        try:
+            if x[i] > 2:
+                break
+            if x[i] < -1:
+                continue
+            y = x[i] * 2
+        finally:
+            fin += 1
+        t += y
+    else:
+        t += 100
+    return t, fin
+
+
+@case
+def slice_assign_list(np, x, n):
+    a = list(x)
+    if x[0] > 0.5:
+        a[1:3] = [a[2], a[1]]
+    else:
+        a[::2] = [0.0, 1.0, 2.0]
+    a[-2:] = reversed(a[-2:])
+    return sum((i + 1) * v for i, v in enumerate(a))
+
+
+@case
+def index_of_max_loops(np, x, n):
+    i = max(range(len(x)), key=lambda k: x[k])
+    j = min(range(len(x)), key=x.__getitem__)
+    k = sorted(range(5), key=lambda q: -x[q])
+    return x[i] - x[j], i, j, k[n % 5]
+
+
+@case
+def topological(np, x, n):
+    adj = [[1, 2], [3], [3], [4], []]
+    indeg = [0] * 5
+    for u in range(5):
+        for v in adj[u]:
+            if x[u] > -1:
+                indeg[v] += 1
+    ready = [u for u in range(5) if indeg[u] == 0]
+    order = 0.0
+    k = 1
+    while ready:
+        u = ready.pop()
+        order += k * x[u]
+        k += 1
+        if k > 5:
+            break
+    return order
+
+
+@case
+def decorator_count(np, x, n):
+    calls = [0]
+
+    def counted(f):
+        @functools.wraps(f)
+        def inner(*a, **k):
+            calls[0] += 1
+            r = f(*a, **k)
+            return r if r > 0 else -r * 0.5
+
+        return inner
+
+    @counted
+    def g(v, *, scale=2.0):
+        return v * scale
+
+    t = sum(g(v) if v > -1 else g(v, scale=3.0) for v in x)
+    return t + calls[0]
+
+
+@case
+def gen_two_consumers(np, x, n):
+    def fib():
+        a, b = x[0], x[1]
+        while True:
+            yield a
+            a, b = b, (a + b) * 0.5
+
+    s = 0.0
+    for i, v in enumerate(fib()):
+        if i > n:
+            break
+        s += v
+    p = sum(v for v, _ in zip(fib(), range(3)))
+    return s, p
+
+
+@case
+def gen_recursive(np, x, n):
+    def perms(k, acc):
+        if k == 0:
+            yield acc
+            return
+        for v in x[:3]:
+            if v > -1:
+                yield from perms(k - 1, acc + v * k)
+
+    return sum(v * v for v in perms(2, 0.0)), max(perms(1, 0.0), default=-9.0)
+
+
+@case
+def gen_takewhile(np, x, n):
+    def grow():
+        v = abs(x[0]) + 0.1
+        while True:
+            yield v
+            v *= 1.7
+
+    return sum(itertools.takewhile(lambda v: v < 9, grow())) + sum(
+        v for v in itertools.islice(grow(), 3)
+    )
+
+
+@case
+def gen_closure_nonlocal(np, x, n):
+    count = 0
+
+    def ticks():
+        nonlocal count
+        while count < n + 1:
+            count += 1
+            yield count
+
+    t = 0.0
+    for c in ticks():
+        t += c * x[c % 5]
+        if t > 5:
+            count += 10
+    return t, count
+
+
+@case
+def gen_in_scan_body(np, x, n):
+    def inner(v):
+        while v < 2:
+            yield v
+            v = v * 1.5 + 0.3
+
+    t = 0.0
+    for i in range(20):
+        for v in inner(abs(x[i % 5])):
+            if v > 1.5:
+                break
+            t += v * 0.1
+    return t
+
+
+@case
+def gen_accumulate_dict(np, x, n):
+    def items():
+        for i, v in enumerate(x):
+            if v < -2:
+                return
+            yield i % 2, v
+
+    d = {0: 0.0, 1: 0.0}
+    for k, v in items():
+        d[k] += v
+        if v > 2:
+            d[k] *= 2
+    return d[0], d[1]
 
 
 @case

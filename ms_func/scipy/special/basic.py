@@ -13,7 +13,7 @@ from ms_func.nn.normalization import logsumexp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
-from ms_func.numpy.logic import logical_and
+from ms_func.numpy.logic import logical_and, logical_or
 from ms_func.numpy.promotion import (
     ArrayLike,
     common_shape,
@@ -59,7 +59,18 @@ def logit(x: ArrayLike) -> Array:
 
 
 def _logit(x: Any) -> Any:
+    return _log_odds(x)
+
+
+@custom_jvp
+def _log_odds(x: Any) -> Any:
     return el.log(ar.divide(x, ar.subtract(1, x)))
+
+
+@_log_odds.defjvp
+def _log_odds_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    return _log_odds(x), ar.divide(t, ar.multiply(x, ar.subtract(1, x)))  # infinite at the ends
 
 
 def erf(x: ArrayLike) -> Array:
@@ -83,9 +94,16 @@ def xlogy(x: ArrayLike, y: ArrayLike) -> Array:
 
 
 def _xlogy(x: Any, y: Any) -> Any:
-    none = logical_and(compare.eq(x, 0), compare.eq(y, y))
+    none = logical_and(compare.eq(x, 0), _without_log(y, 0))
     safe = compare.select(none, 1, y)  # no infinite derivative in the case not chosen
     return compare.select(none, 0, ar.multiply(x, el.log(safe)))
+
+
+def _without_log(y: Any, edge: int) -> Any:
+    """Where `y - edge` is a number whose logarithm is none, or is infinite."""
+    if typeof(y).dtype.kind == "c":
+        return compare.eq(y, edge)
+    return logical_or(compare.le(y, edge), compare.eq(y, math.inf))
 
 
 def xlog1py(x: ArrayLike, y: ArrayLike) -> Array:
@@ -94,7 +112,7 @@ def xlog1py(x: ArrayLike, y: ArrayLike) -> Array:
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
-    none = logical_and(compare.eq(x, 0), compare.eq(y, y))
+    none = logical_and(compare.eq(x, 0), _without_log(y, -1))
     safe = compare.select(none, 1, y)
     return compare.select(none, 0, ar.multiply(x, el.log1p(safe)))
 

@@ -41,12 +41,11 @@ from ms_func.source.hooks.iterators import (
     iterator,
     kept,
     most_references,
-    numbered,
     whole,
 )
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.pushing import Generated
+from ms_func.source.hooks.pushing import Generated, numbered
 from ms_func.source.hooks.text import print_, text_of
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
@@ -334,7 +333,7 @@ def _enumerate(iterable: Any, start: Any = 0) -> Any:
         if found is not None:
             return Once(Zip([Range(start, None), found]))
         if type(iterable) is GeneratorType:
-            return generator(numbered(iterable, start))
+            return numbered(iterable, start)
     return enumerate(iterable, start)
 
 

@@ -149,7 +149,7 @@ class _Birth:
 
     __slots__ = ("branch", "busy", "call", "number", "trace")
 
-    def __init__(self, trace: Any, call: tuple[Any, Any, Any] | None) -> None:
+    def __init__(self, trace: Any, call: Any) -> None:
         self.trace = trace
         self.branch = False
         self.busy = False
@@ -181,16 +181,20 @@ _numbers = itertools.count()
 _births: WeakKeyDictionary[Any, _Birth] = WeakKeyDictionary()
 
 
-def generator(x: Any, call: tuple[Any, Any, Any] | None = None) -> Any:
-    """`x`, a new generator, that of the call `(function, args, kwargs)`."""
+def generator(x: Any, call: Any = None) -> Any:
+    """`x`, a new generator.
+
+    `call` says what it does: `(function, args, kwargs)` that made it, or a function of what takes
+    its values; see `pushing`.
+    """
     if type(current.interpreter) is Staging and type(x) is GeneratorType:
         inner = next(_traces(), None)
         _births[x] = _Birth(None if inner is None else ref(inner), call)
     return x
 
 
-def call_of(x: Any) -> tuple[Any, Any, Any] | None:
-    """The call that made a generator which has not started yet, where that is known."""
+def call_of(x: Any) -> Any:
+    """What a generator does which has not started yet, see `generator`; None if unknown."""
     birth = _births.get(x) if type(x) is GeneratorType else None
     if birth is None or birth.busy or getgeneratorstate(x) != GEN_CREATED:
         return None

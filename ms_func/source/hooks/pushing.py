@@ -12,7 +12,17 @@ from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.branch import and_, if_, not_
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.iterators import advance, call_of, each, held, kept, left_on_data, moves
+from ms_func.source.hooks.iterators import (
+    advance,
+    call_of,
+    each,
+    generator,
+    held,
+    kept,
+    left_on_data,
+    moves,
+)
+from ms_func.source.hooks.iterators import numbered as each_numbered
 from ms_func.source.hooks.journal import MISSING, Cell, store
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.policy import policy
@@ -85,8 +95,10 @@ def endless(taker: Taker) -> None:
 def _turned(x: Any) -> Callable[..., Any] | None:
     """A new generator turned inside out, as a function of what takes its values."""
     call = call_of(x) if type(current.interpreter) is Staging else None
-    made = None if call is None else policy.pushing(call[0])
-    if call is None or made is None:
+    if call is None or callable(call):
+        return call
+    made = policy.pushing(call[0])
+    if made is None:
         return None
     return functools.partial(_run, made, *call[1:])
 
@@ -197,6 +209,24 @@ def listed(x: Any) -> Any:
         return ()
 
     return x if over(made, body, (), (), None, lambda: None) is None else out
+
+
+def numbered(x: Any, start: Any) -> Any:
+    """`enumerate(x, start)` of a generator."""
+    made = each_numbered(x, start)
+    if not can_turn(x):
+        return generator(made)
+
+    def run(taker: Taker) -> None:
+        from ms_func.source.hooks.iteration import for_
+
+        def body(item: Any, i: Any, _: Any) -> State:
+            return i + 1, taker.take((i, item))
+
+        left = for_(x, body, (start, False), ("<position>", "<break>"), 1)[1]
+        taker.is_endless = left is True
+
+    return generator(made, run)
 
 
 _FOLDS = (sum, min, max, any, all, functools.reduce, math.fsum, math.prod)
