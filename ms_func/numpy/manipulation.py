@@ -375,9 +375,8 @@ def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
     laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
     if laps >= 2**31 or any(type(s) is not int for s in steps):
         return shift
-    if type(shift) is tuple:
-        return np.asarray([s % laps for s in steps], np.int32)
-    return shift % laps
+    whole = [s % laps for s in steps]
+    return np.asarray(whole, np.int32) if type(shift) is tuple else whole[0]
 
 
 @fusion.whole(2)
