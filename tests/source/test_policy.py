@@ -212,6 +212,7 @@ def test_what_python_calls_by_itself_is_converted(f):
 
 
 def test_classes_stay_what_they_are_outside_of_recordings():
+    ms.make_ir(lambda x: (Length(x) + Length(x)).size)(1.0)
     assert Length.size.fget.__wrapped__.__qualname__ == "Length.size"
     assert Length.__add__.__name__ == "__add__"
     assert inspect.signature(Length.__getitem__) == inspect.signature(lambda self, i: None)
