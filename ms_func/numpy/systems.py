@@ -18,7 +18,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
 from ms_func.numpy.diagonals import diagonal, eye
-from ms_func.numpy.factors import matrix, square, svd
+from ms_func.numpy.factors import matrix, qr, square, svd
 from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact
 from ms_func.primitives.linalg import lu, solve_triangular
 from ms_func.primitives.matrices import adjoint, mm
@@ -129,22 +129,30 @@ def slogdet(a: ArrayLike, *, method: str | None = None) -> SlogdetResult:
 
     Args:
         a: square matrices.
-        method: None or "lu".
+        method: by which factors, "lu" (None) or "qr".
 
     Raises:
         ValueError: the matrices are not square, or there is no such method.
     """
-    if method not in (None, "lu"):
+    if method not in (None, "lu", "qr"):
         raise ArgumentValueError(
-            f"Unknown slogdet method '{method}'. Supported methods are 'lu' (`None`)."
+            f"Unknown slogdet method '{method}'. Supported methods are 'lu' (`None`), and 'qr'."
         )
-    return SlogdetResult(*fusion.run(_slogdet, (square("slogdet", a),)))
+    by = _slogdet_by_qr if method == "qr" else _slogdet
+    return SlogdetResult(*fusion.run(by, (square("slogdet", a),)))
 
 
 def _slogdet(a: Any) -> tuple[Any, Any]:
     factors, pivots, _ = lu(a)
     d = diagonal(factors, 0, -2, -1)
     sign = ar.multiply(reductions.prod(el.sign(d), -1), _parity(pivots))
+    return sign, reductions.sum(el.log(el.abs(d)), -1)
+
+
+def _slogdet_by_qr(a: Any) -> tuple[Any, Any]:
+    q, r = qr(a)
+    d = diagonal(r, 0, -2, -1)
+    sign = ar.multiply(_slogdet(q)[0], reductions.prod(el.sign(d), -1))
     return sign, reductions.sum(el.log(el.abs(d)), -1)
 
 

@@ -68,6 +68,9 @@ def test_systems():
     for n in (0, 1, 2, 3):
         compiled("linalg.det", A[:, :n, :n])
     both("linalg.slogdet", A)
+    for a in (A, COMPLEX, -np.eye(3)):
+        for got, want in zip(mnp.linalg.slogdet(a, method="qr"), np.linalg.slogdet(a), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-10)
     both("linalg.pinv", TALL)
     both("linalg.matrix_power", A, -2, tol=1e-8)
     compiled("linalg.cond", A)
@@ -106,6 +109,7 @@ FUNCTIONS = {
     "det": (mnp.linalg.det, A[0]),
     "det of a singular matrix": (mnp.linalg.det, np.diag([1.0, 0.0, 2.0])),
     "slogdet": (lambda a: mnp.linalg.slogdet(a)[1], A[0]),
+    "slogdet by qr": (lambda a: mnp.linalg.slogdet(a, method="qr")[1], A[0]),
     "qr": (lambda a: sum((x**2 * W[: x.shape[0], :3]).sum() for x in mnp.linalg.qr(a)),
            TALL[0, :4]),
     "eigh": (lambda a: (mnp.linalg.eigh(a)[1] ** 2 * W).sum(), SPD[0]),
