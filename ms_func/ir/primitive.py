@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ms_func.errors import ShapeError
-from ms_func.ir.explicit import layout_rule
+from ms_func.ir.explicit import choice, layout_rule
 from ms_func.ir.types import ArrayType, special
 
 
@@ -306,7 +306,7 @@ class Primitive:
         if self.words is None and special.seen:
             self._refuse_keys(types, params)
         if any(t.explicit is not None for t in types):
-            return self._explicit_types(types, params)  # who asks decides what is an error
+            return self._explicit_types(types, params, (choice.free, key))
         if callable(self.varying) or any(t.manual is not None for t in types):
             found = self._varying_types(types, params)
         else:
@@ -327,13 +327,19 @@ class Primitive:
             )
 
     def _explicit_types(
-        self, types: tuple[ArrayType, ...], params: dict[str, Any]
+        self, types: tuple[ArrayType, ...], params: dict[str, Any], key: Any
     ) -> tuple[ArrayType, ...]:
-        """Types of the results where those of operands tell layouts."""
-        if self.varying is BY_FUNCTIONS:
-            return tuple(self.abstract(*types, **params))
-        outs = self.result_types(tuple([t.whole for t in types]), params)
-        return outs if self.fixes_layout else layout_rule.rule(self, types, outs, params)
+        """Types of the results where those of operands tell layouts, remembered under `key`."""
+        found = self.types.get(key)
+        if found is None:
+            if self.varying is BY_FUNCTIONS:
+                found = tuple(self.abstract(*types, **params))
+            else:
+                found = self.result_types(tuple([t.whole for t in types]), params)
+                if not self.fixes_layout:
+                    found = layout_rule.rule(self, types, found, params)
+            self.types[key] = found
+        return found
 
     def _varying_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any]
