@@ -15,14 +15,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ms_func import config, tree
-from ms_func.dtypes import is_inexact
 from ms_func.errors import ConcretizationTypeError
 from ms_func.execution.array import ARRAYS, Array, handle
+from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import WIDE, bottom, dispatcher, recorded_answer
 from ms_func.ir.function import Literal, Var
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy.promotion import literal_of
 from ms_func.primitives.cast import convert_p
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -124,7 +123,7 @@ def _program(body: Callable[..., Any], static: Sequence[Any] = ()) -> Any:
     name = body.__name__.strip("_")
 
     def miss(*args: Any) -> Any:
-        operands = [handle(a) for a in args]
+        operands = [_meant(a) for a in args]
         if not all(map(_takes, operands)):
             return body(*operands, *static), None, False
         return _answer(name, operands, lambda given: body(*given, *static))
@@ -193,9 +192,9 @@ def beside(x: Any, other: Any) -> Any:
 class _Numbers(dict[Any, Any]):
     """(type of an array, class of a number, number): what the dispatcher takes for the number.
 
-    A number that comes again beside arrays of a type is kept as an array of their dtype: to copy
-    it to the device anew for each call takes longer than a small program. Zeros, which have a
-    sign, are keys by their text. Beside weak types the width of a number is left to the program.
+    A number that comes again is kept as an array: to copy it to the device anew for each call
+    takes longer than a small program. It is of the type that the dispatcher gives such numbers, so
+    that the program is the same. Zeros, which have a sign, are keys by their text.
     """
 
     def __init__(self) -> None:
@@ -206,19 +205,35 @@ class _Numbers(dict[Any, Any]):
         number = kind(value)
         if kind is int and not _fits(number, other.dtype):
             return None
+        if len(self._once) > _LIMIT:  # ever new numbers
+            self.clear()
+            self._once.clear()
         if key not in self._once:
             self._once.add(key)
             return number
-        if len(self._once) > _LIMIT:
-            self.clear()
-            self._once.clear()
-        fixed = not other.weak_type and (is_inexact(other.dtype) or _is_plain(other.dtype))
-        made = literal_of(number, other) if fixed else None
-        self[key] = number if made is None else bottom.operand(made).buffer
+        self[key] = put(number, _kept_type(kind))
         return self[key]
 
 
 _numbers = _Numbers()
+
+
+def _kept_type(kind: type) -> ArrayType:
+    """Type of kept numbers of a class; other arrays that have it mean the same beside others."""
+    dtype = WIDE[kind] if config.x64.value is None else typeof(kind()).dtype
+    return ArrayType((), dtype, weak_type=True)
+
+
+def _meant(x: Any) -> Any:
+    """An operand of a dispatcher as it was meant: an array, or a number that may be kept as one."""
+    x = handle(x)
+    if type(x) is Array and x.type.weak_type and not x.shape:
+        for kind in (float, int):
+            if x.type is _kept_type(kind):
+                return kind(x.item())
+    return x
+
+
 _REACH = -_FAR, _FAR
 _RANGES: dict[Any, tuple[int, int]] = {
     dtype: (max(info.min, -_FAR), min(info.max, _FAR - 1) + 1)

@@ -71,7 +71,8 @@ class Way(NamedTuple):
 def _places_of(choice: Spec | Split, axes: int) -> list[int]:
     """For each axis 0 where it does nothing, k where it cuts number k, -1 where a sum is open."""
     cut = choice.dims if isinstance(choice, Spec) else choice.cuts
-    is_open = choice.partial if isinstance(choice, Spec) else choice.outs[0].partial
+    made = choice if isinstance(choice, Spec) else next(iter(choice.outs), None)
+    is_open = () if made is None else made.partial
     found = [-1 if a in is_open else 0 for a in range(axes)]
     for k, group in enumerate(cut):
         for a in group:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from ms_func import tree
 from ms_func.dtypes import to_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -38,7 +39,7 @@ def of_numbers(body: Callable[..., Any]) -> Callable[..., Array]:
         bound.apply_defaults()
         operands = promote_all(name, bound.args, inexact=True)
         out = fusion.run(body, [x if type(x) in HANDLES else as_handle(x) for x in operands])
-        return out if any(typeof(x).weak_type for x in operands) else strong(out)
+        return out if any(typeof(x).weak_type for x in operands) else tree.map(strong, out)
 
     return call
 

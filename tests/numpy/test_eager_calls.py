@@ -215,6 +215,16 @@ def test_numbers_that_come_again_are_what_they_were():
             assert (whole + 1.0).dtype == np.float64
 
 
+def test_numbers_that_come_again_take_no_program_of_their_own():
+    x = mnp.arange(7.0)
+    for f in (lambda: x * 2.0, lambda: x + 3, lambda: mnp.clip(x, -1, 1), lambda: 1.5 - x):
+        f()
+        found = len(program_cache._programs)
+        for _ in range(3):
+            f()
+        assert len(program_cache._programs) == found
+
+
 def test_powers_of_ten_have_whole_logarithms():
     with ms.config.x64(True):
         powers = [1, 10, 100, 1000, 10000]
