@@ -230,7 +230,7 @@ def _meant(x: Any) -> Any:
     if type(x) is Array and x.type.weak_type and not x.shape:
         for kind in (float, int):
             if x.type is _kept_type(kind):
-                return kind(x.item())
+                return kind(x)
     return x
 
 
