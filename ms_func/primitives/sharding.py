@@ -124,7 +124,8 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
 def constrained(x: Any, sharding: Any) -> Any:
     """One array with its layout fixed; None, or a layout over no axes, leaves it alone."""
-    if sharding is None or over_devices(sharding) is None:
+    sharding = None if sharding is None else over_devices(sharding)
+    if sharding is None:
         return x
     sharding = named_sharding(sharding)
     manual = {a.name for a in environment() if a.mesh is not None}
