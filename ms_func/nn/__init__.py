@@ -62,6 +62,7 @@ __all__ = [
     "sigmoid", "silu", "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid",
     "squareplus", "standardize", "swish", "tanh",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 _LATE = {
     "losses": "losses",
@@ -79,7 +80,3 @@ def __getattr__(name: str) -> Any:
     module = _import_module(f"{__name__}.{_LATE[name]}")
     found = globals()[name] = module if name == "losses" else getattr(module, name)
     return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE})

@@ -16,6 +16,14 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, elementwise, manipulation
 from ms_func.primitives import cast
 
+__all__ = [
+    "Initializer", "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform",
+    "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "lecun_normal",
+    "lecun_uniform", "normal", "ones", "orthogonal", "truncated_normal", "uniform",
+    "variance_scaling", "xavier_normal", "xavier_uniform", "zeros",
+]  # fmt: skip
+__dir__ = __all__.copy
+
 Initializer = Callable[..., Array]
 Axes = int | Sequence[int]
 

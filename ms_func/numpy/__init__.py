@@ -191,3 +191,4 @@ __all__ = [  # noqa: RUF022
     "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
     "zeros", "zeros_like",
 ]  # fmt: skip
+__dir__ = __all__.copy

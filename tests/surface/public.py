@@ -15,7 +15,7 @@ ad_checkpoint config custom_batching custom_derivatives debug distributed dlpack
 experimental experimental.checkify experimental.jet experimental.multihost_utils experimental.ode
 experimental.shard_map experimental.sparse experimental.sparse.linalg extend ffi flatten_util
 nn.losses ode optim profiler ref scipy scipy.cluster scipy.sparse scipy.spatial sharding stages
-test_util testing typing
+test_util testing transforms.passes typing
 """
 PUBLIC = ("ms_func", *(f"ms_func.{name}" for name in sorted((*MODULES, *_OTHERS.split()))))
 
@@ -26,8 +26,7 @@ def documented(module: ModuleType) -> dict[str, Any]:
     Without exceptions, whose docstrings say what to do about them, dtypes, and what NumPy, the
     runtime or `typing` made.
     """
-    names = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
-    found = {name: getattr(module, name) for name in names}
+    found = {name: getattr(module, name) for name in module.__all__}
     return {name: x for name, x in found.items() if _ours(x) and not _exempt(x)}
 
 
