@@ -42,7 +42,7 @@ from ms_func.nn.normalization import (
     softmax,
     standardize,
 )
-from ms_func.numpy.elementwise import tanh
+from ms_func.numpy.trigonometry import tanh
 
 if TYPE_CHECKING:
     from ms_func.nn import losses

@@ -14,6 +14,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, elementwise, manipulation
+from ms_func.numpy.trigonometry import cos, sin
 from ms_func.primitives import cast
 
 __all__ = [
@@ -171,7 +172,7 @@ def _complex(
     of_radius, of_angle = random.split(key)
     square = _SQUARED_RADIUS[distribution](random.uniform(of_radius, shape, part))
     angle = ar.multiply(random.uniform(of_angle, shape, part), 2 * math.pi)
-    turn = cast.complex(elementwise.cos(angle), elementwise.sin(angle))
+    turn = cast.complex(cos(angle), sin(angle))
     return ar.multiply(elementwise.sqrt(square), turn)
 
 
