@@ -16,6 +16,15 @@ from typing import Any
 from ms_func.runtime import Config as _Config
 from ms_func.runtime import extension
 
+__all__ = [
+    "Setting", "Width", "check_tracer_leaks", "convert", "debug_infs", "debug_key_reuse",
+    "debug_nans", "default_backend", "default_device", "default_matmul_precision",
+    "default_prng_impl", "disable_jit", "log_compiles", "make_user_context", "no_tracing",
+    "num_cpu_devices", "numpy_dtype_promotion", "numpy_rank_promotion", "platform",
+    "recursion_limit", "threefry_partitionable", "traceback", "unroll_limit", "update", "x64",
+]  # fmt: skip
+__dir__ = __all__.copy
+
 
 class Setting:
     """One setting; call it with a value for a scoped override in this thread.

@@ -35,12 +35,11 @@ from ms_func.numpy.diagonals import (  # isort: skip
 from ms_func.numpy.einsum import einsum, einsum_path
 
 from ms_func.numpy.elementwise import (  # isort: skip
-    abs, absolute, acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2,
-    arctanh, around, asin, asinh, atan, atan2, atanh, cbrt, ceil, conj, conjugate, copysign,
-    cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, frexp, heaviside, imag,
-    isclose, ldexp, log, log10, log1p, log2, nan_to_num, nextafter,
-    rad2deg, radians, real, rint, round, sign, signbit, sin, sinc, sinh, spacing, sqrt, tan,
-    tanh, trunc,
+    abs, absolute, around, cbrt, ceil, conj, conjugate, exp, exp2, expm1, fabs, fix, floor,
+    heaviside, imag, log, log10, log1p, log2, real, rint, round, sign, sqrt, trunc,
+)  # fmt: skip
+from ms_func.numpy.floats import (  # isort: skip
+    copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
 )  # fmt: skip
 from ms_func.numpy.grids import (  # isort: skip
     bartlett, blackman, c_, hamming, hanning, i0, index_exp, kaiser, mgrid, ogrid, packbits,
@@ -60,6 +59,8 @@ from ms_func.numpy.manipulation import (  # isort: skip
     expand_dims, flip, fliplr, flipud, matrix_transpose, moveaxis, permute_dims, ravel, reshape,
     roll, rollaxis, rot90, squeeze, swapaxes, transpose,
 )  # fmt: skip
+from ms_func.numpy.means import average, mean, std, var
+
 from ms_func.numpy.metadata import (  # isort: skip
     __array_namespace_info__, can_cast, from_dlpack, iscomplexobj, isdtype, isrealobj,
     isscalar, iterable, load, ndim, save, savez, shape, size,
@@ -75,8 +76,8 @@ from ms_func.numpy.nan_reductions import (  # isort: skip
     nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
 from ms_func.numpy.reductions import (  # isort: skip
-    all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, max, mean,
-    min, prod, ptp, std, sum, var,
+    all, allclose, amax, amin, any, array_equal, array_equiv, count_nonzero, max, min, prod, ptp,
+    sum,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
     delete, insert, meshgrid, pad, place, put, repeat, resize, tile, trim_zeros,
@@ -106,6 +107,10 @@ from ms_func.numpy.quantiles import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.statistics import (  # isort: skip
     corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd,
+)  # fmt: skip
+from ms_func.numpy.trigonometry import (  # isort: skip
+    acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh,
+    atan, atan2, atanh, cos, cosh, deg2rad, degrees, rad2deg, radians, sin, sinc, sinh, tan, tanh,
 )  # fmt: skip
 from ms_func.numpy.ufunc import (  # isort: skip
     add, bitwise_and, bitwise_or, bitwise_xor, divide, floor_divide, frompyfunc, logaddexp,
@@ -191,3 +196,4 @@ __all__ = [  # noqa: RUF022
     "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
     "zeros", "zeros_like",
 ]  # fmt: skip
+__dir__ = __all__.copy

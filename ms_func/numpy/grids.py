@@ -19,6 +19,7 @@ from ms_func.numpy.logic import bitwise_and, right_shift, truth
 from ms_func.numpy.promotion import inexact, operand
 from ms_func.numpy.reductions import sum as total
 from ms_func.numpy.repeating import meshgrid, pad
+from ms_func.numpy.trigonometry import cos
 from ms_func.primitives.special import bessel_i0e
 
 # --- slices ---------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def _cosines(m: int, *weights: float) -> Any:
     angle = ar.multiply(_points(m), 2 * math.pi / (m - 1))
     total: Any = weights[0]
     for k, w in enumerate(weights[1:], 1):
-        total = ar.add(total, ar.multiply(w, el.cos(ar.multiply(angle, float(k)))))
+        total = ar.add(total, ar.multiply(w, cos(ar.multiply(angle, float(k)))))
     return total
 
 

@@ -18,7 +18,15 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, logic, manipulation, reductions, running, searching, sorting
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    inexact,
+    no_out,
+    promote_dtype,
+    settled,
+    strong,
+)
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
 
@@ -177,7 +185,7 @@ def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
+    a, q = (strong(inexact(name, v)) for v in promote_dtype(name, a, q))
     return a, q, manipulation.axes_tuple(axis, typeof(a).ndim)
 
 
