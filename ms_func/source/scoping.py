@@ -205,13 +205,13 @@ class Names:
         self.visit(node.right)
 
     def _dictionary(self, node: ast.Dict) -> None:
-        self._indexed = self._indexed or not all(type(k) is ast.Constant for k in node.keys)
+        self._hooked = self._hooked or not all(type(k) is ast.Constant for k in node.keys)
         for x in (*node.keys, *node.values):
             if x is not None:
                 self.visit(x)
 
     def _set(self, node: ast.Set) -> None:
-        self._indexed = True
+        self._hooked = self._hooked or not all(type(x) is ast.Constant for x in node.elts)
         for x in node.elts:
             self.visit(x)
 

@@ -10,7 +10,7 @@ import copy
 import functools
 import math
 import operator
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, GeneratorType
 from typing import Any
@@ -417,11 +417,11 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     """`sorted`, of traced keys by a compiled sort."""
     if not _staging():
         return sorted(iterable, key=key, reverse=reverse)
-    items = uneven.listed(iterable)
     call = Choice.call
-    if is_stretched(items):
+    if is_stretched(iterable):
         asks = None if key is None else lambda x: call(key, x)
-        return growing_methods.in_order(items, asks, reverse)
+        return growing_methods.in_order(iterable, asks, reverse)
+    items = uneven.listed(iterable)
     if uneven.is_uneven(items):
         asks = None if key is None else lambda x: call(key, x)
         return uneven.in_order(items, asks, reverse)
@@ -461,20 +461,39 @@ def _collected(plain: Any) -> Any:
     def handler(*args: Any) -> Any:
         if len(args) != 1 or not _staging():
             return plain(*args)
-        items = whole(args[0])
+        items = args[0]
+        if uneven.is_uneven(items):
+            items = uneven.listed(items)
+        elif isinstance(items, Elements) and type(items.length) is Tracer:
+            items = growing_methods.collected(items, lambda x: x, None)
         if plain in (set, frozenset):
             return plain(keyed.set_of(items))
         if is_stretched(items):
             return plain([grown(items)])
-        if uneven.is_uneven(items):
-            return plain(uneven.listed(items))
-        return plain(*args)
+        return plain(items)
 
     return handler
 
 
 for _kind in (list, tuple, set, frozenset):
     stands_for(_kind)(_collected(_kind))
+
+
+@stands_for(Counter)
+def _counter(iterable: Any = (), /, **counts: Any) -> Any:
+    """`Counter`, of values that have no hash."""
+    if not _staging() or isinstance(iterable, dict) or iterable is None:
+        return Counter(iterable, **counts)
+    items = whole(iterable)
+    if not is_stretched(items) and not uneven.is_uneven(items):
+        items = list(items)
+        if not any(map(holds_traced, items)):
+            return Counter(items, **counts)
+    found = Counter(**counts)
+    keyed.each(items, lambda x: keyed.put_into(found, x, keyed.get(found, x, 0) + 1))
+    return found
+
+
 _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
 
 

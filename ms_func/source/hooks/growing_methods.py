@@ -289,21 +289,20 @@ def in_order(x: Any, key: Any, reverse: bool) -> list[Any]:
     """`sorted(x, key=key, reverse=reverse)`, by keys that are numbers or tuples of these."""
     found = _whole(x)
     keys = found if key is None else _whole(collected(found, key, None))
-    rooms = keys.rooms
-    if not rooms or any(r.ndim != 1 for r in rooms) or not _is_flat(keys):
-        raise Perhaps.complaint()
-    i = positions()
-    columns = [r[keys.row(i)] for r in rooms]
+    i, columns = positions(), _columns(keys.made_of(keys.ordered()))
     if reverse:
-        columns = [-c if c.dtype.kind != "b" else ~c for c in columns]
+        columns = [~c if c.dtype.kind in "iub" else -c for c in columns]
     order = xp.lexsort([*columns[::-1], xp.greater_equal(i, found.length)])
-    return [rearranged(found, order.astype(np.int32), found.length)]
+    return [rearranged(found, as_index(order), found.length)]
 
 
-def _is_flat(x: Growing) -> bool:
-    """Whether elements are numbers, or tuples of numbers that are in rooms in their order."""
-    made = x.made_of(range(len(x.rooms)))
-    return made == 0 or made == tuple(range(len(x.rooms)))
+def _columns(keys: Any) -> list[Any]:
+    """The numbers that keys are compared by, the first one first."""
+    if isinstance(keys, tuple):
+        return [c for part in keys for c in _columns(part)]
+    if not is_number(keys) or np.ndim(keys) > 1:
+        raise Perhaps.complaint()
+    return [keys] if np.ndim(keys) else []
 
 
 def sort(x: Any, *, key: Any = None, reverse: bool = False) -> None:

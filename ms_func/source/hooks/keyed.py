@@ -214,10 +214,11 @@ def each(items: Any, f: Callable[[Any], Any]) -> None:
 
 def _put_all(x: dict[Any, Any], given: Any) -> None:
     pairs = items_of(given) if isinstance(given, dict) else given
-    each(pairs, lambda pair: _store(x, *pair))
+    each(pairs, lambda pair: put_into(x, *pair))
 
 
-def _store(x: dict[Any, Any], key: Any, new: Any) -> None:
+def put_into(x: dict[Any, Any], key: Any, new: Any) -> None:
+    """`x[key] = new`, journalled."""
     touch(Contents, x)
     put(x, key, new)
 
