@@ -116,3 +116,11 @@ def test_complex_numbers_of_weak_parts_are_weak():
     assert ms.lax.complex(1.0, 2.0).weak_type
     assert mnp.round(2.5 + 1j, 1).weak_type
     assert not ms.lax.complex(mnp.float32(1), 2.0).weak_type
+
+
+@pytest.mark.parametrize("name", ["int1", "int2", "int4", "int8", "uint1", "uint2", "uint4"])
+def test_short_integers_belong_to_the_categories_of_integers(name):
+    signed = mnp.iinfo(name).min < 0
+    for kind, belongs in [(np.integer, True), (np.signedinteger, signed), (np.inexact, False),
+                          (np.unsignedinteger, not signed), (np.number, True)]:  # fmt: skip
+        assert mnp.issubdtype(getattr(mnp, name), kind) == belongs
