@@ -185,6 +185,11 @@ unroll_limit = Setting(
     "loop where its body allows it.",
     in_key=True,
 )  # fmt: skip
+list_capacity = Setting(
+    "list_capacity", 1024,
+    "Elements for which a list has room that grows in a loop whose number of steps data decide.",
+    in_key=True,
+)  # fmt: skip
 recursion_limit = Setting(
     "recursion_limit", 512,
     "Calls of a function that calls itself on traced data that may be under way at once.",
@@ -232,7 +237,7 @@ def searching() -> bool:
 
 _recorded: list[Setting] = [
     x64, default_matmul_precision, numpy_rank_promotion, numpy_dtype_promotion, default_prng_impl,
-    convert, unroll_limit, recursion_limit, debug_key_reuse, threefry_partitionable,
+    convert, unroll_limit, list_capacity, recursion_limit, debug_key_reuse, threefry_partitionable,
 ]  # fmt: skip
 """Settings that decide what is recorded of a function."""
 
