@@ -13,9 +13,10 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, manipulation, searching
+from ms_func.numpy.bitwise import bitwise_and, right_shift
 from ms_func.numpy.creation import arange, array, asarray, ones
 from ms_func.numpy.intervals import linspace
-from ms_func.numpy.logic import bitwise_and, right_shift, truth
+from ms_func.numpy.logic import truth
 from ms_func.numpy.promotion import inexact, operand
 from ms_func.numpy.reductions import sum as total
 from ms_func.numpy.repeating import meshgrid, pad
