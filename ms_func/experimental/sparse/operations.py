@@ -63,7 +63,19 @@ def bcoo_fromdense(
 
 @jit
 def bcoo_todense(mat: BCOO) -> Any:
-    """The array with all its elements."""
+    """The array with all its elements; those that stand twice add up, padding is left out.
+
+    Args:
+        mat: sparse array.
+
+    Returns:
+        Array of the shape and dtype of `mat`.
+
+    Example:
+        >>> m = BCOO((np.array([1.0, 5.0]), np.array([[2], [2]])), shape=(3,))
+        >>> bcoo_todense(m)
+        Array([0., 0., 6.], dtype=float32)
+    """
     batch, sparse, dense = parts(mat)
     data = np.broadcast_to(mat.data, (*batch, mat.nse, *dense))
     zeros = np.zeros(mat.shape, mat.dtype)
@@ -98,7 +110,24 @@ def taken(arr: Any, indices: Any, n_batch: int) -> Any:
 
 
 def bcoo_extract(sparr: BCOO, arr: Any, *, assume_unique: bool | None = None) -> BCOO:
-    """Elements of `arr` at the places of `sparr`; those that stand twice count once."""
+    """Elements of `arr` at the places of `sparr`; those that stand twice count once.
+
+    Args:
+        sparr: sparse array whose places are taken.
+        arr: array of the same shape.
+        assume_unique: whether no place occurs twice; by default what `sparr` knows.
+
+    Returns:
+        Sparse array with the places of `sparr`.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([0.0, 2.0, 3.0]))
+        >>> bcoo_extract(m, np.array([7.0, 8.0, 9.0])).data
+        Array([8., 9.], dtype=float32)
+    """
     arr = np.asarray(arr)
     if arr.shape != sparr.shape:
         raise ArgumentValueError(f"shapes differ: {sparr.shape} and {arr.shape}")
@@ -143,7 +172,19 @@ def over_batches(n: int, fun: Callable[..., Any]) -> Callable[..., Any]:
 
 @jit
 def bcoo_sort_indices(mat: BCOO) -> BCOO:
-    """The elements in lexicographic order of their places."""
+    """The elements in lexicographic order of their places, in each batch.
+
+    Args:
+        mat: sparse array.
+
+    Returns:
+        Sparse array that knows its places to be in order.
+
+    Example:
+        >>> m = BCOO((np.array([1.0, 5.0]), np.array([[2], [0]])), shape=(3,))
+        >>> bcoo_sort_indices(m).data, bcoo_sort_indices(m).indices_sorted
+        (Array([5., 1.], dtype=float32), True)
+    """
 
     def one(data: Any, indices: Any) -> tuple[Any, Any]:
         columns = [indices[:, k] for k in range(indices.shape[1])]
@@ -161,7 +202,18 @@ def bcoo_sum_duplicates(mat: BCOO, nse: int | None = None) -> BCOO:
     Args:
         mat: the array.
         nse: number of elements to store; by default as many as there are places, which must be
-            known: under `jit` it is to be given.
+            known: under `jit` it is to be given. Room that is left is padding.
+
+    Returns:
+        Sparse array that knows its places to be in order and unique.
+
+    Raises:
+        ConcretizationTypeError: the places are traced, and `nse` is not given.
+
+    Example:
+        >>> m = BCOO((np.array([1.0, 5.0]), np.array([[2], [2]])), shape=(3,))
+        >>> bcoo_sum_duplicates(m)
+        BCOO(float32[3], nse=1)
     """
     return sum_duplicates(mat, nse, True)
 
@@ -202,7 +254,18 @@ def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
 
 
 def todense(arr: Any) -> Any:
-    """The array with all its elements; an ordinary one as it is."""
+    """The array with all its elements; an ordinary one as it is.
+
+    Args:
+        arr: sparse array of any format, or array.
+
+    Returns:
+        Array.
+
+    Example:
+        >>> todense(BCOO.fromdense(np.array([0, 2]))), todense(np.array([0, 2]))
+        (Array([0, 2], dtype=int32), Array([0, 2], dtype=int32))
+    """
     return arr.todense() if is_sparse(arr) else np.asarray(arr)
 
 
@@ -216,13 +279,23 @@ def random_bcoo(
     Args:
         key: key of the generator.
         shape: shape of the array.
-        dtype, generator, kwds: of the elements: `generator(key, shape, dtype, **kwds)`, by default
-            `random.uniform`.
-        nse: number of elements of each batch, or which part of all.
-        n_batch, n_dense: layout.
+        dtype: of the elements.
         indices_dtype: of the places.
+        nse: number of elements of each batch, or which part of all.
+        n_batch: leading dimensions for which elements are stored one by one.
+        n_dense: trailing dimensions stored as a whole.
         unique_indices: whether no place may occur twice.
         sorted_indices: whether places are in order.
+        generator: `generator(key, shape, dtype, **kwds)` makes the elements; by default
+            `random.uniform`.
+        **kwds: further arguments of the generator.
+
+    Returns:
+        Sparse array.
+
+    Example:
+        >>> random_bcoo(random.key(0), (4, 5), nse=3)
+        BCOO(float32[4, 5], nse=3)
     """
     shape = tuple(shape)
     generator = generator or random.uniform
