@@ -81,8 +81,12 @@ def bcoo_dynamic_slice(mat: BCOO, start_indices: Sequence[Any], slice_sizes: Seq
         >>> bcoo_dynamic_slice(m, [9], [2]).todense()
         Array([3., 4.], dtype=float32)
     """
+    return _dynamic_slice(mat, tuple(start_indices), tuple(slice_sizes))
+
+
+@partial(jit, static_argnums=2)
+def _dynamic_slice(mat: BCOO, start_indices: Any, sizes: tuple[int, ...]) -> BCOO:
     nb, ns = mat.n_batch, mat.n_sparse
-    sizes = tuple(slice_sizes)
     limit = [n - k for n, k in zip(mat.shape, sizes, strict=True)]
     lo = [np.clip(np.asarray(s), 0, m) for s, m in zip(start_indices, limit, strict=True)]
     batch, _, dense = parts(mat)

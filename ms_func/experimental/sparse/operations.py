@@ -42,12 +42,26 @@ def bcoo_fromdense(
         raise ArgumentValueError(
             f"an array of {mat.ndim} dimensions has no {n_batch} for batches and {n_dense} dense"
         )
-    there = mat != 0
-    if n_dense:
-        there = there.any(tuple(range(mat.ndim - n_dense, mat.ndim)))
     if nse is None:
-        counts = there.sum(tuple(range(n_batch, there.ndim)))
-        nse = int(counts.max()) if counts.size else 0
+        nse = int(_fullest(mat, n_batch, n_dense))
+    return _of_dense(mat, nse, n_batch, n_dense, onp.dtype(index_dtype))
+
+
+def _there(mat: Any, n_dense: int) -> Any:
+    """Whether anything but zeros is at each place."""
+    there = mat != 0
+    return there.any(tuple(range(mat.ndim - n_dense, mat.ndim))) if n_dense else there
+
+
+@partial(jit, static_argnums=(1, 2))
+def _fullest(mat: Any, n_batch: int, n_dense: int) -> Any:
+    """Number of places in the fullest batch at which there is anything."""
+    there = _there(mat, n_dense)
+    return there.sum(tuple(range(n_batch, there.ndim))).max(initial=0)
+
+
+@partial(jit, static_argnums=(1, 2, 3, 4))
+def _of_dense(mat: Any, nse: int, n_batch: int, n_dense: int, index_dtype: Any) -> BCOO:
     sparse = mat.shape[n_batch : mat.ndim - n_dense]
 
     def one(mask: Any) -> Any:
@@ -56,7 +70,7 @@ def bcoo_fromdense(
         found = np.nonzero(mask, size=nse, fill_value=sparse)
         return np.stack(found, -1).astype(index_dtype)
 
-    indices = over_batches(n_batch, one)(there)
+    indices = over_batches(n_batch, one)(_there(mat, n_dense))
     info = SparseInfo(mat.shape, indices_sorted=True, unique_indices=True)
     return BCOO((taken(mat, indices, n_batch), indices), **info._asdict())
 
@@ -220,6 +234,18 @@ def bcoo_sum_duplicates(mat: BCOO, nse: int | None = None) -> BCOO:
 
 def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
     """As `bcoo_sum_duplicates`; `drop` is whether places outside of the shape go."""
+    ordered, number, count = _numbered(mat, drop)
+    if nse is None:
+        nse = int(count)
+    if not nse:
+        return BCOO._empty(mat.shape, dtype=mat.dtype, index_dtype=mat.indices.dtype,
+                           n_batch=mat.n_batch, n_dense=mat.n_dense)  # fmt: skip
+    return _summed(ordered, number, nse)
+
+
+@partial(jit, static_argnums=1)
+def _numbered(mat: BCOO, drop: bool) -> tuple[BCOO, Any, Any]:
+    """The elements in order, the number of the place of each, and the largest number of places."""
     ordered = bcoo_sort_indices(mat)
     _, sparse, _ = parts(mat)
     bounds = onp.array(sparse)
@@ -234,11 +260,13 @@ def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
         return np.where(inside, number, n), (new & inside).sum()
 
     number, count = over_batches(mat.n_batch, numbers)(ordered.indices)
-    if nse is None:
-        nse = int(count.max()) if count.size else 0
-    if not nse:
-        return BCOO._empty(mat.shape, dtype=mat.dtype, index_dtype=mat.indices.dtype,
-                           n_batch=mat.n_batch, n_dense=mat.n_dense)  # fmt: skip
+    return ordered, number, count.max(initial=0)
+
+
+@partial(jit, static_argnums=2)
+def _summed(mat: BCOO, number: Any, nse: int) -> BCOO:
+    """Sums of the elements with the same number."""
+    bounds = onp.array(parts(mat)[1])
 
     def one(data: Any, indices: Any, number: Any) -> tuple[Any, Any]:
         start = np.full((nse, indices.shape[1]), bounds.astype(indices.dtype))
@@ -246,7 +274,7 @@ def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
         sums = np.zeros((nse, *data.shape[1:]), data.dtype)
         return sums.at[number].add(data, mode="drop"), places
 
-    data, indices = over_batches(mat.n_batch, one)(ordered.data, ordered.indices, number)
+    data, indices = over_batches(mat.n_batch, one)(mat.data, mat.indices, number)
     return BCOO((data, indices), shape=mat.shape, indices_sorted=True, unique_indices=True)
 
 
