@@ -170,6 +170,14 @@ def indexes(x, n):
     return a[n] * a[0] + [x, 2 * x, 3 * x, 4 * x][n] + {0: x, 2: 1.0, 3: x * x}[n]
 
 
+def makes_arrays(x, n):
+    a, b = np.zeros(4), np.array([x, 2 * x])
+    a[n] = x * x
+    a[1:3] += b
+    np.multiply(a, 2.0, out=a)
+    return a[0] - a[n] * 0.5 + a[2] * a[3]
+
+
 def deletes(x, n):
     w = [x, 2 * x, 3 * x, 4 * x]
     del w[1]
@@ -326,7 +334,7 @@ def says_little(x, n):
 
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
-            grows, keeps_keys, has_traced_keys, indexes,
+            grows, keeps_keys, has_traced_keys, indexes, makes_arrays,
             deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
             calls_builtins, tells, says_little]  # fmt: skip
 

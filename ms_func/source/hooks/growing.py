@@ -224,13 +224,13 @@ def form(x: Growing) -> Any:
 tree.register_node(
     Growing,
     lambda x: ((*x.rooms, x.first, x.length), _Form(x)),
-    lambda of, new: Growing(of.node, new[:-2], *new[-2:], of.is_changeable),
+    lambda of, new: Growing(of.node, new[:-2], new[-2], new[-1], of.is_changeable),
 )
 handles(
     Growing,
     lambda x, overlay: Parts(
         (Growing, form(x)), (*x.rooms, x.first, x.length),
         (*(" (its elements)" for _ in x.rooms), " (where it starts)", " (its length)"),
-        lambda new: Growing(x.node, new[:-2], *new[-2:], x.is_changeable),
+        lambda new: Growing(x.node, new[:-2], new[-2], new[-1], x.is_changeable),
     ),
 )  # fmt: skip

@@ -247,8 +247,8 @@ class Plan:
 
     def _are_keyed(self, values: Sequence[Any]) -> bool:
         """Whether these are sets, or dictionaries of one class, some of whose keys are in rooms."""
-        kinds = {type(v) for v in values if v is not UNDEFINED}
-        if len(kinds) > 1 or not issubclass(*kinds, (dict, set)):
+        kind, *others = {type(v) for v in values if v is not UNDEFINED}
+        if others or not issubclass(kind, (dict, set)):
             return False
         pairs = zip(values, self.overlays, strict=True)
         return any(v is not UNDEFINED and is_keyed(o.contents(v)) for v, o in pairs)
@@ -271,10 +271,10 @@ class Plan:
         """Containers made of one stretch of all that each of them holds."""
         from ms_func.source.hooks.packing import agree
 
-        present = [(x, o) for x, o in zip(held, self.overlays, strict=True) if x is not None]
-        node, packed, is_changeable = agree(*zip(*present, strict=True), path)
+        around = [o for x, o in zip(held, self.overlays, strict=True) if x is not None]
+        node, packed, is_changeable = agree([x for x in held if x is not None], around, path)
         found = iter([p.parts() for p in packed])
-        columns = [UNDEFINED if x is None else next(found) for x in held]
+        columns: list[Any] = [UNDEFINED if x is None else next(found) for x in held]
         nodes = []
         for k, t in enumerate(packed[0].types):
             column = [UNDEFINED if c is UNDEFINED else c[0][k] for c in columns]
@@ -283,7 +283,7 @@ class Plan:
             column = [UNDEFINED if c is UNDEFINED else c[k] for c in columns]
             nodes.append(self._part(column, INDEX, (*path, what)))
         made = Tree(
-            lambda new: make(Growing(node, new[:-2], *new[-2:], is_changeable)), nodes, True
+            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], is_changeable)), nodes, True
         )
         self._stands_for(made, values, path)
         return made

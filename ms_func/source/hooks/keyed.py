@@ -11,8 +11,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
@@ -68,23 +66,22 @@ def _keys(x: Any) -> Growing | None:
 
 def _matches(keys: Any, key: Any) -> Any:
     """Which of the keys, that stand in rows, equal a key."""
-    if isinstance(keys, tuple) and isinstance(key, tuple) and len(keys) == len(key):
-        found: Any = True
-        for a, b in zip(keys, key, strict=True):
-            found = bitwise_and(found, _matches(a, b)) if found is not True else _matches(a, b)
-        return found
-    if is_number(keys) and is_number(key) and np.ndim(key) == 0:
+    if is_number(keys) and is_number(key):
         return xp.equal(keys, key)
-    return np.bool_(not isinstance(keys, tuple) and not is_number(keys) and bool(keys == key))
+    if not isinstance(keys, tuple):
+        return not is_number(keys) and bool(keys == key)
+    found: Any = isinstance(key, tuple) and len(keys) == len(key)
+    for a, b in zip(keys, key, strict=True) if found else ():
+        found = xp.logical_and(found, _matches(a, b))
+    return found
 
 
 def find(keys: Growing | None, key: Any) -> tuple[Any, Any]:
     """Whether a key is there, and at which position."""
     if keys is None:
         return False, as_index(0)
-    here = bitwise_and(
-        _matches(keys.made_of(keys.ordered()), key), xp.less(positions(), keys.length)
-    )
+    there = xp.less(positions(), keys.length)
+    here = xp.logical_and(there, _matches(keys.made_of(keys.ordered()), key))
     return xp.any(here), as_index(xp.argmax(here))
 
 
@@ -93,16 +90,20 @@ def holds(x: Any, key: Any) -> Any:
     return find(_keys(x), key)[0]
 
 
-def get(x: dict[Any, Any], key: Any, default: Any = None) -> Any:
+Look = Callable[[Growing, Any], Any]
+"""How an element is had: it stays in its container, or is taken out of it."""
+
+
+def get(x: dict[Any, Any], key: Any, default: Any = None, look: Look = Growing.at) -> Any:
     """`x.get(key, default)`."""
     found = entries(x)
     if found is None:
         return default
     there, at = find(found.part(0), key)
-    return ifexp(there, lambda: found.part(1).at(at), lambda: default)
+    return ifexp(there, lambda: look(found.part(1), at), lambda: default)
 
 
-def value(x: dict[Any, Any], key: Any) -> Any:
+def value(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
     """`x[key]`; a KeyError at run time where it is not there."""
     made: Any = getattr(x, "default_factory", None)
     missing: Any = getattr(type(x), "__missing__", None)
@@ -115,7 +116,7 @@ def value(x: dict[Any, Any], key: Any) -> Any:
         raise failures.raise_(KeyError("a key known only at run time"))
     there, at = find(found.part(0), key)
     failures.assert_raising(there, KeyError("a key known only at run time"))
-    return found.part(1).at(at)
+    return look(found.part(1), at)
 
 
 # --- changes --------------------------------------------------------------------------------------
@@ -185,8 +186,10 @@ def remove(x: Any, key: Any) -> None:
 def _pop(x: Any, *args: Any) -> Any:
     if not isinstance(x, dict):
         return _pop_last(x)
-    found = get(x, *args) if len(args) > 1 else value(x, args[0])
-    discard(x, args[0])
+    key, *default = args
+    look = Growing.taken
+    found = get(x, key, *default, look=look) if default else value(x, key, look)
+    discard(x, key)
     return found
 
 
@@ -400,7 +403,7 @@ def concerns(name: str, x: Any, args: Sequence[Any]) -> bool:
         return False
     if name in _OF_A_KEY:
         return takes(x, args[0])
-    if name in ("get", "__getitem__"):
+    if isinstance(x, dict) and name in ("get", "__getitem__"):
         return takes_all(x, args[0])
     return any(is_stretched(a) or _holds_traced_keys(a) for a in args)
 

@@ -169,9 +169,9 @@ def _is_whole(x: Any) -> bool:
 def _left(x: Any) -> Any:
     if type(x) is Perhaps:
         raise Perhaps.complaint()
-    if is_keyed(x):
+    if is_keyed(x) and (found := entries(x)) is not None:
         made_of = (x.default_factory,) if isinstance(x, defaultdict) else ()
-        return Stretch(entries(x), (type(x), made_of))
+        return Stretch(found, (type(x), made_of))
     if (found := grown(x)) is not None:
         return Stretch(found, (type(x), None))
     if not is_uneven(x):

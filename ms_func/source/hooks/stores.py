@@ -185,7 +185,8 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         _set_somewhere(obj, key, value)
         return
     if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
-        raise native_arrays.stored_to(obj)
+        array: Any = obj
+        raise native_arrays.stored_to(array)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
         changed(obj)
