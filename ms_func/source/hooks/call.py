@@ -26,6 +26,7 @@ from ms_func.source.hooks import (
     builtins,
     complaints,
     iterators,
+    keyed,
     lookup,
     native_arrays,
     numpy_calls,
@@ -185,6 +186,8 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     name = f.__name__
     if uneven.is_uneven(owner):
         return _of_uneven(f, owner, args, kwargs)
+    if name in ("get", "setdefault", "pop") and isinstance(owner, dict) and _is_tuple(args):
+        return uneven_dicts.METHODS[name](owner, *args)
     if name in _LOOKING_UP and args and type(args[0]) is Tracer:
         if name == "__getitem__":
             return stores.getitem(owner, *args)
@@ -196,6 +199,8 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             found = lookup.element(owner, args[0])
             Contents(owner).write(lookup.removed(owner, args[0]))
             return found
+        if isinstance(owner, dict) and name in ("pop", "setdefault"):
+            return uneven_dicts.METHODS[name](owner, *args)
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
     if (
@@ -216,6 +221,11 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             return Contents(owner).write(kept if known else lookup.removed(kept, at))
         return index_of(tuple(owner), args[0], 0, missing)
     return watched(f, given, kwargs)
+
+
+def _is_tuple(args: Any) -> bool:
+    """Whether the first argument is a tuple that holds something traced."""
+    return bool(args) and type(args[0]) is tuple and keyed.is_traced(args[0])
 
 
 def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import complaints, portion_functions, uneven, uneven_dicts
+from ms_func.source.hooks import complaints, keyed, portion_functions, uneven, uneven_dicts
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import ifexp, or_
@@ -38,6 +38,8 @@ def contains(item: Any, container: Any) -> Any:
         return portion_functions.holds(container, item)
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
+    if isinstance(container, dict) and keyed.is_traced(item):
+        return uneven_dicts.is_key(container, item)
     if uneven.is_uneven(container):
         how = uneven_dicts.is_key if isinstance(container, dict) else uneven.holds
         return how(container, item)

@@ -14,10 +14,11 @@ from ms_func.errors import StagingError
 from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import failures, native_arrays
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.keyed import Keyed
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import is_uneven, laid, pairs
-from ms_func.source.hooks.uneven_dicts import dict_of, entry
+from ms_func.source.hooks.uneven_dicts import dict_of
 from ms_func.tracing.tracer import Tracer
 
 
@@ -99,7 +100,8 @@ def _left(x: Any) -> Any:
         return x
     if isinstance(x, dict):
         made_of = (x.default_factory,) if isinstance(x, defaultdict) else ()
-        return Sifted([entry(x, k) for k in x], (type(x), made_of, tuple(x)))
+        given = [(v.is_there, v.value) if type(v) is Perhaps else (True, v) for v in x.values()]
+        return Sifted(given, (type(x), made_of, tuple(x)))
     return Sifted(pairs(x), type(x))
 
 
@@ -107,7 +109,7 @@ def _unflatten(kind: Any, kids: Any) -> Any:
     conditions, values = kids
     cls, made_of, keys = kind if isinstance(kind, tuple) else (kind, (), ())
     if keys:
-        values = list(zip(keys, values, strict=True))
+        values = [_named(k, v) for k, v in zip(keys, values, strict=True)]
     given = list(zip(conditions, values, strict=True))
     if any(isinstance(c, Tracer) or not hasattr(c, "__bool__") for c in conditions):
         found = laid(given)
@@ -124,6 +126,20 @@ def _unflatten(kind: Any, kids: Any) -> Any:
     made = cls(*made_of)
     made.update(dict_of(found))
     return made
+
+
+def _named(key: Any, held: Any) -> tuple[Any, Any]:
+    """Key and value of an entry of a dictionary."""
+    return (_known(held.key), held.value) if type(held) is Keyed else (key, held)
+
+
+def _known(key: Any) -> Any:
+    """A key that was known only at run time, as Python knows it now."""
+    if isinstance(key, tuple):
+        return tuple(map(_known, key))
+    if isinstance(key, Tracer):
+        raise Perhaps.complaint()
+    return np.asarray(key).item() if hasattr(key, "dtype") else key
 
 
 tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)

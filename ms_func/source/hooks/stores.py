@@ -18,6 +18,7 @@ from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import (
     complaints,
+    keyed,
     lookup,
     native_arrays,
     portion_functions,
@@ -105,6 +106,8 @@ def getitem(obj: Any, index: Any) -> Any:
         taken = _part(obj, index)
         if taken is not None:
             return portions.take(obj, taken)
+    elif isinstance(obj, dict) and keyed.is_traced(index):
+        return lookup.element(obj, index)
     elif type(index) is tuple and any(type(i) is Tracer for i in index):
         taken = _part(obj, index)
         if taken is not None:
@@ -163,6 +166,10 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
     if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
         _set_somewhere(obj, key, value)
         return
+    if isinstance(obj, dict) and (keyed.is_traced(key) or uneven_dicts.compares(obj, key)):
+        Contents(obj).write(lookup.stored(obj, key, value))
+        changed(obj)
+        return
     if kind is np.ndarray and (
         type(value) in (Tracer, Portion) or type(key) is Tracer or _part(obj, key) is not None
     ):
@@ -215,6 +222,11 @@ def delitem(obj: Any, key: Any) -> None:
     if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
         note(obj)
         Contents(obj).write(lookup.removed(obj, key))
+        changed(obj)
+        return
+    if type(key) is Tracer and isinstance(obj, dict):
+        note(obj)
+        uneven_dicts.remove(obj, key)
         changed(obj)
         return
     if type(key) in (Tracer, Choice):

@@ -20,6 +20,7 @@ from ms_func.source.hooks import failures, lookup
 from ms_func.source.hooks.branch import and_, if_, ifexp, not_, or_
 from ms_func.source.hooks.comparisons import order, same_or_equal
 from ms_func.source.hooks.elements import Once
+from ms_func.source.hooks.keyed import Token, entries
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.running import Running
 from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
@@ -41,7 +42,7 @@ def is_uneven(x: Any) -> bool:
     if not Perhaps.exist:
         return False
     if isinstance(x, dict):
-        return Perhaps in map(type, x.values())
+        return Perhaps in map(type, x.values()) or Token in map(type, x)
     return isinstance(x, _SEQUENCES) and Perhaps in map(type, x)
 
 
@@ -56,7 +57,7 @@ def pairs(x: Iterable[Any]) -> Pairs:
         x.finish()
         return [(known(xp.less_equal(position, k)), part.known(k)) for k in range(part.length)]
     if isinstance(x, dict):
-        return [(v.is_there if type(v) is Perhaps else True, k) for k, v in x.items()]
+        return [(there, k) for there, k, _ in entries(x)]
     found: Pairs = []
     following, count = 0, 0
     for v in x:
