@@ -19,6 +19,8 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
+    at,
+    choosing,
     creation,
     diagonals,
     elementwise,
@@ -34,6 +36,7 @@ from ms_func.numpy import (
     running,
     searching,
     sorting,
+    taking,
     updates,
 )
 from ms_func.numpy.fusion import beside
@@ -291,9 +294,9 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "argsort": sorting.argsort,
     "astype": creation.astype,
     "byteswap": _byteswap,
-    "choose": searching.choose,
+    "choose": choosing.choose,
     "clip": arithmetic.clip,
-    "compress": lambda self, condition, axis=None, **kw: searching.compress(
+    "compress": lambda self, condition, axis=None, **kw: choosing.compress(
         condition, self, axis, **kw
     ),
     "conj": elementwise.conjugate,
@@ -320,7 +323,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "std": reductions.std,
     "sum": reductions.sum,
     "swapaxes": manipulation.swapaxes,
-    "take": searching.take,
+    "take": taking.take,
     "to_device": _to_device,
     "trace": diagonals.trace,
     "transpose": manipulation.transpose_method,
@@ -329,7 +332,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "T": manipulation.transpose,
-    "at": updates.IndexUpdater,
+    "at": at.IndexUpdater,
     "imag": elementwise.imag,
     "itemsize": lambda self: self.dtype.itemsize,
     "mT": manipulation.matrix_transpose,

@@ -14,9 +14,12 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
 from ms_func.numpy.arithmetic import power
-from ms_func.numpy.creation import asarray, on_device, ones, zeros
-from ms_func.numpy.manipulation import axis_index, flip, ravel, reshape
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import asarray, on_device
+from ms_func.numpy.filled import ones, zeros
+from ms_func.numpy.manipulation import ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, convert, lay, no_out, operand
+from ms_func.numpy.reordering import flip
 from ms_func.numpy.repeating import resize
 from ms_func.numpy.searching import nonzero
 from ms_func.numpy.updates import update

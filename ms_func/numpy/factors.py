@@ -11,7 +11,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, manipulation, searching, sorting
+from ms_func.numpy import fusion, manipulation, sorting, taking
 from ms_func.numpy.promotion import ArrayLike, convert, inexact
 from ms_func.primitives import decompositions, linalg
 from ms_func.primitives.matrices import adjoint
@@ -172,12 +172,12 @@ def _svd_of_hermitian(a: Any, compute_uv: bool) -> Any:
     v, w = decompositions.eigh(a)
     size = el.abs(w)
     order = sorting.argsort(size, -1, descending=True)
-    s = searching.take_along_axis(size, order, -1, mode="clip")
+    s = taking.take_along_axis(size, order, -1, mode="clip")
     if not compute_uv:
         return s
     columns = manipulation.expand_dims(order, -2)
-    u = searching.take_along_axis(v, columns, -1, mode="clip")
-    sign = searching.take_along_axis(el.sign(w), order, -1, mode="clip")
+    u = taking.take_along_axis(v, columns, -1, mode="clip")
+    sign = taking.take_along_axis(el.sign(w), order, -1, mode="clip")
     vh = adjoint(ar.multiply(u, convert(manipulation.expand_dims(sign, -2), typeof(u).dtype)))
     return SVDResult(u, s, vh)
 

@@ -15,10 +15,12 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import fusion, manipulation
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.elementwise import conjugate
-from ms_func.numpy.manipulation import axes_tuple, axis_index, part, roll
+from ms_func.numpy.joining import part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact
+from ms_func.numpy.reordering import roll
 from ms_func.primitives import pieces
 from ms_func.primitives.fft import fft_p
 

@@ -1,27 +1,56 @@
-"""Arrays written with slices (`mgrid`, `r_`), window functions."""
+"""Indices as arrays, arrays written with slices (`mgrid`, `r_`), window functions, bits."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, joining, manipulation, searching
-from ms_func.numpy.creation import arange, array, asarray, ones
-from ms_func.numpy.intervals import linspace
+from ms_func.numpy import fusion, joining, manipulation, taking
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import array, asarray
+from ms_func.numpy.filled import ones, shape_tuple, zeros
+from ms_func.numpy.intervals import arange, linspace
 from ms_func.numpy.logic import bitwise_and, right_shift, truth
+from ms_func.numpy.padding import pad
 from ms_func.numpy.promotion import inexact, operand
 from ms_func.numpy.reductions import sum as total
-from ms_func.numpy.repeating import meshgrid, pad
+from ms_func.numpy.repeating import meshgrid
+from ms_func.primitives import shape
 from ms_func.primitives.special import bessel_i0e
+from ms_func.tracing.policy import user_function
 
-# --- slices ---------------------------------------------------------------------------------
+# --- indices and slices ---------------------------------------------------------------------
+
+
+def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
+    """Index of each element along each dimension: one array, or a tuple of open grids."""
+    sizes = shape_tuple("indices", dimensions)
+    kind = canonicalize_dtype(dtype or int)
+    grids = []
+    for i, n in enumerate(sizes):
+        open_shape = tuple(n if i == j else 1 for j in range(len(sizes)))
+        grids.append(shape.broadcasted_iota(kind, open_shape if sparse else sizes, i))
+    if sparse:
+        return tuple(grids)
+    if not grids:
+        return zeros((0,), kind)
+    return shape.concatenate([shape.reshape(g, (1, *sizes)) for g in grids], 0)
+
+
+def fromfunction(
+    function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any
+) -> Any:
+    """`function` called once with the index arrays of `shape`."""
+    return user_function(function)(*indices(shape, dtype=dtype), **kwargs)
 
 
 def _ruled(s: slice) -> Any:
@@ -161,7 +190,7 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     a = asarray(truth("packbits", a))
     if axis is None:
         a, axis = manipulation.ravel(a), 0
-    axis = manipulation.axis_index(axis, a.ndim)
+    axis = axis_index(axis, a.ndim)
     rows = manipulation.moveaxis(a, axis, -1)
     n = rows.shape[-1]
     rows = pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, -n % 8)])
@@ -187,7 +216,7 @@ def unpackbits(
         raise ArgumentTypeError("Expected an input array of unsigned byte data type")
     if axis is None:
         a, axis = manipulation.ravel(a), 0
-    axis = manipulation.axis_index(axis, a.ndim)
+    axis = axis_index(axis, a.ndim)
     rows = manipulation.moveaxis(a, axis, -1)
     shifts = array([7 - i if bitorder == "big" else i for i in range(8)], np.uint8)
     bits = bitwise_and(right_shift(manipulation.expand_dims(rows, -1), shifts), 1)
@@ -195,7 +224,7 @@ def unpackbits(
     if count is not None:
         n = bits.shape[-1]
         kept = np.arange(count if count >= 0 else n + count, dtype=np.int32)
-        bits = searching.take(bits, kept, -1, mode="fill", fill_value=0)
+        bits = taking.take(bits, kept, -1, mode="fill", fill_value=0)
     return manipulation.moveaxis(bits, -1, axis)
 
 

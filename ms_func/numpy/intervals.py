@@ -1,4 +1,4 @@
-"""Numbers between two ends: evenly spaced, and in geometric progression."""
+"""Numbers between two ends: by a step, evenly spaced, and in geometric progression."""
 
 from __future__ import annotations
 
@@ -7,19 +7,82 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact
-from ms_func.errors import ArgumentValueError
-from ms_func.execution.array import Array
+from ms_func.dtypes import canonicalize_dtype, is_inexact, join, type_of_value
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ConcretizationTypeError
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import put
+from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.creation import full, on_device
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import on_device, placed
 from ms_func.numpy.elementwise import log10, sign
-from ms_func.numpy.manipulation import axis_index, moveaxis
+from ms_func.numpy.filled import full
+from ms_func.numpy.manipulation import moveaxis
 from ms_func.numpy.promotion import ArrayLike, convert, lay, promote_all, strong
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, shape
 from ms_func.primitives.powers import pow_p
 from ms_func.primitives.rounding import floor
+from ms_func.tracing.tracer import Tracer
+
+
+def arange(
+    start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike | None = None,
+    dtype: Any = None, *, device: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Numbers from `start` (0 if `stop` is not given) up to `stop`, itself excluded, by `step`.
+
+    Raises:
+        ConcretizationTypeError: a bound is known only at run time, so the length is not known.
+        TypeError: there is no bound.
+        ValueError: a bound is complex.
+        ZeroDivisionError: `step` is 0.
+    """
+    if stop is None and step is not None:
+        start, stop = 0, start
+    bounds = [v for v in (start, stop, step) if v is not None]
+    if not bounds:
+        raise ArgumentTypeError("arange needs a number as its bound, got None")
+    if any(type(v) is Tracer for v in bounds):
+        names = ("stop",) if stop is None else ("start", "stop", "step")
+        bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
+        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
+    if dtype is None:
+        joined = [type_of_value(v) for v in bounds]
+        kind, weak = joined[0]
+        for other, other_weak in joined[1:]:
+            kind, weak = join(kind, weak, other, other_weak)
+    else:
+        kind = canonicalize_dtype(dtype)
+    host = [np.asarray(v)[()] for v in bounds]
+    if any(np.iscomplexobj(v) for v in host):
+        raise ArgumentValueError("arange counts real numbers, got a complex start, stop or step")
+    if len(host) == 3 and not host[2]:
+        raise ZeroDivisionError("arange: division by zero, the step is 0")
+    if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
+        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
+    else:
+        out = wrap(put(np.arange(*host).astype(kind)))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return placed(out, device, out_sharding)
+
+
+def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
+    out = shape.broadcasted_iota(kind, (max(int(stop) - int(start), 0),), 0)
+    return ar.add(out, int(start)) if start else out
+
+
+def _known(v: Any, name: str) -> Any:
+    """Value of a traced bound, if it is at hand."""
+    try:
+        return v.item()
+    except ConcretizationTypeError as error:
+        raise ConcretizationTypeError(
+            f"arange needs bounds known while tracing, got {v!r}. It arose in the jnp.arange "
+            f"argument '{name}'\n"
+            "fix: pass them as static arguments, or use lax.iota with a static length",
+            user_loc(),
+        ) from error
 
 
 @fusion.whole(2)

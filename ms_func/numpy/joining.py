@@ -15,15 +15,8 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
-from ms_func.numpy.manipulation import (
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    axis_index,
-    part,
-    ravel,
-    reshape,
-)
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.primitives import pieces
 from ms_func.primitives import shape as sh
@@ -248,3 +241,11 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
     sizes = shape[:axis] + shape[axis + 1 :]
     parts = pieces.split(x, (1,) * shape[axis], axis) if shape[axis] else ()
     return tuple(sh.reshape_p.bind(p, new_sizes=sizes) for p in parts)
+
+
+def part(a: Any, axis: int, start: int, stop: int) -> Any:
+    """`a[start:stop]` along one dimension."""
+    shape = typeof(a).shape
+    lows, highs = [0] * len(shape), list(shape)
+    lows[axis], highs[axis] = start, stop
+    return pieces.slice(a, lows, highs)

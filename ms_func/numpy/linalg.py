@@ -15,11 +15,12 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import diagonals, fusion, logic, manipulation, reductions
 from ms_func.numpy import elementwise as el
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import eye
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.factors import cholesky, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
-from ms_func.numpy.manipulation import axes_tuple, axis_index, matrix_transpose
+from ms_func.numpy.manipulation import matrix_transpose
 from ms_func.numpy.products import cross as _cross
 from ms_func.numpy.products import matmul as _matmul
 from ms_func.numpy.products import outer as _outer

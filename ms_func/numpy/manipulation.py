@@ -9,90 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    AxisError,
-    LocatedError,
-    ShapeError,
-)
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.execution.array import Array
-from ms_func.execution.dispatch import bottom
-from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
-from ms_func.numpy.arithmetic import remainder, subtract
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
-from ms_func.primitives import basis, pieces
+from ms_func.primitives import basis
 from ms_func.primitives import shape as sh
 from ms_func.primitives.sharding import constrained, laid_out
-from ms_func.primitives.slicing import dynamic_slice_in_dim
-
-# --- axes -----------------------------------------------------------------------------
-
-
-def axis_index(axis: Any, ndim: int) -> int:
-    """An axis counted from the front.
-
-    Raises:
-        ValueError: it is out of range.
-    """
-    i = axis if type(axis) is int else _whole(axis)
-    if not -ndim <= i < ndim:
-        raise AxisError(f"axis {i} is out of bounds for array of dimension {ndim}")
-    return i + ndim if i < 0 else i
-
-
-def _whole(axis: Any) -> int:
-    """An axis as an integer of Python.
-
-    Raises:
-        TypeError: it is none.
-    """
-    try:
-        return operator.index(axis)
-    except LocatedError:  # a traced value, which explains itself
-        raise
-    except TypeError:
-        kind = type(axis).__name__
-        raise ArgumentTypeError(f"axis must be an integer, got {axis!r} of type {kind}") from None
-
-
-def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
-    """One axis or several, counted from the front; None means all.
-
-    Raises:
-        ValueError: one is out of range, or stands twice.
-    """
-    if axis is None:
-        return tuple(range(ndim))
-    if isinstance(axis, (tuple, list, range)) or np.ndim(axis):
-        out = tuple(axis_index(a, ndim) for a in axis)
-        if len(set(out)) != len(out):
-            raise ArgumentValueError(f"duplicate value in 'axis': {axis}")
-        return out
-    return (axis_index(axis, ndim),)
-
-
-def axis_names(axis: Any) -> tuple[Any, ...]:
-    """Names of axes among `axis`: strings, and whatever a `vmap` around this call has as name."""
-    if axis is None or type(axis) is int:
-        return ()
-    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
-    known = environment()
-    return tuple([a for a in listed if isinstance(a, str) or (known and is_name(a))])
-
-
-def axes_and_names(axis: Any, ndim: int) -> tuple[Any, ...]:
-    """Axes counted from the front, then names of axes; `axes_tuple` where there is no name."""
-    names = axis_names(axis)
-    if not names:
-        return axes_tuple(axis, ndim)
-    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return (*axes_tuple([a for a in listed if a not in names], ndim), *names)
-
 
 # --- shape ----------------------------------------------------------------------------
 
@@ -324,93 +250,6 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
         raise ArgumentValueError(f"start={start} must satisfy {-ndim}<=start<={ndim}")
     start += ndim if start < 0 else 0
     return moveaxis(a, axis, start - 1 if start > axis else start)
-
-
-@fusion.whole(1)
-def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
-    """`m` with the order of elements reversed along the given dimensions, all by default."""
-    m = operand("flip", m)
-    return sh.rev_p.bind(m, dimensions=axes_tuple(axis, typeof(m).ndim))
-
-
-def fliplr(m: ArrayLike) -> Array:
-    """`m` reversed along its second dimension."""
-    return flip(m, 1)
-
-
-def flipud(m: ArrayLike) -> Array:
-    """`m` reversed along its first dimension."""
-    return flip(m, 0)
-
-
-@fusion.whole(1)
-def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
-    """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
-
-    Raises:
-        ValueError: the axes are equal.
-    """
-    m = operand("rot90", m)
-    i, j = (axis_index(a, typeof(m).ndim) for a in axes)
-    if i == j:
-        raise ArgumentValueError("Axes must be different")
-    turns = k % 4
-    if turns == 0:
-        return as_handle(m)
-    if turns == 2:
-        return flip(m, (i, j))
-    return flip(swapaxes(m, i, j), i) if turns == 1 else flip(swapaxes(m, i, j), j)
-
-
-def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
-    """`a` with elements moved along dimensions; what leaves one end enters the other."""
-    if current.interpreter is bottom:  # where one program serves all shifts
-        shift = _shift_operand(shift, np.shape(a))
-    return _roll(a, shift, axis)
-
-
-def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
-    """Whole numbers by which dimensions are rolled as operands; anything else as it is."""
-    steps = shift if type(shift) is tuple else (shift,)
-    laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
-    if laps >= 2**31 or any(type(s) is not int for s in steps):
-        return shift
-    whole = [s % laps for s in steps]
-    return np.asarray(whole, np.int32) if type(shift) is tuple else whole[0]
-
-
-@fusion.whole(2)
-def _roll(a: Any, shift: Any, axis: Any) -> Any:
-    a = operand("roll", a)
-    if axis is None:
-        return reshape(roll(ravel(a), shift, 0), typeof(a).shape)
-    dims = axes_tuple(axis, typeof(a).ndim) if isinstance(axis, (tuple, list)) else (axis,)
-    steps = shift if isinstance(shift, (tuple, list)) else (shift,) * len(dims)
-    if hasattr(shift, "shape") and shift.shape:  # pyright: ignore[reportAttributeAccessIssue]
-        steps = [shift[i] for i in range(shift.shape[0])]  # pyright: ignore[reportAttributeAccessIssue]
-    if len(dims) == 1 < len(steps):
-        dims = dims * len(steps)
-    for step, d in zip(steps, dims, strict=True):
-        a = _rolled(a, step, axis_index(d, typeof(a).ndim))
-    return as_handle(a)
-
-
-def _rolled(a: Any, step: Any, axis: int) -> Any:
-    n = typeof(a).shape[axis]
-    if n == 0:
-        return a
-    if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
-    start = remainder(subtract(n, step), n)
-    return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
-
-
-def part(a: Any, axis: int, start: int, stop: int) -> Any:
-    """`a[start:stop]` along one dimension."""
-    shape = typeof(a).shape
-    lows, highs = [0] * len(shape), list(shape)
-    lows[axis], highs[axis] = start, stop
-    return pieces.slice(a, lows, highs)
 
 
 # --- broadcasting ---------------------------------------------------------------------

@@ -15,8 +15,9 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.arithmetic import multiply, subtract
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.elementwise import conjugate
-from ms_func.numpy.manipulation import axes_tuple, axis_index, moveaxis, ravel, reshape
+from ms_func.numpy.manipulation import moveaxis, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, admit, convert, join_types, no_out
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh

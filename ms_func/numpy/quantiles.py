@@ -17,7 +17,17 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, running, searching, sorting
+from ms_func.numpy import (
+    fusion,
+    logic,
+    manipulation,
+    reductions,
+    running,
+    searching,
+    sorting,
+    taking,
+)
+from ms_func.numpy.axes import axes_tuple
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
@@ -178,7 +188,7 @@ def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any
             "quantile does not support complex input, as the operation is poorly defined."
         )
     a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
-    return a, q, manipulation.axes_tuple(axis, typeof(a).ndim)
+    return a, q, axes_tuple(axis, typeof(a).ndim)
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -280,7 +290,7 @@ def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:
     index = convert(manipulation.broadcast_to(place, (count, *lead)), np.dtype(np.int32))
     if not typeof(rows).shape[-1]:
         return manipulation.broadcast_to(np.asarray(math.nan, typeof(rows).dtype), (count, *lead))
-    found = searching.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
+    found = taking.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
     return manipulation.moveaxis(found, -1, 0)
 
 
@@ -294,7 +304,7 @@ def _weighted_program(
     if skip_nan:
         weights = searching.where(nan, 0, weights)
     order = sorting.argsort(rows, -1)
-    rows, weights = (searching.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
+    rows, weights = (taking.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
     sums = running.cumsum(weights, -1)
     sums = ar.divide(sums, sums[..., -1:])
     sums = searching.where(logic.equal(sums, 0), -1, sums)

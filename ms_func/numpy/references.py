@@ -8,7 +8,8 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic, indexing, updates
-from ms_func.numpy.creation import asarray, full
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.filled import full
 from ms_func.numpy.promotion import SCALARS, admit, broadcast, convert
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing import reference

@@ -16,7 +16,16 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
+from ms_func.numpy import (
+    fusion,
+    joining,
+    logic,
+    manipulation,
+    reductions,
+    searching,
+    sorting,
+    taking,
+)
 from ms_func.numpy.diagonals import diagonal, eye
 from ms_func.numpy.factors import matrix, qr, square, svd
 from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact
@@ -41,7 +50,7 @@ def lu_solved(factors: Any, order: Any, b: Any, transposed: bool = False) -> Any
 def rows_at(x: Any, order: Any) -> Any:
     """Rows of matrices in another order."""
     index = manipulation.expand_dims(order, -1)
-    return searching.take_along_axis(x, index, -2, mode="promise_in_bounds")
+    return taking.take_along_axis(x, index, -2, mode="promise_in_bounds")
 
 
 @fusion.whole(2)

@@ -15,8 +15,8 @@ from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import manipulation
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
-from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage

@@ -1,0 +1,103 @@
+"""Elements in another order: reversed, turned, rolled."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ms_func.errors import ArgumentValueError
+from ms_func.execution.array import Array
+from ms_func.execution.dispatch import bottom
+from ms_func.ir.primitive import current
+from ms_func.ir.types import typeof
+from ms_func.numpy import fusion
+from ms_func.numpy.arithmetic import remainder, subtract
+from ms_func.numpy.axes import axes_tuple, axis_index
+from ms_func.numpy.manipulation import ravel, reshape, swapaxes
+from ms_func.numpy.promotion import ArrayLike, as_handle, operand
+from ms_func.primitives import pieces
+from ms_func.primitives import shape as sh
+from ms_func.primitives.slicing import dynamic_slice_in_dim
+
+
+@fusion.whole(1)
+def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
+    """`m` with the order of elements reversed along the given dimensions, all by default."""
+    m = operand("flip", m)
+    return sh.rev_p.bind(m, dimensions=axes_tuple(axis, typeof(m).ndim))
+
+
+def fliplr(m: ArrayLike) -> Array:
+    """`m` reversed along its second dimension."""
+    return flip(m, 1)
+
+
+def flipud(m: ArrayLike) -> Array:
+    """`m` reversed along its first dimension."""
+    return flip(m, 0)
+
+
+@fusion.whole(1)
+def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+    """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
+
+    Raises:
+        ValueError: the axes are equal.
+    """
+    m = operand("rot90", m)
+    i, j = (axis_index(a, typeof(m).ndim) for a in axes)
+    if i == j:
+        raise ArgumentValueError("Axes must be different")
+    turns = k % 4
+    if turns == 0:
+        return as_handle(m)
+    if turns == 2:
+        return flip(m, (i, j))
+    return flip(swapaxes(m, i, j), i) if turns == 1 else flip(swapaxes(m, i, j), j)
+
+
+def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
+    """`a` with elements moved along dimensions; what leaves one end enters the other."""
+    if current.interpreter is bottom:  # where one program serves all shifts
+        shift = _shift_operand(shift, np.shape(a))
+    return _roll(a, shift, axis)
+
+
+def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
+    """Whole numbers by which dimensions are rolled as operands; anything else as it is."""
+    steps = shift if type(shift) is tuple else (shift,)
+    laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
+    if laps >= 2**31 or any(type(s) is not int for s in steps):
+        return shift
+    whole = [s % laps for s in steps]
+    return np.asarray(whole, np.int32) if type(shift) is tuple else whole[0]
+
+
+@fusion.whole(2)
+def _roll(a: Any, shift: Any, axis: Any) -> Any:
+    a = operand("roll", a)
+    if axis is None:
+        return reshape(roll(ravel(a), shift, 0), typeof(a).shape)
+    dims = axes_tuple(axis, typeof(a).ndim) if isinstance(axis, (tuple, list)) else (axis,)
+    steps = shift if isinstance(shift, (tuple, list)) else (shift,) * len(dims)
+    if hasattr(shift, "shape") and shift.shape:  # pyright: ignore[reportAttributeAccessIssue]
+        steps = [shift[i] for i in range(shift.shape[0])]  # pyright: ignore[reportAttributeAccessIssue]
+    if len(dims) == 1 < len(steps):
+        dims = dims * len(steps)
+    for step, d in zip(steps, dims, strict=True):
+        a = _rolled(a, step, axis_index(d, typeof(a).ndim))
+    return as_handle(a)
+
+
+def _rolled(a: Any, step: Any, axis: int) -> Any:
+    n = typeof(a).shape[axis]
+    if n == 0:
+        return a
+    if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
+        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
+    start = remainder(subtract(n, step), n)
+    return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
