@@ -38,19 +38,32 @@ def array(
     """Array with the elements of `object`.
 
     Args:
-        object: array, number, or nested sequences of them.
+        object: array, number, anything with a buffer or `__array__`, or nested sequences of them.
         dtype: element type; by default that of the elements promoted together, where Python
-            numbers count as int32, float32 and complex64.
+            numbers count as int32, float32 and complex64. Arrays of NumPy keep their 64 bits.
         copy: arrays are values: the result never shares what assignment could reach.
-        order: accepted for compatibility; arrays have no memory order.
+        order: "K", "C", "A" or None; arrays have no memory order.
         ndmin: least number of dimensions; ones are put in front.
         device: device or sharding; by default it stays, or goes to the default device.
         out_sharding: sharding of the result.
 
+    Returns:
+        Array with the shape of `object`. A Python number gives one that is weakly typed: in
+        operations it takes the dtype of the other operand.
+
     Raises:
-        TypeError: an element is no number.
+        TypeError: an element is no number, or complex where `dtype` is real.
         ValueError: `object` is None, or sequences have unequal lengths.
         OverflowError: a Python integer does not fit the dtype.
+        NotImplementedError: `order` is "F".
+
+    Example:
+        >>> np.array([1, 2.5, True])
+        Array([1. , 2.5, 1. ], dtype=float32)
+        >>> np.array([1, 2], "int8", ndmin=2)
+        Array([[1, 2]], dtype=int8)
+        >>> (np.array(2.0) * np.array([1, 2], "bfloat16")).dtype.name
+        'bfloat16'
     """
     if order not in ("K", "C", "A", None):
         raise NotImplementedError(f"only order 'K', 'C' and 'A' are supported, got {order!r}")
@@ -206,8 +219,23 @@ def asarray(
 ) -> Array:  # fmt: skip
     """Array with the elements of `a`; `a` itself if it is one of that dtype and `copy` is not set.
 
+    Args:
+        a: what `array` takes.
+        dtype: element type; None keeps that of arrays and promotes numbers as `array` does.
+        order: as of `array`.
+        copy: True makes a new array, False refuses to, None makes one where it is needed.
+        device: device or sharding of the result.
+        out_sharding: sharding of the result.
+
     Raises:
         ValueError: `copy` is False and a copy is needed.
+
+    Example:
+        >>> x = np.zeros(2)
+        >>> np.asarray(x) is x, np.asarray(x, copy=True) is x
+        (True, False)
+        >>> np.asarray([1, 2], float)
+        Array([1., 2.], dtype=float32)
     """
     same = type(a) in HANDLES and (dtype is None or (a.dtype == dtype and not a.weak_type))
     if same and device is None and not copy:
@@ -242,12 +270,51 @@ def on_device(x: Any, device: Any) -> Any:
 
 
 def copy(a: ArrayLike, order: str | None = None) -> Array:
-    """A new array with the elements of `a`."""
+    """A new array with the elements of `a`.
+
+    Assignment to elements of the copy does not show in `a`, as it would through a second name.
+
+    Args:
+        a: array or number.
+        order: as of `array`.
+
+    Raises:
+        TypeError: `a` is neither, such as a list.
+
+    Example:
+        >>> x = np.array([1, 2])
+        >>> y, z = x, np.copy(x)
+        >>> x[0] = 9
+        >>> y, z
+        (Array([9, 2], dtype=int32), Array([1, 2], dtype=int32))
+    """
     return array(operand("copy", a), order=order)
 
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
-    """`x` converted to `dtype`, by truncation and saturation from floats to integers."""
+    """`x` converted to `dtype`.
+
+    Floats become integers by truncation towards zero; those out of range give the nearest
+    integer, NaN gives 0. Integers wrap around. To booleans everything but 0 is True. The real part
+    of complex numbers is taken.
+
+    Args:
+        x: array or number of any dtype.
+        dtype: dtype of the result; None means float32. The result is not weakly typed.
+        copy: accepted for compatibility: arrays are values.
+        device: device or sharding of the result.
+
+    Raises:
+        TypeError: there is no such dtype.
+
+    Example:
+        >>> np.astype(np.array([1.7, -1.7, 1e10, np.nan]), "int32")
+        Array([         1,         -1, 2147483647,          0], dtype=int32)
+        >>> np.array([-1, 256]).astype("uint8")
+        Array([255,   0], dtype=uint8)
+        >>> np.array([0.0, 0.5]).astype(bool)
+        Array([False,  True], dtype=bool)
+    """
     out = _in_dtype(operand("astype", x), canonicalize_dtype(dtype or float))
     return out if device is None else on_device(out, device)
 
@@ -261,20 +328,99 @@ def _in_dtype(x: Any, dtype: np.dtype) -> Any:
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
-    """One-dimensional array over the bytes of `buffer`."""
-    return asarray(np.frombuffer(buffer, canonicalize_dtype(dtype), count, offset))
+    """One-dimensional array over the bytes of `buffer`, which are copied.
+
+    Args:
+        buffer: object with a buffer, such as bytes.
+        dtype: dtype of the elements as they are stored: `float` and `int` stand for 64 bits
+            there, and give float32 and int32.
+        count: number of elements; -1 takes all of them.
+        offset: bytes to skip first.
+
+    Raises:
+        ValueError: the number of bytes is no multiple of the size of an element.
+        TypeError: `buffer` has no buffer, or there is no such dtype.
+
+    Example:
+        >>> np.frombuffer(b"abcd", "uint8", count=2, offset=1)
+        Array([98, 99], dtype=uint8)
+        >>> np.frombuffer(bytes([1, 2]), ">i2")
+        Array([258], dtype=int16)
+    """
+    return _read_as(dtype, np.frombuffer(buffer, _stored(dtype), count, offset))
 
 
-def fromfile(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.fromfile`, as an array."""
-    return asarray(np.fromfile(*args, **kwargs))
+def fromfile(file: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Array:
+    """Array of the numbers in a file, in one dimension; see `numpy.fromfile`.
+
+    Args:
+        file: name or open file.
+        dtype: dtype of the elements as they are stored; `float` and `int` as for `frombuffer`.
+        *args: `count`, `sep` and `offset` as of NumPy: a `sep` makes it a text file.
+        **kwargs: likewise by name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+
+    Example:
+        >>> import os, tempfile
+        >>> name = os.path.join(tempfile.mkdtemp(), "numbers.txt")
+        >>> with open(name, "w") as file:
+        ...     _ = file.write("1, 2.5")
+        >>> np.fromfile(name, sep=",")
+        Array([1. , 2.5], dtype=float32)
+    """
+    return _read_as(dtype, np.fromfile(file, _stored(dtype), *args, **kwargs))
 
 
-def fromiter(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.fromiter`, as an array."""
-    return asarray(np.fromiter(*args, **kwargs))
+def fromiter(iter: Any, dtype: Any, *args: Any, **kwargs: Any) -> Array:
+    """Array of the numbers that an iterable yields, in one dimension; see `numpy.fromiter`.
+
+    Args:
+        iter: iterable of numbers.
+        dtype: dtype of the elements.
+        *args: `count`, the number of elements to take; -1 takes all of them.
+        **kwargs: likewise by name.
+
+    Raises:
+        ValueError: there are fewer than `count`.
+
+    Example:
+        >>> np.fromiter((i * i for i in range(9)), "int32", count=4)
+        Array([0, 1, 4, 9], dtype=int32)
+    """
+    return _read_as(dtype, np.fromiter(iter, _stored(dtype), *args, **kwargs))
 
 
 def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Array:
-    """Array of the numbers in a text, separated by `sep`."""
-    return asarray(np.fromstring(string, canonicalize_dtype(dtype), count, sep=sep))
+    """Array of the numbers in a text, in one dimension.
+
+    Args:
+        string: numbers in decimal notation.
+        dtype: dtype of the elements; float32 by default.
+        count: how many to read; -1 reads all of them.
+        sep: what stands between them; white space around it does not matter.
+
+    Raises:
+        ValueError: something between separators is no number.
+
+    Example:
+        >>> np.fromstring("1, 2,3", sep=",")
+        Array([1., 2., 3.], dtype=float32)
+        >>> np.fromstring("4 5 6", int, count=2, sep=" ")
+        Array([4, 5], dtype=int32)
+    """
+    return _read_as(dtype, np.fromstring(string, _stored(dtype), count, sep=sep))
+
+
+def _stored(dtype: Any) -> np.dtype:
+    """The dtype of NumPy's that bytes hold: `float` is 64 bits wide there."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        return canonicalize_dtype(dtype)
+
+
+def _read_as(dtype: Any, found: np.ndarray) -> Array:
+    """What was read, in the dtype that was asked for."""
+    return asarray(found, canonicalize_dtype(dtype))

@@ -60,22 +60,55 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
         out_sharding: layout of the result, as a `NamedSharding` or `PartitionSpec`.
 
     Raises:
-        TypeError: a size is traced or no integer; there is no such dtype.
+        TypeError: a size is traced, negative or no integer; there is no such dtype.
 
     Example:
-        >>> zeros((2, 3), "int8").tolist()
-        [[0, 0, 0], [0, 0, 0]]
+        >>> np.zeros((2, 3), "int8")
+        Array([[0, 0, 0],
+               [0, 0, 0]], dtype=int8)
+        >>> np.zeros(())
+        Array(0., dtype=float32)
     """
     return _filled("zeros", shape, 0, dtype, device, out_sharding)
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of ones; float32 unless a dtype is given."""
+    """Array of ones.
+
+    Args:
+        shape: an int or several, known while tracing.
+        dtype: float32 by default.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result.
+
+    Raises:
+        TypeError: a size is traced, negative or no integer; there is no such dtype.
+
+    Example:
+        >>> np.ones(3)
+        Array([1., 1., 1.], dtype=float32)
+        >>> np.ones((1, 2), bool)
+        Array([[ True,  True]], dtype=bool)
+    """
     return _filled("ones", shape, 1, dtype, device, out_sharding)
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of unspecified elements: zeros here."""
+    """Array of unspecified elements: zeros here, so that programs give the same result every time.
+
+    Args:
+        shape: an int or several, known while tracing.
+        dtype: float32 by default.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result.
+
+    Raises:
+        TypeError: a size is traced, negative or no integer; there is no such dtype.
+
+    Example:
+        >>> np.empty((2, 0)).shape
+        (2, 0)
+    """
     return _filled("empty", shape, 0, dtype, device, out_sharding)
 
 
@@ -85,11 +118,22 @@ def full(
 ) -> Array:  # fmt: skip
     """Array of `fill_value`, which broadcasts to `shape`.
 
-    Arguments as for `zeros`; the dtype is that of `fill_value` by default.
+    Args:
+        shape: an int or several, known while tracing.
+        fill_value: number or array.
+        dtype: that of `fill_value` by default.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result.
+
+    Raises:
+        TypeError: a size is traced, negative or no integer; `fill_value` does not broadcast.
 
     Example:
-        >>> full((2, 2), 7).tolist()
-        [[7, 7], [7, 7]]
+        >>> np.full(3, 7)
+        Array([7, 7, 7], dtype=int32)
+        >>> np.full((2, 2), np.array([0.5, 1.5]))
+        Array([[0.5, 1.5],
+               [0.5, 1.5]], dtype=float32)
     """
     sizes = shape_tuple("full", shape)
     value = fill_value if type(fill_value) in SCALARS else array(fill_value)
@@ -119,7 +163,24 @@ def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
 def zeros_like(
     a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
 ) -> Array:
-    """Zeros with the shape and dtype of `a`, or those given."""
+    """Zeros with the shape and dtype of `a`, or those given.
+
+    Args:
+        a: array, number, or anything with a shape and a dtype such as a `ShapeDtypeStruct`.
+        dtype: dtype instead of that of `a`.
+        shape: shape instead of that of `a`.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result; by default the one that the type of `a` tells.
+
+    Raises:
+        TypeError: `a` is a list, or `shape` is none.
+
+    Example:
+        >>> np.zeros_like(np.array([1, 2]))
+        Array([0, 0], dtype=int32)
+        >>> np.zeros_like(np.array([1, 2]), float, shape=3)
+        Array([0., 0., 0.], dtype=float32)
+    """
     sizes, kind = _like("zeros_like", a, dtype, shape)
     where = _layout_like(a, shape, device, out_sharding)
     return _weakly(zeros(sizes, kind, device=device, out_sharding=where), a, dtype)
@@ -128,7 +189,22 @@ def zeros_like(
 def ones_like(
     a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
 ) -> Array:
-    """Ones with the shape and dtype of `a`, or those given."""
+    """Ones with the shape and dtype of `a`, or those given.
+
+    Args:
+        a: array, number, or anything with a shape and a dtype such as a `ShapeDtypeStruct`.
+        dtype: dtype instead of that of `a`.
+        shape: shape instead of that of `a`.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result; by default the one that the type of `a` tells.
+
+    Raises:
+        TypeError: `a` is a list, or `shape` is none.
+
+    Example:
+        >>> np.ones_like(np.array([False, False]))
+        Array([ True,  True], dtype=bool)
+    """
     sizes, kind = _like("ones_like", a, dtype, shape)
     where = _layout_like(a, shape, device, out_sharding)
     return _weakly(ones(sizes, kind, device=device, out_sharding=where), a, dtype)
@@ -137,7 +213,21 @@ def ones_like(
 def empty_like(
     prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
 ) -> Array:
-    """Unspecified elements (zeros here) with the shape and dtype of `prototype`, or those given."""
+    """Unspecified elements (zeros here) with the shape and dtype of `prototype`, or those given.
+
+    Args:
+        prototype: array, number, or anything with a shape and a dtype.
+        dtype: dtype instead of that of `prototype`.
+        shape: shape instead of that of `prototype`.
+        device: device or sharding to put it on.
+
+    Raises:
+        TypeError: `prototype` is a list, or `shape` is none.
+
+    Example:
+        >>> np.empty_like(np.ones((2, 3), "int16")).dtype.name
+        'int16'
+    """
     out = empty(*_like("empty_like", prototype, dtype, shape), device=device)
     return _weakly(out, prototype, dtype)
 
@@ -153,7 +243,25 @@ def full_like(
     a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None,
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """`fill_value` with the shape and dtype of `a`, or those given."""
+    """`fill_value` with the shape and dtype of `a`, or those given.
+
+    Args:
+        a: array, number, or anything with a shape and a dtype.
+        fill_value: number or array that broadcasts to the shape; converted to the dtype.
+        dtype: dtype instead of that of `a`.
+        shape: shape instead of that of `a`.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result; by default the one that the type of `a` tells.
+
+    Raises:
+        TypeError: `a` is a list, or `fill_value` does not broadcast.
+
+    Example:
+        >>> np.full_like(np.array([1, 2]), 0.5)
+        Array([0, 0], dtype=int32)
+        >>> np.full_like(np.array([1, 2]), 0.5, dtype=float)
+        Array([0.5, 0.5], dtype=float32)
+    """
     sizes, kind = _like("full_like", a, dtype, shape)
     where = _layout_like(a, shape, device, out_sharding)
     return _weakly(full(sizes, fill_value, kind, device=device, out_sharding=where), a, dtype)

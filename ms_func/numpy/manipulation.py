@@ -30,14 +30,27 @@ def reshape(
     """The elements of `a` in another shape; one size may be -1.
 
     Args:
-        a: array.
-        shape: sizes of the result.
-        order: "C" reads and writes the last index fastest, "F" the first.
+        a: array or number.
+        shape: sizes of the result, one or several; -1 stands for what makes the numbers of elements
+            equal.
+        order: "C" reads and writes the last index fastest, "F" the first; "A" means "C".
         copy: accepted for compatibility; arrays are values.
         out_sharding: sharding of the result.
 
     Raises:
         TypeError: the sizes do not fit the number of elements.
+        ValueError: there is no such order.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> np.reshape(x, (3, -1))
+        Array([[1, 2],
+               [3, 4],
+               [5, 6]], dtype=int32)
+        >>> np.reshape(x, (3, 2), order="F")
+        Array([[1, 5],
+               [4, 3],
+               [2, 6]], dtype=int32)
     """
     if out_sharding is not None:
         return laid_out(out_sharding, reshape, a, shape, order)
@@ -82,7 +95,21 @@ def reshape_method(a: Any, *args: Any, order: str = "C", copy: bool | None = Non
 
 @fusion.whole(1)
 def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
-    """The elements of `a` in one dimension."""
+    """The elements of `a` in one dimension.
+
+    Args:
+        a: array or number, which gives one element.
+        order: "C" reads the last index fastest, "F" the first.
+        out_sharding: sharding of the result.
+
+    Raises:
+        NotImplementedError: `order` is "K": arrays have no memory order.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.ravel(x), np.ravel(x, order="F")
+        (Array([1, 2, 3, 4], dtype=int32), Array([1, 3, 2, 4], dtype=int32))
+    """
     if order == "K":
         raise NotImplementedError("Ravel not implemented for order='K'.")
     size = typeof(operand("ravel", a)).size
@@ -93,8 +120,17 @@ def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
 def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     """`a` without dimensions of size 1: all of them, or those named.
 
+    Args:
+        a: array or number.
+        axis: dimensions to leave out, one or several; negative ones count from the end.
+
     Raises:
-        ValueError: a named dimension has another size.
+        ValueError: a named dimension has another size, or there is none.
+
+    Example:
+        >>> x = np.ones((1, 3, 1))
+        >>> np.squeeze(x).shape, np.squeeze(x, -1).shape
+        ((3,), (1, 3))
     """
     a = operand("squeeze", a)
     shape = typeof(a).shape
@@ -114,15 +150,16 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     """`a` with dimensions of size 1 inserted.
 
     Args:
-        a: array.
-        axis: their places in the result, one or several.
+        a: array or number.
+        axis: their places in the result, one or several; negative ones count from its end.
 
     Raises:
         ValueError: a place is given twice, or is outside of the result.
 
     Example:
-        >>> expand_dims(np.ones((2, 3)), (0, -1)).shape
-        (1, 2, 3, 1)
+        >>> x = np.ones((2, 3))
+        >>> np.expand_dims(x, -1).shape, np.expand_dims(x, (0, -1)).shape
+        ((2, 3, 1), (1, 2, 3, 1))
     """
     a = operand("expand_dims", a)
     shape = typeof(a).shape
@@ -154,17 +191,61 @@ def _at_least(name: str, ndim: int, arrays: Sequence[Any]) -> Any:
 
 
 def atleast_1d(*arys: ArrayLike) -> Any:
-    """Each array with at least one dimension."""
+    """Each array with at least one dimension: numbers become vectors of one element.
+
+    Args:
+        *arys: arrays or numbers.
+
+    Returns:
+        The array, or a list of them for several arguments.
+
+    Raises:
+        TypeError: an argument is a list.
+
+    Example:
+        >>> np.atleast_1d(np.float32(1.5))
+        Array([1.5], dtype=float32)
+        >>> np.atleast_1d(np.int8(3), np.array([1, 2]))
+        [Array([3], dtype=int8), Array([1, 2], dtype=int32)]
+    """
     return _at_least("atleast_1d", 1, arys)
 
 
 def atleast_2d(*arys: ArrayLike) -> Any:
-    """Each array with at least two dimensions; new ones come first."""
+    """Each array with at least two dimensions; new ones come first.
+
+    Args:
+        *arys: arrays or numbers.
+
+    Returns:
+        The array, or a list of them for several arguments.
+
+    Raises:
+        TypeError: an argument is a list.
+
+    Example:
+        >>> np.atleast_2d(np.array([1, 2]))
+        Array([[1, 2]], dtype=int32)
+    """
     return _at_least("atleast_2d", 2, arys)
 
 
 def atleast_3d(*arys: ArrayLike) -> Any:
-    """Each array with at least three dimensions, laid out as NumPy does."""
+    """Each array with at least three dimensions: `[n]` becomes `[1, n, 1]`, `[m, n]` `[m, n, 1]`.
+
+    Args:
+        *arys: arrays or numbers.
+
+    Returns:
+        The array, or a list of them for several arguments.
+
+    Raises:
+        TypeError: an argument is a list.
+
+    Example:
+        >>> [a.shape for a in np.atleast_3d(1, np.ones(2), np.ones((2, 3)))]
+        [(1, 1, 1), (1, 2, 1), (2, 3, 1)]
+    """
     return _at_least("atleast_3d", 3, arys)
 
 
@@ -172,15 +253,28 @@ def atleast_3d(*arys: ArrayLike) -> Any:
 
 
 def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
-    """`a` with its dimensions in the order `axes`, reversed by default.
+    """`a` with its dimensions in another order. Also known as `permute_dims`.
+
+    Args:
+        a: array or number.
+        axes: for each dimension of the result which one of `a` it is; negative ones count from the
+            end. None reverses the order.
 
     Raises:
         TypeError: `axes` is no permutation.
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.transpose(np.array([[1, 2, 3], [4, 5, 6]]))
+        Array([[1, 4],
+               [2, 5],
+               [3, 6]], dtype=int32)
+        >>> np.transpose(np.ones((2, 3, 4)), (0, -1, 1)).shape
+        (2, 4, 3)
     """
     a = operand("transpose", a)
     ndim = typeof(a).ndim
-    order = tuple(range(ndim))[::-1] if axes is None else tuple(operator.index(i) for i in axes)
-    order = tuple(i + ndim if -ndim <= i < 0 else i for i in order)
+    order = tuple(range(ndim))[::-1] if axes is None else tuple(axis_index(i, ndim) for i in axes)
     return basis.transpose_p.bind(a, permutation=order)
 
 
@@ -195,10 +289,18 @@ def transpose_method(a: Any, *args: Any) -> Any:
 
 
 def matrix_transpose(x: ArrayLike, /) -> Array:
-    """`x` with its last two dimensions exchanged.
+    """`x` with its last two dimensions exchanged, `[..., m, n]` to `[..., n, m]`; not conjugated.
+
+    Args:
+        x: array of at least two dimensions.
 
     Raises:
-        ValueError: it has fewer than two.
+        ValueError: it has fewer.
+
+    Example:
+        >>> np.matrix_transpose(np.array([[[1, 2], [3, 4]]]))
+        Array([[[1, 3],
+                [2, 4]]], dtype=int32)
     """
     x = operand("matrix_transpose", x)
     ndim = typeof(x).ndim
@@ -211,7 +313,20 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
 
 @fusion.whole(1)
 def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
-    """`a` with two dimensions exchanged."""
+    """`a` with two dimensions exchanged.
+
+    Args:
+        a: array.
+        axis1: dimension; negative ones count from the end.
+        axis2: the other one.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.swapaxes(np.ones((2, 3, 4)), 0, -1).shape
+        (4, 3, 2)
+    """
     a = operand("swapaxes", a)
     ndim = typeof(a).ndim
     order = list(range(ndim))
@@ -222,10 +337,20 @@ def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
 
 @fusion.whole(1)
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
-    """`a` with the dimensions `source` moved to the places `destination`.
+    """`a` with the dimensions `source` moved to the places `destination`; others keep their order.
+
+    Args:
+        a: array.
+        source: dimensions, one or several; negative ones count from the end.
+        destination: as many places in the result.
 
     Raises:
-        ValueError: there are not as many destinations as sources.
+        ValueError: there are not as many destinations as sources, or there is no such dimension.
+
+    Example:
+        >>> x = np.ones((2, 3, 4))
+        >>> np.moveaxis(x, 0, -1).shape, np.moveaxis(x, (0, 1), (1, 2)).shape
+        ((3, 4, 2), (4, 2, 3))
     """
     a = operand("moveaxis", a)
     ndim = typeof(a).ndim
@@ -242,7 +367,22 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
 
 @fusion.whole(1)
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
-    """`a` with one dimension moved in front of the dimension `start`."""
+    """`a` with one dimension moved in front of another; see `moveaxis`, which is easier to read.
+
+    Args:
+        a: array.
+        axis: dimension that moves.
+        start: dimension, as `a` has them, that it comes to stand in front of; the number of
+            dimensions puts it last.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> x = np.ones((2, 3, 4))
+        >>> np.rollaxis(x, 2).shape, np.rollaxis(x, 0, 3).shape
+        ((4, 2, 3), (3, 4, 2))
+    """
     a = operand("rollaxis", a)
     ndim = typeof(a).ndim
     axis = axis_index(axis, ndim)
@@ -258,8 +398,17 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """Shape that all the given shapes broadcast to.
 
+    Shapes are compared from the last size on; sizes must be equal, or one of them 1 or missing.
+
+    Args:
+        *shapes: tuples of ints; an int counts as one of length 1.
+
     Raises:
-        ValueError: they do not.
+        ValueError: they do not fit.
+
+    Example:
+        >>> np.broadcast_shapes((2, 1), (3,), ())
+        (2, 3)
     """
     listed = [(s,) if isinstance(s, (int, np.integer)) else tuple(s) for s in shapes]
     if not listed:
@@ -271,10 +420,20 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
 
 def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> Array:
-    """`array` repeated to `shape` by NumPy's rule.
+    """`array` repeated to `shape` by the rule of `broadcast_shapes`.
+
+    Args:
+        array: array or number.
+        shape: sizes of the result, one or several.
+        out_sharding: sharding of the result.
 
     Raises:
         ValueError: it does not fit.
+
+    Example:
+        >>> np.broadcast_to(np.array([[1], [2]]), (2, 3))
+        Array([[1, 1, 1],
+               [2, 2, 2]], dtype=int32)
     """
     array = operand("broadcast_to", array)
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
@@ -292,7 +451,23 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
 
 @fusion.whole(0)
 def broadcast_arrays(*args: ArrayLike) -> list[Array]:
-    """The arrays, all broadcast to one shape; dtypes stay."""
+    """The arrays, all broadcast to one shape; dtypes stay.
+
+    Args:
+        *args: arrays or numbers.
+
+    Returns:
+        A list of as many arrays.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.broadcast_arrays(np.array([1, 2]), np.array([[0.5], [1.5]]))
+        [Array([[1, 2],
+               [1, 2]], dtype=int32), Array([[0.5, 0.5],
+               [1.5, 1.5]], dtype=float32)]
+    """
     arrays = [operand("broadcast_arrays", a) for a in args]
     sizes = broadcast_shapes(*(typeof(a).shape for a in arrays))
     return [as_handle(a) if typeof(a).shape == sizes else broadcast_to(a, sizes) for a in arrays]

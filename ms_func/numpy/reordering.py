@@ -26,18 +26,59 @@ from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 @fusion.whole(1)
 def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
-    """`m` with the order of elements reversed along the given dimensions, all by default."""
+    """`m` with the order of elements reversed along dimensions.
+
+    Args:
+        m: array or number.
+        axis: dimensions, one or several, all by default; negative ones count from the end.
+
+    Raises:
+        ValueError: there is no such dimension, or it is named twice.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.flip(x)
+        Array([[4, 3],
+               [2, 1]], dtype=int32)
+        >>> np.flip(x, -1)
+        Array([[2, 1],
+               [4, 3]], dtype=int32)
+    """
     m = operand("flip", m)
     return sh.rev_p.bind(m, dimensions=axes_tuple(axis, typeof(m).ndim))
 
 
 def fliplr(m: ArrayLike) -> Array:
-    """`m` reversed along its second dimension."""
+    """`m` reversed along its second dimension: the columns of a matrix.
+
+    Args:
+        m: array of at least two dimensions.
+
+    Raises:
+        ValueError: it has fewer.
+
+    Example:
+        >>> np.fliplr(np.array([[1, 2], [3, 4]]))
+        Array([[2, 1],
+               [4, 3]], dtype=int32)
+    """
     return flip(m, 1)
 
 
 def flipud(m: ArrayLike) -> Array:
-    """`m` reversed along its first dimension."""
+    """`m` reversed along its first dimension: the rows of a matrix.
+
+    Args:
+        m: array of at least one dimension.
+
+    Raises:
+        ValueError: it has none.
+
+    Example:
+        >>> np.flipud(np.array([[1, 2], [3, 4]]))
+        Array([[3, 4],
+               [1, 2]], dtype=int32)
+    """
     return flip(m, 0)
 
 
@@ -45,8 +86,23 @@ def flipud(m: ArrayLike) -> Array:
 def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
 
+    Args:
+        m: array of at least two dimensions.
+        k: number of turns; negative ones go the other way.
+        axes: the two dimensions of the plane. With rows pointing down and columns to the right the
+            default turns counterclockwise.
+
     Raises:
-        ValueError: the axes are equal.
+        ValueError: the axes are equal, or there is none of them.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.rot90(x)
+        Array([[2, 4],
+               [1, 3]], dtype=int32)
+        >>> np.rot90(x, -1)
+        Array([[3, 1],
+               [4, 2]], dtype=int32)
     """
     m = operand("rot90", m)
     i, j = (axis_index(a, typeof(m).ndim) for a in axes)
@@ -61,7 +117,26 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 
 
 def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
-    """`a` with elements moved along dimensions; what leaves one end enters the other."""
+    """`a` with elements moved along dimensions; what leaves one end enters the other.
+
+    Args:
+        a: array.
+        shift: number of places, towards higher indices, or one for each of `axis`; may be traced.
+        axis: dimensions, one or several; one that is named twice is moved by the sum. None moves
+            the elements of the flat array and keeps the shape.
+
+    Raises:
+        ValueError: there is no such dimension, or there are not as many shifts as axes.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> np.roll(x, 1)
+        Array([[6, 1, 2],
+               [3, 4, 5]], dtype=int32)
+        >>> np.roll(x, (1, -1), axis=(0, 1))
+        Array([[5, 6, 4],
+               [2, 3, 1]], dtype=int32)
+    """
     if current.interpreter is bottom:  # where one program serves all shifts
         shift = _shift_operand(shift, np.shape(a))
     return _roll(a, shift, axis)
@@ -88,6 +163,8 @@ def _roll(a: Any, shift: Any, axis: Any) -> Any:
         steps = [shift[i] for i in range(shift.shape[0])]  # pyright: ignore[reportAttributeAccessIssue]
     if len(dims) == 1 < len(steps):
         dims = dims * len(steps)
+    if len(dims) != len(steps):
+        raise ArgumentValueError(f"roll: {len(steps)} shifts do not fit {len(dims)} axes")
     for step, d in zip(steps, dims, strict=True):
         a = _rolled(a, step, axis_index(d, typeof(a).ndim))
     return as_handle(a)
