@@ -266,8 +266,8 @@ def block(arrays: Any) -> Array:
         inner = {depth(v) for v in x}
         if len(inner) != 1:
             raise ArgumentValueError(
-                "block: lists must not be empty, and equally deep: among the blocks of one list are "
-                f"lists of depths {sorted(inner)}"
+                "block: lists must be equally deep and not empty; the blocks of one list are of "
+                f"depths {sorted(inner)}"
             )
         return 1 + inner.pop()
 

@@ -30,14 +30,35 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
 
     Args:
         array: array.
-        pad_width: a number, a pair (before, after), or a pair for each dimension.
-        mode: "constant", "edge", "empty", "linear_ramp", "maximum", "mean", "minimum",
-            "reflect", "symmetric", "wrap", or a function as NumPy takes it.
-        **kwargs: `constant_values`, `end_values`, `stat_length`, `reflect_type` where the
-            mode has them; others are passed to a function.
+        pad_width: a number, a pair (before, after), a pair for each dimension, or a dictionary
+            of those by dimension.
+        mode: what is added:
+            "constant": `constant_values`, 0 by default; "empty": zeros;
+            "edge": the element at the end;
+            "linear_ramp": numbers that go evenly from there to `end_values`, 0 by default;
+            "maximum", "mean", "median", "minimum": that of the first or last `stat_length`
+            elements, of all by default, rounded for integers;
+            "reflect": the mirror image about the element at the end;
+            "symmetric": the mirror image about the end itself, that element included;
+            "wrap": what stands at the other end;
+            or a function as NumPy takes it, of a padded vector, its widths, the axis and `kwargs`.
+        **kwargs: the names above; `reflect_type` "odd" for the mirrors: twice the element at the
+            end less the image. Others are passed to a function.
 
     Raises:
-        NotImplementedError: there is no such mode, or it does not take an argument.
+        NotImplementedError: there is no such mode.
+        ValueError: a width is negative, the mode does not take an argument, or takes elements
+            from a dimension that has none.
+        TypeError: the widths are no integers.
+
+    Example:
+        >>> x = np.array([1, 2, 3])
+        >>> np.pad(x, (1, 2), constant_values=9)
+        Array([9, 1, 2, 3, 9, 9], dtype=int32)
+        >>> np.pad(x, 2, "reflect"), np.pad(x, 2, "symmetric")
+        (Array([3, 2, 1, 2, 3, 2, 1], dtype=int32), Array([2, 1, 1, 2, 3, 3, 2], dtype=int32))
+        >>> np.pad(np.ones((1, 2), int), {-1: 1})
+        Array([[0, 1, 1, 0]], dtype=int32)
     """
     array = operand("pad", array)
     widths = _pairs(pad_width, typeof(array).ndim, "pad_width")
@@ -58,8 +79,18 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
         raise ArgumentValueError(f"unsupported keyword arguments for mode {mode!r}: {wrong}")
     for axis, (before, after) in enumerate(widths):
         if before or after:
+            _check_extendable(typeof(array).shape, axis, mode)
             array = _PADDERS[mode](array, axis, before, after, kwargs)
     return as_handle(array)
+
+
+def _check_extendable(shape: tuple[int, ...], axis: int, mode: str) -> None:
+    """Refuse to continue a dimension that has no elements."""
+    if not shape[axis] and mode not in ("constant", "empty"):
+        raise ArgumentValueError(
+            f"pad: axis {axis} is empty, and mode {mode!r} takes what it adds from its elements\n"
+            "fix: use mode 'constant'"
+        )
 
 
 def _pairs(value: Any, ndim: int, name: str) -> list[tuple[int, int]]:

@@ -35,12 +35,17 @@ def tile(A: ArrayLike, reps: Any) -> Array:
     """`A` repeated `reps[i]` times along dimension i.
 
     Args:
-        A: array.
+        A: array or number.
         reps: numbers of repetitions, counted from the last dimension; more of them than dimensions
             add leading ones.
 
+    Raises:
+        ValueError: a number is negative.
+
     Example:
-        >>> tile(np.array([1, 2]), (2, 2)).tolist()
+        >>> np.tile(np.array([1, 2]), 2)
+        Array([1, 2, 1, 2], dtype=int32)
+        >>> np.tile(np.array([1, 2]), (2, 2)).tolist()
         [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
     A = operand("tile", A)
@@ -48,6 +53,8 @@ def tile(A: ArrayLike, reps: Any) -> Array:
         counts = (operator.index(reps),)
     except TypeError:
         counts = tuple(operator.index(r) for r in reps)
+    if any(r < 0 for r in counts):
+        raise ArgumentValueError(f"tile: negative repetitions in {counts}")
     shape = typeof(A).shape
     ndim = max(len(shape), len(counts))
     counts = (1,) * (ndim - len(counts)) + counts
@@ -59,7 +66,23 @@ def tile(A: ArrayLike, reps: Any) -> Array:
 
 @fusion.whole(1)
 def resize(a: ArrayLike, new_shape: Any) -> Array:
-    """`a` with a new shape, its elements repeated as often as needed."""
+    """`a` with a new shape, its elements in row-major order cut off or repeated from the start.
+
+    Args:
+        a: array or number.
+        new_shape: sizes, one or several.
+
+    Returns:
+        Zeros where `a` is empty.
+
+    Raises:
+        ValueError: a size is negative.
+
+    Example:
+        >>> np.resize(np.array([1, 2, 3]), (2, 2))
+        Array([[1, 2],
+               [3, 1]], dtype=int32)
+    """
     sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
     if any(n < 0 for n in sizes):
         raise ArgumentValueError("all elements of `new_shape` must be non-negative")
@@ -76,8 +99,31 @@ def meshgrid(
 ) -> list[Array]:
     """Coordinate grids from coordinate vectors.
 
+    Args:
+        *xi: vectors or numbers.
+        copy: accepted for compatibility; arrays are values.
+        sparse: give arrays of size 1 along all dimensions but their own, which broadcast together.
+        indexing: "xy": the first vector runs along the second dimension, the second along the
+            first, as in pictures; "ij": each along its own, as in matrices.
+
+    Returns:
+        A list of as many arrays, each with the dtype of its vector.
+
     Raises:
         ValueError: `indexing` is neither "xy" nor "ij", or a vector has more dimensions.
+
+    Example:
+        >>> x, y = np.meshgrid(np.array([1, 2]), np.array([3, 4, 5]))
+        >>> x
+        Array([[1, 2],
+               [1, 2],
+               [1, 2]], dtype=int32)
+        >>> y
+        Array([[3, 3],
+               [4, 4],
+               [5, 5]], dtype=int32)
+        >>> [a.shape for a in np.meshgrid(np.ones(2), np.ones(3), indexing="ij", sparse=True)]
+        [(2, 1), (1, 3)]
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}")
@@ -105,19 +151,28 @@ def repeat(
     a: ArrayLike, repeats: ArrayLike, axis: int | None = None, *,
     total_repeat_length: int | None = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Each element of `a` repeated along a dimension, of the flat array by default.
+    """Each element of `a` repeated along a dimension.
 
     Args:
-        a: array.
+        a: array or number.
         repeats: one count for all, or one for each element along the dimension.
-        axis: dimension.
+        axis: dimension; None takes the flat array.
         total_repeat_length: length of the result, needed where `repeats` is known only at
             run time: more is cut off, the last element fills up what is missing.
         out_sharding: sharding of the result.
 
     Raises:
         ConcretizationTypeError: `repeats` is known only at run time and no length is given.
-        ValueError: the counts do not fit the dimension.
+        ValueError: the counts do not fit the dimension, or one is negative.
+
+    Example:
+        >>> np.repeat(np.array([[1, 2], [3, 4]]), 2, axis=1)
+        Array([[1, 1, 2, 2],
+               [3, 3, 4, 4]], dtype=int32)
+        >>> np.repeat(np.array([1, 2]), np.array([1, 3]))
+        Array([1, 2, 2, 2], dtype=int32)
+        >>> np.repeat(np.array([1, 2]), np.array([1, 3]), total_repeat_length=3)
+        Array([1, 2, 2], dtype=int32)
     """
     given = (operand("repeat", a), repeats, axis, total_repeat_length)
     return _repeated(*given) if out_sharding is None else laid_out(out_sharding, _repeated, *given)
@@ -174,11 +229,26 @@ def _repeat_to(a: Any, repeats: Any, axis: int, length: int) -> Any:
 def delete(
     arr: ArrayLike, obj: Any, axis: int | None = None, *, assume_unique_indices: bool = False
 ) -> Array:
-    """`arr` without the slices that `obj` (an integer, a slice, integers, a mask) names.
+    """`arr` without some slices along a dimension.
+
+    Args:
+        arr: array.
+        obj: the slices to leave out: an integer, several, a slice or a mask; negative integers
+            count from the end.
+        axis: dimension; None takes the flat array.
+        assume_unique_indices: promise that no integer occurs twice, which makes them possible
+            where they are known only at run time.
 
     Raises:
         ConcretizationTypeError: the places are known only at run time.
         IndexError: a place is out of bounds.
+
+    Example:
+        >>> np.delete(np.array([10, 20, 30]), -1)
+        Array([10, 20], dtype=int32)
+        >>> np.delete(np.array([[1, 2, 3], [4, 5, 6]]), np.s_[:2], axis=1)
+        Array([[3],
+               [6]], dtype=int32)
     """
     arr = operand("delete", arr)
     if axis is None:
@@ -207,11 +277,25 @@ def _delete_places(arr: Any, places: Any, axis: int, n: int) -> Any:
 
 
 def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
-    """`values` put into `arr` before the places `obj`.
+    """`arr` with `values` put in before some places along a dimension.
+
+    Args:
+        arr: array.
+        obj: places in `arr`: an integer, several, or a slice; negative ones count from the end.
+        values: array or number, converted to the dtype of `arr`; for several places one slice
+            each, or one that goes to all of them.
+        axis: dimension; None takes the flat array.
 
     Raises:
         ConcretizationTypeError: the places are known only at run time.
         IndexError: a place is out of bounds.
+
+    Example:
+        >>> np.insert(np.array([1, 2, 3]), 1, np.array([8, 9]))
+        Array([1, 8, 9, 2, 3], dtype=int32)
+        >>> np.insert(np.array([[1, 2], [3, 4]]), 1, 9, axis=1)
+        Array([[1, 9, 2],
+               [3, 9, 4]], dtype=int32)
     """
     arr = operand("insert", arr)
     if axis is None:
@@ -241,27 +325,61 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     return moveaxis(out, 0, axis)
 
 
+@fusion.whole(3)
 def put(
     a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, inplace: bool = True
 ) -> Array:
-    """New array with `v`, repeated as needed, at the places `ind` of the flat array."""
+    """New array with `v` at places of the flat array; `inplace` must be False.
+
+    Args:
+        a: array.
+        ind: integers; negative ones count from the end.
+        v: number, or array whose elements are repeated as often as needed.
+        mode: out of bounds, "clip" (None) writes the nearest element, "wrap" counts around.
+        inplace: must be False: the arguments of a function do not change.
+
+    Raises:
+        ValueError: `inplace` is true, or there is no such mode.
+        NotImplementedError: `mode` is "raise".
+
+    Example:
+        >>> np.put(np.array([[1, 2], [3, 4]]), np.array([0, -1]), 9, inplace=False)
+        Array([[9, 2],
+               [3, 9]], dtype=int32)
+        >>> np.put(np.array([1, 2, 3]), np.array([7]), 9, mode="wrap", inplace=False)
+        Array([1, 9, 3], dtype=int32)
+    """
     not_in_place("put", inplace)
     a, ind, v = asarray(operand("put", a)), ravel(operand("put", ind)), ravel(operand("put", v))
     if not ind.size or not v.size:
         return as_handle(a)
     if mode == "wrap":
         ind = remainder(ind, a.size)
+    elif mode == "raise":
+        raise NotImplementedError("put(mode='raise') is not supported.")
     elif mode not in ("clip", None, "drop"):
         raise ArgumentValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
     own = "drop" if mode == "drop" else "clip"
     return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)
 
 
+@fusion.whole(3)
 def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = True) -> Array:
-    """New array with `vals`, repeated as needed, where `mask` holds; `inplace` must be False.
+    """New array with `vals`, in turn, where `mask` holds; `inplace` must be False.
+
+    Args:
+        arr: array.
+        mask: array of as many elements; nonzero ones count as True.
+        vals: array or number; its elements are used one after the other, from the first again.
+        inplace: must be False: the arguments of a function do not change.
 
     Raises:
-        ValueError: `inplace` is true, the shapes differ, or there are no values.
+        ValueError: `inplace` is true, the sizes differ, or there are no values.
+
+    Example:
+        >>> x = np.array([1, 2, 3, 4])
+        >>> np.place(x, x != 2, np.array([8, 9]), inplace=False)
+        Array([8, 2, 9, 8], dtype=int32)
     """
     not_in_place("place", inplace)
     arr, mask = asarray(operand("place", arr)), asarray(operand("place", mask))
@@ -277,12 +395,21 @@ def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = T
 
 
 def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:
-    """`filt` without the leading ("f") and trailing ("b") slices that hold zeros only.
+    """`filt` without the leading and trailing slices that hold zeros only.
 
     Args:
         filt: array whose value is known.
-        trim: which ends.
+        trim: which ends: "f" the front, "b" the back, "fb" both.
         axis: dimensions to shorten, all by default.
+
+    Raises:
+        ConcretizationTypeError: the value is known only at run time.
+
+    Example:
+        >>> np.trim_zeros(np.array([0, 1, 0, 2, 0]))
+        Array([1, 0, 2], dtype=int32)
+        >>> np.trim_zeros(np.array([0, 1, 0, 2, 0]), "b")
+        Array([0, 1, 0, 2], dtype=int32)
     """
     value = concrete("trim_zeros", operand("trim_zeros", filt), "trim outside of the function")
     places = np.nonzero(value)
