@@ -51,8 +51,29 @@ def where(
     The derivative flows to the chosen elements only; a NaN computed in the other case still
     poisons the derivative of that case's operands.
 
+    Args:
+        condition: booleans; of other arrays the nonzero elements hold. The three broadcast.
+        x: array or number.
+        y: array or number.
+        size: with one argument, the number of indices, as for `nonzero`.
+        fill_value: with one argument, as for `nonzero`.
+
+    Returns:
+        Array of the dtype that `x` and `y` promote to.
+
     Raises:
         TypeError: only one of `x` and `y` is given, or an operand is no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> x = np.array([-1.0, 0.0, 4.0])
+        >>> np.where(x > 0, x, 9)
+        Array([9., 9., 4.], dtype=float32)
+        >>> safe = lambda v: np.where(v > 0, np.sqrt(np.where(v > 0, v, 1)), 0).sum()
+        >>> ms.grad(safe)(x)
+        Array([0.  , 0.  , 0.25], dtype=float32)
+        >>> np.where(x)
+        (Array([0, 2], dtype=int32),)
     """
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
@@ -103,7 +124,28 @@ def _arg_extremum(
 def argmax(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """Index of the first maximum along a dimension, of the flat array by default; NaN wins."""
+    """Index of the first maximum along a dimension.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Returns:
+        int32; the place of the first NaN where there is one.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> x = np.array([[1, 7, 7], [5, 0, 2]])
+        >>> np.argmax(x), np.argmax(x, axis=1)
+        (Array(1, dtype=int32), Array([1, 0], dtype=int32))
+        >>> np.argmax(np.array([1.0, np.nan, 3.0]))
+        Array(1, dtype=int32)
+    """
     return _arg_extremum("argmax", reduce.argmax_p, a, axis, out, keepdims)
 
 
@@ -111,7 +153,26 @@ def argmax(
 def argmin(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """Index of the first minimum along a dimension, of the flat array by default; NaN wins."""
+    """Index of the first minimum along a dimension.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Returns:
+        int32; the place of the first NaN where there is one.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> np.argmin(np.array([[1, 7, 7], [5, 0, 2]]), axis=1, keepdims=True)
+        Array([[0],
+               [1]], dtype=int32)
+    """
     return _arg_extremum("argmin", reduce.argmin_p, a, axis, out, keepdims)
 
 
@@ -128,14 +189,44 @@ def _nan_arg(name: str, fn: Any, bound: Any, a: Any, axis: Any, out: None, keepd
 def nanargmax(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """`argmax` of the elements that are numbers; -1 where there is none."""
+    """`argmax` of the elements that are numbers; -1 where there is none.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> np.nanargmax(np.array([[1, np.nan, 3], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 2, -1], dtype=int32)
+    """
     return _nan_arg("nanargmax", argmax, reduce.lowest, a, axis, out, keepdims)
 
 
 def nanargmin(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """`argmin` of the elements that are numbers; -1 where there is none."""
+    """`argmin` of the elements that are numbers; -1 where there is none.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> np.nanargmin(np.array([[1, np.nan, 3], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 0, -1], dtype=int32)
+    """
     return _nan_arg("nanargmin", argmin, reduce.highest, a, axis, out, keepdims)
 
 
@@ -164,9 +255,21 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
             cut off, fewer are padded with `fill_value`.
         fill_value: index (or one for each dimension) that pads; 0 by default.
 
+    Returns:
+        As many int32 vectors as there are dimensions. NaN counts as nonzero.
+
     Raises:
         ConcretizationTypeError: `a` is known only at run time and there is no `size`.
         ValueError: `a` has no dimension.
+
+    Example:
+        >>> x = np.array([[0, 7], [8, 9]])
+        >>> np.nonzero(x)
+        (Array([0, 1, 1], dtype=int32), Array([1, 0, 1], dtype=int32))
+        >>> x[np.nonzero(x)]
+        Array([7, 8, 9], dtype=int32)
+        >>> ms.jit(lambda v: np.nonzero(v, size=4, fill_value=-1)[0])(x)
+        Array([ 0,  1,  1, -1], dtype=int32)
     """
     a = operand("nonzero", a)
     if typeof(a).ndim == 0:
@@ -177,23 +280,29 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
     if size is None:
         found = np.nonzero(concrete("nonzero without a size", mask, "give the argument size"))
         return tuple(array(p.astype(DEFAULTS[int])) for p in found)
-    found = _sized_nonzero(mask, operator.index(size), fill_value)
-    return tuple(convert(p, DEFAULTS[int]) for p in found)
+    fills = _fills(fill_value, typeof(a).ndim)
+    if all(type(f) is int for f in fills):
+        return fusion.run(_sized_nonzero, (mask,), operator.index(size), fills)
+    return _sized_nonzero(mask, operator.index(size), fills)
 
 
-def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
-    """Places of the first `size` true elements, by counting: rank to place by one scatter."""
-    shape = typeof(mask).shape
-    total = typeof(mask).size
+def _fills(fill_value: Any, ndim: int) -> tuple[Any, ...]:
+    """What pads the indices along each dimension."""
     one = 0 if fill_value is None else fill_value
-    fills = fill_value if isinstance(fill_value, (tuple, list)) else [one] * len(shape)
-    if len(fills) != len(shape):
+    fills = tuple(one) if isinstance(one, (tuple, list)) else (one,) * ndim
+    if len(fills) != ndim:
         raise ArgumentValueError(
             "fill_value must be a scalar or have one element for each dimension"
         )
+    return fills
+
+
+def _sized_nonzero(mask: Any, size: int, fills: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Places of the first `size` true elements, by counting: rank to place by one scatter."""
+    shape = typeof(mask).shape
+    total = typeof(mask).size
     if size == 0 or total == 0:
-        return tuple(fill(0, ArrayType((size,), np.int32)) if not total and fill_value is None
-                     else broadcast_to(asarray(f, np.int32), (size,)) for f in fills)  # fmt: skip
+        return tuple(broadcast_to(asarray(f, DEFAULTS[int]), (size,)) for f in fills)
     flat = reshape(mask, (total,))
     rank = running.cumsum(convert(flat, np.dtype(np.int32)), 0)
     slot = compare.select(flat, ar.sub(rank, 1), size)
@@ -202,7 +311,7 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     place = update(zeros((size,), np.int32), slot, places, "set", mode="drop", unique_indices=False)
     real = logic.less(arange(size), count)
     return tuple(
-        where(real, index, convert(operand("nonzero", f), np.dtype(np.int32)))
+        convert(where(real, index, convert(operand("nonzero", f), index.dtype)), DEFAULTS[int])
         for index, f in zip(unravel_index(place, shape), fills, strict=True)
     )
 
@@ -214,12 +323,45 @@ def pieces_last(x: Any) -> Any:
 
 
 def flatnonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> Array:
-    """Places of the nonzero elements of the flat array; arguments as for `nonzero`."""
+    """Places of the nonzero elements of the flat array.
+
+    Args:
+        a: array or number.
+        size: number of places to return, as for `nonzero`.
+        fill_value: what pads where there are fewer; 0 by default.
+
+    Raises:
+        ConcretizationTypeError: `a` is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.flatnonzero(np.array([[0, 7], [8, 9]]))
+        Array([1, 2, 3], dtype=int32)
+        >>> np.flatnonzero(np.array([0, 7]), size=3, fill_value=2)
+        Array([1, 2, 2], dtype=int32)
+    """
     return nonzero(ravel(a), size=size, fill_value=fill_value)[0]
 
 
 def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> Array:
-    """Indices of the nonzero elements, one row for each; arguments as for `nonzero`."""
+    """Indices of the nonzero elements, one row for each.
+
+    Args:
+        a: array or number.
+        size: number of rows to return, as for `nonzero`.
+        fill_value: what pads where there are fewer; 0 by default.
+
+    Returns:
+        int32 `[n, d]` for d dimensions.
+
+    Raises:
+        ConcretizationTypeError: `a` is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.argwhere(np.array([[0, 7], [8, 9]]))
+        Array([[0, 1],
+               [1, 0],
+               [1, 1]], dtype=int32)
+    """
     a = operand("argwhere", a)
     ndim = typeof(a).ndim
     if ndim == 0:
@@ -229,7 +371,19 @@ def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -
 
 
 def unravel_index(indices: ArrayLike, shape: Any) -> tuple[Array, ...]:
-    """Index along each dimension of `shape` for places in the flat array; clipped to it."""
+    """Index along each dimension of `shape` for places in the flat array.
+
+    Args:
+        indices: integers; negative ones count from the end, those out of bounds are clipped.
+        shape: shape of the array, one size or several.
+
+    Returns:
+        As many arrays as there are dimensions, with the shape and dtype of `indices`.
+
+    Example:
+        >>> np.unravel_index(np.array([1, 5, -1, 99]), (2, 3))
+        (Array([0, 1, 1, 1], dtype=int32), Array([1, 2, 2, 2], dtype=int32))
+    """
     indices = operand("unravel_index", indices)
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     total = int(np.prod(sizes, dtype=np.int64))
@@ -248,16 +402,36 @@ def ravel_multi_index(
 ) -> Array:  # fmt: skip
     """Places in the flat array of indices along each dimension.
 
+    Args:
+        multi_index: as many arrays of integers as there are dimensions, which broadcast.
+        dims: shape of the array.
+        mode: out of bounds, "raise" is an error, "wrap" counts around, "clip" takes the nearest;
+            "raise" needs values that are known.
+        order: "C": the last index runs fastest; "F": the first.
+        dtype: of the result; by default that of the indices.
+
     Raises:
-        ValueError: a known index is out of bounds and `mode` is "raise".
+        ValueError: a known index is out of bounds and `mode` is "raise", an array does not hold
+            integers, or there are not as many as dimensions.
+        ConcretizationTypeError: `mode` is "raise" and the values are known only at run time.
+
+    Example:
+        >>> np.ravel_multi_index((np.array([0, 1]), np.array([1, 2])), (2, 3))
+        Array([1, 5], dtype=int32)
+        >>> np.ravel_multi_index((np.array([2]), np.array([4])), (2, 3), mode="clip")
+        Array([5], dtype=int32)
     """
     if mode not in ("raise", "wrap", "clip"):
         raise ArgumentValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
+    if order not in ("C", "F"):
+        raise ArgumentValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
     if len(dims) != len(multi_index):
         raise ArgumentValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
     columns = promote_all(
         "ravel_multi_index", [operand("ravel_multi_index", m) for m in multi_index]
     )
+    if any(not issubdtype(typeof(c).dtype, np.integer) for c in columns):
+        raise ArgumentValueError("ravel_multi_index: indices must be integers")
     weights = np.cumprod([1, *dims[:0:-1]])[::-1] if order == "C" else np.cumprod([1, *dims[:-1]])
     total: Any = 0
     for column, n, w in zip(columns, dims, weights, strict=True):
@@ -284,15 +458,27 @@ def bincount(
     """How often each non-negative integer occurs, or the sum of its weights.
 
     Args:
-        x: vector of non-negative integers.
-        weights: numbers added instead of ones.
+        x: vector of integers; negative ones count as 0.
+        weights: numbers added instead of ones, one for each element of `x`.
         minlength: least length of the result.
         length: length of the result, needed where `x` is known only at run time; larger
             values are left out.
         out_sharding: sharding of the result.
 
+    Returns:
+        `[max(x) + 1]`, or of the length asked for; int32, or the dtype of the weights.
+
     Raises:
-        TypeError: `x` does not hold integers.
+        TypeError: `x` does not hold integers, or is known only at run time without a `length`.
+        ValueError: `x` is no vector, or the weights have another shape.
+
+    Example:
+        >>> np.bincount(np.array([1, 3, 1]))
+        Array([0, 2, 0, 1], dtype=int32)
+        >>> np.bincount(np.array([1, 0, 1]), weights=np.array([0.5, 2.0, 0.25]))
+        Array([2.  , 0.75], dtype=float32)
+        >>> np.bincount(np.array([1, 3, 1]), length=3)
+        Array([0, 2, 0], dtype=int32)
     """
     x = asarray(operand("bincount", x))
     x = asarray(x, np.int32) if x.dtype == np.bool_ else x

@@ -29,21 +29,35 @@ def take(
     mode: str | None = None, unique_indices: bool = False, indices_are_sorted: bool = False,
     fill_value: Any = None,
 ) -> Array:  # fmt: skip
-    """Elements at `indices` along a dimension, of the flat array by default.
+    """Elements at `indices` along a dimension.
 
     Args:
         a: array.
         indices: integers; negative ones count from the end.
-        axis: dimension.
+        axis: dimension; None takes the flat array.
         out: not supported.
-        mode: out of bounds, "fill" (the default) reads `fill_value` (NaN or the smallest
-            integer), "clip" the nearest element, "wrap" counts around.
+        mode: out of bounds, "fill" (the default) reads `fill_value`, "clip" the nearest element,
+            "wrap" counts around. With "clip", negative indices are below the first element.
         unique_indices: promise that no element is taken twice.
         indices_are_sorted: promise that the indices increase.
-        fill_value: read out of bounds.
+        fill_value: read out of bounds; by default NaN, the smallest signed, the largest unsigned
+            integer, or True.
+
+    Returns:
+        Array in whose shape that of `indices` stands in place of the dimension.
 
     Raises:
+        TypeError: the indices are no integers.
+        ValueError: there is no such mode or dimension.
         NotImplementedError: `mode` is "raise".
+
+    Example:
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> np.take(x, np.array([0, -1]), axis=1)
+        Array([[1., 2.],
+               [3., 4.]], dtype=float32)
+        >>> np.take(x, 7), np.take(x, 7, mode="clip"), np.take(x, 7, fill_value=0)
+        (Array(nan, dtype=float32), Array(4., dtype=float32), Array(0., dtype=float32))
     """
     no_out("take", out)
     a, indices = asarray(operand("take", a)), operand("take", indices)
@@ -88,7 +102,8 @@ def take_along_axis(
 
     Args:
         arr: array.
-        indices: integers, of as many dimensions; the other ones broadcast.
+        indices: integers, of as many dimensions; the other ones broadcast. Negative ones count
+            from the end.
         axis: dimension; None takes the flat array.
         mode: out of bounds, as for `take`; "fill" by default.
         fill_value: read out of bounds.
@@ -96,7 +111,16 @@ def take_along_axis(
 
     Raises:
         TypeError: the indices are no integers.
-        ValueError: the numbers of dimensions differ.
+        ValueError: the numbers of dimensions differ, or the other sizes do not broadcast.
+
+    Example:
+        >>> x = np.array([[30, 10, 20], [10, 30, 20]])
+        >>> np.take_along_axis(x, np.argsort(x), axis=-1)
+        Array([[10, 20, 30],
+               [10, 20, 30]], dtype=int32)
+        >>> np.take_along_axis(x, np.argmax(x, axis=1, keepdims=True), axis=1)
+        Array([[30],
+               [30]], dtype=int32)
     """
     arr, indices = asarray(operand("take_along_axis", arr)), operand("take_along_axis", indices)
     indices = asarray(indices)
@@ -147,8 +171,22 @@ def put_along_axis(
 ) -> Array:  # fmt: skip
     """New array with `values` at `indices` along a dimension; `inplace` must be False.
 
+    Args:
+        arr: array.
+        indices: integers, of as many dimensions; the other ones broadcast.
+        values: array or number that broadcasts to the shape of `indices`.
+        axis: dimension; None takes the flat array.
+        inplace: must be False: the arguments of a function do not change.
+        mode: out of bounds, "drop" (the default) writes nothing, "clip" the nearest element.
+
     Raises:
-        ValueError: `inplace` is true: the arguments of a function do not change.
+        ValueError: `inplace` is true, or the numbers of dimensions differ.
+
+    Example:
+        >>> x = np.array([[30, 10, 20], [10, 30, 20]])
+        >>> np.put_along_axis(x, np.argmax(x, axis=1, keepdims=True), 0, 1, inplace=False)
+        Array([[ 0, 10, 20],
+               [10,  0, 20]], dtype=int32)
     """
     not_in_place("put_along_axis", inplace)
     return _put_along(arr, indices, values, axis, mode)
@@ -160,6 +198,10 @@ def _put_along(arr: Any, indices: Any, values: Any, axis: int | None, mode: str 
     if axis is None:
         flat = update(ravel(arr), ravel(indices), values, "set", mode=mode)
         return reshape(flat, arr.shape)
+    if arr.ndim != indices.ndim:
+        raise ArgumentValueError(
+            f"put_along_axis: {indices.ndim} dimensions of indices for {arr.ndim} of the array"
+        )
     index = _along_index(arr, indices, axis_index(axis, arr.ndim))
     return update(arr, index, values, "set", mode=mode)
 

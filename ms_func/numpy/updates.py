@@ -251,7 +251,8 @@ def _scattered(
     """Update of arrays of places, or of slices with steps."""
     plan = layout(shape, parts)
     values = _broadcastable(values, plan.out)
-    if 0 in plan.out:
+    nowhere = mode == "fill" and any(shape[d] == 0 for d in plan.dims)
+    if 0 in plan.out or nowhere:
         return as_handle(x)
     operands = indexing.index_operands(parts)
     return fusion.run(

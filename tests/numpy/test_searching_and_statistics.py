@@ -83,6 +83,21 @@ def test_putting():
         mnp.put(X, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: mnp.ravel_multi_index((1, 2), (2, 3), order="Z"), "invalid order='Z'"),
+        (lambda: mnp.ravel_multi_index((1.5, 2), (2, 3)), "indices must be integers"),
+        (lambda: mnp.choose(np.array([0.5]), [1, 2]), "must hold integers, got float64"),
+        (lambda: mnp.compress(np.ones(5, bool), X, 0), "entries that are out of bounds"),
+        (lambda: mnp.put_along_axis(X, np.array([0]), 9, 1, inplace=False), "1 dimensions"),
+    ],
+)
+def test_indices_that_do_not_fit_are_refused(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
 def test_counting():
     same(mnp.bincount(Y), np.bincount(Y))
     same(ms.jit(lambda y: mnp.bincount(y, length=5))(Y), np.bincount(Y, minlength=5)[:5])
