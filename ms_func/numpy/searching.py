@@ -13,7 +13,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError, Concretization
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.arithmetic import clip, divmod, remainder
 from ms_func.numpy.axes import axis_index
@@ -27,7 +27,6 @@ from ms_func.numpy.promotion import (
     broadcast,
     common_shape,
     convert,
-    fill,
     no_out,
     operand,
     promote,

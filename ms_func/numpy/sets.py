@@ -35,7 +35,7 @@ def unique(
 
     Args:
         ar: array.
-        return_index: also the first place of each.
+        return_index: also the first place of each, in the flat array.
         return_inverse: also which of them stands at each place.
         return_counts: also how often each occurs.
         axis: compare whole slices along this dimension instead of elements.
@@ -45,8 +45,23 @@ def unique(
         fill_value: pads; the first element where None.
         sorted: accepted; the result is sorted.
 
+    Returns:
+        The elements, and for each of the three that is asked for an int32 array, in that order;
+        the inverse has the shape of `ar`, or is a vector where there is an `axis`. Counts of
+        elements that pad are 0.
+
     Raises:
         ConcretizationTypeError: the array is known only at run time and there is no `size`.
+        ValueError: there is no such dimension, or nothing to pad with.
+
+    Example:
+        >>> np.unique(np.array([3, 1, 3]), return_inverse=True, return_counts=True)
+        (Array([1, 3], dtype=int32), Array([1, 0, 1], dtype=int32), Array([1, 2], dtype=int32))
+        >>> np.unique(np.array([[1, 2], [0, 9], [1, 2]]), axis=0)
+        Array([[0, 9],
+               [1, 2]], dtype=int32)
+        >>> ms.jit(lambda x: np.unique(x, size=4, fill_value=-1))(np.array([3, 1, 3]))
+        Array([ 1,  3, -1, -1], dtype=int32)
     """
     a = operand("unique", ar)
     flat = ravel(a) if axis is None else a
@@ -125,7 +140,14 @@ def _columns(x: Any, width: int) -> Sequence[Any]:
 
 
 class UniqueAll(NamedTuple):
-    """Result of `unique_all`."""
+    """Result of `unique_all`.
+
+    Attributes:
+        values: the different elements in increasing order.
+        indices: first place of each in the flat array.
+        inverse_indices: which of them stands at each place.
+        counts: how often each occurs.
+    """
 
     values: Any
     indices: Any
@@ -134,21 +156,48 @@ class UniqueAll(NamedTuple):
 
 
 class UniqueCounts(NamedTuple):
-    """Result of `unique_counts`."""
+    """Result of `unique_counts`.
+
+    Attributes:
+        values: the different elements in increasing order.
+        counts: how often each occurs.
+    """
 
     values: Any
     counts: Any
 
 
 class UniqueInverse(NamedTuple):
-    """Result of `unique_inverse`."""
+    """Result of `unique_inverse`.
+
+    Attributes:
+        values: the different elements in increasing order.
+        inverse_indices: which of them stands at each place.
+    """
 
     values: Any
     inverse_indices: Any
 
 
 def unique_all(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None) -> UniqueAll:
-    """Different values, first places, inverse and counts; NaN counts as different from NaN."""
+    """Different elements, first places, inverse and counts; each NaN counts as different.
+
+    Args:
+        x: array.
+        size: number of results where the array is known only at run time, as for `unique`.
+        fill_value: pads.
+
+    Returns:
+        A `UniqueAll`.
+
+    Raises:
+        ConcretizationTypeError: the array is known only at run time and there is no `size`.
+
+    Example:
+        >>> found = np.unique_all(np.array([3, 1, 3]))
+        >>> found.values, found.indices, found.counts
+        (Array([1, 3], dtype=int32), Array([1, 0], dtype=int32), Array([1, 2], dtype=int32))
+    """
     return UniqueAll(
         *unique(x, True, True, True, equal_nan=False, size=size, fill_value=fill_value)
     )
@@ -157,7 +206,24 @@ def unique_all(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = No
 def unique_counts(
     x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None
 ) -> UniqueCounts:
-    """Different values and counts; NaN counts as different from NaN."""
+    """Different elements and how often each occurs; each NaN counts as different.
+
+    Args:
+        x: array.
+        size: number of results where the array is known only at run time, as for `unique`.
+        fill_value: pads.
+
+    Returns:
+        A `UniqueCounts`.
+
+    Raises:
+        ConcretizationTypeError: the array is known only at run time and there is no `size`.
+
+    Example:
+        >>> values, counts = np.unique_counts(np.array([3, 1, 3]))
+        >>> values, counts
+        (Array([1, 3], dtype=int32), Array([1, 2], dtype=int32))
+    """
     return UniqueCounts(*unique(x, return_counts=True, equal_nan=False, size=size,
                                 fill_value=fill_value))  # fmt: skip
 
@@ -165,13 +231,43 @@ def unique_counts(
 def unique_inverse(
     x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None
 ) -> UniqueInverse:
-    """Different values and inverse; NaN counts as different from NaN."""
+    """Different elements and which of them stands at each place; each NaN counts as different.
+
+    Args:
+        x: array.
+        size: number of results where the array is known only at run time, as for `unique`.
+        fill_value: pads.
+
+    Returns:
+        A `UniqueInverse`.
+
+    Raises:
+        ConcretizationTypeError: the array is known only at run time and there is no `size`.
+
+    Example:
+        >>> values, inverse = np.unique_inverse(np.array([3, 1, 3]))
+        >>> values[inverse]
+        Array([3, 1, 3], dtype=int32)
+    """
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False, size=size,
                                  fill_value=fill_value))  # fmt: skip
 
 
 def unique_values(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None) -> Array:
-    """Different values; NaN counts as different from NaN."""
+    """Different elements in increasing order; each NaN counts as different.
+
+    Args:
+        x: array.
+        size: number of results where the array is known only at run time, as for `unique`.
+        fill_value: pads.
+
+    Raises:
+        ConcretizationTypeError: the array is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.unique_values(np.array([3, np.nan, 3, np.nan]))
+        Array([ 3., nan, nan], dtype=float32)
+    """
     return unique(x, equal_nan=False, size=size, fill_value=fill_value)
 
 
@@ -180,7 +276,26 @@ def isin(
     element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False,
     invert: bool = False, *, method: str = "auto",
 ) -> Array:  # fmt: skip
-    """Whether each element is among `test_elements`."""
+    """Whether each element is among `test_elements`. NaN is among nothing.
+
+    Args:
+        element: array or number.
+        test_elements: array or number.
+        assume_unique: accepted for compatibility.
+        invert: whether it is not among them.
+        method: accepted for compatibility.
+
+    Returns:
+        Booleans of the shape of `element`.
+
+    Raises:
+        TypeError: an operand is a list.
+
+    Example:
+        >>> np.isin(np.array([[1, 2], [3, 4]]), np.array([4, 1, 9]))
+        Array([[ True, False],
+               [False,  True]], dtype=bool)
+    """
     element, tests = reductions.promote_dtype("isin", element, test_elements)
     shape = typeof(element).shape
     values = sort(ravel(tests))
@@ -193,22 +308,40 @@ def isin(
     return logic.logical_not(found) if invert else found
 
 
-def _sized(values: Any, keep: Any, size: int | None, fill_value: Any) -> Any:
-    """The elements to keep, in a result of static size."""
+def _sized(values: Any, keep: Any, size: int | None, fill_value: Any, again: bool = False) -> Any:
+    """The elements to keep, in a result of static size; `again` pads with the first of them."""
     n = values.shape[0]
     (places,) = nonzero(keep, size=size, fill_value=n)
     if size is None:
         return take(values, places, 0, mode="clip")
     pad = convert(operand("fill_value", 0 if fill_value is None else fill_value), values.dtype)
-    if not n:
+    if not n or not size:
         return full((size,), pad, values.dtype)
-    return where(logic.less(places, n), take(values, places, 0, mode="clip"), pad)
+    real, found = logic.less(places, n), take(values, places, 0, mode="clip")
+    if again and fill_value is None:
+        pad = where(real[0], found[0], pad)
+    return where(real, found, pad)
 
 
 def union1d(
     ar1: ArrayLike, ar2: ArrayLike, *, size: int | None = None, fill_value: Any = None
 ) -> Array:
-    """Sorted elements of either array."""
+    """Sorted elements of either array, each once.
+
+    Args:
+        ar1: array.
+        ar2: array.
+        size: length of the result, needed where the arrays are known only at run time: more
+            elements are cut off, fewer are padded.
+        fill_value: pads; the first element where None.
+
+    Raises:
+        ConcretizationTypeError: an array is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.union1d(np.array([3, 1, 3]), np.array([2, 1]))
+        Array([1, 2, 3], dtype=int32)
+    """
     return unique(concatenate([ravel(ar1), ravel(ar2)]), size=size, fill_value=fill_value)
 
 
@@ -216,7 +349,27 @@ def intersect1d(
     ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False, *,
     size: int | None = None, fill_value: Any = None,
 ) -> Any:  # fmt: skip
-    """Sorted elements of both arrays, with their first places if asked for."""
+    """Sorted elements of both arrays, each once.
+
+    Args:
+        ar1: array.
+        ar2: array.
+        assume_unique: accepted for compatibility.
+        return_indices: also their first places in the two arrays.
+        size: length of the result, needed where the arrays are known only at run time: more
+            elements are cut off, fewer are padded.
+        fill_value: pads; the first element where None, 0 where there is none. Places are padded
+            with the sizes of the arrays.
+
+    Raises:
+        ConcretizationTypeError: an array is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.intersect1d(np.array([3, 1, 3]), np.array([2, 3, 1]))
+        Array([1, 3], dtype=int32)
+        >>> np.intersect1d(np.array([7, 5]), np.array([5]), return_indices=True, size=2)
+        (Array([5, 5], dtype=int32), Array([1, 2], dtype=int32), Array([0, 1], dtype=int32))
+    """
     one, i = _ordered(ar1, size)
     two, j = _ordered(ar2, size)
     one, two = reductions.promote_dtype("intersect1d", one, two)
@@ -225,13 +378,13 @@ def intersect1d(
         one.shape, False, np.bool_)  # fmt: skip
     if size is not None:
         same = logic.logical_and(same, _first_of_run(one))
-    values = _sized(one, same, size, fill_value)
+    values = _sized(one, same, size, fill_value, again=True)
     if not return_indices:
         return values
     (kept,) = nonzero(same, size=size, fill_value=one.shape[0])
     own = take(i, kept, 0, mode="fill", fill_value=np.size(ar1))
-    other = take(j, take(place, kept, 0, mode="clip"), 0, mode="clip")
-    return values, own, other
+    place = take(place, kept, 0, mode="fill", fill_value=two.shape[0])
+    return values, own, take(j, place, 0, mode="fill", fill_value=np.size(ar2))
 
 
 def _ordered(x: Any, size: int | None) -> tuple[Any, Any]:
@@ -254,7 +407,25 @@ def setdiff1d(
     ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None,
     fill_value: Any = None,
 ) -> Array:  # fmt: skip
-    """Sorted elements of the first array that are not in the second."""
+    """Sorted elements of the first array that are not in the second, each once.
+
+    Args:
+        ar1: array.
+        ar2: array.
+        assume_unique: elements of `ar1` are neither sorted nor made unique.
+        size: length of the result, needed where the arrays are known only at run time: more
+            elements are cut off, fewer are padded.
+        fill_value: pads; 0 where None.
+
+    Raises:
+        ConcretizationTypeError: an array is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.setdiff1d(np.array([3, 1, 4, 3]), np.array([1, 2]))
+        Array([3, 4], dtype=int32)
+        >>> np.setdiff1d(np.array([4, 3]), np.array([1]), assume_unique=True)
+        Array([4, 3], dtype=int32)
+    """
     one = ravel(ar1) if assume_unique else _ordered(ar1, size)[0]
     keep = isin(one, ar2, invert=True)
     if size is not None and not assume_unique:
@@ -266,7 +437,23 @@ def setxor1d(
     ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None,
     fill_value: Any = None,
 ) -> Array:  # fmt: skip
-    """Sorted elements that are in exactly one of the arrays."""
+    """Sorted elements that are in exactly one of the arrays, each once.
+
+    Args:
+        ar1: array.
+        ar2: array.
+        assume_unique: accepted for compatibility.
+        size: length of the result, needed where the arrays are known only at run time: more
+            elements are cut off, fewer are padded.
+        fill_value: pads; the first element where None, 0 where there is none.
+
+    Raises:
+        ConcretizationTypeError: an array is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.setxor1d(np.array([3, 1, 4]), np.array([1, 2]))
+        Array([2, 3, 4], dtype=int32)
+    """
     one = setdiff1d(ar1, ar2, size=size, fill_value=fill_value)
     two = setdiff1d(ar2, ar1, size=size, fill_value=fill_value)
     if size is None:
@@ -274,4 +461,5 @@ def setxor1d(
     a, b = ravel(ar1), ravel(ar2)
     both = sort(concatenate([a, b]))
     keep = logic.logical_xor(isin(both, a), isin(both, b))
-    return _sized(both, logic.logical_and(keep, _first_of_run(both)), size, fill_value)
+    keep = logic.logical_and(keep, _first_of_run(both))
+    return _sized(both, keep, size, fill_value, again=True)

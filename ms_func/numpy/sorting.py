@@ -53,6 +53,8 @@ def sort(
 ) -> Array:  # fmt: skip
     """Elements in increasing order along a dimension; NaN comes last.
 
+    Complex numbers are ordered by real, then by imaginary part; -0.0 and 0.0 are equal.
+
     Args:
         a: array.
         axis: dimension; None sorts the flat array.
@@ -60,6 +62,16 @@ def sort(
         order: not supported.
         stable: accepted; the sort is stable.
         descending: decreasing order instead; NaN comes first.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.sort(np.array([[3, 1, 2], [0, 9, 5]]))
+        Array([[1, 2, 3],
+               [0, 5, 9]], dtype=int32)
+        >>> np.sort(np.array([2.0, np.nan, 1.0]), descending=True)
+        Array([nan,  2.,  1.], dtype=float32)
     """
     _check_kind(kind, order)
     a, axis = _axis("sort", a, axis)
@@ -81,11 +93,22 @@ def argsort(
     Args:
         a: array.
         axis: dimension; None sorts the elements in one row.
-        kind: not supported.
+        kind: accepted for compatibility.
         order: not supported.
         stable: accepted for compatibility; the order of equal elements is always kept.
         descending: from the largest element to the smallest.
         dtype: integer dtype of the indices, int32 by default.
+
+    Raises:
+        ValueError: there is no such dimension.
+        TypeError: `dtype` is none of integers.
+
+    Example:
+        >>> x = np.array([20, 10, 20, 10])
+        >>> np.argsort(x), np.argsort(x, descending=True)
+        (Array([1, 3, 0, 2], dtype=int32), Array([0, 2, 1, 3], dtype=int32))
+        >>> x[np.argsort(x)]
+        Array([10, 10, 20, 20], dtype=int32)
     """
     _check_kind(kind, order)
     a, axis = _axis("argsort", a, axis)
@@ -113,7 +136,21 @@ def _index_dtype(name: str, dtype: Any) -> np.dtype:
 
 
 def sort_complex(a: ArrayLike) -> Array:
-    """Rows along the last dimension as complex numbers, in order of real, then imaginary part."""
+    """Elements along the last dimension as complex numbers, by real, then by imaginary part.
+
+    Args:
+        a: array.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: `a` has no dimension.
+
+    Example:
+        >>> np.sort_complex(np.array([2 + 1j, 1, 2 - 1j]))
+        Array([1.+0.j, 2.-1.j, 2.+1.j], dtype=complex64)
+    """
     out = sort(inexact("sort_complex", a))
     kind = join(out.dtype, False, np.dtype(np.complex64), True)[0]
     return convert(out, kind)
@@ -123,9 +160,21 @@ def sort_complex(a: ArrayLike) -> Array:
 def lexsort(keys: Any, axis: int = -1) -> Array:
     """Indices that sort by the last key, among its ties by the one before, and so on.
 
+    Args:
+        keys: arrays of one shape, or an array that has them along its first dimension.
+        axis: dimension of the keys along which they are sorted.
+
+    Returns:
+        int32 of the shape of a key.
+
     Raises:
         TypeError: there is no key.
-        ValueError: the keys have different shapes.
+        ValueError: the keys have different shapes, or there is no such dimension.
+
+    Example:
+        >>> second, first = np.array([9, 8, 7]), np.array([2, 1, 2])
+        >>> np.lexsort((second, first))
+        Array([1, 2, 0], dtype=int32)
     """
     rows = [operand("lexsort", k) for k in keys]
     if not rows:
@@ -146,7 +195,20 @@ def _lexsorted(*args: Any) -> Any:
 
 @fusion.whole(1)
 def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
-    """`a` such that element `kth` stands where it would if sorted: here, sorted altogether."""
+    """`a` such that element `kth` stands where it would if sorted: here, sorted altogether.
+
+    Args:
+        a: array.
+        kth: place along the dimension; negative ones count from the end.
+        axis: dimension.
+
+    Raises:
+        ValueError: there is no such place or dimension.
+
+    Example:
+        >>> np.partition(np.array([5, 3, 9, 1]), 2)[2]
+        Array(5, dtype=int32)
+    """
     a, axis = _axis("partition", a, axis)
     axis_index(kth, typeof(a).shape[axis])
     return sort(a, axis)
@@ -154,7 +216,21 @@ def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
 
 @fusion.whole(1)
 def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
-    """Indices of `partition`."""
+    """Indices of `partition`.
+
+    Args:
+        a: array.
+        kth: place along the dimension; negative ones count from the end.
+        axis: dimension.
+
+    Raises:
+        ValueError: there is no such place or dimension.
+
+    Example:
+        >>> x = np.array([5, 3, 9, 1])
+        >>> x[np.argpartition(x, 1)[:2]]
+        Array([1, 3], dtype=int32)
+    """
     a, axis = _axis("argpartition", a, axis)
     axis_index(kth, typeof(a).shape[axis])
     return argsort(a, axis, dtype=np.int32)
@@ -183,15 +259,23 @@ def searchsorted(
     """Places where elements of `v` would have to be put into the sorted vector `a`.
 
     Args:
-        a: sorted vector.
-        v: values.
+        a: sorted vector `[n]`, in the order of `sort`: NaN is the largest.
+        v: array or number.
         side: "left" puts a value before its equals, "right" after them.
         sorter: indices that sort `a`.
         method: accepted for compatibility: short vectors are compared with at once, long
             ones by bisection.
 
+    Returns:
+        int32 from 0 to n, of the shape of `v`.
+
     Raises:
         ValueError: `side` or `method` is none of those, or `a` is no vector.
+
+    Example:
+        >>> x = np.array([10, 20, 20, 30])
+        >>> np.searchsorted(x, np.array([5, 20, 99])), np.searchsorted(x, 20, side="right")
+        (Array([0, 1, 4], dtype=int32), Array(3, dtype=int32))
     """
     if side not in ("left", "right"):
         raise ArgumentValueError(
@@ -250,14 +334,32 @@ def _counted(a: Any, v: Any, strict: bool) -> Any:
 def digitize(
     x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str | None = None
 ) -> Array:
-    """Index of the bin that each element falls into; the bins rise or fall.
+    """Index of the bin that each element falls into: i where `bins[i-1] <= x < bins[i]`.
+
+    Args:
+        x: array or number.
+        bins: vector `[n]` of edges that rise, or fall: then `bins[i-1] > x >= bins[i]`.
+        right: the equality belongs to the other edge.
+        method: accepted for compatibility.
+
+    Returns:
+        int32 from 0 to n, of the shape of `x`; n for what lies beyond the last edge, NaN too.
 
     Raises:
         ValueError: `bins` is no vector.
+
+    Example:
+        >>> edges = np.array([0.0, 1.0, 2.0])
+        >>> np.digitize(np.array([-5.0, 1.0, 1.5, 9.0]), edges)
+        Array([0, 2, 2, 3], dtype=int32)
+        >>> np.digitize(np.array([-5.0, 1.0, 1.5, 9.0]), edges, right=True)
+        Array([0, 1, 2, 3], dtype=int32)
     """
     x, bins = operand("digitize", x), asarray(operand("digitize", bins))
     if bins.ndim != 1:
-        raise ArgumentValueError(f"digitize: bins must be a 1-dimensional array; got bins={bins}")
+        raise ArgumentValueError(
+            f"digitize: bins must be a 1-dimensional array; got shape {bins.shape}"
+        )
     if bins.shape[0] == 0:
         return zeros(typeof(x).shape, np.int32)
     side = "right" if not right else "left"

@@ -157,6 +157,16 @@ def test_sets(name):
     if name != "isin":
         sized = ms.jit(lambda a, b: getattr(mnp, name)(a, b, size=12, fill_value=-1))(a, b)
         same(sized, np.concatenate([want, np.full(12 - len(want), -1)]))
+        pad = 0 if name == "setdiff1d" else want[0]
+        same(
+            getattr(mnp, name)(a, b, size=12), np.concatenate([want, np.full(12 - len(want), pad)])
+        )
+
+
+def test_places_of_common_elements_are_padded_by_the_sizes():
+    a, b = np.array([3, 1, 1]), np.array([1, 5, 2, 3])
+    found = mnp.intersect1d(a, b, return_indices=True, size=3)
+    same(found, (np.array([1, 3, 1]), np.array([1, 0, 3]), np.array([0, 3, 4])))
 
 
 # --- statistics and calculus --------------------------------------------------------------------
