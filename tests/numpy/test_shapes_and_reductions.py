@@ -200,6 +200,7 @@ def test_slice_notation():
         (lambda: mnp.matmul(1, 2), ValueError, "must have ndim at least 1"),
         (lambda: mnp.matmul(X, X), TypeError, "contracting dimensions"),
         (lambda: mnp.einsum("ij,jk", X, X), ValueError, "Size of label 'j'"),
+        (lambda: mnp.linalg.matrix_norm(X[0]), ValueError, "must be at least 2D"),
         (lambda: mnp.eye(-1), ValueError, "negative dimensions"),
         (lambda: mnp.tile(X, -1), ValueError, "negative repetitions"),
         (lambda: mnp.put(X, 0, 1, mode="raise", inplace=False), NotImplementedError, "'raise'"),
