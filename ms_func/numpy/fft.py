@@ -157,8 +157,7 @@ def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = N
         Array([1.+0.j, 0.+0.j], dtype=complex64)
 
     Reference:
-        Cooley, Tukey, "An algorithm for the machine calculation of complex Fourier series",
-        Mathematics of Computation 19, 1965.
+        Cooley, Tukey, Mathematics of Computation 19, 1965.
     """
     return _one("FFT", a, n, axis, norm)
 
@@ -170,8 +169,7 @@ def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
         a: array; real numbers count as complex.
         n: number of points: the dimension is cut off or filled with zeros to it.
         axis: dimension.
-        norm: "backward" divides the inverse by `n`, "forward" the forward transform, "ortho"
-            both by the root of `n`.
+        norm: as for `fft`.
 
     Returns:
         complex64, or complex128 for 64-bit elements.
@@ -193,8 +191,7 @@ def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
         a: real array; integers count as float32.
         n: number of points: the dimension is cut off or filled with zeros to it.
         axis: dimension.
-        norm: "backward" divides the inverse by `n`, "forward" the forward transform, "ortho"
-            both by the root of `n`.
+        norm: as for `fft`.
 
     Returns:
         Complex; the dimension has size `n // 2 + 1`.
@@ -267,8 +264,7 @@ def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None =
         a: real array; integers count as float32.
         n: number of points: the dimension is cut off or filled with zeros to it.
         axis: dimension.
-        norm: "backward" divides the inverse by `n`, "forward" the forward transform, "ortho"
-            both by the root of `n`.
+        norm: as for `fft`.
 
     Returns:
         Complex; the dimension has size `n // 2 + 1`.
