@@ -20,6 +20,7 @@ from ms_func.errors import ArgumentTypeError, TypePromotionError
 
 __all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
            "prng_key", "promote_types", "result_type", "scalar_type_of"]  # fmt: skip
+__dir__ = __all__.copy
 
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
 float0 = np.dtype([("float0", np.void, 0)])

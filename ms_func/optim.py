@@ -27,6 +27,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import filled, logic, reductions, searching
 from ms_func.numpy.promotion import convert
+from ms_func.numpy.trigonometry import cos
 from ms_func.tracing.policy import user_function
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "scale", "scale_by_adam", "scale_by_learning_rate", "scale_by_rms", "sgd", "trace",
     "warmup_cosine_decay_schedule",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 Schedule = Callable[[Any], Any]
 
@@ -506,7 +508,7 @@ def cosine_decay_schedule(
 
     def schedule(count: Any) -> Any:
         part = ar.divide(ar.minimum(count, decay_steps), decay_steps)
-        wave = ar.multiply(0.5, ar.add(1.0, el.cos(ar.multiply(math.pi, part))))
+        wave = ar.multiply(0.5, ar.add(1.0, cos(ar.multiply(math.pi, part))))
         wave = wave if exponent == 1.0 else ar.power(wave, exponent)
         return ar.multiply(init_value, ar.add(ar.multiply(wave, 1 - alpha), alpha))
 

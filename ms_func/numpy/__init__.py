@@ -36,12 +36,11 @@ from ms_func.numpy.diagonals import (  # isort: skip
 from ms_func.numpy.einsum import einsum, einsum_path
 
 from ms_func.numpy.elementwise import (  # isort: skip
-    abs, absolute, acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2,
-    arctanh, around, asin, asinh, atan, atan2, atanh, cbrt, ceil, conj, conjugate, copysign,
-    cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, frexp, heaviside, imag,
-    isclose, ldexp, log, log10, log1p, log2, nan_to_num, nextafter,
-    rad2deg, radians, real, rint, round, sign, signbit, sin, sinc, sinh, spacing, sqrt, tan,
-    tanh, trunc,
+    abs, absolute, around, cbrt, ceil, conj, conjugate, exp, exp2, expm1, fabs, fix, floor,
+    heaviside, imag, log, log10, log1p, log2, real, rint, round, sign, sqrt, trunc,
+)  # fmt: skip
+from ms_func.numpy.floats import (  # isort: skip
+    copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
 )  # fmt: skip
 from ms_func.numpy.grids import (  # isort: skip
     bartlett, blackman, c_, fromfunction, hamming, hanning, i0, index_exp, indices, kaiser,
@@ -62,6 +61,8 @@ from ms_func.numpy.manipulation import (  # isort: skip
     swapaxes, transpose,
 )  # fmt: skip
 from ms_func.numpy.reordering import flip, fliplr, flipud, roll, rot90  # isort: skip
+from ms_func.numpy.means import average, mean, std, var  # isort: skip
+
 from ms_func.numpy.metadata import (  # isort: skip
     __array_namespace_info__, can_cast, from_dlpack, iscomplexobj, isdtype, isrealobj,
     isscalar, iterable, load, ndim, save, savez, shape, size,
@@ -77,8 +78,8 @@ from ms_func.numpy.nan_reductions import (  # isort: skip
     nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
 from ms_func.numpy.reductions import (  # isort: skip
-    all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, max, mean,
-    min, prod, ptp, std, sum, var,
+    all, allclose, amax, amin, any, array_equal, array_equiv, count_nonzero, max, min, prod, ptp,
+    sum,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
     delete, insert, meshgrid, place, put, repeat, resize, tile, trim_zeros,
@@ -112,6 +113,10 @@ from ms_func.numpy.quantiles import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.statistics import (  # isort: skip
     corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd,
+)  # fmt: skip
+from ms_func.numpy.trigonometry import (  # isort: skip
+    acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh,
+    atan, atan2, atanh, cos, cosh, deg2rad, degrees, rad2deg, radians, sin, sinc, sinh, tan, tanh,
 )  # fmt: skip
 from ms_func.numpy.ufunc import (  # isort: skip
     add, bitwise_and, bitwise_or, bitwise_xor, divide, floor_divide, frompyfunc, logaddexp,
@@ -197,3 +202,4 @@ __all__ = [  # noqa: RUF022
     "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
     "zeros", "zeros_like",
 ]  # fmt: skip
+__dir__ = __all__.copy

@@ -27,7 +27,7 @@ from ms_func.numpy import (
 )
 from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.joining import part
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype
 
 
 @fusion.whole(1, "prepend", "append")
@@ -185,7 +185,7 @@ def interp(
     """
     if np.shape(xp) != np.shape(fp) or len(np.shape(xp)) != 1:
         raise ArgumentValueError("xp and fp must be one-dimensional arrays of equal size")
-    x, xp = (inexact("interp", v) for v in reductions.promote_dtype("interp", x, xp))
+    x, xp = (inexact("interp", v) for v in promote_dtype("interp", x, xp))
     if typeof(x).dtype.kind == "c":
         raise ArgumentValueError("interp: complex places are not supported")
     fp = inexact("interp", fp)

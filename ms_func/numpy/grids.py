@@ -24,6 +24,7 @@ from ms_func.numpy.padding import pad
 from ms_func.numpy.promotion import inexact, operand
 from ms_func.numpy.reductions import sum as total
 from ms_func.numpy.repeating import meshgrid
+from ms_func.numpy.trigonometry import cos
 from ms_func.primitives import shape
 from ms_func.primitives.special import bessel_i0e
 from ms_func.tracing.policy import user_function
@@ -165,7 +166,7 @@ def _cosines(m: int, *weights: float) -> Any:
     angle = ar.multiply(_points(m), 2 * math.pi / (m - 1))
     total: Any = weights[0]
     for k, w in enumerate(weights[1:], 1):
-        total = ar.add(total, ar.multiply(w, el.cos(ar.multiply(angle, float(k)))))
+        total = ar.add(total, ar.multiply(w, cos(ar.multiply(angle, float(k)))))
     return total
 
 

@@ -13,8 +13,9 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.elementwise import sqrt
 from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
+from ms_func.numpy.means import mean, var
 from ms_func.numpy.promotion import ArrayLike, no_out, settled
-from ms_func.numpy.reductions import Axis, any, max, mean, min, prod, sum, var
+from ms_func.numpy.reductions import Axis, any, max, min, prod, sum
 from ms_func.primitives import compare, reduce
 
 

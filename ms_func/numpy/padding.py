@@ -11,7 +11,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, fusion, promotion, reductions
+from ms_func.numpy import elementwise, fusion, means, promotion, reductions
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, subtract
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.intervals import arange
@@ -228,7 +228,7 @@ def _median(x: Any, axis: int, keepdims: bool) -> Any:
     """Mean of the two elements in the middle of each line."""
     n = typeof(x).shape[axis]
     ordered = sort_operands(x, axis)
-    return reductions.mean(part(ordered, axis, (n - 1) // 2, n // 2 + 1), axis, keepdims=keepdims)
+    return means.mean(part(ordered, axis, (n - 1) // 2, n // 2 + 1), axis, keepdims=keepdims)
 
 
 _PADDERS: dict[str, Callable[..., Any]] = {
@@ -238,7 +238,7 @@ _PADDERS: dict[str, Callable[..., Any]] = {
     "linear_ramp": _pad_ramp,
     "maximum": _pad_statistic(reductions.max),
     "minimum": _pad_statistic(reductions.min),
-    "mean": _pad_statistic(reductions.mean),
+    "mean": _pad_statistic(means.mean),
     "median": _pad_statistic(_median),
     "reflect": _pad_mirror(1),
     "symmetric": _pad_mirror(0),

@@ -20,7 +20,7 @@ from ms_func.numpy.filled import ones, zeros
 from ms_func.numpy.intervals import arange
 from ms_func.numpy.padding import pad
 from ms_func.numpy.products import convolve, matmul, outer
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype
 from ms_func.numpy.repeating import trim_zeros
 from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
@@ -29,7 +29,7 @@ from ms_func.numpy.systems import inv, lstsq
 @fusion.whole(2)
 def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     """Value of a polynomial at `x`, by Horner's rule."""
-    p, x = reductions.promote_dtype("polyval", p, x)
+    p, x = promote_dtype("polyval", p, x)
     p = asarray(p)
     out: Any = ar.multiply(x, 0)
     for i in range(p.shape[0]):
@@ -40,7 +40,7 @@ def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
 @fusion.whole(2)
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """Sum of two polynomials."""
-    a, b = (asarray(v) for v in reductions.promote_dtype("polyadd", a1, a2))
+    a, b = (asarray(v) for v in promote_dtype("polyadd", a1, a2))
     n = max(a.shape[0], b.shape[0])
     a, b = (pad(v, ((n - v.shape[0], 0), *[(0, 0)] * (v.ndim - 1))) for v in (a, b))
     return ar.add(a, b)
@@ -56,14 +56,14 @@ def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -
     """Product of two polynomials; zeros in front are kept unless asked otherwise."""
     if trim_leading_zeros and (np.size(a1) > 1 or np.size(a2) > 1):
         a1, a2 = trim_zeros(a1, "f"), trim_zeros(a2, "f")
-    a, b = (inexact("polymul", v) for v in reductions.promote_dtype("polymul", a1, a2))
+    a, b = (inexact("polymul", v) for v in promote_dtype("polymul", a1, a2))
     a, b = (v if typeof(v).size else zeros((1,), typeof(v).dtype) for v in (a, b))
     return convolve(a, b)
 
 
 def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> tuple[Array, Array]:
     """Quotient and remainder of two polynomials."""
-    u, v = (asarray(inexact("polydiv", x)) for x in reductions.promote_dtype("polydiv", u, v))
+    u, v = (asarray(inexact("polydiv", x)) for x in promote_dtype("polydiv", u, v))
     m, n = u.shape[0] - 1, v.shape[0] - 1
     scale = ar.divide(1.0, v[0])
     quotient = zeros((max(m - n + 1, 1),), u.dtype)
@@ -182,7 +182,7 @@ def polyfit(
     Raises:
         TypeError: the arguments do not fit.
     """
-    x, y = (inexact("polyfit", v) for v in reductions.promote_dtype("polyfit", x, y))
+    x, y = (inexact("polyfit", v) for v in promote_dtype("polyfit", x, y))
     order = operator.index(deg) + 1
     if (
         typeof(x).ndim != 1

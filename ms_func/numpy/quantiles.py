@@ -28,7 +28,15 @@ from ms_func.numpy import (
     taking,
 )
 from ms_func.numpy.axes import axes_tuple
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    inexact,
+    no_out,
+    promote_dtype,
+    settled,
+    strong,
+)
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
 
@@ -187,7 +195,7 @@ def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    a, q = (strong(inexact(name, v)) for v in reductions.promote_dtype(name, a, q))
+    a, q = (strong(inexact(name, v)) for v in promote_dtype(name, a, q))
     return a, q, axes_tuple(axis, typeof(a).ndim)
 
 

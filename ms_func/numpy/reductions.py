@@ -1,34 +1,30 @@
-"""Sums, means, extrema, quantiles: many elements to one."""
+"""Sums, products, extrema and logic: many elements to one."""
 
 from __future__ import annotations
 
 import builtins
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ms_func.config import x64
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
-from ms_func.numpy.arithmetic import divide, maximum, minimum, multiply, subtract
+from ms_func.numpy.arithmetic import maximum, minimum, subtract
 from ms_func.numpy.axes import axes_and_names, axes_tuple, axis_names
 from ms_func.numpy.creation import asarray
-from ms_func.numpy.elementwise import conjugate, isclose, real, sqrt
+from ms_func.numpy.floats import isclose
 from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.promotion import (
     HANDLES,
     ArrayLike,
-    admit,
     as_handle,
     convert,
     fill,
-    inexact,
-    join_types,
     no_out,
     operand,
     promote,
@@ -37,7 +33,6 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, bits, collective, compare, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.collective_places import axis_size
 
 Axis = int | tuple[int, ...] | list[int] | None
 _BOOL = np.dtype(np.bool_)
@@ -323,186 +318,6 @@ def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = Fals
     """Maximum minus minimum along dimensions."""
     no_out("ptp", out)
     return subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
-
-
-# --- means ------------------------------------------------------------------------------
-
-
-def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
-    """Number of elements that a mean divides by: an int, or an array where masked."""
-    shape = np.shape(a)
-    if where is None:
-        axes = axes_and_names(axis, len(shape))
-        return math.prod(shape[i] if type(i) is int else axis_size(i) for i in axes)
-    full = broadcast_to(where, broadcast_shapes(shape, np.shape(where)))
-    return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
-
-
-@fusion.whole(1, "where")
-def mean(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    *, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """Arithmetic mean along dimensions; NaN of nothing.
-
-    Args:
-        a: array; sums of float16 and bfloat16 are kept in float32.
-        axis: dimensions, all by default.
-        dtype: of the result; by default that of `a`, float32 for integers.
-        out: not supported.
-        keepdims: keep the dimensions with size 1.
-        where: mask of what counts.
-
-    Raises:
-        ValueError: `a` has no such dimension.
-
-    Example:
-        >>> mean(asarray([[1.0, 2.0], [3.0, 6.0]]), axis=0).tolist()
-        [2.0, 4.0]
-    """
-    no_out("mean", out)
-    a = settled("mean", a)
-    kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
-    axes = axes_and_names(axis, typeof(a).ndim)
-    if where is None:
-        return fusion.run(_mean_program, (a,), axes, bool(keepdims), kind)
-    return _mean_program(a, axes, keepdims, kind, where)
-
-
-def _mean_program(
-    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, where: Any = None
-) -> Any:
-    inner = np.dtype(np.float32) if is_inexact(kind) and kind.itemsize < 4 else kind
-    total = sum(a, axes, inner, keepdims=keepdims, where=where)
-    count = _count(a, axes, keepdims, where)
-    if isinstance(count, int):
-        count = float(count) if count else math.nan
-    return convert(divide(total, count), kind)
-
-
-@fusion.whole(1, "weights")
-def average(
-    a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
-    keepdims: bool = False,
-) -> Any:  # fmt: skip
-    """Weighted mean along dimensions.
-
-    Args:
-        a: array.
-        axis: dimensions to average over.
-        weights: of the shape of `a`, or one per element along the one `axis`.
-        returned: whether to return the sum of the weights too.
-        keepdims: keep the averaged dimensions with size 1.
-    """
-    a = inexact("average", settled("average", a))
-    if weights is None:
-        out = mean(a, axis, keepdims=keepdims)
-        scale = fill(_count(a, axis, keepdims, None), typeof(out))
-    else:
-        a, weights = (inexact("average", v) for v in promote_dtype("average", a, weights))
-        if typeof(weights).shape != typeof(a).shape:
-            weights = _along(weights, axis, typeof(a))
-        scale = sum(weights, axis, keepdims=keepdims)  # pyright: ignore[reportArgumentType]
-        out = divide(sum(multiply(a, weights), axis, keepdims=keepdims), scale)  # pyright: ignore[reportArgumentType]
-    return (out, broadcast_to(scale, typeof(out).shape)) if returned else out
-
-
-def promote_dtype(name: str, *args: Any) -> list[Any]:
-    """Operands of one dtype; shapes stay."""
-    args = tuple(admit(name, a, i) for i, a in enumerate(args))
-    dtype, weak = join_types([typeof(a) for a in args])
-    return [convert(a, dtype, weak) for a in args]
-
-
-def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
-    """Weights of one dimension laid along `axis` of an array."""
-    if axis is None:
-        raise ArgumentValueError("Axis must be specified when shapes of a and weights differ.")
-    axes = axes_tuple(axis, t.ndim)
-    shape = typeof(weights).shape
-    if shape != tuple(t.shape[i] for i in axes):
-        raise ArgumentValueError(
-            "Shape of weights must be consistent with shape of a along specified axis."
-        )
-    sizes = tuple(t.shape[i] if i in axes else 1 for i in range(t.ndim))
-    return broadcast_to(sh.reshape(weights, sizes), t.shape)
-
-
-@fusion.whole(1, "ddof", "where", "mean", "correction")
-def var(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-    keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
-    correction: float | None = None,
-) -> Array:  # fmt: skip
-    """Variance along dimensions: mean squared distance from the mean.
-
-    Args:
-        a: array; the variance of complex numbers is real.
-        axis: dimensions.
-        dtype: of the computation.
-        out: not supported.
-        ddof: taken from the number of elements before dividing.
-        keepdims: keep the dimensions with size 1.
-        where: elements to count.
-        mean: the mean, with its dimensions kept, if it is known.
-        correction: another name of `ddof`.
-
-    Raises:
-        ValueError: `dtype` is real where `a` is complex.
-    """
-    no_out("var", out)
-    a = settled("var", a)
-    own = typeof(a).dtype
-    kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
-    if dtype is not None and own.kind == "c" and kind.kind != "c":
-        raise ArgumentValueError(
-            f"var: complex numbers have no variance of a real dtype, as {kind.name}"
-        )
-    axes = axes_and_names(axis, typeof(a).ndim)
-    free = ddof if correction is None else correction
-    return _var_program(a, axes, keepdims, kind, free, where, mean)
-
-
-def _var_program(
-    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any,
-    centre: Any,
-) -> Any:  # fmt: skip
-    """Two passes: the mean, then the mean square of the distances from it."""
-    inner = np.dtype(np.float32) if kind.itemsize < 4 else kind
-    a = convert(a, inner)
-    if centre is None:
-        centre = _mean(a, axes, keepdims=True, where=where)
-    off = subtract(a, convert(operand("var", centre), inner))
-    square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
-    count = _count(a, axes, keepdims, where)
-    total = sum(square, axes, keepdims=keepdims, where=where)
-    if isinstance(count, int) and isinstance(free, (int, float)):
-        left: Any = float(count - free) if count >= free else math.nan
-    else:
-        left = subtract(count, free)
-        left = compare.select(logic.less(left, 0), *promote("var", math.nan, left))
-    result = kind if kind.kind != "c" else np.dtype(f"f{kind.itemsize // 2}")
-    return convert(divide(total, left), result)
-
-
-_mean = mean
-
-
-@fusion.whole(1, "ddof", "where", "mean", "correction")
-def std(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-    keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
-    correction: float | None = None,
-) -> Array:  # fmt: skip
-    """Standard deviation along dimensions: the root of `var`, whose arguments it takes.
-
-    Example:
-        >>> float(std(asarray([1.0, 3.0]))), float(std(asarray([1.0, 3.0]), correction=1))
-        (1.0, 1.4142135381698608)
-    """
-    no_out("std", out)
-    return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
-                    correction=correction))  # fmt: skip
 
 
 # --- tests of whole arrays --------------------------------------------------------------

@@ -17,7 +17,7 @@ from ms_func.numpy.creation import asarray
 from ms_func.numpy.filled import full, zeros
 from ms_func.numpy.joining import concatenate
 from ms_func.numpy.manipulation import moveaxis, ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, convert, operand, promote
+from ms_func.numpy.promotion import ArrayLike, convert, operand, promote, promote_dtype
 from ms_func.numpy.searching import concrete, nonzero, where
 from ms_func.numpy.sorting import argsort, searchsorted, sort, stable_sort
 from ms_func.numpy.taking import take
@@ -296,7 +296,7 @@ def isin(
         Array([[ True, False],
                [False,  True]], dtype=bool)
     """
-    element, tests = reductions.promote_dtype("isin", element, test_elements)
+    element, tests = promote_dtype("isin", element, test_elements)
     shape = typeof(element).shape
     values = sort(ravel(tests))
     n = values.shape[0]
@@ -372,7 +372,7 @@ def intersect1d(
     """
     one, i = _ordered(ar1, size)
     two, j = _ordered(ar2, size)
-    one, two = reductions.promote_dtype("intersect1d", one, two)
+    one, two = promote_dtype("intersect1d", one, two)
     place = searchsorted(two, one)
     same = logic.equal(take(two, place, 0, mode="clip"), one) if two.size else sh.full(
         one.shape, False, np.bool_)  # fmt: skip

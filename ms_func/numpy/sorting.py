@@ -15,7 +15,14 @@ from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.filled import zeros
 from ms_func.numpy.manipulation import ravel
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    inexact,
+    lay,
+    operand,
+    promote_dtype,
+)
 from ms_func.numpy.reordering import flip
 from ms_func.numpy.searching import where
 from ms_func.numpy.taking import take
@@ -286,7 +293,7 @@ def searchsorted(
             f"{method!r} is an invalid value for keyword 'method'. Expected one of "
             "['sort', 'scan', 'scan_unrolled', 'compare_all']."
         )
-    a, v = reductions.promote_dtype("searchsorted", a, v)
+    a, v = promote_dtype("searchsorted", a, v)
     if typeof(a).ndim != 1:
         raise ArgumentValueError("a should be 1-dimensional")
     if sorter is not None:

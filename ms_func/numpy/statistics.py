@@ -1,4 +1,4 @@
-"""Quantiles, covariance, histograms."""
+"""Covariance and histograms."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.filled import zeros
 from ms_func.numpy.intervals import arange, linspace
+from ms_func.numpy.means import average
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, settled
 from ms_func.numpy.updates import update
@@ -63,7 +64,7 @@ def cov(
             ddof, reductions.sum(ar.multiply(w, aweights))), total))  # fmt: skip
     else:
         scale = ar.subtract(total, ddof)
-    centre = reductions.average(x, 1, w)
+    centre = average(x, 1, w)
     off = ar.subtract(x, manipulation.reshape(centre, (-1, 1)))
     weighted = off if w is None else ar.multiply(off, w)
     out = matmul(weighted, el.conjugate(manipulation.transpose(off)))

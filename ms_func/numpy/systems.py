@@ -28,7 +28,7 @@ from ms_func.numpy import (
 )
 from ms_func.numpy.diagonals import diagonal, eye
 from ms_func.numpy.factors import matrix, qr, square, svd
-from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact
+from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, promote_dtype
 from ms_func.primitives.linalg import lu, solve_triangular
 from ms_func.primitives.matrices import adjoint, mm
 
@@ -75,7 +75,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
         >>> np.linalg.solve(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([4.0, 10.0]))
         Array([2., 2.], dtype=float32)
     """
-    a, b = reductions.promote_dtype("solve", square("solve", a), inexact("solve", b))
+    a, b = promote_dtype("solve", square("solve", a), inexact("solve", b))
     a, b = square("solve", a), convert(b, typeof(square("solve", a)).dtype)
     vector = typeof(b).ndim == 1
     b = manipulation.expand_dims(b, -1) if vector else b
@@ -414,7 +414,7 @@ def lstsq(
         >>> x.round(4), rank
         (Array([2., 1.], dtype=float32), Array(2, dtype=int32))
     """
-    a, b = reductions.promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
+    a, b = promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
     m, n = typeof(a).shape
     if typeof(b).shape[0] != m:
         raise ArgumentValueError("Leading dimensions of input arrays must match")

@@ -13,6 +13,7 @@ from ms_func.nn.normalization import logsumexp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
+from ms_func.numpy.floats import copysign
 from ms_func.numpy.logic import logical_and, logical_or
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -200,7 +201,7 @@ def _gammasgn(x: Any) -> Any:
     below = compare.select(odd, literal(-1, x), literal(1, x))
     pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))
     below = compare.select(pole, literal(math.nan, x), below)
-    at_zero = el.copysign(1, x)
+    at_zero = copysign(1, x)
     above = compare.select(compare.ne(x, x), x, literal(1, x))
     return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero, above))
 
