@@ -62,7 +62,6 @@ from ms_func.numpy.manipulation import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.reordering import flip, fliplr, flipud, roll, rot90  # isort: skip
 from ms_func.numpy.means import average, mean, std, var  # isort: skip
-
 from ms_func.numpy.metadata import (  # isort: skip
     __array_namespace_info__, can_cast, from_dlpack, iscomplexobj, isdtype, isrealobj,
     isscalar, iterable, load, ndim, save, savez, shape, size,

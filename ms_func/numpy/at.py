@@ -19,7 +19,18 @@ from ms_func.primitives.sharding import laid_out
 
 
 class IndexUpdater:
-    """`x.at`: takes an index and gives an `IndexRef`."""
+    """`x.at`: `x.at[index]` gives an `IndexRef`, whose methods update elements of `x`.
+
+    Nothing is changed in place: each method gives a new array. Under `jit` the compiler writes
+    into the memory of the old one where nobody needs it any more.
+
+    Example:
+        >>> x = np.array([1.0, 2.0, 3.0])
+        >>> x.at[1:].set(0), x.at[0].add(10)
+        (Array([1., 0., 0.], dtype=float32), Array([11.,  2.,  3.], dtype=float32))
+        >>> x
+        Array([1., 2., 3.], dtype=float32)
+    """
 
     __slots__ = ("array",)
 
@@ -42,9 +53,24 @@ class IndexRef:
         mode: what becomes of indices out of bounds: "drop" (the default for updates) leaves
             them out, "clip" moves them inside, "fill" reads `fill_value`,
             "promise_in_bounds" (the default for `get`) promises that there are none.
+        out_sharding: sharding of the result.
+        wrap_negative_indices: whether negative indices count from the end; else they are out of
+            bounds.
 
+    Values are converted to the dtype of `x`, with a `FutureWarning` where that loses something.
     Where elements are named twice, `set` keeps an unspecified one of the values, and the
     other methods apply all of them.
+
+    Raises:
+        ValueError: values do not broadcast to what the index names, or there is no such mode.
+        IndexError: there are more indices than dimensions.
+
+    Example:
+        >>> x = np.array([1.0, 2.0, 3.0])
+        >>> x.at[np.array([0, 0, 2])].add(1)
+        Array([3., 2., 4.], dtype=float32)
+        >>> x.at[np.array([0, 7])].set(9), x.at[np.array([0, 7])].set(9, mode="clip")
+        (Array([9., 2., 3.], dtype=float32), Array([9., 2., 9.], dtype=float32))
     """
 
     __slots__ = ("array", "index")
@@ -61,7 +87,29 @@ class IndexRef:
         mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
         wrap_negative_indices: bool = True,
     ) -> Array:  # fmt: skip
-        """`x[index]`, with a choice of what is read out of bounds and of the layout."""
+        """`x[index]`, with a choice of what is read out of bounds and of the layout.
+
+        Args:
+            indices_are_sorted: promise that the indices increase.
+            unique_indices: promise that no element is named twice.
+            mode: out of bounds, "clip" reads the nearest element, "fill" reads `fill_value`;
+                "promise_in_bounds" (the default, unless there is a `fill_value`) the nearest one,
+                too.
+            fill_value: by default NaN, the smallest signed, the largest unsigned integer, or True.
+            out_sharding: sharding of the result.
+            wrap_negative_indices: whether negative indices count from the end.
+
+        Raises:
+            ValueError: there is no such mode.
+
+        Example:
+            >>> x = np.array([1.0, 2.0, 3.0])
+            >>> i = np.array([0, -1, 7])
+            >>> x.at[i].get(), x.at[i].get(mode="fill")
+            (Array([1., 3., 3.], dtype=float32), Array([ 1.,  3., nan], dtype=float32))
+            >>> x.at[i].get(fill_value=0)
+            Array([1., 3., 0.], dtype=float32)
+        """
         if out_sharding is not None:
             return laid_out(
                 out_sharding, self.get, indices_are_sorted=indices_are_sorted,
@@ -78,39 +126,112 @@ class IndexRef:
         )  # fmt: skip
 
     def set(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] = values`."""
+        """New array with `x[index] = values`.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.zeros((2, 3)).at[:, 1].set(np.array([5, 6]))
+            Array([[0., 5., 0.],
+                   [0., 6., 0.]], dtype=float32)
+        """
         return update(self.array, self.index, values, "set", **options)
 
     def add(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] += values`."""
+        """New array with `x[index] += values`, as often as each element is named.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[np.array([0, 0, 2])].add(np.array([10, 20, 30]))
+            Array([31.,  2., 33.], dtype=float32)
+        """
         return update(self.array, self.index, values, "add", **options)
 
     def subtract(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] -= values`."""
+        """New array with `x[index] -= values`, as often as each element is named.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[1:].subtract(1)
+            Array([1., 1., 2.], dtype=float32)
+        """
         return update(self.array, self.index, values, "subtract", **options)
 
     def multiply(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] *= values`."""
+        """New array with `x[index] *= values`, as often as each element is named. Also `mul`.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[np.array([1, 1])].multiply(10)
+            Array([  1., 200.,   3.], dtype=float32)
+        """
         return update(self.array, self.index, values, "multiply", **options)
 
     mul = multiply
 
     def divide(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] /= values`; integers become floats, as of `/`."""
+        """New array with `x[index] /= values`; integers become floats, as of `/`.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[1].divide(4)
+            Array([1. , 0.5, 3. ], dtype=float32)
+        """
         factors = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
         return arithmetic.divide(self.array, factors)
 
     def power(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] **= values`."""
+        """New array with `x[index] **= values`, as often as each element is named.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[1:].power(2)
+            Array([1., 4., 9.], dtype=float32)
+        """
         powers = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
         return convert(arithmetic.power(self.array, powers), self.array.dtype)
 
     def min(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] = minimum(x[index], values)`."""
+        """New array with `x[index] = minimum(x[index], values)`.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[1:].min(2.5)
+            Array([1. , 2. , 2.5], dtype=float32)
+        """
         return update(self.array, self.index, values, "min", **options)
 
     def max(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] = maximum(x[index], values)`."""
+        """New array with `x[index] = maximum(x[index], values)`.
+
+        Args:
+            values: array or number that broadcasts to what the index names.
+            **options: as of the class.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[np.array([0, 0])].max(np.array([5, 4]))
+            Array([5., 2., 3.], dtype=float32)
+        """
         return update(self.array, self.index, values, "max", **options)
 
     def apply(self, func: Callable[[Any], Any], **options: Any) -> Array:
@@ -119,6 +240,10 @@ class IndexRef:
         Args:
             func: elementwise function.
             **options: as of the other methods; `unique_indices` saves the search for repetitions.
+
+        Example:
+            >>> np.array([1.0, 2.0, 3.0]).at[np.array([0, 2, 2])].apply(lambda v: v + 10)
+            Array([11.,  2., 23.], dtype=float32)
         """
         read = {k: v for k, v in options.items() if k != "mode"}
         old = self.get(mode="clip", **read)

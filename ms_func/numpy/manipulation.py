@@ -87,12 +87,6 @@ def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
     return sizes
 
 
-def reshape_method(a: Any, *args: Any, order: str = "C", copy: bool | None = None) -> Any:
-    """`reshape` as a method: sizes as one tuple or as several arguments."""
-    shape = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
-    return reshape(a, shape, order, copy=copy)
-
-
 @fusion.whole(1)
 def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
     """The elements of `a` in one dimension.
@@ -279,13 +273,6 @@ def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
 
 
 permute_dims = transpose
-
-
-def transpose_method(a: Any, *args: Any) -> Any:
-    """`transpose` as a method: axes as one tuple or as several arguments."""
-    if not args or args == (None,):
-        return transpose(a)
-    return transpose(a, args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
 
 
 def matrix_transpose(x: ArrayLike, /) -> Array:

@@ -328,8 +328,23 @@ def setitem(x: Any, index: Any, values: Any) -> None:
 
     Other handles of the same object see it; arrays computed from it earlier do not change.
 
+    Args:
+        x: array.
+        index: as for reading.
+        values: array or number that broadcasts to what the index names; converted to the dtype of
+            `x`.
+
     Raises:
+        IndexError: an integer known while tracing is out of bounds, or as for reading.
+        ValueError: `values` does not broadcast.
         TypeError: a value of a recording would be stored in an array from outside of it.
+
+    Example:
+        >>> x = np.array([1, 2, 3])
+        >>> same, other = x, x + 0
+        >>> x[1:] = 0
+        >>> same, other
+        (Array([1, 0, 0], dtype=int32), Array([1, 2, 3], dtype=int32))
     """
     if config.jax_rules():
         raise ArgumentTypeError(
