@@ -29,7 +29,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import bits, cast, compare, powers, rounding
+from ms_func.primitives import bits, cast, compare, hyperbolic, powers, rounding
 from ms_func.primitives import elementwise as el
 
 # --- exponentials and logarithms ------------------------------------------------------
@@ -178,37 +178,37 @@ def arctan2(x: ArrayLike, y: ArrayLike, /) -> Array:
 @fusion.one
 def sinh(x: ArrayLike, /) -> Array:
     """Elementwise hyperbolic sine."""
-    return el.sinh_p.bind(inexact("sinh", x))
+    return hyperbolic.sinh_p.bind(inexact("sinh", x))
 
 
 @fusion.one
 def cosh(x: ArrayLike, /) -> Array:
     """Elementwise hyperbolic cosine."""
-    return el.cosh_p.bind(inexact("cosh", x))
+    return hyperbolic.cosh_p.bind(inexact("cosh", x))
 
 
 @fusion.one
 def tanh(x: ArrayLike, /) -> Array:
     """Elementwise hyperbolic tangent."""
-    return el.tanh_p.bind(inexact("tanh", x))
+    return hyperbolic.tanh_p.bind(inexact("tanh", x))
 
 
 @fusion.one
 def arcsinh(x: ArrayLike, /) -> Array:
     """Elementwise inverse hyperbolic sine."""
-    return el.asinh_p.bind(inexact("arcsinh", x))
+    return hyperbolic.asinh_p.bind(inexact("arcsinh", x))
 
 
 @fusion.one
 def arccosh(x: ArrayLike, /) -> Array:
     """Elementwise inverse hyperbolic cosine."""
-    return el.acosh_p.bind(inexact("arccosh", x))
+    return hyperbolic.acosh_p.bind(inexact("arccosh", x))
 
 
 @fusion.one
 def arctanh(x: ArrayLike, /) -> Array:
     """Elementwise inverse hyperbolic tangent."""
-    return el.atanh_p.bind(inexact("arctanh", x))
+    return hyperbolic.atanh_p.bind(inexact("arctanh", x))
 
 
 asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2

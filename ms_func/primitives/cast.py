@@ -333,17 +333,71 @@ complex_p = register(
 
 
 def real(x: Any) -> Any:
-    """Real parts of complex numbers."""
+    """Real parts of complex numbers.
+
+    Args:
+        x: array of a complex dtype.
+
+    Returns:
+        Array of the shape of `x`: float32 of complex64, float64 of complex128.
+
+    Raises:
+        TypeError: `x` is not complex; `ms_func.numpy.real` takes any dtype.
+
+    Reference:
+        StableHLO `real`.
+
+    Example:
+        >>> lax.real(np.array([1 + 2j]))
+        Array([1.], dtype=float32)
+    """
     return real_p.bind(x)
 
 
 def imag(x: Any) -> Any:
-    """Imaginary parts of complex numbers."""
+    """Imaginary parts of complex numbers.
+
+    Args:
+        x: array of a complex dtype.
+
+    Returns:
+        Array of the shape of `x`: float32 of complex64, float64 of complex128.
+
+    Raises:
+        TypeError: `x` is not complex; `ms_func.numpy.imag` takes any dtype.
+
+    Reference:
+        StableHLO `imag`.
+
+    Example:
+        >>> lax.imag(np.array([1 + 2j]))
+        Array([2.], dtype=float32)
+    """
     return imag_p.bind(x)
 
 
 def complex(x: Any, y: Any) -> Any:
-    """`x + iy` from floating operands."""
+    """`x + iy` from floating operands.
+
+    Args:
+        x: array of dtype float32 or float64.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape: complex64 of float32, complex128 of float64.
+
+    Raises:
+        TypeError: the dtypes differ, they are neither float32 nor float64, or the shapes do not
+            fit.
+
+    Reference:
+        StableHLO `complex`.
+
+    Example:
+        >>> lax.complex(np.array([1.0, 2.0]), np.array([0.0, -1.0]))
+        Array([1.+0.j, 2.-1.j], dtype=complex64)
+    """
     return complex_p.bind(x, y)
 
 
@@ -365,7 +419,26 @@ conj_p = unary(
 
 
 def conj(x: Any) -> Any:
-    """Complex conjugate; real numbers become complex."""
+    """Complex conjugate; real numbers become complex.
+
+    Args:
+        x: array of a complex, float32 or float64 dtype.
+
+    Returns:
+        Array of the shape of `x`, complex.
+
+    Raises:
+        TypeError: `x` has another dtype.
+
+    Reference:
+        StableHLO `chlo.conj`.
+
+    Example:
+        >>> lax.conj(np.array([1 + 2j]))
+        Array([1.-2.j], dtype=complex64)
+        >>> lax.conj(np.array([1.0], np.float64)).dtype
+        dtype('complex128')
+    """
     if typeof(x).dtype.kind != "c":
         return complex(x, literal(0, x))
     return conj_p.bind(x)

@@ -87,32 +87,146 @@ ge_p = _comparison("ge", np.greater_equal)
 
 
 def eq(x: Any, y: Any) -> Any:
-    """Elementwise `x == y`."""
+    """Elementwise `x == y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype, or keys.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.eq(np.array([1.0, np.nan]), np.array([1.0, np.nan]))
+        Array([ True, False], dtype=bool)
+    """
     return eq_p.bind(*operands(x, y))
 
 
 def ne(x: Any, y: Any) -> Any:
-    """Elementwise `x != y`; true where either is NaN."""
+    """Elementwise `x != y`; true where either is NaN.
+
+    Args:
+        x: array or number of any dtype, or keys.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.ne(np.array([1.0, np.nan]), np.array([1.0, np.nan]))
+        Array([False,  True], dtype=bool)
+    """
     return ne_p.bind(*operands(x, y))
 
 
 def lt(x: Any, y: Any) -> Any:
-    """Elementwise `x < y`."""
+    """Elementwise `x < y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.lt(np.array([1, 2, 3]), 2)
+        Array([ True, False, False], dtype=bool)
+    """
     return lt_p.bind(*operands(x, y))
 
 
 def le(x: Any, y: Any) -> Any:
-    """Elementwise `x <= y`."""
+    """Elementwise `x <= y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.le(np.array([1, 2, 3]), 2)
+        Array([ True,  True, False], dtype=bool)
+    """
     return le_p.bind(*operands(x, y))
 
 
 def gt(x: Any, y: Any) -> Any:
-    """Elementwise `x > y`."""
+    """Elementwise `x > y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.gt(np.array([1.0, np.nan, 3.0]), 2.0)
+        Array([False, False,  True], dtype=bool)
+    """
     return gt_p.bind(*operands(x, y))
 
 
 def ge(x: Any, y: Any) -> Any:
-    """Elementwise `x >= y`."""
+    """Elementwise `x >= y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.ge(np.array([False, True]), True)
+        Array([False,  True], dtype=bool)
+    """
     return ge_p.bind(*operands(x, y))
 
 
@@ -123,7 +237,24 @@ is_finite_p = unary(
 
 
 def is_finite(x: Any) -> Any:
-    """Elementwise: neither infinite nor NaN."""
+    """Elementwise: neither infinite nor NaN.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Booleans of the shape of `x`.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `is_finite`.
+
+    Example:
+        >>> lax.is_finite(np.array([1.0, np.inf, np.nan]))
+        Array([ True, False, False], dtype=bool)
+    """
     return is_finite_p.bind(x)
 
 

@@ -27,12 +27,46 @@ round_even_p = unary("round_nearest_even", ref=np.rint, lower="round_nearest_eve
 
 
 def floor(x: Any) -> Any:
-    """Elementwise largest integer not above `x`."""
+    """Elementwise largest integer not above `x`.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`. The derivative is 0.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `floor`.
+
+    Example:
+        >>> lax.floor(np.array([1.5, -1.5, np.inf]))
+        Array([ 1., -2., inf], dtype=float32)
+    """
     return floor_p.bind(x)
 
 
 def ceil(x: Any) -> Any:
-    """Elementwise smallest integer not below `x`."""
+    """Elementwise smallest integer not below `x`.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`. The derivative is 0.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `ceil`.
+
+    Example:
+        >>> lax.ceil(np.array([1.5, -1.5, -0.5]))
+        Array([ 2., -1., -0.], dtype=float32)
+    """
     return ceil_p.bind(x)
 
 
