@@ -66,13 +66,23 @@ from ms_func.lax.staging import index_take as index_take
 from ms_func.lax.staging import platform_dependent as platform_dependent
 from ms_func.lax.staging import shape_as_value as shape_as_value
 from ms_func.lax.staging import stage as stage
+from ms_func.primitives.arg_extrema import argmax as argmax
+from ms_func.primitives.arg_extrema import argmin as argmin
 from ms_func.primitives.arithmetic import add as add
 from ms_func.primitives.arithmetic import div as div
 from ms_func.primitives.arithmetic import max as max
 from ms_func.primitives.arithmetic import min as min
 from ms_func.primitives.arithmetic import neg as neg
-from ms_func.primitives.arithmetic import rem as rem
 from ms_func.primitives.arithmetic import sub as sub
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim as dynamic_slice_in_dim
+from ms_func.primitives.axis_slices import (
+    dynamic_update_index_in_dim as dynamic_update_index_in_dim,
+)
+from ms_func.primitives.axis_slices import (
+    dynamic_update_slice_in_dim as dynamic_update_slice_in_dim,
+)
+from ms_func.primitives.axis_slices import index_in_dim as index_in_dim
+from ms_func.primitives.axis_slices import slice_in_dim as slice_in_dim
 from ms_func.primitives.basis import transpose as transpose
 from ms_func.primitives.bits import bitwise_and as bitwise_and
 from ms_func.primitives.bits import bitwise_not as bitwise_not
@@ -166,6 +176,7 @@ from ms_func.primitives.incomplete import random_gamma_grad as random_gamma_grad
 from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimensionNumbers
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
+from ms_func.primitives.modulo import rem as rem
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
@@ -174,8 +185,6 @@ from ms_func.primitives.pieces import split as split
 from ms_func.primitives.pieces import stack as stack
 from ms_func.primitives.powers import integer_pow as integer_pow
 from ms_func.primitives.powers import pow as pow
-from ms_func.primitives.reduce import argmax as argmax
-from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
 from ms_func.primitives.reduce import reduce_max as reduce_max
 from ms_func.primitives.reduce import reduce_min as reduce_min
@@ -207,12 +216,7 @@ from ms_func.primitives.shape import tile as tile
 from ms_func.primitives.shape import unstack as unstack
 from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
 from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
-from ms_func.primitives.slicing import dynamic_slice_in_dim as dynamic_slice_in_dim
-from ms_func.primitives.slicing import dynamic_update_index_in_dim as dynamic_update_index_in_dim
 from ms_func.primitives.slicing import dynamic_update_slice as dynamic_update_slice
-from ms_func.primitives.slicing import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
-from ms_func.primitives.slicing import index_in_dim as index_in_dim
-from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
 from ms_func.primitives.sort import sort as sort
 from ms_func.primitives.sort import sort_key_val as sort_key_val
 from ms_func.primitives.sort import top_k as top_k

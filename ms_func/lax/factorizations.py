@@ -9,7 +9,7 @@ from typing import Any
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir.types import typeof
 from ms_func.primitives import decompositions
-from ms_func.primitives.slicing import slice_in_dim
+from ms_func.primitives.axis_slices import slice_in_dim
 
 
 class SvdAlgorithm(enum.Enum):

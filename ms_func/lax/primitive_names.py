@@ -14,13 +14,14 @@ from ms_func.control_flow.reduction import reduce_p as reduce_p
 from ms_func.control_flow.reduction import reduce_window_p as reduce_window_p
 from ms_func.control_flow.scan_primitive import scan_p as scan_p
 from ms_func.control_flow.while_primitive import while_p as while_p
+from ms_func.primitives.arg_extrema import argmax_p as argmax_p
+from ms_func.primitives.arg_extrema import argmin_p as argmin_p
 from ms_func.primitives.arithmetic import add_p as add_p
 from ms_func.primitives.arithmetic import div_p as div_p
 from ms_func.primitives.arithmetic import max_p as max_p
 from ms_func.primitives.arithmetic import min_p as min_p
 from ms_func.primitives.arithmetic import mul_p as mul_p
 from ms_func.primitives.arithmetic import neg_p as neg_p
-from ms_func.primitives.arithmetic import rem_p as rem_p
 from ms_func.primitives.arithmetic import sub_p as sub_p
 from ms_func.primitives.basis import broadcast_in_dim_p as broadcast_in_dim_p
 from ms_func.primitives.basis import reduce_sum_p as reduce_sum_p
@@ -97,6 +98,7 @@ from ms_func.primitives.incomplete import igamma_grad_a_p as igamma_grad_a_p
 from ms_func.primitives.incomplete import igamma_p as igamma_p
 from ms_func.primitives.incomplete import igammac_p as igammac_p
 from ms_func.primitives.incomplete import random_gamma_grad_p as random_gamma_grad_p
+from ms_func.primitives.modulo import rem_p as rem_p
 from ms_func.primitives.pieces import concatenate_p as concatenate_p
 from ms_func.primitives.pieces import pad_p as pad_p
 from ms_func.primitives.pieces import slice_p as slice_p
@@ -104,8 +106,6 @@ from ms_func.primitives.pieces import split_p as split_p
 from ms_func.primitives.powers import integer_pow_p as integer_pow_p
 from ms_func.primitives.powers import log_p as log_p
 from ms_func.primitives.powers import pow_p as pow_p
-from ms_func.primitives.reduce import argmax_p as argmax_p
-from ms_func.primitives.reduce import argmin_p as argmin_p
 from ms_func.primitives.reduce import reduce_and_p as reduce_and_p
 from ms_func.primitives.reduce import reduce_max_p as reduce_max_p
 from ms_func.primitives.reduce import reduce_min_p as reduce_min_p

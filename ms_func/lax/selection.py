@@ -12,10 +12,10 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.numpy import creation, fusion, updates
 from ms_func.primitives.arithmetic import neg
+from ms_func.primitives.axis_slices import dynamic_index_in_dim as _indexed
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.scatter import scatter_add
 from ms_func.primitives.shape import canonical_axes
-from ms_func.primitives.slicing import dynamic_index_in_dim as _indexed
 from ms_func.primitives.sort import top_k
 
 dynamic_index_in_dim = fusion.whole(2)(_indexed)

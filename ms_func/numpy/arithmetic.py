@@ -99,7 +99,7 @@ mod = remainder
 @fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise remainder with the sign of `x`, as C's `fmod`; 0 where an integer `y` is 0."""
-    return ar.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
+    return modulo.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
 
 
 @fusion.two
@@ -252,7 +252,7 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """Fractional and integral parts, both with the sign of `x`."""
     no_out("modf", out)
     x = inexact("modf", x)
-    rest = ar.rem_p.bind(x, literal(1, x))
+    rest = modulo.rem_p.bind(x, literal(1, x))
     return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), rounding.trunc(x)
 
 
@@ -271,7 +271,7 @@ def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     def step(pair: Any) -> Any:
         a, b = pair
         done = compare.eq(b, 0)
-        left = ar.rem_p.bind(a, compare.select(done, 1, b))
+        left = modulo.rem_p.bind(a, compare.select(done, 1, b))
         return compare.select(done, a, b), compare.select(done, b, left)
 
     return while_loop(lambda p: _any(compare.ne(p[1], 0)), step, (x, y))[0]

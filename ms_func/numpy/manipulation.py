@@ -27,8 +27,9 @@ from ms_func.numpy.arithmetic import remainder, subtract
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim
+from ms_func.primitives.roll import roll_p
 from ms_func.primitives.sharding import constrained, laid_out
-from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 # --- axes -----------------------------------------------------------------------------
 
@@ -400,7 +401,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     if n == 0:
         return a
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
+        return roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
     start = remainder(subtract(n, step), n)
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
 

@@ -37,8 +37,8 @@ from ms_func.numpy.promotion import (
     promote_all,
 )
 from ms_func.numpy.updates import update
+from ms_func.primitives import arg_extrema, compare, pieces, reduce
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.gather import fill_of, gather
 from ms_func.primitives.indices import GatherDimensionNumbers
@@ -211,7 +211,7 @@ def argmax(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
     """Index of the first maximum along a dimension, of the flat array by default; NaN wins."""
-    return _arg_extremum("argmax", reduce.argmax_p, a, axis, out, keepdims)
+    return _arg_extremum("argmax", arg_extrema.argmax_p, a, axis, out, keepdims)
 
 
 @fusion.whole(1)
@@ -219,7 +219,7 @@ def argmin(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
     """Index of the first minimum along a dimension, of the flat array by default; NaN wins."""
-    return _arg_extremum("argmin", reduce.argmin_p, a, axis, out, keepdims)
+    return _arg_extremum("argmin", arg_extrema.argmin_p, a, axis, out, keepdims)
 
 
 def _nan_arg(name: str, fn: Any, bound: Any, a: Any, axis: Any, out: None, keepdims: Any) -> Any:

@@ -33,7 +33,6 @@ from ms_func.primitives.families import (
     unary,
     unbroadcast,
 )
-from ms_func.primitives.rounding import trunc
 
 # --- negation ---------------------------------------------------------------------------
 
@@ -427,52 +426,6 @@ def div(x: Any, y: Any) -> Any:
         Array([inf, nan], dtype=float32)
     """
     return div_p.bind(*operands(x, y))
-
-
-def _rem_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    if x.dtype.kind not in "iu":
-        return np.fmod(x, y)
-    return np.where(y == 0, x, np.fmod(x, np.where(y == 0, 1, y)))
-
-
-def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (x, y), (tx, ty) = primals, tangents
-    out = rem_p.bind(x, y)
-    if type(ty) is not Zero:
-        whole = div_p.bind(x, y)
-        ty = mul_p.bind(neg(ty), trunc(whole))
-    return out, product_rule(
-        out, None if type(tx) is Zero else tx, None if type(ty) is Zero else ty
-    )
-
-
-rem_p = nary("rem", ref=_rem_ref, lower="remainder", jvp=_rem_jvp, accepts="real",
-             jet=PIECEWISE_LINEAR,
-             transpose=lambda ct, x, y: [unbroadcast(ct, x), None])  # fmt: skip
-
-
-def rem(x: Any, y: Any) -> Any:
-    """Remainder of `x / y` with the sign of `x` (C's `fmod`); `x` where an integer `y` is 0.
-
-    Args:
-        x: array or number of an integer or floating dtype.
-        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
-            rank 0, or dimensions of size 1 where the other's are larger.
-
-    Returns:
-        Array of the joint shape and the dtype of the operands; NaN where a floating `y` is 0.
-
-    Raises:
-        TypeError: the dtypes differ, they are bool or complex, or the shapes do not fit.
-
-    Reference:
-        StableHLO `remainder`.
-
-    Example:
-        >>> lax.rem(np.array([-7, 7, 5]), np.array([3, -3, 0]))
-        Array([-1,  1,  5], dtype=int32)
-    """
-    return rem_p.bind(*operands(x, y))
 
 
 # --- maximum and minimum ------------------------------------------------------------------

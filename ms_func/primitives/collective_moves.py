@@ -20,6 +20,7 @@ from ms_func.ir.primitive import LANES, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import mul
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.collective import (
@@ -44,7 +45,6 @@ from ms_func.primitives.families import literal
 from ms_func.primitives.pieces import slice as slice_
 from ms_func.primitives.reduce import reduce_sum
 from ms_func.primitives.shape import expand_dims, reshape, squeeze
-from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 
 def _past(dimension: int, lanes: int | None) -> int:

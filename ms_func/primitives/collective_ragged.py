@@ -10,6 +10,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import add, mul, sub
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
@@ -20,7 +21,6 @@ from ms_func.primitives.gather import gather
 from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.reduce import reduce_or, reduce_sum
 from ms_func.primitives.shape import broadcasted_iota, collapse, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim
 
 _INDEX = np.dtype(np.int32)
 

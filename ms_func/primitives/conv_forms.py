@@ -10,13 +10,13 @@ import numpy as np
 
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
-from ms_func.primitives.arithmetic import rem
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq
 from ms_func.primitives.conv import Conv, conv_general_dilated, geometry_of, out_shape
 from ms_func.primitives.conv_layout import ConvDimensionNumbers, conv_dimension_numbers
 from ms_func.primitives.dot import dot_general
+from ms_func.primitives.modulo import rem
 from ms_func.primitives.padding import dilated, positive
 from ms_func.primitives.shape import broadcasted_iota, reshape, rev
 

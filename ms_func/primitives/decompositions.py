@@ -19,6 +19,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import kernels
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, neg, sub
+from ms_func.primitives.axis_slices import slice_in_dim
 from ms_func.primitives.basis import broadcast_in_dim, reduce_sum
 from ms_func.primitives.cast import complex as make_complex
 from ms_func.primitives.cast import convert_element_type, imag, real
@@ -42,7 +43,6 @@ from ms_func.primitives.matrices import (
     triangle,
 )
 from ms_func.primitives.pieces import concatenate
-from ms_func.primitives.slicing import slice_in_dim
 from ms_func.primitives.sort import take_along
 
 
