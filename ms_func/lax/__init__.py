@@ -182,7 +182,6 @@ from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
-from ms_func.primitives.pieces import stack as stack
 from ms_func.primitives.powers import integer_pow as integer_pow
 from ms_func.primitives.powers import pow as pow
 from ms_func.primitives.reduce import reduce_and as reduce_and
@@ -213,7 +212,6 @@ from ms_func.primitives.shape import expand_dims as expand_dims
 from ms_func.primitives.shape import rev as rev
 from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile
-from ms_func.primitives.shape import unstack as unstack
 from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
 from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
 from ms_func.primitives.slicing import dynamic_update_slice as dynamic_update_slice
@@ -226,6 +224,8 @@ from ms_func.primitives.special import digamma as digamma
 from ms_func.primitives.special import lgamma as lgamma
 from ms_func.primitives.special import polygamma as polygamma
 from ms_func.primitives.special import zeta as zeta
+from ms_func.primitives.stacks import stack as stack
+from ms_func.primitives.stacks import unstack as unstack
 from ms_func.primitives.wide_products import mulhi as mulhi
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 

@@ -203,17 +203,46 @@ argmin_p = _place("argmin", np.argmin, "LT", highest)
 def argmax(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
     """Index of the largest element along `axis`: the first of several, the first NaN if any.
 
-    Shapes: `[..., n, ...]` to `[..., ...]`.
-    Dtypes: floating, integer or boolean; the result has `index_dtype`.
+    Args:
+        operand: floating, integer or boolean array `[..., n, ...]`.
+        axis: dimension, not negative.
+        index_dtype: integer dtype of the result.
+
+    Returns:
+        Indices `[..., ...]`, without that dimension.
 
     Raises:
         ValueError: the axis is negative or out of range, or has no elements.
+        TypeError: `operand` is complex, or `index_dtype` no integer dtype.
+
+    Example:
+        >>> lax.argmax(np.array([[1, 3, 3], [2, 0, 1]]), 1)
+        Array([1, 0], dtype=int32)
+        >>> lax.argmax(np.array([1.0, np.nan, 3.0]), 0, np.int8)
+        Array(1, dtype=int8)
     """
     axes = (operator.index(axis),)
     return argmax_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))
 
 
 def argmin(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
-    """Index of the smallest element along `axis`; conventions as for `argmax`."""
+    """Index of the smallest element along `axis`; conventions as for `argmax`.
+
+    Args:
+        operand: floating, integer or boolean array `[..., n, ...]`.
+        axis: dimension, not negative.
+        index_dtype: integer dtype of the result.
+
+    Returns:
+        Indices `[..., ...]`, without that dimension.
+
+    Raises:
+        ValueError: the axis is negative or out of range, or has no elements.
+        TypeError: `operand` is complex, or `index_dtype` no integer dtype.
+
+    Example:
+        >>> lax.argmin(np.array([[1, 0, 0], [2, 5, 1]]), 0)
+        Array([0, 0, 0], dtype=int32)
+    """
     axes = (operator.index(axis),)
     return argmin_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))

@@ -70,7 +70,24 @@ neg_p = unary(
 
 
 def neg(x: Any) -> Any:
-    """Elementwise `-x`; integers wrap around."""
+    """Elementwise `-x`; integers wrap around.
+
+    Args:
+        x: array or number of any dtype but bool.
+
+    Returns:
+        Array of the shape and dtype of `x`.
+
+    Raises:
+        TypeError: `x` is boolean.
+
+    Reference:
+        StableHLO `negate`.
+
+    Example:
+        >>> lax.neg(np.array([1, 255], np.uint8))
+        Array([255,   1], dtype=uint8)
+    """
     return neg_p.bind(x)
 
 

@@ -28,7 +28,27 @@ def slice_in_dim(
 ) -> Any:
     """`operand[start_index:limit_index:stride]` along one axis.
 
-    None means the end of the axis on that side; negative indices count from the end.
+    Args:
+        operand: array of any dtype.
+        start_index: Python int; negative ones count from the end, None is 0.
+        limit_index: Python int, itself excluded; negative ones count from the end, None is the end.
+        stride: Python int of at least 1.
+        axis: dimension; negative ones count from the end.
+
+    Returns:
+        Array of the dtype of `operand`, with as many dimensions.
+
+    Raises:
+        TypeError: an index lies outside of the array (unlike in Python, where it is cut), or the
+            stride is not positive.
+        ValueError: the axis is out of range.
+
+    Example:
+        >>> lax.slice_in_dim(np.arange(6), 1, -1, 2)
+        Array([1, 3], dtype=int32)
+        >>> lax.slice_in_dim(np.arange(6).reshape(2, 3), None, 2, axis=1)
+        Array([[0, 1],
+               [3, 4]], dtype=int32)
     """
     shape = typeof(operand).shape
     axis = _axis(axis, len(shape))
@@ -45,8 +65,23 @@ def slice_in_dim(
 def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Any:
     """Element `index` along one axis, which stays with size 1 where `keepdims`.
 
+    Args:
+        operand: array of any dtype.
+        index: Python int; negative ones count from the end.
+        axis: dimension; negative ones count from the end.
+        keepdims: whether the axis stays.
+
+    Returns:
+        Array of the dtype of `operand`.
+
     Raises:
         IndexError: the index is out of bounds.
+        ValueError: the axis is out of range.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> lax.index_in_dim(x, -1), lax.index_in_dim(x, 0, axis=1, keepdims=False)
+        (Array([[3, 4]], dtype=int32), Array([1, 3], dtype=int32))
     """
     index, axis = operator.index(index), _axis(axis, typeof(operand).ndim)
     n = typeof(operand).shape[axis]
@@ -156,7 +191,25 @@ def dynamic_update_index_in_dim(
 ) -> Any:
     """`operand` with element `index` along one axis replaced.
 
-    `update` has the shape of `operand` without that axis, or with size 1 there.
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        update: array of the dtype of `operand`, and of its shape without that axis, or with
+            size 1 there.
+        index: integer known only at run time, moved inside.
+        axis: dimension; negative ones count from the end.
+        allow_negative_indices: whether they count from the end.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: dtypes or shapes do not fit.
+
+    Example:
+        >>> x = np.zeros((2, 3), int)
+        >>> lax.dynamic_update_index_in_dim(x, np.array([7, 8]), np.int32(-1), axis=1)
+        Array([[0, 0, 7],
+               [0, 0, 8]], dtype=int32)
     """
     axis, shape = _axis(axis, typeof(operand).ndim), typeof(update).shape
     if len(shape) != typeof(operand).ndim:

@@ -365,14 +365,26 @@ def select_n(which: Any, *cases: Any) -> Any:
     """Elementwise choice among several cases by their number.
 
     Args:
-        which: booleans (case 1 where true, case 0 where false) or integers, of the shape of
+        which: booleans (case 1 where true, case 0 where false) or int32 numbers, of the shape of
             the cases or a scalar. Numbers outside choose the nearest case.
-        *cases: arrays of one shape and dtype.
+        *cases: arrays of one shape and dtype; all of them are computed.
+
+    Returns:
+        Array of the shape and dtype of the cases.
 
     Raises:
         TypeError: `which` is neither boolean nor integer, or there are more than two cases
             for booleans.
         ValueError: there are no cases.
+
+    Reference:
+        StableHLO `select`, `case`.
+
+    Example:
+        >>> lax.select_n(np.array([False, True]), np.array([1, 2]), np.array([10, 20]))
+        Array([ 1, 20], dtype=int32)
+        >>> lax.select_n(np.array([0, 2, 9]), *np.arange(9).reshape(3, 3))
+        Array([0, 7, 8], dtype=int32)
     """
     count, kind = len(cases), typeof(which)
     if count == 0:

@@ -19,7 +19,7 @@ from ms_func.lowering.context import parsed
 from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, smooth, sub
 from ms_func.primitives.cast import complex, conj, imag, real
 from ms_func.primitives.compare import eq, select
-from ms_func.primitives.families import formula, literal, nary, operands, unary
+from ms_func.primitives.families import check_dtype, formula, literal, nary, operands, unary
 from ms_func.primitives.trigonometry import fast_on_cpu
 
 
@@ -534,4 +534,5 @@ def reciprocal(x: Any) -> Any:
         >>> lax.reciprocal(np.array([2.0, -0.0]))
         Array([ 0.5, -inf], dtype=float32)
     """
+    check_dtype("reciprocal", "inexact", typeof(x).dtype)
     return div(_one(x), x)

@@ -144,6 +144,8 @@ def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 def reduction_shard(kind: str) -> Callable[..., str]:
+    """Splitting rule of a reduction: partial results of `kind` where a reduced dimension is split."""
+
     def shard(ins: Sequence[ArrayType], outs: Any, *, axes: tuple[int, ...]) -> str:
         ndim = ins[0].ndim
         names = " ".join(f"i{k}" for k in range(ndim))
@@ -155,6 +157,7 @@ def reduction_shard(kind: str) -> Callable[..., str]:
 
 
 def reduction_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    """One operation for each element."""
     return Cost(float(ins[0].size), 0.0, float(ins[0].nbytes + outs[0].nbytes))
 
 
@@ -237,16 +240,55 @@ reduce_min_p = _reduction(
 def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
     """Maximum over `axes`.
 
-    NaN wins. Complex numbers order by real part, then imaginary part. The maximum of
-    nothing is minus infinity, or the lowest value of the dtype. The derivative is shared
+    NaN wins. Complex numbers order by real part, then imaginary part. The derivative is shared
     equally by all elements that equal the maximum.
+
+    Args:
+        operand: array of any dtype.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions. The maximum of nothing is minus
+        infinity, or the lowest value of the dtype.
+
+    Raises:
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `maximum`.
+
+    Example:
+        >>> x = np.array([[1.0, 5.0], [np.nan, 2.0]])
+        >>> lax.reduce_max(x, (1,)), lax.reduce_max(x[:0], (0,))
+        (Array([ 5., nan], dtype=float32), Array([-inf, -inf], dtype=float32))
     """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_max_p.bind(operand, axes=axes)
 
 
 def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
-    """Minimum over `axes`; conventions as for `reduce_max`."""
+    """Minimum over `axes`; conventions as for `reduce_max`.
+
+    Args:
+        operand: array of any dtype.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions. The minimum of nothing is
+        infinity, or the highest value of the dtype.
+
+    Raises:
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `minimum`.
+
+    Example:
+        >>> lax.reduce_min(np.array([[3, 1], [2, 4]]), (0,))
+        Array([2, 1], dtype=int32)
+        >>> lax.reduce_min(np.zeros((0, 2), np.int8), (0,))
+        Array([127, 127], dtype=int8)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_min_p.bind(operand, axes=axes)
 
@@ -295,7 +337,28 @@ reduce_prod_p = _reduction(
 
 
 def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
-    """Product over `axes`; of nothing, 1. The derivative is right where elements are 0."""
+    """Product over `axes`; of nothing, 1. The derivative is right where elements are 0.
+
+    Args:
+        operand: array of numbers; integers wrap around.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` is boolean.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `multiply`.
+
+    Example:
+        >>> lax.reduce_prod(np.array([[1, 2], [3, 4]]), (1,))
+        Array([ 2, 12], dtype=int32)
+        >>> ms.grad(lambda x: lax.reduce_prod(x, (0,)))(np.array([0.0, 2.0, 3.0]))
+        Array([6., 0., 0.], dtype=float32)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_prod_p.bind(operand, axes=axes)
 
@@ -322,18 +385,81 @@ reduce_xor_p = _reduction(
 
 
 def reduce_and(operand: Any, axes: Sequence[int]) -> Any:
-    """Logical (booleans) or bitwise (integers) and over `axes`; of nothing, all bits set."""
+    """Logical (booleans) or bitwise (integers) and over `axes`; of nothing, all bits set.
+
+    Args:
+        operand: array of booleans or integers.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` has another dtype.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `and`.
+
+    Example:
+        >>> lax.reduce_and(np.array([[True, False], [True, True]]), (1,))
+        Array([False,  True], dtype=bool)
+        >>> lax.reduce_and(np.array([7, 12]), (0,)), lax.reduce_and(np.array([], int), (0,))
+        (Array(4, dtype=int32), Array(-1, dtype=int32))
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_and_p.bind(operand, axes=axes)
 
 
 def reduce_or(operand: Any, axes: Sequence[int]) -> Any:
-    """Logical (booleans) or bitwise (integers) or over `axes`; of nothing, 0."""
+    """Logical (booleans) or bitwise (integers) or over `axes`; of nothing, 0.
+
+    Args:
+        operand: array of booleans or integers.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` has another dtype.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `or`.
+
+    Example:
+        >>> lax.reduce_or(np.array([[True, False], [False, False]]), (1,))
+        Array([ True, False], dtype=bool)
+        >>> lax.reduce_or(np.array([1, 4]), (0,))
+        Array(5, dtype=int32)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_or_p.bind(operand, axes=axes)
 
 
 def reduce_xor(operand: Any, axes: Sequence[int]) -> Any:
-    """Exclusive or over `axes`: parity of booleans, bitwise for integers; of nothing, 0."""
+    """Exclusive or over `axes`: parity of booleans, bitwise for integers; of nothing, 0.
+
+    Args:
+        operand: array of booleans or integers.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` has another dtype.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `xor`.
+
+    Example:
+        >>> lax.reduce_xor(np.array([True, True, True]), (0,))
+        Array(True, dtype=bool)
+        >>> lax.reduce_xor(np.array([1, 3]), (0,))
+        Array(2, dtype=int32)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_xor_p.bind(operand, axes=axes)

@@ -380,11 +380,29 @@ def dynamic_update_slice(
 ) -> Any:
     """`operand` with the slice that begins at `start_indices` replaced by `update`.
 
-    Arguments as for `dynamic_slice`; `update` has the rank and dtype of `operand`.
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        update: array of the rank and dtype of `operand`, nowhere larger.
+        start_indices: an integer for each dimension, known only at run time or not. Negative
+            ones count from the end. They are moved so that the update lies inside.
+        allow_negative_indices: whether negative indices count from the end, for all or for
+            each dimension.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
 
     Raises:
         TypeError: shapes or dtypes do not fit, or indices are not integers of one dtype.
         ValueError: there is not one index for each dimension.
+
+    Reference:
+        StableHLO `dynamic_update_slice`.
+
+    Example:
+        >>> lax.dynamic_update_slice(np.arange(5), np.array([7, 8]), (1,))
+        Array([0, 7, 8, 3, 4], dtype=int32)
+        >>> lax.dynamic_update_slice(np.arange(5), np.array([7, 8]), (9,))  # moved inside
+        Array([0, 1, 2, 7, 8], dtype=int32)
     """
     starts = _starts(typeof(operand).shape, start_indices, allow_negative_indices)
     return dynamic_update_slice_p.bind(operand, update, *starts)

@@ -117,6 +117,11 @@ def test_select_n_takes_the_nearest_case():
     np.testing.assert_array_equal(got, [1, 0, 1])
 
 
+def test_complex_numbers_of_weak_parts_are_weak():
+    assert [ms.typeof(z).weak_type for z in (lax.complex(1.0, 2.0), lax.conj(1.0))] == [True] * 2
+    assert not ms.typeof(lax.complex(np.float32(1), 2.0)).weak_type
+
+
 def test_dimensions_of_size_1_are_repeated():
     x, y = np.ones((2, 1), np.float32), np.arange(3, dtype=np.float32)[None]
     np.testing.assert_array_equal(lax.add(x, y), x + y)
@@ -138,7 +143,10 @@ def test_dimensions_of_size_1_are_repeated():
         (lambda: lax.select_n(np.ones(2, bool), 1.0, 2.0, 3.0), ShapeError, "at most 2"),
         (lambda: lax.select_n(np.int32(0)), ValueError, "at least one case"),
         (lambda: lax.reduce_precision(1.0, 0, 3), ValueError, "exponent bit"),
-        (lambda: lax.bitcast_convert_type(np.zeros(3, np.int8), np.int32), ShapeError, "wider"),
+        (lambda: lax.bitcast_convert_type(np.zeros(3, np.int8), np.int32), ValueError, "wider"),
+        (lambda: lax.complex(np.float16(1), np.float16(2)), ShapeError, "are float32, float64"),
+        (lambda: lax.conj(np.int32(1)), ShapeError, "are float32, float64"),
+        (lambda: lax.reciprocal(np.int32(2)), ShapeError, "reciprocal does not accept"),
         (lambda: ms.grad(lambda m: lax.polygamma(m, 1.0))(2.0), UnsupportedError, "whole orders"),
     ],
 )
