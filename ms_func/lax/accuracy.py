@@ -19,7 +19,16 @@ from ms_func.primitives.cast import convert_element_type
 
 
 class AccuracyMode(enum.Enum):
-    """How accurate a function should be where there are several implementations."""
+    """How accurate a function should be where there are several implementations.
+
+    Attributes:
+        HIGHEST: the most accurate one there is.
+        DEFAULT: what the backend prefers; here the same.
+
+    Example:
+        >>> float(lax.exp(0.0, accuracy=lax.AccuracyMode.HIGHEST))
+        1.0
+    """
 
     HIGHEST = 1
     DEFAULT = 2
@@ -27,7 +36,19 @@ class AccuracyMode(enum.Enum):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Bounds on the error of a function: absolute, relative, and in units of the last place."""
+    """Bounds on the error of a function: absolute, relative, and in units of the last place.
+
+    No backend here promises to keep such bounds, so that functions refuse them.
+
+    Attributes:
+        atol: absolute error.
+        rtol: relative error.
+        ulps: units of the last place.
+
+    Example:
+        >>> lax.Tolerance(rtol=1e-3)
+        Tolerance(atol=0.0, rtol=0.001, ulps=0)
+    """
 
     atol: float = 0.0
     rtol: float = 0.0

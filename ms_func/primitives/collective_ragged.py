@@ -54,6 +54,17 @@ def ragged_all_to_all(
     Raises:
         NameError: a name is not in force.
         ValueError: shapes or dtypes do not fit.
+
+    Example:
+        >>> def exchange(x, sizes):  # lane 0 keeps one row and sends two, lane 1 keeps its only one
+        ...     starts = np.array([0, 1])
+        ...     out, received = np.zeros(3, int), lax.all_to_all(sizes, "i", 0, 0)
+        ...     places = np.where(lax.axis_index("i") == 0, np.array([0, 0]), np.array([1, 2]))
+        ...     return lax.ragged_all_to_all(x, out, starts, sizes, places, received, axis_name="i")
+        >>> x, sizes = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[1, 2], [0, 1]])
+        >>> ms.vmap(exchange, axis_name="i")(x, sizes)
+        Array([[1, 0, 0],
+               [2, 3, 5]], dtype=int32)
     """
     if axis_index_groups is not None:
         raise NotImplementedError("ragged_all_to_all with axis_index_groups")

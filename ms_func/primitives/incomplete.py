@@ -545,5 +545,25 @@ betainc_p = nary(
 
 
 def betainc(a: Any, b: Any, x: Any) -> Any:
-    """Elementwise regularised incomplete beta function I_x(a, b)."""
+    """Elementwise regularised incomplete beta function I_x(a, b).
+
+    Args:
+        a: array or number of a floating dtype, above 0.
+        b: array of the same dtype, above 0.
+        x: array of the same dtype in [0, 1]. Dtypes are not promoted; shapes are equal, or have
+            rank 0.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands; NaN outside of these ranges.
+
+    Raises:
+        TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
+
+    Reference:
+        DLMF 8.17.
+
+    Example:
+        >>> lax.betainc(1.0, 2.0, np.array([0.0, 0.5, 1.0])).round(4)  # 1 - (1 - x) ** 2
+        Array([0.  , 0.75, 1.  ], dtype=float32)
+    """
     return betainc_p.bind(*operands(a, b, x))

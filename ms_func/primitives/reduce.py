@@ -144,7 +144,7 @@ def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 def reduction_shard(kind: str) -> Callable[..., str]:
-    """Splitting rule of a reduction: partial results of `kind` where a reduced dimension is split."""
+    """Splitting rule: partial results of `kind` where a reduced dimension is split."""
 
     def shard(ins: Sequence[ArrayType], outs: Any, *, axes: tuple[int, ...]) -> str:
         ndim = ins[0].ndim

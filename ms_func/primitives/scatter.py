@@ -245,6 +245,11 @@ def scatter(
 
     Reference:
         StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))  # x.at[[3, 9]].set([7, 8])
+        >>> lax.scatter(np.arange(5), np.array([[3], [9]]), np.array([7, 8]), places)
+        Array([0, 1, 2, 7, 4], dtype=int32)
     """
     return _bind_scatter(scatter_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -263,6 +268,11 @@ def scatter_add(
     """`updates` added to `operand` at places given by indices; arguments as for `scatter`.
 
     Several updates to one place are all added.
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_add(np.zeros(3, int), np.array([[1], [1]]), np.array([2, 3]), places)
+        Array([0, 5, 0], dtype=int32)
     """
     return _bind_scatter(scatter_add_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -281,6 +291,11 @@ def scatter_sub(
     """`updates` subtracted from `operand` at places given by indices; arguments as for `scatter`.
 
     Several updates to one place are all subtracted.
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_sub(np.zeros(3, int), np.array([[1], [1]]), np.array([2, 3]), places)
+        Array([ 0, -5,  0], dtype=int32)
     """
     return _bind_scatter(scatter_add_p, operand, scatter_indices, neg(updates), dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -299,6 +314,11 @@ def scatter_mul(
     """`operand` multiplied by `updates` at places given by indices; arguments as for `scatter`.
 
     Several updates to one place are all multiplied in.
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_mul(np.array([1, 10]), np.array([[1], [1]]), np.array([2, 3]), places)
+        Array([ 1, 60], dtype=int32)
     """
     return _bind_scatter(scatter_mul_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -317,6 +337,11 @@ def scatter_min(
     """Minimum of `operand` and `updates` at places given by indices; arguments as for `scatter`.
 
     A tie shares its derivative equally.
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_min(np.array([5, 5]), np.array([[0], [0]]), np.array([3, 4]), places)
+        Array([3, 5], dtype=int32)
     """
     return _bind_scatter(scatter_min_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -335,6 +360,11 @@ def scatter_max(
     """Maximum of `operand` and `updates` at places given by indices; arguments as for `scatter`.
 
     A tie shares its derivative equally.
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_max(np.array([5, 5]), np.array([[0], [1]]), np.array([3, 9]), places)
+        Array([5, 9], dtype=int32)
     """
     return _bind_scatter(scatter_max_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
