@@ -281,7 +281,7 @@ class Partial(functools.partial):
     become children.
 
     Example:
-        >>> leaves(Partial(max, 3))
+        >>> ms.tree.leaves(ms.tree.Partial(max, 3))
         [3]
     """
 

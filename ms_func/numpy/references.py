@@ -46,22 +46,58 @@ def new_ref(init_val: Any, *, memory_space: Any = None, kind: str | None = None)
 
 
 def empty_ref(ty: Any, memory_space: Any = None) -> Ref:
-    """A reference of the shape and dtype of `ty`, such as a `ShapeDtypeStruct`; it holds zeros."""
+    """A reference of the shape and dtype of `ty`, such as a `ShapeDtypeStruct`; it holds zeros.
+
+    Args:
+        ty: type, array, or anything with `shape` and `dtype`.
+        memory_space: must be None.
+
+    Raises:
+        TypeError: `ty` has no type.
+
+    Example:
+        >>> ms.empty_ref(ms.ShapeDtypeStruct((2,), np.int32))[...]
+        Array([0, 0], dtype=int32)
+    """
     kind = typeof(ty)
     return new_ref(full(kind.shape, 0, kind.face), memory_space=memory_space)
 
 
 def free_ref(ref: Ref) -> None:
-    """End the life of a reference."""
+    """End the life of a reference.
+
+    Args:
+        ref: reference.
+
+    Raises:
+        TypeError: `ref` is no reference.
+        ValueError: it was frozen or freed before.
+
+    Example:
+        >>> ref = ms.new_ref(1.0)
+        >>> ms.free_ref(ref)
+    """
     freeze(ref)
 
 
 def freeze(ref: Ref) -> Array:
     """The array that a reference holds, at the end of the reference's life.
 
+    Args:
+        ref: reference, which cannot be read or written afterwards.
+
+    Returns:
+        Array of the shape and dtype of the reference.
+
     Raises:
         TypeError: `ref` is no reference.
         ValueError: it was frozen before.
+
+    Example:
+        >>> ref = ms.new_ref(np.zeros(2))
+        >>> ref[0] = 5
+        >>> ms.freeze(ref)
+        Array([5., 0.], dtype=float32)
     """
     return reference.freeze(_checked("freeze", ref))
 
@@ -81,7 +117,23 @@ def _is_all(idx: Any) -> bool:
 
 
 def get(ref: Ref, idx: Any = None) -> Array:
-    """The elements that `idx` names; all of them if it is None."""
+    """The elements that `idx` names; all of them if it is None.
+
+    Args:
+        ref: reference.
+        idx: what stands between brackets; None or `...` for all.
+
+    Returns:
+        Array of the dtype of the reference.
+
+    Raises:
+        TypeError: `ref` is no reference.
+        IndexError: an index lies outside.
+
+    Example:
+        >>> ms.ref.get(ms.new_ref(np.array([[1, 2], [3, 4]])), (..., 0))
+        Array([1, 3], dtype=int32)
+    """
     value = reference.read(_checked("get", ref))
     if _is_all(idx):
         return value
@@ -90,7 +142,25 @@ def get(ref: Ref, idx: Any = None) -> Array:
 
 
 def swap(ref: Ref, idx: Any, value: Any) -> Array:
-    """Write `value` where `idx` names elements, and give what was there before."""
+    """Write `value` where `idx` names elements, and give what was there before.
+
+    Args:
+        ref: reference.
+        idx: what stands between brackets; None or `...` for all.
+        value: array or number, which broadcasts.
+
+    Returns:
+        Array of the elements before.
+
+    Raises:
+        TypeError: `ref` is no reference.
+        ValueError: shape or dtype of `value` do not fit.
+
+    Example:
+        >>> ref = ms.new_ref(np.arange(3))
+        >>> ms.ref.swap(ref, 1, 10), ref[...]
+        (Array(1, dtype=int32), Array([ 0, 10,  2], dtype=int32))
+    """
     old = get(ref, idx)
     set(ref, idx, value)
     return old
@@ -99,8 +169,21 @@ def swap(ref: Ref, idx: Any, value: Any) -> Array:
 def set(ref: Ref, idx: Any, value: Any) -> None:
     """Write `value`, which broadcasts, where `idx` names elements.
 
+    Args:
+        ref: reference.
+        idx: what stands between brackets; None or `...` for all.
+        value: array of the dtype of the reference, or a number, which is converted.
+
     Raises:
+        TypeError: `ref` is no reference.
         ValueError: shape or dtype of `value` do not fit.
+
+    Example:
+        >>> ref = ms.new_ref(np.zeros((2, 2), int))
+        >>> ms.ref.set(ref, 0, 7)
+        >>> ref[...]
+        Array([[7, 7],
+               [0, 0]], dtype=int32)
     """
     value = _fitting("set", _checked("set", ref), value)
     if not _is_all(idx):
@@ -114,8 +197,20 @@ def set(ref: Ref, idx: Any, value: Any) -> None:
 def addupdate(ref: Ref, idx: Any, x: Any) -> None:
     """Add `x` to the elements that `idx` names, each time one is named.
 
+    Args:
+        ref: reference.
+        idx: what stands between brackets; None or `...` for all.
+        x: array of the dtype of the reference, or a number, which is converted.
+
     Raises:
+        TypeError: `ref` is no reference.
         ValueError: shape or dtype of `x` do not fit.
+
+    Example:
+        >>> ref = ms.new_ref(np.zeros(2, int))
+        >>> ms.ref.addupdate(ref, np.array([1, 1]), 3)
+        >>> ref[...]
+        Array([0, 6], dtype=int32)
     """
     x = _fitting("addupdate", _checked("addupdate", ref), x)
     old = reference.read(ref)
