@@ -228,7 +228,7 @@ def stop_server() -> None:
         >>> ms.profiler.stop_server()
         Traceback (most recent call last):
             ...
-        ms_func.errors.ArgumentValueError: ...No active profiler server.
+        ms_func.errors.ArgumentValueError: ...No active profiler server...
     """
     if not _server:
         raise ArgumentValueError("No active profiler server.")

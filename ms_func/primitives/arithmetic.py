@@ -346,9 +346,25 @@ def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> 
     """Make and register an elementwise primitive of one operand with a derivative.
 
     Args:
-        name: name in the IR.
+        name: name in the IR, which must be new.
         derivative: dy/dx from the input x and the output y.
-        **rest: as for `families.unary`.
+        **rest: as for `families.unary`: `ref`, the NumPy function; `lower`, the StableHLO operation
+            or
+            a rule; `accepts`, a category of dtypes such as "inexact", the default.
+
+    Returns:
+        The primitive; its `bind` applies it.
+
+    Raises:
+        ValueError: there is one of that name.
+
+    Example:
+        >>> import numpy
+        >>> twice_p = ms.extend.elementwise(
+        ...     "docs_twice_sine", ref=lambda x: 2 * numpy.sin(x),
+        ...     derivative=lambda x, y: 2 * np.cos(x), lower=ms.extend.lower_as(lambda x: 2 * np.sin(x)))
+        >>> twice_p.bind(0.0).item(), ms.grad(twice_p.bind)(0.0).item()
+        (0.0, 2.0)
     """
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
