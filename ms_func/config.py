@@ -146,6 +146,10 @@ def jax_rules() -> bool:
     """Whether the rules of `as_jax` are in force where JAX's and NumPy's differ.
 
     Indices out of bounds are clamped, and arrays do not change.
+
+    Example:
+        >>> ms.config.jax_rules()
+        False
     """
     return x64.value is not None
 
@@ -288,7 +292,13 @@ num_cpu_devices = Setting(
 
 
 def cpu_devices() -> int:
-    """Number of virtual CPU devices to make now."""
+    """Number of virtual CPU devices to make now.
+
+    Example:
+        >>> with ms.config.num_cpu_devices(8):
+        ...     ms.config.cpu_devices()
+        8
+    """
     asked = _flag_from_environment("xla_force_host_platform_device_count")
     return num_cpu_devices.value or asked or 1
 
@@ -478,7 +488,13 @@ log_compiles = Setting(
 
 
 def searching() -> bool:
-    """Whether results are looked at for NaN or infinity."""
+    """Whether results are looked at for NaN or infinity.
+
+    Example:
+        >>> with ms.debug_infs(True):
+        ...     ms.config.searching()
+        True
+    """
     return debug_nans.value or debug_infs.value
 
 
@@ -529,11 +545,16 @@ def install() -> None:
 def update(name: str, value: Any) -> None:
     """Set a setting by name.
 
+    Args:
+        name: name of a setting.
+        value: its value for the process.
+
     Raises:
         AttributeError: there is no such setting.
+        ValueError: the setting has no such value.
 
     Example:
-        >>> update("log_compiles", False)
+        >>> ms.config.update("log_compiles", False)
     """
     if name not in _settings:
         known = ", ".join(sorted(_settings))

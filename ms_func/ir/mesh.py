@@ -393,6 +393,12 @@ def make_mesh(
 ) -> Mesh:
     """Mesh of the given axis sizes and names over `devices`, by default the first ones.
 
+    Args:
+        axis_shapes: number of devices along each axis.
+        axis_names: name of each axis.
+        axis_types: an `AxisType` for each axis, or one for all; None is `AxisType.Auto`.
+        devices: devices to choose from; None for those of the platform in use.
+
     Raises:
         ShardingError: there are fewer devices than the mesh needs.
 

@@ -219,6 +219,19 @@ def ragged_dot_general(
     group by group, the entries of the group dimension of `rhs`; a contracted one gives a sum
     for each group, in a new leading dimension; with a batch dimension it is `dot_general`.
 
+    Args:
+        lhs: array.
+        rhs: array.
+        group_sizes: integers `[g]`: the size of each group.
+        ragged_dot_dimension_numbers: a `RaggedDotDimensionNumbers`.
+        precision: as for `dot_general`.
+        preferred_element_type: as for `dot_general`.
+        group_offset: not supported but for None.
+        out_sharding: layout of the result over devices.
+
+    Returns:
+        Array of the common dtype of the operands.
+
     Raises:
         TypeError: dimensions or sizes do not fit.
         NotImplementedError: there is a group offset, or sizes for each index of other dimensions.

@@ -362,7 +362,8 @@ def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> 
         >>> import numpy
         >>> twice_p = ms.extend.elementwise(
         ...     "docs_twice_sine", ref=lambda x: 2 * numpy.sin(x),
-        ...     derivative=lambda x, y: 2 * np.cos(x), lower=ms.extend.lower_as(lambda x: 2 * np.sin(x)))
+        ...     derivative=lambda x, y: 2 * np.cos(x),
+        ...     lower=ms.extend.lower_as(lambda x: 2 * np.sin(x)))
         >>> twice_p.bind(0.0).item(), ms.grad(twice_p.bind)(0.0).item()
         (0.0, 2.0)
     """

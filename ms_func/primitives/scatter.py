@@ -265,9 +265,28 @@ def scatter_add(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """`updates` added to `operand` at places given by indices; arguments as for `scatter`.
+    """`updates` added to `operand` at places given by indices.
 
     Several updates to one place are all added.
+
+    Args:
+        operand: array of numbers; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
 
     Example:
         >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
@@ -288,9 +307,28 @@ def scatter_sub(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """`updates` subtracted from `operand` at places given by indices; arguments as for `scatter`.
+    """`updates` subtracted from `operand` at places given by indices.
 
     Several updates to one place are all subtracted.
+
+    Args:
+        operand: array of numbers; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
 
     Example:
         >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
@@ -311,9 +349,28 @@ def scatter_mul(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """`operand` multiplied by `updates` at places given by indices; arguments as for `scatter`.
+    """`operand` multiplied by `updates` at places given by indices.
 
     Several updates to one place are all multiplied in.
+
+    Args:
+        operand: array of numbers; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
 
     Example:
         >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
@@ -334,9 +391,28 @@ def scatter_min(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """Minimum of `operand` and `updates` at places given by indices; arguments as for `scatter`.
+    """Minimum of `operand` and `updates` at places given by indices.
 
     A tie shares its derivative equally.
+
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
 
     Example:
         >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
@@ -357,9 +433,28 @@ def scatter_max(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """Maximum of `operand` and `updates` at places given by indices; arguments as for `scatter`.
+    """Maximum of `operand` and `updates` at places given by indices.
 
     A tie shares its derivative equally.
+
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
 
     Example:
         >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
