@@ -14,6 +14,7 @@ from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.layout import Format
+from ms_func.ir.mesh import current_mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained, over_devices
@@ -155,7 +156,7 @@ def device_put(
 
     Raises:
         TypeError: a leaf is not a number or an array of numbers.
-        ValueError: a sharding does not fit the shape.
+        ValueError: a sharding does not fit the shape, or there is a bare spec, but no mesh.
 
     Example:
         >>> device_put([1, 2.0])[1].dtype.name
@@ -163,7 +164,7 @@ def device_put(
     """
     leaves, structure = tree.flatten(x)
     given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
-    places = [over_devices(d.place if isinstance(d, Format) else d) for d in given]
+    places = [_over("device_put", d.place if isinstance(d, Format) else d) for d in given]
     for where in places:
         if not (
             where is None
@@ -177,6 +178,16 @@ def device_put(
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
+
+
+def _over(name: str, where: Any) -> Any:
+    """A place with devices, which a bare spec takes from the mesh in force."""
+    if isinstance(where, PartitionSpec) and current_mesh() is None:
+        raise ArgumentValueError(
+            f"{name} got the spec {where}, but no mesh is in force\n"
+            "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
+        )
+    return over_devices(where)
 
 
 def _place(x: Any, where: Any) -> Any:
@@ -204,6 +215,7 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
 
     Raises:
         ShardingError: a layout does not fit a shape.
+        ValueError: there is a bare spec, but no mesh in force.
 
     Example:
         >>> from ms_func.sharding import Mesh, NamedSharding, P
@@ -212,7 +224,7 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
     """
     leaves, structure = tree.flatten(xs)
     places = tree.broadcast_prefix(out_shardings, xs, is_leaf=lambda s: s is None)
-    placed = [_place(x, over_devices(s)) for x, s in zip(leaves, places, strict=True)]
+    placed = [_place(x, _over("reshard", s)) for x, s in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
 
 
@@ -386,13 +398,10 @@ def device_get(x: Any) -> Any:
     """The tree `x` with NumPy arrays in place of arrays; waits for them.
 
     Args:
-        x: tree of arrays; other leaves stay as they are.
+        x: tree of arrays; other leaves, such as traced values and keys, stay as they are.
 
     Returns:
         Tree of `numpy.ndarray`, read-only where they share the memory of the device.
-
-    Raises:
-        TypeError: a leaf is a traced value or an array of keys.
 
     Example:
         >>> ms.device_get([np.arange(3), 1.5])

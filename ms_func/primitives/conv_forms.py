@@ -207,7 +207,7 @@ def conv_shape_tuple(
         Tuple of Python ints.
 
     Raises:
-        TypeError: ranks or channels do not fit.
+        TypeError: ranks differ, or there is not one stride for each dimension of places.
 
     Example:
         >>> lax.conv_shape_tuple((8, 3, 32, 32), (16, 3, 5, 5), (2, 2), "VALID")
@@ -236,7 +236,7 @@ def conv_general_shape_tuple(
         Tuple of Python ints.
 
     Raises:
-        TypeError: ranks or features do not fit.
+        TypeError: ranks differ, or there is not one stride for each spatial dimension.
 
     Example:
         >>> layout = ("NHWC", "HWIO", "NHWC")
@@ -266,7 +266,7 @@ def conv_transpose_shape_tuple(
         Tuple of Python ints.
 
     Raises:
-        TypeError: ranks or features do not fit.
+        TypeError: the strings of `dimension_numbers` do not describe these shapes.
 
     Example:
         >>> layout = ("NHWC", "HWIO", "NHWC")

@@ -205,7 +205,8 @@ def constrain(x: Any, spec: Any) -> Any:
         Tree of arrays of the shapes and dtypes of `x`.
 
     Raises:
-        ShardingError: a layout does not fit a shape, or there is no mesh.
+        ShardingError: a layout does not fit a shape.
+        RuntimeError: there is a bare spec, but no mesh in force.
 
     Example:
         >>> with Mesh((1,), ("x",)):

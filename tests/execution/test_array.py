@@ -133,6 +133,12 @@ def test_the_default_device_may_be_a_platform():
         pass
 
 
+@pytest.mark.parametrize("place", [ms.device_put, ms.reshard])
+def test_a_bare_spec_needs_a_mesh(place):
+    with pytest.raises(ValueError, match="no mesh is in force"):
+        place(np.ones(2), ms.P("x"))
+
+
 def test_operands_on_different_devices_are_refused():
     if ms.device_count() < 2:
         pytest.skip("needs two devices")
