@@ -47,7 +47,25 @@ class Array(_Operators, metaclass=_ArrayMeta):
     """An array on the devices of a backend, computed asynchronously.
 
     Made by `ms_func.numpy.array`, `device_put` and every operation, not by calling the class.
-    Reading elements (`numpy.asarray`, `float`, printing) waits for them.
+    Reading elements (`numpy.asarray`, `float`, printing) waits for them. Traced values are
+    instances
+    of the class, too.
+
+    Attributes:
+        shape: length of each dimension.
+        dtype: NumPy dtype of the elements.
+        ndim: number of dimensions.
+        size: number of elements.
+        nbytes: bytes of all elements.
+        weak_type: whether the dtype gives way to those of other operands.
+        committed: whether the array stays on its devices, and operations go there.
+
+    Example:
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> isinstance(x, ms.Array), x.shape, x.dtype, (x @ x)[0].tolist()
+        (True, (2, 2), dtype('float32'), [7.0, 10.0])
+        >>> ms.jit(lambda y: isinstance(y, ms.Array))(x)
+        Array(True, dtype=bool)
     """
 
     __slots__ = ("__weakref__", "buffer")

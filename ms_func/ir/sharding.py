@@ -137,7 +137,16 @@ def entry_axes(p: Any) -> tuple[Any, ...]:
 
 
 class Sharding:
-    """How an array is laid out over devices; the base of the kinds of sharding."""
+    """How an array is laid out over devices; the base of the kinds of sharding.
+
+    Attributes:
+        memory_kind: memory of the devices, None for the usual one.
+
+    Example:
+        >>> sharding = np.zeros((4, 2)).sharding
+        >>> isinstance(sharding, ms.sharding.Sharding), sharding.shard_shape((4, 2))
+        (True, (4, 2))
+    """
 
     memory_kind: str | None = None
 
@@ -408,7 +417,17 @@ def _check_axes(mesh: AbstractMesh, spec: PartitionSpec) -> None:
 
 
 class SingleDeviceSharding(Sharding):
-    """The whole array on one device."""
+    """The whole array on one device.
+
+    Args:
+        device: the device.
+        memory_kind: one of its memories, None for the usual one.
+
+    Example:
+        >>> place = ms.sharding.SingleDeviceSharding(ms.devices()[0])
+        >>> ms.device_put(np.arange(2), place).sharding == place
+        True
+    """
 
     def __init__(self, device: Any, *, memory_kind: str | None = None) -> None:
         self._device, self.memory_kind = device, memory_kind

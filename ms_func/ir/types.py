@@ -389,8 +389,18 @@ def _refuse_masked(x: Any) -> None:
 def typeof(x: Any) -> ArrayType:
     """Type of an array, a traced value, a NumPy array or a Python scalar.
 
+    Args:
+        x: value.
+
+    Returns:
+        The type, with `shape`, `dtype`, `weak_type`; its text is short, such as `f32[2,3]`.
+
     Raises:
         TypeError: `x` is not a number or an array of numbers.
+
+    Example:
+        >>> ms.typeof(np.zeros((2, 3))), ms.typeof(1.5), ms.typeof(1.5).weak_type
+        (f32[2,3], f32*[], True)
     """
     found = _scalar_types[x64.value].get(type(x))
     if found is not None:

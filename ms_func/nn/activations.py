@@ -18,7 +18,7 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, searching
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote, strong
 from ms_func.numpy.trigonometry import tanh
-from ms_func.primitives import compare
+from ms_func.primitives import compare, hyperbolic
 from ms_func.primitives import elementwise as pe
 
 
@@ -112,7 +112,7 @@ def _selu(x: Any) -> Any:
 @fusion.whole(1)
 def sigmoid(x: ArrayLike) -> Array:
     """`1 / (1 + exp(-x))`."""
-    return pe.logistic_p.bind(inexact("sigmoid", x))
+    return hyperbolic.logistic_p.bind(inexact("sigmoid", x))
 
 
 @fusion.whole(1)
@@ -145,7 +145,7 @@ swish = silu
 
 
 def _silu(x: Any) -> Any:
-    return ar.multiply(x, pe.logistic_p.bind(x))
+    return ar.multiply(x, hyperbolic.logistic_p.bind(x))
 
 
 @fusion.whole(1)

@@ -59,6 +59,9 @@ def empty_ref(ty: Any, memory_space: Any = None) -> Ref:
         ty: anything with a shape and a dtype, such as a `ShapeDtypeStruct`.
         memory_space: must be None.
 
+    Raises:
+        TypeError: `ty` has no type.
+
     Example:
         >>> empty_ref(ms.ShapeDtypeStruct((2,), np.int32))[...]
         Array([0, 0], dtype=int32)
@@ -89,6 +92,9 @@ def freeze(ref: Ref) -> Array:
 
     Args:
         ref: reference.
+
+    Returns:
+        Array of the shape and dtype of the reference, which can be read and written no more.
 
     Raises:
         TypeError: `ref` is no reference.
@@ -124,6 +130,9 @@ def get(ref: Ref, idx: Any = None) -> Array:
         ref: reference.
         idx: index as of arrays; None takes all elements.
 
+    Returns:
+        Array of the dtype of the reference.
+
     Raises:
         TypeError: `ref` is no reference.
         IndexError: an integer known while tracing is out of bounds.
@@ -147,6 +156,9 @@ def swap(ref: Ref, idx: Any, value: Any) -> Array:
         ref: reference.
         idx: index as of arrays; None takes all elements.
         value: array or number that broadcasts to what the index names.
+
+    Returns:
+        Array of the elements before.
 
     Raises:
         TypeError: `ref` is no reference.

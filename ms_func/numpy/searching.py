@@ -33,8 +33,8 @@ from ms_func.numpy.promotion import (
     promote_all,
 )
 from ms_func.numpy.updates import update
+from ms_func.primitives import arg_extrema, compare, pieces, reduce
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
@@ -145,7 +145,7 @@ def argmax(
         >>> np.argmax(np.array([1.0, np.nan, 3.0]))
         Array(1, dtype=int32)
     """
-    return _arg_extremum("argmax", reduce.argmax_p, a, axis, out, keepdims)
+    return _arg_extremum("argmax", arg_extrema.argmax_p, a, axis, out, keepdims)
 
 
 @fusion.whole(1)
@@ -172,7 +172,7 @@ def argmin(
         Array([[0],
                [1]], dtype=int32)
     """
-    return _arg_extremum("argmin", reduce.argmin_p, a, axis, out, keepdims)
+    return _arg_extremum("argmin", arg_extrema.argmin_p, a, axis, out, keepdims)
 
 
 def _nan_arg(name: str, fn: Any, bound: Any, a: Any, axis: Any, out: None, keepdims: Any) -> Any:

@@ -41,6 +41,14 @@ class Ref(_Operators):
         value: the array held; None inside of traces.
         tracer: what stands for the reference inside of a trace; None outside.
         busy: why it cannot be used: `freeze` has ended its life, or a loop goes over it.
+
+    Example:
+        >>> counter = ms.new_ref(np.int32(0))
+        >>> @ms.jit
+        ... def count(n):
+        ...     counter[...] += n
+        >>> count(2), count(3), counter[...].item()
+        (None, None, 5)
     """
 
     __slots__ = ("__weakref__", "busy", "shared", "tracer", "type", "value")

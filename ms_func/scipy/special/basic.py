@@ -26,7 +26,7 @@ from ms_func.numpy.promotion import (
 )
 from ms_func.numpy.reductions import Axis
 from ms_func.numpy.rounding import floor
-from ms_func.primitives import compare
+from ms_func.primitives import compare, hyperbolic
 from ms_func.primitives import elementwise as pe
 from ms_func.primitives import incomplete as pi
 from ms_func.primitives import special as ps
@@ -52,7 +52,7 @@ def log_softmax(x: ArrayLike, axis: Axis = None) -> Array:
 
 def expit(x: ArrayLike) -> Array:
     """Elementwise `1 / (1 + exp(-x))`."""
-    return pe.logistic_p.bind(inexact("expit", x))
+    return hyperbolic.logistic_p.bind(inexact("expit", x))
 
 
 def logit(x: ArrayLike) -> Array:
