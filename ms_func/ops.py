@@ -15,6 +15,7 @@ from ms_func.numpy.promotion import ArrayLike
 from ms_func.primitives.sharding import constrained
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
+__dir__ = __all__.copy
 
 
 def _segment(name: str, *args: Any) -> Any:

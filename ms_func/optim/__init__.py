@@ -49,3 +49,4 @@ __all__ = [
     "scale", "scale_by_adam", "scale_by_learning_rate", "scale_by_rms", "sgd", "trace",
     "warmup_cosine_decay_schedule",
 ]  # fmt: skip
+__dir__ = __all__.copy

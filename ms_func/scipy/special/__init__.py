@@ -1,5 +1,6 @@
 """Special functions under the names of `scipy.special`."""
 
+from ms_func.scipy.special import basic, bessel, gamma_family
 from ms_func.scipy.special.basic import *  # noqa: F403
 from ms_func.scipy.special.bessel import *  # noqa: F403
 from ms_func.scipy.special.discrete import bernoulli as bernoulli
@@ -23,3 +24,11 @@ from ms_func.scipy.special.integrals import expi as expi
 from ms_func.scipy.special.integrals import expn as expn
 from ms_func.scipy.special.integrals import sici as sici
 from ms_func.scipy.special.integrals import spence as spence
+
+__all__ = [
+    "bernoulli", "bessel_jn", "boxcox", "boxcox1p", "comb", "dawsn", "erfcx", "exp1", "expi",
+    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "loggamma", "owens_t", "sici", "spence",
+    "sph_harm_y", "wofz",
+]  # fmt: skip
+__all__ += [*basic.__all__, *bessel.__all__, *gamma_family.__all__]
+__dir__ = __all__.copy

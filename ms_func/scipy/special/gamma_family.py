@@ -10,6 +10,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
+from ms_func.numpy.floats import copysign
 from ms_func.numpy.logic import logical_and
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -20,6 +21,7 @@ from ms_func.numpy.promotion import (
     promote_inexact,
     strong,
 )
+from ms_func.numpy.rounding import floor
 from ms_func.primitives import compare
 from ms_func.primitives import incomplete as pi
 from ms_func.primitives import special as ps
@@ -90,12 +92,12 @@ def gammasgn(x: ArrayLike) -> Array:
 
 
 def _gammasgn(x: Any) -> Any:
-    whole = el.floor(x)
+    whole = floor(x)
     odd = compare.ne(ar.remainder(whole, 2.0), 0.0)
     below = compare.select(odd, literal(-1, x), literal(1, x))
     pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))
     below = compare.select(pole, literal(math.nan, x), below)
-    at_zero = el.copysign(1, x)
+    at_zero = copysign(1, x)
     above = compare.select(compare.ne(x, x), x, literal(1, x))
     return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero, above))
 
