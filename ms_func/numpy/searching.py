@@ -89,7 +89,6 @@ def select(
 
     Raises:
         ValueError: there are no conditions, or not as many choices.
-        TypeError: a condition is not boolean.
     """
     if len(condlist) != len(choicelist):
         raise ArgumentValueError(
@@ -99,8 +98,6 @@ def select(
         raise ArgumentValueError("condlist must be non-empty")
     *choices, out = _one_kind("select", [*choicelist, default])
     for condition, choice in zip(condlist[::-1], choices[::-1], strict=True):
-        if typeof(operand("select", condition)).dtype != np.bool_:
-            raise ArgumentTypeError("select requires boolean conditions")
         out = where(condition, choice, out)
     return as_handle(out)
 
@@ -122,10 +119,13 @@ def choose(
         mode: "clip" or "wrap"; "raise" checks where the values are known.
 
     Raises:
-        ValueError: a known value is out of bounds and `mode` is "raise".
+        ValueError: the indices are no integers, or a known one is out of bounds and `mode` is
+            "raise".
     """
     no_out("choose", out)
     a = operand("choose", a)
+    if not issubdtype(typeof(a).dtype, np.integer):
+        raise ArgumentValueError("`a` array must be integer typed")
     rows = (
         list(choices)
         if isinstance(choices, (tuple, list))
@@ -256,7 +256,9 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
         value = x.recorder.asked(x.variable)
         if value is None:
             raise ConcretizationTypeError(
-                f"{what} needs a value known while tracing, got {x!r}\nfix: {fix}", user_loc()
+                "Abstract tracer value encountered where concrete value is expected: traced array "
+                f"with shape {x.type}. {what} needs a value known while tracing\nfix: {fix}",
+                user_loc(),
             )
         x = value
     return np.asarray(x.value, x.type.dtype) if type(x) is Literal else np.asarray(x)
@@ -356,10 +358,13 @@ def ravel_multi_index(
     """Places in the flat array of indices along each dimension.
 
     Raises:
-        ValueError: a known index is out of bounds and `mode` is "raise".
+        ValueError: indices are no integers, or a known one is out of bounds and `mode` is
+            "raise".
     """
     if mode not in ("raise", "wrap", "clip"):
         raise ArgumentValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
+    if any(not issubdtype(typeof(m).dtype, np.integer) for m in map(asarray, multi_index)):
+        raise ArgumentValueError("ravel_multi_index: only int indices permitted")
     if len(dims) != len(multi_index):
         raise ArgumentValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
     columns = promote_all(
@@ -405,6 +410,8 @@ def take(
 
     Raises:
         NotImplementedError: `mode` is "raise".
+        ValueError: the indices are no integers, or there is no such mode.
+        IndexError: there is nothing to take along `axis`.
     """
     no_out("take", out)
     a, indices = asarray(operand("take", a)), operand("take", indices)
@@ -413,6 +420,10 @@ def take(
     axis = axis_index(axis, a.ndim)
     if mode == "raise":
         raise NotImplementedError("The 'raise' mode to take is not supported.")
+    if not issubdtype(typeof(indices).dtype, np.integer):
+        raise ArgumentValueError("take indices must have an integer type")
+    if not a.shape[axis] and typeof(indices).size:
+        raise IndexError("Cannot do a non-empty jnp.take() from an empty axis.")
     if mode == "wrap":
         indices = remainder(indices, a.shape[axis])
     elif mode not in (None, "fill", "clip", "promise_in_bounds"):
@@ -529,7 +540,8 @@ def not_in_place(name: str, inplace: bool) -> None:
     """Refuse NumPy's change of an argument."""
     if inplace:
         raise ArgumentValueError(
-            f"{name}: arguments are not changed in place; pass inplace=False and use the result"
+            f"{name} cannot modify arrays in-place: arguments do not change\n"
+            "fix: pass inplace=False and use the result"
         )
 
 
@@ -553,6 +565,10 @@ def compress(
         a, axis = ravel(a), 0
     axis = axis_index(axis, a.ndim)
     n = condition.shape[0]
+    if n > a.shape[axis]:
+        beyond = condition[a.shape[axis] :]
+        if type(beyond) is not Tracer and np.any(np.asarray(beyond)):
+            raise ArgumentValueError("condition contains entries that are out of bounds")
     (places,) = nonzero(condition, size=size, fill_value=max(n, a.shape[axis]))
     return take(a, places, axis, mode="fill", fill_value=fill_value)
 

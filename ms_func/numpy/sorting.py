@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, join
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
@@ -16,10 +17,11 @@ from ms_func.numpy.creation import asarray, full, zeros
 from ms_func.numpy.joining import concatenate
 from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
-from ms_func.numpy.searching import concrete, nonzero, take, where
+from ms_func.numpy.searching import argmax, concrete, nonzero, take, where
 from ms_func.primitives import arithmetic as pa
 from ms_func.primitives import bits, compare, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.cast import convert_p
 from ms_func.primitives.sort import sort as sort_operands
 
 _INT32 = np.dtype(np.int32)
@@ -36,11 +38,14 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     return a, axis_index(axis, typeof(a).ndim)
 
 
-def _check_kind(kind: Any, order: Any) -> None:
+def _check_kind(name: str, kind: Any, order: Any) -> None:
     if order is not None:
-        raise ArgumentTypeError("'order' argument to sort is not supported.")
-    if kind not in (None, "stable", "mergesort", "quicksort", "heapsort"):
-        raise ArgumentValueError(f"sort kind must be one of numpy's, got {kind!r}")
+        raise ArgumentTypeError(f"'order' argument to {name} is not supported.")
+    if kind is not None and jax_rules():
+        raise ArgumentTypeError(
+            f"'kind' argument to {name} is not supported. Use stable=True or stable=False to "
+            "specify sort stability."
+        )
 
 
 @fusion.whole(1)
@@ -53,12 +58,15 @@ def sort(
     Args:
         a: array.
         axis: dimension; None sorts the flat array.
-        kind: accepted for compatibility.
+        kind: accepted for NumPy's sake.
         order: not supported.
         stable: accepted; the sort is stable.
         descending: decreasing order instead; NaN comes first.
+
+    Raises:
+        TypeError: `order` is given, or under `as_jax` `kind`.
     """
-    _check_kind(kind, order)
+    _check_kind("sort", kind, order)
     a, axis = _axis("sort", a, axis)
     return fusion.run(_sorted, (a,), axis, bool(descending))
 
@@ -78,13 +86,13 @@ def argsort(
     Args:
         a: array.
         axis: dimension; None sorts the elements in one row.
-        kind: not supported.
+        kind: accepted for NumPy's sake.
         order: not supported.
         stable: accepted for compatibility; the order of equal elements is always kept.
         descending: from the largest element to the smallest.
         dtype: integer dtype of the indices, int32 by default.
     """
-    _check_kind(kind, order)
+    _check_kind("argsort", kind, order)
     a, axis = _axis("argsort", a, axis)
     out = fusion.run(_argsorted, (a,), axis, bool(descending))
     return convert(out, DEFAULTS[int] if dtype is None else _index_dtype("argsort", dtype))
@@ -305,7 +313,9 @@ def unique(
 def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tuple[Any, ...]:
     """Different rows along the first dimension, first places, inverse, counts."""
     if size is None:
+        weak = typeof(rows).weak_type
         rows = asarray(concrete("unique without a size", rows, "give the argument size"))
+        rows = convert_p.bind(rows, new_dtype=rows.dtype, weak_type=weak) if weak else rows
     n = typeof(rows).shape[0]
     if not n or not typeof(rows).size:
         return _unique_of_nothing(rows, size, fill_value)
@@ -420,7 +430,17 @@ def isin(
     element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False,
     invert: bool = False, *, method: str = "auto",
 ) -> Array:  # fmt: skip
-    """Whether each element is among `test_elements`."""
+    """Whether each element is among `test_elements`.
+
+    Raises:
+        ValueError: `method` is none of "auto", "compare_all", "binary_search" and "sort", which
+            are accepted for compatibility.
+    """
+    if method not in ("auto", "compare_all", "binary_search", "sort"):
+        raise ArgumentValueError(
+            f"{method=} is not implemented; options are 'compare_all', 'binary_search', 'sort', "
+            "and 'auto'"
+        )
     element, tests = reductions.promote_dtype("isin", element, test_elements)
     shape = typeof(element).shape
     values = sort(ravel(tests))
@@ -456,7 +476,11 @@ def intersect1d(
     ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False, *,
     size: int | None = None, fill_value: Any = None,
 ) -> Any:  # fmt: skip
-    """Sorted elements of both arrays, with their first places if asked for."""
+    """Sorted elements of both arrays, with their first places if asked for.
+
+    Where `size` asks for more than there are, values are `fill_value`, by default the first one,
+    and places are the sizes of the arrays.
+    """
     one, i = _ordered(ar1, size)
     two, j = _ordered(ar2, size)
     one, two = reductions.promote_dtype("intersect1d", one, two)
@@ -465,13 +489,15 @@ def intersect1d(
         one.shape, False, np.bool_)  # fmt: skip
     if size is not None:
         same = logic.logical_and(same, _first_of_run(one))
+    if size is not None and fill_value is None and one.size:
+        fill_value = take(one, argmax(same), 0, mode="clip")
     values = _sized(one, same, size, fill_value)
     if not return_indices:
         return values
     (kept,) = nonzero(same, size=size, fill_value=one.shape[0])
     own = take(i, kept, 0, mode="fill", fill_value=np.size(ar1))
-    other = take(j, take(place, kept, 0, mode="clip"), 0, mode="clip")
-    return values, own, other
+    matched = take(place, kept, 0, mode="fill", fill_value=two.shape[0])
+    return values, own, take(j, matched, 0, mode="fill", fill_value=np.size(ar2))
 
 
 def _ordered(x: Any, size: int | None) -> tuple[Any, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.config import jax_rules
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype, to_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -130,7 +132,7 @@ def histogram_bin_edges(
     flat = logic.equal(low, high)
     low = searching.where(flat, ar.subtract(low, 0.5), low)
     high = searching.where(flat, ar.add(high, 0.5), high)
-    return linspace(low, high, int(bins) + 1, dtype=dtype)
+    return linspace(low, high, index(bins) + 1, dtype=dtype)
 
 
 def histogram(
@@ -150,7 +152,13 @@ def histogram(
     if weights is not None and np.shape(weights) != typeof(a).shape:
         raise ArgumentValueError("weights should have the same shape as a.")
     edges = histogram_bin_edges(a, bins, range, weights)
-    counts = _counted(manipulation.ravel(inexact("histogram", a)), edges, weights)
+    x = manipulation.ravel(inexact("histogram", a))
+    sizes = (edges.shape[0] - 1,)
+    if weights is not None:
+        weights = inexact("histogram", weights)
+    counts = _added(sizes, _places(x, edges), weights)
+    if weights is None:
+        counts = convert(counts, to_inexact(typeof(edges).dtype))
     if density:
         widths = ar.subtract(edges[1:], edges[:-1])
         counts = ar.divide(ar.divide(inexact("histogram", counts), widths), reductions.sum(counts))
@@ -168,18 +176,10 @@ def _places(x: Any, edges: Any) -> Any:
     return searching.where(out, last + 1, place)
 
 
-def _counted(x: Any, edges: Any, weights: Any) -> Any:
-    return _added((edges.shape[0] - 1,), _places(x, edges), weights, typeof(edges).dtype)
-
-
-def _added(sizes: tuple[int, ...], places: Any, weights: Any, kind: np.dtype) -> Any:
-    """Sum of the weights at each place; where there are none the count, as a float of `kind`.
-
-    Counting is done in integers: short floats end at a few hundred.
-    """
-    w = asarray(1, np.int32) if weights is None else manipulation.ravel(weights)
-    counts = update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
-    return convert(counts, kind) if weights is None and is_inexact(kind) else counts
+def _added(sizes: tuple[int, ...], places: Any, weights: Any) -> Any:
+    """Sum of the weights at each place; where there are none the count, an integer."""
+    w = asarray(1, DEFAULTS[int]) if weights is None else manipulation.ravel(weights)
+    return update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
 
 
 def histogramdd(
@@ -194,6 +194,13 @@ def histogramdd(
         range: ends for each dimension.
         weights: weight of each point.
         density: divide by the volume of the cell and by the total.
+
+    Returns:
+        Counts, floats as NumPy's (under `as_jax` integers where there are no weights or
+        densities), and a list of edges.
+
+    Raises:
+        ValueError: bins, ranges or weights do not fit the sample.
     """
     if not isinstance(sample, (list, tuple)):
         sample = asarray(operand("histogramdd", sample))
@@ -204,15 +211,24 @@ def histogramdd(
         sample = list(sample.T)
     columns = [inexact("histogramdd", c) for c in sample]
     d = len(columns)
-    listed = [bins] * d if np.ndim(bins) == 0 else list(bins)
+    several = isinstance(bins, (list, tuple)) or np.ndim(bins)
+    listed = list(bins) if several else [bins] * d
     if len(listed) != d:
         raise ArgumentValueError("should be one bin for each dimension.")
     ends = [None] * d if range is None else list(range)
+    if len(ends) != d:
+        raise ArgumentValueError(
+            f"For a sample of {d} dimensions, range must be a sequence of {d} pairs or Nones; "
+            f"got {range=}"
+        )
+    if weights is not None and np.shape(weights) != typeof(columns[0]).shape:
+        raise ArgumentValueError("should have one weight for each sample.")
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, listed, ends, strict=True)]
     places = tuple(_places(c, e) for c, e in zip(columns, edges, strict=True))
     sizes = tuple(e.shape[0] - 1 for e in edges)
-    kind = to_inexact(typeof(edges[0]).dtype)
-    counts = _added(sizes, places, weights, kind)
+    counts = _added(sizes, places, None if weights is None else inexact("histogramdd", weights))
+    if not jax_rules():
+        counts = inexact("histogramdd", counts)
     if density:
         counts = ar.divide(counts, reductions.sum(counts))
         for i, e in enumerate(edges):
@@ -229,6 +245,7 @@ def histogram2d(
     weights: ArrayLike | None = None, density: bool | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """`histogramdd` of two variables: counts and both lists of edges."""
-    pair = np.ndim(bins) == 1 and len(bins) not in (1, 2)
+    pair = not isinstance(bins, (list, tuple)) and np.ndim(bins) == 1 and len(bins) not in (1, 2)
+    pair = pair or (isinstance(bins, (list, tuple)) and len(bins) not in (1, 2))
     counts, edges = histogramdd([x, y], [bins, bins] if pair else bins, range, weights, density)
     return counts, edges[0], edges[1]
