@@ -156,12 +156,15 @@ def device_put(
 
     Raises:
         TypeError: a leaf is not a number or an array of numbers.
-        ValueError: a sharding does not fit the shape, or there is a bare spec, but no mesh.
+        ValueError: a sharding does not fit the shape, there is a bare spec, but no mesh, or
+            `donate` and `may_alias` are both true.
 
     Example:
         >>> device_put([1, 2.0])[1].dtype.name
         'float32'
     """
+    if donate and may_alias:
+        raise ArgumentValueError("may_alias and donate cannot be True at the same time.")
     leaves, structure = tree.flatten(x)
     given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
     places = [_over("device_put", d.place if isinstance(d, Format) else d) for d in given]

@@ -61,9 +61,12 @@ from ms_func.lax.staging import after_all as after_all
 from ms_func.lax.staging import broadcast_like as broadcast_like
 from ms_func.lax.staging import composite as composite
 from ms_func.lax.staging import create_token as create_token
+from ms_func.lax.staging import dce_sink as dce_sink
 from ms_func.lax.staging import dtype as dtype
 from ms_func.lax.staging import index_take as index_take
 from ms_func.lax.staging import platform_dependent as platform_dependent
+from ms_func.lax.staging import precv as precv
+from ms_func.lax.staging import psend as psend
 from ms_func.lax.staging import shape_as_value as shape_as_value
 from ms_func.lax.staging import stage as stage
 from ms_func.primitives.arg_extrema import argmax as argmax

@@ -16,6 +16,7 @@ from ms_func.execution.buffers import default_backend
 from ms_func.ir.types import typeof
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.collective_places import ppermute
 from ms_func.primitives.gather import gather
 from ms_func.primitives.indices import GatherDimensionNumbers, GatherScatterMode
 from ms_func.primitives.shape import concatenate, expand_dims, full
@@ -51,6 +52,60 @@ def after_all(*operands: Any) -> Any:
     if not operands:
         return create_token()
     return optimization_barrier(operands)[0]
+
+
+def psend(x: Any, axis_name: Any, perm: Any) -> Any:
+    """Begin to send `x` along an axis: a token to give to the matching `precv`.
+
+    Args:
+        x: array, or tree of them.
+        axis_name: axis of vmap, pmap or shard_map.
+        perm: pairs (source, destination), as of `ppermute`.
+
+    Returns:
+        What arrives: here a token holds the data, so that sending and receiving is one `ppermute`.
+
+    Raises:
+        NameError: the axis is not in force.
+        ValueError: a source or a destination stands twice in `perm`.
+    """
+    return ppermute(x, axis_name, perm)
+
+
+def precv(token: Any, out_shape: Any, axis_name: Any, perm: Any) -> Any:
+    """What the matching `psend` sent to here; zeros where `perm` sends nothing.
+
+    Args:
+        token: result of `psend`.
+        out_shape: `ShapeDtypeStruct`, or tree of them, of what arrives.
+        axis_name: axis, as given to `psend`.
+        perm: pairs (source, destination), as given to `psend`.
+
+    Raises:
+        ValueError: the token is none of a `psend` of such arrays.
+    """
+    given = [(t.shape, t.dtype) for t in map(typeof, tree.leaves(token))]
+    asked = [(tuple(s.shape), np.dtype(s.dtype)) for s in tree.leaves(out_shape)]
+    if given != asked:
+        raise ArgumentValueError(
+            f"precv: the token holds arrays of {given}, but {asked} are to be received\n"
+            "fix: give it the token that the matching psend returned"
+        )
+    return tree.unflatten(tree.structure(out_shape), tree.leaves(token))
+
+
+def dce_sink(val: Any, *, prevent_mlir_dce: bool = False) -> None:
+    """Say that `val` is used. Accepted: a value that nothing shows may be left out here.
+
+    Args:
+        val: array, or tree of them.
+        prevent_mlir_dce: accepted.
+
+    Raises:
+        TypeError: a leaf is no array.
+    """
+    for leaf in tree.leaves(val):
+        typeof(leaf)
 
 
 def stage(x: Any, /) -> Any:

@@ -239,7 +239,9 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
         value = x.recorder.asked(x.variable)
         if value is None:
             raise ConcretizationTypeError(
-                f"{what} needs a value known while tracing, got {x!r}\nfix: {fix}", user_loc()
+                "Abstract tracer value encountered where concrete value is expected: traced array "
+                f"with shape {x.type}. {what} needs a value known while tracing\nfix: {fix}",
+                user_loc(),
             )
         x = value
     return np.asarray(x.value, x.type.dtype) if type(x) is Literal else np.asarray(x)
@@ -426,11 +428,10 @@ def ravel_multi_index(
         raise ArgumentValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
     if len(dims) != len(multi_index):
         raise ArgumentValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
-    columns = promote_all(
-        "ravel_multi_index", [operand("ravel_multi_index", m) for m in multi_index]
-    )
+    columns = [operand("ravel_multi_index", m) for m in multi_index]
     if any(not issubdtype(typeof(c).dtype, np.integer) for c in columns):
         raise ArgumentValueError("ravel_multi_index: indices must be integers")
+    columns = promote_all("ravel_multi_index", columns)
     weights = np.cumprod([1, *dims[:0:-1]])[::-1] if order == "C" else np.cumprod([1, *dims[:-1]])
     total: Any = 0
     for column, n, w in zip(columns, dims, weights, strict=True):

@@ -18,7 +18,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, smooth, sub
 from ms_func.primitives.cast import complex, conj, imag, real
-from ms_func.primitives.compare import eq, select
+from ms_func.primitives.compare import eq, ge, select
 from ms_func.primitives.families import check_dtype, formula, literal, nary, operands, unary
 from ms_func.primitives.trigonometry import fast_on_cpu
 
@@ -344,13 +344,13 @@ def erf_inv(x: Any) -> Any:
 
 
 def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """The derivative at 0 is 0; of a complex x it is Re(conj(t) x) / |x|."""
+    """The derivative at 0 is 1, as in JAX; of a complex x it is Re(conj(t) x) / |x|, there 0."""
     (x,), (t,) = primals, tangents
     out = abs_p.bind(x)
     if type(t) is Zero or not is_inexact(typeof(x).dtype):
         return out, Zero(typeof(out).tangent)
     if typeof(x).dtype.kind != "c":
-        return out, mul(t, sign(x))
+        return out, select(ge(x, literal(0, x)), t, neg(t))
     safe = select(eq(out, 0.0), literal(1, out), out)
     return out, real(mul(t, conj(_scaled(x, safe))))
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.dtypes import is_inexact
+from ms_func.config import jax_rules
+from ms_func.dtypes import is_inexact, to_inexact
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -161,6 +162,7 @@ def _operands(name: str, in1: Any, in2: Any, mode: str) -> tuple[Any, Any]:
     _check_mode(mode)
     taken = [admit(name, v, i) for i, v in enumerate((in1, in2))]
     dtype, _ = join_types([typeof(v) for v in taken])
+    dtype = to_inexact(dtype) if jax_rules() else dtype
     x, y = (as_handle(convert(v, dtype)) for v in taken)
     if x.ndim != y.ndim:
         raise ArgumentValueError(
