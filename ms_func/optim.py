@@ -27,6 +27,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import filled, logic, reductions, searching
 from ms_func.numpy.promotion import convert
+from ms_func.numpy.rounding import floor
 from ms_func.numpy.trigonometry import cos
 from ms_func.tracing.policy import user_function
 
@@ -483,7 +484,7 @@ def exponential_decay(
     def schedule(count: Any) -> Any:
         done = ar.maximum(ar.subtract(count, transition_begin), 0)
         power = ar.divide(done, transition_steps)
-        power = el.floor(power) if staircase else power
+        power = floor(power) if staircase else power
         value = ar.multiply(init_value, ar.power(np.float32(decay_rate), power))
         if end_value is None:
             return value

@@ -12,12 +12,16 @@ from ms_func.dtypes import float0, issubdtype, promote_types, result_type
 from ms_func.execution.array import Array as ndarray
 
 from ms_func.numpy.arithmetic import (  # isort: skip
-    clip, divmod, float_power, fmax, fmin, fmod, gcd, hypot, lcm, modf, positive, reciprocal,
+    clip, divmod, float_power, fmax, fmin, fmod, hypot, modf, positive, reciprocal,
     square,
 )  # fmt: skip
 from ms_func.numpy import protocol as _protocol
 from ms_func.numpy.array_methods import attach
 
+from ms_func.numpy.bitwise import (  # isort: skip
+    bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_right_shift, invert,
+    left_shift, right_shift,
+)  # fmt: skip
 from ms_func.numpy.calculus import (  # isort: skip
     diff, ediff1d, gradient, interp, trapezoid, unwrap,
 )  # fmt: skip
@@ -33,11 +37,12 @@ from ms_func.numpy.diagonals import (  # isort: skip
     ix_, mask_indices, trace, tri, tril, tril_indices, tril_indices_from, triu, triu_indices,
     triu_indices_from, vander,
 )  # fmt: skip
+from ms_func.numpy.divisors import gcd, lcm
 from ms_func.numpy.einsum import einsum, einsum_path
 
 from ms_func.numpy.elementwise import (  # isort: skip
-    abs, absolute, around, cbrt, ceil, conj, conjugate, exp, exp2, expm1, fabs, fix, floor,
-    heaviside, imag, log, log10, log1p, log2, real, rint, round, sign, sqrt, trunc,
+    abs, absolute, cbrt, conj, conjugate, exp, exp2, expm1, fabs, heaviside, imag, log, log10,
+    log1p, log2, real, sign, sqrt,
 )  # fmt: skip
 from ms_func.numpy.floats import (  # isort: skip
     copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
@@ -51,9 +56,8 @@ from ms_func.numpy.joining import (  # isort: skip
     hstack, split, stack, unstack, vsplit, vstack,
 )  # fmt: skip
 from ms_func.numpy.logic import (  # isort: skip
-    bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_right_shift, equal,
-    greater, greater_equal, invert, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
-    isreal, left_shift, less, less_equal, logical_not, not_equal, right_shift,
+    equal, greater, greater_equal, iscomplex, isfinite, isinf, isnan, isneginf, isposinf, isreal,
+    less, less_equal, logical_not, not_equal,
 )  # fmt: skip
 from ms_func.numpy.manipulation import (  # isort: skip
     atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to,
@@ -84,6 +88,8 @@ from ms_func.numpy.repeating import (  # isort: skip
     delete, insert, meshgrid, place, put, repeat, resize, tile, trim_zeros,
 )  # fmt: skip
 from ms_func.numpy.padding import pad  # isort: skip
+from ms_func.numpy.rounding import around, ceil, fix, floor, rint, round, trunc
+
 from ms_func.numpy.running import (  # isort: skip
     cumprod, cumsum, cumulative_prod, cumulative_sum, nancumprod, nancumsum,
 )  # fmt: skip

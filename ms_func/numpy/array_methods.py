@@ -20,6 +20,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
     at,
+    bitwise,
     choosing,
     creation,
     diagonals,
@@ -34,6 +35,7 @@ from ms_func.numpy import (
     reductions,
     references,
     repeating,
+    rounding,
     running,
     searching,
     sorting,
@@ -142,11 +144,11 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "divmod": arithmetic.divmod,
     "pow": arithmetic.power,
     "matmul": products.matmul,
-    "and": logic.bitwise_and,
-    "or": logic.bitwise_or,
-    "xor": logic.bitwise_xor,
-    "lshift": logic.left_shift,
-    "rshift": logic.right_shift,
+    "and": bitwise.bitwise_and,
+    "or": bitwise.bitwise_or,
+    "xor": bitwise.bitwise_xor,
+    "lshift": bitwise.left_shift,
+    "rshift": bitwise.right_shift,
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": logic.equal,
@@ -167,7 +169,7 @@ def _rounded(x: Any, ndigits: int | None = None) -> Any:
         >>> np.array([0.5, 1.5, -1.2]).__round__(), np.array([12.0, 16.0]).__round__(-1)
         (Array([ 0,  2, -1], dtype=int32), Array([10., 20.], dtype=float32))
     """
-    out = elementwise.round(x, ndigits or 0)
+    out = rounding.round(x, ndigits or 0)
     return convert(out, DEFAULTS[int]) if ndigits is None else out
 
 
@@ -175,7 +177,7 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "__neg__": arithmetic.negative,
     "__pos__": arithmetic.positive,
     "__abs__": elementwise.abs,
-    "__invert__": logic.bitwise_not,
+    "__invert__": bitwise.bitwise_not,
     "__round__": _rounded,
 }
 
@@ -483,7 +485,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "ravel": manipulation.ravel,
     "repeat": repeating.repeat,
     "reshape": reshape,
-    "round": elementwise.round,
+    "round": rounding.round,
     "searchsorted": sorting.searchsorted,
     "sort": sorting.sort,
     "squeeze": manipulation.squeeze,

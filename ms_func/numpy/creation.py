@@ -25,6 +25,7 @@ from ms_func.numpy.promotion import (
     fill,
     operand,
     promote_all,
+    strong,
 )
 from ms_func.primitives import cast, shape
 from ms_func.primitives.sharding import constrained
@@ -210,7 +211,7 @@ def _joined(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -
     if dtype is not None:
         parts = [convert(p, dtype) for p in parts]
     flat = [shape.reshape(p, (typeof(p).size,)) for p in parts]
-    return shape.reshape(shape.concatenate(flat, 0), sizes)
+    return strong(shape.reshape(shape.concatenate(flat, 0), sizes))
 
 
 def asarray(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
-import numpy as np
-
-from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
@@ -17,17 +13,15 @@ from ms_func.numpy import fusion
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
-    convert,
     fill,
     inexact,
-    no_out,
     operand,
     promote,
     promote_inexact,
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import bits, cast, compare, powers, rounding
+from ms_func.primitives import bits, cast, compare, powers
 from ms_func.primitives import elementwise as el
 
 # --- exponentials and logarithms ------------------------------------------------------
@@ -35,43 +29,146 @@ from ms_func.primitives import elementwise as el
 
 @fusion.one
 def exp(x: ArrayLike, /) -> Array:
-    """Elementwise exponential."""
+    """Elementwise exponential.
+
+    Args:
+        x: array or number; integers and booleans become floats, complex numbers stay complex.
+
+    Returns:
+        Array of the shape of `x`. Beyond the largest float it is infinite, without a warning.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.exp(np.array([0.0, -np.inf, 1000.0]))
+        Array([ 1.,  0., inf], dtype=float32)
+        >>> np.exp(0).dtype
+        dtype('float32')
+    """
     return el.exp_p.bind(inexact("exp", x))
 
 
 @fusion.one
 def exp2(x: ArrayLike, /) -> Array:
-    """Elementwise `2 ** x`."""
+    """Elementwise `2 ** x`.
+
+    Args:
+        x: array or number; integers and booleans become floats, so that no power is out of reach.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.exp2(np.array([3, 0, -1]))
+        Array([8. , 1. , 0.5], dtype=float32)
+    """
     return el.exp2_p.bind(inexact("exp2", x))
 
 
 @fusion.one
 def expm1(x: ArrayLike, /) -> Array:
-    """Elementwise `exp(x) - 1`, accurate near 0."""
+    """Elementwise `exp(x) - 1`, accurate near 0, where the difference would cancel.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.expm1(np.float32(1e-8)), np.exp(np.float32(1e-8)) - 1
+        (Array(1.e-08, dtype=float32), Array(0., dtype=float32))
+    """
     return el.expm1_p.bind(inexact("expm1", x))
 
 
 @fusion.one
 def log(x: ArrayLike, /) -> Array:
-    """Elementwise natural logarithm."""
+    """Elementwise natural logarithm.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: minus infinity at 0, NaN below. Of complex numbers the principal
+        value, with an imaginary part in [-pi, pi].
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.log(np.array([1.0, 0.0, -1.0, np.inf]))
+        Array([  0., -inf,  nan,  inf], dtype=float32)
+        >>> np.log(np.array([-1 + 0j])).imag.round(4)
+        Array([3.1416], dtype=float32)
+    """
     return powers.log_p.bind(inexact("log", x))
 
 
 @fusion.one
 def log1p(x: ArrayLike, /) -> Array:
-    """Elementwise `log(1 + x)`, accurate near 0."""
+    """Elementwise `log(1 + x)`, accurate near 0, where the sum would be rounded to 1.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: minus infinity at -1, NaN below.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.log1p(np.float32(1e-8)), np.log(1 + np.float32(1e-8))
+        (Array(1.e-08, dtype=float32), Array(0., dtype=float32))
+    """
     return el.log1p_p.bind(inexact("log1p", x))
 
 
 @fusion.one
 def log2(x: ArrayLike, /) -> Array:
-    """Elementwise logarithm to base 2."""
+    """Elementwise logarithm to base 2.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: minus infinity at 0, NaN below.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.log2(np.array([1, 8, 0])).round(4)
+        Array([  0.,   3., -inf], dtype=float32)
+    """
     return scaled(log(settled("log2", x)), math.log2(math.e))
 
 
 @fusion.one
 def log10(x: ArrayLike, /) -> Array:
-    """Elementwise logarithm to base 10."""
+    """Elementwise logarithm to base 10.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: minus infinity at 0, NaN below.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.log10(np.array([1.0, 0.01, 0.0])).round(4)
+        Array([  0.,  -2., -inf], dtype=float32)
+    """
     return scaled(log(settled("log10", x)), math.log10(math.e))
 
 
@@ -84,7 +181,25 @@ def scaled(x: Any, factor: float) -> Any:
 
 @fusion.two
 def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `log(exp(x) + exp(y))` without overflow."""
+    """Elementwise `log(exp(x) + exp(y))`, without overflow.
+
+    The larger one is taken out of the sum: `max(x, y) + log1p(exp(-abs(x - y)))`.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape. Minus infinity stands for a probability of 0: it leaves the
+        other operand as it is.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.logaddexp(np.array([1000.0, -np.inf]), np.array([1000.0, 3.0])).round(2)
+        Array([1000.69,    3.  ], dtype=float32)
+    """
     x, y = promote_inexact("logaddexp", x, y)
     if typeof(x).dtype.kind == "c":
         return _complex_logaddexp(x, y)
@@ -110,7 +225,22 @@ def _complex_logaddexp(x: Any, y: Any) -> Any:
 
 @fusion.two
 def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `log2(2 ** x + 2 ** y)` without overflow."""
+    """Elementwise `log2(2 ** x + 2 ** y)`, without overflow.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.logaddexp2(np.array([3.0, -np.inf]), np.array([3.0, 2.0])).round(4)
+        Array([4., 2.], dtype=float32)
+    """
     x, y = promote_inexact("logaddexp2", x, y)
     factor = math.log(2)
     return scaled(logaddexp(scaled(x, factor), scaled(y, factor)), 1 / factor)
@@ -118,13 +248,44 @@ def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 @fusion.one
 def sqrt(x: ArrayLike, /) -> Array:
-    """Elementwise square root."""
+    """Elementwise square root.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: NaN of negative numbers. Of complex numbers the root with a real
+        part that is not negative.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.sqrt(np.array([4, 0, -1]))
+        Array([ 2.,  0., nan], dtype=float32)
+        >>> np.sqrt(np.array([-4 + 0j])).round(4)
+        Array([0.+2.j], dtype=complex64)
+    """
     return el.sqrt_p.bind(inexact("sqrt", x))
 
 
 @fusion.one
 def cbrt(x: ArrayLike, /) -> Array:
-    """Elementwise cube root of real numbers."""
+    """Elementwise cube root of real numbers, negative ones included.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        TypeError: `x` is complex, a list, or holds no numbers.
+
+    Example:
+        >>> np.cbrt(np.array([27.0, -8.0])).round(4)
+        Array([ 3., -2.], dtype=float32)
+    """
     return el.cbrt_p.bind(inexact("cbrt", x))
 
 
@@ -133,7 +294,26 @@ def cbrt(x: ArrayLike, /) -> Array:
 
 @fusion.one
 def abs(x: ArrayLike, /) -> Array:
-    """Elementwise magnitude."""
+    """Elementwise magnitude.
+
+    Args:
+        x: array or number of any dtype.
+
+    Returns:
+        Array of the shape and dtype of `x`; of complex numbers a real one. The smallest signed
+        integer, whose magnitude its dtype does not hold, stays as it is.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.abs(np.array([-2, 3]))
+        Array([2, 3], dtype=int32)
+        >>> np.abs(3 + 4j).round(4)
+        Array(5., dtype=float32, weak_type=True)
+        >>> np.abs(np.int8(-128))
+        Array(-128, dtype=int8)
+    """
     x = operand("abs", x)
     if typeof(x).dtype.kind in "bu":
         return as_handle(x)
@@ -145,7 +325,21 @@ absolute = abs
 
 @fusion.one
 def fabs(x: ArrayLike, /) -> Array:
-    """Elementwise magnitude as a float; not defined on complex numbers."""
+    """Elementwise magnitude as a float.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        TypeError: `x` is complex, a list, or holds no numbers.
+
+    Example:
+        >>> np.fabs(np.array([-2, 3]))
+        Array([2., 3.], dtype=float32)
+    """
     x = inexact("fabs", x)
     if typeof(x).dtype.kind == "c":
         raise ArgumentTypeError("ufunc 'fabs' does not support complex dtypes")
@@ -154,13 +348,45 @@ def fabs(x: ArrayLike, /) -> Array:
 
 @fusion.one
 def sign(x: ArrayLike, /) -> Array:
-    """Elementwise -1, 0 or 1; `x / abs(x)` for complex numbers."""
+    """Elementwise -1, 0 or 1; NaN of NaN.
+
+    Args:
+        x: array or number, but no boolean.
+
+    Returns:
+        Array of the shape and dtype of `x`; of a complex number it is `x / abs(x)`, and 0 at 0.
+
+    Raises:
+        TypeError: `x` is of booleans, a list, or holds no numbers.
+
+    Example:
+        >>> np.sign(np.array([-2.5, 0.0, np.inf, np.nan]))
+        Array([-1.,  0.,  1., nan], dtype=float32)
+        >>> np.sign(np.array([3 + 4j])).round(4)
+        Array([0.6+0.8j], dtype=complex64)
+    """
     return el.sign_p.bind(operand("sign", x))
 
 
 @fusion.two
 def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise step function: 0 below zero, `y` at zero, 1 above."""
+    """Elementwise step function: 0 below zero, `y` at zero, 1 above; NaN of NaN.
+
+    Args:
+        x: where the step is looked at.
+        y: value at zero, usually 0, 0.5 or 1; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape.
+
+    Raises:
+        TypeError: an operand is complex.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.heaviside(np.array([-1.5, 0.0, 2.0]), 0.5)
+        Array([0. , 0.5, 1. ], dtype=float32)
+    """
     x, y = promote_inexact("heaviside", x, y)
     step = compare.select(compare.eq(x, 0.0), y, compare.select(compare.lt(x, 0.0), 0.0, _one(x)))
     return compare.select(compare.ne(x, x), x, step)
@@ -170,84 +396,48 @@ def _one(x: Any) -> Literal:
     return Literal(1.0, ArrayType((), typeof(x).dtype, typeof(x).weak_type))
 
 
-def _rounding(name: str, primitive: Any, x: Any) -> Any:
-    """A rounding primitive on floats; integers and booleans are whole already."""
-    x = operand(name, x)
-    if typeof(x).dtype.kind in "biu":
-        return as_handle(x)
-    if typeof(x).dtype.kind == "c":
-        raise ArgumentTypeError(f"{name} does not support complex-valued inputs")
-    return primitive.bind(x)
-
-
-@fusion.one
-def floor(x: ArrayLike, /) -> Array:
-    """Elementwise largest whole number not above `x`."""
-    return _rounding("floor", rounding.floor_p, x)
-
-
-@fusion.one
-def ceil(x: ArrayLike, /) -> Array:
-    """Elementwise smallest whole number not below `x`."""
-    return _rounding("ceil", rounding.ceil_p, x)
-
-
-@fusion.whole(1)
-def trunc(x: ArrayLike) -> Array:
-    """Elementwise integer part, towards zero."""
-    x = operand("trunc", x)
-    return as_handle(x) if typeof(x).dtype.kind in "biu" else rounding.trunc(x)
-
-
-fix = trunc
-
-
-@fusion.one
-def rint(x: ArrayLike, /) -> Array:
-    """Elementwise nearest whole number, halves to even; integers become floats."""
-    x = inexact("rint", x)
-    return round(x)
-
-
-@fusion.whole(1)
-def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
-    """Elementwise nearest multiple of `10 ** -decimals`, halves to even."""
-    no_out("round", out)
-    a = operand("round", a)
-    dtype = typeof(a).dtype
-    if dtype.kind == "c":
-        return cast.complex(round(cast.real(a), decimals), round(cast.imag(a), decimals))
-    if not is_inexact(dtype):
-        if decimals >= 0:
-            return as_handle(a)
-        return convert(round(convert(a, np.dtype(np.float32)), decimals), dtype)
-    if decimals == 0:
-        return rounding.round_even_p.bind(a)
-    return fusion.run(_rounded, (a,), int(decimals))
-
-
-def _rounded(a: Any, decimals: int) -> Any:
-    dtype = typeof(a).dtype
-    wide = convert(a, np.dtype(np.float32)) if dtype.itemsize < 4 else a
-    factor = 10.0 ** builtins.abs(decimals)
-    up, down = (ar.mul, ar.div) if decimals > 0 else (ar.div, ar.mul)
-    whole = rounding.round_even_p.bind(up(wide, factor))
-    return convert(down(whole, factor), dtype)
-
-
-around = round
-
-
 @fusion.one
 def real(val: ArrayLike, /) -> Array:
-    """Elementwise real part."""
+    """Elementwise real part.
+
+    Args:
+        val: array or number.
+
+    Returns:
+        Array of the shape of `val`; of a complex dtype the real one of half its size, else the
+        dtype of `val`.
+
+    Raises:
+        TypeError: `val` is a list or holds no numbers.
+
+    Example:
+        >>> np.real(np.array([1 + 2j, 3]))
+        Array([1., 3.], dtype=float32)
+    """
     val = operand("real", val)
     return cast.real_p.bind(val) if typeof(val).dtype.kind == "c" else as_handle(val)
 
 
 @fusion.one
 def imag(val: ArrayLike, /) -> Array:
-    """Elementwise imaginary part; zero for real operands."""
+    """Elementwise imaginary part; zero for real operands.
+
+    Args:
+        val: array or number.
+
+    Returns:
+        Array of the shape of `val`; of a complex dtype the real one of half its size, else the
+        dtype of `val`.
+
+    Raises:
+        TypeError: `val` is a list or holds no numbers.
+
+    Example:
+        >>> np.imag(np.array([1 + 2j, 3]))
+        Array([2., 0.], dtype=float32)
+        >>> np.imag(np.array([1, 3]))
+        Array([0, 0], dtype=int32)
+    """
     val = operand("imag", val)
     if typeof(val).dtype.kind == "c":
         return cast.imag_p.bind(val)
@@ -256,7 +446,21 @@ def imag(val: ArrayLike, /) -> Array:
 
 @fusion.one
 def conjugate(x: ArrayLike, /) -> Array:
-    """Elementwise complex conjugate."""
+    """Elementwise complex conjugate; `conj` is the same.
+
+    Args:
+        x: array or number.
+
+    Returns:
+        Array of the shape and dtype of `x`; real numbers stay as they are.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.conjugate(np.array([1 + 2j, 3]))
+        Array([1.-2.j, 3.-0.j], dtype=complex64)
+    """
     x = operand("conjugate", x)
     return cast.conj_p.bind(x) if typeof(x).dtype.kind == "c" else as_handle(x)
 

@@ -13,7 +13,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import fusion, logic
+from ms_func.numpy import bitwise, fusion, logic
 from ms_func.numpy.elementwise import imag, real
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -33,7 +33,22 @@ from ms_func.primitives import elementwise as el
 
 @fusion.one
 def signbit(x: ArrayLike, /) -> Array:
-    """Elementwise: whether the sign bit is set; true for -0.0."""
+    """Elementwise: whether the sign bit is set; true for -0.0.
+
+    Args:
+        x: array or number.
+
+    Returns:
+        Booleans of the shape of `x`; false for unsigned integers and booleans.
+
+    Raises:
+        ValueError: `x` is complex.
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.signbit(np.array([-1.5, -0.0, 0.0, np.inf]))
+        Array([ True,  True, False, False], dtype=bool)
+    """
     x = operand("signbit", x)
     dtype = typeof(x).dtype
     if dtype.kind == "c":
@@ -50,8 +65,21 @@ def signbit(x: ArrayLike, /) -> Array:
 def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise magnitude of `x` with the sign of `y`.
 
+    Args:
+        x: array or number.
+        y: array or number, whose zeros and NaN count with their sign bit; the two promote to one
+            floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape.
+
     Raises:
         TypeError: an operand is complex.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.copysign(np.array([1.5, -2.0]), np.array([-0.0, 3.0]))
+        Array([-1.5,  2. ], dtype=float32)
     """
     x, y = promote_inexact("copysign", x, y)
     if typeof(x).dtype.kind == "c":
@@ -62,7 +90,24 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 @fusion.two
 def nextafter(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise next floating number after `x` in the direction of `y`."""
+    """Elementwise next floating number after `x` in the direction of `y`.
+
+    Args:
+        x: array or number.
+        y: where to go; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape: `y` where the two are equal, NaN where one is NaN.
+
+    Raises:
+        TypeError: an operand is complex.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> step = np.nextafter(np.float32(1), np.float32(2)) - 1
+        >>> step == np.finfo(np.float32).eps
+        Array(True, dtype=bool)
+    """
     return el.nextafter_p.bind(*promote_inexact("nextafter", x, y))
 
 
@@ -74,15 +119,21 @@ def nan_to_num(
     """NaN replaced by `nan`, infinities by `posinf` and `neginf`.
 
     Args:
-        x: array; one of integers stays as it is.
+        x: array or number; integers stay as they are, of complex numbers both parts are looked at.
         copy: accepted for compatibility; arrays are values.
         nan: in place of NaN.
         posinf: in place of infinity; the largest finite number where None.
         neginf: in place of minus infinity; the smallest finite number where None.
 
+    Returns:
+        Array of the shape and dtype of `x`.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
     Example:
-        >>> nan_to_num(np.array([np.nan, 1.0, np.inf], np.float32), posinf=9.0).tolist()
-        [0.0, 1.0, 9.0]
+        >>> np.nan_to_num(np.array([np.nan, 1.0, np.inf]), posinf=9.0)
+        Array([0., 1., 9.], dtype=float32)
     """
     x = settled("nan_to_num", x)
     dtype = typeof(x).dtype
@@ -108,15 +159,23 @@ def isclose(
     """Elementwise `|a - b| <= atol + rtol * |b|`; equal infinities are close.
 
     Args:
-        a: array.
-        b: what it is compared with.
+        a: array or number.
+        b: what it is compared with: the tolerance is a part of this one. The two broadcast.
         rtol: tolerance as a part of `|b|`.
-        atol: tolerance beside it.
+        atol: tolerance beside it; it decides where `b` is near 0.
         equal_nan: whether NaN is close to NaN.
 
+    Returns:
+        Booleans of the common shape.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
     Example:
-        >>> isclose(np.float32([1, 1]), np.float32([1.000001, 1.1])).tolist()
-        [True, False]
+        >>> np.isclose(np.array([1.0, 1.0, np.nan]), np.array([1.000001, 1.1, np.nan]))
+        Array([ True, False, False], dtype=bool)
+        >>> np.isclose(100.0, 101.0, rtol=0.02), np.isclose(1e-9, 0.0)
+        (Array(True, dtype=bool), Array(True, dtype=bool))
     """
     a, b = promote_all("isclose", (a, b))
     if typeof(a).key is not None:
@@ -136,8 +195,19 @@ def isclose(
 def ldexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     """Elementwise `x * 2 ** y` for integers `y`, without overflow on the way.
 
+    Args:
+        x: array or number; integers and booleans become floats.
+        y: exponents, integers; broadcast against `x`.
+
+    Returns:
+        Array of the common shape, in the floating dtype of `x`.
+
     Raises:
-        ValueError: `y` holds no integers.
+        ValueError: `y` holds no integers, `x` is complex, or the shapes do not broadcast.
+
+    Example:
+        >>> np.ldexp(np.array([0.75, -1.0]), np.array([3, -1]))
+        Array([ 6. , -0.5], dtype=float32)
     """
     x, y = inexact("ldexp", x), operand("ldexp", y)
     if is_inexact(typeof(y).dtype):
@@ -158,17 +228,29 @@ def _ldexp(x: Any, y: Any) -> Any:
         low = ar.max_p.bind(*promote("ldexp", y, int(info.minexp)))
         step = ar.min_p.bind(*promote("ldexp", low, int(info.maxexp) - 1))
         field = convert(ar.add(step, 1 - int(info.minexp)), kind)
-        power = cast.bitcast_convert_type(logic.left_shift(field, int(info.nmant)), dtype)
+        power = cast.bitcast_convert_type(bitwise.left_shift(field, int(info.nmant)), dtype)
         x = ar.mul_p.bind(*promote("ldexp", x, power))
         y = ar.sub_p.bind(*promote("ldexp", y, step))
     return x
 
 
 def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
-    """Mantissa with magnitude in [0.5, 1) and exponent such that `x = m * 2 ** e`.
+    """Mantissa and exponent: `x = m * 2 ** e` with the magnitude of `m` in [0.5, 1).
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Mantissas in the floating dtype of `x`, and exponents as int32. Zero, infinities and NaN are
+        their own mantissas, with exponent 0.
 
     Raises:
-        TypeError: `x` is complex.
+        TypeError: `x` is complex, a list, or holds no numbers.
+
+    Example:
+        >>> m, e = np.frexp(np.array([6.0, -0.25, 0.0]))
+        >>> m, e
+        (Array([ 0.75, -0.5 ,  0.  ], dtype=float32), Array([ 3, -1,  0], dtype=int32))
     """
     x = inexact("frexp", x)
     dtype = typeof(x).dtype
@@ -186,13 +268,13 @@ def _frexp(x: Any) -> Any:
     kind = np.dtype(f"i{dtype.itemsize}")
     pattern = cast.bitcast_convert_type(scaled, kind)
     field = (1 << info.nexp) - 1
-    exponent = logic.bitwise_and(logic.right_shift(pattern, info.nmant), field)
+    exponent = bitwise.bitwise_and(bitwise.right_shift(pattern, info.nmant), field)
     bias = 1 - info.minexp
     power = ar.sub(exponent, bias - 1)
     power = compare.select(tiny, ar.sub(power, shift), power)
-    cleared = logic.bitwise_and(pattern, ~np.asarray(field << info.nmant, kind)[()])
+    cleared = bitwise.bitwise_and(pattern, ~np.asarray(field << info.nmant, kind)[()])
     half = np.asarray((bias - 1) << info.nmant, kind)[()]
-    mantissa = cast.bitcast_convert_type(logic.bitwise_or(cleared, half), dtype)
+    mantissa = cast.bitcast_convert_type(bitwise.bitwise_or(cleared, half), dtype)
     plain = bits.or_p.bind(compare.eq(x, 0.0), bits.not_p.bind(logic.isfinite(x)))
     power = compare.select(plain, 0, convert(power, np.dtype(np.int32)))
     return compare.select(plain, x, mantissa), power
@@ -200,10 +282,21 @@ def _frexp(x: Any) -> Any:
 
 @fusion.one
 def spacing(x: ArrayLike, /) -> Array:
-    """Distance from `x` to the next number away from zero, with the sign of `x`.
+    """Elementwise distance from `x` to the next number away from zero, with the sign of `x`.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: NaN of infinities and NaN.
 
     Raises:
         ValueError: `x` is complex.
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.spacing(np.array([1.0, -4.0])) / np.finfo(np.float32).eps
+        Array([ 1., -4.], dtype=float32)
     """
     x = inexact("spacing", x)
     if typeof(x).dtype.kind == "c":

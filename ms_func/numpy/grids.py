@@ -16,10 +16,11 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, manipulation, taking
 from ms_func.numpy.axes import axis_index
+from ms_func.numpy.bitwise import bitwise_and, right_shift
 from ms_func.numpy.creation import array, asarray
 from ms_func.numpy.filled import ones, shape_tuple, zeros
 from ms_func.numpy.intervals import arange, linspace
-from ms_func.numpy.logic import bitwise_and, right_shift, truth
+from ms_func.numpy.logic import truth
 from ms_func.numpy.padding import pad
 from ms_func.numpy.promotion import inexact, operand, promote_dtype
 from ms_func.numpy.reductions import sum as total

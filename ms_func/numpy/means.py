@@ -48,22 +48,29 @@ def mean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     *, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Arithmetic mean along dimensions; NaN of nothing.
+    """Arithmetic mean along dimensions.
 
     Args:
-        a: array; sums of float16 and bfloat16 are kept in float32.
-        axis: dimensions, all by default.
-        dtype: of the result; by default that of `a`, float32 for integers.
+        a: array or number; sums of float16 and bfloat16 are kept in float32.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the result; by default that of `a`, float32 for integers and booleans.
         out: not supported.
-        keepdims: keep the dimensions with size 1.
-        where: mask of what counts.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array without the reduced dimensions; NaN of nothing.
 
     Raises:
-        ValueError: `a` has no such dimension.
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
 
     Example:
-        >>> mean(asarray([[1.0, 2.0], [3.0, 6.0]]), axis=0).tolist()
-        [2.0, 4.0]
+        >>> a = np.array([[1, 2], [3, 6]])
+        >>> np.mean(a), np.mean(a, axis=0).tolist(), np.mean(a, where=a > 2).item()
+        (Array(3., dtype=float32), [2.0, 4.0], 4.5)
+        >>> np.mean(np.array([]))
+        Array(nan, dtype=float32)
     """
     no_out("mean", out)
     a = settled("mean", a)
@@ -93,11 +100,23 @@ def average(
     """Weighted mean along dimensions.
 
     Args:
-        a: array.
-        axis: dimensions to average over.
-        weights: of the shape of `a`, or one per element along the one `axis`.
+        a: array or number; integers and booleans become floats.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        weights: of the shape of `a`, or one for each element along `axis`; equal ones by default.
         returned: whether to return the sum of the weights too.
-        keepdims: keep the averaged dimensions with size 1.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        Array without the reduced dimensions, or a pair of arrays. NaN where the weights sum to 0.
+
+    Raises:
+        ValueError: weights of another shape without an axis, or that do not fit along it.
+
+    Example:
+        >>> np.average(np.array([1.0, 2.0, 4.0]), weights=np.array([3, 0, 1]))
+        Array(1.75, dtype=float32)
+        >>> np.average(np.array([[1.0, 3.0], [5.0, 7.0]]), axis=1, returned=True)
+        (Array([2., 6.], dtype=float32), Array([2., 2.], dtype=float32))
     """
     a = inexact("average", settled("average", a))
     if weights is None:
@@ -135,18 +154,27 @@ def var(
     """Variance along dimensions: mean squared distance from the mean.
 
     Args:
-        a: array; the variance of complex numbers is real.
-        axis: dimensions.
-        dtype: of the computation.
+        a: array or number; the variance of complex numbers is real.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: dtype to compute in; by default that of `a`, float32 for integers and booleans.
         out: not supported.
-        ddof: taken from the number of elements before dividing.
-        keepdims: keep the dimensions with size 1.
-        where: elements to count.
-        mean: the mean, with its dimensions kept, if it is known.
+        ddof: what is taken from the number of elements before dividing: 1 for an unbiased estimate.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+        mean: the mean with its dimensions kept, where it is known.
         correction: another name of `ddof`.
 
+    Returns:
+        Array without the reduced dimensions; NaN of nothing, and where `ddof` is larger.
+
     Raises:
-        ValueError: `dtype` is real where `a` is complex.
+        NotImplementedError: `out` is given.
+        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+
+    Example:
+        >>> a = np.array([1.0, 3.0])
+        >>> np.var(a), np.var(a, ddof=1), np.var(a, ddof=3)
+        (Array(1., dtype=float32), Array(2., dtype=float32), Array(nan, dtype=float32))
     """
     no_out("var", out)
     a = settled("var", a)
@@ -192,11 +220,29 @@ def std(
     keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
     correction: float | None = None,
 ) -> Array:  # fmt: skip
-    """Standard deviation along dimensions: the root of `var`, whose arguments it takes.
+    """Standard deviation along dimensions: the root of `var`.
+
+    Args:
+        a: array or number; that of complex numbers is real.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: dtype to compute in; by default that of `a`, float32 for integers and booleans.
+        out: not supported.
+        ddof: what is taken from the number of elements before dividing.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+        mean: the mean with its dimensions kept, where it is known.
+        correction: another name of `ddof`.
+
+    Returns:
+        Array without the reduced dimensions; NaN of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
 
     Example:
-        >>> float(std(asarray([1.0, 3.0]))), float(std(asarray([1.0, 3.0]), correction=1))
-        (1.0, 1.4142135381698608)
+        >>> np.std(np.array([[1.0, 3.0], [2.0, 8.0]]), axis=1)
+        Array([1., 3.], dtype=float32)
     """
     no_out("std", out)
     return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,

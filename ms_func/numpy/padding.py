@@ -11,7 +11,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, fusion, means, promotion, reductions
+from ms_func.numpy import fusion, means, promotion, reductions, rounding
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, subtract
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.intervals import arange
@@ -186,7 +186,7 @@ def _pad_statistic(reduction: Callable[..., Any]) -> Callable[..., Any]:
         if issubdtype(typeof(x).dtype, np.integer) and not issubdtype(
             typeof(low).dtype, np.integer
         ):
-            low, high = elementwise.round(low), elementwise.round(high)
+            low, high = rounding.round(low), elementwise.round(high)
         return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
 
     return padder

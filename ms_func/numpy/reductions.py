@@ -177,17 +177,35 @@ def sum(
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
     promote_integers: bool = True,
 ) -> Array:  # fmt: skip
-    """Sum of the elements along dimensions, all by default.
+    """Sum of the elements along dimensions.
 
     Args:
-        a: array.
-        axis: dimensions to sum over.
-        dtype: of the sum; by default that of `a`, at least 32 bits wide for integers.
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the sum; by default that of `a`, where booleans and integers widen to at least 32
+            bits. Sums of 16-bit and shorter floats are kept in float32 and rounded once.
         out: not supported.
-        keepdims: keep the summed dimensions with size 1.
-        initial: added to the sum.
-        where: elements to count; broadcasts against `a`.
-        promote_integers: whether small integers widen.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that is added.
+        where: mask of what counts; broadcasts against `a`.
+        promote_integers: whether short integers widen.
+
+    Returns:
+        Array without the reduced dimensions; 0, or `initial`, of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        TypeError: `a` is a list or holds no numbers.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> a = np.array([[1, 2], [3, 4]])
+        >>> np.sum(a), np.sum(a, axis=-1, keepdims=True).tolist()
+        (Array(10, dtype=int32), [[3], [7]])
+        >>> np.sum(a, where=a > 1, initial=100), np.sum(np.array([])).item()
+        (Array(109, dtype=int32), 0.0)
+        >>> np.sum(np.int8([100, 100])).dtype
+        dtype('int32')
     """
     if (
         type(a) in HANDLES
@@ -209,7 +227,30 @@ def prod(
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
     promote_integers: bool = True,
 ) -> Array:  # fmt: skip
-    """Product of the elements along dimensions; arguments as for `sum`."""
+    """Product of the elements along dimensions.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the product; by default that of `a`, where booleans and integers widen to at least
+            32 bits.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that is multiplied.
+        where: mask of what counts; broadcasts against `a`.
+        promote_integers: whether short integers widen.
+
+    Returns:
+        Array without the reduced dimensions; 1, or `initial`, of nothing. Integers wrap around.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.prod(np.array([[1, 2], [3, 4]]), axis=0)
+        Array([3, 8], dtype=int32)
+    """
     no_out("prod", out)
     a, kind = accumulator("prod", a, dtype, promote_integers)
     total = _reduce(
@@ -247,10 +288,30 @@ def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Maximum of the elements along dimensions; NaN wins.
+    """Maximum of the elements along dimensions; NaN wins. `amax` is the same.
+
+    Args:
+        a: array or number; complex numbers compare by real, then by imaginary part.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that takes part; needed where there is no element or with `where`.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
 
     Raises:
-        ValueError: there is no element and no `initial`, or `where` comes without `initial`.
+        NotImplementedError: `out` is given.
+        ValueError: there is no element and no `initial`, `where` comes without `initial`, or there
+            is no such dimension.
+
+    Example:
+        >>> np.max(np.array([[1.0, 4.0], [5.0, 2.0]]), axis=0)
+        Array([5., 4.], dtype=float32)
+        >>> a = np.array([1.0, np.nan, 3.0])
+        >>> np.max(a), np.nanmax(a)
+        (Array(nan, dtype=float32), Array(3., dtype=float32))
     """
     no_out("max", out)
     return _extremum("max", reduce.reduce_max_p, reduce.lowest, a, axis, keepdims, initial, where,
@@ -262,7 +323,31 @@ def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Minimum of the elements along dimensions; NaN wins. Errors as for `max`."""
+    """Minimum of the elements along dimensions; NaN wins. `amin` is the same.
+
+    Args:
+        a: array or number; complex numbers compare by real, then by imaginary part.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that takes part; needed where there is no element or with `where`.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no element and no `initial`, `where` comes without `initial`, or there
+            is no such dimension.
+
+    Example:
+        >>> np.min(np.array([[1.0, 4.0], [5.0, 2.0]]), axis=0)
+        Array([1., 2.], dtype=float32)
+        >>> a = np.array([1.0, np.nan, 3.0])
+        >>> np.min(a), np.nanmin(a)
+        (Array(nan, dtype=float32), Array(1., dtype=float32))
+    """
     no_out("min", out)
     return _extremum("min", reduce.reduce_min_p, reduce.highest, a, axis, keepdims, initial, where,
                      minimum)  # fmt: skip
@@ -276,18 +361,27 @@ def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Whether all elements along dimensions are nonzero; true of nothing.
+    """Whether all elements along dimensions are nonzero.
 
     Args:
-        a: array; NaN is not zero.
-        axis: dimensions, all by default.
+        a: array or number; NaN is not zero.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
         out: not supported.
-        keepdims: keep the dimensions with size 1.
-        where: mask of what counts.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Booleans without the reduced dimensions; true of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
 
     Example:
-        >>> all(asarray([[True, False], [True, True]]), axis=1).tolist()
-        [False, True]
+        >>> np.all(np.array([[True, False], [True, True]]), axis=1)
+        Array([False,  True], dtype=bool)
+        >>> np.all(np.array([]))
+        Array(True, dtype=bool)
     """
     no_out("all", out)
     a = logic.truth("all", a)
@@ -301,7 +395,26 @@ def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Whether an element along dimensions is nonzero."""
+    """Whether an element along dimensions is nonzero.
+
+    Args:
+        a: array or number; NaN is not zero.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Booleans without the reduced dimensions; false of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.any(np.array([[0, 2], [0, 0]]), axis=1)
+        Array([ True, False], dtype=bool)
+    """
     no_out("any", out)
     a = logic.truth("any", a)
     return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, bits.or_p.bind)
@@ -309,13 +422,48 @@ def any(
 
 @fusion.whole(1)
 def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Number of nonzero elements along dimensions."""
+    """Number of nonzero elements along dimensions.
+
+    Args:
+        a: array or number; NaN is not zero.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        int32 without the reduced dimensions.
+
+    Raises:
+        ValueError: `a` has no such dimension.
+
+    Example:
+        >>> a = np.array([[0, 7, 0], [1, 2, 0]])
+        >>> np.count_nonzero(a), np.count_nonzero(a > 1, axis=1).tolist()
+        (Array(3, dtype=int32), [1, 1])
+    """
     return sum(logic.truth("count_nonzero", a), axis, DEFAULTS[int], keepdims=keepdims)
 
 
 @fusion.whole(1)
 def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
-    """Maximum minus minimum along dimensions."""
+    """Maximum minus minimum along dimensions; NaN wins.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no element, or `a` has no such dimension.
+
+    Example:
+        >>> np.ptp(np.array([[1, 4], [5, 2]]), axis=1)
+        Array([3, 3], dtype=int32)
+    """
     no_out("ptp", out)
     return subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
 
@@ -328,13 +476,49 @@ def allclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
-    """Whether all elements are close in the sense of `isclose`."""
+    """Whether all elements are close in the sense of `isclose`.
+
+    Args:
+        a: array or number.
+        b: what it is compared with: the tolerance is a part of this one. The two broadcast.
+        rtol: tolerance as a part of `|b|`.
+        atol: tolerance beside it.
+        equal_nan: whether NaN is close to NaN.
+
+    Returns:
+        One boolean.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.allclose(np.array([1.0, 2.0]), np.array([1.0, 2.00001]))
+        Array(True, dtype=bool)
+        >>> np.allclose(np.nan, np.nan), np.allclose(np.nan, np.nan, equal_nan=True)
+        (Array(False, dtype=bool), Array(True, dtype=bool))
+    """
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
 @fusion.whole(2)
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
-    """Whether the arrays have one shape and equal elements."""
+    """Whether two arrays have one shape and equal elements.
+
+    Args:
+        a1: array, or nested sequence.
+        a2: array, or nested sequence; nothing broadcasts, see `array_equiv`.
+        equal_nan: whether NaN equals NaN.
+
+    Returns:
+        One boolean.
+
+    Raises:
+        TypeError: an operand holds no numbers.
+
+    Example:
+        >>> np.array_equal([1, 2], np.array([1.0, 2.0])), np.array_equal([1, 1], 1)
+        (Array(True, dtype=bool), Array(False, dtype=bool))
+    """
     a1, a2 = asarray(a1), asarray(a2)
     if a1.shape != a2.shape:
         return fill(False, ArrayType((), _BOOL))
@@ -345,7 +529,22 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
 
 
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """Whether the arrays broadcast to one shape and have equal elements there."""
+    """Whether two arrays broadcast to one shape and have equal elements there.
+
+    Args:
+        a1: array, or nested sequence.
+        a2: array, or nested sequence.
+
+    Returns:
+        One boolean: false where the shapes do not broadcast.
+
+    Raises:
+        TypeError: an operand holds no numbers.
+
+    Example:
+        >>> np.array_equiv([1, 1], 1), np.array_equiv([1, 1], [1, 1, 1])
+        (Array(True, dtype=bool), Array(False, dtype=bool))
+    """
     a1, a2 = asarray(a1), asarray(a2)
     try:
         broadcast_shapes(a1.shape, a2.shape)

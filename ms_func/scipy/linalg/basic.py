@@ -19,6 +19,7 @@ from ms_func.numpy import linalg as nl
 from ms_func.numpy import systems as sy
 from ms_func.numpy.diagonals import eye, tril, triu
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, promote_dtype
+from ms_func.numpy.rounding import ceil
 from ms_func.numpy.searching import where
 from ms_func.primitives import decompositions, linalg
 from ms_func.primitives.matrices import mm
@@ -299,7 +300,7 @@ def _expm(a: Any, most: int) -> Any:
 
 def _halvings(x: Any) -> Any:
     """Number of halvings that bring `x` to 1 or below."""
-    return el.ceil(el.log2(ar.maximum(x, 1.0)))
+    return ceil(el.log2(ar.maximum(x, 1.0)))
 
 
 @fusion.whole(0)

@@ -25,6 +25,7 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.numpy.reductions import Axis
+from ms_func.numpy.rounding import floor
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 from ms_func.primitives import incomplete as pi
@@ -196,7 +197,7 @@ def gammasgn(x: ArrayLike) -> Array:
 
 
 def _gammasgn(x: Any) -> Any:
-    whole = el.floor(x)
+    whole = floor(x)
     odd = compare.ne(ar.remainder(whole, 2.0), 0.0)
     below = compare.select(odd, literal(-1, x), literal(1, x))
     pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))

@@ -18,6 +18,8 @@ from types import (
 )
 from typing import Any
 
+import numpy as np
+
 from ms_func.ir.primitive import current
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import (
@@ -26,6 +28,8 @@ from ms_func.source.hooks import (
     growing_methods,
     iterators,
     lookup,
+    native_arrays,
+    numpy_calls,
     pushing,
     recursion,
     stores,
@@ -110,7 +114,11 @@ def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
     chosen = _chosen(f, args)
     if chosen >= 0:
         return _of_each(f, args, kwargs, chosen)
-    return _builtin(f, f.__self__, args, kwargs, args)
+    owner = f.__self__
+    if type(owner) is np.ufunc or (type(owner) is ModuleType and numpy_calls.is_numpys(f)):
+        return numpy_calls.call(f, args, kwargs)
+    found = _builtin(f, owner, args, kwargs, args)
+    return native_arrays.noted(found) if type(found) is np.ndarray else found
 
 
 def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
@@ -124,6 +132,8 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
         return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
     made = policy.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
+        if numpy_calls.is_numpys(f):
+            return numpy_calls.call(f, args, kwargs)
         return watched(made, args, kwargs)
     return recursion.enter(f, made, args, kwargs)
 
@@ -221,6 +231,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     MethodWrapperType: _of_object,
     MethodDescriptorType: _of_class,
     WrapperDescriptorType: _of_class,
+    **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
 }
 _HANDLERS[id(type)] = type_
 _TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))

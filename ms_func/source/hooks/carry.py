@@ -256,7 +256,7 @@ class Carry:
         with conditions.holding(more, 1, names):
             step.run(run)
         if step.never:
-            step.value, step.never = tuple(given), False
+            step.value, step.error = tuple(given), None
         given.clear()
         self.saw_undefined = journal.undefined != joins
         return Step(ahead, step, more, params, test_params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,14 +14,22 @@ from ms_func import config, tree
 from ms_func.errors import StagingError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.source.hooks import failures
+from ms_func.source.hooks import failures, native_arrays
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import Growing, grown, is_growing
-from ms_func.source.hooks.journal import Frame
+from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import is_uneven, laid, pairs
 from ms_func.source.hooks.uneven_dicts import dict_of, entry
 from ms_func.tracing.tracer import Tracer
+
+
+class _Depth(threading.local):
+    value = 0
+
+
+_depth = _Depth()
+"""How many functions are being recorded in this thread, one inside the other."""
 
 
 def recorded(call: Callable[[Any], Any], given: Any) -> Any:
@@ -29,8 +38,29 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
     Where the recording fails, what it stored to lists, dictionaries, objects, globals and other
     variables is put back: nobody could use what stands for the arrays of a program that never was.
     An exception that the function itself raises is no failure: Python keeps what it stored before.
+    Where something traced is stored to an array of NumPy, it is recorded anew.
     """
-    frame = Frame(None)
+    trial = Trial()
+    while True:
+        before = native_arrays.traced_sites()
+        _depth.value += 1
+        try:
+            return _attempt(trial, call, given)
+        except native_arrays.Again as again:
+            trial.rewind()
+            trial.frame.entries.clear()
+            if native_arrays.traced_sites() > before:
+                continue
+            if _depth.value > 1:
+                raise
+            raise again.complaint from None
+        finally:
+            _depth.value -= 1
+            trial.frame.commit()
+
+
+def _attempt(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
+    frame = trial.frame
     try:
         with frame:
             return leaving(call(given))
@@ -39,8 +69,6 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
             frame.undo()
             frame.entries.clear()
         raise
-    finally:
-        frame.commit()
 
 
 class Sifted:

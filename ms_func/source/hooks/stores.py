@@ -20,6 +20,7 @@ from ms_func.source.hooks import (
     complaints,
     growing_methods,
     lookup,
+    native_arrays,
     uneven,
     uneven_dicts,
     uneven_stores,
@@ -178,7 +179,7 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         _set_somewhere(obj, key, value)
         return
     if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
-        raise complaints.numpy_store(obj)
+        raise native_arrays.stored_to(obj)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
         changed(obj)
@@ -372,6 +373,8 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             if np.ndim(value):
                 parse(x.array.type.shape, x.mask)  # raises: how many there are is not known
             return Masked(operation(x.array, value), x.mask)
+        if type(x) is np.ndarray and type(value) is Tracer:
+            raise native_arrays.stored_to(x)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
         if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
