@@ -186,7 +186,7 @@ def _pad_statistic(reduction: Callable[..., Any]) -> Callable[..., Any]:
         if issubdtype(typeof(x).dtype, np.integer) and not issubdtype(
             typeof(low).dtype, np.integer
         ):
-            low, high = rounding.round(low), elementwise.round(high)
+            low, high = rounding.round(low), rounding.round(high)
         return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
 
     return padder
