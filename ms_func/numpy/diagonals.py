@@ -540,9 +540,6 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
         >>> np.vander(np.array([2, 3]), 3)
         Array([[4, 2, 1],
                [9, 3, 1]], dtype=int32)
-        >>> np.vander(np.array([2, 3]), 3, increasing=True)
-        Array([[1, 2, 4],
-               [1, 3, 9]], dtype=int32)
     """
     x = operand("vander", x)
     if typeof(x).ndim != 1:

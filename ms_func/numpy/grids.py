@@ -22,7 +22,7 @@ from ms_func.numpy.filled import ones, shape_tuple, zeros
 from ms_func.numpy.intervals import arange, linspace
 from ms_func.numpy.logic import truth
 from ms_func.numpy.padding import pad
-from ms_func.numpy.promotion import inexact, operand
+from ms_func.numpy.promotion import inexact, operand, promote_dtype
 from ms_func.numpy.reductions import sum as total
 from ms_func.numpy.repeating import meshgrid
 from ms_func.numpy.trigonometry import cos
@@ -103,7 +103,21 @@ def _ruled(s: slice) -> Any:
 
 
 class _Grid:
-    """Indexed with slices, gives the coordinate grids they span."""
+    """Indexed with slices, gives the coordinate grids they span.
+
+    `mgrid[...]` gives one array `[d, ...]` of d full grids, `ogrid[...]` d arrays that broadcast
+    to them. A step counts as in `arange`; an imaginary one, as `5j`, is the number of points
+    from the start to the end, which is included.
+
+    Example:
+        >>> np.mgrid[0:2, 0:3].tolist()
+        [[[0, 0, 0], [1, 1, 1]], [[0, 1, 2], [0, 1, 2]]]
+        >>> np.ogrid[0:2, 0:1:3j]
+        [Array([[0.],
+               [1.]], dtype=float32), Array([[0. , 0.5, 1. ]], dtype=float32)]
+        >>> np.mgrid[0:1:5j]
+        Array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
 
     def __init__(self, sparse: bool) -> None:
         self.sparse = sparse
@@ -111,7 +125,8 @@ class _Grid:
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return _ruled(key)
-        rows = meshgrid(*map(_ruled, key), sparse=self.sparse, indexing="ij")
+        rows = promote_dtype("mgrid", *map(_ruled, key))
+        rows = meshgrid(*rows, sparse=self.sparse, indexing="ij")
         if self.sparse:
             return rows
         return joining.stack(rows)
@@ -122,7 +137,23 @@ ogrid = _Grid(sparse=True)
 
 
 class _Joined:
-    """Indexed with arrays and slices, joins them along a dimension."""
+    """Indexed with arrays and slices, joins them along a dimension.
+
+    `r_[...]` joins along the first dimension, `c_[...]` along the last, after vectors have become
+    columns. Slices stand for numbers as in `mgrid`. A text in front, as "0,2", holds the
+    dimension, the least number of dimensions, and the place that the dimensions of smaller
+    arrays take among them.
+
+    Example:
+        >>> np.r_[np.array([1, 2]), 0, 5:8]
+        Array([1, 2, 0, 5, 6, 7], dtype=int32)
+        >>> np.c_[np.array([1, 2]), np.array([3, 4])]
+        Array([[1, 3],
+               [2, 4]], dtype=int32)
+        >>> np.r_["0,2", np.array([1, 2]), np.array([3, 4])]
+        Array([[1, 2],
+               [3, 4]], dtype=int32)
+    """
 
     def __init__(self, axis: int, ndmin: int, trans1d: int) -> None:
         self.defaults = (axis, ndmin, trans1d)

@@ -49,6 +49,11 @@ class Ref(_Operators):
         ...     counter[...] += n
         >>> count(2), count(3), counter[...].item()
         (None, None, 5)
+        >>> ref = ms.new_ref(np.zeros(3))
+        >>> ref[0] = 5
+        >>> ref.addupdate(1, np.s_[1:])
+        >>> ref.swap(9, 2), ref[...], ref.shape
+        (Array(1., dtype=float32), Array([5., 1., 9.], dtype=float32), (3,))
     """
 
     __slots__ = ("__weakref__", "busy", "shared", "tracer", "type", "value")

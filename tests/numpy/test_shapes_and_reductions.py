@@ -165,6 +165,7 @@ def test_meshgrid(indexing, sparse):
 
 def test_slice_notation():
     same(mnp.mgrid[:3, 2:4], np.mgrid[:3, 2:4])
+    same(mnp.ogrid[0:2, 0:1:3j], [g.astype(np.float32) for g in np.ogrid[0:2, 0:1:3j]])
     same(mnp.r_[1, 2, 5:7], np.r_[1, 2, 5:7])
     same(mnp.c_[np.arange(2), np.arange(2)], np.c_[np.arange(2), np.arange(2)])
 
