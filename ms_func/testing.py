@@ -20,6 +20,7 @@ from ms_func.ir.primitive import ZERO, NotSupported, Primitive
 from ms_func.ir.types import typeof
 
 __all__ = ["check_grads", "check_jvp", "check_primitive", "check_vjp"]
+__dir__ = __all__.copy
 
 _STEPS = {"float16": 1e-2, "bfloat16": 1e-1, "float32": 1e-3, "float64": 1e-6}
 _TOLERANCES = {"float16": 1e-1, "bfloat16": 2e-1, "float32": 2e-2, "float64": 1e-5}

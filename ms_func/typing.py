@@ -10,6 +10,7 @@ from ms_func.execution.array import Array as Array
 from ms_func.numpy.promotion import ArrayLike as ArrayLike
 
 __all__ = ["Array", "ArrayLike", "DTypeLike", "PyTree", "Shape", "SupportsDType"]
+__dir__ = __all__.copy
 
 
 @runtime_checkable

@@ -31,6 +31,12 @@ from ms_func.stopwatch import timed
 from ms_func.tracing import known
 from ms_func.tracing.tracer import leveled, marking
 
+__all__ = [
+    "const_fold", "cse", "dce", "dedupe_functions", "hoist_invariants", "inline", "prune",
+    "simplify",
+]  # fmt: skip
+__dir__ = __all__.copy
+
 # --- dead code --------------------------------------------------------------------------------
 
 

@@ -78,3 +78,4 @@ __all__ = [
     "csr_matvec", "csr_todense", "empty", "eye", "grad", "jacfwd", "jacobian", "jacrev",
     "random_bcoo", "sparsify", "todense", "value_and_grad",
 ]  # fmt: skip
+__dir__ = __all__.copy

@@ -8,6 +8,7 @@ from ms_func import numpy as np
 from ms_func.experimental.sparse.compressed import CSR
 
 __all__ = ["spsolve"]
+__dir__ = __all__.copy
 
 
 def spsolve(
