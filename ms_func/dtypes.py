@@ -428,14 +428,14 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
     return np.can_cast(from_, to, casting)  # type: ignore[arg-type]
 
 
-_NARROW = frozenset(("int1", "int2", "int4"))
-_NARROW_UNSIGNED = frozenset(("uint1", "uint2", "uint4"))
+_SIGNED_BITS = frozenset(("int1", "int2", "int4"))
+_UNSIGNED_BITS = frozenset(("uint1", "uint2", "uint4"))
 _CATEGORIES = {
     np.inexact: is_inexact,
     np.floating: lambda d: is_inexact(d) and d.kind != "c",
-    np.integer: lambda d: d.kind in "iu" or d.name in _NARROW | _NARROW_UNSIGNED,
-    np.signedinteger: lambda d: d.kind == "i" or d.name in _NARROW,
-    np.unsignedinteger: lambda d: d.kind == "u" or d.name in _NARROW_UNSIGNED,
+    np.integer: lambda d: d.kind in "iu" or d.name in _SIGNED_BITS | _UNSIGNED_BITS,
+    np.signedinteger: lambda d: d.kind == "i" or d.name in _SIGNED_BITS,
+    np.unsignedinteger: lambda d: d.kind == "u" or d.name in _UNSIGNED_BITS,
     np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d.names is None),
 }
 _EXTENDED = {
