@@ -163,7 +163,21 @@ class Array(_Operators, metaclass=_ArrayMeta):
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def item(self, *args: int) -> bool | int | float | complex:
-        """Python scalar of the one element, or of the element at the given place."""
+        """Python scalar of the one element, or of the element at the given place.
+
+        Args:
+            *args: index of the element: one in the flat array, or one for each dimension; none
+                where
+                there is one element.
+
+        Raises:
+            ValueError: there is not exactly one element, and no index.
+            TypeError: elements are keys.
+
+        Example:
+            >>> np.array([[7]]).item(), np.array([[1, 2], [3, 4]]).item(1, 0)
+            (7, 3)
+        """
         return self._numpy().item(*args)
 
     def tolist(self) -> Any:
@@ -174,7 +188,15 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.tobytes()
 
     def tobytes(self, order: str = "C") -> bytes:
-        """Bytes of the elements."""
+        r"""Bytes of the elements.
+
+        Args:
+            order: "C" for rows one after another, "F" for columns.
+
+        Example:
+            >>> np.array([1, 2], np.int16).tobytes()
+            b'\x01\x00\x02\x00'
+        """
         return self._numpy().tobytes(order)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
@@ -254,7 +276,18 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.addressable_shards
 
     def addressable_data(self, index: int) -> Array:
-        """The piece of one device of this process, by number."""
+        """The piece of one device of this process, by number.
+
+        Args:
+            index: number of the device among those of this process.
+
+        Returns:
+            Array on that device.
+
+        Example:
+            >>> np.arange(3).addressable_data(0).tolist()
+            [0, 1, 2]
+        """
         return self.addressable_shards[index].data
 
     @property

@@ -248,15 +248,45 @@ def _laid(name: str, ref: Ref, value: Any) -> Any:
     return broadcast(value, shape)
 
 
+def _addupdate(self: Ref, x: Any, idx: Any = ()) -> None:
+    """Add `x` to the elements that `idx` names, by default to all; see `ref.addupdate`.
+
+    Args:
+        x: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
+    addupdate(self, idx, x)
+
+
+def _set(self: Ref, value: Any, idx: Any = ()) -> None:
+    """Write `value` where `idx` names elements, by default everywhere; see `ref.set`.
+
+    Args:
+        value: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
+    set(self, idx, value)
+
+
+def _swap(self: Ref, value: Any, idx: Any = ()) -> Array:
+    """Write `value` where `idx` names elements, and give what was there; see `ref.swap`.
+
+    Args:
+        value: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
+    return swap(self, idx, value)
+
+
 def attach() -> None:
     """Put indexing and the functions of this module on `Ref`."""
     methods = {
         "__getitem__": get,
         "__setitem__": set,
-        "addupdate": lambda self, x, idx=(): addupdate(self, idx, x),
+        "addupdate": _addupdate,
         "get": get,
-        "set": lambda self, value, idx=(): set(self, idx, value),
-        "swap": lambda self, value, idx=(): swap(self, idx, value),
+        "set": _set,
+        "swap": _swap,
         "freeze": freeze,
     }
     for name, method in methods.items():

@@ -28,7 +28,14 @@ _INDEX, _BOOL = ArrayType((), np.int32), ArrayType((), np.bool_)
 
 
 class RandomAlgorithm(enum.IntEnum):
-    """Which generator: the backend's choice, Threefry, or Philox."""
+    """Which generator: the backend's choice, Threefry, or Philox.
+
+    Example:
+        >>> state = np.array([0, 1], np.uint64)
+        >>> _, bits = lax.rng_bit_generator(state, (2,), algorithm=lax.RandomAlgorithm.RNG_PHILOX)
+        >>> bits.shape, bits.dtype
+        ((2,), dtype('uint32'))
+    """
 
     RNG_DEFAULT = 0
     RNG_THREE_FRY = 1
