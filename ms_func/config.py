@@ -58,7 +58,14 @@ class Setting:
     """Value in force in this thread; read through C, since many calls ask for it."""
 
     def set(self, value: Any) -> None:
-        """Set the process-wide value."""
+        """Set the process-wide value.
+
+        Args:
+            value: the value; threads inside of a `with` block keep theirs.
+
+        Raises:
+            ValueError: the setting has no such value.
+        """
         self._check(value)
         self._config.set_global(value)
 

@@ -143,12 +143,27 @@ def jacrev(
 ) -> Callable[..., Any]:
     """Jacobian of `fun` by reverse mode, one row at a time, all at once by `vmap`.
 
-    Good for wide Jacobians (more inputs than results). Shapes as for `jacfwd`.
+    Good for wide Jacobians (more inputs than results).
+
+    Args:
+        fun: function of floating arrays or trees of them.
+        argnums: positions of the arguments to differentiate by.
+        has_aux: whether `fun` returns a pair; the second, auxiliary part is returned as it is.
+        holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
+        allow_int: allow integer and boolean arguments; their parts have dtype `float0`.
+
+    Returns:
+        Function of the same arguments. Each leaf of the result, of shape `s`, gives for each input
+        leaf of shape `t` an array of shape `s + t`.
+
+    Raises:
+        TypeError: an argument or a result is not floating.
 
     Example:
-        >>> import numpy
-        >>> jacrev(lambda x: x * x)(numpy.float32([1, 2])).tolist()
+        >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
+        >>> jacrev(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)[1].item()
+        2.0
     """
     check_callable("jacrev", fun)
     name = function_name(fun)

@@ -177,6 +177,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
         Raises:
             ValueError: there are several elements and no place is given.
             IndexError: the place is out of bounds.
+            TypeError: elements are keys.
 
         Example:
             >>> x = np.array([[1, 2], [3, 4]])
@@ -296,7 +297,18 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.addressable_shards
 
     def addressable_data(self, index: int) -> Array:
-        """The piece of one device of this process, by number."""
+        """The piece of one device of this process, by number.
+
+        Args:
+            index: number of the device among those of this process.
+
+        Returns:
+            Array on that device.
+
+        Example:
+            >>> np.arange(3).addressable_data(0).tolist()
+            [0, 1, 2]
+        """
         return self.addressable_shards[index].data
 
     @property

@@ -148,7 +148,17 @@ class AbstractMesh:
         return not self.axis_names
 
     def axes_of_type(self, kind: AxisType) -> tuple[Any, ...]:
-        """Names of the axes of a type."""
+        """Names of the axes of a type.
+
+        Args:
+            kind: an `AxisType`.
+
+        Example:
+            >>> from ms_func.sharding import AbstractMesh, AxisType
+            >>> mesh = AbstractMesh((2, 4), ("a", "b"), (AxisType.Auto, AxisType.Explicit))
+            >>> mesh.axes_of_type(AxisType.Explicit)
+            ('b',)
+        """
         pairs = zip(self.axis_names, self.axis_types, strict=True)
         return tuple(name for name, k in pairs if k == kind)
 
@@ -190,7 +200,19 @@ class AbstractMesh:
     def update(
         self, axis_sizes: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
     ) -> AbstractMesh:  # fmt: skip
-        """The same mesh with other sizes, names or types of axes."""
+        """The same mesh with other sizes, names or types of axes.
+
+        Args:
+            axis_sizes: number of devices along each axis; None for those of this mesh.
+            axis_names: name of each axis; None likewise.
+            axis_types: `AxisType` of each axis, or one for all; None likewise.
+            **options: `links`, `abstract_device`.
+
+        Example:
+            >>> from ms_func.sharding import AbstractMesh
+            >>> AbstractMesh((2, 4), ("a", "b")).update(axis_sizes=(1, 8)).shape["b"]
+            8
+        """
         return AbstractMesh(
             self.axis_sizes if axis_sizes is None else axis_sizes,
             self.axis_names if axis_names is None else axis_names,
@@ -199,12 +221,23 @@ class AbstractMesh:
         )
 
     def update_axis_types(self, name_to_type: Mapping[Any, AxisType]) -> AbstractMesh:
-        """The same mesh with other types of the axes named."""
+        """The same mesh with other types of the axes named.
+
+        Args:
+            name_to_type: `AxisType` by name; axes that are not named keep theirs.
+        """
         pairs = zip(self.axis_names, self.axis_types, strict=True)
         return self.update(axis_types=tuple(name_to_type.get(n, t) for n, t in pairs))
 
     def link(self, axis: Any) -> Link:
-        """Connection of the devices along `axis`."""
+        """Connection of the devices along `axis`.
+
+        Args:
+            axis: name of an axis.
+
+        Returns:
+            A `Link`; the default one where none was given.
+        """
         return self.links.get(axis, Link())
 
     def _key(self) -> tuple[Any, ...]:
@@ -295,7 +328,14 @@ class Mesh(AbstractMesh):
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]  # the names are JAX's
         self, devices: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
     ) -> Mesh:  # fmt: skip
-        """The same mesh with other devices, names or types of axes."""
+        """The same mesh with other devices, names or types of axes.
+
+        Args:
+            devices: array of devices; None for those of this mesh.
+            axis_names: name of each axis; None likewise.
+            axis_types: `AxisType` of each axis, or one for all; None likewise.
+            **options: `links`.
+        """
         return Mesh(
             self.devices if devices is None else devices,
             self.axis_names if axis_names is None else axis_names,

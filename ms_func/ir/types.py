@@ -421,9 +421,29 @@ def typeof(x: Any) -> ArrayType:
 class ShapeDtypeStruct:
     """Shape, dtype and placement of an array that need not exist: for `eval_shape` and `lower`.
 
+    Args:
+        shape: length of each dimension.
+        dtype: dtype, or a class or name of one.
+        sharding: how the array lies over devices: a sharding, a `PartitionSpec`, a `Format` or
+            None.
+        weak_type: whether the dtype gives way to those of other operands.
+
+    Attributes:
+        shape: length of each dimension.
+        dtype: dtype of the elements.
+        ndim: number of dimensions.
+        size: number of elements.
+        sharding: how the array lies over devices, or None.
+        weak_type: whether the dtype gives way.
+
+    Raises:
+        ValueError: `dtype` is None, or `sharding` is none of these.
+
     Example:
         >>> ShapeDtypeStruct((2, 3), "float32")
         ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+        >>> ms.eval_shape(lambda x: x.sum(0), ShapeDtypeStruct((2, 3), "float32")).shape
+        (3,)
     """
 
     __slots__ = ("_asked", "sharding")
@@ -464,7 +484,15 @@ class ShapeDtypeStruct:
         return Format(None, self.sharding)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
-        """Return the same description with some fields replaced."""
+        """Return the same description with some fields replaced.
+
+        Args:
+            **changes: `shape`, `dtype`, `sharding` or `weak_type`.
+
+        Example:
+            >>> ShapeDtypeStruct((2, 3), "float32").update(dtype="int8")
+            ShapeDtypeStruct(shape=(2, 3), dtype=int8)
+        """
         fields = {"shape": self.shape, "dtype": self.dtype, "sharding": self.sharding,
                   "weak_type": self.weak_type}  # fmt: skip
         return ShapeDtypeStruct(**{**fields, **changes})

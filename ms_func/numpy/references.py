@@ -255,18 +255,33 @@ def _laid(name: str, ref: Ref, value: Any) -> Any:
     return broadcast(value, shape)
 
 
-def _addupdate_method(self: Ref, x: Any, idx: Any = ()) -> None:
-    """Add `x` to the elements that `idx` names, to all of them by default; see `addupdate`."""
+def _addupdate(self: Ref, x: Any, idx: Any = ()) -> None:
+    """Add `x` to the elements that `idx` names, by default to all; see `ref.addupdate`.
+
+    Args:
+        x: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
     addupdate(self, idx, x)
 
 
-def _set_method(self: Ref, value: Any, idx: Any = ()) -> None:
-    """Write `value` where `idx` names elements, to all of them by default; see `set`."""
+def _set(self: Ref, value: Any, idx: Any = ()) -> None:
+    """Write `value` where `idx` names elements, by default everywhere; see `ref.set`.
+
+    Args:
+        value: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
     set(self, idx, value)
 
 
-def _swap_method(self: Ref, value: Any, idx: Any = ()) -> Array:
-    """Write `value`, and give what was there before; see `swap`."""
+def _swap(self: Ref, value: Any, idx: Any = ()) -> Array:
+    """Write `value` where `idx` names elements, and give what was there; see `ref.swap`.
+
+    Args:
+        value: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
     return swap(self, idx, value)
 
 
@@ -275,10 +290,10 @@ def attach() -> None:
     methods = {
         "__getitem__": get,
         "__setitem__": set,
-        "addupdate": _addupdate_method,
+        "addupdate": _addupdate,
         "get": get,
-        "set": _set_method,
-        "swap": _swap_method,
+        "set": _set,
+        "swap": _swap,
         "freeze": freeze,
     }
     for name, method in methods.items():

@@ -395,7 +395,7 @@ def igammac(a: Any, x: Any) -> Any:
 
     Example:
         >>> lax.igammac(np.array([1.0, 1.0]), np.array([0.0, 1.0])).round(4)  # exp(-x)
-        Array([1.        , 0.36789998], dtype=float32)
+        Array([1.    , 0.3679], dtype=float32)
     """
     return igammac_p.bind(*operands(a, x))
 
