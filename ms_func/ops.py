@@ -20,8 +20,8 @@ __dir__ = __all__.copy
 
 def _segment(name: str, *args: Any) -> Any:
     """`_joined`, in the sharding that is asked for."""
-    *args, out_sharding = args
-    out = _joined(name, *args)
+    *given, out_sharding = args
+    out = _joined(name, *given)
     return placed(out, out_sharding=out_sharding)
 
 
