@@ -11,8 +11,8 @@ from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
+from ms_func.numpy.creation import placed
 from ms_func.numpy.promotion import ArrayLike
-from ms_func.primitives.sharding import constrained
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 __dir__ = __all__.copy
@@ -20,9 +20,9 @@ __dir__ = __all__.copy
 
 def _segment(name: str, *args: Any) -> Any:
     """`_joined`, in the sharding that is asked for."""
-    *args, out_sharding = args
-    out = _joined(name, *args)
-    return out if out_sharding is None else constrained(out, out_sharding)
+    *given, out_sharding = args
+    out = _joined(name, *given)
+    return placed(out, out_sharding=out_sharding)
 
 
 def _joined(

@@ -13,10 +13,9 @@ from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import elementwise, filled, manipulation
+from ms_func.numpy import creation, elementwise, filled, manipulation
 from ms_func.numpy.trigonometry import cos, sin
 from ms_func.primitives import cast
-from ms_func.random.placing import laid
 
 __all__ = [
     "Initializer", "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform",
@@ -120,8 +119,9 @@ def uniform(scale: float = 1e-2, dtype: Any = None) -> Initializer:
         key: Any, shape: Sequence[int], dtype: Any = default, out_sharding: Any = None
     ) -> Array:
         kind = _kind(dtype)
-        return laid(
-            ar.multiply(random.uniform(key, shape, kind), _scalar(scale, kind)), out_sharding
+        return creation.placed(
+            ar.multiply(random.uniform(key, shape, kind), _scalar(scale, kind)),
+            out_sharding=out_sharding,
         )
 
     return init
@@ -148,8 +148,9 @@ def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
         key: Any, shape: Sequence[int], dtype: Any = default, out_sharding: Any = None
     ) -> Array:
         kind = _kind(dtype)
-        return laid(
-            ar.multiply(random.normal(key, shape, kind), _scalar(stddev, kind)), out_sharding
+        return creation.placed(
+            ar.multiply(random.normal(key, shape, kind), _scalar(stddev, kind)),
+            out_sharding=out_sharding,
         )
 
     return init
@@ -184,7 +185,7 @@ def truncated_normal(
     ) -> Array:
         kind = _kind(dtype)
         drawn = random.truncated_normal(key, lower, upper, shape, kind)
-        return laid(ar.multiply(drawn, _scalar(stddev, kind)), out_sharding)
+        return creation.placed(ar.multiply(drawn, _scalar(stddev, kind)), out_sharding=out_sharding)
 
     return init
 
@@ -258,7 +259,9 @@ def variance_scaling(
         if mode not in sizes:
             raise ArgumentValueError(f"invalid mode for variance scaling initializer: {mode}")
         variance = scale / sizes[mode] if sizes[mode] else 0.0
-        return laid(_draw(distribution, key, shape, kind, variance), out_sharding)
+        return creation.placed(
+            _draw(distribution, key, shape, kind, variance), out_sharding=out_sharding
+        )
 
     return init
 
@@ -386,7 +389,7 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
         q = random.orthogonal(key, rows, (), _kind(dtype), columns)
         rest = [n for i, n in enumerate(shape) if i != column_axis % len(shape)]
         q = manipulation.moveaxis(manipulation.reshape(q, (*rest, columns)), -1, column_axis)
-        return laid(ar.multiply(q, _scalar(scale, q.dtype)), out_sharding)
+        return creation.placed(ar.multiply(q, _scalar(scale, q.dtype)), out_sharding=out_sharding)
 
     return init
 
@@ -423,6 +426,8 @@ def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = Non
         kind = _kind(dtype)
         centre = orthogonal(scale, column_axis, kind)(key, shape[-2:])
         at = tuple((n - 1) // 2 for n in shape[:-2])
-        return laid(filled.zeros(shape, kind).at[at].set(centre), out_sharding)
+        return creation.placed(
+            filled.zeros(shape, kind).at[at].set(centre), out_sharding=out_sharding
+        )
 
     return init

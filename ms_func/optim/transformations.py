@@ -122,6 +122,7 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
         learning_rate: number, or a schedule: a function of the number of steps before this one.
 
     Example:
+        >>> from ms_func.optim import linear_schedule
         >>> opt = scale_by_learning_rate(linear_schedule(1.0, 0.0, 2))
         >>> first, state = opt.update(np.float32(1), opt.init(0.0))
         >>> second, state = opt.update(np.float32(1), state)

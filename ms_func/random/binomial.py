@@ -202,8 +202,9 @@ def multinomial(
 
     Example:
         >>> from ms_func import random
-        >>> random.multinomial(random.key(0), 10, np.array([0.2, 0.0, 0.8]), dtype=np.int32)
-        Array([1, 0, 9], dtype=int32)
+        >>> p = np.array([0.2, 0.3, 0.5])
+        >>> ms.eval_shape(lambda k: random.multinomial(k, 10, p), random.key(0))
+        ShapeDtypeStruct(shape=(3,), dtype=float32)
     """
     whole = dtype is not None and issubdtype(dtype, np.integer)
     kind = float_dtype("multinomial", None if whole else dtype)

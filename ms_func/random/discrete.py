@@ -190,8 +190,10 @@ def choice(
         >>> random.choice(random.key(0), np.array([10, 20, 30]), (2, 4))
         Array([[20, 10, 30, 20],
                [30, 10, 10, 30]], dtype=int32)
-        >>> random.choice(random.key(1), 4, (4,), replace=False)
-        Array([3, 2, 0, 1], dtype=int32)
+        >>> random.choice(random.key(0), 3, (4,), replace=False)
+        Traceback (most recent call last):
+            ...
+        ms_func.errors.ArgumentValueError: ...
     """
     sizes = shape_tuple("choice", shape)
     draws = math.prod(sizes)

@@ -290,8 +290,8 @@ class Continuous(Stream):
             ValueError: the parameters do not broadcast to `size`.
 
         Example:
-            >>> (random.Generator(0).wald(1.0, 2.0, 10) > 0).all().item()
-            True
+            >>> ms.eval_shape(lambda: random.Generator(0).wald(1.0, np.array([1.0, 2.0])))
+            ShapeDtypeStruct(shape=(2,), dtype=float32)
         """
         drawn = _wald(self._next(), ar.divide(mean, scale), shape_of(size, mean, scale))
         return ar.multiply(drawn, scale)
@@ -308,8 +308,8 @@ class Continuous(Stream):
             ValueError: `shape` does not broadcast to `size`, or the dtype is not floating.
 
         Example:
-            >>> (random.Generator(0).standard_gamma(3.0) > 0).item()
-            True
+            >>> ms.eval_shape(lambda: random.Generator(0).standard_gamma(np.ones((2, 1)), (2, 3)))
+            ShapeDtypeStruct(shape=(2, 3), dtype=float32)
         """
         return _gamma(self._next(), shape, shape_of(size, shape), dtype)
 
@@ -343,9 +343,8 @@ class Continuous(Stream):
             ValueError: the parameters do not broadcast to `size`.
 
         Example:
-            >>> x = random.Generator(0).beta(2.0, 3.0)
-            >>> ((x > 0) & (x < 1)).item()
-            True
+            >>> ms.eval_shape(lambda: random.Generator(0).beta(2.0, np.array([1.0, 3.0])))
+            ShapeDtypeStruct(shape=(2,), dtype=float32)
         """
         return _beta(self._next(), a, b, shape_of(size, a, b))
 
@@ -360,8 +359,8 @@ class Continuous(Stream):
             ValueError: `df` does not broadcast to `size`.
 
         Example:
-            >>> (random.Generator(0).chisquare(3.0) > 0).item()
-            True
+            >>> ms.eval_shape(lambda: random.Generator(0).chisquare(3.0, (2, 3)))
+            ShapeDtypeStruct(shape=(2, 3), dtype=float32)
         """
         return _chisquare(self._next(), df, shape_of(size, df))
 
@@ -378,8 +377,8 @@ class Continuous(Stream):
             ValueError: the parameters do not broadcast to `size`.
 
         Example:
-            >>> random.Generator(0).noncentral_chisquare(3.0, np.array([0.0, 50.0])).shape
-            (2,)
+            >>> ms.eval_shape(lambda: random.Generator(0).noncentral_chisquare(np.ones(2), 5.0))
+            ShapeDtypeStruct(shape=(2,), dtype=float32)
         """
         more = _poisson(self._next(), ar.divide(nonc, 2), shape_of(size, df, nonc))
         return self.chisquare(ar.add(df, ar.multiply(2.0, more)))
@@ -396,8 +395,8 @@ class Continuous(Stream):
             ValueError: the parameters do not broadcast to `size`.
 
         Example:
-            >>> (random.Generator(0).f(2.0, 3.0) > 0).item()
-            True
+            >>> ms.eval_shape(lambda: random.Generator(0).f(2.0, 3.0, 4))
+            ShapeDtypeStruct(shape=(4,), dtype=float32)
         """
         return _f(self._next(), dfnum, dfden, shape_of(size, dfnum, dfden))
 
@@ -414,8 +413,8 @@ class Continuous(Stream):
             ValueError: `df` does not broadcast to `size`.
 
         Example:
-            >>> random.Generator(0).standard_t(np.array([1.0, 30.0])).shape
-            (2,)
+            >>> ms.eval_shape(lambda: random.Generator(0).standard_t(np.array([1.0, 30.0])))
+            ShapeDtypeStruct(shape=(2,), dtype=float32)
         """
         return _t(self._next(), df, shape_of(size, df))
 
@@ -430,8 +429,8 @@ class Continuous(Stream):
             ValueError: `alpha` has no dimension.
 
         Example:
-            >>> random.Generator(0).dirichlet(np.ones(3), size=2).shape
-            (2, 3)
+            >>> ms.eval_shape(lambda: random.Generator(0).dirichlet(np.ones(3), size=2))
+            ShapeDtypeStruct(shape=(2, 3), dtype=float32)
         """
         lead = np.shape(alpha)[:-1] if size is None else shape_of(size)
         return _dirichlet(self._next(), alpha, lead)

@@ -25,7 +25,8 @@ def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(sampler)
     def draw(*args: Any, out_sharding: Any = None, **kwargs: Any) -> Any:
-        return laid(program(*args, **kwargs), out_sharding)
+        out = program(*args, **kwargs)
+        return out if out_sharding is None else _laid(out, out_sharding)
 
     signature = inspect.signature(sampler)
     more = inspect.Parameter("out_sharding", inspect.Parameter.KEYWORD_ONLY, default=None)
@@ -33,10 +34,7 @@ def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
     return draw
 
 
-def laid(x: Any, where: Any) -> Any:
-    """`x` in a sharding; as it is for None."""
-    if where is None:
-        return x
+def _laid(x: Any, where: Any) -> Any:
     if type(x) not in ARRAYS:
         return constrained(x, where)
     place = over_devices(where)

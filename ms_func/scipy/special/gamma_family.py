@@ -156,7 +156,7 @@ def poch(z: ArrayLike, m: ArrayLike) -> Array:
     """Elementwise `gamma(z + m) / gamma(z)`: `z * (z + 1) * ...` with `m` factors.
 
     Args:
-        z: real array; integers become floats. NaN at 0 and negative integers.
+        z: real array; integers become floats. NaN at negative integers.
         m: array that broadcasts with `z`, not only integers; 1 where it is 0. Within 300 ulp up
             to 10; where gamma functions overflow, by the logarithms, with fewer digits.
 
@@ -285,7 +285,7 @@ def beta(a: ArrayLike, b: ArrayLike) -> Array:
     For positive arguments it is the integral of `t**(a - 1) * (1 - t)**(b - 1)` from 0 to 1.
 
     Args:
-        a: real array; integers become floats. NaN at 0 and negative integers.
+        a: real array; integers become floats. Infinite at 0, NaN at negative integers.
         b: array that broadcasts with `a`. Within 600 ulp for positive arguments up to 20.
 
     Raises:

@@ -27,6 +27,12 @@ def exp_of(
         name: of the result.
         example: a call of it, for its document.
         value: what the call gives, to four digits.
+
+    Example:
+        >>> from ms_func.scipy.stats import norm
+        >>> density = exp_of(norm.logpdf, "pdf", "pdf(0.0)", "0.3989")
+        >>> print(f"{density(0.0):.4f}", density.__name__)
+        0.3989 pdf
     """
 
     @wraps(logarithm)

@@ -74,6 +74,9 @@ class gaussian_kde:
     def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
         """The arrays the estimate is made of: it is a pytree, which `jit`, `grad` and `vmap` take.
 
+        Returns:
+            Tuple of five arrays, and None.
+
         Example:
             >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
             >>> len(kde.tree_flatten()[0])
