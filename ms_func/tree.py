@@ -438,7 +438,17 @@ def register_dataclass(
 
     Returns:
         The class, so that this works as a decorator.
+
+    Raises:
+        TypeError: one of `data_fields` and `meta_fields` is given, or none of a class that is no
+            dataclass.
+        ValueError: the fields are not those of the dataclass, or one is named twice.
     """
+    if (data_fields is None) != (meta_fields is None):
+        raise TypeError(
+            "register_dataclass: data_fields and meta_fields must both be specified when either "
+            f"is specified. Got {data_fields=} {meta_fields=}."
+        )
     if data_fields is None or meta_fields is None:
         if not is_dataclass(nodetype):
             raise TypeError(
@@ -460,6 +470,10 @@ def _check_fields(
 ) -> None:
     expected = {f.name for f in fields(nodetype) if f.init} - set(drop)
     got = {*data, *meta}
+    if twice := set(data) & set(meta):
+        raise ValueError(
+            f"data_fields and meta_fields must not overlap. Overlapping fields: {twice}."
+        )
     if expected != got:
         raise ValueError(
             "data_fields and meta_fields must include all dataclass fields with init=True and "

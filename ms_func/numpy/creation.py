@@ -44,6 +44,8 @@ from ms_func.tracing.tracer import Tracer
 
 # --- from values ----------------------------------------------------------------------
 
+_NO_ARRAY = "Value {!r} of type {} is not a valid JAX array type: it is not an array or a number"
+
 
 def array(
     object: Any, dtype: Any = None, *, copy: bool = True, order: str | None = "K",
@@ -98,12 +100,12 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if isinstance(x, (str, bytes)) or callable(x):
-        raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+        raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
     if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
         return _from_numpy(np.asarray(x), dtype)
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
-    raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+    raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
 
 
 def _check_number(x: Any, dtype: np.dtype | None) -> None:
@@ -177,9 +179,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
         if x is None:
             raise ArgumentValueError("None is not a valid value for array")
         if isinstance(x, (str, bytes)):
-            raise ArgumentTypeError(
-                f"Value {x!r} of type {type(x).__name__} is not an array or a number"
-            )
+            raise ArgumentTypeError(_NO_ARRAY.format(x, type(x).__name__))
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None
@@ -326,7 +326,10 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise SizeError(f"negative dimensions are not allowed, got {out}")
+        raise SizeError(
+            f"negative dimensions are not allowed: {name} shape must have every element be "
+            f"nonnegative, got {out}"
+        )
     return out
 
 
@@ -384,6 +387,8 @@ def full(
         weak = dtype is None and config.jax_rules() and typeof(value).weak_type
         out = fill(_host_cast(value, kind), ArrayType(sizes, kind, weak))
     else:
+        if np.broadcast_shapes(typeof(value).shape, sizes) != sizes:
+            raise ArgumentValueError(f"{fill_value!r} cannot be broadcast to the shape {sizes}")
         out = broadcast(cast.convert_element_type(value, kind), sizes)
     return placed(out, device, out_sharding)
 
@@ -484,8 +489,14 @@ def arange(
     if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
         out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
     else:
-        out = wrap(put(np.arange(*host).astype(kind)))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        out = wrap(put(_ranged(host, kind)))
     return placed(out, device, out_sharding)
+
+
+def _ranged(host: Sequence[Any], kind: np.dtype) -> np.ndarray:
+    """NumPy's range; where whole numbers are asked for its step is whole, too."""
+    inner = np.dtype(np.int64) if kind.kind in "iu" and kind != np.uint64 else None
+    return np.arange(*host, dtype=inner).astype(kind)  # pyright: ignore[reportCallIssue]
 
 
 def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:

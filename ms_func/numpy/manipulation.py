@@ -13,6 +13,7 @@ from ms_func.errors import (
     ArgumentTypeError,
     ArgumentValueError,
     AxisError,
+    ConcretizationTypeError,
     LocatedError,
     ShapeError,
 )
@@ -132,8 +133,18 @@ def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
     try:
         sizes = (operator.index(shape),)
     except TypeError:
-        sizes = tuple([operator.index(n) for n in shape])
+        try:
+            sizes = tuple([operator.index(n) for n in shape])
+        except ConcretizationTypeError:
+            raise
+        except TypeError:
+            raise ArgumentTypeError(
+                "Shapes must be 1D sequences of concrete values of integer type, got "
+                f"{shape!r}\nfix: under jit, pass sizes as static arguments"
+            ) from None
     unknown = sizes.count(-1)
+    if unknown > 1:
+        raise ArgumentTypeError(f"can only specify one unknown axis size with a -1, got {sizes}")
     known = math.prod(n for n in sizes if n != -1)
     if unknown == 1 and known and t.size % known == 0:
         sizes = tuple(t.size // known if n == -1 else n for n in sizes)
@@ -250,11 +261,12 @@ def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
 
     Raises:
         TypeError: `axes` is no permutation.
+        ValueError: an axis does not exist.
     """
     a = operand("transpose", a)
     ndim = typeof(a).ndim
     order = tuple(range(ndim))[::-1] if axes is None else tuple(operator.index(i) for i in axes)
-    order = tuple(i + ndim if -ndim <= i < 0 else i for i in order)
+    order = tuple(axis_index(i, ndim) for i in order)
     return basis.transpose_p.bind(a, permutation=order)
 
 
@@ -348,9 +360,13 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
 
     Raises:
-        ValueError: the axes are equal.
+        ValueError: the axes are equal, or `m` has fewer than two.
     """
     m = operand("rot90", m)
+    if typeof(m).ndim < 2:
+        raise ArgumentValueError(
+            f"rot90 requires its first argument to have ndim at least two, got {typeof(m).shape}"
+        )
     i, j = (axis_index(a, typeof(m).ndim) for a in axes)
     if i == j:
         raise ArgumentValueError("Axes must be different")
