@@ -50,7 +50,7 @@ def scatter_apply(
 def approx_max_k(
     operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
     reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
-) -> tuple[Any, Any]:  # fmt: skip
+) -> list[Any]:  # fmt: skip
     """The `k` largest elements along a dimension, in decreasing order, and their places.
 
     The search here is exact, so that every target of recall is met.
@@ -73,7 +73,7 @@ def approx_max_k(
 def approx_min_k(
     operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
     reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
-) -> tuple[Any, Any]:  # fmt: skip
+) -> list[Any]:  # fmt: skip
     """The `k` smallest elements along a dimension, in increasing order; see `approx_max_k`."""
     return _extreme("approx_min_k", operand, k, reduction_dimension, recall_target, True)
 
@@ -90,4 +90,4 @@ def _extreme(name: str, x: Any, k: int, dimension: int, recall: float, least: bo
     values, places = top_k(neg(rows) if least else rows, k)
     back = tuple(int(i) for i in np.argsort(order))
     values = neg(values) if least else values
-    return transpose(values, back), transpose(places, back)
+    return [transpose(values, back), transpose(places, back)]

@@ -92,10 +92,10 @@ from ms_func.numpy.scalar_types import (  # isort: skip
     uint, uint1, uint16, uint2, uint32, uint4, uint64, uint8,
 )  # fmt: skip
 from ms_func.numpy.searching import (  # isort: skip
-    argmax, argmin, argwhere, bincount, choose, compress, extract, flatnonzero, nanargmax,
-    nanargmin, nonzero, piecewise, put_along_axis, ravel_multi_index, select, take,
-    take_along_axis, unravel_index, where,
+    argmax, argmin, argwhere, bincount, compress, extract, flatnonzero, nanargmax, nanargmin,
+    nonzero, put_along_axis, ravel_multi_index, take, take_along_axis, unravel_index, where,
 )  # fmt: skip
+from ms_func.numpy.choosing import choose, piecewise, select  # isort: skip
 from ms_func.numpy.sorting import (  # isort: skip
     argpartition, argsort, digitize, intersect1d, isin, lexsort, partition, searchsorted,
     setdiff1d, setxor1d, sort, sort_complex, union1d, unique, unique_all, unique_counts,

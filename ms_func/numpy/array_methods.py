@@ -19,6 +19,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
+    choosing,
     creation,
     diagonals,
     elementwise,
@@ -292,7 +293,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "argsort": sorting.argsort,
     "astype": creation.astype,
     "byteswap": _byteswap,
-    "choose": searching.choose,
+    "choose": choosing.choose,
     "clip": arithmetic.clip,
     "compress": lambda self, condition, axis=None, **kw: searching.compress(
         condition, self, axis, **kw

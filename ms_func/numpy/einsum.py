@@ -178,12 +178,14 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
     for term, rank, shape in zip(terms, ranks, shapes, strict=True):
         if term.count("...") > 1 or "." in term.replace("...", ""):
             raise ArgumentValueError(
-                f"einsum: Invalid Ellipses. Term {term!r} of {text!r} must have one `...` or none"
+                f"einsum: Invalid Ellipses. Term {term!r} of {text!r} must have one ellipsis `...` "
+                "or none"
             )
         if rank < 0 or (rank > 0 and "..." not in term):
             raise ArgumentValueError(
-                f"einsum: Einstein sum subscript {term!r} of {text!r} does not contain the correct "
-                f"number of indices for an operand of shape {shape}\n"
+                f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
+                f"dimensions: Einstein sum subscript {term!r} does not contain the correct number "
+                f"of indices for the shape {shape}\n"
                 "fix: write one label for each dimension, or ... for those that are left"
             )
         out.append(term.replace("...", dots[len(dots) - rank :] if "..." in term else ""))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import SizeError
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
@@ -42,20 +42,20 @@ class FftType(enum.IntEnum):
 def _fft_abstract(x: ArrayType, *, kind: str, lengths: tuple[int, ...]) -> ArrayType:
     n = len(lengths)
     if kind not in KINDS or not 1 <= n <= 3 or x.ndim < n:
-        raise ShapeError(
+        raise SizeError(
             f"fft needs one to three lengths, no more than {x} has dimensions, and one of the "
             f"kinds {', '.join(KINDS)}; got kind {kind!r} and lengths {lengths}"
         )
     wanted = "f" if kind == "RFFT" else "c"
     if x.dtype.kind != wanted or x.dtype.itemsize < (4 if wanted == "f" else 8):
         what = "float32 or float64" if wanted == "f" else "complex"
-        raise ShapeError(
+        raise SizeError(
             f"fft of kind {kind} takes {what} arrays, got {x}\nfix: convert it with .astype"
         )
     half = (*lengths[:-1], lengths[-1] // 2 + 1)
     taken = half if kind == "IRFFT" else lengths
     if x.shape[-n:] != taken:
-        raise ShapeError(f"fft of kind {kind} and lengths {lengths} takes [..., {taken}], got {x}")
+        raise SizeError(f"fft of kind {kind} and lengths {lengths} takes [..., {taken}], got {x}")
     lead = x.shape[:-n]
     if kind == "RFFT":
         return ArrayType((*lead, *half), np.dtype(f"c{x.dtype.itemsize * 2}"))
