@@ -263,7 +263,8 @@ def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtyp
     least = [n for n in common if common <= _above(n)]
     if not least:
         raise TypePromotionError(
-            f"dtypes {a.name} and {b.name} have no common dtype; convert one with astype"
+            f"Input dtypes {(a.name, b.name)} have no available implicit dtype promotion path: "
+            "there is no common dtype\nfix: convert one with astype"
         )
     return _meaning(least[0], a, b)
 
@@ -306,7 +307,8 @@ def promote_types(a: Any, b: Any) -> np.dtype:
     one, two = _dtype_and_weak(a), _dtype_and_weak(b)
     joined = join(*one, *two)[0]
     check_promotion("promote_types", (one, two), joined)
-    return joined
+    exact = (_join(*one, *two) or (joined, True))[0]
+    return exact if exact in (one[0], two[0]) else joined  # what was given is not narrowed
 
 
 def _dtype_and_weak(spec: Any) -> tuple[np.dtype, bool]:

@@ -214,9 +214,10 @@ def register_dataclass(
         The class, so that this works as a decorator.
 
     Raises:
-        TypeError: the class is no dataclass and the fields are not given.
-        ValueError: the fields are not all that `__init__` takes, or the class is a container
-            already.
+        TypeError: one of `data_fields` and `meta_fields` is given, or none of a class that is no
+            dataclass.
+        ValueError: the fields are not all that `__init__` takes, one is named twice, or the class
+            is a container already.
 
     Example:
         >>> from dataclasses import dataclass
@@ -228,6 +229,11 @@ def register_dataclass(
         >>> ms.grad(lambda p: p.x * p.y)(Point(2.0, 3.0)).x.item()
         3.0
     """
+    if (data_fields is None) != (meta_fields is None):
+        raise TypeError(
+            "register_dataclass: data_fields and meta_fields must both be specified when either "
+            f"is specified. Got {data_fields=} {meta_fields=}."
+        )
     if data_fields is None or meta_fields is None:
         if not is_dataclass(nodetype):
             raise TypeError(
@@ -249,6 +255,10 @@ def _check_fields(
 ) -> None:
     expected = {f.name for f in fields(nodetype) if f.init} - set(drop)
     got = {*data, *meta}
+    if twice := set(data) & set(meta):
+        raise ValueError(
+            f"data_fields and meta_fields must not overlap. Overlapping fields: {twice}."
+        )
     if expected != got:
         raise ValueError(
             "data_fields and meta_fields must include all dataclass fields with init=True and "

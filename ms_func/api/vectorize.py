@@ -129,8 +129,8 @@ def flat_axes(what: str, name: str, args: Any, kwargs: Any, in_axes: Any) -> lis
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:
         raise ArgumentValueError(
-            f"{what} in_axes specification must be a tree prefix of the arguments of `{name}`: "
-            f"in_axes {in_axes!r} does not fit arguments of structure "
+            f"{what} in_axes specification must be a tree prefix of the corresponding value: "
+            f"in_axes {in_axes!r} of `{name}` does not fit arguments of structure "
             f"{tree.structure((args, kwargs))}"
         ) from None
 
@@ -337,8 +337,9 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
         axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
     except ValueError:
         raise ArgumentValueError(
-            f"vmap out_axes specification must be a tree prefix of the result of `{name}`: "
-            f"out_axes {out_axes!r} does not fit a result of structure {staged.out_tree}"
+            "vmap out_axes specification must be a tree prefix of the corresponding value: "
+            f"out_axes {out_axes!r} does not fit the result of `{name}`, of structure "
+            f"{staged.out_tree}"
         ) from None
     found: list[int | None] = []
     for axis, t in zip(axes, out_types, strict=True):

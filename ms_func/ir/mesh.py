@@ -412,7 +412,9 @@ def _first_devices(mesh: AbstractMesh) -> list[Any]:
     present = list(backend.get(config.default_backend.value).devices())
     if len(present) < mesh.size:
         raise ShardingError(
-            f"{mesh} spans {mesh.size} devices, but this machine has {len(present)}\n"
+            f"{mesh} spans {mesh.size} devices, but this machine has {len(present)}: Number of "
+            f"devices {len(present)} must be >= the product of mesh_shape "
+            f"{tuple(mesh.shape.values())}\n"
             "fix: use a smaller mesh, or ask for virtual CPU devices before the first array is "
             f"made: ms_func.config.update('num_cpu_devices', {mesh.size})"
         )

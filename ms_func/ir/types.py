@@ -264,7 +264,8 @@ def _check_dtype(dtype: np.dtype) -> None:
     opaque = dtype.type is np.void and dtype != float0 and key_of(dtype) is None
     if opaque or dtype.kind not in "biufcV" or (dtype.char in "gG" and dtype.kind != "V"):
         raise ArgumentTypeError(
-            f"arrays hold numbers or Booleans, of up to 64 bits a part; got dtype {dtype}\n"
+            "JAX only supports number, bool, and string dtypes, and here arrays hold numbers or "
+            f"Booleans, of up to 64 bits a part; got dtype {dtype}\n"
             "fix: convert to a dtype such as float32 or int32 first"
         )
 

@@ -62,7 +62,7 @@ def scatter_apply(
 def approx_max_k(
     operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
     reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
-) -> tuple[Any, Any]:  # fmt: skip
+) -> list[Any]:  # fmt: skip
     """The `k` largest elements along a dimension, in decreasing order, and their places.
 
     The search here is exact, so that every target of recall is met.
@@ -76,14 +76,14 @@ def approx_max_k(
         aggregate_to_topk: accepted for compatibility: the result has `k` elements either way.
 
     Returns:
-        Values of the dtype of `operand` and int32 indices, each `[..., k, ...]`.
+        A list of two: values of the dtype of `operand` and int32 indices, each `[..., k, ...]`.
 
     Raises:
         ValueError: the target is no share, or the operand does not hold floats.
 
     Example:
         >>> lax.approx_max_k(np.array([1.0, 9.0, 5.0]), 2)
-        (Array([9., 5.], dtype=float32), Array([1, 2], dtype=int32))
+        [Array([9., 5.], dtype=float32), Array([1, 2], dtype=int32)]
     """
     return _extreme("approx_max_k", operand, k, reduction_dimension, recall_target, False)
 
@@ -91,7 +91,7 @@ def approx_max_k(
 def approx_min_k(
     operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
     reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
-) -> tuple[Any, Any]:  # fmt: skip
+) -> list[Any]:  # fmt: skip
     """The `k` smallest elements along a dimension, in increasing order; see `approx_max_k`.
 
     Args:
@@ -103,14 +103,14 @@ def approx_min_k(
         aggregate_to_topk: accepted for compatibility.
 
     Returns:
-        Values of the dtype of `operand` and int32 indices, each `[..., k, ...]`.
+        A list of two: values of the dtype of `operand` and int32 indices, each `[..., k, ...]`.
 
     Raises:
         ValueError: the target is no share, or the operand does not hold floats.
 
     Example:
         >>> lax.approx_min_k(np.array([[4.0, 9.0], [5.0, 1.0]]), 1, reduction_dimension=0)
-        (Array([[4., 1.]], dtype=float32), Array([[0, 1]], dtype=int32))
+        [Array([[4., 1.]], dtype=float32), Array([[0, 1]], dtype=int32)]
     """
     return _extreme("approx_min_k", operand, k, reduction_dimension, recall_target, True)
 
@@ -127,4 +127,4 @@ def _extreme(name: str, x: Any, k: int, dimension: int, recall: float, least: bo
     values, places = top_k(neg(rows) if least else rows, k)
     back = tuple(int(i) for i in np.argsort(order))
     values = neg(values) if least else values
-    return transpose(values, back), transpose(places, back)
+    return [transpose(values, back), transpose(places, back)]

@@ -156,7 +156,10 @@ def gradient(
             "Invalid number of spacing arguments: gradient takes one for each axis"
         )
     if any(typeof(f).shape[i] < 2 for i in axes):
-        raise ArgumentValueError("gradient needs at least two samples along each axis")
+        raise ArgumentValueError(
+            "Shape of array too small to calculate a numerical gradient, at least 2 elements are "
+            "required along each axis"
+        )
     out = [_slope(f, h, i) for h, i in zip(steps, axes, strict=True)]
     return out if isinstance(axis, (tuple, list)) or len(out) != 1 else out[0]
 

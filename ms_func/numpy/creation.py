@@ -32,6 +32,8 @@ from ms_func.primitives import cast, shape
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
+_NO_ARRAY = "Value {!r} of type {} is not a valid JAX array type: it is not an array or a number"
+
 
 def array(
     object: Any, dtype: Any = None, *, copy: bool = True, order: str | None = "K",
@@ -99,12 +101,12 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if isinstance(x, (str, bytes)) or callable(x):
-        raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+        raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
     if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
         return _from_numpy(np.asarray(x), dtype)
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
-    raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+    raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
 
 
 def _check_number(x: Any, dtype: np.dtype | None) -> None:
@@ -178,9 +180,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
         if x is None:
             raise ArgumentValueError("None is not a valid value for array")
         if isinstance(x, (str, bytes)):
-            raise ArgumentTypeError(
-                f"Value {x!r} of type {type(x).__name__} is not an array or a number"
-            )
+            raise ArgumentTypeError(_NO_ARRAY.format(x, type(x).__name__))
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None

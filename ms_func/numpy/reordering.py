@@ -94,7 +94,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
             default turns counterclockwise.
 
     Raises:
-        ValueError: the axes are equal, or there is none of them.
+        ValueError: the axes are equal, one does not exist, or `m` has fewer than two.
 
     Example:
         >>> x = np.array([[1, 2], [3, 4]])
@@ -106,6 +106,10 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
                [4, 2]], dtype=int32)
     """
     m = operand("rot90", m)
+    if typeof(m).ndim < 2:
+        raise ArgumentValueError(
+            f"rot90 requires its first argument to have ndim at least two, got {typeof(m).shape}"
+        )
     i, j = (axis_index(a, typeof(m).ndim) for a in axes)
     if i == j:
         raise ArgumentValueError("Axes must be different")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
@@ -47,7 +48,8 @@ def take(
         Array in whose shape that of `indices` stands in place of the dimension.
 
     Raises:
-        ValueError: the indices are no integers, or there is no such mode or dimension.
+        TypeError: the indices are no integers; under `as_jax` a ValueError.
+        ValueError: there is no such mode or dimension.
         IndexError: there is nothing to take along `axis`.
         NotImplementedError: `mode` is "raise".
 
@@ -66,7 +68,7 @@ def take(
     axis = axis_index(axis, a.ndim)
     if mode == "raise":
         raise NotImplementedError("The 'raise' mode to take is not supported.")
-    if not issubdtype(typeof(indices).dtype, np.integer):
+    if jax_rules() and not issubdtype(typeof(indices).dtype, np.integer):
         raise ArgumentValueError("take indices must have an integer type")
     if not a.shape[axis] and typeof(indices).size:
         raise IndexError("Cannot do a non-empty jnp.take() from an empty axis.")

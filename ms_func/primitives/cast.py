@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import bits, canonicalize_dtype, exact_dtype, is_inexact
-from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
@@ -141,7 +141,7 @@ def _bitcast_abstract(x: ArrayType, *, new_dtype: np.dtype) -> ArrayType:
     if old > new:
         return ArrayType((*x.shape, old // new), new_dtype)
     if not x.shape or x.shape[-1] != new // old:
-        raise ArgumentValueError(
+        raise SizeError(
             f"bitcast to the wider {new_dtype.name} joins {new // old} elements of the last "
             f"dimension into one, but {x} does not end in a dimension of that size"
         )

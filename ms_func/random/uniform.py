@@ -176,7 +176,7 @@ def randint(
     minval, maxval = (v if type(v) is int else _whole(v) for v in (minval, maxval))
     shape = joint_shape("randint", shape, minval, maxval)
     info = ml_dtypes.iinfo(kind)
-    wide = kind if kind.itemsize >= 4 else DEFAULTS[int]
+    wide = kind if kind.itemsize >= 4 else np.dtype(np.int32)
     low = _into(minval, wide, int(info.min), int(info.max))
     high = _into(maxval, wide, int(info.min), int(info.max) + (wide != kind))
     above = _beyond(maxval, int(info.max)) if wide == kind else np.bool_(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -162,6 +163,41 @@ REFUSALS = {
     "nonzero": (
         lambda jax, jnp: jax.jit(jnp.nonzero)(X), TypeError, "Abstract tracer value encountered",
     ),
+    "transpose": (lambda jax, jnp: jnp.transpose(X, (5,)), ValueError, "axis 5 is out of bounds"),
+    "reshape": (lambda jax, jnp: jnp.reshape(X, (-1, -1)), TypeError, "one unknown axis size"),
+    "reshape to floats": (lambda jax, jnp: jnp.reshape(X, 2.0), TypeError, "Shapes must be 1D"),
+    "full": (lambda jax, jnp: jnp.full((2,), X), ValueError, "broadcast"),
+    "text": (lambda jax, jnp: jnp.array("a"), TypeError, "not a valid JAX array type"),
+    "objects": (lambda jax, jnp: jnp.zeros(3, "O"), TypeError, "JAX only supports number"),
+    "einsum": (lambda jax, jnp: jnp.einsum("i->j", X), ValueError, "did not appear in the input"),
+    "einsum ranks": (lambda jax, jnp: jnp.einsum("ij", X), ValueError, "the correct number of"),
+    "rot90": (lambda jax, jnp: jnp.rot90(X), ValueError, "ndim at least two"),
+    "ufunc.at": (lambda jax, jnp: jnp.add.at(X, 0, 1), NotImplementedError, "cannot operate in"),
+    "vectorize": (
+        lambda jax, jnp: jnp.vectorize(jnp.add, excluded=[1.0])(X, X), TypeError, "only exclude",
+    ),
+    "promote": (
+        lambda jax, jnp: jnp.promote_types("int4", "int8"), TypeError, "no available implicit",
+    ),
+    "objects in jit": (
+        lambda jax, jnp: jax.jit(lambda x, y: x)(X, {"a": "b"}), TypeError,
+        r"Error interpreting argument .* abstract array.*'str'.*at path y\['a'\]",
+    ),
+    "in_axes": (
+        lambda jax, jnp: jax.vmap(lambda x: x, ({"b": 0},))({"a": X}),
+        ValueError, "vmap in_axes specification must be a tree prefix of the corresponding value",
+    ),
+    "out_axes": (
+        lambda jax, jnp: jax.vmap(lambda x: x, out_axes=(0, 0))(X),
+        ValueError, "vmap out_axes specification must be a tree prefix of the corresponding value",
+    ),
+    "mesh": (
+        lambda jax, jnp: jax.make_mesh((99,), "a"), ValueError, "must be >= the product of mesh_s",
+    ),
+    "wide callback": (
+        lambda jax, jnp: jax.pure_callback(abs, jax.ShapeDtypeStruct((), np.float64), 1.0),
+        ValueError, "cannot specify 64-bit types",
+    ),
     "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
 }  # fmt: skip
 
@@ -218,3 +254,77 @@ def test_names_of_primitives():
         found = lax.scatter_sub_p.bind(X, np.array([[1]]), np.ones(1, "f"),
                                        dimension_numbers=numbers)  # fmt: skip
         assert found.tolist() == [0, 0, 2, 3]
+
+
+def test_integers_beside_short_dtypes_wrap_around():
+    with as_jax() as jax:
+        jnp = jax.numpy
+        x = jnp.arange(3, dtype="uint8")
+        assert (x + 300).tolist() == [44, 45, 46]
+        assert (x + (-1)).tolist() == [255, 0, 1]
+        assert (x == 300).tolist() == [False] * 3
+        assert int(jnp.maximum(jnp.uint8(3), 300)) == 44
+        for wrong in (lambda: jnp.uint8(300), lambda: jnp.arange(3) + 2**40):
+            with pytest.raises(OverflowError):
+                wrong()
+    with pytest.raises(OverflowError):
+        ms.numpy.arange(3, dtype="uint8") + 300
+
+
+def test_ranges_of_whole_numbers():
+    for bounds in ((0, 3, 0.5), (0.5, 3), (3, 0, -1.5), (0, 5, 1.5)):  # NumPy's are the same
+        want = np.arange(*bounds, dtype=int)
+        assert ms.numpy.arange(*bounds, dtype=int).tolist() == want.tolist()
+
+
+def test_numbers_of_short_dtypes_do_not_depend_on_the_width_of_others():
+    with as_jax() as jax:
+        draw = jax.random.randint
+        for x64 in (False, True):
+            with jax.enable_x64(x64):
+                for kind in ("uint8", "int16", "uint16"):
+                    found = draw(jax.random.key(7), (4,), 0, 200, kind)
+                    assert found.tolist() == [199, 22, 100, 37]
+
+
+def test_fixed_arguments_of_rules_are_not_differentiated():
+    with as_jax() as jax:
+
+        @partial(jax.custom_jvp, nondiff_argnums=(0,))
+        def f(n, x):
+            return x * 2
+
+        f.defjvp(lambda n, p, t: (p[0] * n, t[0] * 5))
+        assert float(jax.grad(lambda x: f(x, x))(1.0)) == 5.0
+
+        @partial(jax.custom_vjp, nondiff_argnums=(0,))
+        def g(n, x):
+            return x
+
+        g.defvjp(lambda n, x: (x, None), lambda n, _, ct: (ct * n,))
+        assert float(jax.grad(partial(g, 3.0))(1.0)) == 3.0
+        with pytest.raises(jax.errors.UnexpectedTracerError, match="custom_vjp"):
+            jax.jit(lambda n: jax.grad(partial(g, n))(1.0))(2.0)
+
+
+def test_fields_of_dataclasses_are_named_once():
+    @dataclass
+    class Pair:
+        a: int
+        b: int
+
+    with as_jax() as jax:
+        register = jax.tree_util.register_dataclass
+        with pytest.raises(ValueError, match="must not overlap"):
+            register(Pair, data_fields=["a", "b"], meta_fields=["b"])
+        with pytest.raises(TypeError, match="must both be specified"):
+            register(Pair, data_fields=["a"])
+
+
+def test_of_copies_that_differ_the_first_is_read():
+    with as_jax() as jax:
+        kinds = (jax.sharding.AxisType.Auto,) * 2
+        mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=kinds)
+        same = jax.shard_map(lambda x: x, mesh=mesh, in_specs=jax.P("a", "b"), out_specs=jax.P("a"),
+                             check_vma=False)  # fmt: skip
+        assert same(np.arange(32.0).reshape(8, 4))[0].tolist() == [0, 1]
