@@ -27,6 +27,7 @@ from ms_func.source.hooks import (
     complaints,
     growing_methods,
     iterators,
+    keyed,
     lookup,
     native_arrays,
     numpy_calls,
@@ -171,7 +172,9 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
-        if uneven.is_uneven(owner) or is_growing(owner):
+        if keyed.concerns(f.__name__, owner, args):
+            found = keyed.METHODS[f.__name__](owner, *args, **kwargs)
+        elif uneven.is_uneven(owner) or is_growing(owner):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
@@ -185,6 +188,8 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
+    if keyed.concerns(name, owner, args):
+        return keyed.METHODS[name](owner, *args, **kwargs)
     if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
     if name in _LOOKING_UP and args and type(args[0]) is Tracer:

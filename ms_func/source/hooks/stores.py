@@ -19,6 +19,7 @@ from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import (
     complaints,
     growing_methods,
+    keyed,
     lookup,
     native_arrays,
     portion_functions,
@@ -30,7 +31,7 @@ from ms_func.source.hooks import (
 )
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import is_growing, is_keyed
 from ms_func.source.hooks.journal import (
     MISSING,
     Attribute,
@@ -90,6 +91,8 @@ def getitem(obj: Any, index: Any) -> Any:
         return index.each(lambda i: getitem(obj, i))
     if is_growing(obj):
         return growing_methods.element(obj, index)
+    if isinstance(obj, dict) and keyed.takes_all(obj, index):
+        return keyed.value(obj, index)
     if uneven.is_uneven(obj):
         return (
             uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
@@ -164,6 +167,9 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         growing_methods.set_element(obj, key, value)
         changed(obj)
         return
+    if keyed.takes(obj, key) and keyed.becomes(obj, key, value):
+        changed(obj)
+        return
     if uneven.is_uneven(obj) and not isinstance(obj, dict):
         Contents(obj).write(uneven_stores.stored(obj, key, value))
         changed(obj)
@@ -174,7 +180,8 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
     if kind is np.ndarray and (
         type(value) in (Tracer, Portion) or type(key) is Tracer or _part(obj, key) is not None
     ):
-        raise native_arrays.stored_to(obj)
+        array: Any = obj
+        raise native_arrays.stored_to(array)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
         changed(obj)
@@ -220,9 +227,9 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
-    if is_growing(obj):
+    if is_growing(obj) or keyed.takes(obj, key):
         note(obj)
-        growing_methods.pop(obj, key)
+        (growing_methods.pop if is_growing(obj) else keyed.remove)(obj, key)
         changed(obj)
         return
     if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
@@ -371,6 +378,11 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             note(x)
         if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
             growing_methods.extend(x, value)
+            out = x
+        elif is_keyed(x) or is_keyed(value):
+            if name[1:] not in keyed.OPERATORS:
+                raise uneven.Perhaps.complaint()
+            keyed.assigned(x, name[1:], value)
             out = x
         elif uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":
