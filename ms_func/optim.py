@@ -24,8 +24,8 @@ from ms_func import tree
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, logic, reductions, searching
 from ms_func.numpy import elementwise as el
+from ms_func.numpy import filled, logic, reductions, searching
 from ms_func.numpy.promotion import convert
 from ms_func.numpy.rounding import floor
 from ms_func.numpy.trigonometry import cos
@@ -149,7 +149,7 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
                           grads)  # fmt: skip
         return scaled, CountState(ar.add(state.count, 1))
 
-    return Optimizer(lambda params: CountState(creation.zeros((), np.int32)), update)
+    return Optimizer(lambda params: CountState(filled.zeros((), np.int32)), update)
 
 
 class TraceState(NamedTuple):
@@ -176,7 +176,7 @@ def trace(decay: float, nesterov: bool = False) -> Optimizer:
 
 
 def _zeros(params: Any) -> Any:
-    return tree.map(creation.zeros_like, params)
+    return tree.map(filled.zeros_like, params)
 
 
 def _mean(decay: float, order: int) -> Callable[[Any, Any], Any]:
@@ -218,8 +218,8 @@ def scale_by_adam(
     """
 
     def init(params: Any) -> AdamState:
-        squares = tree.map(lambda p: el.real(creation.zeros_like(p)), params)
-        return AdamState(creation.zeros((), np.int32), _zeros(params), squares)
+        squares = tree.map(lambda p: el.real(filled.zeros_like(p)), params)
+        return AdamState(filled.zeros((), np.int32), _zeros(params), squares)
 
     def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         mu = tree.map(_mean(b1, 1), grads, state.mu)
@@ -267,7 +267,7 @@ def scale_by_rms(decay: float = 0.9, eps: float = 1e-8) -> Optimizer:
         return scaled, RmsState(nu)
 
     return Optimizer(
-        lambda params: RmsState(tree.map(lambda p: el.real(creation.zeros_like(p)), params)), update
+        lambda params: RmsState(tree.map(lambda p: el.real(filled.zeros_like(p)), params)), update
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
-from ms_func.numpy import creation, fusion, updates
+from ms_func.numpy import at, creation, filled, fusion
 from ms_func.primitives.arithmetic import neg
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.scatter import scatter_add
@@ -40,11 +40,11 @@ def scatter_apply(
     """
     old = typeof(operand)
     times = scatter_add(
-        creation.zeros(old.shape, np.int32), scatter_indices,
-        creation.ones(tuple(update_shape), np.int32), dimension_numbers,
+        filled.zeros(old.shape, np.int32), scatter_indices,
+        filled.ones(tuple(update_shape), np.int32), dimension_numbers,
         indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
     )  # fmt: skip
-    return updates.repeated(func, creation.asarray(operand), times)
+    return at.repeated(func, creation.asarray(operand), times)
 
 
 def approx_max_k(

@@ -15,7 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.nn.blockwise import Rules, blockwise, masked_score
 from ms_func.nn.normalization import logsumexp, softmax
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import fusion, logic, manipulation, searching
+from ms_func.numpy import axes, fusion, logic, manipulation, searching
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, common_shape, convert, lay, operand
@@ -33,9 +33,9 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> A
     x = asarray(x)
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     num_classes = operator.index(num_classes)
-    if manipulation.axis_names(axis):
+    if axes.axis_names(axis):
         return _one_hot_lane(x, num_classes, kind, axis)
-    place = manipulation.axis_index(axis, x.ndim + 1)
+    place = axes.axis_index(axis, x.ndim + 1)
     return fusion.run(_one_hot, (x,), num_classes, kind, place)
 
 

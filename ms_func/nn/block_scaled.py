@@ -20,7 +20,15 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, repeating, scalar_types, searching
+from ms_func.numpy import (
+    logic,
+    manipulation,
+    padding,
+    reductions,
+    repeating,
+    scalar_types,
+    searching,
+)
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, convert
@@ -125,7 +133,7 @@ def quantize(x: Any, config: BlockScaleConfig) -> tuple[Any, Any]:
     *lead, k = x.shape
     blocks = -(-k // config.block_size)
     filled = [(0, 0)] * len(lead) + [(0, blocks * config.block_size - k)]
-    rows = repeating.pad(convert(x, F32), filled)
+    rows = padding.pad(convert(x, F32), filled)
     rows = manipulation.reshape(rows, (*lead, blocks, config.block_size))
     largest = scalar_types.finfo(config.data_type).max
     size = reductions.max(el.abs(rows), -1)

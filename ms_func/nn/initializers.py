@@ -13,7 +13,7 @@ from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, elementwise, manipulation
+from ms_func.numpy import elementwise, filled, manipulation
 from ms_func.numpy.trigonometry import cos, sin
 from ms_func.primitives import cast
 
@@ -40,12 +40,12 @@ def _scalar(x: Any, dtype: np.dtype) -> Any:
 
 def zeros(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Zeros; the key is not used."""
-    return creation.zeros(shape, _kind(dtype), out_sharding=out_sharding)
+    return filled.zeros(shape, _kind(dtype), out_sharding=out_sharding)
 
 
 def ones(key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Array:
     """Ones; the key is not used."""
-    return creation.ones(shape, _kind(dtype), out_sharding=out_sharding)
+    return filled.ones(shape, _kind(dtype), out_sharding=out_sharding)
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
@@ -53,7 +53,7 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
     default = dtype
 
     def init(key: Any, shape: Sequence[int], dtype: Any = default) -> Array:
-        return creation.full(shape, value, _kind(dtype))
+        return filled.full(shape, value, _kind(dtype))
 
     return init
 
@@ -268,6 +268,6 @@ def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = Non
         kind = _kind(dtype)
         centre = orthogonal(scale, column_axis, kind)(key, shape[-2:])
         at = tuple((n - 1) // 2 for n in shape[:-2])
-        return creation.zeros(shape, kind).at[at].set(centre)
+        return filled.zeros(shape, kind).at[at].set(centre)
 
     return init

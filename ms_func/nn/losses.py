@@ -14,7 +14,8 @@ from ms_func.nn.activations import log_sigmoid
 from ms_func.nn.normalization import log_softmax, logsumexp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, searching
+from ms_func.numpy import logic, manipulation, reductions, searching, taking
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike, inexact, operand, promote
 from ms_func.numpy.reductions import Axis
 
@@ -144,14 +145,14 @@ def softmax_cross_entropy_with_integer_labels(
     x, index = inexact(name, logits), operand(name, labels)
     if typeof(index).dtype.kind not in "iu":
         raise ArgumentTypeError(f"{name} needs integer labels, got {typeof(index).dtype}")
-    place = manipulation.axis_index(axis, typeof(x).ndim)
+    place = axis_index(axis, typeof(x).ndim)
     wanted = typeof(x).shape[:place] + typeof(x).shape[place + 1 :]
     if typeof(index).shape != wanted:
         raise ArgumentValueError(
             f"{name} needs labels of shape {wanted} for logits of shape {typeof(x).shape}, got "
             f"{typeof(index).shape}"
         )
-    chosen = searching.take_along_axis(x, manipulation.expand_dims(index, place), place)
+    chosen = taking.take_along_axis(x, manipulation.expand_dims(index, place), place)
     total = logsumexp(x, place, where=where)
     return ar.subtract(total, manipulation.squeeze(chosen, place))
 

@@ -15,6 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, logic, manipulation, means, reductions, searching
+from ms_func.numpy.axes import axes_and_names, axes_tuple
 from ms_func.numpy.promotion import ArrayLike, inexact, promote_dtype
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives import compare
@@ -98,7 +99,7 @@ def logsumexp(
     scaled = el.exp(ar.subtract(a, peak))
     scaled = scaled if b is None else ar.multiply(b, scaled)
     total = reductions.sum(scaled, axis, keepdims=keepdims, where=where)
-    axes = [a for a in manipulation.axes_and_names(axis, typeof(peak).ndim) if type(a) is int]
+    axes = [a for a in axes_and_names(axis, typeof(peak).ndim) if type(a) is int]
     base = peak if keepdims else manipulation.squeeze(peak, tuple(axes))
     if return_sign:
         sign = el.sign(total)
@@ -116,9 +117,7 @@ def logmeanexp(
     total = logsumexp(x, axis, keepdims=keepdims, where=where)
     if where is None:
         shape = typeof(x).shape
-        count: Any = math.log(
-            math.prod(shape[i] for i in manipulation.axes_tuple(axis, len(shape)))
-        )
+        count: Any = math.log(math.prod(shape[i] for i in axes_tuple(axis, len(shape))))
     else:
         full = manipulation.broadcast_to(where, typeof(x).shape)
         count = el.log(reductions.sum(full, axis, np.float32, keepdims=keepdims))

@@ -17,7 +17,7 @@ from ms_func.ir.types import typeof
 from ms_func.lax.layouts import conv_general_dilated
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import manipulation
-from ms_func.numpy.creation import ones
+from ms_func.numpy.filled import ones
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, join_types, operand
 from ms_func.primitives.conv_forms import conv_transpose as general_conv_transpose
 from ms_func.primitives.window import reduce_window_max, reduce_window_min, reduce_window_sum

@@ -13,12 +13,15 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, manipulation, reductions
-from ms_func.numpy.creation import arange, asarray, ones, zeros
+from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import eye, vander
 from ms_func.numpy.factors import eigvals
+from ms_func.numpy.filled import ones, zeros
+from ms_func.numpy.intervals import arange
+from ms_func.numpy.padding import pad
 from ms_func.numpy.products import convolve, matmul, outer
 from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, operand, promote_dtype
-from ms_func.numpy.repeating import pad, trim_zeros
+from ms_func.numpy.repeating import trim_zeros
 from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
 

@@ -25,7 +25,9 @@ from ms_func.numpy import (
     running,
     searching,
     sorting,
+    taking,
 )
+from ms_func.numpy.axes import axes_tuple
 from ms_func.numpy.promotion import (
     ArrayLike,
     convert,
@@ -321,7 +323,7 @@ def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    return strong(a), strong(q), manipulation.axes_tuple(axis, typeof(a).ndim)
+    return strong(a), strong(q), axes_tuple(axis, typeof(a).ndim)
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -423,7 +425,7 @@ def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:
     index = convert(manipulation.broadcast_to(place, (count, *lead)), np.dtype(np.int32))
     if not typeof(rows).shape[-1]:
         return manipulation.broadcast_to(np.asarray(math.nan, typeof(rows).dtype), (count, *lead))
-    found = searching.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
+    found = taking.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
     return manipulation.moveaxis(found, -1, 0)
 
 
@@ -437,7 +439,7 @@ def _weighted_program(
     if skip_nan:
         weights = searching.where(nan, 0, weights)
     order = sorting.argsort(rows, -1)
-    rows, weights = (searching.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
+    rows, weights = (taking.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
     sums = running.cumsum(weights, -1)
     sums = ar.divide(sums, sums[..., -1:])
     sums = searching.where(logic.equal(sums, 0), -1, sums)

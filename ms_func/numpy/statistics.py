@@ -13,9 +13,10 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
-from ms_func.numpy.creation import arange, asarray, zeros
+from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import diagonal
-from ms_func.numpy.intervals import linspace
+from ms_func.numpy.filled import zeros
+from ms_func.numpy.intervals import arange, linspace
 from ms_func.numpy.means import average
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype, settled

@@ -22,8 +22,9 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, running
-from ms_func.numpy.creation import asarray, shape_tuple
+from ms_func.numpy import logic, manipulation, reductions, reordering, running
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.rounding import ceil, floor
@@ -201,7 +202,7 @@ def multinomial(
             )
         lead = found[:-1]
     p = manipulation.broadcast_to(p, (*lead, t.shape[-1]))
-    left = manipulation.flip(running.cumsum(manipulation.flip(p, -1), -1), -1)
+    left = reordering.flip(running.cumsum(reordering.flip(p, -1), -1), -1)
     ratios = ar.divide(p, where(logic.equal(left, 0), 1, left))
 
     def step(remaining: Any, row: Any) -> Any:

@@ -13,9 +13,9 @@ from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions, searching
-from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.factors import cholesky, eigh, qr, svd
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.floats import nextafter
 from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.products import matmul

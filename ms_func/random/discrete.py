@@ -13,17 +13,19 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
 from ms_func.numpy import (
-    creation,
+    intervals,
     joining,
     logic,
     manipulation,
     running,
     searching,
     sorting,
+    taking,
 )
-from ms_func.numpy import elementwise as el
-from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.numpy.rounding import floor
@@ -102,14 +104,14 @@ def permutation(
     if not np.ndim(x):
         if not issubdtype(typeof(operand("permutation", x)).dtype, np.integer):
             raise ArgumentTypeError("x must be an integer or at least 1-dimensional")
-        return run(_shuffled, (key, creation.arange(x)), 0)
+        return run(_shuffled, (key, intervals.arange(x)), 0)
     x = operand("permutation", x)
-    axis = manipulation.axis_index(axis, typeof(x).ndim)
+    axis = axis_index(axis, typeof(x).ndim)
     plain = typeof(x).key is None  # keys are no operands of a sort
     if independent or (plain and typeof(x).ndim == 1):
         return run(_shuffled, (key, x), axis)
-    order = run(_shuffled, (key, creation.arange(typeof(x).shape[axis])), 0)
-    return searching.take(x, order, axis, mode="clip")
+    order = run(_shuffled, (key, intervals.arange(typeof(x).shape[axis])), 0)
+    return taking.take(x, order, axis, mode="clip")
 
 
 def _shuffled(key: Any, x: Any, axis: int) -> Any:
@@ -145,7 +147,7 @@ def choice(
     sizes = shape_tuple("choice", shape)
     draws = math.prod(sizes)
     population = operand("choice", a)
-    axis = manipulation.axis_index(axis, max(typeof(population).ndim, 1))
+    axis = axis_index(axis, max(typeof(population).ndim, 1))
     n = int(a) if not np.ndim(a) else typeof(population).shape[axis]  # type: ignore[arg-type]
     if n <= 0 and draws:
         raise ArgumentValueError("a must be greater than 0 unless no samples are taken")
@@ -176,7 +178,7 @@ def choice(
         places = manipulation.reshape(sorting.argsort(scores, descending=True)[:draws], sizes)
     if not np.ndim(a):
         return places
-    return searching.take(population, places, axis, mode="clip")
+    return taking.take(population, places, axis, mode="clip")
 
 
 @placed
@@ -201,7 +203,7 @@ def categorical(
     key, logits = checked_key("categorical", key), operand("categorical", logits)
     t = typeof(logits)
     float_dtype("categorical", t.dtype)
-    axis = manipulation.axis_index(axis, t.ndim)
+    axis = axis_index(axis, t.ndim)
     batch = t.shape[:axis] + t.shape[axis + 1 :]
     sizes = batch if shape is None else joint_shape("categorical", shape, np.empty(batch))
     prefix = sizes[: len(sizes) - len(batch)]

@@ -19,7 +19,7 @@ from ms_func.execution.buffers import put, relabel
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.promotion import HANDLES, ArrayLike, as_handle, convert, operand
 from ms_func.primitives.keys import (
     random_clone_p,

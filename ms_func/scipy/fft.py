@@ -18,7 +18,7 @@ from ms_func.dtypes import promote_types
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import fusion
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.scipy.operands import of_shapes
 
 __all__ = ["dct", "dctn", "idct", "idctn"]

@@ -141,6 +141,13 @@ def test_out_of_bounds_modes():
     same(x.at[7].set(9), np.arange(3, dtype=np.float32))
 
 
+@pytest.mark.parametrize("index", [0, np.array([0, 3]), (slice(None), 1)])
+def test_updates_of_nothing_are_dropped(index):
+    x = mnp.zeros((0, 0))
+    same(x.at[index].set(1), np.zeros((0, 0), np.float32))
+    same(x.at[index].add(1), np.zeros((0, 0), np.float32))
+
+
 def test_derivatives():
     i = np.array([0, 2, 0])
     same(ms.grad(lambda x: (x[i] * np.array([1.0, 2, 3], np.float32)).sum())(mnp.arange(3.0)),

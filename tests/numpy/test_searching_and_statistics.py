@@ -83,6 +83,21 @@ def test_putting():
         mnp.put(X, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: mnp.ravel_multi_index((1, 2), (2, 3), order="Z"), "invalid order='Z'"),
+        (lambda: mnp.ravel_multi_index((1.5, 2), (2, 3)), "indices must be integers"),
+        (lambda: mnp.choose(np.array([0.5]), [1, 2]), "must hold integers, got float64"),
+        (lambda: mnp.compress(np.ones(5, bool), X, 0), "entries that are out of bounds"),
+        (lambda: mnp.put_along_axis(X, np.array([0]), 9, 1, inplace=False), "1 dimensions"),
+    ],
+)
+def test_indices_that_do_not_fit_are_refused(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
 def test_counting():
     same(mnp.bincount(Y), np.bincount(Y))
     same(ms.jit(lambda y: mnp.bincount(y, length=5))(Y), np.bincount(Y, minlength=5)[:5])
@@ -142,6 +157,16 @@ def test_sets(name):
     if name != "isin":
         sized = ms.jit(lambda a, b: getattr(mnp, name)(a, b, size=12, fill_value=-1))(a, b)
         same(sized, np.concatenate([want, np.full(12 - len(want), -1)]))
+        pad = 0 if name == "setdiff1d" else want[0]
+        same(
+            getattr(mnp, name)(a, b, size=12), np.concatenate([want, np.full(12 - len(want), pad)])
+        )
+
+
+def test_places_of_common_elements_are_padded_by_the_sizes():
+    a, b = np.array([3, 1, 1]), np.array([1, 5, 2, 3])
+    found = mnp.intersect1d(a, b, return_indices=True, size=3)
+    same(found, (np.array([1, 3, 1]), np.array([1, 0, 3]), np.array([0, 3, 4])))
 
 
 # --- statistics and calculus --------------------------------------------------------------------

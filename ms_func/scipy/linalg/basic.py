@@ -12,7 +12,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, fusion, manipulation, reductions
+from ms_func.numpy import creation, filled, fusion, intervals, manipulation, reductions
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import factors as fa
 from ms_func.numpy import linalg as nl
@@ -134,8 +134,8 @@ def lu_solve(
 def _order(pivots: Any, n: int) -> Any:
     """Order of the rows after the exchanges, in a loop over them."""
     lead = pivots.shape[:-1]
-    start = manipulation.broadcast_to(creation.arange(n), (*lead, n))
-    place = creation.arange(n)
+    start = manipulation.broadcast_to(intervals.arange(n), (*lead, n))
+    place = intervals.arange(n)
 
     def exchange(k: Any, order: Any) -> Any:
         there = pivots[..., k][..., None]
@@ -165,7 +165,7 @@ def lu(
     k = min(m, n)
     low = tril(factors, -1)[..., :k] + eye(m, k, dtype=factors.dtype)
     up = triu(factors)[..., :k, :]
-    rows = order[..., None, :] == creation.arange(m)[:, None]
+    rows = order[..., None, :] == intervals.arange(m)[:, None]
     p = convert(rows, factors.dtype)
     return (mm(p, low), up) if permute_l else (p, low, up)
 
@@ -306,12 +306,12 @@ def _halvings(x: Any) -> Any:
 @fusion.whole(0)
 def block_diag(*arrs: ArrayLike) -> Array:
     """Matrix with the given matrices along its diagonal, zero elsewhere."""
-    rows = [manipulation.atleast_2d(a) for a in arrs] or [creation.zeros((1, 0))]
+    rows = [manipulation.atleast_2d(a) for a in arrs] or [filled.zeros((1, 0))]
     rows = promote_dtype("block_diag", *rows)
     if any(typeof(r).ndim > 2 for r in rows):
         raise ArgumentValueError("arguments to block_diag must have at most 2 dimensions")
     height, width = (sum(typeof(r).shape[i] for r in rows) for i in (0, 1))
-    out = creation.zeros((height, width), typeof(rows[0]).dtype)
+    out = filled.zeros((height, width), typeof(rows[0]).dtype)
     i = j = 0
     for r in rows:
         m, n = typeof(r).shape

@@ -11,7 +11,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike, admit, as_handle, convert, join_types
 from ms_func.primitives.conv import conv_general_dilated
 from ms_func.scipy.operands import of_shapes

@@ -17,7 +17,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_shapes
 from ms_func.scipy.signal.trends import detrend as without_trend
