@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, join, type_of_value
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import ARRAYS, Array, wrap
@@ -243,7 +244,7 @@ def asarray(
         return a if out_sharding is None else constrained(a, out_sharding)
     if type(a) is np.ndarray and dtype is order is copy is device is out_sharding is None:
         return _from_numpy(a, None)  # what is wanted most, without a look at the rest
-    if copy is False and type(a) not in HANDLES:
+    if copy is False and type(a) not in HANDLES and not jax_rules():  # JAX makes the copy
         raise ArgumentValueError(
             "asarray: a copy is needed to make this object an array, but copy=False"
         )

@@ -13,13 +13,8 @@ from typing import Any
 import numpy as np
 
 from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
-from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
-from ms_func.errors import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    SizeError,
-    TypePromotionError,
-)
+from ms_func.dtypes import DEFAULTS, check_promotion, float0, is_inexact, join, to_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
 from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
@@ -152,14 +147,7 @@ def _check_ranks(name: str, types: Sequence[ArrayType]) -> None:
 
 def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
     """Refuse to join dtypes, but for Python scalars (the setting `numpy_dtype_promotion`)."""
-    strong = {t.dtype for t in types if not t.weak_type}
-    joined = _joined_types(types)[0]
-    if len(strong) > 1 or (strong and joined not in strong):
-        raise TypePromotionError(
-            f"{name}: Input dtypes {tuple(t.dtype.name for t in types)} have no available implicit "
-            "dtype promotion path when jax_numpy_dtype_promotion=strict\n"
-            "fix: convert the operands to one dtype with astype, or set it to 'standard'"
-        )
+    check_promotion(name, [(t.dtype, t.weak_type) for t in types], _joined_types(types)[0])
 
 
 def join_types(types: Sequence[ArrayType], name: str = "the function") -> tuple[np.dtype, bool]:

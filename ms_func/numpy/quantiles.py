@@ -317,13 +317,13 @@ def _weighted(
 
 def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
     """Elements and parts of 1, both of a floating dtype, and the dimensions to reduce."""
-    a, q = inexact(name, settled(name, a)), inexact(name, q)
-    q = q if top == 1 else ar.divide(q, top)
+    a = strong(inexact(name, settled(name, a)))
     if typeof(a).dtype.kind == "c":
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    return strong(a), strong(q), axes_tuple(axis, typeof(a).ndim)
+    q = strong(inexact(name, q))
+    return a, q if top == 1 else ar.divide(q, top), axes_tuple(axis, typeof(a).ndim)
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -377,13 +377,21 @@ def _quantile_program(
     low, high = (ar.clip(v, 0, last) for v in (place, ar.add(place, 1)))
     below, above = (_at(rows, v, lead) for v in (low, high))
     share = convert(share, dtype)
-    mixed = ar.add(ar.multiply(below, ar.subtract(1, share)), ar.multiply(above, share))
     out = searching.where(logic.equal(share, 0), below, searching.where(
-        logic.equal(share, 1), above, searching.where(logic.equal(below, above), below, mixed)
+        logic.equal(share, 1), above, _between(below, above, share)
     ))  # fmt: skip
     bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
-    out = searching.where(bad if n else True, math.nan, out)
+    bad = logic.logical_or(bad if n else True, logic.isnan(flat))
+    out = searching.where(bad, math.nan, out)
     return _restored(out, typeof(q).shape, typeof(a).shape, axes, keepdims)
+
+
+def _between(below: Any, above: Any, share: Any) -> Any:
+    """The mean with weights; of equal elements exactly those, with the derivative by both."""
+    mixed = ar.add(ar.multiply(below, ar.subtract(1, share)), ar.multiply(above, share))
+    tie = logic.logical_and(logic.equal(below, above), logic.isfinite(below))
+    exact = ar.add(below, ar.multiply(ar.subtract(above, below), share))
+    return searching.where(tie, exact, mixed)
 
 
 def _place(q: Any, n: Any, method: str) -> tuple[Any, Any]:

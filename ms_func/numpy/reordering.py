@@ -21,7 +21,8 @@ from ms_func.numpy.manipulation import ravel, reshape, swapaxes
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.primitives import pieces
 from ms_func.primitives import shape as sh
-from ms_func.primitives.slicing import dynamic_slice_in_dim
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim
+from ms_func.primitives.roll import roll_p
 
 
 @fusion.whole(1)
@@ -175,6 +176,6 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     if n == 0:
         return a
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
+        return roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
     start = remainder(subtract(n, step), n)
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)

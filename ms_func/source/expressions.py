@@ -538,14 +538,13 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
 
 
 def _is_fixed(key: ast.expr) -> bool:
-    """Whether an index is written down, or one of arrays alone whose slices are."""
+    """Whether an index is written down."""
     if isinstance(key, ast.UnaryOp):
         return _is_fixed(key.operand)
     if isinstance(key, ast.Slice):
         return all(x is None or _is_fixed(x) for x in (key.lower, key.upper, key.step))
     if isinstance(key, ast.Tuple):
-        slices = [x for x in key.elts if isinstance(x, (ast.Slice, ast.Starred))]
-        return all(map(_is_fixed, slices or key.elts))
+        return all(map(_is_fixed, key.elts))
     return isinstance(key, (ast.Constant, ast.Starred))
 
 

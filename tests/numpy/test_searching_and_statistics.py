@@ -88,7 +88,7 @@ def test_putting():
     [
         (lambda: mnp.ravel_multi_index((1, 2), (2, 3), order="Z"), "invalid order='Z'"),
         (lambda: mnp.ravel_multi_index((1.5, 2), (2, 3)), "indices must be integers"),
-        (lambda: mnp.choose(np.array([0.5]), [1, 2]), "must hold integers, got float64"),
+        (lambda: mnp.choose(np.array([0.5]), [1, 2]), "must be integer typed, got float64"),
         (lambda: mnp.compress(np.ones(5, bool), X, 0), "entries that are out of bounds"),
         (lambda: mnp.put_along_axis(X, np.array([0]), 9, 1, inplace=False), "1 dimensions"),
     ],

@@ -169,7 +169,7 @@ def unpacks_a_range(x, n):
 
 
 def slices_an_array(x, n):
-    return mnp.arange(3.0)[:n].sum() * x  # here
+    return np.fft.fft(mnp.arange(3.0)[:n]).real[0] * x  # here
 
 
 def numpy_itself(x, n):
@@ -301,7 +301,12 @@ REFUSALS = [
         '{"layer1": x}[f"layer{n}"]',
     ),
     (unpacks_a_range, ConcretizationTypeError, "used as a Python index", "a, b"),
-    (slices_an_array, ConcretizationTypeError, "a slice needs bounds", "mnp.arange(3.0)[:n]"),
+    (
+        slices_an_array,
+        StagingError,
+        "MS170 an array has a length that data decide, and `fft` needs",
+        "np.fft.fft(mnp.arange(3.0)[:n])",
+    ),
     (
         numpy_itself,
         ConcretizationTypeError,

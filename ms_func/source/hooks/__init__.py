@@ -40,7 +40,6 @@ from ms_func.source.hooks.recording import recorded as recorded
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import about_to_store as about_to_store
 from ms_func.source.hooks.stores import bound_cell as bound_cell
-from ms_func.source.hooks.stores import changing as changing
 from ms_func.source.hooks.stores import del_cell as del_cell
 from ms_func.source.hooks.stores import del_global as del_global
 from ms_func.source.hooks.stores import delattr_ as delattr_

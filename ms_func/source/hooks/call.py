@@ -30,6 +30,7 @@ from ms_func.source.hooks import (
     lookup,
     native_arrays,
     numpy_calls,
+    portion_functions,
     pushing,
     recursion,
     stores,
@@ -44,6 +45,7 @@ from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.journal import Contents, journal, same_contents
 from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
+from ms_func.source.hooks.portions import Portion
 from ms_func.tracing.tracer import Staging, Tracer
 
 _HANDLERS = builtins.HANDLERS
@@ -71,12 +73,21 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
         args = tuple([pushing.given(f, x) for x in args])
         iterators.advance_all(args)
+    if Portion.exist and (Portion in map(type, args) or _lists_parts(args)):
+        found = portion_functions.call(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
     handler = _HANDLERS.get(id(f))
     if handler is not None:
         chosen = _chosen(f, args)
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
     rule = _KINDS.get(type(f))
     return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _lists_parts(args: Any) -> bool:
+    """Whether the first argument is a list or tuple of parts of arrays."""
+    return bool(args) and type(args[0]) in (list, tuple) and Portion in map(type, args[0])
 
 
 def _takes(f: Any) -> bool:

@@ -20,10 +20,10 @@ from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, div, max, min, mul, neg, sub
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
-from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import SCALARS, is_number
 from ms_func.source.hooks.journal import Position, journal
@@ -302,16 +302,10 @@ class Reversed(Elements):
     def _mirror(self, i: Any) -> Any:
         if isinstance(self.length, int) and isinstance(i, int):
             return self.length - 1 - i
-        last = (
-            self.length
-            if isinstance(self.length, int)
-            else convert_element_type(self.length, np.int32)
-        )
-        return (
-            sub(sub(last, i), np.int32(1))
-            if not isinstance(last, int)
-            else sub(np.int32(last - 1), i)
-        )
+        number = typeof(i).dtype.type
+        if isinstance(self.length, int):
+            return sub(number(self.length - 1), i)
+        return sub(sub(convert_element_type(self.length, number), i), number(1))
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
@@ -398,9 +392,15 @@ class Once:
         return self.part.known(position)
 
 
+KINDS: dict[type, Callable[[Any], Elements]] = {}
+"""How the elements of objects of some types are found."""
+
+
 def elements(x: Any) -> Elements | None:
     """`x` as elements of a compiled loop, None where they cannot be taken by position."""
     kind = type(x)
+    if kind in KINDS:
+        return KINDS[kind](x)
     if kind is Once:
         found = x.rest()
         x.move(None)

@@ -260,6 +260,7 @@ def _named(f: Any) -> list[Any]:
     """Functions of the user's that names in `f` stand for."""
     found = [f.__globals__.get(n) for n in _names(f.__code__)]
     found += [Cell(c).read() for c in f.__closure__ or ()]
+    found = [getattr(g, "__wrapped__", g) for g in found]  # behind a cache
     return [g for g in found if type(g) is FunctionType and not is_internal(g.__code__.co_filename)]
 
 
