@@ -204,7 +204,7 @@ def start_server(port: int, requires_backend: bool = True) -> Any:
     """Start the server that TensorBoard asks for profiles.
 
     Args:
-        port: port to listen at.
+        port: port to listen at; 0 for any that is free.
         requires_backend: accepted for compatibility.
 
     Returns:
@@ -212,6 +212,10 @@ def start_server(port: int, requires_backend: bool = True) -> Any:
 
     Raises:
         ValueError: one is running already.
+
+    Example:
+        >>> server = ms.profiler.start_server(0)
+        >>> ms.profiler.stop_server()
     """
     if _server:
         raise ArgumentValueError("Only one profiler server can be active at a time.")

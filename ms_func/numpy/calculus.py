@@ -171,9 +171,8 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
     sides = ar.subtract(high, low)  # differences of neighbours
     if not typeof(spacing).ndim:
         slopes = ar.divide(sides, spacing)
-        middle = ar.multiply(
-            0.5, ar.add(part(slopes, axis, 1, n - 1), part(slopes, axis, 0, n - 2))
-        )
+        apart = ar.subtract(part(f, axis, 2, n), part(f, axis, 0, n - 2))
+        middle = ar.divide(apart, ar.multiply(spacing, 2))
     else:
         shape = [-1 if i == axis else 1 for i in range(typeof(f).ndim)]
         widths = manipulation.reshape(diff(spacing), shape)

@@ -82,7 +82,7 @@ def cov(
     off = ar.subtract(x, manipulation.reshape(centre, (-1, 1)))
     weighted = off if w is None else ar.multiply(off, w)
     out = matmul(weighted, el.conjugate(manipulation.transpose(off)))
-    return manipulation.squeeze(ar.divide(out, scale))
+    return manipulation.squeeze(ar.divide(out, ar.maximum(scale, 0)))
 
 
 def _as_dtype(x: Any, dtype: Any) -> Any:

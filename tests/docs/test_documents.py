@@ -112,7 +112,7 @@ class Finder(doctest.DocTestFinder):
 
 def test_examples_of_public_functions_are_among_those_that_run() -> None:
     """Not hidden by a decorator, or made where no module of these holds it."""
-    finder = doctest.DocTestFinder()
+    finder = Finder()
     run = {e.docstring for name in MODULES for e in finder.find(importlib.import_module(name))}
     shown = {
         f"{path}.{name}": x.__doc__
