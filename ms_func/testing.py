@@ -119,9 +119,8 @@ def check_jvp(
         AssertionError: values or tangents differ.
 
     Example:
-        >>> import ms_func as ms
         >>> f = lambda x: x * x
-        >>> check_jvp(f, lambda p, t: ms.jvp(f, p, t), (3.0,))
+        >>> check_jvp(f, partial(jvp, f), (3.0,))
     """
     args = _on_host(args)
     rng = np.random.default_rng(0)
@@ -158,9 +157,8 @@ def check_vjp(
         AssertionError: values or pairings differ.
 
     Example:
-        >>> import ms_func as ms
         >>> f = lambda x: x * x
-        >>> check_vjp(f, lambda *args: ms.vjp(f, *args), (3.0,))
+        >>> check_vjp(f, partial(vjp, f), (3.0,))
     """
     args = _on_host(args)
     rng = np.random.default_rng(0)

@@ -15,7 +15,12 @@ __dir__ = __all__.copy
 
 @runtime_checkable
 class SupportsDType(Protocol):
-    """Anything with a `dtype`."""
+    """Anything with a `dtype`.
+
+    Example:
+        >>> isinstance(np.zeros(3), SupportsDType), isinstance(3.0, SupportsDType)
+        (True, False)
+    """
 
     @property
     def dtype(self) -> np.dtype:
