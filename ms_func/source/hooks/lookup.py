@@ -49,6 +49,7 @@ def element(obj: Any, key: Tracer) -> Any:
     if isinstance(obj, dict):
         values, here = _values(obj), _where(obj, key)
         failures.assert_raising(_any(here), KeyError("a key known only at run time"))
+        current.interpreter.results["found", id(obj), id(key.variable)] = obj, key.variable
         return pick(values, _position(here))
     if not isinstance(obj, _SEQUENCES) or key.dtype.kind not in "iub":
         raise complaints.run_time_index(obj)
