@@ -467,7 +467,7 @@ def conj(x: Any) -> Any:
         TypeError: `x` has another dtype.
 
     Reference:
-        StableHLO `chlo.conj`.
+        CHLO `conj`.
 
     Example:
         >>> lax.conj(np.array([1 + 2j]))

@@ -149,7 +149,7 @@ def asin(x: Any) -> Any:
         TypeError: `x` has an integer or boolean dtype.
 
     Reference:
-        StableHLO `chlo.asin`; DLMF 4.23.
+        CHLO `asin`; DLMF 4.23.
 
     Example:
         >>> lax.asin(np.array([0.0, 1.0, 2.0])).round(4)
@@ -172,7 +172,7 @@ def acos(x: Any) -> Any:
         TypeError: `x` has an integer or boolean dtype.
 
     Reference:
-        StableHLO `chlo.acos`; DLMF 4.23.
+        CHLO `acos`; DLMF 4.23.
 
     Example:
         >>> lax.acos(np.array([1.0, 0.0, 2.0])).round(4)
@@ -194,7 +194,7 @@ def atan(x: Any) -> Any:
         TypeError: `x` has an integer or boolean dtype.
 
     Reference:
-        StableHLO `chlo.atan`; DLMF 4.23.
+        CHLO `atan`; DLMF 4.23.
 
     Example:
         >>> lax.atan(np.array([0.0, 1.0, np.inf])).round(4)
@@ -283,7 +283,7 @@ def erf(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `chlo.erf`; DLMF 7.2.
+        CHLO `erf`; DLMF 7.2.
 
     Example:
         >>> lax.erf(np.array([-np.inf, 0.0, 0.5])).round(4)
@@ -305,7 +305,7 @@ def erfc(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `chlo.erfc`; DLMF 7.2.
+        CHLO `erfc`; DLMF 7.2.
 
     Example:
         >>> lax.erfc(np.array([-np.inf, 0.0, 0.5])).round(4)
@@ -329,7 +329,7 @@ def erf_inv(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `chlo.erf_inv`; DLMF 7.17.
+        CHLO `erf_inv`; DLMF 7.17.
 
     Example:
         >>> lax.erf_inv(np.array([0.0, 1.0, 2.0]))
@@ -427,7 +427,7 @@ def nextafter(x1: Any, x2: Any) -> Any:
         TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
 
     Reference:
-        StableHLO `chlo.next_after`.
+        CHLO `next_after`.
 
     Example:
         >>> lax.nextafter(np.float32(1), np.float32(2)) - 1 == np.finfo(np.float32).eps

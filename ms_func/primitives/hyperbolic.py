@@ -97,7 +97,7 @@ def asinh(x: Any) -> Any:
         TypeError: `x` has an integer or boolean dtype.
 
     Reference:
-        StableHLO `chlo.asinh`; DLMF 4.37.
+        CHLO `asinh`; DLMF 4.37.
 
     Example:
         >>> lax.asinh(np.array([0.0, 1.0, -np.inf])).round(4)
@@ -119,7 +119,7 @@ def acosh(x: Any) -> Any:
         TypeError: `x` has an integer or boolean dtype.
 
     Reference:
-        StableHLO `chlo.acosh`; DLMF 4.37.
+        CHLO `acosh`; DLMF 4.37.
 
     Example:
         >>> lax.acosh(np.array([1.0, 3.0, 0.5])).round(4)
@@ -142,7 +142,7 @@ def atanh(x: Any) -> Any:
         TypeError: `x` has an integer or boolean dtype.
 
     Reference:
-        StableHLO `chlo.atanh`; DLMF 4.37.
+        CHLO `atanh`; DLMF 4.37.
 
     Example:
         >>> lax.atanh(np.array([0.5, 1.0, 2.0])).round(4)

@@ -53,7 +53,7 @@ def lgamma(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `chlo.lgamma`; DLMF 5.2.
+        CHLO `lgamma`; DLMF 5.2.
 
     Example:
         >>> lax.lgamma(np.array([1.0, 3.0, 0.0])).round(4)
@@ -75,7 +75,7 @@ def digamma(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `chlo.digamma`; DLMF 5.2.
+        CHLO `digamma`; DLMF 5.2.
 
     Example:
         >>> lax.digamma(np.array([1.0, -1.0])).round(4)
@@ -129,7 +129,7 @@ def polygamma(m: Any, x: Any) -> Any:
         TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
 
     Reference:
-        StableHLO `chlo.polygamma`; DLMF 5.15.
+        CHLO `polygamma`; DLMF 5.15.
 
     Example:
         >>> lax.polygamma(1.0, np.array([1.0])).round(4)  # pi ** 2 / 6
@@ -161,7 +161,7 @@ def zeta(x: Any, q: Any) -> Any:
         TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
 
     Reference:
-        StableHLO `chlo.zeta`; DLMF 25.11.
+        CHLO `zeta`; DLMF 25.11.
 
     Example:
         >>> lax.zeta(np.array([2.0, 1.0]), 1.0).round(4)  # pi ** 2 / 6
@@ -261,7 +261,7 @@ def bessel_i0e(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `exponential`; DLMF 10.25.
+        DLMF 10.25; Chebyshev series, summed by Clenshaw's recurrence.
 
     Example:
         >>> lax.bessel_i0e(np.array([0.0, 1.0, -1.0])).round(4)
@@ -283,7 +283,7 @@ def bessel_i1e(x: Any) -> Any:
         TypeError: `x` has an integer, boolean or complex dtype.
 
     Reference:
-        StableHLO `chlo.bessel_i1e`; DLMF 10.25.
+        CHLO `bessel_i1e`; DLMF 10.25.
 
     Example:
         >>> lax.bessel_i1e(np.array([0.0, 2.0, -2.0])).round(4)
