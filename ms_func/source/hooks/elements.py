@@ -20,10 +20,10 @@ from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, div, max, min, mul, neg, sub
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
-from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import SCALARS, is_number
 from ms_func.source.hooks.journal import Position, journal

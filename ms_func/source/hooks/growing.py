@@ -19,9 +19,10 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, rem
+from ms_func.primitives.arithmetic import add
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.slicing import dynamic_index_in_dim
+from ms_func.primitives.modulo import rem
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import Parts, handles
 from ms_func.source.hooks.elements import INDEX, Elements

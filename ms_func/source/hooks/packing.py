@@ -9,10 +9,10 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.axis_slices import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
 from ms_func.primitives.shape import broadcast_in_dim, concatenate, expand_dims
-from ms_func.primitives.slicing import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.source.hooks import failures
 from ms_func.source.hooks.anatomy import PRESENT, Overlay, take_apart
 from ms_func.source.hooks.elements import Elements
