@@ -238,6 +238,7 @@ __all__ = [
     "Precision",
     "PrecisionLike",
     "RaggedDotDimensionNumbers",
+    "RandomAlgorithm",
     "RoundingMethod",
     "ScatterDimensionNumbers",
     "Tolerance",
@@ -441,3 +442,4 @@ __all__ = [
     "zeta",
 ]
 __all__ += primitive_names.__all__
+__dir__ = __all__.copy

@@ -35,6 +35,7 @@ from ms_func.numpy.promotion import (
     operand,
     promote,
     promote_all,
+    promote_dtype,
 )
 from ms_func.numpy.updates import update
 from ms_func.primitives import arithmetic as ar
@@ -107,7 +108,7 @@ def select(
 
 def _one_kind(name: str, values: Sequence[Any]) -> list[Any]:
     """Operands of one dtype; shapes stay."""
-    return reductions.promote_dtype(name, *values)
+    return promote_dtype(name, *values)
 
 
 def choose(

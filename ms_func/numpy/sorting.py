@@ -15,7 +15,15 @@ from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.creation import asarray, full, zeros
 from ms_func.numpy.joining import concatenate
 from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    inexact,
+    lay,
+    operand,
+    promote,
+    promote_dtype,
+)
 from ms_func.numpy.searching import concrete, nonzero, take, where
 from ms_func.primitives import arithmetic as pa
 from ms_func.primitives import bits, compare, pieces
@@ -199,7 +207,7 @@ def searchsorted(
             f"{method!r} is an invalid value for keyword 'method'. Expected one of "
             "['sort', 'scan', 'scan_unrolled', 'compare_all']."
         )
-    a, v = reductions.promote_dtype("searchsorted", a, v)
+    a, v = promote_dtype("searchsorted", a, v)
     if typeof(a).ndim != 1:
         raise ArgumentValueError("a should be 1-dimensional")
     if sorter is not None:
@@ -421,7 +429,7 @@ def isin(
     invert: bool = False, *, method: str = "auto",
 ) -> Array:  # fmt: skip
     """Whether each element is among `test_elements`."""
-    element, tests = reductions.promote_dtype("isin", element, test_elements)
+    element, tests = promote_dtype("isin", element, test_elements)
     shape = typeof(element).shape
     values = sort(ravel(tests))
     n = values.shape[0]
@@ -459,7 +467,7 @@ def intersect1d(
     """Sorted elements of both arrays, with their first places if asked for."""
     one, i = _ordered(ar1, size)
     two, j = _ordered(ar2, size)
-    one, two = reductions.promote_dtype("intersect1d", one, two)
+    one, two = promote_dtype("intersect1d", one, two)
     place = searchsorted(two, one)
     same = logic.equal(take(two, place, 0, mode="clip"), one) if two.size else sh.full(
         one.shape, False, np.bool_)  # fmt: skip

@@ -25,6 +25,7 @@ from ms_func.source.build import HOOKS
 from ms_func.source.hooks import (
     builtins,
     complaints,
+    growing_methods,
     iterators,
     keyed,
     lookup,
@@ -41,6 +42,7 @@ from ms_func.source.hooks import (
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
+from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.journal import Contents, journal, same_contents
 from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
@@ -170,7 +172,7 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
-        if uneven.is_uneven(owner):
+        if uneven.is_uneven(owner) or is_growing(owner):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
@@ -184,7 +186,7 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
-    if uneven.is_uneven(owner):
+    if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
     if name in ("get", "setdefault", "pop") and isinstance(owner, dict) and _is_tuple(args):
         return uneven_dicts.METHODS[name](owner, *args)
@@ -231,7 +233,11 @@ def _is_tuple(args: Any) -> bool:
 def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
     """A method of a list whose length data decide."""
     methods = uneven_dicts.METHODS if isinstance(owner, dict) else uneven_stores.METHODS
+    if is_growing(owner):
+        methods = growing_methods.METHODS
     method = methods.get(f.__name__)
+    if method is None and not isinstance(owner, dict):
+        method = growing_methods.METHODS.get(f.__name__)
     if method is None:
         raise uneven.Perhaps.complaint()
     return method(owner, *args, **kwargs)

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ms_func import tree
+import ms_func.numpy as xp
+from ms_func import config, tree
 from ms_func.errors import StagingError
+from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import failures, native_arrays
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.growing import Growing, grown, is_growing
 from ms_func.source.hooks.keyed import Keyed
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
@@ -86,16 +89,70 @@ class Sifted:
         self.kind = kind
 
 
+class Stretch:
+    """A growing list on its way out of a compiled program.
+
+    Attributes:
+        rooms: an element with rooms in place of its parts.
+        first: row of the first element.
+        length: how many there are.
+        kind: list, tuple or deque.
+    """
+
+    __slots__ = ("first", "kind", "length", "rooms")
+
+    def __init__(self, x: Growing, kind: type) -> None:
+        rows = config.list_capacity.value
+        own = set(map(id, x.rooms))
+        self.rooms = tree.map(
+            lambda v: v if id(v) in own else np.broadcast_to(v, (rows, *np.shape(v))),
+            x.made_of(x.rooms),
+        )
+        self.first, self.length, self.kind = x.first, x.length, kind
+
+
+class _Element:
+    """What an element is made of, as a tree."""
+
+    __slots__ = ("structure",)
+
+    def __init__(self, structure: Any) -> None:
+        self.structure = structure
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The element."""
+        return tree.unflatten(self.structure, outs)
+
+
+def _arrived(kind: type, parts: Any) -> Any:
+    """The list; a growing one where its length is not known yet."""
+    rooms, first, length = parts
+    leaves, structure = tree.flatten(rooms)
+    if type(length) is Tracer or not isinstance(length, (Array, np.ndarray, np.generic, int)):
+        return kind([Growing(_Element(structure), leaves, first, length, False)])
+    if np.ndim(length):
+        raise _lanes_differ()
+    rows = (int(first) + np.arange(int(length))) % config.list_capacity.value
+    columns = [[xp.asarray(row) for row in np.asarray(x)[rows]] for x in leaves]
+    return kind([tree.unflatten(structure, [c[k] for c in columns]) for k in range(int(length))])
+
+
 def leaving(x: Any) -> Any:
     """A result with the lists of such a length in it in a form that can leave the program."""
     if not Perhaps.exist:
         return x
-    return tree.map(_left, x, is_leaf=lambda v: type(v) in (Perhaps, Choice) or is_uneven(v))
+    return tree.map(_left, x, is_leaf=_is_whole)
+
+
+def _is_whole(x: Any) -> bool:
+    return type(x) in (Perhaps, Choice) or is_uneven(x) or is_growing(x)
 
 
 def _left(x: Any) -> Any:
     if type(x) is Perhaps:
         raise Perhaps.complaint()
+    if (found := grown(x)) is not None:
+        return Stretch(found, type(x))
     if not is_uneven(x):
         return x
     if isinstance(x, dict):
@@ -114,11 +171,7 @@ def _unflatten(kind: Any, kids: Any) -> Any:
     if any(isinstance(c, Tracer) or not hasattr(c, "__bool__") for c in conditions):
         found = laid(given)
     elif any(np.ndim(c) for c in conditions):
-        raise StagingError(
-            "MS102 branches disagree: lanes give lists of different lengths, or dictionaries of "
-            "different keys\nfix: return arrays of one shape",
-            user_loc(2),
-        )
+        raise _lanes_differ()
     else:
         found = [v for c, v in given if c]
     if not keys:
@@ -142,4 +195,13 @@ def _known(key: Any) -> Any:
     return np.asarray(key).item() if hasattr(key, "dtype") else key
 
 
+def _lanes_differ() -> Exception:
+    return StagingError(
+        "MS102 branches disagree: lanes give lists of different lengths, or dictionaries of "
+        "different keys\nfix: return arrays of one shape",
+        user_loc(3),
+    )
+
+
 tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)
+tree.register_node(Stretch, lambda x: ((x.rooms, x.first, x.length), x.kind), _arrived)

@@ -18,6 +18,7 @@ from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import (
     complaints,
+    growing_methods,
     keyed,
     lookup,
     native_arrays,
@@ -30,6 +31,7 @@ from ms_func.source.hooks import (
 )
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.journal import (
     MISSING,
     Attribute,
@@ -87,6 +89,8 @@ def getitem(obj: Any, index: Any) -> Any:
             note(obj)
             return uneven_dicts.chosen(obj, index)
         return index.each(lambda i: getitem(obj, i))
+    if is_growing(obj):
+        return growing_methods.element(obj, index)
     if uneven.is_uneven(obj):
         return (
             uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
@@ -159,6 +163,10 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
+    if is_growing(obj):
+        growing_methods.set_element(obj, key, value)
+        changed(obj)
+        return
     if uneven.is_uneven(obj) and not isinstance(obj, dict):
         Contents(obj).write(uneven_stores.stored(obj, key, value))
         changed(obj)
@@ -219,6 +227,11 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
+    if is_growing(obj):
+        note(obj)
+        growing_methods.pop(obj, key)
+        changed(obj)
+        return
     if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
         note(obj)
         Contents(obj).write(lookup.removed(obj, key))
@@ -368,7 +381,10 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             raise native_arrays.stored_to(x)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        if uneven.is_uneven(x) and not isinstance(x, tuple):
+        if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
+            growing_methods.extend(x, value)
+            out = x
+        elif uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":
                 raise uneven.Perhaps.complaint()
             uneven_stores.METHODS["extend"](x, value)
