@@ -229,7 +229,8 @@ def _is_same(a: Any, b: Any) -> Any:
         return True
     if not is_number(a) or not is_number(b) or np.size(a) != 1 or np.size(b) != 1:
         return False
-    return reshape(xp.equal(a, b), ())
+    found: Any = xp.equal(a, b)  # pyright: ignore[reportArgumentType]
+    return reshape(found, ())
 
 
 def _values(obj: dict[Any, Any]) -> list[Any]:
