@@ -51,6 +51,10 @@ def einsum(
 ) -> Array:  # fmt: skip
     """Sums of products in Einstein's notation.
 
+    A label stands for a dimension. Labels that the result does not name are summed over; one
+    that occurs twice in an operand takes its diagonal. `...` stands for leading dimensions that
+    broadcast. Without `->` the result has the labels that occur once, in alphabetical order.
+
     Args:
         subscripts: labels of each operand, separated by commas, and optionally `->` and those
             of the result; or operands and lists of integers in turn.
@@ -66,8 +70,14 @@ def einsum(
         ValueError: the subscripts do not fit the operands.
 
     Example:
-        >>> einsum("ij,jk->ik", ones((2, 3)), ones((3, 4))).shape
-        (2, 4)
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.einsum("ij,jk->ik", x, x)
+        Array([[ 7, 10],
+               [15, 22]], dtype=int32)
+        >>> np.einsum("ii", x), np.einsum("ij->j", x), np.einsum(x, [0, 1], x, [0, 1])
+        (Array(5, dtype=int32), Array([4, 6], dtype=int32), Array(30, dtype=int32))
+        >>> np.einsum("...i,i", np.ones((5, 2)), np.ones(2)).shape
+        (5,)
     """
     no_out("einsum", out)
     if out_sharding is not None:
@@ -94,7 +104,25 @@ def einsum(
 def einsum_path(
     subscripts: Any, /, *operands: Any, optimize: Any = "auto"
 ) -> tuple[list[Any], str]:
-    """Order of contractions, a list of pairs of operands, and a report of its cost."""
+    """Order of contractions, a list of pairs of operands, and a report of its cost.
+
+    Args:
+        subscripts: as for `einsum`.
+        *operands: arrays, of which the shapes matter only.
+        optimize: "auto", "optimal", "greedy" or False, as for `einsum`.
+
+    Returns:
+        The path, for `optimize` of `einsum`: places of operands that are taken out of the list and
+        contracted, their product going to its end; and the report as a text.
+
+    Raises:
+        ValueError: the subscripts do not fit the operands.
+
+    Example:
+        >>> shapes = [np.ones((2, 50)), np.ones((50, 3)), np.ones((3, 40))]
+        >>> np.einsum_path("ij,jk,kl", *shapes)[0]
+        [(0, 1), (0, 1)]
+    """
     text, arrays = _read(subscripts, operands)
     empty = [np.broadcast_to(np.float32(0), np.shape(a)) for a in arrays]
     path, report = np.einsum_path(text, *empty, optimize=_strategy(optimize, len(arrays)))
@@ -178,12 +206,14 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
     for term, rank, shape in zip(terms, ranks, shapes, strict=True):
         if term.count("...") > 1 or "." in term.replace("...", ""):
             raise ArgumentValueError(
-                f"einsum: term {term!r} of {text!r} must have one ellipsis `...` or none"
+                f"einsum: Invalid Ellipses. Term {term!r} of {text!r} must have one ellipsis `...` "
+                "or none"
             )
         if rank < 0 or (rank > 0 and "..." not in term):
             raise ArgumentValueError(
                 f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
-                f"dimensions, of shape {shape}\n"
+                f"dimensions: Einstein sum subscript {term!r} does not contain the correct number "
+                f"of indices for the shape {shape}\n"
                 "fix: write one label for each dimension, or ... for those that are left"
             )
         out.append(term.replace("...", dots[len(dots) - rank :] if "..." in term else ""))
@@ -198,7 +228,9 @@ def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> N
         )
     for c in output:
         if c not in known:
-            raise ArgumentValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")
+            raise ArgumentValueError(
+                f"einsum: Output character {c!r} of {text!r} did not appear in the input"
+            )
     if len(set(output)) != len(output):
         raise ArgumentValueError(f"einsum: an output label of {text!r} is repeated")
     sizes: dict[str, int] = {}

@@ -212,8 +212,8 @@ def _true_places(mask: Any, sizes: list[int], dim: int) -> list[np.ndarray]:
         value = mask.recorder.asked(mask.variable)
         if value is None:
             raise NonConcreteBooleanIndexError(
-                f"a boolean mask known only at run time ({mask.type}) was used as an index, so the "
-                "shape of the result is not known\n"
+                f"Array boolean indices must be concrete; got {mask.type}: a mask known only at "
+                "run time was used as an index, so the shape of the result is not known\n"
                 "fix: use np.where(mask, x, other), or nonzero with a size",
                 user_loc(),
             )
@@ -238,12 +238,12 @@ def _bounds(s: slice, n: int) -> tuple[int, int, int]:
 
 
 def _checked(i: int, n: int, dim: int, strict: bool, below: str | None = None) -> int:
-    """An integer index counted from the front."""
+    """An integer index counted from the front; one that is out of bounds stays so."""
     if i < 0 and below is not None:
         return 0 if below == "start" else n
     if strict and not -n <= i < n:
         raise IndexError(f"index {i} is out of bounds for axis {dim} with size {n}")
-    return i + n if i < 0 else i
+    return i + n if -n <= i < 0 else i
 
 
 _BOUNDS = (int, type(None))
@@ -252,10 +252,37 @@ _BOUNDS = (int, type(None))
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """`x[index]`.
+    """The elements that an index names, with NumPy's meaning.
 
-    Integers known while tracing must be in bounds; out of bounds at run time reads the
-    nearest element.
+    Integers take one slice of a dimension and leave it out, slices take several, `None` puts in a
+    new dimension of size 1, `...` stands for all that are not mentioned. Arrays of integers take
+    elements at places, and broadcast together; masks stand for the places where they hold. The
+    dimensions of these arrays stand where they were, or come first where they were apart.
+
+    Args:
+        x: array.
+        index: what stands between the brackets. Bounds of slices are known while tracing, but for
+            windows `x[i : i + 3]` in converted functions.
+
+    Returns:
+        A new array: it does not change when `x` is assigned to.
+
+    Raises:
+        IndexError: an integer known while tracing is out of bounds; there are more indices than
+            dimensions; a mask has another shape than what it indexes. At run time integers out
+            of bounds read the nearest element: `x.at[index].get(mode="fill")` tells them apart.
+        TypeError: an index is a float or a text, or a bound of a slice is known only at run time.
+        NonConcreteBooleanIndexError: a mask is known only at run time.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> x[0, -1], x[:, ::-1]
+        (Array(3, dtype=int32), Array([[3, 2, 1],
+               [6, 5, 4]], dtype=int32))
+        >>> x[np.array([1, 0]), np.array([0, 2])]
+        Array([4, 3], dtype=int32)
+        >>> x[x > 4], x[None].shape
+        (Array([5, 6], dtype=int32), (1, 2, 3))
     """
     shape = x.type.shape
     if type(index) is int and shape:

@@ -153,6 +153,16 @@ def keeps_keys(x, n):
     return sum(d.values()) + d.get("b", x) + len(d)
 
 
+def has_traced_keys(x, n):
+    seen, d = {n, 2}, {n: x, 3: x * x}
+    for i in range(4):
+        k = i * n % 3
+        if k in seen:
+            d[k] = d.get(k, 0.0) + x * i
+        seen.add(k)
+    return sum(v * k for k, v in d.items()) + len(seen - {0}) + len({k for k in d if k > 0})
+
+
 def indexes(x, n):
     a = mnp.arange(4.0) * x
     a[n] = 5 * x
@@ -333,7 +343,7 @@ def says_little(x, n):
 
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
-            grows, keeps_keys, indexes, takes_parts, fills_arrays,
+            grows, keeps_keys, has_traced_keys, indexes, takes_parts, fills_arrays,
             deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
             calls_builtins, tells, says_little]  # fmt: skip
 
@@ -372,7 +382,7 @@ REFUSED = [
     ["text_is_a_key", "adds_to_nothing"],
     ["stores_to_numpy", "changes_bytes", "changes_c_array"],
     ["catches", "asserts_in_try"],
-    ["makes_a_shape", "unpacks_a_range", "is_a_key", "is_in_a_set"],
+    ["makes_a_shape", "unpacks_a_range"],
     ["leaves_through_item"],
     ["numpy_itself"],
     [],  # async: tests/source/test_policy.py

@@ -172,7 +172,9 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
-        if uneven.is_uneven(owner) or is_growing(owner):
+        if keyed.concerns(f.__name__, owner, args):
+            found = keyed.METHODS[f.__name__](owner, *args, **kwargs)
+        elif uneven.is_uneven(owner) or is_growing(owner):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
@@ -186,10 +188,10 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
+    if keyed.concerns(name, owner, args):
+        return keyed.METHODS[name](owner, *args, **kwargs)
     if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
-    if name in ("get", "setdefault", "pop") and isinstance(owner, dict) and _is_tuple(args):
-        return uneven_dicts.METHODS[name](owner, *args)
     if name in _LOOKING_UP and args and type(args[0]) is Tracer:
         if name == "__getitem__":
             return stores.getitem(owner, *args)
@@ -201,8 +203,6 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             found = lookup.element(owner, args[0])
             Contents(owner).write(lookup.removed(owner, args[0]))
             return found
-        if isinstance(owner, dict) and name in ("pop", "setdefault"):
-            return uneven_dicts.METHODS[name](owner, *args)
         if isinstance(owner, (list, dict, tuple, deque)):
             raise complaints.run_time_index(owner)
     if (
@@ -223,11 +223,6 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             return Contents(owner).write(kept if known else lookup.removed(kept, at))
         return index_of(tuple(owner), args[0], 0, missing)
     return watched(f, given, kwargs)
-
-
-def _is_tuple(args: Any) -> bool:
-    """Whether the first argument is a tuple that holds something traced."""
-    return bool(args) and type(args[0]) is tuple and keyed.is_traced(args[0])
 
 
 def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:

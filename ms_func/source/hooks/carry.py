@@ -29,7 +29,6 @@ from ms_func.source.hooks.growing import Growing
 from ms_func.source.hooks.join import Plan, promoted, type_of, unlink
 from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tree
 from ms_func.source.hooks.journal import MISSING, Location, frozen_handle, journal, same_contents
-from ms_func.source.hooks.keyed import Token
 from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -132,13 +131,6 @@ class LoopPlan(Plan):
         """A list may become shorter in a loop; one that becomes longer is not of this kind."""
         longest = len(own[0].children)
         return super()._are_lists(own) and all(len(p.children) <= longest for p in own)
-
-    def _are_dicts(self, own: Sequence[Any]) -> bool:
-        """Of the keys that are known only at run time, a step adds none."""
-        if not super()._are_dicts(own):
-            return False
-        made = {k for p in own[1:] for k in p.kind[1] if type(k) is Token}
-        return made <= set(own[0].kind[1])
 
     def _grow(self, own: Sequence[Any]) -> bool:
         """Whether a list becomes longer in a loop that may take any number of steps."""

@@ -8,30 +8,27 @@ length and its keys. An index out of range, and a key that is not there, are err
 
 from __future__ import annotations
 
-import functools
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-import ms_func.numpy as xp
 from ms_func.control_flow.bodies import as_type
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add, mul
-from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
+from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import converted, promoted, type_of
 from ms_func.source.hooks.journal import journal
-from ms_func.source.hooks.keyed import Keyed, Token, entries, is_traced, with_value
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
@@ -44,17 +41,15 @@ def element(obj: Any, key: Tracer) -> Any:
     Raises:
         StagingError: MS103, the container or the key is of another kind.
     """
-    known = key.recorder.value_of(key.variable) if type(key) is Tracer else None
+    known = key.recorder.value_of(key.variable)
     if known is not None:
         return obj[known.item()]
     if not is_place(key):
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
         values, here = _values(obj), _where(obj, key)
-        default = _default(obj, key)
-        if default is not None:
-            return pick([*values, default()], _position(here))
         failures.assert_raising(_any(here), KeyError("a key known only at run time"))
+        current.interpreter.results["found", id(obj), id(key.variable)] = obj, key.variable
         return pick(values, _position(here))
     if not isinstance(obj, _SEQUENCES) or key.dtype.kind not in "iub":
         raise complaints.run_time_index(obj)
@@ -64,68 +59,34 @@ def element(obj: Any, key: Tracer) -> Any:
     return pick(list(obj), at)
 
 
-def _default(obj: dict[Any, Any], key: Any) -> Callable[[], Any] | None:
-    """What a dictionary gives for a key that is not there."""
-    missing: Any = getattr(type(obj), "__missing__", None)
-    if isinstance(obj, defaultdict):
-        return obj.default_factory
-    return None if missing is None else lambda: Choice.call(missing, obj, key)
-
-
-def get(obj: dict[Any, Any], key: Any, default: Any = None) -> Any:
+def get(obj: dict[Any, Any], key: Tracer, default: Any = None) -> Any:
     """`obj.get(key, default)`."""
     if not is_place(key):
         raise complaints.run_time_index(obj)
     return pick([*_values(obj), default], _position(_where(obj, key)))
 
 
-def is_key(obj: dict[Any, Any], key: Any) -> Any:
+def is_key(obj: dict[Any, Any], key: Tracer) -> Any:
     """`key in obj`."""
     return _any(_where(obj, key))
 
 
-def stored(obj: Any, key: Any, value: Any) -> list[Any] | dict[Any, Any]:
+def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
     """What a list or dict holds after `obj[key] = value`."""
     if not is_place(key):
         raise complaints.run_time_index(obj)
-    if not isinstance(obj, dict):
-        at = _index(obj, key)
-        return [_either(_is_at(at, i), value, old) for i, old in enumerate(obj)]
-    here = _where(obj, key)
-    if journal.stand_ins:
-        raise complaints.run_time_key()
-    kept = dict(obj)
-    for (k, held), h, old in zip(obj.items(), here, _values(obj), strict=True):
-        if h is not False:
-            kept[k] = with_value(held, value if h is True else _either(h, value, old))
-    covered = type(key) is Tracer and key.variable in {
-        k.covers for k in obj if type(k) is Token
-    }  # fmt: skip
-    if any(h is True for h in here) or covered:
-        return kept
-    if any(h is not False for h in here) and not any(type(k) is Token for k in obj):
+    if isinstance(obj, dict):
+        if Perhaps in map(type, obj.values()):
+            raise Perhaps.complaint()
+        here = _where(obj, key)
+        if journal.stand_ins or all(h is False for h in here):
+            raise complaints.run_time_key()
         new = KeyError("a key known only at run time, which is new: no program can hold it")
         failures.assert_raising(_any(here), new)
-        return kept
-    there = True if all(h is False for h in here) else bitwise_not(_any(here))
-    if is_traced(key):
-        kept[Token(getattr(key, "variable", None))] = with_value(Keyed(key, value), value, there)
-    else:
-        kept[key] = with_value(value, value, there)
-    return kept
-
-
-def without(obj: dict[Any, Any], key: Any) -> dict[Any, Any]:
-    """What a dictionary holds after `del obj[key]`, of a key that is there or need not be."""
-    kept: dict[Any, Any] = {}
-    for (k, held), h in zip(obj.items(), _where(obj, key), strict=True):
-        if h is not True:
-            was = held.is_there if type(held) is Perhaps else True
-            left = was if h is False else bitwise_and(was, bitwise_not(h))
-            inner = held.value if type(held) is Perhaps else held
-            value = inner.value if type(inner) is Keyed else inner
-            kept[Token() if type(k) is Token else k] = with_value(held, value, left)
-    return kept
+        kept = [_either(h, value, old) for h, old in zip(here, obj.values(), strict=True)]
+        return dict(zip(obj, kept, strict=True))
+    at = _index(obj, key)
+    return [_either(_is_at(at, i), value, old) for i, old in enumerate(obj)]
 
 
 def inserted(obj: Sequence[Any], key: Tracer, value: Any) -> list[Any]:
@@ -151,9 +112,7 @@ def is_place(key: Any) -> bool:
 
     While a loop is tried as one that is recorded once, its index refuses, so that it is laid out.
     """
-    if current.interpreter.strict:
-        return False
-    return type(key) is not Tracer or key.type.size == 1
+    return key.type.size == 1 and not current.interpreter.strict
 
 
 def _either(here: Any, value: Any, old: Any) -> Any:
@@ -202,39 +161,21 @@ def _index(obj: Any, key: Tracer) -> Tracer:
     return convert_element_type(at, np.int32)
 
 
-def _where(obj: dict[Any, Any], key: Any) -> list[Any]:
-    """For each entry of a dictionary, whether it is there and its key is `key`."""
-    found: list[Any] = []
-    for there, k, _ in entries(obj):
-        same = _is_same(k, key)
-        known = [c for c in (there, same) if c is not True]
-        if any(c is False for c in known):
-            found.append(False)
-        else:
-            found.append(True if not known else functools.reduce(bitwise_and, known))
-    return found
+def _where(obj: dict[Any, Any], key: Tracer) -> list[Any]:
+    """For each key of a dictionary, whether it is `key`."""
+    key = reshape(key, ())
+    return [
+        _if_there(eq(key, k), v) if isinstance(k, (bool, int, float)) else False
+        for k, v in obj.items()
+    ]
 
 
-def _is_same(a: Any, b: Any) -> Any:
-    """Whether two keys are equal: a bool or a traced one."""
-    if not is_traced(a) and not is_traced(b):
-        return a == b
-    if type(a) is tuple and type(b) is tuple:
-        parts = [_is_same(x, y) for x, y in zip(a, b, strict=False)]
-        if len(a) != len(b) or any(p is False for p in parts):
-            return False
-        parts = [p for p in parts if p is not True]
-        return functools.reduce(bitwise_and, parts) if parts else True
-    if type(a) is Tracer and type(b) is Tracer and a.variable is b.variable:
-        return True
-    if not is_number(a) or not is_number(b) or np.size(a) != 1 or np.size(b) != 1:
-        return False
-    found: Any = xp.equal(a, b)  # pyright: ignore[reportArgumentType]
-    return reshape(found, ())
+def _if_there(here: Any, value: Any) -> Any:
+    return bitwise_and(here, value.is_there) if type(value) is Perhaps else here
 
 
 def _values(obj: dict[Any, Any]) -> list[Any]:
-    return [v for _, _, v in entries(obj)]
+    return [v.value if type(v) is Perhaps else v for v in obj.values()]
 
 
 def _is_at(at: Tracer, i: int) -> Any:
@@ -244,7 +185,7 @@ def _is_at(at: Tracer, i: int) -> Any:
 def _any(here: Sequence[Any]) -> Any:
     found: Any = np.bool_(False)
     for h in here:
-        found = found if h is False else bitwise_or(found, np.bool_(True) if h is True else h)
+        found = found if h is False else bitwise_or(found, h)
     return found
 
 
@@ -252,8 +193,7 @@ def _position(here: Sequence[Any]) -> Any:
     """Position of the first condition that holds; their number if there is none."""
     found: Any = np.int32(len(here))
     for i, h in reversed(list(enumerate(here))):
-        if h is not False:
-            found = np.int32(i) if h is True else select(h, np.int32(i), found)
+        found = found if h is False else select(h, np.int32(i), found)
     return found
 
 

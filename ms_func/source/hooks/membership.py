@@ -27,7 +27,7 @@ from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import is_growing, is_keyed
 from ms_func.source.hooks.portions import Portion
 from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.truths import truth as truth_of
@@ -46,10 +46,10 @@ def contains(item: Any, container: Any) -> Any:
         return portion_functions.holds(container, item)
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
-    if isinstance(container, dict) and keyed.is_traced(item):
-        return uneven_dicts.is_key(container, item)
     if is_growing(container):
         return growing_methods.holds(container, item)
+    if is_keyed(container):
+        return keyed.holds(container, item)
     if uneven.is_uneven(container):
         how = uneven_dicts.is_key if isinstance(container, dict) else uneven.holds
         return how(container, item)

@@ -31,7 +31,7 @@ from ms_func.source.hooks import (
 )
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import is_growing, is_keyed
 from ms_func.source.hooks.journal import (
     MISSING,
     Attribute,
@@ -85,12 +85,16 @@ def getitem(obj: Any, index: Any) -> Any:
     if type(obj) is Portion:
         return portion_functions.element(obj, index)
     if type(index) is Choice:
+        if len(left := index.left()) == 1:
+            return getitem(obj, *left.values())
         if isinstance(obj, defaultdict):
             note(obj)
             return uneven_dicts.chosen(obj, index)
         return index.each(lambda i: getitem(obj, i))
     if is_growing(obj):
         return growing_methods.element(obj, index)
+    if isinstance(obj, dict) and keyed.takes_all(obj, index):
+        return keyed.value(obj, index)
     if uneven.is_uneven(obj):
         return (
             uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
@@ -110,8 +114,6 @@ def getitem(obj: Any, index: Any) -> Any:
         taken = _part(obj, index)
         if taken is not None:
             return portions.take(obj, taken)
-    elif isinstance(obj, dict) and keyed.is_traced(index):
-        return lookup.element(obj, index)
     elif type(index) is tuple and any(type(i) is Tracer for i in index):
         taken = _part(obj, index)
         if taken is not None:
@@ -167,6 +169,9 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         growing_methods.set_element(obj, key, value)
         changed(obj)
         return
+    if keyed.takes(obj, key) and keyed.becomes(obj, key, value):
+        changed(obj)
+        return
     if uneven.is_uneven(obj) and not isinstance(obj, dict):
         Contents(obj).write(uneven_stores.stored(obj, key, value))
         changed(obj)
@@ -174,14 +179,11 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
     if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
         _set_somewhere(obj, key, value)
         return
-    if isinstance(obj, dict) and (keyed.is_traced(key) or uneven_dicts.compares(obj, key)):
-        Contents(obj).write(lookup.stored(obj, key, value))
-        changed(obj)
-        return
     if kind is np.ndarray and (
         type(value) in (Tracer, Portion) or type(key) is Tracer or _part(obj, key) is not None
     ):
-        raise native_arrays.stored_to(obj)
+        array: Any = obj
+        raise native_arrays.stored_to(array)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
         changed(obj)
@@ -227,19 +229,14 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
-    if is_growing(obj):
+    if is_growing(obj) or keyed.takes(obj, key):
         note(obj)
-        growing_methods.pop(obj, key)
+        (growing_methods.pop if is_growing(obj) else keyed.remove)(obj, key)
         changed(obj)
         return
     if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
         note(obj)
         Contents(obj).write(lookup.removed(obj, key))
-        changed(obj)
-        return
-    if type(key) is Tracer and isinstance(obj, dict):
-        note(obj)
-        uneven_dicts.remove(obj, key)
         changed(obj)
         return
     if type(key) in (Tracer, Choice):
@@ -383,6 +380,11 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             note(x)
         if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
             growing_methods.extend(x, value)
+            out = x
+        elif is_keyed(x) or is_keyed(value):
+            if name[1:] not in keyed.OPERATORS:
+                raise uneven.Perhaps.complaint()
+            keyed.assigned(x, name[1:], value)
             out = x
         elif uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":

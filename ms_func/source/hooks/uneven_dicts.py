@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ms_func.source.hooks import conditions, failures, keyed, lookup
+from ms_func.source.hooks import conditions, failures, lookup
 from ms_func.source.hooks.branch import ifexp
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
@@ -26,32 +26,25 @@ from ms_func.source.hooks.uneven import (
     opposite,
     pairs,
 )
+from ms_func.tracing.tracer import Tracer
 
 
 def entry(x: dict[Any, Any], key: Any) -> tuple[Any, Any]:
     """Whether a key that is written down is there, and its value."""
-    if compares(x, key):
-        here = lookup.is_key(x, key)
-        return here, lookup.get(x, key)
     found = x.get(key, MISSING)
     if type(found) is Perhaps:
         return found.is_there, found.value
     return (False, None) if found is MISSING else (True, found)
 
 
-def compares(x: dict[Any, Any], key: Any) -> bool:
-    """Whether a key has to be compared with those of the dictionary."""
-    return keyed.is_traced(key) or keyed.Token in map(type, x)
-
-
 def is_key(x: dict[Any, Any], key: Any) -> Any:
     """`key in x`."""
-    return lookup.is_key(x, key) if compares(x, key) else entry(x, key)[0]
+    return lookup.is_key(x, key) if type(key) is Tracer else entry(x, key)[0]
 
 
 def value(x: dict[Any, Any], key: Any) -> Any:
     """`x[key]`; a KeyError at run time where it is not there."""
-    if compares(x, key):
+    if type(key) is Tracer:
         return lookup.element(x, key)
     is_there, found = entry(x, key)
     known = conditions.known(is_there)
@@ -83,12 +76,12 @@ def chosen(x: Any, key: Choice) -> Any:
 
 def _put(x: Any, key: Any, found: Any) -> Any:
     touch(Contents, x)
-    Contents(x).write(lookup.stored(x, key, found) if compares(x, key) else {**x, key: found})
+    Contents(x).write({**x, key: found})
     return found
 
 
 def _get(x: Any, key: Any, default: Any = None) -> Any:
-    if compares(x, key):
+    if type(key) is Tracer:
         return lookup.get(x, key, default)
     is_there, found = entry(x, key)
     return ifexp(conditions.known(is_there), lambda: found, lambda: default)
@@ -106,17 +99,15 @@ def _pop(x: Any, key: Any, *default: Any) -> Any:
 
 def remove(x: Any, key: Any, checked: bool = False) -> None:
     """`del x[key]`; `checked` where it is known to be there, or need not be."""
+    if type(key) is Tracer:
+        raise Perhaps.complaint()
     if not checked:
         value(x, key)
-    if compares(x, key):
-        Contents(x).write(lookup.without(x, key))
-        return
     Contents(x).write({k: v for k, v in x.items() if k != key})
 
 
-def _update(x: Any, *others: Any, **more: Any) -> None:
-    if keyed.Token in map(type, x) or any(keyed.Token in map(type, o) for o in others):
-        raise Perhaps.complaint()
+def update(x: Any, *others: Any, **more: Any) -> None:
+    """`x.update(*others, **more)`."""
     contents = dict(x)
     for other in (*others, more):
         given = other.items() if isinstance(other, dict) else other
@@ -148,32 +139,11 @@ def dict_of(given: Iterable[Any]) -> dict[Any, Any]:
     return found
 
 
-def merged(*parts: Any) -> dict[Any, Any]:
-    """`{**a, k: v}`, of dictionaries and of pairs of keys and values."""
-    found: dict[Any, Any] = {}
-    for part in parts:
-        if isinstance(part, tuple):
-            found[part[0]] = part[1]
-        elif is_uneven(part):
-            _update(found, part)
-        else:
-            found.update({**part})
-    return found
-
-
-def bitor(a: Any, b: Any) -> Any:
-    """`a | b`."""
-    if isinstance(b, dict) and isinstance(a, dict) and is_uneven(b):
-        found = a.copy()
-        _update(found, b)
-        return found
-    return a | b
-
-
 def each(x: dict[Any, Any], part: Callable[[Any, Any], Any]) -> list[Any]:
     """A part of each entry, in a list of as many as there are."""
     found: Pairs = []
-    for is_there, key, held in keyed.entries(x):
+    for key in x:
+        is_there, held = entry(x, key)
         found.append((is_there, part(key, held)))
     return laid(found)
 
@@ -181,7 +151,7 @@ def each(x: dict[Any, Any], part: Callable[[Any, Any], Any]) -> list[Any]:
 def alike(a: dict[Any, Any], b: dict[Any, Any]) -> Any:
     """`a == b`."""
     found: Any = True
-    for key in dict.fromkeys(k for x in (a, b) for _, k, _ in keyed.entries(x)):
+    for key in {**a, **b}:
         (one, v), (other, w) = entry(a, key), entry(b, key)
         same = either(both(one, other), both(opposite(one), opposite(other)))
         inside = both(one, other)
@@ -197,7 +167,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "get": _get,
     "setdefault": _setdefault,
     "pop": _pop,
-    "update": _update,
+    "update": update,
     "clear": lambda x: Contents(x).write({}),
     "copy": lambda x: x.copy(),
     "__contains__": is_key,
