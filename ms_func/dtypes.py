@@ -8,14 +8,14 @@ and only defaults are 32 bits wide; under `as_jax`, the setting `config.x64` cha
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from ms_func.config import x64
+from ms_func.config import numpy_dtype_promotion, x64
 from ms_func.errors import ArgumentTypeError, TypePromotionError
 
 __all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
@@ -263,7 +263,8 @@ def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtyp
     least = [n for n in common if common <= _above(n)]
     if not least:
         raise TypePromotionError(
-            f"dtypes {a.name} and {b.name} have no common dtype; convert one with astype"
+            f"Input dtypes {(a.name, b.name)} have no available implicit dtype promotion path: "
+            "there is no common dtype\nfix: convert one with astype"
         )
     return _meaning(least[0], a, b)
 
@@ -303,8 +304,11 @@ def promote_types(a: Any, b: Any) -> np.dtype:
         >>> promote_types("int32", "float16").name, promote_types(np.int8, float).name
         ('float16', 'float32')
     """
-    (da, wa), (db, wb) = _dtype_and_weak(a), _dtype_and_weak(b)
-    return join(da, wa, db, wb)[0]
+    one, two = _dtype_and_weak(a), _dtype_and_weak(b)
+    joined = join(*one, *two)[0]
+    check_promotion("promote_types", (one, two), joined)
+    exact = (_join(*one, *two) or (joined, True))[0]
+    return exact if exact in (one[0], two[0]) else joined  # what was given is not narrowed
 
 
 def _dtype_and_weak(spec: Any) -> tuple[np.dtype, bool]:
@@ -324,6 +328,23 @@ def type_of_value(x: Any) -> tuple[np.dtype, bool]:
     if isinstance(x, (bool, int, float, complex)):
         return DEFAULTS[next(t for t in DEFAULTS if isinstance(x, t))], True
     return narrowed(np.asarray(x).dtype), False
+
+
+def check_promotion(name: str, pairs: Sequence[tuple[np.dtype, bool]], joined: np.dtype) -> None:
+    """Refuse to join dtypes, but for weak ones, where `numpy_dtype_promotion` is "strict".
+
+    Raises:
+        TypePromotionError: it is, and they are joined.
+    """
+    if numpy_dtype_promotion.value != "strict":
+        return
+    strong = {dtype for dtype, weak in pairs if not weak}
+    if len(strong) > 1 or (strong and joined not in strong):
+        raise TypePromotionError(
+            f"{name}: Input dtypes {tuple(dtype.name for dtype, _ in pairs)} have no available "
+            "implicit dtype promotion path when jax_numpy_dtype_promotion=strict\n"
+            "fix: convert the operands to one dtype with astype, or set it to 'standard'"
+        )
 
 
 def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
@@ -357,6 +378,7 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     dtype, weak = pairs[0]
     for other, other_weak in pairs[1:]:
         dtype, weak = join(dtype, weak, other, other_weak)
+    check_promotion("result_type", pairs, dtype)
     dtype = narrowed(dtype)
     return (dtype, weak) if return_weak_type_flag else dtype
 

@@ -41,6 +41,13 @@ class ResizeMethod(enum.Enum):
         CUBIC_PYTORCH: the same; where `antialias` is off with a = -0.75, and with the samples at
             the edges repeated beyond them. Names: "cubic-pytorch", "bicubic-pytorch".
         AREA: mean over the area that a sample of the result covers. Name: "area".
+
+    Reference:
+        Keys, "Cubic convolution interpolation for digital image processing", 1981.
+
+    Example:
+        >>> resize(np.arange(4.0), (2,), ResizeMethod.AREA)
+        Array([0.5, 2.5], dtype=float32)
     """
 
     NEAREST = 0
@@ -55,8 +62,15 @@ class ResizeMethod(enum.Enum):
     def from_string(s: str) -> ResizeMethod:
         """The method of a name.
 
+        Args:
+            s: one of the names above.
+
         Raises:
             ValueError: there is none.
+
+        Example:
+            >>> ResizeMethod.from_string("bilinear")
+            <ResizeMethod.LINEAR: 1>
         """
         found = _NAMES.get(s)
         if found is None:

@@ -312,6 +312,8 @@ class Jitted:
                 raise RuntimeError(
                     f"`{self.name}` would have to be recorded for jit, but config.no_tracing is set"
                 )
+            if config.jax_rules() and len(arrays) < len(kinds):
+                self._refuse_objects(args, kwargs, kinds)
             self._explain(args, kwargs, in_tree, kinds, statics)
             found = self._record(args, kwargs, leaves, in_tree, kinds)
             if not any(type(x) is Tracer for x in found.staged.captured):
@@ -320,6 +322,20 @@ class Jitted:
                     if len(self.recorded) > _LIMIT:
                         self.recorded.popitem(last=False)
         return arrays, found
+
+    def _refuse_objects(self, args: Any, kwargs: Any, kinds: Sequence[Any]) -> None:
+        """Refuse an argument that is no array, which by JAX's rules is to be named as static."""
+        names, _ = argument_names(self.fun, args, kwargs, self.options)
+        name, kind = next(
+            (n, k) for n, k in zip(names, kinds, strict=False) if type(k) not in TYPES
+        )
+        raise ArgumentTypeError(
+            f"Error interpreting argument to {self.fun} as an abstract array. The problematic "
+            f"value is of type {type(kind)} and was passed to the function at path {name}.\n"
+            "This typically means that a jit-wrapped function was called with a non-array "
+            "argument, and this argument was not marked as static\n"
+            "fix: name it in static_argnums or static_argnames"
+        )
 
     def _explain(self, args: Any, kwargs: Any, in_tree: Any, kinds: Any, statics: Any) -> None:
         """Remember, and log where asked for, why this function is recorded once more."""

@@ -199,8 +199,8 @@ class _Mapped:
             )
         except ValueError:
             raise ArgumentValueError(
-                f"pmap out_axes specification must be a tree prefix of the result of "
-                f"`{self.label}`: out_axes {self.out_axes!r} does not fit a result of structure "
+                "pmap out_axes specification must be a tree prefix of the corresponding value: "
+                f"out_axes {self.out_axes!r} does not fit the result of `{self.label}`, "
                 f"{out_tree}"
             ) from None
         found: list[int | None] = []

@@ -14,9 +14,9 @@ from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import NamedSharding, entry_axes
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.axis_slices import index_in_dim, slice_in_dim
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS, constrained
-from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
@@ -129,8 +129,8 @@ def flat_axes(what: str, name: str, args: Any, kwargs: Any, in_axes: Any) -> lis
         return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
     except ValueError:
         raise ArgumentValueError(
-            f"{what} in_axes specification must be a tree prefix of the arguments of `{name}`: "
-            f"in_axes {in_axes!r} does not fit arguments of structure "
+            f"{what} in_axes specification must be a tree prefix of the corresponding value: "
+            f"in_axes {in_axes!r} of `{name}` does not fit arguments of structure "
             f"{tree.structure((args, kwargs))}"
         ) from None
 
@@ -337,8 +337,9 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
         axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
     except ValueError:
         raise ArgumentValueError(
-            f"vmap out_axes specification must be a tree prefix of the result of `{name}`: "
-            f"out_axes {out_axes!r} does not fit a result of structure {staged.out_tree}"
+            "vmap out_axes specification must be a tree prefix of the corresponding value: "
+            f"out_axes {out_axes!r} does not fit the result of `{name}`, of structure "
+            f"{staged.out_tree}"
         ) from None
     found: list[int | None] = []
     for axis, t in zip(axes, out_types, strict=True):

@@ -74,12 +74,28 @@ def _random_gamma(key: Any, a: Any, *, log_space: bool) -> Any:
     return (random.loggamma if log_space else random.gamma)(key, a, dtype=a.dtype)
 
 
+def _sink(*xs: Any, prevent_mlir_dce: bool = False) -> list[Any]:
+    for x in xs:
+        lax.dce_sink(x, prevent_mlir_dce=prevent_mlir_dce)
+    return []
+
+
+def _device_put(*xs: Any, devices: Any = (None,), **_: Any) -> list[Any]:
+    places = devices if len(devices) == len(xs) else [devices[0]] * len(xs)
+    return [ms_func.device_put(x, d) for x, d in zip(xs, places, strict=True)]
+
+
 PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
+        Primitive("select_and_scatter"),  # a key only: JAX has no function that applies it
+        composed("after_all", lax.after_all),
         composed("approx_top_k", _approx_top_k, many=True),
         composed("cholesky_update", lax.linalg.cholesky_update),
         composed("copy", lambda x: lax.reshape(x, typeof(x).shape)),
+        composed("create_token", lax.create_token),
+        composed("dce_sink", _sink, many=True),
+        composed("device_put", _device_put, many=True),
         composed("eq_to", _by_total_order(lax.eq)),
         composed("householder_product", lax.linalg.householder_product),
         composed("le_to", _by_total_order(lax.le)),
@@ -88,7 +104,10 @@ PRIMITIVES: dict[str, Primitive] = {
                  lax.linalg.lu_pivots_to_permutation(x, permutation_size)),
         composed("mulhi", lax.mulhi),
         composed("ormqr", lax.linalg.ormqr),
+        composed("ragged_all_to_all", lax.ragged_all_to_all),
         composed("random_gamma", _random_gamma),
+        composed("scatter-sub", lambda x, places, updates, *, dimension_numbers, mode=None, **_:
+                 lax.scatter_sub(x, places, updates, dimension_numbers, mode=mode)),
         composed("select_n", lax.select_n),
         composed("square", lax.square),
         composed("squeeze", lambda x, *, dimensions: lax.squeeze(x, dimensions)),

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import tree
+from ms_func.config import jax_rules
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, UnexpectedTracerError
 from ms_func.ir.axes import Change, environment, in_environment, renamed
@@ -104,6 +106,20 @@ class SymbolicZero:
 
     Attributes:
         aval: its type; `shape` and `dtype` are those of the type.
+
+    Example:
+        >>> from functools import partial
+        >>> @ms.custom_jvp
+        ... def product(x, y):
+        ...     return x * y
+        >>> @partial(product.defjvp, symbolic_zeros=True)
+        ... def rule(primals, tangents):
+        ...     (x, y), (tx, ty) = primals, tangents
+        ...     print(type(ty).__name__, ty.shape)
+        ...     return x * y, tx * y
+        >>> float(ms.grad(product)(2.0, 3.0))
+        SymbolicZero ()
+        3.0
     """
 
     __slots__ = ("aval",)
@@ -269,15 +285,33 @@ def fixed_places(fun: Any, argnums: Any, argnames: Any) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def _held(x: Any, name: str, what: str) -> Any:
+    """A fixed argument: the rule does not differentiate by the values in it.
+
+    Raises:
+        UnexpectedTracerError: by JAX's rules one of custom_vjp may hold no traced values.
+    """
+    if not any(type(v) is Tracer for v in tree.leaves(x)):
+        return x
+    if what == "custom_vjp" and jax_rules():
+        raise UnexpectedTracerError(
+            f"Found a JAX Tracer object passed as an argument to a custom_vjp function, `{name}`, "
+            "in a position indicated by nondiff_argnums as non-differentiable\n"
+            "fix: make it an ordinary argument, with zeros as its cotangent"
+        )
+    return tree.map(lambda v: stop_gradient(v) if type(v) is Tracer else v, x)
+
+
 def split_call(name: str, what: str, args: Sequence[Any], numbers: tuple[int, ...]) -> Call:
     """The arguments of a call, the fixed ones apart.
 
     Raises:
         TypeError: an argument that is not fixed is no array.
         ValueError: a fixed position is out of range.
+        UnexpectedTracerError: a fixed argument may hold no traced values, and does.
     """
     places = tuple(sorted(normalize_argnums(numbers, len(args), f"{what} `{name}`")))
-    fixed = tuple(args[i] for i in places)
+    fixed = tuple(_held(args[i], name, what) for i in places)
     leaves, in_tree = tree.flatten(tuple(a for i, a in enumerate(args) if i not in places))
     return Call(fixed, leaves, in_tree, leaf_types(leaves, what, name), places)
 

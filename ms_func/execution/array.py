@@ -55,12 +55,23 @@ class Array(_Operators, metaclass=_ArrayMeta):
     Reading elements (`numpy.asarray`, `float`, printing) waits for them. Values that are traced
     are instances, too.
 
+    Attributes:
+        shape: length of each dimension.
+        dtype: NumPy dtype of the elements.
+        ndim: number of dimensions.
+        size: number of elements.
+        nbytes: bytes of all elements.
+        weak_type: whether the dtype gives way to those of other operands.
+        committed: whether the array stays on its devices, and operations go there.
+
     Example:
         >>> x = np.array([[1, 2, 3], [4, 5, 6]])
         >>> isinstance(x, ms.Array), x.shape, x.dtype.name, x.size
         (True, (2, 3), 'int32', 6)
         >>> x.sum(axis=0), x.T @ x[:, 0]
         (Array([5, 7, 9], dtype=int32), Array([17, 22, 27], dtype=int32))
+        >>> ms.jit(lambda y: isinstance(y, ms.Array))(x)
+        Array(True, dtype=bool)
     """
 
     __slots__ = ("__weakref__", "buffer")
@@ -166,6 +177,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
         Raises:
             ValueError: there are several elements and no place is given.
             IndexError: the place is out of bounds.
+            TypeError: elements are keys.
 
         Example:
             >>> x = np.array([[1, 2], [3, 4]])
@@ -285,7 +297,18 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.addressable_shards
 
     def addressable_data(self, index: int) -> Array:
-        """The piece of one device of this process, by number."""
+        """The piece of one device of this process, by number.
+
+        Args:
+            index: number of the device among those of this process.
+
+        Returns:
+            Array on that device.
+
+        Example:
+            >>> np.arange(3).addressable_data(0).tolist()
+            [0, 1, 2]
+        """
         return self.addressable_shards[index].data
 
     @property

@@ -156,7 +156,8 @@ def from_dlpack(x: Any) -> Any:
     """Buffer that shares the memory of another library's array where alignment allows."""
     if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
         raise ArgumentTypeError(
-            f"from_dlpack takes an array with __dlpack__ and __dlpack_device__, got {type(x)}"
+            "The array passed to from_dlpack must have __dlpack__ and __dlpack_device__ methods, "
+            f"got {type(x)}"
         )
     kind, ordinal = x.__dlpack_device__()
     found = _host().devices("cpu" if kind == 1 else "cuda")

@@ -27,8 +27,25 @@ from ms_func.primitives.collective_places import axis_index, axis_size
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Array:
     """1 at the index that `x` gives along a new dimension of size `num_classes`, else 0.
 
-    Indices out of range give zeros only. Where `axis` is the name of the axis of a `vmap` of size
-    `num_classes`, each lane holds its class.
+    Args:
+        x: indices, of any real dtype. Those out of range, negative ones too, give zeros only.
+        num_classes: size of the new dimension.
+        dtype: of the result; float32 by default.
+        axis: place of the new dimension in the result. Where it is the name of the axis of a
+            `vmap` of size `num_classes`, each lane holds its class.
+
+    Returns:
+        Array of the shape of `x` with `num_classes` put in at `axis`.
+
+    Raises:
+        TypeError: `num_classes` is no integer.
+        ValueError: there is no such place, or the named axis has another size.
+
+    Example:
+        >>> print(one_hot(np.array([0, 2, 3]), 3))
+        [[1. 0. 0.]
+         [0. 0. 1.]
+         [0. 0. 0.]]
     """
     x = asarray(x)
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
@@ -100,6 +117,13 @@ def dot_product_attention(
 
     Reference:
         Vaswani et al., "Attention is all you need", NeurIPS 2017; Dao, "FlashAttention-2", 2023.
+
+    Example:
+        >>> queries, keys = np.zeros((3, 1, 2)), np.zeros((3, 1, 2))  # [t, heads, d]: equal scores
+        >>> values = np.array([1.0, 3.0, 8.0]).reshape(3, 1, 1)
+        >>> values = np.broadcast_to(values, (3, 1, 2))
+        >>> print(dot_product_attention(queries, keys, values, is_causal=True)[:, 0, 0])
+        [1. 2. 4.]
     """
     if implementation not in (None, "xla", "blockwise"):
         raise ArgumentValueError(

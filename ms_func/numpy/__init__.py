@@ -105,7 +105,9 @@ from ms_func.numpy.searching import (  # isort: skip
     ravel_multi_index, unravel_index, where,
 )  # fmt: skip
 from ms_func.numpy.choosing import choose, compress, extract, piecewise, select  # isort: skip
-from ms_func.numpy.taking import put_along_axis, take, take_along_axis  # isort: skip
+from ms_func.numpy.taking import put_along_axis  # isort: skip
+from ms_func.numpy.taking import take  # isort: skip
+from ms_func.numpy.taking import take_along_axis  # isort: skip
 from ms_func.numpy.sorting import (  # isort: skip
     argpartition, argsort, digitize, lexsort, partition, searchsorted, sort, sort_complex,
 )  # fmt: skip

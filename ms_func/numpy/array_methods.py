@@ -236,7 +236,7 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
     """
     if api_version is not None and api_version not in VERSIONS:
         raise ValueError(
-            f"there is no version {api_version!r} of the array API here, only {', '.join(VERSIONS)}"
+            f"{api_version=} is not available; available versions are: {list(VERSIONS)}"
         )
     import ms_func.numpy as namespace  # this file is part of it
 
@@ -287,10 +287,11 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     if dtype is None:
         return as_handle(self)
     new, old = np.dtype(dtype), self.dtype
-    if old == np.bool_ or new == np.bool_:
-        self = cast.convert_element_type(self, np.uint8) if old == np.bool_ else self
-        made = self if new in (np.bool_, np.uint8) else cast.bitcast_convert_type(self, new)
-        return logic.not_equal(made, 0) if new == np.bool_ else made
+    if old == np.bool_:
+        self = cast.convert_element_type(self, np.uint8)
+        return view(self, new)
+    if new == np.bool_:
+        return logic.not_equal(view(self, np.uint8), 0)
     if new.itemsize == old.itemsize:
         return cast.bitcast_convert_type(self, new)
     if not self.ndim:
@@ -499,9 +500,19 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "var": means.var,
     "view": view,
 }
+
+
+def _flat(self: Any) -> Any:
+    """Refuse `numpy.ndarray.flat`, an iterator through which elements can be changed."""
+    raise NotImplementedError(
+        "JAX Arrays do not implement the arr.flat property: consider arr.flatten() instead."
+    )
+
+
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "T": _reversed,
     "at": at.IndexUpdater,
+    "flat": _flat,
     "imag": elementwise.imag,
     "itemsize": lambda self: self.dtype.itemsize,
     "mT": manipulation.matrix_transpose,

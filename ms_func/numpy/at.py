@@ -93,9 +93,9 @@ class IndexRef:
             indices_are_sorted: promise that the indices increase.
             unique_indices: promise that no element is named twice.
             mode: out of bounds, "clip" reads the nearest element, "fill" reads `fill_value`;
-                "promise_in_bounds" (the default, unless there is a `fill_value`) the nearest one,
-                too.
-            fill_value: by default NaN, the smallest signed, the largest unsigned integer, or True.
+                "promise_in_bounds" (the default) the nearest one, too.
+            fill_value: read with the mode "fill"; by default NaN, the smallest signed, the largest
+                unsigned integer, or True.
             out_sharding: sharding of the result.
             wrap_negative_indices: whether negative indices count from the end.
 
@@ -107,7 +107,7 @@ class IndexRef:
             >>> i = np.array([0, -1, 7])
             >>> x.at[i].get(), x.at[i].get(mode="fill")
             (Array([1., 3., 3.], dtype=float32), Array([ 1.,  3., nan], dtype=float32))
-            >>> x.at[i].get(fill_value=0)
+            >>> x.at[i].get(mode="fill", fill_value=0)
             Array([1., 3., 0.], dtype=float32)
         """
         if out_sharding is not None:
@@ -117,7 +117,7 @@ class IndexRef:
                 wrap_negative_indices=wrap_negative_indices,
             )  # fmt: skip
         if mode is None:
-            mode = "promise_in_bounds" if fill_value is None else "fill"
+            mode = "promise_in_bounds"
         mode = mode_name(mode)
         below = meaning_below(mode, wrap_negative_indices)
         return indexing.read(

@@ -156,7 +156,10 @@ def gradient(
             "Invalid number of spacing arguments: gradient takes one for each axis"
         )
     if any(typeof(f).shape[i] < 2 for i in axes):
-        raise ArgumentValueError("gradient needs at least two samples along each axis")
+        raise ArgumentValueError(
+            "Shape of array too small to calculate a numerical gradient, at least 2 elements are "
+            "required along each axis"
+        )
     out = [_slope(f, h, i) for h, i in zip(steps, axes, strict=True)]
     return out if isinstance(axis, (tuple, list)) or len(out) != 1 else out[0]
 
@@ -168,9 +171,8 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
     sides = ar.subtract(high, low)  # differences of neighbours
     if not typeof(spacing).ndim:
         slopes = ar.divide(sides, spacing)
-        middle = ar.multiply(
-            0.5, ar.add(part(slopes, axis, 1, n - 1), part(slopes, axis, 0, n - 2))
-        )
+        apart = ar.subtract(part(f, axis, 2, n), part(f, axis, 0, n - 2))
+        middle = ar.divide(apart, ar.multiply(spacing, 2))
     else:
         shape = [-1 if i == axis else 1 for i in range(typeof(f).ndim)]
         widths = manipulation.reshape(diff(spacing), shape)

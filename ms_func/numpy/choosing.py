@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import logic
@@ -37,7 +37,7 @@ def select(
     """For each element the choice of the first condition that holds, else `default`.
 
     Args:
-        condlist: boolean arrays.
+        condlist: arrays; nonzero elements hold.
         choicelist: as many arrays or numbers; all broadcast together.
         default: array or number.
 
@@ -46,7 +46,6 @@ def select(
 
     Raises:
         ValueError: there are no conditions, or not as many choices.
-        TypeError: a condition is not boolean.
 
     Example:
         >>> x = np.arange(5)
@@ -61,8 +60,6 @@ def select(
         raise ArgumentValueError("condlist must be non-empty")
     *choices, out = _one_kind("select", [*choicelist, default])
     for condition, choice in zip(condlist[::-1], choices[::-1], strict=True):
-        if typeof(operand("select", condition)).dtype != np.bool_:
-            raise ArgumentTypeError("select requires boolean conditions")
         out = where(condition, choice, out)
     return as_handle(out)
 
@@ -100,7 +97,7 @@ def choose(
     no_out("choose", out)
     a = operand("choose", a)
     if not issubdtype(typeof(a).dtype, np.integer):
-        raise ArgumentValueError(f"choose: `a` must hold integers, got {typeof(a).dtype}")
+        raise ArgumentValueError(f"choose: `a` array must be integer typed, got {typeof(a).dtype}")
     rows = (
         list(choices)
         if isinstance(choices, (tuple, list))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, join, type_of_value
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import ARRAYS, Array, wrap
@@ -30,6 +31,8 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import cast, shape
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
+
+_NO_ARRAY = "Value {!r} of type {} is not a valid JAX array type: it is not an array or a number"
 
 
 def array(
@@ -98,12 +101,12 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if isinstance(x, (str, bytes)) or callable(x):
-        raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+        raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
     if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
         return _from_numpy(np.asarray(x), dtype)
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
-    raise ArgumentTypeError(f"Value {x!r} of type {kind.__name__} is not an array or a number")
+    raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
 
 
 def _check_number(x: Any, dtype: np.dtype | None) -> None:
@@ -177,9 +180,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
         if x is None:
             raise ArgumentValueError("None is not a valid value for array")
         if isinstance(x, (str, bytes)):
-            raise ArgumentTypeError(
-                f"Value {x!r} of type {type(x).__name__} is not an array or a number"
-            )
+            raise ArgumentTypeError(_NO_ARRAY.format(x, type(x).__name__))
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None
@@ -243,7 +244,7 @@ def asarray(
         return a if out_sharding is None else constrained(a, out_sharding)
     if type(a) is np.ndarray and dtype is order is copy is device is out_sharding is None:
         return _from_numpy(a, None)  # what is wanted most, without a look at the rest
-    if copy is False and type(a) not in HANDLES:
+    if copy is False and type(a) not in HANDLES and not jax_rules():  # JAX makes the copy
         raise ArgumentValueError(
             "asarray: a copy is needed to make this object an array, but copy=False"
         )

@@ -206,12 +206,14 @@ def _without_ellipsis(text: str, terms: list[str], shapes: Shapes) -> tuple[tupl
     for term, rank, shape in zip(terms, ranks, shapes, strict=True):
         if term.count("...") > 1 or "." in term.replace("...", ""):
             raise ArgumentValueError(
-                f"einsum: term {term!r} of {text!r} must have one ellipsis `...` or none"
+                f"einsum: Invalid Ellipses. Term {term!r} of {text!r} must have one ellipsis `...` "
+                "or none"
             )
         if rank < 0 or (rank > 0 and "..." not in term):
             raise ArgumentValueError(
                 f"einsum: term {term!r} of {text!r} does not fit an operand of {len(shape)} "
-                f"dimensions, of shape {shape}\n"
+                f"dimensions: Einstein sum subscript {term!r} does not contain the correct number "
+                f"of indices for the shape {shape}\n"
                 "fix: write one label for each dimension, or ... for those that are left"
             )
         out.append(term.replace("...", dots[len(dots) - rank :] if "..." in term else ""))
@@ -226,7 +228,9 @@ def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> N
         )
     for c in output:
         if c not in known:
-            raise ArgumentValueError(f"einsum: output label {c!r} of {text!r} occurs in no operand")
+            raise ArgumentValueError(
+                f"einsum: Output character {c!r} of {text!r} did not appear in the input"
+            )
     if len(set(output)) != len(output):
         raise ArgumentValueError(f"einsum: an output label of {text!r} is repeated")
     sizes: dict[str, int] = {}

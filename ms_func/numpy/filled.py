@@ -9,7 +9,7 @@ import numpy as np
 
 from ms_func import config
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
-from ms_func.errors import ArgumentTypeError, ConcretizationTypeError, SizeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ConcretizationTypeError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
@@ -40,7 +40,10 @@ def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
             f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
         ) from None
     if any(n < 0 for n in out):
-        raise SizeError(f"negative dimensions are not allowed, got {out}")
+        raise SizeError(
+            f"negative dimensions are not allowed: {name} shape must have every element be "
+            f"nonnegative, got {out}"
+        )
     return out
 
 
@@ -142,6 +145,8 @@ def full(
         weak = dtype is None and config.jax_rules() and typeof(value).weak_type
         out = fill(host_cast(value, kind), ArrayType(sizes, kind, weak))
     else:
+        if np.broadcast_shapes(typeof(value).shape, sizes) != sizes:
+            raise ArgumentValueError(f"{fill_value!r} cannot be broadcast to the shape {sizes}")
         out = broadcast(cast.convert_element_type(value, kind), sizes)
     return placed(out, device, out_sharding)
 

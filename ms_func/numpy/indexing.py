@@ -212,8 +212,8 @@ def _true_places(mask: Any, sizes: list[int], dim: int) -> list[np.ndarray]:
         value = mask.recorder.asked(mask.variable)
         if value is None:
             raise NonConcreteBooleanIndexError(
-                f"a boolean mask known only at run time ({mask.type}) was used as an index, so the "
-                "shape of the result is not known\n"
+                f"Array boolean indices must be concrete; got {mask.type}: a mask known only at "
+                "run time was used as an index, so the shape of the result is not known\n"
                 "fix: use np.where(mask, x, other), or nonzero with a size",
                 user_loc(),
             )
@@ -238,12 +238,12 @@ def _bounds(s: slice, n: int) -> tuple[int, int, int]:
 
 
 def _checked(i: int, n: int, dim: int, strict: bool, below: str | None = None) -> int:
-    """An integer index counted from the front."""
+    """An integer index counted from the front; one that is out of bounds stays so."""
     if i < 0 and below is not None:
         return 0 if below == "start" else n
     if strict and not -n <= i < n:
         raise IndexError(f"index {i} is out of bounds for axis {dim} with size {n}")
-    return i + n if i < 0 else i
+    return i + n if -n <= i < 0 else i
 
 
 _BOUNDS = (int, type(None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,14 @@ def arange(
     if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
         out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
     else:
-        out = wrap(put(np.arange(*host).astype(kind)))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        out = wrap(put(_ranged(host, kind)))
     return placed(out, device, out_sharding)
+
+
+def _ranged(host: Sequence[Any], kind: np.dtype) -> np.ndarray:
+    """NumPy's range; where whole numbers are asked for its step is whole, too."""
+    inner = np.dtype(np.int64) if kind.kind in "iu" and kind != np.uint64 else None
+    return np.arange(*host, dtype=inner).astype(kind)  # pyright: ignore[reportCallIssue]
 
 
 def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:

@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    ConcretizationTypeError,
+    ShapeError,
+)
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
@@ -71,8 +76,18 @@ def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
     try:
         sizes = (operator.index(shape),)
     except TypeError:
-        sizes = tuple([operator.index(n) for n in shape])
+        try:
+            sizes = tuple([operator.index(n) for n in shape])
+        except ConcretizationTypeError:
+            raise
+        except TypeError:
+            raise ArgumentTypeError(
+                "Shapes must be 1D sequences of concrete values of integer type, got "
+                f"{shape!r}\nfix: under jit, pass sizes as static arguments"
+            ) from None
     unknown = sizes.count(-1)
+    if unknown > 1:
+        raise ArgumentTypeError(f"can only specify one unknown axis size with a -1, got {sizes}")
     known = math.prod(n for n in sizes if n != -1)
     if unknown == 1 and known and t.size % known == 0:
         sizes = tuple(t.size // known if n == -1 else n for n in sizes)

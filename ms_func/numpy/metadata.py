@@ -10,7 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, promote_types
+from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, narrowed, promote_types
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend
@@ -18,7 +18,7 @@ from ms_func.execution.buffers import from_dlpack as _from_dlpack
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.axes import axes_tuple
 from ms_func.numpy.creation import array, asarray, on_device
-from ms_func.numpy.promotion import admit
+from ms_func.numpy.promotion import admit, convert
 
 
 def _type_of(name: str, x: Any) -> Any:
@@ -315,6 +315,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
         Array([0, 1, 2], dtype=int32)
     """
     out = wrap(_from_dlpack(x))
+    out = convert(out, narrowed(out.dtype))
     if device is not None:
         if copy is False:
             raise ArgumentValueError("from_dlpack: a copy to the device is needed, but copy=False")

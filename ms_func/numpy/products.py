@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.dtypes import canonicalize_dtype
+from ms_func.config import jax_rules
+from ms_func.dtypes import canonicalize_dtype, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError, SizeError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
@@ -18,7 +19,7 @@ from ms_func.numpy.arithmetic import multiply, subtract
 from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.elementwise import conjugate
 from ms_func.numpy.manipulation import moveaxis, ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, admit, convert, join_types, no_out
+from ms_func.numpy.promotion import ArrayLike, admit, convert, inexact, join_types, no_out
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
@@ -545,6 +546,8 @@ def correlate(
 
 def _slide(name: str, x: Any, y: Any, mode: str, turn: bool, precision: Any, preferred: Any) -> Any:
     x, y = _operands(name, x, y)
+    if jax_rules() and (preferred is None or is_inexact(np.dtype(preferred))):
+        x, y = inexact(name, x), inexact(name, y)
     if typeof(x).ndim != 1 or typeof(y).ndim != 1:
         raise ArgumentValueError(f"{name}() only support 1-dimensional inputs.")
     m, n = typeof(x).shape[0], typeof(y).shape[0]

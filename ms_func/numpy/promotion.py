@@ -12,14 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.config import numpy_dtype_promotion, numpy_rank_promotion, x64
-from ms_func.dtypes import DEFAULTS, float0, is_inexact, join, to_inexact
-from ms_func.errors import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    SizeError,
-    TypePromotionError,
-)
+from ms_func.config import jax_rules, numpy_dtype_promotion, numpy_rank_promotion, x64
+from ms_func.dtypes import DEFAULTS, check_promotion, float0, is_inexact, join, to_inexact
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
 from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
 from ms_func.ir.function import Literal
@@ -69,6 +64,15 @@ def scalar(value: Any, type: ArrayType) -> Literal:
     return Literal(value, type)
 
 
+def _beside(value: Any, type: ArrayType) -> Literal:
+    """`scalar` of an operand, which by JAX's rules wraps around to the dtype of the others."""
+    if type.dtype.kind in "iu" and not 0 <= value <= 127 and jax_rules():
+        own = np.iinfo(DEFAULTS[int])
+        if own.min <= value <= own.max:
+            return Literal(int(np.asarray(value).astype(type.dtype)), type)
+    return scalar(value, type)
+
+
 def literal_of(value: Any, other: ArrayType) -> Literal | None:
     """Literal of a Python number beside an array of type `other`; None where that must widen.
 
@@ -76,7 +80,7 @@ def literal_of(value: Any, other: ArrayType) -> Literal | None:
         OverflowError: an integer does not fit the dtype.
     """
     kind = _literal_types[type(value), other, x64.value]
-    return None if kind is None else scalar(value, kind)
+    return None if kind is None else _beside(value, kind)
 
 
 def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
@@ -93,11 +97,11 @@ def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
         elif type(y) in SCALARS:
             kind = _literal_types[type(y), x.type, x64.value]
             if kind is not None:
-                return x, scalar(y, kind)
+                return x, _beside(y, kind)
     elif type(x) in SCALARS and type(y) in HANDLES:
         kind = _literal_types[type(x), y.type, x64.value]
         if kind is not None:
-            return scalar(x, kind), y
+            return _beside(x, kind), y
     return tuple(promote_all(name, (x, y)))  # type: ignore[return-value]
 
 
@@ -152,14 +156,7 @@ def _check_ranks(name: str, types: Sequence[ArrayType]) -> None:
 
 def _check_dtypes(name: str, types: Sequence[ArrayType]) -> None:
     """Refuse to join dtypes, but for Python scalars (the setting `numpy_dtype_promotion`)."""
-    strong = {t.dtype for t in types if not t.weak_type}
-    joined = _joined_types(types)[0]
-    if len(strong) > 1 or (strong and joined not in strong):
-        raise TypePromotionError(
-            f"{name}: Input dtypes {tuple(t.dtype.name for t in types)} have no available implicit "
-            "dtype promotion path when jax_numpy_dtype_promotion=strict\n"
-            "fix: convert the operands to one dtype with astype, or set it to 'standard'"
-        )
+    check_promotion(name, [(t.dtype, t.weak_type) for t in types], _joined_types(types)[0])
 
 
 def join_types(types: Sequence[ArrayType], name: str = "the function") -> tuple[np.dtype, bool]:
@@ -204,7 +201,7 @@ def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
     if isinstance(x, np.generic):
         with np.errstate(all="ignore"):
             return Literal(np.asarray(x).astype(dtype)[()], ArrayType((), dtype, weak))
-    return scalar(x, ArrayType((), dtype, weak))
+    return _beside(x, ArrayType((), dtype, weak))
 
 
 def broadcast(x: Any, shape: tuple[int, ...]) -> Any:

@@ -33,7 +33,6 @@ from ms_func.numpy.promotion import (
     convert,
     inexact,
     no_out,
-    promote_dtype,
     settled,
     strong,
 )
@@ -70,7 +69,7 @@ def quantile(
             with the method "inverted_cdf".
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no element.
+        Array of the floating dtype of `a`. NaN where there is no element.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -110,7 +109,7 @@ def nanquantile(
             with the method "inverted_cdf".
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no number.
+        Array of the floating dtype of `a`. NaN where there is no number.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -152,7 +151,7 @@ def percentile(
         out_sharding: sharding of the result.
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no element.
+        Array of the floating dtype of `a`. NaN where there is no element.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -193,7 +192,7 @@ def nanpercentile(
             with the method "inverted_cdf".
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no number.
+        Array of the floating dtype of `a`. NaN where there is no number.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -317,15 +316,14 @@ def _weighted(
 
 
 def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
-    """Elements and parts of 1 in one floating dtype, and the dimensions to reduce."""
-    a, q = inexact(name, settled(name, a)), inexact(name, q)
-    q = q if top == 1 else ar.divide(q, top)
+    """Elements and parts of 1, both of a floating dtype, and the dimensions to reduce."""
+    a = strong(inexact(name, settled(name, a)))
     if typeof(a).dtype.kind == "c":
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    a, q = (strong(inexact(name, v)) for v in promote_dtype(name, a, q))
-    return a, q, axes_tuple(axis, typeof(a).ndim)
+    q = strong(inexact(name, q))
+    return a, q if top == 1 else ar.divide(q, top), axes_tuple(axis, typeof(a).ndim)
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -379,13 +377,21 @@ def _quantile_program(
     low, high = (ar.clip(v, 0, last) for v in (place, ar.add(place, 1)))
     below, above = (_at(rows, v, lead) for v in (low, high))
     share = convert(share, dtype)
-    mixed = ar.add(ar.multiply(below, ar.subtract(1, share)), ar.multiply(above, share))
     out = searching.where(logic.equal(share, 0), below, searching.where(
-        logic.equal(share, 1), above, searching.where(logic.equal(below, above), below, mixed)
+        logic.equal(share, 1), above, _between(below, above, share)
     ))  # fmt: skip
     bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
-    out = searching.where(bad if n else True, math.nan, out)
+    bad = logic.logical_or(bad if n else True, logic.isnan(flat))
+    out = searching.where(bad, math.nan, out)
     return _restored(out, typeof(q).shape, typeof(a).shape, axes, keepdims)
+
+
+def _between(below: Any, above: Any, share: Any) -> Any:
+    """The mean with weights; of equal elements exactly those, with the derivative by both."""
+    mixed = ar.add(ar.multiply(below, ar.subtract(1, share)), ar.multiply(above, share))
+    tie = logic.logical_and(logic.equal(below, above), logic.isfinite(below))
+    exact = ar.add(below, ar.multiply(ar.subtract(above, below), share))
+    return searching.where(tie, exact, mixed)
 
 
 def _place(q: Any, n: Any, method: str) -> tuple[Any, Any]:
@@ -445,7 +451,7 @@ def _weighted_program(
     sums = running.cumsum(weights, -1)
     sums = ar.divide(sums, sums[..., -1:])
     sums = searching.where(logic.equal(sums, 0), -1, sums)
-    flat = manipulation.reshape(q, (-1, *[1] * (len(lead) + 1)))
+    flat = manipulation.reshape(convert(q, typeof(a).dtype), (-1, *[1] * (len(lead) + 1)))
     place = reductions.sum(logic.less(sums, flat), -1, np.int32)
     out = _at(rows, ar.minimum(place, typeof(rows).shape[-1] - 1), lead)
     bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)

@@ -59,6 +59,9 @@ def empty_ref(ty: Any, memory_space: Any = None) -> Ref:
         ty: anything with a shape and a dtype, such as a `ShapeDtypeStruct`.
         memory_space: must be None.
 
+    Raises:
+        TypeError: `ty` has no type.
+
     Example:
         >>> empty_ref(ms.ShapeDtypeStruct((2,), np.int32))[...]
         Array([0, 0], dtype=int32)
@@ -89,6 +92,9 @@ def freeze(ref: Ref) -> Array:
 
     Args:
         ref: reference.
+
+    Returns:
+        Array of the shape and dtype of the reference, which can be read and written no more.
 
     Raises:
         TypeError: `ref` is no reference.
@@ -124,6 +130,9 @@ def get(ref: Ref, idx: Any = None) -> Array:
         ref: reference.
         idx: index as of arrays; None takes all elements.
 
+    Returns:
+        Array of the dtype of the reference.
+
     Raises:
         TypeError: `ref` is no reference.
         IndexError: an integer known while tracing is out of bounds.
@@ -147,6 +156,9 @@ def swap(ref: Ref, idx: Any, value: Any) -> Array:
         ref: reference.
         idx: index as of arrays; None takes all elements.
         value: array or number that broadcasts to what the index names.
+
+    Returns:
+        Array of the elements before.
 
     Raises:
         TypeError: `ref` is no reference.
@@ -243,18 +255,33 @@ def _laid(name: str, ref: Ref, value: Any) -> Any:
     return broadcast(value, shape)
 
 
-def _addupdate_method(self: Ref, x: Any, idx: Any = ()) -> None:
-    """Add `x` to the elements that `idx` names, to all of them by default; see `addupdate`."""
+def _addupdate(self: Ref, x: Any, idx: Any = ()) -> None:
+    """Add `x` to the elements that `idx` names, by default to all; see `ref.addupdate`.
+
+    Args:
+        x: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
     addupdate(self, idx, x)
 
 
-def _set_method(self: Ref, value: Any, idx: Any = ()) -> None:
-    """Write `value` where `idx` names elements, to all of them by default; see `set`."""
+def _set(self: Ref, value: Any, idx: Any = ()) -> None:
+    """Write `value` where `idx` names elements, by default everywhere; see `ref.set`.
+
+    Args:
+        value: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
     set(self, idx, value)
 
 
-def _swap_method(self: Ref, value: Any, idx: Any = ()) -> Array:
-    """Write `value`, and give what was there before; see `swap`."""
+def _swap(self: Ref, value: Any, idx: Any = ()) -> Array:
+    """Write `value` where `idx` names elements, and give what was there; see `ref.swap`.
+
+    Args:
+        value: array of the dtype of the reference, or a number.
+        idx: what stands between brackets.
+    """
     return swap(self, idx, value)
 
 
@@ -263,10 +290,10 @@ def attach() -> None:
     methods = {
         "__getitem__": get,
         "__setitem__": set,
-        "addupdate": _addupdate_method,
+        "addupdate": _addupdate,
         "get": get,
-        "set": _set_method,
-        "swap": _swap_method,
+        "set": _set,
+        "swap": _swap,
         "freeze": freeze,
     }
     for name, method in methods.items():

@@ -21,7 +21,8 @@ from ms_func.numpy.manipulation import ravel, reshape, swapaxes
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.primitives import pieces
 from ms_func.primitives import shape as sh
-from ms_func.primitives.slicing import dynamic_slice_in_dim
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim
+from ms_func.primitives.roll import roll_p
 
 
 @fusion.whole(1)
@@ -93,7 +94,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
             default turns counterclockwise.
 
     Raises:
-        ValueError: the axes are equal, or there is none of them.
+        ValueError: the axes are equal, one does not exist, or `m` has fewer than two.
 
     Example:
         >>> x = np.array([[1, 2], [3, 4]])
@@ -105,6 +106,10 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
                [4, 2]], dtype=int32)
     """
     m = operand("rot90", m)
+    if typeof(m).ndim < 2:
+        raise ArgumentValueError(
+            f"rot90 requires its first argument to have ndim at least two, got {typeof(m).shape}"
+        )
     i, j = (axis_index(a, typeof(m).ndim) for a in axes)
     if i == j:
         raise ArgumentValueError("Axes must be different")
@@ -175,6 +180,6 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     if n == 0:
         return a
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
+        return roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
     start = remainder(subtract(n, step), n)
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)

@@ -33,8 +33,8 @@ from ms_func.numpy.promotion import (
     promote_all,
 )
 from ms_func.numpy.updates import update
+from ms_func.primitives import arg_extrema, compare, pieces, reduce
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
@@ -145,7 +145,7 @@ def argmax(
         >>> np.argmax(np.array([1.0, np.nan, 3.0]))
         Array(1, dtype=int32)
     """
-    return _arg_extremum("argmax", reduce.argmax_p, a, axis, out, keepdims)
+    return _arg_extremum("argmax", arg_extrema.argmax_p, a, axis, out, keepdims)
 
 
 @fusion.whole(1)
@@ -172,7 +172,7 @@ def argmin(
         Array([[0],
                [1]], dtype=int32)
     """
-    return _arg_extremum("argmin", reduce.argmin_p, a, axis, out, keepdims)
+    return _arg_extremum("argmin", arg_extrema.argmin_p, a, axis, out, keepdims)
 
 
 def _nan_arg(name: str, fn: Any, bound: Any, a: Any, axis: Any, out: None, keepdims: Any) -> Any:
@@ -239,7 +239,9 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
         value = x.recorder.asked(x.variable)
         if value is None:
             raise ConcretizationTypeError(
-                f"{what} needs a value known while tracing, got {x!r}\nfix: {fix}", user_loc()
+                "Abstract tracer value encountered where concrete value is expected: traced array "
+                f"with shape {x.type}. {what} needs a value known while tracing\nfix: {fix}",
+                user_loc(),
             )
         x = value
     return np.asarray(x.value, x.type.dtype) if type(x) is Literal else np.asarray(x)
@@ -426,11 +428,10 @@ def ravel_multi_index(
         raise ArgumentValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
     if len(dims) != len(multi_index):
         raise ArgumentValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
-    columns = promote_all(
-        "ravel_multi_index", [operand("ravel_multi_index", m) for m in multi_index]
-    )
+    columns = [operand("ravel_multi_index", m) for m in multi_index]
     if any(not issubdtype(typeof(c).dtype, np.integer) for c in columns):
         raise ArgumentValueError("ravel_multi_index: indices must be integers")
+    columns = promote_all("ravel_multi_index", columns)
     weights = np.cumprod([1, *dims[:0:-1]])[::-1] if order == "C" else np.cumprod([1, *dims[:-1]])
     total: Any = 0
     for column, n, w in zip(columns, dims, weights, strict=True):

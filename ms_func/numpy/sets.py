@@ -24,6 +24,7 @@ from ms_func.numpy.taking import take
 from ms_func.primitives import arithmetic as pa
 from ms_func.primitives import bits, compare, pieces
 from ms_func.primitives import shape as sh
+from ms_func.primitives.cast import convert_p
 
 
 def unique(
@@ -80,7 +81,9 @@ def unique(
 def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tuple[Any, ...]:
     """Different rows along the first dimension, first places, inverse, counts."""
     if size is None:
+        weak = typeof(rows).weak_type
         rows = asarray(concrete("unique without a size", rows, "give the argument size"))
+        rows = convert_p.bind(rows, new_dtype=rows.dtype, weak_type=weak) if weak else rows
     n = typeof(rows).shape[0]
     if not n or not typeof(rows).size:
         return _unique_of_nothing(rows, size, fill_value)
@@ -283,18 +286,24 @@ def isin(
         test_elements: array or number.
         assume_unique: accepted for compatibility.
         invert: whether it is not among them.
-        method: accepted for compatibility.
+        method: "auto", "compare_all", "binary_search" or "sort", accepted for compatibility.
 
     Returns:
         Booleans of the shape of `element`.
 
     Raises:
         TypeError: an operand is a list.
+        ValueError: there is no such method.
 
     Example:
         >>> np.isin(np.array([3, 1, 3]), np.array([2, 1]))
         Array([False,  True, False], dtype=bool)
     """
+    if method not in ("auto", "compare_all", "binary_search", "sort"):
+        raise ArgumentValueError(
+            f"{method=} is not implemented; options are 'compare_all', 'binary_search', 'sort', "
+            "and 'auto'"
+        )
     element, tests = promote_dtype("isin", element, test_elements)
     shape = typeof(element).shape
     values = sort(ravel(tests))

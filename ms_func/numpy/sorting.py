@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, join
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
@@ -15,14 +16,7 @@ from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.filled import zeros
 from ms_func.numpy.manipulation import ravel
-from ms_func.numpy.promotion import (
-    ArrayLike,
-    convert,
-    inexact,
-    lay,
-    operand,
-    promote_dtype,
-)
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote_dtype
 from ms_func.numpy.reordering import flip
 from ms_func.numpy.searching import where
 from ms_func.numpy.taking import take
@@ -46,11 +40,14 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     return a, axis_index(axis, typeof(a).ndim)
 
 
-def _check_kind(kind: Any, order: Any) -> None:
+def _check_kind(name: str, kind: Any, order: Any) -> None:
     if order is not None:
-        raise ArgumentTypeError("'order' argument to sort is not supported.")
-    if kind not in (None, "stable", "mergesort", "quicksort", "heapsort"):
-        raise ArgumentValueError(f"sort kind must be one of numpy's, got {kind!r}")
+        raise ArgumentTypeError(f"'order' argument to {name} is not supported.")
+    if kind is not None and jax_rules():
+        raise ArgumentTypeError(
+            f"'kind' argument to {name} is not supported. Use stable=True or stable=False to "
+            "specify sort stability."
+        )
 
 
 @fusion.whole(1)
@@ -65,13 +62,14 @@ def sort(
     Args:
         a: array.
         axis: dimension; None sorts the flat array.
-        kind: accepted for compatibility.
+        kind: accepted for NumPy's sake.
         order: not supported.
         stable: accepted; the sort is stable.
         descending: decreasing order instead; NaN comes first.
 
     Raises:
         ValueError: there is no such dimension.
+        TypeError: `order` is given, or under `as_jax` `kind`.
 
     Example:
         >>> np.sort(np.array([[3, 1, 2], [0, 9, 5]]))
@@ -80,7 +78,7 @@ def sort(
         >>> np.sort(np.array([2.0, np.nan, 1.0]), descending=True)
         Array([nan,  2.,  1.], dtype=float32)
     """
-    _check_kind(kind, order)
+    _check_kind("sort", kind, order)
     a, axis = _axis("sort", a, axis)
     return fusion.run(_sorted, (a,), axis, bool(descending))
 
@@ -100,7 +98,7 @@ def argsort(
     Args:
         a: array.
         axis: dimension; None sorts the elements in one row.
-        kind: accepted for compatibility.
+        kind: accepted for NumPy's sake.
         order: not supported.
         stable: accepted for compatibility; the order of equal elements is always kept.
         descending: from the largest element to the smallest.
@@ -117,7 +115,7 @@ def argsort(
         >>> x[np.argsort(x)]
         Array([10, 10, 20, 20], dtype=int32)
     """
-    _check_kind(kind, order)
+    _check_kind("argsort", kind, order)
     a, axis = _axis("argsort", a, axis)
     out = fusion.run(_argsorted, (a,), axis, bool(descending))
     return convert(out, DEFAULTS[int] if dtype is None else _index_dtype("argsort", dtype))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.config import jax_rules
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -80,7 +82,7 @@ def cov(
     off = ar.subtract(x, manipulation.reshape(centre, (-1, 1)))
     weighted = off if w is None else ar.multiply(off, w)
     out = matmul(weighted, el.conjugate(manipulation.transpose(off)))
-    return manipulation.squeeze(ar.divide(out, scale))
+    return manipulation.squeeze(ar.divide(out, ar.maximum(scale, 0)))
 
 
 def _as_dtype(x: Any, dtype: Any) -> Any:
@@ -177,7 +179,7 @@ def histogram_bin_edges(
     flat = logic.equal(low, high)
     low = searching.where(flat, ar.subtract(low, 0.5), low)
     high = searching.where(flat, ar.add(high, 0.5), high)
-    return linspace(low, high, int(bins) + 1, dtype=dtype)
+    return linspace(low, high, index(bins) + 1, dtype=dtype)
 
 
 def histogram(
@@ -215,7 +217,9 @@ def histogram(
     edges = histogram_bin_edges(a, bins, range, weights)
     a, edges = (asarray(inexact("histogram", v)) for v in promote_dtype("histogram", a, edges))
     weights = None if weights is None else inexact("histogram", weights)
-    counts = _added((edges.shape[0] - 1,), _places(a.ravel(), edges), weights, edges.dtype)
+    counts = _added((edges.shape[0] - 1,), _places(a.ravel(), edges), weights)
+    if weights is None:
+        counts = convert(counts, edges.dtype)
     if density:
         widths = ar.subtract(edges[1:], edges[:-1])
         counts = ar.divide(ar.divide(counts, widths), reductions.sum(counts))
@@ -233,14 +237,10 @@ def _places(x: Any, edges: Any) -> Any:
     return searching.where(out, last + 1, place)
 
 
-def _added(sizes: tuple[int, ...], places: Any, weights: Any, kind: np.dtype) -> Any:
-    """Sum of the weights at each place; where there are none the count, as a float of `kind`.
-
-    Counting is done in integers: short floats end at a few hundred.
-    """
-    w = asarray(1, np.int32) if weights is None else manipulation.ravel(weights)
-    counts = update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
-    return convert(counts, kind) if weights is None and is_inexact(kind) else counts
+def _added(sizes: tuple[int, ...], places: Any, weights: Any) -> Any:
+    """Sum of the weights at each place; where there are none the count, an integer."""
+    w = asarray(1, DEFAULTS[int]) if weights is None else manipulation.ravel(weights)
+    return update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
 
 
 def _length(bins: Any) -> int | None:
@@ -264,10 +264,11 @@ def histogramdd(
         density: divide by the volume of the cell and by the total.
 
     Returns:
-        Counts as floats, with a dimension for each of the sample, and a list of edges.
+        Counts as floats (under `as_jax` integers where there are neither weights nor a density),
+        with a dimension for each of the sample, and a list of edges.
 
     Raises:
-        ValueError: the sample has another form, or `bins` another length.
+        ValueError: the sample has another form, or bins, ranges or weights do not fit it.
 
     Example:
         >>> points = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
@@ -289,11 +290,19 @@ def histogramdd(
     if len(listed) != d:
         raise ArgumentValueError("should be one bin for each dimension.")
     ends = [None] * d if range is None else list(range)
+    if len(ends) != d:
+        raise ArgumentValueError(
+            f"For a sample of {d} dimensions, range must be a sequence of {d} pairs or Nones; "
+            f"got {range=}"
+        )
+    if weights is not None and np.shape(weights) != typeof(columns[0]).shape:
+        raise ArgumentValueError("should have one weight for each sample.")
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, listed, ends, strict=True)]
     places = tuple(_places(c, e) for c, e in zip(columns, edges, strict=True))
     sizes = tuple(e.shape[0] - 1 for e in edges)
-    kind = to_inexact(typeof(edges[0]).dtype)
-    counts = _added(sizes, places, weights, kind)
+    counts = _added(sizes, places, None if weights is None else inexact("histogramdd", weights))
+    if not jax_rules():
+        counts = inexact("histogramdd", counts)
     if density:
         counts = ar.divide(counts, reductions.sum(counts))
         for i, e in enumerate(edges):

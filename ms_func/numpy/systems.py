@@ -28,7 +28,9 @@ from ms_func.numpy import (
 )
 from ms_func.numpy.diagonals import diagonal, eye
 from ms_func.numpy.factors import matrix, qr, square, svd
+from ms_func.numpy.filled import full_like
 from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, promote_dtype
+from ms_func.primitives.cumulative import cummin
 from ms_func.primitives.linalg import lu, solve_triangular
 from ms_func.primitives.matrices import adjoint, mm
 
@@ -264,11 +266,60 @@ def det(a: ArrayLike) -> Array:
 
 def _det(a: Any) -> Any:
     n = typeof(a).shape[-1]
-    if n <= 3:
-        return _polynomial(a, n)
+    return _polynomial(a, n) if n <= 3 else _by_pivots(a)
+
+
+@custom_jvp
+def _by_pivots(a: Any) -> Any:
     factors, pivots, _ = lu(a)
     d = reductions.prod(diagonal(factors, 0, -2, -1), -1)
     return ar.multiply(d, _parity(pivots))
+
+
+@_by_pivots.defjvp
+def _by_pivots_jvp(primals: Any, tangents: Any) -> Any:
+    """Jacobi's formula, `tr(adj(a) t)`, which holds where the matrix is singular, too."""
+    (a,), (t,) = primals, tangents
+    factors, pivots, order = lu(a)
+    d = diagonal(factors, 0, -2, -1)
+    parity = _parity(pivots)
+    t = solve_triangular(factors, rows_at(t, order), left_side=True, lower=True, unit_diagonal=True)
+    change = ar.multiply(_adjugate(factors, d), manipulation.swapaxes(t, -1, -2))
+    return (ar.multiply(reductions.prod(d, -1), parity),
+            ar.multiply(reductions.sum(change, (-2, -1)), parity))  # fmt: skip
+
+
+def _adjugate(upper: Any, d: Any) -> Any:
+    """`adj(u)` of the upper triangle `u` of a matrix, whose diagonal is `d`.
+
+    `u` is `w - e e^T`, where `w` has 1 in place of each pivot that is 0 and the columns of `e`
+    are the unit vectors of their places. With `inv(w)` at hand, the lemma on determinants of such
+    a difference leaves the product of two vectors: `_between_gaps`.
+    """
+    gone = logic.equal(d, 0)
+    safe = searching.where(gone, 1, d)
+    one = eye(typeof(d).shape[-1], dtype=typeof(d).dtype)
+    w = ar.add(upper, ar.multiply(one, manipulation.expand_dims(ar.subtract(safe, d), -1)))
+    one = manipulation.broadcast_to(one, typeof(upper).shape)
+    inverse = solve_triangular(w, one, left_side=True, lower=False)
+    singular = manipulation.expand_dims(reductions.any(gone, -1), (-2, -1))
+    found = searching.where(singular, _between_gaps(inverse, gone), inverse)
+    return ar.multiply(found, manipulation.expand_dims(reductions.prod(safe, -1), (-2, -1)))
+
+
+def _between_gaps(inverse: Any, gone: Any) -> Any:
+    """Column of the first gap times row of the last, and the elements from each to the next."""
+    n = typeof(gone).shape[-1]
+    place = np.arange(n, dtype=np.int32)
+    later = cummin(searching.where(gone, place, n), typeof(gone).ndim - 1, reverse=True)
+    after = joining.append(later[..., 1:], full_like(later[..., :1], n), -1)
+    steps = taking.take_along_axis(inverse, after[..., None], -1, mode="clip")[..., 0]
+    between = logic.logical_and(gone, logic.less(after, n))
+    way = reductions.prod(searching.where(between, steps, 1), -1)
+    last = reductions.max(searching.where(gone, place, 0), -1, keepdims=True)
+    column = taking.take_along_axis(inverse, later[..., None, :1], -1, mode="clip")
+    row = taking.take_along_axis(inverse, last[..., None], -2, mode="clip")
+    return ar.multiply(mm(column, row), manipulation.expand_dims(way, (-2, -1)))
 
 
 def _polynomial(a: Any, n: int) -> Any:

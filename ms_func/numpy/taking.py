@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
@@ -47,8 +48,9 @@ def take(
         Array in whose shape that of `indices` stands in place of the dimension.
 
     Raises:
-        TypeError: the indices are no integers.
+        TypeError: the indices are no integers; under `as_jax` a ValueError.
         ValueError: there is no such mode or dimension.
+        IndexError: there is nothing to take along `axis`.
         NotImplementedError: `mode` is "raise".
 
     Example:
@@ -66,6 +68,10 @@ def take(
     axis = axis_index(axis, a.ndim)
     if mode == "raise":
         raise NotImplementedError("The 'raise' mode to take is not supported.")
+    if jax_rules() and not issubdtype(typeof(indices).dtype, np.integer):
+        raise ArgumentValueError("take indices must have an integer type")
+    if not a.shape[axis] and typeof(indices).size:
+        raise IndexError("Cannot do a non-empty jnp.take() from an empty axis.")
     if mode == "wrap":
         indices = remainder(indices, a.shape[axis])
     elif mode not in (None, "fill", "clip", "promise_in_bounds"):
@@ -210,5 +216,6 @@ def not_in_place(name: str, inplace: bool) -> None:
     """Refuse NumPy's change of an argument."""
     if inplace:
         raise ArgumentValueError(
-            f"{name}: arguments are not changed in place; pass inplace=False and use the result"
+            f"{name} cannot modify arrays in-place: arguments do not change\n"
+            "fix: pass inplace=False and use the result"
         )

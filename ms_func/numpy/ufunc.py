@@ -388,7 +388,10 @@ def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
 
 def _at(fn: ufunc, a: Any, indices: Any, b: Any, inplace: bool) -> Any:
     if inplace:
-        raise NotImplementedError("ufunc.at: arrays do not change in place; pass inplace=False")
+        raise NotImplementedError(
+            "Because arrays are immutable, ufunc.at() cannot operate inplace like np.ufunc.at(); "
+            "pass inplace=False and use the result"
+        )
     a = asarray(operand("at", a))
     if fn.nin == 1:
         return a.at[indices].apply(fn)

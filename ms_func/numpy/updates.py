@@ -125,6 +125,8 @@ def _fitting(x: Any, values: Any) -> Any:
             if not isinstance(values, (bool, int, float, complex))
             else convert(values, dtype)
         )
+    if type(values) is int and dtype.kind in "iu" and config.jax_rules():
+        values = np.asarray(values)  # wraps around
     if join_types([x.type, t], "scatter")[0] != dtype:
         warnings.warn(
             "scatter inputs have incompatible types: cannot safely cast value from "
@@ -348,8 +350,8 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     """
     if config.jax_rules():
         raise ArgumentTypeError(
-            "arrays are immutable under as_jax(), as in JAX\n"
-            "fix: x = x.at[index].set(values), which gives a new array"
+            "JAX arrays are immutable and do not support in-place item assignment; so are arrays "
+            "under as_jax()\nfix: x = x.at[index].set(values), which gives a new array"
         )
     parse(x.type.shape, index)  # integers out of bounds are an error here
     new = update(x, index, values, "set")

@@ -140,6 +140,10 @@ def vectorize(
     """
     core = None if signature is None else _parsed(signature)
     excluded = frozenset(excluded)
+    if any(not isinstance(e, (int, str)) for e in excluded):
+        raise ArgumentTypeError(
+            f"vectorize can only exclude integer or string arguments, but {excluded=}"
+        )
 
     def vectorized(*args: Any, **kwargs: Any) -> Any:
         kept = [i for i in range(len(args)) if i not in excluded]

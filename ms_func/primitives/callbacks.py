@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.dtypes import canonicalize_dtype
+from ms_func.config import x64
+from ms_func.dtypes import canonicalize_dtype, narrowed
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.execution import host
 from ms_func.execution.array import Array
@@ -42,6 +43,8 @@ def _value_callback(
     """Results of a Python function that is called while the program runs."""
     if not callable(callback):
         raise ArgumentTypeError(f"a callback must be callable, got {callback!r}")
+    if x64.value is False:
+        _refuse_wide(result_shape_dtypes)
     types, out_tree = _result_types(result_shape_dtypes)
     found = Arguments((args, kwargs), numbers=True)
     name = function_name(callback)
@@ -64,6 +67,17 @@ def _value_callback(
         for x, t in zip(outs, types, strict=True)
     ]
     return tree.unflatten(out_tree, outs)
+
+
+def _refuse_wide(promised: Any) -> None:
+    """Refuse results of 64 bits where there are none."""
+    for leaf in tree.leaves(promised):
+        dtype = getattr(leaf, "dtype", None)
+        if isinstance(dtype, np.dtype) and narrowed(dtype) != dtype:
+            raise ArgumentValueError(
+                "result_shape_dtypes cannot specify 64-bit types when `jax_enable_x64` is "
+                f"disabled, got {leaf}"
+            )
 
 
 def _is_key(x: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
+from ms_func.errors import SizeError
 from ms_func.ir.primitive import Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import int_array, parsed
@@ -31,7 +31,12 @@ KINDS = ("FFT", "IFFT", "RFFT", "IRFFT")
 
 
 class FftType(enum.IntEnum):
-    """Kinds of Fourier transforms: complex ones and their inverses, and those of real arrays."""
+    """Kinds of Fourier transforms: complex ones and their inverses, and those of real arrays.
+
+    Example:
+        >>> [kind.name for kind in lax.FftType]
+        ['FFT', 'IFFT', 'RFFT', 'IRFFT']
+    """
 
     FFT = 0
     IFFT = 1
@@ -42,20 +47,20 @@ class FftType(enum.IntEnum):
 def _fft_abstract(x: ArrayType, *, kind: str, lengths: tuple[int, ...]) -> ArrayType:
     n = len(lengths)
     if kind not in KINDS or not 1 <= n <= 3 or x.ndim < n:
-        raise ShapeError(
+        raise SizeError(
             f"fft needs one to three lengths, no more than {x} has dimensions, and one of the "
             f"kinds {', '.join(KINDS)}; got kind {kind!r} and lengths {lengths}"
         )
     wanted = "f" if kind == "RFFT" else "c"
     if x.dtype.kind != wanted or x.dtype.itemsize < (4 if wanted == "f" else 8):
         what = "float32 or float64" if wanted == "f" else "complex"
-        raise ShapeError(
+        raise SizeError(
             f"fft of kind {kind} takes {what} arrays, got {x}\nfix: convert it with .astype"
         )
     half = (*lengths[:-1], lengths[-1] // 2 + 1)
     taken = half if kind == "IRFFT" else lengths
     if x.shape[-n:] != taken:
-        raise ShapeError(f"fft of kind {kind} and lengths {lengths} takes [..., {taken}], got {x}")
+        raise SizeError(f"fft of kind {kind} and lengths {lengths} takes [..., {taken}], got {x}")
     lead = x.shape[:-n]
     if kind == "RFFT":
         return ArrayType((*lead, *half), np.dtype(f"c{x.dtype.itemsize * 2}"))
@@ -145,20 +150,35 @@ fft_p = register(
 def fft(x: Any, fft_type: Any, fft_lengths: Sequence[int]) -> Any:
     """Fourier transform over the last dimensions.
 
-    Shapes: FFT and IFFT keep the shape; RFFT goes from `[..., n]` to `[..., n // 2 + 1]`, IRFFT
-        back.
-    Dtypes: complex, for RFFT float32 or float64; the precision stays.
-
     Args:
-        x: array.
-        fft_type: "FFT", "IFFT", "RFFT", "IRFFT", or an enumeration with such names.
-        fft_lengths: sizes of the transformed dimensions, one to three.
+        x: array: complex for FFT, IFFT and IRFFT, which convert real numbers; float32, float64 or
+            integer for RFFT.
+        fft_type: "FFT", "IFFT", "RFFT", "IRFFT", or an `FftType`.
+        fft_lengths: sizes of the transformed dimensions, one to three; for IRFFT those of the
+            result.
+
+    Returns:
+        FFT and IFFT keep the shape; RFFT goes from `[..., n]` to complex `[..., n // 2 + 1]`, IRFFT
+        back to real `[..., n]`. The precision stays. The inverses divide by the number of elements.
 
     Raises:
-        TypeError: kind, lengths, shape and dtype do not fit.
+        TypeError: kind, lengths, shape and dtype do not fit; a ValueError too where it is a matter
+            of
+            lengths.
+
+    Reference:
+        StableHLO `fft`; Cooley and Tukey, Mathematics of Computation 19, 1965.
+
+    Example:
+        >>> lax.fft(np.array([1.0, 0.0, 0.0, 0.0]), "RFFT", (4,))
+        Array([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
+        >>> lax.fft(np.array([4.0, 0.0, 0.0]), lax.FftType.IRFFT, (4,))
+        Array([1., 1., 1., 1.], dtype=float32)
     """
     kind = str(getattr(fft_type, "name", fft_type)).rpartition(".")[2].upper()
-    if kind in ("FFT", "IFFT") and typeof(x).dtype.kind != "c":
-        wide = np.complex128 if typeof(x).dtype == np.float64 else np.complex64
-        x = convert_element_type(x, wide)
+    dtype = typeof(x).dtype
+    if kind == "RFFT" and dtype.kind in "biu":
+        x = convert_element_type(x, np.float32)
+    elif kind != "RFFT" and dtype.kind != "c":
+        x = convert_element_type(x, np.complex128 if dtype == np.float64 else np.complex64)
     return fft_p.bind(x, kind=kind, lengths=int_tuple(fft_lengths, "fft_lengths"))

@@ -43,6 +43,12 @@ class Ref(_Operators):
         busy: why it cannot be used: `freeze` has ended its life, or a loop goes over it.
 
     Example:
+        >>> counter = ms.new_ref(np.int32(0))
+        >>> @ms.jit
+        ... def count(n):
+        ...     counter[...] += n
+        >>> count(2), count(3), counter[...].item()
+        (None, None, 5)
         >>> ref = ms.new_ref(np.zeros(3))
         >>> ref[0] = 5
         >>> ref.addupdate(1, np.s_[1:])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import ms_func as ms
 import ms_func.numpy as mnp
+from ms_func.sharding import Mesh, NamedSharding, P
 from tests.support.numpy_oracle import same
 
 
@@ -280,6 +281,16 @@ def test_updates_take_lists_and_segments_are_counted_from_the_front():
     assert ms.ops.segment_sum(data, ids, 3).tolist() == [0, 5, 0]
     assert ms.ops.segment_sum(data, ids, 3, mode="clip").tolist() == [3, 5, 2]
     assert mnp.put(data, mnp.array([9]), 7.0, inplace=False).tolist() == [0, 1, 2, 3, 7]
+
+
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+@pytest.mark.parametrize("name", ["segment_sum", "segment_prod", "segment_max", "segment_min"])
+def test_segments_are_placed(name):
+    place = NamedSharding(Mesh((8,), ("a",)), P("a"))
+    data, ids = np.arange(1.0, 17.0), np.arange(16) % 8
+    found = getattr(ms.ops, name)(data, ids, 8, out_sharding=place)
+    assert found.sharding.is_equivalent_to(place, 1)
+    np.testing.assert_array_equal(found, getattr(ms.ops, name)(data, ids, 8))
 
 
 def test_an_index_that_is_clamped_has_the_derivative_of_what_it_reads():

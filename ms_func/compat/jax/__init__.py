@@ -29,6 +29,7 @@ from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.execution.shards import Shard
+from ms_func.ir.axes import Axis, bound
 from ms_func.ir.mesh import AxisType
 from ms_func.runtime import extension as _extension
 
@@ -96,19 +97,22 @@ def make_jaxpr(
 ) -> Callable[..., Any]:  # fmt: skip
     """Function of the same arguments giving the program recorded of `fun`.
 
-    What `fun` closes over are its constants, as in JAX.
+    What `fun` closes over are its constants, as in JAX. `axis_env` holds pairs (name, size) of axes
+    that are in force while it is recorded.
 
     Raises:
-        NotImplementedError: `axis_env` or `abstracted_axes` is given.
+        NotImplementedError: `abstracted_axes` is given.
     """
-    if axis_env is not None or abstracted_axes is not None:
-        raise NotImplementedError("make_jaxpr takes no axis_env and no abstracted_axes here")
+    if abstracted_axes is not None:
+        raise NotImplementedError("make_jaxpr takes no abstracted_axes here")
+    axes = [Axis(name, size) for name, size in axis_env or ()]
     ms_func.jit(fun)  # raises TypeError on what is no function
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     @functools.wraps(fun, updated=())
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
+        with bound(*axes):
+            traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
         program = closed(traced.ir, traced.captured)
         program.jaxpr.memo["debug_info"] = debug_info(
             "jit", fun, args, kwargs, static_argnums=numbers,

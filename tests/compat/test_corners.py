@@ -1,0 +1,330 @@
+"""Values, dtypes and errors at corners. The constants are what JAX 0.10.2 gives, unless said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func import as_jax
+
+NAN, INF = np.nan, np.inf
+
+
+def _both(jax, f, x):
+    """Derivative of the sum of a function in reverse and in forward mode."""
+    x = jax.numpy.asarray(x)
+    forward = jax.jvp(lambda v: f(v).sum(), (x,), (jax.numpy.ones_like(x),))[1]
+    return [jax.grad(lambda v: f(v).sum())(x), forward]
+
+
+DERIVATIVES = {
+    "abs": (lambda j: _both(j, j.numpy.abs, [0.0, -0.0, 1.0, -1.0]), [[1, 1, 1, -1], 2]),
+    "abs, second": (lambda j: j.grad(j.grad(j.numpy.abs))(0.0), 0),
+    "abs, complex": (lambda j: j.grad(j.numpy.abs)(0j), 0),
+    "hypot": (lambda j: j.grad(j.numpy.hypot, (0, 1))(0.0, 0.0), (0.5, 0.5)),
+    "hypot, forward": (lambda j: j.jvp(j.numpy.hypot, (0.0, 0.0), (1.0, 2.0))[1], 1.5),
+    "copysign": (lambda j: j.grad(j.numpy.copysign, (0, 1))(0.0, -2.0), (-1, 0)),
+    "copysign, -0": (lambda j: j.grad(j.numpy.copysign, (0, 1))(-0.0, -0.0), (-1, 0)),
+    "median": (lambda j: _both(j, j.numpy.median, [1.0, 2, 2, 3]), [[0, 0.5, 0.5, 0], 1]),
+    "percentile": (
+        lambda j: _both(j, lambda x: j.numpy.percentile(x, 30.0), [1.0, 2, 2, 2, 3]),
+        [[0, 0.8, 0.2, 0, 0], 1],
+    ),
+    "nanmedian": (lambda j: _both(j, j.numpy.nanmedian, [1.0, NAN, 1.0]), [[0.5, 0, 0.5], 1]),
+    "norm 1": (lambda j: j.grad(partial(j.numpy.linalg.norm, ord=1))(np.zeros(3, "f")), [1] * 3),
+    "norm inf": (
+        lambda j: j.grad(partial(j.numpy.linalg.norm, ord=INF))(np.zeros(3, "f")), [1 / 6] * 3,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_derivatives_where_none_exists(name):
+    call, want = DERIVATIVES[name]
+    with as_jax() as jax:
+        got = call(jax)
+    for g, w in zip(got, want, strict=True) if isinstance(got, (list, tuple)) else [(got, want)]:
+        np.testing.assert_allclose(g, w, rtol=1e-6)
+
+
+def _cofactors(a: np.ndarray) -> np.ndarray:
+    n = len(a)
+    minors = [[np.delete(np.delete(a, i, 0), j, 1) for j in range(n)] for i in range(n)]
+    return np.array(
+        [[(-1) ** (i + j) * np.linalg.det(m) for j, m in enumerate(row)]
+         for i, row in enumerate(minors)]
+    )  # fmt: skip
+
+
+def _matrices() -> list[np.ndarray]:
+    """Of every rank, with pivots that vanish in one place and in several."""
+    rng = np.random.default_rng(0)
+    column, shift, triangle = rng.normal(size=(4, 4)), np.zeros((4, 4)), rng.normal(size=(5, 5))
+    column[:, 2] = 0
+    shift[[0, 1, 2], [1, 2, 3]] = 2, 3, 5
+    triangle = np.triu(triangle)
+    triangle[[1, 3], [1, 3]] = 0
+    return [np.diag([1.0, 2, 0, 3]), np.diag([1.0, 0, 0, 3]), np.zeros((4, 4)), np.ones((5, 5)),
+            column, shift, triangle, rng.normal(size=(5, 5))]  # fmt: skip
+
+
+@pytest.mark.parametrize("matrix", _matrices())
+def test_derivative_of_a_determinant_is_that_of_the_polynomial(matrix):
+    want = _cofactors(matrix)
+    np.testing.assert_allclose(ms.grad(ms.numpy.linalg.det)(matrix), want, atol=1e-12)
+    turn = np.random.default_rng(1).normal(size=matrix.shape)
+    change = ms.jvp(ms.numpy.linalg.det, (matrix,), (turn,))[1]
+    np.testing.assert_allclose(change, (want * turn).sum(), atol=1e-12)
+
+
+def _dtypes(tree):
+    return [x.dtype.name for x in ms.tree.leaves(tree)]
+
+
+def test_dtypes_of_results():
+    x = np.arange(4)
+    with as_jax() as jax:
+        jnp = jax.numpy
+        half = jnp.arange(4, dtype="float16")
+        points = jnp.ones((5, 2))
+        for q in (0.5, jnp.float32(0.5), np.array([0.5]), np.array(1, "int8")):
+            assert _dtypes([jnp.quantile(half, q), jnp.percentile(half, q)]) == ["float16"] * 2
+        assert jnp.quantile(x, jnp.float16(0.5)).dtype == "float32"
+        assert _dtypes(jnp.histogramdd(points, 2)[0]) == ["int32"]
+        assert _dtypes(jnp.histogramdd(points, 2, density=True)[0]) == ["float32"]
+        assert _dtypes(jnp.histogramdd(points, 2, weights=np.ones(5, int))[0]) == ["float32"]
+        assert _dtypes(jnp.histogram(x, 2, weights=x)) == ["float32"] * 2
+        assert _dtypes(jnp.histogram2d(x, x, [2, np.array([0.0, 1, 4])])[0]) == ["int32"]
+        for f in (jnp.convolve, jnp.correlate, jax.scipy.signal.convolve):
+            assert f(x, x).dtype == "float32"
+        assert jnp.convolve(x, x, preferred_element_type="int32").dtype == "int32"
+        for found in (jnp.unique(jnp.asarray(1.0)), jnp.unique(jnp.full((3, 2), 1), axis=0)):
+            assert found.weak_type
+        assert jnp.from_dlpack(np.arange(3.0)).dtype == "float32"
+
+
+def test_promotion_of_dtypes_alone_may_be_forbidden():
+    with as_jax() as jax, jax.numpy_dtype_promotion("strict"):
+        jnp = jax.numpy
+        assert jnp.result_type("int32", 1) == "int32"
+        assert jnp.result_type(1, 2.0) == "float32"
+        for join in (lambda: jnp.result_type("int32", 1.0),
+                     lambda: jnp.promote_types("int32", "float32")):  # fmt: skip
+            with pytest.raises(jax.dtypes.TypePromotionError, match="no available implicit"):
+                join()
+
+
+def test_places_out_of_bounds_below():
+    with as_jax() as jax:
+        x = jax.numpy.arange(5.0)
+        assert x.at[-10].set(7).tolist() == [0, 1, 2, 3, 4]
+        assert x.at[-7].set(7, mode="clip").tolist() == [7, 1, 2, 3, 4]
+        assert np.isnan(x.at[-10].get(mode="fill"))
+        assert x.at[10].get(fill_value=3) == 4
+        assert jax.numpy.zeros(2, "int8").at[0].set(300).tolist() == [44, 0]
+
+
+def test_common_elements_in_a_result_of_given_size():
+    with as_jax() as jax:
+        found = jax.numpy.intersect1d(
+            np.array([2, 1]), np.array([1, 5]), return_indices=True, size=3
+        )
+        assert [v.tolist() for v in found] == [[1, 1, 1], [1, 2, 2], [0, 2, 2]]
+
+
+X = np.arange(4.0, dtype="f")
+REFUSALS = {
+    "take floats": (lambda jax, jnp: jnp.take(X, 1.0), ValueError, "must have an integer type"),
+    "take from nothing": (lambda jax, jnp: jnp.take(X[:0], 0), IndexError, "empty axis"),
+    "choose floats": (lambda jax, jnp: jnp.choose(X, [X, X]), ValueError, "integer typed"),
+    "compress": (lambda jax, jnp: jnp.compress(np.ones(9, bool), X), ValueError, "out of bounds"),
+    "isin": (lambda jax, jnp: jnp.isin(X, 1, method="no"), ValueError, "is not implemented"),
+    "sort": (lambda jax, jnp: jnp.sort(X, kind="stable"), TypeError, "'kind' argument to sort"),
+    "flat": (lambda jax, jnp: jnp.ones(3).flat, NotImplementedError, "arr.flatten"),
+    "put": (lambda jax, jnp: jnp.put(X, 0, 1), ValueError, "cannot modify arrays in-place"),
+    "ranges": (
+        lambda jax, jnp: jnp.histogramdd(np.ones((5, 2)), 2, range=[(0, 1)]),
+        ValueError, "range must be a sequence of",
+    ),
+    "weights": (
+        lambda jax, jnp: jnp.histogramdd(np.ones((5, 2)), 2, weights=X),
+        ValueError, "one weight for each sample",
+    ),
+    "donate": (
+        lambda jax, jnp: jax.device_put(X, donate=True, may_alias=True), ValueError, "same time",
+    ),
+    "mask": (
+        lambda jax, jnp: jax.jit(lambda x: x[x > 0])(X), IndexError, "indices must be concrete",
+    ),
+    "nonzero": (
+        lambda jax, jnp: jax.jit(jnp.nonzero)(X), TypeError, "Abstract tracer value encountered",
+    ),
+    "transpose": (lambda jax, jnp: jnp.transpose(X, (5,)), ValueError, "axis 5 is out of bounds"),
+    "reshape": (lambda jax, jnp: jnp.reshape(X, (-1, -1)), TypeError, "one unknown axis size"),
+    "reshape to floats": (lambda jax, jnp: jnp.reshape(X, 2.0), TypeError, "Shapes must be 1D"),
+    "full": (lambda jax, jnp: jnp.full((2,), X), ValueError, "broadcast"),
+    "text": (lambda jax, jnp: jnp.array("a"), TypeError, "not a valid JAX array type"),
+    "objects": (lambda jax, jnp: jnp.zeros(3, "O"), TypeError, "JAX only supports number"),
+    "einsum": (lambda jax, jnp: jnp.einsum("i->j", X), ValueError, "did not appear in the input"),
+    "einsum ranks": (lambda jax, jnp: jnp.einsum("ij", X), ValueError, "the correct number of"),
+    "rot90": (lambda jax, jnp: jnp.rot90(X), ValueError, "ndim at least two"),
+    "ufunc.at": (lambda jax, jnp: jnp.add.at(X, 0, 1), NotImplementedError, "cannot operate in"),
+    "vectorize": (
+        lambda jax, jnp: jnp.vectorize(jnp.add, excluded=[1.0])(X, X), TypeError, "only exclude",
+    ),
+    "promote": (
+        lambda jax, jnp: jnp.promote_types("int4", "int8"), TypeError, "no available implicit",
+    ),
+    "objects in jit": (
+        lambda jax, jnp: jax.jit(lambda x, y: x)(X, {"a": "b"}), TypeError,
+        r"Error interpreting argument .* abstract array.*'str'.*at path y\['a'\]",
+    ),
+    "in_axes": (
+        lambda jax, jnp: jax.vmap(lambda x: x, ({"b": 0},))({"a": X}),
+        ValueError, "vmap in_axes specification must be a tree prefix of the corresponding value",
+    ),
+    "out_axes": (
+        lambda jax, jnp: jax.vmap(lambda x: x, out_axes=(0, 0))(X),
+        ValueError, "vmap out_axes specification must be a tree prefix of the corresponding value",
+    ),
+    "mesh": (
+        lambda jax, jnp: jax.make_mesh((99,), "a"), ValueError, "must be >= the product of mesh_s",
+    ),
+    "wide callback": (
+        lambda jax, jnp: jax.pure_callback(abs, jax.ShapeDtypeStruct((), np.float64), 1.0),
+        ValueError, "cannot specify 64-bit types",
+    ),
+    "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals(name):
+    call, kind, words = REFUSALS[name]
+    with as_jax() as jax, pytest.raises(kind, match=words):
+        call(jax, jax.numpy)
+
+
+def test_a_copy_may_be_made_where_none_is_asked_for():
+    with as_jax() as jax:
+        assert jax.numpy.asarray([1, 2], copy=False).tolist() == [1, 2]
+        assert jax.numpy.asarray(np.arange(2.0), "int32", copy=False).dtype == "int32"
+    with pytest.raises(ValueError, match="copy=False"):
+        ms.numpy.asarray([1, 2], copy=False)
+
+
+def test_programs_along_axes_that_are_only_named():
+    with as_jax() as jax:
+        lax = jax.lax
+        made = jax.make_jaxpr(lambda x: lax.all_gather(x, "i"), axis_env=[("i", 4)])(1.0)
+        assert made.out_avals[0].shape == (4,)
+        with pytest.raises(NameError, match="unbound axis name: i"):
+            jax.make_jaxpr(lambda x: lax.psum(x, "i"))(1.0)
+
+
+def test_sending_and_receiving():
+    ring = [(i, (i + 1) % 4) for i in range(3)]
+    with as_jax() as jax:
+
+        def f(x):
+            token = jax.lax.psend(x, "i", ring)
+            jax.lax.dce_sink(x)
+            return jax.lax.precv(token, jax.ShapeDtypeStruct((), "float32"), "i", ring)
+
+        assert jax.vmap(f, axis_name="i")(np.arange(1.0, 5)).tolist() == [0, 1, 2, 3]
+        wrong = jax.ShapeDtypeStruct((2,), "float32")
+        with pytest.raises(ValueError, match="precv"):
+            jax.lax.precv(jax.lax.create_token(), wrong, "i", ring)
+
+
+def test_names_of_primitives():
+    with as_jax() as jax:
+        lax = jax.lax
+        names = {"after_all": 0, "create_token": 0, "device_put": 0, "ragged_all_to_all": 0,
+                 "select_and_scatter": 0, "scatter_sub": "scatter-sub"}  # fmt: skip
+        for name, text in names.items():
+            assert str(getattr(lax, f"{name}_p")) == (text or name)
+        (moved,) = lax.device_put_p.bind(np.ones(2, "f"), devices=(jax.devices()[0],))
+        assert moved.tolist() == [1, 1]
+        numbers = lax.ScatterDimensionNumbers((), (0,), (0,))
+        found = lax.scatter_sub_p.bind(X, np.array([[1]]), np.ones(1, "f"),
+                                       dimension_numbers=numbers)  # fmt: skip
+        assert found.tolist() == [0, 0, 2, 3]
+
+
+def test_integers_beside_short_dtypes_wrap_around():
+    with as_jax() as jax:
+        jnp = jax.numpy
+        x = jnp.arange(3, dtype="uint8")
+        assert (x + 300).tolist() == [44, 45, 46]
+        assert (x + (-1)).tolist() == [255, 0, 1]
+        assert (x == 300).tolist() == [False] * 3
+        assert int(jnp.maximum(jnp.uint8(3), 300)) == 44
+        for wrong in (lambda: jnp.uint8(300), lambda: jnp.arange(3) + 2**40):
+            with pytest.raises(OverflowError):
+                wrong()
+    with pytest.raises(OverflowError):
+        ms.numpy.arange(3, dtype="uint8") + 300
+
+
+def test_ranges_of_whole_numbers():
+    for bounds in ((0, 3, 0.5), (0.5, 3), (3, 0, -1.5), (0, 5, 1.5)):  # NumPy's are the same
+        want = np.arange(*bounds, dtype=int)
+        assert ms.numpy.arange(*bounds, dtype=int).tolist() == want.tolist()
+
+
+def test_numbers_of_short_dtypes_do_not_depend_on_the_width_of_others():
+    with as_jax() as jax:
+        draw = jax.random.randint
+        for x64 in (False, True):
+            with jax.enable_x64(x64):
+                for kind in ("uint8", "int16", "uint16"):
+                    found = draw(jax.random.key(7), (4,), 0, 200, kind)
+                    assert found.tolist() == [199, 22, 100, 37]
+
+
+def test_fixed_arguments_of_rules_are_not_differentiated():
+    with as_jax() as jax:
+
+        @partial(jax.custom_jvp, nondiff_argnums=(0,))
+        def f(n, x):
+            return x * 2
+
+        f.defjvp(lambda n, p, t: (p[0] * n, t[0] * 5))
+        assert float(jax.grad(lambda x: f(x, x))(1.0)) == 5.0
+
+        @partial(jax.custom_vjp, nondiff_argnums=(0,))
+        def g(n, x):
+            return x
+
+        g.defvjp(lambda n, x: (x, None), lambda n, _, ct: (ct * n,))
+        assert float(jax.grad(partial(g, 3.0))(1.0)) == 3.0
+        with pytest.raises(jax.errors.UnexpectedTracerError, match="custom_vjp"):
+            jax.jit(lambda n: jax.grad(partial(g, n))(1.0))(2.0)
+
+
+def test_fields_of_dataclasses_are_named_once():
+    @dataclass
+    class Pair:
+        a: int
+        b: int
+
+    with as_jax() as jax:
+        register = jax.tree_util.register_dataclass
+        with pytest.raises(ValueError, match="must not overlap"):
+            register(Pair, data_fields=["a", "b"], meta_fields=["b"])
+        with pytest.raises(TypeError, match="must both be specified"):
+            register(Pair, data_fields=["a"])
+
+
+def test_of_copies_that_differ_the_first_is_read():
+    with as_jax() as jax:
+        kinds = (jax.sharding.AxisType.Auto,) * 2
+        mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=kinds)
+        same = jax.shard_map(lambda x: x, mesh=mesh, in_specs=jax.P("a", "b"), out_specs=jax.P("a"),
+                             check_vma=False)  # fmt: skip
+        assert same(np.arange(32.0).reshape(8, 4))[0].tolist() == [0, 1]
