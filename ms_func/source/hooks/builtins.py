@@ -1,7 +1,7 @@
-"""Python's built-in functions, `math` and some of `functools`, of traced values.
+"""Built-in functions that take the elements of what they are given, of traced values.
 
 Each takes the arguments of the function it stands for, and does what that does unless one of
-them is traced. `HANDLERS` is looked up by the identity of the function called.
+them is traced.
 """
 
 from __future__ import annotations
@@ -19,11 +19,7 @@ import numpy as np
 
 import ms_func.numpy as xp
 from ms_func import tree
-from ms_func.dtypes import DEFAULTS, is_inexact
-from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
-from ms_func.primitives import elementwise, special
-from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks import growing_methods, keyed, lookup, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
@@ -34,6 +30,7 @@ from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
 from ms_func.source.hooks.growing import grown, is_stretched
+from ms_func.source.hooks.handlers import HANDLERS, is_staging, is_traced, stands_for
 from ms_func.source.hooks.iterators import (
     UNSEEN_ARGUMENT,
     each,
@@ -47,139 +44,9 @@ from ms_func.source.hooks.iterators import (
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.pushing import Generated, numbered
-from ms_func.source.hooks.text import print_, text_of
+from ms_func.source.hooks.text import print_
 from ms_func.source.hooks.truths import asked, truth
-from ms_func.tracing.tracer import Staging, Tracer
-
-HANDLERS: dict[int, Callable[..., Any]] = {}
-"""What stands for a function, by its identity."""
-
-
-def stands_for(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a function into the table."""
-
-    def enter(handler: Callable[..., Any]) -> Callable[..., Any]:
-        for f in functions:
-            HANDLERS[id(f)] = handler
-        return handler
-
-    return enter
-
-
-def _is_traced(*args: Any) -> bool:
-    return any(type(a) is Tracer for a in args)
-
-
-def _staging() -> bool:
-    return type(current.interpreter) is Staging
-
-
-# --- numbers ------------------------------------------------------------------------------------
-
-
-def _scalar(x: Tracer, what: str) -> Any:
-    if x.type.size != 1:
-        raise TypeError(
-            "Only scalar arrays can be converted to Python scalars; got an array of shape "
-            f"{x.shape} for a Python {what}"
-        )
-    return x if x.shape == () else xp.reshape(x, ())
-
-
-def _weak(x: Any, kind: type) -> Any:
-    """A traced number like Python's: of weak type, and no narrower than it is."""
-    dtype = DEFAULTS[kind]
-    own = x.dtype
-    if kind is not bool and own.kind == dtype.kind and own.itemsize > dtype.itemsize:
-        dtype = own
-    return convert_element_type(x, dtype, kind is not bool)
-
-
-@stands_for(int)
-def _int(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and type(args[0]) is Tracer and not kwargs:
-        x = _scalar(args[0], "int")
-        known = x.recorder.value_of(x.variable)
-        if known is not None:
-            return int(known)
-        return _weak(xp.trunc(x) if is_inexact(x.dtype) else x, int)
-    return int(*args, **kwargs)
-
-
-@stands_for(float)
-def _float(*args: Any) -> Any:
-    if len(args) == 1 and type(args[0]) is Tracer:
-        return _weak(_scalar(args[0], "float"), float)
-    return float(*args)
-
-
-@stands_for(complex)
-def _complex(*args: Any, **kwargs: Any) -> Any:
-    if not _is_traced(*args, *kwargs.values()):
-        return complex(*args, **kwargs)
-    real = args[0] if args else kwargs.get("real", 0.0)
-    imag = args[1] if len(args) > 1 else kwargs.get("imag", 0.0)
-    total = real + imag * 1j
-    return _weak(_scalar(total, "complex"), complex)
-
-
-@stands_for(str)
-def _str(*args: Any, **kwargs: Any) -> Any:
-    return (
-        text_of((args[0], "s", ""))
-        if len(args) == 1 and _is_traced(*args)
-        else str(*args, **kwargs)
-    )
-
-
-@stands_for(repr)
-def _repr(x: Any) -> Any:
-    return text_of((x, "r", "")) if type(x) is Tracer else repr(x)
-
-
-@stands_for(format)
-def _format(x: Any, spec: str = "") -> Any:
-    return text_of((x, "", spec)) if type(x) is Tracer else format(x, spec)
-
-
-@stands_for(bool)
-def _bool(*args: Any) -> Any:
-    if len(args) == 1 and type(x := asked(args[0])) is Tracer:
-        return truth(x)
-    return bool(*args)
-
-
-@stands_for(round)
-def _round(number: Any, ndigits: Any = None) -> Any:
-    if type(number) is not Tracer:
-        return round(number) if ndigits is None else round(number, ndigits)
-    if ndigits is not None:
-        return xp.round(number, ndigits)
-    return _weak(xp.round(number), int) if number.shape == () else xp.round(number)
-
-
-@stands_for(divmod)
-def _divmod(a: Any, b: Any) -> Any:
-    return (a // b, a % b) if _is_traced(a, b) else divmod(a, b)
-
-
-@stands_for(pow)
-def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
-    if not _is_traced(base, exp, mod):
-        return pow(base, exp, mod)
-    return base**exp if mod is None else _power_mod(base, exp, mod)
-
-
-def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
-    """Square and multiply; each product must fit the integer type."""
-    from ms_func.source.hooks.loops import while_
-
-    def step(b: Any, e: Any, out: Any) -> Any:
-        odd = e % 2 == 1
-        return b * b % mod, e // 2, ifexp(odd, lambda: out * b % mod, lambda: out)
-
-    return while_(lambda b, e, out: e > 0, step, (base % mod, exp, 1 % mod), ("b", "e", "out"))[2]
-
+from ms_func.tracing.tracer import Tracer
 
 stands_for(print)(print_)
 stands_for(iter)(lambda *args: iterator(*args) if len(args) == 1 else iter(*args))
@@ -200,7 +67,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
             return (xp.min if plain is min else xp.max)(items)
         listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
-        if not _staging():
+        if not is_staging():
             return plain(listed, key=key, **default)
         listed = list(listed)
         if not listed:
@@ -261,7 +128,7 @@ def _quantifier(plain: Any, combine: Any, array: Any) -> Any:
             if iterable.ndim != 1:
                 return truth(array(iterable)) if iterable.size == len(iterable) else plain(iterable)
             return array(iterable)
-        if not _staging():
+        if not is_staging():
             return plain(iterable)
         out: Any = plain is all
         for x in iterable:
@@ -282,7 +149,7 @@ stands_for(all)(_quantifier(all, and_, xp.all))
 
 @stands_for(functools.reduce)
 def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
-    if not _staging():
+    if not is_staging():
         return functools.reduce(function, iterable, *initial)
     iterable = list(iterable) if type(iterable) is GeneratorType else whole(iterable)
     if uneven.is_folded(iterable):
@@ -317,7 +184,7 @@ def _raised(error: Exception) -> Any:
 
 @stands_for(range)
 def _range(*args: Any) -> Any:
-    if not _is_traced(*args) or not 1 <= len(args) <= 3:
+    if not is_traced(*args) or not 1 <= len(args) <= 3:
         return range(*args)
     known = [x if type(x) is not Tracer else x.recorder.value_of(x.variable) for x in args]
     if all(x is not None for x in known):
@@ -327,7 +194,7 @@ def _range(*args: Any) -> Any:
 
 @stands_for(enumerate)
 def _enumerate(iterable: Any, start: Any = 0) -> Any:
-    if _staging():
+    if is_staging():
         if uneven.is_uneven(iterable):
             return uneven.numbered(iterable, start)
         found = elements(iterable)
@@ -343,7 +210,7 @@ def _zip(*iterables: Any, strict: bool = False) -> Any:
     if any(map(uneven.is_uneven, iterables)):
         return uneven.zipped(iterables, strict)
     once = [id(x) for x in iterables if type(x) is Once]
-    if not _staging() or not iterables or len(set(once)) < len(once):
+    if not is_staging() or not iterables or len(set(once)) < len(once):
         return zip(*iterables, strict=strict)
     held = bool(once) and most_references(iterables) > UNSEEN_ARGUMENT
     if held and all(x.is_known() for x in iterables if type(x) is Once):  # taken from step by step
@@ -369,7 +236,7 @@ def _same_lengths(lengths: Sequence[Any]) -> None:
 
 @stands_for(reversed)
 def _reversed(x: Any) -> Any:
-    if _staging():
+    if is_staging():
         if is_stretched(x):
             return growing_methods.element(x, slice(None, None, -1))
         if uneven.is_uneven(x):
@@ -382,7 +249,7 @@ def _reversed(x: Any) -> Any:
 
 @stands_for(map)
 def _map(function: Any, *iterables: Any) -> Any:
-    if not _staging():
+    if not is_staging():
         return map(function, *iterables)
     call = Choice.call
     if any(map(is_stretched, iterables)):
@@ -399,7 +266,7 @@ def _map(function: Any, *iterables: Any) -> Any:
 
 @stands_for(filter)
 def _filter(function: Any, iterable: Any) -> Any:
-    if not _staging():
+    if not is_staging():
         return filter(function, iterable)
     call = Choice.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
@@ -415,7 +282,7 @@ def _filter(function: Any, iterable: Any) -> Any:
 @stands_for(sorted)
 def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     """`sorted`, of traced keys by a compiled sort."""
-    if not _staging():
+    if not is_staging():
         return sorted(iterable, key=key, reverse=reverse)
     call = Choice.call
     if is_stretched(iterable):
@@ -452,14 +319,14 @@ def _len(x: Any) -> Any:
         return uneven.length(x)
     refuse_spoiled(x)
     own = getattr(type(x), "__len__", None)
-    return Choice.call(own, x) if type(own) is FunctionType and _staging() else len(x)
+    return Choice.call(own, x) if type(own) is FunctionType and is_staging() else len(x)
 
 
 def _collected(plain: Any) -> Any:
     """`list` and its like, which take the keys of a dictionary that data say are there."""
 
     def handler(*args: Any) -> Any:
-        if len(args) != 1 or not _staging():
+        if len(args) != 1 or not is_staging():
             return plain(*args)
         items = args[0]
         if uneven.is_uneven(items):
@@ -482,7 +349,7 @@ for _kind in (list, tuple, set, frozenset):
 @stands_for(Counter)
 def _counter(iterable: Any = (), /, **counts: Any) -> Any:
     """`Counter`, of values that have no hash."""
-    if not _staging() or isinstance(iterable, dict) or iterable is None:
+    if not is_staging() or isinstance(iterable, dict) or iterable is None:
         return Counter(iterable, **counts)
     items = whole(iterable)
     if not is_stretched(items) and not uneven.is_uneven(items):
@@ -529,62 +396,7 @@ def _copy(x: Any) -> Any:
     return as_handle(x) if type(x) is Tracer else copy.copy(x)
 
 
-# --- math ---------------------------------------------------------------------------------------
-
-
-def _mathematical(plain: Any, traced: Callable[..., Any]) -> None:
-    """Enter a function of `math`, of traced numbers by one of arrays."""
-
-    def handler(*args: Any, **kwargs: Any) -> Any:
-        if _is_traced(*args):
-            return traced(*args, **kwargs)
-        return plain(*args, **kwargs)
-
-    HANDLERS[id(plain)] = handler
-
-
-def _whole(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda x: _weak(f(x), int) if np.ndim(x) == 0 else f(x)
-
-
-def _log(x: Any, *base: Any) -> Any:
-    return xp.log(x) / xp.log(base[0]) if base else xp.log(x)
-
-
-def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
-    limit = xp.maximum(rel_tol * xp.maximum(xp.abs(a), xp.abs(b)), abs_tol)
-    return (a == b) | (xp.abs(a - b) <= limit)
-
-
-_SAME_NAME = (
-    "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-    "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
-    "ldexp", "gcd", "lcm", "nextafter", "exp2", "cbrt", "frexp", "modf",
-)  # fmt: skip
-
-
-def _floating(f: Any) -> Any:
-    """`f`, which takes floating arrays, of any number."""
-    return lambda x: f(x * 1.0)
-
-
-def _gamma(x: Any) -> Any:
-    """The gamma function; below zero its sign changes at every integer."""
-    negative = xp.logical_and(x < 0, xp.floor(x) % 2 != 0)
-    return xp.where(negative, -1.0, 1.0) * xp.exp(special.lgamma(x * 1.0))
-
-
-for _name in _SAME_NAME:
-    if hasattr(math, _name) and hasattr(xp, _name):
-        _mathematical(getattr(math, _name), getattr(xp, _name))
-for _name, _traced in {
-    "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
-    "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
-    "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
-    "isclose": _isclose, "erf": _floating(elementwise.erf),
-    "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
-}.items():  # fmt: skip
-    _mathematical(getattr(math, _name), _traced)
+# --- functions of trees, and of sequences of numbers ---------------------------------------------
 
 
 def _of_function(f: Any) -> Callable[..., Any]:
@@ -607,7 +419,7 @@ def _fsum(values: Any) -> Any:
     if uneven.is_folded(values):
         return _sum(values, 0.0)
     values = list(values)
-    return sum(values) if _is_traced(*values) else math.fsum(values)
+    return sum(values) if is_traced(*values) else math.fsum(values)
 
 
 @stands_for(math.prod)

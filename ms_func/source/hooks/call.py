@@ -43,13 +43,13 @@ from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
 from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.handlers import HANDLERS
 from ms_func.source.hooks.journal import Contents, journal, same_contents
 from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.portions import Portion
 from ms_func.tracing.tracer import Staging, Tracer
 
-_HANDLERS = builtins.HANDLERS
 _MUTATING = frozenset(
     (
         "append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "update",
@@ -78,7 +78,7 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
         found = portion_functions.call(f, args, kwargs)
         if found is not NotImplemented:
             return found
-    handler = _HANDLERS.get(id(f))
+    handler = HANDLERS.get(id(f))
     if handler is not None:
         chosen = _chosen(f, args)
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
@@ -249,13 +249,13 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     WrapperDescriptorType: _of_class,
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
 }
-_HANDLERS[id(type)] = type_
+HANDLERS[id(type)] = type_
 _TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))
-_HANDLERS[id(getattr)] = stores.getattr_
-_HANDLERS[id(setattr)] = stores.setattr_
-_HANDLERS[id(delattr)] = stores.delattr_
-_HANDLERS[id(operator.getitem)] = stores.getitem
-_HANDLERS[id(operator.setitem)] = stores.setitem
-_HANDLERS[id(operator.delitem)] = stores.delitem
+HANDLERS[id(getattr)] = stores.getattr_
+HANDLERS[id(setattr)] = stores.setattr_
+HANDLERS[id(delattr)] = stores.delattr_
+HANDLERS[id(operator.getitem)] = stores.getitem
+HANDLERS[id(operator.setitem)] = stores.setitem
+HANDLERS[id(operator.delitem)] = stores.delitem
 for _name in stores.IN_PLACE:
-    _HANDLERS[id(getattr(operator, _name))] = getattr(stores, _name)
+    HANDLERS[id(getattr(operator, _name))] = getattr(stores, _name)

@@ -20,13 +20,15 @@ from types import ModuleType
 from typing import Any
 
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import numbers as numbers
 from ms_func.source.hooks import running, uneven
 from ms_func.source.hooks.branch import not_
-from ms_func.source.hooks.builtins import decide, stands_for
+from ms_func.source.hooks.builtins import decide
 from ms_func.source.hooks.call import call, watched
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
 from ms_func.source.hooks.elements import Elements, Once
+from ms_func.source.hooks.handlers import stands_for
 from ms_func.tracing.tracer import Staging, Tracer
 
 
