@@ -10,3 +10,4 @@ __all__ = [
     "checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals",
     "saved_residuals",
 ]  # fmt: skip
+__dir__ = __all__.copy

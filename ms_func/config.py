@@ -16,6 +16,15 @@ from typing import Any
 from ms_func.runtime import Config as _Config
 from ms_func.runtime import extension
 
+__all__ = [
+    "Setting", "Width", "check_tracer_leaks", "convert", "debug_infs", "debug_key_reuse",
+    "debug_nans", "default_backend", "default_device", "default_matmul_precision",
+    "default_prng_impl", "disable_jit", "log_compiles", "make_user_context", "no_tracing",
+    "num_cpu_devices", "numpy_dtype_promotion", "numpy_rank_promotion", "platform",
+    "recursion_limit", "threefry_partitionable", "traceback", "unroll_limit", "update", "x64",
+]  # fmt: skip
+__dir__ = __all__.copy
+
 
 class Setting:
     """One setting; call it with a value for a scoped override in this thread.
@@ -176,6 +185,11 @@ unroll_limit = Setting(
     "loop where its body allows it.",
     in_key=True,
 )  # fmt: skip
+list_capacity = Setting(
+    "list_capacity", 1024,
+    "Elements for which a list has room that grows in a loop whose number of steps data decide.",
+    in_key=True,
+)  # fmt: skip
 recursion_limit = Setting(
     "recursion_limit", 512,
     "Calls of a function that calls itself on traced data that may be under way at once.",
@@ -223,7 +237,7 @@ def searching() -> bool:
 
 _recorded: list[Setting] = [
     x64, default_matmul_precision, numpy_rank_promotion, numpy_dtype_promotion, default_prng_impl,
-    convert, unroll_limit, recursion_limit, debug_key_reuse, threefry_partitionable,
+    convert, unroll_limit, list_capacity, recursion_limit, debug_key_reuse, threefry_partitionable,
 ]  # fmt: skip
 """Settings that decide what is recorded of a function."""
 

@@ -10,3 +10,4 @@ from ms_func.control_flow.rules import SymbolicZero as SymbolicZero
 
 __all__ = ["CustomVJPPrimal", "SymbolicZero", "closure_convert", "custom_gradient", "custom_jvp",
            "custom_vjp", "linear_call"]  # fmt: skip
+__dir__ = __all__.copy

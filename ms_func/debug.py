@@ -20,6 +20,7 @@ __all__ = [
     "breakpoint", "callback", "inspect_array_sharding", "log", "print", "visualize_array_sharding",
     "visualize_sharding",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.execution import buffers
 
 __all__ = ["initialize", "is_initialized", "shutdown"]
+__dir__ = __all__.copy
 
 
 def initialize(

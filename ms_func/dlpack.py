@@ -9,6 +9,7 @@ import numpy as np
 from ms_func.numpy import from_dlpack as _from_dlpack
 
 __all__ = ["from_dlpack", "is_supported_dtype"]
+__dir__ = __all__.copy
 
 _NAMES = frozenset(
     ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bfloat16",

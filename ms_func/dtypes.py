@@ -20,6 +20,7 @@ from ms_func.errors import ArgumentTypeError, TypePromotionError
 
 __all__ = ["bfloat16", "can_cast", "canonicalize_dtype", "extended", "float0", "issubdtype",
            "prng_key", "promote_types", "result_type", "scalar_type_of"]  # fmt: skip
+__dir__ = __all__.copy
 
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
 float0 = np.dtype([("float0", np.void, 0)])
@@ -27,11 +28,21 @@ float0 = np.dtype([("float0", np.void, 0)])
 
 
 class extended(np.generic):
-    """What the scalar types of dtypes that NumPy does not have derive from."""
+    """What the scalar types of dtypes that NumPy does not have derive from.
+
+    Example:
+        >>> issubdtype(ms.random.key(0).dtype, extended), issubdtype(np.float32, extended)
+        (True, False)
+    """
 
 
 class prng_key(extended):
-    """Scalar type of random keys: `issubdtype(key.dtype, prng_key)` is true."""
+    """Scalar type of random keys.
+
+    Example:
+        >>> issubdtype(ms.random.key(0).dtype, prng_key)
+        True
+    """
 
 
 class KeyDtype:
@@ -277,11 +288,21 @@ def named(name: str) -> np.dtype:
 
 
 def promote_types(a: Any, b: Any) -> np.dtype:
-    """Dtype that two dtypes promote to, by JAX's lattice.
+    """Dtype that two dtypes promote to, by JAX's lattice: integers beside floats take the float's.
+
+    Args:
+        a: dtype, or what stands for one; Python's `int`, `float` and `complex` are weak.
+        b: as `a`.
+
+    Returns:
+        The dtype.
+
+    Raises:
+        TypePromotionError: there is none, as for two 8-bit floats.
 
     Example:
-        >>> promote_types("int32", "float16").name
-        'float16'
+        >>> promote_types("int32", "float16").name, promote_types(np.int8, float).name
+        ('float16', 'float32')
     """
     one, two = _dtype_and_weak(a), _dtype_and_weak(b)
     joined = join(*one, *two)[0]
@@ -329,9 +350,22 @@ def check_promotion(name: str, pairs: Sequence[tuple[np.dtype, bool]], joined: n
 def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     """Dtype that the given arrays, scalars and dtypes promote to together.
 
+    Args:
+        *args: arrays, numbers and dtypes; Python numbers are weak and give way.
+        return_weak_type_flag: also return whether the result is weak.
+
+    Returns:
+        The dtype, or a pair.
+
+    Raises:
+        ValueError: nothing is given.
+        TypePromotionError: there is no such dtype.
+
     Example:
-        >>> result_type(np.zeros(3, "int8"), 1.5).name
-        'float32'
+        >>> result_type(np.zeros(3, "int8"), 1.5).name, result_type(np.zeros(3, "int8"), 1).name
+        ('float32', 'int8')
+        >>> result_type(1, 2.0, return_weak_type_flag=True)
+        (dtype('float32'), True)
     """
     if not args:
         raise ValueError("result_type needs at least one array or dtype")
@@ -360,8 +394,22 @@ def exact_dtype(dtype: Any) -> np.dtype:
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dtype:
     """`np.dtype(dtype)`, with Python's `int`, `float` and `complex` at their default width.
 
+    Args:
+        dtype: dtype, or what stands for one.
+        allow_extended_dtype: accepted for compatibility.
+
+    Returns:
+        The dtype.
+
+    Raises:
+        TypeError: `dtype` stands for none.
+
     Warns:
         UserWarning: a 64-bit dtype was asked for and is narrowed (`config.x64` is False).
+
+    Example:
+        >>> canonicalize_dtype(float), canonicalize_dtype("float64")
+        (dtype('float32'), dtype('float64'))
     """
     found = DEFAULTS.get(dtype) if isinstance(dtype, type) else None
     if found is not None:
@@ -382,16 +430,34 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dty
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
-    """Whether a cast is allowed by NumPy's rules."""
+    """Whether a cast is allowed by NumPy's rules; `numpy.can_cast` knows arrays and promotion, too.
+
+    Args:
+        from_: dtype.
+        to: dtype.
+        casting: "no", "equiv", "safe", "same_kind" or "unsafe".
+
+    Returns:
+        Python's bool.
+
+    Raises:
+        ValueError: there is no such rule.
+
+    Example:
+        >>> can_cast("int16", "int32"), can_cast("int32", "int16"), can_cast("f4", "i4", "unsafe")
+        (True, False, True)
+    """
     return np.can_cast(from_, to, casting)  # type: ignore[arg-type]
 
 
+_SIGNED_BITS = frozenset(("int1", "int2", "int4"))
+_UNSIGNED_BITS = frozenset(("uint1", "uint2", "uint4"))
 _CATEGORIES = {
     np.inexact: is_inexact,
     np.floating: lambda d: is_inexact(d) and d.kind != "c",
-    np.integer: lambda d: d.kind in "iu" or d.name in ("int2", "int4", "uint2", "uint4"),
-    np.signedinteger: lambda d: d.kind == "i" or d.name in ("int2", "int4"),
-    np.unsignedinteger: lambda d: d.kind == "u" or d.name in ("uint2", "uint4"),
+    np.integer: lambda d: d.kind in "iu" or d.name in _SIGNED_BITS | _UNSIGNED_BITS,
+    np.signedinteger: lambda d: d.kind == "i" or d.name in _SIGNED_BITS,
+    np.unsignedinteger: lambda d: d.kind == "u" or d.name in _UNSIGNED_BITS,
     np.number: lambda d: d.kind in "iufc" or (d.kind == "V" and d.names is None),
 }
 _EXTENDED = {
@@ -402,7 +468,25 @@ _EXTENDED = {
 
 
 def issubdtype(arg1: Any, arg2: Any) -> bool:
-    """`numpy.issubdtype` that also knows bfloat16, the 8-bit floats and 4-bit integers."""
+    """Whether a dtype belongs to a category, or two are the same.
+
+    Args:
+        arg1: dtype, or what stands for one; bfloat16, 8-bit floats and integers of 1 to 4 bits
+            belong to NumPy's categories here, and keys to `dtypes.prng_key`.
+        arg2: category, such as `numpy.floating`, or dtype.
+
+    Returns:
+        Python's bool.
+
+    Raises:
+        TypeError: an argument stands for no dtype.
+
+    Example:
+        >>> issubdtype(np.bfloat16, np.floating), issubdtype(np.int4, np.integer)
+        (True, True)
+        >>> issubdtype(np.bool_, np.integer)
+        False
+    """
     if arg2 in _EXTENDED:
         kind = arg1 if isinstance(arg1, type) and issubclass(arg1, extended) else None
         kind = prng_key if isinstance(arg1, KeyDtype) or (kind is None and _is_key(arg1)) else kind
@@ -432,7 +516,18 @@ def to_inexact(dtype: np.dtype) -> np.dtype:
 
 
 def scalar_type_of(x: Any) -> type:
-    """Python type of the elements of `x`: bool, int, float or complex."""
+    """Python type of the elements of `x`.
+
+    Args:
+        x: array, number, or what NumPy makes an array of.
+
+    Returns:
+        `bool`, `int`, `float` or `complex`.
+
+    Example:
+        >>> scalar_type_of(np.zeros(3, "bfloat16")), scalar_type_of(True)
+        (<class 'float'>, <class 'bool'>)
+    """
     kind = type_of_value(x)[0]
     if kind.kind == "b":
         return bool

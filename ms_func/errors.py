@@ -14,6 +14,18 @@ import numpy as np
 
 from ms_func.runtime import extension
 
+__all__ = [
+    "ArgumentTypeError", "ArgumentValueError", "AxisError", "AxisNameError", "CallbackError",
+    "CheckifyError", "CheckifyRuntimeError", "ConcretizationTypeError", "DeletedError",
+    "DivisionByZeroError", "FailedCheckError", "ForkError", "IRError", "KeyReuseError",
+    "LocatedError", "NaNError", "NonConcreteBooleanIndexError", "NonFiniteError", "OOBError",
+    "OutOfMemoryError", "ShapeError", "ShardingError", "ShardingTypeError", "SizeError",
+    "StagingBoolError", "StagingError", "StagingIndexError", "TracerArrayConversionError",
+    "TracerBoolConversionError", "TracerIntegerConversionError", "TracerSliceError",
+    "TypePromotionError", "UnexpectedTracerError", "UnsupportedError",
+]  # fmt: skip
+__dir__ = __all__.copy
+
 _RuntimeFailure: Any = extension.JaxRuntimeError
 """What the runtime raises where a program fails while it runs, a `RuntimeError`."""
 

@@ -86,6 +86,7 @@ __all__ = [
     "partial_eval", "passes", "primitives", "register", "register_param_type", "to_front",
     "to_text", "transpose_program", "typeof", "verify", "vjp_program", "walk",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 
 def lower_as(fun: Callable[..., Any]) -> Callable[..., Any]:

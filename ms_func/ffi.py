@@ -21,6 +21,7 @@ from ms_func.ir.types import ArrayType, typeof
 
 __all__ = ["ffi_call", "include_dir", "pycapsule", "register_ffi_target",
            "register_ffi_target_as_batch_partitionable"]  # fmt: skip
+__dir__ = __all__.copy
 
 _METHODS = (None, "sequential", "sequential_unrolled", "expand_dims", "broadcast_all",
             "legacy_vectorized")  # fmt: skip

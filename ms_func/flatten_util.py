@@ -16,6 +16,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 
 __all__ = ["ravel_pytree"]
+__dir__ = __all__.copy
 
 
 def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:

@@ -26,6 +26,7 @@ from ms_func.numpy.promotion import ArrayLike, operand
 from ms_func.primitives.dot import Precision
 
 __all__ = ["ResizeMethod", "resize", "scale_and_translate"]
+__dir__ = __all__.copy
 
 
 class ResizeMethod(enum.Enum):

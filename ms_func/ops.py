@@ -14,6 +14,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy.promotion import ArrayLike
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
+__dir__ = __all__.copy
 
 
 def _segment(

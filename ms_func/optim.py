@@ -27,6 +27,8 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, logic, reductions, searching
 from ms_func.numpy import elementwise as el
 from ms_func.numpy.promotion import convert
+from ms_func.numpy.rounding import floor
+from ms_func.numpy.trigonometry import cos
 from ms_func.tracing.policy import user_function
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "scale", "scale_by_adam", "scale_by_learning_rate", "scale_by_rms", "sgd", "trace",
     "warmup_cosine_decay_schedule",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 Schedule = Callable[[Any], Any]
 
@@ -481,7 +484,7 @@ def exponential_decay(
     def schedule(count: Any) -> Any:
         done = ar.maximum(ar.subtract(count, transition_begin), 0)
         power = ar.divide(done, transition_steps)
-        power = el.floor(power) if staircase else power
+        power = floor(power) if staircase else power
         value = ar.multiply(init_value, ar.power(np.float32(decay_rate), power))
         if end_value is None:
             return value
@@ -506,7 +509,7 @@ def cosine_decay_schedule(
 
     def schedule(count: Any) -> Any:
         part = ar.divide(ar.minimum(count, decay_steps), decay_steps)
-        wave = ar.multiply(0.5, ar.add(1.0, el.cos(ar.multiply(math.pi, part))))
+        wave = ar.multiply(0.5, ar.add(1.0, cos(ar.multiply(math.pi, part))))
         wave = wave if exponent == 1.0 else ar.power(wave, exponent)
         return ar.multiply(init_value, ar.add(ar.multiply(wave, 1 - alpha), alpha))
 

@@ -17,6 +17,7 @@ __all__ = [
     "device_memory_profile", "save_device_memory_profile", "start_server", "start_trace",
     "stop_server", "stop_trace", "trace",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 _runtime: Any = importlib.import_module("jaxlib._profiler")
 ProfileOptions = _runtime.ProfileOptions

@@ -8,3 +8,4 @@ __all__ = [
     "AbstractRef", "Ref", "addupdate", "empty_ref", "free_ref", "freeze", "get", "new_ref", "set",
     "swap",
 ]  # fmt: skip
+__dir__ = __all__.copy

@@ -24,3 +24,4 @@ __all__ = [
     "get_mesh", "set_mesh", "use_abstract_mesh",
     "use_mesh",
 ]  # fmt: skip
+__dir__ = __all__.copy

@@ -6,3 +6,4 @@ from ms_func.api.stages import Lowered as Lowered
 from ms_func.api.stages import Traced as Traced
 
 __all__ = ["ArgInfo", "Compiled", "Lowered", "Traced"]
+__dir__ = __all__.copy

@@ -20,6 +20,7 @@ from ms_func.ir.primitive import ZERO, NotSupported, Primitive
 from ms_func.ir.types import typeof
 
 __all__ = ["check_grads", "check_jvp", "check_primitive", "check_vjp"]
+__dir__ = __all__.copy
 
 _STEPS = {"float16": 1e-2, "bfloat16": 1e-1, "float32": 1e-3, "float64": 1e-6}
 _TOLERANCES = {"float16": 1e-1, "bfloat16": 2e-1, "float32": 2e-2, "float64": 1e-5}
@@ -116,6 +117,10 @@ def check_jvp(
 
     Raises:
         AssertionError: values or tangents differ.
+
+    Example:
+        >>> f = lambda x: x * x
+        >>> check_jvp(f, partial(jvp, f), (3.0,))
     """
     args = _on_host(args)
     rng = np.random.default_rng(0)
@@ -139,10 +144,21 @@ def check_vjp(
 ) -> None:
     """Check a reverse derivative against central differences by a random pairing.
 
-    Args: as for `check_jvp`; `f_vjp(*args)` gives (value, function of a cotangent).
+    Args:
+        f: function of trees of arrays.
+        f_vjp: `f_vjp(*args)` gives (value, function of a cotangent).
+        args: the point.
+        atol: absolute tolerance; by dtype if None.
+        rtol: relative tolerance; by dtype if None.
+        eps: step of the difference; by dtype if None.
+        err_msg: head of the message.
 
     Raises:
         AssertionError: values or pairings differ.
+
+    Example:
+        >>> f = lambda x: x * x
+        >>> check_vjp(f, partial(vjp, f), (3.0,))
     """
     args = _on_host(args)
     rng = np.random.default_rng(0)

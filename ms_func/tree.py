@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     PyTreeDef: TypeAlias = Any
 else:
     PyTreeDef = pytree.PyTreeDef
+
+__all__ = [
+    "DictKey", "FlattenedIndexKey", "GetAttrKey", "KeyEntry", "KeyPath", "Partial", "PyTree",
+    "PyTreeDef", "SequenceKey", "all", "all_leaves", "broadcast", "broadcast_prefix", "children",
+    "flatten", "flatten_one_level", "flatten_one_level_with_keys", "flatten_with_path",
+    "is_tree_node", "keystr", "leaves", "leaves_with_path", "map", "map_with_path", "num_leaves",
+    "reduce", "reduce_associative", "register_dataclass", "register_node", "register_node_class",
+    "register_static", "register_with_keys", "register_with_keys_class", "registry", "static",
+    "structure", "transpose", "treedef_is_leaf", "treedef_tuple", "unflatten",
+]  # fmt: skip
+__dir__ = __all__.copy
 PyTree: TypeAlias = Any
 DictKey = pytree.DictKey
 FlattenedIndexKey = pytree.FlattenedIndexKey

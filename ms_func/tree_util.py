@@ -75,3 +75,4 @@ __all__ = [
     "treedef_is_leaf",
     "treedef_tuple",
 ]
+__dir__ = __all__.copy

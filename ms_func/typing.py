@@ -10,11 +10,17 @@ from ms_func.execution.array import Array as Array
 from ms_func.numpy.promotion import ArrayLike as ArrayLike
 
 __all__ = ["Array", "ArrayLike", "DTypeLike", "PyTree", "Shape", "SupportsDType"]
+__dir__ = __all__.copy
 
 
 @runtime_checkable
 class SupportsDType(Protocol):
-    """Anything with a `dtype`."""
+    """Anything with a `dtype`.
+
+    Example:
+        >>> isinstance(np.zeros(3), SupportsDType), isinstance(3.0, SupportsDType)
+        (True, False)
+    """
 
     @property
     def dtype(self) -> np.dtype:

@@ -95,6 +95,8 @@ class AliasModule(ModuleType):
             if found is not None:
                 setattr(self, name, found)
                 return found
+        if name == "__all__":  # of `from ... import *`
+            return [n for n in dir(self) if not n.startswith("_")]
         if self._alias_path == "" and name == "_src":
             return module("_src")
         if self._alias_path == "_src" and _stands_for(f"_src.{name}"):
@@ -114,7 +116,7 @@ class AliasModule(ModuleType):
     def __dir__(self) -> list[str]:
         hidden = {"_alias_path", "_alias_sources"}
         listing = [s for s in self._alias_sources if "__dir__" in vars(s)]  # of names made later
-        late = {n for s in listing for n in dir(s) if not n.startswith("_")}
+        late = {n for s in listing for n in dir(s) if hasattr(self, n)}
         return sorted((set(self.__dict__) | _children.get(self._alias_path, set()) | late) - hidden)
 
 
@@ -144,7 +146,7 @@ def _public(source: ModuleType) -> dict[str, Any]:
     names = getattr(source, "__all__", None)
     if names is None:
         names = [n for n in vars(source) if not n.startswith("_")]
-    found = {n: getattr(source, n) for n in names if hasattr(source, n)}
+    found = {n: vars(source)[n] for n in names if n in vars(source)}  # the others when asked for
     found.update((n, x) for n, x in vars(source).items() if n.startswith("__version"))
     return {n: x for n, x in found.items() if not isinstance(x, ModuleType)}
 

@@ -3,3 +3,4 @@
 from ms_func.primitives.callbacks import io_callback as io_callback
 
 __all__ = ["io_callback"]
+__dir__ = __all__.copy

@@ -35,3 +35,4 @@ __all__ = [
     "nan_checks",
     "user_checks",
 ]
+__dir__ = __all__.copy

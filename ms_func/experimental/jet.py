@@ -3,3 +3,4 @@
 from ms_func.api.jet import jet as jet
 
 __all__ = ["jet"]
+__dir__ = __all__.copy

@@ -29,6 +29,7 @@ from ms_func.ir.sharding import NamedSharding, PartitionSpec
 __all__ = ["assert_equal", "broadcast_one_to_all", "global_array_to_host_local_array",
            "host_local_array_to_global_array", "live_devices", "process_allgather",
            "reached_preemption_sync_point", "sync_global_devices"]  # fmt: skip
+__dir__ = __all__.copy
 
 
 def process_allgather(in_tree: Any, tiled: bool = False) -> Any:

@@ -3,3 +3,4 @@
 from ms_func.ode import odeint as odeint
 
 __all__ = ["odeint"]
+__dir__ = __all__.copy

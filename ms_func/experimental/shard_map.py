@@ -9,6 +9,7 @@ from ms_func.api.shard_map import shard_map as _shard_map
 from ms_func.errors import ArgumentValueError
 
 __all__ = ["shard_map"]
+__dir__ = __all__.copy
 
 
 def shard_map(

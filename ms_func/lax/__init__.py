@@ -241,6 +241,7 @@ __all__ = [
     "Precision",
     "PrecisionLike",
     "RaggedDotDimensionNumbers",
+    "RandomAlgorithm",
     "RoundingMethod",
     "ScatterDimensionNumbers",
     "Tolerance",
@@ -444,3 +445,4 @@ __all__ = [
     "zeta",
 ]
 __all__ += primitive_names.__all__
+__dir__ = __all__.copy

@@ -65,3 +65,4 @@ __all__ = [
     "tridiagonal_solve",
     "tridiagonal_solve_p",
 ]  # fmt: skip
+__dir__ = __all__.copy

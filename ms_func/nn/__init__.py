@@ -42,7 +42,7 @@ from ms_func.nn.normalization import (
     softmax,
     standardize,
 )
-from ms_func.numpy.elementwise import tanh
+from ms_func.numpy.trigonometry import tanh
 
 if TYPE_CHECKING:
     from ms_func.nn import losses
@@ -62,6 +62,7 @@ __all__ = [
     "sigmoid", "silu", "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid",
     "squareplus", "standardize", "swish", "tanh",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 _LATE = {
     "losses": "losses",
@@ -79,7 +80,3 @@ def __getattr__(name: str) -> Any:
     module = _import_module(f"{__name__}.{_LATE[name]}")
     found = globals()[name] = module if name == "losses" else getattr(module, name)
     return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE})

@@ -17,6 +17,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, searching
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote, strong
+from ms_func.numpy.trigonometry import tanh
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 
@@ -154,7 +155,7 @@ def mish(x: ArrayLike) -> Array:
 
 
 def _mish(x: Any) -> Any:
-    return ar.multiply(x, el.tanh(_softplus(x)))
+    return ar.multiply(x, tanh(_softplus(x)))
 
 
 def gelu(x: ArrayLike, approximate: bool = True) -> Array:
@@ -173,7 +174,7 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
 def _gelu_tanh(x: Any) -> Any:
     cube = ar.multiply(ar.multiply(x, x), x)
     inner = ar.multiply(math.sqrt(2 / math.pi), ar.add(x, ar.multiply(0.044715, cube)))
-    return ar.multiply(x, ar.multiply(0.5, ar.add(1.0, el.tanh(inner))))
+    return ar.multiply(x, ar.multiply(0.5, ar.add(1.0, tanh(inner))))
 
 
 def _gelu_exact(x: Any) -> Any:

@@ -24,6 +24,7 @@ from ms_func.numpy import logic, manipulation, reductions, repeating, scalar_typ
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, convert
+from ms_func.numpy.rounding import floor
 from ms_func.primitives.dot import dot_general
 
 F32 = np.dtype(np.float32)
@@ -129,7 +130,7 @@ def quantize(x: Any, config: BlockScaleConfig) -> tuple[Any, Any]:
     largest = scalar_types.finfo(config.data_type).max
     size = reductions.max(el.abs(rows), -1)
     if config.global_scale is None:
-        exponent = ar.subtract(el.floor(el.log2(size)), math.floor(math.log2(largest)))
+        exponent = ar.subtract(floor(el.log2(size)), math.floor(math.log2(largest)))
         wanted = el.exp2(ar.clip(exponent, -126, 127))
     else:
         wanted = ar.divide(size, ar.multiply(largest, _number(config.global_scale)))

@@ -14,7 +14,16 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import creation, elementwise, manipulation
+from ms_func.numpy.trigonometry import cos, sin
 from ms_func.primitives import cast
+
+__all__ = [
+    "Initializer", "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform",
+    "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "lecun_normal",
+    "lecun_uniform", "normal", "ones", "orthogonal", "truncated_normal", "uniform",
+    "variance_scaling", "xavier_normal", "xavier_uniform", "zeros",
+]  # fmt: skip
+__dir__ = __all__.copy
 
 Initializer = Callable[..., Array]
 Axes = int | Sequence[int]
@@ -163,7 +172,7 @@ def _complex(
     of_radius, of_angle = random.split(key)
     square = _SQUARED_RADIUS[distribution](random.uniform(of_radius, shape, part))
     angle = ar.multiply(random.uniform(of_angle, shape, part), 2 * math.pi)
-    turn = cast.complex(elementwise.cos(angle), elementwise.sin(angle))
+    turn = cast.complex(cos(angle), sin(angle))
     return ar.multiply(elementwise.sqrt(square), turn)
 
 

@@ -18,6 +18,13 @@ from ms_func.numpy import logic, manipulation, reductions, searching
 from ms_func.numpy.promotion import ArrayLike, inexact, operand, promote
 from ms_func.numpy.reductions import Axis
 
+__all__ = [
+    "cosine_distance", "cosine_similarity", "hinge_loss", "huber_loss", "kl_divergence",
+    "l2_loss", "log_cosh", "sigmoid_binary_cross_entropy", "smooth_labels",
+    "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels", "squared_error",
+]  # fmt: skip
+__dir__ = __all__.copy
+
 
 def _same(name: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Operands of one floating dtype and one shape, so that no loss broadcasts by accident.

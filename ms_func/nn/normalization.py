@@ -14,8 +14,8 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, searching
-from ms_func.numpy.promotion import ArrayLike, inexact
+from ms_func.numpy import fusion, logic, manipulation, means, reductions, searching
+from ms_func.numpy.promotion import ArrayLike, inexact, promote_dtype
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
@@ -89,7 +89,7 @@ def logsumexp(
         where: elements to count.
     """
     if b is not None:
-        a, b = reductions.promote_dtype("logsumexp", inexact("logsumexp", a), b)
+        a, b = promote_dtype("logsumexp", inexact("logsumexp", a), b)
         a = searching.where(logic.not_equal(b, 0), a, -math.inf)  # pyright: ignore[reportArgumentType]
     else:
         a = inexact("logsumexp", a)
@@ -145,11 +145,11 @@ def standardize(
     """
     x = inexact("standardize", x)
     if mean is None:
-        mean = reductions.mean(x, axis, keepdims=True, where=where)
+        mean = means.mean(x, axis, keepdims=True, where=where)
     if variance is None and algorithm == "two_pass":
-        variance = reductions.var(x, axis, keepdims=True, where=where, mean=mean)
+        variance = means.var(x, axis, keepdims=True, where=where, mean=mean)
     elif variance is None:
-        squares = reductions.mean(ar.square(x), axis, keepdims=True, where=where)
+        squares = means.mean(ar.square(x), axis, keepdims=True, where=where)
         variance = ar.maximum(ar.subtract(squares, ar.square(mean)), 0)
     return ar.multiply(ar.subtract(x, mean), pe.rsqrt(ar.add(variance, epsilon)))
 
@@ -184,7 +184,7 @@ def rms_norm(
         Zhang, Sennrich, "Root mean square layer normalization", NeurIPS 2019.
     """
     x = inexact("rms_norm", x)
-    square = reductions.mean(ar.square(el.abs(x)), axis, keepdims=True)
+    square = means.mean(ar.square(el.abs(x)), axis, keepdims=True)
     return _affine(ar.multiply(x, pe.rsqrt(ar.add(square, epsilon))), scale, None)
 
 

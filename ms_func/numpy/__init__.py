@@ -12,12 +12,16 @@ from ms_func.dtypes import float0, issubdtype, promote_types, result_type
 from ms_func.execution.array import Array as ndarray
 
 from ms_func.numpy.arithmetic import (  # isort: skip
-    clip, divmod, float_power, fmax, fmin, fmod, gcd, hypot, lcm, modf, positive, reciprocal,
+    clip, divmod, float_power, fmax, fmin, fmod, hypot, modf, positive, reciprocal,
     square,
 )  # fmt: skip
 from ms_func.numpy import protocol as _protocol
 from ms_func.numpy.array_methods import attach
 
+from ms_func.numpy.bitwise import (  # isort: skip
+    bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_right_shift, invert,
+    left_shift, right_shift,
+)  # fmt: skip
 from ms_func.numpy.calculus import (  # isort: skip
     diff, ediff1d, gradient, interp, trapezoid, unwrap,
 )  # fmt: skip
@@ -32,15 +36,15 @@ from ms_func.numpy.diagonals import (  # isort: skip
     ix_, mask_indices, trace, tri, tril, tril_indices, tril_indices_from, triu, triu_indices,
     triu_indices_from, vander,
 )  # fmt: skip
+from ms_func.numpy.divisors import gcd, lcm
 from ms_func.numpy.einsum import einsum, einsum_path
 
 from ms_func.numpy.elementwise import (  # isort: skip
-    abs, absolute, acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2,
-    arctanh, around, asin, asinh, atan, atan2, atanh, cbrt, ceil, conj, conjugate, copysign,
-    cos, cosh, deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, frexp, heaviside, imag,
-    isclose, ldexp, log, log10, log1p, log2, nan_to_num, nextafter,
-    rad2deg, radians, real, rint, round, sign, signbit, sin, sinc, sinh, spacing, sqrt, tan,
-    tanh, trunc,
+    abs, absolute, cbrt, conj, conjugate, exp, exp2, expm1, fabs, heaviside, imag, log, log10,
+    log1p, log2, real, sign, sqrt,
+)  # fmt: skip
+from ms_func.numpy.floats import (  # isort: skip
+    copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
 )  # fmt: skip
 from ms_func.numpy.grids import (  # isort: skip
     bartlett, blackman, c_, hamming, hanning, i0, index_exp, kaiser, mgrid, ogrid, packbits,
@@ -51,15 +55,16 @@ from ms_func.numpy.joining import (  # isort: skip
     hstack, split, stack, unstack, vsplit, vstack,
 )  # fmt: skip
 from ms_func.numpy.logic import (  # isort: skip
-    bitwise_count, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_right_shift, equal,
-    greater, greater_equal, invert, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
-    isreal, left_shift, less, less_equal, logical_not, not_equal, right_shift,
+    equal, greater, greater_equal, iscomplex, isfinite, isinf, isnan, isneginf, isposinf, isreal,
+    less, less_equal, logical_not, not_equal,
 )  # fmt: skip
 from ms_func.numpy.manipulation import (  # isort: skip
     atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to,
     expand_dims, flip, fliplr, flipud, matrix_transpose, moveaxis, permute_dims, ravel, reshape,
     roll, rollaxis, rot90, squeeze, swapaxes, transpose,
 )  # fmt: skip
+from ms_func.numpy.means import average, mean, std, var
+
 from ms_func.numpy.metadata import (  # isort: skip
     __array_namespace_info__, can_cast, from_dlpack, iscomplexobj, isdtype, isrealobj,
     isscalar, iterable, load, ndim, save, savez, shape, size,
@@ -75,12 +80,14 @@ from ms_func.numpy.nan_reductions import (  # isort: skip
     nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
 from ms_func.numpy.reductions import (  # isort: skip
-    all, allclose, amax, amin, any, array_equal, array_equiv, average, count_nonzero, max, mean,
-    min, prod, ptp, std, sum, var,
+    all, allclose, amax, amin, any, array_equal, array_equiv, count_nonzero, max, min, prod, ptp,
+    sum,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
     delete, insert, meshgrid, pad, place, put, repeat, resize, tile, trim_zeros,
 )  # fmt: skip
+from ms_func.numpy.rounding import around, ceil, fix, floor, rint, round, trunc
+
 from ms_func.numpy.running import (  # isort: skip
     cumprod, cumsum, cumulative_prod, cumulative_sum, nancumprod, nancumsum,
 )  # fmt: skip
@@ -106,6 +113,10 @@ from ms_func.numpy.quantiles import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.statistics import (  # isort: skip
     corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd,
+)  # fmt: skip
+from ms_func.numpy.trigonometry import (  # isort: skip
+    acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh,
+    atan, atan2, atanh, cos, cosh, deg2rad, degrees, rad2deg, radians, sin, sinc, sinh, tan, tanh,
 )  # fmt: skip
 from ms_func.numpy.ufunc import (  # isort: skip
     add, bitwise_and, bitwise_or, bitwise_xor, divide, floor_divide, frompyfunc, logaddexp,
@@ -191,3 +202,4 @@ __all__ = [  # noqa: RUF022
     "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
     "zeros", "zeros_like",
 ]  # fmt: skip
+__dir__ = __all__.copy

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.control_flow.while_loop import while_loop
-from ms_func.dtypes import is_inexact, issubdtype
+from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
@@ -16,11 +15,9 @@ from ms_func.numpy import fusion, logic
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
-    common_shape,
     convert,
     fill,
     inexact,
-    lay,
     no_out,
     numbers,
     operand,
@@ -28,35 +25,105 @@ from ms_func.numpy.promotion import (
     promote_inexact,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import bits, compare, modulo, powers, reduce, rounding
+from ms_func.primitives import bits, compare, modulo, powers, rounding
 from ms_func.primitives import elementwise as el
 from ms_func.primitives.complex_forms import hypotenuse, with_sign
 from ms_func.primitives.families import literal
 
-# --- arithmetic -----------------------------------------------------------------------
-
 
 @fusion.two
 def add(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `x + y`; logical or of booleans."""
+    """Elementwise `x + y`; of booleans, their logical or.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype. Integers wrap around.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+        OverflowError: a Python integer does not fit the dtype of the other operand.
+
+    Example:
+        >>> np.add(np.array([[1], [2]]), np.array([10.5, 20.0]))
+        Array([[11.5, 21. ],
+               [12.5, 22. ]], dtype=float32)
+        >>> np.add(np.uint8(250), 10)
+        Array(4, dtype=uint8)
+    """
     return ar.add_p.bind(*promote("add", x, y))
 
 
 @fusion.two
 def subtract(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `x - y`; not defined on booleans."""
+    """Elementwise `x - y`.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype. Integers wrap around, unsigned ones below 0.
+
+    Raises:
+        TypeError: both operands are booleans, or one is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.subtract(np.array([1.5, 2.0]), 1)
+        Array([0.5, 1. ], dtype=float32)
+        >>> np.subtract(np.uint8(0), np.uint8(1))
+        Array(255, dtype=uint8)
+    """
     return ar.sub_p.bind(*promote("subtract", x, y))
 
 
 @fusion.two
 def multiply(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `x * y`; logical and of booleans."""
+    """Elementwise `x * y`; of booleans, their logical and.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype. Integers wrap around.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.multiply(np.array([[1], [2]]), np.array([3, 4]))
+        Array([[3, 4],
+               [6, 8]], dtype=int32)
+    """
     return ar.mul_p.bind(*promote("multiply", x, y))
 
 
 @fusion.two
 def divide(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise true division; integers become floats."""
+    """Elementwise true division; `true_divide` is the same.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape: integers become floats. By 0 it gives infinities and NaN, without
+        a warning.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.divide(np.array([1, -1, 0, 3]), np.array([0, 0, 0, 2]))
+        Array([ inf, -inf,  nan,  1.5], dtype=float32)
+    """
     return ar.div_p.bind(*promote_inexact("divide", x, y))
 
 
@@ -65,10 +132,25 @@ true_divide = divide
 
 @fusion.two
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise largest whole number not above `x / y`.
+    """Elementwise largest whole number not above `x / y`, as Python's `//`.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype: floats stay floats. What an integer by 0 gives has no
+        meaning.
 
     Raises:
-        TypeError: an operand is complex.
+        TypeError: an operand is complex, a list, or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.floor_divide(np.array([7, -7]), 2)
+        Array([ 3, -4], dtype=int32)
+        >>> np.floor_divide(np.array([7.5, -7.5]), 2.0)
+        Array([ 3., -4.], dtype=float32)
     """
     x, y = numbers("floor_divide", x, y)
     if typeof(x).dtype.kind == "c":
@@ -78,10 +160,22 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 @fusion.two
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise remainder with the sign of `y`, as Python's `%`; 0 where an integer `y` is 0.
+    """Elementwise remainder with the sign of `y`, as Python's `%`; `mod` is the same.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype: 0 where an integer `y` is 0, NaN where a float is.
 
     Raises:
-        TypeError: an operand is complex.
+        TypeError: an operand is complex, a list, or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.remainder(np.array([7, -7, 7]), np.array([3, 3, -3]))
+        Array([ 1,  2, -2], dtype=int32)
     """
     return modulo.mod_p.bind(*_divisible(*numbers("remainder", x, y)))
 
@@ -98,23 +192,69 @@ mod = remainder
 
 @fusion.two
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise remainder with the sign of `x`, as C's `fmod`; 0 where an integer `y` is 0."""
+    """Elementwise remainder with the sign of `x`, as C's `fmod`.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype: 0 where an integer `y` is 0, NaN where a float is.
+
+    Raises:
+        TypeError: an operand is complex, a list, or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.fmod(np.array([7, -7, 7]), np.array([3, 3, -3]))
+        Array([ 1, -1,  1], dtype=int32)
+    """
     return ar.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
 
 
 @fusion.two
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
-    """`floor_divide(x, y), remainder(x, y)`."""
+    """`floor_divide(x, y), remainder(x, y)`, as Python's `divmod`.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Quotients and remainders, both of the common shape and dtype.
+
+    Raises:
+        TypeError: an operand is complex, a list, or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.divmod(np.array([7, -7]), 4)
+        (Array([ 1, -2], dtype=int32), Array([3, 1], dtype=int32))
+    """
     return floor_divide(x, y), remainder(x, y)
 
 
 def power(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `x ** y`.
+    """Elementwise `x ** y`; `pow` is the same.
 
-    A Python integer as exponent means repeated multiplication. Integers wrap around.
+    Args:
+        x: array or number.
+        y: exponents. A Python integer means repeated multiplication, exact for integers, and
+            has a derivative for negative `x`. Otherwise the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype. Integers wrap around, and their negative powers are
+        rounded towards 0; a negative real number to a power that is not whole is NaN.
 
     Raises:
         TypeError: an integer is raised to a negative Python integer.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.power(np.array([2, -3]), 3)
+        Array([  8, -27], dtype=int32)
+        >>> np.power(np.array([4.0, -4.0]), 0.5).round(4)
+        Array([ 2., nan], dtype=float32)
     """
     if type(y) is int:
         x = operand("power", x)
@@ -153,30 +293,107 @@ def _integer_power(x: Any, y: Any) -> Any:
 
 @fusion.two
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `x ** y` of floats; integers become floats first."""
+    """Elementwise `x ** y` of floats: integers become floats first, so negative powers are defined.
+
+    Args:
+        x: array or number.
+        y: exponents; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.float_power(np.array([2, 4]), -1)
+        Array([0.5 , 0.25], dtype=float32)
+    """
     return powers.pow_p.bind(*promote_inexact("float_power", x, y))
 
 
 @fusion.one
 def negative(x: ArrayLike, /) -> Array:
-    """Elementwise `-x`."""
+    """Elementwise `-x`.
+
+    Args:
+        x: array or number; not of booleans, for which `logical_not` is meant.
+
+    Returns:
+        Array of the shape and dtype of `x`. Unsigned integers, and the smallest signed one, wrap
+        around.
+
+    Raises:
+        TypeError: `x` is of booleans, a list, or holds no numbers.
+
+    Example:
+        >>> np.negative(np.array([1.5, -2.0]))
+        Array([-1.5,  2. ], dtype=float32)
+        >>> np.negative(np.uint8(1))
+        Array(255, dtype=uint8)
+    """
     return ar.neg_p.bind(operand("negative", x))
 
 
 def positive(x: ArrayLike, /) -> Array:
-    """`x` itself, as an array."""
+    """`x` itself, as an array.
+
+    Args:
+        x: array or number.
+
+    Returns:
+        Array of the shape and dtype of `x`.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.positive(np.array([-1.5, 2.0]))
+        Array([-1.5,  2. ], dtype=float32)
+    """
     return as_handle(operand("positive", x))
 
 
 @fusion.one
 def reciprocal(x: ArrayLike, /) -> Array:
-    """Elementwise `1 / x`; integers become floats."""
+    """Elementwise `1 / x`.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+
+    Returns:
+        Array of the shape of `x`: infinite at 0, with the sign of the zero.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.reciprocal(np.array([2.0, 0.0, -0.0]))
+        Array([ 0.5,  inf, -inf], dtype=float32)
+    """
     return el.reciprocal(inexact("reciprocal", x))
 
 
 @fusion.one
 def square(x: ArrayLike, /) -> Array:
-    """Elementwise `x * x`."""
+    """Elementwise `x * x`.
+
+    Args:
+        x: array or number; booleans become int32.
+
+    Returns:
+        Array of the shape and dtype of `x`. Integers wrap around.
+
+    Raises:
+        TypeError: `x` is a list or holds no numbers.
+
+    Example:
+        >>> np.square(np.array([-1.5, 2.0]))
+        Array([2.25, 4.  ], dtype=float32)
+        >>> np.square(np.array([1 + 1j]))
+        Array([0.+2.j], dtype=complex64)
+    """
     x = operand("square", x)
     if typeof(x).dtype.kind == "b":
         x = convert(x, np.dtype(np.int32))
@@ -185,36 +402,114 @@ def square(x: ArrayLike, /) -> Array:
 
 @fusion.two
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise maximum; NaN wins; complex numbers compare by real, then imaginary part."""
+    """Elementwise maximum; NaN wins, and `fmax` prefers the number.
+
+    Args:
+        x: array or number; complex numbers compare by real, then by imaginary part.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.maximum(np.array([1.0, 5.0, np.nan]), 2.0)
+        Array([ 2.,  5., nan], dtype=float32)
+    """
     return ar.max_p.bind(*promote("maximum", x, y))
 
 
 @fusion.two
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise minimum; NaN wins; complex numbers compare by real, then imaginary part."""
+    """Elementwise minimum; NaN wins, and `fmin` prefers the number.
+
+    Args:
+        x: array or number; complex numbers compare by real, then by imaginary part.
+        y: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.minimum(np.array([1.0, 5.0, np.nan]), 2.0)
+        Array([ 1.,  2., nan], dtype=float32)
+    """
     return ar.min_p.bind(*promote("minimum", x, y))
 
 
 @fusion.whole(2)
 def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """Elementwise maximum that prefers a number to NaN."""
+    """Elementwise maximum that prefers a number to NaN.
+
+    Args:
+        x1: array or number.
+        x2: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype: NaN only where both are.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.fmax(np.array([1.0, np.nan, np.nan]), np.array([3.0, 2.0, np.nan]))
+        Array([ 3.,  2., nan], dtype=float32)
+    """
     x, y = promote("fmax", x1, x2)
     return compare.select_p.bind(bits.or_p.bind(logic.greater(x, y), logic.isnan(y)), x, y)
 
 
 @fusion.whole(2)
 def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """Elementwise minimum that prefers a number to NaN."""
+    """Elementwise minimum that prefers a number to NaN.
+
+    Args:
+        x1: array or number.
+        x2: array or number; the two promote to one dtype and broadcast.
+
+    Returns:
+        Array of the common shape and dtype: NaN only where both are.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.fmin(np.array([1.0, np.nan, np.nan]), np.array([3.0, 2.0, np.nan]))
+        Array([ 1.,  2., nan], dtype=float32)
+    """
     x, y = promote("fmin", x1, x2)
     return compare.select_p.bind(bits.or_p.bind(logic.less(x, y), logic.isnan(y)), x, y)
 
 
 @fusion.whole(3)
 def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
-    """`arr` limited to `[min, max]`; either bound may be None.
+    """`arr` limited to `[min, max]`.
+
+    Args:
+        arr: array or number; NaN stays NaN.
+        min: lower bounds, broadcast against `arr`; None for no bound.
+        max: upper bounds; as `min`. Where it is below `min`, it wins.
+
+    Returns:
+        Array of the common shape, in the dtype that the three promote to.
 
     Raises:
-        ValueError: an operand is complex.
+        ValueError: an operand is complex, or the shapes do not broadcast.
+
+    Example:
+        >>> np.clip(np.array([-2, 0, 7]), 0, 5)
+        Array([0, 0, 5], dtype=int32)
+        >>> np.clip(np.array([-2.0, 7.0]), max=np.array([1.0, 3.5]))
+        Array([-2. ,  3.5], dtype=float32)
     """
     arr = operand("clip", arr)
     if any(v is not None and typeof(v).dtype.kind == "c" for v in (arr, min, max)):
@@ -231,10 +526,21 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
 
 @fusion.two
 def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `sqrt(x**2 + y**2)` without overflow.
+    """Elementwise `sqrt(x**2 + y**2)`, without overflow of the squares.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape: infinite where an operand is, also beside NaN.
 
     Raises:
-        ValueError: an operand is complex.
+        ValueError: an operand is complex, or the shapes do not broadcast.
+
+    Example:
+        >>> np.hypot(np.array([3.0, np.inf]), np.array([4.0, np.nan])).round(4)
+        Array([ 5., inf], dtype=float32)
     """
     x, y = promote_inexact("hypot", x, y)
     if typeof(x).dtype.kind == "c":
@@ -249,55 +555,25 @@ def _hypot(x: Any, y: Any) -> Any:
 
 @fusion.whole(1)
 def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
-    """Fractional and integral parts, both with the sign of `x`."""
+    """Fractional and integral parts, both with the sign of `x`.
+
+    Args:
+        x: array or number; integers and booleans become floats.
+        out: not supported.
+
+    Returns:
+        Fractions and whole numbers, both of the shape of `x` and with a floating dtype. An infinity
+        has the fraction 0.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        TypeError: `x` is complex, a list, or holds no numbers.
+
+    Example:
+        >>> np.modf(np.array([2.25, -2.25, np.inf]))
+        (Array([ 0.25, -0.25,  0.  ], dtype=float32), Array([ 2., -2., inf], dtype=float32))
+    """
     no_out("modf", out)
     x = inexact("modf", x)
     rest = ar.rem_p.bind(x, literal(1, x))
     return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), rounding.trunc(x)
-
-
-@fusion.whole(2)
-def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """Elementwise greatest common divisor of integers, by Euclid's algorithm.
-
-    Raises:
-        ValueError: an operand is no integer.
-    """
-    x, y = _integers("gcd", x1, x2)
-    x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
-    shape = common_shape("gcd", [typeof(v).shape for v in (x, y)])
-    x, y = (lay(v, shape, ()) if not typeof(v).shape else v for v in (x, y))
-
-    def step(pair: Any) -> Any:
-        a, b = pair
-        done = compare.eq(b, 0)
-        left = ar.rem_p.bind(a, compare.select(done, 1, b))
-        return compare.select(done, a, b), compare.select(done, b, left)
-
-    return while_loop(lambda p: _any(compare.ne(p[1], 0)), step, (x, y))[0]
-
-
-def _any(mask: Any) -> Any:
-    """Whether an element is true."""
-    return reduce.reduce_or(mask, tuple(range(typeof(mask).ndim)))
-
-
-@fusion.whole(2)
-def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """Elementwise least common multiple of integers; 0 where either is 0.
-
-    Raises:
-        ValueError: an operand is no integer.
-    """
-    x, y = _integers("lcm", x1, x2)
-    x, y = (v if typeof(v).dtype.kind == "u" else el.abs(v) for v in (x, y))
-    divisor = gcd(x, y)
-    safe = compare.select(compare.eq(divisor, 0), 1, divisor)
-    return ar.mul_p.bind(*promote("lcm", x, ar.div_p.bind(*promote("lcm", y, safe))))
-
-
-def _integers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
-    x, y = numbers(name, x, y)
-    if not issubdtype(typeof(x).dtype, np.integer):
-        raise ArgumentValueError(f"Arguments to {name} must be integers.")
-    return x, y

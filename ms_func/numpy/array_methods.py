@@ -19,6 +19,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
+    bitwise,
     choosing,
     creation,
     diagonals,
@@ -28,10 +29,12 @@ from ms_func.numpy import (
     joining,
     logic,
     manipulation,
+    means,
     products,
     reductions,
     references,
     repeating,
+    rounding,
     running,
     searching,
     sorting,
@@ -139,11 +142,11 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "divmod": arithmetic.divmod,
     "pow": arithmetic.power,
     "matmul": products.matmul,
-    "and": logic.bitwise_and,
-    "or": logic.bitwise_or,
-    "xor": logic.bitwise_xor,
-    "lshift": logic.left_shift,
-    "rshift": logic.right_shift,
+    "and": bitwise.bitwise_and,
+    "or": bitwise.bitwise_or,
+    "xor": bitwise.bitwise_xor,
+    "lshift": bitwise.left_shift,
+    "rshift": bitwise.right_shift,
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": logic.equal,
@@ -157,7 +160,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 def _rounded(x: Any, ndigits: int | None = None) -> Any:
     """`round(x)` gives integers, `round(x, n)` what `x` is, as Python's numbers do."""
-    out = elementwise.round(x, ndigits or 0)
+    out = rounding.round(x, ndigits or 0)
     return convert(out, DEFAULTS[int]) if ndigits is None else out
 
 
@@ -165,7 +168,7 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "__neg__": arithmetic.negative,
     "__pos__": arithmetic.positive,
     "__abs__": elementwise.abs,
-    "__invert__": logic.bitwise_not,
+    "__invert__": bitwise.bitwise_not,
     "__round__": _rounded,
 }
 
@@ -307,7 +310,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "dot": products.dot,
     "flatten": _flatten,
     "max": reductions.max,
-    "mean": reductions.mean,
+    "mean": means.mean,
     "min": reductions.min,
     "nonzero": searching.nonzero,
     "prod": reductions.prod,
@@ -315,18 +318,18 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "ravel": manipulation.ravel,
     "repeat": repeating.repeat,
     "reshape": manipulation.reshape_method,
-    "round": elementwise.round,
+    "round": rounding.round,
     "searchsorted": sorting.searchsorted,
     "sort": sorting.sort,
     "squeeze": manipulation.squeeze,
-    "std": reductions.std,
+    "std": means.std,
     "sum": reductions.sum,
     "swapaxes": manipulation.swapaxes,
     "take": searching.take,
     "to_device": _to_device,
     "trace": diagonals.trace,
     "transpose": manipulation.transpose_method,
-    "var": reductions.var,
+    "var": means.var,
     "view": _view,
 }
 

@@ -25,7 +25,7 @@ from ms_func.numpy import (
     sorting,
 )
 from ms_func.numpy.manipulation import axes_tuple, axis_index, part
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype
 
 
 @fusion.whole(1, "prepend", "append")
@@ -35,8 +35,24 @@ def diff(
 ) -> Array:  # fmt: skip
     """Differences of neighbours along a dimension, `n` times.
 
+    Args:
+        a: array.
+        n: how often to take differences; 0 gives `a` itself.
+        axis: dimension, negative from the end.
+        prepend: put in front of `a` first: a number, or an array that fits beside it.
+        append: put behind it; as `prepend`.
+
+    Returns:
+        Array of the dtype of `a`, shorter by `n` along `axis`. Of booleans it is whether neighbours
+        differ; unsigned integers wrap around.
+
     Raises:
-        ValueError: `n` is negative, or the array has no dimension.
+        ValueError: `n` is negative, or `a` has no dimension, or no such one.
+
+    Example:
+        >>> a = np.array([1, 4, 9, 16])
+        >>> np.diff(a), np.diff(a, n=2), np.diff(a, prepend=0).tolist()
+        (Array([3, 5, 7], dtype=int32), Array([2, 2], dtype=int32), [1, 3, 5, 7])
     """
     a = operand("diff", a)
     if n < 0:
@@ -71,7 +87,23 @@ def _diff(a: Any, n: int, axis: int) -> Any:
 def ediff1d(
     ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None
 ) -> Array:
-    """Differences of neighbours of the flat array, with optional elements at both ends."""
+    """Differences of neighbours of the flat array, with optional elements at both ends.
+
+    Args:
+        ary: array of any shape.
+        to_end: elements to put behind the differences.
+        to_begin: elements to put in front of them.
+
+    Returns:
+        Vector in the dtype of `ary`.
+
+    Raises:
+        TypeError: `ary` is a list or holds no numbers.
+
+    Example:
+        >>> np.ediff1d(np.array([[1, 4], [9, 16]]), to_begin=-1)
+        Array([-1,  3,  5,  7], dtype=int32)
+    """
     ary = manipulation.ravel(ary)
     rows = [diff(ary)]
     for v, place in ((to_begin, 0), (to_end, len(rows) + 1)):
@@ -87,14 +119,29 @@ def gradient(
 ) -> Any:  # fmt: skip
     """Derivative of a sampled function: central differences inside, one-sided at the ends.
 
+    With spacings h to the left and k to the right of a point, the slopes of both sides are weighted
+    by k and h, which is exact for parabolas.
+
     Args:
-        f: samples.
-        *varargs: one spacing, or one for each dimension; a vector holds coordinates.
-        axis: dimensions, all by default; the results are a list if there are several.
+        f: samples; integers and booleans become floats.
+        *varargs: one spacing for all dimensions, or one for each; a vector holds coordinates. 1 by
+            default.
+        axis: dimensions, all by default.
         edge_order: only 1.
 
+    Returns:
+        Array of the shape of `f`; a list with one for each dimension if there are several.
+
     Raises:
+        NotImplementedError: `edge_order` is not 1.
+        TypeError: the number of spacings fits neither.
         ValueError: a dimension has fewer than two samples.
+
+    Example:
+        >>> np.gradient(np.array([0.0, 1.0, 4.0, 9.0]))
+        Array([1., 2., 4., 5.], dtype=float32)
+        >>> np.gradient(np.array([0.0, 1.0, 9.0]), np.array([0.0, 1.0, 3.0]))
+        Array([1., 2., 4.], dtype=float32)
     """
     if edge_order not in (None, 1):
         raise NotImplementedError("The 'edge_order' argument to gradient only supports 1.")
@@ -144,14 +191,21 @@ def trapezoid(
     """Integral of samples by the trapezoidal rule.
 
     Args:
-        y: samples.
+        y: samples; integers and booleans become floats.
         x: their coordinates, of the shape of `y` or a vector along `axis`; None for equal spacing.
         dx: spacing, where there is no `x`.
-        axis: dimension of the samples.
+        axis: dimension of the samples, negative from the end.
+
+    Returns:
+        Array without that dimension; 0 of fewer than two samples.
+
+    Raises:
+        ValueError: `y` has no such dimension, or `x` does not fit.
 
     Example:
-        >>> float(trapezoid(np.float32([0, 1, 4]), dx=1.0))
-        3.0
+        >>> y = np.array([0, 1, 4])
+        >>> np.trapezoid(y), np.trapezoid(y, np.array([0, 1, 3]))
+        (Array(3., dtype=float32), Array(5.5, dtype=float32))
     """
     y = inexact("trapezoid", y)
     axis = axis_index(axis, typeof(y).ndim)
@@ -174,19 +228,30 @@ def interp(
     """Linear interpolation of the points `(xp, fp)`, with `xp` increasing, at `x`.
 
     Args:
-        x: places.
-        xp: coordinates of the points.
-        fp: values at the points.
+        x: places, of any shape.
+        xp: coordinates of the points, a vector; whether it increases is not checked.
+        fp: values at the points, of the size of `xp`; may be complex.
         left: value below the first point, its own by default; "extrapolate" goes on straight.
         right: value above the last point; as `left`.
-        period: distance after which the function repeats.
+        period: distance after which the function repeats; the order of `xp` does not matter then.
+
+    Returns:
+        Array of the shape of `x`, with a floating dtype.
 
     Raises:
-        ValueError: `xp` and `fp` are no vectors of one size, or places are complex.
+        ValueError: `xp` and `fp` are no vectors of one size, places are complex, or `left` is
+            another word.
+
+    Example:
+        >>> xp, fp = np.array([1.0, 2.0, 4.0]), np.array([10.0, 20.0, 0.0])
+        >>> np.interp(np.array([0.0, 1.5, 3.0, 9.0]), xp, fp)
+        Array([10., 15., 10.,  0.], dtype=float32)
+        >>> np.interp(np.array([0.0, 5.0]), xp, fp, left="extrapolate", right=np.nan)
+        Array([ 0., nan], dtype=float32)
     """
     if np.shape(xp) != np.shape(fp) or len(np.shape(xp)) != 1:
         raise ArgumentValueError("xp and fp must be one-dimensional arrays of equal size")
-    x, xp = (inexact("interp", v) for v in reductions.promote_dtype("interp", x, xp))
+    x, xp = (inexact("interp", v) for v in promote_dtype("interp", x, xp))
     if typeof(x).dtype.kind == "c":
         raise ArgumentValueError("interp: complex places are not supported")
     fp = inexact("interp", fp)
@@ -225,7 +290,26 @@ def _beyond(out: Any, outside: Any, edge: Any, value: Any) -> Any:
 def unwrap(
     p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi
 ) -> Array:
-    """Angles with jumps of more than half a period (or `discont`) replaced by their complement."""
+    """Angles without jumps: those of more than half a period become their complement.
+
+    Args:
+        p: angles; integers stay integers where `period` is one.
+        discont: least jump that is replaced; half a period by default, and at least that.
+        axis: dimension along which they follow each other, negative from the end.
+        period: what an angle may change by without a difference, 2 pi by default.
+
+    Returns:
+        Array of the shape of `p`. The first angle stays as it is.
+
+    Raises:
+        ValueError: `p` is complex, or has no such dimension.
+
+    Example:
+        >>> np.unwrap(np.array([350, 10, 20]), period=360)
+        Array([350, 370, 380], dtype=int32)
+        >>> np.unwrap(np.array([3.0, 6.0, 9.0 - 2 * np.pi])).round(2)
+        Array([3., 6., 9.], dtype=float32)
+    """
     p = operand("unwrap", p)
     if typeof(p).dtype.kind == "c":
         raise ArgumentValueError("unwrap does not support complex inputs.")

@@ -11,7 +11,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import logic, reductions
+from ms_func.numpy import logic
 from ms_func.numpy.arithmetic import remainder
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.manipulation import broadcast_to
@@ -23,6 +23,7 @@ from ms_func.numpy.promotion import (
     fill,
     no_out,
     operand,
+    promote_dtype,
 )
 from ms_func.numpy.searching import concrete, where
 
@@ -49,7 +50,7 @@ def select(
 
 def _one_kind(name: str, values: Sequence[Any]) -> list[Any]:
     """Operands of one dtype; shapes stay."""
-    return reductions.promote_dtype(name, *values)
+    return promote_dtype(name, *values)
 
 
 def choose(

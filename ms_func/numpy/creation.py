@@ -35,6 +35,7 @@ from ms_func.numpy.promotion import (
     fill,
     operand,
     promote_all,
+    strong,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, shape
@@ -211,7 +212,7 @@ def _joined(leaves: list[Any], sizes: tuple[int, ...], dtype: np.dtype | None) -
     if dtype is not None:
         parts = [convert(p, dtype) for p in parts]
     flat = [shape.reshape(p, (typeof(p).size,)) for p in parts]
-    return shape.reshape(shape.concatenate(flat, 0), sizes)
+    return strong(shape.reshape(shape.concatenate(flat, 0), sizes))
 
 
 def asarray(

@@ -13,12 +13,14 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, manipulation, searching
+from ms_func.numpy.bitwise import bitwise_and, right_shift
 from ms_func.numpy.creation import arange, array, asarray, ones
 from ms_func.numpy.intervals import linspace
-from ms_func.numpy.logic import bitwise_and, right_shift, truth
+from ms_func.numpy.logic import truth
 from ms_func.numpy.promotion import inexact, operand
 from ms_func.numpy.reductions import sum as total
 from ms_func.numpy.repeating import meshgrid, pad
+from ms_func.numpy.trigonometry import cos
 from ms_func.primitives.special import bessel_i0e
 
 # --- slices ---------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def _cosines(m: int, *weights: float) -> Any:
     angle = ar.multiply(_points(m), 2 * math.pi / (m - 1))
     total: Any = weights[0]
     for k, w in enumerate(weights[1:], 1):
-        total = ar.add(total, ar.multiply(w, el.cos(ar.multiply(angle, float(k)))))
+        total = ar.add(total, ar.multiply(w, cos(ar.multiply(angle, float(k)))))
     return total
 
 

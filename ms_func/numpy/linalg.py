@@ -44,6 +44,7 @@ __all__ = [
     "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot",
     "tensorinv", "tensorsolve", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip
+__dir__ = __all__.copy
 
 
 # --- products ---------------------------------------------------------------------------------

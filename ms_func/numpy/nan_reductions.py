@@ -13,8 +13,9 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.elementwise import sqrt
 from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
+from ms_func.numpy.means import mean, var
 from ms_func.numpy.promotion import ArrayLike, no_out, settled
-from ms_func.numpy.reductions import Axis, any, max, mean, min, prod, sum, var
+from ms_func.numpy.reductions import Axis, any, max, min, prod, sum
 from ms_func.primitives import compare, reduce
 
 
@@ -32,7 +33,28 @@ def nansum(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`sum` that counts NaN as 0."""
+    """`sum` that counts NaN as 0.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the sum, as for `sum`.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that is added.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array without the reduced dimensions; 0 where there is no number.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.nansum(np.array([[1.0, np.nan], [np.nan, np.nan]]), axis=1)
+        Array([1., 0.], dtype=float32)
+    """
     a, mask = _known("nansum", a, where)
     return sum(a, axis, dtype, out, keepdims, initial, mask)
 
@@ -42,7 +64,28 @@ def nanprod(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`prod` that counts NaN as 1."""
+    """`prod` that counts NaN as 1.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the product, as for `prod`.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that is multiplied.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array without the reduced dimensions; 1 where there is no number.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.nanprod(np.array([2.0, np.nan, 3.0]))
+        Array(6., dtype=float32)
+    """
     a, mask = _known("nanprod", a, where)
     return prod(a, axis, dtype, out, keepdims, initial, mask)
 
@@ -67,7 +110,28 @@ def nanmax(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`max` of the elements that are numbers; NaN where there is none."""
+    """`max` of the elements that are numbers; NaN where there is none.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that takes part.
+        where: mask of what counts, which needs no `initial` here.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no element and no `initial`, or `a` has no such dimension.
+
+    Example:
+        >>> a = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])
+        >>> np.nanmax(a, axis=1)
+        Array([ 3., nan], dtype=float32)
+    """
     no_out("nanmax", out)
     return _nan_extremum("nanmax", max, reduce.lowest, a, axis, keepdims, initial, where)
 
@@ -77,7 +141,28 @@ def nanmin(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`min` of the elements that are numbers; NaN where there is none."""
+    """`min` of the elements that are numbers; NaN where there is none.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that takes part.
+        where: mask of what counts, which needs no `initial` here.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no element and no `initial`, or `a` has no such dimension.
+
+    Example:
+        >>> a = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])
+        >>> np.nanmin(a, axis=1)
+        Array([ 1., nan], dtype=float32)
+    """
     no_out("nanmin", out)
     return _nan_extremum("nanmin", min, reduce.highest, a, axis, keepdims, initial, where)
 
@@ -87,7 +172,27 @@ def nanmean(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
     where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`mean` of the elements that are numbers."""
+    """`mean` of the elements that are numbers.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the result; by default that of `a`, float32 for integers and booleans.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array without the reduced dimensions; NaN where there is no number.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.nanmean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 2., nan], dtype=float32)
+    """
     a, mask = _known("nanmean", a, where)
     return mean(a, axis, dtype, out, keepdims, where=mask)
 
@@ -97,7 +202,29 @@ def nanvar(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`var` of the elements that are numbers."""
+    """`var` of the elements that are numbers.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: dtype to compute in; by default that of `a`, float32 for integers and booleans.
+        out: not supported.
+        ddof: what is taken from the number of numbers before dividing.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+        mean: the mean with its dimensions kept, where it is known.
+
+    Returns:
+        Array without the reduced dimensions; NaN where there is no number, or `ddof` is larger.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+
+    Example:
+        >>> np.nanvar(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 4., nan], dtype=float32)
+    """
     a, mask = _known("nanvar", a, where)
     return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
 
@@ -107,5 +234,27 @@ def nanstd(
     a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
     keepdims: bool = False, where: ArrayLike | None = None, mean: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`std` of the elements that are numbers."""
+    """`std` of the elements that are numbers.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: dtype to compute in; by default that of `a`, float32 for integers and booleans.
+        out: not supported.
+        ddof: what is taken from the number of numbers before dividing.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+        mean: the mean with its dimensions kept, where it is known.
+
+    Returns:
+        Array without the reduced dimensions; NaN where there is no number, or `ddof` is larger.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+
+    Example:
+        >>> np.nanstd(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 2., nan], dtype=float32)
+    """
     return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))

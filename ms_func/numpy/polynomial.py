@@ -17,7 +17,7 @@ from ms_func.numpy.creation import arange, asarray, ones, zeros
 from ms_func.numpy.diagonals import eye, vander
 from ms_func.numpy.factors import eigvals
 from ms_func.numpy.products import convolve, matmul, outer
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype
 from ms_func.numpy.repeating import pad, trim_zeros
 from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
@@ -25,8 +25,24 @@ from ms_func.numpy.systems import inv, lstsq
 
 @fusion.whole(2)
 def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
-    """Value of a polynomial at `x`, by Horner's rule."""
-    p, x = reductions.promote_dtype("polyval", p, x)
+    """Value of a polynomial, by Horner's rule.
+
+    Args:
+        p: coefficients, highest power first; `[n]`, or `[n, ...]` for a polynomial in each place.
+        x: where, of any shape.
+        unroll: accepted for compatibility; the rule is always written out.
+
+    Returns:
+        Array of the shape of `x`, in the dtype that the two promote to. 0 without coefficients.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+
+    Example:
+        >>> np.polyval(np.array([2, 0, 1]), np.array([0, 1, 3]))
+        Array([ 1,  3, 19], dtype=int32)
+    """
+    p, x = promote_dtype("polyval", p, x)
     p = asarray(p)
     out: Any = ar.multiply(x, 0)
     for i in range(p.shape[0]):
@@ -36,8 +52,23 @@ def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
 
 @fusion.whole(2)
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """Sum of two polynomials."""
-    a, b = (asarray(v) for v in reductions.promote_dtype("polyadd", a1, a2))
+    """Sum of two polynomials.
+
+    Args:
+        a1: coefficients, highest power first.
+        a2: coefficients; the two promote to one dtype, the shorter one gets zeros in front.
+
+    Returns:
+        Coefficients, as many as the longer one has.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+
+    Example:
+        >>> np.polyadd(np.array([1, 2]), np.array([3, 0, 5]))
+        Array([3, 1, 7], dtype=int32)
+    """
+    a, b = (asarray(v) for v in promote_dtype("polyadd", a1, a2))
     n = max(a.shape[0], b.shape[0])
     a, b = (pad(v, ((n - v.shape[0], 0), *[(0, 0)] * (v.ndim - 1))) for v in (a, b))
     return ar.add(a, b)
@@ -45,22 +76,71 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 @fusion.whole(2)
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """Difference of two polynomials."""
+    """Difference of two polynomials.
+
+    Args:
+        a1: coefficients, highest power first.
+        a2: coefficients; the two promote to one dtype, the shorter one gets zeros in front.
+
+    Returns:
+        Coefficients, as many as the longer one has.
+
+    Raises:
+        TypeError: an operand is a list or holds no numbers.
+
+    Example:
+        >>> np.polysub(np.array([1, 2]), np.array([3, 0, 5]))
+        Array([-3,  1, -3], dtype=int32)
+    """
     return polyadd(a1, ar.negative(a2))
 
 
 def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:
-    """Product of two polynomials; zeros in front are kept unless asked otherwise."""
+    """Product of two polynomials.
+
+    Args:
+        a1: coefficients, highest power first; integers become floats.
+        a2: coefficients; the two promote to one floating dtype.
+        trim_leading_zeros: leave out zeros in front of both first; their places must be known.
+
+    Returns:
+        Coefficients, one fewer than both have together.
+
+    Raises:
+        ConcretizationTypeError: zeros of a traced polynomial are to be left out.
+        TypeError: an operand is a list or holds no numbers.
+
+    Example:
+        >>> np.polymul(np.array([1, 2]), np.array([1, -2]))
+        Array([ 1.,  0., -4.], dtype=float32)
+    """
     if trim_leading_zeros and (np.size(a1) > 1 or np.size(a2) > 1):
         a1, a2 = trim_zeros(a1, "f"), trim_zeros(a2, "f")
-    a, b = (inexact("polymul", v) for v in reductions.promote_dtype("polymul", a1, a2))
+    a, b = (inexact("polymul", v) for v in promote_dtype("polymul", a1, a2))
     a, b = (v if typeof(v).size else zeros((1,), typeof(v).dtype) for v in (a, b))
     return convolve(a, b)
 
 
 def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> tuple[Array, Array]:
-    """Quotient and remainder of two polynomials."""
-    u, v = (asarray(inexact("polydiv", x)) for x in reductions.promote_dtype("polydiv", u, v))
+    """Quotient and remainder of two polynomials, by long division.
+
+    Args:
+        u: coefficients of what is divided, highest power first; integers become floats.
+        v: coefficients of the divisor, the first of them not zero.
+        trim_leading_zeros: leave out zeros in front of the remainder; their places must be known.
+
+    Returns:
+        Coefficients of the quotient, and of the remainder; as many as `u` has where nothing is left
+        out.
+
+    Raises:
+        ConcretizationTypeError: zeros of a traced remainder are to be left out.
+
+    Example:
+        >>> np.polydiv(np.array([1.0, 0.0, -3.0]), np.array([1.0, 2.0]))
+        (Array([ 1., -2.], dtype=float32), Array([0., 0., 1.], dtype=float32))
+    """
+    u, v = (asarray(inexact("polydiv", x)) for x in promote_dtype("polydiv", u, v))
     m, n = u.shape[0] - 1, v.shape[0] - 1
     scale = ar.divide(1.0, v[0])
     quotient = zeros((max(m - n + 1, 1),), u.dtype)
@@ -74,10 +154,21 @@ def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> 
 
 @fusion.whole(1)
 def polyder(p: ArrayLike, m: int = 1) -> Array:
-    """Derivative of order `m`.
+    """Derivative of a polynomial.
+
+    Args:
+        p: coefficients, highest power first; integers become floats.
+        m: order of the derivative.
+
+    Returns:
+        Coefficients, `m` fewer; none is left beyond the degree.
 
     Raises:
         ValueError: `m` is negative.
+
+    Example:
+        >>> np.polyder(np.array([1, 2, 3, 4])), np.polyder(np.array([1, 2, 3, 4]), 2)
+        (Array([3., 4., 3.], dtype=float32), Array([6., 4.], dtype=float32))
     """
     m = operator.index(m)
     if m < 0:
@@ -91,10 +182,22 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
 
 @fusion.whole(1)
 def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
-    """Integral of order `m` with constants `k` (0 by default), the first for the first integral.
+    """Integral of a polynomial.
+
+    Args:
+        p: coefficients, highest power first; integers become floats.
+        m: order of the integral.
+        k: constants, the first for the first integral: a number, or `m` of them. 0 by default.
+
+    Returns:
+        Coefficients, `m` more.
 
     Raises:
         ValueError: `m` is negative, or there are not `m` constants.
+
+    Example:
+        >>> np.polyint(np.array([3, 2, 1])), np.polyint(np.array([6]), 2, k=np.array([1, 5]))
+        (Array([1., 1., 1., 0.], dtype=float32), Array([3., 1., 5.], dtype=float32))
     """
     m = operator.index(m)
     if m < 0:
@@ -116,10 +219,21 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
 
 @fusion.whole(1)
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """Coefficients of the polynomial with the given zeros, or characteristic one of a matrix.
+    """Coefficients of the polynomial with the given zeros, or the characteristic one of a matrix.
+
+    Args:
+        seq_of_zeros: zeros `[n]`, or a matrix `[n, n]`, whose eigenvalues they are; integers become
+            floats.
+
+    Returns:
+        Coefficients `[n + 1]`, highest power first, the first of them 1; complex for a matrix.
 
     Raises:
         ValueError: the argument is neither a vector nor a square matrix.
+
+    Example:
+        >>> np.poly(np.array([1.0, -2.0]))
+        Array([ 1.,  1., -2.], dtype=float32)
     """
     roots = manipulation.atleast_1d(inexact("poly", seq_of_zeros))
     if roots.ndim == 2 and roots.shape[0] == roots.shape[1]:
@@ -137,8 +251,22 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
     """Zeros of a polynomial, as eigenvalues of its companion matrix.
 
     Args:
-        p: coefficients.
-        strip_zeros: leave out zeros at both ends first, whose places must be known.
+        p: coefficients, highest power first; integers become floats.
+        strip_zeros: leave out zeros at both ends first, whose places must be known. Without it the
+            first coefficient must not be 0.
+
+    Returns:
+        Complex numbers, as many as the degree; their order is that of the eigenvalues.
+
+    Raises:
+        ConcretizationTypeError: `p` is traced and `strip_zeros` is set.
+        ValueError: `p` is no vector.
+
+    Example:
+        >>> np.sort(np.roots(np.array([1.0, -3.0, 2.0])).real).round(4)
+        Array([1., 2.], dtype=float32)
+        >>> np.roots(np.array([0.0, 1.0, 0.0]))
+        Array([0.+0.j], dtype=complex64)
     """
     c: Any = manipulation.atleast_1d(inexact("roots", p))
     if c.ndim != 1:
@@ -165,21 +293,31 @@ def polyfit(
     x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False,
     w: ArrayLike | None = None, cov: bool | str = False,
 ) -> Any:  # fmt: skip
-    """Coefficients of the polynomial of degree `deg` that fits points best.
+    """Coefficients of the polynomial that fits points best, by least squares.
 
     Args:
-        x: places.
-        y: values `[n]` or `[n, k]`.
+        x: places `[n]`.
+        y: values `[n]`, or `[n, k]` for k fits at once; the two promote to one floating dtype.
         deg: degree.
-        rcond: part of the largest singular value below which others count as 0.
+        rcond: part of the largest singular value below which others count as 0; `n` times the
+            precision of the dtype by default.
         full: also return residuals, rank, singular values and `rcond`.
-        w: weight of each point.
+        w: weight `[n]` of each distance, before it is squared.
         cov: also return the covariance of the coefficients, unscaled for "unscaled".
 
+    Returns:
+        Coefficients `[deg + 1]` or `[deg + 1, k]`, highest power first; a tuple that begins with
+        them if more is asked for.
+
     Raises:
-        TypeError: the arguments do not fit.
+        TypeError: the shapes do not fit.
+        ValueError: there are too few points for a covariance.
+
+    Example:
+        >>> np.polyfit(np.array([0, 1, 2, 3]), np.array([1, 3, 5, 7]), 1).round(3)
+        Array([2., 1.], dtype=float32)
     """
-    x, y = (inexact("polyfit", v) for v in reductions.promote_dtype("polyfit", x, y))
+    x, y = (inexact("polyfit", v) for v in promote_dtype("polyfit", x, y))
     order = operator.index(deg) + 1
     if (
         typeof(x).ndim != 1

@@ -338,3 +338,10 @@ def fill(value: Any, type: ArrayType) -> Any:
     """Array of the given type with `value` everywhere."""
     literal = scalar(value, ArrayType((), type.dtype, type.weak_type))
     return broadcast_in_dim_p.bind(literal, shape=type.shape, broadcast_dimensions=())
+
+
+def promote_dtype(name: str, *args: Any) -> list[Any]:
+    """Operands of one dtype; shapes stay."""
+    args = tuple(admit(name, a, i) for i, a in enumerate(args))
+    dtype, weak = join_types([typeof(a) for a in args])
+    return [convert(a, dtype, weak) for a in args]

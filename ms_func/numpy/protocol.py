@@ -51,12 +51,21 @@ def array_function(self: Tracer, func: Any, types: Any, args: Any, kwargs: Any) 
     """The function of this package with the name and module of NumPy's."""
     if _refused():  # what NumPy's function does with any object: its methods, or `__array__`
         return func._implementation(*args, **kwargs)
-    found: Any = namespace
-    for name in (*(getattr(func, "__module__", None) or "numpy").split(".")[1:], func.__name__):
-        found = getattr(found, name, None)
+    found = counterpart(func)
     if found is None:
         raise _unknown(func.__name__, self)
     return found(*args, **kwargs)
+
+
+def counterpart(func: Any) -> Any:
+    """The function of this package with the name and module of NumPy's, or None."""
+    owner = getattr(func, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return getattr(counterpart(owner), func.__name__, None)
+    found: Any = namespace
+    for name in (*(getattr(func, "__module__", None) or "numpy").split(".")[1:], func.__name__):
+        found = getattr(found, name, None)
+    return found
 
 
 def _unknown(name: str, x: Tracer) -> Exception:

@@ -16,9 +16,24 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, logic, manipulation, reductions, running, searching, sorting
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, no_out, settled, strong
+from ms_func.numpy import (
+    fusion,
+    logic,
+    manipulation,
+    reductions,
+    rounding,
+    running,
+    searching,
+    sorting,
+)
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    inexact,
+    no_out,
+    settled,
+    strong,
+)
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives.sharding import constrained
 
@@ -40,24 +55,35 @@ def quantile(
     """Values below which the parts `q` (between 0 and 1) of the elements lie.
 
     Args:
-        a: array; NaN gives NaN.
-        q: parts; the dimensions of the result begin with those of `q`.
-        axis: dimensions, all by default.
+        a: array; integers and booleans become floats. NaN gives NaN.
+        q: parts, between 0 and 1; the dimensions of the result begin with those of `q`.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
         out: not supported.
         overwrite_input: accepted for compatibility; arrays are values.
-        method: how to choose between elements: any of NumPy's thirteen names.
-        keepdims: keep the dimensions with size 1.
-        weights: how much each element counts, of the shape of `a`, or a vector along `axis`;
-            only with the method "inverted_cdf".
+        method: how to choose between two elements: "linear" (between them), "lower", "higher",
+            "midpoint", "nearest", or one of the other eight of NumPy's names.
+        keepdims: keep the reduced dimensions with size 1.
+        weights: how much each element counts, of the shape of `a`, or a vector along `axis`; only
+            with the method "inverted_cdf".
+
+    Returns:
+        Array of the floating dtype that `a` and `q` promote to. NaN where there is no element.
 
     Raises:
-        ValueError: there is no such method, a part is known to lie outside of [0, 1], or
-            the weights do not fit.
+        NotImplementedError: `out` is given.
+        ValueError: there is no such method or dimension, a part is known to lie outside of
+            [0, 1], `a` is complex, or the weights do not fit.
         TypeError: weights of another shape without an axis.
 
+    Reference:
+        R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages" (1996).
+
     Example:
-        >>> quantile(asarray([1.0, 2.0, 4.0]), 0.25)
-        Array(1.5, dtype=float32)
+        >>> a = np.array([1.0, 2.0, 4.0])
+        >>> np.quantile(a, 0.25), np.quantile(a, np.array([0, 1]))
+        (Array(1.5, dtype=float32), Array([1., 4.], dtype=float32))
+        >>> np.quantile(a, 0.25, method="lower")
+        Array(1., dtype=float32)
     """
     return _quantile("quantile", a, q, axis, out, method, keepdims, weights, False)
 
@@ -66,7 +92,39 @@ def nanquantile(
     a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`quantile` of the elements that are numbers."""
+    """`quantile` of the elements that are numbers.
+
+    Args:
+        a: array; integers and booleans become floats. NaN is left out.
+        q: parts, between 0 and 1; the dimensions of the result begin with those of `q`.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        method: how to choose between two elements: "linear" (between them), "lower", "higher",
+            "midpoint", "nearest", or one of the other eight of NumPy's names.
+        keepdims: keep the reduced dimensions with size 1.
+        weights: how much each element counts, of the shape of `a`, or a vector along `axis`; only
+            with the method "inverted_cdf".
+
+    Returns:
+        Array of the floating dtype that `a` and `q` promote to. NaN where there is no number.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no such method or dimension, a part is known to lie outside of
+            [0, 1], `a` is complex, or the weights do not fit.
+        TypeError: weights of another shape without an axis.
+
+    Reference:
+        R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages" (1996).
+
+    Example:
+        >>> a = np.array([1.0, np.nan, 2.0, 4.0])
+        >>> np.nanquantile(a, 0.25), np.nanquantile(a, np.array([0, 1]))
+        (Array(1.5, dtype=float32), Array([1., 4.], dtype=float32))
+        >>> np.nanquantile(a, 0.25, method="lower")
+        Array(1., dtype=float32)
+    """
     return _quantile("nanquantile", a, q, axis, out, method, keepdims, weights, True)
 
 
@@ -75,11 +133,39 @@ def percentile(
     method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
     out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """`quantile` with parts in percent; arguments as for it.
+    """`quantile` with parts in percent.
+
+    Args:
+        a: array; integers and booleans become floats. NaN gives NaN.
+        q: parts, between 0 and 100; the dimensions of the result begin with those of `q`.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        method: how to choose between two elements: "linear" (between them), "lower", "higher",
+            "midpoint", "nearest", or one of the other eight of NumPy's names.
+        keepdims: keep the reduced dimensions with size 1.
+        weights: how much each element counts, of the shape of `a`, or a vector along `axis`; only
+            with the method "inverted_cdf".
+        out_sharding: sharding of the result.
+
+    Returns:
+        Array of the floating dtype that `a` and `q` promote to. NaN where there is no element.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no such method or dimension, a part is known to lie outside of
+            [0, 100], `a` is complex, or the weights do not fit.
+        TypeError: weights of another shape without an axis.
+
+    Reference:
+        R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages" (1996).
 
     Example:
-        >>> percentile(asarray([1.0, 2.0, 4.0]), 25)
-        Array(1.5, dtype=float32)
+        >>> a = np.array([1.0, 2.0, 4.0])
+        >>> np.percentile(a, 25), np.percentile(a, np.array([0, 100]))
+        (Array(1.5, dtype=float32), Array([1., 4.], dtype=float32))
+        >>> np.percentile(a, 25, method="lower")
+        Array(1., dtype=float32)
     """
     found = _quantile("percentile", a, q, axis, out, method, keepdims, weights, False, 100)
     return found if out_sharding is None else constrained(found, out_sharding)
@@ -89,7 +175,39 @@ def nanpercentile(
     a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     method: str = "linear", keepdims: bool = False, *, weights: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """`nanquantile` with parts in percent."""
+    """`nanquantile` with parts in percent.
+
+    Args:
+        a: array; integers and booleans become floats. NaN is left out.
+        q: parts, between 0 and 100; the dimensions of the result begin with those of `q`.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        method: how to choose between two elements: "linear" (between them), "lower", "higher",
+            "midpoint", "nearest", or one of the other eight of NumPy's names.
+        keepdims: keep the reduced dimensions with size 1.
+        weights: how much each element counts, of the shape of `a`, or a vector along `axis`; only
+            with the method "inverted_cdf".
+
+    Returns:
+        Array of the floating dtype that `a` and `q` promote to. NaN where there is no number.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no such method or dimension, a part is known to lie outside of
+            [0, 100], `a` is complex, or the weights do not fit.
+        TypeError: weights of another shape without an axis.
+
+    Reference:
+        R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages" (1996).
+
+    Example:
+        >>> a = np.array([1.0, np.nan, 2.0, 4.0])
+        >>> np.nanpercentile(a, 25), np.nanpercentile(a, np.array([0, 100]))
+        (Array(1.5, dtype=float32), Array([1., 4.], dtype=float32))
+        >>> np.nanpercentile(a, 25, method="lower")
+        Array(1., dtype=float32)
+    """
     return _quantile("nanpercentile", a, q, axis, out, method, keepdims, weights, True, 100)
 
 
@@ -101,15 +219,22 @@ def median(
     """Middle element along dimensions, or the mean of the two middle ones; NaN of NaN.
 
     Args:
-        a: array.
-        axis: dimensions, all by default.
+        a: array; integers and booleans become floats.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
         out: not supported.
         overwrite_input: accepted for compatibility; arrays are values.
-        keepdims: keep the dimensions with size 1.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        Array with a floating dtype, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` is complex, or has no such dimension.
 
     Example:
-        >>> median(asarray([[3.0, 1.0, 2.0], [9.0, 1.0, 1.0]]), axis=1).tolist()
-        [2.0, 1.0]
+        >>> np.median(np.array([[3.0, 1.0, 2.0], [9.0, np.nan, 1.0]]), axis=1)
+        Array([ 2., nan], dtype=float32)
     """
     return _quantile("median", a, 0.5, axis, out, "midpoint", keepdims, None, False)
 
@@ -119,7 +244,26 @@ def nanmedian(
     a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False,
     keepdims: bool = False,
 ) -> Array:  # fmt: skip
-    """`median` of the elements that are numbers."""
+    """`median` of the elements that are numbers; NaN where there is none.
+
+    Args:
+        a: array; integers and booleans become floats.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        overwrite_input: accepted for compatibility; arrays are values.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        Array with a floating dtype, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` is complex, or has no such dimension.
+
+    Example:
+        >>> np.nanmedian(np.array([[3.0, 1.0, 2.0], [9.0, np.nan, 1.0]]), axis=1)
+        Array([2., 5.], dtype=float32)
+    """
     return _quantile("nanmedian", a, 0.5, axis, out, "midpoint", keepdims, None, True)
 
 
@@ -257,23 +401,23 @@ def _place(q: Any, n: Any, method: str) -> tuple[Any, Any]:
         place = ar.add(place, ar.multiply(q, 1 - alpha - beta))
         if method == "linear":
             place = ar.multiply(q, ar.subtract(n, 1))
-        low = el.floor(place)
+        low = rounding.floor(place)
         inside = logic.greater_equal(place, 0)
         return low, searching.where(inside, ar.subtract(place, low), 0)
     if method in ("lower", "higher", "midpoint", "nearest"):
         place = ar.multiply(q, ar.subtract(n, 1))
-        low = el.floor(place)
+        low = rounding.floor(place)
         whole = logic.equal(place, low)
         share = {
             "lower": lambda: ar.multiply(low, 0),
             "higher": lambda: searching.where(whole, 0.0, 1.0),
             "midpoint": lambda: searching.where(whole, 0.0, 0.5),
-            "nearest": lambda: ar.subtract(el.round(place), low),
+            "nearest": lambda: ar.subtract(rounding.round(place), low),
         }[method]()
         return low, share
     half = 0.5 if method == "closest_observation" else 0.0
     place = ar.subtract(ar.multiply(n, q), 1 + half)
-    low = el.floor(place)
+    low = rounding.floor(place)
     whole = logic.equal(place, low)
     if method == "averaged_inverted_cdf":
         return low, searching.where(whole, 0.5, 1.0)

@@ -1,23 +1,22 @@
-"""Sums, means, extrema, quantiles: many elements to one."""
+"""Sums, products, extrema and logic: many elements to one."""
 
 from __future__ import annotations
 
 import builtins
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ms_func.config import x64
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype, to_inexact
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
-from ms_func.numpy.arithmetic import divide, maximum, minimum, multiply, subtract
+from ms_func.numpy.arithmetic import maximum, minimum, subtract
 from ms_func.numpy.creation import asarray
-from ms_func.numpy.elementwise import conjugate, isclose, real, sqrt
+from ms_func.numpy.floats import isclose
 from ms_func.numpy.manipulation import (
     axes_and_names,
     axes_tuple,
@@ -28,12 +27,9 @@ from ms_func.numpy.manipulation import (
 from ms_func.numpy.promotion import (
     HANDLES,
     ArrayLike,
-    admit,
     as_handle,
     convert,
     fill,
-    inexact,
-    join_types,
     no_out,
     operand,
     promote,
@@ -42,7 +38,6 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import basis, bits, collective, compare, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.collective_places import axis_size
 
 Axis = int | tuple[int, ...] | list[int] | None
 _BOOL = np.dtype(np.bool_)
@@ -187,17 +182,35 @@ def sum(
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
     promote_integers: bool = True,
 ) -> Array:  # fmt: skip
-    """Sum of the elements along dimensions, all by default.
+    """Sum of the elements along dimensions.
 
     Args:
-        a: array.
-        axis: dimensions to sum over.
-        dtype: of the sum; by default that of `a`, at least 32 bits wide for integers.
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the sum; by default that of `a`, where booleans and integers widen to at least 32
+            bits. Sums of 16-bit and shorter floats are kept in float32 and rounded once.
         out: not supported.
-        keepdims: keep the summed dimensions with size 1.
-        initial: added to the sum.
-        where: elements to count; broadcasts against `a`.
-        promote_integers: whether small integers widen.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that is added.
+        where: mask of what counts; broadcasts against `a`.
+        promote_integers: whether short integers widen.
+
+    Returns:
+        Array without the reduced dimensions; 0, or `initial`, of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        TypeError: `a` is a list or holds no numbers.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> a = np.array([[1, 2], [3, 4]])
+        >>> np.sum(a), np.sum(a, axis=-1, keepdims=True).tolist()
+        (Array(10, dtype=int32), [[3], [7]])
+        >>> np.sum(a, where=a > 1, initial=100), np.sum(np.array([])).item()
+        (Array(109, dtype=int32), 0.0)
+        >>> np.sum(np.int8([100, 100])).dtype
+        dtype('int32')
     """
     if (
         type(a) in HANDLES
@@ -219,7 +232,30 @@ def prod(
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
     promote_integers: bool = True,
 ) -> Array:  # fmt: skip
-    """Product of the elements along dimensions; arguments as for `sum`."""
+    """Product of the elements along dimensions.
+
+    Args:
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        dtype: of the product; by default that of `a`, where booleans and integers widen to at least
+            32 bits.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that is multiplied.
+        where: mask of what counts; broadcasts against `a`.
+        promote_integers: whether short integers widen.
+
+    Returns:
+        Array without the reduced dimensions; 1, or `initial`, of nothing. Integers wrap around.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.prod(np.array([[1, 2], [3, 4]]), axis=0)
+        Array([3, 8], dtype=int32)
+    """
     no_out("prod", out)
     a, kind = accumulator("prod", a, dtype, promote_integers)
     total = _reduce(
@@ -257,10 +293,30 @@ def max(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Maximum of the elements along dimensions; NaN wins.
+    """Maximum of the elements along dimensions; NaN wins. `amax` is the same.
+
+    Args:
+        a: array or number; complex numbers compare by real, then by imaginary part.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that takes part; needed where there is no element or with `where`.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
 
     Raises:
-        ValueError: there is no element and no `initial`, or `where` comes without `initial`.
+        NotImplementedError: `out` is given.
+        ValueError: there is no element and no `initial`, `where` comes without `initial`, or there
+            is no such dimension.
+
+    Example:
+        >>> np.max(np.array([[1.0, 4.0], [5.0, 2.0]]), axis=0)
+        Array([5., 4.], dtype=float32)
+        >>> a = np.array([1.0, np.nan, 3.0])
+        >>> np.max(a), np.nanmax(a)
+        (Array(nan, dtype=float32), Array(3., dtype=float32))
     """
     no_out("max", out)
     return _extremum("max", reduce.reduce_max_p, reduce.lowest, a, axis, keepdims, initial, where,
@@ -272,7 +328,31 @@ def min(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False,
     initial: ArrayLike | None = None, where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Minimum of the elements along dimensions; NaN wins. Errors as for `max`."""
+    """Minimum of the elements along dimensions; NaN wins. `amin` is the same.
+
+    Args:
+        a: array or number; complex numbers compare by real, then by imaginary part.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        initial: number that takes part; needed where there is no element or with `where`.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: there is no element and no `initial`, `where` comes without `initial`, or there
+            is no such dimension.
+
+    Example:
+        >>> np.min(np.array([[1.0, 4.0], [5.0, 2.0]]), axis=0)
+        Array([1., 2.], dtype=float32)
+        >>> a = np.array([1.0, np.nan, 3.0])
+        >>> np.min(a), np.nanmin(a)
+        (Array(nan, dtype=float32), Array(1., dtype=float32))
+    """
     no_out("min", out)
     return _extremum("min", reduce.reduce_min_p, reduce.highest, a, axis, keepdims, initial, where,
                      minimum)  # fmt: skip
@@ -286,18 +366,27 @@ def all(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Whether all elements along dimensions are nonzero; true of nothing.
+    """Whether all elements along dimensions are nonzero.
 
     Args:
-        a: array; NaN is not zero.
-        axis: dimensions, all by default.
+        a: array or number; NaN is not zero.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
         out: not supported.
-        keepdims: keep the dimensions with size 1.
-        where: mask of what counts.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Booleans without the reduced dimensions; true of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
 
     Example:
-        >>> all(asarray([[True, False], [True, True]]), axis=1).tolist()
-        [False, True]
+        >>> np.all(np.array([[True, False], [True, True]]), axis=1)
+        Array([False,  True], dtype=bool)
+        >>> np.all(np.array([]))
+        Array(True, dtype=bool)
     """
     no_out("all", out)
     a = logic.truth("all", a)
@@ -311,7 +400,26 @@ def any(
     a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     where: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """Whether an element along dimensions is nonzero."""
+    """Whether an element along dimensions is nonzero.
+
+    Args:
+        a: array or number; NaN is not zero.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        out: not supported.
+        keepdims: keep the reduced dimensions with size 1.
+        where: mask of what counts; broadcasts against `a`.
+
+    Returns:
+        Booleans without the reduced dimensions; false of nothing.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no such dimension, or `where` holds no booleans.
+
+    Example:
+        >>> np.any(np.array([[0, 2], [0, 0]]), axis=1)
+        Array([ True, False], dtype=bool)
+    """
     no_out("any", out)
     a = logic.truth("any", a)
     return _reduce("any", reduce.reduce_or_p, a, axis, keepdims, where, None, False, bits.or_p.bind)
@@ -319,195 +427,50 @@ def any(
 
 @fusion.whole(1)
 def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Number of nonzero elements along dimensions."""
-    return sum(logic.truth("count_nonzero", a), axis, DEFAULTS[int], keepdims=keepdims)
-
-
-@fusion.whole(1)
-def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
-    """Maximum minus minimum along dimensions."""
-    no_out("ptp", out)
-    return subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
-
-
-# --- means ------------------------------------------------------------------------------
-
-
-def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
-    """Number of elements that a mean divides by: an int, or an array where masked."""
-    shape = np.shape(a)
-    if where is None:
-        axes = axes_and_names(axis, len(shape))
-        return math.prod(shape[i] if type(i) is int else axis_size(i) for i in axes)
-    full = broadcast_to(where, broadcast_shapes(shape, np.shape(where)))
-    return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
-
-
-@fusion.whole(1, "where")
-def mean(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    *, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
-    """Arithmetic mean along dimensions; NaN of nothing.
+    """Number of nonzero elements along dimensions.
 
     Args:
-        a: array; sums of float16 and bfloat16 are kept in float32.
-        axis: dimensions, all by default.
-        dtype: of the result; by default that of `a`, float32 for integers.
-        out: not supported.
-        keepdims: keep the dimensions with size 1.
-        where: mask of what counts.
+        a: array or number; NaN is not zero.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        int32 without the reduced dimensions.
 
     Raises:
         ValueError: `a` has no such dimension.
 
     Example:
-        >>> mean(asarray([[1.0, 2.0], [3.0, 6.0]]), axis=0).tolist()
-        [2.0, 4.0]
+        >>> a = np.array([[0, 7, 0], [1, 2, 0]])
+        >>> np.count_nonzero(a), np.count_nonzero(a > 1, axis=1).tolist()
+        (Array(3, dtype=int32), [1, 1])
     """
-    no_out("mean", out)
-    a = settled("mean", a)
-    kind = to_inexact(typeof(a).dtype) if dtype is None else canonicalize_dtype(dtype)
-    axes = axes_and_names(axis, typeof(a).ndim)
-    if where is None:
-        return fusion.run(_mean_program, (a,), axes, bool(keepdims), kind)
-    return _mean_program(a, axes, keepdims, kind, where)
+    return sum(logic.truth("count_nonzero", a), axis, DEFAULTS[int], keepdims=keepdims)
 
 
-def _mean_program(
-    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, where: Any = None
-) -> Any:
-    inner = np.dtype(np.float32) if is_inexact(kind) and kind.itemsize < 4 else kind
-    total = sum(a, axes, inner, keepdims=keepdims, where=where)
-    count = _count(a, axes, keepdims, where)
-    if isinstance(count, int):
-        count = float(count) if count else math.nan
-    return convert(divide(total, count), kind)
-
-
-@fusion.whole(1, "weights")
-def average(
-    a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False,
-    keepdims: bool = False,
-) -> Any:  # fmt: skip
-    """Weighted mean along dimensions.
+@fusion.whole(1)
+def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
+    """Maximum minus minimum along dimensions; NaN wins.
 
     Args:
-        a: array.
-        axis: dimensions to average over.
-        weights: of the shape of `a`, or one per element along the one `axis`.
-        returned: whether to return the sum of the weights too.
-        keepdims: keep the averaged dimensions with size 1.
-    """
-    a = inexact("average", settled("average", a))
-    if weights is None:
-        out = mean(a, axis, keepdims=keepdims)
-        scale = fill(_count(a, axis, keepdims, None), typeof(out))
-    else:
-        a, weights = (inexact("average", v) for v in promote_dtype("average", a, weights))
-        if typeof(weights).shape != typeof(a).shape:
-            weights = _along(weights, axis, typeof(a))
-        scale = sum(weights, axis, keepdims=keepdims)  # pyright: ignore[reportArgumentType]
-        out = divide(sum(multiply(a, weights), axis, keepdims=keepdims), scale)  # pyright: ignore[reportArgumentType]
-    return (out, broadcast_to(scale, typeof(out).shape)) if returned else out
-
-
-def promote_dtype(name: str, *args: Any) -> list[Any]:
-    """Operands of one dtype; shapes stay."""
-    args = tuple(admit(name, a, i) for i, a in enumerate(args))
-    dtype, weak = join_types([typeof(a) for a in args])
-    return [convert(a, dtype, weak) for a in args]
-
-
-def _along(weights: Any, axis: Axis, t: ArrayType) -> Any:
-    """Weights of one dimension laid along `axis` of an array."""
-    if axis is None:
-        raise ArgumentValueError("Axis must be specified when shapes of a and weights differ.")
-    axes = axes_tuple(axis, t.ndim)
-    shape = typeof(weights).shape
-    if shape != tuple(t.shape[i] for i in axes):
-        raise ArgumentValueError(
-            "Shape of weights must be consistent with shape of a along specified axis."
-        )
-    sizes = tuple(t.shape[i] if i in axes else 1 for i in range(t.ndim))
-    return broadcast_to(sh.reshape(weights, sizes), t.shape)
-
-
-@fusion.whole(1, "ddof", "where", "mean", "correction")
-def var(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-    keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
-    correction: float | None = None,
-) -> Array:  # fmt: skip
-    """Variance along dimensions: mean squared distance from the mean.
-
-    Args:
-        a: array; the variance of complex numbers is real.
-        axis: dimensions.
-        dtype: of the computation.
+        a: array or number.
+        axis: dimension, several of them, or all by default; negative ones count from the end.
         out: not supported.
-        ddof: taken from the number of elements before dividing.
-        keepdims: keep the dimensions with size 1.
-        where: elements to count.
-        mean: the mean, with its dimensions kept, if it is known.
-        correction: another name of `ddof`.
+        keepdims: keep the reduced dimensions with size 1.
+
+    Returns:
+        Array of the dtype of `a`, without the reduced dimensions.
 
     Raises:
-        ValueError: `dtype` is real where `a` is complex.
-    """
-    no_out("var", out)
-    a = settled("var", a)
-    own = typeof(a).dtype
-    kind = to_inexact(own) if dtype is None else canonicalize_dtype(dtype)
-    if dtype is not None and own.kind == "c" and kind.kind != "c":
-        raise ArgumentValueError(
-            f"var: complex numbers have no variance of a real dtype, as {kind.name}"
-        )
-    axes = axes_and_names(axis, typeof(a).ndim)
-    free = ddof if correction is None else correction
-    return _var_program(a, axes, keepdims, kind, free, where, mean)
-
-
-def _var_program(
-    a: Any, axes: tuple[int, ...], keepdims: bool, kind: np.dtype, free: Any, where: Any,
-    centre: Any,
-) -> Any:  # fmt: skip
-    """Two passes: the mean, then the mean square of the distances from it."""
-    inner = np.dtype(np.float32) if kind.itemsize < 4 else kind
-    a = convert(a, inner)
-    if centre is None:
-        centre = _mean(a, axes, keepdims=True, where=where)
-    off = subtract(a, convert(operand("var", centre), inner))
-    square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
-    count = _count(a, axes, keepdims, where)
-    total = sum(square, axes, keepdims=keepdims, where=where)
-    if isinstance(count, int) and isinstance(free, (int, float)):
-        left: Any = float(count - free) if count >= free else math.nan
-    else:
-        left = subtract(count, free)
-        left = compare.select(logic.less(left, 0), *promote("var", math.nan, left))
-    result = kind if kind.kind != "c" else np.dtype(f"f{kind.itemsize // 2}")
-    return convert(divide(total, left), result)
-
-
-_mean = mean
-
-
-@fusion.whole(1, "ddof", "where", "mean", "correction")
-def std(
-    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-    keepdims: bool = False, *, where: ArrayLike | None = None, mean: ArrayLike | None = None,
-    correction: float | None = None,
-) -> Array:  # fmt: skip
-    """Standard deviation along dimensions: the root of `var`, whose arguments it takes.
+        NotImplementedError: `out` is given.
+        ValueError: there is no element, or `a` has no such dimension.
 
     Example:
-        >>> float(std(asarray([1.0, 3.0]))), float(std(asarray([1.0, 3.0]), correction=1))
-        (1.0, 1.4142135381698608)
+        >>> np.ptp(np.array([[1, 4], [5, 2]]), axis=1)
+        Array([3, 3], dtype=int32)
     """
-    no_out("std", out)
-    return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
-                    correction=correction))  # fmt: skip
+    no_out("ptp", out)
+    return subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
 
 
 # --- tests of whole arrays --------------------------------------------------------------
@@ -518,13 +481,49 @@ def allclose(
     a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-05, atol: ArrayLike = 1e-08,
     equal_nan: bool = False,
 ) -> Array:  # fmt: skip
-    """Whether all elements are close in the sense of `isclose`."""
+    """Whether all elements are close in the sense of `isclose`.
+
+    Args:
+        a: array or number.
+        b: what it is compared with: the tolerance is a part of this one. The two broadcast.
+        rtol: tolerance as a part of `|b|`.
+        atol: tolerance beside it.
+        equal_nan: whether NaN is close to NaN.
+
+    Returns:
+        One boolean.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.allclose(np.array([1.0, 2.0]), np.array([1.0, 2.00001]))
+        Array(True, dtype=bool)
+        >>> np.allclose(np.nan, np.nan), np.allclose(np.nan, np.nan, equal_nan=True)
+        (Array(False, dtype=bool), Array(True, dtype=bool))
+    """
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
 @fusion.whole(2)
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
-    """Whether the arrays have one shape and equal elements."""
+    """Whether two arrays have one shape and equal elements.
+
+    Args:
+        a1: array, or nested sequence.
+        a2: array, or nested sequence; nothing broadcasts, see `array_equiv`.
+        equal_nan: whether NaN equals NaN.
+
+    Returns:
+        One boolean.
+
+    Raises:
+        TypeError: an operand holds no numbers.
+
+    Example:
+        >>> np.array_equal([1, 2], np.array([1.0, 2.0])), np.array_equal([1, 1], 1)
+        (Array(True, dtype=bool), Array(False, dtype=bool))
+    """
     a1, a2 = asarray(a1), asarray(a2)
     if a1.shape != a2.shape:
         return fill(False, ArrayType((), _BOOL))
@@ -535,7 +534,22 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
 
 
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """Whether the arrays broadcast to one shape and have equal elements there."""
+    """Whether two arrays broadcast to one shape and have equal elements there.
+
+    Args:
+        a1: array, or nested sequence.
+        a2: array, or nested sequence.
+
+    Returns:
+        One boolean: false where the shapes do not broadcast.
+
+    Raises:
+        TypeError: an operand holds no numbers.
+
+    Example:
+        >>> np.array_equiv([1, 1], 1), np.array_equiv([1, 1], [1, 1, 1])
+        (Array(True, dtype=bool), Array(False, dtype=bool))
+    """
     a1, a2 = asarray(a1), asarray(a2)
     try:
         broadcast_shapes(a1.shape, a2.shape)

@@ -13,7 +13,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import elementwise, fusion, promotion, reductions, running
+from ms_func.numpy import fusion, means, promotion, reductions, rounding, running
 from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.joining import concatenate
@@ -436,7 +436,7 @@ def _pad_statistic(reduction: Callable[..., Any]) -> Callable[..., Any]:
         if issubdtype(typeof(x).dtype, np.integer) and not issubdtype(
             typeof(low).dtype, np.integer
         ):
-            low, high = elementwise.round(low), elementwise.round(high)
+            low, high = rounding.round(low), rounding.round(high)
         return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
 
     return padder
@@ -478,7 +478,7 @@ def _median(x: Any, axis: int, keepdims: bool) -> Any:
     """Mean of the two elements in the middle of each line."""
     n = typeof(x).shape[axis]
     ordered = sort_operands(x, axis)
-    return reductions.mean(part(ordered, axis, (n - 1) // 2, n // 2 + 1), axis, keepdims=keepdims)
+    return means.mean(part(ordered, axis, (n - 1) // 2, n // 2 + 1), axis, keepdims=keepdims)
 
 
 _PADDERS: dict[str, Callable[..., Any]] = {
@@ -488,7 +488,7 @@ _PADDERS: dict[str, Callable[..., Any]] = {
     "linear_ramp": _pad_ramp,
     "maximum": _pad_statistic(reductions.max),
     "minimum": _pad_statistic(reductions.min),
-    "mean": _pad_statistic(reductions.mean),
+    "mean": _pad_statistic(means.mean),
     "median": _pad_statistic(_median),
     "reflect": _pad_mirror(1),
     "symmetric": _pad_mirror(0),

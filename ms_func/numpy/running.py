@@ -39,19 +39,74 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
 
 @fusion.whole(1)
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """Sums of the elements so far along a dimension, over the flat array by default."""
+    """Sums of the elements so far along a dimension.
+
+    Args:
+        a: array.
+        axis: dimension, negative from the end; over the flat array by default.
+        dtype: of the result; by default that of `a`, int32 for booleans. Integers do not widen.
+        out: not supported.
+
+    Returns:
+        Array of the shape of `a`, or a vector without `axis`.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no dimension, or no such one.
+
+    Example:
+        >>> a = np.array([[1, 2], [3, 4]])
+        >>> np.cumsum(a), np.cumsum(a, axis=0).tolist()
+        (Array([ 1,  3,  6, 10], dtype=int32), [[1, 2], [4, 6]])
+    """
     return _cumulate("cumsum", cumulative.cumsum_p, a, axis, dtype, out)
 
 
 @fusion.whole(1)
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """Products of the elements so far along a dimension, over the flat array by default."""
+    """Products of the elements so far along a dimension.
+
+    Args:
+        a: array.
+        axis: dimension, negative from the end; over the flat array by default.
+        dtype: of the result; by default that of `a`, int32 for booleans. Integers do not widen.
+        out: not supported.
+
+    Returns:
+        Array of the shape of `a`, or a vector without `axis`.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no dimension, or no such one.
+
+    Example:
+        >>> np.cumprod(np.array([1, 2, 3, 4]))
+        Array([ 1,  2,  6, 24], dtype=int32)
+    """
     return _cumulate("cumprod", cumulative.cumprod_p, a, axis, dtype, out)
 
 
 @fusion.whole(1)
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """`cumsum` that counts NaN as 0."""
+    """Sums of the elements so far along a dimension, NaN counting as 0.
+
+    Args:
+        a: array.
+        axis: dimension, negative from the end; over the flat array by default.
+        dtype: of the result; by default that of `a`, int32 for booleans. Integers do not widen.
+        out: not supported.
+
+    Returns:
+        Array of the shape of `a`, or a vector without `axis`.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no dimension, or no such one.
+
+    Example:
+        >>> np.nancumsum(np.array([1.0, np.nan, 2.0]))
+        Array([1., 1., 3.], dtype=float32)
+    """
     a = operand("nancumsum", a)
     if is_inexact(typeof(a).dtype):
         a = compare.select(logic.isnan(a), 0, a)
@@ -60,7 +115,25 @@ def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: Non
 
 @fusion.whole(1)
 def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """`cumprod` that counts NaN as 1."""
+    """Products of the elements so far along a dimension, NaN counting as 1.
+
+    Args:
+        a: array.
+        axis: dimension, negative from the end; over the flat array by default.
+        dtype: of the result; by default that of `a`, int32 for booleans. Integers do not widen.
+        out: not supported.
+
+    Returns:
+        Array of the shape of `a`, or a vector without `axis`.
+
+    Raises:
+        NotImplementedError: `out` is given.
+        ValueError: `a` has no dimension, or no such one.
+
+    Example:
+        >>> np.nancumprod(np.array([2.0, np.nan, 3.0]))
+        Array([2., 2., 6.], dtype=float32)
+    """
     a = operand("nancumprod", a)
     if is_inexact(typeof(a).dtype):
         a = compare.select(logic.isnan(a), 1, a)
@@ -89,12 +162,48 @@ def _cumulative(
 def cumulative_sum(
     x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
-    """`cumsum` of the array API: the flat case only for vectors, an optional leading 0."""
+    """Sums of the elements so far along a dimension, as the array API standard has it.
+
+    Args:
+        x: array.
+        axis: dimension, negative from the end; may be left out for a vector only.
+        dtype: of the result; by default that of `x`, where booleans and integers widen to at least
+            32 bits.
+        include_initial: whether to begin with 0, so that the result is one longer.
+
+    Returns:
+        Array of the shape of `x`, but for that one.
+
+    Raises:
+        ValueError: `axis` is left out and `x` is no vector, or there is no such dimension.
+
+    Example:
+        >>> np.cumulative_sum(np.array([1, 2, 3]), include_initial=True)
+        Array([0, 1, 3, 6], dtype=int32)
+    """
     return _cumulative("cumulative_sum", cumsum, x, axis, dtype, include_initial, 0)
 
 
 def cumulative_prod(
     x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
-    """`cumprod` of the array API: the flat case only for vectors, an optional leading 1."""
+    """Products of the elements so far along a dimension, as the array API standard has it.
+
+    Args:
+        x: array.
+        axis: dimension, negative from the end; may be left out for a vector only.
+        dtype: of the result; by default that of `x`, where booleans and integers widen to at least
+            32 bits.
+        include_initial: whether to begin with 1, so that the result is one longer.
+
+    Returns:
+        Array of the shape of `x`, but for that one.
+
+    Raises:
+        ValueError: `axis` is left out and `x` is no vector, or there is no such dimension.
+
+    Example:
+        >>> np.cumulative_prod(np.array([2, 3, 4]), include_initial=True)
+        Array([ 1,  2,  6, 24], dtype=int32)
+    """
     return _cumulative("cumulative_prod", cumprod, x, axis, dtype, include_initial, 1)

@@ -115,7 +115,21 @@ class finfo:
 
 
 def iinfo(dtype: Any) -> Any:
-    """Limits of an integer dtype, 4-bit ones included."""
+    """Limits of an integer dtype, 2-bit and 4-bit ones included.
+
+    Args:
+        dtype: integer dtype, or an array or number of one.
+
+    Returns:
+        Object with `min`, `max`, `bits` and `dtype`.
+
+    Raises:
+        ValueError: the dtype is of floats.
+
+    Example:
+        >>> np.iinfo(np.int8).max, np.iinfo(np.int4).min
+        (127, -8)
+    """
     return ml_dtypes.iinfo(_dtype_of(dtype))
 
 

@@ -16,7 +16,15 @@ from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.creation import asarray, full, zeros
 from ms_func.numpy.joining import concatenate
 from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    convert,
+    inexact,
+    lay,
+    operand,
+    promote,
+    promote_dtype,
+)
 from ms_func.numpy.searching import argmax, concrete, nonzero, take, where
 from ms_func.primitives import arithmetic as pa
 from ms_func.primitives import bits, compare, pieces
@@ -207,7 +215,7 @@ def searchsorted(
             f"{method!r} is an invalid value for keyword 'method'. Expected one of "
             "['sort', 'scan', 'scan_unrolled', 'compare_all']."
         )
-    a, v = reductions.promote_dtype("searchsorted", a, v)
+    a, v = promote_dtype("searchsorted", a, v)
     if typeof(a).ndim != 1:
         raise ArgumentValueError("a should be 1-dimensional")
     if sorter is not None:
@@ -441,7 +449,7 @@ def isin(
             f"{method=} is not implemented; options are 'compare_all', 'binary_search', 'sort', "
             "and 'auto'"
         )
-    element, tests = reductions.promote_dtype("isin", element, test_elements)
+    element, tests = promote_dtype("isin", element, test_elements)
     shape = typeof(element).shape
     values = sort(ravel(tests))
     n = values.shape[0]
@@ -483,7 +491,7 @@ def intersect1d(
     """
     one, i = _ordered(ar1, size)
     two, j = _ordered(ar2, size)
-    one, two = reductions.promote_dtype("intersect1d", one, two)
+    one, two = promote_dtype("intersect1d", one, two)
     place = searchsorted(two, one)
     same = logic.equal(take(two, place, 0, mode="clip"), one) if two.size else sh.full(
         one.shape, False, np.bool_)  # fmt: skip

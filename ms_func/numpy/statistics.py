@@ -1,4 +1,4 @@
-"""Quantiles, covariance, histograms."""
+"""Covariance and histograms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.config import jax_rules
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype, to_inexact
+from ms_func.dtypes import DEFAULTS, canonicalize_dtype, issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -18,8 +18,9 @@ from ms_func.numpy import fusion, joining, logic, manipulation, reductions, sear
 from ms_func.numpy.creation import arange, asarray, zeros
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.intervals import linspace
+from ms_func.numpy.means import average
 from ms_func.numpy.products import matmul
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, settled
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype, settled
 from ms_func.numpy.updates import update
 
 # --- covariance -------------------------------------------------------------------------------
@@ -34,17 +35,29 @@ def cov(
     """Covariance matrix of variables in rows, observations in columns.
 
     Args:
-        m: `[variables, observations]`, or one variable.
-        y: more variables.
+        m: `[variables, observations]`, or one variable; integers become floats.
+        y: more variables, with as many observations.
         rowvar: whether rows are variables; else columns are.
         bias: divide by the number of observations instead of one less.
         ddof: what to take from the number of observations, in place of `bias`.
-        fweights: how often each observation was made.
-        aweights: weight of each observation.
+        fweights: how often each observation was made, a vector of integers.
+        aweights: weight of each observation, a vector.
         dtype: dtype to compute in, by default that of the operands promoted to floats.
+
+    Returns:
+        Array `[variables, variables]`; a number without dimensions for one variable. NaN of too few
+        observations.
 
     Raises:
         ValueError: there are more than two dimensions, or weights do not fit.
+        TypeError: `fweights` holds no integers.
+
+    Example:
+        >>> np.cov(np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 5.0]]))
+        Array([[1., 2.],
+               [2., 4.]], dtype=float32)
+        >>> np.cov(np.array([1.0, 2.0, 3.0]), fweights=np.array([1, 2, 1]), bias=True)
+        Array(0.5, dtype=float32)
     """
     m = _as_dtype(inexact("cov", settled("cov", m)), dtype)
     if typeof(m).ndim > 2:
@@ -64,7 +77,7 @@ def cov(
             ddof, reductions.sum(ar.multiply(w, aweights))), total))  # fmt: skip
     else:
         scale = ar.subtract(total, ddof)
-    centre = reductions.average(x, 1, w)
+    centre = average(x, 1, w)
     off = ar.subtract(x, manipulation.reshape(centre, (-1, 1)))
     weighted = off if w is None else ar.multiply(off, w)
     out = matmul(weighted, el.conjugate(manipulation.transpose(off)))
@@ -95,7 +108,26 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
 def corrcoef(
     x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, dtype: Any = None
 ) -> Array:
-    """Correlation coefficients of variables; arguments as for `cov`."""
+    """Correlation coefficients of variables: covariances over both standard deviations.
+
+    Args:
+        x: `[variables, observations]`, or one variable; integers become floats.
+        y: more variables, with as many observations.
+        rowvar: whether rows are variables; else columns are.
+        dtype: dtype to compute in, by default that of the operands promoted to floats.
+
+    Returns:
+        Array `[variables, variables]` in [-1, 1], with 1 on the diagonal; NaN where a variable does
+        not vary.
+
+    Raises:
+        ValueError: there are more than two dimensions.
+
+    Example:
+        >>> np.corrcoef(np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])).round(4)
+        Array([[ 1., -1.],
+               [-1.,  1.]], dtype=float32)
+    """
     c = cov(x, y, rowvar, dtype=dtype)
     if not c.ndim:
         return ar.divide(c, c)
@@ -114,8 +146,22 @@ def histogram_bin_edges(
 ) -> Array:
     """Edges of the bins of `histogram`: evenly spaced over the range of the elements.
 
+    Args:
+        a: array of any shape; integers become floats.
+        bins: number of bins; a vector of edges is given back.
+        range: ends `(low, high)`; the smallest and largest element by default.
+        weights: accepted for compatibility.
+
+    Returns:
+        Vector, one longer than the number of bins. Where the ends are equal, 0.5 is added on both
+        sides.
+
     Raises:
         NotImplementedError: `bins` names a method.
+
+    Example:
+        >>> np.histogram_bin_edges(np.array([0, 1, 4]), bins=4)
+        Array([0., 1., 2., 3., 4.], dtype=float32)
     """
     if isinstance(bins, str):
         raise NotImplementedError("string values for `bins` are not supported.")
@@ -142,26 +188,40 @@ def histogram(
     """Number (or weight) of elements in each bin, and the edges of the bins.
 
     Args:
-        a: array.
-        bins: number of bins, or their edges.
-        range: ends of evenly spaced bins; those of the elements by default.
-        weights: weight of each element.
+        a: array of any shape; integers become floats.
+        bins: number of bins, or their increasing edges.
+        range: ends `(low, high)` of evenly spaced bins; those of the elements by default.
+        weights: weight of each element, of the shape of `a`.
         density: divide by the width of the bin and by the total.
+
+    Returns:
+        Counts, or sums of the weights, and edges, one more, all of them floats. A bin holds its
+        left edge and not its right one, but for the last, which holds both; what lies outside is
+        not counted.
+
+    Raises:
+        NotImplementedError: `bins` names a method.
+        ValueError: the weights have another shape.
+
+    Example:
+        >>> counts, edges = np.histogram(np.array([1, 2, 2, 5]), bins=np.array([0, 2, 4]))
+        >>> counts, edges
+        (Array([1., 2.], dtype=float32), Array([0., 2., 4.], dtype=float32))
+        >>> np.histogram(np.array([0.0, 1.0, 4.0]), bins=2, weights=np.array([1, 1, 5]))[0]
+        Array([2., 5.], dtype=float32)
     """
     a = operand("histogram", a)
     if weights is not None and np.shape(weights) != typeof(a).shape:
         raise ArgumentValueError("weights should have the same shape as a.")
     edges = histogram_bin_edges(a, bins, range, weights)
-    x = manipulation.ravel(inexact("histogram", a))
-    sizes = (edges.shape[0] - 1,)
-    if weights is not None:
-        weights = inexact("histogram", weights)
-    counts = _added(sizes, _places(x, edges), weights)
+    a, edges = (asarray(inexact("histogram", v)) for v in promote_dtype("histogram", a, edges))
+    weights = None if weights is None else inexact("histogram", weights)
+    counts = _added((edges.shape[0] - 1,), _places(a.ravel(), edges), weights)
     if weights is None:
-        counts = convert(counts, to_inexact(typeof(edges).dtype))
+        counts = convert(counts, edges.dtype)
     if density:
         widths = ar.subtract(edges[1:], edges[:-1])
-        counts = ar.divide(ar.divide(inexact("histogram", counts), widths), reductions.sum(counts))
+        counts = ar.divide(ar.divide(counts, widths), reductions.sum(counts))
     return counts, edges
 
 
@@ -182,6 +242,13 @@ def _added(sizes: tuple[int, ...], places: Any, weights: Any) -> Any:
     return update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
 
 
+def _length(bins: Any) -> int | None:
+    """Number of entries of a list or vector of bins or edges; None of one number."""
+    if isinstance(bins, (list, tuple)):
+        return len(bins)
+    return np.shape(bins)[0] if np.ndim(bins) else None
+
+
 def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, weights: ArrayLike | None = None,
     density: bool | None = None,
@@ -196,11 +263,18 @@ def histogramdd(
         density: divide by the volume of the cell and by the total.
 
     Returns:
-        Counts, floats as NumPy's (under `as_jax` integers where there are no weights or
-        densities), and a list of edges.
+        Counts as floats, with a dimension for each of the sample (under `as_jax` integers where
+        there are neither weights nor densities), and a list of edges.
 
     Raises:
-        ValueError: bins, ranges or weights do not fit the sample.
+        ValueError: the sample has another form, or bins, ranges or weights do not fit it.
+
+    Example:
+        >>> points = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
+        >>> counts, edges = np.histogramdd(points, bins=2)
+        >>> counts, edges[0].tolist()
+        (Array([[1., 0.],
+                [0., 2.]], dtype=float32), [0.0, 0.5, 1.0])
     """
     if not isinstance(sample, (list, tuple)):
         sample = asarray(operand("histogramdd", sample))
@@ -211,8 +285,7 @@ def histogramdd(
         sample = list(sample.T)
     columns = [inexact("histogramdd", c) for c in sample]
     d = len(columns)
-    several = isinstance(bins, (list, tuple)) or np.ndim(bins)
-    listed = list(bins) if several else [bins] * d
+    listed = [bins] * d if _length(bins) is None else list(bins)
     if len(listed) != d:
         raise ArgumentValueError("should be one bin for each dimension.")
     ends = [None] * d if range is None else list(range)
@@ -244,8 +317,28 @@ def histogram2d(
     x: ArrayLike, y: ArrayLike, bins: Any = 10, range: Any = None,
     weights: ArrayLike | None = None, density: bool | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """`histogramdd` of two variables: counts and both lists of edges."""
-    pair = not isinstance(bins, (list, tuple)) and np.ndim(bins) == 1 and len(bins) not in (1, 2)
-    pair = pair or (isinstance(bins, (list, tuple)) and len(bins) not in (1, 2))
-    counts, edges = histogramdd([x, y], [bins, bins] if pair else bins, range, weights, density)
+    """Number of points in each cell of a plane, and the edges along both dimensions.
+
+    Args:
+        x: first coordinate of each point.
+        y: second coordinate of each point.
+        bins: number of bins, their edges, or a pair of numbers or edges.
+        range: pair of ends for both dimensions.
+        weights: weight of each point.
+        density: divide by the area of the cell and by the total.
+
+    Returns:
+        Counts as floats `[bins of x, bins of y]`, edges of `x`, edges of `y`.
+
+    Raises:
+        ValueError: `x` and `y` have different sizes.
+
+    Example:
+        >>> x, y = np.array([0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0])
+        >>> np.histogram2d(x, y, bins=2)[0]
+        Array([[1., 0.],
+               [1., 1.]], dtype=float32)
+    """
+    shared = _length(bins) not in (None, 1, 2)  # edges of both
+    counts, edges = histogramdd([x, y], [bins, bins] if shared else bins, range, weights, density)
     return counts, edges[0], edges[1]

@@ -20,7 +20,7 @@ from ms_func.numpy import fusion, joining, logic, manipulation, reductions, sear
 from ms_func.numpy.creation import full_like
 from ms_func.numpy.diagonals import diagonal, eye
 from ms_func.numpy.factors import matrix, qr, square, svd
-from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact
+from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, promote_dtype
 from ms_func.primitives.cumulative import cummin
 from ms_func.primitives.linalg import lu, solve_triangular
 from ms_func.primitives.matrices import adjoint, mm
@@ -56,7 +56,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     Raises:
         ValueError: the matrices are not square, or the sizes do not fit.
     """
-    a, b = reductions.promote_dtype("solve", square("solve", a), inexact("solve", b))
+    a, b = promote_dtype("solve", square("solve", a), inexact("solve", b))
     a, b = square("solve", a), convert(b, typeof(square("solve", a)).dtype)
     vector = typeof(b).ndim == 1
     b = manipulation.expand_dims(b, -1) if vector else b
@@ -340,7 +340,7 @@ def lstsq(
     Raises:
         ValueError: the sizes do not fit.
     """
-    a, b = reductions.promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
+    a, b = promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
     m, n = typeof(a).shape
     if typeof(b).shape[0] != m:
         raise ArgumentValueError("Leading dimensions of input arrays must match")

@@ -12,7 +12,16 @@ from ms_func.control_flow.scan import scan
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
-from ms_func.numpy import arithmetic, elementwise, joining, logic, manipulation, reductions, running
+from ms_func.numpy import (
+    arithmetic,
+    bitwise,
+    elementwise,
+    joining,
+    logic,
+    manipulation,
+    reductions,
+    running,
+)
 from ms_func.numpy.creation import asarray, full
 from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import ArrayLike, no_out, operand
@@ -22,7 +31,7 @@ from ms_func.tracing.tracer import Tracer
 
 
 class ufunc:
-    """An elementwise function with NumPy's methods `reduce`, `accumulate`, `outer`, `at`, ...
+    """An elementwise function with methods `reduce`, `accumulate`, `reduceat`, `outer` and `at`.
 
     Made by `frompyfunc` from a function of scalars; `add`, `multiply`, `maximum` and their like
     are of this class. Calling one calls the function.
@@ -33,8 +42,8 @@ class ufunc:
         identity: value that leaves the other operand as it is, None where there is none.
 
     Example:
-        >>> add.reduce(asarray([1, 2, 3]))
-        Array(6, dtype=int32)
+        >>> np.add.reduce(np.array([1, 2, 3])), np.add.identity, np.maximum.identity
+        (Array(6, dtype=int32), 0, None)
     """
 
     def __init__(
@@ -60,10 +69,27 @@ class ufunc:
         self._sums, self._running, self._scatter = sums, running, scatter
         self.__name__ = self.__qualname__ = name or getattr(func, "__name__", "ufunc")
         self.__doc__ = func.__doc__
-        self.__signature__ = _signature(nin)
+        self.__signature__ = _signature(func, nin)
 
     def __call__(self, *args: ArrayLike, out: None = None, where: None = None) -> Any:
-        """The function of each element; `out` and `where` are refused."""
+        """The function of each element.
+
+        Args:
+            *args: operands, as many as `nin`; they broadcast.
+            out: not supported.
+            where: not supported: use `numpy.where` on the result.
+
+        Returns:
+            Array, or a tuple of arrays where `nout` is not 1.
+
+        Raises:
+            NotImplementedError: `out` or `where` is given.
+            TypeError: there are more or fewer operands.
+
+        Example:
+            >>> np.add(np.array([1, 2]), 10)
+            Array([11, 12], dtype=int32)
+        """
         if out is not None or where is not None:
             no_out(self.__name__, out)
             raise NotImplementedError(
@@ -89,16 +115,25 @@ class ufunc:
 
         Args:
             a: array.
-            axis: dimension, several, or None for all.
-            dtype: dtype of the result; integers keep theirs by default.
+            axis: dimension, several of them, or None for all; the first by default.
+            dtype: dtype of the result; integers keep theirs by default, unlike in `sum`.
             out: not supported.
-            keepdims: keep the dimensions with size 1.
+            keepdims: keep the reduced dimensions with size 1.
             initial: value to begin with, by default the identity.
             where: which elements take part; needs an identity or `initial`.
+
+        Returns:
+            Array without the reduced dimensions.
 
         Raises:
             ValueError: the function does not take two operands, or there is nothing to reduce
                 and no identity.
+
+        Example:
+            >>> np.multiply.reduce(np.array([[1, 2], [3, 4]])), np.add.reduce(np.int8([100, 100]))
+            (Array([3, 8], dtype=int32), Array(-56, dtype=int8))
+            >>> np.maximum.reduce(np.array([[1, 2], [3, 4]]), axis=None, initial=9)
+            Array(9, dtype=int32)
         """
         no_out("reduce", out)
         self._two("reduce")
@@ -112,7 +147,24 @@ class ufunc:
         return self._sums(a, axis, keepdims=keepdims, **options)
 
     def accumulate(self, a: ArrayLike, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
-        """All intermediate results of `reduce` along a dimension."""
+        """All intermediate results of `reduce` along a dimension.
+
+        Args:
+            a: array of at least one dimension.
+            axis: dimension, the first by default.
+            dtype: dtype of the results; integers keep theirs by default.
+            out: not supported.
+
+        Returns:
+            Array of the shape of `a`, which begins with its first element.
+
+        Raises:
+            ValueError: the function does not take two operands, or there is no such dimension.
+
+        Example:
+            >>> np.maximum.accumulate(np.array([3, 1, 4, 1, 5]))
+            Array([3, 3, 4, 4, 5], dtype=int32)
+        """
         no_out("accumulate", out)
         self._two("accumulate")
         if self._running is not None:
@@ -127,11 +179,23 @@ class ufunc:
         Piece i begins at `indices[i]` and ends before `indices[i + 1]`, the last at the end; where
         the next index is not larger, it is the one element at `indices[i]`.
 
+        Args:
+            a: array of at least one dimension.
+            indices: vector of integers; negative ones are not counted from the end.
+            axis: dimension, the first by default.
+            dtype: dtype of the result; integers keep theirs by default.
+            out: not supported.
+
+        Returns:
+            Array with as many elements along `axis` as there are indices.
+
         Raises:
             IndexError: an index known beforehand is out of range.
+            TypeError: `indices` is no vector of integers.
+            ValueError: the function does not take two operands.
 
         Example:
-            >>> add.reduceat(arange(8), asarray([0, 4, 1, 5]))
+            >>> np.add.reduceat(np.arange(8), np.array([0, 4, 1, 5]))
             Array([ 6,  4, 10, 18], dtype=int32)
         """
         no_out("reduceat", out)
@@ -139,7 +203,23 @@ class ufunc:
         return _reduceat(self, a, indices, axis, dtype)
 
     def outer(self, A: ArrayLike, B: ArrayLike, /) -> Array:
-        """The function of all pairs of elements, `A.shape + B.shape`."""
+        """The function of all pairs of elements.
+
+        Args:
+            A: array or number.
+            B: array or number.
+
+        Returns:
+            Array of the shape `A.shape + B.shape`.
+
+        Raises:
+            ValueError: the function does not take two operands.
+
+        Example:
+            >>> np.subtract.outer(np.array([10, 20]), np.array([1, 2, 3]))
+            Array([[ 9,  8,  7],
+                   [19, 18, 17]], dtype=int32)
+        """
         self._two("outer")
         one, two = asarray(operand("outer", A)), asarray(operand("outer", B))
         return self(manipulation.reshape(one, (*one.shape, *[1] * two.ndim)), two)
@@ -149,8 +229,22 @@ class ufunc:
     ) -> Array:
         """New array with the function applied at `indices`, once for every time one occurs.
 
+        Args:
+            a: array; it stays as it is.
+            indices: index, array of indices, or a tuple for several dimensions.
+            b: second operand, broadcast against the elements; for functions of two.
+            inplace: must be False: arrays do not change.
+
+        Returns:
+            Array of the shape and dtype of `a`.
+
         Raises:
-            NotImplementedError: `inplace` is not False: arrays do not change.
+            NotImplementedError: `inplace` is not False.
+            ValueError: the function takes two operands and `b` is left out.
+
+        Example:
+            >>> np.add.at(np.zeros(3), np.array([0, 2, 2]), 1.0, inplace=False)
+            Array([1., 0., 2.], dtype=float32)
         """
         return _at(self, a, indices, b, inplace)
 
@@ -161,9 +255,11 @@ class ufunc:
             )
 
 
-def _signature(nin: int) -> inspect.Signature:
-    """Operands by position, and the two options."""
-    names = ["x"] if nin == 1 else [f"x{i + 1}" for i in range(nin)]
+def _signature(func: Callable[..., Any], nin: int) -> inspect.Signature:
+    """Operands by position, under the names of the function where it has some; two options."""
+    code = getattr(inspect.unwrap(func), "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    names = names if len(names) == nin else [f"x{i + 1}" for i in range(nin)]
     options = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None)
                for n in ("out", "where")]  # fmt: skip
     return inspect.Signature(
@@ -174,10 +270,19 @@ def _signature(nin: int) -> inspect.Signature:
 def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: Any = None) -> ufunc:
     """`ufunc` of a Python function of scalars.
 
+    Args:
+        func: function of scalars; it is mapped over the elements as `vmap` does.
+        nin: number of operands.
+        nout: number of results.
+        identity: value that leaves the other operand as it is; what `reduce` of nothing gives.
+
+    Returns:
+        A `ufunc`.
+
     Example:
-        >>> steps = frompyfunc(lambda x, y: 2 * x + y, 2, 1, identity=0)
-        >>> steps.accumulate(asarray([1, 1, 1]))
-        Array([1, 3, 7], dtype=int32)
+        >>> steps = np.frompyfunc(lambda x, y: 2 * x + y, 2, 1, identity=0)
+        >>> steps(np.array([1, 2]), 10), steps.accumulate(np.array([1, 1, 1]))
+        (Array([12, 14], dtype=int32), Array([1, 3, 7], dtype=int32))
     """
     return ufunc(func, nin, nout, identity=identity)
 
@@ -333,7 +438,7 @@ logaddexp2 = _binary(elementwise.logaddexp2, -np.inf)
 logical_and = _binary(logic.logical_and, True, sums=reductions.all)
 logical_or = _binary(logic.logical_or, False, sums=reductions.any)
 logical_xor = _binary(logic.logical_xor, False)
-bitwise_and = _binary(logic.bitwise_and, -1)
-bitwise_or = _binary(logic.bitwise_or, 0)
-bitwise_xor = _binary(logic.bitwise_xor, 0)
+bitwise_and = _binary(bitwise.bitwise_and, -1)
+bitwise_or = _binary(bitwise.bitwise_or, 0)
+bitwise_xor = _binary(bitwise.bitwise_xor, 0)
 mod, pow, true_divide = remainder, power, divide

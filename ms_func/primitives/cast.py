@@ -302,7 +302,7 @@ def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 def _complex_abstract(x: ArrayType, y: ArrayType) -> ArrayType:
     joined = join_types("complex", "floating", (x, y), None)
-    return ArrayType(joined.shape, _whole(joined.dtype))
+    return ArrayType(joined.shape, _whole(joined.dtype), joined.weak_type)
 
 
 def _complex_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -258,7 +258,8 @@ def check_raising(
         except host.Raised as raised:
             raise raised.error from None
         return
-    key = (identity_of(make) if key is None else key, found.key, user_loc())
+    loc = current.interpreter.loc or user_loc()
+    key = (identity_of(make) if key is None else key, found.key, loc)
     check_p.bind(*operands, function=host_function("check", call, key), lanes=(), debug=debug)
 
 

@@ -28,7 +28,12 @@ _INDEX, _BOOL = ArrayType((), np.int32), ArrayType((), np.bool_)
 
 
 class RandomAlgorithm(enum.IntEnum):
-    """Which generator: the backend's choice, Threefry, or Philox."""
+    """Which generator: the backend's choice, Threefry, or Philox.
+
+    Example:
+        >>> RandomAlgorithm(2)
+        <RandomAlgorithm.RNG_PHILOX: 2>
+    """
 
     RNG_DEFAULT = 0
     RNG_THREE_FRY = 1

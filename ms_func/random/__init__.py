@@ -76,3 +76,4 @@ __all__ = [  # noqa: RUF022
     "chisquare", "t", "f", "generalized_normal", "ball",
     "multivariate_normal", "orthogonal",
 ]  # fmt: skip
+__dir__ = __all__.copy

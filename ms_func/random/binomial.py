@@ -26,6 +26,7 @@ from ms_func.numpy import logic, manipulation, reductions, running
 from ms_func.numpy.creation import asarray, shape_tuple
 from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
+from ms_func.numpy.rounding import ceil, floor
 from ms_func.numpy.searching import where
 from ms_func.primitives.keys import random_split
 from ms_func.random.keys import checked_key, split
@@ -88,7 +89,7 @@ def _by_waiting(key: Any, n: Any, q: Any, kind: np.dtype) -> Any:
         key, count, total = state
         pair = random_split(key, (2,))
         count = where(logic.less_equal(total, n), ar.add(count, 1), count)
-        wait = el.ceil(ar.divide(el.log(unit(pair[0], shape, kind)), log_failure))
+        wait = ceil(ar.divide(el.log(unit(pair[0], shape, kind)), log_failure))
         return pair[1], count, ar.add(total, wait)
 
     zeros = fill(0, ArrayType(shape, kind))
@@ -108,7 +109,7 @@ def _by_rejection(key: Any, n: Any, q: Any, kind: np.dtype) -> Any:
     quick = ar.subtract(0.92, ar.divide(4.2, b))
     odds = ar.divide(q, ar.subtract(1, q))
     alpha = ar.multiply(ar.add(2.83, ar.divide(5.1, b)), deviation)
-    mode = el.floor(ar.multiply(ar.add(n, 1), q))
+    mode = floor(ar.multiply(ar.add(n, 1), q))
 
     def step(state: Any) -> Any:
         key, out, done = state
@@ -117,7 +118,7 @@ def _by_rejection(key: Any, n: Any, q: Any, kind: np.dtype) -> Any:
         v = unit(three[2], shape, kind)
         us = ar.subtract(0.5, el.abs(u))
         steep = ar.add(ar.divide(ar.multiply(2, a), us), b)
-        k = el.floor(ar.add(ar.multiply(steep, u), c))
+        k = floor(ar.add(ar.multiply(steep, u), c))
         inside = logic.logical_and(logic.greater_equal(k, 0), logic.less_equal(k, n))
         at_once = logic.logical_and(logic.greater_equal(us, 0.07), logic.less_equal(v, quick))
         density = ar.add(ar.divide(a, ar.multiply(us, us)), b)

@@ -16,9 +16,11 @@ from ms_func.numpy import logic, manipulation, reductions, searching
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.factors import cholesky, eigh, qr, svd
+from ms_func.numpy.floats import nextafter
 from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, operand
+from ms_func.numpy.trigonometry import tan
 from ms_func.primitives import cast
 from ms_func.primitives import elementwise as pe
 from ms_func.primitives.keys import random_split
@@ -97,8 +99,8 @@ def _truncated(key: Any, lower: Any, upper: Any, shape: tuple[int, ...], kind: n
     root = np.asarray(math.sqrt(2), kind)[()]
     a, b = (pe.erf(ar.divide(v, root)) for v in (lower, upper))
     out = ar.multiply(root, pe.erf_inv(scaled(key, a, b, shape, kind)))
-    inner = el.nextafter(lower, np.asarray(math.inf, kind)[()])
-    outer = el.nextafter(upper, np.asarray(-math.inf, kind)[()])
+    inner = nextafter(lower, np.asarray(math.inf, kind)[()])
+    outer = nextafter(upper, np.asarray(-math.inf, kind)[()])
     return ar.minimum(ar.maximum(out, inner), outer)
 
 
@@ -166,7 +168,7 @@ def cauchy(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
 
 def _cauchy(key: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     u = unit(key, shape, kind, float(ml_dtypes.finfo(kind).eps))
-    return el.tan(ar.multiply(math.pi, ar.subtract(u, 0.5)))
+    return tan(ar.multiply(math.pi, ar.subtract(u, 0.5)))
 
 
 @placed

@@ -26,6 +26,7 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
+from ms_func.numpy.rounding import floor
 from ms_func.primitives.keys import random_bits, random_split
 from ms_func.primitives.sort import sort
 from ms_func.random.keys import checked_key
@@ -266,4 +267,4 @@ def geometric(key: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: A
 def _geometric(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:
     u = unit(key, shape, typeof(p).dtype)
     trials = ar.divide(el.log(u), el.log1p(ar.negative(p)))
-    return convert(ar.add(el.floor(trials), 1.0), kind)
+    return convert(ar.add(floor(trials), 1.0), kind)

@@ -20,6 +20,7 @@ from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
+from ms_func.numpy.rounding import floor
 from ms_func.numpy.searching import where
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.special import lgamma
@@ -97,7 +98,7 @@ def _rejected(key: Any, rate: Any) -> Any:
         v = unit(three[2], shape, _FLOAT)
         us = ar.subtract(0.5, el.abs(u))
         scale = ar.add(ar.divide(ar.multiply(2.0, a), us), b)
-        k = el.floor(ar.add(ar.add(ar.multiply(scale, u), rate), 0.43))
+        k = floor(ar.add(ar.add(ar.multiply(scale, u), rate), 0.43))
         ratio = ar.divide(ar.multiply(v, inverse), ar.add(ar.divide(a, ar.multiply(us, us)), b))
         likely = ar.subtract(ar.add(ar.negative(rate), ar.multiply(k, log_rate)),
                              lgamma(ar.add(k, 1.0)))  # fmt: skip

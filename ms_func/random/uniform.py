@@ -14,7 +14,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import logic, manipulation, searching
+from ms_func.numpy import bitwise, logic, manipulation, searching
 from ms_func.numpy.creation import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
@@ -117,9 +117,9 @@ def scaled(key: Any, minval: Any, maxval: Any, shape: tuple[int, ...], kind: np.
     drawn = 8 if mantissa < 8 else width
     uint = np.dtype(f"u{kind.itemsize}")
     words = convert(random_bits(key, drawn, shape), uint)
-    words = logic.right_shift(words, np.asarray(drawn - mantissa, uint)[()])
+    words = bitwise.right_shift(words, np.asarray(drawn - mantissa, uint)[()])
     one = np.asarray(1, kind).view(uint)[()]
-    floats = cast.bitcast_convert_type(logic.bitwise_or(words, one), kind)
+    floats = cast.bitcast_convert_type(bitwise.bitwise_or(words, one), kind)
     unit = ar.subtract(floats, np.asarray(1, kind)[()])
     return ar.maximum(minval, ar.add(ar.multiply(unit, ar.subtract(maxval, minval)), minval))
 

@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from ms_func.scipy import special as special
     from ms_func.scipy import stats as stats
 
-_SUBMODULES = frozenset({
+__all__ = [
     "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal",
     "sparse", "spatial", "special", "stats",
-})  # fmt: skip
+]  # fmt: skip
+__dir__ = __all__.copy
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(_SUBMODULES)

@@ -22,6 +22,7 @@ from ms_func.numpy.manipulation import axis_index
 from ms_func.scipy.operands import of_shapes
 
 __all__ = ["dct", "dctn", "idct", "idctn"]
+__dir__ = __all__.copy
 
 _INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
 _SWAPPED = {"backward": "forward", "forward": "backward", "ortho": "ortho"}

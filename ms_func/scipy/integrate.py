@@ -3,3 +3,4 @@
 from ms_func.numpy.calculus import trapezoid as trapezoid
 
 __all__ = ["trapezoid"]
+__dir__ = __all__.copy

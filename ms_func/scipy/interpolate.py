@@ -15,6 +15,7 @@ from ms_func.scipy.operands import of_shapes
 from ms_func.tracing.tracer import Tracer
 
 __all__ = ["RegularGridInterpolator"]
+__dir__ = __all__.copy
 
 _METHODS = ("linear", "nearest")
 

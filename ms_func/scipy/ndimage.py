@@ -15,6 +15,7 @@ from ms_func.numpy import fusion
 from ms_func.numpy.promotion import ArrayLike, operand
 
 __all__ = ["map_coordinates"]
+__dir__ = __all__.copy
 
 
 def _mirrored(i: Any, n: int) -> Any:

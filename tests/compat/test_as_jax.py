@@ -34,6 +34,18 @@ def test_imports_of_all_forms_give_one_set_of_modules():
     assert not any(n == "jax" or n.startswith("jax.") for n in sys.modules)
 
 
+def test_names_that_come_late_are_listed_and_imported():
+    with as_jax() as jax:
+        names = {}
+        exec("from jax.nn import *", names)
+        assert {"relu", "avg_pool"} <= set(names)
+        assert not {"losses", "Any"} & {*names, *dir(jax.nn)}  # ours, and none of JAX
+        for module in (jax, jax.nn, jax.debug, jax.numpy, jax.lax):
+            assert [n for n in dir(module) if not hasattr(module, n)] == []
+        assert "breakpoint" in dir(jax.debug)
+        assert not {"ode", "optim"} & set(dir(jax))
+
+
 def test_modules_are_the_same_in_every_block():
     with as_jax() as first:
         pass

@@ -16,6 +16,7 @@ import ms_func
 import ms_func.numpy
 from ms_func import lax
 from ms_func_ascend import read
+from tests.surface.public import PUBLIC, documented
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("b*/README.md")]
@@ -99,6 +100,19 @@ def test_doctests(name: str) -> None:
     )
     assert found.failed == 0
     assert found.attempted > 0
+
+
+def test_examples_of_public_functions_are_among_those_that_run() -> None:
+    """Not hidden by a decorator, or made where no module of these holds it."""
+    finder = doctest.DocTestFinder()
+    run = {e.docstring for name in MODULES for e in finder.find(importlib.import_module(name))}
+    shown = {
+        f"{path}.{name}": x.__doc__
+        for path in PUBLIC
+        for name, x in documented(importlib.import_module(path)).items()
+        if ">>> " in (x.__doc__ or "")
+    }
+    assert [name for name, text in shown.items() if text not in run] == []
 
 
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))

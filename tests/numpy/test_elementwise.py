@@ -133,6 +133,31 @@ def test_round(decimals):
     both("round", np.array([5, 15, 25, -15, 7], np.int32), decimals)
 
 
+@pytest.mark.parametrize("decimals", [1, 3, -1])
+@pytest.mark.parametrize("jit", [ms.jit, lambda f: f])
+def test_rounded_numbers_are_those_of_numpy_to_the_last_bit(decimals, jit):
+    """A compiler that multiplies by the reciprocal of the power of 10 misses half of them."""
+    for dtype in ("float32", "float64"):
+        x = (1000 * np.random.default_rng(0).random(999)).astype(dtype)
+        got = jit(lambda x: mnp.round(x, decimals))(x)
+        np.testing.assert_array_equal(got, np.round(x, decimals))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+def test_whole_numbers_are_rounded_in_integers(dtype):
+    info = np.iinfo(dtype)
+    x = np.array([15, 25, 35, 0, 77, info.max // 2, info.min // 2], dtype)
+    for digits in (1, 2):
+        expected = [int(round(int(v), -digits)) for v in x]
+        np.testing.assert_array_equal(mnp.round(x, -digits), np.array(expected, dtype))
+    assert not mnp.round(x, -30).any()
+
+
+def test_sinc_of_doubles_near_zero():
+    x = np.linspace(-0.01, 0.01, 41)
+    same(mnp.sinc(x), np.sinc(x), tol=1e-15)
+
+
 @pytest.mark.parametrize("bounds", [(-1, 1), (None, 0.5), (-0.5, None), (2, 1)])
 def test_clip(bounds):
     x = sample("float32", 9)

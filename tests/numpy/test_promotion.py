@@ -105,3 +105,22 @@ def test_what_is_computed_elementwise_stays_weak():
     for f in (ms.nn.relu, ms.nn.softplus, mnp.sinc, lambda x: x.at[...].set(1)):
         assert f(weak).weak_type
     assert (ms.nn.relu(2.5) + mnp.ones(1, "bfloat16")).dtype == mnp.bfloat16
+
+
+def test_arrays_of_lists_are_not_weak():
+    assert not mnp.array([0.0, mnp.log(2.0)]).weak_type
+    assert mnp.array([mnp.exp(0)], "int8").dtype == np.int8
+
+
+def test_complex_numbers_of_weak_parts_are_weak():
+    assert ms.lax.complex(1.0, 2.0).weak_type
+    assert mnp.round(2.5 + 1j, 1).weak_type
+    assert not ms.lax.complex(mnp.float32(1), 2.0).weak_type
+
+
+@pytest.mark.parametrize("name", ["int1", "int2", "int4", "int8", "uint1", "uint2", "uint4"])
+def test_short_integers_belong_to_the_categories_of_integers(name):
+    signed = mnp.iinfo(name).min < 0
+    for kind, belongs in [(np.integer, True), (np.signedinteger, signed), (np.inexact, False),
+                          (np.unsignedinteger, not signed), (np.number, True)]:  # fmt: skip
+        assert mnp.issubdtype(getattr(mnp, name), kind) == belongs

@@ -179,6 +179,18 @@ def test_histogram(options):
 
 def test_histogram_of_two_variables():
     same(mnp.histogram2d(X[0], X[1], 3), np.histogram2d(X[0], X[1], 3), 1e-5)
+    bins = [np.array([-3.0, 0.0, 1.0, 3.0], np.float32), 4]  # edges of one, number of the other
+    same(mnp.histogram2d(X[0], X[1], bins), np.histogram2d(X[0], X[1], bins), 1e-5)
+    pair = [np.arange(-3.0, 4.0), np.arange(-3.0, 4.0)]
+    same(mnp.histogramdd(X[:2].T, pair), np.histogramdd(X[:2].T, pair), 1e-5)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1, 5, 0, 2])])
+def test_counts_and_edges_are_floats(weights):
+    counts, edges = mnp.histogram(np.array([1, 2, 2, 5]), np.array([0, 2, 4]), weights=weights)
+    assert counts.dtype == edges.dtype == np.float32
+    expected, _ = np.histogram(np.array([1, 2, 2, 5]), np.array([0, 2, 4]), weights=weights)
+    np.testing.assert_array_equal(counts, expected)
 
 
 def test_differences():

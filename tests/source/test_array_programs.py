@@ -12,8 +12,9 @@ import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import tree
 from ms_func.errors import TracerSliceError
-from tests.source.array_functions import CASES
+from tests.source import array_functions, growing_functions
 
+CASES = [*array_functions.CASES, *growing_functions.CASES]
 XS = (
     np.array([0.31, -1.23, 2.54, 0.72, -0.41]),
     np.array([1.73, 0.22, -0.61, -2.13, 3.32]),

@@ -133,6 +133,17 @@ def iterates(x, n):
     return s + sum(v for v in it)
 
 
+def grows(x, n):
+    stack, s = [(n, x)], 0.0
+    while stack:
+        k, v = stack.pop()
+        s += v * v
+        if k > 0:
+            stack.append((k - 1, v * 0.5))
+            stack.append((k - 2, v + 1.0))
+    return s + sum([x * i for i in range(n)])
+
+
 def keeps_keys(x, n):
     d = {k: x * i for i, k in enumerate("abc") if x > i}
     if n > 1:
@@ -305,7 +316,7 @@ def says_little(x, n):
 
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
-            keeps_keys, indexes,
+            grows, keeps_keys, indexes,
             deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
             calls_builtins, tells, says_little]  # fmt: skip
 

@@ -7,9 +7,6 @@ from ms_func.experimental.sparse.arithmetic import (
 )
 from ms_func.experimental.sparse.compressed import (
     BCSR,
-    COO,
-    CSC,
-    CSR,
     bcsr_broadcast_in_dim,
     bcsr_concatenate,
     bcsr_dot_general,
@@ -17,16 +14,6 @@ from ms_func.experimental.sparse.compressed import (
     bcsr_fromdense,
     bcsr_sum_duplicates,
     bcsr_todense,
-    coo_fromdense,
-    coo_matmat,
-    coo_matvec,
-    coo_todense,
-    csr_fromdense,
-    csr_matmat,
-    csr_matvec,
-    csr_todense,
-    empty,
-    eye,
 )
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse
 from ms_func.experimental.sparse.indexing import bcoo_dynamic_slice, bcoo_slice
@@ -41,6 +28,21 @@ from ms_func.experimental.sparse.layout import (
     bcoo_squeeze,
     bcoo_transpose,
     bcoo_update_layout,
+)
+from ms_func.experimental.sparse.matrices import (
+    COO,
+    CSC,
+    CSR,
+    coo_fromdense,
+    coo_matmat,
+    coo_matvec,
+    coo_todense,
+    csr_fromdense,
+    csr_matmat,
+    csr_matvec,
+    csr_todense,
+    empty,
+    eye,
 )
 from ms_func.experimental.sparse.operations import (
     bcoo_extract,
@@ -78,3 +80,4 @@ __all__ = [
     "csr_matvec", "csr_todense", "empty", "eye", "grad", "jacfwd", "jacobian", "jacrev",
     "random_bcoo", "sparsify", "todense", "value_and_grad",
 ]  # fmt: skip
+__dir__ = __all__.copy

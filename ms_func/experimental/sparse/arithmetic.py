@@ -18,7 +18,20 @@ from ms_func.experimental.sparse.operations import expand, sum_duplicates, taken
 
 
 def bcoo_reduce_sum(mat: BCOO, *, axes: Sequence[int]) -> BCOO:
-    """Sum over some dimensions."""
+    """Sum over some dimensions, which may be of any kind.
+
+    Args:
+        mat: sparse array.
+        axes: dimensions, negative ones from the end.
+
+    Returns:
+        Sparse array without them. Elements that meet are not added before `todense` does.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0.0, 2.0], [3.0, 4.0]]))
+        >>> bcoo_reduce_sum(m, axes=[0]).todense()
+        Array([3., 6.], dtype=float32)
+    """
     return _reduce_sum(mat, tuple(axes))
 
 
@@ -53,7 +66,23 @@ def _reduce_sum(mat: BCOO, axes: tuple[int, ...]) -> BCOO:
 
 @jit
 def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
-    """The elements of `sp_mat * v`, an array `v` that broadcasts to its shape."""
+    """The elements of `sp_mat * v`.
+
+    Args:
+        sp_mat: sparse array.
+        v: array that broadcasts to its shape.
+
+    Returns:
+        The new `data`; the places are those of `sp_mat`.
+
+    Raises:
+        NotImplementedError: `v` does not broadcast to the shape.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0.0, 2.0], [3.0, 4.0]]))
+        >>> bcoo_multiply_dense(m, np.array([1.0, 10.0]))
+        Array([20.,  3., 40.], dtype=float32)
+    """
     v = np.asarray(v)
     if v.ndim > sp_mat.ndim or onp.broadcast_shapes(v.shape, sp_mat.shape) != sp_mat.shape:
         raise UnsupportedError(f"{v.shape} does not broadcast to the sparse shape {sp_mat.shape}")
@@ -79,7 +108,23 @@ def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
 
 @jit
 def bcoo_multiply_sparse(lhs: BCOO, rhs: BCOO) -> BCOO:
-    """Product of two sparse arrays, element by element; dimensions of length 1 broadcast."""
+    """Product of two sparse arrays, element by element.
+
+    Args:
+        lhs: sparse array.
+        rhs: sparse array; dimensions of length 1 broadcast.
+
+    Returns:
+        Sparse array, with room for every pair of elements that may meet.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> a, b = (BCOO.fromdense(np.array(x)) for x in ([0.0, 2.0, 3.0], [5.0, 0.0, 7.0]))
+        >>> bcoo_multiply_sparse(a, b).todense()
+        Array([ 0.,  0., 21.], dtype=float32)
+    """
     shape = onp.broadcast_shapes(lhs.shape, rhs.shape)
     a, b = (_at_shape(bcoo_update_layout(x, n_batch=0, n_dense=0), shape) for x in (lhs, rhs))
     same = (a.indices[:, None] == b.indices[None]).all(-1)

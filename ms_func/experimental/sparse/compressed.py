@@ -1,7 +1,4 @@
-"""Sparse arrays in other formats: compressed rows (`BCSR`, `CSR`, `CSC`) and plain coordinates.
-
-They hold what they are named after, and compute by way of `BCOO`.
-"""
+"""Sparse arrays by compressed rows; they compute by way of `BCOO`."""
 
 from __future__ import annotations
 
@@ -43,6 +40,14 @@ class BCSR(JAXSparse):
         shape: shape of the array `[*batch, rows, columns, *dense]`.
         indices_sorted: columns are in order in each row.
         unique_indices: no place occurs twice.
+
+    Raises:
+        ValueError: `indices` and `indptr` do not have equally many dimensions.
+
+    Example:
+        >>> m = BCSR.fromdense(np.array([[0.0, 2.0], [3.0, 4.0]]))
+        >>> m.indices.tolist(), m.indptr.tolist(), (m @ np.ones(2)).tolist()
+        ([1, 0, 1], [0, 1, 3], [2.0, 7.0])
     """
 
     def __init__(
@@ -156,17 +161,57 @@ class BCSR(JAXSparse):
 
 
 def bcsr_fromdense(mat: Any, **options: Any) -> BCSR:
-    """The elements of an array that are not zero; options are those of `bcoo_fromdense`."""
+    """The elements of an array that are not zero, by compressed rows.
+
+    Args:
+        mat: array of at least two dimensions that are neither batch nor dense ones.
+        **options: those of `bcoo_fromdense`.
+
+    Returns:
+        A `BCSR`.
+
+    Raises:
+        NotImplementedError: there are not two sparse dimensions.
+
+    Example:
+        >>> bcsr_fromdense(np.eye(3))
+        BCSR(float32[3, 3], nse=3)
+    """
     return BCSR.fromdense(mat, **options)
 
 
 def bcsr_todense(mat: BCSR) -> Any:
-    """The array with all its elements."""
+    """The array with all its elements.
+
+    Args:
+        mat: sparse array.
+
+    Returns:
+        Array of the shape and dtype of `mat`.
+
+    Example:
+        >>> bcsr_todense(BCSR.fromdense(np.eye(2)))
+        Array([[1., 0.],
+               [0., 1.]], dtype=float32)
+    """
     return mat.todense()
 
 
 def bcsr_extract(indices: Any, indptr: Any, mat: Any) -> Any:
-    """Elements of an array at the places of a `BCSR`."""
+    """Elements of an array at the places of a `BCSR`.
+
+    Args:
+        indices: columns `[*batch, nse]`.
+        indptr: where each row begins, `[*batch, rows + 1]`.
+        mat: array `[*batch, rows, columns, *dense]`.
+
+    Returns:
+        Elements `[*batch, nse, *dense]`.
+
+    Example:
+        >>> bcsr_extract(np.array([1, 0]), np.array([0, 1, 2]), np.array([[1, 2], [3, 4]]))
+        Array([2, 3], dtype=int32)
+    """
     mat = np.asarray(mat)
     like = np.zeros((*np.shape(indices), *mat.shape[np.ndim(indices) + 1 :]), mat.dtype)
     held = BCSR((like, indices, indptr), shape=mat.shape).to_bcoo()
@@ -177,239 +222,99 @@ def bcsr_dot_general(
     lhs: Any, rhs: Any, *, dimension_numbers: Any, precision: Any = None,
     preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Any:  # fmt: skip
-    """`lax.dot_general` where an operand is a `BCSR`."""
+    """`lax.dot_general` where an operand is a `BCSR`.
+
+    Args:
+        lhs: array.
+        rhs: array.
+        dimension_numbers: contracted dimensions of both, batch dimensions of both.
+        precision: accepted for compatibility.
+        preferred_element_type: dtype of the result; that which the two promote to by default.
+        out_sharding: must be None.
+
+    Returns:
+        A `BCOO` if both operands are sparse, else an array.
+
+    Raises:
+        TypeError: dimensions that meet are not equally long.
+
+    Example:
+        >>> m = BCSR.fromdense(np.array([[0.0, 2.0], [3.0, 0.0]]))
+        >>> bcsr_dot_general(m, np.array([1.0, 10.0]), dimension_numbers=(((1,), (0,)), ((), ())))
+        Array([20.,  3.], dtype=float32)
+    """
     a, b = (x.to_bcoo() if isinstance(x, BCSR) else x for x in (lhs, rhs))
     return bcoo_dot_general(a, b, dimension_numbers=dimension_numbers,
                             preferred_element_type=preferred_element_type)  # fmt: skip
 
 
 def bcsr_sum_duplicates(mat: BCSR, nse: int | None = None) -> BCSR:
-    """Each place once, with the sum of what stood there."""
+    """Each place once, with the sum of what stood there.
+
+    Args:
+        mat: sparse array.
+        nse: number of elements to store; by default as many as there are places, which must be
+            known: under `jit` it is to be given.
+
+    Returns:
+        A `BCSR`.
+
+    Example:
+        >>> m = BCSR((np.array([1.0, 5.0]), np.array([1, 1]), np.array([0, 2])), shape=(1, 2))
+        >>> bcsr_sum_duplicates(m).data
+        Array([6.], dtype=float32)
+    """
     return mat.sum_duplicates(nse)
 
 
 def bcsr_concatenate(operands: Sequence[BCSR], *, dimension: int) -> BCSR:
-    """Arrays behind each other along a dimension."""
+    """Arrays behind each other along a dimension.
+
+    Args:
+        operands: sparse arrays with equally many batch and dense dimensions.
+        dimension: which one, a negative one from the end.
+
+    Returns:
+        A `BCSR`.
+
+    Raises:
+        NotImplementedError: the layouts differ.
+
+    Example:
+        >>> m = BCSR.fromdense(np.eye(2))
+        >>> bcsr_concatenate([m, m], dimension=0)
+        BCSR(float32[4, 2], nse=4)
+    """
     return BCSR.from_bcoo(bcoo_concatenate([x.to_bcoo() for x in operands], dimension=dimension))
 
 
 def bcsr_broadcast_in_dim(
     mat: BCSR, *, shape: Sequence[int], broadcast_dimensions: Sequence[int], sharding: Any = None
 ) -> BCSR:
-    """As `lax.broadcast_in_dim`."""
+    """As `lax.broadcast_in_dim`.
+
+    Args:
+        mat: sparse array.
+        shape: shape of the result.
+        broadcast_dimensions: for each dimension of `mat`, the one of the result that it becomes.
+        sharding: must be None.
+
+    Returns:
+        A `BCSR`.
+
+    Raises:
+        ValueError: there is not one number for each dimension.
+        NotImplementedError: there would be more than two sparse dimensions.
+
+    Example:
+        >>> m = BCSR.fromdense(np.array([[0.0, 2.0]]))
+        >>> bcsr_broadcast_in_dim(m, shape=(2, 2), broadcast_dimensions=(0, 1)).todense().tolist()
+        [[0.0, 2.0], [0.0, 2.0]]
+    """
     out = bcoo_broadcast_in_dim(
         mat.to_bcoo(), shape=shape, broadcast_dimensions=broadcast_dimensions
     )
     return BCSR.from_bcoo(out)
 
 
-# --- matrices ------------------------------------------------------------------------------
-
-
-class _Matrix(JAXSparse):
-    """A matrix in a format of its own, computed with as a `BCOO`."""
-
-    def to_bcoo(self) -> BCOO:
-        """By coordinates."""
-        raise NotImplementedError
-
-    @classmethod
-    def _from_bcoo(cls, mat: BCOO) -> Any:
-        raise NotImplementedError
-
-    nse = property(lambda self: self.data.size)  # type: ignore[assignment]
-    _bufs = property(lambda self: self.tree_flatten()[0])
-
-    @classmethod
-    def fromdense(cls, mat: Any, *, nse: int | None = None, index_dtype: Any = onp.int32) -> Any:
-        """The elements of a matrix that are not zero."""
-        if np.ndim(mat) != 2:
-            raise ArgumentValueError(f"{cls.__name__} holds matrices, got shape {np.shape(mat)}")
-        return cls._from_bcoo(bcoo_fromdense(mat, nse=nse, index_dtype=index_dtype))
-
-    @classmethod
-    def _empty(cls, shape: Sequence[int], *, dtype: Any = None, index_dtype: Any = "int32") -> Any:
-        if len(shape) != 2:
-            raise ArgumentValueError(f"{cls.__name__} must have ndim=2; got shape={tuple(shape)}")
-        return cls._from_bcoo(BCOO._empty(shape, dtype=dtype, index_dtype=index_dtype))
-
-    @classmethod
-    def _eye(cls, N: int, M: int, k: int, *, dtype: Any = None, index_dtype: Any = "int32") -> Any:
-        return cls._from_bcoo(BCOO._eye(N, M, k, dtype=dtype, index_dtype=index_dtype))
-
-    def todense(self) -> Any:
-        """The array with all its elements."""
-        return self.to_bcoo().todense()
-
-    def transpose(self, axes: Sequence[int] | None = None) -> Any:
-        """The transpose, in the same format."""
-        if axes is not None and tuple(axes) != (1, 0):
-            raise UnsupportedError("the axes of a transpose are (1, 0)")
-        return type(self)._from_bcoo(self.to_bcoo().T)
-
-    def __matmul__(self, other: Any) -> Any:  # type: ignore[override]
-        if isinstance(other, JAXSparse):
-            raise UnsupportedError("matmul between two sparse objects")
-        return matmul(self.to_bcoo(), other)
-
-    def __rmatmul__(self, other: Any) -> Any:  # type: ignore[override]
-        return matmul(other, self.to_bcoo())
-
-    def __neg__(self) -> Any:  # type: ignore[override]
-        return type(self)._from_bcoo(-self.to_bcoo())
-
-    @classmethod
-    def tree_unflatten(cls, aux: Any, children: Any) -> Any:
-        """From what `tree_flatten` gives."""
-        made = object.__new__(cls)
-        for name, value in (*zip(cls._fields, children, strict=True), *aux):
-            setattr(made, name, value)
-        return made
-
-    _fields: tuple[str, ...] = ()
-    _known: tuple[str, ...] = ("shape",)
-
-    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
-        """Arrays; the rest is structure."""
-        return tuple(getattr(self, f) for f in self._fields), tuple(
-            (f, getattr(self, f)) for f in self._known
-        )
-
-
-class COO(_Matrix):
-    """Sparse matrix by coordinates: `args` are `data`, `row` and `col`, each `[nse]`."""
-
-    _fields, _known = ("data", "row", "col"), ("shape", "_rows_sorted", "_cols_sorted")
-
-    def __init__(
-        self, args: tuple[Any, Any, Any], *, shape: Sequence[int], rows_sorted: bool = False,
-        cols_sorted: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__(args, shape=shape)
-        self.data, self.row, self.col = map(np.asarray, args)
-        self._rows_sorted, self._cols_sorted = rows_sorted, cols_sorted
-
-    def to_bcoo(self) -> BCOO:
-        """By batched coordinates."""
-        return BCOO((self.data, np.stack([self.row, self.col], -1)), shape=self.shape)
-
-    @classmethod
-    def _from_bcoo(cls, mat: BCOO) -> COO:
-        return cls((mat.data, mat.indices[:, 0], mat.indices[:, 1]), shape=mat.shape,
-                   rows_sorted=mat.indices_sorted)  # fmt: skip
-
-    def _sort_indices(self) -> COO:
-        return COO._from_bcoo(bcoo_sort_indices(self.to_bcoo()))
-
-
-class CSR(_Matrix):
-    """Sparse matrix by compressed rows: `args` are `data`, `indices` and `indptr`."""
-
-    _fields = ("data", "indices", "indptr")
-
-    def __init__(self, args: tuple[Any, Any, Any], *, shape: Sequence[int]) -> None:
-        super().__init__(args, shape=shape)
-        self.data, self.indices, self.indptr = map(np.asarray, args)
-
-    def to_bcoo(self) -> BCOO:
-        """By batched coordinates."""
-        return BCSR((self.data, self.indices, self.indptr), shape=self.shape).to_bcoo()
-
-    @classmethod
-    def _from_bcoo(cls, mat: BCOO) -> CSR:
-        rows = BCSR.from_bcoo(mat)
-        return cls((rows.data, rows.indices, rows.indptr), shape=mat.shape)
-
-    def transpose(self, axes: Sequence[int] | None = None) -> CSC:
-        """The transpose: the same arrays, by compressed columns."""
-        if axes is not None and tuple(axes) != (1, 0):
-            raise UnsupportedError("the axes of a transpose are (1, 0)")
-        return CSC((self.data, self.indices, self.indptr), shape=self.shape[::-1])
-
-
-class CSC(_Matrix):
-    """Sparse matrix by compressed columns: `args` are `data`, `indices` and `indptr`."""
-
-    _fields = ("data", "indices", "indptr")
-
-    def __init__(self, args: tuple[Any, Any, Any], *, shape: Sequence[int]) -> None:
-        super().__init__(args, shape=shape)
-        self.data, self.indices, self.indptr = map(np.asarray, args)
-
-    def to_bcoo(self) -> BCOO:
-        """By batched coordinates."""
-        rows = BCSR((self.data, self.indices, self.indptr), shape=self.shape[::-1])
-        return rows.to_bcoo().T
-
-    @classmethod
-    def _from_bcoo(cls, mat: BCOO) -> CSC:
-        rows = BCSR.from_bcoo(mat.T)
-        return cls((rows.data, rows.indices, rows.indptr), shape=mat.shape)
-
-    def transpose(self, axes: Sequence[int] | None = None) -> CSR:
-        """The transpose: the same arrays, by compressed rows."""
-        if axes is not None and tuple(axes) != (1, 0):
-            raise UnsupportedError("the axes of a transpose are (1, 0)")
-        return CSR((self.data, self.indices, self.indptr), shape=self.shape[::-1])
-
-
-def coo_fromdense(mat: Any, *, nse: int | None = None, index_dtype: Any = onp.int32) -> COO:
-    """The elements of a matrix that are not zero."""
-    return COO.fromdense(mat, nse=nse, index_dtype=index_dtype)
-
-
-def csr_fromdense(mat: Any, *, nse: int | None = None, index_dtype: Any = onp.int32) -> CSR:
-    """The elements of a matrix that are not zero."""
-    return CSR.fromdense(mat, nse=nse, index_dtype=index_dtype)
-
-
-def coo_todense(mat: Any) -> Any:
-    """The matrix with all its elements."""
-    return mat.todense()
-
-
-def coo_matvec(mat: Any, v: Any, transpose: bool = False) -> Any:
-    """Product of a matrix, or its transpose, and a vector."""
-    return matmul(mat.to_bcoo().T if transpose else mat.to_bcoo(), v)
-
-
-def coo_matmat(mat: Any, B: Any, *, transpose: bool = False) -> Any:
-    """Product of a matrix, or its transpose, and a matrix."""
-    return matmul(mat.to_bcoo().T if transpose else mat.to_bcoo(), B)
-
-
-csr_todense, csr_matvec, csr_matmat = coo_todense, coo_matvec, coo_matmat
-FORMATS = {"bcoo": BCOO, "bcsr": BCSR, "coo": COO, "csr": CSR, "csc": CSC}
-
-
-def _format(name: str) -> Any:
-    if name not in FORMATS:
-        raise ArgumentValueError(f"sparse_format={name!r} is none of {sorted(FORMATS)}")
-    return FORMATS[name]
-
-
-def empty(
-    shape: Sequence[int], dtype: Any = None, index_dtype: Any = "int32",
-    sparse_format: str = "bcoo", **kwds: Any,
-) -> Any:  # fmt: skip
-    """Sparse array without stored elements."""
-    return _format(sparse_format)._empty(tuple(shape), dtype=dtype, index_dtype=index_dtype, **kwds)
-
-
-def eye(
-    N: int, M: int | None = None, k: int = 0, dtype: Any = None,
-    index_dtype: Any = "int32", sparse_format: str = "bcoo", **kwds: Any,
-) -> Any:  # fmt: skip
-    """Sparse matrix of ones on a diagonal.
-
-    Example:
-        >>> eye(2).todense().tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
-    """
-    return _format(sparse_format)._eye(
-        N, N if M is None else M, k, dtype=dtype, index_dtype=index_dtype, **kwds
-    )
-
-
-for _cls in (BCSR, COO, CSR, CSC):
-    tree.register_node_class(_cls)
+tree.register_node_class(BCSR)

@@ -35,11 +35,16 @@ class SparseInfo(NamedTuple):
 
 
 class JAXSparse:
-    """Base class of sparse arrays.
+    """Base class of sparse arrays; `sparsify` and `grad` of this package tell them by it.
 
     Attributes:
         shape: lengths of the dimensions.
         data: the elements stored.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0.0, 2.0], [3.0, 0.0]]))
+        >>> isinstance(m, JAXSparse), m.shape, m.ndim, m.size, m.nse
+        (True, (2, 2), 2, 4, 2)
     """
 
     data: Any

@@ -22,7 +22,22 @@ def bcoo_slice(
     mat: BCOO, *, start_indices: Sequence[int], limit_indices: Sequence[int],
     strides: Sequence[int] | None = None,
 ) -> BCOO:  # fmt: skip
-    """As `lax.slice`."""
+    """Part of a sparse array, as `lax.slice` gives it.
+
+    Args:
+        mat: sparse array.
+        start_indices: first place along each dimension.
+        limit_indices: the place behind the last one, along each.
+        strides: steps, 1 by default.
+
+    Returns:
+        Sparse array; elements outside of the part become padding.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([1.0, 0.0, 3.0, 4.0]))
+        >>> bcoo_slice(m, start_indices=[1], limit_indices=[3]).todense()
+        Array([0., 3.], dtype=float32)
+    """
     return _slice(
         mat, tuple(start_indices), tuple(limit_indices), tuple(strides or (1,) * mat.ndim)
     )
@@ -51,9 +66,27 @@ def _slice(mat: BCOO, start_indices: Any, limit_indices: Any, steps: Any) -> BCO
 
 
 def bcoo_dynamic_slice(mat: BCOO, start_indices: Sequence[Any], slice_sizes: Sequence[int]) -> BCOO:
-    """As `lax.dynamic_slice`."""
+    """Part of a sparse array that begins at places known only at run time, as `lax.dynamic_slice`.
+
+    Args:
+        mat: sparse array.
+        start_indices: first place along each dimension; moved so that the part lies inside.
+        slice_sizes: length along each dimension.
+
+    Returns:
+        Sparse array; elements outside of the part become padding.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([1.0, 0.0, 3.0, 4.0]))
+        >>> bcoo_dynamic_slice(m, [9], [2]).todense()
+        Array([3., 4.], dtype=float32)
+    """
+    return _dynamic_slice(mat, tuple(start_indices), tuple(slice_sizes))
+
+
+@partial(jit, static_argnums=2)
+def _dynamic_slice(mat: BCOO, start_indices: Any, sizes: tuple[int, ...]) -> BCOO:
     nb, ns = mat.n_batch, mat.n_sparse
-    sizes = tuple(slice_sizes)
     limit = [n - k for n, k in zip(mat.shape, sizes, strict=True)]
     lo = [np.clip(np.asarray(s), 0, m) for s, m in zip(start_indices, limit, strict=True)]
     batch, _, dense = parts(mat)

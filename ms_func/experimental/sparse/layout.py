@@ -35,7 +35,24 @@ def bcoo_update_layout(
 ) -> BCOO:  # fmt: skip
     """With other numbers of batch and dense dimensions.
 
-    More of them store more elements, which is refused unless `on_inefficient` is "warn" or None.
+    Args:
+        mat: sparse array.
+        n_batch: leading dimensions for which elements are stored one by one; as before by default.
+        n_dense: trailing dimensions stored as a whole; as before by default.
+        on_inefficient: what to do where more elements are stored than before: "error", "warn", or
+            None for nothing.
+
+    Returns:
+        Sparse array with the same elements.
+
+    Raises:
+        ValueError: there are not so many dimensions.
+        SparseEfficiencyError: more elements would be stored.
+
+    Example:
+        >>> m = BCOO.fromdense(np.eye(2), n_batch=1)
+        >>> bcoo_update_layout(m, n_batch=0).indices.tolist()
+        [[0, 0], [1, 1]]
     """
     nb = mat.n_batch if n_batch is None else n_batch
     nd = mat.n_dense if n_dense is None else n_dense
@@ -120,8 +137,22 @@ def _sparse_to_batch(mat: BCOO) -> BCOO:
 def bcoo_transpose(mat: BCOO, *, permutation: Sequence[int]) -> BCOO:
     """With the dimensions in another order, batch, sparse and dense ones each among themselves.
 
+    Args:
+        mat: sparse array.
+        permutation: for each dimension of the result, the one it was.
+
+    Returns:
+        Sparse array.
+
     Raises:
+        ValueError: `permutation` is none.
         NotImplementedError: a dimension would become one of another kind.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0.0, 2.0], [0.0, 3.0]]))
+        >>> bcoo_transpose(m, permutation=(1, 0)).todense()
+        Array([[0., 0.],
+               [2., 3.]], dtype=float32)
     """
     nb, ns, perm = mat.n_batch, mat.n_sparse, tuple(permutation)
     if sorted(perm) != list(range(mat.ndim)):
@@ -144,7 +175,25 @@ def bcoo_transpose(mat: BCOO, *, permutation: Sequence[int]) -> BCOO:
 def bcoo_broadcast_in_dim(
     mat: BCOO, *, shape: Sequence[int], broadcast_dimensions: Sequence[int], sharding: Any = None
 ) -> BCOO:
-    """As `lax.broadcast_in_dim`: new dimensions among the sparse ones hold copies."""
+    """As `lax.broadcast_in_dim`: new dimensions among the sparse ones hold copies.
+
+    Args:
+        mat: sparse array.
+        shape: shape of the result.
+        broadcast_dimensions: for each dimension of `mat`, the one of the result that it becomes.
+        sharding: must be None.
+
+    Returns:
+        Sparse array.
+
+    Raises:
+        ValueError: there is not one number for each dimension.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([0, 2]))
+        >>> bcoo_broadcast_in_dim(m, shape=(2, 2), broadcast_dimensions=(1,)).todense().tolist()
+        [[0, 2], [0, 2]]
+    """
     if len(broadcast_dimensions) != mat.ndim:
         raise ArgumentValueError(f"{mat} needs a dimension for each of its {mat.ndim}")
     nb, nd = mat.n_batch, mat.n_dense
@@ -175,7 +224,26 @@ def bcoo_reshape(
     mat: BCOO, *, new_sizes: Sequence[int], dimensions: Sequence[int] | None = None,
     sharding: Any = None,
 ) -> BCOO:  # fmt: skip
-    """With the elements in another shape; batch and dense dimensions must stay by themselves."""
+    """With the elements in another shape.
+
+    Args:
+        mat: sparse array.
+        new_sizes: shape of the result, of as many elements. Where batch and dense dimensions do not
+            stay by themselves, all become sparse.
+        dimensions: order in which to read the dimensions, theirs by default.
+        sharding: must be None.
+
+    Returns:
+        Sparse array.
+
+    Raises:
+        ValueError: the number of elements differs.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0, 2], [3, 0]]))
+        >>> bcoo_reshape(m, new_sizes=(4,)).todense()
+        Array([0, 2, 3, 0], dtype=int32)
+    """
     if dimensions is not None and tuple(dimensions) != tuple(range(mat.ndim)):
         mat = bcoo_transpose(mat, permutation=dimensions)
     new = tuple(int(n) for n in new_sizes)
@@ -216,7 +284,23 @@ def _same_products(new: Sequence[int], old: Sequence[int]) -> int | None:
 
 
 def bcoo_squeeze(arr: BCOO, *, dimensions: Sequence[int]) -> BCOO:
-    """Without some dimensions of length 1."""
+    """Without some dimensions of length 1.
+
+    Args:
+        arr: sparse array.
+        dimensions: which ones, negative ones from the end.
+
+    Returns:
+        Sparse array.
+
+    Raises:
+        ValueError: the length of one is not 1.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0, 2]]))
+        >>> bcoo_squeeze(m, dimensions=[0])
+        BCOO(int32[2], nse=1)
+    """
     gone = {d % arr.ndim for d in dimensions}
     if any(arr.shape[d] != 1 for d in gone):
         raise ArgumentValueError(f"cannot squeeze dimensions {sorted(gone)} of {arr.shape}")
@@ -238,7 +322,19 @@ def bcoo_squeeze(arr: BCOO, *, dimensions: Sequence[int]) -> BCOO:
 
 
 def bcoo_rev(operand: BCOO, dimensions: Sequence[int]) -> BCOO:
-    """With some dimensions in the opposite order."""
+    """With some dimensions in the opposite order.
+
+    Args:
+        operand: sparse array.
+        dimensions: which ones, negative ones from the end.
+
+    Returns:
+        Sparse array.
+
+    Example:
+        >>> bcoo_rev(BCOO.fromdense(np.array([0, 2, 3])), [0]).todense()
+        Array([3, 2, 0], dtype=int32)
+    """
     nb, ns = operand.n_batch, operand.n_sparse
     dims = [d % operand.ndim for d in dimensions]
     batch, sparse, dense = parts(operand)
@@ -256,7 +352,24 @@ def bcoo_rev(operand: BCOO, dimensions: Sequence[int]) -> BCOO:
 
 
 def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
-    """Arrays behind each other along a dimension."""
+    """Arrays behind each other along a dimension.
+
+    Args:
+        operands: sparse arrays with equally many batch and dense dimensions.
+        dimension: which one, a negative one from the end.
+
+    Returns:
+        Sparse array.
+
+    Raises:
+        ValueError: there is no operand, or one is no `BCOO`.
+        NotImplementedError: the layouts differ.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([0, 2]))
+        >>> bcoo_concatenate([m, m], dimension=0).todense()
+        Array([0, 2, 0, 2], dtype=int32)
+    """
     operands = list(operands)
     if not operands or not all(isinstance(x, BCOO) for x in operands):
         raise ArgumentValueError("bcoo_concatenate takes BCOO arrays, one at least")

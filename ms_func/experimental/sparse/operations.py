@@ -42,12 +42,26 @@ def bcoo_fromdense(
         raise ArgumentValueError(
             f"an array of {mat.ndim} dimensions has no {n_batch} for batches and {n_dense} dense"
         )
-    there = mat != 0
-    if n_dense:
-        there = there.any(tuple(range(mat.ndim - n_dense, mat.ndim)))
     if nse is None:
-        counts = there.sum(tuple(range(n_batch, there.ndim)))
-        nse = int(counts.max()) if counts.size else 0
+        nse = int(_fullest(mat, n_batch, n_dense))
+    return _of_dense(mat, nse, n_batch, n_dense, onp.dtype(index_dtype))
+
+
+def _there(mat: Any, n_dense: int) -> Any:
+    """Whether anything but zeros is at each place."""
+    there = mat != 0
+    return there.any(tuple(range(mat.ndim - n_dense, mat.ndim))) if n_dense else there
+
+
+@partial(jit, static_argnums=(1, 2))
+def _fullest(mat: Any, n_batch: int, n_dense: int) -> Any:
+    """Number of places in the fullest batch at which there is anything."""
+    there = _there(mat, n_dense)
+    return there.sum(tuple(range(n_batch, there.ndim))).max(initial=0)
+
+
+@partial(jit, static_argnums=(1, 2, 3, 4))
+def _of_dense(mat: Any, nse: int, n_batch: int, n_dense: int, index_dtype: Any) -> BCOO:
     sparse = mat.shape[n_batch : mat.ndim - n_dense]
 
     def one(mask: Any) -> Any:
@@ -56,14 +70,26 @@ def bcoo_fromdense(
         found = np.nonzero(mask, size=nse, fill_value=sparse)
         return np.stack(found, -1).astype(index_dtype)
 
-    indices = over_batches(n_batch, one)(there)
+    indices = over_batches(n_batch, one)(_there(mat, n_dense))
     info = SparseInfo(mat.shape, indices_sorted=True, unique_indices=True)
     return BCOO((taken(mat, indices, n_batch), indices), **info._asdict())
 
 
 @jit
 def bcoo_todense(mat: BCOO) -> Any:
-    """The array with all its elements."""
+    """The array with all its elements; those that stand twice add up, padding is left out.
+
+    Args:
+        mat: sparse array.
+
+    Returns:
+        Array of the shape and dtype of `mat`.
+
+    Example:
+        >>> m = BCOO((np.array([1.0, 5.0]), np.array([[2], [2]])), shape=(3,))
+        >>> bcoo_todense(m)
+        Array([0., 0., 6.], dtype=float32)
+    """
     batch, sparse, dense = parts(mat)
     data = np.broadcast_to(mat.data, (*batch, mat.nse, *dense))
     zeros = np.zeros(mat.shape, mat.dtype)
@@ -98,7 +124,24 @@ def taken(arr: Any, indices: Any, n_batch: int) -> Any:
 
 
 def bcoo_extract(sparr: BCOO, arr: Any, *, assume_unique: bool | None = None) -> BCOO:
-    """Elements of `arr` at the places of `sparr`; those that stand twice count once."""
+    """Elements of `arr` at the places of `sparr`; those that stand twice count once.
+
+    Args:
+        sparr: sparse array whose places are taken.
+        arr: array of the same shape.
+        assume_unique: whether no place occurs twice; by default what `sparr` knows.
+
+    Returns:
+        Sparse array with the places of `sparr`.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([0.0, 2.0, 3.0]))
+        >>> bcoo_extract(m, np.array([7.0, 8.0, 9.0])).data
+        Array([8., 9.], dtype=float32)
+    """
     arr = np.asarray(arr)
     if arr.shape != sparr.shape:
         raise ArgumentValueError(f"shapes differ: {sparr.shape} and {arr.shape}")
@@ -143,7 +186,19 @@ def over_batches(n: int, fun: Callable[..., Any]) -> Callable[..., Any]:
 
 @jit
 def bcoo_sort_indices(mat: BCOO) -> BCOO:
-    """The elements in lexicographic order of their places."""
+    """The elements in lexicographic order of their places, in each batch.
+
+    Args:
+        mat: sparse array.
+
+    Returns:
+        Sparse array that knows its places to be in order.
+
+    Example:
+        >>> m = BCOO((np.array([1.0, 5.0]), np.array([[2], [0]])), shape=(3,))
+        >>> bcoo_sort_indices(m).data, bcoo_sort_indices(m).indices_sorted
+        (Array([5., 1.], dtype=float32), True)
+    """
 
     def one(data: Any, indices: Any) -> tuple[Any, Any]:
         columns = [indices[:, k] for k in range(indices.shape[1])]
@@ -161,13 +216,36 @@ def bcoo_sum_duplicates(mat: BCOO, nse: int | None = None) -> BCOO:
     Args:
         mat: the array.
         nse: number of elements to store; by default as many as there are places, which must be
-            known: under `jit` it is to be given.
+            known: under `jit` it is to be given. Room that is left is padding.
+
+    Returns:
+        Sparse array that knows its places to be in order and unique.
+
+    Raises:
+        ConcretizationTypeError: the places are traced, and `nse` is not given.
+
+    Example:
+        >>> m = BCOO((np.array([1.0, 5.0]), np.array([[2], [2]])), shape=(3,))
+        >>> bcoo_sum_duplicates(m)
+        BCOO(float32[3], nse=1)
     """
     return sum_duplicates(mat, nse, True)
 
 
 def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
     """As `bcoo_sum_duplicates`; `drop` is whether places outside of the shape go."""
+    ordered, number, count = _numbered(mat, drop)
+    if nse is None:
+        nse = int(count)
+    if not nse:
+        return BCOO._empty(mat.shape, dtype=mat.dtype, index_dtype=mat.indices.dtype,
+                           n_batch=mat.n_batch, n_dense=mat.n_dense)  # fmt: skip
+    return _summed(ordered, number, nse)
+
+
+@partial(jit, static_argnums=1)
+def _numbered(mat: BCOO, drop: bool) -> tuple[BCOO, Any, Any]:
+    """The elements in order, the number of the place of each, and the largest number of places."""
     ordered = bcoo_sort_indices(mat)
     _, sparse, _ = parts(mat)
     bounds = onp.array(sparse)
@@ -182,11 +260,13 @@ def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
         return np.where(inside, number, n), (new & inside).sum()
 
     number, count = over_batches(mat.n_batch, numbers)(ordered.indices)
-    if nse is None:
-        nse = int(count.max()) if count.size else 0
-    if not nse:
-        return BCOO._empty(mat.shape, dtype=mat.dtype, index_dtype=mat.indices.dtype,
-                           n_batch=mat.n_batch, n_dense=mat.n_dense)  # fmt: skip
+    return ordered, number, count.max(initial=0)
+
+
+@partial(jit, static_argnums=2)
+def _summed(mat: BCOO, number: Any, nse: int) -> BCOO:
+    """Sums of the elements with the same number."""
+    bounds = onp.array(parts(mat)[1])
 
     def one(data: Any, indices: Any, number: Any) -> tuple[Any, Any]:
         start = np.full((nse, indices.shape[1]), bounds.astype(indices.dtype))
@@ -194,7 +274,7 @@ def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
         sums = np.zeros((nse, *data.shape[1:]), data.dtype)
         return sums.at[number].add(data, mode="drop"), places
 
-    data, indices = over_batches(mat.n_batch, one)(ordered.data, ordered.indices, number)
+    data, indices = over_batches(mat.n_batch, one)(mat.data, mat.indices, number)
     return BCOO((data, indices), shape=mat.shape, indices_sorted=True, unique_indices=True)
 
 
@@ -202,7 +282,18 @@ def sum_duplicates(mat: BCOO, nse: int | None, drop: bool) -> BCOO:
 
 
 def todense(arr: Any) -> Any:
-    """The array with all its elements; an ordinary one as it is."""
+    """The array with all its elements; an ordinary one as it is.
+
+    Args:
+        arr: sparse array of any format, or array.
+
+    Returns:
+        Array.
+
+    Example:
+        >>> todense(BCOO.fromdense(np.array([0, 2]))), todense(np.array([0, 2]))
+        (Array([0, 2], dtype=int32), Array([0, 2], dtype=int32))
+    """
     return arr.todense() if is_sparse(arr) else np.asarray(arr)
 
 
@@ -216,13 +307,23 @@ def random_bcoo(
     Args:
         key: key of the generator.
         shape: shape of the array.
-        dtype, generator, kwds: of the elements: `generator(key, shape, dtype, **kwds)`, by default
-            `random.uniform`.
-        nse: number of elements of each batch, or which part of all.
-        n_batch, n_dense: layout.
+        dtype: of the elements.
         indices_dtype: of the places.
+        nse: number of elements of each batch, or which part of all.
+        n_batch: leading dimensions for which elements are stored one by one.
+        n_dense: trailing dimensions stored as a whole.
         unique_indices: whether no place may occur twice.
         sorted_indices: whether places are in order.
+        generator: `generator(key, shape, dtype, **kwds)` makes the elements; by default
+            `random.uniform`.
+        **kwds: further arguments of the generator.
+
+    Returns:
+        Sparse array.
+
+    Example:
+        >>> random_bcoo(random.key(0), (4, 5), nse=3)
+        BCOO(float32[4, 5], nse=3)
     """
     shape = tuple(shape)
     generator = generator or random.uniform

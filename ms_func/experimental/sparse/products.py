@@ -32,14 +32,24 @@ def bcoo_dot_general(
     """`lax.dot_general` where one operand is a `BCOO`, or both are.
 
     Args:
-        lhs, rhs: arrays.
+        lhs: array.
+        rhs: array.
         dimension_numbers: contracted dimensions of both, batch dimensions of both.
         precision: taken by products of two ordinary arrays only.
-        preferred_element_type: dtype of the result.
+        preferred_element_type: dtype of the result; that which the two promote to by default.
         out_sharding: must be None.
 
     Returns:
-        A sparse array if both operands are, else an ordinary one.
+        A sparse array if both operands are, else an ordinary one: batch dimensions, then the free
+        ones of `lhs` and of `rhs`.
+
+    Raises:
+        TypeError: dimensions that meet are not equally long.
+
+    Example:
+        >>> m = BCOO.fromdense(np.array([[0.0, 2.0], [3.0, 0.0]]))
+        >>> bcoo_dot_general(m, np.array([1.0, 10.0]), dimension_numbers=(((1,), (0,)), ((), ())))
+        Array([20.,  3.], dtype=float32)
     """
     dims = _checked(lhs, rhs, dimension_numbers)
     dtype = np.promote_types(dense_dtype(lhs), dense_dtype(rhs))
@@ -142,7 +152,26 @@ def matmul(lhs: Any, rhs: Any) -> Any:
 
 
 def bcoo_dot_general_sampled(A: Any, B: Any, indices: Any, *, dimension_numbers: Any) -> Any:
-    """Elements of `lax.dot_general(A, B)` at places: `bcoo_extract` of the product."""
+    """Elements of `lax.dot_general(A, B)` at places: `bcoo_extract` of the product.
+
+    Args:
+        A: array.
+        B: array.
+        indices: places `[*batch, nse, n_sparse]`, as of a `BCOO`.
+        dimension_numbers: as for `lax.dot_general`.
+
+    Returns:
+        Elements `[*batch, nse, *dense]`.
+
+    Raises:
+        TypeError: dimensions that meet are not equally long.
+
+    Example:
+        >>> a = np.arange(4.0).reshape(2, 2)
+        >>> dims = (((1,), (0,)), ((), ()))
+        >>> bcoo_dot_general_sampled(a, a, np.array([[1, 1]]), dimension_numbers=dims)
+        Array([11.], dtype=float32)
+    """
     out = lax.dot_general(A, B, dimension_numbers)
     return taken(out, np.asarray(indices), np.ndim(indices) - 2)
 
@@ -150,8 +179,18 @@ def bcoo_dot_general_sampled(A: Any, B: Any, indices: Any, *, dimension_numbers:
 def bcoo_conv_general_dilated(lhs: Any, rhs: Any, **options: Any) -> Any:
     """Refused: convolutions of sparse arrays.
 
+    Args:
+        lhs: array.
+        rhs: array.
+        **options: as for `lax.conv_general_dilated`.
+
     Raises:
         NotImplementedError: always.
+
+    Example:
+        >>> bcoo_conv_general_dilated(None, None)
+        Traceback (most recent call last):
+        ms_func.errors.UnsupportedError: ...there is no convolution of sparse arrays...
     """
     raise UnsupportedError(
         "there is no convolution of sparse arrays\nfix: lax.conv_general_dilated(x.todense(), ...)"

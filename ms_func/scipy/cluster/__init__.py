@@ -3,3 +3,4 @@
 from ms_func.scipy.cluster import vq as vq
 
 __all__ = ["vq"]
+__dir__ = __all__.copy

@@ -12,6 +12,7 @@ from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_shapes
 
 __all__ = ["vq"]
+__dir__ = __all__.copy
 
 
 def vq(obs: ArrayLike, code_book: ArrayLike, check_finite: bool = True) -> tuple[Array, Array]:

@@ -1,5 +1,6 @@
 """Linear algebra under the names of `scipy.linalg`."""
 
+from ms_func.scipy.linalg import basic
 from ms_func.scipy.linalg.basic import *  # noqa: F403
 from ms_func.scipy.linalg.functions import eigh_tridiagonal as eigh_tridiagonal
 from ms_func.scipy.linalg.functions import expm_frechet as expm_frechet
@@ -26,3 +27,12 @@ from ms_func.scipy.linalg.structured import invpascal as invpascal
 from ms_func.scipy.linalg.structured import leslie as leslie
 from ms_func.scipy.linalg.structured import pascal as pascal
 from ms_func.scipy.linalg.structured import toeplitz as toeplitz
+
+__all__ = [
+    "circulant", "companion", "convolution_matrix", "dft", "eigh_tridiagonal", "expm_frechet",
+    "fiedler", "fiedler_companion", "funm", "hadamard", "hankel", "helmert", "hessenberg",
+    "hilbert", "invhilbert", "invpascal", "leslie", "pascal", "polar", "qr_multiply", "rsf2csf",
+    "schur", "solve_sylvester", "sqrtm", "toeplitz",
+]  # fmt: skip
+__all__ += basic.__all__
+__dir__ = __all__.copy

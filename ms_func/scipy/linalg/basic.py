@@ -18,7 +18,8 @@ from ms_func.numpy import factors as fa
 from ms_func.numpy import linalg as nl
 from ms_func.numpy import systems as sy
 from ms_func.numpy.diagonals import eye, tril, triu
-from ms_func.numpy.promotion import ArrayLike, convert, inexact
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, promote_dtype
+from ms_func.numpy.rounding import ceil
 from ms_func.numpy.searching import where
 from ms_func.primitives import decompositions, linalg
 from ms_func.primitives.matrices import mm
@@ -85,7 +86,7 @@ def solve_triangular(
     kinds = {0: 0, "N": 0, 1: 1, "T": 1, 2: 2, "C": 2}
     if trans not in kinds:
         raise ArgumentValueError(f"Invalid 'trans' value {trans}")
-    a, b = reductions.promote_dtype("solve_triangular", fa.square("solve_triangular", a), b)
+    a, b = promote_dtype("solve_triangular", fa.square("solve_triangular", a), b)
     a, b = fa.square("solve_triangular", a), inexact("solve_triangular", b)
     b = convert(b, typeof(a).dtype)
     vector = typeof(b).ndim == typeof(a).ndim - 1
@@ -299,14 +300,14 @@ def _expm(a: Any, most: int) -> Any:
 
 def _halvings(x: Any) -> Any:
     """Number of halvings that bring `x` to 1 or below."""
-    return el.ceil(el.log2(ar.maximum(x, 1.0)))
+    return ceil(el.log2(ar.maximum(x, 1.0)))
 
 
 @fusion.whole(0)
 def block_diag(*arrs: ArrayLike) -> Array:
     """Matrix with the given matrices along its diagonal, zero elsewhere."""
     rows = [manipulation.atleast_2d(a) for a in arrs] or [creation.zeros((1, 0))]
-    rows = reductions.promote_dtype("block_diag", *rows)
+    rows = promote_dtype("block_diag", *rows)
     if any(typeof(r).ndim > 2 for r in rows):
         raise ArgumentValueError("arguments to block_diag must have at most 2 dimensions")
     height, width = (sum(typeof(r).shape[i] for r in rows) for i in (0, 1))

@@ -4,3 +4,4 @@ from ms_func.scipy.optimize.minimization import OptimizeResults as OptimizeResul
 from ms_func.scipy.optimize.minimization import minimize as minimize
 
 __all__ = ["OptimizeResults", "minimize"]
+__dir__ = __all__.copy

@@ -3,3 +3,4 @@
 from ms_func.scipy.sparse import linalg as linalg
 
 __all__ = ["linalg"]
+__dir__ = __all__.copy

@@ -23,6 +23,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy.linalg import lstsq, norm
 
 __all__ = ["bicgstab", "cg", "gmres"]
+__dir__ = __all__.copy
 
 Operator = Callable[[Any], Any]
 

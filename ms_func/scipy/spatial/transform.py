@@ -23,6 +23,7 @@ from ms_func.random import normal
 from ms_func.scipy.operands import of_shapes
 
 __all__ = ["Rotation", "Slerp"]
+__dir__ = __all__.copy
 
 
 class Rotation(NamedTuple):

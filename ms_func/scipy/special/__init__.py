@@ -1,5 +1,6 @@
 """Special functions under the names of `scipy.special`."""
 
+from ms_func.scipy.special import basic
 from ms_func.scipy.special.basic import *  # noqa: F403
 from ms_func.scipy.special.discrete import bernoulli as bernoulli
 from ms_func.scipy.special.discrete import bessel_jn as bessel_jn
@@ -21,3 +22,11 @@ from ms_func.scipy.special.integrals import owens_t as owens_t
 from ms_func.scipy.special.integrals import sici as sici
 from ms_func.scipy.special.integrals import spence as spence
 from ms_func.scipy.special.integrals import wofz as wofz
+
+__all__ = [
+    "bernoulli", "bessel_jn", "boxcox", "boxcox1p", "comb", "dawsn", "erfcx", "exp1", "expi",
+    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "loggamma", "owens_t", "sici", "spence",
+    "sph_harm_y", "wofz",
+]  # fmt: skip
+__all__ += basic.__all__
+__dir__ = __all__.copy

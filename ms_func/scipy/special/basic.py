@@ -13,6 +13,7 @@ from ms_func.nn.normalization import logsumexp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
+from ms_func.numpy.floats import copysign
 from ms_func.numpy.logic import logical_and, logical_or
 from ms_func.numpy.promotion import (
     ArrayLike,
@@ -24,6 +25,7 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.numpy.reductions import Axis
+from ms_func.numpy.rounding import floor
 from ms_func.primitives import compare
 from ms_func.primitives import elementwise as pe
 from ms_func.primitives import incomplete as pi
@@ -195,12 +197,12 @@ def gammasgn(x: ArrayLike) -> Array:
 
 
 def _gammasgn(x: Any) -> Any:
-    whole = el.floor(x)
+    whole = floor(x)
     odd = compare.ne(ar.remainder(whole, 2.0), 0.0)
     below = compare.select(odd, literal(-1, x), literal(1, x))
     pole = logical_and(compare.eq(whole, x), compare.lt(x, 0))
     below = compare.select(pole, literal(math.nan, x), below)
-    at_zero = el.copysign(1, x)
+    at_zero = copysign(1, x)
     above = compare.select(compare.ne(x, x), x, literal(1, x))
     return compare.select(compare.lt(x, 0), below, compare.select(compare.eq(x, 0), at_zero, above))
 

@@ -86,3 +86,11 @@ from ms_func.scipy.stats.descriptive import mode as mode
 from ms_func.scipy.stats.descriptive import rankdata as rankdata
 from ms_func.scipy.stats.descriptive import sem as sem
 from ms_func.scipy.stats.kde import gaussian_kde as gaussian_kde
+
+__all__ = [
+    "bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma",
+    "gaussian_kde", "gennorm", "geom", "gumbel_l", "gumbel_r", "laplace", "logistic", "mode",
+    "multinomial", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "rankdata",
+    "sem", "t", "truncnorm", "uniform", "vonmises", "wrapcauchy",
+]  # fmt: skip
+__dir__ = __all__.copy

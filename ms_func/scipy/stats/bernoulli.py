@@ -10,6 +10,9 @@ from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.stats.distribution import exp_of
 
+__all__ = ["cdf", "logpmf", "pmf", "ppf"]
+__dir__ = __all__.copy
+
 
 @of_numbers
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:

@@ -7,6 +7,9 @@ from typing import Any
 from ms_func.execution.array import Array
 from ms_func.scipy.stats import gamma
 
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+__dir__ = __all__.copy
+
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Logarithm of the density; -inf below `loc`."""

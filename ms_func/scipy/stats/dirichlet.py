@@ -11,6 +11,9 @@ from ms_func.numpy.promotion import ArrayLike, promote_all
 from ms_func.scipy import special
 from ms_func.scipy.stats.distribution import exp_of
 
+__all__ = ["logpdf", "pdf"]
+__dir__ = __all__.copy
+
 _TOLERANCE = 1e-3
 """How far from 1 the coordinates may sum: single precision, thousands of coordinates."""
 

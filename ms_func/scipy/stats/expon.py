@@ -9,6 +9,9 @@ from ms_func import numpy as np
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.stats.distribution import exp_of
 
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+__dir__ = __all__.copy
+
 
 @of_numbers
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

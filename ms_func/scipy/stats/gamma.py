@@ -10,6 +10,9 @@ from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.stats.distribution import exp_of, log_of
 
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+__dir__ = __all__.copy
+
 
 @of_numbers
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -12,6 +12,9 @@ from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.stats.distribution import exp_of
 
+__all__ = ["logpmf", "pmf"]
+__dir__ = __all__.copy
+
 
 def logpmf(x: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
     """Logarithm of the probability of the counts `x`.

@@ -12,6 +12,9 @@ from ms_func.numpy import linalg
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.linalg import solve_triangular
 
+__all__ = ["logpdf", "pdf"]
+__dir__ = __all__.copy
+
 _LOG_2PI = math.log(2 * math.pi)
 
 

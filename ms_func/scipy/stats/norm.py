@@ -10,6 +10,9 @@ from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.stats.distribution import exp_of
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+__dir__ = __all__.copy
+
 _HALF_LOG_2PI = math.log(2 * math.pi) / 2
 
 

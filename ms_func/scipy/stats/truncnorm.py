@@ -11,6 +11,9 @@ from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.stats import norm
 from ms_func.scipy.stats.distribution import exp_of
 
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+__dir__ = __all__.copy
+
 
 def _log_diff(high: Any, low: Any) -> Any:
     """log(exp(high) - exp(low)) without a difference of nearly equal numbers."""

@@ -133,7 +133,7 @@ def _switch(
 def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: State) -> State:
     if all(r.never for r in regions):
         _apply(index, regions, [])
-        raise failures.unreachable()
+        raise failures.unreachable([r.error for r in regions if r.error is not None])
     places = locations(regions)
     refused: set[int] = set()
     while True:

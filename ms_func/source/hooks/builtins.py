@@ -24,7 +24,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
-from ms_func.source.hooks import lookup, uneven
+from ms_func.source.hooks import growing_methods, lookup, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, not_, or_
@@ -33,6 +33,7 @@ from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
+from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.iterators import (
     UNSEEN_ARGUMENT,
     each,
@@ -369,6 +370,8 @@ def _same_lengths(lengths: Sequence[Any]) -> None:
 @stands_for(reversed)
 def _reversed(x: Any) -> Any:
     if _staging():
+        if is_growing(x):
+            return growing_methods.element(x, slice(None, None, -1))
         if uneven.is_uneven(x):
             return uneven.element(x, slice(None, None, -1))
         found = elements(x)
@@ -382,6 +385,8 @@ def _map(function: Any, *iterables: Any) -> Any:
     if not _staging():
         return map(function, *iterables)
     call = Choice.call
+    if any(map(is_growing, iterables)):
+        return growing_methods.collected(_zip(*iterables), lambda xs: call(function, *xs), None)
     if any(map(uneven.is_uneven, iterables)):
         one = iterables[0] if len(iterables) == 1 else uneven.zipped(iterables)
         return uneven.mapped(
@@ -399,6 +404,8 @@ def _filter(function: Any, iterable: Any) -> Any:
     call = Choice.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
     iterable = whole(iterable)
+    if is_growing(iterable):
+        return growing_methods.collected(iterable, lambda x: x, asks)
     if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
         return generator(kept(iterable, asks))
     found = uneven.sifted(asks, iterable)
@@ -412,6 +419,9 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
         return sorted(iterable, key=key, reverse=reverse)
     items = uneven.listed(iterable)
     call = Choice.call
+    if is_growing(items):
+        asks = None if key is None else lambda x: call(key, x)
+        return growing_methods.in_order(items, asks, reverse)
     if uneven.is_uneven(items):
         asks = None if key is None else lambda x: call(key, x)
         return uneven.in_order(items, asks, reverse)

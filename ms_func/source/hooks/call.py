@@ -18,13 +18,18 @@ from types import (
 )
 from typing import Any
 
+import numpy as np
+
 from ms_func.ir.primitive import current
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import (
     builtins,
     complaints,
+    growing_methods,
     iterators,
     lookup,
+    native_arrays,
+    numpy_calls,
     pushing,
     recursion,
     stores,
@@ -35,6 +40,7 @@ from ms_func.source.hooks import (
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
+from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.journal import Contents, journal, same_contents
 from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
@@ -108,7 +114,11 @@ def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
     chosen = _chosen(f, args)
     if chosen >= 0:
         return _of_each(f, args, kwargs, chosen)
-    return _builtin(f, f.__self__, args, kwargs, args)
+    owner = f.__self__
+    if type(owner) is np.ufunc or (type(owner) is ModuleType and numpy_calls.is_numpys(f)):
+        return numpy_calls.call(f, args, kwargs)
+    found = _builtin(f, owner, args, kwargs, args)
+    return native_arrays.noted(found) if type(found) is np.ndarray else found
 
 
 def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
@@ -122,6 +132,8 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
         return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
     made = policy.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
+        if numpy_calls.is_numpys(f):
+            return numpy_calls.call(f, args, kwargs)
         return watched(made, args, kwargs)
     return recursion.enter(f, made, args, kwargs)
 
@@ -148,7 +160,7 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
-        if uneven.is_uneven(owner):
+        if uneven.is_uneven(owner) or is_growing(owner):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
@@ -162,7 +174,7 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
-    if uneven.is_uneven(owner):
+    if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
     if name in _LOOKING_UP and args and type(args[0]) is Tracer:
         if name == "__getitem__":
@@ -200,7 +212,11 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
     """A method of a list whose length data decide."""
     methods = uneven_dicts.METHODS if isinstance(owner, dict) else uneven_stores.METHODS
+    if is_growing(owner):
+        methods = growing_methods.METHODS
     method = methods.get(f.__name__)
+    if method is None and not isinstance(owner, dict):
+        method = growing_methods.METHODS.get(f.__name__)
     if method is None:
         raise uneven.Perhaps.complaint()
     return method(owner, *args, **kwargs)
@@ -215,6 +231,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     MethodWrapperType: _of_object,
     MethodDescriptorType: _of_class,
     WrapperDescriptorType: _of_class,
+    **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
 }
 _HANDLERS[id(type)] = type_
 _TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))

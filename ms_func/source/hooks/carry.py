@@ -25,6 +25,7 @@ from ms_func.source.hooks.anatomy import (
     is_number,
     take_apart,
 )
+from ms_func.source.hooks.growing import Growing
 from ms_func.source.hooks.join import Plan, promoted, type_of, unlink
 from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tree
 from ms_func.source.hooks.journal import MISSING, Location, frozen_handle, journal, same_contents
@@ -63,18 +64,20 @@ class LoopPlan(Plan):
         previous: slots of the previous plan by path.
         eager: whether every number of the state is carried, changed or not.
         scalars: whether Python numbers are among them.
+        grows: whether lists may become longer.
         fixed: slots (by identity) that no step changes.
     """
 
     def __init__(
         self, overlays: Sequence[Any], given: dict[int, Slot], previous: dict[Any, Slot],
-        eager: bool = False, scalars: bool = True,
+        eager: bool = False, scalars: bool = True, grows: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(overlays)
         self.given = given
         self.previous = previous
         self.eager = eager
         self.scalars = scalars
+        self.grows = grows
         self.fixed: set[int] = set()
 
     def join(self, values: Sequence[Any], path: Any) -> Any:
@@ -112,18 +115,29 @@ class LoopPlan(Plan):
             self.fixed.add(id(made))
         return made
 
-    def index(self, columns: Sequence[Any], path: Any) -> Any:
-        """A slot for a choice, which the body may leave as it was."""
-        made = super().index(columns, path)
+    def computed(self, columns: Sequence[Any], type: ArrayType, path: Any) -> Slot:
+        """A slot, which the body may leave as it was."""
+        made = super().computed(columns, type, path)
         before = self.previous.get(where(path))
         if before is not None and self._is_own(columns[1], before):
             self.fixed.add(id(made))
         return made
 
+    def agrees(self, columns: Sequence[Any], path: Any) -> bool:
+        """What is carried once is carried until the end."""
+        return where(path) not in self.previous and super().agrees(columns, path)
+
     def _are_lists(self, own: Sequence[Any]) -> bool:
-        """A list may become shorter in a loop, not longer."""
+        """A list may become shorter in a loop; one that becomes longer is not of this kind."""
         longest = len(own[0].children)
         return super()._are_lists(own) and all(len(p.children) <= longest for p in own)
+
+    def _grow(self, own: Sequence[Any]) -> bool:
+        """Whether a list becomes longer in a loop that may take any number of steps."""
+        if not Plan._are_lists(self, own):
+            return False
+        longer = self.grows and len(own[-1].children) > len(own[0].children)
+        return longer or any(type(c) is Growing for p in own for c in p.children)
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
         """How many steps there are, and so which object is left, is not known."""
@@ -175,14 +189,18 @@ class Carry:
         slots: parts that are carried.
         fixed: slots (by identity) that no step changes.
         scalars: whether Python numbers are carried that might stay the same.
+        grows: whether lists may become longer: there may be any number of steps.
         saw_undefined: whether the last recording joined something with an unbound name.
         decided: axes along which devices may take another number of steps; see `while_loop`.
         outer: variables that the body shares with the code around the loop.
         flag: position of the flag that `break` sets, which ends the loop.
     """
 
-    def __init__(self, state: State, names: Sequence[str], loc: Loc | None) -> None:
+    def __init__(
+        self, state: State, names: Sequence[str], loc: Loc | None, grows: bool
+    ) -> None:  # fmt: skip
         self.state = state
+        self.grows = grows
         self.names = names
         self.loc = loc
         self.places: dict[Any, Location] = {}
@@ -238,7 +256,7 @@ class Carry:
         with conditions.holding(more, 1, names):
             step.run(run)
         if step.never:
-            step.value, step.never = tuple(given), False
+            step.value, step.error = tuple(given), None
         given.clear()
         self.saw_undefined = journal.undefined != joins
         return Step(ahead, step, more, params, test_params)
@@ -272,7 +290,7 @@ class Carry:
         """
         given = {id(p.variable): s for p, s in zip(step.params, self.slots, strict=True)}
         before = {where(s.path): s for s in self.slots}
-        plan = LoopPlan((PRESENT, step.body.overlay), given, before)
+        plan = LoopPlan((PRESENT, step.body.overlay), given, before, grows=self.grows)
         plan.outer = set(map(id, (*self.state, *self.outer)))
         plan.links = (None, step.body.trace.links)
         nodes, stores, places = self._joined(step, plan)

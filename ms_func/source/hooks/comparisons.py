@@ -16,17 +16,19 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.aliases import any_links
 from ms_func.source.hooks.branch import and_, ifexp, not_
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.growing import Growing, is_growing
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 _SEQUENCES = (tuple, list, deque)
 _CONTAINERS = (*_SEQUENCES, dict)
+_TRACED = frozenset((Tracer, Choice, Perhaps, Growing))
 
 
 def holds_traced(x: Any) -> bool:
     """Whether a value is traced, or a container with a traced value in it."""
-    if type(x) is Tracer or type(x) is Choice or type(x) is Perhaps:
+    if type(x) in _TRACED:
         return True
     if isinstance(x, _SEQUENCES):
         return any(map(holds_traced, x))
@@ -67,6 +69,10 @@ def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     if plain is operator.ne:
         return not_(_compared(operator.eq, a, b))
     if plain is operator.eq:
+        if is_growing(a) or is_growing(b):
+            from ms_func.source.hooks.growing_methods import alike
+
+            return alike(a, b)
         if kinds is not dict and any(type(x) is Perhaps for x in (*a, *b)):
             from ms_func.source.hooks.uneven import alike
 
@@ -99,7 +105,7 @@ def _same_items(a: Any, b: Any) -> Any:
 
 def _in_order(plain: Callable[[Any, Any], Any], a: list[Any], b: list[Any]) -> Any:
     """An ordering of two sequences: that of the first elements that differ, or of the lengths."""
-    if any(type(x) is Perhaps for x in (*a, *b)):
+    if any(type(x) in (Perhaps, Growing) for x in (*a, *b)):
         raise Perhaps.complaint()
     if not a or not b:
         return plain(len(a), len(b))

@@ -29,6 +29,8 @@ def subject(path: tuple[Any, ...], names: Sequence[str]) -> str:
     part = "".join(map(str, rest))
     if not part:
         return name
+    if part.startswith(" "):
+        return f"{part.strip(' ()')} of {name}"
     return f"{name[:-1]}{part}`" if name.endswith("`") else f"{part} of {name}"
 
 
@@ -106,6 +108,16 @@ def _carry_fix(entry: Any, out: Any, what: str) -> str:
         if after.dtype.kind == "f" and before.dtype.kind in "iu" and before.shape == after.shape:
             return f"start with a float, e.g. {name} = {name}.astype({after.dtype.name!r})"
     return "start with a value of the type that the body gives, or convert in the body"
+
+
+def element_changeable() -> Exception:
+    """MS170: an element that could be stored to, of a list that grows in a compiled loop."""
+    return StagingError(
+        "MS170 a list grows in a loop whose number of steps data decide, and its elements are "
+        "lists, dictionaries or objects: one of them looked at here would be a copy\n"
+        "fix: take it out (`x.pop()`), change it and put it back, or append tuples",
+        user_loc(2),
+    )
 
 
 def run_time_index(container: Any) -> Exception:

@@ -11,6 +11,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints, pushing
 from ms_func.source.hooks.branch import and_, ifexp
 from ms_func.source.hooks.elements import Once, elements
+from ms_func.source.hooks.growing_methods import collected
 from ms_func.source.hooks.iterators import each, whole
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.running import Running
@@ -43,7 +44,7 @@ def comprehension(
         iterable = found if type(iterable) is Once else iterable
         if found is not None and not isinstance(found.length, int) and found.length is not None:
             if is_list:
-                raise complaints.needs_truth("comprehension")
+                return collected(found, element, condition)
             return Running(found, element, asks)
         if not is_list and condition is None:
             if type(iterable) is GeneratorType or found is None or found.length is None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import builtins
 import itertools
 import operator
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -37,9 +37,13 @@ class Elements:
 
     Attributes:
         length: number of elements: an int, a traced integer, or None without end.
+        is_stretch: whether a list may hold this in place of the elements themselves.
+        whole: all elements of such a list.
     """
 
     length: Any = None
+    is_stretch: ClassVar[bool] = False
+    whole: ClassVar[Callable[[Any], Elements]]
 
     def prepare(self) -> None:
         """Compute now, outside of the loop, what `at` looks elements up in."""
@@ -411,7 +415,8 @@ def elements(x: Any) -> Elements | None:
     if kind is Tracer or kind is Array or isinstance(x, np.ndarray):
         return Rows(x) if is_number(x) and np.ndim(x) else None
     if isinstance(x, (list, tuple)) and len(x):
-        return _sequence(x)
+        stretch = next((e for e in x if isinstance(e, Elements) and e.is_stretch), None)
+        return _sequence(x) if stretch is None else stretch.whole(x)
     return None
 
 

@@ -1,19 +1,23 @@
-"""`raise` and `assert` on values known only at run time, which become checks.
+"""Exceptions on values known only at run time, which become checks.
 
-An exception that converted code raises is marked. If it leaves a branch that is being
-recorded, the branch ends in a check that always fails, and the value of the choice is that of
-the other branches.
+If an exception of the user's program leaves a branch that is being recorded - by `raise`, `assert`
+or because of what Python does: `[].pop()`, a key that is not there - the branch ends in a check
+that always fails, and the value of the choice is that of the other branches. Errors of the
+recording itself, which have classes of their own, and errors of array operations end it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
-from ms_func.errors import UnsupportedError
+from ms_func.errors import LocatedError, UnsupportedError
 from ms_func.ir.host import identity_of
-from ms_func.ir.loc import user_loc
+from ms_func.ir.loc import Loc, is_internal, user_loc
+from ms_func.ir.primitive import current
 from ms_func.primitives.effects import check_raising
 from ms_func.source.hooks.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
@@ -52,22 +56,30 @@ class Unreachable(Exception):
     """The program raises on every way to this line."""
 
 
-def unreachable() -> Exception:
-    """What stands for the rest of the code behind a choice all of whose branches raise."""
-    return raise_(
-        Unreachable(
-            "this function raises whatever its arguments are, so that it has no result to compile"
-        )
+def unreachable(errors: Sequence[Exception]) -> Exception:
+    """What leaves a choice all of whose branches raise: the exception itself where it is one."""
+    first = errors[0]
+    if all(type(e) is type(first) and _same(e.args, first.args) for e in errors):
+        return again(first)
+    made = Unreachable(
+        "this function raises whatever its arguments are, so that it has no result to compile"
     )
+    made.__cause__ = first
+    return raise_(made)
+
+
+def _same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two exceptions say the same, as far as that is known while recording."""
+    return len(a) == len(b) and all(x is y or (type(x) is str and x == y) for x, y in zip(a, b))  # noqa: B905
 
 
 def leave(error: Exception, caught: int) -> bool:
-    """Record that a region ends by raising `error`; False where converted code did not raise it.
+    """Record that a region ends by raising `error`; False where the recording itself failed.
 
     Raises:
         UnsupportedError: a `try` around the region means to catch it.
     """
-    if _raised.marked is not error:
+    if not is_raised(error) and not _is_pythons(error):
         return False
     _raised.marked = None
     if caught:
@@ -78,13 +90,64 @@ def leave(error: Exception, caught: int) -> bool:
             user_loc(3),
         ) from error
     if not isinstance(error, Unreachable):
-        _fail(error)
+        with _placed(error):
+            _fail(error)
     return True
+
+
+def again(error: Exception) -> Exception:
+    """An exception that left a region, to be raised around it."""
+    _raised.marked = error
+    return error
 
 
 def is_raised(error: Exception) -> bool:
     """Whether a `raise` of converted code raised this exception, the last one to do so."""
     return _raised.marked is error
+
+
+_HOOKS = __file__.rpartition("/")[0] + "/"
+_OWN = ("'Choice'", "'Perhaps'", "'Masked'", "'Running'", "'Once'", "'Window'", "'Taken'")
+"""What Python calls our stand-ins; where it does not take one, it is we who fall short."""
+_OPERANDS = ("unsupported operand type", "not supported between")
+
+
+def _is_pythons(error: Exception) -> bool:
+    """Whether Python, or the user's program, raised an exception because of what it computes."""
+    if isinstance(error, (LocatedError, RecursionError, MemoryError, SyntaxError)):
+        return False
+    if isinstance(error, (TypeError, AttributeError, ValueError)):
+        shown = str(error)
+        if current.interpreter.strict or any(x in shown for x in _OWN):
+            return False
+        if "'Tracer'" in shown and not any(x in shown for x in _OPERANDS):
+            return False
+    file = _innermost(error.__traceback__)
+    return not is_internal(file) or file.startswith(_HOOKS) or type(error) is IndexError
+
+
+def _innermost(tb: TracebackType | None) -> str:
+    """File of the line that raised an exception."""
+    file = ""
+    while tb is not None:
+        file, tb = tb.tb_frame.f_code.co_filename, tb.tb_next
+    return file
+
+
+@contextmanager
+def _placed(error: Exception) -> Iterator[None]:
+    """What is recorded inside comes from the user's line that raised an exception."""
+    trace, tb, found = current.interpreter, error.__traceback__, None
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        found = found if is_internal(code.co_filename) else Loc(code, tb.tb_lasti)
+        tb = tb.tb_next
+    error.__traceback__ = None  # it holds the values of this recording
+    outer, trace.loc = trace.loc, trace.loc or found
+    try:
+        yield
+    finally:
+        trace.loc = outer
 
 
 def handlers() -> int:
@@ -94,8 +157,14 @@ def handlers() -> int:
 
 def _fail(error: Exception) -> None:
     """Record that the program raises `error` when it gets here."""
-    kind, args = type(error), error.args
+    kind = type(error)
+    args = tuple([_in_words(a) for a in error.args])
     check_raising(False, _maker(error), args, key=("raise", identity_of(kind), len(args)))
+
+
+def _in_words(x: Any) -> Any:
+    """What Python says, in words that users know."""
+    return x.replace("'Tracer'", "'Array'") if type(x) is str else x
 
 
 def _maker(error: Exception) -> Callable[[Any], BaseException]:

@@ -27,13 +27,14 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks import complaints, pushing, running, uneven
+from ms_func.source.hooks import complaints, growing_methods, pushing, running, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.carry import Carry, Step
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
+from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.iterators import advance, guarded, over
 from ms_func.source.hooks.join import converted, materialized
 from ms_func.source.hooks.join_nodes import Slot
@@ -77,6 +78,8 @@ def for_(
         return iterable.each(lambda x: for_(x, body, state, names, stop))
     if type(iterable) is Once:
         return over(iterable, for_, body, state, names, stop)
+    if is_growing(iterable):
+        return growing_methods.each(iterable, body, state, names, stop)
     if uneven.is_uneven(iterable):
         return uneven.each(iterable, body, state, names, stop)
     if type(iterable) is GeneratorType:

@@ -33,7 +33,9 @@ from ms_func.source.hooks.anatomy import (
     take_apart,
 )
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join_nodes import Path, Remapped, Same, Slot, Tree
+from ms_func.source.hooks.elements import INDEX
+from ms_func.source.hooks.growing import Growing, room_type
+from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tree
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -182,6 +184,8 @@ class Plan:
         if not own and all(equal_constants(present[0], v) for v in present):
             return Same(present[0])
         alike = len(own) == len(present) and all(p.kind == own[0].kind for p in own)
+        if len(own) == len(present) and self._grow(own):
+            return self._growing(values, parts, own[0], path)
         if (
             len(own) == len(present)
             and self._are_lists(own)
@@ -227,6 +231,51 @@ class Plan:
         made = Tree(lambda new: make(Perhaps.of(_paired(new))), nodes)
         self._stands_for(made, values, path)
         return made
+
+    def _grow(self, own: Sequence[Any]) -> bool:
+        """Whether these are lists of one class whose elements are in rooms."""
+        return any(type(c) is Growing for p in own for c in p.children) and self._are_lists(own)
+
+    def _growing(
+        self, values: Sequence[Any], parts: Sequence[Any], one: Any, path: Path
+    ) -> Tree:  # fmt: skip
+        """Lists whose elements are in rooms."""
+        from ms_func.source.hooks.packing import agree
+
+        given = [
+            (p.children, o) for p, o in zip(parts, self.overlays, strict=True) if p is not None
+        ]
+        node, packed, is_changeable = agree(*zip(*given, strict=True), path)
+        found = iter([p.parts() for p in packed])
+        columns = [UNDEFINED if p is None else next(found) for p in parts]
+        nodes = []
+        for k, t in enumerate(packed[0].types):
+            column = [UNDEFINED if c is UNDEFINED else c[0][k] for c in columns]
+            nodes.append(self._part(column, room_type(t), (*path, f" (part {k} of its elements)")))
+        for k, what in enumerate((" (where it starts)", " (its length)"), 1):
+            column = [UNDEFINED if c is UNDEFINED else c[k] for c in columns]
+            nodes.append(self._part(column, INDEX, (*path, what)))
+        make = one.make
+        made = Tree(lambda new: make([Growing(node, new[:-2], *new[-2:], is_changeable)]), nodes)
+        self._stands_for(made, values, path)
+        return made
+
+    def _part(self, columns: Sequence[Any], type: ArrayType, path: Path) -> Same | Slot:
+        """A node for a part of such lists."""
+        return (
+            Same(columns[0]) if self.agrees(columns, path) else self.computed(columns, type, path)
+        )
+
+    def agrees(self, columns: Sequence[Any], path: Path) -> bool:
+        """Whether all outcomes have the same part, which is known outside of them."""
+        first = columns[0]
+        if type(first) is int:
+            return all(type(x) is int and x == first for x in columns)
+        return not self.is_inner(first) and all(x is first for x in columns)
+
+    def computed(self, columns: Sequence[Any], type: ArrayType, path: Path) -> Slot:
+        """A slot for what joining itself has found."""
+        return self.slot(columns, type, path)
 
     def _are_dicts(self, own: Sequence[Any]) -> bool:
         """Whether these are dictionaries of one class."""
@@ -350,12 +399,8 @@ class Plan:
         ]
         if len(children) == 1:
             return children[0]
-        index = self.index(indices, (*path, " (which function)"))
+        index = self.computed(indices, Remapped.type, (*path, " (which function)"))
         return Tree(lambda new: Choice(new[0], tuple(new[1:])), [index, *children])
-
-    def index(self, columns: Sequence[Any], path: Path) -> Any:
-        """A slot for which alternative each outcome holds."""
-        return self.slot(columns, Remapped.type, path)
 
     def _identity(self, f: Any, i: int) -> Any:
         """Equal for functions that are one alternative: the same one, or the same code.
@@ -471,7 +516,7 @@ def materialized(value: Any, type: ArrayType) -> Any:
     """A column of a slot as a value of the slot's type, under the interpreter in force."""
     if value is UNDEFINED:
         return as_type(zeros(type.varying(frozenset())), type)
-    if isinstance(value, Remapped):
+    if isinstance(value, Later):
         value = value.value()
     return converted(value, type)
 

@@ -90,7 +90,17 @@ def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
     aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
 
 
-class Remapped:
+class Later:
+    """A value of a slot that is computed where it is needed: in the recording that gives it."""
+
+    __slots__ = ()
+
+    def value(self) -> Any:
+        """The value, computed under the interpreter in force."""
+        raise NotImplementedError
+
+
+class Remapped(Later):
     """Index of a choice in terms of the alternatives of another."""
 
     __slots__ = ("index", "table")

@@ -16,7 +16,7 @@ import operator
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -209,6 +209,8 @@ class Buffer(Location):
     """The elements of a NumPy array."""
 
     __slots__ = ()
+    refused: ClassVar[Callable[[Any], BaseException]]
+    """What is raised where a traced value is stored; `native_arrays` supplies it."""
 
     def read(self) -> Any:
         """What the place holds."""
@@ -216,6 +218,8 @@ class Buffer(Location):
 
     def write(self, value: Any) -> None:
         """Put a value there."""
+        if isinstance(value, Tracer):
+            raise Buffer.refused(self.owner)
         np.copyto(self.owner, value)
 
     def describe(self) -> str:

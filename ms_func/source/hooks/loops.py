@@ -21,7 +21,7 @@ from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import Bottom, cells
 from ms_func.source.hooks.carry import Carry, Step, TestStores
 from ms_func.source.hooks.join import materialized
-from ms_func.source.hooks.join_nodes import Remapped, Slot
+from ms_func.source.hooks.join_nodes import Later, Slot
 from ms_func.source.hooks.journal import Frame
 from ms_func.source.hooks.region import Region
 from ms_func.source.hooks.truths import asked
@@ -157,18 +157,21 @@ def staged_while(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str],
     loc: Loc | None = None, max_trips: int | None = None, outer: tuple[Any, ...] = (),
 ) -> State:  # fmt: skip
-    """The loop as one compiled `while`."""
+    """The loop as one compiled `while`, of `max_trips` steps at most where that is known."""
     loc = user_loc(3) if loc is None else loc
-    carry, step = recorded(test, body, state, names, loc, outer)
+    carry, step = recorded(test, body, state, names, loc, outer, max_trips is None)
     return carry.result(_bind_while(carry, step, max_trips))
 
 
 def recorded(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str],
-    loc: Loc | None, outer: tuple[Any, ...] = (),
+    loc: Loc | None, outer: tuple[Any, ...] = (), grows: bool = False,
 ) -> tuple[Carry, Step]:  # fmt: skip
-    """The carry of a loop, and its test and body recorded with it."""
-    carry = Carry(state, names, loc)
+    """The carry of a loop, and its test and body recorded with it.
+
+    With `grows` lists may become longer: there may be any number of steps.
+    """
+    carry = Carry(state, names, loc, grows)
     carry.outer = (*cells(body), *outer)
     carry.start()
     rounds = 0
@@ -222,7 +225,7 @@ def merged_results(slots: Sequence[Slot], moving: Sequence[int], outs: Sequence[
     """Value of each slot after the loop; what no step changes is what it was."""
     found = [
         materialized(s.columns[0], s.type)
-        if s.columns[0] is UNDEFINED or isinstance(s.columns[0], Remapped)
+        if s.columns[0] is UNDEFINED or isinstance(s.columns[0], Later)
         else s.columns[0]
         for s in slots
     ]

@@ -27,7 +27,7 @@ from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.loc import is_internal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
 from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
@@ -475,8 +475,8 @@ class Root:
             raise _Stores
         plan = _Outputs((region.overlay, region.overlay), {}, {}, eager=True)
         plan.outer = {id(place.owner) for place in self.places.values()}
-        if region.never:
-            raise complaints.endless(self.f)
+        if region.error is not None:
+            raise failures.again(region.error)
         node = plan.join((region.value, region.value), (0,))
         places = {**self.places, **region.entries}
         left: dict[Any, Any] = {}

@@ -24,7 +24,7 @@ class Region:
     Attributes:
         trace: the recording.
         value: what the code returned.
-        never: whether it raised, so that nothing comes after it.
+        error: what it raised, so that nothing comes after it.
         overlay: the heap as the code left it.
         entries: locations that the code stored to.
     """
@@ -33,9 +33,14 @@ class Region:
         self.trace = Staging(name, decided)
         self.params: list[Tracer] = []
         self.value: Any = None
-        self.never = False
+        self.error: Exception | None = None
         self.overlay = Overlay({})
         self.entries: dict[Any, Location] = {}
+
+    @property
+    def never(self) -> bool:
+        """Whether nothing comes after it, because it raised."""
+        return self.error is not None
 
     def parameter(self, type: ArrayType) -> Tracer:
         """A new parameter of the program."""
@@ -53,7 +58,7 @@ class Region:
                 except Exception as error:
                     if not failures.leave(error, caught):
                         raise
-                    self.never = True
+                    self.error = error
                 self.overlay = Overlay(frame.finals())
             finally:
                 frame.undo()

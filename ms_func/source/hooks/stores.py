@@ -16,9 +16,19 @@ from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
-from ms_func.source.hooks import complaints, lookup, uneven, uneven_dicts, uneven_stores, windows
+from ms_func.source.hooks import (
+    complaints,
+    growing_methods,
+    lookup,
+    native_arrays,
+    uneven,
+    uneven_dicts,
+    uneven_stores,
+    windows,
+)
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.journal import (
     MISSING,
     Attribute,
@@ -73,6 +83,8 @@ def getitem(obj: Any, index: Any) -> Any:
             note(obj)
             return uneven_dicts.chosen(obj, index)
         return index.each(lambda i: getitem(obj, i))
+    if is_growing(obj):
+        return growing_methods.element(obj, index)
     if uneven.is_uneven(obj):
         return (
             uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
@@ -155,6 +167,10 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
+    if is_growing(obj):
+        growing_methods.set_element(obj, key, value)
+        changed(obj)
+        return
     if uneven.is_uneven(obj) and not isinstance(obj, dict):
         Contents(obj).write(uneven_stores.stored(obj, key, value))
         changed(obj)
@@ -163,7 +179,7 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         _set_somewhere(obj, key, value)
         return
     if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
-        raise complaints.numpy_store(obj)
+        raise native_arrays.stored_to(obj)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
         changed(obj)
@@ -208,6 +224,11 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
+    if is_growing(obj):
+        note(obj)
+        growing_methods.pop(obj, key)
+        changed(obj)
+        return
     if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
         note(obj)
         Contents(obj).write(lookup.removed(obj, key))
@@ -352,9 +373,14 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             if np.ndim(value):
                 parse(x.array.type.shape, x.mask)  # raises: how many there are is not known
             return Masked(operation(x.array, value), x.mask)
+        if type(x) is np.ndarray and type(value) is Tracer:
+            raise native_arrays.stored_to(x)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        if uneven.is_uneven(x) and not isinstance(x, tuple):
+        if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
+            growing_methods.extend(x, value)
+            out = x
+        elif uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":
                 raise uneven.Perhaps.complaint()
             uneven_stores.METHODS["extend"](x, value)

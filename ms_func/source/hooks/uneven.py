@@ -16,10 +16,11 @@ import numpy as np
 
 import ms_func.numpy as xp
 from ms_func.primitives.bits import bitwise_and, bitwise_or
-from ms_func.source.hooks import failures, lookup
+from ms_func.source.hooks import failures, growing_methods, lookup
 from ms_func.source.hooks.branch import and_, if_, ifexp, not_, or_
 from ms_func.source.hooks.comparisons import order, same_or_equal
 from ms_func.source.hooks.elements import Once
+from ms_func.source.hooks.growing import grown, is_growing
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.running import Running
 from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
@@ -220,13 +221,15 @@ def until(condition: Any, items: Any, takes: bool) -> list[Any]:
 
 def is_folded(x: Any) -> bool:
     """Whether elements have to be asked for by `fold`."""
-    return isinstance(x, Running) or is_uneven(x)
+    return isinstance(x, Running) or is_uneven(x) or is_growing(x)
 
 
 def fold(x: Any, step: Callable[[Any, Any], Any], out: Any) -> Any:
     """`step(out, element)` for each element that is there."""
     if isinstance(x, Running):
         return x.fold(step, out)
+    if (found := grown(x)) is not None:
+        return growing_methods.fold(found, step, out)
     for c, v in pairs(x):
         out = ifexp(c, lambda v=v, out=out: step(out, v), lambda out=out: out)
     return out
@@ -234,6 +237,8 @@ def fold(x: Any, step: Callable[[Any, Any], Any], out: Any) -> Any:
 
 def length(x: Any) -> Any:
     """How many elements there are."""
+    if (found := grown(x)) is not None:
+        return found.length
     return fold(x, lambda n, v: n + 1, 0) if isinstance(x, Running) else length_of(pairs(x))
 
 
@@ -389,6 +394,11 @@ def alike(a: Any, b: Any) -> Any:
     return found
 
 
-RULES[list] = RULES[deque] = RULES[tuple] = RULES[dict] = lambda x: (
-    fold(x, lambda found, v: True, False) if is_uneven(x) else x
-)
+def is_filled(x: Any) -> Any:
+    """Whether a container has elements; the container itself, where Python knows that."""
+    if is_growing(x):
+        return growing_methods.has_elements(x)
+    return fold(x, lambda found, v: True, False) if is_uneven(x) else x
+
+
+RULES[list] = RULES[deque] = RULES[tuple] = RULES[dict] = is_filled

@@ -11,6 +11,7 @@ from ms_func.primitives.bits import bitwise_and
 from ms_func.source.hooks import failures
 from ms_func.source.hooks.branch import ifexp
 from ms_func.source.hooks.comparisons import same_or_equal
+from ms_func.source.hooks.growing_methods import nothing_to_pop
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import (
@@ -56,7 +57,7 @@ def _pop(x: Any, place: Any = -1) -> Any:
     if type(place) is not Tracer and place in (0, -1) and given[place][0] is True:
         _, value = given.pop(place)
     else:
-        value = checked(given, place, f"pop from an empty {type(x).__name__}")
+        value = checked(given, place, nothing_to_pop(x))
         given = _without(given, place)
     _put(x, given)
     return value

@@ -245,12 +245,14 @@ def test_ms105_recursion_without_an_end():
 
 
 def test_ms170_stores_that_cannot_be_undone():
+    buffer = np.zeros(3)
+
     def f(x):
-        buffer = np.zeros(3)
         buffer[0] = x
         return buffer
 
-    refused(f, 1.0, code="MS170", line=2, words=["NumPy"])
+    refused(f, 1.0, code="MS170", line=1, words=["NumPy"])
+    assert not buffer.any()
 
 
 def test_ms180_yield_under_a_condition():

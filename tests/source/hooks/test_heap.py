@@ -172,18 +172,6 @@ def test_objects_in_loops():
     both(f, (F(3), I(4)), (F(200), I(9)), (F(60), I(0)))
 
 
-def test_a_list_that_grows_in_a_loop_is_an_error():
-    def f(x):
-        rows = []
-        while x < 10:
-            x = x * 2
-            rows.append(x)
-        return rows
-
-    with pytest.raises(ms.errors.StagingError, match="MS101"):
-        ms.jit(f)(F(1))
-
-
 def test_a_list_longer_in_one_branch_is_as_long_as_the_data_say():
     @ms.jit
     def f(x):

@@ -1,0 +1,186 @@
+"""Lists that grow in a loop whose number of steps data decide.
+
+`while stack: ... stack.append(v)` on traced data needs a list whose length is known only when the
+program runs. Its elements are taken apart, and each part of them is kept in a *room*: an array
+with a row for every element there may be, `config.list_capacity` of them. The rows in use follow
+one another from the first on, around the end of the room, so that a deque can lose elements at its
+front. For Python the list holds one thing, such a stretch of elements; a list of several stretches
+and other elements is their concatenation.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ms_func import config, tree
+from ms_func.ir.function import Literal
+from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.arithmetic import add, rem
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.slicing import dynamic_index_in_dim
+from ms_func.source.hooks import complaints
+from ms_func.source.hooks.anatomy import Parts, handles
+from ms_func.source.hooks.elements import INDEX, Elements
+from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.tracing.tracer import Staging, Tracer
+
+SEQUENCES = (list, tuple, deque)
+
+
+class Growing(Elements):
+    """Elements of a list, as many as data say.
+
+    Attributes:
+        node: what an element is made of; its slots number the rooms.
+        rooms: an array for each slot, whose rows are the values in the elements.
+        first: row of the first element.
+        length: how many elements there are.
+        is_changeable: whether elements are objects to which users may store.
+    """
+
+    __slots__ = ("first", "is_changeable", "length", "node", "rooms")
+    is_stretch = True
+    whole: ClassVar[Callable[[Any], Growing]]
+    """The stretches and elements of a list as one stretch; `packing` supplies it."""
+
+    def __init__(
+        self, node: Any, rooms: Sequence[Any], first: Any, length: Any, is_changeable: bool
+    ) -> None:
+        self.node, self.rooms, self.first, self.length = node, tuple(rooms), first, length
+        self.is_changeable = is_changeable
+        Perhaps.exist = True
+
+    @property
+    def types(self) -> list[ArrayType]:
+        """Type of a row of each room."""
+        return [row_type(typeof(r)) for r in self.rooms]
+
+    def made_of(self, rows: Sequence[Any]) -> Any:
+        """The element with these values in its slots."""
+        return self.node.build(rows, {})
+
+    def row(self, i: Any) -> Any:
+        """The row of the element at position `i`."""
+        i = as_index(i)
+        if isinstance(self.first, int) and self.first == 0:
+            return i
+        return rem(add(as_index(self.first), i), as_index(config.list_capacity.value))
+
+    def at(self, i: Any) -> Any:
+        """The element at a position that is in the list."""
+        if self.is_changeable:
+            raise complaints.element_changeable()
+        return self.taken(i)
+
+    def taken(self, i: Any) -> Any:
+        """The element at a position, from which it is about to be removed."""
+        row = self.row(i)
+        found = [
+            dynamic_index_in_dim(r, row, 0, keepdims=False, allow_negative_indices=False)
+            for r in self.rooms
+        ]
+        return self.made_of([_weakly(x, t) for x, t in zip(found, self.types, strict=True)])
+
+    def known(self, i: int) -> Any:
+        """The element at a position."""
+        return self.at(i)
+
+    def sample(self) -> tuple[Any, list[Any]]:
+        """An element that stands for any, as of a recording that has ended; and its variables."""
+        trace = Staging("an element")
+        trace.alive = False
+        rows = [trace.parameter(t) for t in self.types]
+        return self.made_of(rows), [r.variable for r in rows]
+
+    def with_rooms(self, rooms: Sequence[Any], first: Any, length: Any) -> Growing:
+        """Other elements that are made alike."""
+        return Growing(self.node, rooms, first, length, self.is_changeable)
+
+    def __jax_array__(self) -> Any:
+        raise Perhaps.complaint()
+
+    def __repr__(self) -> str:
+        return f"<{self.length} elements>"
+
+
+for _name in (
+    "add", "radd", "mul", "rmul", "lt", "le", "gt", "ge", "getitem", "setitem", "float", "int",
+    "index", "call", "bool",
+):  # fmt: skip
+    setattr(Growing, f"__{_name}__", Perhaps.complain)
+
+
+def row_type(t: ArrayType) -> ArrayType:
+    """Type of a row of an array."""
+    return ArrayType(t.shape[1:], t.dtype, t.weak_type, t.manual)
+
+
+def room_type(t: ArrayType) -> ArrayType:
+    """Type of a room for values of a type."""
+    return ArrayType((config.list_capacity.value, *t.shape), t.dtype, t.weak_type, t.manual)
+
+
+def _weakly(x: Any, t: ArrayType) -> Any:
+    return convert_element_type(x, t.dtype, True) if t.weak_type else x
+
+
+def as_index(x: Any) -> Any:
+    """A position in the type of positions."""
+    if isinstance(x, (int, np.integer)):
+        return Literal(np.int32(x), INDEX)
+    return x if typeof(x) is INDEX else convert_element_type(x, np.int32, True)
+
+
+def is_growing(x: Any) -> bool:
+    """Whether data decide how many elements a list, tuple or deque has, which are in rooms."""
+    return Perhaps.exist and isinstance(x, SEQUENCES) and Growing in map(type, x)
+
+
+def grown(x: Any) -> Growing | None:
+    """The elements of such a list as one stretch, None for other values."""
+    if not is_growing(x):
+        return None
+    return x[0] if len(x) == 1 else Growing.whole(x)
+
+
+# --- in trees and in joins ------------------------------------------------------------------------
+
+
+class _Form:
+    """What an element is made of, as part of the structure of a tree."""
+
+    __slots__ = ("is_changeable", "key", "node")
+
+    def __init__(self, x: Growing) -> None:
+        self.node, self.is_changeable, self.key = x.node, x.is_changeable, form(x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Form) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def form(x: Growing) -> Any:
+    """Equal for stretches whose elements are made alike of their rooms."""
+    leaves, structure = tree.flatten(x.made_of(range(len(x.rooms))))
+    return structure, tuple([id(v) if type(v) is Tracer else repr(v) for v in leaves])
+
+
+tree.register_node(
+    Growing,
+    lambda x: ((*x.rooms, x.first, x.length), _Form(x)),
+    lambda of, new: Growing(of.node, new[:-2], *new[-2:], of.is_changeable),
+)
+handles(
+    Growing,
+    lambda x, overlay: Parts(
+        (Growing, form(x)), (*x.rooms, x.first, x.length),
+        (*(" (its elements)" for _ in x.rooms), " (where it starts)", " (its length)"),
+        lambda new: Growing(x.node, new[:-2], *new[-2:], x.is_changeable),
+    ),
+)  # fmt: skip

@@ -1,0 +1,362 @@
+"""What lists do whose length is known only at run time; see `growing`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import ms_func.numpy as xp
+from ms_func import config
+from ms_func.primitives.bits import bitwise_and
+from ms_func.primitives.compare import gt
+from ms_func.source.hooks import failures
+from ms_func.source.hooks.anatomy import PRESENT, is_number
+from ms_func.source.hooks.branch import if_, ifexp, not_, or_
+from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.comparisons import same_or_equal
+from ms_func.source.hooks.growing import Growing, as_index, grown
+from ms_func.source.hooks.join_nodes import Slot
+from ms_func.source.hooks.journal import Contents
+from ms_func.source.hooks.packing import agree, stored, stretch
+from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.tracing.tracer import Tracer
+
+
+def put(x: Any, found: Growing) -> None:
+    """Make the elements of a list those of a stretch."""
+    Contents(x).write([found])
+
+
+def _whole(x: Any) -> Growing:
+    found = grown(x)
+    return stretch(list(x)) if found is None else found
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+
+def has_elements(x: Any) -> Any:
+    """Whether there are elements."""
+    return gt(as_index(_whole(x).length), as_index(0))
+
+
+def _place(x: Growing, place: Any, message: str) -> Any:
+    """A position counted from the start, which is checked at run time."""
+    if not isinstance(place, (int, np.integer)) and type(place) is not Tracer:
+        raise TypeError(f"list indices must be integers or slices, not {type(place).__name__}")
+    if isinstance(place, (int, np.integer)):
+        needed = place + 1 if place >= 0 else -place
+        failures.assert_raising(xp.greater_equal(x.length, needed), IndexError(message))
+        return place if place >= 0 else x.length + int(place)
+    at = xp.where(xp.less(place, 0), place + x.length, place)
+    inside = bitwise_and(xp.greater_equal(at, 0), xp.less(at, x.length))
+    failures.assert_raising(inside, IndexError(message))
+    return at
+
+
+def element(x: Any, place: Any) -> Any:
+    """`x[place]`."""
+    found = _whole(x)
+    if isinstance(place, slice):
+        return type(x)([_cut(found, place)])
+    return found.at(_place(found, place, f"{type(x).__name__} index out of range"))
+
+
+def _rearranged(x: Growing, places: Any, length: Any) -> Growing:
+    """The elements at some positions, one for each row of a room."""
+    rows = xp.clip(x.row(places), 0, config.list_capacity.value - 1)
+    return x.with_rooms([r[rows] for r in x.rooms], 0, length)
+
+
+def _cut(x: Growing, part: slice) -> Growing:
+    """The elements of a slice."""
+    if part.step not in (None, 1):
+        return _stepped(x, part)
+    n = x.length
+    first, last = (
+        default if end is None else xp.clip(_from_start(end, n), 0, n)
+        for end, default in ((part.start, 0), (part.stop, n))
+    )
+    return x.with_rooms(x.rooms, x.row(first), xp.maximum(last - first, 0))
+
+
+def _from_start(place: Any, n: Any) -> Any:
+    if type(place) is Tracer:
+        return xp.where(xp.less(place, 0), place + n, place)
+    return place + n if place < 0 else place
+
+
+def _stepped(x: Growing, part: slice) -> Growing:
+    """The elements of a slice with a step, as `slice.indices` has them."""
+    step, n = part.step, x.length
+    if not isinstance(step, int) or step == 0:
+        raise Perhaps.complaint()
+    low, high = (0, n) if step > 0 else (-1, n - 1)
+    ends = [
+        default if end is None else xp.clip(_from_start(end, n), low, high)
+        for end, default in zip((part.start, part.stop), (low, high)[::(1 if step > 0 else -1)],
+                                strict=True)
+    ]  # fmt: skip
+    first, last = ends
+    count = xp.maximum((last - first + step - (1 if step > 0 else -1)) // step, 0)
+    return _rearranged(x, first + step * _positions(), count)
+
+
+def _positions() -> Any:
+    return xp.arange(config.list_capacity.value, dtype=np.int32)
+
+
+# --- changes --------------------------------------------------------------------------------------
+
+
+def set_element(x: Any, place: Any, value: Any) -> None:
+    """`x[place] = value`."""
+    found = _whole(x)
+    if isinstance(place, slice):
+        raise Perhaps.complaint()
+    at = _place(found, place, "list assignment index out of range")
+    node, (own, new), is_changeable = agree([[found], [value]], [PRESENT] * 2)
+    rooms, values = own.made()[0], new.row(0)
+    row = found.row(at)
+    rooms = [stored(r, row, v) for r, v in zip(rooms, values, strict=True)]
+    put(x, Growing(node, rooms, found.first, found.length, is_changeable))
+
+
+def append(x: Any, value: Any) -> None:
+    """`x.append(value)`."""
+    if isinstance(x, deque) and x.maxlen is not None:
+        raise Perhaps.complaint()
+    put(x, stretch([*x, value]))
+
+
+def append_left(x: Any, value: Any) -> None:
+    """`x.appendleft(value)`."""
+    insert(x, 0, value)
+
+
+def insert(x: Any, place: Any, value: Any) -> None:
+    """`x.insert(place, value)`."""
+    if isinstance(x, deque) and x.maxlen is not None:
+        raise Perhaps.complaint()
+    found = _whole(x)
+    at = xp.clip(_from_start(place, found.length), 0, found.length)
+    longer = stretch([found, value])
+    if isinstance(place, int) and place == 0:
+        i = xp.where(_positions() == 0, found.length, _positions() - 1)
+    else:
+        i = _positions()
+        i = xp.where(i < at, i, xp.where(i == at, found.length, i - 1))
+    put(x, _rearranged(longer, i, longer.length))
+
+
+def extend(x: Any, values: Any) -> None:
+    """`x.extend(values)`."""
+    if isinstance(x, deque) and x.maxlen is not None:
+        raise Perhaps.complaint()
+    if isinstance(values, (list, tuple, deque)):
+        put(x, stretch([*x, *values]))
+        return
+    from ms_func.source.hooks.iteration import for_
+
+    def step(value: Any) -> tuple[()]:
+        Choice.call(x.append, value)
+        return ()
+
+    for_(values, step, ())
+
+
+def pop(x: Any, place: Any = -1) -> Any:
+    """`x.pop(place)`."""
+    found = _whole(x)
+    at = _place(found, place, nothing_to_pop(x))
+    value = found.taken(at)
+    put(x, _without(found, place, at))
+    return value
+
+
+def nothing_to_pop(x: Any) -> str:
+    """What Python says of an empty list, or deque."""
+    return (
+        f"pop from an empty {type(x).__name__}" if isinstance(x, deque) else "pop from empty list"
+    )
+
+
+def _without(x: Growing, place: Any, at: Any) -> Growing:
+    less = x.length - 1
+    if isinstance(place, int) and place == -1:
+        return x.with_rooms(x.rooms, x.first, less)
+    if isinstance(place, int) and place == 0:
+        return x.with_rooms(x.rooms, x.row(1), less)
+    i = _positions()
+    return _rearranged(x, i + (i >= at), less)
+
+
+def remove(x: Any, item: Any) -> None:
+    """`x.remove(item)`."""
+    found = _whole(x)
+    at = index(x, item)
+    put(x, _without(found, at, at))
+
+
+def reverse(x: Any) -> None:
+    """`x.reverse()`."""
+    put(x, _stepped(_whole(x), slice(None, None, -1)))
+
+
+def rotate(x: Any, n: Any = 1) -> None:
+    """`x.rotate(n)`."""
+    found = _whole(x)
+    size = xp.maximum(found.length, 1)
+    i = _positions()
+    put(x, _rearranged(found, xp.where(i < size, (i - n) % size, i), found.length))
+
+
+# --- what looks through a list --------------------------------------------------------------------
+
+
+def _equal(x: Growing, item: Any) -> Any:
+    """Which rows hold an element that equals `item`; None where that takes a loop."""
+    if type(x.node) is Slot and is_number(item) and np.ndim(item) == 0 and x.rooms[0].ndim == 1:
+        i = _positions()
+        return bitwise_and(xp.equal(x.rooms[0][x.row(i)], item), xp.less(i, x.length))
+    return None
+
+
+def holds(x: Any, item: Any) -> Any:
+    """`item in x`."""
+    found = _whole(x)
+    rows = _equal(found, item)
+    if rows is not None:
+        return xp.any(rows)
+    return fold(found, lambda there, v: or_(there, lambda: same_or_equal(v, item)), False)
+
+
+def index(x: Any, item: Any) -> Any:
+    """`x.index(item)`."""
+    found = _whole(x)
+    rows = _equal(found, item)
+    if rows is None:
+        at = fold(
+            found,
+            lambda s, v: (s[0] + 1, ifexp(
+                s[1] < 0, lambda: ifexp(same_or_equal(v, item), lambda: s[0], lambda: -1),
+                lambda: s[1],
+            )),
+            (0, -1),
+        )[1]  # fmt: skip
+        rows = xp.greater_equal(at, 0)
+    else:
+        at = xp.argmax(rows)
+        rows = xp.any(rows)
+    missing = ValueError(f"the value is not in the {type(x).__name__}")
+    failures.assert_raising(rows, missing)
+    return as_index(at)
+
+
+def count(x: Any, item: Any) -> Any:
+    """`x.count(item)`."""
+    found = _whole(x)
+    rows = _equal(found, item)
+    if rows is not None:
+        return as_index(xp.sum(rows))
+    return fold(found, lambda n, v: ifexp(same_or_equal(v, item), lambda: n + 1, lambda: n), 0)
+
+
+def fold(x: Growing, step: Callable[[Any, Any], Any], out: Any) -> Any:
+    """`step(out, element)` for each element, in a compiled loop."""
+    from ms_func.source.hooks.iteration import for_
+
+    return for_(x, lambda v, out: (step(out, v),), (out,), ("the result",))[0]
+
+
+def alike(a: Any, b: Any) -> Any:
+    """`a == b`, of two such lists."""
+    one, other = _whole(a), _whole(b)
+    same = xp.equal(one.length, other.length)
+
+    def step(s: Any, v: Any) -> Any:
+        i, found = s
+        return i + 1, ifexp(found, lambda: same_or_equal(v, other.at(i)), lambda: False)
+
+    return fold(one, step, (0, same))[1]
+
+
+def in_order(x: Any, key: Any, reverse: bool) -> list[Any]:
+    """`sorted(x, key=key, reverse=reverse)`, by keys that are numbers or tuples of these."""
+    found = _whole(x)
+    keys = found if key is None else _whole(collected(found, key, None))
+    rooms = keys.rooms
+    if not rooms or any(r.ndim != 1 for r in rooms) or not _is_flat(keys):
+        raise Perhaps.complaint()
+    i = _positions()
+    columns = [r[keys.row(i)] for r in rooms]
+    if reverse:
+        columns = [-c if c.dtype.kind != "b" else ~c for c in columns]
+    order = xp.lexsort([*columns[::-1], xp.greater_equal(i, found.length)])
+    return [_rearranged(found, order.astype(np.int32), found.length)]
+
+
+def _is_flat(x: Growing) -> bool:
+    """Whether elements are numbers, or tuples of numbers that are in rooms in their order."""
+    made = x.made_of(range(len(x.rooms)))
+    return made == 0 or made == tuple(range(len(x.rooms)))
+
+
+def sort(x: Any, *, key: Any = None, reverse: bool = False) -> None:
+    """`x.sort(key=key, reverse=reverse)`."""
+    asks = None if key is None else lambda v: Choice.call(key, v)
+    Contents(x).write(in_order(x, asks, reverse))
+
+
+def each(
+    x: Any, body: Callable[..., Any], state: Any, names: Sequence[str], stop: int | None
+) -> Any:
+    """A `for` loop over the elements, also over those that its steps append."""
+    from ms_func.source.hooks.loops import while_
+
+    def test(i: Any, *state: Any) -> Any:
+        more = xp.less(i, _whole(x).length)
+        return more if stop is None else bitwise_and(more, not_(state[stop]))
+
+    def step(i: Any, *state: Any) -> Any:
+        given = list(state)
+        if stop is not None:
+            given[stop] = False
+        return (i + 1, *body(_whole(x).at(i), *given))
+
+    return while_(test, step, (as_index(0), *state), ("the position", *names))[1:]
+
+
+def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> list[Any]:
+    """`[element(v) for v in iterable if condition(v)]`."""
+    from ms_func.source.hooks.iteration import for_
+
+    found: list[Any] = []
+
+    def add_() -> tuple[()]:
+        return ()
+
+    def step(v: Any) -> tuple[()]:
+        def here() -> tuple[()]:
+            Choice.call(found.append, element(v))
+            return ()
+
+        if condition is None:
+            return here()
+        return if_(condition(v), here, None, ())
+
+    for_(iterable, step, ())
+    return found
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "append": append, "appendleft": append_left, "extend": extend, "insert": insert, "pop": pop,
+    "popleft": lambda x: pop(x, 0), "clear": lambda x: Contents(x).write([]), "reverse": reverse,
+    "rotate": rotate, "sort": sort, "copy": lambda x: type(x)(x), "remove": remove,
+    "index": index, "count": count, "__contains__": holds, "__getitem__": element,
+    "__setitem__": set_element, "__len__": lambda x: _whole(x).length,
+}  # fmt: skip
+"""Methods of lists and deques of such a length."""

@@ -1,0 +1,219 @@
+"""Exceptions that data decide: raised where Python raises them, and nowhere else."""
+
+# ruff: noqa: TRY
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func.errors import StagingError
+
+CASES: list[Any] = []
+
+
+def case(*points: Any) -> Any:
+    """Enter a function into the table, with arguments for some of which it raises."""
+
+    def enter(f: Any) -> Any:
+        CASES.extend(pytest.param(f, args, id=f"{f.__name__}-{i}") for i, args in enumerate(points))
+        return f
+
+    return enter
+
+
+class Refused(Exception):
+    """An exception of the user's own."""
+
+
+def small(v):
+    if v > 3:
+        raise Refused("too big", 7)
+    return v
+
+
+@case(([3, 4, -1, 5, -1],), ([3, -1, 4, 5, -1],))
+def reverse_polish(program):
+    stack = []
+    for i in range(len(program)):
+        if program[i] >= 0:
+            stack.append(program[i])
+        else:
+            b = stack.pop()
+            a = stack.pop()
+            stack.append(a + b)
+    return stack[-1]
+
+
+@case((-1.0,), (1.0,))
+def key_that_is_not_there(x):
+    known = {"a": 2.0}
+    if x > 0:
+        return known["b"]
+    return known["a"] * x
+
+
+@case((1.0,), (9.0,))
+def sum_with_none(x):
+    y = None
+    return y + x if x > 5 else x
+
+
+@case((1.0,), (9.0,))
+def attribute_of_none(x):
+    y = None
+    return y.value if x > 5 else x
+
+
+@case((1.0,), (9.0,))
+def division_of_known_numbers(x):
+    n = 0
+    return x * (1 // n) if x > 5 else x
+
+
+@case((1.0,), (9.0,))
+def iterator_that_is_used_up(x):
+    one = iter([1.0])
+    x += next(one)
+    if x > 5:
+        x += next(one)
+    return x
+
+
+@case((1.0,), (9.0,))
+def right_side_of_and(x):
+    return 1.0 if x > 5 and {}["a"] > 0 else 0.0
+
+
+@case((1.0,), (9.0,))
+def library_functions(x):
+    if x > 5:
+        x += math.sqrt(-1)
+    if x > 4:
+        x += int("abc")
+    return x
+
+
+@case(([1.0, 2.0, 3.0], 2), ([1.0, 2.0, 3.0], 7))
+def index_out_of_an_array(x, n):
+    rises = 0
+    for i in range(len(x)):
+        if i + 1 < n and x[i + 1] > x[i]:
+            rises += 1
+    return rises
+
+
+@case((1.0, 2), (1.0, 7))
+def in_a_while(x, n):
+    d, i = {1: 2.0}, 0
+    while i < n:
+        if i > 3:
+            x += d[7]
+        x += d[1]
+        i += 1
+    return x
+
+
+@case((np.arange(30.0),), (np.arange(40.0),))
+def in_a_long_for(x):
+    d, s = {}, 0.0
+    for v in x:
+        if v > 30:
+            s += d["k"]
+        s += v
+    return s
+
+
+@case(([0.0, 1.0, 2.0],), ([4.0, 1.0, 2.0],))
+def in_a_function_called(x):
+    return sum(small(v) for v in x)
+
+
+@case((5,), (-5,))
+def in_a_recursion(n):
+    def f(n):
+        if n == 0:
+            return 1
+        return [].pop() if n < 0 else n * f(n - 1)
+
+    return f(n)
+
+
+@case(([0.0, 1.0, 0.0],), ([0.0, 1.0, 1.0],))
+def in_a_comprehension(x):
+    d = {1: 3.0}
+    return sum([d[i] for i in range(3) if x[i] > 0])
+
+
+@case((1.0,))
+def in_all_branches(x):
+    if x > 0:
+        return {}["a"]
+    return {}["a"]
+
+
+def given(args):
+    """Arrays for the arguments that are no whole numbers."""
+    return [a if isinstance(a, int) else np.asarray(a) for a in args]
+
+
+@pytest.mark.parametrize(("f", "args"), CASES)
+def test_raises_what_python_raises(f, args):
+    want, error = outcome(f, args)
+    if error is None:
+        np.testing.assert_allclose(ms.jit(f)(*given(args)), want, rtol=1e-6)
+        return
+    with pytest.raises(type(error)) as caught:
+        ms.jit(f)(*given(args))
+    assert said(caught.value) == said(error)
+
+
+def outcome(f, args):
+    """What Python gives, or raises."""
+    try:
+        return f(*given(args)), None
+    except Exception as error:
+        return None, error
+
+
+def said(error):
+    """What an exception says, but for the types that it names."""
+    return str(error).partition(": '")[0]
+
+
+def test_the_line_that_raised_is_named():
+    with pytest.raises(IndexError) as caught:
+        ms.jit(reverse_polish)(np.array([3, -1, 4]))
+    first = reverse_polish.__code__.co_firstlineno
+    assert f":{first + 8}\n    a = stack.pop()" in "".join(caught.value.__notes__)
+
+
+def test_a_lane_that_raises_is_named():
+    with pytest.raises(KeyError) as caught:
+        ms.vmap(key_that_is_not_there)(np.array([-1.0, 2.0]))
+    assert "lane 1" in "".join(caught.value.__notes__)
+
+
+def test_slopes_where_nothing_is_raised():
+    slopes = ms.jit(ms.vmap(ms.grad(key_that_is_not_there)))(np.array([-1.0, -2.0]))
+    np.testing.assert_allclose(slopes, [2.0, 2.0])
+
+
+def test_shapes_that_do_not_fit_are_errors_before_the_program_runs():
+    def f(x):
+        return x + np.zeros(7) if x.sum() > 100 else x
+
+    with pytest.raises(TypeError, match="incompatible shapes"):
+        ms.jit(f)(np.ones(3))
+
+
+def test_refusals_are_errors_before_the_program_runs():
+    def f(x):
+        return {x: 1} if x > 100 else {}
+
+    with pytest.raises((StagingError, TypeError)):
+        ms.jit(f)(1.0)
