@@ -116,11 +116,20 @@ def _first_host(nodes: str) -> str:
 
 
 def is_initialized() -> bool:
-    """Whether a group of several processes was joined."""
+    """Whether a group of several processes was joined.
+
+    Example:
+        >>> ms.distributed.is_initialized()
+        False
+    """
     return buffers.default_backend().group is not None
 
 
 def shutdown() -> None:
-    """Leave the group; arrays and programs must not be used afterwards."""
+    """Leave the group, if there is one; arrays and programs must not be used afterwards.
+
+    Example:
+        >>> ms.distributed.shutdown()
+    """
     if is_initialized():
         buffers.default_backend().leave()

@@ -28,12 +28,30 @@ _METHODS = (None, "sequential", "sequential_unrolled", "expand_dims", "broadcast
 
 
 def include_dir() -> str:
-    """Folder of the header files that a kernel is compiled against."""
+    """Folder of the header files that a kernel is compiled against.
+
+    Example:
+        >>> import pathlib
+        >>> pathlib.Path(ms.ffi.include_dir(), "xla", "ffi", "api", "ffi.h").exists()
+        True
+    """
     return str(importlib.import_module("jaxlib").__path__[0]) + "/include"
 
 
 def pycapsule(funcptr: Any) -> Any:
-    """A function pointer of `ctypes` in the form in which kernels are registered."""
+    """A function pointer of `ctypes` in the form in which kernels are registered.
+
+    Args:
+        funcptr: function of a library loaded by `ctypes`.
+
+    Returns:
+        A capsule of Python's C interface.
+
+    Example:
+        >>> import ctypes
+        >>> type(ms.ffi.pycapsule(ctypes.pythonapi.Py_IncRef)).__name__
+        'PyCapsule'
+    """
     wrap = ctypes.pythonapi.PyCapsule_New
     wrap.restype = ctypes.py_object
     wrap.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
@@ -51,6 +69,14 @@ def register_ffi_target(
         platform: "cpu" or "cuda".
         api_version: 1 for the typed interface.
         **kwargs: handed to the runtime.
+
+    Raises:
+        TypeError: `fn` is no capsule.
+
+    Example:
+        >>> from jaxlib.cpu import _lapack  # has kernels; one's own come by `pycapsule`
+        >>> kernel = _lapack.registrations()["lapack_spotrf_ffi"]
+        >>> ms.ffi.register_ffi_target("my_cholesky", kernel, platform="cpu")
     """
     target = {"cpu": "Host", "gpu": "CUDA", "cuda": "CUDA"}.get(platform, platform)
     importlib.import_module("jaxlib.xla_client").register_custom_call_target(
@@ -62,6 +88,12 @@ def register_ffi_target_as_batch_partitionable(name: str) -> None:
     """Let the partitioner split the calls of a kernel by their leading dimensions.
 
     How many these are stands in the attribute `num_batch_dims` of a call.
+
+    Args:
+        name: name under which the kernel is registered.
+
+    Example:
+        >>> ms.ffi.register_ffi_target_as_batch_partitionable("my_cholesky")
     """
     register = importlib.import_module("jaxlib.xla_client")
     register.register_custom_call_as_batch_partitionable(name)
@@ -94,6 +126,11 @@ def ffi_call(
     Raises:
         NotImplementedError: another version of the interface is asked for.
         ValueError: there is no such `vmap_method`.
+
+    Example:
+        >>> root = ms.ffi.ffi_call("my_root", ms.ShapeDtypeStruct((3,), np.float32))
+        >>> ms.eval_shape(root, np.ones(3))  # to run it, register a kernel of that name
+        ShapeDtypeStruct(shape=(3,), dtype=float32)
     """
     if custom_call_api_version != 4 or legacy_backend_config is not None:
         raise UnsupportedError("ffi_call speaks version 4 of the interface of XLA only")

@@ -21,7 +21,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike, operand
 from ms_func.primitives.dot import Precision
 
@@ -41,6 +41,13 @@ class ResizeMethod(enum.Enum):
         CUBIC_PYTORCH: the same; where `antialias` is off with a = -0.75, and with the samples at
             the edges repeated beyond them. Names: "cubic-pytorch", "bicubic-pytorch".
         AREA: mean over the area that a sample of the result covers. Name: "area".
+
+    Reference:
+        Keys, "Cubic convolution interpolation for digital image processing", 1981.
+
+    Example:
+        >>> resize(np.arange(4.0), (2,), ResizeMethod.AREA)
+        Array([0.5, 2.5], dtype=float32)
     """
 
     NEAREST = 0
@@ -55,8 +62,15 @@ class ResizeMethod(enum.Enum):
     def from_string(s: str) -> ResizeMethod:
         """The method of a name.
 
+        Args:
+            s: one of the names above.
+
         Raises:
             ValueError: there is none.
+
+        Example:
+            >>> ResizeMethod.from_string("bilinear")
+            <ResizeMethod.LINEAR: 1>
         """
         found = _NAMES.get(s)
         if found is None:

@@ -11,13 +11,21 @@ from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
+from ms_func.numpy.creation import placed
 from ms_func.numpy.promotion import ArrayLike
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 __dir__ = __all__.copy
 
 
-def _segment(
+def _segment(name: str, *args: Any) -> Any:
+    """`_joined`, in the sharding that is asked for."""
+    *given, out_sharding = args
+    out = _joined(name, *given)
+    return placed(out, out_sharding=out_sharding)
+
+
+def _joined(
     name: str, data: Any, segment_ids: Any, num_segments: int | None, start: Any,
     indices_are_sorted: bool, unique_indices: bool, bucket_size: int | None, mode: Any,
 ) -> Any:  # fmt: skip
@@ -38,7 +46,7 @@ def _segment(
         raise ArgumentValueError("num_segments must be non-negative.")
     if bucket_size is not None:
         parts = [
-            _segment(name, data[i : i + bucket_size], ids[i : i + bucket_size], num_segments,
+            _joined(name, data[i : i + bucket_size], ids[i : i + bucket_size], num_segments,
                      start, indices_are_sorted, unique_indices, None, mode)
             for i in range(0, data.shape[0], bucket_size)
         ]  # fmt: skip
@@ -71,7 +79,7 @@ def segment_sum(
     """Sums of the rows of `data` that have the same number: `[n, ...]` to `[num_segments, ...]`.
 
     Args:
-        data: rows to join.
+        data: rows to join, of any numeric dtype, which is that of the result.
         segment_ids: `[n]` integers; rows with a number outside of `0 .. num_segments - 1` do not
             count.
         num_segments: number of segments; by default one more than the largest number, which
@@ -80,15 +88,20 @@ def segment_sum(
         unique_indices: promise that no number comes twice.
         bucket_size: join so many rows at a time first, which loses less to rounding.
         mode: what numbers out of range do, as for `x.at[...]`.
-        out_sharding: must be None.
+        out_sharding: sharding of the result.
+
+    Raises:
+        TypeError: `segment_ids` are no integers.
+        ValueError: there is not one number for each row, or `num_segments` is negative.
 
     Example:
         >>> segment_sum(np.arange(5), np.array([0, 0, 1, 1, 2]))
         Array([1, 5, 4], dtype=int32)
+        >>> segment_sum(np.arange(5), np.array([0, 3, -1, 9, 0]), num_segments=4)
+        Array([4, 0, 0, 1], dtype=int32)
     """
-    _no_sharding(out_sharding)
     return _segment("add", data, segment_ids, num_segments, 0, indices_are_sorted,
-                    unique_indices, bucket_size, mode)  # fmt: skip
+                    unique_indices, bucket_size, mode, out_sharding)  # fmt: skip
 
 
 def segment_prod(
@@ -96,15 +109,30 @@ def segment_prod(
     indices_are_sorted: bool = False, unique_indices: bool = False,
     bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Products of the rows of `data` that have the same number; see `segment_sum`.
+    """Products of the rows of `data` that have the same number.
+
+    A segment without rows has 1.
+
+    Args:
+        data: rows to join, `[n, ...]`.
+        segment_ids: `[n]` integers.
+        num_segments: number of segments; by default one more than the largest number.
+        indices_are_sorted: promise that the numbers do not decrease.
+        unique_indices: promise that no number comes twice.
+        bucket_size: join so many rows at a time first.
+        mode: what numbers out of range do, as for `x.at[...]`.
+        out_sharding: sharding of the result.
+
+    Raises:
+        TypeError: `segment_ids` are no integers.
+        ValueError: there is not one number for each row, or `num_segments` is negative.
 
     Example:
         >>> segment_prod(np.arange(6), np.array([0, 0, 1, 1, 2, 2]))
         Array([ 0,  6, 20], dtype=int32)
     """
-    _no_sharding(out_sharding)
     return _segment("multiply", data, segment_ids, num_segments, 1, indices_are_sorted,
-                    unique_indices, bucket_size, mode)  # fmt: skip
+                    unique_indices, bucket_size, mode, out_sharding)  # fmt: skip
 
 
 def segment_max(
@@ -112,13 +140,30 @@ def segment_max(
     indices_are_sorted: bool = False, unique_indices: bool = False,
     bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Largest of the rows of `data` that have the same number; see `segment_sum`.
+    """Largest of the rows of `data` that have the same number.
 
     A segment without rows has the smallest value of the dtype.
+
+    Args:
+        data: rows to join, `[n, ...]`.
+        segment_ids: `[n]` integers.
+        num_segments: number of segments; by default one more than the largest number.
+        indices_are_sorted: promise that the numbers do not decrease.
+        unique_indices: promise that no number comes twice.
+        bucket_size: join so many rows at a time first.
+        mode: what numbers out of range do, as for `x.at[...]`.
+        out_sharding: sharding of the result.
+
+    Raises:
+        TypeError: `segment_ids` are no integers.
+        ValueError: there is not one number for each row, or `num_segments` is negative.
+
+    Example:
+        >>> segment_max(np.array([3.0, 1.0, 2.0]), np.array([0, 0, 2]))
+        Array([  3., -inf,   2.], dtype=float32)
     """
-    _no_sharding(out_sharding)
-    return _segment("max", data, segment_ids, num_segments, _limit(data, False),
-                    indices_are_sorted, unique_indices, bucket_size, mode)  # fmt: skip
+    return _segment("max", data, segment_ids, num_segments, _limit(data, False), indices_are_sorted,
+                    unique_indices, bucket_size, mode, out_sharding)  # fmt: skip
 
 
 def segment_min(
@@ -126,15 +171,27 @@ def segment_min(
     indices_are_sorted: bool = False, unique_indices: bool = False,
     bucket_size: int | None = None, mode: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Smallest of the rows of `data` that have the same number; see `segment_sum`.
+    """Smallest of the rows of `data` that have the same number.
 
     A segment without rows has the largest value of the dtype.
+
+    Args:
+        data: rows to join, `[n, ...]`.
+        segment_ids: `[n]` integers.
+        num_segments: number of segments; by default one more than the largest number.
+        indices_are_sorted: promise that the numbers do not decrease.
+        unique_indices: promise that no number comes twice.
+        bucket_size: join so many rows at a time first.
+        mode: what numbers out of range do, as for `x.at[...]`.
+        out_sharding: sharding of the result.
+
+    Raises:
+        TypeError: `segment_ids` are no integers.
+        ValueError: there is not one number for each row, or `num_segments` is negative.
+
+    Example:
+        >>> segment_min(np.array([3.0, 1.0, 2.0]), np.array([0, 0, 2]))
+        Array([ 1., inf,  2.], dtype=float32)
     """
-    _no_sharding(out_sharding)
-    return _segment("min", data, segment_ids, num_segments, _limit(data, True),
-                    indices_are_sorted, unique_indices, bucket_size, mode)  # fmt: skip
-
-
-def _no_sharding(out_sharding: Any) -> None:
-    if out_sharding is not None:
-        raise NotImplementedError("out_sharding: fix: use constrain on the result")
+    return _segment("min", data, segment_ids, num_segments, _limit(data, True), indices_are_sorted,
+                    unique_indices, bucket_size, mode, out_sharding)  # fmt: skip

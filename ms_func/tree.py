@@ -1,21 +1,34 @@
 """Pytrees: containers of arrays as a flat list of leaves and a structure.
 
 Tuples, lists, dicts (leaves in the order of sorted keys), named tuples, None and registered
-types are containers; everything else is a leaf. The registry is the runtime's C++ one, an
-instance of our own, so registering here disturbs nobody else in the process.
+types are containers; everything else is a leaf. `tree_classes.py` has the registry.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ms_func.errors import ArgumentValueError
 from ms_func.runtime import pytree
+from ms_func.tree_classes import DictKey as DictKey
+from ms_func.tree_classes import FlattenedIndexKey as FlattenedIndexKey
+from ms_func.tree_classes import GetAttrKey as GetAttrKey
+from ms_func.tree_classes import KeyEntry as KeyEntry
+from ms_func.tree_classes import KeyPath as KeyPath
+from ms_func.tree_classes import Partial as Partial
+from ms_func.tree_classes import SequenceKey as SequenceKey
+from ms_func.tree_classes import dispatch_registry as dispatch_registry
+from ms_func.tree_classes import is_tree_node as is_tree_node
+from ms_func.tree_classes import register_dataclass as register_dataclass
+from ms_func.tree_classes import register_node as register_node
+from ms_func.tree_classes import register_node_class as register_node_class
+from ms_func.tree_classes import register_static as register_static
+from ms_func.tree_classes import register_with_keys as register_with_keys
+from ms_func.tree_classes import register_with_keys_class as register_with_keys_class
+from ms_func.tree_classes import registry as registry
+from ms_func.tree_classes import static as static
 
 if TYPE_CHECKING:
     PyTreeDef: TypeAlias = Any
@@ -33,21 +46,6 @@ __all__ = [
 ]  # fmt: skip
 __dir__ = __all__.copy
 PyTree: TypeAlias = Any
-DictKey = pytree.DictKey
-FlattenedIndexKey = pytree.FlattenedIndexKey
-GetAttrKey = pytree.GetAttrKey
-SequenceKey = pytree.SequenceKey
-KeyEntry: TypeAlias = Hashable
-"""One step of a path: a `DictKey`, `SequenceKey`, `GetAttrKey`, or what a class gives."""
-KeyPath: TypeAlias = tuple[KeyEntry, ...]
-
-registry = pytree.PyTreeRegistry()
-"""What the library and its users see: arrays are leaves."""
-dispatch_registry = pytree.PyTreeRegistry()
-"""How the C++ dispatcher takes arguments apart: an `Array` is a node around its buffer."""
-registry.__module__, registry.__name__ = __name__, "registry"  # it is pickled by that name
-_registries = (registry, dispatch_registry)
-
 flatten_func = registry.flatten
 
 
@@ -58,9 +56,15 @@ def flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple
         tree: any nest of containers.
         is_leaf: called on each sub-tree; where it is true the sub-tree counts as a leaf.
 
+    Returns:
+        List of leaves, and a structure, with which `unflatten` makes the tree again.
+
     Example:
-        >>> flatten({"b": 2, "a": (1, None)})[0]
+        >>> found, treedef = ms.tree.flatten({"b": 2, "a": (1, None)})
+        >>> found
         [1, 2]
+        >>> ms.tree.unflatten(treedef, [10, 20])
+        {'a': (10, None), 'b': 20}
     """
     return flatten_func(tree, is_leaf)
 
@@ -68,11 +72,15 @@ def flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple
 def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
     """Tree of structure `treedef` with the given leaves; inverse of `flatten`.
 
+    Args:
+        treedef: structure, as `flatten` and `structure` give it.
+        leaves: leaves in order; anything that can be iterated over.
+
     Raises:
         ValueError: there are more or fewer leaves than the structure has places.
 
     Example:
-        >>> unflatten(structure({"a": 0, "b": (0, 0)}), [1, 2, 3])
+        >>> ms.tree.unflatten(ms.tree.structure({"a": 0, "b": (0, 0)}), [1, 2, 3])
         {'a': 1, 'b': (2, 3)}
     """
     return treedef.unflatten(leaves)
@@ -81,9 +89,15 @@ def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
 def leaves(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
     """Leaves of `tree` in order, those of dicts in the order of sorted keys; None has none.
 
+    Args:
+        tree: any nest of containers.
+        is_leaf: as for `flatten`.
+
     Example:
-        >>> leaves({"b": [1, None], "a": 0})
+        >>> ms.tree.leaves({"b": [1, None], "a": 0})
         [0, 1]
+        >>> ms.tree.leaves([1, None], is_leaf=lambda x: x is None)
+        [1, None]
     """
     return flatten_func(tree, is_leaf)[0]
 
@@ -91,7 +105,12 @@ def leaves(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[A
 def structure(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> PyTreeDef:
     """Structure of `tree`, without its leaves; equal and hashable where trees are alike.
 
+    Args:
+        tree: any nest of containers.
+        is_leaf: as for `flatten`.
+
     Example:
+        >>> structure = ms.tree.structure
         >>> structure((1, [2])) == structure((3, [4])), structure((1, 2)) == structure([1, 2])
         (True, False)
     """
@@ -106,12 +125,24 @@ def map(
 ) -> PyTree:
     """Tree of `f(leaf, *leaves of the other trees at that place)`.
 
+    Args:
+        f: function of as many values as there are trees.
+        tree: any nest of containers.
+        *rest: trees of the same structure; in place of a leaf they may hold a sub-tree, which `f`
+            then gets whole.
+        is_leaf: as for `flatten`, of `tree`.
+
+    Returns:
+        Tree of the structure of `tree`.
+
     Raises:
         ValueError: `tree` is not a prefix of one of the others.
 
     Example:
-        >>> map(lambda x, y: x + y, [1, 2], [10, 20])
+        >>> ms.tree.map(lambda x, y: x + y, [1, 2], [10, 20])
         [11, 22]
+        >>> ms.tree.map(lambda x, pair: x * pair[0], {"a": 3}, {"a": (5, 7)})
+        {'a': 15}
     """
     found, treedef = flatten_func(tree, is_leaf)
     try:
@@ -149,7 +180,16 @@ def reduce(
 
 
 def all(tree: PyTree, *, is_leaf: Callable[[Any], bool] | None = None) -> bool:
-    """Whether every leaf is true."""
+    """Whether every leaf is true.
+
+    Args:
+        tree: any nest of containers; leaves are tested as `if` does.
+        is_leaf: as for `flatten`.
+
+    Example:
+        >>> ms.tree.all({"a": True, "b": [1, 0]}), ms.tree.all(())
+        (False, True)
+    """
     return _all(leaves(tree, is_leaf))
 
 
@@ -161,11 +201,17 @@ def transpose(
 ) -> PyTree:
     """Tree of trees turned inside out: structure outer-of-inner becomes inner-of-outer.
 
+    Args:
+        outer_treedef: structure whose leaves are the inner trees.
+        inner_treedef: structure of these; None takes that of the first.
+        pytree_to_transpose: the tree of trees.
+
     Raises:
         TypeError: the tree does not have that structure.
 
     Example:
-        >>> transpose(structure([0, 0]), structure({"a": 0}), [{"a": 1}, {"a": 2}])
+        >>> outer = ms.tree.structure([0, 0])
+        >>> ms.tree.transpose(outer, None, [{"a": 1}, {"a": 2}])
         {'a': [1, 2]}
     """
     leaves, found = flatten(pytree_to_transpose)
@@ -183,11 +229,16 @@ def broadcast(
 ) -> PyTree:
     """Tree of the structure of `full_tree` with the leaves of `prefix_tree`, repeated.
 
+    Args:
+        prefix_tree: tree that ends where or before the other does.
+        full_tree: tree that gives the structure.
+        is_leaf: as for `flatten`.
+
     Raises:
         ValueError: `prefix_tree` is not a prefix of `full_tree`.
 
     Example:
-        >>> broadcast((0, 1), ([5, 6], 7))
+        >>> ms.tree.broadcast((0, 1), ([5, 6], 7))
         ([0, 0], 1)
     """
     treedef = structure(full_tree, is_leaf)
@@ -203,12 +254,18 @@ def reduce_associative(
 ) -> Any:
     """Leaves of `tree` joined by an associative operation, halving the number each time.
 
+    Args:
+        operation: function of two neighbours.
+        tree: any nest of containers.
+        identity: result where there are no leaves.
+        is_leaf: as for `flatten`.
+
     Raises:
         TypeError: there are no leaves and no `identity`.
 
     Example:
-        >>> reduce_associative(lambda a, b: a + b, [1, 2, (3, 4)])
-        10
+        >>> ms.tree.reduce_associative(lambda a, b: f"({a}{b})", [1, 2, (3, 4)])
+        '((12)(34))'
     """
     found = leaves(tree, is_leaf)
     while len(found) > 1:
@@ -222,17 +279,45 @@ def reduce_associative(
 
 
 def children(treedef: PyTreeDef) -> list[PyTreeDef]:
-    """Structures of the direct children."""
+    """Structures of the direct children.
+
+    Args:
+        treedef: structure.
+
+    Returns:
+        List of structures; empty for a leaf.
+
+    Example:
+        >>> [child.num_leaves for child in ms.tree.children(ms.tree.structure(([1, 2], 3)))]
+        [2, 1]
+    """
     return treedef.children()
 
 
 def num_leaves(treedef: PyTreeDef) -> int:
-    """Number of leaves of a structure."""
+    """Number of leaves of a structure.
+
+    Args:
+        treedef: structure.
+
+    Example:
+        >>> ms.tree.num_leaves(ms.tree.structure({"a": [1, 2], "b": None}))
+        2
+    """
     return treedef.num_leaves
 
 
 def all_leaves(iterable: Iterable[Any], is_leaf: Callable[[Any], bool] | None = None) -> bool:
-    """Whether no element of `iterable` is a container."""
+    """Whether no element of `iterable` is a container.
+
+    Args:
+        iterable: elements to look at.
+        is_leaf: as for `flatten`.
+
+    Example:
+        >>> [ms.tree.all_leaves(x) for x in ([1, "a"], [1, (2, 3)], [None])]
+        [True, False, False]
+    """
     if is_leaf is None:
         return pytree.all_leaves(registry, iterable)
     listed = list(iterable)
@@ -242,30 +327,47 @@ def all_leaves(iterable: Iterable[Any], is_leaf: Callable[[Any], bool] | None = 
 
 
 def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
-    """Structure of the tuple of trees of the given structures."""
+    """Structure of the tuple of trees of the given structures.
+
+    Args:
+        treedefs: structures.
+
+    Example:
+        >>> leaf, pair = ms.tree.structure(0), ms.tree.structure([0, 0])
+        >>> ms.tree.treedef_tuple([leaf, pair]) == ms.tree.structure((1, [2, 3]))
+        True
+    """
     return pytree.treedef_tuple(registry, list(treedefs))
 
 
 def treedef_is_leaf(treedef: PyTreeDef) -> bool:
-    """Whether a structure is a single leaf."""
-    return treedef.num_nodes == 1 and treedef.num_leaves == 1
+    """Whether a structure is a single leaf.
 
-
-def is_tree_node(typ: type) -> bool:
-    """Whether a class is a container: a built-in one, a named tuple or a registered class.
+    Args:
+        treedef: structure.
 
     Example:
-        >>> is_tree_node(dict), is_tree_node(int)
-        (True, False)
+        >>> [ms.tree.treedef_is_leaf(ms.tree.structure(x)) for x in (1, [1], None)]
+        [True, False, False]
     """
-    return registry.is_node(typ)
+    return treedef.num_nodes == 1 and treedef.num_leaves == 1
 
 
 def flatten_one_level(tree: PyTree) -> tuple[Iterable[Any], Hashable]:
     """Direct children of a container, and its auxiliary data.
 
+    Args:
+        tree: container.
+
+    Returns:
+        The children, and what else is needed to make it again: the keys of a dict, for example.
+
     Raises:
         ValueError: `tree` is a leaf.
+
+    Example:
+        >>> ms.tree.flatten_one_level({"b": [1, 2], "a": 0})
+        ((0, [1, 2]), ('a', 'b'))
     """
     found = registry.flatten_one_level(tree)
     if found is None:
@@ -274,20 +376,26 @@ def flatten_one_level(tree: PyTree) -> tuple[Iterable[Any], Hashable]:
 
 
 def flatten_one_level_with_keys(tree: PyTree) -> tuple[Iterable[Any], Hashable]:
-    """Pairs (key, child) of the direct children of a container, and its auxiliary data."""
+    """Pairs (key, child) of the direct children of a container, and its auxiliary data.
+
+    Args:
+        tree: container.
+
+    Returns:
+        The pairs, and the auxiliary data.
+
+    Raises:
+        ValueError: `tree` is a leaf.
+
+    Example:
+        >>> pairs, _ = ms.tree.flatten_one_level_with_keys({"a": [1, 2]})
+        >>> [(str(key), child) for key, child in pairs]
+        [("['a']", [1, 2])]
+    """
     found = registry.flatten_one_level_with_keys(tree)
     if found is None:
         raise ValueError(f"can't tree-flatten type: {type(tree)}")
     return found
-
-
-def register_static(cls: type) -> type:
-    """Class decorator: objects of the class belong to the structure and hold no leaves.
-
-    The class must define `__hash__` and `__eq__`.
-    """
-    register_node(cls, lambda x: ((), x), lambda aux, _: aux, lambda x: ((), x))
-    return cls
 
 
 def broadcast_prefix(
@@ -295,11 +403,16 @@ def broadcast_prefix(
 ) -> list[Any]:
     """Leaves of `prefix`, each repeated for every leaf of `full` below its place.
 
+    Args:
+        prefix: tree that ends where or before the other does.
+        full: tree.
+        is_leaf: as for `flatten`, of `prefix`.
+
     Raises:
         ValueError: `prefix` does not fit `full`.
 
     Example:
-        >>> broadcast_prefix((0, 1), ([5, 6], 7))
+        >>> ms.tree.broadcast_prefix((0, 1), ([5, 6], 7))
         [0, 0, 1]
     """
     found, treedef = flatten_func(prefix, is_leaf)
@@ -315,7 +428,25 @@ def broadcast_prefix(
 def flatten_with_path(
     tree: PyTree, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
 ) -> tuple[list[tuple[tuple[Any, ...], Any]], PyTreeDef]:
-    """Pairs (path, leaf) and the structure; a path is a tuple of keys."""
+    """Pairs (path, leaf) and the structure; a path is a tuple of keys.
+
+    Args:
+        tree: any nest of containers.
+        is_leaf: as for `flatten`.
+        is_leaf_takes_path: `is_leaf` is called with the path and the sub-tree.
+
+    Returns:
+        List of pairs, and the structure. Keys are `DictKey`, `SequenceKey`, `GetAttrKey`, or what a
+        registered class gives.
+
+    Example:
+        >>> pairs, _ = ms.tree.flatten_with_path({"a": [7, 8]})
+        >>> pairs[1]
+        ((DictKey(key='a'), SequenceKey(idx=1)), 8)
+        >>> deep = lambda path, x: len(path) == 1
+        >>> ms.tree.flatten_with_path({"a": [7, 8]}, deep, is_leaf_takes_path=True)[0][0][1]
+        [7, 8]
+    """
     predicate = is_leaf
     if is_leaf is not None and not is_leaf_takes_path:
         simple = is_leaf
@@ -328,8 +459,13 @@ def leaves_with_path(
 ) -> list[tuple[tuple[Any, ...], Any]]:
     """Pairs (path, leaf) of `tree`.
 
+    Args:
+        tree: any nest of containers.
+        is_leaf: as for `flatten`.
+        is_leaf_takes_path: `is_leaf` is called with the path and the sub-tree.
+
     Example:
-        >>> [(keystr(path), x) for path, x in leaves_with_path({"a": [1, 2]})]
+        >>> [(ms.tree.keystr(path), x) for path, x in ms.tree.leaves_with_path({"a": [1, 2]})]
         [("['a'][0]", 1), ("['a'][1]", 2)]
     """
     return flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
@@ -344,8 +480,21 @@ def map_with_path(
 ) -> PyTree:
     """Like `map`, with the path as first argument of `f`; `keystr` makes it a text.
 
+    Args:
+        f: function of a path and of as many values as there are trees.
+        tree: any nest of containers.
+        *rest: as for `map`.
+        is_leaf: as for `flatten`.
+        is_leaf_takes_path: `is_leaf` is called with the path and the sub-tree.
+
+    Returns:
+        Tree of the structure of `tree`.
+
+    Raises:
+        ValueError: `tree` is not a prefix of one of the others.
+
     Example:
-        >>> map_with_path(lambda path, x: f"{keystr(path)}={x}", {"a": [1]})
+        >>> ms.tree.map_with_path(lambda path, x: f"{ms.tree.keystr(path)}={x}", {"a": [1]})
         {'a': ["['a'][0]=1"]}
     """
     pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
@@ -355,205 +504,19 @@ def map_with_path(
 
 
 def keystr(keys: Sequence[Any], *, simple: bool = False, separator: str = "") -> str:
-    """Text of a path, such as `['layer'][0].w`."""
+    """Text of a path, such as `['layer'][0].w`.
+
+    Args:
+        keys: path.
+        simple: names and numbers alone, without brackets and dots.
+        separator: what stands between the keys.
+
+    Example:
+        >>> ((path, _),) = ms.tree.leaves_with_path({"layer": [5]})
+        >>> ms.tree.keystr(path), ms.tree.keystr(path, simple=True, separator="/")
+        ("['layer'][0]", 'layer/0')
+    """
     if not simple:
         return separator.join(str(k) for k in keys)
     names = (getattr(k, "key", getattr(k, "idx", getattr(k, "name", k))) for k in keys)
     return separator.join(str(n) for n in names)
-
-
-# --- registration -------------------------------------------------------------------------
-
-
-def register_node(
-    nodetype: type,
-    flatten_func: Callable[[Any], tuple[Iterable[Any], Hashable]],
-    unflatten_func: Callable[[Any, Any], Any],
-    flatten_with_keys_func: Callable[[Any], tuple[Iterable[Any], Hashable]] | None = None,
-) -> None:
-    """Make a class a container.
-
-    Args:
-        nodetype: the class.
-        flatten_func: from an object to `(children, auxiliary data)`.
-        unflatten_func: from `(auxiliary data, children)` to an object.
-        flatten_with_keys_func: like `flatten_func`, with `(key, child)` pairs.
-    """
-    for one in _registries:
-        one.register_node(nodetype, flatten_func, unflatten_func, flatten_with_keys_func)
-
-
-def register_node_class(cls: type) -> type:
-    """Class decorator: a container by its methods `tree_flatten` and `tree_unflatten`."""
-    register_node(cls, operator.methodcaller("tree_flatten"), cls.tree_unflatten)  # type: ignore[attr-defined]
-    return cls
-
-
-def register_with_keys(
-    nodetype: type,
-    flatten_with_keys: Callable[[Any], tuple[Iterable[Any], Hashable]],
-    unflatten_func: Callable[[Any, Any], Any],
-    flatten_func: Callable[[Any], tuple[Iterable[Any], Hashable]] | None = None,
-) -> None:
-    """Make a class a container whose children have keys."""
-
-    def without_keys(x: Any) -> tuple[Iterable[Any], Hashable]:
-        pairs, aux = flatten_with_keys(x)
-        return [child for _, child in pairs], aux
-
-    register_node(nodetype, flatten_func or without_keys, unflatten_func, flatten_with_keys)
-
-
-def register_with_keys_class(cls: type) -> type:
-    """Class decorator: a container by `tree_flatten_with_keys` and `tree_unflatten`."""
-    plain = operator.methodcaller("tree_flatten") if hasattr(cls, "tree_flatten") else None
-    register_with_keys(
-        cls,
-        operator.methodcaller("tree_flatten_with_keys"),
-        cls.tree_unflatten,  # type: ignore[attr-defined]
-        plain,
-    )
-    return cls
-
-
-def static(**kwargs: Any) -> Any:
-    """`dataclasses.field` of a field that is part of the structure, for `register_dataclass`.
-
-    Example:
-        >>> from dataclasses import dataclass
-        >>> @register_dataclass
-        ... @dataclass
-        ... class Line:
-        ...     slope: float
-        ...     name: str = static(default="line")
-        >>> leaves(Line(2.0))
-        [2.0]
-    """
-    return field(**{**kwargs, "metadata": {**(kwargs.get("metadata") or {}), "static": True}})
-
-
-def register_dataclass(
-    nodetype: type,
-    data_fields: Sequence[str] | None = None,
-    meta_fields: Sequence[str] | None = None,
-    drop_fields: Sequence[str] = (),
-) -> type:
-    """Make a dataclass a container.
-
-    Args:
-        nodetype: the class.
-        data_fields: fields that hold sub-trees; by default every field that is not marked
-            `field(metadata={"static": True})`.
-        meta_fields: fields that belong to the structure; hashable and comparable.
-        drop_fields: fields that are neither, restored to their defaults.
-
-    Returns:
-        The class, so that this works as a decorator.
-
-    Raises:
-        TypeError: one of `data_fields` and `meta_fields` is given, or none of a class that is no
-            dataclass.
-        ValueError: the fields are not those of the dataclass, or one is named twice.
-    """
-    if (data_fields is None) != (meta_fields is None):
-        raise TypeError(
-            "register_dataclass: data_fields and meta_fields must both be specified when either "
-            f"is specified. Got {data_fields=} {meta_fields=}."
-        )
-    if data_fields is None or meta_fields is None:
-        if not is_dataclass(nodetype):
-            raise TypeError(
-                f"register_dataclass needs data_fields and meta_fields for {nodetype.__name__}, "
-                "which is not a dataclass"
-            )
-        own = [f for f in fields(nodetype) if f.init and f.name not in drop_fields]
-        meta_fields = [f.name for f in own if f.metadata.get("static")]
-        data_fields = [f.name for f in own if not f.metadata.get("static")]
-    if is_dataclass(nodetype):
-        _check_fields(nodetype, data_fields, meta_fields, drop_fields)
-    for one in _registries:
-        one.register_dataclass_node(nodetype, list(data_fields), list(meta_fields))
-    return nodetype
-
-
-def _check_fields(
-    nodetype: type, data: Sequence[str], meta: Sequence[str], drop: Sequence[str]
-) -> None:
-    expected = {f.name for f in fields(nodetype) if f.init} - set(drop)
-    got = {*data, *meta}
-    if twice := set(data) & set(meta):
-        raise ValueError(
-            f"data_fields and meta_fields must not overlap. Overlapping fields: {twice}."
-        )
-    if expected != got:
-        raise ValueError(
-            "data_fields and meta_fields must include all dataclass fields with init=True and "
-            f"only them; missing {sorted(expected - got)}, unexpected {sorted(got - expected)}"
-        )
-
-
-def _keyed(d: Any) -> tuple[Any, Any]:
-    return tuple((DictKey(k), v) for k, v in d.items()), tuple(d)
-
-
-register_node(
-    OrderedDict,
-    lambda d: (tuple(d.values()), tuple(d)),
-    lambda keys, values: OrderedDict(zip(keys, values, strict=True)),
-    _keyed,
-)
-register_node(
-    defaultdict,
-    lambda d: (tuple(d.values()), (d.default_factory, tuple(d))),
-    lambda aux, values: defaultdict(aux[0], zip(aux[1], values, strict=True)),
-    lambda d: (_keyed(d)[0], (d.default_factory, tuple(d))),
-)
-
-
-class Partial(functools.partial):
-    """`functools.partial` that is a container: its arguments are children.
-
-    A `functools.partial` inside is kept as one function, so that its own arguments do not
-    become children.
-
-    Example:
-        >>> leaves(Partial(max, 3))
-        [3]
-    """
-
-    def __new__(cls, func: Any, *args: Any, **keywords: Any) -> Any:
-        """Keep a partial function as it is."""
-        if isinstance(func, functools.partial) and not isinstance(func, Partial):
-            found = super().__new__(cls, _Opaque(func), *args, **keywords)
-            functools.update_wrapper(found, func)
-            return found
-        return super().__new__(cls, func, *args, **keywords)
-
-
-class _Opaque:
-    """A partial function that `functools.partial` does not merge with, equal by what it holds."""
-
-    __slots__ = ("partial",)
-
-    def __init__(self, partial: functools.partial[Any]) -> None:
-        self.partial = partial
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        return self.partial(*args, **keywords)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Opaque) and self.partial == other.partial
-
-    def __hash__(self) -> int:
-        return hash(self.partial)
-
-    def __repr__(self) -> str:
-        return repr(self.partial)
-
-
-register_node(
-    Partial,
-    lambda p: ((p.args, p.keywords), p.func),
-    lambda func, parts: Partial(func, *parts[0], **parts[1]),
-    lambda p: (((GetAttrKey("args"), p.args), (GetAttrKey("keywords"), p.keywords)), p.func),
-)

@@ -1,13 +1,6 @@
 """Familiar spellings of `ms_func.tree`; no code of its own."""
 
-from ms_func.tree import DictKey as DictKey
-from ms_func.tree import FlattenedIndexKey as FlattenedIndexKey
-from ms_func.tree import GetAttrKey as GetAttrKey
-from ms_func.tree import KeyEntry as KeyEntry
-from ms_func.tree import KeyPath as KeyPath
-from ms_func.tree import Partial as Partial
 from ms_func.tree import PyTreeDef as PyTreeDef
-from ms_func.tree import SequenceKey as SequenceKey
 from ms_func.tree import all as tree_all
 from ms_func.tree import all_leaves as all_leaves
 from ms_func.tree import broadcast as tree_broadcast
@@ -16,7 +9,6 @@ from ms_func.tree import flatten as tree_flatten
 from ms_func.tree import flatten_one_level as flatten_one_level
 from ms_func.tree import flatten_one_level_with_keys as flatten_one_level_with_keys
 from ms_func.tree import flatten_with_path as tree_flatten_with_path
-from ms_func.tree import is_tree_node as is_tree_node
 from ms_func.tree import keystr as keystr
 from ms_func.tree import leaves as tree_leaves
 from ms_func.tree import leaves_with_path as tree_leaves_with_path
@@ -24,18 +16,26 @@ from ms_func.tree import map as tree_map
 from ms_func.tree import map_with_path as tree_map_with_path
 from ms_func.tree import reduce as tree_reduce
 from ms_func.tree import reduce_associative as tree_reduce_associative
-from ms_func.tree import register_dataclass as register_dataclass
-from ms_func.tree import register_node as register_pytree_node
-from ms_func.tree import register_node_class as register_pytree_node_class
-from ms_func.tree import register_static as register_static
-from ms_func.tree import register_with_keys as register_pytree_with_keys
-from ms_func.tree import register_with_keys_class as register_pytree_with_keys_class
-from ms_func.tree import registry as default_registry
 from ms_func.tree import structure as tree_structure
 from ms_func.tree import transpose as tree_transpose
 from ms_func.tree import treedef_is_leaf as treedef_is_leaf
 from ms_func.tree import treedef_tuple as treedef_tuple
 from ms_func.tree import unflatten as tree_unflatten
+from ms_func.tree_classes import DictKey as DictKey
+from ms_func.tree_classes import FlattenedIndexKey as FlattenedIndexKey
+from ms_func.tree_classes import GetAttrKey as GetAttrKey
+from ms_func.tree_classes import KeyEntry as KeyEntry
+from ms_func.tree_classes import KeyPath as KeyPath
+from ms_func.tree_classes import Partial as Partial
+from ms_func.tree_classes import SequenceKey as SequenceKey
+from ms_func.tree_classes import is_tree_node as is_tree_node
+from ms_func.tree_classes import register_dataclass as register_dataclass
+from ms_func.tree_classes import register_node as register_pytree_node
+from ms_func.tree_classes import register_node_class as register_pytree_node_class
+from ms_func.tree_classes import register_static as register_static
+from ms_func.tree_classes import register_with_keys as register_pytree_with_keys
+from ms_func.tree_classes import register_with_keys_class as register_pytree_with_keys_class
+from ms_func.tree_classes import registry as default_registry
 
 __all__ = [
     "DictKey",

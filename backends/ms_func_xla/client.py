@@ -105,9 +105,16 @@ class Xla:
         return self.client().local_devices()
 
     @cached_property
-    def default_device(self) -> Any:
-        """First device of this process."""
+    def _first(self) -> Any:
         return self.local_devices()[0]
+
+    @property
+    def default_device(self) -> Any:
+        """Device of the setting of that name, else the first one of this process."""
+        chosen = config.default_device.value
+        if isinstance(chosen, str):
+            return self.client("cuda" if chosen == "gpu" else chosen).local_devices()[0]
+        return chosen or self._first
 
     def memory(self, device: Any) -> int | None:
         """Bytes of memory of a device; None where the runtime does not tell."""
@@ -167,7 +174,7 @@ class Xla:
         if committed:
             placement = self.sharding(placement, array.ndim)
         else:  # by far the most frequent
-            placement = sharding_of(config.default_device.value or self.default_device)
+            placement = sharding_of(self.default_device)
         if isinstance(placement, SingleDeviceSharding):
             return xla_client.batched_device_put(
                 type, placement, [array], [placement._device], committed=committed,

@@ -44,6 +44,13 @@ class Error:
     """The first error that a checked function met, or none; a container of arrays.
 
     Under `vmap` it holds one for each lane.
+
+    Example:
+        >>> from ms_func.experimental import checkify
+        >>> f = checkify.checkify(lambda x: np.log(x), errors=checkify.float_checks)
+        >>> error, _ = f(-1.0)
+        >>> error.get() is None, f(1.0)[0].get() is None
+        (False, True)
     """
 
     __slots__ = ("_code", "_sites", "_values")
@@ -203,7 +210,25 @@ def _is_truth(pred: Any) -> bool:
 
 
 def debug_check(pred: Any, msg: str, *fmt_args: Any, **fmt_kwargs: Any) -> None:
-    """`check` that counts only within `checkify`."""
+    """`check` that counts only within `checkify`.
+
+    Args:
+        pred: boolean scalar; false is an error.
+        msg: format string of the message.
+        *fmt_args: values for it.
+        **fmt_kwargs: values by name.
+
+    Raises:
+        TypeError: `pred` is no boolean scalar.
+
+    Example:
+        >>> from ms_func.experimental import checkify
+        >>> def f(x):
+        ...     checkify.debug_check(x > 0, "x is {}", x)
+        ...     return x
+        >>> float(f(np.float32(-1))), checkify.checkify(f)(-1.0)[0].get() is None
+        (-1.0, False)
+    """
     check(pred, msg, *fmt_args, debug=True, **fmt_kwargs)
 
 
@@ -218,6 +243,11 @@ def check_error(error: Error) -> None:
 
     Raises:
         ValueError: with the message.
+
+    Example:
+        >>> from ms_func.experimental import checkify
+        >>> error, _ = checkify.checkify(np.log, errors=checkify.float_checks)(1.0)
+        >>> checkify.check_error(error)  # nothing, where there is none
     """
     if not isinstance(error, Error):
         raise ArgumentTypeError(

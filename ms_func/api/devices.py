@@ -14,6 +14,7 @@ from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.layout import Format
+from ms_func.ir.mesh import current_mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained, over_devices
@@ -21,44 +22,118 @@ from ms_func.tracing.tracer import Tracer
 
 
 def devices(backend: str | None = None) -> list[Any]:
-    """Devices of the platform in use, or of `backend`: 'cpu', 'gpu', 'cuda'.
+    """Devices of the platform in use, or of `backend`, of all processes.
+
+    Args:
+        backend: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Returns:
+        List of the runtime's device objects, with attributes such as `id`, `platform`,
+        `device_kind`.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
 
     Example:
-        >>> devices()[0].id
-        0
+        >>> ms.devices("cpu")[0].platform
+        'cpu'
     """
     return list(buffers.default_backend().devices(backend))
 
 
 def local_devices(process_index: int | None = None, backend: str | None = None) -> list[Any]:
-    """Devices of one process, by default of this one."""
+    """Devices of one process, by default of this one.
+
+    Args:
+        process_index: number of the process; None for this one.
+        backend: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Returns:
+        List of devices.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
+
+    Example:
+        >>> ms.local_devices() == ms.devices()  # where there is one process
+        True
+    """
     own = buffers.default_backend().client(backend).process_index()
     wanted = own if process_index is None else process_index
     return [d for d in devices(backend) if d.process_index == wanted]
 
 
 def device_count(backend: str | None = None) -> int:
-    """Number of devices of all processes."""
+    """Number of devices of all processes.
+
+    Args:
+        backend: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
+
+    Example:
+        >>> ms.device_count() == len(ms.devices())
+        True
+    """
     return len(devices(backend))
 
 
 def local_device_count(backend: str | None = None) -> int:
-    """Number of devices of this process."""
+    """Number of devices of this process.
+
+    Args:
+        backend: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
+
+    Example:
+        >>> ms.local_device_count("cpu") >= 1
+        True
+    """
     return len(local_devices(backend=backend))
 
 
 def process_index(backend: str | None = None) -> int:
-    """Number of this process, from 0."""
+    """Number of this process, from 0.
+
+    Args:
+        backend: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
+
+    Example:
+        >>> ms.process_index()  # where there is one process
+        0
+    """
     return buffers.default_backend().client(backend).process_index()
 
 
 def process_count(backend: str | None = None) -> int:
-    """Number of processes."""
+    """Number of processes.
+
+    Args:
+        backend: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
+
+    Example:
+        >>> ms.process_count()  # without `distributed.initialize`
+        1
+    """
     return len({d.process_index for d in devices(backend)})
 
 
 def default_backend() -> str:
-    """Name of the platform that holds arrays: 'cpu' or 'gpu'."""
+    """Name of the platform that holds arrays: 'cpu' or 'gpu'.
+
+    Example:
+        >>> ms.default_backend() in ("cpu", "gpu")
+        True
+    """
     platform = buffers.default_backend().platform
     return "gpu" if platform == "cuda" else platform
 
@@ -81,7 +156,8 @@ def device_put(
 
     Raises:
         TypeError: a leaf is not a number or an array of numbers.
-        ValueError: a sharding does not fit the shape, or `donate` and `may_alias` are both true.
+        ValueError: a sharding does not fit the shape, there is a bare spec, but no mesh, or
+            `donate` and `may_alias` are both true.
 
     Example:
         >>> device_put([1, 2.0])[1].dtype.name
@@ -91,7 +167,7 @@ def device_put(
         raise ArgumentValueError("may_alias and donate cannot be True at the same time.")
     leaves, structure = tree.flatten(x)
     given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
-    places = [over_devices(d.place if isinstance(d, Format) else d) for d in given]
+    places = [_over("device_put", d.place if isinstance(d, Format) else d) for d in given]
     for where in places:
         if not (
             where is None
@@ -105,6 +181,16 @@ def device_put(
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
+
+
+def _over(name: str, where: Any) -> Any:
+    """A place with devices, which a bare spec takes from the mesh in force."""
+    if isinstance(where, PartitionSpec) and current_mesh() is None:
+        raise ArgumentValueError(
+            f"{name} got the spec {where}, but no mesh is in force\n"
+            "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
+        )
+    return over_devices(where)
 
 
 def _place(x: Any, where: Any) -> Any:
@@ -127,6 +213,13 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
         out_shardings: sharding, or a spec on the mesh in force; or a tree of them that is a
             prefix of `xs`.
 
+    Returns:
+        Tree of arrays of the shapes and dtypes of `xs`.
+
+    Raises:
+        ShardingError: a layout does not fit a shape.
+        ValueError: there is a bare spec, but no mesh in force.
+
     Example:
         >>> from ms_func.sharding import Mesh, NamedSharding, P
         >>> reshard(np.arange(2), NamedSharding(Mesh((1,), ("x",)), P("x"))).tolist()
@@ -134,12 +227,24 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
     """
     leaves, structure = tree.flatten(xs)
     places = tree.broadcast_prefix(out_shardings, xs, is_leaf=lambda s: s is None)
-    placed = [_place(x, over_devices(s)) for x, s in zip(leaves, places, strict=True)]
+    placed = [_place(x, _over("reshard", s)) for x, s in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
 
 
 def copy_to_host_async(x: Any) -> Any:
-    """Start to copy the arrays of a tree to the host, for a read later on; gives the tree."""
+    """Start to copy the arrays of a tree to the host, for a read later on; gives the tree.
+
+    Args:
+        x: tree; leaves that are not arrays are left alone.
+
+    Returns:
+        `x`.
+
+    Example:
+        >>> x = ms.copy_to_host_async({"a": np.arange(3)})
+        >>> ms.device_get(x)["a"]
+        array([0, 1, 2], dtype=int32)
+    """
     for leaf in tree.leaves(x):
         if hasattr(leaf, "copy_to_host_async"):
             leaf.copy_to_host_async()
@@ -149,10 +254,18 @@ def copy_to_host_async(x: Any) -> Any:
 def live_arrays(platform: str | None = None) -> list[Array]:
     """Arrays on the devices of a platform that something still holds.
 
+    Args:
+        platform: "cpu", "gpu" or "cuda"; None for the platform in use.
+
+    Returns:
+        List of arrays, in no order.
+
+    Raises:
+        RuntimeError: there is no such platform or it has no device.
+
     Example:
-        >>> import ms_func as ms
-        >>> x = ms.numpy.arange(3)
-        >>> len(live_arrays()) > 0
+        >>> x = np.arange(3)
+        >>> (3,) in [y.shape for y in ms.live_arrays()]
         True
     """
     found = buffers.default_backend().client(platform).live_arrays()
@@ -234,9 +347,22 @@ def make_array_from_callback(
 def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any) -> Array:
     """Array whose pieces are given, one array on each device of the sharding.
 
+    Args:
+        shape: shape of the whole array.
+        sharding: how it lies on its devices.
+        arrays: the pieces, one on each device of this process, in any order.
+
     Raises:
         ShardingError: the layout does not fit the shape.
+        TypeError: a piece is no array.
         ValueError: a device has no piece, or one of another shape than its slices.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, NamedSharding, P
+        >>> rows = NamedSharding(Mesh((1,), ("x",)), P("x"))
+        >>> piece = ms.device_put(np.arange(2), rows.device_list[0])
+        >>> ms.make_array_from_single_device_arrays((2,), rows, [piece]).tolist()
+        [0, 1]
     """
     shape = tuple(shape)
     for a in arrays:
@@ -272,13 +398,37 @@ def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarra
 
 
 def device_get(x: Any) -> Any:
-    """The tree `x` with NumPy arrays in place of arrays; waits for them."""
+    """The tree `x` with NumPy arrays in place of arrays; waits for them.
+
+    Args:
+        x: tree of arrays; other leaves, such as traced values and keys, stay as they are.
+
+    Returns:
+        Tree of `numpy.ndarray`, read-only where they share the memory of the device.
+
+    Example:
+        >>> ms.device_get([np.arange(3), 1.5])
+        [array([0, 1, 2], dtype=int32), 1.5]
+    """
     with guards.explicit("explicit_device_get"):
         return tree.map(lambda a: np.asarray(a) if type(a) is Array else a, x)
 
 
 def block_until_ready(x: Any) -> Any:
-    """Wait for every array of a tree, and give the tree back."""
+    """Wait for every array of a tree, and give the tree back.
+
+    Programs run while Python goes on; this is for taking times, and for errors of the device.
+
+    Args:
+        x: tree; leaves that are not arrays are left alone.
+
+    Returns:
+        `x`.
+
+    Example:
+        >>> ms.block_until_ready({"a": np.ones(2) + 1})["a"].tolist()
+        [2.0, 2.0]
+    """
     for leaf in tree.leaves(x):
         if type(leaf) in ARRAYS:
             leaf.block_until_ready()

@@ -93,13 +93,28 @@ def value_and_grad(
 ) -> Callable[..., Any]:
     """Function that computes `fun` and its gradient together; arguments as for `grad`.
 
+    Args:
+        fun: function whose result is a real scalar, or a pair with `has_aux`.
+        argnums: positions of the arguments to differentiate by.
+        has_aux: whether `fun` returns a pair of the scalar and auxiliary data.
+        holomorphic: promise that `fun` is holomorphic.
+        allow_int: allow integer and boolean arguments.
+        reduce_axes: accepted for compatibility; must be empty.
+        convert: what to do about Python control flow on traced values; see `jit`.
+
     Returns:
         A function giving `(value, gradient)`, or `((value, aux), gradient)` with `has_aux`.
+
+    Raises:
+        TypeError: an argument is not floating, or the result is not a real scalar.
 
     Example:
         >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
         >>> float(value), float(slope)
         (9.0, 6.0)
+        >>> (value, aux), slope = value_and_grad(lambda x: (x * x, "any"), has_aux=True)(3.0)
+        >>> aux
+        'any'
     """
     return _value_and_grad(
         "value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, reduce_axes, convert

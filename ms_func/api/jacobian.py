@@ -51,12 +51,23 @@ def jacfwd(
 ) -> Callable[..., Any]:
     """Jacobian of `fun` by forward mode, one column at a time, all at once by `vmap`.
 
-    Good for tall Jacobians (more results than inputs). Each leaf of the result, of shape
-    `s`, gives for each input leaf of shape `t` an array of shape `s + t`.
+    Good for tall Jacobians (more results than inputs).
+
+    Args:
+        fun: function of floating arrays or trees of them.
+        argnums: positions of the arguments to differentiate by.
+        has_aux: whether `fun` returns a pair; the second, auxiliary part is returned as it is.
+        holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
+
+    Returns:
+        Function of the same arguments. Each leaf of the result, of shape `s`, gives for each input
+        leaf of shape `t` an array of shape `s + t`.
+
+    Raises:
+        TypeError: an argument is not floating.
 
     Example:
-        >>> import numpy
-        >>> jacfwd(lambda x: x * x)(numpy.float32([1, 2])).tolist()
+        >>> jacfwd(lambda x: x * x)(np.array([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
     check_callable("jacfwd", fun)
@@ -132,12 +143,27 @@ def jacrev(
 ) -> Callable[..., Any]:
     """Jacobian of `fun` by reverse mode, one row at a time, all at once by `vmap`.
 
-    Good for wide Jacobians (more inputs than results). Shapes as for `jacfwd`.
+    Good for wide Jacobians (more inputs than results).
+
+    Args:
+        fun: function of floating arrays or trees of them.
+        argnums: positions of the arguments to differentiate by.
+        has_aux: whether `fun` returns a pair; the second, auxiliary part is returned as it is.
+        holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
+        allow_int: allow integer and boolean arguments; their parts have dtype `float0`.
+
+    Returns:
+        Function of the same arguments. Each leaf of the result, of shape `s`, gives for each input
+        leaf of shape `t` an array of shape `s + t`.
+
+    Raises:
+        TypeError: an argument or a result is not floating.
 
     Example:
-        >>> import numpy
-        >>> jacrev(lambda x: x * x)(numpy.float32([1, 2])).tolist()
+        >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
+        >>> jacrev(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)[1].item()
+        2.0
     """
     check_callable("jacrev", fun)
     name = function_name(fun)
@@ -219,9 +245,22 @@ def hessian(
 ) -> Callable[..., Any]:
     """Second derivative of `fun`: forward mode over reverse mode.
 
+    Args:
+        fun: function of floating arrays or trees of them.
+        argnums: positions of the arguments to differentiate by.
+        has_aux: whether `fun` returns a pair; the second, auxiliary part is returned as it is.
+        holomorphic: promise that `fun` is holomorphic; inputs and result must be complex.
+
+    Returns:
+        Function of the same arguments. Results of shape `r` give, for arguments of shapes `s` and
+        `t`, arrays of shape `r + s + t` in the structure of result, argument and argument.
+
+    Raises:
+        TypeError: an argument is not floating.
+
     Example:
-        >>> float(hessian(lambda x: x * x * x)(2.0))
-        12.0
+        >>> hessian(lambda x: x[0] * x[1] ** 2)(np.array([2.0, 3.0])).tolist()
+        [[0.0, 6.0], [6.0, 4.0]]
     """
     return jacfwd(
         jacrev(fun, argnums, has_aux=has_aux, holomorphic=holomorphic),

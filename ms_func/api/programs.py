@@ -18,7 +18,20 @@ ArgNums = int | Sequence[int]
 
 
 def apply(fn: Function, args: Sequence[Any]) -> list[Any]:
-    """Run a program or record its equations; results are never bare literals."""
+    """Run a program or record its equations; results are never bare literals.
+
+    Args:
+        fn: the program.
+        args: one value for each of its parameters: arrays, numbers or traced values.
+
+    Returns:
+        List of results.
+
+    Example:
+        >>> program = ms.make_ir(lambda x: np.sin(x) * 2)(0.0)
+        >>> ms.extend.apply(program, [0.0])
+        [Array(0., dtype=float32, weak_type=True)]
+    """
     return [as_value(x) for x in current.interpreter.apply(fn, args)]
 
 

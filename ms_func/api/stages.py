@@ -30,7 +30,16 @@ def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
 
 @dataclass(frozen=True)
 class ArgInfo:
-    """What a stage knows of one argument: its type, and whether its memory may be taken over."""
+    """What a stage knows of one argument: its type, and whether its memory may be taken over.
+
+    Attributes:
+        donated: whether it may.
+
+    Example:
+        >>> info = ms.jit(lambda x: 2 * x).lower(np.ones(3)).args_info
+        >>> info[0][0].shape, info[0][0].donated
+        ((3,), False)
+    """
 
     _aval: ArrayType
     donated: bool
@@ -98,7 +107,13 @@ def _is_array(x: Any) -> bool:
 
 
 class Traced(_Stage):
-    """A function recorded for given argument types."""
+    """A function recorded for given argument types.
+
+    Example:
+        >>> traced = ms.jit(lambda x: 2 * x).trace(np.ones(3))
+        >>> traced.out_info, traced.lower().compile()(np.ones(3)).tolist()
+        (ShapeDtypeStruct(shape=(3,), dtype=float32), [2.0, 2.0, 2.0])
+    """
 
     def __init__(
         self, jitted: Any, recorded: Any, arguments: Any, leaves: Sequence[Any] = ()
@@ -161,7 +176,13 @@ class Traced(_Stage):
 
 
 class Lowered(_Stage):
-    """A function lowered to StableHLO for given argument types."""
+    """A function lowered to StableHLO for given argument types.
+
+    Example:
+        >>> lowered = ms.jit(lambda x: 2 * x).lower(np.ones(3))
+        >>> "stablehlo.multiply" in lowered.as_text()
+        True
+    """
 
     def __init__(
         self, traced: Traced, fn: Function, donate: tuple[int, ...], portable: bool = False
@@ -222,7 +243,17 @@ class Lowered(_Stage):
 
 
 class Compiled(_Stage):
-    """A compiled program, called with arguments of the types it was made for."""
+    """A compiled program, called with arguments of the types it was made for.
+
+    Example:
+        >>> compiled = ms.jit(lambda x: 2 * x).lower(np.ones(3)).compile()
+        >>> compiled(np.arange(3.0)).tolist(), compiled.out_info.shape
+        ([0.0, 2.0, 4.0], (3,))
+        >>> compiled(np.ones(4))
+        Traceback (most recent call last):
+            ...
+        ms_func.errors.ArgumentTypeError: ...
+    """
 
     def __init__(self, lowered: Lowered, options: tuple[tuple[str, Any], ...] = ()) -> None:
         traced = lowered._traced

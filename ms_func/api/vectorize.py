@@ -14,9 +14,9 @@ from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
 from ms_func.ir.sharding import NamedSharding, entry_axes
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.axis_slices import index_in_dim, slice_in_dim
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS, constrained
-from ms_func.primitives.slicing import index_in_dim, slice_in_dim
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands

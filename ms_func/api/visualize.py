@@ -77,6 +77,13 @@ def visualize_sharding(
 
     Raises:
         ValueError: more than two dimensions, or none.
+
+    Example:
+        >>> place = ms.sharding.SingleDeviceSharding(ms.devices("cpu")[0])
+        >>> ms.debug.visualize_sharding((4,), place)
+        ┌───────┐
+        │ CPU 0 │
+        └───────┘
     """
     del use_color, max_width, color_map
     if not 1 <= len(shape) <= 2:

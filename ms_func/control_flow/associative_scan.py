@@ -13,8 +13,8 @@ from typing import Any
 from ms_func import tree
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.types import typeof
+from ms_func.primitives.axis_slices import slice_in_dim
 from ms_func.primitives.shape import concatenate, expand_dims, reshape, rev
-from ms_func.primitives.slicing import slice_in_dim
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
 

@@ -20,15 +20,17 @@ from ms_func.errors import (
 from ms_func.execution.host import Raised
 from ms_func.ir.function import Eqn
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import rem
+from ms_func.primitives.arg_extrema import argmax
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.bits import bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, lt, ne
 from ms_func.primitives.families import literal
 from ms_func.primitives.gather import gather_p
 from ms_func.primitives.indices import Windows, window_sizes
+from ms_func.primitives.modulo import rem
 from ms_func.primitives.pieces import concatenate
-from ms_func.primitives.reduce import argmax, reduce_or
+from ms_func.primitives.reduce import reduce_or
 from ms_func.primitives.scatter import (
     scatter_add_p,
     scatter_max_p,
@@ -38,7 +40,7 @@ from ms_func.primitives.scatter import (
 )
 from ms_func.primitives.scattering import scatter_windows
 from ms_func.primitives.shape import broadcast_in_dim, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim, dynamic_slice_p, dynamic_update_slice_p
+from ms_func.primitives.slicing import dynamic_slice_p, dynamic_update_slice_p
 
 INDEX = ArrayType((), np.dtype(np.int32))
 

@@ -28,13 +28,13 @@ from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
+from ms_func.primitives.arg_extrema import argmax
 from ms_func.primitives.arithmetic import add
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import eq, ne, select
 from ms_func.primitives.host_calls import check_p
-from ms_func.primitives.reduce import argmax
 from ms_func.primitives.shape import broadcast_in_dim, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.tracing.tracer import build
 from ms_func.transforms.passes import with_functions, without_effects
 from ms_func.transforms.zeros import zeros

@@ -301,6 +301,14 @@ class checkpoint_policies:
     """Policies for `checkpoint`: which values to keep for the backward pass.
 
     Each is (or makes) a function of a primitive, the types of its operands and its parameters.
+
+    Example:
+        >>> def layer(w, x):
+        ...     return np.sin(x @ w).sum()
+        >>> dots = ms.checkpoint(layer, policy=ms.checkpoint_policies.dots_saveable)
+        >>> kept = ms.ad_checkpoint.saved_residuals(dots, np.ones((2, 2)), np.ones(2))
+        >>> sorted(residual.source for residual in kept)
+        ['argument 0', 'argument 1', 'dot_general']
     """
 
     @staticmethod
@@ -346,32 +354,78 @@ class checkpoint_policies:
         offload_src: str,
         offload_dst: str,
     ) -> Policy:
-        """Keep values named by `checkpoint_name`; those to be offloaded stay on the device too."""
+        """Keep values named by `checkpoint_name`; those to be offloaded stay on the device too.
+
+        Args:
+            names_which_can_be_saved: names of values to keep.
+            names_which_can_be_offloaded: names of values that are kept as well.
+            offload_src: accepted for compatibility.
+            offload_dst: accepted for compatibility.
+
+        Returns:
+            A policy.
+        """
         return checkpoint_policies.save_only_these_names(
             *names_which_can_be_saved, *names_which_can_be_offloaded
         )
 
     @staticmethod
     def save_only_these_names(*names_which_can_be_saved: str) -> Policy:
-        """Keep values named by `checkpoint_name` with one of these names."""
+        """Keep values named by `checkpoint_name` with one of these names.
+
+        Args:
+            *names_which_can_be_saved: the names.
+
+        Returns:
+            A policy.
+
+        Example:
+            >>> from ms_func.ad_checkpoint import checkpoint_name, saved_residuals
+            >>> inner = ms.checkpoint_policies.save_only_these_names("inner")
+            >>> f = ms.checkpoint(lambda x: np.sin(checkpoint_name(2 * x, "inner")), policy=inner)
+            >>> [residual.source for residual in saved_residuals(f, 1.0)]
+            ['name']
+        """
         names = frozenset(names_which_can_be_saved)
         return lambda prim, *types, **params: prim is name_p and params["name"] in names
 
     @staticmethod
     def save_any_names_but_these(*names_not_to_save: str) -> Policy:
-        """Keep values named by `checkpoint_name` with a name that is none of these."""
+        """Keep values named by `checkpoint_name` with a name that is none of these.
+
+        Args:
+            *names_not_to_save: the names.
+
+        Returns:
+            A policy.
+        """
         names = frozenset(names_not_to_save)
         return lambda prim, *types, **params: prim is name_p and params["name"] not in names
 
     @staticmethod
     def save_anything_except_these_names(*names_not_to_save: str) -> Policy:
-        """Keep everything but values named by `checkpoint_name` with one of these names."""
+        """Keep everything but values named by `checkpoint_name` with one of these names.
+
+        Args:
+            *names_not_to_save: the names.
+
+        Returns:
+            A policy.
+        """
         names = frozenset(names_not_to_save)
         return lambda prim, *types, **params: not (prim is name_p and params["name"] in names)
 
     @staticmethod
     def save_from_both_policies(policy_1: Policy, policy_2: Policy) -> Policy:
-        """Keep what either of two policies keeps."""
+        """Keep what either of two policies keeps.
+
+        Args:
+            policy_1: a policy.
+            policy_2: another.
+
+        Returns:
+            A policy.
+        """
         return lambda prim, *types, **params: (
             policy_1(prim, *types, **params) or policy_2(prim, *types, **params)
         )

@@ -37,10 +37,11 @@ from ms_func.ir.primitive import (
 )
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.emit import TOKEN
+from ms_func.primitives.arg_extrema import argmax
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, le, ne, select
 from ms_func.primitives.families import is_linear
-from ms_func.primitives.reduce import argmax, reduce_or
+from ms_func.primitives.reduce import reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
 from ms_func.tracing.arguments import function_name, leaf_types

@@ -44,6 +44,18 @@ class CustomVJPPrimal:
     Attributes:
         value: the argument.
         perturbed: whether a derivative with respect to it is asked for.
+
+    Example:
+        >>> @ms.custom_vjp
+        ... def product(x, y):
+        ...     return x * y
+        >>> def forward(x, y):
+        ...     print(x.perturbed, y.perturbed)
+        ...     return x.value * y.value, (x.value, y.value)
+        >>> product.defvjp(forward, lambda xy, ct: (ct * xy[1], ct * xy[0]), symbolic_zeros=True)
+        >>> float(ms.grad(product)(2.0, 3.0))
+        True False
+        3.0
     """
 
     __slots__ = ("perturbed", "value")

@@ -325,7 +325,24 @@ class custom_vmap:
 
 
 def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
-    """`fun`, whose lanes `vmap` computes one after another."""
+    """`fun`, whose lanes `vmap` computes one after another.
+
+    Args:
+        fun: function of arrays or trees of arrays.
+
+    Returns:
+        A `custom_vmap` with that rule.
+
+    Example:
+        >>> @ms.custom_batching.sequential_vmap
+        ... def f(x):
+        ...     ms.debug.print("{}", x)
+        ...     return 2 * x
+        >>> ms.vmap(f)(np.array([1, 2])).tolist()
+        1
+        2
+        [2, 4]
+    """
     wrapped = custom_vmap(fun)
 
     def rule(axis_size: int, in_batched: list[Any], *args: Any) -> tuple[Any, Any]:

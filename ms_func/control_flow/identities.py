@@ -87,6 +87,16 @@ def checkpoint_name(x: Any, name: str) -> Any:
     Args:
         x: array or tree of arrays.
         name: what `save_only_these_names` and its relatives refer to.
+
+    Returns:
+        The values of `x`.
+
+    Example:
+        >>> from ms_func.ad_checkpoint import checkpoint_name
+        >>> keep = ms.checkpoint_policies.save_only_these_names("sine")
+        >>> f = ms.checkpoint(lambda x: checkpoint_name(np.sin(x), "sine") ** 2, policy=keep)
+        >>> float(ms.grad(f)(0.0))
+        0.0
     """
     return tree.map(lambda leaf: name_p.bind(leaf, name=name), x)
 
@@ -144,6 +154,22 @@ def optimization_barrier(operand: Any) -> Any:
 
     Nothing that uses the result is computed before the whole operand is, and no common
     subexpression is shared across.
+
+    Args:
+        operand: tree of arrays or numbers of any dtype.
+
+    Returns:
+        The same tree and values, as arrays.
+
+    Raises:
+        TypeError: a leaf is no array or number.
+
+    Reference:
+        StableHLO `optimization_barrier`.
+
+    Example:
+        >>> lax.optimization_barrier({"a": np.array([1, 2]), "b": 0.5})
+        {'a': Array([1, 2], dtype=int32), 'b': Array(0.5, dtype=float32, weak_type=True)}
     """
     leaves, treedef = tree.flatten(operand)
     return tree.unflatten(treedef, optimization_barrier_p.bind(*leaves))

@@ -24,11 +24,12 @@ from ms_func.control_flow.bodies import split_list
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, div, max, min, mul, sub
+from ms_func.primitives.axis_slices import slice_in_dim
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import ge, gt, le, lt, select
 from ms_func.primitives.shape import broadcasted_iota, concatenate, expand_dims, squeeze
-from ms_func.primitives.slicing import dynamic_slice, dynamic_update_slice, slice_in_dim
+from ms_func.primitives.slicing import dynamic_slice, dynamic_update_slice
 from ms_func.transforms.zeros import zeros
 
 Repeat = Callable[[Callable[..., Any], Callable[..., Any], Sequence[Any]], list[Any]]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ms_func import tree
 from ms_func.control_flow import bodies
+from ms_func.control_flow.checkpoint import kept_p
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import Loc
@@ -65,12 +66,26 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
         if type(atom) is Literal:
             continue
         eqn = producers.get(atom)
+        if eqn is not None and eqn.primitive is kept_p:  # what a policy keeps, by its origin
+            (atom,) = eqn.inputs
+            eqn = producers.get(atom)
         source = names.get(atom, "a captured value") if eqn is None else eqn.primitive.name
         found.append(Residual(atom.type, source, None if eqn is None else eqn.loc))
     return sorted(found, key=lambda r: -r.type.nbytes)
 
 
 def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Print what `saved_residuals` returns, one value a line."""
+    """Print what `saved_residuals` returns, one value a line.
+
+    Args:
+        f: function of arrays or trees of arrays.
+        *args: arguments; only their types matter.
+        **kwargs: the same by keyword.
+
+    Example:
+        >>> from ms_func.ad_checkpoint import print_saved_residuals
+        >>> print_saved_residuals(np.sin, np.float32(1.0))
+        f32[], 4 bytes, from cos at ...
+    """
     for residual in saved_residuals(f, *args, **kwargs):
         print(residual)

@@ -106,6 +106,20 @@ class SymbolicZero:
 
     Attributes:
         aval: its type; `shape` and `dtype` are those of the type.
+
+    Example:
+        >>> from functools import partial
+        >>> @ms.custom_jvp
+        ... def product(x, y):
+        ...     return x * y
+        >>> @partial(product.defjvp, symbolic_zeros=True)
+        ... def rule(primals, tangents):
+        ...     (x, y), (tx, ty) = primals, tangents
+        ...     print(type(ty).__name__, ty.shape)
+        ...     return x * y, tx * y
+        >>> float(ms.grad(product)(2.0, 3.0))
+        SymbolicZero ()
+        3.0
     """
 
     __slots__ = ("aval",)

@@ -21,8 +21,8 @@ from ms_func.errors import (
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.axis_slices import dynamic_index_in_dim, slice_in_dim
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim, slice_in_dim
 from ms_func.tracing import reference
 from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function

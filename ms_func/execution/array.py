@@ -43,11 +43,35 @@ class _ArrayMeta(type):
         return kind is cls or (cls is Array and (kind is Tracer or kind is KeyArray))
 
 
+def _read(path: str, doc: str) -> Any:
+    """Property that reads an attribute of the buffer."""
+    return property(attrgetter(f"buffer.{path}"), doc=doc)
+
+
 class Array(_Operators, metaclass=_ArrayMeta):
     """An array on the devices of a backend, computed asynchronously.
 
     Made by `ms_func.numpy.array`, `device_put` and every operation, not by calling the class.
-    Reading elements (`numpy.asarray`, `float`, printing) waits for them.
+    Reading elements (`numpy.asarray`, `float`, printing) waits for them. Values that are traced
+    are instances, too.
+
+    Attributes:
+        shape: length of each dimension.
+        dtype: NumPy dtype of the elements.
+        ndim: number of dimensions.
+        size: number of elements.
+        nbytes: bytes of all elements.
+        weak_type: whether the dtype gives way to those of other operands.
+        committed: whether the array stays on its devices, and operations go there.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> isinstance(x, ms.Array), x.shape, x.dtype.name, x.size
+        (True, (2, 3), 'int32', 6)
+        >>> x.sum(axis=0), x.T @ x[:, 0]
+        (Array([5, 7, 9], dtype=int32), Array([17, 22, 27], dtype=int32))
+        >>> ms.jit(lambda y: isinstance(y, ms.Array))(x)
+        Array(True, dtype=bool)
     """
 
     __slots__ = ("__weakref__", "buffer")
@@ -62,15 +86,15 @@ class Array(_Operators, metaclass=_ArrayMeta):
         )
 
     # Attributes read through C: no Python frame on the hot path.
-    type: ArrayType = property(attrgetter("buffer.aval"))  # type: ignore[assignment]
+    type: ArrayType = _read("aval", "Shape, dtype and weak type, as programs have them.")
     aval = type
-    shape: tuple[int, ...] = property(attrgetter("buffer.aval.shape"))  # type: ignore[assignment]
-    dtype: np.dtype = property(attrgetter("buffer.aval.face"))  # type: ignore[assignment]
-    ndim: int = property(attrgetter("buffer.aval.ndim"))  # type: ignore[assignment]
-    size: int = property(attrgetter("buffer.aval.size"))  # type: ignore[assignment]
-    weak_type: bool = property(attrgetter("buffer.aval.weak_type"))  # type: ignore[assignment]
-    nbytes: int = property(attrgetter("buffer.aval.nbytes"))  # type: ignore[assignment]
-    committed: bool = property(attrgetter("buffer._committed"))  # type: ignore[assignment]
+    shape: tuple[int, ...] = _read("aval.shape", "Size of each dimension.")
+    dtype: np.dtype = _read("aval.face", "Type of the elements.")
+    ndim: int = _read("aval.ndim", "Number of dimensions.")
+    size: int = _read("aval.size", "Number of elements.")
+    weak_type: bool = _read("aval.weak_type", "Whether the dtype gives way to that of others.")
+    nbytes: int = _read("aval.nbytes", "Bytes of all elements.")
+    committed: bool = _read("_committed", "Whether the device was chosen, so that it must stay.")
 
     @property
     def sharding(self) -> Sharding:
@@ -145,18 +169,45 @@ class Array(_Operators, metaclass=_ArrayMeta):
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def item(self, *args: int) -> bool | int | float | complex:
-        """Python scalar of the one element, or of the element at the given place."""
+        """Python scalar of the one element, or of the element at the given place.
+
+        Args:
+            *args: place in the flat array, or an index for each dimension.
+
+        Raises:
+            ValueError: there are several elements and no place is given.
+            IndexError: the place is out of bounds.
+            TypeError: elements are keys.
+
+        Example:
+            >>> x = np.array([[1, 2], [3, 4]])
+            >>> x.item(2), x.item(0, 1), np.array([0.5]).item()
+            (3, 2, 0.5)
+        """
         return self._numpy().item(*args)
 
     def tolist(self) -> Any:
-        """Elements as nested Python lists."""
+        """Elements as nested Python lists; the number itself where there is no dimension.
+
+        Example:
+            >>> np.array([[1, 2], [3, 4]]).tolist(), np.array(0.5).tolist()
+            ([[1, 2], [3, 4]], 0.5)
+        """
         return self._numpy().tolist()
 
     def __bytes__(self) -> bytes:
         return self.tobytes()
 
     def tobytes(self, order: str = "C") -> bytes:
-        """Bytes of the elements."""
+        r"""Bytes of the elements.
+
+        Args:
+            order: "C" writes the last index fastest, "F" the first.
+
+        Example:
+            >>> np.array([[1, 2], [3, 4]], "int8").tobytes("F")
+            b'\x01\x03\x02\x04'
+        """
         return self._numpy().tobytes(order)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
@@ -216,7 +267,12 @@ class Array(_Operators, metaclass=_ArrayMeta):
     # --- the value on its devices ------------------------------------------------------------
 
     def devices(self) -> set[Any]:
-        """Devices that hold a part of the array."""
+        """Devices that hold a part of the array.
+
+        Example:
+            >>> np.ones(2).devices() == {ms.devices()[0]}
+            True
+        """
         return set(self.sharding.device_set)
 
     @property
@@ -227,7 +283,12 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     @property
     def addressable_shards(self) -> list[Shard]:
-        """The pieces on the devices of this process, each with its device and its slices."""
+        """The pieces on the devices of this process, each with its device and its slices.
+
+        Example:
+            >>> [(piece.index, piece.data.shape) for piece in np.ones(3).addressable_shards]
+            [((slice(None, None, None),), (3,))]
+        """
         return shards_of(self.buffer, self.sharding, wrap)
 
     @property
@@ -236,7 +297,18 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.addressable_shards
 
     def addressable_data(self, index: int) -> Array:
-        """The piece of one device of this process, by number."""
+        """The piece of one device of this process, by number.
+
+        Args:
+            index: number of the device among those of this process.
+
+        Returns:
+            Array on that device.
+
+        Example:
+            >>> np.arange(3).addressable_data(0).tolist()
+            [0, 1, 2]
+        """
         return self.addressable_shards[index].data
 
     @property
@@ -250,7 +322,16 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.sharding.is_fully_replicated
 
     def block_until_ready(self) -> Array:
-        """Wait until the elements are computed; errors of the computation are raised here."""
+        """Wait until the elements are computed; errors of the computation are raised here.
+
+        Returns:
+            The array itself.
+
+        Example:
+            >>> x = (np.ones(3) * 2).block_until_ready()
+            >>> x.is_ready()
+            True
+        """
         self.buffer.block_until_ready()
         return self
 
@@ -263,7 +344,14 @@ class Array(_Operators, metaclass=_ArrayMeta):
         return self.buffer.is_deleted()
 
     def delete(self) -> None:
-        """Give the memory up now."""
+        """Give the memory up now; the elements cannot be read any more.
+
+        Example:
+            >>> x = np.ones(3)
+            >>> x.delete()
+            >>> x
+            Array(shape=(3,), dtype=float32, deleted)
+        """
         self.buffer.delete()
 
     def copy_to_host_async(self) -> None:

@@ -26,10 +26,19 @@ state = _lib.thread_local_state
 
 
 class Guard:
-    """What happens to copies of some kinds: for the process by `set`, in a block by a call."""
+    """What happens to copies of some kinds: for the process by `set`, in a block by a call.
 
-    def __init__(self, kinds: tuple[str, ...]) -> None:
-        self.kinds = kinds
+    Args:
+        kinds: names of the kinds.
+        doc: docstring of the guard.
+
+    Example:
+        >>> with ms.transfer_guard("log"):  # lines on the standard error
+        ...     x = ms.device_put(1.0)
+    """
+
+    def __init__(self, kinds: tuple[str, ...], doc: str) -> None:
+        self.kinds, self.__doc__ = kinds, doc
         self._value: str | None = None
 
     @property
@@ -74,10 +83,74 @@ def _level(name: str) -> Any:
     return _LEVELS[name]
 
 
-transfer_guard = Guard(_KINDS)
-transfer_guard_host_to_device = Guard(_KINDS[:1])
-transfer_guard_device_to_device = Guard(_KINDS[1:2])
-transfer_guard_device_to_host = Guard(_KINDS[2:])
+transfer_guard = Guard(
+    _KINDS,
+    """What happens to copies between host and devices, and between devices.
+
+    Levels: "allow" (the default); "log" writes a line about implicit copies, "disallow" makes them
+    an error; "log_explicit" and "disallow_explicit" mean explicit ones (`device_put`,
+    `device_get`) too.
+
+    Example:
+        >>> import numpy
+        >>> with ms.transfer_guard("disallow"):
+        ...     np.sin(ms.device_put(0.0)).item()
+        0.0
+        >>> with ms.transfer_guard("disallow"):
+        ...     ms.jit(np.sin)(numpy.zeros(3))
+        Traceback (most recent call last):
+            ...
+        jaxlib._jax.JaxRuntimeError: INVALID_ARGUMENT: Disallowed host-to-device transfer: ...
+    """,
+)
+transfer_guard_host_to_device = Guard(
+    _KINDS[:1],
+    """What happens to copies from the host to a device, such as of a NumPy array given to `jit`.
+
+    Levels: "allow" (the default); "log" writes a line about implicit copies, "disallow" makes them
+    an error; "log_explicit" and "disallow_explicit" mean explicit ones (`device_put`,
+    `device_get`) too.
+
+    Example:
+        >>> import numpy
+        >>> with ms.transfer_guard_host_to_device("disallow"):
+        ...     ms.jit(np.sin)(numpy.zeros(3))
+        Traceback (most recent call last):
+            ...
+        jaxlib._jax.JaxRuntimeError: INVALID_ARGUMENT: Disallowed host-to-device transfer: ...
+    """,
+)
+transfer_guard_device_to_device = Guard(
+    _KINDS[1:2],
+    """What happens to copies from one device to another.
+
+    Levels: "allow" (the default); "log" writes a line about implicit copies, "disallow" makes them
+    an error; "log_explicit" and "disallow_explicit" mean explicit ones (`device_put`,
+    `device_get`) too.
+
+    Example:
+        >>> with ms.transfer_guard_device_to_device("disallow"):
+        ...     np.sin(np.zeros(2)).tolist()
+        [0.0, 0.0]
+    """,
+)
+transfer_guard_device_to_host = Guard(
+    _KINDS[2:],
+    """What happens to copies from a device to the host; those of CPUs share memory and are none.
+
+    Levels: "allow" (the default); "log" writes a line about implicit copies, "disallow" makes them
+    an error; "log_explicit" and "disallow_explicit" mean explicit ones (`device_put`,
+    `device_get`) too.
+
+    Example:
+        >>> with ms.transfer_guard_device_to_host("disallow"):
+        ...     ms.device_get(np.zeros(2)).tolist()
+        [0.0, 0.0]
+    """,
+)
+__test__ = {
+    name: guard.__doc__ for name, guard in list(globals().items()) if isinstance(guard, Guard)
+}  # examples of instances, for doctest
 
 
 @contextmanager

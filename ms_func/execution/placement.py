@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ms_func import config
 from ms_func.errors import ShardingError
 from ms_func.execution.buffers import default_backend
 from ms_func.ir.mesh import Mesh
@@ -60,7 +59,7 @@ def placement_of(buffers: Sequence[Any], count: int | None = None) -> Placement:
     committed = _committed(buffers)
     if committed is None:
         held = default_backend()
-        device = config.default_device.value or held.default_device
+        device = held.default_device
         return _free_placement(device, held.sharding(device), count)
     _check_devices(buffers, committed)
     if len(committed.device_set) == 1:

@@ -105,8 +105,15 @@ def broadcast_one_to_all(in_tree: Any, is_source: bool | None = None) -> Any:
 def sync_global_devices(name: str) -> None:
     """Wait until every process has come here.
 
+    Args:
+        name: text that tells the meeting points of a program apart.
+
     Raises:
         AssertionError: another process waits under another name.
+
+    Example:
+        >>> from ms_func.experimental import multihost_utils
+        >>> multihost_utils.sync_global_devices("start")
     """
     number = np.uint32(zlib.crc32(name.encode()))
     assert_equal(number, f"sync_global_devices name mismatch ('{name}')")
@@ -115,8 +122,16 @@ def sync_global_devices(name: str) -> None:
 def assert_equal(in_tree: Any, fail_message: str = "") -> None:
     """Check that every process has the same.
 
+    Args:
+        in_tree: tree of arrays or numbers.
+        fail_message: text of the error.
+
     Raises:
         AssertionError: this process has something else than process 0.
+
+    Example:
+        >>> from ms_func.experimental import multihost_utils
+        >>> multihost_utils.assert_equal({"seed": 3})
     """
     expected = broadcast_one_to_all(in_tree)
     if not tree.all(tree.map(lambda a, b: np.array_equal(a, b), expected, in_tree)):
@@ -124,7 +139,16 @@ def assert_equal(in_tree: Any, fail_message: str = "") -> None:
 
 
 def reached_preemption_sync_point(step_id: int) -> bool:
-    """Whether a notice to end has come in: there is nobody who gives one."""
+    """Whether a notice to end has come in: there is nobody who gives one.
+
+    Args:
+        step_id: number of the step of training.
+
+    Example:
+        >>> from ms_func.experimental import multihost_utils
+        >>> multihost_utils.reached_preemption_sync_point(10)
+        False
+    """
     return False
 
 
@@ -135,6 +159,18 @@ def host_local_array_to_global_array(local_inputs: Any, global_mesh: Mesh, pspec
         local_inputs: arrays of this process: what lies on its devices.
         global_mesh: mesh over the devices of all processes.
         pspecs: layout of the arrays, or a tree of layouts that is a prefix.
+
+    Returns:
+        Tree of arrays over the mesh.
+
+    Raises:
+        ValueError: a part has another size than the layout says.
+
+    Example:
+        >>> from ms_func.experimental.multihost_utils import host_local_array_to_global_array
+        >>> mesh = ms.make_mesh((1,), ("x",))
+        >>> host_local_array_to_global_array(np.arange(2), mesh, ms.P("x")).sharding.spec
+        P('x',)
     """
     return _mapped(
         lambda x, spec: make_array_from_process_local_data(
@@ -151,6 +187,16 @@ def global_array_to_host_local_array(global_inputs: Any, global_mesh: Mesh, pspe
         global_inputs: arrays over `global_mesh`.
         global_mesh: mesh over the devices of all processes.
         pspecs: layout of the arrays, or a tree of layouts that is a prefix.
+
+    Returns:
+        Tree of arrays over the devices of this process.
+
+    Example:
+        >>> from ms_func.experimental import multihost_utils
+        >>> mesh = ms.make_mesh((1,), ("x",))
+        >>> x = ms.device_put(np.arange(2), ms.NamedSharding(mesh, ms.P("x")))
+        >>> multihost_utils.global_array_to_host_local_array(x, mesh, ms.P("x")).tolist()
+        [0, 1]
     """
 
     def local(x: Any, spec: Any) -> Array:
@@ -174,5 +220,18 @@ def _mapped(change: Callable[[Any, Any], Array], arrays: Any, specs: Any) -> Any
 
 @contextmanager
 def live_devices(devices: Sequence[Any]) -> Iterator[list[Any]]:
-    """The devices whose processes live: all, since one that dies ends the others."""
+    """The devices whose processes live: all, since one that dies ends the others.
+
+    Args:
+        devices: devices to look at.
+
+    Returns:
+        Context manager that gives a list of devices.
+
+    Example:
+        >>> from ms_func.experimental import multihost_utils
+        >>> with multihost_utils.live_devices(ms.devices()) as alive:
+        ...     len(alive) == ms.device_count()
+        True
+    """
     yield list(devices)

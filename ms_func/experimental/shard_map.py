@@ -32,6 +32,16 @@ def shard_map(
 
     Raises:
         ValueError: as `ms_func.shard_map`; or `auto` names all axes or unknown ones.
+
+    Returns:
+        Function of whole arrays.
+
+    Example:
+        >>> from ms_func.experimental.shard_map import shard_map
+        >>> mesh = ms.make_mesh((1,), ("x",))
+        >>> sums = shard_map(lambda v: lax.psum(v.sum(), "x"), mesh, ms.P("x"), ms.P())
+        >>> sums(np.arange(4)).item()
+        6
     """
     left = frozenset(auto)
     names = frozenset(mesh.axis_names)

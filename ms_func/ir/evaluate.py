@@ -34,6 +34,12 @@ def evaluate(fn: Function, *arrays: Any) -> list[np.ndarray]:
     Raises:
         TypeError: the number, a shape or a dtype of the arguments does not fit.
         UnsupportedError: an operation has no meaning outside a compiled program.
+
+    Example:
+        >>> import numpy
+        >>> program = ms.make_ir(lambda x: 2 * x)(np.ones(2))
+        >>> ms.extend.evaluate(program, numpy.float32([0.5, 3.0]))
+        [array([1., 6.], dtype=float32)]
     """
     values = [*arrays, *fn.consts]
     if len(values) != len(fn.params):

@@ -20,7 +20,16 @@ from ms_func.ir.types import ArrayType, special, typeof
 
 @final
 class Var:
-    """A value with a type, defined once: by a parameter list or by an equation."""
+    """A value with a type, defined once: by a parameter list or by an equation.
+
+    Attributes:
+        type: its type, an `ArrayType`.
+
+    Example:
+        >>> program = ms.make_ir(np.sin)(np.ones(2))
+        >>> program.params[0], program.eqns[0].inputs[0] is program.params[0]
+        (Var(f32[2]), True)
+    """
 
     __slots__ = ("type",)
 
@@ -35,7 +44,16 @@ class Var:
 
 @final
 class Literal:
-    """A scalar constant, held by value."""
+    """A scalar constant, held by value.
+
+    Attributes:
+        value: the number.
+        type: its type, of rank 0.
+
+    Example:
+        >>> ms.make_ir(lambda x: 2 * x)(np.ones(2)).eqns[0].inputs[0]
+        Literal(2.0, f32[])
+    """
 
     __slots__ = ("_key", "type", "value")
 
@@ -68,7 +86,20 @@ Atom = Var | Literal
 
 
 class Eqn:
-    """One application of a primitive."""
+    """One application of a primitive.
+
+    Attributes:
+        primitive: the primitive.
+        inputs: operands, each a `Var` or a `Literal`.
+        outputs: results, each a `Var`.
+        params: parameters by name.
+        loc: the user's line.
+
+    Example:
+        >>> (eqn,) = ms.make_ir(lambda x: lax.reduce_sum(x, (0,)))(np.ones(2)).eqns
+        >>> eqn.primitive.name, eqn.params, eqn.outputs[0].type
+        ('reduce_sum', {'axes': (0,)}, f32[])
+    """
 
     __slots__ = ("inputs", "loc", "outputs", "params", "primitive")
 
@@ -144,6 +175,13 @@ class Function:
 
     `consts` binds the last parameters to arrays: set by `close_constants` for printing and
     export, empty otherwise. `key` is a structural identity, blind to names and locations.
+
+    Example:
+        >>> program = ms.make_ir(lambda x: np.sin(x) + 1)(0.0)
+        >>> [eqn.primitive.name for eqn in program.eqns], program.in_types, program.out_types
+        (['sin', 'add'], (f32*[],), (f32*[],))
+        >>> program.key == ms.make_ir(lambda y: np.sin(y) + 1)(2.0).key
+        True
     """
 
     __slots__ = ("__weakref__", "_effects", "_key", "_plain", "consts", "eqns", "memo", "name",

@@ -137,7 +137,16 @@ def _span(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
 
 
 def hide_frames_of(path: str) -> None:
-    """Treat a file, or the files below a directory, as part of the library in user lines."""
+    """Treat a file, or the files below a directory, as part of the library in user lines.
+
+    Errors and equations then name the line that called it, for libraries built on this one.
+
+    Args:
+        path: file that ends in ".py", or directory.
+
+    Example:
+        >>> ms.extend.hide_frames_of("/path/of/my_library")
+    """
     _INTERNAL_PREFIXES.append(path if path.endswith(".py") else path.rstrip("/") + "/")
     _OURS.clear()
 

@@ -28,6 +28,13 @@ class Link(NamedTuple):
         beta: seconds per byte.
         algorithm: "ring", "tree" or "full".
         shared: axis whose wires this axis uses too, or None.
+
+    Example:
+        >>> from ms_func.sharding import AbstractMesh, Link
+        >>> slow = Link(alpha=1e-5, beta=1e-9)  # between machines
+        >>> mesh = AbstractMesh((2, 8), ("machine", "device"), links={"machine": slow})
+        >>> mesh.links["machine"].beta
+        1e-09
     """
 
     alpha: float = 1e-6
@@ -43,6 +50,11 @@ class AxisType(enum.Enum):
         Auto: the compiler, from the layouts of arguments and constraints, or the planner.
         Explicit: the program: types of arrays tell their layout along the axis.
         Manual: the function of `shard_map`, which computes with the pieces.
+
+    Example:
+        >>> from ms_func.sharding import AbstractMesh, AxisType
+        >>> AbstractMesh((2,), ("x",), axis_types=AxisType.Explicit).axis_types
+        (Explicit,)
     """
 
     Auto = enum.auto()
@@ -54,7 +66,18 @@ class AxisType(enum.Enum):
 
 
 class AbstractDevice(NamedTuple):
-    """A kind of device, none of which needs to be there."""
+    """A kind of device, none of which needs to be there.
+
+    Attributes:
+        device_kind: name of the kind.
+        num_cores: number of its cores, where known.
+        platform: "cpu", "cuda" or another.
+
+    Example:
+        >>> from ms_func.sharding import AbstractDevice
+        >>> AbstractDevice("NVIDIA H100", None, "cuda").platform
+        'cuda'
+    """
 
     device_kind: str
     num_cores: int | None
@@ -125,7 +148,17 @@ class AbstractMesh:
         return not self.axis_names
 
     def axes_of_type(self, kind: AxisType) -> tuple[Any, ...]:
-        """Names of the axes of a type."""
+        """Names of the axes of a type.
+
+        Args:
+            kind: an `AxisType`.
+
+        Example:
+            >>> from ms_func.sharding import AbstractMesh, AxisType
+            >>> mesh = AbstractMesh((2, 4), ("a", "b"), (AxisType.Auto, AxisType.Explicit))
+            >>> mesh.axes_of_type(AxisType.Explicit)
+            ('b',)
+        """
         pairs = zip(self.axis_names, self.axis_types, strict=True)
         return tuple(name for name, k in pairs if k == kind)
 
@@ -167,7 +200,19 @@ class AbstractMesh:
     def update(
         self, axis_sizes: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
     ) -> AbstractMesh:  # fmt: skip
-        """The same mesh with other sizes, names or types of axes."""
+        """The same mesh with other sizes, names or types of axes.
+
+        Args:
+            axis_sizes: number of devices along each axis; None for those of this mesh.
+            axis_names: name of each axis; None likewise.
+            axis_types: `AxisType` of each axis, or one for all; None likewise.
+            **options: `links`, `abstract_device`.
+
+        Example:
+            >>> from ms_func.sharding import AbstractMesh
+            >>> AbstractMesh((2, 4), ("a", "b")).update(axis_sizes=(1, 8)).shape["b"]
+            8
+        """
         return AbstractMesh(
             self.axis_sizes if axis_sizes is None else axis_sizes,
             self.axis_names if axis_names is None else axis_names,
@@ -176,12 +221,23 @@ class AbstractMesh:
         )
 
     def update_axis_types(self, name_to_type: Mapping[Any, AxisType]) -> AbstractMesh:
-        """The same mesh with other types of the axes named."""
+        """The same mesh with other types of the axes named.
+
+        Args:
+            name_to_type: `AxisType` by name; axes that are not named keep theirs.
+        """
         pairs = zip(self.axis_names, self.axis_types, strict=True)
         return self.update(axis_types=tuple(name_to_type.get(n, t) for n, t in pairs))
 
     def link(self, axis: Any) -> Link:
-        """Connection of the devices along `axis`."""
+        """Connection of the devices along `axis`.
+
+        Args:
+            axis: name of an axis.
+
+        Returns:
+            A `Link`; the default one where none was given.
+        """
         return self.links.get(axis, Link())
 
     def _key(self) -> tuple[Any, ...]:
@@ -272,7 +328,14 @@ class Mesh(AbstractMesh):
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]  # the names are JAX's
         self, devices: Any = None, axis_names: Any = None, axis_types: Any = None, **options: Any
     ) -> Mesh:  # fmt: skip
-        """The same mesh with other devices, names or types of axes."""
+        """The same mesh with other devices, names or types of axes.
+
+        Args:
+            devices: array of devices; None for those of this mesh.
+            axis_names: name of each axis; None likewise.
+            axis_types: `AxisType` of each axis, or one for all; None likewise.
+            **options: `links`.
+        """
         return Mesh(
             self.devices if devices is None else devices,
             self.axis_names if axis_names is None else axis_names,
@@ -372,6 +435,12 @@ def make_mesh(
 ) -> Mesh:
     """Mesh of the given axis sizes and names over `devices`, by default the first ones.
 
+    Args:
+        axis_shapes: number of devices along each axis.
+        axis_names: name of each axis.
+        axis_types: an `AxisType` for each axis, or one for all; None is `AxisType.Auto`.
+        devices: devices to choose from; None for those of the platform in use.
+
     Raises:
         ShardingError: there are fewer devices than the mesh needs.
 
@@ -396,25 +465,65 @@ _context = _Context()
 
 
 def current_mesh() -> Any:
-    """Mesh of the innermost `with mesh:` of this thread, or None."""
+    """Mesh of the innermost `with mesh:` of this thread, or None.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, get_mesh
+        >>> with Mesh((1,), ("x",)):
+        ...     get_mesh().axis_names
+        ('x',)
+        >>> get_mesh() is None
+        True
+    """
     return _context.mesh
 
 
 def get_abstract_mesh() -> AbstractMesh:
-    """Names and sizes of the axes of the mesh in force; a mesh without axes where there is none."""
+    """Names and sizes of the axes of the mesh in force; a mesh without axes where there is none.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, get_abstract_mesh
+        >>> with Mesh((1,), ("x",)):
+        ...     get_abstract_mesh().shape["x"]
+        1
+        >>> get_abstract_mesh().size
+        1
+    """
     mesh = _context.mesh
     return AbstractMesh((), ()) if mesh is None else mesh.abstract_mesh
 
 
 @contextmanager
 def use_mesh(mesh: AbstractMesh) -> Iterator[AbstractMesh]:
-    """Make `mesh` the one that bare `PartitionSpec`s refer to."""
+    """Make `mesh` the one that bare `PartitionSpec`s refer to.
+
+    Args:
+        mesh: a `Mesh` or an `AbstractMesh`.
+
+    Returns:
+        Context manager that gives the mesh.
+
+    Example:
+        >>> from ms_func.sharding import Mesh, P, use_mesh
+        >>> with use_mesh(Mesh((1,), ("x",))):
+        ...     ms.reshard(np.arange(2), P("x")).tolist()
+        [0, 1]
+    """
     with mesh:
         yield mesh
 
 
 class set_mesh:
-    """Make `mesh` the one that bare `PartitionSpec`s refer to, from now on or in a `with`."""
+    """Make `mesh` the one that bare `PartitionSpec`s refer to, from now on or in a `with`.
+
+    Args:
+        mesh: a `Mesh` or an `AbstractMesh`, or None for none.
+
+    Example:
+        >>> with ms.set_mesh(ms.make_mesh((1,), ("x",))):
+        ...     ms.reshard(np.arange(2), ms.P("x")).tolist()
+        [0, 1]
+    """
 
     def __init__(self, mesh: AbstractMesh | None) -> None:
         self._before = _context.mesh

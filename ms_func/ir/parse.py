@@ -38,11 +38,19 @@ _TOKEN = re.compile(
 def parse(text: str) -> Function:
     """Program whose printed form is `text`; the first function is the program.
 
-    The result is structurally equal to the function that was printed, and prints as the same
-    bytes.
+    Args:
+        text: what `to_text` gives, with locations or without.
+
+    Returns:
+        A program structurally equal to the one that was printed; it prints as the same bytes.
 
     Raises:
         IRError: the text is not a program; the message names the line.
+
+    Example:
+        >>> text = ms.extend.to_text(ms.make_ir(lambda x: 2 * x)(1.0), locs="none")
+        >>> ms.extend.to_text(ms.extend.parse(text), locs="none") == text
+        True
     """
     return _Parser(text).module()
 

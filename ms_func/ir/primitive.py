@@ -19,13 +19,29 @@ from ms_func.ir.types import ArrayType, special
 
 
 class NotSupported(NamedTuple):
-    """Stands in a rule's place and says why the rule cannot exist."""
+    """Stands in a rule's place and says why the rule cannot exist.
+
+    Attributes:
+        reason: the text of the error that asking for the rule gives.
+
+    Example:
+        >>> ms.extend.NotSupported("the order of samples has no derivative").reason
+        'the order of samples has no derivative'
+    """
 
     reason: str
 
 
 class Linear:
-    """jvp rule: the operation is linear in the operands `argnums` taken together."""
+    """jvp rule: the operation is linear in the operands `argnums` taken together.
+
+    Args:
+        *argnums: positions of these operands.
+
+    Example:
+        >>> lax.transpose_p.jvp.argnums
+        (0,)
+    """
 
     __slots__ = ("argnums",)
 
@@ -34,7 +50,15 @@ class Linear:
 
 
 class Multilinear:
-    """jvp rule: the operation is linear in each operand of `argnums` separately."""
+    """jvp rule: the operation is linear in each operand of `argnums` separately.
+
+    Args:
+        *argnums: positions of these operands.
+
+    Example:
+        >>> lax.dot_general_p.jvp.argnums
+        (0, 1)
+    """
 
     __slots__ = ("argnums",)
 
@@ -72,8 +96,13 @@ tangent in the direction of that coefficient of the operands."""
 class Recurrence:
     """jet rule: a formula for one coefficient of the only result.
 
-    `rule(n, operands, out, **params)` gives coefficient n >= 1; `operands[i][k]` and `out[k]`
-    are coefficients of operands and, below n, of the result. Any of them may be `Zero`.
+    Args:
+        rule: `rule(n, operands, out, **params)` gives coefficient n >= 1; `operands[i][k]` and
+            `out[k]` are coefficients of operands and, below n, of the result. Any may be `Zero`.
+
+    Example:
+        >>> type(lax.mul_p.jet).__name__
+        'Recurrence'
     """
 
     __slots__ = ("rule",)
@@ -136,7 +165,16 @@ def fitting(
 
 
 class Zero:
-    """A tangent or cotangent known to be zero; nothing is computed for it."""
+    """A tangent or cotangent known to be zero; nothing is computed for it.
+
+    Args:
+        type: its type.
+
+    Example:
+        >>> zero = ms.extend.Zero(ms.typeof(np.ones(2)))
+        >>> zero, ms.extend.instantiate(zero).tolist()
+        (Zero(f32[2]), [0.0, 0.0])
+    """
 
     __slots__ = ("type",)
 
@@ -150,7 +188,16 @@ class Zero:
 
 
 class UndefinedPrimal:
-    """The place of a linear operand in a transpose rule: only its type is known."""
+    """The place of a linear operand in a transpose rule: only its type is known.
+
+    Args:
+        type: its type.
+
+    Example:
+        >>> x = ms.extend.UndefinedPrimal(ms.typeof(np.ones(2)))
+        >>> lax.neg_p.transpose(np.array([1.0, 2.0]), x)[0].tolist()
+        [-1.0, -2.0]
+    """
 
     __slots__ = ("type",)
 
@@ -164,7 +211,18 @@ class UndefinedPrimal:
 
 
 class Cost(NamedTuple):
-    """Work of one application: floating-point operations, transcendental ones, bytes moved."""
+    """Work of one application: floating-point operations, transcendental ones, bytes moved.
+
+    Attributes:
+        flops: number of operations.
+        transcendentals: number of those such as `exp`.
+        bytes: bytes read and written.
+
+    Example:
+        >>> kind = ms.typeof(np.ones(10))
+        >>> lax.add_p.cost([kind, kind], [kind])
+        Cost(flops=10.0, transcendentals=0.0, bytes=120.0)
+    """
 
     flops: float
     transcendentals: float
@@ -249,6 +307,10 @@ class Primitive:
         fixes_layout: whether `abstract` gives the layout of the results, where types tell
             layouts; else it follows from those of the operands by `shard`.
         types: memo of `result_types`.
+
+    Example:
+        >>> lax.sin_p.name, lax.sin_p.bind(0.0).item(), lax.sin_p.multiple_results
+        ('sin', 0.0, False)
     """
 
     name: str
@@ -370,7 +432,23 @@ def _carries(value: Any) -> bool:
 
 
 def register(primitive: Primitive) -> Primitive:
-    """Enter a primitive in the table of all primitives; its name must be new."""
+    """Enter a primitive in the table of all primitives; its name must be new.
+
+    Args:
+        primitive: the primitive.
+
+    Returns:
+        The primitive.
+
+    Raises:
+        ValueError: there is one of that name.
+
+    Example:
+        >>> ms.extend.register(lax.add_p)
+        Traceback (most recent call last):
+            ...
+        ValueError: a primitive named 'add' is already registered
+    """
     if primitive.name in _registry:
         raise ValueError(f"a primitive named {primitive.name!r} is already registered")
     _registry[primitive.name] = primitive
@@ -383,5 +461,13 @@ def named(name: str) -> Primitive:
 
 
 def primitives() -> dict[str, Primitive]:
-    """All registered primitives by name."""
+    """All registered primitives by name.
+
+    Returns:
+        A dict, which is a copy.
+
+    Example:
+        >>> ms.extend.primitives()["add"] is lax.add_p
+        True
+    """
     return dict(_registry)

@@ -137,7 +137,16 @@ def entry_axes(p: Any) -> tuple[Any, ...]:
 
 
 class Sharding:
-    """How an array is laid out over devices; the base of the kinds of sharding."""
+    """How an array is laid out over devices; the base of the kinds of sharding.
+
+    Attributes:
+        memory_kind: memory of the devices, None for the usual one.
+
+    Example:
+        >>> sharding = np.zeros((4, 2)).sharding
+        >>> isinstance(sharding, ms.sharding.Sharding), sharding.shard_shape((4, 2))
+        (True, (4, 2))
+    """
 
     memory_kind: str | None = None
 
@@ -191,9 +200,17 @@ class Sharding:
     def shard_shape(self, global_shape: Sequence[int]) -> Shape:
         """Shape of the piece each device holds of an array of shape `global_shape`.
 
+        Args:
+            global_shape: shape of the whole array.
+
         Raises:
             ShardingError: a dimension is not divisible by its number of pieces, or the array has
                 fewer dimensions than the sharding.
+
+        Example:
+            >>> rows = ms.NamedSharding(ms.sharding.Mesh((4,), ("x",)), ms.P("x"))
+            >>> rows.shard_shape((8, 3))
+            (2, 3)
         """
         shape = tuple(global_shape)
         counts = [n for n, _ in self.tiles(len(shape))]
@@ -207,7 +224,23 @@ class Sharding:
         return tuple(size // n for size, n in zip(shape, counts, strict=True))
 
     def devices_indices_map(self, global_shape: Sequence[int]) -> dict[Any, Index]:
-        """For each device, the slices of the whole array that it holds."""
+        """For each device, the slices of the whole array that it holds.
+
+        Args:
+            global_shape: shape of the whole array.
+
+        Returns:
+            Dict from devices to tuples of slices, one for each dimension; `slice(None)` is the
+            whole.
+
+        Raises:
+            ShardingError: the layout does not fit the shape.
+
+        Example:
+            >>> place = ms.sharding.SingleDeviceSharding(ms.devices()[0])
+            >>> list(place.devices_indices_map((8, 3)).values())
+            [(slice(None, None, None), slice(None, None, None))]
+        """
         shape = tuple(global_shape)
         piece, tiles = self.shard_shape(shape), self.tiles(len(shape))
         return {
@@ -219,12 +252,30 @@ class Sharding:
         }
 
     def addressable_devices_indices_map(self, global_shape: Sequence[int]) -> dict[Any, Index]:
-        """`devices_indices_map` of the devices of this process."""
+        """`devices_indices_map` of the devices of this process.
+
+        Args:
+            global_shape: shape of the whole array.
+
+        Raises:
+            ShardingError: the layout does not fit the shape.
+        """
         local = self.addressable_devices
         return {d: i for d, i in self.devices_indices_map(global_shape).items() if d in local}
 
     def is_equivalent_to(self, other: Sharding, ndim: int) -> bool:
-        """Whether arrays of `ndim` dimensions lie alike under both."""
+        """Whether arrays of `ndim` dimensions lie alike under both.
+
+        Args:
+            other: another sharding.
+            ndim: number of dimensions of the arrays.
+
+        Example:
+            >>> mesh = ms.make_mesh((1,), ("x",))
+            >>> whole, cut = ms.NamedSharding(mesh, ms.P()), ms.NamedSharding(mesh, ms.P("x"))
+            >>> whole == cut, whole.is_equivalent_to(cut, 1)  # one piece
+            (False, True)
+        """
         if self is other:
             return True
         if not isinstance(other, Sharding) or self.device_list != other.device_list:
@@ -235,7 +286,14 @@ class Sharding:
         return all(n == m and np.array_equal(a, b) for (n, a), (m, b) in pairs)
 
     def check_compatible_aval(self, aval_shape: Sequence[int]) -> None:
-        """Raise ShardingError where an array of this shape cannot be laid out so."""
+        """Raise ShardingError where an array of this shape cannot be laid out so.
+
+        Args:
+            aval_shape: shape of the array.
+
+        Raises:
+            ShardingError: the array has fewer dimensions than the sharding.
+        """
         self.tiles(len(tuple(aval_shape)))
 
     def with_memory_kind(self, kind: str | None) -> Sharding:
@@ -358,7 +416,16 @@ class NamedSharding(Sharding):
         return NamedSharding(self.mesh, spec)
 
     def update(self, **changes: Any) -> NamedSharding:
-        """The same sharding with some fields replaced."""
+        """The same sharding with some fields replaced.
+
+        Args:
+            **changes: `mesh`, `spec` or `memory_kind`.
+
+        Example:
+            >>> whole = ms.NamedSharding(ms.make_mesh((1,), ("x",)), ms.P())
+            >>> whole.update(spec=ms.P("x")).spec
+            P('x',)
+        """
         fields = {"mesh": self.mesh, "spec": self.spec, "memory_kind": self.memory_kind, **changes}
         return NamedSharding(fields.pop("mesh"), fields.pop("spec"), **fields)
 
@@ -408,7 +475,17 @@ def _check_axes(mesh: AbstractMesh, spec: PartitionSpec) -> None:
 
 
 class SingleDeviceSharding(Sharding):
-    """The whole array on one device."""
+    """The whole array on one device.
+
+    Args:
+        device: the device.
+        memory_kind: one of its memories, None for the usual one.
+
+    Example:
+        >>> place = ms.sharding.SingleDeviceSharding(ms.devices()[0])
+        >>> ms.device_put(np.arange(2), place).sharding == place
+        True
+    """
 
     def __init__(self, device: Any, *, memory_kind: str | None = None) -> None:
         self._device, self.memory_kind = device, memory_kind

@@ -35,6 +35,16 @@ def to_text(fn: Function, *, locs: str = "table") -> str:
         fn: the program.
         locs: "table" numbers the user's places and lists them at the end; "lines" writes file
             and line behind each equation as a comment; "none" leaves them out.
+
+    Raises:
+        ValueError: `locs` is another word.
+
+    Example:
+        >>> print(ms.extend.to_text(ms.make_ir(np.sin)(np.ones(2)), locs="none"))
+        func @sin(%0: f32[2]) -> (f32[2]) effects {} {
+          %1: f32[2] = sin %0
+          return %1
+        }
     """
     if locs not in ("table", "lines", "none"):
         raise ValueError(f"locs must be 'table', 'lines' or 'none', got {locs!r}")
@@ -61,9 +71,27 @@ def register_param_type(
 ) -> type:
     """Let values of a class stand among the parameters of equations in the text form.
 
-    Enums are written `Class.MEMBER`, named tuples and dataclasses `Class(field: value)`. Any
-    other class, a sharding for instance, gives `write`, to a string, and `read`, its inverse.
-    Returns the class, so that it serves as a decorator.
+    Enums are written `Class.MEMBER`, named tuples and dataclasses `Class(field: value)`.
+
+    Args:
+        cls: the class.
+        write: from a value to a string, for classes that are none of these, such as shardings.
+        read: the inverse of `write`.
+
+    Returns:
+        The class, so that this serves as a decorator.
+
+    Raises:
+        ValueError: there is `write` without `read`.
+
+    Example:
+        >>> import enum
+        >>> @ms.extend.register_param_type
+        ... class Side(enum.Enum):
+        ...     LEFT = 1
+        ...     RIGHT = 2
+        >>> Side.LEFT.name
+        'LEFT'
     """
     if write is not None and read is None:
         raise ValueError(f"{cls.__name__} is written in its own way, so it needs `read` as well")

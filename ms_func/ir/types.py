@@ -390,8 +390,18 @@ def _refuse_masked(x: Any) -> None:
 def typeof(x: Any) -> ArrayType:
     """Type of an array, a traced value, a NumPy array or a Python scalar.
 
+    Args:
+        x: value.
+
+    Returns:
+        The type, with `shape`, `dtype`, `weak_type`; its text is short, such as `f32[2,3]`.
+
     Raises:
         TypeError: `x` is not a number or an array of numbers.
+
+    Example:
+        >>> ms.typeof(np.zeros((2, 3))), ms.typeof(1.5), ms.typeof(1.5).weak_type
+        (f32[2,3], f32*[], True)
     """
     found = _scalar_types[x64.value].get(type(x))
     if found is not None:
@@ -412,9 +422,29 @@ def typeof(x: Any) -> ArrayType:
 class ShapeDtypeStruct:
     """Shape, dtype and placement of an array that need not exist: for `eval_shape` and `lower`.
 
+    Args:
+        shape: length of each dimension.
+        dtype: dtype, or a class or name of one.
+        sharding: how the array lies over devices: a sharding, a `PartitionSpec`, a `Format` or
+            None.
+        weak_type: whether the dtype gives way to those of other operands.
+
+    Attributes:
+        shape: length of each dimension.
+        dtype: dtype of the elements.
+        ndim: number of dimensions.
+        size: number of elements.
+        sharding: how the array lies over devices, or None.
+        weak_type: whether the dtype gives way.
+
+    Raises:
+        ValueError: `dtype` is None, or `sharding` is none of these.
+
     Example:
         >>> ShapeDtypeStruct((2, 3), "float32")
         ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+        >>> ms.eval_shape(lambda x: x.sum(0), ShapeDtypeStruct((2, 3), "float32")).shape
+        (3,)
     """
 
     __slots__ = ("_asked", "sharding")
@@ -455,7 +485,15 @@ class ShapeDtypeStruct:
         return Format(None, self.sharding)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
-        """Return the same description with some fields replaced."""
+        """Return the same description with some fields replaced.
+
+        Args:
+            **changes: `shape`, `dtype`, `sharding` or `weak_type`.
+
+        Example:
+            >>> ShapeDtypeStruct((2, 3), "float32").update(dtype="int8")
+            ShapeDtypeStruct(shape=(2, 3), dtype=int8)
+        """
         fields = {"shape": self.shape, "dtype": self.dtype, "sharding": self.sharding,
                   "weak_type": self.weak_type}  # fmt: skip
         return ShapeDtypeStruct(**{**fields, **changes})

@@ -69,13 +69,23 @@ from ms_func.lax.staging import precv as precv
 from ms_func.lax.staging import psend as psend
 from ms_func.lax.staging import shape_as_value as shape_as_value
 from ms_func.lax.staging import stage as stage
+from ms_func.primitives.arg_extrema import argmax as argmax
+from ms_func.primitives.arg_extrema import argmin as argmin
 from ms_func.primitives.arithmetic import add as add
 from ms_func.primitives.arithmetic import div as div
 from ms_func.primitives.arithmetic import max as max
 from ms_func.primitives.arithmetic import min as min
 from ms_func.primitives.arithmetic import neg as neg
-from ms_func.primitives.arithmetic import rem as rem
 from ms_func.primitives.arithmetic import sub as sub
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim as dynamic_slice_in_dim
+from ms_func.primitives.axis_slices import (
+    dynamic_update_index_in_dim as dynamic_update_index_in_dim,
+)
+from ms_func.primitives.axis_slices import (
+    dynamic_update_slice_in_dim as dynamic_update_slice_in_dim,
+)
+from ms_func.primitives.axis_slices import index_in_dim as index_in_dim
+from ms_func.primitives.axis_slices import slice_in_dim as slice_in_dim
 from ms_func.primitives.basis import transpose as transpose
 from ms_func.primitives.bits import bitwise_and as bitwise_and
 from ms_func.primitives.bits import bitwise_not as bitwise_not
@@ -143,24 +153,24 @@ from ms_func.primitives.dot import Precision as Precision
 from ms_func.primitives.dot import batch_matmul as batch_matmul
 from ms_func.primitives.elementwise import abs as abs
 from ms_func.primitives.elementwise import acos as acos
-from ms_func.primitives.elementwise import acosh as acosh
 from ms_func.primitives.elementwise import asin as asin
-from ms_func.primitives.elementwise import asinh as asinh
 from ms_func.primitives.elementwise import atan as atan
 from ms_func.primitives.elementwise import atan2 as atan2
-from ms_func.primitives.elementwise import atanh as atanh
-from ms_func.primitives.elementwise import cosh as cosh
 from ms_func.primitives.elementwise import erf as erf
 from ms_func.primitives.elementwise import erf_inv as erf_inv
 from ms_func.primitives.elementwise import erfc as erfc
 from ms_func.primitives.elementwise import nextafter as nextafter
 from ms_func.primitives.elementwise import reciprocal as reciprocal
 from ms_func.primitives.elementwise import sign as sign
-from ms_func.primitives.elementwise import sinh as sinh
 from ms_func.primitives.elementwise import square as square
 from ms_func.primitives.fft import FftType as FftType
 from ms_func.primitives.fft import fft as fft
 from ms_func.primitives.gather import gather as gather
+from ms_func.primitives.hyperbolic import acosh as acosh
+from ms_func.primitives.hyperbolic import asinh as asinh
+from ms_func.primitives.hyperbolic import atanh as atanh
+from ms_func.primitives.hyperbolic import cosh as cosh
+from ms_func.primitives.hyperbolic import sinh as sinh
 from ms_func.primitives.incomplete import betainc as betainc
 from ms_func.primitives.incomplete import igamma as igamma
 from ms_func.primitives.incomplete import igamma_grad_a as igamma_grad_a
@@ -169,16 +179,14 @@ from ms_func.primitives.incomplete import random_gamma_grad as random_gamma_grad
 from ms_func.primitives.indices import GatherDimensionNumbers as GatherDimensionNumbers
 from ms_func.primitives.indices import GatherScatterMode as GatherScatterMode
 from ms_func.primitives.indices import ScatterDimensionNumbers as ScatterDimensionNumbers
+from ms_func.primitives.modulo import rem as rem
 from ms_func.primitives.padding import padtype_to_pads as padtype_to_pads
 from ms_func.primitives.pieces import concatenate as concatenate
 from ms_func.primitives.pieces import pad as pad
 from ms_func.primitives.pieces import slice as slice
 from ms_func.primitives.pieces import split as split
-from ms_func.primitives.pieces import stack as stack
 from ms_func.primitives.powers import integer_pow as integer_pow
 from ms_func.primitives.powers import pow as pow
-from ms_func.primitives.reduce import argmax as argmax
-from ms_func.primitives.reduce import argmin as argmin
 from ms_func.primitives.reduce import reduce_and as reduce_and
 from ms_func.primitives.reduce import reduce_max as reduce_max
 from ms_func.primitives.reduce import reduce_min as reduce_min
@@ -207,15 +215,9 @@ from ms_func.primitives.shape import expand_dims as expand_dims
 from ms_func.primitives.shape import rev as rev
 from ms_func.primitives.shape import squeeze as squeeze
 from ms_func.primitives.shape import tile as tile
-from ms_func.primitives.shape import unstack as unstack
 from ms_func.primitives.sharding import with_sharding_constraint as with_sharding_constraint
 from ms_func.primitives.slicing import dynamic_slice as dynamic_slice
-from ms_func.primitives.slicing import dynamic_slice_in_dim as dynamic_slice_in_dim
-from ms_func.primitives.slicing import dynamic_update_index_in_dim as dynamic_update_index_in_dim
 from ms_func.primitives.slicing import dynamic_update_slice as dynamic_update_slice
-from ms_func.primitives.slicing import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
-from ms_func.primitives.slicing import index_in_dim as index_in_dim
-from ms_func.primitives.slicing import slice_in_dim as slice_in_dim
 from ms_func.primitives.sort import sort as sort
 from ms_func.primitives.sort import sort_key_val as sort_key_val
 from ms_func.primitives.sort import top_k as top_k
@@ -225,6 +227,8 @@ from ms_func.primitives.special import digamma as digamma
 from ms_func.primitives.special import lgamma as lgamma
 from ms_func.primitives.special import polygamma as polygamma
 from ms_func.primitives.special import zeta as zeta
+from ms_func.primitives.stacks import stack as stack
+from ms_func.primitives.stacks import unstack as unstack
 from ms_func.primitives.wide_products import mulhi as mulhi
 from ms_func.primitives.window import reduce_window_shape_tuple as reduce_window_shape_tuple
 

@@ -76,8 +76,27 @@ def dot(
 ) -> Any:  # fmt: skip
     """Product of vectors and matrices, or `dot_general` where dimension numbers are given.
 
+    Args:
+        lhs: array `[k]` or `[m, k]`.
+        rhs: array `[k]` or `[k, n]`; different dtypes are promoted.
+        dimension_numbers: as for `dot_general`, of which it then is one, with any shapes.
+        precision: as for `dot_general`.
+        preferred_element_type: dtype of the sum and of the result; the operands' where None.
+        out_sharding: layout of the result over devices.
+
+    Returns:
+        Array `[]`, `[m]`, `[n]` or `[m, n]`.
+
     Raises:
-        TypeError: an operand has more than two dimensions, or sizes differ.
+        TypeError: an operand has more than two dimensions, or sizes differ; a ValueError too.
+
+    Reference:
+        StableHLO `dot_general`.
+
+    Example:
+        >>> x = np.array([100, 100], np.int8)
+        >>> lax.dot(x, x), lax.dot(x, x, preferred_element_type=np.int32)
+        (Array(32, dtype=int8), Array(20000, dtype=int32))
     """
     options = {"dimension_numbers": dimension_numbers, "precision": precision,
                "preferred_element_type": preferred_element_type}  # fmt: skip
@@ -105,6 +124,12 @@ def scaled_dot(
 
     Raises:
         TypeError: a scale does not fit its operand.
+
+    Example:
+        >>> x = np.array([[1.0, 2.0, 3.0, 4.0]])
+        >>> scale = np.array([[1.0, 10.0]])  # one factor for each two elements
+        >>> lax.scaled_dot(x, np.ones((4, 1)), lhs_scale=scale)
+        Array([[73]], dtype=bfloat16)
     """
     dtype = np.dtype(ml_dtypes.bfloat16 if preferred_element_type is None
                      else preferred_element_type)  # fmt: skip
@@ -140,6 +165,12 @@ class RaggedDotDimensionNumbers:
         dot_dimension_numbers: as for `dot_general`.
         lhs_ragged_dimensions: the one dimension of `lhs` that consists of groups.
         rhs_group_dimensions: the dimension of `rhs` with one entry for each group, if any.
+
+    Example:
+        >>> numbers = lax.RaggedDotDimensionNumbers((((1,), (1,)), ((), ())), [0], [0])
+        >>> x, w = np.array([[1.0], [2.0], [3.0]]), np.array([[[10.0]], [[100.0]]])
+        >>> lax.ragged_dot_general(x, w, np.array([2, 1]), numbers).tolist()
+        [[10.0], [20.0], [300.0]]
     """
 
     dot_dimension_numbers: DotDimensionNumbers
@@ -153,10 +184,25 @@ def ragged_dot(
 ) -> Any:  # fmt: skip
     """Product of consecutive groups of rows, each with a matrix of its own.
 
-    Shapes: `[m, k]`, `[g, k, n]` and `[g]` to `[m, n]`. Rows beyond the last group give 0.
+    Args:
+        lhs: rows `[m, k]`, those of the first group first.
+        rhs: matrices `[g, k, n]`.
+        group_sizes: integers `[g]`: the number of rows of each group.
+        precision: as for `dot_general`.
+        preferred_element_type: as for `dot_general`.
+        group_offset: not supported but for None.
+        out_sharding: layout of the result over devices.
+
+    Returns:
+        Array `[m, n]`; rows beyond the last group give 0.
 
     Raises:
         TypeError: shapes or dtypes do not fit.
+
+    Example:
+        >>> x, w = np.array([[1.0], [2.0], [3.0]]), np.array([[[10.0]], [[100.0]]])
+        >>> lax.ragged_dot(x, w, np.array([1, 1])).tolist()
+        [[10.0], [200.0], [0.0]]
     """
     out = _ragged_dot(lhs, rhs, group_sizes, precision, preferred_element_type, group_offset)
     return out if out_sharding is None else constrained(out, out_sharding)
@@ -173,9 +219,28 @@ def ragged_dot_general(
     group by group, the entries of the group dimension of `rhs`; a contracted one gives a sum
     for each group, in a new leading dimension; with a batch dimension it is `dot_general`.
 
+    Args:
+        lhs: array.
+        rhs: array.
+        group_sizes: integers `[g]`: the size of each group.
+        ragged_dot_dimension_numbers: a `RaggedDotDimensionNumbers`.
+        precision: as for `dot_general`.
+        preferred_element_type: as for `dot_general`.
+        group_offset: not supported but for None.
+        out_sharding: layout of the result over devices.
+
+    Returns:
+        Array of the common dtype of the operands.
+
     Raises:
         TypeError: dimensions or sizes do not fit.
         NotImplementedError: there is a group offset, or sizes for each index of other dimensions.
+
+    Example:
+        >>> sums = lax.RaggedDotDimensionNumbers((((0,), (0,)), ((), ())), [0], [])
+        >>> x = np.array([[1.0], [2.0], [3.0]])  # a contracted dimension: one product a group
+        >>> lax.ragged_dot_general(x, np.ones((3, 1)), np.array([1, 2]), sums).tolist()
+        [[[1.0]], [[5.0]]]
     """
     if group_offset is not None:
         raise UnsupportedError("ragged_dot_general with a group_offset\nfix: slice the operands")

@@ -9,11 +9,17 @@ from typing import Any
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir.types import typeof
 from ms_func.primitives import decompositions
-from ms_func.primitives.slicing import slice_in_dim
+from ms_func.primitives.axis_slices import slice_in_dim
 
 
 class SvdAlgorithm(enum.Enum):
-    """Algorithms of `svd`; here LAPACK's divide and conquer serves for all."""
+    """Algorithms of `svd`; here LAPACK's divide and conquer serves for all.
+
+    Example:
+        >>> s = lax.linalg.svd(np.eye(2), compute_uv=False, algorithm=lax.linalg.SvdAlgorithm.QR)
+        >>> s.round().tolist()
+        [1.0, 1.0]
+    """
 
     DEFAULT = "default"
     QR = "QR"
@@ -23,7 +29,13 @@ class SvdAlgorithm(enum.Enum):
 
 
 class EighImplementation(enum.Enum):
-    """Algorithms of `eigh`; here LAPACK's serves for all."""
+    """Algorithms of `eigh`; here LAPACK's serves for all.
+
+    Example:
+        >>> qr = lax.linalg.EighImplementation.QR
+        >>> lax.linalg.eigh(np.array([[2.0, 0.0], [0.0, 1.0]]), implementation=qr)[1].tolist()
+        [1.0, 2.0]
+    """
 
     QR = "qr"
     JACOBI = "jacobi"
@@ -31,7 +43,12 @@ class EighImplementation(enum.Enum):
 
 
 class EigImplementation(enum.Enum):
-    """Libraries that `eig` may use; here it is LAPACK."""
+    """Libraries that `eig` may use; here it is LAPACK.
+
+    Example:
+        >>> lax.linalg.EigImplementation("lapack").name
+        'LAPACK'
+    """
 
     CUSOLVER = "cusolver"
     MAGMA = "magma"
@@ -45,16 +62,29 @@ def svd(
     """Singular values in decreasing order, with `x = U diag(s) V^H`.
 
     Args:
-        x: matrices `[..., m, n]`.
+        x: matrices `[..., m, n]`, float32, float64, complex64 or complex128.
         full_matrices: whether `U` and `V` are square.
         compute_uv: return `(U, s, V^H)`; else `s` alone.
         subset_by_index: `(first, end)` of the values and vectors to return; not with
             `full_matrices`.
         algorithm: None or a `SvdAlgorithm`.
 
+    Returns:
+        `U` `[..., m, k]`, `s` `[..., min(m, n)]`, `V^H` `[..., l, n]`; `k` and `l` are `m` and `n`,
+        or
+        `min(m, n)` where not `full_matrices`. `s` is real.
+
     Raises:
-        TypeError: `x` holds no matrices, or there is no such algorithm.
+        TypeError: `x` holds no matrices, has another dtype, or there is no such algorithm.
         ValueError: the range does not fit.
+
+    Reference:
+        LAPACK `gesdd`.
+
+    Example:
+        >>> u, s, vh = lax.linalg.svd(np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]]))
+        >>> u.shape, s.round().tolist(), vh.shape
+        ((3, 3), [2.0, 1.0], (2, 2))
     """
     _known("svd", algorithm, SvdAlgorithm)
     if subset_by_index is None:
@@ -78,16 +108,30 @@ def eigh(
     """Eigenvectors (as columns) and eigenvalues in increasing order of Hermitian matrices.
 
     Args:
-        x: matrices `[..., n, n]`.
+        x: matrices `[..., n, n]`, float32, float64, complex64 or complex128.
         lower: which triangle is read.
         symmetrize_input: use `(x + x^H) / 2`.
         sort_eigenvalues: accepted for compatibility: they are sorted either way.
         subset_by_index: `(first, end)` of the values and vectors to return.
         implementation: None or an `EighImplementation`.
 
+    Returns:
+        `(v, w)`, in the other order than `ms_func.numpy.linalg.eigh`: vectors `[..., n, n]` and
+        real
+        values `[..., n]`.
+
     Raises:
         TypeError: the matrices are not square, or there is no such implementation.
         ValueError: the range does not fit.
+
+    Reference:
+        LAPACK `syevd`, `heevd`.
+
+    Example:
+        >>> x = np.array([[2.0, 1.0], [1.0, 2.0]])
+        >>> v, w = lax.linalg.eigh(x)
+        >>> w.round().tolist(), np.allclose(x @ v, v * w, atol=1e-5).item()
+        ([1.0, 3.0], True)
     """
     _known("eigh", implementation, EighImplementation)
     v, w = decompositions.eigh(x, lower=lower, symmetrize_input=symmetrize_input)
@@ -105,15 +149,28 @@ def eig(
     """Eigenvalues of square matrices, then left and right eigenvectors, all complex.
 
     Args:
-        x: matrices `[..., n, n]`.
+        x: matrices `[..., n, n]`, float32, float64, complex64 or complex128; on CPU.
         compute_left_eigenvectors: return `u` with `u^H x = w u^H`, as columns.
         compute_right_eigenvectors: return `v` with `x v = v w`, as columns.
         enable_eigvec_derivs: not supported: eigenvectors have no derivative here.
         implementation: None or an `EigImplementation`.
         use_magma: accepted for compatibility.
 
+    Returns:
+        List of `w` `[..., n]`, then `u` and `v` `[..., n, n]` where asked for.
+
     Raises:
         TypeError: the matrices are not square, or there is no such implementation.
+        NotImplementedError: `enable_eigvec_derivs` is true.
+
+    Reference:
+        LAPACK `geev`.
+
+    Example:
+        >>> x = np.array([[0.0, 1.0], [-1.0, 0.0]])
+        >>> w, v = lax.linalg.eig(x, compute_left_eigenvectors=False)
+        >>> sorted(w.imag.round().tolist()), np.allclose(x @ v, v * w, atol=1e-5).item()
+        ([-1.0, 1.0], True)
     """
     if enable_eigvec_derivs:
         raise UnsupportedError(

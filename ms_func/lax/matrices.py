@@ -49,6 +49,11 @@ def householder_product(a: ArrayLike, taus: ArrayLike) -> Array:
 
     Raises:
         TypeError: the shapes do not fit.
+
+    Example:
+        >>> packed, taus = np.array([[0.0], [1.0]]), np.array([1.0])  # v = (1, 1)
+        >>> lax.linalg.householder_product(packed, taus).tolist()
+        [[0.0], [-1.0]]
     """
     a, taus = np.asarray(a), np.asarray(taus)
     if a.shape[-1] > a.shape[-2]:
@@ -72,6 +77,14 @@ def ormqr(
 
     Raises:
         TypeError: the shapes do not fit.
+
+    Returns:
+        Matrices of the shape of `c`.
+
+    Example:
+        >>> packed, taus = np.array([[0.0], [1.0]]), np.array([1.0])
+        >>> lax.linalg.ormqr(packed, taus, np.eye(2)).tolist()
+        [[0.0, -1.0], [-1.0, 0.0]]
     """
     a, taus, c = np.asarray(a), np.asarray(taus), np.asarray(c)
     v, t = _reflections(a, taus)
@@ -97,6 +110,14 @@ def symmetric_product(
 
     Raises:
         TypeError: the shapes do not fit.
+
+    Returns:
+        Matrices `[..., n, n]`.
+
+    Example:
+        >>> a = np.array([[1.0, 2.0], [0.0, 1.0]])
+        >>> lax.linalg.symmetric_product(a, np.eye(2), beta=10.0, symmetrize_output=True).tolist()
+        [[15.0, 2.0], [2.0, 11.0]]
     """
     a, c = np.asarray(a_matrix), np.asarray(c_matrix)
     if c.shape != (*a.shape[:-1], a.shape[-2]):
@@ -116,6 +137,13 @@ def cholesky_update(r_matrix: ArrayLike, w_vector: ArrayLike) -> Array:
 
     Raises:
         TypeError: the shapes do not fit.
+
+    Returns:
+        Upper triangular `[n, n]`.
+
+    Example:
+        >>> lax.linalg.cholesky_update(np.array([[3.0]]), np.array([4.0])).round().tolist()
+        [[5.0]]
     """
     r, w = np.asarray(r_matrix), np.asarray(w_vector)
     if r.ndim != 2 or r.shape[0] != r.shape[1] or w.shape != r.shape[:1]:
@@ -190,6 +218,12 @@ def qdwh(
     Raises:
         TypeError: `x` is no matrix with m >= n.
         NotImplementedError: `dynamic_shape` is given.
+
+    Example:
+        >>> x = np.array([[0.0, 2.0], [1.0, 0.0]])
+        >>> u, h, _, converged = lax.linalg.qdwh(x)
+        >>> np.allclose(u @ h, x, atol=1e-5).item(), abs(u).round().tolist(), converged.item()
+        (True, [[0.0, 1.0], [1.0, 0.0]], True)
     """
     if dynamic_shape is not None:
         raise NotImplementedError("qdwh with dynamic_shape")

@@ -11,6 +11,7 @@ from ms_func import tree
 from ms_func.control_flow.identities import optimization_barrier
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentValueError
+from ms_func.execution.array import Array
 from ms_func.execution.buffers import default_backend
 from ms_func.ir.types import typeof
 from ms_func.primitives.basis import broadcast_in_dim
@@ -23,12 +24,31 @@ from ms_func.tracing.tracer import Tracer
 
 
 def create_token(_: Any = None) -> Any:
-    """A value that carries nothing but the order of what depends on it: an array of size 0."""
+    """A value that carries nothing but the order of what depends on it: an array of size 0.
+
+    Example:
+        >>> lax.create_token().shape
+        (0,)
+    """
     return full((0,), False, np.bool_)
 
 
 def after_all(*operands: Any) -> Any:
-    """A token that depends on all the given ones."""
+    """A token that depends on all the given ones.
+
+    Args:
+        *operands: tokens, as `create_token` gives them; any arrays will do.
+
+    Returns:
+        A token; a new one where there are no operands.
+
+    Reference:
+        StableHLO `after_all`.
+
+    Example:
+        >>> lax.after_all(lax.create_token(), lax.create_token()).shape
+        (0,)
+    """
     if not operands:
         return create_token()
     return optimization_barrier(operands)[0]
@@ -89,19 +109,58 @@ def dce_sink(val: Any, *, prevent_mlir_dce: bool = False) -> None:
 
 
 def stage(x: Any, /) -> Any:
-    """`x` as a value of the program being recorded; outside of one, as an array."""
-    return x if type(x) is Tracer else convert_element_type(x, dtype(x))
+    """`x` as a value of the program being recorded; outside of one, as an array.
+
+    Args:
+        x: array or number.
+
+    Returns:
+        Array of the type of `x`; the type of a Python number is weak.
+
+    Raises:
+        TypeError: `x` is no array or number.
+
+    Example:
+        >>> lax.stage(3)
+        Array(3, dtype=int32, weak_type=True)
+    """
+    if isinstance(x, (Tracer, Array)):
+        return x
+    kind = typeof(x)
+    return convert_element_type(x, kind.dtype, weak_type=kind.weak_type)
 
 
 def dtype(x: Any) -> np.dtype:
-    """Dtype of a value, or that a type stands for; Python's numbers have their default ones."""
+    """Dtype of a value, or that a type stands for; Python's numbers have their default ones.
+
+    Args:
+        x: array, number, dtype, or a class or name of one.
+
+    Raises:
+        TypeError: `x` is none of these.
+
+    Example:
+        >>> lax.dtype(1.0), lax.dtype(int), lax.dtype("bool")
+        (dtype('float32'), dtype('int32'), dtype('bool'))
+    """
     if isinstance(x, (type, np.dtype, str)):
         return canonicalize_dtype(x)
     return typeof(x).dtype
 
 
 def shape_as_value(shape: Sequence[int]) -> Any:
-    """The sizes of a shape as a vector of integers."""
+    """The sizes of a shape as a vector of integers.
+
+    Args:
+        shape: Python ints.
+
+    Returns:
+        int32 array `[len(shape)]`.
+
+    Example:
+        >>> lax.shape_as_value((2, 3))
+        Array([2, 3], dtype=int32)
+    """
     if not shape:
         return full((0,), 0, np.int32)
     return concatenate([full((1,), int(n), np.int32) for n in shape], 0)
@@ -110,8 +169,20 @@ def shape_as_value(shape: Sequence[int]) -> Any:
 def broadcast_like(arr: Any, like_arr: Any) -> Any:
     """`arr` repeated to the shape of `like_arr`; dimensions align at the right.
 
+    Args:
+        arr: array of any dtype, with no more dimensions than `like_arr`.
+        like_arr: array, or a type such as a `ShapeDtypeStruct`.
+
+    Returns:
+        Array of the dtype of `arr`.
+
     Raises:
         TypeError: a dimension is neither 1 nor of the size it is repeated to.
+
+    Example:
+        >>> lax.broadcast_like(np.array([1, 2]), np.zeros((2, 2)))
+        Array([[1, 2],
+               [1, 2]], dtype=int32)
     """
     shape = typeof(like_arr).shape
     own = typeof(arr).ndim
@@ -121,7 +192,25 @@ def broadcast_like(arr: Any, like_arr: Any) -> Any:
 def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
     """Slices of `src` at the places that vectors of indices give along some dimensions.
 
-    Shapes: the result has one dimension for the places, then the other dimensions of `src`.
+    Args:
+        src: array of any dtype.
+        idxs: vectors `[k]` of integers, one for each of `axes`; they are moved inside.
+        axes: dimensions of `src`.
+
+    Returns:
+        Array of the dtype of `src` with one dimension for the places, then the other dimensions of
+        `src`.
+
+    Raises:
+        TypeError: the vectors differ in size.
+
+    Example:
+        >>> x = np.arange(6).reshape(2, 3)
+        >>> lax.index_take(x, [np.array([1, 0])], (0,))
+        Array([[3, 4, 5],
+               [0, 1, 2]], dtype=int32)
+        >>> lax.index_take(x, [np.array([1, 0]), np.array([2, 0])], (0, 1))
+        Array([5, 0], dtype=int32)
     """
     rows = concatenate([expand_dims(i, (1,)) for i in idxs], 1)
     sizes = list(typeof(src).shape)
@@ -144,6 +233,11 @@ def platform_dependent(
 
     Raises:
         NotImplementedError: there is no function for this kind and no default.
+
+    Example:
+        >>> f = lambda x: lax.platform_dependent(x, cpu=np.sin, tpu=np.cos, default=np.sin)
+        >>> float(f(0.0))
+        0.0
     """
     kind = default_backend().devices()[0].platform
     found = per_platform.get(kind) or (per_platform.get("gpu") if kind == "cuda" else None)
@@ -168,12 +262,17 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
 
     Raises:
         ValueError: the name is empty.
+
+    Example:
+        >>> double = lax.composite(lambda x: 2 * x, "my.double")
+        >>> double.__name__, double(1.5)
+        ('double', Array(3., dtype=float32, weak_type=True))
     """
     if not name or not isinstance(name, str):
         raise ArgumentValueError(f"a composite needs a name, got {name!r}")
 
     def composed(*args: Any, **kwargs: Any) -> Any:
-        return decomposition(*args, **kwargs)
+        return decomposition(*tree.map(stage, args), **kwargs)
 
     composed.__name__ = composed.__qualname__ = name.rpartition(".")[2]
     composed.__doc__ = decomposition.__doc__

@@ -15,7 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.nn.blockwise import Rules, blockwise, masked_score
 from ms_func.nn.normalization import logsumexp, softmax
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import fusion, logic, manipulation, searching
+from ms_func.numpy import axes, fusion, logic, manipulation, searching
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, common_shape, convert, lay, operand
@@ -27,15 +27,32 @@ from ms_func.primitives.collective_places import axis_index, axis_size
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Array:
     """1 at the index that `x` gives along a new dimension of size `num_classes`, else 0.
 
-    Indices out of range give zeros only. Where `axis` is the name of the axis of a `vmap` of size
-    `num_classes`, each lane holds its class.
+    Args:
+        x: indices, of any real dtype. Those out of range, negative ones too, give zeros only.
+        num_classes: size of the new dimension.
+        dtype: of the result; float32 by default.
+        axis: place of the new dimension in the result. Where it is the name of the axis of a
+            `vmap` of size `num_classes`, each lane holds its class.
+
+    Returns:
+        Array of the shape of `x` with `num_classes` put in at `axis`.
+
+    Raises:
+        TypeError: `num_classes` is no integer.
+        ValueError: there is no such place, or the named axis has another size.
+
+    Example:
+        >>> print(one_hot(np.array([0, 2, 3]), 3))
+        [[1. 0. 0.]
+         [0. 0. 1.]
+         [0. 0. 0.]]
     """
     x = asarray(x)
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     num_classes = operator.index(num_classes)
-    if manipulation.axis_names(axis):
+    if axes.axis_names(axis):
         return _one_hot_lane(x, num_classes, kind, axis)
-    place = manipulation.axis_index(axis, x.ndim + 1)
+    place = axes.axis_index(axis, x.ndim + 1)
     return fusion.run(_one_hot, (x,), num_classes, kind, place)
 
 
@@ -100,6 +117,13 @@ def dot_product_attention(
 
     Reference:
         Vaswani et al., "Attention is all you need", NeurIPS 2017; Dao, "FlashAttention-2", 2023.
+
+    Example:
+        >>> queries, keys = np.zeros((3, 1, 2)), np.zeros((3, 1, 2))  # [t, heads, d]: equal scores
+        >>> values = np.array([1.0, 3.0, 8.0]).reshape(3, 1, 1)
+        >>> values = np.broadcast_to(values, (3, 1, 2))
+        >>> print(dot_product_attention(queries, keys, values, is_causal=True)[:, 0, 0])
+        [1. 2. 4.]
     """
     if implementation not in (None, "xla", "blockwise"):
         raise ArgumentValueError(

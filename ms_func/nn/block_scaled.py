@@ -20,7 +20,15 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, repeating, scalar_types, searching
+from ms_func.numpy import (
+    logic,
+    manipulation,
+    padding,
+    reductions,
+    repeating,
+    scalar_types,
+    searching,
+)
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.promotion import ArrayLike, convert
@@ -58,7 +66,15 @@ class BlockScaleConfig:
 def get_scaled_dot_general_config(
     mode: str, global_scale: ArrayLike | None = None
 ) -> BlockScaleConfig:
-    """Configuration of one operand of `scaled_dot_general`: "mxfp8" or "nvfp4".
+    """Configuration of one operand of `scaled_dot_general`.
+
+    Args:
+        mode: "mxfp8", 8-bit floats with a power of two for each block of 32, or "nvfp4", 4-bit
+            floats with an 8-bit scale for each block of 16.
+        global_scale: for "nvfp4", one number more that all scales are multiplied by; 1 by default.
+
+    Returns:
+        A frozen `BlockScaleConfig`.
 
     Raises:
         ValueError: there is no such mode, or `global_scale` is not one number.
@@ -83,9 +99,15 @@ def scaled_matmul(
 ) -> Array:  # fmt: skip
     """Products of rows with rows, blocks of both multiplied by their scales first.
 
-    Shapes: `lhs` `[b, m, k]`, `rhs` `[b, n, k]`; scales `[b, m, j]` and `[b, n, l]` with j and l
-        divisors of k: each stands for k / j elements. Result `[b, m, n]`.
-    Dtypes: any real ones; computed in float32.
+    Args:
+        lhs: `[b, m, k]`, of any real dtype; computed in float32.
+        rhs: `[b, n, k]`.
+        lhs_scales: `[b, m, j]` with `j` a divisor of `k`: each stands for `k / j` elements.
+        rhs_scales: `[b, n, l]` with `l` a divisor of `k`.
+        preferred_element_type: dtype of the result.
+
+    Returns:
+        Array `[b, m, n]`.
 
     Raises:
         ValueError: shapes do not fit.
@@ -125,7 +147,7 @@ def quantize(x: Any, config: BlockScaleConfig) -> tuple[Any, Any]:
     *lead, k = x.shape
     blocks = -(-k // config.block_size)
     filled = [(0, 0)] * len(lead) + [(0, blocks * config.block_size - k)]
-    rows = repeating.pad(convert(x, F32), filled)
+    rows = padding.pad(convert(x, F32), filled)
     rows = manipulation.reshape(rows, (*lead, blocks, config.block_size))
     largest = scalar_types.finfo(config.data_type).max
     size = reductions.max(el.abs(rows), -1)

@@ -20,10 +20,10 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions, searching
-from ms_func.numpy.creation import full, zeros
 from ms_func.numpy.einsum import einsum
+from ms_func.numpy.filled import full, zeros
+from ms_func.numpy.padding import pad
 from ms_func.numpy.promotion import convert
-from ms_func.numpy.repeating import pad
 from ms_func.primitives import compare
 from ms_func.primitives import shape as sh
 

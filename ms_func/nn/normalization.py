@@ -15,6 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, logic, manipulation, means, reductions, searching
+from ms_func.numpy.axes import axes_and_names, axes_tuple
 from ms_func.numpy.promotion import ArrayLike, inexact, promote_dtype
 from ms_func.numpy.reductions import Axis
 from ms_func.primitives import compare
@@ -28,13 +29,29 @@ def _peak(x: Any, axis: Axis, where: Any) -> Any:
     return stop_gradient(compare.select(logic.isfinite(top), top, 0))
 
 
+def _below(x: Any, peak: Any, where: Any) -> Any:
+    """`x - peak`; 0 outside of `where`, so that nothing there overflows, in derivatives too."""
+    shifted = ar.subtract(x, peak)
+    return shifted if where is None else searching.where(where, shifted, 0)
+
+
 def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
     """`exp(x)` divided by its sum along dimensions.
 
     Args:
-        x: array.
-        axis: dimensions that sum to 1.
-        where: elements to count; the others give 0.
+        x: real or complex array; integers become floats.
+        axis: dimensions that sum to 1; a tuple for several, None for all.
+        where: elements to count, boolean, broadcasting to `x`; the others give 0, and their
+            derivative is 0. Where none is left all are 0.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> print(softmax(np.array([1000.0, 1000.0, -np.inf])))
+        [0.5 0.5 0. ]
+        >>> print(softmax(np.zeros(3), where=np.array([True, True, False])))
+        [0.5 0.5 0. ]
     """
     return _over_axis(_softmax, inexact("softmax", x), axis, where)
 
@@ -54,21 +71,38 @@ def _number(axis: Any) -> Any:
 def _softmax(x: Any, *args: Any) -> Any:
     *mask, axis = args
     where = mask[0] if mask else None
-    shifted = el.exp(ar.subtract(x, _peak(x, axis, where)))
-    if where is not None:
-        shifted = searching.where(where, shifted, 0)
-    return ar.divide(shifted, reductions.sum(shifted, axis, keepdims=True))
+    shares = el.exp(_below(x, _peak(x, axis, where), where))
+    if where is None:
+        return ar.divide(shares, reductions.sum(shares, axis, keepdims=True))
+    counted = manipulation.broadcast_to(where, typeof(x).shape)
+    some = reductions.any(counted, axis, keepdims=True)
+    total = reductions.sum(shares, axis, keepdims=True, where=counted)
+    out = ar.divide(shares, searching.where(some, total, 1))
+    return searching.where(counted, out, 0)
 
 
 def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
-    """`log(softmax(x))`, accurate where the softmax underflows; -inf outside of `where`."""
+    """`log(softmax(x))`, accurate where the softmax underflows.
+
+    Args:
+        x: real or complex array; integers become floats.
+        axis: dimensions whose exponentials sum to 1; a tuple for several, None for all.
+        where: elements to count, boolean; the others give -inf.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> print(log_softmax(np.array([0.0, 1000.0])))
+        [-1000.     0.]
+    """
     return _over_axis(_log_softmax, inexact("log_softmax", x), axis, where)
 
 
 def _log_softmax(x: Any, *args: Any) -> Any:
     *mask, axis = args
     where = mask[0] if mask else None
-    shifted = ar.subtract(x, _peak(x, axis, where))
+    shifted = _below(x, _peak(x, axis, where), where)
     total = reductions.sum(el.exp(shifted), axis, keepdims=True, where=where)
     out = ar.subtract(shifted, el.log(total))
     return out if where is None else searching.where(where, out, -math.inf)
@@ -81,12 +115,25 @@ def logsumexp(
     """`log(sum(b * exp(a)))` along dimensions, without overflow.
 
     Args:
-        a: array.
+        a: real or complex array; integers become floats.
         axis: dimensions, all by default.
-        b: factors, 1 by default.
+        b: factors, 1 by default; they broadcast with `a`. 0 leaves an element out.
         keepdims: keep the dimensions with size 1.
         return_sign: also return the sign of the sum, whose logarithm of magnitude is given.
-        where: elements to count.
+            Without it a negative sum gives NaN.
+        where: elements to count, boolean.
+
+    Returns:
+        Array, or a pair of arrays with `return_sign`. No elements give -inf.
+
+    Raises:
+        ValueError: there is no such dimension, or `b` does not broadcast.
+
+    Example:
+        >>> print(f"{logsumexp(np.array([1000.0, 1000.0])):.3f}")
+        1000.693
+        >>> [v.item() for v in logsumexp(np.zeros(2), b=np.array([1.0, -2.0]), return_sign=True)]
+        [0.0, -1.0]
     """
     if b is not None:
         a, b = promote_dtype("logsumexp", inexact("logsumexp", a), b)
@@ -95,10 +142,10 @@ def logsumexp(
         a = inexact("logsumexp", a)
     real = el.real(a) if typeof(a).dtype.kind == "c" else a
     peak = _peak(real, axis, where)
-    scaled = el.exp(ar.subtract(a, peak))
+    scaled = el.exp(_below(a, peak, where))
     scaled = scaled if b is None else ar.multiply(b, scaled)
     total = reductions.sum(scaled, axis, keepdims=keepdims, where=where)
-    axes = [a for a in manipulation.axes_and_names(axis, typeof(peak).ndim) if type(a) is int]
+    axes = [a for a in axes_and_names(axis, typeof(peak).ndim) if type(a) is int]
     base = peak if keepdims else manipulation.squeeze(peak, tuple(axes))
     if return_sign:
         sign = el.sign(total)
@@ -111,14 +158,27 @@ def logsumexp(
 def logmeanexp(
     x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False
 ) -> Array:
-    """`log(mean(exp(x)))` along dimensions, without overflow."""
+    """`log(mean(exp(x)))` along dimensions, without overflow.
+
+    Args:
+        x: real or complex array; integers become floats.
+        axis: dimensions, all by default.
+        where: elements to count, boolean; where none is left the result is NaN.
+        keepdims: keep the dimensions with size 1.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> logmeanexp(np.array([1000.0, 1000.0])).item()
+        1000.0
+    """
     x = inexact("logmeanexp", x)
     total = logsumexp(x, axis, keepdims=keepdims, where=where)
     if where is None:
         shape = typeof(x).shape
-        count: Any = math.log(
-            math.prod(shape[i] for i in manipulation.axes_tuple(axis, len(shape)))
-        )
+        size = math.prod(shape[i] for i in axes_tuple(axis, len(shape)))
+        count: Any = math.log(size) if size else -math.inf
     else:
         full = manipulation.broadcast_to(where, typeof(x).shape)
         count = el.log(reductions.sum(full, axis, np.float32, keepdims=keepdims))
@@ -134,14 +194,24 @@ def standardize(
     """`(x - mean) / sqrt(variance + epsilon)` along dimensions.
 
     Args:
-        x: array.
-        axis: dimensions.
-        mean: mean, computed where None.
+        x: real or complex array; integers become floats.
+        axis: dimensions; a tuple for several.
+        mean: mean, computed where None; broadcasts with `x`.
         variance: variance, computed where None.
         epsilon: added to the variance.
         where: elements that mean and variance count.
         algorithm: "fast" computes the variance as mean of squares minus square of the mean,
-            "two_pass" from the distances.
+            "two_pass" from the distances, which is right where the mean is large.
+
+    Raises:
+        ValueError: there is no such dimension, or shapes do not broadcast.
+
+    Example:
+        >>> x = np.array([10000.0, 10001.0])
+        >>> for way in ("fast", "two_pass"):
+        ...     print(np.array_str(standardize(x, algorithm=way), precision=1))
+        [-158.1  158.1]
+        [-1.  1.]
     """
     x = inexact("standardize", x)
     if mean is None:
@@ -160,6 +230,16 @@ def layer_norm(
 ) -> Array:  # fmt: skip
     """`x` with mean 0 and variance 1 along dimensions, times `scale`, plus `bias`.
 
+    Args:
+        x: real array; integers become floats.
+        scale: factors that broadcast with `x`; none by default.
+        bias: terms that broadcast with `x`; none by default.
+        axis: dimensions; a tuple for several.
+        epsilon: added to the variance.
+
+    Raises:
+        ValueError: there is no such dimension, or shapes do not broadcast.
+
     Example:
         >>> print(layer_norm(np.array([1.0, 3.0]), epsilon=0.0))
         [-1.  1.]
@@ -175,6 +255,15 @@ def rms_norm(
     x: ArrayLike, scale: ArrayLike | None = None, axis: Axis = -1, epsilon: ArrayLike = 1e-6
 ) -> Array:
     """`x` divided by the root of its mean square along dimensions, times `scale`.
+
+    Args:
+        x: real or complex array; integers become floats.
+        scale: factors that broadcast with `x`; none by default.
+        axis: dimensions; a tuple for several.
+        epsilon: added to the mean square.
+
+    Raises:
+        ValueError: there is no such dimension, or shapes do not broadcast.
 
     Example:
         >>> rms_norm(np.array([3.0, 3.0]), epsilon=0.0)
@@ -205,8 +294,20 @@ def batch_norm(
             of the axes of a `vmap` or of devices may be among them.
         epsilon: added to the variance.
 
+    Raises:
+        ValueError: there is no such dimension, or shapes do not broadcast.
+
     Reference:
         Ioffe, Szegedy, "Batch normalization", ICML 2015.
+
+    Example:
+        >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
+        >>> print(batch_norm(x, epsilon=0.0))
+        [[-1. -1.]
+         [ 1.  1.]]
+        >>> print(batch_norm(x, mean=np.zeros(2), variance=np.full(2, 4.0), epsilon=0.0))
+        [[ 0.5  5. ]
+         [ 1.5 15. ]]
     """
     x = inexact("batch_norm", x)
     over = tuple(range(typeof(x).ndim - 1)) if axis is None else axis
@@ -233,6 +334,10 @@ def group_norm(
 
     Reference:
         Wu, He, "Group normalization", ECCV 2018.
+
+    Example:
+        >>> print(group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2, epsilon=0.0))
+        [[-1.  1. -1.  1.]]
     """
     x = inexact("group_norm", x)
     shape = typeof(x).shape

@@ -17,7 +17,7 @@ from ms_func.ir.types import typeof
 from ms_func.lax.layouts import conv_general_dilated
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import manipulation
-from ms_func.numpy.creation import ones
+from ms_func.numpy.filled import ones
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, join_types, operand
 from ms_func.primitives.conv_forms import conv_transpose as general_conv_transpose
 from ms_func.primitives.window import reduce_window_max, reduce_window_min, reduce_window_sum
@@ -53,7 +53,22 @@ def min_pool(
     inputs: ArrayLike, window_shape: Sequence[int], strides: Sequence[int] | None = None,
     padding: Padding = "VALID",
 ) -> Array:  # fmt: skip
-    """Minima over windows; arguments as for `max_pool`."""
+    """Minima over windows.
+
+    Args:
+        inputs: `[batch, *spatial, features]`, or without the batch.
+        window_shape: lengths of the windows.
+        strides: steps of the windows, 1 by default.
+        padding: "VALID", "SAME", or pairs of numbers of elements before and after, which do not
+            count.
+
+    Raises:
+        ValueError: the lengths do not fit each other.
+
+    Example:
+        >>> min_pool(np.arange(4.0).reshape(1, 4, 1), (2,), (2,)).ravel()
+        Array([0., 2.], dtype=float32)
+    """
     x = operand("min_pool", inputs)
     return _pooled("min_pool", reduce_window_min, x, window_shape, strides, padding)
 
@@ -148,7 +163,20 @@ def conv_transpose(
     inputs: ArrayLike, kernel: ArrayLike, strides: int | Sequence[int] = 1,
     padding: Padding = "SAME", kernel_dilation: int | Sequence[int] = 1, precision: Any = None,
 ) -> Array:  # fmt: skip
-    """Convolution of `inputs` spread by `strides`; arguments as for `conv`.
+    """Convolution of `inputs` spread by `strides`: learned upsampling.
+
+    Args:
+        inputs: `[batch, *spatial, in]`, or without the batch.
+        kernel: `[*window, in, out]`, which is not reversed.
+        strides: how many elements of the result each of `inputs` stands for, one for all
+            dimensions or one each.
+        padding: "SAME" makes the sizes those of `inputs` times `strides`; "VALID" all that the
+            kernel reaches; or pairs of numbers of elements before and after.
+        kernel_dilation: distances between the elements of the kernel.
+        precision: of the products.
+
+    Raises:
+        ValueError: the shapes do not fit.
 
     Example:
         >>> conv_transpose(np.ones((1, 5, 3)), np.ones((4, 3, 2)), 2).shape

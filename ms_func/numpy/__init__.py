@@ -26,11 +26,12 @@ from ms_func.numpy.calculus import (  # isort: skip
     diff, ediff1d, gradient, interp, trapezoid, unwrap,
 )  # fmt: skip
 from ms_func.numpy.creation import (  # isort: skip
-    arange, array, asarray, astype, copy, empty, empty_like, frombuffer, fromfile,
-    fromfunction, fromiter, fromstring, full, full_like, indices, ones, ones_like, zeros,
-    zeros_like,
+    array, asarray, astype, copy, frombuffer, fromfile, fromiter, fromstring,
 )  # fmt: skip
-from ms_func.numpy.intervals import geomspace, linspace, logspace  # isort: skip
+from ms_func.numpy.filled import (  # isort: skip
+    empty, empty_like, full, full_like, ones, ones_like, zeros, zeros_like,
+)  # fmt: skip
+from ms_func.numpy.intervals import arange, geomspace, linspace, logspace  # isort: skip
 from ms_func.numpy.diagonals import (  # isort: skip
     diag, diag_indices, diag_indices_from, diagflat, diagonal, eye, fill_diagonal, identity,
     ix_, mask_indices, trace, tri, tril, tril_indices, tril_indices_from, triu, triu_indices,
@@ -47,8 +48,8 @@ from ms_func.numpy.floats import (  # isort: skip
     copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
 )  # fmt: skip
 from ms_func.numpy.grids import (  # isort: skip
-    bartlett, blackman, c_, hamming, hanning, i0, index_exp, kaiser, mgrid, ogrid, packbits,
-    r_, s_, unpackbits,
+    bartlett, blackman, c_, fromfunction, hamming, hanning, i0, index_exp, indices, kaiser,
+    mgrid, ogrid, packbits, r_, s_, unpackbits,
 )  # fmt: skip
 from ms_func.numpy.joining import (  # isort: skip
     append, array_split, block, column_stack, concat, concatenate, dsplit, dstack, hsplit,
@@ -60,11 +61,11 @@ from ms_func.numpy.logic import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.manipulation import (  # isort: skip
     atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to,
-    expand_dims, flip, fliplr, flipud, matrix_transpose, moveaxis, permute_dims, ravel, reshape,
-    roll, rollaxis, rot90, squeeze, swapaxes, transpose,
+    expand_dims, matrix_transpose, moveaxis, permute_dims, ravel, reshape, rollaxis, squeeze,
+    swapaxes, transpose,
 )  # fmt: skip
-from ms_func.numpy.means import average, mean, std, var
-
+from ms_func.numpy.reordering import flip, fliplr, flipud, roll, rot90  # isort: skip
+from ms_func.numpy.means import average, mean, std, var  # isort: skip
 from ms_func.numpy.metadata import (  # isort: skip
     __array_namespace_info__, can_cast, from_dlpack, iscomplexobj, isdtype, isrealobj,
     isscalar, iterable, load, ndim, save, savez, shape, size,
@@ -84,8 +85,9 @@ from ms_func.numpy.reductions import (  # isort: skip
     sum,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
-    delete, insert, meshgrid, pad, place, put, repeat, resize, tile, trim_zeros,
+    delete, insert, meshgrid, place, put, repeat, resize, tile, trim_zeros,
 )  # fmt: skip
+from ms_func.numpy.padding import pad  # isort: skip
 from ms_func.numpy.rounding import around, ceil, fix, floor, rint, round, trunc
 
 from ms_func.numpy.running import (  # isort: skip
@@ -99,13 +101,18 @@ from ms_func.numpy.scalar_types import (  # isort: skip
     uint, uint1, uint16, uint2, uint32, uint4, uint64, uint8,
 )  # fmt: skip
 from ms_func.numpy.searching import (  # isort: skip
-    argmax, argmin, argwhere, bincount, compress, extract, flatnonzero, nanargmax, nanargmin,
-    nonzero, put_along_axis, ravel_multi_index, take, take_along_axis, unravel_index, where,
+    argmax, argmin, argwhere, bincount, flatnonzero, nanargmax, nanargmin, nonzero,
+    ravel_multi_index, unravel_index, where,
 )  # fmt: skip
-from ms_func.numpy.choosing import choose, piecewise, select  # isort: skip
+from ms_func.numpy.choosing import choose, compress, extract, piecewise, select  # isort: skip
+from ms_func.numpy.taking import put_along_axis  # isort: skip
+from ms_func.numpy.taking import take  # isort: skip
+from ms_func.numpy.taking import take_along_axis  # isort: skip
 from ms_func.numpy.sorting import (  # isort: skip
-    argpartition, argsort, digitize, intersect1d, isin, lexsort, partition, searchsorted,
-    setdiff1d, setxor1d, sort, sort_complex, union1d, unique, unique_all, unique_counts,
+    argpartition, argsort, digitize, lexsort, partition, searchsorted, sort, sort_complex,
+)  # fmt: skip
+from ms_func.numpy.sets import (  # isort: skip
+    intersect1d, isin, setdiff1d, setxor1d, union1d, unique, unique_all, unique_counts,
     unique_inverse, unique_values,
 )  # fmt: skip
 from ms_func.numpy.quantiles import (  # isort: skip

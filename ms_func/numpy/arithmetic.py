@@ -209,7 +209,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
         >>> np.fmod(np.array([7, -7, 7]), np.array([3, 3, -3]))
         Array([ 1, -1,  1], dtype=int32)
     """
-    return ar.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
+    return modulo.rem_p.bind(*_divisible(*numbers("fmod", x, y)))
 
 
 @fusion.two
@@ -575,5 +575,5 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """
     no_out("modf", out)
     x = inexact("modf", x)
-    rest = ar.rem_p.bind(x, literal(1, x))
+    rest = modulo.rem_p.bind(x, literal(1, x))
     return compare.select(logic.isinf(x), with_sign(literal(0, x), x), rest), rounding.trunc(x)

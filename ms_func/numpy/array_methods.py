@@ -19,6 +19,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import (
     arithmetic,
+    at,
     bitwise,
     choosing,
     creation,
@@ -38,6 +39,7 @@ from ms_func.numpy import (
     running,
     searching,
     sorting,
+    taking,
     updates,
 )
 from ms_func.numpy.fusion import beside
@@ -159,7 +161,14 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _rounded(x: Any, ndigits: int | None = None) -> Any:
-    """`round(x)` gives integers, `round(x, n)` what `x` is, as Python's numbers do."""
+    """`round(x)` gives integers, `round(x, n)` what `x` is, as Python's numbers do.
+
+    Halves go to the even neighbour.
+
+    Example:
+        >>> np.array([0.5, 1.5, -1.2]).__round__(), np.array([12.0, 16.0]).__round__(-1)
+        (Array([ 0,  2, -1], dtype=int32), Array([10., 20.], dtype=float32))
+    """
     out = rounding.round(x, ndigits or 0)
     return convert(out, DEFAULTS[int]) if ndigits is None else out
 
@@ -179,7 +188,15 @@ _AT_ONCE = 64
 
 
 def _iterate(self: Any) -> Iterator[Any]:
-    """Rows along the first dimension."""
+    """Rows along the first dimension.
+
+    Raises:
+        TypeError: the array has no dimension.
+
+    Example:
+        >>> [row.tolist() for row in np.array([[1, 2], [3, 4]])]
+        [[1, 2], [3, 4]]
+    """
     shape = self.shape
     if not shape:
         raise TypeError("iteration over a 0-d array")
@@ -191,15 +208,31 @@ def _iterate(self: Any) -> Iterator[Any]:
 
 
 def _contains(self: Any, value: Any) -> bool:
-    """Whether an element equals `value`."""
+    """Whether an element equals `value`.
+
+    Raises:
+        TracerBoolConversionError: the array is known only at run time.
+
+    Example:
+        >>> 2 in np.array([[1, 2], [3, 4]])
+        True
+    """
     return bool(reductions.any(logic.equal(self, value)))
 
 
 def _namespace(self: Any, *, api_version: str | None = None) -> Any:
     """The module with the functions of the array API.
 
+    Args:
+        self: array.
+        api_version: version of the standard, such as "2024.12"; None takes the newest.
+
     Raises:
         ValueError: there is no such version of the standard.
+
+    Example:
+        >>> np.ones(2).__array_namespace__().__name__
+        'ms_func.numpy'
     """
     if api_version is not None and api_version not in VERSIONS:
         raise ValueError(
@@ -211,18 +244,43 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
     return alias if hasattr(alias, "_alias_path") else namespace
 
 
-def _copy(self: Any, *_: Any) -> Any:
-    """The value in memory of its own; within a program nothing needs to be copied."""
+def copy(self: Any, order: Any = None) -> Any:
+    """The value in memory of its own; within a program nothing needs to be copied.
+
+    Args:
+        self: array.
+        order: accepted for compatibility; arrays have no memory order.
+
+    Example:
+        >>> x = np.array([1, 2])
+        >>> y = x.copy()
+        >>> x[0] = 9
+        >>> y
+        Array([1, 2], dtype=int32)
+    """
     if type(self) in ARRAYS and current.interpreter is bottom:
         return fresh(self)
     return as_handle(self)
 
 
-def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
+def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     """The bits of the array read as another dtype, as `numpy.ndarray.view`.
+
+    Args:
+        self: array.
+        dtype: dtype of the result; None gives the array itself. A narrower one makes the last
+            dimension longer, a wider one shorter. Booleans count as bytes.
+        type: not supported.
 
     Raises:
         ValueError: the last dimension does not fit the wider dtype.
+        NotImplementedError: `type` is given.
+
+    Example:
+        >>> np.array([1.0, -2.0]).view("uint32")
+        Array([1065353216, 3221225472], dtype=uint32)
+        >>> np.array([1, 256], "int16").view("uint8")
+        Array([1, 0, 0, 1], dtype=uint8)
     """
     if type is not None:
         raise NotImplementedError("`type` argument of array.view() is not supported.")
@@ -231,9 +289,9 @@ def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
     new, old = np.dtype(dtype), self.dtype
     if old == np.bool_:
         self = cast.convert_element_type(self, np.uint8)
-        return _view(self, new)
+        return view(self, new)
     if new == np.bool_:
-        return logic.not_equal(_view(self, np.uint8), 0)
+        return logic.not_equal(view(self, np.uint8), 0)
     if new.itemsize == old.itemsize:
         return cast.bitcast_convert_type(self, new)
     if not self.ndim:
@@ -254,37 +312,149 @@ def _view(self: Any, dtype: Any = None, type: None = None) -> Any:
     return cast.bitcast_convert_type(groups, new)
 
 
-def _byteswap(self: Any, inplace: bool = False) -> Any:
+def byteswap(self: Any, inplace: bool = False) -> Any:
     """The bytes of each element in reverse order.
+
+    Args:
+        self: array.
+        inplace: must be False.
 
     Raises:
         NotImplementedError: `inplace` is asked for.
+
+    Example:
+        >>> np.array([1, 256], "int16").byteswap()
+        Array([256,   1], dtype=int16)
     """
     if inplace:
         raise NotImplementedError("byteswap(inplace=True): arrays are values here")
     if self.dtype.itemsize == 1:
         return as_handle(self)
     if self.dtype.kind == "c":
-        return cast.complex(_byteswap(cast.real(self)), _byteswap(cast.imag(self)))
+        return cast.complex(byteswap(cast.real(self)), byteswap(cast.imag(self)))
     parts = cast.bitcast_convert_type(self, np.dtype(np.uint8))
     return cast.bitcast_convert_type(sh.rev(parts, (self.ndim,)), self.dtype)
 
 
-def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
-    """The array on another device."""
+def to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
+    """The array on another device, or with a sharding.
+
+    Args:
+        self: array.
+        device: device or sharding. Values that are traced stay where the program runs.
+        stream: accepted for compatibility.
+
+    Example:
+        >>> x = np.ones(2)
+        >>> x.to_device(ms.devices()[0]).device == ms.devices()[0]
+        True
+    """
     return creation.on_device(self, device)
 
 
-def _flatten(self: Any, order: str = "C") -> Any:
-    """The elements in one dimension."""
-    return manipulation.ravel(self, order)
+def flatten(self: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
+    """The elements in one dimension.
+
+    Args:
+        self: array.
+        order: "C" reads the last index fastest, "F" the first.
+        out_sharding: sharding of the result.
+
+    Example:
+        >>> np.array([[1, 2], [3, 4]]).flatten("F")
+        Array([1, 3, 2, 4], dtype=int32)
+    """
+    return manipulation.ravel(self, order, out_sharding=out_sharding)
+
+
+def reshape(
+    self: Any, *args: Any, order: str = "C", copy: bool | None = None, out_sharding: Any = None
+) -> Any:
+    """`reshape` as a method: sizes as one tuple or as several arguments.
+
+    Args:
+        self: array.
+        *args: sizes; one may be -1.
+        order: "C" reads and writes the last index fastest, "F" the first.
+        copy: accepted for compatibility; arrays are values.
+        out_sharding: sharding of the result.
+
+    Raises:
+        TypeError: the sizes do not fit the number of elements.
+
+    Example:
+        >>> np.arange(6).reshape(2, -1)
+        Array([[0, 1, 2],
+               [3, 4, 5]], dtype=int32)
+    """
+    shape = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
+    return manipulation.reshape(self, shape, order, copy=copy, out_sharding=out_sharding)
+
+
+def transpose(self: Any, *args: Any) -> Any:
+    """`transpose` as a method: axes as one tuple or as several arguments.
+
+    Args:
+        self: array.
+        *args: for each dimension of the result which one of the array it is; without any the
+            order is reversed.
+
+    Raises:
+        TypeError: the axes are no permutation.
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.ones((2, 3, 4)).transpose(0, 2, 1).shape
+        (2, 4, 3)
+    """
+    if not args or args == (None,):
+        return manipulation.transpose(self)
+    axes = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
+    return manipulation.transpose(self, axes)
+
+
+def compress(
+    self: Any, condition: Any, axis: int | None = None, *, out: None = None,
+    size: int | None = None, fill_value: Any = 0,
+) -> Any:  # fmt: skip
+    """Slices along a dimension where a condition holds.
+
+    Args:
+        self: array.
+        condition: vector; nonzero elements hold.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        size: number of slices of the result, needed where `condition` is known only at run time.
+        fill_value: pads where there are fewer.
+
+    Raises:
+        ValueError: `condition` is no vector, or holds beyond the end of the dimension.
+        ConcretizationTypeError: `condition` is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.array([1, 2, 3]).compress(np.array([True, False, True]))
+        Array([1, 3], dtype=int32)
+    """
+    return choosing.compress(condition, self, axis, size=size, fill_value=fill_value, out=out)
+
+
+def _reversed(self: Any) -> Any:
+    """The array with its dimensions in reverse order: a matrix transposed.
+
+    Example:
+        >>> np.array([[1, 2, 3], [4, 5, 6]]).T
+        Array([[1, 4],
+               [2, 5],
+               [3, 6]], dtype=int32)
+    """
+    return manipulation.transpose(self)
 
 
 _METHODS: dict[str, Callable[..., Any]] = {
     "__array_namespace__": _namespace,
     "__contains__": _contains,
-    "__copy__": _copy,
-    "__deepcopy__": _copy,
+    "__copy__": copy,
+    "__deepcopy__": copy,
     "__getitem__": indexing.getitem,
     "__iter__": _iterate,
     "__setitem__": updates.setitem,
@@ -295,20 +465,18 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "argpartition": sorting.argpartition,
     "argsort": sorting.argsort,
     "astype": creation.astype,
-    "byteswap": _byteswap,
+    "byteswap": byteswap,
     "choose": choosing.choose,
     "clip": arithmetic.clip,
-    "compress": lambda self, condition, axis=None, **kw: searching.compress(
-        condition, self, axis, **kw
-    ),
+    "compress": compress,
     "conj": elementwise.conjugate,
     "conjugate": elementwise.conjugate,
-    "copy": _copy,
+    "copy": copy,
     "cumprod": running.cumprod,
     "cumsum": running.cumsum,
     "diagonal": diagonals.diagonal,
     "dot": products.dot,
-    "flatten": _flatten,
+    "flatten": flatten,
     "max": reductions.max,
     "mean": means.mean,
     "min": reductions.min,
@@ -317,7 +485,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "ptp": reductions.ptp,
     "ravel": manipulation.ravel,
     "repeat": repeating.repeat,
-    "reshape": manipulation.reshape_method,
+    "reshape": reshape,
     "round": rounding.round,
     "searchsorted": sorting.searchsorted,
     "sort": sorting.sort,
@@ -325,12 +493,12 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "std": means.std,
     "sum": reductions.sum,
     "swapaxes": manipulation.swapaxes,
-    "take": searching.take,
-    "to_device": _to_device,
+    "take": taking.take,
+    "to_device": to_device,
     "trace": diagonals.trace,
-    "transpose": manipulation.transpose_method,
+    "transpose": transpose,
     "var": means.var,
-    "view": _view,
+    "view": view,
 }
 
 
@@ -342,8 +510,8 @@ def _flat(self: Any) -> Any:
 
 
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    "T": manipulation.transpose,
-    "at": updates.IndexUpdater,
+    "T": _reversed,
+    "at": at.IndexUpdater,
     "flat": _flat,
     "imag": elementwise.imag,
     "itemsize": lambda self: self.dtype.itemsize,

@@ -23,8 +23,10 @@ from ms_func.numpy import (
     running,
     searching,
     sorting,
+    taking,
 )
-from ms_func.numpy.manipulation import axes_tuple, axis_index, part
+from ms_func.numpy.axes import axes_tuple, axis_index
+from ms_func.numpy.joining import part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype
 
 
@@ -169,9 +171,8 @@ def _slope(f: Any, spacing: Any, axis: int) -> Any:
     sides = ar.subtract(high, low)  # differences of neighbours
     if not typeof(spacing).ndim:
         slopes = ar.divide(sides, spacing)
-        middle = ar.multiply(
-            0.5, ar.add(part(slopes, axis, 1, n - 1), part(slopes, axis, 0, n - 2))
-        )
+        apart = ar.subtract(part(f, axis, 2, n), part(f, axis, 0, n - 2))
+        middle = ar.divide(apart, ar.multiply(spacing, 2))
     else:
         shape = [-1 if i == axis else 1 for i in range(typeof(f).ndim)]
         widths = manipulation.reshape(diff(spacing), shape)
@@ -258,13 +259,13 @@ def interp(
     if period is not None:
         x, xp = ar.remainder(x, period), ar.remainder(xp, period)
         order = sorting.argsort(xp)
-        xp, fp = (searching.take(v, order, 0, mode="clip") for v in (xp, fp))
+        xp, fp = (taking.take(v, order, 0, mode="clip") for v in (xp, fp))
         xp = joining.concatenate([ar.subtract(xp[-1:], period), xp, ar.add(xp[:1], period)])
         fp = joining.concatenate([fp[-1:], fp, fp[:1]])
     n = typeof(xp).shape[0]
     i = ar.clip(sorting.searchsorted(xp, x, "right"), 1, max(n - 1, 1))
-    low, high = (searching.take(xp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
-    first, last = (searching.take(fp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
+    low, high = (taking.take(xp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
+    first, last = (taking.take(fp, v, 0, mode="clip") for v in (ar.subtract(i, 1), i))
     width = ar.subtract(high, low)
     flat = logic.equal(width, 0)
     share = ar.divide(ar.subtract(x, low), searching.where(flat, 1, width))

@@ -1,4 +1,4 @@
-"""Choosing among several arrays: `select`, `choose`, `piecewise`."""
+"""Choosing between arrays by conditions, and of elements by masks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import logic
 from ms_func.numpy.arithmetic import remainder
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
-from ms_func.numpy.manipulation import broadcast_to
+from ms_func.numpy.manipulation import broadcast_to, ravel
 from ms_func.numpy.promotion import (
     ArrayLike,
     as_handle,
@@ -25,7 +26,9 @@ from ms_func.numpy.promotion import (
     operand,
     promote_dtype,
 )
-from ms_func.numpy.searching import concrete, where
+from ms_func.numpy.searching import concrete, nonzero, where
+from ms_func.numpy.taking import take
+from ms_func.tracing.tracer import Tracer
 
 
 def select(
@@ -33,8 +36,21 @@ def select(
 ) -> Array:
     """For each element the choice of the first condition that holds, else `default`.
 
+    Args:
+        condlist: arrays; nonzero elements hold.
+        choicelist: as many arrays or numbers; all broadcast together.
+        default: array or number.
+
+    Returns:
+        Array of the dtype that the choices and `default` promote to.
+
     Raises:
         ValueError: there are no conditions, or not as many choices.
+
+    Example:
+        >>> x = np.arange(5)
+        >>> np.select([x < 2, x < 4], [-x, x * 10], 99)
+        Array([ 0, -1, 20, 30, 99], dtype=int32)
     """
     if len(condlist) != len(choicelist):
         raise ArgumentValueError(
@@ -64,14 +80,24 @@ def choose(
         out: not supported.
         mode: "clip" or "wrap"; "raise" checks where the values are known.
 
+    Returns:
+        Array of the shape that all broadcast to and the dtype the choices promote to.
+
     Raises:
-        ValueError: the indices are no integers, or a known one is out of bounds and `mode` is
+        ValueError: `a` does not hold integers, or a known value is out of bounds and `mode` is
             "raise".
+        ConcretizationTypeError: `mode` is "raise" and the values are known only at run time.
+
+    Example:
+        >>> np.choose(np.array([0, 1, 0]), [np.array([1, 2, 3]), np.array([10, 20, 30])])
+        Array([ 1, 20,  3], dtype=int32)
+        >>> np.choose(np.array([-1, 5]), [np.array([1, 2]), 7], mode="clip")
+        Array([1, 7], dtype=int32)
     """
     no_out("choose", out)
     a = operand("choose", a)
     if not issubdtype(typeof(a).dtype, np.integer):
-        raise ArgumentValueError("`a` array must be integer typed")
+        raise ArgumentValueError(f"choose: `a` array must be integer typed, got {typeof(a).dtype}")
     rows = (
         list(choices)
         if isinstance(choices, (tuple, list))
@@ -98,10 +124,27 @@ def choose(
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """For each element the function of the last condition that holds, else the extra one or 0.
 
-    Functions are called on the whole of `x`; numbers stand for constants.
+    Functions are called on the whole of `x`, so what they compute for elements of others must be
+    finite where derivatives are wanted.
+
+    Args:
+        x: array.
+        condlist: boolean arrays of the shape of `x`, or one of them.
+        funclist: one function or number for each condition, and perhaps one more for the elements
+            at which none holds.
+        *args: passed to the functions after `x`.
+        **kw: passed to the functions.
+
+    Returns:
+        Array with the shape and dtype of `x`.
 
     Raises:
         ValueError: the numbers of conditions and functions do not fit.
+
+    Example:
+        >>> x = np.array([-2.0, 0.5, 3.0])
+        >>> np.piecewise(x, [x < 0, x > 1], [lambda v: -v, 9.0, lambda v: v * 2])
+        Array([2., 1., 9.], dtype=float32)
     """
     x = operand("piecewise", x)
     conditions = (
@@ -126,3 +169,68 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
 def _case(case: Any, x: Any, args: Sequence[Any], kw: dict[str, Any]) -> Any:
     value = case(x, *args, **kw) if callable(case) else asarray(operand("piecewise", case))
     return convert(value, typeof(x).dtype)
+
+
+def extract(
+    condition: ArrayLike, arr: ArrayLike, *, size: int | None = None, fill_value: ArrayLike = 0
+) -> Array:
+    """Elements of the flat `arr` where `condition` holds.
+
+    Args:
+        condition: array; nonzero elements hold.
+        arr: array of as many elements.
+        size: length of the result, needed where `condition` is known only at run time: more
+            elements are cut off, fewer are padded.
+        fill_value: pads.
+
+    Raises:
+        ConcretizationTypeError: `condition` is known only at run time and there is no `size`.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.extract(x > 2, x), np.extract(x > 2, x, size=3, fill_value=-1)
+        (Array([3, 4], dtype=int32), Array([ 3,  4, -1], dtype=int32))
+    """
+    return compress(ravel(condition), ravel(arr), size=size, fill_value=fill_value)
+
+
+def compress(
+    condition: ArrayLike, a: ArrayLike, axis: int | None = None, *, size: int | None = None,
+    fill_value: ArrayLike = 0, out: None = None,
+) -> Array:  # fmt: skip
+    """Slices of `a` along a dimension where `condition` holds.
+
+    Args:
+        condition: vector; nonzero elements hold. Slices that it is too short for are left out.
+        a: array.
+        axis: dimension; None takes the flat array.
+        size: number of slices of the result, needed where `condition` is known only at run time:
+            more are cut off, fewer are padded.
+        fill_value: pads.
+        out: not supported.
+
+    Raises:
+        ValueError: `condition` is no vector, or holds beyond the end of the dimension.
+        ConcretizationTypeError: `condition` is known only at run time and there is no `size`.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> np.compress(np.array([True, False, True]), x, axis=1)
+        Array([[1, 3],
+               [4, 6]], dtype=int32)
+        >>> np.compress(np.array([False, True]), x, axis=0, size=2, fill_value=-1)
+        Array([[ 4,  5,  6],
+               [-1, -1, -1]], dtype=int32)
+    """
+    no_out("compress", out)
+    condition, a = asarray(operand("compress", condition)), asarray(operand("compress", a))
+    if condition.ndim != 1:
+        raise ArgumentValueError("condition must be a 1D array")
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = axis_index(axis, a.ndim)
+    n = a.shape[axis]
+    if condition.shape[0] > n and type(condition) is not Tracer and condition[n:].any():
+        raise ArgumentValueError("condition contains entries that are out of bounds")
+    (places,) = nonzero(condition[:n], size=size, fill_value=n)
+    return take(a, places, axis, mode="fill", fill_value=fill_value)

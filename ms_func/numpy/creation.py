@@ -1,49 +1,36 @@
-"""Arrays from Python and NumPy values, filled arrays, ranges, grids."""
+"""Arrays from Python and NumPy values, in a dtype and on a device."""
 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ms_func import config
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, join, type_of_value
-from ms_func.errors import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    ConcretizationTypeError,
-    SizeError,
-)
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import ARRAYS, Array, wrap
 from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.function import Literal
-from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.promotion import (
     HANDLES,
     SCALARS,
     ArrayLike,
-    admit,
     as_handle,
-    broadcast,
     convert,
     fill,
     operand,
     promote_all,
     strong,
 )
-from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import cast, shape
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
-
-# --- from values ----------------------------------------------------------------------
 
 _NO_ARRAY = "Value {!r} of type {} is not a valid JAX array type: it is not an array or a number"
 
@@ -55,19 +42,32 @@ def array(
     """Array with the elements of `object`.
 
     Args:
-        object: array, number, or nested sequences of them.
+        object: array, number, anything with a buffer or `__array__`, or nested sequences of them.
         dtype: element type; by default that of the elements promoted together, where Python
-            numbers count as int32, float32 and complex64.
+            numbers count as int32, float32 and complex64. Arrays of NumPy keep their 64 bits.
         copy: arrays are values: the result never shares what assignment could reach.
-        order: accepted for compatibility; arrays have no memory order.
+        order: "K", "C", "A" or None; arrays have no memory order.
         ndmin: least number of dimensions; ones are put in front.
         device: device or sharding; by default it stays, or goes to the default device.
         out_sharding: sharding of the result.
 
+    Returns:
+        Array with the shape of `object`. A Python number gives one that is weakly typed: in
+        operations it takes the dtype of the other operand.
+
     Raises:
-        TypeError: an element is no number.
+        TypeError: an element is no number, or complex where `dtype` is real.
         ValueError: `object` is None, or sequences have unequal lengths.
         OverflowError: a Python integer does not fit the dtype.
+        NotImplementedError: `order` is "F".
+
+    Example:
+        >>> np.array([1, 2.5, True])
+        Array([1. , 2.5, 1. ], dtype=float32)
+        >>> np.array([1, 2], "int8", ndmin=2)
+        Array([[1, 2]], dtype=int8)
+        >>> (np.array(2.0) * np.array([1, 2], "bfloat16")).dtype.name
+        'bfloat16'
     """
     if order not in ("K", "C", "A", None):
         raise NotImplementedError(f"only order 'K', 'C' and 'A' are supported, got {order!r}")
@@ -91,7 +91,7 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         if kind is Literal:
             x = x.value
         _check_number(x, dtype)
-        return fill(_host_cast(x, dtype), ArrayType((), dtype or t.dtype, weak))
+        return fill(host_cast(x, dtype), ArrayType((), dtype or t.dtype, weak))
     if isinstance(x, (np.ndarray, np.generic)):
         return _from_numpy(x, dtype)
     if x is None:
@@ -127,7 +127,7 @@ def _check_number(x: Any, dtype: np.dtype | None) -> None:
         int(x)  # raises
 
 
-def _host_cast(x: Any, dtype: np.dtype | None) -> Any:
+def host_cast(x: Any, dtype: np.dtype | None) -> Any:
     """Python number as another dtype stores it, where the kinds differ."""
     if dtype is None or (dtype.kind in "iu" and type(x) in (int, bool)):
         return x
@@ -221,15 +221,30 @@ def asarray(
 ) -> Array:  # fmt: skip
     """Array with the elements of `a`; `a` itself if it is one of that dtype and `copy` is not set.
 
+    Args:
+        a: what `array` takes.
+        dtype: element type; None keeps that of arrays and promotes numbers as `array` does.
+        order: as of `array`.
+        copy: True makes a new array, False refuses to, None makes one where it is needed.
+        device: device or sharding of the result.
+        out_sharding: sharding of the result.
+
     Raises:
         ValueError: `copy` is False and a copy is needed.
+
+    Example:
+        >>> x = np.zeros(2)
+        >>> np.asarray(x) is x, np.asarray(x, copy=True) is x
+        (True, False)
+        >>> np.asarray([1, 2], float)
+        Array([1., 2.], dtype=float32)
     """
     same = type(a) in HANDLES and (dtype is None or (a.dtype == dtype and not a.weak_type))
     if same and device is None and not copy:
         return a if out_sharding is None else constrained(a, out_sharding)
     if type(a) is np.ndarray and dtype is order is copy is device is out_sharding is None:
         return _from_numpy(a, None)  # what is wanted most, without a look at the rest
-    if copy is False and type(a) not in HANDLES and not config.jax_rules():  # JAX makes the copy
+    if copy is False and type(a) not in HANDLES and not jax_rules():  # JAX makes the copy
         raise ArgumentValueError(
             "asarray: a copy is needed to make this object an array, but copy=False"
         )
@@ -257,12 +272,51 @@ def on_device(x: Any, device: Any) -> Any:
 
 
 def copy(a: ArrayLike, order: str | None = None) -> Array:
-    """A new array with the elements of `a`."""
+    """A new array with the elements of `a`.
+
+    Assignment to elements of the copy does not show in `a`, as it would through a second name.
+
+    Args:
+        a: array or number.
+        order: as of `array`.
+
+    Raises:
+        TypeError: `a` is neither, such as a list.
+
+    Example:
+        >>> x = np.array([1, 2])
+        >>> y, z = x, np.copy(x)
+        >>> x[0] = 9
+        >>> y, z
+        (Array([9, 2], dtype=int32), Array([1, 2], dtype=int32))
+    """
     return array(operand("copy", a), order=order)
 
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
-    """`x` converted to `dtype`, by truncation and saturation from floats to integers."""
+    """`x` converted to `dtype`.
+
+    Floats become integers by truncation towards zero; those out of range give the nearest
+    integer, NaN gives 0. Integers wrap around. To booleans everything but 0 is True. The real part
+    of complex numbers is taken.
+
+    Args:
+        x: array or number of any dtype.
+        dtype: dtype of the result; None means float32. The result is not weakly typed.
+        copy: accepted for compatibility: arrays are values.
+        device: device or sharding of the result.
+
+    Raises:
+        TypeError: there is no such dtype.
+
+    Example:
+        >>> np.astype(np.array([1.7, -1.7, 1e10, np.nan]), "int32")
+        Array([         1,         -1, 2147483647,          0], dtype=int32)
+        >>> np.array([-1, 256]).astype("uint8")
+        Array([255,   0], dtype=uint8)
+        >>> np.array([0.0, 0.5]).astype(bool)
+        Array([False,  True], dtype=bool)
+    """
     out = _in_dtype(operand("astype", x), canonicalize_dtype(dtype or float))
     return out if device is None else on_device(out, device)
 
@@ -276,258 +330,99 @@ def _in_dtype(x: Any, dtype: np.dtype) -> Any:
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
-    """One-dimensional array over the bytes of `buffer`."""
-    return asarray(np.frombuffer(buffer, canonicalize_dtype(dtype), count, offset))
+    """One-dimensional array over the bytes of `buffer`, which are copied.
+
+    Args:
+        buffer: object with a buffer, such as bytes.
+        dtype: dtype of the elements as they are stored: `float` and `int` stand for 64 bits
+            there, and give float32 and int32.
+        count: number of elements; -1 takes all of them.
+        offset: bytes to skip first.
+
+    Raises:
+        ValueError: the number of bytes is no multiple of the size of an element.
+        TypeError: `buffer` has no buffer, or there is no such dtype.
+
+    Example:
+        >>> np.frombuffer(b"abcd", "uint8", count=2, offset=1)
+        Array([98, 99], dtype=uint8)
+        >>> np.frombuffer(bytes([1, 2]), ">i2")
+        Array([258], dtype=int16)
+    """
+    return _read_as(dtype, np.frombuffer(buffer, _stored(dtype), count, offset))
 
 
-def fromfunction(
-    function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any
-) -> Any:
-    """`function` called once with the index arrays of `shape`."""
-    return user_function(function)(*indices(shape, dtype=dtype), **kwargs)
+def fromfile(file: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Array:
+    """Array of the numbers in a file, in one dimension; see `numpy.fromfile`.
+
+    Args:
+        file: name or open file.
+        dtype: dtype of the elements as they are stored; `float` and `int` as for `frombuffer`.
+        *args: `count`, `sep` and `offset` as of NumPy: a `sep` makes it a text file.
+        **kwargs: likewise by name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+
+    Example:
+        >>> import os, tempfile
+        >>> name = os.path.join(tempfile.mkdtemp(), "numbers.txt")
+        >>> with open(name, "w") as file:
+        ...     _ = file.write("1, 2.5")
+        >>> np.fromfile(name, sep=",")
+        Array([1. , 2.5], dtype=float32)
+    """
+    return _read_as(dtype, np.fromfile(file, _stored(dtype), *args, **kwargs))
 
 
-def fromfile(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.fromfile`, as an array."""
-    return asarray(np.fromfile(*args, **kwargs))
+def fromiter(iter: Any, dtype: Any, *args: Any, **kwargs: Any) -> Array:
+    """Array of the numbers that an iterable yields, in one dimension; see `numpy.fromiter`.
 
+    Args:
+        iter: iterable of numbers.
+        dtype: dtype of the elements.
+        *args: `count`, the number of elements to take; -1 takes all of them.
+        **kwargs: likewise by name.
 
-def fromiter(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.fromiter`, as an array."""
-    return asarray(np.fromiter(*args, **kwargs))
+    Raises:
+        ValueError: there are fewer than `count`.
+
+    Example:
+        >>> np.fromiter((i * i for i in range(9)), "int32", count=4)
+        Array([0, 1, 4, 9], dtype=int32)
+    """
+    return _read_as(dtype, np.fromiter(iter, _stored(dtype), *args, **kwargs))
 
 
 def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Array:
-    """Array of the numbers in a text, separated by `sep`."""
-    return asarray(np.fromstring(string, canonicalize_dtype(dtype), count, sep=sep))
-
-
-# --- filled ---------------------------------------------------------------------------
-
-
-def shape_tuple(name: str, value: Any) -> tuple[int, ...]:
-    """A shape as a tuple of ints.
-
-    Raises:
-        ConcretizationTypeError: a size is known only at run time.
-        TypeError: a size is no integer, or negative.
-    """
-    sizes = value if isinstance(value, (tuple, list)) or np.ndim(value) else (value,)
-    try:
-        out = tuple([operator.index(n) for n in sizes])
-    except ConcretizationTypeError as error:
-        raise ConcretizationTypeError(
-            f"Shapes must be 1D sequences of concrete values of integer type, got {value!r} for "
-            f"{name}\n"
-            "fix: pass the sizes as static arguments (static_argnums), or take them from .shape",
-            user_loc(),
-        ) from error
-    except TypeError:
-        raise ArgumentTypeError(
-            f"Shapes must be 1D sequences of concrete values of integer type, got {value!r}."
-        ) from None
-    if any(n < 0 for n in out):
-        raise SizeError(
-            f"negative dimensions are not allowed: {name} shape must have every element be "
-            f"nonnegative, got {out}"
-        )
-    return out
-
-
-def _filled(name: str, sizes: Any, value: Any, dtype: Any, device: Any, sharding: Any) -> Any:
-    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
-    out = fill(value, ArrayType(shape_tuple(name, sizes), kind))
-    return out if device is None and sharding is None else placed(out, device, sharding)
-
-
-def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of zeros.
+    """Array of the numbers in a text, in one dimension.
 
     Args:
-        shape: an int or several, known while tracing.
-        dtype: float32 by default.
-        device: device or sharding to put it on.
-        out_sharding: layout of the result, as a `NamedSharding` or `PartitionSpec`.
+        string: numbers in decimal notation.
+        dtype: dtype of the elements; float32 by default.
+        count: how many to read; -1 reads all of them.
+        sep: what stands between them; white space around it does not matter.
 
     Raises:
-        TypeError: a size is traced or no integer; there is no such dtype.
+        ValueError: something between separators is no number.
 
     Example:
-        >>> zeros((2, 3), "int8").tolist()
-        [[0, 0, 0], [0, 0, 0]]
+        >>> np.fromstring("1, 2,3", sep=",")
+        Array([1., 2., 3.], dtype=float32)
+        >>> np.fromstring("4 5 6", int, count=2, sep=" ")
+        Array([4, 5], dtype=int32)
     """
-    return _filled("zeros", shape, 0, dtype, device, out_sharding)
+    return _read_as(dtype, np.fromstring(string, _stored(dtype), count, sep=sep))
 
 
-def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of ones; float32 unless a dtype is given."""
-    return _filled("ones", shape, 1, dtype, device, out_sharding)
-
-
-def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Array:
-    """Array of unspecified elements: zeros here."""
-    return _filled("empty", shape, 0, dtype, device, out_sharding)
-
-
-def full(
-    shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None,
-    out_sharding: Any = None,
-) -> Array:  # fmt: skip
-    """Array of `fill_value`, which broadcasts to `shape`.
-
-    Arguments as for `zeros`; the dtype is that of `fill_value` by default.
-
-    Example:
-        >>> full((2, 2), 7).tolist()
-        [[7, 7], [7, 7]]
-    """
-    sizes = shape_tuple("full", shape)
-    value = fill_value if type(fill_value) in SCALARS else array(fill_value)
-    kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)
-    if type(value) in SCALARS:
-        weak = dtype is None and config.jax_rules() and typeof(value).weak_type
-        out = fill(_host_cast(value, kind), ArrayType(sizes, kind, weak))
-    else:
-        if np.broadcast_shapes(typeof(value).shape, sizes) != sizes:
-            raise ArgumentValueError(f"{fill_value!r} cannot be broadcast to the shape {sizes}")
-        out = broadcast(cast.convert_element_type(value, kind), sizes)
-    return placed(out, device, out_sharding)
-
-
-def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
-    if not hasattr(a, "shape"):
-        a = admit(name, a)
-    sizes = np.shape(a) if shape is None else shape_tuple(name, shape)
-    return tuple(sizes), typeof(a).dtype if dtype is None else dtype
-
-
-def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
-    """The layout asked for, else the one that the type of `a` tells."""
-    if shape is not None or device is not None or out_sharding is not None:
-        return out_sharding
-    return typeof(a).explicit
-
-
-def zeros_like(
-    a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
-) -> Array:
-    """Zeros with the shape and dtype of `a`, or those given."""
-    sizes, kind = _like("zeros_like", a, dtype, shape)
-    where = _layout_like(a, shape, device, out_sharding)
-    return _weakly(zeros(sizes, kind, device=device, out_sharding=where), a, dtype)
-
-
-def ones_like(
-    a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None, out_sharding: Any = None
-) -> Array:
-    """Ones with the shape and dtype of `a`, or those given."""
-    sizes, kind = _like("ones_like", a, dtype, shape)
-    where = _layout_like(a, shape, device, out_sharding)
-    return _weakly(ones(sizes, kind, device=device, out_sharding=where), a, dtype)
-
-
-def empty_like(
-    prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
-) -> Array:
-    """Unspecified elements (zeros here) with the shape and dtype of `prototype`, or those given."""
-    out = empty(*_like("empty_like", prototype, dtype, shape), device=device)
-    return _weakly(out, prototype, dtype)
-
-
-def _weakly(out: Array, a: Any, dtype: Any) -> Array:
-    """An array made like `a`, weak where that is and JAX's rules hold."""
-    if dtype is None and config.jax_rules() and typeof(a).weak_type:
-        return cast.convert_p.bind(out, new_dtype=out.dtype, weak_type=True)
-    return out
-
-
-def full_like(
-    a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None,
-    out_sharding: Any = None,
-) -> Array:  # fmt: skip
-    """`fill_value` with the shape and dtype of `a`, or those given."""
-    sizes, kind = _like("full_like", a, dtype, shape)
-    where = _layout_like(a, shape, device, out_sharding)
-    return _weakly(full(sizes, fill_value, kind, device=device, out_sharding=where), a, dtype)
-
-
-# --- ranges ---------------------------------------------------------------------------
-
-
-def arange(
-    start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike | None = None,
-    dtype: Any = None, *, device: Any = None, out_sharding: Any = None,
-) -> Array:  # fmt: skip
-    """Numbers from `start` (0 if `stop` is not given) up to `stop`, itself excluded, by `step`.
-
-    Raises:
-        ConcretizationTypeError: a bound is known only at run time, so the length is not known.
-        TypeError: there is no bound.
-        ValueError: a bound is complex.
-        ZeroDivisionError: `step` is 0.
-    """
-    if stop is None and step is not None:
-        start, stop = 0, start
-    bounds = [v for v in (start, stop, step) if v is not None]
-    if not bounds:
-        raise ArgumentTypeError("arange needs a number as its bound, got None")
-    if any(type(v) is Tracer for v in bounds):
-        names = ("stop",) if stop is None else ("start", "stop", "step")
-        bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
-        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
-    if dtype is None:
-        joined = [type_of_value(v) for v in bounds]
-        kind, weak = joined[0]
-        for other, other_weak in joined[1:]:
-            kind, weak = join(kind, weak, other, other_weak)
-    else:
-        kind = canonicalize_dtype(dtype)
-    host = [np.asarray(v)[()] for v in bounds]
-    if any(np.iscomplexobj(v) for v in host):
-        raise ArgumentValueError("arange counts real numbers, got a complex start, stop or step")
-    if len(host) == 3 and not host[2]:
-        raise ZeroDivisionError("arange: division by zero, the step is 0")
-    if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
-        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
-    else:
-        out = wrap(put(_ranged(host, kind)))
-    return placed(out, device, out_sharding)
-
-
-def _ranged(host: Sequence[Any], kind: np.dtype) -> np.ndarray:
-    """NumPy's range; where whole numbers are asked for its step is whole, too."""
-    inner = np.dtype(np.int64) if kind.kind in "iu" and kind != np.uint64 else None
-    return np.arange(*host, dtype=inner).astype(kind)  # pyright: ignore[reportCallIssue]
-
-
-def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
-    out = shape.broadcasted_iota(kind, (max(int(stop) - int(start), 0),), 0)
-    return ar.add(out, int(start)) if start else out
-
-
-def _known(v: Any, name: str) -> Any:
-    """Value of a traced bound, if it is at hand."""
+def _stored(dtype: Any) -> np.dtype:
+    """The dtype of NumPy's that bytes hold: `float` is 64 bits wide there."""
     try:
-        return v.item()
-    except ConcretizationTypeError as error:
-        raise ConcretizationTypeError(
-            f"arange needs bounds known while tracing, got {v!r}. It arose in the jnp.arange "
-            f"argument '{name}'\n"
-            "fix: pass them as static arguments, or use lax.iota with a static length",
-            user_loc(),
-        ) from error
+        return np.dtype(dtype)
+    except TypeError:
+        return canonicalize_dtype(dtype)
 
 
-def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
-    """Index of each element along each dimension: one array, or a tuple of open grids."""
-    sizes = shape_tuple("indices", dimensions)
-    kind = canonicalize_dtype(dtype or int)
-    grids = []
-    for i, n in enumerate(sizes):
-        open_shape = tuple(n if i == j else 1 for j in range(len(sizes)))
-        grids.append(shape.broadcasted_iota(kind, open_shape if sparse else sizes, i))
-    if sparse:
-        return tuple(grids)
-    if not grids:
-        return zeros((0,), kind)
-    return shape.concatenate([shape.reshape(g, (1, *sizes)) for g in grids], 0)
+def _read_as(dtype: Any, found: np.ndarray) -> Array:
+    """What was read, in the dtype that was asked for."""
+    return asarray(found, canonicalize_dtype(dtype))

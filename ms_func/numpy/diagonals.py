@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
-from ms_func.errors import ArgumentValueError, SizeError
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, reductions
 from ms_func.numpy.arithmetic import power
-from ms_func.numpy.creation import asarray, on_device, ones, zeros
-from ms_func.numpy.manipulation import axis_index, flip, ravel, reshape
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import asarray, on_device
+from ms_func.numpy.filled import ones, zeros
+from ms_func.numpy.manipulation import ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, convert, lay, no_out, operand
+from ms_func.numpy.reordering import flip
 from ms_func.numpy.repeating import resize
 from ms_func.numpy.searching import nonzero
 from ms_func.numpy.updates import update
@@ -45,24 +48,64 @@ def eye(
 ) -> Array:
     """Matrix `[N, M]` with ones on diagonal `k` and zeros elsewhere.
 
+    Args:
+        N: number of rows.
+        M: number of columns; `N` by default.
+        k: diagonal: 0 is the main one, those above it are positive.
+        dtype: float32 by default.
+        device: device or sharding to put it on.
+
     Raises:
         ValueError: a size is negative.
+
+    Example:
+        >>> np.eye(2, 3, k=1)
+        Array([[0., 1., 0.],
+               [0., 0., 1.]], dtype=float32)
     """
     rows, columns = operator.index(N), operator.index(N if M is None else M)
     if rows < 0 or columns < 0:
-        raise SizeError(f"negative dimensions are not allowed, got {N} and {M}")
+        raise ArgumentValueError(f"negative dimensions are not allowed, got {N} and {M}")
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
     out = fusion.run(_eye, (), rows, columns, operator.index(k), kind)
     return out if device is None else on_device(out, device)
 
 
 def identity(n: int, dtype: Any = None) -> Array:
-    """Identity matrix `[n, n]`."""
+    """Identity matrix `[n, n]`.
+
+    Args:
+        n: number of rows and columns.
+        dtype: float32 by default.
+
+    Raises:
+        ValueError: the size is negative.
+
+    Example:
+        >>> np.identity(2, int)
+        Array([[1, 0],
+               [0, 1]], dtype=int32)
+    """
     return eye(n, dtype=dtype)
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
-    """Matrix `[N, M]` with ones on and below diagonal `k` and zeros elsewhere."""
+    """Matrix `[N, M]` with ones on and below diagonal `k` and zeros elsewhere.
+
+    Args:
+        N: number of rows.
+        M: number of columns; `N` by default.
+        k: diagonal: 0 is the main one, those above it are positive.
+        dtype: float32 by default.
+
+    Raises:
+        TypeError: a size is negative.
+
+    Example:
+        >>> np.tri(2, 3, k=1)
+        Array([[1., 1., 0.],
+               [1., 1., 1.]], dtype=float32)
+    """
     kind = np.dtype(np.float32) if dtype is None else canonicalize_dtype(dtype)
     return convert(fusion.run(_below, (), int(N), int(N if M is None else M), int(k)), kind)
 
@@ -83,8 +126,20 @@ def _triu(m: Any, k: int) -> Any:
 def tril(m: ArrayLike, k: int = 0) -> Array:
     """`m` with zeros above diagonal `k` of its last two dimensions.
 
+    Args:
+        m: array `[..., m, n]`.
+        k: diagonal: 0 is the main one, those above it are positive.
+
     Raises:
         ValueError: `m` has fewer than two dimensions.
+
+    Example:
+        >>> np.tril(np.array([[1, 2], [3, 4]]))
+        Array([[1, 0],
+               [3, 4]], dtype=int32)
+        >>> np.tril(np.array([[1, 2], [3, 4]]), -1)
+        Array([[0, 0],
+               [3, 0]], dtype=int32)
     """
     return fusion.run(_tril, (_matrix("tril", m),), operator.index(k))
 
@@ -93,8 +148,17 @@ def tril(m: ArrayLike, k: int = 0) -> Array:
 def triu(m: ArrayLike, k: int = 0) -> Array:
     """`m` with zeros below diagonal `k` of its last two dimensions.
 
+    Args:
+        m: array `[..., m, n]`.
+        k: diagonal: 0 is the main one, those above it are positive.
+
     Raises:
         ValueError: `m` has fewer than two dimensions.
+
+    Example:
+        >>> np.triu(np.array([[1, 2], [3, 4]]), 1)
+        Array([[0, 2],
+               [0, 0]], dtype=int32)
     """
     return fusion.run(_triu, (_matrix("triu", m),), operator.index(k))
 
@@ -129,8 +193,23 @@ def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Diagonal of the matrices in two dimensions, which the result has as its last one.
 
+    Args:
+        a: array of at least two dimensions.
+        offset: which diagonal: 0 is the main one, those above it are positive.
+        axis1: dimension of the rows.
+        axis2: dimension of the columns.
+
+    Returns:
+        The other dimensions in their order, then the diagonal; a new array, not a view.
+
     Raises:
-        ValueError: the two dimensions are one.
+        ValueError: the two dimensions are one, or there is none of them.
+
+    Example:
+        >>> np.diagonal(np.array([[1, 2, 3], [4, 5, 6]]), 1)
+        Array([2, 6], dtype=int32)
+        >>> np.diagonal(np.ones((2, 3, 4)), axis1=1, axis2=2).shape
+        (2, 3)
     """
     a = operand("diagonal", a)
     ndim = typeof(a).ndim
@@ -147,7 +226,28 @@ def trace(
     a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None,
     out: None = None,
 ) -> Array:  # fmt: skip
-    """Sum of a diagonal."""
+    """Sum of the diagonal of the matrices in two dimensions.
+
+    Args:
+        a: array of at least two dimensions.
+        offset: which diagonal: 0 is the main one, those above it are positive.
+        axis1: dimension of the rows.
+        axis2: dimension of the columns.
+        dtype: of the sum; by default as for `sum`, so that booleans are counted.
+        out: not supported.
+
+    Returns:
+        Array of the other dimensions.
+
+    Raises:
+        ValueError: the two dimensions are one, or there is none of them.
+
+    Example:
+        >>> np.trace(np.array([[1, 2], [3, 4]]))
+        Array(5, dtype=int32)
+        >>> np.trace(np.array([[1, 2], [3, 4]]), offset=1, dtype=float)
+        Array(2., dtype=float32)
+    """
     no_out("trace", out)
     return reductions.sum(diagonal(a, offset, axis1, axis2), -1, dtype)
 
@@ -168,8 +268,20 @@ def _spread(v: Any, k: int) -> Any:
 def diag(v: ArrayLike, k: int = 0) -> Array:
     """Matrix with a vector on diagonal `k`, or diagonal `k` of a matrix.
 
+    Args:
+        v: vector `[n]`, which gives `[n + abs(k), n + abs(k)]`, or matrix, which gives a vector.
+        k: diagonal: 0 is the main one, those above it are positive.
+
     Raises:
         ValueError: `v` has neither one nor two dimensions.
+
+    Example:
+        >>> np.diag(np.array([1, 2]), -1)
+        Array([[0, 0, 0],
+               [1, 0, 0],
+               [0, 2, 0]], dtype=int32)
+        >>> np.diag(np.array([[1, 2], [3, 4]]))
+        Array([1, 4], dtype=int32)
     """
     v = operand("diag", v)
     ndim = typeof(v).ndim
@@ -181,18 +293,40 @@ def diag(v: ArrayLike, k: int = 0) -> Array:
 
 
 def diagflat(v: ArrayLike, k: int = 0) -> Array:
-    """Matrix with the elements of `v` on diagonal `k`."""
+    """Matrix with the elements of `v`, of whatever shape, on diagonal `k`.
+
+    Args:
+        v: array or number.
+        k: diagonal: 0 is the main one, those above it are positive.
+
+    Example:
+        >>> np.diagflat(np.array([[1], [2]]))
+        Array([[1, 0],
+               [0, 2]], dtype=int32)
+    """
     return diag(ravel(v), k)
 
 
 def fill_diagonal(
     a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: bool = True
 ) -> Array:
-    """New array with `val`, repeated as needed, on the main diagonal; `inplace` must be False.
+    """New array with `val` on the main diagonal; `inplace` must be False.
+
+    Args:
+        a: array of at least two dimensions, equal ones if there are more.
+        val: number, or array whose elements are repeated as often as needed.
+        wrap: must be False: the diagonal of a tall matrix ends where its columns end.
+        inplace: must be False: the arguments of a function do not change.
 
     Raises:
-        ValueError: dimensions differ where there are more than two.
+        ValueError: dimensions differ where there are more than two, or there are fewer.
         NotImplementedError: `inplace` or `wrap` is true.
+
+    Example:
+        >>> np.fill_diagonal(np.zeros((3, 2)), np.array([1, 2]), inplace=False)
+        Array([[1., 0.],
+               [0., 2.],
+               [0., 0.]], dtype=float32)
     """
     if inplace:
         raise NotImplementedError(
@@ -216,22 +350,74 @@ def fill_diagonal(
 
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
-    """Indices of the elements on and below diagonal `k` of an `[n, m]` matrix."""
+    """Indices of the elements on and below diagonal `k` of an `[n, m]` matrix, row by row.
+
+    Args:
+        n: number of rows.
+        k: diagonal: 0 is the main one, those above it are positive.
+        m: number of columns; `n` by default.
+
+    Returns:
+        Rows and columns, int32.
+
+    Example:
+        >>> np.array([[1, 2], [3, 4]])[np.tril_indices(2)]
+        Array([1, 3, 4], dtype=int32)
+    """
     return tuple(asarray(i.astype(DEFAULTS[int])) for i in np.tril_indices(n, k, m))  # type: ignore[return-value]
 
 
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
-    """Indices of the elements on and above diagonal `k` of an `[n, m]` matrix."""
+    """Indices of the elements on and above diagonal `k` of an `[n, m]` matrix, row by row.
+
+    Args:
+        n: number of rows.
+        k: diagonal: 0 is the main one, those above it are positive.
+        m: number of columns; `n` by default.
+
+    Returns:
+        Rows and columns, int32.
+
+    Example:
+        >>> np.triu_indices(2)
+        (Array([0, 0, 1], dtype=int32), Array([0, 1, 1], dtype=int32))
+        >>> np.array([[1, 2], [3, 4]])[np.triu_indices(2, k=1)]
+        Array([2], dtype=int32)
+    """
     return tuple(asarray(i.astype(DEFAULTS[int])) for i in np.triu_indices(n, k, m))  # type: ignore[return-value]
 
 
 def tril_indices_from(arr: Any, k: int = 0) -> tuple[Array, Array]:
-    """`tril_indices` for the shape of a matrix."""
+    """`tril_indices` for the shape of a matrix.
+
+    Args:
+        arr: matrix, of which the shape matters only.
+        k: diagonal: 0 is the main one, those above it are positive.
+
+    Raises:
+        ValueError: `arr` has not two dimensions.
+
+    Example:
+        >>> np.tril_indices_from(np.ones((2, 3)), -1)
+        (Array([1], dtype=int32), Array([0], dtype=int32))
+    """
     return tril_indices(*_two(arr, k))
 
 
 def triu_indices_from(arr: Any, k: int = 0) -> tuple[Array, Array]:
-    """`triu_indices` for the shape of a matrix."""
+    """`triu_indices` for the shape of a matrix.
+
+    Args:
+        arr: matrix, of which the shape matters only.
+        k: diagonal: 0 is the main one, those above it are positive.
+
+    Raises:
+        ValueError: `arr` has not two dimensions.
+
+    Example:
+        >>> np.triu_indices_from(np.ones((2, 3)), 1)
+        (Array([0, 0, 1], dtype=int32), Array([1, 2, 2], dtype=int32))
+    """
     return triu_indices(*_two(arr, k))
 
 
@@ -243,14 +429,41 @@ def _two(arr: Any, k: int) -> tuple[int, int, int]:
 
 
 def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
-    """Indices of the main diagonal of an array with `ndim` dimensions of size `n`."""
+    """Indices of the main diagonal of an array with `ndim` dimensions of size `n`.
+
+    Args:
+        n: size of each dimension.
+        ndim: number of dimensions.
+
+    Returns:
+        `ndim` times the same int32 `[n]`.
+
+    Raises:
+        ValueError: a number is negative.
+
+    Example:
+        >>> np.zeros((2, 2), int).at[np.diag_indices(2)].set(1)
+        Array([[1, 0],
+               [0, 1]], dtype=int32)
+    """
     if n < 0 or ndim < 0:
         raise ArgumentValueError(f"n and ndim must be nonnegative, got {n} and {ndim}")
     return (sh.iota(DEFAULTS[int], operator.index(n)),) * operator.index(ndim)
 
 
 def diag_indices_from(arr: Any) -> tuple[Array, ...]:
-    """`diag_indices` for an array whose dimensions are all equal."""
+    """`diag_indices` for an array whose dimensions are all equal.
+
+    Args:
+        arr: array of at least two dimensions, of which the shape matters only.
+
+    Raises:
+        ValueError: the dimensions differ, or there are fewer.
+
+    Example:
+        >>> np.diag_indices_from(np.ones((2, 2)))
+        (Array([0, 1], dtype=int32), Array([0, 1], dtype=int32))
+    """
     shape = np.shape(arr)
     if len(shape) < 2 or len(set(shape)) != 1:
         raise ArgumentValueError("All dimensions of input must be of equal length")
@@ -260,15 +473,42 @@ def diag_indices_from(arr: Any) -> tuple[Array, ...]:
 def mask_indices(
     n: int, mask_func: Callable[..., Any], k: int = 0, *, size: int | None = None
 ) -> tuple[Array, ...]:
-    """Indices of an `[n, n]` matrix that `mask_func(ones, k)` leaves nonzero."""
+    """Indices of an `[n, n]` matrix that `mask_func` leaves nonzero.
+
+    Args:
+        n: number of rows and columns.
+        mask_func: called with ones `[n, n]` and `k`; such as `triu`.
+        k: passed on to it.
+        size: number of indices to return, as for `nonzero`.
+
+    Returns:
+        Rows and columns, int32.
+
+    Example:
+        >>> np.mask_indices(2, np.triu)
+        (Array([0, 0, 1], dtype=int32), Array([0, 1, 1], dtype=int32))
+    """
     return nonzero(mask_func(ones((n, n)), k), size=size)
 
 
 def ix_(*args: ArrayLike) -> tuple[Array, ...]:
     """Index that takes the outer product of vectors of integers or masks.
 
+    Args:
+        *args: vectors; a mask stands for the places where it holds.
+
+    Returns:
+        As many arrays; the i-th has its elements along dimension i and size 1 along the others.
+
     Raises:
         ValueError: an argument is no vector.
+        ConcretizationTypeError: a mask is known only at run time.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+        >>> x[np.ix_(np.array([0, 2]), np.array([True, False, True]))]
+        Array([[1, 3],
+               [7, 9]], dtype=int32)
     """
     out = []
     for i, a in enumerate(args):
@@ -283,10 +523,23 @@ def ix_(*args: ArrayLike) -> tuple[Array, ...]:
 
 @fusion.whole(1)
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
-    """Powers of a vector as the columns of a matrix, highest first unless `increasing`.
+    """Powers of a vector as the columns of a matrix.
+
+    Args:
+        x: vector `[m]`.
+        N: number of columns; m by default.
+        increasing: powers 0, 1, ... instead of ..., 1, 0.
+
+    Returns:
+        `[m, N]` of the dtype of `x`.
 
     Raises:
         ValueError: `x` is no vector, or `N` is negative.
+
+    Example:
+        >>> np.vander(np.array([2, 3]), 3)
+        Array([[4, 2, 1],
+               [9, 3, 1]], dtype=int32)
     """
     x = operand("vander", x)
     if typeof(x).ndim != 1:

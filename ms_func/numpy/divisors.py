@@ -20,7 +20,7 @@ from ms_func.numpy.promotion import (
     promote,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, reduce
+from ms_func.primitives import compare, modulo, reduce
 from ms_func.primitives import elementwise as el
 
 
@@ -50,7 +50,7 @@ def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     def step(pair: Any) -> Any:
         a, b = pair
         done = compare.eq(b, 0)
-        left = ar.rem_p.bind(a, compare.select(done, 1, b))
+        left = modulo.rem_p.bind(a, compare.select(done, 1, b))
         return compare.select(done, a, b), compare.select(done, b, left)
 
     return while_loop(lambda p: _any(compare.ne(p[1], 0)), step, (x, y))[0]

@@ -51,6 +51,10 @@ def einsum(
 ) -> Array:  # fmt: skip
     """Sums of products in Einstein's notation.
 
+    A label stands for a dimension. Labels that the result does not name are summed over; one
+    that occurs twice in an operand takes its diagonal. `...` stands for leading dimensions that
+    broadcast. Without `->` the result has the labels that occur once, in alphabetical order.
+
     Args:
         subscripts: labels of each operand, separated by commas, and optionally `->` and those
             of the result; or operands and lists of integers in turn.
@@ -66,8 +70,14 @@ def einsum(
         ValueError: the subscripts do not fit the operands.
 
     Example:
-        >>> einsum("ij,jk->ik", ones((2, 3)), ones((3, 4))).shape
-        (2, 4)
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.einsum("ij,jk->ik", x, x)
+        Array([[ 7, 10],
+               [15, 22]], dtype=int32)
+        >>> np.einsum("ii", x), np.einsum("ij->j", x), np.einsum(x, [0, 1], x, [0, 1])
+        (Array(5, dtype=int32), Array([4, 6], dtype=int32), Array(30, dtype=int32))
+        >>> np.einsum("...i,i", np.ones((5, 2)), np.ones(2)).shape
+        (5,)
     """
     no_out("einsum", out)
     if out_sharding is not None:
@@ -94,7 +104,25 @@ def einsum(
 def einsum_path(
     subscripts: Any, /, *operands: Any, optimize: Any = "auto"
 ) -> tuple[list[Any], str]:
-    """Order of contractions, a list of pairs of operands, and a report of its cost."""
+    """Order of contractions, a list of pairs of operands, and a report of its cost.
+
+    Args:
+        subscripts: as for `einsum`.
+        *operands: arrays, of which the shapes matter only.
+        optimize: "auto", "optimal", "greedy" or False, as for `einsum`.
+
+    Returns:
+        The path, for `optimize` of `einsum`: places of operands that are taken out of the list and
+        contracted, their product going to its end; and the report as a text.
+
+    Raises:
+        ValueError: the subscripts do not fit the operands.
+
+    Example:
+        >>> shapes = [np.ones((2, 50)), np.ones((50, 3)), np.ones((3, 40))]
+        >>> np.einsum_path("ij,jk,kl", *shapes)[0]
+        [(0, 1), (0, 1)]
+    """
     text, arrays = _read(subscripts, operands)
     empty = [np.broadcast_to(np.float32(0), np.shape(a)) for a in arrays]
     path, report = np.einsum_path(text, *empty, optimize=_strategy(optimize, len(arrays)))

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import fusion, manipulation
-from ms_func.numpy.creation import asarray
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.elementwise import conjugate
-from ms_func.numpy.manipulation import axes_tuple, axis_index, part, roll
+from ms_func.numpy.frequencies import fftfreq, fftshift, ifftshift, rfftfreq
+from ms_func.numpy.joining import part
 from ms_func.numpy.promotion import ArrayLike, convert, inexact
 from ms_func.primitives import pieces
 from ms_func.primitives.fft import fft_p
@@ -132,49 +132,149 @@ def _one(kind: str, a: Any, n: int | None, axis: int, norm: str | None) -> Any:
 
 
 def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """Fourier transform along a dimension.
+    """Fourier transform along a dimension: `A[k] = sum_j a[j] exp(-2 pi i j k / n)`.
 
     Args:
-        a: array.
+        a: array; real numbers count as complex.
         n: number of points: the dimension is cut off or filled with zeros to it.
         axis: dimension.
         norm: "backward" divides the inverse by `n`, "forward" the forward transform, "ortho"
             both by the root of `n`.
 
+    Returns:
+        complex64, or complex128 for 64-bit elements; the dimension has size `n`.
+
     Raises:
-        ValueError: `n` is not positive, or there is no such `norm`.
+        ValueError: `n` is not positive, there is no such `norm` or dimension.
+
+    Example:
+        >>> np.fft.fft(np.array([1.0, 2.0, 3.0, 4.0]))
+        Array([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], dtype=complex64)
+        >>> np.fft.fft(np.array([1.0, 1.0]), n=4).real
+        Array([2., 1., 0., 1.], dtype=float32)
+        >>> np.fft.fft(np.array([1.0, 1.0]), norm="forward")
+        Array([1.+0.j, 0.+0.j], dtype=complex64)
+
+    Reference:
+        Cooley, Tukey, Mathematics of Computation 19, 1965.
     """
     return _one("FFT", a, n, axis, norm)
 
 
 def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """Inverse of `fft`."""
+    """Inverse of `fft`: `a[j] = sum_k A[k] exp(2 pi i j k / n) / n`.
+
+    Args:
+        a: array; real numbers count as complex.
+        n: number of points: the dimension is cut off or filled with zeros to it.
+        axis: dimension.
+        norm: as for `fft`.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: `n` is not positive, there is no such `norm` or dimension.
+
+    Example:
+        >>> np.fft.ifft(np.array([4.0, 0.0, 0.0, 0.0]))
+        Array([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
+    """
     return _one("IFFT", a, n, axis, norm)
 
 
 def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """First half of the Fourier transform of real numbers, the other being its conjugate.
 
+    Args:
+        a: real array; integers count as float32.
+        n: number of points: the dimension is cut off or filled with zeros to it.
+        axis: dimension.
+        norm: as for `fft`.
+
+    Returns:
+        Complex; the dimension has size `n // 2 + 1`.
+
     Raises:
-        ValueError: `a` is complex.
+        ValueError: `a` is complex, `n` is not positive, there is no such `norm` or dimension.
+
+    Example:
+        >>> np.fft.rfft(np.array([1.0, 2.0, 3.0, 4.0]))
+        Array([10.+0.j, -2.+2.j, -2.+0.j], dtype=complex64)
     """
     return _one("RFFT", a, n, axis, norm)
 
 
 def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """Inverse of `rfft`; `n` is the number of points of the result, even by default."""
+    """Inverse of `rfft`.
+
+    Args:
+        a: array: the first half of a transform.
+        n: number of points of the result, by default the even one, `2 (m - 1)` for size m.
+        axis: dimension.
+        norm: as for `fft`.
+
+    Returns:
+        Real; the dimension has size `n`.
+
+    Raises:
+        ValueError: `n` is not positive, there is no such `norm` or dimension.
+
+    Example:
+        >>> x = np.array([1.0, 2.0, 3.0])
+        >>> np.fft.irfft(np.fft.rfft(x), 3).round(4)
+        Array([1., 2., 3.], dtype=float32)
+        >>> np.fft.irfft(np.fft.rfft(x)).shape
+        (2,)
+    """
     return _one("IRFFT", a, n, axis, norm)
 
 
 def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """Fourier transform, real, of the first half of a signal that equals its conjugate reversed."""
+    """Fourier transform, real, of the first half of a signal that equals its conjugate reversed.
+
+    Args:
+        a: array: the first half.
+        n: number of points of the result, by default the even one, `2 (m - 1)` for size m.
+        axis: dimension.
+        norm: as for `fft`.
+
+    Returns:
+        Real; the dimension has size `n`.
+
+    Raises:
+        ValueError: `n` is not positive, there is no such `norm` or dimension.
+
+    Example:
+        >>> np.fft.hfft(np.array([1.0, 2.0, 3.0]))
+        Array([ 8., -2.,  0., -2.], dtype=float32)
+        >>> np.fft.fft(np.array([1.0, 2.0, 3.0, 2.0])).real
+        Array([ 8., -2.,  0., -2.], dtype=float32)
+    """
     a = inexact("hfft", a)
     count = 2 * (typeof(a).shape[axis_index(axis, typeof(a).ndim)] - 1) if n is None else n
     return irfft(conjugate(a), count, axis, _swapped(norm))
 
 
 def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """Inverse of `hfft`."""
+    """Inverse of `hfft`: the first half of what a real spectrum stands for.
+
+    Args:
+        a: real array; integers count as float32.
+        n: number of points: the dimension is cut off or filled with zeros to it.
+        axis: dimension.
+        norm: as for `fft`.
+
+    Returns:
+        Complex; the dimension has size `n // 2 + 1`.
+
+    Raises:
+        ValueError: `a` is complex, `n` is not positive, there is no such `norm` or dimension.
+
+    Example:
+        >>> np.fft.ihfft(np.array([8.0, -2.0, 0.0, -2.0])).real
+        Array([1., 2., 3.], dtype=float32)
+    """
     return conjugate(rfft(a, n, axis, _swapped(norm)))
 
 
@@ -189,7 +289,25 @@ def _swapped(norm: str | None) -> str:
 def fft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """`fftn` over two dimensions."""
+    """Fourier transform over two dimensions.
+
+    Args:
+        a: array; real numbers count as complex.
+        s: number of points along each: the dimension is cut off or filled with zeros.
+        axes: dimensions, the last two by default.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> np.fft.fft2(np.eye(2)).real
+        Array([[2., 0.],
+               [0., 2.]], dtype=float32)
+    """
     return fftn(a, s, _two(axes), norm)
 
 
@@ -197,7 +315,25 @@ def fft2(
 def ifft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """`ifftn` over two dimensions."""
+    """Inverse of `fft2`.
+
+    Args:
+        a: array; real numbers count as complex.
+        s: number of points along each: the dimension is cut off or filled with zeros.
+        axes: dimensions, the last two by default.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> np.fft.ifft2(4 * np.eye(2)).real
+        Array([[2., 0.],
+               [0., 2.]], dtype=float32)
+    """
     return ifftn(a, s, _two(axes), norm)
 
 
@@ -205,7 +341,25 @@ def ifft2(
 def rfft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """`rfftn` over two dimensions."""
+    """`rfft` along the second of two dimensions, `fft` along the first.
+
+    Args:
+        a: real array; integers count as float32.
+        s: number of points along each: the dimension is cut off or filled with zeros.
+        axes: dimensions, the last two by default.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        Complex; the last of the dimensions has size `n // 2 + 1` for n points.
+
+    Raises:
+        ValueError: `a` is complex, a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> np.fft.rfft2(np.ones((2, 4))).real
+        Array([[8., 0., 0.],
+               [0., 0., 0.]], dtype=float32)
+    """
     return rfftn(a, s, _two(axes), norm)
 
 
@@ -213,7 +367,25 @@ def rfft2(
 def irfft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """`irfftn` over two dimensions."""
+    """Inverse of `rfft2`.
+
+    Args:
+        a: array: a half along the last of the dimensions.
+        s: number of points of the result along each: the dimension is cut off or filled with zeros.
+        axes: dimensions, the last two by default.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        Real; the last of the dimensions has, without `s`, size `2 (m - 1)` for m.
+
+    Raises:
+        ValueError: a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> x = np.ones((2, 5))
+        >>> np.fft.irfft2(np.fft.rfft2(x), s=(2, 5)).shape, np.fft.irfft2(np.fft.rfft2(x)).shape
+        ((2, 5), (2, 4))
+    """
     return irfftn(a, s, _two(axes), norm)
 
 
@@ -227,13 +399,26 @@ def _two(axes: Sequence[int]) -> Sequence[int]:
 def fftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """Fourier transform over dimensions, all by default.
+    """Fourier transform over dimensions, one after the other.
 
     Args:
-        a: array.
-        s: number of points in each of them.
-        axes: dimensions; the last `len(s)` if only `s` is given.
-        norm: as for `fft`.
+        a: array; real numbers count as complex.
+        s: number of points along each: the dimension is cut off or filled with zeros.
+        axes: dimensions; all by default, the last `len(s)` if only `s` is given.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> np.fft.fftn(np.ones((2, 2))).real
+        Array([[4., 0.],
+               [0., 0.]], dtype=float32)
+        >>> np.fft.fftn(np.ones((2, 3, 4)), s=(8,)).shape
+        (2, 3, 8)
     """
     return _transform("FFT", a, s, axes, norm)
 
@@ -242,7 +427,25 @@ def fftn(
 def ifftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """Inverse of `fftn`."""
+    """Inverse of `fftn`.
+
+    Args:
+        a: array; real numbers count as complex.
+        s: number of points along each: the dimension is cut off or filled with zeros.
+        axes: dimensions; all by default, the last `len(s)` if only `s` is given.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> np.fft.ifftn(np.array([[4.0, 0.0], [0.0, 0.0]])).real
+        Array([[1., 1.],
+               [1., 1.]], dtype=float32)
+    """
     return _transform("IFFT", a, s, axes, norm)
 
 
@@ -250,7 +453,24 @@ def ifftn(
 def rfftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """`rfft` along the last of the dimensions, `fft` along the others."""
+    """`rfft` along the last of the dimensions, `fft` along the others.
+
+    Args:
+        a: real array; integers count as float32.
+        s: number of points along each: the dimension is cut off or filled with zeros.
+        axes: dimensions; all by default, the last `len(s)` if only `s` is given.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        Complex; the last of the dimensions has size `n // 2 + 1` for n points.
+
+    Raises:
+        ValueError: `a` is complex, a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> np.fft.rfftn(np.ones((2, 3, 4))).shape
+        (2, 3, 3)
+    """
     return _transform("RFFT", a, s, axes, norm)
 
 
@@ -258,43 +478,23 @@ def rfftn(
 def irfftn(
     a: ArrayLike, s: Any = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """Inverse of `rfftn`."""
+    """Inverse of `rfftn`.
+
+    Args:
+        a: array: a half along the last of the dimensions.
+        s: number of points of the result along each: the dimension is cut off or filled with zeros.
+        axes: dimensions; all by default, the last `len(s)` if only `s` is given.
+        norm: as for `fft`, with the product of the numbers of points.
+
+    Returns:
+        Real; the last of the dimensions has, without `s`, size `2 (m - 1)` for m.
+
+    Raises:
+        ValueError: a number of points is not positive, or the axes do not fit.
+
+    Example:
+        >>> x = np.fft.rfftn(np.ones((2, 4)))
+        >>> np.fft.irfftn(x).shape, np.fft.irfftn(x, axes=(0,)).shape
+        ((2, 4), (2, 3))
+    """
     return _transform("IRFFT", a, s, axes, norm)
-
-
-# --- frequencies ----------------------------------------------------------------------
-
-
-def fftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = None) -> Array:
-    """Frequencies of the elements of `fft` of `n` points at distance `d`."""
-    n = operator.index(n)
-    counts = np.concatenate([np.arange((n + 1) // 2), np.arange(-(n // 2), 0)])
-    return _frequencies(counts, n, d, dtype, device)
-
-
-def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = None) -> Array:
-    """Frequencies of the elements of `rfft` of `n` points at distance `d`."""
-    n = operator.index(n)
-    return _frequencies(np.arange(n // 2 + 1), n, d, dtype, device)
-
-
-def _frequencies(counts: np.ndarray, n: int, d: Any, dtype: Any, device: Any) -> Any:
-    kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
-    return ar.divide(asarray(counts.astype(kind), device=device), ar.multiply(d, n))
-
-
-def fftshift(x: ArrayLike, axes: Any = None) -> Array:
-    """`x` with the zero frequency moved to the middle of dimensions."""
-    return _shifted(x, axes, 1)
-
-
-def ifftshift(x: ArrayLike, axes: Any = None) -> Array:
-    """Inverse of `fftshift`."""
-    return _shifted(x, axes, -1)
-
-
-def _shifted(x: Any, axes: Any, sign: int) -> Any:
-    shape = np.shape(x)
-    listed = axes_tuple(axes, len(shape))
-    steps = tuple(shape[i] // 2 if sign > 0 else -(shape[i] // 2) for i in listed)
-    return roll(x, steps, listed)

@@ -25,6 +25,7 @@ from ms_func.numpy.promotion import (
     promote_all,
     promote_inexact,
     settled,
+    strong,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import bits, cast, compare
@@ -85,7 +86,8 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Array:
     if typeof(x).dtype.kind == "c":
         raise ArgumentTypeError("copysign does not support complex-valued inputs")
     size = el.abs(x)
-    return compare.select(signbit(y), ar.neg(size), size)
+    out = compare.select(signbit(y), ar.neg(size), size)
+    return out if typeof(y).weak_type else strong(out)
 
 
 @fusion.two

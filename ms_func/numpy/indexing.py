@@ -252,10 +252,37 @@ _BOUNDS = (int, type(None))
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """`x[index]`.
+    """The elements that an index names, with NumPy's meaning.
 
-    Integers known while tracing must be in bounds; out of bounds at run time reads the
-    nearest element.
+    Integers take one slice of a dimension and leave it out, slices take several, `None` puts in a
+    new dimension of size 1, `...` stands for all that are not mentioned. Arrays of integers take
+    elements at places, and broadcast together; masks stand for the places where they hold. The
+    dimensions of these arrays stand where they were, or come first where they were apart.
+
+    Args:
+        x: array.
+        index: what stands between the brackets. Bounds of slices are known while tracing, but for
+            windows `x[i : i + 3]` in converted functions.
+
+    Returns:
+        A new array: it does not change when `x` is assigned to.
+
+    Raises:
+        IndexError: an integer known while tracing is out of bounds; there are more indices than
+            dimensions; a mask has another shape than what it indexes. At run time integers out
+            of bounds read the nearest element: `x.at[index].get(mode="fill")` tells them apart.
+        TypeError: an index is a float or a text, or a bound of a slice is known only at run time.
+        NonConcreteBooleanIndexError: a mask is known only at run time.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> x[0, -1], x[:, ::-1]
+        (Array(3, dtype=int32), Array([[3, 2, 1],
+               [6, 5, 4]], dtype=int32))
+        >>> x[np.array([1, 0]), np.array([0, 2])]
+        Array([4, 3], dtype=int32)
+        >>> x[x > 4], x[None].shape
+        (Array([5, 6], dtype=int32), (1, 2, 3))
     """
     shape = x.type.shape
     if type(index) is int and shape:

@@ -1,25 +1,117 @@
-"""Numbers between two ends: evenly spaced, and in geometric progression."""
+"""Numbers between two ends: by a step, evenly spaced, and in geometric progression."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact
-from ms_func.errors import ArgumentValueError
-from ms_func.execution.array import Array
+from ms_func.dtypes import canonicalize_dtype, is_inexact, join, type_of_value
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ConcretizationTypeError
+from ms_func.execution.array import Array, wrap
+from ms_func.execution.buffers import put
+from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.creation import full, on_device
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import on_device, placed
 from ms_func.numpy.elementwise import log10, sign
-from ms_func.numpy.manipulation import axis_index, moveaxis
+from ms_func.numpy.filled import full
+from ms_func.numpy.manipulation import moveaxis
 from ms_func.numpy.promotion import ArrayLike, convert, lay, promote_all, strong
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, shape
 from ms_func.primitives.powers import pow_p
 from ms_func.primitives.rounding import floor
+from ms_func.tracing.tracer import Tracer
+
+
+def arange(
+    start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike | None = None,
+    dtype: Any = None, *, device: Any = None, out_sharding: Any = None,
+) -> Array:  # fmt: skip
+    """Numbers from `start` (0 if `stop` is not given) up to `stop`, itself excluded, by `step`.
+
+    Args:
+        start: first number; with one argument, the end.
+        stop: end.
+        step: distance of neighbours, 1 by default; may be negative.
+        dtype: of the result; by default that of the arguments promoted together.
+        device: device or sharding to put it on.
+        out_sharding: layout of the result.
+
+    Returns:
+        `[n]` with n = ceil((stop - start) / step), none where that is negative. With a step that
+        floats do not hold exactly n may be one more than expected: `linspace` takes the number.
+
+    Raises:
+        ConcretizationTypeError: a bound is known only at run time, so the length is not known.
+        TypeError: there is no bound.
+        ValueError: a bound is complex.
+        ZeroDivisionError: `step` is 0.
+
+    Example:
+        >>> np.arange(4)
+        Array([0, 1, 2, 3], dtype=int32)
+        >>> np.arange(5, 0, -2)
+        Array([5, 3, 1], dtype=int32)
+        >>> np.arange(0, 1, 0.25)
+        Array([0.  , 0.25, 0.5 , 0.75], dtype=float32)
+        >>> np.arange(3, 0)
+        Array([], shape=(0,), dtype=int32)
+    """
+    if stop is None and step is not None:
+        start, stop = 0, start
+    bounds = [v for v in (start, stop, step) if v is not None]
+    if not bounds:
+        raise ArgumentTypeError("arange needs a number as its bound, got None")
+    if any(type(v) is Tracer for v in bounds):
+        names = ("stop",) if stop is None else ("start", "stop", "step")
+        bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
+        start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
+    if dtype is None:
+        joined = [type_of_value(v) for v in bounds]
+        kind, weak = joined[0]
+        for other, other_weak in joined[1:]:
+            kind, weak = join(kind, weak, other, other_weak)
+    else:
+        kind = canonicalize_dtype(dtype)
+    host = [np.asarray(v)[()] for v in bounds]
+    if any(np.iscomplexobj(v) for v in host):
+        raise ArgumentValueError("arange counts real numbers, got a complex start, stop or step")
+    if len(host) == 3 and not host[2]:
+        raise ZeroDivisionError("arange: division by zero, the step is 0")
+    if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
+        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
+    else:
+        out = wrap(put(_ranged(host, kind)))
+    return placed(out, device, out_sharding)
+
+
+def _ranged(host: Sequence[Any], kind: np.dtype) -> np.ndarray:
+    """NumPy's range; where whole numbers are asked for its step is whole, too."""
+    inner = np.dtype(np.int64) if kind.kind in "iu" and kind != np.uint64 else None
+    return np.arange(*host, dtype=inner).astype(kind)  # pyright: ignore[reportCallIssue]
+
+
+def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
+    out = shape.broadcasted_iota(kind, (max(int(stop) - int(start), 0),), 0)
+    return ar.add(out, int(start)) if start else out
+
+
+def _known(v: Any, name: str) -> Any:
+    """Value of a traced bound, if it is at hand."""
+    try:
+        return v.item()
+    except ConcretizationTypeError as error:
+        raise ConcretizationTypeError(
+            f"arange needs bounds known while tracing, got {v!r}. It arose in the jnp.arange "
+            f"argument '{name}'\n"
+            "fix: pass them as static arguments, or use lax.iota with a static length",
+            user_loc(),
+        ) from error
 
 
 @fusion.whole(2)
@@ -31,20 +123,31 @@ def linspace(
 
     Args:
         start: first number, or an array of them.
-        stop: last number, likewise.
+        stop: last number, likewise; the two broadcast.
         num: how many, known while tracing.
         endpoint: whether `stop` is one of them.
         retstep: give their distance, too.
-        dtype: of the result; floating by default.
+        dtype: of the result; floating by default. Integers are rounded down.
         axis: place of the new dimension.
         device: device or sharding to put it on.
+
+    Returns:
+        The numbers, with `num` of them along `axis`; and their distance for `retstep`, NaN where
+        there is none.
 
     Raises:
         ValueError: `num` is negative.
 
     Example:
-        >>> linspace(0, 1, 5).tolist()
+        >>> np.linspace(0, 1, 5).tolist()
         [0.0, 0.25, 0.5, 0.75, 1.0]
+        >>> np.linspace(0, 1, 4, endpoint=False)
+        Array([0.  , 0.25, 0.5 , 0.75], dtype=float32)
+        >>> np.linspace(np.array([0, 10]), 20, 3, axis=-1)
+        Array([[ 0., 10., 20.],
+               [10., 15., 20.]], dtype=float32)
+        >>> np.linspace(0, 9, 4, dtype=int, retstep=True)
+        (Array([0, 3, 6, 9], dtype=int32), Array(3., dtype=float32))
     """
     count = operator.index(num)
     if count < 0:
@@ -102,7 +205,26 @@ def logspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True,
     base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0,
 ) -> Array:  # fmt: skip
-    """`base` to the powers `linspace(start, stop, num)`."""
+    """`base` to the powers `linspace(start, stop, num)`.
+
+    Args:
+        start: exponent of the first number, or an array of them.
+        stop: exponent of the last, likewise.
+        num: how many, known while tracing.
+        endpoint: whether `base**stop` is one of them.
+        base: number or array that broadcasts.
+        dtype: of the result; floating by default.
+        axis: place of the new dimension.
+
+    Raises:
+        ValueError: `num` is negative.
+
+    Example:
+        >>> np.logspace(0, 3, 4, base=2)
+        Array([1., 2., 4., 8.], dtype=float32)
+        >>> np.logspace(0, 3, 4, base=2, dtype=int)
+        Array([1, 2, 4, 8], dtype=int32)
+    """
     start, stop = _ends("logspace", start, stop, dtype)
     powers = linspace(start, stop, num, endpoint, axis=axis)
     out = pow_p.bind(*promote_all("logspace", (base, powers), inexact=True))
@@ -114,7 +236,30 @@ def geomspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None,
     axis: int = 0,
 ) -> Array:  # fmt: skip
-    """`num` numbers from `start` to `stop` in geometric progression."""
+    """`num` numbers from `start` to `stop` in geometric progression.
+
+    Args:
+        start: first number, or an array of them; not 0.
+        stop: last number, likewise, of the same sign as real numbers have.
+        num: how many, known while tracing.
+        endpoint: whether `stop` is one of them.
+        dtype: of the result; floating by default.
+        axis: place of the new dimension.
+
+    Returns:
+        The numbers; NaN where `start` or `stop` is 0 or their signs differ.
+
+    Raises:
+        ValueError: `num` is negative.
+
+    Example:
+        >>> np.geomspace(1, 1000, 4).round(2)
+        Array([   1.,   10.,  100., 1000.], dtype=float32)
+        >>> np.geomspace(-1, -8, 4).round(2)
+        Array([-1., -2., -4., -8.], dtype=float32)
+        >>> np.geomspace(1, -8, 4)
+        Array([nan, nan, nan, nan], dtype=float32)
+    """
     start, stop = _ends("geomspace", start, stop, dtype)
     turn = sign(start) if typeof(start).dtype.kind != "c" else ar.div(start, start)
     logs = log10(ar.div(start, turn)), log10(ar.div(stop, turn))

@@ -15,15 +15,8 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
-from ms_func.numpy.manipulation import (
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    axis_index,
-    part,
-    ravel,
-    reshape,
-)
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.primitives import pieces
 from ms_func.primitives import shape as sh
@@ -61,11 +54,24 @@ def _one_dtype(name: str, arrays: Sequence[Any], dtype: Any) -> list[Any]:
 
 
 def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
-    """Arrays joined along an existing dimension; None flattens them first.
+    """Arrays joined along an existing dimension.
+
+    Args:
+        arrays: sequence of arrays of one number of dimensions and, but for `axis`, one shape; or
+            an array, which stands for its slices along the first dimension.
+        axis: dimension; negative ones count from the end. None flattens the arrays first.
+        dtype: of the result; by default that of the arrays promoted together.
 
     Raises:
-        ValueError: there are none, or one has no dimension.
+        ValueError: there are none, one has no dimension, or there is no such axis.
         TypeError: the other dimensions differ.
+
+    Example:
+        >>> np.concatenate([np.array([1, 2]), np.array([0.5])])
+        Array([1. , 2. , 0.5], dtype=float32)
+        >>> np.concatenate([np.ones((2, 1)), np.zeros((2, 2))], axis=-1)
+        Array([[1., 0., 0.],
+               [1., 0., 0.]], dtype=float32)
     """
     rows = _rows("concatenate", arrays)
     if not rows:
@@ -91,15 +97,43 @@ def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
 
 
 def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
-    """`concatenate` under its name in the array API."""
+    """Arrays joined along an existing dimension: `concatenate` under its name in the array API.
+
+    Args:
+        arrays: sequence of arrays of one number of dimensions and, but for `axis`, one shape.
+        axis: dimension; None flattens the arrays first.
+
+    Raises:
+        ValueError: there are none, one has no dimension, or there is no such axis.
+        TypeError: the other dimensions differ.
+
+    Example:
+        >>> np.concat([np.array([[1, 2]]), np.array([[3, 4]])], axis=None)
+        Array([1, 2, 3, 4], dtype=int32)
+    """
     return concatenate(arrays, axis)
 
 
 def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Array:
     """Arrays of one shape joined along a new dimension.
 
+    Args:
+        arrays: sequence of arrays or numbers; or an array, which stands for its slices.
+        axis: place of the new dimension in the result; negative ones count from its end.
+        out: not supported.
+        dtype: of the result; by default that of the arrays promoted together.
+
     Raises:
-        ValueError: there are none, or the shapes differ.
+        ValueError: there are none, the shapes differ, or there is no such place.
+
+    Example:
+        >>> x, y = np.array([1, 2]), np.array([3, 4])
+        >>> np.stack([x, y])
+        Array([[1, 2],
+               [3, 4]], dtype=int32)
+        >>> np.stack([x, y], axis=-1)
+        Array([[1, 3],
+               [2, 4]], dtype=int32)
     """
     promotion.no_out("stack", out)
     rows = _rows("stack", arrays)
@@ -124,23 +158,81 @@ def _stacked(*args: Any) -> Any:
 
 
 def vstack(tup: Any, dtype: Any = None) -> Array:
-    """Arrays joined along the first dimension, after `atleast_2d`."""
+    """Arrays joined along the first dimension, after `atleast_2d`: vectors become rows.
+
+    Args:
+        tup: sequence of arrays or numbers.
+        dtype: of the result; by default that of the arrays promoted together.
+
+    Raises:
+        ValueError: there are none.
+        TypeError: the other dimensions differ.
+
+    Example:
+        >>> np.vstack([np.array([1, 2]), np.array([[3, 4], [5, 6]])])
+        Array([[1, 2],
+               [3, 4],
+               [5, 6]], dtype=int32)
+    """
     return concatenate([atleast_2d(a) for a in _rows("vstack", tup)], 0, dtype)
 
 
 def hstack(tup: Any, dtype: Any = None) -> Array:
-    """Arrays joined along the second dimension, one-dimensional ones along the first."""
+    """Arrays joined along the second dimension, one-dimensional ones along the first.
+
+    Args:
+        tup: sequence of arrays or numbers.
+        dtype: of the result; by default that of the arrays promoted together.
+
+    Raises:
+        ValueError: there are none.
+        TypeError: the other dimensions differ.
+
+    Example:
+        >>> np.hstack([np.array([1, 2]), 3])
+        Array([1, 2, 3], dtype=int32)
+        >>> np.hstack([np.array([[1], [2]]), np.array([[3], [4]])])
+        Array([[1, 3],
+               [2, 4]], dtype=int32)
+    """
     rows = [atleast_1d(a) for a in _rows("hstack", tup)]
     return concatenate(rows, 0 if rows and rows[0].ndim == 1 else 1, dtype)
 
 
 def dstack(tup: Any, dtype: Any = None) -> Array:
-    """Arrays joined along the third dimension, after `atleast_3d`."""
+    """Arrays joined along the third dimension, after `atleast_3d`.
+
+    Args:
+        tup: sequence of arrays or numbers.
+        dtype: of the result; by default that of the arrays promoted together.
+
+    Raises:
+        ValueError: there are none.
+        TypeError: the other dimensions differ.
+
+    Example:
+        >>> np.dstack([np.array([1, 2]), np.array([3, 4])])
+        Array([[[1, 3],
+                [2, 4]]], dtype=int32)
+    """
     return concatenate([atleast_3d(a) for a in _rows("dstack", tup)], 2, dtype)
 
 
 def column_stack(tup: Any) -> Array:
-    """Arrays joined along the second dimension, one-dimensional ones as columns."""
+    """Arrays joined along the second dimension, one-dimensional ones as columns.
+
+    Args:
+        tup: sequence of arrays or numbers.
+
+    Raises:
+        ValueError: there are none.
+        TypeError: the other dimensions differ.
+
+    Example:
+        >>> np.column_stack([np.array([1, 2]), np.array([[3, 4], [5, 6]])])
+        Array([[1, 3, 4],
+               [2, 5, 6]], dtype=int32)
+    """
     rows = []
     for a in _rows("column_stack", tup):
         a = operand("column_stack", a)
@@ -150,10 +242,34 @@ def column_stack(tup: Any) -> Array:
 
 @fusion.whole(1)
 def block(arrays: Any) -> Array:
-    """Array from nested lists of blocks: the innermost lists join along the last dimension."""
+    """Array made of blocks in nested lists.
+
+    Args:
+        arrays: an array or number, or equally deep lists of them. The innermost lists join along
+            the last dimension, those around them along the last but one, and so on; dimensions
+            that a block lacks are put in front.
+
+    Raises:
+        ValueError: a list is empty, or lists are not equally deep.
+        TypeError: sizes do not fit.
+
+    Example:
+        >>> np.block([[np.ones((2, 2)), np.zeros((2, 1))], [5, 6, 7]])
+        Array([[1., 1., 0.],
+               [1., 1., 0.],
+               [5., 6., 7.]], dtype=float32)
+    """
 
     def depth(x: Any) -> int:
-        return 1 + max((depth(v) for v in x), default=0) if isinstance(x, list) else 0
+        if not isinstance(x, list):
+            return 0
+        inner = {depth(v) for v in x}
+        if len(inner) != 1:
+            raise ArgumentValueError(
+                "block: lists must be equally deep and not empty; the blocks of one list are of "
+                f"depths {sorted(inner)}"
+            )
+        return 1 + inner.pop()
 
     def ndim(x: Any) -> int:
         return max(map(ndim, x)) if isinstance(x, list) else typeof(operand("block", x)).ndim
@@ -172,7 +288,23 @@ def block(arrays: Any) -> Array:
 
 @fusion.whole(2)
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
-    """`values` after `arr`, flat or along a dimension."""
+    """`values` after `arr`, flat or along a dimension: a new array, as `arr` does not change.
+
+    Args:
+        arr: array or number.
+        values: array or number; with `axis` of as many dimensions as `arr`.
+        axis: dimension; None flattens both.
+
+    Raises:
+        TypeError: an operand is a list, or the other dimensions differ.
+
+    Example:
+        >>> np.append(np.array([[1, 2], [3, 4]]), np.array([0.5]))
+        Array([1. , 2. , 3. , 4. , 0.5], dtype=float32)
+        >>> np.append(np.array([[1, 2]]), np.array([[3, 4]]), axis=0)
+        Array([[1, 2],
+               [3, 4]], dtype=int32)
+    """
     return concatenate([arr, values], axis)
 
 
@@ -205,38 +337,110 @@ def _split(name: str, ary: Any, sections: Any, axis: int, even: bool) -> list[An
 def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """`ary` cut into equal sections, or before each of the given indices.
 
+    Args:
+        ary: array.
+        indices_or_sections: number of sections; or indices, known while tracing, that rise.
+            Those beyond the end, or below the one before, give empty sections.
+        axis: dimension.
+
     Raises:
-        ValueError: the sections would not be equal.
+        ValueError: the sections would not be equal, or there is no such dimension.
+
+    Example:
+        >>> np.split(np.arange(4), 2)
+        [Array([0, 1], dtype=int32), Array([2, 3], dtype=int32)]
+        >>> np.split(np.arange(4), [1, 1])
+        [Array([0], dtype=int32), Array([], shape=(0,), dtype=int32), Array([1, 2, 3], dtype=int32)]
     """
     return _split("split", ary, indices_or_sections, axis, even=True)
 
 
 def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """Like `split`, and sections may differ by one element."""
+    """`ary` cut into sections that may differ by one element, the longer ones first.
+
+    Args:
+        ary: array.
+        indices_or_sections: number of sections, or indices as for `split`.
+        axis: dimension.
+
+    Raises:
+        ValueError: there are no sections, or there is no such dimension.
+
+    Example:
+        >>> np.array_split(np.arange(5), 3)
+        [Array([0, 1], dtype=int32), Array([2, 3], dtype=int32), Array([4], dtype=int32)]
+    """
     return _split("array_split", ary, indices_or_sections, axis, even=False)
 
 
 def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
-    """`split` along the first dimension."""
+    """`split` along the first dimension.
+
+    Args:
+        ary: array.
+        indices_or_sections: number of equal sections, or indices.
+
+    Raises:
+        ValueError: the sections would not be equal, or `ary` has no dimension.
+
+    Example:
+        >>> np.vsplit(np.array([[1, 2], [3, 4]]), 2)
+        [Array([[1, 2]], dtype=int32), Array([[3, 4]], dtype=int32)]
+    """
     return split(ary, indices_or_sections, 0)
 
 
 def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
-    """`split` along the second dimension, the first of a one-dimensional array."""
+    """`split` along the second dimension, the first of a one-dimensional array.
+
+    Args:
+        ary: array.
+        indices_or_sections: number of equal sections, or indices.
+
+    Raises:
+        ValueError: the sections would not be equal, or `ary` has no dimension.
+
+    Example:
+        >>> np.hsplit(np.array([[1, 2, 3]]), [1])
+        [Array([[1]], dtype=int32), Array([[2, 3]], dtype=int32)]
+    """
     ary = operand("hsplit", ary)
     return split(ary, indices_or_sections, 0 if typeof(ary).ndim == 1 else 1)
 
 
 def dsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
-    """`split` along the third dimension."""
+    """`split` along the third dimension.
+
+    Args:
+        ary: array of at least three dimensions.
+        indices_or_sections: number of equal sections, or indices.
+
+    Raises:
+        ValueError: the sections would not be equal, or there are fewer dimensions.
+
+    Example:
+        >>> [part.shape for part in np.dsplit(np.ones((1, 2, 4)), [1])]
+        [(1, 2, 1), (1, 2, 3)]
+    """
     return split(ary, indices_or_sections, 2)
 
 
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
-    """The slices of `x` along a dimension.
+    """The slices of `x` along a dimension, which they do not have.
+
+    Args:
+        x: array of at least one dimension.
+        axis: dimension; negative ones count from the end.
+
+    Returns:
+        A tuple of as many arrays as the dimension is long.
 
     Raises:
-        ValueError: it has no dimension.
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.unstack(np.array([[1, 2, 3], [4, 5, 6]]), axis=-1)
+        (Array([1, 4], dtype=int32), Array([2, 5], dtype=int32), Array([3, 6], dtype=int32))
     """
     x = operand("unstack", x)
     if typeof(x).ndim == 0:
@@ -248,3 +452,11 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
     sizes = shape[:axis] + shape[axis + 1 :]
     parts = pieces.split(x, (1,) * shape[axis], axis) if shape[axis] else ()
     return tuple(sh.reshape_p.bind(p, new_sizes=sizes) for p in parts)
+
+
+def part(a: Any, axis: int, start: int, stop: int) -> Any:
+    """`a[start:stop]` along one dimension."""
+    shape = typeof(a).shape
+    lows, highs = [0] * len(shape), list(shape)
+    lows[axis], highs[axis] = start, stop
+    return pieces.slice(a, lows, highs)

@@ -15,11 +15,12 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import diagonals, fusion, logic, manipulation, reductions
 from ms_func.numpy import elementwise as el
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import eye
 from ms_func.numpy.einsum import einsum
 from ms_func.numpy.factors import cholesky, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
-from ms_func.numpy.manipulation import axes_tuple, axis_index, matrix_transpose
+from ms_func.numpy.manipulation import matrix_transpose
 from ms_func.numpy.products import cross as _cross
 from ms_func.numpy.products import matmul as _matmul
 from ms_func.numpy.products import outer as _outer
@@ -53,7 +54,22 @@ __dir__ = __all__.copy
 def matmul(
     x1: ArrayLike, x2: ArrayLike, /, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
-    """Matrix product, as `ms_func.numpy.matmul`."""
+    """Matrix product over the last two dimensions, as `ms_func.numpy.matmul`.
+
+    Args:
+        x1: array `[..., m, k]`, or a vector, which counts as a row.
+        x2: array `[..., k, n]`, or a vector, which counts as a column.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums and the result.
+
+    Raises:
+        ValueError: an operand has no dimension, or the leading dimensions do not broadcast.
+        TypeError: the contracted sizes differ.
+
+    Example:
+        >>> np.linalg.matmul(np.array([[1, 2], [3, 4]]), np.array([1, 10]))
+        Array([21, 43], dtype=int32)
+    """
     return _matmul(x1, x2, precision=precision, preferred_element_type=preferred_element_type)
 
 
@@ -61,7 +77,25 @@ def tensordot(
     x1: ArrayLike, x2: ArrayLike, /, *, axes: Any = 2, precision: Any = None,
     preferred_element_type: Any = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Sum over pairs of dimensions, as `ms_func.numpy.tensordot`."""
+    """Sum over pairs of dimensions, as `ms_func.numpy.tensordot`.
+
+    Args:
+        x1: array.
+        x2: array.
+        axes: how many dimensions at the end of `x1` and the start of `x2`, or two lists.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sum.
+        out_sharding: sharding of the result.
+
+    Raises:
+        TypeError: paired sizes or the lengths of the lists differ.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.linalg.tensordot(x, x, axes=([0], [0]))
+        Array([[10, 14],
+               [14, 20]], dtype=int32)
+    """
     return _tensordot(
         x1, x2, axes, precision=precision, preferred_element_type=preferred_element_type,
         out_sharding=out_sharding,
@@ -71,8 +105,17 @@ def tensordot(
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """Products of all pairs of elements of two vectors, `[m] [n] -> [m, n]`.
 
+    Args:
+        x1: vector.
+        x2: vector.
+
     Raises:
         ValueError: an operand has another number of dimensions.
+
+    Example:
+        >>> np.linalg.outer(np.array([1, 2]), np.array([3, 4]))
+        Array([[3, 4],
+               [6, 8]], dtype=int32)
     """
     x1, x2 = operand("outer", x1), operand("outer", x2)
     if typeof(x1).ndim != 1 or typeof(x2).ndim != 1:
@@ -94,14 +137,27 @@ def norm(
     """Norm of vectors or matrices.
 
     Args:
-        x: array.
-        ord: None for the root of the sum of squares; for vectors a number, for matrices
-            "fro", 1, -1, inf, -inf.
+        x: array; integers count as float32.
+        ord: None for the root of the sum of squared magnitudes. For vectors a number p: the p-th
+            root of the sum of p-th powers, the number of nonzero elements for 0, the extreme
+            magnitudes for inf and -inf. For matrices "fro" for that of all elements, "nuc" for the
+            sum of the singular values, 2 and -2 for the largest and smallest of them, 1 and -1
+            (inf and -inf) for the largest and smallest sum of a column (row).
         axis: one dimension for vectors, two for matrices; None takes the whole array.
         keepdims: keep the dimensions with size 1.
 
+    Returns:
+        Real floats.
+
     Raises:
-        ValueError: there is no such order.
+        ValueError: there is no such order, or an order is given for more than two dimensions.
+
+    Example:
+        >>> x = np.array([[3.0, 4.0], [6.0, 8.0]])
+        >>> np.linalg.norm(x, axis=1), np.linalg.norm(x, axis=1, keepdims=True).shape
+        (Array([ 5., 10.], dtype=float32), (2, 1))
+        >>> np.linalg.norm(x[0], 1), np.linalg.norm(x, 1), np.linalg.norm(x, np.inf)
+        (Array(7., dtype=float32), Array(12., dtype=float32), Array(14., dtype=float32))
     """
     x = inexact("norm", x)
     ndim = typeof(x).ndim
@@ -132,8 +188,22 @@ def vector_norm(
 ) -> Array:
     """Norm of vectors along dimensions, all of them by default.
 
+    Args:
+        x: array; integers count as float32.
+        axis: dimensions, one or several; the elements along all of them are one vector.
+        keepdims: keep the dimensions with size 1.
+        ord: a number, as for `norm`.
+
+    Returns:
+        Real floats.
+
     Raises:
         ValueError: `ord` is no number.
+
+    Example:
+        >>> x = np.array([[3.0, 4.0], [6.0, -8.0]])
+        >>> np.linalg.vector_norm(x, axis=1), np.linalg.vector_norm(x, ord=1)
+        (Array([ 5., 10.], dtype=float32), Array(21., dtype=float32))
     """
     x = inexact("vector_norm", x)
     if isinstance(ord, str):
@@ -169,8 +239,27 @@ def _extreme(x: Any, axis: int, largest: bool) -> Any:
 
 @fusion.whole(1)
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """Norm of the matrices in the last two dimensions."""
+    """Norm of the matrices in the last two dimensions.
+
+    Args:
+        x: array of at least two dimensions; integers count as float32.
+        keepdims: keep the two dimensions with size 1.
+        ord: "fro", "nuc", 1, -1, 2, -2, inf or -inf, as for `norm`.
+
+    Returns:
+        Real floats.
+
+    Raises:
+        ValueError: there is no such order, or `x` has fewer than two dimensions.
+
+    Example:
+        >>> x = np.array([[3.0, 4.0], [6.0, -8.0]])
+        >>> np.linalg.matrix_norm(x, ord=1), np.linalg.matrix_norm(x, ord=np.inf)
+        (Array(12., dtype=float32), Array(14., dtype=float32))
+    """
     x = inexact("matrix_norm", x)
+    if typeof(x).ndim < 2:
+        raise ArgumentValueError(f"matrix_norm: x must be at least 2D, got shape {typeof(x).shape}")
     return _matrix_norm(x, ord, (typeof(x).ndim - 2, typeof(x).ndim - 1), keepdims)
 
 
@@ -195,7 +284,24 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
 
 @fusion.whole(1)
 def cond(x: ArrayLike, p: Any = None) -> Array:
-    """Condition number of matrices in a norm, by default that of singular values."""
+    """Condition number of matrices: the product of the norms of a matrix and its inverse.
+
+    Args:
+        x: matrices; integers count as float32.
+        p: order of the norm, as for `norm`; None means 2, the quotient of the largest and the
+            smallest singular value.
+
+    Returns:
+        `[...]`, real; large or infinite where a matrix is singular.
+
+    Raises:
+        ValueError: the matrices are empty, there is no such order, or they are not square and `p`
+            is neither None, 2 nor -2.
+
+    Example:
+        >>> np.linalg.cond(np.array([[1.0, 0.0], [0.0, 4.0]])).round(4)
+        Array(4., dtype=float32)
+    """
     x = inexact("cond", x)
     shape = typeof(x).shape
     if 0 in shape[-2:]:
@@ -213,8 +319,20 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
 def matrix_power(a: ArrayLike, n: int) -> Array:
     """`a` multiplied with itself `n` times, by squaring; its inverse for negative `n`.
 
+    Args:
+        a: matrices `[..., m, m]`.
+        n: an int; 0 gives identity matrices.
+
     Raises:
-        TypeError: the matrices are not square.
+        TypeError: the matrices are not square, or `n` is no integer.
+
+    Example:
+        >>> np.linalg.matrix_power(np.array([[1, 1], [0, 1]]), 5)
+        Array([[1, 5],
+               [0, 1]], dtype=int32)
+        >>> np.linalg.matrix_power(np.array([[2.0, 0.0], [0.0, 4.0]]), -1)
+        Array([[0.5 , 0.  ],
+               [0.  , 0.25]], dtype=float32)
     """
     a = asarray(operand("matrix_power", a))
     n = operator.index(n)
@@ -238,8 +356,17 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
 def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
     """Product of several matrices, in the order of least work; the ends may be vectors.
 
+    Args:
+        arrays: at least two arrays.
+        precision: as for `lax.dot_general`.
+
     Raises:
-        ValueError: there are fewer than two.
+        ValueError: there are fewer than two, or the sizes do not fit.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.linalg.multi_dot([np.array([1, 1]), x, x])
+        Array([22, 32], dtype=int32)
     """
     rows = [asarray(a) for a in arrays]
     if len(rows) < 2:
@@ -264,8 +391,17 @@ def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """Cross product of vectors of three elements.
 
+    Args:
+        x1: array; the other dimensions broadcast.
+        x2: array.
+        axis: dimension of the vectors.
+
     Raises:
         ValueError: a vector has another length.
+
+    Example:
+        >>> np.linalg.cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
+        Array([0, 0, 1], dtype=int32)
     """
     if any(s[axis_index(axis, len(s))] != 3 for s in (np.shape(x1), np.shape(x2))):
         raise ArgumentValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
@@ -273,10 +409,41 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
 
 
 def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Array:
-    """Diagonals of the matrices in the last two dimensions."""
+    """Diagonals of the matrices in the last two dimensions.
+
+    Args:
+        x: array `[..., m, n]`.
+        offset: which diagonal: 0 is the main one, those above it are positive.
+
+    Returns:
+        `[..., k]`.
+
+    Raises:
+        ValueError: `x` has fewer than two dimensions.
+
+    Example:
+        >>> np.linalg.diagonal(np.array([[[1, 2], [3, 4]]]))
+        Array([[1, 4]], dtype=int32)
+    """
     return diagonals.diagonal(x, offset, -2, -1)
 
 
 def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Array:
-    """Sums of the diagonals of the matrices in the last two dimensions."""
+    """Sums of the diagonals of the matrices in the last two dimensions.
+
+    Args:
+        x: array `[..., m, n]`.
+        offset: which diagonal: 0 is the main one, those above it are positive.
+        dtype: of the sums; by default as for `sum`.
+
+    Returns:
+        `[...]`.
+
+    Raises:
+        ValueError: `x` has fewer than two dimensions.
+
+    Example:
+        >>> np.linalg.trace(np.array([[[1, 2], [3, 4]]]))
+        Array([5], dtype=int32)
+    """
     return diagonals.trace(x, offset, -2, -1, dtype)

@@ -12,88 +12,18 @@ import numpy as np
 from ms_func.errors import (
     ArgumentTypeError,
     ArgumentValueError,
-    AxisError,
     ConcretizationTypeError,
-    LocatedError,
     ShapeError,
 )
 from ms_func.execution.array import Array
-from ms_func.execution.dispatch import bottom
-from ms_func.ir.axes import environment, is_name
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion
-from ms_func.numpy.arithmetic import remainder, subtract
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
-from ms_func.primitives import basis, pieces
+from ms_func.primitives import basis
 from ms_func.primitives import shape as sh
 from ms_func.primitives.sharding import constrained, laid_out
-from ms_func.primitives.slicing import dynamic_slice_in_dim
-
-# --- axes -----------------------------------------------------------------------------
-
-
-def axis_index(axis: Any, ndim: int) -> int:
-    """An axis counted from the front.
-
-    Raises:
-        ValueError: it is out of range.
-    """
-    i = axis if type(axis) is int else _whole(axis)
-    if not -ndim <= i < ndim:
-        raise AxisError(f"axis {i} is out of bounds for array of dimension {ndim}")
-    return i + ndim if i < 0 else i
-
-
-def _whole(axis: Any) -> int:
-    """An axis as an integer of Python.
-
-    Raises:
-        TypeError: it is none.
-    """
-    try:
-        return operator.index(axis)
-    except LocatedError:  # a traced value, which explains itself
-        raise
-    except TypeError:
-        kind = type(axis).__name__
-        raise ArgumentTypeError(f"axis must be an integer, got {axis!r} of type {kind}") from None
-
-
-def axes_tuple(axis: Any, ndim: int) -> tuple[int, ...]:
-    """One axis or several, counted from the front; None means all.
-
-    Raises:
-        ValueError: one is out of range, or stands twice.
-    """
-    if axis is None:
-        return tuple(range(ndim))
-    if isinstance(axis, (tuple, list, range)) or np.ndim(axis):
-        out = tuple(axis_index(a, ndim) for a in axis)
-        if len(set(out)) != len(out):
-            raise ArgumentValueError(f"duplicate value in 'axis': {axis}")
-        return out
-    return (axis_index(axis, ndim),)
-
-
-def axis_names(axis: Any) -> tuple[Any, ...]:
-    """Names of axes among `axis`: strings, and whatever a `vmap` around this call has as name."""
-    if axis is None or type(axis) is int:
-        return ()
-    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
-    known = environment()
-    return tuple([a for a in listed if isinstance(a, str) or (known and is_name(a))])
-
-
-def axes_and_names(axis: Any, ndim: int) -> tuple[Any, ...]:
-    """Axes counted from the front, then names of axes; `axes_tuple` where there is no name."""
-    names = axis_names(axis)
-    if not names:
-        return axes_tuple(axis, ndim)
-    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return (*axes_tuple([a for a in listed if a not in names], ndim), *names)
-
 
 # --- shape ----------------------------------------------------------------------------
 
@@ -105,14 +35,27 @@ def reshape(
     """The elements of `a` in another shape; one size may be -1.
 
     Args:
-        a: array.
-        shape: sizes of the result.
-        order: "C" reads and writes the last index fastest, "F" the first.
+        a: array or number.
+        shape: sizes of the result, one or several; -1 stands for what makes the numbers of elements
+            equal.
+        order: "C" reads and writes the last index fastest, "F" the first; "A" means "C".
         copy: accepted for compatibility; arrays are values.
         out_sharding: sharding of the result.
 
     Raises:
         TypeError: the sizes do not fit the number of elements.
+        ValueError: there is no such order.
+
+    Example:
+        >>> x = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> np.reshape(x, (3, -1))
+        Array([[1, 2],
+               [3, 4],
+               [5, 6]], dtype=int32)
+        >>> np.reshape(x, (3, 2), order="F")
+        Array([[1, 5],
+               [4, 3],
+               [2, 6]], dtype=int32)
     """
     if out_sharding is not None:
         return laid_out(out_sharding, reshape, a, shape, order)
@@ -159,15 +102,23 @@ def _sizes(a: Any, shape: Any) -> tuple[int, ...]:
     return sizes
 
 
-def reshape_method(a: Any, *args: Any, order: str = "C", copy: bool | None = None) -> Any:
-    """`reshape` as a method: sizes as one tuple or as several arguments."""
-    shape = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
-    return reshape(a, shape, order, copy=copy)
-
-
 @fusion.whole(1)
 def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
-    """The elements of `a` in one dimension."""
+    """The elements of `a` in one dimension.
+
+    Args:
+        a: array or number, which gives one element.
+        order: "C" reads the last index fastest, "F" the first.
+        out_sharding: sharding of the result.
+
+    Raises:
+        NotImplementedError: `order` is "K": arrays have no memory order.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.ravel(x), np.ravel(x, order="F")
+        (Array([1, 2, 3, 4], dtype=int32), Array([1, 3, 2, 4], dtype=int32))
+    """
     if order == "K":
         raise NotImplementedError("Ravel not implemented for order='K'.")
     size = typeof(operand("ravel", a)).size
@@ -178,8 +129,17 @@ def ravel(a: ArrayLike, order: str = "C", *, out_sharding: Any = None) -> Array:
 def squeeze(a: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
     """`a` without dimensions of size 1: all of them, or those named.
 
+    Args:
+        a: array or number.
+        axis: dimensions to leave out, one or several; negative ones count from the end.
+
     Raises:
-        ValueError: a named dimension has another size.
+        ValueError: a named dimension has another size, or there is none.
+
+    Example:
+        >>> x = np.ones((1, 3, 1))
+        >>> np.squeeze(x).shape, np.squeeze(x, -1).shape
+        ((3,), (1, 3))
     """
     a = operand("squeeze", a)
     shape = typeof(a).shape
@@ -199,15 +159,16 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     """`a` with dimensions of size 1 inserted.
 
     Args:
-        a: array.
-        axis: their places in the result, one or several.
+        a: array or number.
+        axis: their places in the result, one or several; negative ones count from its end.
 
     Raises:
         ValueError: a place is given twice, or is outside of the result.
 
     Example:
-        >>> expand_dims(np.ones((2, 3)), (0, -1)).shape
-        (1, 2, 3, 1)
+        >>> x = np.ones((2, 3))
+        >>> np.expand_dims(x, -1).shape, np.expand_dims(x, (0, -1)).shape
+        ((2, 3, 1), (1, 2, 3, 1))
     """
     a = operand("expand_dims", a)
     shape = typeof(a).shape
@@ -239,17 +200,61 @@ def _at_least(name: str, ndim: int, arrays: Sequence[Any]) -> Any:
 
 
 def atleast_1d(*arys: ArrayLike) -> Any:
-    """Each array with at least one dimension."""
+    """Each array with at least one dimension: numbers become vectors of one element.
+
+    Args:
+        *arys: arrays or numbers.
+
+    Returns:
+        The array, or a list of them for several arguments.
+
+    Raises:
+        TypeError: an argument is a list.
+
+    Example:
+        >>> np.atleast_1d(np.float32(1.5))
+        Array([1.5], dtype=float32)
+        >>> np.atleast_1d(np.int8(3), np.array([1, 2]))
+        [Array([3], dtype=int8), Array([1, 2], dtype=int32)]
+    """
     return _at_least("atleast_1d", 1, arys)
 
 
 def atleast_2d(*arys: ArrayLike) -> Any:
-    """Each array with at least two dimensions; new ones come first."""
+    """Each array with at least two dimensions; new ones come first.
+
+    Args:
+        *arys: arrays or numbers.
+
+    Returns:
+        The array, or a list of them for several arguments.
+
+    Raises:
+        TypeError: an argument is a list.
+
+    Example:
+        >>> np.atleast_2d(np.array([1, 2]))
+        Array([[1, 2]], dtype=int32)
+    """
     return _at_least("atleast_2d", 2, arys)
 
 
 def atleast_3d(*arys: ArrayLike) -> Any:
-    """Each array with at least three dimensions, laid out as NumPy does."""
+    """Each array with at least three dimensions: `[n]` becomes `[1, n, 1]`, `[m, n]` `[m, n, 1]`.
+
+    Args:
+        *arys: arrays or numbers.
+
+    Returns:
+        The array, or a list of them for several arguments.
+
+    Raises:
+        TypeError: an argument is a list.
+
+    Example:
+        >>> [a.shape for a in np.atleast_3d(1, np.ones(2), np.ones((2, 3)))]
+        [(1, 1, 1), (1, 2, 1), (2, 3, 1)]
+    """
     return _at_least("atleast_3d", 3, arys)
 
 
@@ -257,34 +262,47 @@ def atleast_3d(*arys: ArrayLike) -> Any:
 
 
 def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
-    """`a` with its dimensions in the order `axes`, reversed by default.
+    """`a` with its dimensions in another order. Also known as `permute_dims`.
+
+    Args:
+        a: array or number.
+        axes: for each dimension of the result which one of `a` it is; negative ones count from the
+            end. None reverses the order.
 
     Raises:
         TypeError: `axes` is no permutation.
-        ValueError: an axis does not exist.
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.transpose(np.array([[1, 2, 3], [4, 5, 6]]))
+        Array([[1, 4],
+               [2, 5],
+               [3, 6]], dtype=int32)
+        >>> np.transpose(np.ones((2, 3, 4)), (0, -1, 1)).shape
+        (2, 4, 3)
     """
     a = operand("transpose", a)
     ndim = typeof(a).ndim
-    order = tuple(range(ndim))[::-1] if axes is None else tuple(operator.index(i) for i in axes)
-    order = tuple(axis_index(i, ndim) for i in order)
+    order = tuple(range(ndim))[::-1] if axes is None else tuple(axis_index(i, ndim) for i in axes)
     return basis.transpose_p.bind(a, permutation=order)
 
 
 permute_dims = transpose
 
 
-def transpose_method(a: Any, *args: Any) -> Any:
-    """`transpose` as a method: axes as one tuple or as several arguments."""
-    if not args or args == (None,):
-        return transpose(a)
-    return transpose(a, args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
-
-
 def matrix_transpose(x: ArrayLike, /) -> Array:
-    """`x` with its last two dimensions exchanged.
+    """`x` with its last two dimensions exchanged, `[..., m, n]` to `[..., n, m]`; not conjugated.
+
+    Args:
+        x: array of at least two dimensions.
 
     Raises:
-        ValueError: it has fewer than two.
+        ValueError: it has fewer.
+
+    Example:
+        >>> np.matrix_transpose(np.array([[[1, 2], [3, 4]]]))
+        Array([[[1, 3],
+                [2, 4]]], dtype=int32)
     """
     x = operand("matrix_transpose", x)
     ndim = typeof(x).ndim
@@ -297,7 +315,20 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
 
 @fusion.whole(1)
 def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
-    """`a` with two dimensions exchanged."""
+    """`a` with two dimensions exchanged.
+
+    Args:
+        a: array.
+        axis1: dimension; negative ones count from the end.
+        axis2: the other one.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> np.swapaxes(np.ones((2, 3, 4)), 0, -1).shape
+        (4, 3, 2)
+    """
     a = operand("swapaxes", a)
     ndim = typeof(a).ndim
     order = list(range(ndim))
@@ -308,10 +339,20 @@ def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
 
 @fusion.whole(1)
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
-    """`a` with the dimensions `source` moved to the places `destination`.
+    """`a` with the dimensions `source` moved to the places `destination`; others keep their order.
+
+    Args:
+        a: array.
+        source: dimensions, one or several; negative ones count from the end.
+        destination: as many places in the result.
 
     Raises:
-        ValueError: there are not as many destinations as sources.
+        ValueError: there are not as many destinations as sources, or there is no such dimension.
+
+    Example:
+        >>> x = np.ones((2, 3, 4))
+        >>> np.moveaxis(x, 0, -1).shape, np.moveaxis(x, (0, 1), (1, 2)).shape
+        ((3, 4, 2), (4, 2, 3))
     """
     a = operand("moveaxis", a)
     ndim = typeof(a).ndim
@@ -328,7 +369,22 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
 
 @fusion.whole(1)
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
-    """`a` with one dimension moved in front of the dimension `start`."""
+    """`a` with one dimension moved in front of another; see `moveaxis`, which is easier to read.
+
+    Args:
+        a: array.
+        axis: dimension that moves.
+        start: dimension, as `a` has them, that it comes to stand in front of; the number of
+            dimensions puts it last.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> x = np.ones((2, 3, 4))
+        >>> np.rollaxis(x, 2).shape, np.rollaxis(x, 0, 3).shape
+        ((4, 2, 3), (3, 4, 2))
+    """
     a = operand("rollaxis", a)
     ndim = typeof(a).ndim
     axis = axis_index(axis, ndim)
@@ -338,105 +394,23 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     return moveaxis(a, axis, start - 1 if start > axis else start)
 
 
-@fusion.whole(1)
-def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
-    """`m` with the order of elements reversed along the given dimensions, all by default."""
-    m = operand("flip", m)
-    return sh.rev_p.bind(m, dimensions=axes_tuple(axis, typeof(m).ndim))
-
-
-def fliplr(m: ArrayLike) -> Array:
-    """`m` reversed along its second dimension."""
-    return flip(m, 1)
-
-
-def flipud(m: ArrayLike) -> Array:
-    """`m` reversed along its first dimension."""
-    return flip(m, 0)
-
-
-@fusion.whole(1)
-def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
-    """`m` turned `k` times by 90 degrees in a plane, from the first axis towards the second.
-
-    Raises:
-        ValueError: the axes are equal, or `m` has fewer than two.
-    """
-    m = operand("rot90", m)
-    if typeof(m).ndim < 2:
-        raise ArgumentValueError(
-            f"rot90 requires its first argument to have ndim at least two, got {typeof(m).shape}"
-        )
-    i, j = (axis_index(a, typeof(m).ndim) for a in axes)
-    if i == j:
-        raise ArgumentValueError("Axes must be different")
-    turns = k % 4
-    if turns == 0:
-        return as_handle(m)
-    if turns == 2:
-        return flip(m, (i, j))
-    return flip(swapaxes(m, i, j), i) if turns == 1 else flip(swapaxes(m, i, j), j)
-
-
-def roll(a: ArrayLike, shift: Any, axis: int | Sequence[int] | None = None) -> Array:
-    """`a` with elements moved along dimensions; what leaves one end enters the other."""
-    if current.interpreter is bottom:  # where one program serves all shifts
-        shift = _shift_operand(shift, np.shape(a))
-    return _roll(a, shift, axis)
-
-
-def _shift_operand(shift: Any, shape: tuple[int, ...]) -> Any:
-    """Whole numbers by which dimensions are rolled as operands; anything else as it is."""
-    steps = shift if type(shift) is tuple else (shift,)
-    laps = math.prod([n or 1 for n in shape])  # whole laps along every dimension
-    if laps >= 2**31 or any(type(s) is not int for s in steps):
-        return shift
-    whole = [s % laps for s in steps]
-    return np.asarray(whole, np.int32) if type(shift) is tuple else whole[0]
-
-
-@fusion.whole(2)
-def _roll(a: Any, shift: Any, axis: Any) -> Any:
-    a = operand("roll", a)
-    if axis is None:
-        return reshape(roll(ravel(a), shift, 0), typeof(a).shape)
-    dims = axes_tuple(axis, typeof(a).ndim) if isinstance(axis, (tuple, list)) else (axis,)
-    steps = shift if isinstance(shift, (tuple, list)) else (shift,) * len(dims)
-    if hasattr(shift, "shape") and shift.shape:  # pyright: ignore[reportAttributeAccessIssue]
-        steps = [shift[i] for i in range(shift.shape[0])]  # pyright: ignore[reportAttributeAccessIssue]
-    if len(dims) == 1 < len(steps):
-        dims = dims * len(steps)
-    for step, d in zip(steps, dims, strict=True):
-        a = _rolled(a, step, axis_index(d, typeof(a).ndim))
-    return as_handle(a)
-
-
-def _rolled(a: Any, step: Any, axis: int) -> Any:
-    n = typeof(a).shape[axis]
-    if n == 0:
-        return a
-    if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
-        return sh.roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
-    start = remainder(subtract(n, step), n)
-    return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)
-
-
-def part(a: Any, axis: int, start: int, stop: int) -> Any:
-    """`a[start:stop]` along one dimension."""
-    shape = typeof(a).shape
-    lows, highs = [0] * len(shape), list(shape)
-    lows[axis], highs[axis] = start, stop
-    return pieces.slice(a, lows, highs)
-
-
 # --- broadcasting ---------------------------------------------------------------------
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """Shape that all the given shapes broadcast to.
 
+    Shapes are compared from the last size on; sizes must be equal, or one of them 1 or missing.
+
+    Args:
+        *shapes: tuples of ints; an int counts as one of length 1.
+
     Raises:
-        ValueError: they do not.
+        ValueError: they do not fit.
+
+    Example:
+        >>> np.broadcast_shapes((2, 1), (3,), ())
+        (2, 3)
     """
     listed = [(s,) if isinstance(s, (int, np.integer)) else tuple(s) for s in shapes]
     if not listed:
@@ -448,10 +422,20 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
 
 def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> Array:
-    """`array` repeated to `shape` by NumPy's rule.
+    """`array` repeated to `shape` by the rule of `broadcast_shapes`.
+
+    Args:
+        array: array or number.
+        shape: sizes of the result, one or several.
+        out_sharding: sharding of the result.
 
     Raises:
         ValueError: it does not fit.
+
+    Example:
+        >>> np.broadcast_to(np.array([[1], [2]]), (2, 3))
+        Array([[1, 1, 1],
+               [2, 2, 2]], dtype=int32)
     """
     array = operand("broadcast_to", array)
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
@@ -469,7 +453,23 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
 
 @fusion.whole(0)
 def broadcast_arrays(*args: ArrayLike) -> list[Array]:
-    """The arrays, all broadcast to one shape; dtypes stay."""
+    """The arrays, all broadcast to one shape; dtypes stay.
+
+    Args:
+        *args: arrays or numbers.
+
+    Returns:
+        A list of as many arrays.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> np.broadcast_arrays(np.array([1, 2]), np.array([[0.5], [1.5]]))
+        [Array([[1, 2],
+               [1, 2]], dtype=int32), Array([[0.5, 0.5],
+               [1.5, 1.5]], dtype=float32)]
+    """
     arrays = [operand("broadcast_arrays", a) for a in args]
     sizes = broadcast_shapes(*(typeof(a).shape for a in arrays))
     return [as_handle(a) if typeof(a).shape == sizes else broadcast_to(a, sizes) for a in arrays]

@@ -13,13 +13,9 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.arithmetic import divide, multiply, subtract
+from ms_func.numpy.axes import axes_and_names, axes_tuple
 from ms_func.numpy.elementwise import conjugate, real, sqrt
-from ms_func.numpy.manipulation import (
-    axes_and_names,
-    axes_tuple,
-    broadcast_shapes,
-    broadcast_to,
-)
+from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.promotion import (
     ArrayLike,
     convert,

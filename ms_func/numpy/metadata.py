@@ -16,8 +16,8 @@ from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.numpy.axes import axes_tuple
 from ms_func.numpy.creation import array, asarray, on_device
-from ms_func.numpy.manipulation import axes_tuple
 from ms_func.numpy.promotion import admit, convert
 
 

@@ -13,12 +13,15 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, manipulation, reductions
-from ms_func.numpy.creation import arange, asarray, ones, zeros
+from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import eye, vander
 from ms_func.numpy.factors import eigvals
+from ms_func.numpy.filled import ones, zeros
+from ms_func.numpy.intervals import arange
+from ms_func.numpy.padding import pad
 from ms_func.numpy.products import convolve, matmul, outer
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype
-from ms_func.numpy.repeating import pad, trim_zeros
+from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, operand, promote_dtype
+from ms_func.numpy.repeating import trim_zeros
 from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
 
@@ -44,7 +47,7 @@ def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     """
     p, x = promote_dtype("polyval", p, x)
     p = asarray(p)
-    out: Any = ar.multiply(x, 0)
+    out: Any = fill(0, typeof(x))
     for i in range(p.shape[0]):
         out = ar.add(ar.multiply(out, x), p[i])
     return out
@@ -68,10 +71,20 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
         >>> np.polyadd(np.array([1, 2]), np.array([3, 0, 5]))
         Array([3, 1, 7], dtype=int32)
     """
-    a, b = (asarray(v) for v in promote_dtype("polyadd", a1, a2))
-    n = max(a.shape[0], b.shape[0])
-    a, b = (pad(v, ((n - v.shape[0], 0), *[(0, 0)] * (v.ndim - 1))) for v in (a, b))
-    return ar.add(a, b)
+    return ar.add(*_aligned("polyadd", a1, a2))
+
+
+def _aligned(name: str, *coefficients: Any) -> list[Any]:
+    """Coefficients in one dtype and number, zeros in front of the shorter ones.
+
+    Raises:
+        TypeError: a number stands for a polynomial.
+    """
+    vectors = [asarray(v) for v in promote_dtype(name, *coefficients)]
+    if any(not v.ndim for v in vectors):
+        raise ArgumentTypeError(f"{name} takes vectors of coefficients, got a number")
+    n = max(v.shape[0] for v in vectors)
+    return [pad(v, ((n - v.shape[0], 0), *[(0, 0)] * (v.ndim - 1))) for v in vectors]
 
 
 @fusion.whole(2)
@@ -92,7 +105,7 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
         >>> np.polysub(np.array([1, 2]), np.array([3, 0, 5]))
         Array([-3,  1, -3], dtype=int32)
     """
-    return polyadd(a1, ar.negative(a2))
+    return ar.subtract(*_aligned("polysub", a1, a2))
 
 
 def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:

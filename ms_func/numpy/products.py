@@ -16,16 +16,10 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.arithmetic import multiply, subtract
+from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.elementwise import conjugate
-from ms_func.numpy.manipulation import axes_tuple, axis_index, moveaxis, ravel, reshape
-from ms_func.numpy.promotion import (
-    ArrayLike,
-    admit,
-    convert,
-    inexact,
-    join_types,
-    no_out,
-)
+from ms_func.numpy.manipulation import moveaxis, ravel, reshape
+from ms_func.numpy.promotion import ArrayLike, admit, convert, inexact, join_types, no_out
 from ms_func.primitives import basis, pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
@@ -77,9 +71,28 @@ def matmul(
     Shapes: `[..., m, k] [..., k, n] -> [..., m, n]`; a vector counts as a row on the left and
         as a column on the right, and the result lacks that dimension.
 
+    Args:
+        a: array of at least one dimension.
+        b: array of at least one dimension.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums and the result; by default what the operands
+            promote to, in which short integers wrap around.
+        out_sharding: sharding of the result.
+
     Raises:
-        ValueError: an operand has no dimension.
+        ValueError: an operand has no dimension, or the leading dimensions do not broadcast.
         TypeError: the contracted sizes differ.
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4]])
+        >>> np.matmul(x, x), np.matmul(x, np.array([0.5, 1.0]))
+        (Array([[ 7, 10],
+               [15, 22]], dtype=int32), Array([2.5, 5.5], dtype=float32))
+        >>> np.matmul(np.ones((5, 1, 2, 3)), np.ones((4, 3, 2))).shape
+        (5, 4, 2, 2)
+        >>> y = np.array([100, 100], "int8")
+        >>> np.matmul(y, y, preferred_element_type="int32")
+        Array(20000, dtype=int32)
     """
     a, b = _operands("matmul", a, b)
     left, right = typeof(a).shape, typeof(b).shape
@@ -148,8 +161,24 @@ def dot(
 ) -> Array:  # fmt: skip
     """Sum over the last dimension of `a` and the last but one of `b`, as `numpy.dot`.
 
+    Shapes: `[..., k] [k] -> [...]`, `[i..., k] [j..., k, n] -> [i..., j..., n]`: leading
+        dimensions do not broadcast, as those of `matmul` do. A number multiplies every element.
+
+    Args:
+        a: array or number.
+        b: array or number.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums and the result.
+        out_sharding: sharding of the result.
+
     Raises:
         TypeError: the contracted sizes differ.
+
+    Example:
+        >>> np.dot(np.array([1, 2]), np.array([3, 4]))
+        Array(11, dtype=int32)
+        >>> np.dot(np.ones((2, 3, 4)), np.ones((5, 4, 6))).shape
+        (2, 3, 5, 6)
     """
     a, b = _operands("dot", a, b)
     left, right = typeof(a).ndim, typeof(b).ndim
@@ -187,8 +216,21 @@ def tensordot(
         preferred_element_type: dtype of the sum.
         out_sharding: sharding of the result.
 
+    Returns:
+        Array of the other dimensions of `a`, then those of `b`.
+
     Raises:
         TypeError: paired sizes or the lengths of the lists differ.
+
+    Example:
+        >>> x, y = np.ones((2, 3, 4)), np.ones((3, 4, 5))
+        >>> np.tensordot(x, y).shape
+        (2, 5)
+        >>> np.tensordot(x, y, axes=([2, 1], [1, 0]))
+        Array([[12., 12., 12., 12., 12.],
+               [12., 12., 12., 12., 12.]], dtype=float32)
+        >>> np.tensordot(x, y, axes=0).shape
+        (2, 3, 4, 3, 4, 5)
     """
     a, b = _operands("tensordot", a, b)
     left, right = typeof(a).ndim, typeof(b).ndim
@@ -218,7 +260,21 @@ def _seq(axis: Any) -> tuple[int, ...]:
 def vdot(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
-    """Sum of `conj(a) * b` over all elements."""
+    """Sum of `conj(a) * b` over all elements of the flat arrays.
+
+    Args:
+        a: array or number.
+        b: array of as many elements, of whatever shape.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sum.
+
+    Raises:
+        TypeError: the numbers of elements differ.
+
+    Example:
+        >>> np.vdot(np.array([1 + 2j, 1]), np.array([1j, 1]))
+        Array(3.+1.j, dtype=complex64)
+    """
     a, b = _operands("vdot", a, b)
     return dot(ravel(conjugate(a)), ravel(b), precision=precision,
                preferred_element_type=preferred_element_type)  # fmt: skip
@@ -231,8 +287,21 @@ def vecdot(
 ) -> Array:  # fmt: skip
     """Sum of `conj(x1) * x2` along a dimension; the others broadcast.
 
+    Args:
+        x1: array of at least one dimension.
+        x2: array of at least one dimension.
+        axis: dimension, of each of them.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums.
+
     Raises:
-        ValueError: the sizes along the dimension differ.
+        ValueError: the sizes along the dimension differ, or an operand has no dimension.
+
+    Example:
+        >>> np.vecdot(np.array([[1, 2], [3, 4]]), np.array([10, 1]))
+        Array([12, 34], dtype=int32)
+        >>> np.vecdot(np.array([1j, 0]), np.array([1j, 2]))
+        Array(1.+0.j, dtype=complex64)
     """
     x1, x2 = _operands("vecdot", x1, x2)
     if not typeof(x1).ndim or not typeof(x2).ndim:
@@ -251,7 +320,20 @@ def vecdot(
 
 @fusion.whole(2)
 def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """`[..., m, k] [..., k] -> [..., m]`, with leading dimensions that broadcast."""
+    """Products of matrices and vectors: `[..., m, k] [..., k] -> [..., m]`.
+
+    Args:
+        x1: array of at least two dimensions; the leading ones broadcast.
+        x2: array of at least one dimension.
+
+    Raises:
+        TypeError: the sizes do not fit.
+
+    Example:
+        >>> np.matvec(np.array([[1, 2], [3, 4]]), np.array([[1, 0], [0, 1]]))
+        Array([[1, 3],
+               [2, 4]], dtype=int32)
+    """
     x2 = admit("matvec", x2, 1)
     out = matmul(x1, reshape(x2, (*np.shape(x2), 1)))
     return reshape(out, typeof(out).shape[:-1])
@@ -259,7 +341,19 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 @fusion.whole(2)
 def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """`[..., k] [..., k, n] -> [..., n]` with `x1` conjugated; leading dimensions broadcast."""
+    """Products of conjugated vectors and matrices: `[..., k] [..., k, n] -> [..., n]`.
+
+    Args:
+        x1: array of at least one dimension; the leading ones broadcast.
+        x2: array of at least two dimensions.
+
+    Raises:
+        TypeError: the sizes do not fit.
+
+    Example:
+        >>> np.vecmat(np.array([1j, 0]), np.array([[1, 2], [3, 4]]))
+        Array([0.-1.j, 0.-2.j], dtype=complex64)
+    """
     x1 = conjugate(x1)
     out = matmul(reshape(x1, (*x1.shape[:-1], 1, x1.shape[-1])), x2)
     return reshape(out, (*typeof(out).shape[:-2], typeof(out).shape[-1]))
@@ -269,7 +363,23 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 def inner(
     a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None
 ) -> Array:
-    """Sum over the last dimensions of both operands."""
+    """Sum over the last dimensions of both operands: `[i..., k] [j..., k] -> [i..., j...]`.
+
+    Nothing is conjugated. A number multiplies every element.
+
+    Args:
+        a: array or number.
+        b: array or number.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums.
+
+    Raises:
+        TypeError: the last sizes differ.
+
+    Example:
+        >>> np.inner(np.array([[1, 2], [3, 4]]), np.array([10, 1]))
+        Array([12, 34], dtype=int32)
+    """
     a, b = _operands("inner", a, b)
     left, right = typeof(a).ndim, typeof(b).ndim
     pairs: Any = ((left - 1,), (right - 1,)) if left and right else ((), ())
@@ -279,14 +389,38 @@ def inner(
 
 @fusion.whole(2)
 def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Array:
-    """Products of all pairs of elements, `[a.size, b.size]`."""
+    """Products of all pairs of elements of the flat arrays, `[a.size, b.size]`.
+
+    Args:
+        a: array or number.
+        b: array or number.
+        out: not supported.
+
+    Example:
+        >>> np.outer(np.array([1, 2]), np.array([3, 4, 5]))
+        Array([[ 3,  4,  5],
+               [ 6,  8, 10]], dtype=int32)
+    """
     no_out("outer", out)
     return multiply(reshape(a, (-1, 1)), ravel(b))
 
 
 @fusion.whole(2)
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
-    """Kronecker product: blocks of `b`, scaled by the elements of `a`."""
+    """Kronecker product: blocks of `b`, scaled by the elements of `a`.
+
+    Args:
+        a: array or number.
+        b: array or number; ones are put in front of the shape that is shorter.
+
+    Returns:
+        Array each of whose sizes is the product of theirs.
+
+    Example:
+        >>> np.kron(np.array([[1, 2]]), np.array([[1, 1], [0, 1]]))
+        Array([[1, 1, 2, 2],
+               [0, 1, 0, 2]], dtype=int32)
+    """
     a, b = _operands("kron", a, b)
     left, right = typeof(a).shape, typeof(b).shape
     n = max(len(left), len(right))
@@ -303,8 +437,26 @@ def cross(
 ) -> Array:  # fmt: skip
     """Cross product of vectors of two or three elements along a dimension.
 
+    Args:
+        a: array; the dimensions other than that of the vectors broadcast.
+        b: array.
+        axisa: dimension of the vectors in `a`.
+        axisb: dimension of the vectors in `b`.
+        axisc: place of their dimension in the result.
+        axis: all three at once.
+
+    Returns:
+        Vectors of three elements; a third one that is missing counts as 0. Where both have two,
+        the third of the product alone.
+
     Raises:
         ValueError: a vector has another length.
+
+    Example:
+        >>> np.cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
+        Array([0, 0, 1], dtype=int32)
+        >>> np.cross(np.array([1, 2]), np.array([3, 4]))
+        Array(-2, dtype=int32)
     """
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -344,7 +496,26 @@ def convolve(
     a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Array:  # fmt: skip
-    """Discrete convolution of two vectors; `mode` is "full", "same" or "valid"."""
+    """Discrete convolution of two vectors: `sum_j a[j] v[n - j]`.
+
+    Args:
+        a: vector `[m]`.
+        v: vector `[n]`.
+        mode: "full" has all `m + n - 1` places at which they overlap, "same" the middle
+            `max(m, n)`, "valid" the `max(m, n) - min(m, n) + 1` at which they do altogether.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums.
+
+    Raises:
+        ValueError: an operand is no vector or empty, or there is no such mode.
+
+    Example:
+        >>> x, y = np.array([1, 2, 3]), np.array([0.0, 1.0, 0.5])
+        >>> np.convolve(x, y)
+        Array([0. , 1. , 2.5, 4. , 1.5], dtype=float32)
+        >>> np.convolve(x, y, "same"), np.convolve(x, y, "valid")
+        (Array([1. , 2.5, 4. ], dtype=float32), Array([2.5], dtype=float32))
+    """
     return _slide("convolve", a, v, mode, True, precision, preferred_element_type)
 
 
@@ -353,7 +524,23 @@ def correlate(
     a: ArrayLike, v: ArrayLike, mode: str = "valid", *, precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Array:  # fmt: skip
-    """Cross-correlation of two vectors, the second conjugated; modes as for `convolve`."""
+    """Cross-correlation of two vectors: `sum_j a[j + n] conj(v[j])`.
+
+    Args:
+        a: vector.
+        v: vector.
+        mode: "full", "same" or "valid": which n, as for `convolve`.
+        precision: as for `lax.dot_general`.
+        preferred_element_type: dtype of the sums.
+
+    Raises:
+        ValueError: an operand is no vector or empty, or there is no such mode.
+
+    Example:
+        >>> x, y = np.array([1, 2, 3]), np.array([0.0, 1.0, 0.5])
+        >>> np.correlate(x, y), np.correlate(x, y, "full")
+        (Array([3.5], dtype=float32), Array([0.5, 2. , 3.5, 3. , 0. ], dtype=float32))
+    """
     return _slide("correlate", a, conjugate(v), mode, False, precision, preferred_element_type)
 
 

@@ -25,7 +25,9 @@ from ms_func.numpy import (
     running,
     searching,
     sorting,
+    taking,
 )
+from ms_func.numpy.axes import axes_tuple
 from ms_func.numpy.promotion import (
     ArrayLike,
     convert,
@@ -67,7 +69,7 @@ def quantile(
             with the method "inverted_cdf".
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no element.
+        Array of the floating dtype of `a`. NaN where there is no element.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -107,7 +109,7 @@ def nanquantile(
             with the method "inverted_cdf".
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no number.
+        Array of the floating dtype of `a`. NaN where there is no number.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -149,7 +151,7 @@ def percentile(
         out_sharding: sharding of the result.
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no element.
+        Array of the floating dtype of `a`. NaN where there is no element.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -190,7 +192,7 @@ def nanpercentile(
             with the method "inverted_cdf".
 
     Returns:
-        Array of the floating dtype that `a` and `q` promote to. NaN where there is no number.
+        Array of the floating dtype of `a`. NaN where there is no number.
 
     Raises:
         NotImplementedError: `out` is given.
@@ -314,15 +316,14 @@ def _weighted(
 
 
 def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
-    """Elements and parts of 1 in the floating dtype of `a`, and the dimensions to reduce."""
+    """Elements and parts of 1, both of a floating dtype, and the dimensions to reduce."""
     a = strong(inexact(name, settled(name, a)))
     if typeof(a).dtype.kind == "c":
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    q = inexact(name, q)
-    q = q if top == 1 else ar.divide(q, top)
-    return a, strong(convert(q, typeof(a).dtype)), manipulation.axes_tuple(axis, typeof(a).ndim)
+    q = strong(inexact(name, q))
+    return a, q if top == 1 else ar.divide(q, top), axes_tuple(axis, typeof(a).ndim)
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -432,7 +433,7 @@ def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:
     index = convert(manipulation.broadcast_to(place, (count, *lead)), np.dtype(np.int32))
     if not typeof(rows).shape[-1]:
         return manipulation.broadcast_to(np.asarray(math.nan, typeof(rows).dtype), (count, *lead))
-    found = searching.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
+    found = taking.take_along_axis(rows, manipulation.moveaxis(index, 0, -1), -1, mode="clip")
     return manipulation.moveaxis(found, -1, 0)
 
 
@@ -446,11 +447,11 @@ def _weighted_program(
     if skip_nan:
         weights = searching.where(nan, 0, weights)
     order = sorting.argsort(rows, -1)
-    rows, weights = (searching.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
+    rows, weights = (taking.take_along_axis(v, order, -1, mode="clip") for v in (rows, weights))
     sums = running.cumsum(weights, -1)
     sums = ar.divide(sums, sums[..., -1:])
     sums = searching.where(logic.equal(sums, 0), -1, sums)
-    flat = manipulation.reshape(q, (-1, *[1] * (len(lead) + 1)))
+    flat = manipulation.reshape(convert(q, typeof(a).dtype), (-1, *[1] * (len(lead) + 1)))
     place = reductions.sum(logic.less(sums, flat), -1, np.int32)
     out = _at(rows, ar.minimum(place, typeof(rows).shape[-1] - 1), lead)
     bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)

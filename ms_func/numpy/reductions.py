@@ -15,15 +15,10 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
 from ms_func.numpy.arithmetic import maximum, minimum, subtract
+from ms_func.numpy.axes import axes_and_names, axes_tuple, axis_names
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.floats import isclose
-from ms_func.numpy.manipulation import (
-    axes_and_names,
-    axes_tuple,
-    axis_names,
-    broadcast_shapes,
-    broadcast_to,
-)
+from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.promotion import (
     HANDLES,
     ArrayLike,

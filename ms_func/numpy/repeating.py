@@ -1,37 +1,30 @@
-"""Repeating, padding, grids: results larger than their operands."""
+"""Repeated, inserted and deleted elements; coordinate grids."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import issubdtype
-from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import fusion, means, promotion, reductions, rounding, running
-from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, remainder, subtract
-from ms_func.numpy.creation import arange, asarray, zeros
-from ms_func.numpy.joining import concatenate
-from ms_func.numpy.manipulation import (
-    atleast_1d,
-    axes_tuple,
-    axis_index,
-    broadcast_to,
-    flip,
-    moveaxis,
-    part,
-    ravel,
-    reshape,
-)
+from ms_func.numpy import fusion, promotion, reductions, running
+from ms_func.numpy.arithmetic import add, remainder, subtract
+from ms_func.numpy.axes import axes_tuple, axis_index
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.filled import zeros
+from ms_func.numpy.intervals import arange
+from ms_func.numpy.joining import part
+from ms_func.numpy.manipulation import atleast_1d, broadcast_to, moveaxis, ravel, reshape
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
-from ms_func.numpy.searching import concrete, not_in_place, take, where
+from ms_func.numpy.searching import concrete, where
+from ms_func.numpy.taking import not_in_place, take
 from ms_func.numpy.updates import update
-from ms_func.primitives import basis, pieces
+from ms_func.primitives import basis
 from ms_func.primitives.sharding import laid_out
 from ms_func.primitives.sort import sort as sort_operands
 from ms_func.tracing.tracer import Tracer
@@ -42,12 +35,17 @@ def tile(A: ArrayLike, reps: Any) -> Array:
     """`A` repeated `reps[i]` times along dimension i.
 
     Args:
-        A: array.
+        A: array or number.
         reps: numbers of repetitions, counted from the last dimension; more of them than dimensions
             add leading ones.
 
+    Raises:
+        ValueError: a number is negative.
+
     Example:
-        >>> tile(np.array([1, 2]), (2, 2)).tolist()
+        >>> np.tile(np.array([1, 2]), 2)
+        Array([1, 2, 1, 2], dtype=int32)
+        >>> np.tile(np.array([1, 2]), (2, 2)).tolist()
         [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
     A = operand("tile", A)
@@ -55,6 +53,8 @@ def tile(A: ArrayLike, reps: Any) -> Array:
         counts = (operator.index(reps),)
     except TypeError:
         counts = tuple(operator.index(r) for r in reps)
+    if any(r < 0 for r in counts):
+        raise ArgumentValueError(f"tile: negative repetitions in {counts}")
     shape = typeof(A).shape
     ndim = max(len(shape), len(counts))
     counts = (1,) * (ndim - len(counts)) + counts
@@ -66,7 +66,23 @@ def tile(A: ArrayLike, reps: Any) -> Array:
 
 @fusion.whole(1)
 def resize(a: ArrayLike, new_shape: Any) -> Array:
-    """`a` with a new shape, its elements repeated as often as needed."""
+    """`a` with a new shape, its elements in row-major order cut off or repeated from the start.
+
+    Args:
+        a: array or number.
+        new_shape: sizes, one or several.
+
+    Returns:
+        Zeros where `a` is empty.
+
+    Raises:
+        ValueError: a size is negative.
+
+    Example:
+        >>> np.resize(np.array([1, 2, 3]), (2, 2))
+        Array([[1, 2],
+               [3, 1]], dtype=int32)
+    """
     sizes = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
     if any(n < 0 for n in sizes):
         raise ArgumentValueError("all elements of `new_shape` must be non-negative")
@@ -83,8 +99,31 @@ def meshgrid(
 ) -> list[Array]:
     """Coordinate grids from coordinate vectors.
 
+    Args:
+        *xi: vectors or numbers.
+        copy: accepted for compatibility; arrays are values.
+        sparse: give arrays of size 1 along all dimensions but their own, which broadcast together.
+        indexing: "xy": the first vector runs along the second dimension, the second along the
+            first, as in pictures; "ij": each along its own, as in matrices.
+
+    Returns:
+        A list of as many arrays, each with the dtype of its vector.
+
     Raises:
         ValueError: `indexing` is neither "xy" nor "ij", or a vector has more dimensions.
+
+    Example:
+        >>> x, y = np.meshgrid(np.array([1, 2]), np.array([3, 4, 5]))
+        >>> x
+        Array([[1, 2],
+               [1, 2],
+               [1, 2]], dtype=int32)
+        >>> y
+        Array([[3, 3],
+               [4, 4],
+               [5, 5]], dtype=int32)
+        >>> [a.shape for a in np.meshgrid(np.ones(2), np.ones(3), indexing="ij", sparse=True)]
+        [(2, 1), (1, 3)]
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}")
@@ -112,19 +151,28 @@ def repeat(
     a: ArrayLike, repeats: ArrayLike, axis: int | None = None, *,
     total_repeat_length: int | None = None, out_sharding: Any = None,
 ) -> Array:  # fmt: skip
-    """Each element of `a` repeated along a dimension, of the flat array by default.
+    """Each element of `a` repeated along a dimension.
 
     Args:
-        a: array.
+        a: array or number.
         repeats: one count for all, or one for each element along the dimension.
-        axis: dimension.
+        axis: dimension; None takes the flat array.
         total_repeat_length: length of the result, needed where `repeats` is known only at
             run time: more is cut off, the last element fills up what is missing.
         out_sharding: sharding of the result.
 
     Raises:
         ConcretizationTypeError: `repeats` is known only at run time and no length is given.
-        ValueError: the counts do not fit the dimension.
+        ValueError: the counts do not fit the dimension, or one is negative.
+
+    Example:
+        >>> np.repeat(np.array([[1, 2], [3, 4]]), 2, axis=1)
+        Array([[1, 1, 2, 2],
+               [3, 3, 4, 4]], dtype=int32)
+        >>> np.repeat(np.array([1, 2]), np.array([1, 3]))
+        Array([1, 2, 2, 2], dtype=int32)
+        >>> np.repeat(np.array([1, 2]), np.array([1, 3]), total_repeat_length=3)
+        Array([1, 2, 2], dtype=int32)
     """
     given = (operand("repeat", a), repeats, axis, total_repeat_length)
     return _repeated(*given) if out_sharding is None else laid_out(out_sharding, _repeated, *given)
@@ -181,11 +229,26 @@ def _repeat_to(a: Any, repeats: Any, axis: int, length: int) -> Any:
 def delete(
     arr: ArrayLike, obj: Any, axis: int | None = None, *, assume_unique_indices: bool = False
 ) -> Array:
-    """`arr` without the slices that `obj` (an integer, a slice, integers, a mask) names.
+    """`arr` without some slices along a dimension.
+
+    Args:
+        arr: array.
+        obj: the slices to leave out: an integer, several, a slice or a mask; negative integers
+            count from the end.
+        axis: dimension; None takes the flat array.
+        assume_unique_indices: promise that no integer occurs twice, which makes them possible
+            where they are known only at run time.
 
     Raises:
         ConcretizationTypeError: the places are known only at run time.
         IndexError: a place is out of bounds.
+
+    Example:
+        >>> np.delete(np.array([10, 20, 30]), -1)
+        Array([10, 20], dtype=int32)
+        >>> np.delete(np.array([[1, 2, 3], [4, 5, 6]]), np.s_[:2], axis=1)
+        Array([[3],
+               [6]], dtype=int32)
     """
     arr = operand("delete", arr)
     if axis is None:
@@ -214,11 +277,25 @@ def _delete_places(arr: Any, places: Any, axis: int, n: int) -> Any:
 
 
 def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
-    """`values` put into `arr` before the places `obj`.
+    """`arr` with `values` put in before some places along a dimension.
+
+    Args:
+        arr: array.
+        obj: places in `arr`: an integer, several, or a slice; negative ones count from the end.
+        values: array or number, converted to the dtype of `arr`; for several places one slice
+            each, or one that goes to all of them.
+        axis: dimension; None takes the flat array.
 
     Raises:
         ConcretizationTypeError: the places are known only at run time.
         IndexError: a place is out of bounds.
+
+    Example:
+        >>> np.insert(np.array([1, 2, 3]), 1, np.array([8, 9]))
+        Array([1, 8, 9, 2, 3], dtype=int32)
+        >>> np.insert(np.array([[1, 2], [3, 4]]), 1, 9, axis=1)
+        Array([[1, 9, 2],
+               [3, 9, 4]], dtype=int32)
     """
     arr = operand("insert", arr)
     if axis is None:
@@ -248,27 +325,61 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     return moveaxis(out, 0, axis)
 
 
+@fusion.whole(3)
 def put(
     a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, inplace: bool = True
 ) -> Array:
-    """New array with `v`, repeated as needed, at the places `ind` of the flat array."""
+    """New array with `v` at places of the flat array; `inplace` must be False.
+
+    Args:
+        a: array.
+        ind: integers; negative ones count from the end.
+        v: number, or array whose elements are repeated as often as needed.
+        mode: out of bounds, "clip" (None) writes the nearest element, "wrap" counts around.
+        inplace: must be False: the arguments of a function do not change.
+
+    Raises:
+        ValueError: `inplace` is true, or there is no such mode.
+        NotImplementedError: `mode` is "raise".
+
+    Example:
+        >>> np.put(np.array([[1, 2], [3, 4]]), np.array([0, -1]), 9, inplace=False)
+        Array([[9, 2],
+               [3, 9]], dtype=int32)
+        >>> np.put(np.array([1, 2, 3]), np.array([7]), 9, mode="wrap", inplace=False)
+        Array([1, 9, 3], dtype=int32)
+    """
     not_in_place("put", inplace)
     a, ind, v = asarray(operand("put", a)), ravel(operand("put", ind)), ravel(operand("put", v))
     if not ind.size or not v.size:
         return as_handle(a)
     if mode == "wrap":
         ind = remainder(ind, a.size)
+    elif mode == "raise":
+        raise NotImplementedError("put(mode='raise') is not supported.")
     elif mode not in ("clip", None, "drop"):
         raise ArgumentValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
     own = "drop" if mode == "drop" else "clip"
     return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)
 
 
+@fusion.whole(3)
 def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = True) -> Array:
-    """New array with `vals`, repeated as needed, where `mask` holds; `inplace` must be False.
+    """New array with `vals`, in turn, where `mask` holds; `inplace` must be False.
+
+    Args:
+        arr: array.
+        mask: array of as many elements; nonzero ones count as True.
+        vals: array or number; its elements are used one after the other, from the first again.
+        inplace: must be False: the arguments of a function do not change.
 
     Raises:
-        ValueError: `inplace` is true, the shapes differ, or there are no values.
+        ValueError: `inplace` is true, the sizes differ, or there are no values.
+
+    Example:
+        >>> x = np.array([1, 2, 3, 4])
+        >>> np.place(x, x != 2, np.array([8, 9]), inplace=False)
+        Array([8, 2, 9, 8], dtype=int32)
     """
     not_in_place("place", inplace)
     arr, mask = asarray(operand("place", arr)), asarray(operand("place", mask))
@@ -284,12 +395,21 @@ def place(arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, *, inplace: bool = T
 
 
 def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:
-    """`filt` without the leading ("f") and trailing ("b") slices that hold zeros only.
+    """`filt` without the leading and trailing slices that hold zeros only.
 
     Args:
         filt: array whose value is known.
-        trim: which ends.
+        trim: which ends: "f" the front, "b" the back, "fb" both.
         axis: dimensions to shorten, all by default.
+
+    Raises:
+        ConcretizationTypeError: the value is known only at run time.
+
+    Example:
+        >>> np.trim_zeros(np.array([0, 1, 0, 2, 0]))
+        Array([1, 0, 2], dtype=int32)
+        >>> np.trim_zeros(np.array([0, 1, 0, 2, 0]), "b")
+        Array([0, 1, 0, 2], dtype=int32)
     """
     value = concrete("trim_zeros", operand("trim_zeros", filt), "trim outside of the function")
     places = np.nonzero(value)
@@ -300,214 +420,3 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
         hi = found.max() + 1 if "b" in trim.lower() and found.size else value.shape[d]
         index[d] = slice(lo, hi) if found.size else slice(0, 0)
     return asarray(value[tuple(index)])
-
-
-# --- padding --------------------------------------------------------------------------------
-
-
-@fusion.whole(1, fixed=("stat_length", "reflect_type"))
-def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
-    """`array` with elements added at both ends of its dimensions.
-
-    Args:
-        array: array.
-        pad_width: a number, a pair (before, after), or a pair for each dimension.
-        mode: "constant", "edge", "empty", "linear_ramp", "maximum", "mean", "minimum",
-            "reflect", "symmetric", "wrap", or a function as NumPy takes it.
-        **kwargs: `constant_values`, `end_values`, `stat_length`, `reflect_type` where the
-            mode has them; others are passed to a function.
-
-    Raises:
-        NotImplementedError: there is no such mode, or it does not take an argument.
-    """
-    array = operand("pad", array)
-    widths = _pairs(pad_width, typeof(array).ndim, "pad_width")
-    if any(n < 0 for row in widths for n in row):
-        raise ArgumentValueError("index can't contain negative values")
-    if callable(mode):
-        return _pad_by(array, widths, mode, kwargs)
-    allowed = {
-        "constant": ["constant_values"], "edge": [], "empty": [], "linear_ramp": ["end_values"],
-        "maximum": ["stat_length"], "mean": ["stat_length"], "minimum": ["stat_length"],
-        "median": ["stat_length"], "reflect": ["reflect_type"], "symmetric": ["reflect_type"],
-        "wrap": [],
-    }  # fmt: skip
-    if mode not in allowed:
-        raise NotImplementedError(f"Unimplemented padding mode {mode!r} for np.pad.")
-    wrong = set(kwargs) - set(allowed[mode])
-    if wrong:
-        raise ArgumentValueError(f"unsupported keyword arguments for mode {mode!r}: {wrong}")
-    for axis, (before, after) in enumerate(widths):
-        if before or after:
-            array = _PADDERS[mode](array, axis, before, after, kwargs)
-    return as_handle(array)
-
-
-def _pairs(value: Any, ndim: int, name: str) -> list[tuple[int, int]]:
-    """(before, after) for each dimension, from NumPy's abbreviations."""
-    if isinstance(value, dict):
-        rows = [(0, 0)] * ndim
-        for axis, row in value.items():
-            rows[axis] = (row, row) if isinstance(row, int) else tuple(row)
-        return rows
-    found = np.asarray(value)
-    if found.dtype.kind not in "iu":
-        raise ArgumentTypeError(f"`{name}` must be of integral type.")
-    return [tuple(row) for row in np.broadcast_to(found, (ndim, 2)).tolist()]
-
-
-def _values(value: Any, axis: int, ndim: int) -> tuple[Any, Any]:
-    """(before, after) of an array argument for one dimension."""
-    value = asarray(value)
-    if value.ndim == 0:
-        return value, value
-    if value.ndim == 1 and value.shape[0] == 1:
-        return value[0], value[0]
-    if value.ndim == 1:
-        return value[0], value[1]
-    row = value[0 if value.shape[0] == 1 else axis]
-    return row[0], row[-1]
-
-
-def _pad_constant(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
-    constant = options.get("constant_values", 0)
-    edge = [(0, 0, 0)] * typeof(x).ndim
-    dtype = typeof(x).dtype
-    if isinstance(constant, (bool, int, float, complex)):
-        edge[axis] = (before, after, 0)
-        return pieces.pad(x, promotion.convert(constant, dtype) if dtype.kind != "b" or isinstance(
-            constant, bool) else promotion.convert(bool(constant), dtype), edge)  # fmt: skip
-    low, high = (convert(v, dtype) for v in _values(constant, axis, typeof(x).ndim))
-    edge[axis] = (before, 0, 0)
-    x = pieces.pad(x, low, edge)
-    edge[axis] = (0, after, 0)
-    return pieces.pad(x, high, edge)
-
-
-def _ends(x: Any, axis: int) -> tuple[Any, Any]:
-    n = typeof(x).shape[axis]
-    return part(x, axis, 0, 1), part(x, axis, n - 1, n)
-
-
-def _around(x: Any, axis: int, low: Any, high: Any) -> Any:
-    rows = [v for v in (low, x, high) if v is not None and typeof(v).shape[axis]]
-    return concatenate([convert(v, typeof(x).dtype) for v in rows], axis)
-
-
-def _extended(v: Any, axis: int, count: int) -> Any:
-    shape = list(typeof(v).shape)
-    shape[axis] = count
-    return broadcast_to(v, shape)
-
-
-def _pad_edge(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
-    low, high = _ends(x, axis)
-    return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
-
-
-def _pad_ramp(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
-    targets = _values(options.get("end_values", 0), axis, typeof(x).ndim)
-    low, high = _ends(x, axis)
-    first = _ramp(low, targets[0], axis, before)
-    return _around(x, axis, first, flip(_ramp(high, targets[1], axis, after), axis))
-
-
-def _ramp(edge: Any, target: Any, axis: int, count: int) -> Any:
-    """From `target` to just before `edge` in `count` even steps."""
-    dtype = typeof(edge).dtype
-    sizes = [count if i == axis else 1 for i in range(typeof(edge).ndim)]
-    start, step = convert(target, dtype), reshape(arange(count), sizes)
-    if issubdtype(dtype, np.integer):
-        way = multiply(subtract(edge, start), convert(step, dtype))
-        return add(start, floor_divide(way, max(count, 1)))
-    t = convert(divide(step, max(count, 1)), dtype)
-    return add(start, multiply(subtract(edge, start), t))
-
-
-def _pad_statistic(reduction: Callable[..., Any]) -> Callable[..., Any]:
-    def padder(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
-        n = typeof(x).shape[axis]
-        length = options.get("stat_length")
-        rows = [(n, n)] * typeof(x).ndim if length is None else _pairs(
-            length, typeof(x).ndim, "stat_length")  # fmt: skip
-        first, last = (min(v, n) for v in rows[axis])
-        low = reduction(part(x, axis, 0, first), axis=axis, keepdims=True)
-        high = reduction(part(x, axis, n - last, n), axis=axis, keepdims=True)
-        if issubdtype(typeof(x).dtype, np.integer) and not issubdtype(
-            typeof(low).dtype, np.integer
-        ):
-            low, high = rounding.round(low), rounding.round(high)
-        return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
-
-    return padder
-
-
-def _pad_mirror(skip: int) -> Callable[..., Any]:
-    """Reflection, about the edge element (skip 1) or about the edge itself (skip 0)."""
-
-    def padder(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
-        odd = options.get("reflect_type", "even") == "odd"
-        if typeof(x).shape[axis] == 1 and skip:
-            low, high = _ends(x, axis)
-            return _around(x, axis, _extended(low, axis, before), _extended(high, axis, after))
-        while before or after:
-            n = typeof(x).shape[axis]
-            step_low, step_high = min(before, n - skip), min(after, n - skip)
-            low, high = _ends(x, axis)
-            first = flip(part(x, axis, skip, skip + step_low), axis)
-            last = flip(part(x, axis, n - skip - step_high, n - skip), axis)
-            if odd:
-                first = subtract(multiply(low, 2), first)
-                last = subtract(multiply(high, 2), last)
-            x = _around(x, axis, first, last)
-            before, after = before - step_low, after - step_high
-        return x
-
-    return padder
-
-
-def _pad_wrap(x: Any, axis: int, before: int, after: int, options: dict[str, Any]) -> Any:
-    n = typeof(x).shape[axis]
-    turns = [n if d == axis else 1 for d in range(typeof(x).ndim)]
-    turns[axis] = before // n + 1 + after // n
-    first, last = part(x, axis, n - before % n, n), part(x, axis, 0, after % n)
-    return _around(x if turns[axis] == 1 else tile(x, turns), axis, first, last)
-
-
-def _median(x: Any, axis: int, keepdims: bool) -> Any:
-    """Mean of the two elements in the middle of each line."""
-    n = typeof(x).shape[axis]
-    ordered = sort_operands(x, axis)
-    return means.mean(part(ordered, axis, (n - 1) // 2, n // 2 + 1), axis, keepdims=keepdims)
-
-
-_PADDERS: dict[str, Callable[..., Any]] = {
-    "constant": _pad_constant,
-    "empty": _pad_constant,
-    "edge": _pad_edge,
-    "linear_ramp": _pad_ramp,
-    "maximum": _pad_statistic(reductions.max),
-    "minimum": _pad_statistic(reductions.min),
-    "mean": _pad_statistic(means.mean),
-    "median": _pad_statistic(_median),
-    "reflect": _pad_mirror(1),
-    "symmetric": _pad_mirror(0),
-    "wrap": _pad_wrap,
-}
-
-
-def _pad_by(x: Any, widths: Sequence[tuple[int, int]], function: Any, options: Any) -> Any:
-    """Padding by a function of each padded vector, its widths, the axis and the options."""
-    edge = [(a, b, 0) for a, b in widths]
-    x = pieces.pad(x, promotion.convert(0, typeof(x).dtype), edge)
-    for axis, width in enumerate(widths):
-        rows = moveaxis(x, axis, -1)
-        sizes = typeof(rows).shape
-        flat = reshape(rows, (-1, sizes[-1]))
-        made = []
-        for i in range(typeof(flat).shape[0]):
-            vector = flat[i]
-            changed = function(vector, width, axis, options)
-            made.append(reshape(vector if changed is None else changed, (1, -1)))
-        x = moveaxis(reshape(concatenate(made, 0), sizes), -1, axis)
-    return x

@@ -9,17 +9,9 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic
-from ms_func.numpy.manipulation import (
-    axis_index,
-    ravel,
-)
-from ms_func.numpy.promotion import (
-    ArrayLike,
-    convert,
-    no_out,
-    operand,
-    settled,
-)
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.manipulation import ravel
+from ms_func.numpy.promotion import ArrayLike, convert, no_out, operand, settled
 from ms_func.numpy.reductions import accumulator
 from ms_func.primitives import compare, cumulative
 from ms_func.primitives.pieces import pad

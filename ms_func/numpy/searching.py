@@ -1,4 +1,4 @@
-"""Choosing by a condition, and places of elements."""
+"""`where`, places of elements: of the largest, of nonzero ones, in flat arrays; counting."""
 
 from __future__ import annotations
 
@@ -8,44 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    ConcretizationTypeError,
-)
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, reductions, running
 from ms_func.numpy.arithmetic import clip, divmod, remainder
-from ms_func.numpy.creation import arange, array, asarray, zeros
-from ms_func.numpy.indexing import integers, read
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import array, asarray
+from ms_func.numpy.filled import zeros
+from ms_func.numpy.intervals import arange
 from ms_func.numpy.joining import stack
-from ms_func.numpy.manipulation import axis_index, broadcast_to, ravel, reshape
+from ms_func.numpy.manipulation import broadcast_to, ravel, reshape
 from ms_func.numpy.promotion import (
     ArrayLike,
     broadcast,
     common_shape,
     convert,
-    fill,
     no_out,
     operand,
     promote,
     promote_all,
 )
 from ms_func.numpy.updates import update
+from ms_func.primitives import arg_extrema, compare, pieces, reduce
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, pieces, reduce
 from ms_func.primitives import shape as sh
-from ms_func.primitives.gather import fill_of, gather
-from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
-
-# --- choosing -----------------------------------------------------------------------------
 
 
 @fusion.whole(3)
@@ -58,8 +50,29 @@ def where(
     The derivative flows to the chosen elements only; a NaN computed in the other case still
     poisons the derivative of that case's operands.
 
+    Args:
+        condition: booleans; of other arrays the nonzero elements hold. The three broadcast.
+        x: array or number.
+        y: array or number.
+        size: with one argument, the number of indices, as for `nonzero`.
+        fill_value: with one argument, as for `nonzero`.
+
+    Returns:
+        Array of the dtype that `x` and `y` promote to.
+
     Raises:
         TypeError: only one of `x` and `y` is given, or an operand is no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> x = np.array([-1.0, 0.0, 4.0])
+        >>> np.where(x > 0, x, 9)
+        Array([9., 9., 4.], dtype=float32)
+        >>> safe = lambda v: np.where(v > 0, np.sqrt(np.where(v > 0, v, 1)), 0).sum()
+        >>> ms.grad(safe)(x)
+        Array([0.  , 0.  , 0.25], dtype=float32)
+        >>> np.where(x)
+        (Array([0, 2], dtype=int32),)
     """
     if x is None and y is None:
         return nonzero(operand("where", condition), size=size, fill_value=fill_value)
@@ -110,16 +123,56 @@ def _arg_extremum(
 def argmax(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """Index of the first maximum along a dimension, of the flat array by default; NaN wins."""
-    return _arg_extremum("argmax", reduce.argmax_p, a, axis, out, keepdims)
+    """Index of the first maximum along a dimension.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Returns:
+        int32; the place of the first NaN where there is one.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> x = np.array([[1, 7, 7], [5, 0, 2]])
+        >>> np.argmax(x), np.argmax(x, axis=1)
+        (Array(1, dtype=int32), Array([1, 0], dtype=int32))
+        >>> np.argmax(np.array([1.0, np.nan, 3.0]))
+        Array(1, dtype=int32)
+    """
+    return _arg_extremum("argmax", arg_extrema.argmax_p, a, axis, out, keepdims)
 
 
 @fusion.whole(1)
 def argmin(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """Index of the first minimum along a dimension, of the flat array by default; NaN wins."""
-    return _arg_extremum("argmin", reduce.argmin_p, a, axis, out, keepdims)
+    """Index of the first minimum along a dimension.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Returns:
+        int32; the place of the first NaN where there is one.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> np.argmin(np.array([[1, 7, 7], [5, 0, 2]]), axis=1, keepdims=True)
+        Array([[0],
+               [1]], dtype=int32)
+    """
+    return _arg_extremum("argmin", arg_extrema.argmin_p, a, axis, out, keepdims)
 
 
 def _nan_arg(name: str, fn: Any, bound: Any, a: Any, axis: Any, out: None, keepdims: Any) -> Any:
@@ -135,14 +188,44 @@ def _nan_arg(name: str, fn: Any, bound: Any, a: Any, axis: Any, out: None, keepd
 def nanargmax(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """`argmax` of the elements that are numbers; -1 where there is none."""
+    """`argmax` of the elements that are numbers; -1 where there is none.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> np.nanargmax(np.array([[1, np.nan, 3], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 2, -1], dtype=int32)
+    """
     return _nan_arg("nanargmax", argmax, reduce.lowest, a, axis, out, keepdims)
 
 
 def nanargmin(
     a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None
 ) -> Array:
-    """`argmin` of the elements that are numbers; -1 where there is none."""
+    """`argmin` of the elements that are numbers; -1 where there is none.
+
+    Args:
+        a: real array.
+        axis: dimension; None takes the flat array.
+        out: not supported.
+        keepdims: keep the dimension, or all of them for the flat array, with size 1.
+
+    Raises:
+        ValueError: the dimension is empty, or there is none.
+        TypeError: `a` is complex.
+
+    Example:
+        >>> np.nanargmin(np.array([[1, np.nan, 3], [np.nan, np.nan, np.nan]]), axis=1)
+        Array([ 0, -1], dtype=int32)
+    """
     return _nan_arg("nanargmin", argmin, reduce.highest, a, axis, out, keepdims)
 
 
@@ -173,9 +256,21 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
             cut off, fewer are padded with `fill_value`.
         fill_value: index (or one for each dimension) that pads; 0 by default.
 
+    Returns:
+        As many int32 vectors as there are dimensions. NaN counts as nonzero.
+
     Raises:
         ConcretizationTypeError: `a` is known only at run time and there is no `size`.
         ValueError: `a` has no dimension.
+
+    Example:
+        >>> x = np.array([[0, 7], [8, 9]])
+        >>> np.nonzero(x)
+        (Array([0, 1, 1], dtype=int32), Array([1, 0, 1], dtype=int32))
+        >>> x[np.nonzero(x)]
+        Array([7, 8, 9], dtype=int32)
+        >>> ms.jit(lambda v: np.nonzero(v, size=4, fill_value=-1)[0])(x)
+        Array([ 0,  1,  1, -1], dtype=int32)
     """
     a = operand("nonzero", a)
     if typeof(a).ndim == 0:
@@ -186,23 +281,29 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
     if size is None:
         found = np.nonzero(concrete("nonzero without a size", mask, "give the argument size"))
         return tuple(array(p.astype(DEFAULTS[int])) for p in found)
-    found = _sized_nonzero(mask, operator.index(size), fill_value)
-    return tuple(convert(p, DEFAULTS[int]) for p in found)
+    fills = _fills(fill_value, typeof(a).ndim)
+    if all(type(f) is int for f in fills):
+        return fusion.run(_sized_nonzero, (mask,), operator.index(size), fills)
+    return _sized_nonzero(mask, operator.index(size), fills)
 
 
-def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
-    """Places of the first `size` true elements, by counting: rank to place by one scatter."""
-    shape = typeof(mask).shape
-    total = typeof(mask).size
+def _fills(fill_value: Any, ndim: int) -> tuple[Any, ...]:
+    """What pads the indices along each dimension."""
     one = 0 if fill_value is None else fill_value
-    fills = fill_value if isinstance(fill_value, (tuple, list)) else [one] * len(shape)
-    if len(fills) != len(shape):
+    fills = tuple(one) if isinstance(one, (tuple, list)) else (one,) * ndim
+    if len(fills) != ndim:
         raise ArgumentValueError(
             "fill_value must be a scalar or have one element for each dimension"
         )
+    return fills
+
+
+def _sized_nonzero(mask: Any, size: int, fills: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Places of the first `size` true elements, by counting: rank to place by one scatter."""
+    shape = typeof(mask).shape
+    total = typeof(mask).size
     if size == 0 or total == 0:
-        return tuple(fill(0, ArrayType((size,), np.int32)) if not total and fill_value is None
-                     else broadcast_to(asarray(f, np.int32), (size,)) for f in fills)  # fmt: skip
+        return tuple(broadcast_to(asarray(f, DEFAULTS[int]), (size,)) for f in fills)
     flat = reshape(mask, (total,))
     rank = running.cumsum(convert(flat, np.dtype(np.int32)), 0)
     slot = compare.select(flat, ar.sub(rank, 1), size)
@@ -211,7 +312,7 @@ def _sized_nonzero(mask: Any, size: int, fill_value: Any) -> tuple[Any, ...]:
     place = update(zeros((size,), np.int32), slot, places, "set", mode="drop", unique_indices=False)
     real = logic.less(arange(size), count)
     return tuple(
-        where(real, index, convert(operand("nonzero", f), np.dtype(np.int32)))
+        convert(where(real, index, convert(operand("nonzero", f), index.dtype)), DEFAULTS[int])
         for index, f in zip(unravel_index(place, shape), fills, strict=True)
     )
 
@@ -223,12 +324,45 @@ def pieces_last(x: Any) -> Any:
 
 
 def flatnonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> Array:
-    """Places of the nonzero elements of the flat array; arguments as for `nonzero`."""
+    """Places of the nonzero elements of the flat array.
+
+    Args:
+        a: array or number.
+        size: number of places to return, as for `nonzero`.
+        fill_value: what pads where there are fewer; 0 by default.
+
+    Raises:
+        ConcretizationTypeError: `a` is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.flatnonzero(np.array([[0, 7], [8, 9]]))
+        Array([1, 2, 3], dtype=int32)
+        >>> np.flatnonzero(np.array([0, 7]), size=3, fill_value=2)
+        Array([1, 2, 2], dtype=int32)
+    """
     return nonzero(ravel(a), size=size, fill_value=fill_value)[0]
 
 
 def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> Array:
-    """Indices of the nonzero elements, one row for each; arguments as for `nonzero`."""
+    """Indices of the nonzero elements, one row for each.
+
+    Args:
+        a: array or number.
+        size: number of rows to return, as for `nonzero`.
+        fill_value: what pads where there are fewer; 0 by default.
+
+    Returns:
+        int32 `[n, d]` for d dimensions.
+
+    Raises:
+        ConcretizationTypeError: `a` is known only at run time and there is no `size`.
+
+    Example:
+        >>> np.argwhere(np.array([[0, 7], [8, 9]]))
+        Array([[0, 1],
+               [1, 0],
+               [1, 1]], dtype=int32)
+    """
     a = operand("argwhere", a)
     ndim = typeof(a).ndim
     if ndim == 0:
@@ -238,7 +372,19 @@ def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -
 
 
 def unravel_index(indices: ArrayLike, shape: Any) -> tuple[Array, ...]:
-    """Index along each dimension of `shape` for places in the flat array; clipped to it."""
+    """Index along each dimension of `shape` for places in the flat array.
+
+    Args:
+        indices: integers; negative ones count from the end, those out of bounds are clipped.
+        shape: shape of the array, one size or several.
+
+    Returns:
+        As many arrays as there are dimensions, with the shape and dtype of `indices`.
+
+    Example:
+        >>> np.unravel_index(np.array([1, 5, -1, 99]), (2, 3))
+        (Array([0, 1, 1, 1], dtype=int32), Array([1, 2, 2, 2], dtype=int32))
+    """
     indices = operand("unravel_index", indices)
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     total = int(np.prod(sizes, dtype=np.int64))
@@ -257,19 +403,35 @@ def ravel_multi_index(
 ) -> Array:  # fmt: skip
     """Places in the flat array of indices along each dimension.
 
+    Args:
+        multi_index: as many arrays of integers as there are dimensions, which broadcast.
+        dims: shape of the array.
+        mode: out of bounds, "raise" is an error, "wrap" counts around, "clip" takes the nearest;
+            "raise" needs values that are known.
+        order: "C": the last index runs fastest; "F": the first.
+        dtype: of the result; by default that of the indices.
+
     Raises:
-        ValueError: indices are no integers, or a known one is out of bounds and `mode` is
-            "raise".
+        ValueError: a known index is out of bounds and `mode` is "raise", an array does not hold
+            integers, or there are not as many as dimensions.
+        ConcretizationTypeError: `mode` is "raise" and the values are known only at run time.
+
+    Example:
+        >>> np.ravel_multi_index((np.array([0, 1]), np.array([1, 2])), (2, 3))
+        Array([1, 5], dtype=int32)
+        >>> np.ravel_multi_index((np.array([2]), np.array([4])), (2, 3), mode="clip")
+        Array([5], dtype=int32)
     """
     if mode not in ("raise", "wrap", "clip"):
         raise ArgumentValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
-    if any(not issubdtype(typeof(m).dtype, np.integer) for m in map(asarray, multi_index)):
-        raise ArgumentValueError("ravel_multi_index: only int indices permitted")
+    if order not in ("C", "F"):
+        raise ArgumentValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
     if len(dims) != len(multi_index):
         raise ArgumentValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(dims)}")
-    columns = promote_all(
-        "ravel_multi_index", [operand("ravel_multi_index", m) for m in multi_index]
-    )
+    columns = [operand("ravel_multi_index", m) for m in multi_index]
+    if any(not issubdtype(typeof(c).dtype, np.integer) for c in columns):
+        raise ArgumentValueError("ravel_multi_index: indices must be integers")
+    columns = promote_all("ravel_multi_index", columns)
     weights = np.cumprod([1, *dims[:0:-1]])[::-1] if order == "C" else np.cumprod([1, *dims[:-1]])
     total: Any = 0
     for column, n, w in zip(columns, dims, weights, strict=True):
@@ -286,194 +448,6 @@ def ravel_multi_index(
     return total if dtype is None else convert(total, canonicalize_dtype(dtype))
 
 
-# --- taking along -------------------------------------------------------------------------------
-
-
-@fusion.whole(2)
-def take(
-    a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None,
-    mode: str | None = None, unique_indices: bool = False, indices_are_sorted: bool = False,
-    fill_value: Any = None,
-) -> Array:  # fmt: skip
-    """Elements at `indices` along a dimension, of the flat array by default.
-
-    Args:
-        a: array.
-        indices: integers; negative ones count from the end.
-        axis: dimension.
-        out: not supported.
-        mode: out of bounds, "fill" (the default) reads `fill_value` (NaN or the smallest
-            integer), "clip" the nearest element, "wrap" counts around.
-        unique_indices: promise that no element is taken twice.
-        indices_are_sorted: promise that the indices increase.
-        fill_value: read out of bounds.
-
-    Raises:
-        NotImplementedError: `mode` is "raise".
-        TypeError: the indices are no integers; under `as_jax` a ValueError.
-        ValueError: there is no such mode.
-        IndexError: there is nothing to take along `axis`.
-    """
-    no_out("take", out)
-    a, indices = asarray(operand("take", a)), operand("take", indices)
-    if axis is None:
-        a, axis = ravel(a), 0
-    axis = axis_index(axis, a.ndim)
-    if mode == "raise":
-        raise NotImplementedError("The 'raise' mode to take is not supported.")
-    if jax_rules() and not issubdtype(typeof(indices).dtype, np.integer):
-        raise ArgumentValueError("take indices must have an integer type")
-    if not a.shape[axis] and typeof(indices).size:
-        raise IndexError("Cannot do a non-empty jnp.take() from an empty axis.")
-    if mode == "wrap":
-        indices = remainder(indices, a.shape[axis])
-    elif mode not in (None, "fill", "clip", "promise_in_bounds"):
-        raise ArgumentValueError(f"Invalid mode '{mode}' for np.take")
-    own = {None: "fill", "wrap": "promise_in_bounds"}.get(mode, mode)
-    indices = asarray(indices)
-    if own == "clip":
-        indices = clip(indices, 0, max(a.shape[axis] - 1, 0))
-    return read(a, (*[slice(None)] * axis, indices), False, own, fill_value,
-                unique_indices=unique_indices, indices_are_sorted=indices_are_sorted)  # fmt: skip
-
-
-def _along_index(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
-    """Index of a full array for indices that broadcast against it except along `axis`."""
-    shape = typeof(arr).shape
-    sizes = typeof(indices).shape
-    index: list[Any] = []
-    for i, n in enumerate(shape):
-        if i == axis:
-            index.append(indices)
-        else:
-            extent = sizes[i] if n == 1 and sizes[i] != 1 else n
-            grid = np.zeros(extent, np.int32) if n == 1 else np.arange(n, dtype=np.int32)
-            index.append(grid.reshape([-1 if j == i else 1 for j in range(len(shape))]))
-    return tuple(index)
-
-
-@fusion.whole(2)
-def take_along_axis(
-    arr: ArrayLike, indices: ArrayLike, axis: int | None = -1, mode: Any = None,
-    fill_value: Any = None, *, wrap_negative_indices: bool | None = None,
-) -> Array:  # fmt: skip
-    """Elements of `arr` at `indices` along a dimension, one index for each place.
-
-    Args:
-        arr: array.
-        indices: integers, of as many dimensions; the other ones broadcast.
-        axis: dimension; None takes the flat array.
-        mode: out of bounds, as for `take`; "fill" by default.
-        fill_value: read out of bounds.
-        wrap_negative_indices: accepted; negative indices count from the end.
-
-    Raises:
-        TypeError: the indices are no integers.
-        ValueError: the numbers of dimensions differ.
-    """
-    arr, indices = asarray(operand("take_along_axis", arr)), operand("take_along_axis", indices)
-    indices = asarray(indices)
-    if not issubdtype(indices.dtype, np.integer):
-        raise ArgumentTypeError(
-            f"take_along_axis indices must be of integer type, got {indices.dtype}"
-        )
-    if axis is None:
-        arr, axis = ravel(arr), 0
-    if arr.ndim != indices.ndim:
-        raise ArgumentValueError(
-            "indices and arr must have the same number of dimensions; "
-            f"{indices.ndim} vs. {arr.ndim}"
-        )
-    axis = axis_index(axis, arr.ndim)
-    own = _mode(mode)
-    if fill_value is not None:
-        fill_value = np.asarray(fill_value).item()
-    return fusion.run(_take_along, (arr, indices), axis, own, fill_value)
-
-
-def _mode(mode: Any) -> str:
-    """Name of a gather mode, "fill" by default."""
-    return "fill" if mode is None else getattr(mode, "name", str(mode)).lower()
-
-
-def _take_along(arr: Any, indices: Any, axis: int, mode: str, fill_value: Any) -> Any:
-    """One gather in which every other dimension is a batch dimension."""
-    old, new = typeof(arr).shape, typeof(indices).shape
-    ones = (*old[:axis], 1, *old[axis + 1 :]), (*new[:axis], 1, *new[axis + 1 :])
-    lead = common_shape("take_along_axis", ones)
-    arr = broadcast(arr, (*lead[:axis], old[axis], *lead[axis + 1 :]))
-    indices = broadcast(indices, (*lead[:axis], new[axis], *lead[axis + 1 :]))
-    shape = typeof(indices).shape
-    if not typeof(arr).size or not typeof(indices).size:
-        value = fill_of(typeof(arr).dtype, fill_value) if mode == "fill" else 0
-        return fill(value, typeof(arr).update(shape=shape))
-    (places,) = integers([indices], [old[axis]])
-    others = tuple(d for d in range(len(shape)) if d != axis)
-    numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
-    places = sh.reshape_p.bind(places, new_sizes=(*shape, 1))
-    return gather(arr, places, numbers, (1,) * len(shape), mode=mode, fill_value=fill_value)
-
-
-def put_along_axis(
-    arr: ArrayLike, indices: ArrayLike, values: ArrayLike, axis: int | None,
-    inplace: bool = True, *, mode: str | None = None,
-) -> Array:  # fmt: skip
-    """New array with `values` at `indices` along a dimension; `inplace` must be False.
-
-    Raises:
-        ValueError: `inplace` is true: the arguments of a function do not change.
-    """
-    not_in_place("put_along_axis", inplace)
-    return _put_along(arr, indices, values, axis, mode)
-
-
-@fusion.whole(3)
-def _put_along(arr: Any, indices: Any, values: Any, axis: int | None, mode: str | None) -> Any:
-    arr, indices = asarray(operand("put_along_axis", arr)), asarray(operand("put", indices))
-    if axis is None:
-        flat = update(ravel(arr), ravel(indices), values, "set", mode=mode)
-        return reshape(flat, arr.shape)
-    index = _along_index(arr, indices, axis_index(axis, arr.ndim))
-    return update(arr, index, values, "set", mode=mode)
-
-
-def not_in_place(name: str, inplace: bool) -> None:
-    """Refuse NumPy's change of an argument."""
-    if inplace:
-        raise ArgumentValueError(
-            f"{name} cannot modify arrays in-place: arguments do not change\n"
-            "fix: pass inplace=False and use the result"
-        )
-
-
-def extract(
-    condition: ArrayLike, arr: ArrayLike, *, size: int | None = None, fill_value: ArrayLike = 0
-) -> Array:
-    """Elements of the flat `arr` where `condition` holds; `size` gives a static shape."""
-    return compress(ravel(condition), ravel(arr), size=size, fill_value=fill_value)
-
-
-def compress(
-    condition: ArrayLike, a: ArrayLike, axis: int | None = None, *, size: int | None = None,
-    fill_value: ArrayLike = 0, out: None = None,
-) -> Array:  # fmt: skip
-    """Slices of `a` along a dimension where `condition` holds; `size` gives a static shape."""
-    no_out("compress", out)
-    condition, a = asarray(operand("compress", condition)), asarray(operand("compress", a))
-    if condition.ndim != 1:
-        raise ArgumentValueError("condition must be a 1D array")
-    if axis is None:
-        a, axis = ravel(a), 0
-    axis = axis_index(axis, a.ndim)
-    n = condition.shape[0]
-    if n > a.shape[axis]:
-        beyond = condition[a.shape[axis] :]
-        if type(beyond) is not Tracer and np.any(np.asarray(beyond)):
-            raise ArgumentValueError("condition contains entries that are out of bounds")
-    (places,) = nonzero(condition, size=size, fill_value=max(n, a.shape[axis]))
-    return take(a, places, axis, mode="fill", fill_value=fill_value)
-
-
 # --- counting ----------------------------------------------------------------------------------
 
 
@@ -484,15 +458,27 @@ def bincount(
     """How often each non-negative integer occurs, or the sum of its weights.
 
     Args:
-        x: vector of non-negative integers.
-        weights: numbers added instead of ones.
+        x: vector of integers; negative ones count as 0.
+        weights: numbers added instead of ones, one for each element of `x`.
         minlength: least length of the result.
         length: length of the result, needed where `x` is known only at run time; larger
             values are left out.
         out_sharding: sharding of the result.
 
+    Returns:
+        `[max(x) + 1]`, or of the length asked for; int32, or the dtype of the weights.
+
     Raises:
-        TypeError: `x` does not hold integers.
+        TypeError: `x` does not hold integers, or is known only at run time without a `length`.
+        ValueError: `x` is no vector, or the weights have another shape.
+
+    Example:
+        >>> np.bincount(np.array([1, 3, 1]))
+        Array([0, 2, 0, 1], dtype=int32)
+        >>> np.bincount(np.array([1, 0, 1]), weights=np.array([0.5, 2.0, 0.25]))
+        Array([2.  , 0.75], dtype=float32)
+        >>> np.bincount(np.array([1, 3, 1]), length=3)
+        Array([0, 2, 0], dtype=int32)
     """
     x = asarray(operand("bincount", x))
     x = asarray(x, np.int32) if x.dtype == np.bool_ else x

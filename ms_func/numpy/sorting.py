@@ -1,9 +1,8 @@
-"""Sorting, searching in sorted arrays, sets."""
+"""Sorting, and searching in sorted arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,30 +11,25 @@ from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype,
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import fusion, logic, reductions, running
-from ms_func.numpy.creation import asarray, full, zeros
-from ms_func.numpy.joining import concatenate
-from ms_func.numpy.manipulation import axis_index, flip, moveaxis, ravel, reshape
-from ms_func.numpy.promotion import (
-    ArrayLike,
-    convert,
-    inexact,
-    lay,
-    operand,
-    promote,
-    promote_dtype,
-)
-from ms_func.numpy.searching import argmax, concrete, nonzero, take, where
+from ms_func.numpy import fusion, logic, reductions
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.filled import zeros
+from ms_func.numpy.manipulation import ravel
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, lay, operand, promote_dtype
+from ms_func.numpy.reordering import flip
+from ms_func.numpy.searching import where
+from ms_func.numpy.taking import take
 from ms_func.primitives import arithmetic as pa
-from ms_func.primitives import bits, compare, pieces
+from ms_func.primitives import bits, compare
 from ms_func.primitives import shape as sh
-from ms_func.primitives.cast import convert_p
 from ms_func.primitives.sort import sort as sort_operands
 
 _INT32 = np.dtype(np.int32)
 
 
-def _sort(operands: Any, axis: int, num_keys: int = 1) -> Any:
+def stable_sort(operands: Any, axis: int, num_keys: int = 1) -> Any:
+    """Operands sorted together along a dimension by the first `num_keys` of them."""
     return sort_operands(operands, dimension=axis, is_stable=True, num_keys=num_keys)
 
 
@@ -63,6 +57,8 @@ def sort(
 ) -> Array:  # fmt: skip
     """Elements in increasing order along a dimension; NaN comes last.
 
+    Complex numbers are ordered by real, then by imaginary part; -0.0 and 0.0 are equal.
+
     Args:
         a: array.
         axis: dimension; None sorts the flat array.
@@ -72,7 +68,15 @@ def sort(
         descending: decreasing order instead; NaN comes first.
 
     Raises:
+        ValueError: there is no such dimension.
         TypeError: `order` is given, or under `as_jax` `kind`.
+
+    Example:
+        >>> np.sort(np.array([[3, 1, 2], [0, 9, 5]]))
+        Array([[1, 2, 3],
+               [0, 5, 9]], dtype=int32)
+        >>> np.sort(np.array([2.0, np.nan, 1.0]), descending=True)
+        Array([nan,  2.,  1.], dtype=float32)
     """
     _check_kind("sort", kind, order)
     a, axis = _axis("sort", a, axis)
@@ -80,7 +84,7 @@ def sort(
 
 
 def _sorted(a: Any, axis: int, descending: bool) -> Any:
-    out = _sort(a, axis)
+    out = stable_sort(a, axis)
     return flip(out, axis) if descending else out
 
 
@@ -99,6 +103,17 @@ def argsort(
         stable: accepted for compatibility; the order of equal elements is always kept.
         descending: from the largest element to the smallest.
         dtype: integer dtype of the indices, int32 by default.
+
+    Raises:
+        ValueError: there is no such dimension.
+        TypeError: `dtype` is none of integers.
+
+    Example:
+        >>> x = np.array([20, 10, 20, 10])
+        >>> np.argsort(x), np.argsort(x, descending=True)
+        (Array([1, 3, 0, 2], dtype=int32), Array([0, 2, 1, 3], dtype=int32))
+        >>> x[np.argsort(x)]
+        Array([10, 10, 20, 20], dtype=int32)
     """
     _check_kind("argsort", kind, order)
     a, axis = _axis("argsort", a, axis)
@@ -111,7 +126,7 @@ def _argsorted(a: Any, axis: int, descending: bool) -> Any:
     places = sh.broadcasted_iota(_INT32, shape, axis)
     if descending:  # reverse, sort, reverse: equal elements keep their order
         a, places = flip(a, axis), flip(places, axis)
-    out = _sort((a, places), axis)[1]
+    out = stable_sort((a, places), axis)[1]
     return flip(out, axis) if descending else out
 
 
@@ -126,7 +141,21 @@ def _index_dtype(name: str, dtype: Any) -> np.dtype:
 
 
 def sort_complex(a: ArrayLike) -> Array:
-    """Rows along the last dimension as complex numbers, in order of real, then imaginary part."""
+    """Elements along the last dimension as complex numbers, by real, then by imaginary part.
+
+    Args:
+        a: array.
+
+    Returns:
+        complex64, or complex128 for 64-bit elements.
+
+    Raises:
+        ValueError: `a` has no dimension.
+
+    Example:
+        >>> np.sort_complex(np.array([2 + 1j, 1, 2 - 1j]))
+        Array([1.+0.j, 2.-1.j, 2.+1.j], dtype=complex64)
+    """
     out = sort(inexact("sort_complex", a))
     kind = join(out.dtype, False, np.dtype(np.complex64), True)[0]
     return convert(out, kind)
@@ -136,9 +165,21 @@ def sort_complex(a: ArrayLike) -> Array:
 def lexsort(keys: Any, axis: int = -1) -> Array:
     """Indices that sort by the last key, among its ties by the one before, and so on.
 
+    Args:
+        keys: arrays of one shape, or an array that has them along its first dimension.
+        axis: dimension of the keys along which they are sorted.
+
+    Returns:
+        int32 of the shape of a key.
+
     Raises:
         TypeError: there is no key.
-        ValueError: the keys have different shapes.
+        ValueError: the keys have different shapes, or there is no such dimension.
+
+    Example:
+        >>> second, first = np.array([9, 8, 7]), np.array([2, 1, 2])
+        >>> np.lexsort((second, first))
+        Array([1, 2, 0], dtype=int32)
     """
     rows = [operand("lexsort", k) for k in keys]
     if not rows:
@@ -154,12 +195,25 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
 def _lexsorted(*args: Any) -> Any:
     *keys, axis = args
     places = sh.broadcasted_iota(_INT32, typeof(keys[0]).shape, axis)
-    return _sort((*keys, places), axis, num_keys=len(keys))[-1]
+    return stable_sort((*keys, places), axis, num_keys=len(keys))[-1]
 
 
 @fusion.whole(1)
 def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
-    """`a` such that element `kth` stands where it would if sorted: here, sorted altogether."""
+    """`a` such that element `kth` stands where it would if sorted: here, sorted altogether.
+
+    Args:
+        a: array.
+        kth: place along the dimension; negative ones count from the end.
+        axis: dimension.
+
+    Raises:
+        ValueError: there is no such place or dimension.
+
+    Example:
+        >>> np.partition(np.array([5, 3, 9, 1]), 2)[2]
+        Array(5, dtype=int32)
+    """
     a, axis = _axis("partition", a, axis)
     axis_index(kth, typeof(a).shape[axis])
     return sort(a, axis)
@@ -167,7 +221,21 @@ def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
 
 @fusion.whole(1)
 def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
-    """Indices of `partition`."""
+    """Indices of `partition`.
+
+    Args:
+        a: array.
+        kth: place along the dimension; negative ones count from the end.
+        axis: dimension.
+
+    Raises:
+        ValueError: there is no such place or dimension.
+
+    Example:
+        >>> x = np.array([5, 3, 9, 1])
+        >>> x[np.argpartition(x, 1)[:2]]
+        Array([1, 3], dtype=int32)
+    """
     a, axis = _axis("argpartition", a, axis)
     axis_index(kth, typeof(a).shape[axis])
     return argsort(a, axis, dtype=np.int32)
@@ -196,15 +264,23 @@ def searchsorted(
     """Places where elements of `v` would have to be put into the sorted vector `a`.
 
     Args:
-        a: sorted vector.
-        v: values.
+        a: sorted vector `[n]`, in the order of `sort`: NaN is the largest.
+        v: array or number.
         side: "left" puts a value before its equals, "right" after them.
         sorter: indices that sort `a`.
         method: accepted for compatibility: short vectors are compared with at once, long
             ones by bisection.
 
+    Returns:
+        int32 from 0 to n, of the shape of `v`.
+
     Raises:
         ValueError: `side` or `method` is none of those, or `a` is no vector.
+
+    Example:
+        >>> x = np.array([10, 20, 20, 30])
+        >>> np.searchsorted(x, np.array([5, 20, 99])), np.searchsorted(x, 20, side="right")
+        (Array([0, 1, 4], dtype=int32), Array(3, dtype=int32))
     """
     if side not in ("left", "right"):
         raise ArgumentValueError(
@@ -263,289 +339,35 @@ def _counted(a: Any, v: Any, strict: bool) -> Any:
 def digitize(
     x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str | None = None
 ) -> Array:
-    """Index of the bin that each element falls into; the bins rise or fall.
+    """Index of the bin that each element falls into: i where `bins[i-1] <= x < bins[i]`.
+
+    Args:
+        x: array or number.
+        bins: vector `[n]` of edges that rise, or fall: then `bins[i-1] > x >= bins[i]`.
+        right: the equality belongs to the other edge.
+        method: accepted for compatibility.
+
+    Returns:
+        int32 from 0 to n, of the shape of `x`; n for what lies beyond the last edge, NaN too.
 
     Raises:
         ValueError: `bins` is no vector.
+
+    Example:
+        >>> edges = np.array([0.0, 1.0, 2.0])
+        >>> np.digitize(np.array([-5.0, 1.0, 1.5, 9.0]), edges)
+        Array([0, 2, 2, 3], dtype=int32)
+        >>> np.digitize(np.array([-5.0, 1.0, 1.5, 9.0]), edges, right=True)
+        Array([0, 1, 2, 3], dtype=int32)
     """
     x, bins = operand("digitize", x), asarray(operand("digitize", bins))
     if bins.ndim != 1:
-        raise ArgumentValueError(f"digitize: bins must be a 1-dimensional array; got bins={bins}")
+        raise ArgumentValueError(
+            f"digitize: bins must be a 1-dimensional array; got shape {bins.shape}"
+        )
     if bins.shape[0] == 0:
         return zeros(typeof(x).shape, np.int32)
     side = "right" if not right else "left"
     rising = searchsorted(bins, x, side)
     falling = pa.sub(bins.shape[0], searchsorted(flip(bins), x, side))
     return where(logic.greater_equal(bins[-1], bins[0]), rising, falling)
-
-
-# --- sets -----------------------------------------------------------------------------------
-
-
-def unique(
-    ar: ArrayLike, return_index: bool = False, return_inverse: bool = False,
-    return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
-    size: int | None = None, fill_value: ArrayLike | None = None, sorted: bool = True,
-) -> Any:  # fmt: skip
-    """The different elements in increasing order.
-
-    Args:
-        ar: array.
-        return_index: also the first place of each.
-        return_inverse: also which of them stands at each place.
-        return_counts: also how often each occurs.
-        axis: compare whole slices along this dimension instead of elements.
-        equal_nan: whether NaN counts once.
-        size: number of results, needed where the array is known only at run time: more are
-            cut off, fewer are padded.
-        fill_value: pads; the first element where None.
-        sorted: accepted; the result is sorted.
-
-    Raises:
-        ConcretizationTypeError: the array is known only at run time and there is no `size`.
-    """
-    a = operand("unique", ar)
-    flat = ravel(a) if axis is None else a
-    axis_ = 0 if axis is None else axis_index(axis, typeof(a).ndim)
-    rows = moveaxis(flat, axis_, 0)
-    outs = _unique(rows, equal_nan, size, fill_value)
-    values, index, inverse, counts = outs
-    values = moveaxis(values, 0, axis_)
-    if axis is None:
-        inverse = reshape(inverse, typeof(a).shape)
-    extras = [v for v, wanted in ((index, return_index), (inverse, return_inverse),
-                                  (counts, return_counts)) if wanted]  # fmt: skip
-    return (values, *extras) if extras else values
-
-
-def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tuple[Any, ...]:
-    """Different rows along the first dimension, first places, inverse, counts."""
-    if size is None:
-        weak = typeof(rows).weak_type
-        rows = asarray(concrete("unique without a size", rows, "give the argument size"))
-        rows = convert_p.bind(rows, new_dtype=rows.dtype, weak_type=weak) if weak else rows
-    n = typeof(rows).shape[0]
-    if not n or not typeof(rows).size:
-        return _unique_of_nothing(rows, size, fill_value)
-    order, first = fusion.run(_runs, (rows,), bool(equal_nan))
-    rank = pa.sub(running.cumsum(first, 0, np.int32), 1)
-    (starts,) = nonzero(first, size=size, fill_value=n)
-    count = starts.shape[0]
-    index = take(order, starts, 0, mode="clip")
-    values = take(rows, index, 0, mode="clip")
-    inverse = zeros((n,), DEFAULTS[int]).at[order].set(convert(rank, DEFAULTS[int]))
-    ends = concatenate([starts[1:], asarray(n, np.int32).reshape(1)]) if count else starts
-    counts = pa.sub_p.bind(*promote("unique", ends, starts))
-    if size is not None and count:
-        real = logic.less(starts, n)
-        counts = where(real, pa.sub_p.bind(*promote("unique", _next(starts, n), starts)), 0)
-        pad = values[:1] if fill_value is None else convert(operand("unique", fill_value),
-                                                            values.dtype)  # fmt: skip
-        values = where(reshape(real, (-1, *[1] * (values.ndim - 1))), values, pad)
-        index = where(real, index, index[:1])
-    return values, convert(index, DEFAULTS[int]), inverse, counts
-
-
-def _next(starts: Any, n: int) -> Any:
-    return concatenate([starts[1:], asarray(n, np.int32).reshape(1)])
-
-
-def _unique_of_nothing(rows: Any, size: int | None, fill_value: Any) -> tuple[Any, ...]:
-    count = size or 0
-    rest = typeof(rows).shape[1:]
-    if count and fill_value is None:
-        raise ArgumentValueError("unique of an empty array with a size needs a fill_value")
-    values = full((count, *rest), fill_value or 0, typeof(rows).dtype)
-    nothing = zeros((count,), DEFAULTS[int])
-    return values, nothing, zeros((typeof(rows).shape[0],), DEFAULTS[int]), nothing
-
-
-def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
-    """The order that sorts the rows, and where a new value begins in it."""
-    n = typeof(rows).shape[0]
-    columns = reshape(rows, (n, -1))
-    width = typeof(columns).shape[1]
-    keys = [reshape(k, (n,)) for k in _columns(columns, width)]
-    *_, order = _sort((*keys, sh.iota(_INT32, n)), 0, num_keys=len(keys))
-    ordered = take(columns, order, 0, mode="clip")
-    here, before = ordered[1:], ordered[:-1]
-    differ = compare.ne_p.bind(here, before)
-    if equal_nan and is_inexact(typeof(here).dtype):
-        both = bits.and_p.bind(logic.isnan(here), logic.isnan(before))
-        differ = bits.and_p.bind(differ, bits.not_p.bind(both))
-    new = reductions.any(differ, 1)
-    first = sh.full((1,), True, np.bool_)
-    return order, concatenate([first, new])
-
-
-def _columns(x: Any, width: int) -> Sequence[Any]:
-    return pieces.split(x, (1,) * width, 1) if width > 1 else [x]
-
-
-class UniqueAll(NamedTuple):
-    """Result of `unique_all`."""
-
-    values: Any
-    indices: Any
-    inverse_indices: Any
-    counts: Any
-
-
-class UniqueCounts(NamedTuple):
-    """Result of `unique_counts`."""
-
-    values: Any
-    counts: Any
-
-
-class UniqueInverse(NamedTuple):
-    """Result of `unique_inverse`."""
-
-    values: Any
-    inverse_indices: Any
-
-
-def unique_all(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None) -> UniqueAll:
-    """Different values, first places, inverse and counts; NaN counts as different from NaN."""
-    return UniqueAll(
-        *unique(x, True, True, True, equal_nan=False, size=size, fill_value=fill_value)
-    )
-
-
-def unique_counts(
-    x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None
-) -> UniqueCounts:
-    """Different values and counts; NaN counts as different from NaN."""
-    return UniqueCounts(*unique(x, return_counts=True, equal_nan=False, size=size,
-                                fill_value=fill_value))  # fmt: skip
-
-
-def unique_inverse(
-    x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None
-) -> UniqueInverse:
-    """Different values and inverse; NaN counts as different from NaN."""
-    return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False, size=size,
-                                 fill_value=fill_value))  # fmt: skip
-
-
-def unique_values(x: ArrayLike, /, *, size: int | None = None, fill_value: Any = None) -> Array:
-    """Different values; NaN counts as different from NaN."""
-    return unique(x, equal_nan=False, size=size, fill_value=fill_value)
-
-
-@fusion.whole(2)
-def isin(
-    element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False,
-    invert: bool = False, *, method: str = "auto",
-) -> Array:  # fmt: skip
-    """Whether each element is among `test_elements`.
-
-    Raises:
-        ValueError: `method` is none of "auto", "compare_all", "binary_search" and "sort", which
-            are accepted for compatibility.
-    """
-    if method not in ("auto", "compare_all", "binary_search", "sort"):
-        raise ArgumentValueError(
-            f"{method=} is not implemented; options are 'compare_all', 'binary_search', 'sort', "
-            "and 'auto'"
-        )
-    element, tests = promote_dtype("isin", element, test_elements)
-    shape = typeof(element).shape
-    values = sort(ravel(tests))
-    n = values.shape[0]
-    if not n:
-        found = sh.full(shape, False, np.bool_)
-    else:
-        place = searchsorted(values, element)
-        found = logic.equal(take(values, place, 0, mode="clip"), element)
-    return logic.logical_not(found) if invert else found
-
-
-def _sized(values: Any, keep: Any, size: int | None, fill_value: Any) -> Any:
-    """The elements to keep, in a result of static size."""
-    n = values.shape[0]
-    (places,) = nonzero(keep, size=size, fill_value=n)
-    if size is None:
-        return take(values, places, 0, mode="clip")
-    pad = convert(operand("fill_value", 0 if fill_value is None else fill_value), values.dtype)
-    if not n:
-        return full((size,), pad, values.dtype)
-    return where(logic.less(places, n), take(values, places, 0, mode="clip"), pad)
-
-
-def union1d(
-    ar1: ArrayLike, ar2: ArrayLike, *, size: int | None = None, fill_value: Any = None
-) -> Array:
-    """Sorted elements of either array."""
-    return unique(concatenate([ravel(ar1), ravel(ar2)]), size=size, fill_value=fill_value)
-
-
-def intersect1d(
-    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False, *,
-    size: int | None = None, fill_value: Any = None,
-) -> Any:  # fmt: skip
-    """Sorted elements of both arrays, with their first places if asked for.
-
-    Where `size` asks for more than there are, values are `fill_value`, by default the first one,
-    and places are the sizes of the arrays.
-    """
-    one, i = _ordered(ar1, size)
-    two, j = _ordered(ar2, size)
-    one, two = promote_dtype("intersect1d", one, two)
-    place = searchsorted(two, one)
-    same = logic.equal(take(two, place, 0, mode="clip"), one) if two.size else sh.full(
-        one.shape, False, np.bool_)  # fmt: skip
-    if size is not None:
-        same = logic.logical_and(same, _first_of_run(one))
-    if size is not None and fill_value is None and one.size:
-        fill_value = take(one, argmax(same), 0, mode="clip")
-    values = _sized(one, same, size, fill_value)
-    if not return_indices:
-        return values
-    (kept,) = nonzero(same, size=size, fill_value=one.shape[0])
-    own = take(i, kept, 0, mode="fill", fill_value=np.size(ar1))
-    matched = take(place, kept, 0, mode="fill", fill_value=two.shape[0])
-    return values, own, take(j, matched, 0, mode="fill", fill_value=np.size(ar2))
-
-
-def _ordered(x: Any, size: int | None) -> tuple[Any, Any]:
-    """Sorted elements and their places: each once, or, for a static size, all of them."""
-    if size is None:
-        return unique(x, return_index=True)
-    flat = ravel(x)
-    order = argsort(flat)
-    return take(flat, order, 0, mode="clip"), order
-
-
-def _first_of_run(x: Any) -> Any:
-    """True at elements that differ from the one before."""
-    if not x.shape[0]:
-        return sh.full((0,), True, np.bool_)
-    return concatenate([sh.full((1,), True, np.bool_), logic.not_equal(x[1:], x[:-1])])
-
-
-def setdiff1d(
-    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None,
-    fill_value: Any = None,
-) -> Array:  # fmt: skip
-    """Sorted elements of the first array that are not in the second."""
-    one = ravel(ar1) if assume_unique else _ordered(ar1, size)[0]
-    keep = isin(one, ar2, invert=True)
-    if size is not None and not assume_unique:
-        keep = logic.logical_and(keep, _first_of_run(one))
-    return _sized(one, keep, size, fill_value)
-
-
-def setxor1d(
-    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None,
-    fill_value: Any = None,
-) -> Array:  # fmt: skip
-    """Sorted elements that are in exactly one of the arrays."""
-    one = setdiff1d(ar1, ar2, size=size, fill_value=fill_value)
-    two = setdiff1d(ar2, ar1, size=size, fill_value=fill_value)
-    if size is None:
-        return sort(concatenate([one, two]))
-    a, b = ravel(ar1), ravel(ar2)
-    both = sort(concatenate([a, b]))
-    keep = logic.logical_xor(isin(both, a), isin(both, b))
-    return _sized(both, logic.logical_and(keep, _first_of_run(both)), size, fill_value)

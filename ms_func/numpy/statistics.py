@@ -15,9 +15,10 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
-from ms_func.numpy.creation import arange, asarray, zeros
+from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import diagonal
-from ms_func.numpy.intervals import linspace
+from ms_func.numpy.filled import zeros
+from ms_func.numpy.intervals import arange, linspace
 from ms_func.numpy.means import average
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype, settled
@@ -81,7 +82,7 @@ def cov(
     off = ar.subtract(x, manipulation.reshape(centre, (-1, 1)))
     weighted = off if w is None else ar.multiply(off, w)
     out = matmul(weighted, el.conjugate(manipulation.transpose(off)))
-    return manipulation.squeeze(ar.divide(out, scale))
+    return manipulation.squeeze(ar.divide(out, ar.maximum(scale, 0)))
 
 
 def _as_dtype(x: Any, dtype: Any) -> Any:
@@ -263,8 +264,8 @@ def histogramdd(
         density: divide by the volume of the cell and by the total.
 
     Returns:
-        Counts as floats, with a dimension for each of the sample (under `as_jax` integers where
-        there are neither weights nor densities), and a list of edges.
+        Counts as floats (under `as_jax` integers where there are neither weights nor a density),
+        with a dimension for each of the sample, and a list of edges.
 
     Raises:
         ValueError: the sample has another form, or bins, ranges or weights do not fit it.

@@ -16,10 +16,19 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, joining, logic, manipulation, reductions, searching, sorting
-from ms_func.numpy.creation import full_like
+from ms_func.numpy import (
+    fusion,
+    joining,
+    logic,
+    manipulation,
+    reductions,
+    searching,
+    sorting,
+    taking,
+)
 from ms_func.numpy.diagonals import diagonal, eye
 from ms_func.numpy.factors import matrix, qr, square, svd
+from ms_func.numpy.filled import full_like
 from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, promote_dtype
 from ms_func.primitives.cumulative import cummin
 from ms_func.primitives.linalg import lu, solve_triangular
@@ -43,7 +52,7 @@ def lu_solved(factors: Any, order: Any, b: Any, transposed: bool = False) -> Any
 def rows_at(x: Any, order: Any) -> Any:
     """Rows of matrices in another order."""
     index = manipulation.expand_dims(order, -1)
-    return searching.take_along_axis(x, index, -2, mode="promise_in_bounds")
+    return taking.take_along_axis(x, index, -2, mode="promise_in_bounds")
 
 
 @fusion.whole(2)
@@ -53,8 +62,20 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     Shapes: `a` is `[..., n, n]`, `b` a vector `[n]` or `[..., n, k]`; leading dimensions
         broadcast.
 
+    Args:
+        a: matrices; integers and short floats count as float32.
+        b: right sides: a vector, or matrices each of whose columns is one.
+
+    Returns:
+        `x` with the shape of `b`, leading dimensions broadcast; NaN or infinite where a matrix is
+        singular.
+
     Raises:
         ValueError: the matrices are not square, or the sizes do not fit.
+
+    Example:
+        >>> np.linalg.solve(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([4.0, 10.0]))
+        Array([2., 2.], dtype=float32)
     """
     a, b = promote_dtype("solve", square("solve", a), inexact("solve", b))
     a, b = square("solve", a), convert(b, typeof(square("solve", a)).dtype)
@@ -82,14 +103,46 @@ def _solve(a: Any, b: Any) -> Any:
 
 @fusion.whole(1)
 def inv(a: ArrayLike) -> Array:
-    """Inverse of square matrices."""
+    """Inverse of square matrices, by `solve`.
+
+    Args:
+        a: matrices `[..., n, n]`; integers and short floats count as float32.
+
+    Returns:
+        `[..., n, n]`; NaN or infinite where a matrix is singular.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> np.linalg.inv(np.array([[2, 0], [0, 4]]))
+        Array([[0.5 , 0.  ],
+               [0.  , 0.25]], dtype=float32)
+    """
     a = square("inv", a)
     t = typeof(a)
     return solve(a, manipulation.broadcast_to(eye(t.shape[-1], dtype=t.dtype), t.shape))
 
 
 def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
-    """Inverse of `a` as a map from its last dimensions to its first `ind`."""
+    """Inverse of `a` as a map from its last dimensions to its first `ind`.
+
+    Args:
+        a: array; the products of the first `ind` sizes and of the others are equal.
+        ind: number of dimensions of the image.
+
+    Returns:
+        Array of the other dimensions, then the first, with `tensordot(out, a, ind)` the identity.
+
+    Raises:
+        ValueError: `ind` is not positive, or the products differ.
+
+    Example:
+        >>> x = 2 * np.eye(4).reshape(4, 2, 2)
+        >>> y = np.linalg.tensorinv(x, ind=1)
+        >>> y.shape, y[1, 0]
+        ((2, 2, 4), Array([0. , 0. , 0.5, 0. ], dtype=float32))
+    """
     a = inexact("tensorinv", a)
     if ind <= 0:
         raise ArgumentValueError(f"ind must be a positive integer; got ind={ind}")
@@ -100,7 +153,21 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
 
 
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: tuple[int, ...] | None = None) -> Array:
-    """`x` with `tensordot(a, x, x.ndim) = b`."""
+    """`x` with `tensordot(a, x, x.ndim) = b`.
+
+    Args:
+        a: array `[*b.shape, *x.shape]`; the products of the two groups of sizes are equal.
+        b: array.
+        axes: dimensions of `a` to put last first of all.
+
+    Raises:
+        ValueError: the products differ.
+
+    Example:
+        >>> a = 2 * np.eye(4).reshape(2, 2, 4)
+        >>> np.linalg.tensorsolve(a, np.array([[2.0, 4.0], [6.0, 8.0]]))
+        Array([1., 2., 3., 4.], dtype=float32)
+    """
     a, b = inexact("tensorsolve", a), inexact("tensorsolve", b)
     if axes is not None:
         a = manipulation.moveaxis(a, axes, tuple(range(typeof(a).ndim - len(axes), typeof(a).ndim)))
@@ -113,7 +180,12 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: tuple[int, ...] | None = None)
 
 
 class SlogdetResult(NamedTuple):
-    """Sign (or phase) of determinants, and the logarithm of their magnitude."""
+    """Sign (or phase) of determinants, and the logarithm of their magnitude.
+
+    Attributes:
+        sign: -1, 0 or 1, or a complex number of magnitude 1.
+        logabsdet: real; minus infinity where the determinant is 0.
+    """
 
     sign: Any
     logabsdet: Any
@@ -130,11 +202,19 @@ def slogdet(a: ArrayLike, *, method: str | None = None) -> SlogdetResult:
     """Sign and logarithm of the magnitude of determinants, which do not overflow.
 
     Args:
-        a: square matrices.
+        a: square matrices `[..., n, n]`; integers and short floats count as float32.
         method: by which factors, "lu" (None) or "qr".
+
+    Returns:
+        A `SlogdetResult` of arrays `[...]`.
 
     Raises:
         ValueError: the matrices are not square, or there is no such method.
+
+    Example:
+        >>> sign, logabsdet = np.linalg.slogdet(np.array([[0.0, 1e30], [1e30, 0.0]]))
+        >>> sign, logabsdet.round(2)
+        (Array(-1., dtype=float32), Array(138.16, dtype=float32))
     """
     if method not in (None, "lu", "qr"):
         raise ArgumentValueError(
@@ -164,6 +244,22 @@ def det(a: ArrayLike) -> Array:
 
     Up to three rows it is the polynomial in the elements, with its derivative also where the
     matrix is singular; above, the product of pivots.
+
+    Args:
+        a: matrices `[..., n, n]`; integers and short floats count as float32.
+
+    Returns:
+        `[...]`; 1 for empty matrices.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> np.linalg.det(np.array([[1, 2], [3, 4]]))
+        Array(-2., dtype=float32)
+        >>> ms.grad(np.linalg.det)(np.array([[1.0, 2.0], [2.0, 4.0]]))
+        Array([[ 4., -2.],
+               [-2.,  1.]], dtype=float32)
     """
     return fusion.run(_det, (square("det", a),))
 
@@ -217,12 +313,12 @@ def _between_gaps(inverse: Any, gone: Any) -> Any:
     place = np.arange(n, dtype=np.int32)
     later = cummin(searching.where(gone, place, n), typeof(gone).ndim - 1, reverse=True)
     after = joining.append(later[..., 1:], full_like(later[..., :1], n), -1)
-    steps = searching.take_along_axis(inverse, after[..., None], -1, mode="clip")[..., 0]
+    steps = taking.take_along_axis(inverse, after[..., None], -1, mode="clip")[..., 0]
     between = logic.logical_and(gone, logic.less(after, n))
     way = reductions.prod(searching.where(between, steps, 1), -1)
     last = reductions.max(searching.where(gone, place, 0), -1, keepdims=True)
-    column = searching.take_along_axis(inverse, later[..., None, :1], -1, mode="clip")
-    row = searching.take_along_axis(inverse, last[..., None], -2, mode="clip")
+    column = taking.take_along_axis(inverse, later[..., None, :1], -1, mode="clip")
+    row = taking.take_along_axis(inverse, last[..., None], -2, mode="clip")
     return ar.multiply(mm(column, row), manipulation.expand_dims(way, (-2, -1)))
 
 
@@ -256,11 +352,23 @@ def pinv(
     """Pseudo-inverse of matrices, by singular values.
 
     Args:
-        a: matrices.
+        a: matrices `[..., m, n]`; integers and short floats count as float32.
         rtol: singular values below this part of the largest one count as 0; by default ten
             times the precision times the larger size.
         hermitian: the matrices are Hermitian.
         rcond: another name of `rtol`.
+
+    Returns:
+        `[..., n, m]`.
+
+    Raises:
+        ValueError: `a` has fewer than two dimensions.
+
+    Example:
+        >>> np.linalg.pinv(np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).round(4)
+        Array([[0.5, 0. ],
+               [0. , 0. ],
+               [0. , 0. ]], dtype=float32)
 
     Reference:
         Golub, Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
@@ -304,10 +412,20 @@ def matrix_rank(
     """Number of singular values that are not negligible.
 
     Args:
-        M: matrices.
-        rtol: part of the largest singular value below which others do not count.
+        M: matrices `[..., m, n]`; a vector has rank 1 unless all of it is 0.
+        rtol: part of the largest singular value below which others do not count; by default the
+            precision times the larger size.
         hermitian: the matrices are Hermitian: use their eigenvalues.
         tol: absolute bound instead.
+
+    Returns:
+        int32 `[...]`.
+
+    Example:
+        >>> np.linalg.matrix_rank(np.array([[1.0, 2.0], [2.0, 4.0]]))
+        Array(1, dtype=int32)
+        >>> np.linalg.matrix_rank(np.array([[1.0, 0.0], [0.0, 0.001]]), rtol=0.01)
+        Array(1, dtype=int32)
     """
     M = inexact("matrix_rank", M)
     if typeof(M).ndim < 2:
@@ -329,16 +447,23 @@ def lstsq(
     """`x` of least norm that minimises `norm(a x - b)`.
 
     Args:
-        a: matrix `[m, n]`.
+        a: matrix `[m, n]`; integers and short floats count as float32.
         b: right sides `[m]` or `[m, k]`.
-        rcond: part of the largest singular value below which others count as 0.
+        rcond: part of the largest singular value below which others count as 0; by default the
+            precision times the larger size.
         numpy_resid: give no residuals where the rank is not full, as NumPy does.
 
     Returns:
-        `x`, squared residuals of each column, rank, singular values.
+        `x` `[n]` or `[n, k]`, squared residuals of each column, rank, singular values.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: the sizes do not fit, or `a` is no matrix.
+
+    Example:
+        >>> a = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+        >>> x, residuals, rank, s = np.linalg.lstsq(a, np.array([1.0, 3.0, 5.0]))
+        >>> x.round(4), rank
+        (Array([2., 1.], dtype=float32), Array(2, dtype=int32))
     """
     a, b = promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
     m, n = typeof(a).shape

@@ -15,7 +15,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare
+from ms_func.primitives import compare, hyperbolic
 from ms_func.primitives import elementwise as el
 
 
@@ -181,7 +181,7 @@ def sinh(x: ArrayLike, /) -> Array:
         >>> np.sinh(np.array([0.0, np.log(2.0), -np.inf])).round(4)
         Array([0.  , 0.75, -inf], dtype=float32)
     """
-    return el.sinh_p.bind(inexact("sinh", x))
+    return hyperbolic.sinh_p.bind(inexact("sinh", x))
 
 
 @fusion.one
@@ -201,7 +201,7 @@ def cosh(x: ArrayLike, /) -> Array:
         >>> np.cosh(np.array([0.0, np.log(2.0), -np.inf])).round(4)
         Array([1.  , 1.25,  inf], dtype=float32)
     """
-    return el.cosh_p.bind(inexact("cosh", x))
+    return hyperbolic.cosh_p.bind(inexact("cosh", x))
 
 
 @fusion.one
@@ -221,7 +221,7 @@ def tanh(x: ArrayLike, /) -> Array:
         >>> np.tanh(np.array([0.0, np.log(2.0), -np.inf])).round(4)
         Array([ 0. ,  0.6, -1. ], dtype=float32)
     """
-    return el.tanh_p.bind(inexact("tanh", x))
+    return hyperbolic.tanh_p.bind(inexact("tanh", x))
 
 
 @fusion.one
@@ -241,7 +241,7 @@ def arcsinh(x: ArrayLike, /) -> Array:
         >>> np.exp(np.arcsinh(np.array([0.0, 0.75, -0.75]))).round(4)
         Array([1. , 2. , 0.5], dtype=float32)
     """
-    return el.asinh_p.bind(inexact("arcsinh", x))
+    return hyperbolic.asinh_p.bind(inexact("arcsinh", x))
 
 
 @fusion.one
@@ -262,7 +262,7 @@ def arccosh(x: ArrayLike, /) -> Array:
         >>> np.exp(np.arccosh(np.array([1.0, 1.25, 0.0]))).round(4)
         Array([ 1.,  2., nan], dtype=float32)
     """
-    return el.acosh_p.bind(inexact("arccosh", x))
+    return hyperbolic.acosh_p.bind(inexact("arccosh", x))
 
 
 @fusion.one
@@ -283,7 +283,7 @@ def arctanh(x: ArrayLike, /) -> Array:
         >>> np.exp(np.arctanh(np.array([0.6, 1.0, 2.0]))).round(4)
         Array([ 2., inf, nan], dtype=float32)
     """
-    return el.atanh_p.bind(inexact("arctanh", x))
+    return hyperbolic.atanh_p.bind(inexact("arctanh", x))
 
 
 asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2

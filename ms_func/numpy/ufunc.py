@@ -22,8 +22,9 @@ from ms_func.numpy import (
     reductions,
     running,
 )
-from ms_func.numpy.creation import asarray, full
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axes_tuple, axis_index
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.filled import full
 from ms_func.numpy.promotion import ArrayLike, no_out, operand
 from ms_func.numpy.searching import where as choose
 from ms_func.numpy.vectorize import vectorize
@@ -295,7 +296,7 @@ def _reduce(
 ) -> Any:
     a = asarray(operand("reduce", a))
     a = a if dtype is None else a.astype(dtype)
-    axes = tuple(range(a.ndim)) if axis is None else manipulation.axes_tuple(axis, a.ndim)
+    axes = tuple(range(a.ndim)) if axis is None else axes_tuple(axis, a.ndim)
     if where is not None:
         if initial is None and fn.identity is None:
             raise ArgumentValueError("a reduction with a mask needs an identity or `initial`")

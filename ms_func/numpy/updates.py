@@ -1,4 +1,4 @@
-"""`x.at[index].set(v)` and its relatives, and `x[index] = v`.
+"""Updates of the elements that an index names; `x[index] = v`.
 
 Windows known beforehand, and windows at run-time places that may be clamped, are written by
 dynamic_update_slice; everything else is one scatter.
@@ -13,23 +13,12 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.control_flow.while_loop import while_loop
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy import arithmetic, creation, fusion, indexing, reductions
+from ms_func.numpy import creation, fusion, indexing
 from ms_func.numpy.indexing import Part, integers, layout, parse, stacked
-from ms_func.numpy.promotion import (
-    ArrayLike,
-    admit,
-    as_handle,
-    broadcast,
-    convert,
-    fill,
-    join_types,
-    lay,
-)
+from ms_func.numpy.promotion import admit, as_handle, broadcast, convert, join_types, lay
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import compare, pieces
 from ms_func.primitives import scatter as sc
@@ -59,131 +48,7 @@ _SCATTERS: dict[str, tuple[Callable[..., Any], Callable[[Any, Any], Any]]] = {
 """Each update as a scatter, and as a function of the old and the new elements."""
 
 
-class IndexUpdater:
-    """`x.at`: takes an index and gives an `IndexRef`."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def __getitem__(self, index: Any) -> IndexRef:
-        return IndexRef(self.array, index)
-
-    def __repr__(self) -> str:
-        return f"IndexUpdater({self.array!r})"
-
-
-class IndexRef:
-    """`x.at[index]`: its methods give a new array with the named elements changed.
-
-    Every method takes these keyword arguments:
-        indices_are_sorted: promise that the indices increase.
-        unique_indices: promise that no element is named twice.
-        mode: what becomes of indices out of bounds: "drop" (the default for updates) leaves
-            them out, "clip" moves them inside, "fill" reads `fill_value`,
-            "promise_in_bounds" (the default for `get`) promises that there are none.
-
-    Where elements are named twice, `set` keeps an unspecified one of the values, and the
-    other methods apply all of them.
-    """
-
-    __slots__ = ("array", "index")
-
-    def __init__(self, array: Any, index: Any) -> None:
-        self.array = array
-        self.index = index
-
-    def __repr__(self) -> str:
-        return f"IndexRef({self.array!r}, {self.index!r})"
-
-    def get(
-        self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
-        mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
-        wrap_negative_indices: bool = True,
-    ) -> Array:  # fmt: skip
-        """`x[index]`, with a choice of what is read out of bounds and of the layout."""
-        if out_sharding is not None:
-            return laid_out(
-                out_sharding, self.get, indices_are_sorted=indices_are_sorted,
-                unique_indices=unique_indices, mode=mode, fill_value=fill_value,
-                wrap_negative_indices=wrap_negative_indices,
-            )  # fmt: skip
-        if mode is None:
-            mode = "promise_in_bounds"
-        mode = _mode(mode)
-        return indexing.read(
-            self.array, self.index, False, mode, fill_value, _below(mode, wrap_negative_indices),
-            indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
-        )  # fmt: skip
-
-    def set(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] = values`."""
-        return update(self.array, self.index, values, "set", **options)
-
-    def add(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] += values`."""
-        return update(self.array, self.index, values, "add", **options)
-
-    def subtract(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] -= values`."""
-        return update(self.array, self.index, values, "subtract", **options)
-
-    def multiply(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] *= values`."""
-        return update(self.array, self.index, values, "multiply", **options)
-
-    mul = multiply
-
-    def divide(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] /= values`; integers become floats, as of `/`."""
-        factors = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
-        return arithmetic.divide(self.array, factors)
-
-    def power(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] **= values`."""
-        powers = update(fill(1, typeof(self.array)), self.index, values, "multiply", **options)
-        return convert(arithmetic.power(self.array, powers), self.array.dtype)
-
-    def min(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] = minimum(x[index], values)`."""
-        return update(self.array, self.index, values, "min", **options)
-
-    def max(self, values: ArrayLike, **options: Any) -> Array:
-        """New array with `x[index] = maximum(x[index], values)`."""
-        return update(self.array, self.index, values, "max", **options)
-
-    def apply(self, func: Callable[[Any], Any], **options: Any) -> Array:
-        """New array with `x[index] = func(x[index])`, as often as each element is named.
-
-        Args:
-            func: elementwise function.
-            **options: as of the other methods; `unique_indices` saves the search for repetitions.
-        """
-        read = {k: v for k, v in options.items() if k != "mode"}
-        old = self.get(mode="clip", **read)
-        new = broadcast(convert(func(old), self.array.dtype), typeof(old).shape)
-        parts, _ = parse(self.array.type.shape, self.index, strict=False)
-        if any(p.kind == "array" for p in parts) and not options.get("unique_indices"):
-            named = IndexRef(fill(0, ArrayType(self.array.type.shape, np.int32)), self.index)
-            times = IndexRef(named.add(1, **options), self.index).get(mode="clip", **read)
-            new = repeated(func, new, times, 1)
-        return self.set(new, **options)
-
-
-def repeated(func: Callable[[Any], Any], x: Any, times: Any, done: int = 0) -> Any:
-    """`func` applied to each element of `x` as often as `times` says, `done` of them already."""
-
-    def more(state: Any) -> Any:
-        k, y = state
-        new = convert(func(y), typeof(y).dtype)
-        return arithmetic.add(k, 1), compare.select(compare.gt(times, k), new, y)
-
-    last = reductions.max(times, initial=0)
-    return while_loop(lambda state: compare.lt(state[0], last), more, (np.int32(done), x))[1]
-
-
-def _mode(mode: Any) -> Any:
+def mode_name(mode: Any) -> Any:
     """The name of a mode.
 
     Raises:
@@ -196,7 +61,7 @@ def _mode(mode: Any) -> Any:
     return "fill" if mode in ("fill_or_drop", "drop") else mode
 
 
-def _below(mode: Any, wrap: bool) -> str | None:
+def meaning_below(mode: Any, wrap: bool) -> str | None:
     """What an index below 0 means."""
     return None if wrap else "start" if mode == "clip" else "outside"
 
@@ -211,7 +76,7 @@ def update(
     Raises:
         ValueError: `values` does not broadcast to what the index names.
     """
-    options = (indices_are_sorted, unique_indices, _mode(mode or "fill"), wrap_negative_indices)
+    options = (indices_are_sorted, unique_indices, mode_name(mode or "fill"), wrap_negative_indices)
     given = (x, index, _fitting(x, values), kind, *options)
     out = _updated(*given) if out_sharding is None else laid_out(out_sharding, _updated, *given)
     if x.type.weak_type and not out.type.weak_type:
@@ -226,7 +91,7 @@ def _updated(
     masked = _masked(x, index, values, kind)
     if masked is not None:
         return masked
-    parts, shape = parse(x.type.shape, index, False, _below(mode, wrap_negative_indices))
+    parts, shape = parse(x.type.shape, index, False, meaning_below(mode, wrap_negative_indices))
     static = (kind, mode, bool(indices_are_sorted), bool(unique_indices))
     moving = indexing.windows(shape, parts)
     if moving is None:
@@ -388,7 +253,8 @@ def _scattered(
     """Update of arrays of places, or of slices with steps."""
     plan = layout(shape, parts)
     values = _broadcastable(values, plan.out)
-    if 0 in plan.out:
+    nowhere = mode == "fill" and any(shape[d] == 0 for d in plan.dims)
+    if 0 in plan.out or nowhere:
         return as_handle(x)
     operands = indexing.index_operands(parts)
     return fusion.run(
@@ -464,8 +330,23 @@ def setitem(x: Any, index: Any, values: Any) -> None:
 
     Other handles of the same object see it; arrays computed from it earlier do not change.
 
+    Args:
+        x: array.
+        index: as for reading.
+        values: array or number that broadcasts to what the index names; converted to the dtype of
+            `x`.
+
     Raises:
+        IndexError: an integer known while tracing is out of bounds, or as for reading.
+        ValueError: `values` does not broadcast.
         TypeError: a value of a recording would be stored in an array from outside of it.
+
+    Example:
+        >>> x = np.array([1, 2, 3])
+        >>> same, other = x, x + 0
+        >>> x[1:] = 0
+        >>> same, other
+        (Array([1, 0, 0], dtype=int32), Array([1, 2, 3], dtype=int32))
     """
     if config.jax_rules():
         raise ArgumentTypeError(

@@ -15,8 +15,8 @@ from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import manipulation
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
-from ms_func.numpy.manipulation import axis_index
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
@@ -43,7 +43,27 @@ def over_lanes(
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Array:
-    """`func1d` applied to every vector along a dimension, all of them at once."""
+    """`func1d` applied to every vector along a dimension, all of them at once, as by `vmap`.
+
+    Args:
+        func1d: function of a vector, traced; may return an array of any shape.
+        axis: dimension of the vectors.
+        arr: array.
+        *args: passed to `func1d` after the vector.
+        **kwargs: passed to `func1d`.
+
+    Returns:
+        Array in whose shape that of the function's result stands in place of the dimension.
+
+    Raises:
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> x = np.array([[3, 1, 2], [9, 7, 8]])
+        >>> np.apply_along_axis(lambda v: v[:2] - v.min(), 1, x)
+        Array([[2, 0],
+               [2, 0]], dtype=int32)
+    """
     arr = asarray(operand("apply_along_axis", arr))
     axis = axis_index(axis, arr.ndim)
     rows = manipulation.moveaxis(arr, axis, -1)
@@ -59,7 +79,23 @@ def apply_along_axis(
 
 
 def apply_over_axes(func: Callable[[Any, int], Any], a: ArrayLike, axes: Any) -> Array:
-    """`func(a, axis)` for each dimension in turn; reduced dimensions keep size 1."""
+    """`func(a, axis)` for each dimension in turn; reduced dimensions keep size 1.
+
+    Args:
+        func: function of an array and an axis, such as `sum`; its result has as many dimensions or
+            one less.
+        a: array.
+        axes: dimensions, one or several.
+
+    Raises:
+        ValueError: a result has another number of dimensions.
+
+    Example:
+        >>> np.apply_over_axes(np.sum, np.ones((2, 3, 4), int), (0, 2))
+        Array([[[8],
+                [8],
+                [8]]], dtype=int32)
+    """
     a = asarray(operand("apply_over_axes", a))
     for axis in (axes,) if isinstance(axes, int) else axes:
         out = func(a, axis)
@@ -83,6 +119,8 @@ def vectorize(
 ) -> Callable[..., Any]:
     """Function of arrays from a function of scalars, or of the dimensions in `signature`.
 
+    Unlike NumPy's it is no loop: all lanes are one program, as by `vmap`.
+
     Args:
         pyfunc: function of traced arrays.
         excluded: positions or names of arguments that are passed as they are.
@@ -93,8 +131,11 @@ def vectorize(
         ValueError: the signature is not of that form, or the arguments do not fit it.
 
     Example:
-        >>> rows = np.ones((2, 3), np.float32)
-        >>> vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
+        >>> np.vectorize(lambda x, y: x * y + 1)(np.array([[1], [2]]), np.array([10, 20]))
+        Array([[11, 21],
+               [21, 41]], dtype=int32)
+        >>> rows = np.ones((2, 3))
+        >>> np.vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(rows, rows)
         Array([3., 3.], dtype=float32)
     """
     core = None if signature is None else _parsed(signature)

@@ -26,7 +26,8 @@ from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import ge, lt, select
 from ms_func.primitives.families import literal
 from ms_func.primitives.pieces import concatenate_p, pad, pad_p, slice_p
-from ms_func.primitives.shape import broadcasted_iota, rev_p, roll_p
+from ms_func.primitives.roll import roll_p
+from ms_func.primitives.shape import broadcasted_iota, rev_p
 from ms_func.primitives.sharding import sharding_constraint_p
 from ms_func.primitives.slicing import dynamic_update_slice_p
 from ms_func.transforms.passes import Rewriting, dce, simplify, with_functions

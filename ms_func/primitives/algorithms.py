@@ -31,6 +31,15 @@ class DotAlgorithm(NamedTuple):
         rhs_component_count: the same of the second.
         num_primitive_operations: how many products of components are summed.
         allow_imprecise_accumulation: the sum may be less exact than its dtype.
+
+    Example:
+        >>> from ml_dtypes import bfloat16
+        >>> short = lax.DotAlgorithm(bfloat16, bfloat16, np.float32)
+        >>> x = np.array([1.0, 2.0**-9])
+        >>> lax.dot(x, np.ones(2), precision=short)  # both are bfloat16, their sum is not
+        Array(1.0019531, dtype=float32)
+        >>> lax.dot(np.array([1.0 + 2.0**-9]), np.ones(1), precision=short)
+        Array(1., dtype=float32)
     """
 
     lhs_precision_type: Any
@@ -47,6 +56,12 @@ class DotAlgorithmPreset(enum.Enum):
 
     `X3`, `X6` and `X9` split float32 factors into several of the shorter type, to come near to
     float32; here they are computed in float32 itself.
+
+    Example:
+        >>> lax.DotAlgorithmPreset.BF16_BF16_F32.accumulation_type
+        dtype('float32')
+        >>> lax.dot(np.array([1.0 + 2.0**-9]), np.ones(1), precision="BF16_BF16_F32")
+        Array(1., dtype=float32)
     """
 
     DEFAULT = enum.auto()

@@ -33,7 +33,6 @@ from ms_func.primitives.families import (
     unary,
     unbroadcast,
 )
-from ms_func.primitives.rounding import trunc
 
 # --- negation ---------------------------------------------------------------------------
 
@@ -71,7 +70,24 @@ neg_p = unary(
 
 
 def neg(x: Any) -> Any:
-    """Elementwise `-x`; integers wrap around."""
+    """Elementwise `-x`; integers wrap around.
+
+    Args:
+        x: array or number of any dtype but bool.
+
+    Returns:
+        Array of the shape and dtype of `x`.
+
+    Raises:
+        TypeError: `x` is boolean.
+
+    Reference:
+        StableHLO `negate`.
+
+    Example:
+        >>> lax.neg(np.array([1, 255], np.uint8))
+        Array([255,   1], dtype=uint8)
+    """
     return neg_p.bind(x)
 
 
@@ -141,7 +157,30 @@ add_p = nary("add", ref=lambda x, y: np.add(x, y), lower="add", jvp=_add_jvp,
 
 
 def add(x: Any, y: Any) -> Any:
-    """Elementwise `x + y` of operands of one shape and dtype; a scalar may stand for either."""
+    """Elementwise `x + y` of operands of one dtype; logical or for booleans.
+
+    Args:
+        x: array or number of any dtype.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands; integers wrap around.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `add`.
+
+    Example:
+        >>> lax.add(np.array([127, 1], np.int8), 1)
+        Array([-128,    2], dtype=int8)
+        >>> lax.add(np.array([1]), np.array([0.5]))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        ms_func.errors.ShapeError: ...lax.add requires arguments to have the same dtypes...
+    """
     return add_p.bind(*operands(x, y))
 
 
@@ -181,7 +220,26 @@ sub_p = nary("sub", ref=lambda x, y: np.subtract(x, y), lower="subtract", jvp=_s
 
 
 def sub(x: Any, y: Any) -> Any:
-    """Elementwise `x - y`; integers wrap around."""
+    """Elementwise `x - y`; integers wrap around.
+
+    Args:
+        x: array or number of any dtype but bool.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands.
+
+    Raises:
+        TypeError: the dtypes differ, they are bool, or the shapes do not fit.
+
+    Reference:
+        StableHLO `subtract`.
+
+    Example:
+        >>> lax.sub(np.array([0, 5], np.uint8), 1)
+        Array([255,   4], dtype=uint8)
+    """
     return sub_p.bind(*operands(x, y))
 
 
@@ -288,9 +346,26 @@ def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> 
     """Make and register an elementwise primitive of one operand with a derivative.
 
     Args:
-        name: name in the IR.
+        name: name in the IR, which must be new.
         derivative: dy/dx from the input x and the output y.
-        **rest: as for `families.unary`.
+        **rest: as for `families.unary`: `ref`, the NumPy function; `lower`, the StableHLO operation
+            or
+            a rule; `accepts`, a category of dtypes such as "inexact", the default.
+
+    Returns:
+        The primitive; its `bind` applies it.
+
+    Raises:
+        ValueError: there is one of that name.
+
+    Example:
+        >>> import numpy
+        >>> twice_p = ms.extend.elementwise(
+        ...     "docs_twice_sine", ref=lambda x: 2 * numpy.sin(x),
+        ...     derivative=lambda x, y: 2 * np.cos(x),
+        ...     lower=ms.extend.lower_as(lambda x: 2 * np.sin(x)))
+        >>> twice_p.bind(0.0).item(), ms.grad(twice_p.bind)(0.0).item()
+        (0.0, 2.0)
     """
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -362,35 +437,29 @@ div_p = nary("div", ref=_div_ref, lower="divide", jvp=_div_jvp, transpose=_div_t
 
 
 def div(x: Any, y: Any) -> Any:
-    """Elementwise `x / y`; integers truncate towards zero, and give -1 where `y` is 0."""
+    """Elementwise `x / y`; integers truncate towards zero, and give -1 where `y` is 0.
+
+    Args:
+        x: array or number of any dtype but bool.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands: floats follow IEEE 754.
+
+    Raises:
+        TypeError: the dtypes differ, they are bool, or the shapes do not fit.
+
+    Reference:
+        StableHLO `divide`.
+
+    Example:
+        >>> lax.div(np.array([-7, 7, 1]), np.array([2, 2, 0]))
+        Array([-3,  3, -1], dtype=int32)
+        >>> lax.div(np.array([1.0, 0.0]), 0.0)
+        Array([inf, nan], dtype=float32)
+    """
     return div_p.bind(*operands(x, y))
-
-
-def _rem_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    if x.dtype.kind not in "iu":
-        return np.fmod(x, y)
-    return np.where(y == 0, x, np.fmod(x, np.where(y == 0, 1, y)))
-
-
-def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (x, y), (tx, ty) = primals, tangents
-    out = rem_p.bind(x, y)
-    if type(ty) is not Zero:
-        whole = div_p.bind(x, y)
-        ty = mul_p.bind(neg(ty), trunc(whole))
-    return out, product_rule(
-        out, None if type(tx) is Zero else tx, None if type(ty) is Zero else ty
-    )
-
-
-rem_p = nary("rem", ref=_rem_ref, lower="remainder", jvp=_rem_jvp, accepts="real",
-             jet=PIECEWISE_LINEAR,
-             transpose=lambda ct, x, y: [unbroadcast(ct, x), None])  # fmt: skip
-
-
-def rem(x: Any, y: Any) -> Any:
-    """Remainder of `x / y` with the sign of `x` (C's `fmod`); `x` where an integer `y` is 0."""
-    return rem_p.bind(*operands(x, y))
 
 
 # --- maximum and minimum ------------------------------------------------------------------
@@ -465,10 +534,52 @@ min_p = nary("min", ref=np.minimum, lower=_extremum_lower("stablehlo.minimum", "
 
 
 def max(x: Any, y: Any) -> Any:
-    """Elementwise maximum; NaN wins; a tie shares its derivative equally."""
+    """Elementwise maximum; NaN wins; a tie shares its derivative equally.
+
+    Args:
+        x: array or number of any dtype; complex numbers are compared by real, then imaginary part.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `maximum`.
+
+    Example:
+        >>> lax.max(np.array([1.0, np.nan]), np.array([2.0, 0.0]))
+        Array([ 2., nan], dtype=float32)
+        >>> [float(g) for g in ms.grad(lax.max, (0, 1))(1.0, 1.0)]
+        [0.5, 0.5]
+    """
     return max_p.bind(*operands(x, y))
 
 
 def min(x: Any, y: Any) -> Any:
-    """Elementwise minimum; NaN wins; a tie shares its derivative equally."""
+    """Elementwise minimum; NaN wins; a tie shares its derivative equally.
+
+    Args:
+        x: array or number of any dtype; complex numbers are compared by real, then imaginary part.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `minimum`.
+
+    Example:
+        >>> lax.min(np.array([1.0, np.nan]), np.array([2.0, 0.0]))
+        Array([ 1., nan], dtype=float32)
+        >>> lax.min(np.array([True, False]), True)
+        Array([ True, False], dtype=bool)
+    """
     return min_p.bind(*operands(x, y))

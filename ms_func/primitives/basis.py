@@ -298,10 +298,26 @@ transpose_p = register(
 def transpose(operand: Any, permutation: Sequence[int]) -> Any:
     """`operand` with its dimensions in the order of `permutation`.
 
-    Dimension `i` of the result is dimension `permutation[i]` of `operand`.
+    Args:
+        operand: array of any dtype.
+        permutation: all dimensions, none negative: dimension `i` of the result is dimension
+            `permutation[i]` of `operand`.
+
+    Returns:
+        Array of the dtype of `operand`.
 
     Raises:
         TypeError: `permutation` is not one of all dimensions.
+
+    Reference:
+        StableHLO `transpose`.
+
+    Example:
+        >>> lax.transpose(np.arange(6).reshape(1, 2, 3), (2, 0, 1)).shape
+        (3, 1, 2)
+        >>> lax.transpose(np.array([[1, 2], [3, 4]]), (1, 0))
+        Array([[1, 3],
+               [2, 4]], dtype=int32)
     """
     order = int_tuple(permutation, "permutation")
     if is_array(operand) and order == tuple(range(operand.type.ndim)):

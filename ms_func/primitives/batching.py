@@ -9,7 +9,22 @@ from ms_func.primitives.basis import broadcast_in_dim_p, transpose_p
 
 
 def to_front(x: Any, dim: int | None, size: int) -> Any:
-    """`x` with its lanes in dimension 0; repeated for each lane where `dim` is None."""
+    """`x` with its lanes in dimension 0; repeated for each lane where `dim` is None.
+
+    Args:
+        x: array of any dtype.
+        dim: where the lanes are; None where all lanes share `x`.
+        size: number of lanes.
+
+    Returns:
+        Array `[size, ...]`.
+
+    Example:
+        >>> ms.extend.to_front(np.array([[1, 2], [3, 4]]), 1, 2).tolist()
+        [[1, 3], [2, 4]]
+        >>> ms.extend.to_front(np.array(7), None, 2).tolist()
+        [7, 7]
+    """
     return x if dim == 0 else move_batch(x, dim, 0, size)
 
 
@@ -21,6 +36,13 @@ def move_batch(x: Any, dim: int | None, to: int, size: int) -> Any:
         dim: where the lanes are; None where all lanes share `x`, which is then repeated.
         to: where they shall be, in the result; counted from the end if negative.
         size: number of lanes.
+
+    Returns:
+        Array of the dtype of `x`.
+
+    Example:
+        >>> ms.extend.move_batch(np.array([1, 2]), None, -1, 3).tolist()
+        [[1, 1, 1], [2, 2, 2]]
     """
     shape = typeof(x).shape
     if dim is None:

@@ -193,7 +193,27 @@ bitcast_p = register(
 def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
     """The bits of `operand` read as `new_dtype`.
 
-    A narrower dtype adds a last dimension, a wider one takes the last dimension away.
+    Args:
+        operand: array of shape `s`, neither boolean nor complex.
+        new_dtype: dtype of numbers, neither boolean nor complex.
+
+    Returns:
+        Array of `new_dtype`: of shape `s` where the widths are equal, of shape `[*s, k]` where the
+        new dtype is `k` times narrower (the least significant part comes first), and of
+        shape `s[:-1]` where it is `s[-1]` times wider.
+
+    Raises:
+        TypeError: a dtype is boolean or complex.
+        ValueError: the last dimension does not fit.
+
+    Reference:
+        StableHLO `bitcast_convert`.
+
+    Example:
+        >>> lax.bitcast_convert_type(np.array([1.0, -0.0]), np.uint32)
+        Array([1065353216, 2147483648], dtype=uint32)
+        >>> lax.bitcast_convert_type(np.array([1], np.int32), np.int16)
+        Array([[1, 0]], dtype=int16)
     """
     old, new = typeof(operand).dtype, canonicalize_dtype(new_dtype)
     if old != new and (old.kind in "bc" or new.kind in "bc"):
@@ -235,8 +255,24 @@ reduce_precision_p = unary(
 def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:
     """`operand` rounded to a float format of that many exponent and mantissa bits.
 
+    Args:
+        operand: array of a floating dtype.
+        exponent_bits: bits of the exponent, at least 1; larger numbers become infinite.
+        mantissa_bits: bits behind the point, at least 0; halves go to even.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
     Raises:
+        TypeError: `operand` is not floating.
         ValueError: there are no exponent bits, or a negative number of mantissa bits.
+
+    Reference:
+        StableHLO `reduce_precision`.
+
+    Example:
+        >>> lax.reduce_precision(np.array([1.0625, 1.1875, 70000.0]), 5, 3)  # 1.0625 is 17 / 16
+        Array([1.  , 1.25,  inf], dtype=float32)
     """
     if exponent_bits < 1 or mantissa_bits < 0:
         raise ArgumentValueError(
@@ -301,7 +337,7 @@ def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 def _complex_abstract(x: ArrayType, y: ArrayType) -> ArrayType:
-    joined = join_types("complex", "floating", (x, y), None)
+    joined = join_types("complex", "parts", (x, y), None)
     return ArrayType(joined.shape, _whole(joined.dtype), joined.weak_type)
 
 
@@ -333,17 +369,71 @@ complex_p = register(
 
 
 def real(x: Any) -> Any:
-    """Real parts of complex numbers."""
+    """Real parts of complex numbers.
+
+    Args:
+        x: array of a complex dtype.
+
+    Returns:
+        Array of the shape of `x`: float32 of complex64, float64 of complex128.
+
+    Raises:
+        TypeError: `x` is not complex; `ms_func.numpy.real` takes any dtype.
+
+    Reference:
+        StableHLO `real`.
+
+    Example:
+        >>> lax.real(np.array([1 + 2j]))
+        Array([1.], dtype=float32)
+    """
     return real_p.bind(x)
 
 
 def imag(x: Any) -> Any:
-    """Imaginary parts of complex numbers."""
+    """Imaginary parts of complex numbers.
+
+    Args:
+        x: array of a complex dtype.
+
+    Returns:
+        Array of the shape of `x`: float32 of complex64, float64 of complex128.
+
+    Raises:
+        TypeError: `x` is not complex; `ms_func.numpy.imag` takes any dtype.
+
+    Reference:
+        StableHLO `imag`.
+
+    Example:
+        >>> lax.imag(np.array([1 + 2j]))
+        Array([2.], dtype=float32)
+    """
     return imag_p.bind(x)
 
 
 def complex(x: Any, y: Any) -> Any:
-    """`x + iy` from floating operands."""
+    """`x + iy` from floating operands.
+
+    Args:
+        x: array of dtype float32 or float64.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape: complex64 of float32, complex128 of float64.
+
+    Raises:
+        TypeError: the dtypes differ, they are neither float32 nor float64, or the shapes do not
+            fit.
+
+    Reference:
+        StableHLO `complex`.
+
+    Example:
+        >>> lax.complex(np.array([1.0, 2.0]), np.array([0.0, -1.0]))
+        Array([1.+0.j, 2.-1.j], dtype=complex64)
+    """
     return complex_p.bind(x, y)
 
 
@@ -365,7 +455,26 @@ conj_p = unary(
 
 
 def conj(x: Any) -> Any:
-    """Complex conjugate; real numbers become complex."""
+    """Complex conjugate; real numbers become complex.
+
+    Args:
+        x: array of a complex, float32 or float64 dtype.
+
+    Returns:
+        Array of the shape of `x`, complex.
+
+    Raises:
+        TypeError: `x` has another dtype.
+
+    Reference:
+        CHLO `conj`.
+
+    Example:
+        >>> lax.conj(np.array([1 + 2j]))
+        Array([1.-2.j], dtype=complex64)
+        >>> lax.conj(np.array([1.0], np.float64)).dtype
+        dtype('complex128')
+    """
     if typeof(x).dtype.kind != "c":
         return complex(x, literal(0, x))
     return conj_p.bind(x)

@@ -445,12 +445,21 @@ def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
 def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """Mean over the lanes or devices along named axes; see `psum`.
 
-    Integers and booleans give floats.
+    Args:
+        x: array or tree of arrays.
+        axis_name: name of an axis, or a tuple of names.
+        axis_index_groups: lists of indices along the axis, each a group of its own; None for one.
+
+    Returns:
+        Tree of arrays of the shapes of `x`; integers and booleans give floats.
+
+    Raises:
+        NameError: a name is not in force.
+        ValueError: the groups do not cover the axis.
 
     Example:
-        >>> from ms_func.api.vectorize import vmap
-        >>> vmap(lambda x: pmean(x, "i"), axis_name="i")(np.array([1.0, 3.0])).tolist()
-        [2.0, 2.0]
+        >>> ms.vmap(lambda x: lax.pmean(x, "i"), axis_name="i")(np.array([1, 4])).tolist()
+        [2.5, 2.5]
     """
     total = psum(x, axis_name, axis_index_groups=axis_index_groups)
     axes, numbers = _split_axes(axis_name, "pmean")
@@ -473,16 +482,46 @@ def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
 
     NaN wins. The derivative is shared equally by the lanes that hold the maximum.
 
+    Args:
+        x: array or tree of arrays of any dtype.
+        axis_name: name of an axis, or a tuple of names.
+        axis_index_groups: lists of indices along the axis, each a group of its own; None for one.
+
+    Returns:
+        Tree of arrays of the dtypes of `x`, equal for all lanes of a group.
+
+    Raises:
+        NameError: a name is not in force.
+        ValueError: the groups do not cover the axis.
+
     Example:
-        >>> from ms_func.api.vectorize import vmap
-        >>> vmap(lambda x: pmax(x, "i") - x, axis_name="i")(np.array([1.0, 3.0])).tolist()
+        >>> x = np.array([1.0, 3.0])
+        >>> ms.vmap(lambda x: lax.pmax(x, "i") - x, axis_name="i")(x).tolist()
         [2.0, 0.0]
     """
     return _combine("pmax", pmax_p, reduce_max, x, axis_name, axis_index_groups)
 
 
 def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
-    """Minimum over the lanes or devices along named axes; see `pmax`."""
+    """Minimum over the lanes or devices along named axes; see `pmax`.
+
+    Args:
+        x: array or tree of arrays of any dtype.
+        axis_name: name of an axis, or a tuple of names.
+        axis_index_groups: lists of indices along the axis, each a group of its own; None for one.
+
+    Returns:
+        Tree of arrays of the dtypes of `x`, equal for all lanes of a group. NaN wins.
+
+    Raises:
+        NameError: a name is not in force.
+        ValueError: the groups do not cover the axis.
+
+    Example:
+        >>> x = np.array([3.0, 1.0, 2.0])
+        >>> ms.vmap(lambda x: x - lax.pmin(x, "i"), axis_name="i")(x).tolist()
+        [2.0, 0.0, 1.0]
+    """
     return _combine("pmin", pmin_p, reduce_min, x, axis_name, axis_index_groups)
 
 
@@ -500,6 +539,10 @@ def pcast(x: Any, axis_name: Any, *, to: str) -> Any:
     Raises:
         NameError: a name is not in force.
         ValueError: `to` is another word.
+
+    Example:
+        >>> ms.vmap(lambda x: lax.pcast(x, "i", to="varying"), axis_name="i")(np.arange(2))
+        Array([0, 1], dtype=int32)
     """
     axes = named_axes(axis_name, "pcast")
     if to != "varying":
@@ -508,5 +551,20 @@ def pcast(x: Any, axis_name: Any, *, to: str) -> Any:
 
 
 def pvary(x: Any, axis_name: Any) -> Any:
-    """`pcast(x, axis_name, to="varying")`."""
+    """`pcast(x, axis_name, to="varying")`.
+
+    Args:
+        x: array or tree of arrays.
+        axis_name: name of an axis, or a tuple of names.
+
+    Returns:
+        The values of `x`.
+
+    Raises:
+        NameError: a name is not in force.
+
+    Example:
+        >>> ms.vmap(lambda x: lax.pvary(x, "i"), axis_name="i")(np.arange(2))
+        Array([0, 1], dtype=int32)
+    """
     return pcast(x, axis_name, to="varying")

@@ -20,6 +20,7 @@ from ms_func.ir.primitive import LANES, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.arithmetic import mul
+from ms_func.primitives.axis_slices import dynamic_slice_in_dim
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.collective import (
@@ -44,7 +45,6 @@ from ms_func.primitives.families import literal
 from ms_func.primitives.pieces import slice as slice_
 from ms_func.primitives.reduce import reduce_sum
 from ms_func.primitives.shape import expand_dims, reshape, squeeze
-from ms_func.primitives.slicing import dynamic_slice_in_dim
 
 
 def _past(dimension: int, lanes: int | None) -> int:
@@ -458,10 +458,22 @@ def all_to_all(
 def pswapaxes(x: Any, axis_name: Any, axis: int, *, axis_index_groups: Any = None) -> Any:
     """Exchange a named axis and a dimension of the same size; see `all_to_all`.
 
+    Args:
+        x: array or tree of arrays.
+        axis_name: name of an axis.
+        axis: dimension of `x` with the size of that axis, or of its groups.
+        axis_index_groups: lists of indices along the axis, each a group of its own; None for one.
+
+    Returns:
+        Tree of arrays of the shapes and dtypes of `x`.
+
+    Raises:
+        NameError: the name is not in force.
+        ValueError: sizes differ.
+
     Example:
-        >>> from ms_func.api.vectorize import vmap
         >>> x = np.array([[1, 2], [3, 4]])
-        >>> vmap(lambda v: pswapaxes(v, "i", 0), axis_name="i")(x).tolist()
+        >>> ms.vmap(lambda v: lax.pswapaxes(v, "i", 0), axis_name="i")(x).tolist()
         [[1, 3], [2, 4]]
     """
     return all_to_all(x, axis_name, axis, axis, axis_index_groups=axis_index_groups)
@@ -470,13 +482,21 @@ def pswapaxes(x: Any, axis_name: Any, axis: int, *, axis_index_groups: Any = Non
 def pbroadcast(x: Any, axis_name: Any, source: int) -> Any:
     """Value of lane or device `source` for all of them.
 
+    Args:
+        x: array or tree of arrays.
+        axis_name: name of an axis.
+        source: index along it.
+
+    Returns:
+        Tree of arrays of the shapes and dtypes of `x`.
+
     Raises:
         NameError: a name is not in force.
         ValueError: `source` is out of range.
 
     Example:
-        >>> from ms_func.api.vectorize import vmap
-        >>> vmap(lambda v: pbroadcast(v, "i", 1), axis_name="i")(np.array([5, 6, 7])).tolist()
+        >>> x = np.array([5, 6, 7])
+        >>> ms.vmap(lambda v: lax.pbroadcast(v, "i", 1), axis_name="i")(x).tolist()
         [6, 6, 6]
     """
     size = total_size(named_axes(axis_name, "pbroadcast"), "pbroadcast")

@@ -69,14 +69,19 @@ def _joint_index(axes: Axes) -> Any:
 
 
 def axis_index(axis_name: Any) -> Any:
-    """Index of this lane or device along a named axis, an int32; along several, major first.
+    """Index of this lane or device along a named axis; along several, major first.
+
+    Args:
+        axis_name: name of an axis of `vmap`, `pmap` or `shard_map`, or a tuple of names.
+
+    Returns:
+        Scalar of dtype int32.
 
     Raises:
         NameError: a name is not in force.
 
     Example:
-        >>> from ms_func.api.vectorize import vmap
-        >>> vmap(lambda x: x + axis_index("i"), axis_name="i")(np.array([10, 10])).tolist()
+        >>> ms.vmap(lambda x: x + lax.axis_index("i"), axis_name="i")(np.array([10, 10])).tolist()
         [10, 11]
     """
     return _joint_index(named_axes(axis_name, "axis_index"))
@@ -85,12 +90,17 @@ def axis_index(axis_name: Any) -> Any:
 def axis_size(axis_name: Any) -> int:
     """Number of lanes or devices along a named axis; the product for a tuple of names.
 
+    Args:
+        axis_name: name of an axis of `vmap`, `pmap` or `shard_map`, or a tuple of names.
+
+    Returns:
+        A Python int.
+
     Raises:
         NameError: a name is not in force.
 
     Example:
-        >>> from ms_func.api.vectorize import vmap
-        >>> vmap(lambda x: x * axis_size("i"), axis_name="i")(np.array([1, 2])).tolist()
+        >>> ms.vmap(lambda x: x * lax.axis_size("i"), axis_name="i")(np.array([1, 2])).tolist()
         [2, 4]
     """
     return math.prod(total_size((a,), "axis_size") for a in named_axes(axis_name, "axis_size"))
@@ -188,13 +198,21 @@ def ppermute(x: Any, axis_name: Any, perm: Any) -> Any:
 def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
     """Value of lane or device `perm[i]` for each i: `ppermute` spelled by sources.
 
+    Args:
+        x: array or tree of arrays.
+        axis_name: name of an axis.
+        perm: permutation of the indices of the axis: the source of each.
+
+    Returns:
+        Tree of arrays of the shapes and dtypes of `x`.
+
     Raises:
+        NameError: the name is not in force.
         ValueError: `perm` is not a permutation of the indices of the axis.
 
     Example:
-        >>> from ms_func.api.vectorize import vmap
-        >>> vmap(lambda v: pshuffle(v, "i", [2, 0, 1]), axis_name="i")(
-        ...     np.array([5, 6, 7])).tolist()
+        >>> x = np.array([5, 6, 7])
+        >>> ms.vmap(lambda v: lax.pshuffle(v, "i", [2, 0, 1]), axis_name="i")(x).tolist()
         [7, 5, 6]
     """
     size = total_size(named_axes(axis_name, "pshuffle"), "pshuffle")

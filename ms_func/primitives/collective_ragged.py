@@ -10,6 +10,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import add, mul, sub
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
@@ -20,7 +21,6 @@ from ms_func.primitives.gather import gather
 from ms_func.primitives.indices import GatherDimensionNumbers
 from ms_func.primitives.reduce import reduce_or, reduce_sum
 from ms_func.primitives.shape import broadcasted_iota, collapse, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim
 
 _INDEX = np.dtype(np.int32)
 
@@ -54,6 +54,17 @@ def ragged_all_to_all(
     Raises:
         NameError: a name is not in force.
         ValueError: shapes or dtypes do not fit.
+
+    Example:
+        >>> def exchange(x, sizes):  # lane 0 keeps one row and sends two, lane 1 keeps its only one
+        ...     starts = np.array([0, 1])
+        ...     out, received = np.zeros(3, int), lax.all_to_all(sizes, "i", 0, 0)
+        ...     places = np.where(lax.axis_index("i") == 0, np.array([0, 0]), np.array([1, 2]))
+        ...     return lax.ragged_all_to_all(x, out, starts, sizes, places, received, axis_name="i")
+        >>> x, sizes = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[1, 2], [0, 1]])
+        >>> ms.vmap(exchange, axis_name="i")(x, sizes)
+        Array([[1, 0, 0],
+               [2, 3, 5]], dtype=int32)
     """
     if axis_index_groups is not None:
         raise NotImplementedError("ragged_all_to_all with axis_index_groups")

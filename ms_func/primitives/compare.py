@@ -87,32 +87,146 @@ ge_p = _comparison("ge", np.greater_equal)
 
 
 def eq(x: Any, y: Any) -> Any:
-    """Elementwise `x == y`."""
+    """Elementwise `x == y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype, or keys.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.eq(np.array([1.0, np.nan]), np.array([1.0, np.nan]))
+        Array([ True, False], dtype=bool)
+    """
     return eq_p.bind(*operands(x, y))
 
 
 def ne(x: Any, y: Any) -> Any:
-    """Elementwise `x != y`; true where either is NaN."""
+    """Elementwise `x != y`; true where either is NaN.
+
+    Args:
+        x: array or number of any dtype, or keys.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.ne(np.array([1.0, np.nan]), np.array([1.0, np.nan]))
+        Array([False,  True], dtype=bool)
+    """
     return ne_p.bind(*operands(x, y))
 
 
 def lt(x: Any, y: Any) -> Any:
-    """Elementwise `x < y`."""
+    """Elementwise `x < y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.lt(np.array([1, 2, 3]), 2)
+        Array([ True, False, False], dtype=bool)
+    """
     return lt_p.bind(*operands(x, y))
 
 
 def le(x: Any, y: Any) -> Any:
-    """Elementwise `x <= y`."""
+    """Elementwise `x <= y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.le(np.array([1, 2, 3]), 2)
+        Array([ True,  True, False], dtype=bool)
+    """
     return le_p.bind(*operands(x, y))
 
 
 def gt(x: Any, y: Any) -> Any:
-    """Elementwise `x > y`."""
+    """Elementwise `x > y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.gt(np.array([1.0, np.nan, 3.0]), 2.0)
+        Array([False, False,  True], dtype=bool)
+    """
     return gt_p.bind(*operands(x, y))
 
 
 def ge(x: Any, y: Any) -> Any:
-    """Elementwise `x >= y`."""
+    """Elementwise `x >= y`; false where either is NaN.
+
+    Args:
+        x: array or number of any dtype but complex ones, which have no order.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Booleans of the joint shape.
+
+    Raises:
+        TypeError: the dtypes differ, they are complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `compare`.
+
+    Example:
+        >>> lax.ge(np.array([False, True]), True)
+        Array([False,  True], dtype=bool)
+    """
     return ge_p.bind(*operands(x, y))
 
 
@@ -123,7 +237,24 @@ is_finite_p = unary(
 
 
 def is_finite(x: Any) -> Any:
-    """Elementwise: neither infinite nor NaN."""
+    """Elementwise: neither infinite nor NaN.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Booleans of the shape of `x`.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `is_finite`.
+
+    Example:
+        >>> lax.is_finite(np.array([1.0, np.inf, np.nan]))
+        Array([ True, False, False], dtype=bool)
+    """
     return is_finite_p.bind(x)
 
 
@@ -234,14 +365,26 @@ def select_n(which: Any, *cases: Any) -> Any:
     """Elementwise choice among several cases by their number.
 
     Args:
-        which: booleans (case 1 where true, case 0 where false) or integers, of the shape of
+        which: booleans (case 1 where true, case 0 where false) or int32 numbers, of the shape of
             the cases or a scalar. Numbers outside choose the nearest case.
-        *cases: arrays of one shape and dtype.
+        *cases: arrays of one shape and dtype; all of them are computed.
+
+    Returns:
+        Array of the shape and dtype of the cases.
 
     Raises:
         TypeError: `which` is neither boolean nor integer, or there are more than two cases
             for booleans.
         ValueError: there are no cases.
+
+    Reference:
+        StableHLO `select`, `case`.
+
+    Example:
+        >>> lax.select_n(np.array([False, True]), np.array([1, 2]), np.array([10, 20]))
+        Array([ 1, 20], dtype=int32)
+        >>> lax.select_n(np.array([0, 2, 9]), *np.arange(9).reshape(3, 3))
+        Array([0, 7, 8], dtype=int32)
     """
     count, kind = len(cases), typeof(which)
     if count == 0:

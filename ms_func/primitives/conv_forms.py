@@ -10,13 +10,13 @@ import numpy as np
 
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
-from ms_func.primitives.arithmetic import rem
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq
 from ms_func.primitives.conv import Conv, conv_general_dilated, geometry_of, out_shape
 from ms_func.primitives.conv_layout import ConvDimensionNumbers, conv_dimension_numbers
 from ms_func.primitives.dot import dot_general
+from ms_func.primitives.modulo import rem
 from ms_func.primitives.padding import dilated, positive
 from ms_func.primitives.shape import broadcasted_iota, reshape, rev
 
@@ -69,7 +69,30 @@ def conv_with_general_padding(
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Any:
-    """Convolution in the default layout with any padding and dilations."""
+    """Convolution in the default layout with any padding and dilations.
+
+    Args:
+        lhs: `[n, c, *size]`: batch, channels, and places.
+        rhs: `[o, c, *window]` of the same dtype: a kernel for each of `o` channels of the result.
+        window_strides: steps between windows, one for each dimension of places.
+        padding: "SAME", "SAME_LOWER", "VALID", or a pair (before, after) for each dimension.
+        lhs_dilation: spacing of the elements of `lhs`, 1 where None; the gaps hold zeros.
+        rhs_dilation: spacing of the elements of the kernels, 1 where None.
+        precision: see `dot_general`.
+        preferred_element_type: dtype of the result.
+
+    Returns:
+        `[n, o, *size]`, with sizes that follow from padding, strides and dilations.
+
+    Raises:
+        TypeError: dtypes, channels or ranks do not fit.
+        RuntimeError: there is no such padding.
+
+    Example:
+        >>> x, kernel = np.array([[[1.0, 2.0, 3.0]]]), np.ones((1, 1, 2))
+        >>> lax.conv_with_general_padding(x, kernel, (1,), [(0, 1)], (2,), None).tolist()
+        [[[1.0, 2.0, 2.0, 3.0, 3.0]]]
+    """
     return conv_general_dilated(
         lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, precision=precision,
         preferred_element_type=preferred_element_type,
@@ -131,6 +154,11 @@ def conv_transpose(
 
     Raises:
         ValueError: there is no default layout for the rank, or the padding is unknown.
+
+    Example:
+        >>> x, kernel = np.array([[[1.0], [2.0]]]), np.ones((2, 1, 1))
+        >>> lax.conv_transpose(x, kernel, (2,), "SAME").tolist()
+        [[[1.0], [1.0], [2.0], [2.0]]]
     """
     left, right = typeof(lhs), typeof(rhs)
     if dimension_numbers is None:
@@ -166,7 +194,25 @@ def conv_shape_tuple(
     pads: str | Sequence[tuple[int, int]],
     batch_group_count: int = 1,
 ) -> tuple[int, ...]:
-    """Shape of the result of a convolution in the default layout."""
+    """Shape of the result of a convolution in the default layout.
+
+    Args:
+        lhs_shape: `(n, c, *size)`.
+        rhs_shape: `(o, c, *window)`.
+        strides: steps of the window.
+        pads: "SAME", "SAME_LOWER", "VALID", or a pair for each dimension of places.
+        batch_group_count: number of groups of images.
+
+    Returns:
+        Tuple of Python ints.
+
+    Raises:
+        TypeError: ranks differ, or there is not one stride for each dimension of places.
+
+    Example:
+        >>> lax.conv_shape_tuple((8, 3, 32, 32), (16, 3, 5, 5), (2, 2), "VALID")
+        (8, 16, 14, 14)
+    """
     return _shape(lhs_shape, rhs_shape, strides, pads, None, None, None, batch_group_count)
 
 
@@ -177,7 +223,26 @@ def conv_general_shape_tuple(
     padding: str | Sequence[tuple[int, int]],
     dimension_numbers: Any,
 ) -> tuple[int, ...]:
-    """Shape of the result of a convolution in any layout."""
+    """Shape of the result of a convolution in any layout.
+
+    Args:
+        lhs_shape: shape of the operand.
+        rhs_shape: shape of the kernel.
+        window_strides: steps of the window.
+        padding: "SAME", "SAME_LOWER", "VALID", or a pair for each spatial dimension.
+        dimension_numbers: layout, as for `conv_general_dilated`.
+
+    Returns:
+        Tuple of Python ints.
+
+    Raises:
+        TypeError: ranks differ, or there is not one stride for each spatial dimension.
+
+    Example:
+        >>> layout = ("NHWC", "HWIO", "NHWC")
+        >>> lax.conv_general_shape_tuple((8, 32, 32, 3), (5, 5, 3, 16), (2, 2), "SAME", layout)
+        (8, 16, 16, 16)
+    """
     return _shape(lhs_shape, rhs_shape, window_strides, padding, None, None, dimension_numbers)
 
 
@@ -188,7 +253,26 @@ def conv_transpose_shape_tuple(
     padding: str | Sequence[tuple[int, int]],
     dimension_numbers: Any,
 ) -> tuple[int, ...]:
-    """Shape of the result of `conv_transpose`."""
+    """Shape of the result of `conv_transpose`.
+
+    Args:
+        lhs_shape: shape of the operand.
+        rhs_shape: shape of the kernel.
+        window_strides: by how much each spatial dimension grows.
+        padding: "SAME", "VALID", or a pair for each spatial dimension.
+        dimension_numbers: layout, as for `conv_transpose`.
+
+    Returns:
+        Tuple of Python ints.
+
+    Raises:
+        TypeError: the strings of `dimension_numbers` do not describe these shapes.
+
+    Example:
+        >>> layout = ("NHWC", "HWIO", "NHWC")
+        >>> lax.conv_transpose_shape_tuple((8, 16, 16, 3), (3, 3, 3, 6), (2, 2), "SAME", layout)
+        (8, 32, 32, 6)
+    """
     numbers = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     window = [rhs_shape[k] for k in numbers.rhs_spec[2:]]
     if isinstance(padding, str):
@@ -244,6 +328,14 @@ def conv_general_dilated_patches(
         dimension_numbers: as there.
         precision: as there.
         preferred_element_type: as there.
+
+    Raises:
+        TypeError: ranks or strides do not fit.
+
+    Example:
+        >>> x = np.array([[[1.0, 2.0, 3.0, 4.0]]])
+        >>> lax.conv_general_dilated_patches(x, (2,), (1,), "VALID").tolist()
+        [[[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]]]
     """
     kind = typeof(lhs)
     window = tuple(filter_shape)
@@ -287,6 +379,15 @@ def conv_general_dilated_local(
         rhs_dilation: as there.
         dimension_numbers: as there.
         precision: as there.
+
+    Raises:
+        TypeError: shapes or dtypes do not fit.
+
+    Example:
+        >>> x = np.array([[[1.0, 2.0, 3.0]]])
+        >>> kernels = np.array([[[1.0, 0.0], [1.0, 10.0]]])  # one column for each of two places
+        >>> lax.conv_general_dilated_local(x, kernels, (1,), "VALID", (2,)).tolist()
+        [[[3.0, 30.0]]]
     """
     numbers = conv_dimension_numbers(typeof(lhs).shape, typeof(rhs).shape, dimension_numbers)
     patches = conv_general_dilated_patches(

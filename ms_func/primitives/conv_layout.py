@@ -17,6 +17,10 @@ class ConvDimensionNumbers(NamedTuple):
         lhs_spec: batch, feature and spatial dimensions of the operand.
         rhs_spec: output feature, input feature and spatial dimensions of the kernel.
         out_spec: batch, feature and spatial dimensions of the result.
+
+    Example:
+        >>> lax.conv_dimension_numbers((1, 8, 3), (3, 3, 4), ("NWC", "WIO", "NWC")).rhs_spec
+        (2, 1, 0)
     """
 
     lhs_spec: tuple[int, ...]
@@ -39,6 +43,10 @@ def conv_dimension_numbers(
 
     Raises:
         TypeError: the strings do not describe these shapes.
+
+    Example:
+        >>> lax.conv_dimension_numbers((1, 8, 3), (3, 3, 4), ("NWC", "WIO", "NWC"))
+        ConvDimensionNumbers(lhs_spec=(0, 2, 1), rhs_spec=(2, 1, 0), out_spec=(0, 2, 1))
     """
     if isinstance(dimension_numbers, ConvDimensionNumbers):
         return dimension_numbers
@@ -63,8 +71,20 @@ def conv_general_permutations(
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Positions of batch, feature and spatial dimensions for each of three strings.
 
+    Args:
+        dimension_numbers: strings for operand, kernel and result, such as `("NHWC", "HWIO",
+            "NHWC")`.
+        ndim: number of dimensions that each must name; None for no check.
+
+    Returns:
+        Three tuples of positions; spatial dimensions in the order of the kernel's.
+
     Raises:
         TypeError: these are not three strings that name the same spatial dimensions.
+
+    Example:
+        >>> lax.conv_general_permutations(("NHWC", "HWIO", "NHWC"))
+        ((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
     """
     if len(dimension_numbers) != 3:
         raise ShapeError(

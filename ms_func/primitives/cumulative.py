@@ -140,11 +140,21 @@ cumsum_p = _cumulative(
 def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Sums of all elements up to each one along `axis`, or from it on if `reverse`.
 
-    Shapes: any of at least one dimension; the result has the shape of the operand.
-    Dtypes: numbers; integers wrap around.
+    Args:
+        operand: array of numbers and at least one dimension; integers wrap around.
+        axis: dimension, not negative.
+        reverse: sum from the end.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
 
     Raises:
+        TypeError: `operand` is boolean.
         ValueError: the axis is negative or out of range.
+
+    Example:
+        >>> lax.cumsum(np.array([1, 2, 3])), lax.cumsum(np.array([1, 2, 3]), reverse=True)
+        (Array([1, 3, 6], dtype=int32), Array([6, 5, 3], dtype=int32))
     """
     return _bind(cumsum_p, operand, axis, reverse)
 
@@ -168,6 +178,22 @@ def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Products of all elements up to each one along `axis`; arguments as for `cumsum`.
 
     The derivative is right where elements are 0.
+
+    Args:
+        operand: array of numbers and at least one dimension; integers wrap around.
+        axis: dimension, not negative.
+        reverse: multiply from the end.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: `operand` is boolean.
+        ValueError: the axis is negative or out of range.
+
+    Example:
+        >>> lax.cumprod(np.array([1, 2, 3])), lax.cumprod(np.array([1, 2, 3]), reverse=True)
+        (Array([1, 2, 6], dtype=int32), Array([6, 6, 3], dtype=int32))
     """
     return _bind(cumprod_p, operand, axis, reverse)
 
@@ -208,12 +234,44 @@ def cummax(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     NaN wins from where it stands on. The derivative is shared equally by all elements so
     far that equal the maximum.
+
+    Args:
+        operand: array of any dtype and at least one dimension; complex numbers order by real part,
+            then imaginary part.
+        axis: dimension, not negative.
+        reverse: begin at the end.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        ValueError: the axis is negative or out of range.
+
+    Example:
+        >>> lax.cummax(np.array([1.0, 3.0, 2.0, np.nan, 9.0]))
+        Array([ 1.,  3.,  3., nan, nan], dtype=float32)
     """
     return _bind(cummax_p, operand, axis, reverse)
 
 
 def cummin(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
-    """Smallest element up to each one along `axis`; conventions as for `cummax`."""
+    """Smallest element up to each one along `axis`; conventions as for `cummax`.
+
+    Args:
+        operand: array of any dtype and at least one dimension.
+        axis: dimension, not negative.
+        reverse: begin at the end.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        ValueError: the axis is negative or out of range.
+
+    Example:
+        >>> lax.cummin(np.array([2, 3, 1])), lax.cummin(np.array([2, 3, 1]), reverse=True)
+        (Array([2, 2, 1], dtype=int32), Array([1, 1, 1], dtype=int32))
+    """
     return _bind(cummin_p, operand, axis, reverse)
 
 
@@ -288,6 +346,21 @@ cumlogsumexp_p = _cumulative(
 def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     """`log(cumsum(exp(operand)))` without overflow; arguments as for `cumsum`.
 
-    Dtypes: floating or complex; of the logarithms of complex numbers, the principal one.
+    Args:
+        operand: floating or complex array of at least one dimension.
+        axis: dimension, not negative.
+        reverse: begin at the end.
+
+    Returns:
+        Array of the shape and dtype of `operand`; of the logarithms of complex numbers, the
+        principal one.
+
+    Raises:
+        TypeError: `operand` is neither floating nor complex.
+        ValueError: the axis is negative or out of range.
+
+    Example:
+        >>> lax.cumlogsumexp(np.array([1000.0, 1000.0, -np.inf])).round(2)
+        Array([1000.  , 1000.69, 1000.69], dtype=float32)
     """
     return _bind(cumlogsumexp_p, operand, axis, reverse)

@@ -19,6 +19,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import kernels
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, neg, sub
+from ms_func.primitives.axis_slices import slice_in_dim
 from ms_func.primitives.basis import broadcast_in_dim, reduce_sum
 from ms_func.primitives.cast import complex as make_complex
 from ms_func.primitives.cast import convert_element_type, imag, real
@@ -42,7 +43,6 @@ from ms_func.primitives.matrices import (
     triangle,
 )
 from ms_func.primitives.pieces import concatenate
-from ms_func.primitives.slicing import slice_in_dim
 from ms_func.primitives.sort import take_along
 
 
@@ -225,18 +225,28 @@ def qr(
 ) -> tuple[Any, ...]:
     """`x = Q R` with orthonormal columns of `Q` and upper triangular `R`.
 
-    Shapes: `[..., m, n]` to `[..., m, k]` and `[..., k, n]`; `k` is `m`, or `min(m, n)` if not
-        `full_matrices`.
-
     Args:
-        x: matrices.
+        x: matrices `[..., m, n]`, float32, float64, complex64 or complex128.
         pivoting: order the columns so that the diagonal of `R` does not increase in size, and
             return `(Q, R, p)` with `x[..., p] = Q R`.
         full_matrices: whether `Q` is square.
         use_magma: accepted for compatibility.
 
+    Returns:
+        `Q` `[..., m, k]` and `R` `[..., k, n]`; `k` is `m`, or `min(m, n)` where not
+        `full_matrices`.
+
     Raises:
-        TypeError: `x` holds no matrices.
+        TypeError: `x` holds no matrices, or has another dtype.
+
+    Reference:
+        LAPACK `geqrf`, `orgqr`, `geqp3`.
+
+    Example:
+        >>> x = np.array([[3.0, 5.0], [4.0, 10.0], [0.0, 0.0]])
+        >>> q, r = lax.linalg.qr(x, full_matrices=False)
+        >>> q.shape, abs(r).round().tolist()
+        ((3, 2), [[5.0, 11.0], [0.0, 2.0]])
     """
     if not pivoting:
         return tuple(qr_p.bind(x, full_matrices=bool(full_matrices)))

@@ -37,6 +37,12 @@ class Precision(enum.Enum):
     `DEFAULT` is the fastest, `HIGHEST` computes as the dtype promises. CPUs always do.
     The names that other libraries use are accepted: `Precision("bfloat16")`,
     `Precision("tensorfloat32")`, `Precision("float32")`.
+
+    Example:
+        >>> lax.Precision("float32")
+        HIGHEST
+        >>> lax.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]), precision=lax.Precision.HIGHEST)
+        Array(11., dtype=float32)
     """
 
     DEFAULT = 0
@@ -434,8 +440,24 @@ def dot(
 def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     """Matrix product `[..., m, k] [..., k, n] -> [..., m, n]` with equal leading dimensions.
 
+    Args:
+        lhs: array of at least two dimensions.
+        rhs: array of the same rank and leading dimensions; `ms_func.numpy.matmul` repeats them.
+        precision: as for `dot_general`.
+
+    Returns:
+        Array of the common dtype of the operands.
+
     Raises:
-        TypeError: the operands are not of one rank of at least 2, or sizes differ.
+        TypeError: the operands are not of one rank of at least 2, or sizes differ; a ValueError
+            too.
+
+    Reference:
+        StableHLO `dot_general`.
+
+    Example:
+        >>> lax.batch_matmul(np.ones((2, 1, 3)), np.ones((2, 3, 1))).tolist()
+        [[[3.0]], [[3.0]]]
     """
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:

@@ -86,6 +86,18 @@ def debug_log(
         partitioned: must be False.
         skip_format_check: do not check that every argument is used.
         **kwargs: values by name.
+
+    Raises:
+        ValueError: an argument is not used by `fmt`.
+
+    Example:
+        >>> import logging, sys
+        >>> logger, shown = logging.getLogger("ms_func.debug"), logging.StreamHandler(sys.stdout)
+        >>> logger.addHandler(shown)
+        >>> logger.setLevel(logging.INFO)
+        >>> ms.jit(lambda x: ms.debug.log("x = {}", x))(2)
+        x = 2
+        >>> logger.removeHandler(shown)
     """
     if fmt is None:
         return partial(debug_log, ordered=ordered, skip_format_check=skip_format_check, **kwargs)
@@ -268,4 +280,9 @@ def effects_barrier() -> None:
 
     They have: a call of a program with effects returns when the last of them is done. Kept for
     programs written for JAX.
+
+    Example:
+        >>> ms.jit(lambda x: ms.debug.print("x = {}", x))(2)
+        x = 2
+        >>> ms.effects_barrier()
     """

@@ -1,4 +1,4 @@
-"""Elementwise functions of one operand: exponentials, logarithms, trigonometry, rounding.
+"""Elementwise functions of one operand: exponentials, logarithms, trigonometry, errors, signs.
 
 Derivatives follow Abramowitz and Stegun, Handbook of Mathematical Functions, chapters 4
 and 7; each is written from the input x and the output y.
@@ -19,7 +19,7 @@ from ms_func.lowering.context import parsed
 from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, smooth, sub
 from ms_func.primitives.cast import complex, conj, imag, real
 from ms_func.primitives.compare import eq, ge, select
-from ms_func.primitives.families import formula, literal, nary, operands, unary
+from ms_func.primitives.families import check_dtype, formula, literal, nary, operands, unary
 from ms_func.primitives.trigonometry import fast_on_cpu
 
 
@@ -136,17 +136,70 @@ def tan(x: Any) -> Any:
 
 
 def asin(x: Any) -> Any:
-    """Elementwise inverse sine, in radians."""
+    """Elementwise inverse sine, in radians.
+
+    Args:
+        x: array or number of a floating or complex dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, real ones in [-pi/2, pi/2]; NaN for
+        real numbers outside [-1, 1].
+
+    Raises:
+        TypeError: `x` has an integer or boolean dtype.
+
+    Reference:
+        CHLO `asin`; DLMF 4.23.
+
+    Example:
+        >>> lax.asin(np.array([0.0, 1.0, 2.0])).round(4)
+        Array([0.    , 1.5708,    nan], dtype=float32)
+    """
     return asin_p.bind(x)
 
 
 def acos(x: Any) -> Any:
-    """Elementwise inverse cosine, in radians."""
+    """Elementwise inverse cosine, in radians.
+
+    Args:
+        x: array or number of a floating or complex dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, real ones in [0, pi]; NaN for real
+        numbers outside [-1, 1].
+
+    Raises:
+        TypeError: `x` has an integer or boolean dtype.
+
+    Reference:
+        CHLO `acos`; DLMF 4.23.
+
+    Example:
+        >>> lax.acos(np.array([1.0, 0.0, 2.0])).round(4)
+        Array([0.    , 1.5708,    nan], dtype=float32)
+    """
     return acos_p.bind(x)
 
 
 def atan(x: Any) -> Any:
-    """Elementwise inverse tangent, in radians."""
+    """Elementwise inverse tangent, in radians.
+
+    Args:
+        x: array or number of a floating or complex dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, real ones in [-pi/2, pi/2].
+
+    Raises:
+        TypeError: `x` has an integer or boolean dtype.
+
+    Reference:
+        CHLO `atan`; DLMF 4.23.
+
+    Example:
+        >>> lax.atan(np.array([0.0, 1.0, np.inf])).round(4)
+        Array([0.    , 0.7854, 1.5708], dtype=float32)
+    """
     return atan_p.bind(x)
 
 
@@ -166,65 +219,28 @@ atan2_p = nary("atan2", ref=np.arctan2, lower="atan2", jvp=_atan2_jvp, accepts="
 
 
 def atan2(x: Any, y: Any) -> Any:
-    """Elementwise angle of the point with ordinate `x` and abscissa `y`, in radians."""
+    """Elementwise angle of the point with ordinate `x` and abscissa `y`, in radians.
+
+    Args:
+        x: array or number of a floating dtype.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands, in [-pi, pi]. The signs of zeros
+        count.
+
+    Raises:
+        TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
+
+    Reference:
+        StableHLO `atan2`; DLMF 4.23.
+
+    Example:
+        >>> lax.atan2(np.array([1.0, 0.0, -0.0]), np.array([0.0, -1.0, -1.0])).round(4)
+        Array([ 1.5708,  3.1416, -3.1416], dtype=float32)
+    """
     return atan2_p.bind(*operands(x, y))
-
-
-# --- hyperbolic -----------------------------------------------------------------------------
-
-sinh_p = smooth("sinh", ref=np.sinh, lower=formula("sinh", None), derivative=lambda x, y: cosh(x))
-cosh_p = smooth("cosh", ref=np.cosh, lower=formula("cosh", None), derivative=lambda x, y: sinh(x))
-tanh_p = smooth("tanh", ref=np.tanh, lower=formula("tanh", "tanh"),
-                derivative=lambda x, y: sub(_one(y), _square(y)))  # fmt: skip
-asinh_p = smooth("asinh", ref=np.arcsinh, lower=formula("asinh", "chlo.asinh"),
-                 derivative=lambda x, y: rsqrt(add(_square(x), _one(x))))  # fmt: skip
-acosh_p = smooth(
-    "acosh", ref=np.arccosh, lower=formula("acosh", "chlo.acosh"),
-    derivative=lambda x, y: mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x)))),
-)  # fmt: skip
-atanh_p = smooth("atanh", ref=np.arctanh, lower=formula("atanh", "chlo.atanh"),
-                 derivative=lambda x, y: div(_one(x), sub(_one(x), _square(x))))  # fmt: skip
-logistic_p = smooth(
-    "logistic", ref=lambda x: np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))),
-                                       np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
-    if x.dtype.kind != "c" else 1 / (1 + np.exp(-x)),
-    lower="logistic", derivative=lambda x, y: mul(y, sub(_one(y), y)),
-)  # fmt: skip
-
-
-def sinh(x: Any) -> Any:
-    """Elementwise hyperbolic sine."""
-    return sinh_p.bind(x)
-
-
-def cosh(x: Any) -> Any:
-    """Elementwise hyperbolic cosine."""
-    return cosh_p.bind(x)
-
-
-def tanh(x: Any) -> Any:
-    """Elementwise hyperbolic tangent."""
-    return tanh_p.bind(x)
-
-
-def asinh(x: Any) -> Any:
-    """Elementwise inverse hyperbolic sine."""
-    return asinh_p.bind(x)
-
-
-def acosh(x: Any) -> Any:
-    """Elementwise inverse hyperbolic cosine."""
-    return acosh_p.bind(x)
-
-
-def atanh(x: Any) -> Any:
-    """Elementwise inverse hyperbolic tangent."""
-    return atanh_p.bind(x)
-
-
-def logistic(x: Any) -> Any:
-    """Elementwise `1 / (1 + exp(-x))`, the sigmoid function."""
-    return logistic_p.bind(x)
 
 
 # --- error functions ------------------------------------------------------------------------
@@ -255,17 +271,72 @@ erf_inv_p = smooth(
 
 
 def erf(x: Any) -> Any:
-    """Elementwise error function."""
+    """Elementwise error function.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, between -1 and 1.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        CHLO `erf`; DLMF 7.2.
+
+    Example:
+        >>> lax.erf(np.array([-np.inf, 0.0, 0.5])).round(4)
+        Array([-1.    ,  0.    ,  0.5205], dtype=float32)
+    """
     return erf_p.bind(x)
 
 
 def erfc(x: Any) -> Any:
-    """Elementwise complementary error function, `1 - erf(x)`."""
+    """Elementwise complementary error function, `1 - erf(x)`.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, accurate where `erf(x)` is nearly 1.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        CHLO `erfc`; DLMF 7.2.
+
+    Example:
+        >>> lax.erfc(np.array([-np.inf, 0.0, 0.5])).round(4)
+        Array([2.    , 1.    , 0.4795], dtype=float32)
+        >>> float(lax.erfc(np.float32(5))) > 0, float(1 - lax.erf(np.float32(5))) > 0
+        (True, False)
+    """
     return erfc_p.bind(x)
 
 
 def erf_inv(x: Any) -> Any:
-    """Elementwise inverse of the error function."""
+    """Elementwise inverse of the error function.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`: infinite at -1 and 1, NaN outside.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        CHLO `erf_inv`; DLMF 7.17.
+
+    Example:
+        >>> lax.erf_inv(np.array([0.0, 1.0, 2.0]))
+        Array([ 0., inf, nan], dtype=float32)
+        >>> lax.erf_inv(lax.erf(np.array([0.25, -1.0]))).round(4)
+        Array([ 0.25, -1.  ], dtype=float32)
+    """
     return erf_inv_p.bind(x)
 
 
@@ -342,17 +413,78 @@ nextafter_p = nary("nextafter", ref=np.nextafter, lower="chlo.next_after", jvp=Z
 
 
 def nextafter(x1: Any, x2: Any) -> Any:
-    """Elementwise next number after `x1` in the direction of `x2`."""
+    """Elementwise next number after `x1` in the direction of `x2`.
+
+    Args:
+        x1: array or number of a floating dtype.
+        x2: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands. The derivative is 0.
+
+    Raises:
+        TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
+
+    Reference:
+        CHLO `next_after`.
+
+    Example:
+        >>> lax.nextafter(np.float32(1), np.float32(2)) - 1 == np.finfo(np.float32).eps
+        Array(True, dtype=bool)
+        >>> lax.nextafter(np.float32(1), np.float32(1))
+        Array(1., dtype=float32)
+    """
     return nextafter_p.bind(*operands(x1, x2))
 
 
 def abs(x: Any) -> Any:
-    """Elementwise magnitude; real for complex operands. The derivative at 0 is 0."""
+    """Elementwise magnitude; real for complex operands. The derivative at 0 is 0.
+
+    Args:
+        x: array or number of any dtype but bool.
+
+    Returns:
+        Array of the shape of `x`, of its dtype or of that of the parts of complex numbers. The
+        least
+        signed integer has no positive counterpart and stays as it is.
+
+    Raises:
+        TypeError: `x` is boolean.
+
+    Reference:
+        StableHLO `abs`.
+
+    Example:
+        >>> lax.abs(np.array([-128, 127], np.int8))
+        Array([-128,  127], dtype=int8)
+        >>> lax.abs(np.array([3 + 4j]))
+        Array([5.], dtype=float32)
+    """
     return abs_p.bind(x)
 
 
 def sign(x: Any) -> Any:
-    """Elementwise sign: -1, 0 or 1, NaN for NaN; `x / |x|` for complex operands."""
+    """Elementwise sign: -1, 0 or 1, NaN for NaN; `x / |x|` for complex operands.
+
+    Args:
+        x: array or number of any dtype but bool.
+
+    Returns:
+        Array of the shape and dtype of `x`; -0.0 keeps its sign. The derivative is 0.
+
+    Raises:
+        TypeError: `x` is boolean.
+
+    Reference:
+        StableHLO `sign`.
+
+    Example:
+        >>> lax.sign(np.array([-2.5, -0.0, np.nan]))
+        Array([-1.,  0., nan], dtype=float32)
+        >>> lax.sign(np.array([3j, 0j]))
+        Array([0.+1.j, 0.+0.j], dtype=complex64)
+    """
     return sign_p.bind(x)
 
 
@@ -360,10 +492,47 @@ def sign(x: Any) -> Any:
 
 
 def square(x: Any) -> Any:
-    """Elementwise `x * x`."""
+    """Elementwise `x * x`.
+
+    Args:
+        x: array or number of any dtype but bool.
+
+    Returns:
+        Array of the shape and dtype of `x`; integers wrap around.
+
+    Raises:
+        TypeError: `x` is not a number or an array.
+
+    Reference:
+        StableHLO `multiply`.
+
+    Example:
+        >>> lax.square(np.array([-3, 16], np.int8))
+        Array([9, 0], dtype=int8)
+        >>> float(ms.grad(lax.square)(3.0))
+        6.0
+    """
     return _square(x)
 
 
 def reciprocal(x: Any) -> Any:
-    """Elementwise `1 / x`."""
+    """Elementwise `1 / x`.
+
+    Args:
+        x: array or number of a floating or complex dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`; infinite at 0, with the sign of the zero.
+
+    Raises:
+        TypeError: `x` is boolean.
+
+    Reference:
+        StableHLO `divide`.
+
+    Example:
+        >>> lax.reciprocal(np.array([2.0, -0.0]))
+        Array([ 0.5, -inf], dtype=float32)
+    """
+    check_dtype("reciprocal", "inexact", typeof(x).dtype)
     return div(_one(x), x)

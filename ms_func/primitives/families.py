@@ -39,6 +39,7 @@ ACCEPTS: dict[str, Callable[[Dtype], bool]] = {
     "floating": lambda d: is_inexact(d) and d.kind != "c",
     "inexact": is_inexact,
     "complex": lambda d: d.kind == "c",
+    "parts": lambda d: d in (np.float32, np.float64),
     "real": lambda d: d.kind not in "cb",
     "number": lambda d: d.kind != "b",
     "ordered": lambda d: d.kind != "c",
@@ -47,7 +48,8 @@ ACCEPTS: dict[str, Callable[[Dtype], bool]] = {
 _KINDS = {
     "integer": "subtypes of integer", "bits": "subtypes of integer, bool",
     "floating": "subtypes of floating", "inexact": "subtypes of floating, complexfloating",
-    "complex": "subtypes of complexfloating", "real": "subtypes of integer, floating",
+    "complex": "subtypes of complexfloating", "parts": "float32, float64",
+    "real": "subtypes of integer, floating",
     "number": "subtypes of integer, floating, complexfloating", "ordered": "all but complex ones",
 }  # fmt: skip
 """What error messages call these categories."""

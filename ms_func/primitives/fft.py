@@ -31,7 +31,12 @@ KINDS = ("FFT", "IFFT", "RFFT", "IRFFT")
 
 
 class FftType(enum.IntEnum):
-    """Kinds of Fourier transforms: complex ones and their inverses, and those of real arrays."""
+    """Kinds of Fourier transforms: complex ones and their inverses, and those of real arrays.
+
+    Example:
+        >>> [kind.name for kind in lax.FftType]
+        ['FFT', 'IFFT', 'RFFT', 'IRFFT']
+    """
 
     FFT = 0
     IFFT = 1
@@ -145,20 +150,35 @@ fft_p = register(
 def fft(x: Any, fft_type: Any, fft_lengths: Sequence[int]) -> Any:
     """Fourier transform over the last dimensions.
 
-    Shapes: FFT and IFFT keep the shape; RFFT goes from `[..., n]` to `[..., n // 2 + 1]`, IRFFT
-        back.
-    Dtypes: complex, for RFFT float32 or float64; the precision stays.
-
     Args:
-        x: array.
-        fft_type: "FFT", "IFFT", "RFFT", "IRFFT", or an enumeration with such names.
-        fft_lengths: sizes of the transformed dimensions, one to three.
+        x: array: complex for FFT, IFFT and IRFFT, which convert real numbers; float32, float64 or
+            integer for RFFT.
+        fft_type: "FFT", "IFFT", "RFFT", "IRFFT", or an `FftType`.
+        fft_lengths: sizes of the transformed dimensions, one to three; for IRFFT those of the
+            result.
+
+    Returns:
+        FFT and IFFT keep the shape; RFFT goes from `[..., n]` to complex `[..., n // 2 + 1]`, IRFFT
+        back to real `[..., n]`. The precision stays. The inverses divide by the number of elements.
 
     Raises:
-        TypeError: kind, lengths, shape and dtype do not fit.
+        TypeError: kind, lengths, shape and dtype do not fit; a ValueError too where it is a matter
+            of
+            lengths.
+
+    Reference:
+        StableHLO `fft`; Cooley and Tukey, Mathematics of Computation 19, 1965.
+
+    Example:
+        >>> lax.fft(np.array([1.0, 0.0, 0.0, 0.0]), "RFFT", (4,))
+        Array([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
+        >>> lax.fft(np.array([4.0, 0.0, 0.0]), lax.FftType.IRFFT, (4,))
+        Array([1., 1., 1., 1.], dtype=float32)
     """
     kind = str(getattr(fft_type, "name", fft_type)).rpartition(".")[2].upper()
-    if kind in ("FFT", "IFFT") and typeof(x).dtype.kind != "c":
-        wide = np.complex128 if typeof(x).dtype == np.float64 else np.complex64
-        x = convert_element_type(x, wide)
+    dtype = typeof(x).dtype
+    if kind == "RFFT" and dtype.kind in "biu":
+        x = convert_element_type(x, np.float32)
+    elif kind != "RFFT" and dtype.kind != "c":
+        x = convert_element_type(x, np.complex128 if dtype == np.float64 else np.complex64)
     return fft_p.bind(x, kind=kind, lengths=int_tuple(fft_lengths, "fft_lengths"))

@@ -266,6 +266,16 @@ def gather(
 
     Reference:
         StableHLO specification, "gather".
+
+    Example:
+        >>> x = np.array([[1, 2], [3, 4], [5, 6]])
+        >>> rows = lax.GatherDimensionNumbers((1,), (0,), (0,))  # x[[2, 9]], one row for each index
+        >>> lax.gather(x, np.array([[2], [9]]), rows, (1, 2), mode="clip")
+        Array([[5, 6],
+               [5, 6]], dtype=int32)
+        >>> lax.gather(x, np.array([[2], [9]]), rows, (1, 2), mode="fill", fill_value=-1)
+        Array([[ 5,  6],
+               [-1, -1]], dtype=int32)
     """
     numbers = GatherDimensionNumbers(
         *(int_tuple(d, "dimension_numbers") for d in dimension_numbers)

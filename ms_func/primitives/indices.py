@@ -29,6 +29,12 @@ class GatherDimensionNumbers(NamedTuple):
         operand_batching_dims: dimensions of the operand that are walked together with
             `start_indices_batching_dims` of the indices; the result lacks the former.
         start_indices_batching_dims: their partners, in the same order.
+
+    Example:
+        >>> columns = lax.GatherDimensionNumbers((0,), (1,), (1,))  # x[:, [2, 0]]
+        >>> lax.gather(np.arange(6).reshape(2, 3), np.array([[2], [0]]), columns, (2, 1))
+        Array([[2, 0],
+               [5, 3]], dtype=int32)
     """
 
     offset_dims: tuple[int, ...]
@@ -49,6 +55,12 @@ class ScatterDimensionNumbers(NamedTuple):
         operand_batching_dims: dimensions of the operand that are walked together with
             `scatter_indices_batching_dims` of the indices; the updates lack the former.
         scatter_indices_batching_dims: their partners, in the same order.
+
+    Example:
+        >>> rows = lax.ScatterDimensionNumbers((1,), (0,), (0,))  # x.at[[1]].set(...), whole rows
+        >>> lax.scatter(np.zeros((2, 2), int), np.array([[1]]), np.array([[7, 8]]), rows)
+        Array([[0, 0],
+               [7, 8]], dtype=int32)
     """
 
     update_window_dims: Sequence[int]
@@ -65,6 +77,10 @@ class GatherScatterMode(enum.Enum):
         CLIP: they are moved to the nearest place inside.
         FILL_OR_DROP: gather reads a fill value, scatter leaves them out.
         PROMISE_IN_BOUNDS: the caller knows that there are none.
+
+    Example:
+        >>> lax.GatherScatterMode.from_any("drop") is lax.GatherScatterMode.FILL_OR_DROP
+        True
     """
 
     CLIP = enum.auto()

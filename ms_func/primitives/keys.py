@@ -22,15 +22,16 @@ from ms_func.errors import ArgumentTypeError, ShapeError
 from ms_func.ir.primitive import ZERO, Cost, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives import threefry as fry
+from ms_func.primitives.axis_slices import index_in_dim, slice_in_dim
 from ms_func.primitives.basis import int_tuple, letters
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.bits import bitwise_xor, shift_right_logical
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.pieces import concatenate, stack
+from ms_func.primitives.pieces import concatenate
 from ms_func.primitives.pieces import slice as slice_
 from ms_func.primitives.rng import rng_bit_generator_p
 from ms_func.primitives.shape import full, reshape
-from ms_func.primitives.slicing import index_in_dim, slice_in_dim
+from ms_func.primitives.stacks import stack
 from ms_func.primitives.threefry import WIDTHS
 from ms_func.primitives.threefry_halves import bits_in_halves, split_in_halves
 

@@ -102,14 +102,22 @@ cholesky_p = register(
 def cholesky(x: Any, *, symmetrize_input: bool = True) -> Any:
     """Lower triangular `L` with `L L^H` equal to `x`.
 
-    Shapes: `[..., n, n]`. NaN where `x` is not positive definite.
-
     Args:
-        x: Hermitian matrices.
+        x: Hermitian matrices `[..., n, n]`.
         symmetrize_input: use `(x + x^H) / 2`; else the lower triangle alone.
+
+    Returns:
+        Matrices `[..., n, n]`; NaN where `x` is not positive definite.
 
     Raises:
         TypeError: the matrices are not square.
+
+    Reference:
+        LAPACK `potrf`.
+
+    Example:
+        >>> lax.linalg.cholesky(np.array([[4.0, 2.0], [2.0, 10.0]])).tolist()
+        [[2.0, 0.0], [1.0, 3.0]]
     """
     if symmetrize_input:
         x = symmetrized("cholesky", x)
@@ -242,19 +250,28 @@ def triangular_solve(
 ) -> Any:  # fmt: skip
     """`x` with `op(a) x = b`, or `x op(a) = b` where `left_side` is false.
 
-    Shapes: `a` is `[..., n, n]`; `b` is `[..., n, k]` (left) or `[..., k, n]`, or a vector less.
-
     Args:
-        a: triangular matrices; the other triangle is not read.
-        b: right sides.
+        a: triangular matrices `[..., n, n]`; the other triangle is not read.
+        b: right sides of the same dtype: `[..., n, k]` (left) or `[..., k, n]`, or a vector less.
         left_side: which of the two equations.
         lower: which triangle holds the matrix.
         transpose_a: whether `op` transposes.
         conjugate_a: whether `op` conjugates.
         unit_diagonal: take the diagonal of `a` for ones.
 
+    Returns:
+        Array of the shape and dtype of `b`; infinite or NaN where `a` is singular.
+
     Raises:
-        TypeError: the shapes do not fit.
+        TypeError: the shapes or dtypes do not fit.
+
+    Reference:
+        StableHLO `triangular_solve`; BLAS `trsm`.
+
+    Example:
+        >>> a = np.array([[2.0, 0.0], [1.0, 1.0]])
+        >>> lax.linalg.triangular_solve(a, np.array([4.0, 5.0]), left_side=True, lower=True)
+        Array([2., 3.], dtype=float32)
     """
     vector = typeof(b).ndim == typeof(a).ndim - 1
     if vector:
@@ -429,11 +446,22 @@ lu_p = register(
 def lu(x: Any) -> list[Any]:
     """Triangular factors with exchanged rows: `x[permutation] = L U`.
 
-    Shapes: `[..., m, n]` to the factors in one `[..., m, n]` (the ones on the diagonal of `L`
-        are left out), the row exchanged with each `[..., min(m, n)]`, and the resulting order
-        of rows `[..., m]`.
+    Args:
+        x: matrices `[..., m, n]`, float32, float64, complex64 or complex128.
+
+    Returns:
+        List of the factors in one `[..., m, n]` (the ones on the diagonal of `L` are left out), the
+        row exchanged with each `[..., min(m, n)]`, and the resulting order of rows `[..., m]`.
 
     Raises:
-        TypeError: `x` holds no matrices.
+        TypeError: `x` holds no matrices, or has another dtype.
+
+    Reference:
+        LAPACK `getrf`.
+
+    Example:
+        >>> factors, pivots, permutation = lax.linalg.lu(np.array([[1.0, 3.0], [2.0, 4.0]]))
+        >>> factors.tolist(), pivots.tolist(), permutation.tolist()
+        ([[2.0, 4.0], [0.5, 1.0]], [1, 1], [1, 0])
     """
     return lu_p.bind(x)

@@ -1,4 +1,4 @@
-"""Division with the remainder of the divisor's sign, as Python's `//` and `%`."""
+"""Remainders with the sign of the dividend (C) and of the divisor (Python's `//` and `%`)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,61 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import ZERO, Zero
+from ms_func.ir.primitive import PIECEWISE_LINEAR, ZERO, Zero
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, rem, sub
+from ms_func.primitives.arithmetic import add, div, div_p, mul, mul_p, neg, product_rule, sub
 from ms_func.primitives.bits import bitwise_and, bitwise_xor
 from ms_func.primitives.compare import eq, gt, is_finite, lt, ne, select
 from ms_func.primitives.complex_forms import with_sign
-from ms_func.primitives.families import in_float32, nary, operands
-from ms_func.primitives.rounding import floor
+from ms_func.primitives.families import in_float32, nary, operands, unbroadcast
+from ms_func.primitives.rounding import floor, trunc
 from ms_func.tracing.tracer import build
+
+
+def _rem_ref(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if x.dtype.kind not in "iu":
+        return np.fmod(x, y)
+    return np.where(y == 0, x, np.fmod(x, np.where(y == 0, 1, y)))
+
+
+def _rem_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = rem_p.bind(x, y)
+    if type(ty) is not Zero:
+        whole = div_p.bind(x, y)
+        ty = mul_p.bind(neg(ty), trunc(whole))
+    return out, product_rule(
+        out, None if type(tx) is Zero else tx, None if type(ty) is Zero else ty
+    )
+
+
+rem_p = nary("rem", ref=_rem_ref, lower="remainder", jvp=_rem_jvp, accepts="real",
+             jet=PIECEWISE_LINEAR,
+             transpose=lambda ct, x, y: [unbroadcast(ct, x), None])  # fmt: skip
+
+
+def rem(x: Any, y: Any) -> Any:
+    """Remainder of `x / y` with the sign of `x` (C's `fmod`); `x` where an integer `y` is 0.
+
+    Args:
+        x: array or number of an integer or floating dtype.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands; NaN where a floating `y` is 0.
+
+    Raises:
+        TypeError: the dtypes differ, they are bool or complex, or the shapes do not fit.
+
+    Reference:
+        StableHLO `remainder`.
+
+    Example:
+        >>> lax.rem(np.array([-7, 7, 5]), np.array([3, -3, 0]))
+        Array([-1,  1,  5], dtype=int32)
+    """
+    return rem_p.bind(*operands(x, y))
 
 
 def _off(left: Any, y: Any) -> Any:

@@ -38,8 +38,17 @@ def padtype_to_pads(
         padding: "VALID" pads nothing; "SAME" pads so that `ceil(size / stride)` windows fit,
             the odd element after; "SAME_LOWER" puts the odd element before.
 
+    Returns:
+        List of pairs of Python ints.
+
     Raises:
         RuntimeError: it is none of these.
+
+    Example:
+        >>> lax.padtype_to_pads((5, 4), (3, 2), (1, 1), "SAME")
+        [(1, 1), (0, 1)]
+        >>> lax.padtype_to_pads((5, 4), (3, 2), (1, 1), "SAME_LOWER")
+        [(1, 1), (1, 0)]
     """
     kind = padding.upper() if isinstance(padding, str) else padding
     if kind == "VALID":

@@ -447,9 +447,23 @@ concatenate_p = register(
 def concatenate(operands: Sequence[Any], dimension: int) -> Any:
     """`operands` one behind another along `dimension`.
 
+    Args:
+        operands: arrays of one dtype, which is not promoted, and of one shape but for `dimension`.
+        dimension: dimension, not negative.
+
+    Returns:
+        Array of the dtype of the operands.
+
     Raises:
         TypeError: dtypes differ, or sizes of other dimensions.
         ValueError: there are no operands.
+
+    Reference:
+        StableHLO `concatenate`.
+
+    Example:
+        >>> lax.concatenate([np.array([1, 2]), np.array([3])], 0)
+        Array([1, 2, 3], dtype=int32)
     """
     if len(operands) == 1 and is_array(operands[0]):
         return operands[0]
@@ -532,32 +546,22 @@ split_p = register(
 def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     """Consecutive pieces of `operand` of the given sizes along `axis`.
 
+    Args:
+        operand: array of any dtype.
+        sizes: sizes of the pieces, which add up to that of the axis.
+        axis: dimension; negative ones count from the end.
+
+    Returns:
+        List of arrays of the dtype of `operand`.
+
     Raises:
         ValueError: the sizes do not add up to that of the axis.
+
+    Example:
+        >>> [piece.tolist() for piece in lax.split(np.arange(5), (2, 0, 3))]
+        [[0, 1], [], [2, 3, 4]]
     """
     ndim = typeof(operand).ndim
     if -ndim <= axis < 0:
         axis += ndim
     return split_p.bind(operand, sizes=int_tuple(sizes, "sizes"), axis=int(axis))
-
-
-# --- stacks ---------------------------------------------------------------------------------
-
-
-def stack(operands: Sequence[Any], axis: int = 0) -> Any:
-    """`operands`, all of one shape, side by side along a new dimension.
-
-    Raises:
-        TypeError: shapes or dtypes differ.
-        ValueError: there are no operands, or the axis is out of range.
-    """
-    if not len(operands):
-        raise ArgumentValueError("stack requires at least one operand")
-    ndim = typeof(operands[0]).ndim
-    if not -ndim - 1 <= axis <= ndim:
-        raise ArgumentValueError(
-            f"axis {axis} is out of bounds for a stack of {ndim + 1} dimensions"
-        )
-    axis %= ndim + 1
-    laid = [move_batch(x, None, axis, 1) for x in operands]
-    return concatenate_p.bind(*laid, dimension=axis)

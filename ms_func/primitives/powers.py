@@ -47,11 +47,27 @@ pow_p = nary("pow", ref=np.power, lower="power", jvp=_pow_jvp, accepts="inexact"
 def pow(x: Any, y: Any) -> Any:
     """Elementwise `x ** y` of floating `x`; a Python int as `y` makes it `integer_pow`.
 
-    The exponents may be integers beside a floating `x`.
+    Args:
+        x: array or number of a floating or complex dtype.
+        y: array of the same dtype, or of integers, which are converted; its shape is equal, or one
+            of both has rank 0.
+
+    Returns:
+        Array of the joint shape and the dtype of `x`; NaN where a negative number is raised to a
+        power that is not whole.
+
+    Raises:
+        TypeError: `x` holds integers (and `y` is not a Python int), the dtypes differ, or the
+            shapes do not fit.
+
+    Reference:
+        StableHLO `power`.
 
     Example:
-        >>> pow(np.float32(2), np.int32(-1))
+        >>> lax.pow(np.float32(2), np.int32(-1))
         Array(0.5, dtype=float32)
+        >>> lax.pow(np.array([4.0, -1.0, 0.0]), np.array([0.5, 0.5, 0.0]))
+        Array([ 2., nan,  1.], dtype=float32)
     """
     if type(y) is int:
         return integer_pow(x, y)
@@ -97,8 +113,24 @@ def _integer_pow_jvp(x: Any, t: Any, y: int) -> Any:
 def integer_pow(x: Any, y: int) -> Any:
     """Elementwise `x ** y` for a Python int `y`, by repeated multiplication.
 
+    Args:
+        x: array or number of any dtype but bool.
+        y: exponent, a Python int.
+
+    Returns:
+        Array of the shape and dtype of `x`; integers wrap around.
+
     Raises:
         TypeError: `x` holds integers and `y` is negative.
+
+    Reference:
+        StableHLO `multiply`; Knuth, The Art of Computer Programming, volume 2, 4.6.3.
+
+    Example:
+        >>> lax.integer_pow(np.array([2.0, 0.0]), -2)
+        Array([0.25,  inf], dtype=float32)
+        >>> lax.integer_pow(np.array([-3, 5]), 3)
+        Array([-27, 125], dtype=int32)
     """
     if y < 0 and not is_inexact(typeof(x).dtype):
         raise ShapeError(f"integers cannot be raised to negative powers, got {typeof(x)} ** {y}")

@@ -1,4 +1,4 @@
-"""Reductions: sum, product, extrema, logic, and the place of an extremum.
+"""Reductions: sum, product, extrema, logic.
 
 Each keeps the dtype of its operand. A reduction over no elements gives the identity of the
 operation (0, 1, the lowest or highest value). Derivatives hold at the awkward points too:
@@ -8,7 +8,6 @@ ties of an extremum share equally, and a product may contain zeros.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -16,13 +15,12 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ms_func.dtypes import canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ArgumentValueError, AxisError, ShapeError
-from ms_func.ir.function import Function
-from ms_func.ir.primitive import NONLINEAR, ZERO, Cost, NotSupported, Primitive, Zero, register
+from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentValueError
+from ms_func.ir.primitive import NONLINEAR, ZERO, Cost, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul, sub
+from ms_func.primitives.arithmetic import add, div, lexical_extremum, mul
 from ms_func.primitives.basis import (
     broadcast_in_dim_p,
     canonical_axes,
@@ -35,10 +33,8 @@ from ms_func.primitives.basis import (
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import check_dtype, literal
-from ms_func.primitives.ordering import index_of, packs, take_along, with_index
 from ms_func.primitives.pieces import slice_p
-from ms_func.primitives.shape import reshape, squeeze
-from ms_func.tracing.tracer import build
+from ms_func.primitives.shape import squeeze
 
 # --- what all reductions share --------------------------------------------------------------
 
@@ -147,7 +143,9 @@ def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return batch
 
 
-def _shard(kind: str) -> Callable[..., str]:
+def reduction_shard(kind: str) -> Callable[..., str]:
+    """Splitting rule: partial results of `kind` where a reduced dimension is split."""
+
     def shard(ins: Sequence[ArrayType], outs: Any, *, axes: tuple[int, ...]) -> str:
         ndim = ins[0].ndim
         names = " ".join(f"i{k}" for k in range(ndim))
@@ -158,7 +156,8 @@ def _shard(kind: str) -> Callable[..., str]:
     return shard
 
 
-def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+def reduction_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
+    """One operation for each element."""
     return Cost(float(ins[0].size), 0.0, float(ins[0].nbytes + outs[0].nbytes))
 
 
@@ -192,8 +191,8 @@ def _reduction(
             jvp=jvp,
             transpose=transpose or NONLINEAR,
             batch=_batch(lambda: primitive),
-            shard=_shard(kind),
-            cost=_cost,
+            shard=reduction_shard(kind),
+            cost=reduction_cost,
         )
     )
     return primitive
@@ -241,16 +240,55 @@ reduce_min_p = _reduction(
 def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
     """Maximum over `axes`.
 
-    NaN wins. Complex numbers order by real part, then imaginary part. The maximum of
-    nothing is minus infinity, or the lowest value of the dtype. The derivative is shared
+    NaN wins. Complex numbers order by real part, then imaginary part. The derivative is shared
     equally by all elements that equal the maximum.
+
+    Args:
+        operand: array of any dtype.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions. The maximum of nothing is minus
+        infinity, or the lowest value of the dtype.
+
+    Raises:
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `maximum`.
+
+    Example:
+        >>> x = np.array([[1.0, 5.0], [np.nan, 2.0]])
+        >>> lax.reduce_max(x, (1,)), lax.reduce_max(x[:0], (0,))
+        (Array([ 5., nan], dtype=float32), Array([-inf, -inf], dtype=float32))
     """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_max_p.bind(operand, axes=axes)
 
 
 def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
-    """Minimum over `axes`; conventions as for `reduce_max`."""
+    """Minimum over `axes`; conventions as for `reduce_max`.
+
+    Args:
+        operand: array of any dtype.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions. The minimum of nothing is
+        infinity, or the highest value of the dtype.
+
+    Raises:
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `minimum`.
+
+    Example:
+        >>> lax.reduce_min(np.array([[3, 1], [2, 4]]), (0,))
+        Array([2, 1], dtype=int32)
+        >>> lax.reduce_min(np.zeros((0, 2), np.int8), (0,))
+        Array([127, 127], dtype=int8)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_min_p.bind(operand, axes=axes)
 
@@ -299,7 +337,28 @@ reduce_prod_p = _reduction(
 
 
 def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
-    """Product over `axes`; of nothing, 1. The derivative is right where elements are 0."""
+    """Product over `axes`; of nothing, 1. The derivative is right where elements are 0.
+
+    Args:
+        operand: array of numbers; integers wrap around.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` is boolean.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `multiply`.
+
+    Example:
+        >>> lax.reduce_prod(np.array([[1, 2], [3, 4]]), (1,))
+        Array([ 2, 12], dtype=int32)
+        >>> ms.grad(lambda x: lax.reduce_prod(x, (0,)))(np.array([0.0, 2.0, 3.0]))
+        Array([6., 0., 0.], dtype=float32)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_prod_p.bind(operand, axes=axes)
 
@@ -326,207 +385,81 @@ reduce_xor_p = _reduction(
 
 
 def reduce_and(operand: Any, axes: Sequence[int]) -> Any:
-    """Logical (booleans) or bitwise (integers) and over `axes`; of nothing, all bits set."""
+    """Logical (booleans) or bitwise (integers) and over `axes`; of nothing, all bits set.
+
+    Args:
+        operand: array of booleans or integers.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` has another dtype.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `and`.
+
+    Example:
+        >>> lax.reduce_and(np.array([[True, False], [True, True]]), (1,))
+        Array([False,  True], dtype=bool)
+        >>> lax.reduce_and(np.array([7, 12]), (0,)), lax.reduce_and(np.array([], int), (0,))
+        (Array(4, dtype=int32), Array(-1, dtype=int32))
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_and_p.bind(operand, axes=axes)
 
 
 def reduce_or(operand: Any, axes: Sequence[int]) -> Any:
-    """Logical (booleans) or bitwise (integers) or over `axes`; of nothing, 0."""
+    """Logical (booleans) or bitwise (integers) or over `axes`; of nothing, 0.
+
+    Args:
+        operand: array of booleans or integers.
+        axes: dimensions, none negative.
+
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
+
+    Raises:
+        TypeError: `operand` has another dtype.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `or`.
+
+    Example:
+        >>> lax.reduce_or(np.array([[True, False], [False, False]]), (1,))
+        Array([ True, False], dtype=bool)
+        >>> lax.reduce_or(np.array([1, 4]), (0,))
+        Array(5, dtype=int32)
+    """
     axes = canonical_axes(typeof(operand).ndim, tuple(axes))
     return reduce_or_p.bind(operand, axes=axes)
 
 
 def reduce_xor(operand: Any, axes: Sequence[int]) -> Any:
-    """Exclusive or over `axes`: parity of booleans, bitwise for integers; of nothing, 0."""
-    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
-    return reduce_xor_p.bind(operand, axes=axes)
+    """Exclusive or over `axes`: parity of booleans, bitwise for integers; of nothing, 0.
 
+    Args:
+        operand: array of booleans or integers.
+        axes: dimensions, none negative.
 
-# --- place of an extremum ---------------------------------------------------------------------
-
-
-def _place_abstract(name: str) -> Callable[..., ArrayType]:
-    def abstract(x: ArrayType, *, axes: tuple[int, ...], index_dtype: np.dtype) -> ArrayType:
-        check_dtype(name, "ordered", x.dtype)
-        if not issubdtype(index_dtype, np.integer):
-            raise ShapeError(f"index_dtype must be an integer type, but {name} got {index_dtype}")
-        if len(axes) != 1 or not 0 <= axes[0] < x.ndim:
-            raise AxisError(f"{name}: Invalid axis {axes[0]} for operand shape {x.shape}")
-        (axis,) = axes
-        if not x.shape[axis]:
-            raise ArgumentValueError(
-                f"argmin and argmax require non-empty reduced dimension, got {x} and axis {axis}"
-            )
-        return ArrayType((*x.shape[:axis], *x.shape[axis + 1 :]), index_dtype)
-
-    return abstract
-
-
-def _place_ref(function: Any) -> Callable[..., np.ndarray]:
-    def ref(x: np.ndarray, *, axes: tuple[int, ...], index_dtype: np.dtype) -> np.ndarray:
-        x = x.astype(np.float64) if is_inexact(x.dtype) else x  # exact, and knows NaN
-        return np.asarray(function(x, axes[0])).astype(index_dtype)
-
-    return ref
-
-
-def _place_lower(direction: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
-    """Reduction of (element, index) pairs: NaN first, then the extremum, then the index."""
-
-    def lower(b: Any, eqn: Any, x: Any) -> Any:
-        source, out = eqn.inputs[0].type, eqn.outputs[0].type
-        small = source.size < _SMALL or not packs(source.dtype)
-        if b.lowerer.platform == "cpu" and not small:
-            program = _place_program(source, direction == "LT", **eqn.params)
-            return b.inline(program, [x])[0]
-        value, place = ArrayType((), source.dtype), ArrayType((), out.dtype)
-        iota = b.op(
-            "stablehlo.iota", [ArrayType(source.shape, out.dtype)], [],
-            {"iota_dimension": mlir.integer(eqn.params["axes"][0])},
-        )  # fmt: skip
-        inits = [b.constant(identity(source.dtype), value), b.constant(0, place)]
-        lanes = ArrayType(source.shape, out.dtype)
-        axes = eqn.params["axes"]
-
-        def make(inner: Any, *operands: Any) -> Any:
-            made = inner.operation(
-                "stablehlo.reduce", [ArrayType(out.shape, source.dtype), out], operands,
-                {"dimensions": mlir.int_array(axes)},
-            )  # fmt: skip
-            body = _place_body(direction, source.dtype, value, place)
-            inner.region(made, 0, [value, place, value, place], body)
-            return made
-
-        key = ("place", direction, source, axes, out.dtype)
-        types = [source, lanes, value, place]
-        return b.copied(key, types, [x, iota, *inits], make).results[1]
-
-    return lower
-
-
-_SMALL = 128
-"""Below so many elements there is no time to win."""
-
-
-def _place_body(direction: str, dtype: np.dtype, value: ArrayType, place: ArrayType) -> Any:
-    flag = ArrayType((), np.bool_)
-
-    def body(b: Any, x: Any, i: Any, y: Any, j: Any) -> list[Any]:
-        def compare(which: str, p: Any, q: Any) -> Any:
-            attribute = mlir.parsed(f"#stablehlo<comparison_direction {which}>")
-            return b.op("stablehlo.compare", [flag], [p, q], {"comparison_direction": attribute})
-
-        wins, tie = compare(direction, x, y), compare("EQ", x, y)
-        if is_inexact(dtype):
-            x_nan, y_nan = compare("NE", x, x), compare("NE", y, y)
-            y_number = b.op("stablehlo.not", [flag], [y_nan])
-            wins = b.op("stablehlo.select", [flag], [x_nan, y_number, wins])
-            tie = b.op("stablehlo.select", [flag], [x_nan, y_nan, tie])
-        first = b.op("stablehlo.and", [flag], [tie, compare("LT", i, j)])
-        chosen = b.op("stablehlo.or", [flag], [wins, first])
-        return [
-            b.op("stablehlo.select", [value], [wins, x, y]),
-            b.op("stablehlo.select", [place], [chosen, i, j]),
-        ]
-
-    return body
-
-
-@cache
-def _place_program(
-    kind: ArrayType, smallest: bool, *, axes: tuple[int, ...], index_dtype: np.dtype
-) -> Function:
-    def body(x: Any) -> list[Any]:
-        return [convert_element_type(_place_on_cpu(x, axes[0], smallest), index_dtype)]
-
-    return build("argmin" if smallest else "argmax", [kind], body)
-
-
-def _place_on_cpu(x: Any, axis: int, smallest: bool) -> Any:
-    """Place of the extremum by the reductions that a CPU does fast: those of one operand.
-
-    Of blocks along the axis, the one with the extremum is found from the extrema of all,
-    for which nothing but `x` is read, and then the place in it.
-    """
-    shape = typeof(x).shape
-    size = _block(shape[axis])
-    if size is None:
-        return _place_of_packed(x, axis, smallest)
-    blocks = reshape(x, (*shape[:axis], shape[axis] // size, size, *shape[axis + 1 :]))
-    best = (reduce_min_p if smallest else reduce_max_p).bind(blocks, axes=(axis + 1,))
-    block = _place_of_packed(best, axis, smallest)
-    one = (*shape[:axis], 1, size, *shape[axis + 1 :])
-    kept = (*range(axis), *range(axis + 2, len(one)))
-    chosen = take_along(
-        blocks, broadcast_in_dim_p.bind(block, shape=one, broadcast_dimensions=kept), axis
-    )
-    inside = _place_of_packed(squeeze(chosen, (axis,)), axis, smallest)
-    return add(mul(block, literal(size, block)), inside)
-
-
-def _block(n: int) -> int | None:
-    """Divisor of `n` near its root; None where it is not worth while or there is none."""
-    root = math.isqrt(n)
-    return next((d for d in range(root, root // 4, -1) if n % d == 0), None) if n > 255 else None
-
-
-def _place_of_packed(x: Any, axis: int, smallest: bool) -> Any:
-    """Place of the extremum as a maximum of pairs of key and index."""
-    pairs = with_index(x, axis, reverse=smallest, last_first=True)
-    back = index_of(reduce_max_p.bind(pairs, axes=(axis,)))
-    return sub(literal(typeof(x).shape[axis] - 1, back), back)
-
-
-def _place_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
-    def batch(size: int, args: Any, dims: Any, *, axes: tuple[int, ...], **params: Any) -> Any:
-        (dim,) = dims
-        moved = shifted(axes, dim)
-        return primitive().bind(*args, axes=moved, **params), dim - (moved[0] < dim)
-
-    return batch
-
-
-def _place_shard(ins: Any, outs: Any, *, axes: tuple[int, ...], **params: Any) -> str:
-    return _shard("whole")(ins, outs, axes=axes)
-
-
-def _place(name: str, function: Any, direction: str, identity: Any) -> Primitive:
-    """Make and register argmax or argmin."""
-    primitive = register(
-        Primitive(
-            name,
-            abstract=_place_abstract(name),
-            ref=_place_ref(function),
-            lower=_place_lower(direction, identity),
-            jvp=ZERO,
-            transpose=NotSupported(f"{name} is piecewise constant"),
-            batch=_place_batch(lambda: primitive),
-            shard=_place_shard,
-            cost=_cost,
-        )
-    )
-    return primitive
-
-
-argmax_p = _place("argmax", np.argmax, "GT", lowest)
-argmin_p = _place("argmin", np.argmin, "LT", highest)
-
-
-def argmax(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
-    """Index of the largest element along `axis`: the first of several, the first NaN if any.
-
-    Shapes: `[..., n, ...]` to `[..., ...]`.
-    Dtypes: floating, integer or boolean; the result has `index_dtype`.
+    Returns:
+        Array of the dtype of `operand` and its other dimensions.
 
     Raises:
-        ValueError: the axis is negative or out of range, or has no elements.
+        TypeError: `operand` has another dtype.
+        ValueError: an axis is negative, out of range or repeated.
+
+    Reference:
+        StableHLO `reduce`, `xor`.
+
+    Example:
+        >>> lax.reduce_xor(np.array([True, True, True]), (0,))
+        Array(True, dtype=bool)
+        >>> lax.reduce_xor(np.array([1, 3]), (0,))
+        Array(2, dtype=int32)
     """
-    axes = (operator.index(axis),)
-    return argmax_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))
-
-
-def argmin(operand: Any, axis: int, index_dtype: Any = np.int32) -> Any:
-    """Index of the smallest element along `axis`; conventions as for `argmax`."""
-    axes = (operator.index(axis),)
-    return argmin_p.bind(operand, axes=axes, index_dtype=canonicalize_dtype(index_dtype))
+    axes = canonical_axes(typeof(operand).ndim, tuple(axes))
+    return reduce_xor_p.bind(operand, axes=axes)

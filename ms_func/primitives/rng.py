@@ -31,8 +31,10 @@ class RandomAlgorithm(enum.IntEnum):
     """Which generator: the backend's choice, Threefry, or Philox.
 
     Example:
-        >>> RandomAlgorithm(2)
-        <RandomAlgorithm.RNG_PHILOX: 2>
+        >>> state = np.array([0, 1], np.uint64)
+        >>> _, bits = lax.rng_bit_generator(state, (2,), algorithm=lax.RandomAlgorithm.RNG_PHILOX)
+        >>> bits.shape, bits.dtype
+        ((2,), dtype('uint32'))
     """
 
     RNG_DEFAULT = 0

@@ -27,12 +27,46 @@ round_even_p = unary("round_nearest_even", ref=np.rint, lower="round_nearest_eve
 
 
 def floor(x: Any) -> Any:
-    """Elementwise largest integer not above `x`."""
+    """Elementwise largest integer not above `x`.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`. The derivative is 0.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `floor`.
+
+    Example:
+        >>> lax.floor(np.array([1.5, -1.5, np.inf]))
+        Array([ 1., -2., inf], dtype=float32)
+    """
     return floor_p.bind(x)
 
 
 def ceil(x: Any) -> Any:
-    """Elementwise smallest integer not below `x`."""
+    """Elementwise smallest integer not below `x`.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`. The derivative is 0.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `ceil`.
+
+    Example:
+        >>> lax.ceil(np.array([1.5, -1.5, -0.5]))
+        Array([ 2., -1., -0.], dtype=float32)
+    """
     return ceil_p.bind(x)
 
 
@@ -43,6 +77,10 @@ class RoundingMethod(enum.IntEnum):
     Attributes:
         AWAY_FROM_ZERO: to the whole number of larger magnitude.
         TO_NEAREST_EVEN: to the even one of the two.
+
+    Example:
+        >>> [float(lax.round(2.5, method)) for method in lax.RoundingMethod]
+        [3.0, 2.0]
     """
 
     AWAY_FROM_ZERO = 0
@@ -50,7 +88,27 @@ class RoundingMethod(enum.IntEnum):
 
 
 def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
-    """Elementwise nearest whole number; halves go where `rounding_method` says."""
+    """Elementwise nearest whole number; halves go where `rounding_method` says.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+        rounding_method: away from zero by default; `ms_func.numpy.round` takes even numbers.
+
+    Returns:
+        Array of the shape and dtype of `x`. The derivative is 0.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        StableHLO `round_nearest_afz`, `round_nearest_even`.
+
+    Example:
+        >>> lax.round(np.array([0.5, 2.5, -0.5]))
+        Array([ 1.,  3., -1.], dtype=float32)
+        >>> lax.round(np.array([0.5, 2.5, -0.5]), lax.RoundingMethod.TO_NEAREST_EVEN)
+        Array([ 0.,  2., -0.], dtype=float32)
+    """
     return (round_even_p if RoundingMethod(rounding_method) else round_p).bind(x)
 
 

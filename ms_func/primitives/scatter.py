@@ -245,6 +245,11 @@ def scatter(
 
     Reference:
         StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))  # x.at[[3, 9]].set([7, 8])
+        >>> lax.scatter(np.arange(5), np.array([[3], [9]]), np.array([7, 8]), places)
+        Array([0, 1, 2, 7, 4], dtype=int32)
     """
     return _bind_scatter(scatter_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -260,9 +265,33 @@ def scatter_add(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """`updates` added to `operand` at places given by indices; arguments as for `scatter`.
+    """`updates` added to `operand` at places given by indices.
 
     Several updates to one place are all added.
+
+    Args:
+        operand: array of numbers; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_add(np.zeros(3, int), np.array([[1], [1]]), np.array([2, 3]), places)
+        Array([0, 5, 0], dtype=int32)
     """
     return _bind_scatter(scatter_add_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -278,9 +307,33 @@ def scatter_sub(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """`updates` subtracted from `operand` at places given by indices; arguments as for `scatter`.
+    """`updates` subtracted from `operand` at places given by indices.
 
     Several updates to one place are all subtracted.
+
+    Args:
+        operand: array of numbers; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_sub(np.zeros(3, int), np.array([[1], [1]]), np.array([2, 3]), places)
+        Array([ 0, -5,  0], dtype=int32)
     """
     return _bind_scatter(scatter_add_p, operand, scatter_indices, neg(updates), dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -296,9 +349,33 @@ def scatter_mul(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """`operand` multiplied by `updates` at places given by indices; arguments as for `scatter`.
+    """`operand` multiplied by `updates` at places given by indices.
 
     Several updates to one place are all multiplied in.
+
+    Args:
+        operand: array of numbers; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_mul(np.array([1, 10]), np.array([[1], [1]]), np.array([2, 3]), places)
+        Array([ 1, 60], dtype=int32)
     """
     return _bind_scatter(scatter_mul_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -314,9 +391,33 @@ def scatter_min(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """Minimum of `operand` and `updates` at places given by indices; arguments as for `scatter`.
+    """Minimum of `operand` and `updates` at places given by indices.
 
     A tie shares its derivative equally.
+
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_min(np.array([5, 5]), np.array([[0], [0]]), np.array([3, 4]), places)
+        Array([3, 5], dtype=int32)
     """
     return _bind_scatter(scatter_min_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip
@@ -332,9 +433,33 @@ def scatter_max(
     unique_indices: bool = False,
     mode: str | GatherScatterMode | None = None,
 ) -> Any:
-    """Maximum of `operand` and `updates` at places given by indices; arguments as for `scatter`.
+    """Maximum of `operand` and `updates` at places given by indices.
 
     A tie shares its derivative equally.
+
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        scatter_indices: integers; the last dimension holds the coordinates of one window.
+        updates: the windows, of the dtype of `operand`.
+        dimension_numbers: which dimensions belong together.
+        indices_are_sorted: promise that the indices increase.
+        unique_indices: promise that no element is named twice.
+        mode: what becomes of windows that are not inside; None leaves them out.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: shapes, dtypes and dimension numbers do not fit.
+        ValueError: the indices are no integers, or there is no such mode.
+
+    Reference:
+        StableHLO specification, "scatter".
+
+    Example:
+        >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+        >>> lax.scatter_max(np.array([5, 5]), np.array([[0], [1]]), np.array([3, 9]), places)
+        Array([5, 9], dtype=int32)
     """
     return _bind_scatter(scatter_max_p, operand, scatter_indices, updates, dimension_numbers,
                          indices_are_sorted, unique_indices, mode)  # fmt: skip

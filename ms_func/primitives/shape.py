@@ -39,13 +39,13 @@ from ms_func.primitives.basis import (
     transpose_p,
 )
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.pieces import concatenate, concatenate_p, pad, pad_p, split, split_p, stack
+from ms_func.primitives.pieces import concatenate, concatenate_p, pad, pad_p, split, split_p
 
 __all__ = [
     "broadcast", "broadcast_in_dim", "broadcast_in_dim_p", "broadcast_shapes", "broadcast_to_rank",
     "broadcasted_iota", "collapse", "concatenate", "concatenate_p", "empty", "expand_dims", "full",
-    "full_like", "iota", "iota_p", "pad", "pad_p", "reshape", "reshape_p", "rev", "rev_p", "roll_p",
-    "split", "split_p", "squeeze", "stack", "tile", "transpose", "transpose_p", "unstack",
+    "full_like", "iota", "iota_p", "pad", "pad_p", "reshape", "reshape_p", "rev", "rev_p", "split",
+    "split_p", "squeeze", "tile", "transpose", "transpose_p",
 ]  # fmt: skip
 
 
@@ -218,8 +218,19 @@ def canonical_axes(axes: Sequence[int], ndim: int, what: str) -> tuple[int, ...]
 def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
     """`array` without the given dimensions of size 1.
 
+    Args:
+        array: array of any dtype.
+        dimensions: dimensions to leave out; negative ones count from the end.
+
+    Returns:
+        Array of the dtype of `array`.
+
     Raises:
         ValueError: a dimension is out of range, is named twice, or has another size.
+
+    Example:
+        >>> lax.squeeze(np.ones((1, 3, 1)), (0, -1))
+        Array([1., 1., 1.], dtype=float32)
     """
     shape = typeof(array).shape
     gone = canonical_axes(dimensions, len(shape), "squeeze")
@@ -234,8 +245,19 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
 def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     """`array` with dimensions of size 1 inserted, at the given places of the result.
 
+    Args:
+        array: array of any dtype.
+        dimensions: places in the result; negative ones count from its end.
+
+    Returns:
+        Array of the dtype of `array`.
+
     Raises:
         ValueError: a place is out of range or is named twice.
+
+    Example:
+        >>> lax.expand_dims(np.ones((2, 3)), (0, -1)).shape
+        (1, 2, 3, 1)
     """
     shape = typeof(array).shape
     new = canonical_axes(dimensions, len(shape) + len(dimensions), "expand_dims")
@@ -245,23 +267,24 @@ def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     )
 
 
-def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
-    """The elements of `x` along one axis, which they do not have.
-
-    Raises:
-        ValueError: the axis is out of range.
-    """
-    shape = typeof(x).shape
-    (axis,) = canonical_axes((axis,), len(shape), "unstack")
-    pieces = split(x, (1,) * shape[axis], axis)
-    return tuple([squeeze(piece, (axis,)) for piece in pieces])
-
-
 def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Any:
     """`operand` with the dimensions from `start_dimension` up to `stop_dimension` made one.
 
+    Args:
+        operand: array of any dtype.
+        start_dimension: first of these dimensions; negative ones count from the end.
+        stop_dimension: the one behind the last of them; None for all that follow.
+
+    Returns:
+        Array of the dtype of `operand`; its elements keep their order.
+
     Raises:
         ValueError: there are no dimensions in that range.
+
+    Example:
+        >>> x = np.ones((2, 3, 4, 5))
+        >>> lax.collapse(x, 1, 3).shape, lax.collapse(x, -2).shape
+        ((2, 12, 5), (2, 3, 20))
     """
     shape = typeof(operand).shape
     lo, hi, _ = slice(start_dimension, stop_dimension).indices(len(shape))
@@ -288,8 +311,20 @@ def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     """Shape that arrays of the given shapes broadcast to by NumPy's rules.
 
+    Args:
+        *shapes: shapes of Python ints, or arrays of them.
+
+    Returns:
+        Tuple of ints; `()` where no shape is given.
+
     Raises:
         ValueError: they do not.
+
+    Example:
+        >>> lax.broadcast_shapes((2, 1), (3,), ())
+        (2, 3)
+        >>> lax.broadcast_shapes((0,), (1,))
+        (0,)
     """
     try:
         return tuple(np.broadcast_shapes(*map(tuple, shapes)))
@@ -301,8 +336,19 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 def broadcast_to_rank(x: Any, rank: int) -> Any:
     """`x` with leading dimensions of size 1 until it has `rank` dimensions.
 
+    Args:
+        x: array of any dtype.
+        rank: number of dimensions of the result.
+
+    Returns:
+        Array of the dtype of `x`.
+
     Raises:
         ValueError: it has more already.
+
+    Example:
+        >>> lax.broadcast_to_rank(np.array([1, 2]), 3)
+        Array([[[1, 2]]], dtype=int32)
     """
     shape = typeof(x).shape
     if len(shape) > rank:
@@ -313,8 +359,20 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
 def tile(operand: Any, reps: Sequence[int]) -> Any:
     """`operand` laid side by side `reps[d]` times along each dimension d.
 
+    Args:
+        operand: array of any dtype.
+        reps: one number for each dimension; `ms_func.numpy.tile` takes fewer or more.
+
+    Returns:
+        Array of the dtype of `operand`.
+
     Raises:
         TypeError: there is not one number for each dimension.
+
+    Example:
+        >>> lax.tile(np.array([[1, 2]]), (2, 2))
+        Array([[1, 2, 1, 2],
+               [1, 2, 1, 2]], dtype=int32)
     """
     shape, counts = typeof(operand).shape, int_tuple(reps, "reps")
     if len(counts) != len(shape):
@@ -421,71 +479,27 @@ rev_p = register(
 
 
 def rev(operand: Any, dimensions: Sequence[int]) -> Any:
-    """`operand` with the order of elements reversed along the given dimensions."""
+    """`operand` with the order of elements reversed along the given dimensions.
+
+    Args:
+        operand: array of any dtype.
+        dimensions: dimensions, none negative and none twice.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
+
+    Raises:
+        TypeError: a dimension is negative, out of range or named twice.
+
+    Reference:
+        StableHLO `reverse`.
+
+    Example:
+        >>> lax.rev(np.array([[1, 2], [3, 4]]), (0, 1))
+        Array([[4, 3],
+               [2, 1]], dtype=int32)
+    """
     return rev_p.bind(operand, dimensions=int_tuple(dimensions, "dimensions"))
-
-
-# --- roll -----------------------------------------------------------------------------------
-
-
-def _roll_abstract(x: ArrayType, *, shift: int, dimension: int) -> ArrayType:
-    if not 0 <= dimension < x.ndim or not 0 <= shift < max(1, x.shape[dimension]):
-        raise ShapeError(f"roll of {x} cannot move dimension {dimension} by {shift}")
-    return x if x.manual is None else x.update(manual=None)
-
-
-def _roll_lower(b: Any, eqn: Any, x: Any) -> Any:
-    """Two pieces that change places: the form that the partitioner knows as a rotation."""
-    out, shift, d = eqn.outputs[0].type, eqn.params["shift"], eqn.params["dimension"]
-    cut = out.shape[d] - shift
-    parts = []
-    for start, stop in ((cut, out.shape[d]), (0, cut)):
-        low = tuple([start if k == d else 0 for k in range(out.ndim)])
-        high = tuple([stop if k == d else n for k, n in enumerate(out.shape)])
-        attributes = {"start_indices": int_array(low), "limit_indices": int_array(high),
-                      "strides": int_array((1,) * out.ndim)}  # fmt: skip
-        shape = tuple([n - k for k, n in zip(low, high, strict=True)])
-        parts.append(b.op("stablehlo.slice", [out.update(shape=shape)], [x], attributes))
-    return b.op("stablehlo.concatenate", [out], parts, {"dimension": integer(d)})
-
-
-def _roll_transpose(ct: Any, x: Any, *, shift: int, dimension: int) -> list[Any]:
-    back = -shift % max(1, typeof(ct).shape[dimension])
-    return [roll_p.bind(ct, shift=back, dimension=dimension)]
-
-
-def _roll_batch(size: int, args: Any, dims: Any, *, shift: int, dimension: int) -> Any:
-    (x,), (at,) = args, dims
-    moved = dimension if dimension < at else dimension + 1
-    return roll_p.bind(x, shift=shift, dimension=moved), at
-
-
-def _roll_shard(
-    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, shift: int, dimension: int
-) -> str:
-    """A device reads the end of its neighbour; the way round by which that is less."""
-    names = letters(ins[0].ndim)
-    term, rest = " ".join(names), ins[0].shape[dimension] - shift
-    halo = (shift, 0) if shift <= rest else (0, rest)
-    return f"{term} -> {term}; {names[dimension]}: halo {halo[0]} {halo[1]}"
-
-
-roll_p = register(
-    Primitive(
-        "roll",
-        abstract=_roll_abstract,
-        ref=lambda x, *, shift, dimension: np.roll(x, shift, dimension),
-        lower=_roll_lower,
-        jvp=Linear(0),
-        transpose=_roll_transpose,
-        batch=_roll_batch,
-        shard=_roll_shard,
-        cost=moving_cost,
-        simplify=lambda producer, x, *, shift, dimension: None if shift else x,
-        words=LANES,
-    )
-)
-"""Elements moved `shift` places towards the end of a dimension, the last ones to its start."""
 
 
 # --- counting -------------------------------------------------------------------------------

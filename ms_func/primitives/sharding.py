@@ -196,10 +196,22 @@ def constrain(x: Any, spec: Any) -> Any:
 
     The same as `with_sharding_constraint`.
 
+    Args:
+        x: array or tree of arrays.
+        spec: a `PartitionSpec` on the mesh in force, a sharding, or a tree of them that is a prefix
+            of `x`.
+
+    Returns:
+        Tree of arrays of the shapes and dtypes of `x`.
+
+    Raises:
+        ShardingError: a layout does not fit a shape.
+        RuntimeError: there is a bare spec, but no mesh in force.
+
     Example:
         >>> with Mesh((1,), ("x",)):
-        ...     float(constrain(2.0, PartitionSpec()))
-        2.0
+        ...     constrain(np.arange(2), PartitionSpec("x")).tolist()
+        [0, 1]
     """
     return with_sharding_constraint(x, spec)
 

@@ -76,18 +76,27 @@ def schur(
 ) -> Any:  # fmt: skip
     """Schur form `T`, and unitary `Q` with `x = Q T Q^H`, of square matrices.
 
-    Shapes: `[..., n, n]` to `T` and `Q` of that shape. `T` is upper triangular; for real
-        matrices it has blocks of two rows where eigenvalues are a conjugate pair.
-
     Args:
-        x: float32, float64, complex64 or complex128; on CPU.
+        x: matrices `[..., n, n]`, float32, float64, complex64 or complex128; on CPU.
         compute_schur_vectors: whether to return `Q`.
         sort_eig_vals: not supported.
         select_callable: not supported.
 
+    Returns:
+        List of `T` and, where asked for, `Q`, each `[..., n, n]`. `T` is upper triangular; for real
+        matrices it has blocks of two rows where eigenvalues are a conjugate pair.
+
     Raises:
         TypeError: the matrices are not square.
         NotImplementedError: sorting is asked for.
+
+    Reference:
+        LAPACK `gees`.
+
+    Example:
+        >>> t, q = lax.linalg.schur(np.array([[1.0, 2.0], [0.0, 3.0]]))
+        >>> t.tolist(), abs(q).tolist()
+        ([[1.0, 2.0], [0.0, 3.0]], [[1.0, 0.0], [0.0, 1.0]])
     """
     if sort_eig_vals or select_callable is not None:
         raise NotImplementedError(
@@ -142,11 +151,23 @@ hessenberg_p = register(
 def hessenberg(a: Any) -> list[Any]:
     """Upper Hessenberg form of square matrices, and the scales of the reflections.
 
-    Shapes: `[..., n, n]` to the packed form `[..., n, n]` and scales `[..., n - 1]`. Below the
-        first subdiagonal stand the reflections, as `householder_product` takes them.
+    Args:
+        a: matrices `[..., n, n]`, float32, float64, complex64 or complex128; on CPU.
+
+    Returns:
+        List of the packed form `[..., n, n]` and scales `[..., n - 1]`. Below the first subdiagonal
+        stand the reflections, as `householder_product` takes them.
 
     Raises:
         TypeError: the matrices are not square.
+
+    Reference:
+        LAPACK `gehrd`.
+
+    Example:
+        >>> form, taus = lax.linalg.hessenberg(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        >>> form.tolist(), taus.shape
+        ([[1.0, 2.0], [3.0, 4.0]], (1,))
     """
     return hessenberg_p.bind(a)
 
@@ -197,14 +218,23 @@ tridiagonal_p = register(
 def tridiagonal(a: Any, *, lower: bool = True) -> list[Any]:
     """Tridiagonal form of Hermitian matrices.
 
-    Shapes: `[..., n, n]` to the packed form `[..., n, n]`, the real diagonal `[..., n]` and
-        off-diagonal `[..., n - 1]`, and the scales of the reflections `[..., n - 1]`.
-
     Args:
-        a: Hermitian matrices; one triangle is read.
+        a: Hermitian matrices `[..., n, n]`; one triangle is read.
         lower: which one.
+
+    Returns:
+        List of the packed form `[..., n, n]`, the real diagonal `[..., n]` and off-diagonal
+        `[..., n - 1]`, and the scales of the reflections `[..., n - 1]`.
 
     Raises:
         TypeError: the matrices are not square, or have no row.
+
+    Reference:
+        LAPACK `sytrd`, `hetrd`.
+
+    Example:
+        >>> _, diagonal, beside, _ = lax.linalg.tridiagonal(np.array([[1.0, 2.0], [2.0, 5.0]]))
+        >>> diagonal.tolist(), beside.tolist()
+        ([1.0, 5.0], [2.0])
     """
     return tridiagonal_p.bind(a, lower=bool(lower))

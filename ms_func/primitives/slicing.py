@@ -1,4 +1,4 @@
-"""Slices whose place is data: `dynamic_slice`, `dynamic_update_slice`, and their shorthands.
+"""Slices whose place is data: `dynamic_slice`, `dynamic_update_slice`.
 
 A start that would let the slice hang over an edge is moved so that it fits. `slice` itself
 stands in `pieces.py`.
@@ -7,14 +7,13 @@ stands in `pieces.py`.
 from __future__ import annotations
 
 import builtins
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func.dtypes import issubdtype
-from ms_func.errors import ArgumentValueError, AxisError, ShapeError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -28,12 +27,11 @@ from ms_func.primitives.families import is_linear, literal
 from ms_func.primitives.gather import gather_p
 from ms_func.primitives.pieces import concatenate_p, slice, slice_p
 from ms_func.primitives.scatter import scatter_p
-from ms_func.primitives.shape import reshape, squeeze
+from ms_func.primitives.shape import reshape
 
 __all__ = [
-    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_slice_p",
-    "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim",
-    "dynamic_update_slice_p", "index_in_dim", "slice", "slice_in_dim", "slice_p",
+    "dynamic_slice", "dynamic_slice_p", "dynamic_update_slice", "dynamic_update_slice_p", "slice",
+    "slice_p",
 ]  # fmt: skip
 
 _range = builtins.slice
@@ -382,168 +380,29 @@ def dynamic_update_slice(
 ) -> Any:
     """`operand` with the slice that begins at `start_indices` replaced by `update`.
 
-    Arguments as for `dynamic_slice`; `update` has the rank and dtype of `operand`.
+    Args:
+        operand: array of any dtype; it is not changed, the result is a new array.
+        update: array of the rank and dtype of `operand`, nowhere larger.
+        start_indices: an integer for each dimension, known only at run time or not. Negative
+            ones count from the end. They are moved so that the update lies inside.
+        allow_negative_indices: whether negative indices count from the end, for all or for
+            each dimension.
+
+    Returns:
+        Array of the shape and dtype of `operand`.
 
     Raises:
         TypeError: shapes or dtypes do not fit, or indices are not integers of one dtype.
         ValueError: there is not one index for each dimension.
+
+    Reference:
+        StableHLO `dynamic_update_slice`.
+
+    Example:
+        >>> lax.dynamic_update_slice(np.arange(5), np.array([7, 8]), (1,))
+        Array([0, 7, 8, 3, 4], dtype=int32)
+        >>> lax.dynamic_update_slice(np.arange(5), np.array([7, 8]), (9,))  # moved inside
+        Array([0, 1, 2, 7, 8], dtype=int32)
     """
     starts = _starts(typeof(operand).shape, start_indices, allow_negative_indices)
     return dynamic_update_slice_p.bind(operand, update, *starts)
-
-
-# --- one dimension --------------------------------------------------------------------------
-
-
-def _axis(axis: int, ndim: int) -> int:
-    axis = operator.index(axis)
-    if not -ndim <= axis < ndim:
-        raise AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
-    return axis % ndim
-
-
-def slice_in_dim(
-    operand: Any,
-    start_index: int | None,
-    limit_index: int | None,
-    stride: int = 1,
-    axis: int = 0,
-) -> Any:
-    """`operand[start_index:limit_index:stride]` along one axis.
-
-    None means the end of the axis on that side; negative indices count from the end.
-    """
-    shape = typeof(operand).shape
-    axis = _axis(axis, len(shape))
-    n = shape[axis]
-    lo = 0 if start_index is None else operator.index(start_index)
-    hi = n if limit_index is None else operator.index(limit_index)
-    starts, limits, strides = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis] = lo + n if lo < 0 else lo
-    limits[axis] = hi + n if hi < 0 else hi
-    strides[axis] = operator.index(stride)
-    return slice(operand, starts, limits, strides)
-
-
-def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Any:
-    """Element `index` along one axis, which stays with size 1 where `keepdims`.
-
-    Raises:
-        IndexError: the index is out of bounds.
-    """
-    index, axis = operator.index(index), _axis(axis, typeof(operand).ndim)
-    n = typeof(operand).shape[axis]
-    if not -n <= index < n:
-        raise IndexError(f"index {index} is out of bounds for axis {axis} with size {n}")
-    out = slice_in_dim(operand, index % n, index % n + 1, 1, axis)
-    return out if keepdims else squeeze(out, (axis,))
-
-
-def dynamic_slice_in_dim(
-    operand: Any,
-    start_index: Any,
-    slice_size: int,
-    axis: int = 0,
-    *,
-    allow_negative_indices: bool = True,
-) -> Any:
-    """`dynamic_slice` along one axis; the others are taken whole.
-
-    Args:
-        operand: array.
-        start_index: integer known only at run time, moved so that the slice lies inside.
-        slice_size: size along `axis`, a Python int.
-        axis: dimension.
-        allow_negative_indices: whether they count from the end.
-
-    Raises:
-        TypeError: the slice is larger than the operand, or the index no integer.
-
-    Example:
-        >>> dynamic_slice_in_dim(np.arange(5), np.int32(4), 2).tolist()
-        [3, 4]
-    """
-    sizes = list(typeof(operand).shape)
-    axis = _axis(axis, len(sizes))
-    starts: list[Any] = [0] * len(sizes)
-    starts[axis], sizes[axis] = start_index, operator.index(slice_size)
-    return dynamic_slice(operand, starts, sizes, allow_negative_indices=allow_negative_indices)
-
-
-def dynamic_index_in_dim(
-    operand: Any,
-    index: Any,
-    axis: int = 0,
-    keepdims: bool = True,
-    *,
-    allow_negative_indices: bool = True,
-) -> Any:
-    """Element `index`, known only at run time, along one axis.
-
-    Args:
-        operand: array.
-        index: integer, moved inside.
-        axis: dimension.
-        keepdims: keep it, with size 1.
-        allow_negative_indices: whether they count from the end.
-
-    Example:
-        >>> dynamic_index_in_dim(np.arange(6).reshape(2, 3), np.int32(1), keepdims=False).tolist()
-        [3, 4, 5]
-    """
-    out = dynamic_slice_in_dim(
-        operand, index, 1, axis, allow_negative_indices=allow_negative_indices
-    )
-    return out if keepdims else squeeze(out, (axis,))
-
-
-def dynamic_update_slice_in_dim(
-    operand: Any,
-    update: Any,
-    start_index: Any,
-    axis: int,
-    *,
-    allow_negative_indices: bool = True,
-) -> Any:
-    """`dynamic_update_slice` along one axis; the update has the other sizes of `operand`.
-
-    Args:
-        operand: array; it is not changed, the result is a new array.
-        update: elements to write, of the dtype of `operand`.
-        start_index: integer known only at run time, moved so that the update lies inside.
-        axis: dimension.
-        allow_negative_indices: whether they count from the end.
-
-    Raises:
-        TypeError: dtypes or shapes do not fit.
-
-    Example:
-        >>> dynamic_update_slice_in_dim(np.zeros(4), np.ones(2), np.int32(1), 0).tolist()
-        [0.0, 1.0, 1.0, 0.0]
-    """
-    ndim = typeof(operand).ndim
-    starts: list[Any] = [0] * ndim
-    starts[_axis(axis, ndim)] = start_index
-    return dynamic_update_slice(
-        operand, update, starts, allow_negative_indices=allow_negative_indices
-    )
-
-
-def dynamic_update_index_in_dim(
-    operand: Any,
-    update: Any,
-    index: Any,
-    axis: int,
-    *,
-    allow_negative_indices: bool = True,
-) -> Any:
-    """`operand` with element `index` along one axis replaced.
-
-    `update` has the shape of `operand` without that axis, or with size 1 there.
-    """
-    axis, shape = _axis(axis, typeof(operand).ndim), typeof(update).shape
-    if len(shape) != typeof(operand).ndim:
-        update = reshape(update, (*shape[:axis], 1, *shape[axis:]))
-    return dynamic_update_slice_in_dim(
-        operand, update, index, axis, allow_negative_indices=allow_negative_indices
-    )

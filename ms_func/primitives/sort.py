@@ -232,13 +232,11 @@ sort_p = register(
 def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
     """Elements in increasing order along a dimension.
 
-    Shapes: any of at least one dimension, equal for all operands.
-    Dtypes: any. NaN comes last; -0.0 and 0.0 are equal; complex numbers order by real part,
-        then imaginary part.
-
     Args:
-        operand: an array, or a sequence of arrays that are rearranged together.
-        dimension: direction to sort along.
+        operand: an array of any dtype and at least one dimension, or a sequence of arrays of one
+            shape that are rearranged together. NaN comes last; -0.0 and 0.0 are equal; complex
+            numbers order by real part, then imaginary part.
+        dimension: direction to sort along; negative ones count from the end.
         is_stable: keep the order of equal elements.
         num_keys: how many of the operands to order by, lexicographically; the others follow.
 
@@ -248,6 +246,15 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     Raises:
         TypeError: shapes differ, or the sequence is empty.
         ValueError: the dimension or the number of keys is out of range.
+
+    Reference:
+        StableHLO `sort`.
+
+    Example:
+        >>> lax.sort(np.array([2.0, np.nan, -1.0]))
+        Array([-1.,  2., nan], dtype=float32)
+        >>> lax.sort((np.array([2, 1, 2]), np.array([5, 9, 3])), num_keys=2)
+        (Array([1, 2, 2], dtype=int32), Array([9, 3, 5], dtype=int32))
     """
     several = isinstance(operand, (tuple, list))
     operands = tuple(operand) if several else (operand,)
@@ -385,13 +392,25 @@ top_k_p = register(
 def top_k(operand: Any, k: int, *, axis: int = -1) -> list[Any]:
     """The `k` largest elements along an axis in decreasing order, and their indices.
 
-    Of equal elements the first comes first. NaN is larger than all numbers.
+    Args:
+        operand: array `[..., n, ...]` of any dtype but complex ones.
+        k: Python int of at most `n`.
+        axis: dimension; negative ones count from the end.
 
-    Shapes: `[..., n, ...]` to two of `[..., k, ...]`.
-    Dtypes: not complex; the indices are int32.
+    Returns:
+        Values of the dtype of `operand` and int32 indices, each `[..., k, ...]`. Of equal elements
+        the first comes first. NaN is larger than all numbers.
 
     Raises:
-        ValueError: there are fewer than `k` elements, or the axis is out of range.
+        ValueError: `operand` is complex, there are fewer than `k` elements, or the axis is out
+            of range.
+
+    Reference:
+        CHLO `top_k`.
+
+    Example:
+        >>> lax.top_k(np.array([3, 9, 3, 7]), 3)
+        [Array([9, 7, 3], dtype=int32), Array([1, 3, 0], dtype=int32)]
     """
     axis = _axis(axis, typeof(operand).ndim)
     return top_k_p.bind(operand, k=operator.index(k), axis=axis)

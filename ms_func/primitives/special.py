@@ -41,12 +41,46 @@ digamma_p = smooth("digamma", ref=_scipy("digamma"), lower="chlo.digamma", accep
 
 
 def lgamma(x: Any) -> Any:
-    """Elementwise logarithm of the magnitude of the gamma function."""
+    """Elementwise logarithm of the magnitude of the gamma function.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`; infinite at 0 and negative whole numbers.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        CHLO `lgamma`; DLMF 5.2.
+
+    Example:
+        >>> lax.lgamma(np.array([1.0, 3.0, 0.0])).round(4)
+        Array([0.    , 0.6931,    inf], dtype=float32)
+    """
     return lgamma_p.bind(x)
 
 
 def digamma(x: Any) -> Any:
-    """Elementwise derivative of `lgamma`."""
+    """Elementwise derivative of `lgamma`.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`; NaN at negative whole numbers.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        CHLO `digamma`; DLMF 5.2.
+
+    Example:
+        >>> lax.digamma(np.array([1.0, -1.0])).round(4)
+        Array([-0.5772,     nan], dtype=float32)
+    """
     return digamma_p.bind(x)
 
 
@@ -81,7 +115,26 @@ polygamma_p = nary(
 
 
 def polygamma(m: Any, x: Any) -> Any:
-    """Elementwise derivative of order `m` of `digamma` at `x`; `m` holds whole numbers."""
+    """Elementwise derivative of order `m` of `digamma` at `x`; `m` holds whole numbers.
+
+    Args:
+        m: array or number of a floating dtype; NaN results where it is no whole number.
+        x: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands.
+
+    Raises:
+        TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
+
+    Reference:
+        CHLO `polygamma`; DLMF 5.15.
+
+    Example:
+        >>> lax.polygamma(1.0, np.array([1.0])).round(4)  # pi ** 2 / 6
+        Array([1.6449], dtype=float32)
+    """
     return polygamma_p.bind(*operands(m, x))
 
 
@@ -93,7 +146,27 @@ zeta_p = nary(
 
 
 def zeta(x: Any, q: Any) -> Any:
-    """Elementwise Hurwitz zeta function: the sum of `(k + q) ** -x` over k = 0, 1, ..."""
+    """Elementwise Hurwitz zeta function: the sum of `(k + q) ** -x` over k = 0, 1, ...
+
+    Args:
+        x: array or number of a floating dtype, above 1.
+        q: array of the same dtype, which is not promoted; its shape is equal, or one of both has
+            rank 0, or dimensions of size 1 where the other's are larger.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands; infinite at the pole `x == 1`, NaN
+        below.
+
+    Raises:
+        TypeError: the dtypes differ, they are not floating, or the shapes do not fit.
+
+    Reference:
+        CHLO `zeta`; DLMF 25.11.
+
+    Example:
+        >>> lax.zeta(np.array([2.0, 1.0]), 1.0).round(4)  # pi ** 2 / 6
+        Array([1.6449,    inf], dtype=float32)
+    """
     return zeta_p.bind(*operands(x, q))
 
 
@@ -176,10 +249,44 @@ bessel_i1e_p = smooth(
 
 
 def bessel_i0e(x: Any) -> Any:
-    """Elementwise `exp(-|x|) I0(x)`, the modified Bessel function of order 0, scaled."""
+    """Elementwise `exp(-|x|) I0(x)`, the modified Bessel function of order 0, scaled.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, which never overflows.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        DLMF 10.25; Chebyshev series, summed by Clenshaw's recurrence.
+
+    Example:
+        >>> lax.bessel_i0e(np.array([0.0, 1.0, -1.0])).round(4)
+        Array([1.    , 0.4658, 0.4658], dtype=float32)
+    """
     return bessel_i0e_p.bind(x)
 
 
 def bessel_i1e(x: Any) -> Any:
-    """Elementwise `exp(-|x|) I1(x)`, the modified Bessel function of order 1, scaled."""
+    """Elementwise `exp(-|x|) I1(x)`, the modified Bessel function of order 1, scaled.
+
+    Args:
+        x: array or number of a floating dtype; integers are not converted.
+
+    Returns:
+        Array of the shape and dtype of `x`, odd in `x`, which never overflows.
+
+    Raises:
+        TypeError: `x` has an integer, boolean or complex dtype.
+
+    Reference:
+        CHLO `bessel_i1e`; DLMF 10.25.
+
+    Example:
+        >>> lax.bessel_i1e(np.array([0.0, 2.0, -2.0])).round(4)
+        Array([ 0.    ,  0.2153, -0.2153], dtype=float32)
+    """
     return bessel_i1e_p.bind(x)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import add
+from ms_func.primitives.axis_slices import slice_in_dim
 from ms_func.primitives.bits import (
     bitwise_and,
     bitwise_or,
@@ -26,7 +27,6 @@ from ms_func.primitives.bits import (
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.pieces import concatenate
 from ms_func.primitives.shape import broadcast_in_dim, full, iota, reshape
-from ms_func.primitives.slicing import slice_in_dim
 from ms_func.primitives.threefry import WIDTHS, rounds
 
 _UINT32 = np.dtype(np.uint32)

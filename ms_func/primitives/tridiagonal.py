@@ -156,18 +156,27 @@ tridiagonal_solve_p = register(
 def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: bool = False) -> Any:
     """`x` with `A x = b` for tridiagonal `A`, by elimination with exchanges of rows.
 
-    Shapes: diagonals `[..., n]` and right sides `[..., n, k]` to `[..., n, k]`.
-
     Args:
-        dl: elements below the diagonal; the first is not read.
-        d: elements of the diagonal.
-        du: elements above the diagonal; the last is not read.
-        b: right sides.
+        dl: elements below the diagonal, `[..., n]`; the first is not read.
+        d: elements of the diagonal, `[..., n]`.
+        du: elements above the diagonal, `[..., n]`; the last is not read.
+        b: right sides `[..., n, k]` of the same floating dtype.
         perturb_singular: not supported.
+
+    Returns:
+        Array of the shape and dtype of `b`; infinite or NaN where `A` is singular.
 
     Raises:
         TypeError: the shapes or dtypes do not fit.
         NotImplementedError: `perturb_singular` is true.
+
+    Reference:
+        LAPACK `gtsv`.
+
+    Example:
+        >>> below, diagonal, above = np.array([[0.0, 1.0], [2.0, 1.0], [1.0, 0.0]])
+        >>> lax.linalg.tridiagonal_solve(below, diagonal, above, np.array([[4.0], [3.0]])).tolist()
+        [[1.0], [2.0]]
     """
     if perturb_singular:
         raise NotImplementedError("tridiagonal_solve with perturb_singular=True")

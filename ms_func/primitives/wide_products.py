@@ -20,10 +20,23 @@ from ms_func.primitives.families import operands
 def mulhi(x: Any, y: Any, /) -> Any:
     """The upper half of the bits of elementwise products of integers.
 
-    Shapes: equal, or one a scalar.
+    Args:
+        x: array of integers.
+        y: array of the same dtype, which is not promoted; its shape is equal, or one of both is
+            a scalar.
+
+    Returns:
+        Array of the joint shape and the dtype of the operands: `x * y >> width`, without overflow.
 
     Raises:
         TypeError: an operand does not hold integers, or dtypes differ.
+
+    Reference:
+        Warren, Hacker's Delight, 8-2.
+
+    Example:
+        >>> lax.mulhi(np.array([2**30, -1]), 8), lax.mulhi(np.array([200], np.uint8), 200)
+        (Array([ 2, -1], dtype=int32), Array([156], dtype=uint8))
     """
     x, y = operands(x, y)
     dtype = typeof(x).dtype

@@ -249,7 +249,28 @@ def reduce_window_shape_tuple(
     base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> tuple[int, ...]:
-    """Shape of the result of a reduction over windows."""
+    """Shape of the result of a reduction over windows.
+
+    Args:
+        operand_shape: shape `[*n]`.
+        window_dimensions: size of the window in each dimension.
+        window_strides: step of the window.
+        padding: "SAME", "SAME_LOWER", "VALID", or a pair (before, after) for each dimension.
+        base_dilation: spacing of the elements of the operand, 1 where None.
+        window_dilation: spacing of the elements of the window, 1 where None.
+
+    Returns:
+        Tuple of Python ints.
+
+    Raises:
+        RuntimeError: there is no such padding.
+
+    Example:
+        >>> lax.reduce_window_shape_tuple((5, 4), (2, 2), (2, 1), "VALID")
+        (2, 3)
+        >>> lax.reduce_window_shape_tuple((5,), (2,), (1,), [(1, 0)], window_dilation=(3,))
+        (3,)
+    """
     shape = tuple(operand_shape)
     ones = (1,) * len(shape)
     spread, holes = tuple(base_dilation or ones), tuple(window_dilation or ones)

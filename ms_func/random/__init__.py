@@ -20,9 +20,7 @@ from ms_func.random.continuous import (
     logistic,
     lognormal,
     maxwell,
-    multivariate_normal,
     normal,
-    orthogonal,
     pareto,
     rayleigh,
     triangular,
@@ -64,6 +62,7 @@ from ms_func.random.keys import (
 )  # fmt: skip
 from ms_func.random.poisson import poisson
 from ms_func.random.uniform import bits, randint, uniform
+from ms_func.random.vectors import multivariate_normal, orthogonal
 
 __all__ = [  # noqa: RUF022
     "Generator", "PRNGKey", "key", "split", "fold_in", "clone", "key_data", "key_dtype", "key_impl",

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import while_loop
 from ms_func.dtypes import canonicalize_dtype, issubdtype
@@ -22,8 +23,9 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import logic, manipulation, reductions, running
-from ms_func.numpy.creation import asarray, shape_tuple
+from ms_func.numpy import logic, manipulation, reductions, reordering, running
+from ms_func.numpy.creation import asarray
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.fusion import run, whole
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.rounding import ceil, floor
@@ -43,18 +45,27 @@ def binomial(
     """Numbers of successes in `n` trials that each succeed with probability `p`.
 
     Args:
-        key: key.
+        key: single key, not used for anything else.
         n: number of trials, not negative; NaN else.
-        p: probability of success; NaN outside of [0, 1].
+        p: probability of success; NaN outside of [0, 1]. Neither has a derivative.
         shape: of the result; that of `n` and `p` broadcast by default.
         dtype: floating dtype of the result, float32 by default.
 
     Raises:
         ValueError: `shape` does not fit, or `dtype` is no floating dtype.
+
+    Reference:
+        Devroye, "Non-Uniform Random Variate Generation", 1986, section X.4.3, up to 10 expected
+        successes; Hoermann, Journal of Statistical Computation and Simulation 46, 1993, above.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.binomial(random.key(0), 100, np.array([0.0, 0.01, 0.5, 2.0]))
+        Array([ 0.,  0., 57., nan], dtype=float32)
     """
     kind = float_dtype("binomial", dtype)
     shape = joint_shape("binomial", shape, n, p)
-    n, p = (convert(operand("binomial", v), kind) for v in (n, p))
+    n, p = (stop_gradient(convert(operand("binomial", v), kind)) for v in (n, p))
     return run(_binomial, (checked_key("binomial", key), n, p), shape, kind)
 
 
@@ -172,16 +183,28 @@ def multinomial(
 ) -> Array:  # fmt: skip
     """How often each category comes up in `n` draws with probabilities `p`.
 
+    Drawn category by category, each by `binomial` from those that are left.
+
     Args:
-        key: key.
-        n: number of draws.
-        p: `[..., k]`, probabilities that add up to 1 along the last dimension.
+        key: single key, not used for anything else.
+        n: number of draws; its dimensions broadcast with those of `p` without the last.
+        p: `[..., k]`, probabilities that add up to 1 along the last dimension; other sums are
+            divided out.
         shape: of the result, ending in `k`; by default that of `n` and `p` broadcast.
         dtype: dtype of the result, a floating one or of integers, float32 by default.
         unroll: steps of the loop over categories to lay out at once.
 
+    Returns:
+        Array `[..., k]`, whose sums along the last dimension are `n`.
+
     Raises:
-        ValueError: `shape` does not fit.
+        ValueError: `shape` does not fit, or `p` has no dimension.
+
+    Example:
+        >>> from ms_func import random
+        >>> p = np.array([0.2, 0.3, 0.5])
+        >>> ms.eval_shape(lambda k: random.multinomial(k, 10, p), random.key(0))
+        ShapeDtypeStruct(shape=(3,), dtype=float32)
     """
     whole = dtype is not None and issubdtype(dtype, np.integer)
     kind = float_dtype("multinomial", None if whole else dtype)
@@ -201,7 +224,7 @@ def multinomial(
             )
         lead = found[:-1]
     p = manipulation.broadcast_to(p, (*lead, t.shape[-1]))
-    left = manipulation.flip(running.cumsum(manipulation.flip(p, -1), -1), -1)
+    left = reordering.flip(running.cumsum(reordering.flip(p, -1), -1), -1)
     ratios = ar.divide(p, where(logic.equal(left, 0), 1, left))
 
     def step(remaining: Any, row: Any) -> Any:

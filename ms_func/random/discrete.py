@@ -13,17 +13,19 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
+from ms_func.numpy import elementwise as el
 from ms_func.numpy import (
-    creation,
+    intervals,
     joining,
     logic,
     manipulation,
     running,
     searching,
     sorting,
+    taking,
 )
-from ms_func.numpy import elementwise as el
-from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.axes import axis_index
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.numpy.rounding import floor
@@ -46,17 +48,24 @@ from ms_func.random.uniform import (
 def bernoulli(
     key: ArrayLike, p: ArrayLike = 0.5, shape: Shape | None = None, mode: str = "low"
 ) -> Array:
-    """True with probability `p`.
+    """Booleans that are True with probability `p`.
 
     Args:
-        key: key.
-        p: probability.
-        shape: of the result; that of `p` by default.
+        key: single key, not used for anything else.
+        p: probability, floating; below 0 and for NaN never, above 1 always. No derivative passes.
+        shape: of the result, which `p` broadcasts to; that of `p` by default.
         mode: "low" draws 23 bits (of float32), "high" 46, for very small `p`.
+        out_sharding: sharding of the result; left to the compiler by default.
 
     Raises:
         TypeError: `p` is no float.
-        ValueError: there is no such mode.
+        ValueError: there is no such mode, or `p` does not broadcast to `shape`.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.bernoulli(random.key(0), np.array([0.0, 0.5, 1.0]), (2, 3))
+        Array([[False, False,  True],
+               [False, False,  True]], dtype=bool)
     """
     if mode not in ("low", "high"):
         raise ArgumentValueError(f"got mode={mode!r}, expected 'low' or 'high'")
@@ -80,7 +89,19 @@ def _bernoulli(key: Any, p: Any, shape: tuple[int, ...], kind: np.dtype, mode: s
 
 @placed
 def rademacher(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """-1 or 1 with equal probability, int32 by default."""
+    """Signs: -1 or 1 with equal probability.
+
+    Args:
+        key: single key, not used for anything else.
+        shape: of the result.
+        dtype: any numeric one, int32 by default; unsigned ones wrap -1 to their greatest value.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.rademacher(random.key(0), (4,))
+        Array([-1, -1,  1,  1], dtype=int32)
+    """
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
     coins = convert(bernoulli(key, 0.5, shape_tuple("rademacher", shape)), kind)
     return convert(ar.subtract(ar.multiply(coins, 2), 1), kind)
@@ -93,23 +114,42 @@ def permutation(
     """`x` in random order along a dimension; an integer stands for `arange(x)`.
 
     Args:
-        key: key.
-        x: array, or a number of elements.
-        axis: dimension.
-        independent: whether each vector along it gets an order of its own.
+        key: single key, not used for anything else.
+        x: array, or a number of elements, which is known while tracing.
+        axis: dimension; negative ones count from the end.
+        independent: whether each vector along it gets an order of its own. Otherwise they move
+            together, as rows of a table.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Returns:
+        Array of the shape and dtype of `x`; derivatives go with the elements.
+
+    Raises:
+        TypeError: `x` is a scalar and no integer.
+        ValueError: there is no such dimension.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.permutation(random.key(0), 5)
+        Array([0, 1, 4, 3, 2], dtype=int32)
+        >>> table = np.array([[1, 10], [2, 20], [3, 30]])
+        >>> random.permutation(random.key(3), table)
+        Array([[ 1, 10],
+               [ 3, 30],
+               [ 2, 20]], dtype=int32)
     """
     key = checked_key("permutation", key)
     if not np.ndim(x):
         if not issubdtype(typeof(operand("permutation", x)).dtype, np.integer):
             raise ArgumentTypeError("x must be an integer or at least 1-dimensional")
-        return run(_shuffled, (key, creation.arange(x)), 0)
+        return run(_shuffled, (key, intervals.arange(x)), 0)
     x = operand("permutation", x)
-    axis = manipulation.axis_index(axis, typeof(x).ndim)
+    axis = axis_index(axis, typeof(x).ndim)
     plain = typeof(x).key is None  # keys are no operands of a sort
     if independent or (plain and typeof(x).ndim == 1):
         return run(_shuffled, (key, x), axis)
-    order = run(_shuffled, (key, creation.arange(typeof(x).shape[axis])), 0)
-    return searching.take(x, order, axis, mode="clip")
+    order = run(_shuffled, (key, intervals.arange(typeof(x).shape[axis])), 0)
+    return taking.take(x, order, axis, mode="clip")
 
 
 def _shuffled(key: Any, x: Any, axis: int) -> Any:
@@ -130,22 +170,35 @@ def choice(
     """Random elements of `a` along a dimension; an integer stands for `arange(a)`.
 
     Args:
-        key: key.
+        key: single key, not used for anything else.
         a: array, or a number of elements.
         shape: of the sample, in place of the dimension.
         replace: whether an element may be chosen again.
-        p: probability of each element; equal by default.
+        p: probability of each element, `[n]`; equal by default. They are divided by their sum.
         axis: dimension.
-        mode: precision of the draws, as for `gumbel`.
+        mode: precision of the draws without replacement by `p`, as for `gumbel`.
+
+    Returns:
+        Array of the dtype of `a` and its shape with `axis` replaced by `shape`.
 
     Raises:
-        ValueError: the sample is larger than the population without replacement, or `p` does
-            not fit.
+        ValueError: the sample is larger than the population without replacement, there is nothing
+            to choose from, or `p` does not fit.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.choice(random.key(0), np.array([10, 20, 30]), (2, 4))
+        Array([[20, 10, 30, 20],
+               [30, 10, 10, 30]], dtype=int32)
+        >>> random.choice(random.key(0), 3, (4,), replace=False)
+        Traceback (most recent call last):
+            ...
+        ms_func.errors.ArgumentValueError: ...
     """
     sizes = shape_tuple("choice", shape)
     draws = math.prod(sizes)
     population = operand("choice", a)
-    axis = manipulation.axis_index(axis, max(typeof(population).ndim, 1))
+    axis = axis_index(axis, max(typeof(population).ndim, 1))
     n = int(a) if not np.ndim(a) else typeof(population).shape[axis]  # type: ignore[arg-type]
     if n <= 0 and draws:
         raise ArgumentValueError("a must be greater than 0 unless no samples are taken")
@@ -176,7 +229,7 @@ def choice(
         places = manipulation.reshape(sorting.argsort(scores, descending=True)[:draws], sizes)
     if not np.ndim(a):
         return places
-    return searching.take(population, places, axis, mode="clip")
+    return taking.take(population, places, axis, mode="clip")
 
 
 @placed
@@ -186,22 +239,41 @@ def categorical(
 ) -> Array:  # fmt: skip
     """Random indices along a dimension, by unnormalised log probabilities.
 
+    Index `i` has the probability `softmax(logits)[i]`; logits of -inf never come up. Drawn as the
+    greatest of `logits + gumbel`, which needs no normalisation.
+
     Args:
-        key: key.
-        logits: log probabilities, up to a constant for each distribution.
+        key: single key, not used for anything else.
+        logits: log probabilities, floating, up to a constant for each distribution.
         axis: dimension of the categories.
-        shape: of the result; its last dimensions are those of `logits` without `axis`.
-        replace: whether the samples of one distribution are independent.
+        shape: of the result; its last dimensions are those of `logits` without `axis`, which is
+            what the default is.
+        replace: whether the samples of one distribution are independent. Without, the leading
+            dimensions of `shape` hold different categories.
         mode: precision of the draws, as for `gumbel`.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Returns:
+        int32 array of shape `shape`.
 
     Raises:
-        ValueError: `shape` does not end with the shape of the distributions, or there are not
-            enough categories without replacement.
+        ValueError: `shape` does not end with the shape of the distributions, there are not
+            enough categories without replacement, or the dtype is not floating.
+
+    Reference:
+        Kool, van Hoof, Welling, "Stochastic beams and where to find them", ICML 2019: the
+        greatest `k` are a sample without replacement.
+
+    Example:
+        >>> from ms_func import random
+        >>> logits = np.log(np.array([0.1, 0.0, 0.9]))
+        >>> random.categorical(random.key(0), logits, shape=(8,))
+        Array([0, 2, 2, 2, 2, 2, 2, 2], dtype=int32)
     """
     key, logits = checked_key("categorical", key), operand("categorical", logits)
     t = typeof(logits)
     float_dtype("categorical", t.dtype)
-    axis = manipulation.axis_index(axis, t.ndim)
+    axis = axis_index(axis, t.ndim)
     batch = t.shape[:axis] + t.shape[axis + 1 :]
     sizes = batch if shape is None else joint_shape("categorical", shape, np.empty(batch))
     prefix = sizes[: len(sizes) - len(batch)]
@@ -229,14 +301,27 @@ def convert_inexact(name: str, x: Any) -> Any:
 
 @placed
 def gumbel(key: ArrayLike, shape: Shape = (), dtype: Any = None, mode: str | None = None) -> Array:
-    """Numbers of the standard Gumbel distribution.
+    """Numbers of the standard Gumbel distribution, of density `exp(-x - exp(-x))`.
+
+    Its mean is Euler's constant, 0.5772. The greatest of `logits + gumbel` is a sample of
+    `softmax(logits)`.
 
     Args:
-        key: key.
+        key: single key, not used for anything else.
         shape: of the result.
-        dtype: floating dtype.
+        dtype: floating; float32 by default.
         mode: "low" (the default) draws one uniform number for each, "high" also samples the
             far tail exactly.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: the dtype is not floating, or there is no such mode.
+
+    Example:
+        >>> from ms_func import random
+        >>> x = random.gumbel(random.key(0), (3,))
+        >>> print(np.array_str(x, precision=2))
+        [ 2.92  3.83 -0.1 ]
     """
     kind = float_dtype("gumbel", dtype)
     if mode not in (None, "low", "high"):
@@ -257,7 +342,23 @@ def _gumbel(key: Any, shape: tuple[int, ...], kind: np.dtype, mode: str | None) 
 
 @placed
 def geometric(key: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
-    """Number of trials of probability `p` up to the first success, int32 by default."""
+    """Number of trials up to and including the first success: `k >= 1` with `p * (1 - p)**(k - 1)`.
+
+    Args:
+        key: single key, not used for anything else.
+        p: probability of success, in (0, 1]; not checked. No derivative passes.
+        shape: of the result, which `p` broadcasts to; that of `p` by default.
+        dtype: of the result, integer; int32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: `p` does not broadcast to `shape`, or the dtype is no integer.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.geometric(random.key(0), np.array([1.0, 0.5, 0.01]))
+        Array([  1,   1, 110], dtype=int32)
+    """
     kind = integer_dtype("geometric", dtype)
     shape = joint_shape("geometric", shape, p)
     p = convert_inexact("geometric", p)

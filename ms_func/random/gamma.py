@@ -22,7 +22,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, manipulation, reductions
-from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, fill, operand
 from ms_func.numpy.searching import where
@@ -39,16 +39,56 @@ from ms_func.random.uniform import Shape, float_dtype, joint_shape, unit
 
 @placed
 def gamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
-    """Numbers of the gamma distribution with density proportional to `x ** (a - 1) exp(-x)`.
+    """Positive numbers of the gamma distribution, density proportional to `x**(a-1) * exp(-x)`.
 
-    The derivative by `a` is that of the sample at a fixed place of its distribution.
+    Args:
+        key: single key, not used for anything else.
+        a: shape of the distribution, positive; 0 gives 0, below it NaN. The derivative by `a` is
+            that of the sample at a fixed place of its distribution, so that averages of
+            derivatives are derivatives of expectations.
+        shape: of the result, which `a` broadcasts to; by default, that of `a`.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Returns:
+        Numbers of scale 1, of mean and variance `a`; divide by a rate for others. For small `a`
+        they underflow to 0: see `loggamma`.
+
+    Raises:
+        ValueError: `a` does not broadcast to `shape`, or the dtype is not floating.
+
+    Reference:
+        Marsaglia, Tsang, ACM Transactions on Mathematical Software 26(3), 2000; the derivative:
+        Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018.
+
+    Example:
+        >>> from ms_func import random
+        >>> x = random.gamma(random.key(0), np.array([0.1, 1.0, 10.0]))
+        >>> print(np.array_str(x, precision=2))
+        [0.24 0.73 8.27]
     """
     return _sampled("gamma", key, a, shape, dtype, False)
 
 
 @placed
 def loggamma(key: ArrayLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
-    """Logarithms of gamma numbers, which do not underflow for small `a`."""
+    """Logarithms of gamma numbers, which do not underflow for small `a`.
+
+    Args:
+        key: single key, not used for anything else.
+        a: shape of the distribution, positive; differentiable, as for `gamma`.
+        shape: of the result, which `a` broadcasts to; by default, that of `a`.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: `a` does not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.loggamma(random.key(0), 0.001).round().item()  # its exponential is 0 in float32
+        -111.0
+    """
     return _sampled("loggamma", key, a, shape, dtype, True)
 
 
@@ -157,7 +197,24 @@ def _where_lanes(mask: Any, new: Any, old: Any) -> Any:
 def beta(
     key: ArrayLike, a: ArrayLike, b: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
-    """Numbers of the beta distribution, density proportional to `x**(a-1) * (1-x)**(b-1)`."""
+    """Numbers in [0, 1] with density proportional to `x ** (a - 1) * (1 - x) ** (b - 1)`.
+
+    Args:
+        key: single key, not used for anything else.
+        a: positive; differentiable, as for `gamma`.
+        b: positive; differentiable. The mean is `a / (a + b)`.
+        shape: of the result, which the parameters broadcast to; by default, their own.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: the parameters do not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> ms.eval_shape(lambda k: random.beta(k, np.ones((2, 1)), np.ones(3)), random.key(0))
+        ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+    """
     kind = float_dtype("beta", dtype)
     shape = joint_shape("beta", shape, a, b)
     keys = split(key)
@@ -173,8 +230,26 @@ def dirichlet(
 ) -> Array:
     """Vectors of positive numbers that sum to 1, of the Dirichlet distribution.
 
+    The density at `x` is proportional to the product of `x[i] ** (alpha[i] - 1)`.
+
+    Args:
+        key: single key, not used for anything else.
+        alpha: `[..., k]`, positive; differentiable, as for `gamma`.
+        shape: leading dimensions of the result, which those of `alpha` broadcast to; by default,
+            those of `alpha`.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Returns:
+        Array of shape `(*shape, k)`; its mean is `alpha / alpha.sum(-1)`.
+
     Raises:
-        ValueError: `alpha` has no dimension.
+        ValueError: `alpha` has no dimension or does not broadcast, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> ms.eval_shape(lambda k: random.dirichlet(k, np.ones(3), (2,)), random.key(0))
+        ShapeDtypeStruct(shape=(2, 3), dtype=float32)
     """
     kind = float_dtype("dirichlet", dtype)
     if not np.ndim(alpha):
@@ -191,7 +266,24 @@ def dirichlet(
 def chisquare(
     key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
-    """Sums of squares of `df` normal numbers."""
+    """Sums of squares of `df` standard normal numbers: gamma numbers of shape `df / 2`, doubled.
+
+    Args:
+        key: single key, not used for anything else.
+        df: degrees of freedom, positive, not only integers; differentiable, as for `gamma`.
+        shape: of the result, which `df` broadcasts to; by default, that of `df`.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: `df` does not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> k = random.key(0)
+        >>> ms.eval_shape(lambda k: random.chisquare(k, np.array([0.5, 2.0, 8.0])), k)
+        ShapeDtypeStruct(shape=(3,), dtype=float32)
+    """
     kind = float_dtype("chisquare", dtype)
     half = ar.multiply(0.5, convert(operand("chisquare", df), kind))
     return ar.multiply(2, el.exp(loggamma(key, half, shape, kind)))
@@ -199,7 +291,26 @@ def chisquare(
 
 @placed
 def t(key: ArrayLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
-    """Numbers of Student's distribution with `df` degrees of freedom."""
+    """Numbers of Student's distribution: normal numbers over the root of `chisquare(df) / df`.
+
+    The density is proportional to `(1 + x**2 / df) ** (-(df + 1) / 2)`.
+
+    Args:
+        key: single key, not used for anything else.
+        df: degrees of freedom, positive and finite; differentiable, as for `gamma`. 1 is Cauchy's
+            distribution.
+        shape: of the result, which `df` broadcasts to; by default, that of `df`.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: `df` does not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> ms.eval_shape(lambda k: random.t(k, 3.0, (2, 3)), random.key(0))
+        ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+    """
     kind = float_dtype("t", dtype)
     shape = joint_shape("t", shape, df)
     keys = split(key)
@@ -213,7 +324,25 @@ def f(
     key: ArrayLike, dfnum: ArrayLike, dfden: ArrayLike, shape: Shape | None = None,
     dtype: Any = None,
 ) -> Array:  # fmt: skip
-    """Ratios of mean squares of `dfnum` and `dfden` normal numbers."""
+    """Ratios of mean squares of `dfnum` and `dfden` normal numbers: Fisher's distribution.
+
+    Args:
+        key: single key, not used for anything else.
+        dfnum: degrees of freedom above the line, positive; differentiable, as for `gamma`.
+        dfden: degrees of freedom below the line, positive; differentiable. The mean is
+            `dfden / (dfden - 2)` above 2.
+        shape: of the result, which the parameters broadcast to; by default, their own.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: the parameters do not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> ms.eval_shape(lambda k: random.f(k, np.array([1.0, 10.0]), 10.0), random.key(0))
+        ShapeDtypeStruct(shape=(2,), dtype=float32)
+    """
     kind = float_dtype("f", dtype)
     shape = joint_shape("f", shape, dfnum, dfden)
     keys = split(key)
@@ -226,7 +355,26 @@ def f(
 
 @placed
 def generalized_normal(key: ArrayLike, p: float, shape: Shape = (), dtype: Any = None) -> Array:
-    """Numbers with density proportional to `exp(-abs(x) ** p)`."""
+    """Numbers with density proportional to `exp(-abs(x) ** p)`.
+
+    `p` 1 is the standard Laplace distribution, 2 the normal one of variance 1/2, and large `p`
+    come near the uniform one on [-1, 1].
+
+    Args:
+        key: single key, not used for anything else.
+        p: positive; differentiable, as for `gamma`. It broadcasts to `shape`.
+        shape: of the result.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Raises:
+        ValueError: `p` does not broadcast to `shape`, or the dtype is not floating.
+
+    Example:
+        >>> from ms_func import random
+        >>> ms.eval_shape(lambda k: random.generalized_normal(k, 4.0, (3,)), random.key(0))
+        ShapeDtypeStruct(shape=(3,), dtype=float32)
+    """
     kind = float_dtype("generalized_normal", dtype)
     sizes = shape_tuple("generalized_normal", shape)
     keys = split(key)
@@ -236,7 +384,31 @@ def generalized_normal(key: ArrayLike, p: float, shape: Shape = (), dtype: Any =
 
 @placed
 def ball(key: ArrayLike, d: int, p: float = 2, shape: Shape = (), dtype: Any = None) -> Array:
-    """Points uniformly distributed in the unit ball of the `p`-norm in `d` dimensions."""
+    """Points uniformly distributed in the unit ball of the `p`-norm in `d` dimensions.
+
+    Args:
+        key: single key, not used for anything else.
+        d: number of dimensions.
+        p: the ball is where `sum(abs(x) ** p) <= 1`; differentiable, as for `gamma`.
+        shape: leading dimensions of the result.
+        dtype: floating; float32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
+    Returns:
+        Array of shape `(*shape, d)`.
+
+    Raises:
+        ValueError: `d` is negative, or the dtype is not floating.
+
+    Reference:
+        Barthe, Guedon, Mendelson, Naor, "A probabilistic approach to the geometry of the l_p^n
+        ball", Annals of Probability 33(2), 2005.
+
+    Example:
+        >>> from ms_func import random
+        >>> ms.eval_shape(lambda k: random.ball(k, 3, shape=(100,)), random.key(0))
+        ShapeDtypeStruct(shape=(100, 3), dtype=float32)
+    """
     kind = float_dtype("ball", dtype)
     sizes = shape_tuple("ball", shape)
     keys = split(key)

@@ -19,7 +19,7 @@ from ms_func.execution.buffers import put, relabel
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.promotion import HANDLES, ArrayLike, as_handle, convert, operand
 from ms_func.primitives.keys import (
     random_clone_p,
@@ -41,25 +41,51 @@ def key(seed: int | ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
     """Key from an integer seed.
 
     Args:
-        seed: integer; its low and high 32 bits are the words of the key.
+        seed: integer scalar, traced or not; its low and high 32 bits are the words of the key.
         impl: name of the generator: "threefry2x32", whose numbers are the same everywhere,
             "rbg" or "unsafe_rbg", which draw with the backend's own generator and are faster
             on accelerators; None takes `config.default_prng_impl`.
         dtype: the same as a dtype of keys, such as that of another key.
 
+    Returns:
+        Scalar of a dtype of its own, such as `key<fry>`. It has no arithmetic; it can be stacked,
+        indexed, carried through loops and given to `vmap`.
+
     Raises:
         TypeError: `seed` is no integer scalar.
         ValueError: there is no such generator, or `impl` and `dtype` are both given.
+        OverflowError: a Python integer has more than 64 bits.
+
+    Reference:
+        Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011: Threefry.
 
     Example:
         >>> key(0).dtype
         key<fry>
+        >>> seeds = np.arange(3)
+        >>> ms.vmap(key)(seeds).shape
+        (3,)
     """
     return _seeded("key", seed, _one_of("key", impl, dtype))
 
 
 def PRNGKey(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
     """Like `key`, as the uint32 words of the key, which samplers take as well.
+
+    What is made of words, by `split` or `fold_in`, is words again. New programs use `key`.
+
+    Args:
+        seed: integer scalar, as for `key`.
+        impl: name of the generator, as for `key`. Words do not remember it: they are read as
+            those of `config.default_prng_impl`.
+
+    Returns:
+        uint32 array `[2]`, or `[4]` for "rbg" and "unsafe_rbg".
+
+    Raises:
+        TypeError: `seed` is no integer scalar.
+        ValueError: there is no such generator.
+        OverflowError: a Python integer has more than 64 bits.
 
     Example:
         >>> PRNGKey(3).tolist()
@@ -85,11 +111,19 @@ def _one_of(name: str, impl: Any, dtype: Any) -> KeyDtype:
 
 
 def key_dtype(impl_spec: Any = None) -> KeyDtype:
-    """The dtype of keys of a generator, by default of the default one.
+    """The dtype of keys of a generator.
+
+    Args:
+        impl_spec: name of the generator, or a dtype of keys; by default `config.default_prng_impl`.
+
+    Raises:
+        ValueError: there is no such generator.
 
     Example:
         >>> key_dtype("rbg")
         key<rbg>
+        >>> key_dtype() == key(0).dtype
+        True
     """
     return _impl(impl_spec)
 
@@ -204,9 +238,23 @@ def _single(name: str, keys: Any, raw: bool) -> tuple[Any, bool]:
 
 
 def split(key: ArrayLike, num: int | tuple[int, ...] = 2) -> Array:
-    """`num` new keys (or an array of them, of that shape) from one.
+    """`num` new keys from one; draw from those, and not from the old key again.
+
+    Args:
+        key: single key, or the uint32 words of one.
+        num: how many, or the shape of an array of keys.
+
+    Returns:
+        Keys of shape `(num,)` or `num`; of words, uint32 words with one dimension more.
+
+    Raises:
+        TypeError: `key` is no key, or `num` no integers.
+        ValueError: `key` is an array of keys: map over it by `vmap`.
 
     Example:
+        >>> first, second = split(key(0))
+        >>> split(key(0), (2, 3)).shape
+        (2, 3)
         >>> split(PRNGKey(0), 3).shape
         (3, 2)
     """
@@ -217,11 +265,25 @@ def split(key: ArrayLike, num: int | tuple[int, ...] = 2) -> Array:
 
 
 def fold_in(key: ArrayLike, data: int | ArrayLike) -> Array:
-    """New key from a key and an integer.
+    """New key from a key and an integer, such as the number of a step or of a device.
+
+    Args:
+        key: single key, or the uint32 words of one.
+        data: integer scalar, taken modulo `2**32`; a Python integer has to be in that range.
+
+    Returns:
+        A key, or words, as `key` was.
 
     Raises:
         OverflowError: a Python integer is negative or has more than 32 bits.
-        TypeError: `data` is no scalar.
+        TypeError: `data` is no scalar, or `key` no key.
+        ValueError: `key` is an array of keys.
+
+    Example:
+        >>> steps = np.arange(3)
+        >>> keys = ms.vmap(fold_in, (None, 0))(key(0), steps)
+        >>> (keys[1] == fold_in(key(0), 1)).item()
+        True
     """
     single, raw = _single("fold_in", *typed(key))
     if isinstance(data, int):
@@ -241,7 +303,21 @@ def fold_in(key: ArrayLike, data: int | ArrayLike) -> Array:
 
 
 def key_data(keys: ArrayLike) -> Array:
-    """The uint32 words of keys, in a dimension behind theirs; words stay as they are."""
+    """The uint32 words of keys, in a dimension behind theirs; words stay as they are.
+
+    Args:
+        keys: keys of any shape, or words.
+
+    Returns:
+        uint32 array `[..., 2]`, or `[..., 4]` for "rbg" and "unsafe_rbg": what to save to a file.
+
+    Raises:
+        TypeError: `keys` are neither keys nor words.
+
+    Example:
+        >>> key_data(key(7)).tolist()
+        [0, 7]
+    """
     found, _ = typed(keys)
     return _words(found)
 
@@ -249,8 +325,19 @@ def key_data(keys: ArrayLike) -> Array:
 def wrap_key_data(key_bits_array: ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
     """Keys from their words; inverse of `key_data`.
 
+    Args:
+        key_bits_array: uint32 array `[..., 2]`, or `[..., 4]` for "rbg" and "unsafe_rbg".
+        impl: name of the generator; by default `config.default_prng_impl`.
+        dtype: the same as a dtype of keys; at most one of the two is given.
+
     Raises:
         TypeError: they are no uint32 array whose last dimension has the size of a key.
+        ValueError: there is no such generator, or `impl` and `dtype` are both given.
+
+    Example:
+        >>> words = np.array([[0, 1], [0, 2]], np.uint32)
+        >>> wrap_key_data(words).shape
+        (2,)
     """
     kind = _one_of("wrap_key_data", impl, dtype)
     words = _checked_words(key_bits_array, kind)
@@ -260,12 +347,36 @@ def wrap_key_data(key_bits_array: ArrayLike, *, impl: Any = None, dtype: Any = N
 
 
 def key_impl(keys: ArrayLike) -> str:
-    """Name of the generator of keys."""
+    """Name of the generator of keys.
+
+    Args:
+        keys: keys of any shape; words are taken as those of `config.default_prng_impl`.
+
+    Raises:
+        TypeError: `keys` are neither keys nor words.
+
+    Example:
+        >>> key_impl(key(0, impl="rbg"))
+        'rbg'
+    """
     return typed(keys)[0].type.key.impl
 
 
 def clone(key: ArrayLike) -> Array:
-    """The same keys again, for a use that `config.debug_key_reuse` shall not count."""
+    """The same keys again, for a use that `config.debug_key_reuse` shall not count.
+
+    Args:
+        key: keys of any shape, or words.
+
+    Raises:
+        TypeError: `key` is no key.
+
+    Example:
+        >>> k = key(0)
+        >>> same = clone(k)  # numbers drawn by both are equal: wanted, here
+        >>> (key_data(same) == key_data(k)).all().item()
+        True
+    """
     found, raw = typed(key)
     if current.interpreter is bottom:
         return as_handle(key) if raw else wrap(found.buffer)

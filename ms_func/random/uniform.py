@@ -15,7 +15,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import bitwise, logic, manipulation, searching
-from ms_func.numpy.creation import shape_tuple
+from ms_func.numpy.filled import shape_tuple
 from ms_func.numpy.fusion import run
 from ms_func.numpy.promotion import ArrayLike, convert, operand
 from ms_func.primitives import cast
@@ -61,10 +61,21 @@ def joint_shape(name: str, shape: Any, *args: Any) -> tuple[int, ...]:
 
 @placed
 def bits(key: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """Uniform unsigned integers over all values of `dtype`, of default width.
+    """Uniform unsigned integers over all values of `dtype`.
+
+    Args:
+        key: single key, not used for anything else.
+        shape: of the result.
+        dtype: unsigned, of 8 to 64 bits; by default uint32 (uint64 where integers have 64 bits).
+        out_sharding: sharding of the result; left to the compiler by default.
 
     Raises:
         ValueError: `dtype` is no unsigned integer.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.bits(random.key(0), (3,), np.uint8)
+        Array([167, 146,  40], dtype=uint8)
     """
     default = np.dtype(f"u{DEFAULTS[int].itemsize}")
     kind = default if dtype is None else canonicalize_dtype(dtype)
@@ -82,12 +93,16 @@ def uniform(
 ) -> Array:  # fmt: skip
     """Uniform numbers in `[minval, maxval)`.
 
+    Multiples of `2**-23` (float32) of the width above `minval`. Rounding of `minval + u * (maxval
+    - minval)` can reach `maxval` where the width has few digits.
+
     Args:
-        key: key, not used for anything else.
+        key: single key, not used for anything else.
         shape: of the result, which the bounds broadcast to.
         dtype: floating; float32 by default.
-        minval: bound below, which is included.
-        maxval: bound above, which is not.
+        minval: bound below, which is included; differentiable.
+        maxval: bound above, which is not; differentiable.
+        out_sharding: sharding of the result; left to the compiler by default.
 
     Raises:
         ValueError: the dtype is not floating, or the bounds do not broadcast to `shape`.
@@ -95,9 +110,9 @@ def uniform(
 
     Example:
         >>> from ms_func import random
-        >>> x = random.uniform(random.key(0), (100,), minval=-1.0)
-        >>> ((x >= -1) & (x < 1)).all().item()
-        True
+        >>> x = random.uniform(random.key(0), (1000,), minval=-1.0)
+        >>> (x.min() >= -1).item(), (x.max() < 1).item(), (abs(x.mean()) < 0.1).item()
+        (True, True, True)
     """
     kind = float_dtype("uniform", dtype)
     single = shape == () and math.prod(np.shape(minval) + np.shape(maxval)) == 1
@@ -135,8 +150,24 @@ def randint(
 ) -> Array:
     """Uniform integers in `[minval, maxval)`; all `minval` where the range is empty.
 
+    Args:
+        key: single key, not used for anything else.
+        shape: of the result, which the bounds broadcast to.
+        minval: bound below, which is included; floats lose their fraction, bounds beyond the
+            dtype are moved into it.
+        maxval: bound above, which is not; a bound above the dtype's greatest value includes that.
+        dtype: integer, int32 by default.
+        out_sharding: sharding of the result; left to the compiler by default.
+
     Raises:
         TypeError: `dtype` is no integer, or a bound no real number.
+        ValueError: the bounds do not broadcast to `shape`.
+
+    Example:
+        >>> from ms_func import random
+        >>> random.randint(random.key(0), (2, 3), 0, np.array([1, 10, 100]))
+        Array([[ 0,  0, 12],
+               [ 0,  1, 47]], dtype=int32)
     """
     kind = DEFAULTS[int] if dtype is None else canonicalize_dtype(dtype)
     if not issubdtype(kind, np.integer):

@@ -18,7 +18,7 @@ from ms_func.dtypes import promote_types
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import fusion
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.scipy.operands import of_shapes
 
 __all__ = ["dct", "dctn", "idct", "idctn"]
@@ -61,6 +61,16 @@ def idct(
 ) -> Array:
     """Inverse of `dct` with the same arguments.
 
+    Args:
+        x: real or complex array; integers become floats.
+        type: 1, 2, 3 or 4, that of the transform to undo.
+        n: number of elements along `axis`: fewer are taken, or zeros added.
+        axis: dimension.
+        norm: "backward" (None) divides by the length, "ortho" by its root, "forward" not at all.
+
+    Raises:
+        ValueError: there is no such type, norm or dimension, or no element.
+
     Example:
         >>> idct(np.array([4.0, 0.0]))
         Array([1., 1.], dtype=float32)
@@ -83,6 +93,11 @@ def dctn(
 
     Raises:
         ValueError: a dimension is named twice, or as for `dct`.
+
+    Example:
+        >>> print(np.array_str(dctn(np.ones((2, 2))), precision=3, suppress_small=True))
+        [[16.  0.]
+         [ 0.  0.]]
     """
     return _transform("dctn", x, type, s, axes, norm, False)
 
@@ -91,7 +106,24 @@ def idctn(
     x: Any, type: int = 2, s: Sequence[int] | None = None, axes: int | Sequence[int] | None = None,
     norm: str | None = None,
 ) -> Array:  # fmt: skip
-    """Inverse of `dctn` with the same arguments."""
+    """Inverse of `dctn` with the same arguments.
+
+    Args:
+        x: array.
+        type: as for `dct`, that of the transform to undo.
+        s: number of elements along each of `axes`.
+        axes: the dimensions; all by default, the last `len(s)` where `s` is given.
+        norm: as for `idct`.
+
+    Raises:
+        ValueError: a dimension is named twice, or as for `dct`.
+
+    Example:
+        >>> x = np.array([[16.0, 0.0], [0.0, 0.0]])
+        >>> print(np.array_str(idctn(x), precision=3))
+        [[1. 1.]
+         [1. 1.]]
+    """
     return _transform("idctn", x, type, s, axes, norm, True)
 
 

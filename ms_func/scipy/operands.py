@@ -31,7 +31,9 @@ def of_numbers(body: Callable[..., Any]) -> Callable[..., Array]:
         ValueError: the shapes do not broadcast.
     """
     signature = inspect.signature(body)
-    name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
+    *_, package, module = body.__module__.split(".")
+    prefix = f"{module}." if package == "stats" else ""  # a distribution is a module
+    name = prefix + body.__name__.lstrip("_")
 
     @wraps(body)
     def call(*args: Any, **kwargs: Any) -> Array:

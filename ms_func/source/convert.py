@@ -421,7 +421,7 @@ def _interesting() -> frozenset[int]:
 
     words = ("JUMP", "CALL", "STORE_SUBSCR", "STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "DELETE",
              "MAKE_FUNCTION", "FOR_ITER", "CONTAINS", "UNARY_NOT", "RAISE", "BINARY_SUBSCR",
-             "BINARY_SLICE", "SEND", "STORE_SLICE")  # fmt: skip
+             "BINARY_SLICE", "SEND", "STORE_SLICE", "BUILD_MAP", "BUILD_SET")  # fmt: skip
     return frozenset(n for name, n in opcode.opmap.items() if any(w in name for w in words)) | (
         {opcode.opmap["BINARY_OP"]} if sys.version_info >= (3, 14) else frozenset()
     )

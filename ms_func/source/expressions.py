@@ -22,7 +22,7 @@ from ms_func.source.nodes import (
     placed,
     thunk,
 )
-from ms_func.source.scoping import Names, target_names
+from ms_func.source.scoping import SET_OPERATORS, Names, may_be_of_sets, target_names
 
 _PLAIN_BUILTINS = (
     object, super, isinstance, issubclass, callable, hasattr, id, dict, slice,
@@ -356,15 +356,22 @@ class Expressions:
             return self.parts(node)
         return hook("getitem", node, self.expr(node.value), self.key(node.slice))
 
-    def _union(self, node: ast.BinOp) -> ast.expr:
-        """`a | b`, which may be that of dictionaries; other operators are those of values."""
-        if not isinstance(node.op, ast.BitOr):
+    def _operation(self, node: ast.BinOp) -> ast.expr:
+        """`a | b`, `a - b`, ..., which may be those of sets; other operators are native."""
+        if not may_be_of_sets(node):
             return self.parts(node)
-        return hook("bitor", node, self.expr(node.left), self.expr(node.right))
+        name = SET_OPERATORS[type(node.op)]
+        return hook(name, node, self.expr(node.left), self.expr(node.right))
+
+    def _set(self, node: ast.Set) -> ast.expr:
+        """`{a, b}`."""
+        if all(type(x) is ast.Constant for x in node.elts):
+            return node
+        return hook("set_of", node, placed(ast.List([self.expr(x) for x in node.elts], LOAD), node))
 
     def _dictionary(self, node: ast.Dict) -> ast.expr:
         """`{**a, k: v}`."""
-        if None not in node.keys:
+        if all(type(k) is ast.Constant for k in node.keys):
             return self.parts(node)
         parts = [
             self.expr(v) if k is None
@@ -433,11 +440,13 @@ class Expressions:
 
     def _comprehension(self, node: Any) -> ast.expr:
         if self._decides(node):
-            if type(node) is not ast.DictComp:
+            if type(node) in (ast.ListComp, ast.GeneratorExp):
                 return self._sifted(node, node.generators, type(node) is ast.ListComp)
-            pair = placed(ast.Tuple([node.key, node.value], LOAD), node)
-            listed = placed(ast.ListComp(pair, node.generators), node)
-            return hook("dict_of", node, self._sifted(listed, node.generators, True))
+            is_set = type(node) is ast.SetComp
+            one = node.elt if is_set else placed(ast.Tuple([node.key, node.value], LOAD), node)
+            listed = placed(ast.ListComp(one, node.generators), node)
+            name = "set_of" if is_set else "dict_of"
+            return hook(name, node, self._sifted(listed, node.generators, True))
         first = node.generators[0]
         first.iter = hook("items", first.iter, self.expr(first.iter))
         hidden = self._hidden
@@ -459,7 +468,7 @@ class Expressions:
     def _decides(self, node: Any) -> bool:
         """Whether data may decide on a comprehension, whose parts can become functions."""
         kind = type(node)
-        if kind is ast.SetComp or (kind is ast.GeneratorExp and node not in self.names.immediate):
+        if kind is ast.GeneratorExp and node not in self.names.immediate:
             return False
         if self._in_lambda or any(g.is_async or _names(g.target) is None for g in node.generators):
             return False
@@ -538,14 +547,13 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
 
 
 def _is_fixed(key: ast.expr) -> bool:
-    """Whether an index is written down, or one of arrays alone whose slices are."""
+    """Whether an index is written down."""
     if isinstance(key, ast.UnaryOp):
         return _is_fixed(key.operand)
     if isinstance(key, ast.Slice):
         return all(x is None or _is_fixed(x) for x in (key.lower, key.upper, key.step))
     if isinstance(key, ast.Tuple):
-        slices = [x for x in key.elts if isinstance(x, (ast.Slice, ast.Starred))]
-        return all(map(_is_fixed, slices or key.elts))
+        return all(map(_is_fixed, key.elts))
     return isinstance(key, (ast.Constant, ast.Starred))
 
 
@@ -589,7 +597,8 @@ _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {
     ast.Call: Expressions._call,
     ast.Subscript: Expressions._element,
     ast.JoinedStr: Expressions._text,
-    ast.BinOp: Expressions._union,
+    ast.BinOp: Expressions._operation,
+    ast.Set: Expressions._set,
     ast.Dict: Expressions._dictionary,
     ast.Lambda: Expressions._lambda,
     ast.ListComp: Expressions._comprehension,

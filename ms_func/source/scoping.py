@@ -200,15 +200,20 @@ class Names:
         self.visit(node.slice)
 
     def _operation(self, node: ast.BinOp) -> None:
-        self._indexed = self._indexed or type(node.op) is ast.BitOr
+        self._indexed = self._indexed or may_be_of_sets(node)
         self.visit(node.left)
         self.visit(node.right)
 
     def _dictionary(self, node: ast.Dict) -> None:
-        self._indexed = self._indexed or None in node.keys
+        self._hooked = self._hooked or not all(type(k) is ast.Constant for k in node.keys)
         for x in (*node.keys, *node.values):
             if x is not None:
                 self.visit(x)
+
+    def _set(self, node: ast.Set) -> None:
+        self._hooked = self._hooked or not all(type(x) is ast.Constant for x in node.elts)
+        for x in node.elts:
+            self.visit(x)
 
     def _text(self, node: ast.JoinedStr) -> None:
         self._hooked = True
@@ -375,6 +380,7 @@ _SPECIAL: dict[type, Any] = {
     ast.JoinedStr: Names._text,
     ast.BinOp: Names._operation,
     ast.Dict: Names._dictionary,
+    ast.Set: Names._set,
     ast.Assert: Names._assertion,
     ast.Call: Names._call,
     ast.Yield: Names._yield,
@@ -393,6 +399,25 @@ _SPECIAL: dict[type, Any] = {
     ast.Nonlocal: Names._nonlocal,
     **dict.fromkeys(_COMPREHENSIONS, Names._comprehension),
 }
+
+
+def may_be_of_sets(node: ast.BinOp) -> bool:
+    """Whether an operator may be one of sets or dictionaries: of other operands it is native."""
+    return type(node.op) in SET_OPERATORS and not (_is_no_set(node.left) or _is_no_set(node.right))
+
+
+def _is_no_set(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return True
+    return isinstance(node, ast.Constant) or (
+        isinstance(node, ast.BinOp) and type(node.op) not in SET_OPERATORS
+    )
+
+
+SET_OPERATORS: dict[type, str] = {
+    ast.BitOr: "bitor", ast.BitAnd: "bitand", ast.Sub: "bitsub", ast.BitXor: "bitxor",
+}  # fmt: skip
+"""Operators of sets, and the hooks for them."""
 
 
 def all_arguments(args: ast.arguments) -> list[ast.arg]:

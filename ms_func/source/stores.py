@@ -208,7 +208,7 @@ class Stores(Expressions):
         key: Any = None
         if isinstance(t, ast.Subscript):
             key = self._once(self.key(t.slice), out)
-            old = hook("changing", t, owner, key)
+            old = hook("getitem", t, owner, key)
         else:
             old = placed(ast.Attribute(owner, t.attr, ast.Load()), t)
         value = hook(name, s, old, self.expr(s.value))

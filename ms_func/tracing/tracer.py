@@ -559,8 +559,19 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
 
     Arrays that `body` takes from outside stand in the function by value.
 
+    Args:
+        name: name of the function.
+        types: types of its parameters.
+        body: function of traced values that gives a sequence of results.
+
     Raises:
-        ValueError: it takes a traced value from outside.
+        NotImplementedError: it takes a traced value from outside.
+
+    Example:
+        >>> kind = ms.typeof(np.ones(2))
+        >>> program = ms.extend.build("double", [kind], lambda x: [2 * x])
+        >>> program.name, len(program.eqns), program.out_types
+        ('double', 1, (f32[2],))
     """
     trace = Staging(name)
     trace.internal = True

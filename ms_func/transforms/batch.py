@@ -44,6 +44,12 @@ def batch(
 
     Returns:
         The batched program, and the batch dimension of each of its results.
+
+    Example:
+        >>> program = ms.make_ir(np.sin)(0.0)
+        >>> lanes, dims = ms.extend.batch_program(program, 3, (0,), (0,))
+        >>> lanes.in_types, dims
+        ((f32*[3],), (0,))
     """
     lanes = _lanes.layout
     key = ("batch", size, dims, out_dims, lanes)

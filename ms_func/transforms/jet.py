@@ -65,6 +65,12 @@ def jet(fn: Function, order: int, active: tuple[bool, ...]) -> tuple[Function, t
 
     Returns:
         The program of series, and for each result whether it has terms.
+
+    Example:
+        >>> program = ms.make_ir(lambda x: x * x)(0.0)
+        >>> series, live = ms.extend.jet_program(program, 2, (True,))
+        >>> [x.item() for x in ms.extend.apply(series, [3.0, 1.0, 0.0])], live
+        ([9.0, 6.0, 1.0], (True,))
     """
     key = ("jet", order, active)
     if key not in fn.memo:

@@ -30,6 +30,12 @@ def jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, .
 
     Returns:
         The derivative program, and for each result whether it has a tangent.
+
+    Example:
+        >>> program = ms.make_ir(lambda x: x * x)(0.0)
+        >>> tangent, live = ms.extend.jvp_program(program, (True,))
+        >>> [x.item() for x in ms.extend.apply(tangent, [3.0, 1.0])], live
+        ([9.0, 6.0], (True,))
     """
     key = ("jvp", active)
     if key not in fn.memo:

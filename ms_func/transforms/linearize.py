@@ -251,8 +251,21 @@ def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:
 def linearize(fn: Function, active: Mask) -> tuple[Function, Function, Mask]:
     """Primal program with residuals, linear program, and which results have a tangent.
 
-    `primal`: parameters -> results, then residuals.
-    `linear`: residuals, then active tangents -> tangents that are not zero.
+    Args:
+        fn: the program.
+        active: for each parameter, whether it has a tangent.
+
+    Returns:
+        `primal`: parameters -> results, then residuals;
+        `linear`: residuals, then active tangents -> tangents that are not zero;
+        for each result whether it has a tangent.
+
+    Example:
+        >>> program = ms.make_ir(lambda x: x * x)(0.0)
+        >>> primal, linear, live = ms.extend.linearize_program(program, (True,))
+        >>> square, *residuals = ms.extend.apply(primal, [3.0])
+        >>> square.item(), ms.extend.apply(linear, [*residuals, 1.0])[0].item(), live
+        (9.0, 6.0, (True,))
     """
     key = ("linearize", active)
     if key not in fn.memo:
@@ -318,7 +331,21 @@ def vjp_walk(
 
 @timed("transform")
 def vjp(fn: Function, active: Mask) -> Function:
-    """Function of (parameters, cotangents of results) giving (results, cotangents of active)."""
+    """Function of (parameters, cotangents of results) giving (results, cotangents of active).
+
+    Args:
+        fn: the program.
+        active: for each parameter, whether its cotangent is wanted.
+
+    Returns:
+        The program of both.
+
+    Example:
+        >>> program = ms.make_ir(lambda x: x * x)(0.0)
+        >>> pull = ms.extend.vjp_program(program, (True,))
+        >>> [x.item() for x in ms.extend.apply(pull, [3.0, 1.0])]
+        [9.0, 6.0]
+    """
     key = ("vjp", active)
     if key not in fn.memo:
         n = len(fn.params)

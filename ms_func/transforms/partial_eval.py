@@ -86,10 +86,20 @@ def partial_eval(
 ) -> tuple[Function, Function, tuple[bool, ...]]:
     """Split `fn` by which parameters are unknown.
 
+    Args:
+        fn: the program.
+        unknown: for each parameter, whether its value comes later.
+
     Returns:
         `known`: known parameters -> known results, then residuals;
         `rest`: residuals, then unknown parameters -> unknown results;
         which results are unknown.
+
+    Example:
+        >>> program = ms.make_ir(lambda x, y: (np.sin(x), np.sin(x) * y))(0.0, 0.0)
+        >>> known, rest, later = ms.extend.partial_eval(program, (False, True))
+        >>> [eqn.primitive.name for eqn in rest.eqns], len(known.results), later
+        (['mul'], 2, (False, True))
     """
     key = ("partial_eval", tuple(unknown))
     if key in fn.memo:

@@ -26,7 +26,7 @@ from ms_func.ir.walk import walk
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.constants import constant_p
 from ms_func.primitives.keys import numpy_words
-from ms_func.primitives.pieces import stack
+from ms_func.primitives.stacks import stack
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import run_rule
 from ms_func.transforms.discharge import discharged

@@ -181,9 +181,24 @@ def _accumulate(
 def transpose(fn: Function, linear: tuple[bool, ...], integers: bool = False) -> Function:
     """Function of (values of the other parameters, cotangents of the results).
 
-    Results are the cotangents of the parameters marked `linear`, zeros materialised.
-    Equations that do not depend on a linear parameter are evaluated first. With `integers` the
-    function is linear over the integers, whose cotangents are integers.
+    Equations that do not depend on a linear parameter are evaluated first.
+
+    Args:
+        fn: the program, linear in the parameters marked.
+        linear: for each parameter, whether it is one of these.
+        integers: the function is linear over the integers, whose cotangents are integers.
+
+    Returns:
+        Program whose results are the cotangents of the parameters marked, zeros materialised.
+
+    Raises:
+        NotImplementedError: an operation is not linear in a parameter marked.
+
+    Example:
+        >>> program = ms.make_ir(lambda c, x: c * x)(0.0, 0.0)
+        >>> back = ms.extend.transpose_program(program, (False, True))
+        >>> ms.extend.apply(back, [3.0, 1.0])[0].item()
+        3.0
     """
     key = ("transpose", linear, integers)
     if key not in fn.memo:

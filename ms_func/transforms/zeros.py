@@ -31,7 +31,15 @@ def zeros(type: ArrayType) -> Any:
 
 
 def instantiate(x: Any) -> Any:
-    """`x`, or zeros where `x` is a symbolic zero."""
+    """`x`, or zeros where `x` is a symbolic zero.
+
+    Args:
+        x: array, traced value, or `Zero`.
+
+    Example:
+        >>> ms.extend.instantiate(ms.extend.Zero(ms.typeof(np.ones(2)))).tolist()
+        [0.0, 0.0]
+    """
     return zeros(x.type) if type(x) is Zero else x
 
 

@@ -18,7 +18,8 @@ from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add, mul, sub
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
-from ms_func.primitives.elementwise import cos, exp, sin, tanh
+from ms_func.primitives.elementwise import cos, exp, sin
+from ms_func.primitives.hyperbolic import tanh
 from ms_func.primitives.reduce import reduce_sum
 from ms_func.primitives.shape import broadcast_in_dim
 from ms_func.tracing.tracer import build

@@ -134,6 +134,9 @@ def test_saved_residuals(capsys):
     assert all(r.type.nbytes == 64 for r in found)
     assert [r.loc.file for r in found if r.source == "exp"] == [__file__]
     assert [r.source for r in saved_residuals(checkpoint(g), X, W)] == ["argument 0", "argument 1"]
+    h = lambda x, w: total(lax.sin(lax.dot(x, w)))  # noqa: E731
+    dots = checkpoint(h, policy=ms.checkpoint_policies.dots_saveable)
+    assert "dot_general" in [r.source for r in saved_residuals(dots, np.eye(3), np.ones(3))]
     print_saved_residuals(g, X, W)
     assert "f64[3], 24 bytes, from exp at " in capsys.readouterr().out
 

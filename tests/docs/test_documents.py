@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -93,18 +95,24 @@ def test_doctests(name: str) -> None:
     module = importlib.import_module(name)
     public = {**vars(lax), **vars(ms_func.numpy), **vars(ms_func)}
     names = {"ms": ms_func, "np": ms_func.numpy, "lax": lax}
-    found = doctest.testmod(
-        module,
-        globs={**public, **vars(module), **names},
-        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
-    )
-    assert found.failed == 0
-    assert found.attempted > 0
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    for test in Finder().find(module, name, globs={**public, **vars(module), **names}):
+        runner.run(test)
+    assert runner.failures == 0
+    assert runner.tries > 0
+
+
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of decorated functions, too."""
+
+    def _from_module(self, module: ModuleType, object: object) -> bool:
+        """Whether what a decorator wraps is defined in the module."""
+        return super()._from_module(module, inspect.unwrap(object) if callable(object) else object)
 
 
 def test_examples_of_public_functions_are_among_those_that_run() -> None:
     """Not hidden by a decorator, or made where no module of these holds it."""
-    finder = doctest.DocTestFinder()
+    finder = Finder()
     run = {e.docstring for name in MODULES for e in finder.find(importlib.import_module(name))}
     shown = {
         f"{path}.{name}": x.__doc__

@@ -125,6 +125,20 @@ def test_device_put_commits():
     assert ms.jit(lambda x: x * 2)(a).devices() == {device}
 
 
+def test_the_default_device_may_be_a_platform():
+    with ms.default_device("cpu"):
+        assert ms.jit(lambda: ms.numpy.zeros(2))().devices() == {ms.devices("cpu")[0]}
+        assert ms.device_put(1.0).devices() == {ms.devices("cpu")[0]}
+    with pytest.raises(ValueError, match="must be a Device"), ms.default_device("moon"):
+        pass
+
+
+@pytest.mark.parametrize("place", [ms.device_put, ms.reshard])
+def test_a_bare_spec_needs_a_mesh(place):
+    with pytest.raises(ValueError, match="no mesh is in force"):
+        place(np.ones(2), ms.P("x"))
+
+
 def test_operands_on_different_devices_are_refused():
     if ms.device_count() < 2:
         pytest.skip("needs two devices")

@@ -40,7 +40,7 @@ def test_approximate_extrema(least):
     np.testing.assert_array_equal(values, np.take_along_axis(X, order, 0))
     with pytest.raises(ValueError, match="recall_target"):
         function(X, 2, recall_target=1.5)
-    with pytest.raises(TypeError, match="floating"):
+    with pytest.raises(ValueError, match="floating"):
         function(np.arange(4), 2)
 
 

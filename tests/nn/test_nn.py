@@ -91,6 +91,24 @@ def test_softmax_of_large_and_masked_values():
     np.testing.assert_allclose(out[[0, 3]], special.log_softmax(X[[0, 3]]))
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "logmeanexp"])
+def test_masked_values_have_no_derivative(name):
+    """However large they are, and where nothing is left."""
+    first = lambda x, mask: mnp.ravel(getattr(nn, name)(x, where=mask))[0]  # noqa: E731
+    few, mask = np.array([1.0, 2.0]), np.array([True, True, False])
+    found = ms.grad(first)(np.array([1.0, 2.0, 1000.0]), mask)
+    want = ms.grad(first)(few, np.array([True, True]))
+    np.testing.assert_allclose(np.asarray(found), [*np.asarray(want), 0.0], rtol=1e-6)
+    np.testing.assert_array_equal(ms.grad(first)(few, np.array([False, False])), [0.0, 0.0])
+
+
+def test_softmax_of_nothing():
+    none, one = np.array([False, False]), np.array([True, False])
+    np.testing.assert_array_equal(nn.softmax(np.array([1.0, 2.0]), where=none), [0.0, 0.0])
+    np.testing.assert_array_equal(nn.softmax(np.full(2, -np.inf), where=one), [np.nan, 0.0])
+    assert np.isnan(nn.logmeanexp(np.zeros(0)))
+
+
 def test_logsumexp():
     rows = np.stack([X, -X])
     for axis in (None, 0, 1):

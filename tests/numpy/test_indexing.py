@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import ms_func as ms
 import ms_func.numpy as mnp
+from ms_func.sharding import Mesh, NamedSharding, P
 from tests.support.numpy_oracle import same
 
 
@@ -139,6 +140,13 @@ def test_out_of_bounds_modes():
     same(x.at[i].set(9), np.array([9, 1, 2], np.float32))
     same(x.at[i].add(1, mode="clip"), np.array([2, 1, 3], np.float32))
     same(x.at[7].set(9), np.arange(3, dtype=np.float32))
+
+
+@pytest.mark.parametrize("index", [0, np.array([0, 3]), (slice(None), 1)])
+def test_updates_of_nothing_are_dropped(index):
+    x = mnp.zeros((0, 0))
+    same(x.at[index].set(1), np.zeros((0, 0), np.float32))
+    same(x.at[index].add(1), np.zeros((0, 0), np.float32))
 
 
 def test_derivatives():
@@ -273,6 +281,16 @@ def test_updates_take_lists_and_segments_are_counted_from_the_front():
     assert ms.ops.segment_sum(data, ids, 3).tolist() == [0, 5, 0]
     assert ms.ops.segment_sum(data, ids, 3, mode="clip").tolist() == [3, 5, 2]
     assert mnp.put(data, mnp.array([9]), 7.0, inplace=False).tolist() == [0, 1, 2, 3, 7]
+
+
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+@pytest.mark.parametrize("name", ["segment_sum", "segment_prod", "segment_max", "segment_min"])
+def test_segments_are_placed(name):
+    place = NamedSharding(Mesh((8,), ("a",)), P("a"))
+    data, ids = np.arange(1.0, 17.0), np.arange(16) % 8
+    found = getattr(ms.ops, name)(data, ids, 8, out_sharding=place)
+    assert found.sharding.is_equivalent_to(place, 1)
+    np.testing.assert_array_equal(found, getattr(ms.ops, name)(data, ids, 8))
 
 
 def test_an_index_that_is_clamped_has_the_derivative_of_what_it_reads():

@@ -118,6 +118,11 @@ def test_complex_numbers_of_weak_parts_are_weak():
     assert not ms.lax.complex(mnp.float32(1), 2.0).weak_type
 
 
+def test_a_number_with_the_sign_of_an_array_is_not_weak():
+    assert not mnp.copysign(0.5, mnp.ones(2)).weak_type
+    assert mnp.copysign(0.5, -1.0).weak_type
+
+
 @pytest.mark.parametrize("name", ["int1", "int2", "int4", "int8", "uint1", "uint2", "uint4"])
 def test_short_integers_belong_to_the_categories_of_integers(name):
     signed = mnp.iinfo(name).min < 0

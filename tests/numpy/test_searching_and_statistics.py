@@ -83,6 +83,21 @@ def test_putting():
         mnp.put(X, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: mnp.ravel_multi_index((1, 2), (2, 3), order="Z"), "invalid order='Z'"),
+        (lambda: mnp.ravel_multi_index((1.5, 2), (2, 3)), "indices must be integers"),
+        (lambda: mnp.choose(np.array([0.5]), [1, 2]), "must be integer typed, got float64"),
+        (lambda: mnp.compress(np.ones(5, bool), X, 0), "entries that are out of bounds"),
+        (lambda: mnp.put_along_axis(X, np.array([0]), 9, 1, inplace=False), "1 dimensions"),
+    ],
+)
+def test_indices_that_do_not_fit_are_refused(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
 def test_counting():
     same(mnp.bincount(Y), np.bincount(Y))
     same(ms.jit(lambda y: mnp.bincount(y, length=5))(Y), np.bincount(Y, minlength=5)[:5])
@@ -142,6 +157,16 @@ def test_sets(name):
     if name != "isin":
         sized = ms.jit(lambda a, b: getattr(mnp, name)(a, b, size=12, fill_value=-1))(a, b)
         same(sized, np.concatenate([want, np.full(12 - len(want), -1)]))
+        pad = 0 if name == "setdiff1d" else want[0]
+        same(
+            getattr(mnp, name)(a, b, size=12), np.concatenate([want, np.full(12 - len(want), pad)])
+        )
+
+
+def test_places_of_common_elements_are_padded_by_the_sizes():
+    a, b = np.array([3, 1, 1]), np.array([1, 5, 2, 3])
+    found = mnp.intersect1d(a, b, return_indices=True, size=3)
+    same(found, (np.array([1, 3, 1]), np.array([1, 0, 3]), np.array([0, 3, 4])))
 
 
 # --- statistics and calculus --------------------------------------------------------------------
@@ -284,3 +309,30 @@ def test_counts_of_short_floats_do_not_stop_growing():
     assert float(mnp.histogram2d(x, x, 1)[0][0, 0]) == 1000
     counts = np.asarray(mnp.bincount(np.array([255, 1, 255], np.uint8)))
     assert (counts[1], counts[255], counts.size) == (1, 2, 256)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8"])
+def test_polynomials_of_two_dtypes_promote_before_they_are_subtracted(dtype):
+    one, two = np.array([1, 2], dtype), np.array([3, 0, 5], np.uint8)
+    same(mnp.polysub(one, two), np.polysub(one, two))
+    same(mnp.polyadd(one, two), np.polyadd(one, two))
+    with pytest.raises(TypeError, match="takes vectors"):
+        mnp.polysub(one, 3)
+
+
+def test_slopes_inside_do_not_depend_on_the_sample_there():
+    x = np.array([1.0, np.nan, 3.0, 4.0, np.inf, 0.0], np.float32)
+    same(mnp.gradient(x), np.gradient(x))
+
+
+@pytest.mark.parametrize(("observations", "ddof"), [(0, None), (1, None), (1, 3)])
+def test_covariance_of_too_few_observations_is_nan(observations, ddof):
+    assert mnp.isnan(mnp.cov(np.ones((2, observations), np.float32), ddof=ddof)).all()
+
+
+@pytest.mark.parametrize("q", [0.5, np.float32([0.25, 0.5]), np.array(0.5)])
+@pytest.mark.parametrize("name", ["quantile", "nanquantile", "percentile", "nanpercentile"])
+def test_quantiles_have_the_dtype_of_the_elements(name, q):
+    for dtype in ("float16", "bfloat16", "float64"):
+        assert getattr(mnp, name)(mnp.array([1, 2, 4], dtype), q).dtype == mnp.dtype(dtype)
+    assert getattr(mnp, name)(mnp.arange(3), q).dtype == np.float32

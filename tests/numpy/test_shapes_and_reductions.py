@@ -55,6 +55,19 @@ def test_array():
     same(mnp.asarray(memoryview(b"ab")), np.array([97, 98], np.uint8))
 
 
+@pytest.mark.parametrize("dtype", [float, int, "float64", "int16"])
+def test_stored_elements_have_the_width_of_numpy(dtype, tmp_path):
+    values = np.arange(3).astype(dtype)
+    values.tofile(tmp_path / "values")
+    wanted = mnp.zeros(0, dtype).dtype
+    for found in (
+        mnp.frombuffer(values.tobytes(), dtype), mnp.fromfile(tmp_path / "values", dtype),
+        mnp.fromiter(iter(values), dtype),
+    ):  # fmt: skip
+        same(found, values.astype(wanted))
+        assert found.dtype == wanted
+
+
 @pytest.mark.parametrize(
     ("value", "error"),
     [(None, ValueError), ("a", TypeError), ([1, "a"], TypeError), ([[1], [1, 2]], ValueError),
@@ -152,6 +165,7 @@ def test_meshgrid(indexing, sparse):
 
 def test_slice_notation():
     same(mnp.mgrid[:3, 2:4], np.mgrid[:3, 2:4])
+    same(mnp.ogrid[0:2, 0:1:3j], [g.astype(np.float32) for g in np.ogrid[0:2, 0:1:3j]])
     same(mnp.r_[1, 2, 5:7], np.r_[1, 2, 5:7])
     same(mnp.c_[np.arange(2), np.arange(2)], np.c_[np.arange(2), np.arange(2)])
 
@@ -160,6 +174,10 @@ def test_slice_notation():
     ("call", "error", "text"),
     [
         (lambda: mnp.reshape(X, (5, 5)), TypeError, r"cannot reshape array of shape \(3, 4\)"),
+        (lambda: mnp.transpose(X, (1, 2)), ValueError, "axis 2 is out of bounds"),
+        (lambda: mnp.roll(X, (1, 2, 3), (0, 1)), ValueError, "3 shifts do not fit 2 axes"),
+        (lambda: mnp.block([]), ValueError, "equally deep and not empty"),
+        (lambda: mnp.block([[1], 2]), ValueError, r"depths \[0, 1\]"),
         (lambda: mnp.squeeze(X, 0), ValueError, "cannot select an axis to squeeze out"),
         (lambda: mnp.expand_dims(X, 5), ValueError, "axis 5 is out of bounds"),
         (lambda: mnp.concatenate([]), ValueError, "Need at least one array to concatenate"),
@@ -183,6 +201,11 @@ def test_slice_notation():
         (lambda: mnp.matmul(1, 2), ValueError, "must have ndim at least 1"),
         (lambda: mnp.matmul(X, X), TypeError, "contracting dimensions"),
         (lambda: mnp.einsum("ij,jk", X, X), ValueError, "Size of label 'j'"),
+        (lambda: mnp.linalg.matrix_norm(X[0]), ValueError, "must be at least 2D"),
+        (lambda: mnp.eye(-1), ValueError, "negative dimensions"),
+        (lambda: mnp.tile(X, -1), ValueError, "negative repetitions"),
+        (lambda: mnp.put(X, 0, 1, mode="raise", inplace=False), NotImplementedError, "'raise'"),
+        (lambda: mnp.pad(mnp.zeros(0), 1, "edge"), ValueError, "axis 0 is empty"),
         (lambda: mnp.pad(X, 1, mode="foo"), NotImplementedError, "Unimplemented padding mode"),
     ],
 )

@@ -117,6 +117,22 @@ def test_select_n_takes_the_nearest_case():
     np.testing.assert_array_equal(got, [1, 0, 1])
 
 
+def test_complex_numbers_of_weak_parts_are_weak():
+    assert [ms.typeof(z).weak_type for z in (lax.complex(1.0, 2.0), lax.conj(1.0))] == [True] * 2
+    assert not ms.typeof(lax.complex(np.float32(1), 2.0)).weak_type
+
+
+def test_transforms_convert_integers_and_real_spectra():
+    np.testing.assert_array_equal(lax.fft(np.arange(4), "RFFT", (4,)), np.fft.rfft(np.arange(4)))
+    back = lax.fft(np.array([4.0, 0.0, 0.0]), "IRFFT", (4,))
+    np.testing.assert_array_equal(back, np.fft.irfft([4, 0, 0], 4))
+
+
+def test_a_composite_sees_arrays_and_numbers_stay_weak():
+    assert lax.composite(lambda x: x.reshape(1), "my.row")(1.5).tolist() == [1.5]
+    assert ms.typeof(lax.stage(3)).weak_type
+
+
 def test_dimensions_of_size_1_are_repeated():
     x, y = np.ones((2, 1), np.float32), np.arange(3, dtype=np.float32)[None]
     np.testing.assert_array_equal(lax.add(x, y), x + y)
@@ -138,7 +154,12 @@ def test_dimensions_of_size_1_are_repeated():
         (lambda: lax.select_n(np.ones(2, bool), 1.0, 2.0, 3.0), ShapeError, "at most 2"),
         (lambda: lax.select_n(np.int32(0)), ValueError, "at least one case"),
         (lambda: lax.reduce_precision(1.0, 0, 3), ValueError, "exponent bit"),
-        (lambda: lax.bitcast_convert_type(np.zeros(3, np.int8), np.int32), ShapeError, "wider"),
+        (lambda: lax.bitcast_convert_type(np.zeros(3, np.int8), np.int32), ValueError, "wider"),
+        (lambda: lax.complex(np.float16(1), np.float16(2)), ShapeError, "are float32, float64"),
+        (lambda: lax.conj(np.int32(1)), ShapeError, "are float32, float64"),
+        (lambda: lax.fft(np.ones(4), "FFT", (3,)), ValueError, "of kind FFT and lengths"),
+        (lambda: lax.fft(np.ones(4, "c8"), "RFFT", (4,)), ValueError, "takes float32 or float64"),
+        (lambda: lax.reciprocal(np.int32(2)), ShapeError, "reciprocal does not accept"),
         (lambda: ms.grad(lambda m: lax.polygamma(m, 1.0))(2.0), UnsupportedError, "whole orders"),
     ],
 )

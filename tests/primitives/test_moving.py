@@ -279,6 +279,7 @@ def test_factors_of_a_reshape(old, new, rule):
         (lambda: lax.gather(X, PLACES, ROWS, (1, 7)), ShapeError, "does not fit"),
         (lambda: lax.scatter_add(X, PLACES, X[:2], TO_ROWS), ShapeError, "outside the window"),
         (lambda: lax.stack([]), ValueError, "at least one"),
+        (lambda: lax.stack([X, X[:1]]), ValueError, "the same shape"),
     ],
 )
 def test_misuse_is_explained(call, error, words):

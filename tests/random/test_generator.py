@@ -177,8 +177,19 @@ def test_orders():
         found = np.asarray(held[...])
         assert sorted(found) == list(range(8))
         assert not np.array_equal(found, np.arange(8))
-    with pytest.raises(TypeError, match="in place"):
-        rng.shuffle([1, 2])
+    for wrong in ([1, 2], np.array(3)):
+        with pytest.raises(TypeError, match="in place"):
+            rng.shuffle(wrong)
+
+
+@pytest.mark.parametrize("name", ["normal", "exponential", "weibull", "standard_t"])
+def test_parameters_do_not_outgrow_the_size(name):
+    """As in NumPy: numbers would be shared by the rows, without notice."""
+    parameter = np.ones((2, 3))
+    with pytest.raises(ValueError, match="not compatible"):
+        getattr(np.random.default_rng(0), name)(parameter, size=(3,))
+    with pytest.raises(ValueError, match="must be broadcast-compatible"):
+        getattr(random.Generator(0), name)(parameter, size=(3,))
 
 
 def test_seeds_that_are_none():

@@ -199,6 +199,12 @@ def test_binomial(n, p):
     assert stats.chisquare(counts[keep], expected[keep]).pvalue > 1e-4
 
 
+def test_counts_have_no_derivative():
+    """Not by the number of trials either, which those of likely successes are subtracted from."""
+    count = lambda n, p: random.binomial(KEY, n, p)  # noqa: E731
+    assert ms.grad(count, (0, 1))(10.0, 0.7) == (0.0, 0.0)
+
+
 def test_edges_of_the_binomial():
     n = np.array([0, 5, 5, np.inf, 5, -1, np.nan, 5, 5, 100], np.float32)
     p = np.array([0.5, 0, 1, 0.2, np.nan, 0.5, 0.5, -0.1, 1.1, np.nan], np.float32)

@@ -76,3 +76,19 @@ def test_other_functions():
     close(ml.svd(A, compute_uv=False), sl.svd(A, compute_uv=False))
     close(ml.det(A), sl.det(A))
     close(ml.inv(A), sl.inv(A))
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_cholesky_reads_the_triangle_of_its_factor(lower):
+    other = np.triu(SPD) if not lower else np.tril(SPD)
+    close(ml.cholesky(other, lower), sl.cholesky(SPD, lower))
+    close(ml.cho_factor(other + 0.0, lower)[0], sl.cholesky(SPD, lower))
+
+
+def test_sizes_of_right_sides():
+    with pytest.raises(ValueError, match="do not fit"):
+        ml.solve_triangular(np.eye(2), np.ones(3))
+    with pytest.raises(ValueError, match="do not fit on the right"):
+        ml.qr_multiply(np.ones((3, 2)), np.ones(2))
+    with pytest.raises(ValueError, match="do not fit on the left"):
+        ml.qr_multiply(np.ones((3, 2)), np.ones(3), "left")

@@ -190,3 +190,24 @@ def test_sici_and_fresnel_keep_the_dtype():
 )
 def test_slopes_at_the_ends_of_a_domain(function, x, want):
     np.testing.assert_allclose(ms.grad(function)(x), want, rtol=1e-5)
+
+
+EDGES = np.array([-np.inf, -2.5, -1.0, 0.0, 0.25, 1.0, 3.0, np.inf, np.nan])
+
+
+@pytest.mark.parametrize("name", ["owens_t", "rel_entr", "kl_div"])
+def test_edges_of_two_arguments(name):
+    a, b = np.meshgrid(EDGES, EDGES)
+    want = getattr(ss, name)(a, b)
+    if name == "kl_div":
+        want = np.where((a == np.inf) & (b > 0) & np.isfinite(b), np.inf, want)  # the limit
+    np.testing.assert_allclose(getattr(special, name)(a, b), want, rtol=1e-12)
+
+
+def test_poch_where_gamma_overflows():
+    z, m = np.array([200.0, 1e3, 1e5, 180.5]), np.array([-2.0, 2.0, 1.0, -0.5])
+    np.testing.assert_allclose(special.poch(z, m), ss.poch(z, m), rtol=1e-9)
+    slope = ms.grad(special.poch, 1)(np.float64(1e3), np.float64(2.0))
+    step = 1e-4
+    numeric = (ss.poch(1e3, 2 + step) - ss.poch(1e3, 2 - step)) / (2 * step)
+    np.testing.assert_allclose(slope, numeric, rtol=1e-5)

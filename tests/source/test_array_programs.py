@@ -11,10 +11,9 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import tree
-from ms_func.errors import TracerSliceError
-from tests.source import array_functions, growing_functions
+from tests.source import array_functions, growing_functions, keyed_functions
 
-CASES = [*array_functions.CASES, *growing_functions.CASES]
+CASES = [*array_functions.CASES, *growing_functions.CASES, *keyed_functions.CASES]
 XS = (
     np.array([0.31, -1.23, 2.54, 0.72, -0.41]),
     np.array([1.73, 0.22, -0.61, -2.13, 3.32]),
@@ -118,9 +117,3 @@ def test_a_window_that_reaches_beyond_the_array_is_an_error_at_run_time():
     for i in (-5, -2, -1, 3, 9):
         with pytest.raises(IndexError, match="a slice of 2 elements reaches beyond an axis of 4"):
             jitted(x, i)
-
-
-def test_a_slice_whose_size_data_decide_is_refused():
-    for f in (lambda x, i: x[:i], lambda x, i: x[i : 2 * i], lambda x, i: x[i : i + 9]):
-        with pytest.raises(TracerSliceError, match="a slice needs bounds known while tracing"):
-            ms.jit(f)(np.arange(4.0), 1)

@@ -153,11 +153,38 @@ def keeps_keys(x, n):
     return sum(d.values()) + d.get("b", x) + len(d)
 
 
+def has_traced_keys(x, n):
+    seen, d = {n, 2}, {n: x, 3: x * x}
+    for i in range(4):
+        k = i * n % 3
+        if k in seen:
+            d[k] = d.get(k, 0.0) + x * i
+        seen.add(k)
+    return sum(v * k for k, v in d.items()) + len(seen - {0}) + len({k for k in d if k > 0})
+
+
 def indexes(x, n):
     a = mnp.arange(4.0) * x
     a[n] = 5 * x
     a[0] += x * x
     return a[n] * a[0] + [x, 2 * x, 3 * x, 4 * x][n] + {0: x, 2: 1.0, 3: x * x}[n]
+
+
+def fills_arrays(x, n):
+    a, rows = np.zeros(4), [np.array([x, 2.0]), np.array([1.0, x])]
+    a[n] = x * x
+    np.add(a, x, out=a)
+    return a[n] + a.sum() + np.dot(*rows) + [10.0, 20.0][np.arange(2)[1]]
+
+
+def takes_parts(x, n):
+    a = x * np.arange(1.0, 5.0)
+    b = 2 * a[: n + 1]
+    a[a > 2] *= x
+    a[n:] = b[-1] + a[n:]
+    for v in b:
+        x += v * v
+    return x + a.sum() + np.log(b[b > 0]).sum() + (b @ b) / len(b) + np.max(b)
 
 
 def deletes(x, n):
@@ -316,7 +343,7 @@ def says_little(x, n):
 
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
-            grows, keeps_keys, indexes,
+            grows, keeps_keys, has_traced_keys, indexes, takes_parts, fills_arrays,
             deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
             calls_builtins, tells, says_little]  # fmt: skip
 
@@ -349,12 +376,13 @@ REFUSED = [
         "key_made_of_text",
         "measures_text",
         "appends_in_branch",
+        "slices_an_array",
     ],
     ["yields_in_branch", "yields_in_loop", "advances_in_branch"],
     ["text_is_a_key", "adds_to_nothing"],
     ["stores_to_numpy", "changes_bytes", "changes_c_array"],
     ["catches", "asserts_in_try"],
-    ["makes_a_shape", "unpacks_a_range", "slices_an_array", "is_a_key", "is_in_a_set"],
+    ["makes_a_shape", "unpacks_a_range"],
     ["leaves_through_item"],
     ["numpy_itself"],
     [],  # async: tests/source/test_policy.py

@@ -12,7 +12,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, fusion, manipulation, reductions
+from ms_func.numpy import creation, filled, fusion, intervals, manipulation, reductions
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import factors as fa
 from ms_func.numpy import linalg as nl
@@ -36,14 +36,57 @@ __all__ = [
 def cholesky(
     a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> Array:
-    """Upper (or lower) triangular factor of Hermitian matrices."""
-    return fa.cholesky(a, upper=not lower)
+    """Upper (or lower) triangular factor of Hermitian positive definite matrices.
+
+    Args:
+        a: matrices `[..., n, n]`; integers become floats. Only the triangle of the factor is
+            read, the real part of the diagonal.
+        lower: return `L` with `a = L L^H`, instead of `U` with `a = U^H U`.
+        overwrite_a: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        Array `[..., n, n]`, zero in the other triangle; NaN where the matrix is not positive
+        definite: SciPy raises there.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Reference:
+        Golub, Van Loan, "Matrix Computations", 4.2; derivatives: Murray, arXiv:1602.07527.
+
+    Example:
+        >>> a = np.array([[4.0, 2.0], [2.0, 5.0]])
+        >>> print(cholesky(a))  # `numpy.linalg.cholesky` returns the lower one
+        [[2. 1.]
+         [0. 2.]]
+    """
+    return fa.cholesky(a, upper=not lower, symmetrize_input=False)
 
 
 def cho_factor(
     a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, bool]:
-    """Factor for `cho_solve`, and whether it is the lower one."""
+    """Factor for `cho_solve`, and whether it is the lower one.
+
+    Args:
+        a: Hermitian positive definite matrices `[..., n, n]`.
+        lower: which factor.
+        overwrite_a: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        The factor as of `cholesky` (the other triangle is zero, in SciPy it holds anything), and
+        `lower`.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> factor = cho_factor(np.array([[4.0, 2.0], [2.0, 5.0]]))
+        >>> print(np.array_str(cho_solve(factor, np.array([6.0, 7.0])), precision=2))
+        [1. 1.]
+    """
     return cholesky(a, lower), lower
 
 
@@ -51,7 +94,25 @@ def cho_solve(
     c_and_lower: tuple[ArrayLike, bool], b: ArrayLike, overwrite_b: bool = False,
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
-    """`x` with `a x = b` from the factor of `a` that `cho_factor` gave."""
+    """`x` with `a x = b` from the factor of `a` that `cho_factor` gave.
+
+    Args:
+        c_and_lower: what `cho_factor` returned, for matrices `[..., n, n]`.
+        b: right sides `[n]` or `[..., n, k]`.
+        overwrite_b: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        Array of the shape of `b`, broadcast with the matrices.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> factor = cho_factor(np.array([[4.0, 0.0], [0.0, 16.0]]), lower=True)
+        >>> print(cho_solve(factor, np.array([4.0, 32.0])))
+        [1. 2.]
+    """
     c, lower = c_and_lower
     return _cho_solve(c, b, bool(lower))
 
@@ -71,7 +132,7 @@ def solve_triangular(
     """`x` with `op(a) x = b` for triangular `a`.
 
     Args:
-        a: matrices `[..., n, n]`.
+        a: matrices `[..., n, n]`; the other triangle is not read.
         b: right sides `[n]`, `[..., n, k]`.
         trans: 0 or "N", 1 or "T" (transposed), 2 or "C" (conjugate transposed).
         lower: which triangle is read.
@@ -80,8 +141,16 @@ def solve_triangular(
         debug: accepted.
         check_finite: accepted; NaN gives NaN.
 
+    Returns:
+        Array of the shape of `b`; infinite or NaN where the diagonal has a zero.
+
     Raises:
-        ValueError: there is no such `trans`.
+        ValueError: there is no such `trans`, or the shapes do not fit.
+
+    Example:
+        >>> a, b = np.array([[2.0, 1.0], [0.0, 4.0]]), np.array([4.0, 8.0])
+        >>> print(solve_triangular(a, b), solve_triangular(a, b, "T"))
+        [1. 2.] [2.  1.5]
     """
     kinds = {0: 0, "N": 0, 1: 1, "T": 1, 2: 2, "C": 2}
     if trans not in kinds:
@@ -91,6 +160,10 @@ def solve_triangular(
     b = convert(b, typeof(a).dtype)
     vector = typeof(b).ndim == typeof(a).ndim - 1
     b = manipulation.expand_dims(b, -1) if vector else b
+    if typeof(b).shape[-2:-1] != typeof(a).shape[-1:]:
+        raise ArgumentValueError(
+            f"solve_triangular: matrices {typeof(a)} and right sides {typeof(b)} do not fit"
+        )
     out = linalg.solve_triangular(
         a, b, left_side=True, lower=lower, transpose_a=kinds[trans] > 0,
         conjugate_a=kinds[trans] == 2, unit_diagonal=unit_diagonal,
@@ -102,7 +175,26 @@ def solve_triangular(
 def lu_factor(
     a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, Array]:
-    """Both triangular factors in one matrix, and the row exchanged with each."""
+    """Both triangular factors in one matrix, and the row exchanged with each.
+
+    Args:
+        a: matrices `[..., m, n]`; integers become floats.
+        overwrite_a: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        Array `[..., m, n]` that holds `U`, and below its diagonal `L`, whose diagonal of ones is
+        left out; int32 array `[..., min(m, n)]`: row `i` was exchanged with row `pivots[i]`.
+
+    Raises:
+        TypeError: `a` has less than two dimensions.
+
+    Example:
+        >>> factors, pivots = lu_factor(np.array([[1.0, 2.0], [4.0, 4.0]]))
+        >>> print(factors, pivots)
+        [[4.   4.  ]
+         [0.25 1.  ]] [1 1]
+    """
     factors, pivots, _ = linalg.lu(fa.matrix("lu_factor", a))
     return factors, pivots
 
@@ -114,8 +206,23 @@ def lu_solve(
 ) -> Array:  # fmt: skip
     """`x` with `op(a) x = b` from what `lu_factor` gave.
 
+    Args:
+        lu_and_piv: factors `[..., n, n]` and pivots `[..., n]`.
+        b: right sides `[n]` or `[..., n, k]`.
+        trans: 0, 1 for the transposed matrices, 2 for the conjugate transposed.
+        overwrite_b: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        Array of the shape of `b`.
+
     Raises:
         ValueError: `trans` is none of 0, 1 (transposed), 2 (conjugate transposed).
+
+    Example:
+        >>> factored = lu_factor(np.array([[1.0, 2.0], [4.0, 4.0]]))
+        >>> print(lu_solve(factored, np.array([3.0, 8.0])))
+        [1. 1.]
     """
     if trans not in (0, 1, 2):
         raise ArgumentValueError(f"'trans' value must be 0, 1, or 2, got {trans}")
@@ -134,8 +241,8 @@ def lu_solve(
 def _order(pivots: Any, n: int) -> Any:
     """Order of the rows after the exchanges, in a loop over them."""
     lead = pivots.shape[:-1]
-    start = manipulation.broadcast_to(creation.arange(n), (*lead, n))
-    place = creation.arange(n)
+    start = manipulation.broadcast_to(intervals.arange(n), (*lead, n))
+    place = intervals.arange(n)
 
     def exchange(k: Any, order: Any) -> Any:
         there = pivots[..., k][..., None]
@@ -154,10 +261,24 @@ def lu(
     """`a = P L U`: permutation, lower triangle with ones on the diagonal, upper triangle.
 
     Args:
-        a: matrices `[..., m, n]`.
+        a: matrices `[..., m, n]`; integers become floats.
         permute_l: return `P L` and `U`.
         overwrite_a: accepted, arrays are values.
         check_finite: accepted.
+
+    Returns:
+        `P` `[..., m, m]`, `L` `[..., m, k]` and `U` `[..., k, n]`, k = min(m, n), of one dtype.
+        Pivots are the entries of the greatest magnitude. `L` and `U` have derivatives, at regular
+        leading blocks.
+
+    Raises:
+        TypeError: `a` has less than two dimensions.
+
+    Example:
+        >>> p, l, u = lu(np.array([[1.0, 2.0], [4.0, 4.0]]))
+        >>> print(p @ l)
+        [[0.25 1.  ]
+         [1.   0.  ]]
     """
     a = fa.matrix("lu", a)
     factors, _, order = linalg.lu(a)
@@ -165,7 +286,7 @@ def lu(
     k = min(m, n)
     low = tril(factors, -1)[..., :k] + eye(m, k, dtype=factors.dtype)
     up = triu(factors)[..., :k, :]
-    rows = order[..., None, :] == creation.arange(m)[:, None]
+    rows = order[..., None, :] == intervals.arange(m)[:, None]
     p = convert(rows, factors.dtype)
     return (mm(p, low), up) if permute_l else (p, low, up)
 
@@ -174,12 +295,45 @@ def lu(
 
 
 def det(a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True) -> Array:
-    """Determinant of square matrices."""
+    """Determinant of square matrices.
+
+    Args:
+        a: matrices `[..., n, n]`; integers become floats.
+        overwrite_a: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        Array `[...]`; 1 for matrices without rows. Derivatives hold at singular matrices too.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> print(det(np.array([[2.0, 0.0], [0.0, 3.0]])))
+        6.0
+    """
     return nl.det(a)
 
 
 def inv(a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True) -> Array:
-    """Inverse of square matrices."""
+    """Inverse of square matrices.
+
+    Args:
+        a: matrices `[..., n, n]`; integers become floats.
+        overwrite_a: accepted, arrays are values.
+        check_finite: accepted.
+
+    Returns:
+        Array of the shape of `a`; infinite or NaN for singular matrices, where SciPy raises.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> print(inv(np.array([[2.0, 0.0], [0.0, 4.0]])))
+        [[0.5  0.  ]
+         [0.   0.25]]
+    """
     return nl.inv(a)
 
 
@@ -191,17 +345,25 @@ def solve(
     """`x` with `a x = b`.
 
     Args:
-        a: square matrices.
-        b: right sides.
+        a: square matrices `[..., n, n]`.
+        b: right sides `[n]` or `[..., n, k]`.
         lower: which triangle of Hermitian matrices is read.
         overwrite_a: accepted, arrays are values.
         overwrite_b: accepted.
         debug: accepted.
         check_finite: accepted.
-        assume_a: "gen", "sym", "her", or "pos" for positive definite matrices.
+        assume_a: "gen", "sym", "her", or "pos" for positive definite matrices, which are solved by
+            Cholesky's factors; the others are solved by `lu`.
+
+    Returns:
+        Array of the shape of `b`; infinite or NaN for singular matrices, where SciPy raises.
 
     Raises:
-        ValueError: there is no such assumption.
+        ValueError: there is no such assumption, or the shapes do not fit.
+
+    Example:
+        >>> print(solve(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([2.0, 8.0])))
+        [1. 2.]
     """
     if assume_a not in ("gen", "sym", "her", "pos"):
         raise ArgumentValueError(
@@ -216,13 +378,31 @@ def qr(
     a: ArrayLike, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
     pivoting: bool = False, check_finite: bool = True,
 ) -> Any:  # fmt: skip
-    """`a = Q R`; `mode` is "full", "economic" or "r".
+    """`a = Q R`: unitary and upper triangular.
 
-    With `pivoting` it is `a[..., p] = Q R` with the diagonal of `R` decreasing in size, and `p`
-    is returned too.
+    Args:
+        a: matrices `[..., m, n]`; integers become floats.
+        overwrite_a: accepted, arrays are values.
+        lwork: accepted.
+        mode: "full" for `Q` `[..., m, m]` and `R` `[..., m, n]`; "economic" for `[..., m, k]` and
+            `[..., k, n]`, k = min(m, n); "r" for the `R` of "full" alone, in a tuple.
+        pivoting: make it `a[..., p] = Q R` with the diagonal of `R` decreasing in size, and return
+            `p` `[..., n]` too.
+        check_finite: accepted.
+
+    Returns:
+        Tuple of arrays. The signs of the diagonal of `R` are LAPACK's. Derivatives need columns
+        that are independent (the first k of them).
 
     Raises:
         ValueError: there is no such mode.
+        TypeError: `a` has less than two dimensions.
+
+    Example:
+        >>> q, r, p = qr(np.array([[1.0, 2.0], [0.0, 0.0]]), pivoting=True)
+        >>> print(p, abs(r))  # the longest column first
+        [1 0] [[2. 1.]
+         [0. 0.]]
     """
     if mode not in ("full", "economic", "r"):
         raise ArgumentValueError(f"Unsupported QR decomposition mode '{mode}'")
@@ -236,7 +416,31 @@ def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
     check_finite: bool = True, lapack_driver: str = "gesdd",
 ) -> Any:  # fmt: skip
-    """Singular value decomposition, as `numpy.linalg.svd`."""
+    """Singular value decomposition `a = U diag(s) V^H`.
+
+    Args:
+        a: matrices `[..., m, n]`; integers become floats.
+        full_matrices: `U` `[..., m, m]` and `V^H` `[..., n, n]`; else `[..., m, k]`, `[..., k, n]`
+            with k = min(m, n).
+        compute_uv: False returns `s` alone.
+        overwrite_a: accepted, arrays are values.
+        check_finite: accepted.
+        lapack_driver: accepted.
+
+    Returns:
+        `U`, `s` `[..., k]` in decreasing order and real, `V^H`. Derivatives of `U` and `V^H` need
+        distinct singular values, and `full_matrices=False`.
+
+    Raises:
+        TypeError: `a` has less than two dimensions.
+
+    Reference:
+        Derivatives: Giles, "Collected matrix derivative results", 2008.
+
+    Example:
+        >>> print(svd(np.array([[0.0, 3.0], [2.0, 0.0]]), compute_uv=False))
+        [3. 2.]
+    """
     out = nl.svd(a, full_matrices, compute_uv)
     return tuple(out) if compute_uv else out
 
@@ -246,10 +450,32 @@ def eigh(
     overwrite_a: bool = False, overwrite_b: bool = False, turbo: bool = True, eigvals: Any = None,
     type: int = 1, check_finite: bool = True,
 ) -> Any:  # fmt: skip
-    """Eigenvalues and eigenvectors of Hermitian matrices.
+    """Eigenvalues and eigenvectors of Hermitian matrices: `a V = V diag(w)`.
+
+    Args:
+        a: matrices `[..., n, n]`; integers become floats. One triangle is read.
+        b: None only: no generalised problems.
+        lower: which triangle is read.
+        eigvals_only: whether to leave the eigenvectors out.
+        overwrite_a: accepted, arrays are values.
+        overwrite_b: accepted.
+        turbo: accepted.
+        eigvals: None only: all are computed.
+        type: 1 only.
+        check_finite: accepted.
+
+    Returns:
+        `w` `[..., n]`, real and ascending, and orthonormal columns `V` `[..., n, n]`, each up to a
+        sign (or a phase). Derivatives of `V` need distinct eigenvalues.
 
     Raises:
         NotImplementedError: a generalised problem or a choice of eigenvalues is asked for.
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> x = eigh(np.array([[2.0, 1.0], [1.0, 2.0]]), eigvals_only=True)
+        >>> print(np.array_str(x, precision=4))
+        [1. 3.]
     """
     if b is not None or type != 1 or eigvals is not None:
         raise NotImplementedError("eigh: only b=None, type=1, eigvals=None is implemented")
@@ -267,11 +493,28 @@ _THETA = {4: 3.92572478313866, 8: 5.371920351148152}
 
 @fusion.whole(1)
 def expm(A: ArrayLike, *, upper_triangular: bool = False, max_squarings: int = 16) -> Array:
-    """Exponential of square matrices; NaN where it needs more than `max_squarings`.
+    """Exponential of square matrices: the sum of `A**k / k!`.
+
+    Args:
+        A: matrices `[..., n, n]`; integers become floats.
+        upper_triangular: accepted; nothing is gained by it.
+        max_squarings: bound on the squarings, which is enough up to norms of 2**16 times about 4.
+
+    Returns:
+        Array of the shape of `A`; NaN where it needs more squarings. For the derivative in
+        one direction see `expm_frechet`.
+
+    Raises:
+        ValueError: the matrices are not square.
 
     Reference:
         Higham, "The scaling and squaring method for the matrix exponential revisited", SIAM J.
         Matrix Analysis and Applications 26(4), 2005, algorithm 2.3.
+
+    Example:
+        >>> print(expm(np.array([[0.0, 1.0], [0.0, 0.0]])))  # nilpotent: 1 + A
+        [[1. 1.]
+         [0. 1.]]
     """
     return fusion.run(_expm, (fa.square("expm", A),), int(max_squarings))
 
@@ -305,13 +548,29 @@ def _halvings(x: Any) -> Any:
 
 @fusion.whole(0)
 def block_diag(*arrs: ArrayLike) -> Array:
-    """Matrix with the given matrices along its diagonal, zero elsewhere."""
-    rows = [manipulation.atleast_2d(a) for a in arrs] or [creation.zeros((1, 0))]
+    """Matrix with the given matrices along its diagonal, zero elsewhere.
+
+    Args:
+        *arrs: matrices of any shapes; vectors count as rows, numbers as 1 by 1. They are promoted
+            to one dtype.
+
+    Returns:
+        Matrix of the sums of the heights and of the widths; `[1, 0]` without arguments.
+
+    Raises:
+        ValueError: one has more than two dimensions.
+
+    Example:
+        >>> print(block_diag(np.array([[1, 2]]), 3))
+        [[1 2 0]
+         [0 0 3]]
+    """
+    rows = [manipulation.atleast_2d(a) for a in arrs] or [filled.zeros((1, 0))]
     rows = promote_dtype("block_diag", *rows)
     if any(typeof(r).ndim > 2 for r in rows):
         raise ArgumentValueError("arguments to block_diag must have at most 2 dimensions")
     height, width = (sum(typeof(r).shape[i] for r in rows) for i in (0, 1))
-    out = creation.zeros((height, width), typeof(rows[0]).dtype)
+    out = filled.zeros((height, width), typeof(rows[0]).dtype)
     i = j = 0
     for r in rows:
         m, n = typeof(r).shape

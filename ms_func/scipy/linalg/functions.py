@@ -39,11 +39,23 @@ def schur(a: ArrayLike, output: str = "real") -> tuple[Array, Array]:
     """Schur form `T` and unitary `Z` with `a = Z T Z^H`.
 
     Args:
-        a: square matrices; on CPU.
-        output: "real", or "complex" for a triangular `T` of real matrices too.
+        a: square matrices `[..., n, n]`; on CPU.
+        output: "real", or "complex" for a triangular `T` of real matrices too. The "real" form has
+            blocks of two rows for pairs of complex eigenvalues.
+
+    Returns:
+        `T` and `Z`, of the shape of `a`. Derivatives need distinct eigenvalues.
 
     Raises:
         ValueError: there is no such output.
+
+    Reference:
+        Golub, Van Loan, "Matrix Computations", 7.1.3, 7.4.1.
+
+    Example:
+        >>> t, z = schur(np.array([[0.0, 4.0], [-1.0, 0.0]]), output="complex")
+        >>> print(np.array_str(abs(np.diagonal(t)), precision=3))  # eigenvalues 2i and -2i
+        [2. 2.]
     """
     if output not in ("real", "complex"):
         raise ArgumentValueError(
@@ -59,10 +71,22 @@ def hessenberg(
     """Upper Hessenberg form `H`, and with `calc_q` the unitary `Q`, with `a = Q H Q^H`.
 
     Args:
-        a: square matrices; on CPU.
+        a: square matrices `[..., n, n]`; on CPU.
         calc_q: whether to return `Q`.
         overwrite_a: accepted, arrays are values.
         check_finite: accepted.
+
+    Returns:
+        `H`, zero below the first subdiagonal; or `H` and `Q`.
+
+    Raises:
+        ValueError: the matrices are not square.
+
+    Example:
+        >>> a = np.arange(9.0).reshape(3, 3)
+        >>> h, q = hessenberg(a, calc_q=True)
+        >>> h[2, 0].item(), np.allclose(q @ h @ q.T, a, atol=1e-4).item()
+        (0.0, True)
     """
     packed, taus = similarity.hessenberg(fa.square("hessenberg", a))
     packed = np.asarray(packed)
@@ -84,6 +108,14 @@ def rsf2csf(T: ArrayLike, Z: ArrayLike, check_finite: bool = True) -> tuple[Arra
         T: real Schur form `[n, n]`.
         Z: its unitary factor `[n, n]`.
         check_finite: accepted.
+
+    Returns:
+        Complex `T`, upper triangular, and `Z`, with the same product `Z T Z^H`.
+
+    Example:
+        >>> t, z = rsf2csf(np.array([[0.0, 4.0], [-1.0, 0.0]]), np.eye(2))
+        >>> print(np.array_str(abs(np.diagonal(t)), precision=3), t[1, 0])
+        [2. 2.] 0j
     """
     t, z = _complex(np.asarray(T)), _complex(np.asarray(Z))
     n = t.shape[0]
@@ -131,8 +163,16 @@ def eigh_tridiagonal(
         tol: accepted; the precision is that of the dtype.
         key: accepted.
 
+    Returns:
+        Ascending eigenvalues, and eigenvectors as columns.
+
     Raises:
         ValueError: the shapes or the selection make no sense.
+
+    Example:
+        >>> w = eigh_tridiagonal(np.array([2.0, 2.0, 2.0]), np.array([1.0, 1.0]), eigvals_only=True)
+        >>> print(np.array_str(w, precision=3))
+        [0.586 2.    3.414]
     """
     d, e = np.asarray(d), np.asarray(e)
     if d.ndim != 1 or e.shape != (max(d.shape[0] - 1, 0),):
@@ -174,6 +214,16 @@ def polar(
     Raises:
         ValueError: there is no such side or method.
         NotImplementedError: "qdwh" does not apply to the shape.
+
+    Reference:
+        Nakatsukasa, Bai, Gygi, "Optimizing Halley's iteration for computing the matrix polar
+        decomposition", SIAM J. Matrix Analysis and Applications 31(5), 2010.
+
+    Example:
+        >>> u, p = polar(np.array([[0.0, -2.0], [3.0, 0.0]]), method="svd")
+        >>> print(np.array_str(abs(p), precision=2))
+        [[3. 0.]
+         [0. 2.]]
     """
     if side not in ("right", "left"):
         raise ArgumentValueError(
@@ -212,14 +262,25 @@ def qr_multiply(
         overwrite_a: accepted, arrays are values.
         overwrite_c: accepted.
 
+    Returns:
+        The product, `R` of the economic decomposition, and with `pivoting` the order.
+
     Raises:
-        ValueError: there is no such mode.
+        ValueError: there is no such mode, or the shapes do not fit.
+
+    Example:
+        >>> product, r = qr_multiply(np.array([[3.0], [4.0]]), np.array([3.0, 4.0]))
+        >>> print(np.array_str(abs(product), precision=2), np.array_str(abs(r), precision=2))
+        [5.] [[5.]]
     """
     if mode not in ("left", "right"):
         raise ArgumentValueError(f"Mode argument should be 'left' or 'right', got {mode!r}")
     q, *rest = qr(a, mode="economic", pivoting=pivoting)
     q = q.conj() if conjugate else q
     c = np.asarray(c)
+    fits = c.shape[:1] == q.shape[1:] if mode == "left" else c.shape[-1:] == q.shape[:1]
+    if not fits:
+        raise ArgumentValueError(f"qr_multiply: {q.shape} and {c.shape} do not fit on the {mode}")
     return (np.matmul(q, c) if mode == "left" else np.matmul(c, q)), *rest
 
 
@@ -238,8 +299,21 @@ def solve_sylvester(
         method: "schur", or "eigen" for diagonalisable matrices.
         tol: how near to 0 the sum of two eigenvalues counts as 0.
 
+    Returns:
+        Array `[m, n]`, complex where an argument is; differentiable by all three, by systems of the
+        same kind.
+
     Raises:
         ValueError: the shapes do not fit, or there is no such method.
+
+    Reference:
+        Bartels, Stewart, "Solution of the matrix equation AX + XB = C", CACM 15(9), 1972.
+
+    Example:
+        >>> x = solve_sylvester(np.eye(2), 3.0 * np.eye(2), np.full((2, 2), 8.0))
+        >>> print(np.array_str(x, precision=3))
+        [[2. 2.]
+         [2. 2.]]
     """
     a, b, c = np.asarray(A), np.asarray(B), np.asarray(C)
     if a.shape != (c.shape[0],) * 2 or b.shape != (c.shape[1],) * 2:
@@ -320,11 +394,25 @@ def sqrtm(A: ArrayLike, blocksize: int = 1) -> Array:
     """Principal square root of square matrices, complex.
 
     Args:
-        A: matrices `[..., n, n]`.
+        A: matrices `[..., n, n]`, without eigenvalues on the negative real axis or at 0 (else a
+            root that is not principal, or infinities); on CPU.
         blocksize: only 1.
+
+    Returns:
+        Complex array of the shape of `A`, whose product with itself is `A`. The derivative solves
+        `S dS + dS S = dA`.
 
     Raises:
         NotImplementedError: another block size.
+        ValueError: the matrices are not square.
+
+    Reference:
+        Bjorck, Hammarling, "A Schur method for the square root of a matrix", 1983.
+
+    Example:
+        >>> print(np.array_str(sqrtm(np.array([[4.0, 0.0], [0.0, 9.0]])).real, precision=3))
+        [[2. 0.]
+         [0. 3.]]
     """
     if blocksize > 1:
         raise NotImplementedError("Blocked version is not implemented yet.")
@@ -336,12 +424,24 @@ def funm(A: ArrayLike, func: Callable[[Any], Any], disp: bool = True) -> Any:
     """Function of a matrix with distinct eigenvalues, by Parlett's recurrence.
 
     Args:
-        A: `[n, n]`.
-        func: the function, of arrays of numbers.
+        A: `[n, n]`; equal eigenvalues give wrong results, near ones few digits.
+        func: the function, of arrays of complex numbers.
         disp: return the result alone; else with an estimate of its error.
 
+    Returns:
+        Array `[n, n]`, of whose imaginary part nothing is kept for real `A`; or a pair.
+
     Raises:
-        TypeError: `A` is no square matrix.
+        ValueError: `A` is no square matrix.
+
+    Reference:
+        Golub, Van Loan, "Matrix Computations", algorithm 9.1.1.
+
+    Example:
+        >>> a = np.array([[1.0, 1.0], [0.0, 4.0]])
+        >>> print(np.array_str(funm(a, np.sqrt), precision=3))
+        [[1.    0.333]
+         [0.    2.   ]]
     """
     a = np.asarray(fa.square("funm", A))
     t, z = similarity.schur(_complex(a))
@@ -372,13 +472,22 @@ def expm_frechet(
     """Exponential of `A`, and its derivative in the direction `E`.
 
     Args:
-        A: square matrices.
+        A: square matrices `[..., n, n]`.
         E: directions, of the same shape.
-        method: accepted.
+        method: accepted: the derivative is that of the program of `expm`.
         compute_expm: whether to return the exponential too.
+
+    Returns:
+        `(expm(A), derivative)`, or the derivative alone.
 
     Raises:
         ValueError: the shapes differ or are not square.
+
+    Example:
+        >>> change = expm_frechet(np.zeros((2, 2)), np.eye(2), compute_expm=False)
+        >>> print(np.array_str(change, precision=3))  # at 0 it is the direction itself
+        [[1. 0.]
+         [0. 1.]]
     """
     a, e = np.asarray(A), np.asarray(E)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:

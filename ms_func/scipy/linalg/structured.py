@@ -28,7 +28,24 @@ def _diagonals(values: Array, rows: int, columns: int) -> Array:
 
 
 def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Array:
-    """Matrix with constant diagonals: first column `c`, first row `r` (`conj(c)` by default)."""
+    """Matrix with constant diagonals: first column `c`, first row `r` (`conj(c)` by default).
+
+    Args:
+        c: `[..., m]`; a number counts as one of length 1.
+        r: `[..., n]`; its first element is not used. Leading dimensions broadcast.
+
+    Returns:
+        Array `[..., m, n]` of the dtype that both promote to.
+
+    Raises:
+        ValueError: the leading dimensions do not broadcast.
+
+    Example:
+        >>> print(toeplitz(np.array([1, 2, 3]), np.array([1, 8, 9])))
+        [[1 8 9]
+         [2 1 8]
+         [3 2 1]]
+    """
     column = _vector("toeplitz", c)
     row = column.conj() if r is None else _vector("toeplitz", r)
     lead = np.broadcast_shapes(column.shape[:-1], row.shape[:-1])
@@ -39,7 +56,24 @@ def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Array:
 
 
 def hankel(c: ArrayLike, r: ArrayLike | None = None) -> Array:
-    """Matrix with constant anti-diagonals: first column `c`, last row `r` (zeros by default)."""
+    """Matrix with constant anti-diagonals: first column `c`, last row `r` (zeros by default).
+
+    Args:
+        c: `[..., m]`.
+        r: `[..., n]`; its first element is not used: the corner is the last of `c`.
+
+    Returns:
+        Array `[..., m, n]`; square by default.
+
+    Raises:
+        ValueError: the leading dimensions do not broadcast.
+
+    Example:
+        >>> print(hankel(np.array([1, 2, 3])))
+        [[1 2 3]
+         [2 3 0]
+         [3 0 0]]
+    """
     column = _vector("hankel", c)
     row = np.zeros_like(column) if r is None else _vector("hankel", r)
     lead = np.broadcast_shapes(column.shape[:-1], row.shape[:-1])
@@ -50,7 +84,22 @@ def hankel(c: ArrayLike, r: ArrayLike | None = None) -> Array:
 
 
 def circulant(c: ArrayLike) -> Array:
-    """Matrix whose columns are `c` rotated further and further down."""
+    """Matrix whose columns are `c` rotated further and further down.
+
+    Its product with a vector is the circular convolution of both.
+
+    Args:
+        c: first column `[..., n]`.
+
+    Returns:
+        Array `[..., n, n]` of the dtype of `c`.
+
+    Example:
+        >>> print(circulant(np.array([1, 2, 3])))
+        [[1 3 2]
+         [2 1 3]
+         [3 2 1]]
+    """
     column = _vector("circulant", c)
     n = column.shape[-1]
     places = (onp.arange(n)[:, None] - onp.arange(n)[None, :]) % max(n, 1)
@@ -60,8 +109,21 @@ def circulant(c: ArrayLike) -> Array:
 def companion(a: ArrayLike) -> Array:
     """Companion matrix of the polynomial with coefficients `a`, the highest first.
 
+    Its eigenvalues are the roots of the polynomial.
+
+    Args:
+        a: `[..., n]`; integers become floats. The first is not 0.
+
+    Returns:
+        Array `[..., n - 1, n - 1]`.
+
     Raises:
         ValueError: there are fewer than two coefficients.
+
+    Example:
+        >>> print(companion(np.array([1.0, -3.0, 2.0])))  # roots 1 and 2
+        [[ 3. -2.]
+         [ 1.  0.]]
     """
     a = _vector("companion", a)
     n = a.shape[-1]
@@ -75,8 +137,23 @@ def companion(a: ArrayLike) -> Array:
 def convolution_matrix(a: ArrayLike, n: int, mode: str = "full") -> Array:
     """Matrix `A` with `A @ v == convolve(a, v, mode)` for vectors `v` of length `n`.
 
+    Args:
+        a: `[..., m]`, not empty.
+        n: length of the vectors.
+        mode: "full", "valid" or "same", as of `numpy.convolve`.
+
+    Returns:
+        Array `[..., k, n]`, where k is m + n - 1, |m - n| + 1 or max(m, n).
+
     Raises:
         ValueError: `n` is not positive, `a` is empty, or there is no such mode.
+
+    Example:
+        >>> print(convolution_matrix(np.array([1, -1]), 3))
+        [[ 1  0  0]
+         [-1  1  0]
+         [ 0 -1  1]
+         [ 0  0 -1]]
     """
     if n <= 0:
         raise ArgumentValueError("n must be a positive integer.")
@@ -96,10 +173,23 @@ def convolution_matrix(a: ArrayLike, n: int, mode: str = "full") -> Array:
 
 
 def dft(n: int, scale: str | None = None, dtype: Any = None) -> Array:
-    """Matrix of the discrete Fourier transform; `scale` is None, "sqrtn" or "n".
+    """Matrix of the discrete Fourier transform: `dft(n) @ x == fft(x)`.
+
+    Args:
+        n: size.
+        scale: None, "sqrtn" to divide by the root of `n`, which makes it unitary, or "n".
+        dtype: complex; complex64 by default.
+
+    Returns:
+        Array `[n, n]` with elements `exp(-2 pi i j k / n)`.
 
     Raises:
         ValueError: there is no such scale, or the dtype is not complex.
+
+    Example:
+        >>> print(dft(2).real)
+        [[ 1.  1.]
+         [ 1. -1.]]
     """
     if scale not in (None, "sqrtn", "n"):
         raise ArgumentValueError(f"scale must be None, 'sqrtn', or 'n'; got {scale!r}")
@@ -113,15 +203,41 @@ def dft(n: int, scale: str | None = None, dtype: Any = None) -> Array:
 
 
 def fiedler(a: ArrayLike) -> Array:
-    """Symmetric matrix of the magnitudes of all differences."""
+    """Symmetric matrix of the magnitudes of all differences.
+
+    Args:
+        a: `[..., n]`.
+
+    Returns:
+        Array `[..., n, n]` of the dtype of `a`.
+
+    Example:
+        >>> print(fiedler(np.array([1, 4, 9])))
+        [[0 3 8]
+         [3 0 5]
+         [8 5 0]]
+    """
     a = _vector("fiedler", a)
     return np.abs(a[..., :, None] - a[..., None, :])
 
 
 def fiedler_companion(a: ArrayLike) -> Array:
-    """Pentadiagonal companion matrix of the polynomial with coefficients `a`.
+    """Pentadiagonal companion matrix of the polynomial with coefficients `a`, the highest first.
 
-    Source: Fiedler, "A note on companion matrices", Linear Algebra and its Applications, 2003.
+    Args:
+        a: `[..., n]`; the first is not 0.
+
+    Returns:
+        Array `[..., n - 1, n - 1]` whose eigenvalues are the roots; `[..., 0, 0]` for less than two
+        coefficients.
+
+    Reference:
+        Fiedler, "A note on companion matrices", Linear Algebra and its Applications, 2003.
+
+    Example:
+        >>> print(fiedler_companion(np.array([1.0, -3.0, 2.0])))
+        [[ 3. -2.]
+         [ 1.  0.]]
     """
     a = _vector("fiedler_companion", a)
     n = a.shape[-1]
@@ -141,10 +257,19 @@ def fiedler_companion(a: ArrayLike) -> Array:
 
 
 def hadamard(n: int, dtype: Any = int) -> Array:
-    """Hadamard matrix by Sylvester's construction.
+    """Hadamard matrix by Sylvester's construction: signs, with orthogonal rows.
+
+    Args:
+        n: size, a power of 2.
+        dtype: of the result; int32 by default.
 
     Raises:
         ValueError: `n` is no power of 2.
+
+    Example:
+        >>> print(hadamard(2))
+        [[ 1  1]
+         [ 1 -1]]
     """
     if n < 1 or n & (n - 1):
         raise ArgumentValueError("n must be an positive integer, and n must be a power of 2")
@@ -155,7 +280,23 @@ def hadamard(n: int, dtype: Any = int) -> Array:
 
 
 def helmert(n: int, full: bool = False) -> Array:
-    """Helmert matrix of order `n`: orthonormal rows that sum to 0, the constant one if `full`."""
+    """Helmert matrix of order `n`: orthonormal rows that sum to 0.
+
+    Args:
+        n: number of columns.
+        full: whether the constant row `1 / sqrt(n)` comes first; the matrix is orthogonal then.
+
+    Returns:
+        Array `[n - 1, n]`, or `[n, n]`, of the default float dtype.
+
+    Raises:
+        ValueError: `n` is not positive.
+
+    Example:
+        >>> print(np.array_str(helmert(3), precision=3))
+        [[ 0.707 -0.707  0.   ]
+         [ 0.408  0.408 -0.816]]
+    """
     if n < 1:
         raise ArgumentValueError(f"n must be a positive integer, got {n}")
     lower = onp.tril(onp.ones((n, n)), -1) - onp.diag(onp.arange(n))
@@ -167,13 +308,38 @@ def helmert(n: int, full: bool = False) -> Array:
 
 
 def hilbert(n: int) -> Array:
-    """Hilbert matrix, 1 / (i + j + 1)."""
+    """Hilbert matrix, with elements `1 / (i + j + 1)`.
+
+    Args:
+        n: size.
+
+    Returns:
+        Array `[n, n]` of the default float dtype. Its condition number grows as 33**n: it is
+        singular in single precision from 7 on.
+
+    Example:
+        >>> print(np.array_str(hilbert(2), precision=3))
+        [[1.    0.5  ]
+         [0.5   0.333]]
+    """
     i = onp.arange(n)
     return np.asarray(1.0 / (i[:, None] + i[None, :] + 1), dtype=float)
 
 
 def invhilbert(n: int) -> Array:
-    """Inverse of the Hilbert matrix, from exact integers."""
+    """Inverse of the Hilbert matrix, from exact integers.
+
+    Args:
+        n: size.
+
+    Returns:
+        Array `[n, n]` of the default float dtype: integers, rounded where they have more digits.
+
+    Example:
+        >>> print(invhilbert(2))
+        [[ 4. -6.]
+         [-6. 12.]]
+    """
     rows = [
         [
             (-1) ** (i + j) * (i + j + 1) * math.comb(n + i, n - j - 1)
@@ -188,8 +354,23 @@ def invhilbert(n: int) -> Array:
 def leslie(f: ArrayLike, s: ArrayLike) -> Array:
     """Leslie matrix of fecundities `f` and survival rates `s`, one fewer.
 
+    Its product with the numbers of each age gives those of the next year.
+
+    Args:
+        f: `[..., n]`, the first row.
+        s: `[..., n - 1]`, below the diagonal. Leading dimensions broadcast.
+
+    Returns:
+        Array `[..., n, n]`.
+
     Raises:
         ValueError: the lengths do not fit.
+
+    Example:
+        >>> print(leslie(np.array([0.0, 2.0, 1.0]), np.array([0.5, 0.25])))
+        [[0.   2.   1.  ]
+         [0.5  0.   0.  ]
+         [0.   0.25 0.  ]]
     """
     f, s = _vector("leslie", f), _vector("leslie", s)
     n = f.shape[-1]
@@ -215,20 +396,46 @@ def _pascal(n: int, kind: str | None) -> list[list[int]]:
 
 
 def pascal(n: int, kind: str | None = None) -> Array:
-    """Pascal matrix: "symmetric" (default), "lower" or "upper".
+    """Pascal matrix of binomial coefficients.
+
+    Args:
+        n: size.
+        kind: "symmetric" (default) with `comb(i + j, i)`, "lower" with `comb(i, j)`, or "upper".
+
+    Returns:
+        Array `[n, n]` of the default float dtype, of exact integers rounded to it.
 
     Raises:
         ValueError: there is no such kind.
+
+    Example:
+        >>> print(pascal(3))
+        [[1. 1. 1.]
+         [1. 2. 3.]
+         [1. 3. 6.]]
     """
     rows = onp.array(_pascal(n, kind), dtype=float).reshape(n, n)
     return np.asarray(rows, dtype=float)
 
 
 def invpascal(n: int, kind: str | None = None) -> Array:
-    """Inverse of the Pascal matrix.
+    """Inverse of the Pascal matrix, from exact integers.
+
+    Args:
+        n: size.
+        kind: "symmetric" (default), "lower" or "upper".
+
+    Returns:
+        Array `[n, n]` of the default float dtype.
 
     Raises:
         ValueError: there is no such kind.
+
+    Example:
+        >>> print(invpascal(3, "lower"))
+        [[ 1.  0.  0.]
+         [-1.  1.  0.]
+         [ 1. -2.  1.]]
     """
     low = _pascal(n, "lower")
     signed = [[(-1) ** (i + j) * low[i][j] for j in range(n)] for i in range(n)]

@@ -43,6 +43,11 @@ class OptimizeResults(NamedTuple):
         nfev: evaluations of the function.
         njev: evaluations of the gradient.
         nit: steps.
+
+    Example:
+        >>> found = minimize(lambda x: ((x - 3.0) ** 2).sum(), np.zeros(1), method="BFGS")
+        >>> found.success.item(), found.status.item(), f"{found.x[0]:.3f}"
+        (True, 0, '3.000')
     """
 
     x: Any

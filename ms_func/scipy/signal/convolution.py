@@ -12,7 +12,7 @@ from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike, admit, as_handle, convert, join_types
 from ms_func.primitives.conv import conv_general_dilated
 from ms_func.scipy.operands import of_shapes
@@ -55,9 +55,21 @@ def correlate(
 ) -> Array:
     """`convolve` of `in1` with `in2` reversed along all dimensions and conjugate.
 
+    Args:
+        in1: array.
+        in2: array of the same rank.
+        mode: as for `convolve`.
+        method: as for `convolve`.
+        precision: as for `convolve`.
+
+    Raises:
+        ValueError: as for `convolve`.
+
     Example:
         >>> correlate(np.array([1.0, 2.0]), np.array([0.0, 1.0]))
         Array([1., 2., 0.], dtype=float32)
+        >>> correlate(np.array([0, 0, 1, 2]), np.array([1, 2]), "valid")  # highest where it matches
+        Array([0, 2, 5], dtype=int32)
     """
     x, y = _operands("correlate", in1, in2, mode)
     return _convolved("correlate", x, np.flip(np.conj(y)), mode, method, precision)
@@ -79,6 +91,12 @@ def convolve2d(
 
     Raises:
         ValueError: an operand is no matrix, there is no such boundary, or as for `convolve`.
+
+    Example:
+        >>> image = np.array([[1, 2], [3, 4]])
+        >>> print(convolve2d(image, np.ones((1, 2), int), "same", boundary="wrap"))
+        [[3 3]
+         [7 7]]
     """
     x, y = _matrices("convolve2d", in1, in2, mode, boundary)
     return _with_edges(x, y, mode, boundary, fillvalue, precision)
@@ -92,6 +110,23 @@ def correlate2d(
 
     As in SciPy, "same" takes the later of two middle parts, and where `in2` is the larger one
     for "valid", the result is the conjugate.
+
+    Args:
+        in1: matrix.
+        in2: matrix.
+        mode: as for `convolve`.
+        boundary: "fill" for `fillvalue`, "wrap" for `in1` again, "symm" for its mirror image.
+        fillvalue: a number.
+        precision: as for `convolve`.
+
+    Raises:
+        ValueError: an operand is no matrix, there is no such boundary, or as for `convolve`.
+
+    Example:
+        >>> image = np.array([[1, 2], [3, 4]])
+        >>> print(correlate2d(image, np.array([[1, 10]]), "valid"))
+        [[21]
+         [43]]
     """
     x, y = _matrices("correlate2d", in1, in2, mode, boundary)
     if mode == "same":

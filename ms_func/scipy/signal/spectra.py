@@ -17,7 +17,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_shapes
 from ms_func.scipy.signal.trends import detrend as without_trend
@@ -43,12 +43,35 @@ def welch(
     noverlap: int | None = None, nfft: int | None = None, detrend: Any = "constant",
     return_onesided: bool = True, scaling: str = "density", axis: int = -1, average: str = "mean",
 ) -> tuple[Array, Array]:  # fmt: skip
-    """Power spectral density of a signal: `csd` of it with itself.
+    """Power spectral density of a signal: `csd` of it with itself, real.
+
+    Args:
+        x: signal along `axis`.
+        fs: samples in a unit of time.
+        window: as of `csd`.
+        nperseg: length of the segments, 256 by default.
+        noverlap: samples that neighbours share, half of a segment by default.
+        nfft: length of the transforms, `nperseg` by default; more than that adds zeros.
+        detrend: what to take from each segment, as of `csd`.
+        return_onesided: only frequencies from 0, for real signals.
+        scaling: "density" (per unit of frequency) or "spectrum".
+        axis: dimension of time.
+        average: "mean" or "median" over the segments.
+
+    Returns:
+        Frequencies, and the density with these along `axis`.
+
+    Raises:
+        ValueError: lengths do not fit each other, or a name is unknown.
+
+    Reference:
+        Welch, "The use of the fast Fourier transform for the estimation of power spectra", 1967.
 
     Example:
-        >>> frequencies, power = welch(np.ones(64), nperseg=16)
-        >>> frequencies.shape, power.shape
-        ((9,), (9,))
+        >>> wave = np.cos(np.pi / 2 * np.arange(64))  # a quarter of the sampling frequency
+        >>> frequencies, power = welch(wave, nperseg=16)
+        >>> frequencies[np.argmax(power)].item()
+        0.25
     """
     frequencies, power = csd(x, None, fs, window, nperseg, noverlap, nfft, detrend,
                              return_onesided, scaling, axis, average)  # fmt: skip
@@ -84,6 +107,11 @@ def csd(
 
     Raises:
         ValueError: lengths do not fit each other, or a name is unknown.
+
+    Example:
+        >>> x = np.ones((64, 2))
+        >>> [a.shape for a in ms.eval_shape(lambda x: csd(x, 2 * x, nperseg=16, axis=0), x)]
+        [(9,), (9, 2)]
     """
     single = y is None or y is x
     a, b = of_shapes("csd", x) * 2 if single else of_shapes("csd", x, y)

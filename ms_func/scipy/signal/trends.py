@@ -12,7 +12,7 @@ from ms_func import numpy as np
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.execution.array import Array
 from ms_func.numpy import fusion
-from ms_func.numpy.manipulation import axis_index
+from ms_func.numpy.axes import axis_index
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_shapes
 

@@ -67,8 +67,25 @@ def bicgstab(
 ) -> tuple[Any, None]:  # fmt: skip
     """Solve `A x = b` by stabilised biconjugate gradients; `A` is any invertible function.
 
-    H. A. van der Vorst, SIAM Journal on Scientific and Statistical Computing 13 (1992), with a
-    preconditioner. Arguments, results and errors are those of `cg`.
+    Args:
+        A: array `[n, n]`, or linear function of a tree like `b` giving one like it.
+        b: right side: array or tree of arrays.
+        x0: where to start; zeros by default.
+        tol: stop where `norm(residual) <= max(tol * norm(b), atol)`.
+        atol: see `tol`.
+        maxiter: largest number of steps; ten times the number of unknowns by default.
+        M: array or function near the inverse of `A`.
+
+    Returns:
+        The solution, and None. Derivatives solve systems of the same kind.
+
+    Raises:
+        TypeError: `A` or `M` is neither a function nor a square matrix.
+        ValueError: `x0` is no tree like `b`.
+
+    Reference:
+        van der Vorst, SIAM Journal on Scientific and Statistical Computing 13 (1992), with a
+        preconditioner.
 
     Example:
         >>> x, _ = bicgstab(np.array([[2.0, 1.0], [0.0, 4.0]]), np.array([4.0, 4.0]))

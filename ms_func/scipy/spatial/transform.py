@@ -48,7 +48,16 @@ class Rotation(NamedTuple):
 
     @classmethod
     def concatenate(cls, rotations: Sequence[Rotation]) -> Rotation:
-        """One sequence of all rotations of some sequences."""
+        """One sequence of all rotations of some sequences.
+
+        Args:
+            rotations: rotations, single ones too.
+
+        Example:
+            >>> one = Rotation.identity()
+            >>> len(Rotation.concatenate([one, one]))
+            2
+        """
         return cls(np.concatenate([np.atleast_2d(r.quat) for r in rotations]))
 
     @classmethod
@@ -63,6 +72,12 @@ class Rotation(NamedTuple):
 
         Raises:
             ValueError: there are no such axes, or the shape does not fit them.
+
+        Example:
+            >>> turn = Rotation.from_euler("z", 90.0, degrees=True)
+            >>> print(np.array_str(abs(turn.apply(np.array([1.0, 0.0, 0.0]))), precision=3,
+            ...                    suppress_small=True))
+            [0. 1. 0.]
         """
         axes, extrinsic = _axes(seq)
         (given,) = of_shapes("Rotation.from_euler", angles)
@@ -86,13 +101,21 @@ class Rotation(NamedTuple):
 
     @classmethod
     def from_matrix(cls, matrix: Any) -> Rotation:
-        """From orthogonal matrices `[3, 3]` or `[n, 3, 3]` of determinant 1.
+        """From orthogonal matrices `[3, 3]` or `[n, 3, 3]` of determinant 1, which is not checked.
 
-        S. W. Shepperd, Journal of Guidance and Control 1 (1978): from the largest of the four
-        squares of the components.
+        Args:
+            matrix: what the unit vectors are turned into, as columns.
 
         Raises:
             ValueError: the shape is another one.
+
+        Reference:
+            Shepperd, Journal of Guidance and Control 1 (1978): from the largest of the four squares
+            of the components.
+
+        Example:
+            >>> print(abs(Rotation.from_matrix(np.eye(3)).as_quat()))
+            [0. 0. 0. 1.]
         """
         (m,) = of_shapes("Rotation.from_matrix", matrix)
         _check_last("matrix", m, (3, 3))
@@ -100,7 +123,18 @@ class Rotation(NamedTuple):
 
     @classmethod
     def from_mrp(cls, mrp: Any) -> Rotation:
-        """From modified Rodrigues parameters `[3]` or `[n, 3]`: axis times tan(angle / 4)."""
+        """From modified Rodrigues parameters: axis times tan(angle / 4).
+
+        Args:
+            mrp: `[3]` or `[n, 3]`.
+
+        Raises:
+            ValueError: the shape is another one.
+
+        Example:
+            >>> print(f"{Rotation.from_mrp(np.array([0.0, 0.0, 1.0])).magnitude():.4f}")  # pi
+            3.1416
+        """
         (p,) = of_shapes("Rotation.from_mrp", mrp)
         _check_last("mrp", p, (3,))
         square = np.sum(p * p, -1, keepdims=True)
@@ -108,10 +142,17 @@ class Rotation(NamedTuple):
 
     @classmethod
     def from_quat(cls, quat: Any) -> Rotation:
-        """From quaternions `[4]` or `[n, 4]`, the scalar part last, of any length but 0.
+        """From quaternions, the scalar part last, of any length but 0.
+
+        Args:
+            quat: `[4]` or `[n, 4]`; they are normalised.
 
         Raises:
             ValueError: the shape is another one.
+
+        Example:
+            >>> print(Rotation.from_quat(np.array([0.0, 0.0, 0.0, 2.0])).as_quat())
+            [0. 0. 0. 1.]
         """
         (q,) = of_shapes("Rotation.from_quat", quat)
         _check_last("quat", q, (4,))
@@ -119,7 +160,20 @@ class Rotation(NamedTuple):
 
     @classmethod
     def from_rotvec(cls, rotvec: Any, degrees: bool = False) -> Rotation:
-        """From rotation vectors `[3]` or `[n, 3]`: axis times angle."""
+        """From rotation vectors: axis times angle; differentiable at 0 too.
+
+        Args:
+            rotvec: `[3]` or `[n, 3]`.
+            degrees: whether the angles are in degrees.
+
+        Raises:
+            ValueError: the shape is another one.
+
+        Example:
+            >>> half = Rotation.from_rotvec(np.array([0.0, 180.0, 0.0]), degrees=True)
+            >>> print(np.array_str(half.as_quat(), precision=3, suppress_small=True))
+            [ 0.  1.  0. -0.]
+        """
         (v,) = of_shapes("Rotation.from_rotvec", rotvec)
         _check_last("rotvec", v, (3,))
         v = np.deg2rad(v) if degrees else v
@@ -133,13 +187,31 @@ class Rotation(NamedTuple):
 
     @classmethod
     def identity(cls, num: int | None = None, dtype: Any = float) -> Rotation:
-        """The rotation that leaves everything where it is; a sequence of `num` of them."""
+        """The rotation that leaves everything where it is; a sequence of `num` of them.
+
+        Args:
+            num: length of the sequence; None for a single one.
+            dtype: floating; the default float dtype by default.
+
+        Example:
+            >>> len(Rotation.identity(3))
+            3
+        """
         one = np.asarray(onp.array([0.0, 0.0, 0.0, 1.0]), canonicalize_dtype(dtype))
         return cls(one if num is None else np.tile(one, (num, 1)))
 
     @classmethod
     def random(cls, random_key: Any, num: int | None = None) -> Rotation:
-        """A rotation drawn from the uniform distribution; a sequence of `num` of them."""
+        """A rotation drawn from the uniform distribution; a sequence of `num` of them.
+
+        Args:
+            random_key: key of `ms_func.random`.
+            num: length of the sequence; None for a single one.
+
+        Example:
+            >>> len(Rotation.random(ms.random.key(0), 5))
+            5
+        """
         return cls(_normalized(normal(random_key, (4,) if num is None else (num, 4))))
 
     # --- to other forms -------------------------------------------------------------------------
@@ -147,8 +219,7 @@ class Rotation(NamedTuple):
     def as_euler(self, seq: str, degrees: bool = False) -> Array:
         """Angles about three axes, `[3]` or `[n, 3]`, as `from_euler` takes them.
 
-        Where the first and the third axis are parallel, the third angle is 0. E. Bernardes and S.
-        Viollet, PLOS ONE 17 (2022).
+        Where the first and the third axis are parallel, the third angle is 0.
 
         Args:
             seq: three axes.
@@ -156,6 +227,14 @@ class Rotation(NamedTuple):
 
         Raises:
             ValueError: there are no such axes.
+
+        Reference:
+            Bernardes, Viollet, PLOS ONE 17 (2022).
+
+        Example:
+            >>> turn = Rotation.from_euler("xyz", np.array([10.0, 20.0, 30.0]), degrees=True)
+            >>> print(np.array_str(turn.as_euler("xyz", degrees=True), precision=2))
+            [10. 20. 30.]
         """
         if len(seq) != 3:
             raise ArgumentValueError(f"Expected 3 axes, got {seq}.")
@@ -164,7 +243,14 @@ class Rotation(NamedTuple):
         return np.rad2deg(found) if degrees else found
 
     def as_matrix(self) -> Array:
-        """Orthogonal matrices `[3, 3]` or `[n, 3, 3]`."""
+        """Orthogonal matrices `[3, 3]` or `[n, 3, 3]`; their columns are the unit vectors, turned.
+
+        Example:
+            >>> print(Rotation.identity().as_matrix())
+            [[1. 0. 0.]
+             [0. 1. 0.]
+             [0. 0. 1.]]
+        """
         x, y, z, w = (self.quat[..., i] for i in range(4))
         rows = [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -174,7 +260,13 @@ class Rotation(NamedTuple):
         return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
     def as_mrp(self) -> Array:
-        """Modified Rodrigues parameters `[3]` or `[n, 3]`, of length at most 1."""
+        """Modified Rodrigues parameters `[3]` or `[n, 3]`, of length at most 1.
+
+        Example:
+            >>> turn = Rotation.from_mrp(np.array([0.0, 0.0, 0.5]))
+            >>> print(np.array_str(turn.as_mrp(), precision=3))
+            [0.  0.  0.5]
+        """
         q = _canonical(self.quat)
         return q[..., :3] / (1 + q[..., 3:])
 
@@ -185,12 +277,26 @@ class Rotation(NamedTuple):
             canonical: of the two for a rotation, take the one whose scalar part is positive or,
                 where it is 0, whose first part that is not 0 is.
             scalar_first: whether the scalar part comes first instead of last.
+
+        Example:
+            >>> turn = Rotation.from_quat(np.array([0.0, 0.0, 0.0, -1.0]))
+            >>> print(turn.as_quat(scalar_first=True), abs(turn.as_quat(canonical=True)))
+            [-1.  0.  0.  0.] [0. 0. 0. 1.]
         """
         q = _canonical(self.quat) if canonical else self.quat
         return np.roll(q, 1, axis=-1) if scalar_first else q
 
     def as_rotvec(self, degrees: bool = False) -> Array:
-        """Rotation vectors `[3]` or `[n, 3]`, of an angle from 0 to pi."""
+        """Rotation vectors `[3]` or `[n, 3]`, of an angle from 0 to pi.
+
+        Args:
+            degrees: whether the angles are in degrees.
+
+        Example:
+            >>> turn = Rotation.from_euler("x", 270.0, degrees=True)
+            >>> print(np.array_str(turn.as_rotvec(degrees=True), precision=1))
+            [-90.  -0.  -0.]
+        """
         q = _canonical(self.quat)
         v, w = q[..., :3], q[..., 3:]
         square = np.sum(v * v, -1, keepdims=True)
@@ -202,7 +308,12 @@ class Rotation(NamedTuple):
         return np.rad2deg(found) if degrees else found
 
     def magnitude(self) -> Array:
-        """Angles from 0 to pi, `[]` or `[n]`."""
+        """Angles from 0 to pi, `[]` or `[n]`.
+
+        Example:
+            >>> print(f"{Rotation.from_euler('x', 270.0, degrees=True).magnitude():.4f}")
+            1.5708
+        """
         square = np.sum(np.square(self.quat[..., :3]), -1)
         some = square > 0
         length = np.where(some, np.sqrt(np.where(some, square, 1)), 0)
@@ -211,10 +322,23 @@ class Rotation(NamedTuple):
     # --- operations -----------------------------------------------------------------------------
 
     def apply(self, vectors: Any, inverse: bool = False) -> Array:
-        """Turned vectors `[3]` or `[n, 3]`; one rotation turns all, one vector is turned by all.
+        """Turned vectors; one rotation turns all, one vector is turned by all.
+
+        Args:
+            vectors: `[3]` or `[n, 3]`.
+            inverse: whether to turn back.
+
+        Returns:
+            Array of the shape of `vectors`; of a sequence `[n, 3]`.
 
         Raises:
             ValueError: the shapes do not fit.
+
+        Example:
+            >>> turns = Rotation.identity(2)
+            >>> print(turns.apply(np.array([1.0, 2.0, 3.0])))
+            [[1. 2. 3.]
+             [1. 2. 3.]]
         """
         (v,) = of_shapes("Rotation.apply", vectors)
         _check_last("vectors", v, (3,))
@@ -222,19 +346,31 @@ class Rotation(NamedTuple):
         return np.einsum("...ji,...j->...i" if inverse else "...ij,...j->...i", m, v)
 
     def inv(self) -> Rotation:
-        """The inverse."""
+        """The inverse: the rotation back.
+
+        Example:
+            >>> turn = Rotation.from_euler("x", 0.5)
+            >>> print(np.array_str(abs((turn.inv() * turn).as_quat()), precision=3))
+            [0. 0. 0. 1.]
+        """
         return type(self)(self.quat * np.asarray(onp.array([-1, -1, -1, 1]), self.quat.dtype))
 
     def mean(self, weights: Any = None) -> Rotation:
         """The rotation with the least weighted sum of squared distances (of matrices).
-
-        F. L. Markley et al., Journal of Guidance, Control, and Dynamics 30 (2007).
 
         Args:
             weights: `[n]`, equal by default.
 
         Raises:
             ValueError: the weights are not as many as the rotations.
+
+        Reference:
+            Markley et al., Journal of Guidance, Control, and Dynamics 30 (2007).
+
+        Example:
+            >>> turns = Rotation.from_euler("x", np.array([[0.0], [1.0]]))
+            >>> print(f"{turns.mean().magnitude():.3f}")
+            0.500
         """
         quats = self.quat.reshape(-1, 4)
         (w,) = of_shapes("Rotation.mean", np.ones(len(quats)) if weights is None else weights)
@@ -249,7 +385,12 @@ class Rotation(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """Whether this is one rotation, not a sequence."""
+        """Whether this is one rotation, not a sequence.
+
+        Example:
+            >>> Rotation.identity().single, Rotation.identity(1).single
+            (True, False)
+        """
         return self.quat.ndim == 1
 
     def __mul__(self, other: Any) -> Rotation:  # type: ignore[override]
@@ -301,8 +442,17 @@ class Slerp(NamedTuple):
             times: times in increasing order `[n]`.
             rotations: a sequence of n rotations, at least 2.
 
+        Returns:
+            The interpolation: call it with times `[m]` or a number.
+
         Raises:
             ValueError: they do not fit each other.
+
+        Example:
+            >>> two = Rotation.from_euler("z", np.array([[0.0], [1.0]]))
+            >>> between = Slerp.init(np.array([0.0, 2.0]), two)
+            >>> print(np.array_str(between(np.array([1.0, 3.0])).magnitude(), precision=3))
+            [0.5 1.5]
         """
         if rotations.single or len(rotations) < 2:
             raise ArgumentValueError("`rotations` must be a sequence of at least 2 rotations.")

@@ -12,14 +12,24 @@ from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.special import basic
+from ms_func.scipy.special.gamma_family import gammaln
 from ms_func.scipy.special.integrals import _bernoulli_numbers
 
 
 def bernoulli(n: int) -> Array:
     """Bernoulli numbers B0 to Bn, with B1 = -1/2, exactly computed and then rounded.
 
+    Args:
+        n: last index, a Python integer.
+
+    Returns:
+        Array `[n + 1]` of the default float dtype; infinite where that does not reach, from B62 on.
+
     Raises:
         ValueError: `n` is no number of at least 0.
+
+    Reference:
+        DLMF 24.2.1.
 
     Example:
         >>> bernoulli(2).round(4).tolist() == np.array([1, -0.5, 1 / 6]).round(4).tolist()
@@ -36,13 +46,26 @@ def comb(N: ArrayLike, k: ArrayLike, repetition: bool = False) -> Array:
     """Elementwise number of ways to choose `k` of `N` things.
 
     Args:
-        N: number of things.
+        N: number of things; integers become floats.
         k: number chosen; 0 ways where it is negative or above `N`.
         repetition: whether a thing may be chosen again.
 
+    Returns:
+        Floating array. Of whole numbers a whole number, by logarithms of gamma functions: exact
+        while it has few digits (some 5 in single precision).
+
+    Raises:
+        TypeError: an argument is complex, or no array.
+        ValueError: the shapes do not broadcast.
+
+    Reference:
+        DLMF 1.2.1.
+
     Example:
-        >>> float(comb(5, 2))
-        10.0
+        >>> print(comb(5, np.array([0, 2, 6])))
+        [ 1. 10.  0.]
+        >>> print(comb(3, 2, repetition=True))
+        6.0
     """
     return _comb(np.add(N, k) - 1, k) if repetition else _comb(N, k)
 
@@ -51,7 +74,7 @@ def comb(N: ArrayLike, k: ArrayLike, repetition: bool = False) -> Array:
 def _comb(n: Any, k: Any) -> Any:
     inside = (k >= 0) & (k <= n)
     k = np.where(inside, k, 0)
-    logarithm = basic.gammaln(n + 1) - basic.gammaln(k + 1) - basic.gammaln(n - k + 1)
+    logarithm = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     value = np.exp(logarithm)
     whole = (n == np.floor(n)) & (k == np.floor(k))
     return np.where(inside, np.where(whole, np.round(value), value), 0)
@@ -59,7 +82,23 @@ def _comb(n: Any, k: Any) -> Any:
 
 @of_numbers
 def boxcox(x: Any, lmbda: Any) -> Any:
-    """Elementwise Box-Cox transform: (x^lmbda - 1) / lmbda, log(x) where lmbda is 0."""
+    """Elementwise Box-Cox transform: `(x**lmbda - 1) / lmbda`, `log(x)` where `lmbda` is 0.
+
+    Args:
+        x: real array, not negative; integers become floats.
+        lmbda: array that broadcasts with `x`; near 0 the formula loses no digits.
+
+    Raises:
+        TypeError: an argument is no array.
+        ValueError: the shapes do not broadcast.
+
+    Reference:
+        Box, Cox, "An analysis of transformations", 1964.
+
+    Example:
+        >>> print(np.array_str(boxcox(3.0, np.array([1.0, 2.0, 0.0])), precision=3))
+        [2.    4.    1.099]
+    """
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
     return np.where(none, np.log(x), np.expm1(basic.xlogy(safe, x)) / safe)
@@ -67,7 +106,20 @@ def boxcox(x: Any, lmbda: Any) -> Any:
 
 @of_numbers
 def boxcox1p(x: Any, lmbda: Any) -> Any:
-    """Elementwise Box-Cox transform of 1 + x, accurate near 0."""
+    """Elementwise Box-Cox transform of `1 + x`, accurate near 0.
+
+    Args:
+        x: real array, at least -1; integers become floats.
+        lmbda: array that broadcasts with `x`.
+
+    Raises:
+        TypeError: an argument is no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{boxcox1p(1e-10, 0.5):.3g}", f"{boxcox(1 + 1e-10, 0.5):.3g}")
+        1e-10 0
+    """
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
     return np.where(none, np.log1p(x), np.expm1(basic.xlog1py(safe, x)) / safe)
@@ -80,13 +132,19 @@ def loggamma(x: ArrayLike) -> Array:
     below 0. Stirling's series after ten steps of the recurrence (DLMF 5.11.1, 5.5.1), reflection
     (5.5.3) for real parts below 1/2.
 
+    Args:
+        x: real or complex array; integers become floats.
+
+    Raises:
+        TypeError: `x` is no array.
+
     Example:
-        >>> print(f"{loggamma(5.0):.4f}")
-        3.1781
+        >>> print(f"{loggamma(5.0):.4f}", f"{loggamma(1j):.4f}")
+        3.1781 -0.6509-1.8724j
     """
     x = np.asarray(inexact("loggamma", x))
     if x.dtype.kind != "c":
-        return np.where(x < 0, math.nan, basic.gammaln(x))
+        return np.where(x < 0, math.nan, gammaln(x))
     return _loggamma(x)
 
 

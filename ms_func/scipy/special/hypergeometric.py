@@ -16,7 +16,7 @@ from ms_func.control_flow.while_loop import while_loop
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_numbers
-from ms_func.scipy.special import basic
+from ms_func.scipy.special.gamma_family import gammaln, gammasgn
 
 _TERMS = 2000
 
@@ -41,10 +41,10 @@ def _series(ratio: Callable[[Any], Any], like: Any) -> Any:
 
 def _gamma_quotient(above: Sequence[Any], below: Sequence[Any]) -> Any:
     """Product of gamma functions over a product of others; 0 at the poles of the others."""
-    logarithm = sum(basic.gammaln(v) for v in above) - sum(basic.gammaln(v) for v in below)
+    logarithm = sum(gammaln(v) for v in above) - sum(gammaln(v) for v in below)
     sign: Any = 1.0
     for v in (*above, *below):
-        sign = sign * np.where(_pole(v), 1, basic.gammasgn(v))
+        sign = sign * np.where(_pole(v), 1, gammasgn(v))
     at_pole: Any = False
     for v in below:
         at_pole = at_pole | _pole(v)
@@ -91,7 +91,19 @@ _hyp1f1_of_numbers = of_numbers(lambda a, b, x: _hyp1f1(*_full(a, b, x)))
 def hyp1f1(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
     """Elementwise confluent hypergeometric function 1F1(a; b; x) of real arguments.
 
-    inf where `b` is an integer of at most 0, unless `a` ends the series before.
+    The sum of `(a)_k / (b)_k * x**k / k!`, with Pochhammer's symbol; differentiable by all three.
+
+    Args:
+        a: real array; an integer of at most 0 ends the series.
+        b: real array; inf where it is an integer of at most 0, unless `a` ends the series before.
+        x: real array. The three broadcast. Within 4000 ulp (float64: 30) from -5 to 20.
+
+    Raises:
+        TypeError: an argument is no array.
+        ValueError: the shapes do not broadcast.
+
+    Reference:
+        DLMF 13.2.2.
 
     Example:
         >>> print(f"{hyp1f1(1.0, 2.0, 1.0):.6f}")
@@ -136,8 +148,23 @@ _hyp2f1_of_numbers = of_numbers(lambda a, b, c, x: _hyp2f1(*_full(a, b, c, x)))
 def hyp2f1(a: ArrayLike, b: ArrayLike, c: ArrayLike, x: ArrayLike) -> Array:
     """Elementwise Gauss hypergeometric function 2F1(a, b; c; x) of real arguments.
 
-    NaN for x > 1 unless the series ends; slow to converge for x just below 1 where c - a - b is an
-    integer (2,000 terms at most).
+    The sum of `(a)_k * (b)_k / (c)_k * x**k / k!` for |x| < 1, and its continuation below;
+    differentiable by all four.
+
+    Args:
+        a: real array.
+        b: real array.
+        c: real array; inf where it is an integer of at most 0, unless the series ends before.
+        x: real array. The four broadcast. NaN for x > 1 unless the series ends; slow to converge
+            for x just below 1 where c - a - b is an integer (2,000 terms at most). Within 20 ulp
+            from -2 to 0.9.
+
+    Raises:
+        TypeError: an argument is no array.
+        ValueError: the shapes do not broadcast.
+
+    Reference:
+        DLMF 15.2.1.
 
     Example:
         >>> print(f"{hyp2f1(1.0, 1.0, 2.0, 0.5):.4f}")

@@ -16,7 +16,26 @@ __dir__ = __all__.copy
 
 @of_numbers
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of `k`; -inf where `k` is neither 0 nor 1."""
+    """Logarithm of the probability of `k`; -inf elsewhere.
+
+    The probability is `p` for 1, `1 - p` for 0.
+
+    Args:
+        k: numbers, of any real dtype.
+        p: probability of 1, in [0, 1].
+        loc: shift of the distribution; 0 by default.
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{logpmf(1, 0.25):.4f}")
+        -1.3863
+    """
     k = k - loc
     value = special.xlogy(k, p) + special.xlog1py(1 - k, -p)
     return np.where((k == 0) | (k == 1), value, -math.inf)
@@ -24,16 +43,48 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
 
 @of_numbers
 def cdf(k: Any, p: Any) -> Any:
-    """Probability of a value up to `k`; NaN where `p` is no probability."""
+    """Probability of a value up to `k`.
+
+    Args:
+        k: numbers, of any real dtype.
+        p: probability of 1, in [0, 1].
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{cdf(0, 0.25):.4f}")
+        0.7500
+    """
     value = np.where(k < 0, 0, np.where(k < 1, 1 - p, 1))
     return np.where((p >= 0) & (p <= 1) & ~np.isnan(k), value, math.nan)
 
 
 @of_numbers
 def ppf(q: Any, p: Any) -> Any:
-    """The least value with `cdf(value) >= q`; NaN where `q` or `p` is no probability."""
+    """Quantiles: the least value with `cdf(value) >= q`; -1 for 0.
+
+    Args:
+        q: probabilities in [0, 1]; NaN outside.
+        p: probability of 1, in [0, 1].
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{ppf(0.9, 0.25):.4f}")
+        1.0000
+    """
     right = (q >= 0) & (q <= 1) & (p >= 0) & (p <= 1)
     return np.where(right, np.where(q == 0, -1, np.where(q <= 1 - p, 0, 1)), math.nan)
 
 
-pmf = exp_of(logpmf, "pmf")
+pmf = exp_of(logpmf, "pmf", "pmf(0, 0.25)", "0.7500")

@@ -12,7 +12,17 @@ from ms_func.numpy.promotion import ArrayLike
 
 
 class ModeResult(NamedTuple):
-    """The most frequent value, and how often it comes."""
+    """The most frequent value, and how often it comes: what `mode` returns.
+
+    Attributes:
+        mode: values.
+        count: integers of the same shape.
+
+    Example:
+        >>> value, count = mode(np.array([7, 7, 8]))
+        >>> value.item(), count.item()
+        (7, 2)
+    """
 
     mode: Array
     count: Array  # pyright: ignore[reportIncompatibleMethodOverride] (SciPy's name)

@@ -58,4 +58,4 @@ def _inexact(x: Array, alpha: Array) -> list[Array]:
     return [x.astype(dtype), alpha.astype(dtype)]
 
 
-pdf = exp_of(logpdf, "pdf")
+pdf = exp_of(logpdf, "pdf", "pdf(np.array([0.2, 0.8]), np.array([2.0, 3.0]))", "1.5360")

@@ -72,19 +72,53 @@ class gaussian_kde:
     n = property(lambda self: self.dataset.shape[1], doc="Number of elements.")
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
-        """The arrays the estimate is made of."""
+        """The arrays the estimate is made of: it is a pytree, which `jit`, `grad` and `vmap` take.
+
+        Returns:
+            Tuple of five arrays, and None.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> len(kde.tree_flatten()[0])
+            5
+        """
         return tuple(getattr(self, name) for name in _FIELDS), None
 
     @classmethod
     def tree_unflatten(cls, aux: None, children: Any) -> gaussian_kde:
-        """The estimate made of the given arrays."""
+        """The estimate made of the given arrays.
+
+        Args:
+            aux: None.
+            children: what `tree_flatten` gave.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> ms.tree.map(lambda x: x, kde).d
+            1
+        """
         out = object.__new__(cls)
         for name, child in zip(_FIELDS, children, strict=True):
             setattr(out, name, child)
         return out
 
     def evaluate(self, points: ArrayLike) -> Array:
-        """Density at points `[d, m]`: an array `[m]`."""
+        """Density at points; the same as calling the estimate.
+
+        Args:
+            points: `[d, m]`, or `[m]` for samples of one dimension.
+
+        Returns:
+            Array `[m]`.
+
+        Raises:
+            ValueError: the dimension is another one.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> print(np.array_str(kde.evaluate(np.array([0.0, 2.0])), precision=3))
+            [0.318 0.084]
+        """
         return np.exp(self.logpdf(points))
 
     def __call__(self, points: ArrayLike) -> Array:
@@ -92,19 +126,61 @@ class gaussian_kde:
         return self.evaluate(points)
 
     def pdf(self, x: ArrayLike) -> Array:
-        """Density at points `[d, m]`; the same as calling the estimate."""
+        """Density at points; the same as calling the estimate.
+
+        Args:
+            x: `[d, m]`, or `[m]` for samples of one dimension.
+
+        Returns:
+            Array `[m]`.
+
+        Raises:
+            ValueError: the dimension is another one.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> print(np.array_str(kde.pdf(0.0), precision=3))
+            [0.318]
+        """
         return self.evaluate(x)
 
     def logpdf(self, x: ArrayLike) -> Array:
-        """Logarithm of the density at points `[d, m]`: an array `[m]`."""
+        """Logarithm of the density at points.
+
+        Args:
+            x: `[d, m]`, or `[m]` for samples of one dimension.
+
+        Returns:
+            Array `[m]`, finite far from the sample too.
+
+        Raises:
+            ValueError: the dimension is another one.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> print(kde.logpdf(np.array([100.0])).round(), kde.pdf(np.array([100.0])))
+            [-7607.] [0.]
+        """
         points = self._points(x)
         return _log_mixture(self.dataset, self.weights, points, self.covariance)
 
     def integrate_gaussian(self, mean: ArrayLike, cov: ArrayLike) -> Array:
         """Integral of the density times a normal density of the given mean and covariance.
 
+        Args:
+            mean: `[d]`, or a number for `d` 1.
+            cov: `[d, d]`, or a number.
+
+        Returns:
+            Scalar.
+
         Raises:
             ValueError: the shapes do not fit the sample's dimension.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> print(f"{kde.integrate_gaussian(0.0, 1e-8):.3f}")  # a narrow one picks the density
+            0.318
         """
         centre: Array = np.atleast_1d(np.squeeze(np.asarray(mean)))
         spread: Array = np.atleast_2d(np.asarray(cov))
@@ -116,7 +192,23 @@ class gaussian_kde:
         return np.exp(_log_mixture(self.dataset, self.weights, centre[:, None], both)[0])
 
     def integrate_box_1d(self, low: ArrayLike, high: ArrayLike) -> Array:
-        """Probability of the interval from `low` to `high`, for one-dimensional samples."""
+        """Probability of the interval from `low` to `high`, for one-dimensional samples.
+
+        Args:
+            low: scalar.
+            high: scalar.
+
+        Returns:
+            Scalar; negative where the bounds are exchanged.
+
+        Raises:
+            ValueError: the sample has more dimensions, or a bound is no scalar.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> print(f"{kde.integrate_box_1d(0.0, np.inf):.3f}")
+            0.500
+        """
         if self.d != 1:
             raise ArgumentValueError("integrate_box_1d() only handles 1D pdfs")
         if np.ndim(low) or np.ndim(high):
@@ -128,7 +220,22 @@ class gaussian_kde:
         return np.sum(self.weights * (special.ndtr(high) - special.ndtr(low)))
 
     def integrate_kde(self, other: gaussian_kde) -> Array:
-        """Integral of the product of two estimates of the same dimension."""
+        """Integral of the product of two estimates of the same dimension.
+
+        Args:
+            other: the other estimate.
+
+        Returns:
+            Scalar.
+
+        Raises:
+            ValueError: the dimensions differ.
+
+        Example:
+            >>> near, far = gaussian_kde(np.array([0.0, 1.0])), gaussian_kde(np.array([50.0, 51.0]))
+            >>> (near.integrate_kde(near) > near.integrate_kde(far)).item()
+            True
+        """
         if other.d != self.d:
             raise ArgumentValueError("KDEs are not the same dimensionality")
         both = self.covariance + other.covariance
@@ -136,7 +243,20 @@ class gaussian_kde:
         return np.sum(other.weights * np.exp(at))
 
     def resample(self, key: Any, shape: tuple[int, ...] = ()) -> Array:
-        """Draw from the estimate: an array `[d, *shape]`."""
+        """Draw from the estimate: an element of the sample, and noise of the kernel.
+
+        Args:
+            key: key of `ms_func.random` (SciPy's argument is a size and a seed).
+            shape: how many.
+
+        Returns:
+            Array `[d, *shape]`.
+
+        Example:
+            >>> kde = gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+            >>> kde.resample(random.key(0), (4,)).shape
+            (1, 4)
+        """
         which, noise = random.split(key)
         index = random.choice(which, self.n, shape=shape, p=self.weights)
         eps = random.multivariate_normal(
@@ -148,11 +268,40 @@ class gaussian_kde:
     def integrate_box(
         self, low_bounds: ArrayLike, high_bounds: ArrayLike, maxpts: int | None = None
     ) -> Array:
-        """Not there: it would need cubature in several dimensions."""
+        """Not there: it would need cubature in several dimensions.
+
+        Args:
+            low_bounds: not used.
+            high_bounds: not used.
+            maxpts: not used.
+
+        Raises:
+            NotImplementedError: always.
+
+        Example:
+            >>> gaussian_kde(np.array([-1.0, 0.0, 1.0])).integrate_box([0.0], [1.0])
+            Traceback (most recent call last):
+                ...
+            NotImplementedError: only 1D box integrations are supported; use `integrate_box_1d`
+        """
         raise NotImplementedError("only 1D box integrations are supported; use `integrate_box_1d`")
 
     def set_bandwidth(self, bw_method: Any = None) -> None:
-        """Not there: estimates are values."""
+        """Not there: estimates are values.
+
+        Args:
+            bw_method: not used; it is an argument of the constructor.
+
+        Raises:
+            NotImplementedError: always.
+
+        Example:
+            >>> gaussian_kde(np.array([-1.0, 0.0, 1.0])).set_bandwidth(0.5)
+            Traceback (most recent call last):
+                ...
+            NotImplementedError: dynamically changing the bandwidth method is not supported
+            fix: make a new gaussian_kde with this bw_method
+        """
         raise NotImplementedError(
             "dynamically changing the bandwidth method is not supported\n"
             "fix: make a new gaussian_kde with this bw_method"

@@ -19,6 +19,8 @@ __dir__ = __all__.copy
 def logpmf(x: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
     """Logarithm of the probability of the counts `x`.
 
+    The probability is `n!` times the product of `p**x / x!`.
+
     Args:
         x: counts `[..., k]`.
         n: number of trials.
@@ -26,6 +28,14 @@ def logpmf(x: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
 
     Returns:
         Array `[...]`; -inf where the counts do not sum to `n`.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{logpmf(np.array([1, 2]), 3, np.array([0.25, 0.75])):.4f}")
+        -0.8630
     """
     n, total = np.asarray(n), np.sum(np.asarray(x), axis=-1)
     choices = special.gammaln(n + 1)
@@ -38,4 +48,4 @@ def _terms(x: Any, p: Any) -> Any:
     return special.xlogy(x, p) - special.gammaln(x + 1)
 
 
-pmf = exp_of(logpmf, "pmf")
+pmf = exp_of(logpmf, "pmf", "pmf(np.array([1, 2]), 3, np.array([0.25, 0.75]))", "0.4219")

@@ -70,5 +70,21 @@ def _by_factor(gap: Array, cov: Array, n: int) -> Array:
 
 
 def pdf(x: ArrayLike, mean: ArrayLike, cov: ArrayLike) -> Array:
-    """Density at `x`; see `logpdf`."""
+    """Density at `x`; the exponential of `logpdf`.
+
+    Args:
+        x: points `[..., n]`, or numbers where `mean` and `cov` are numbers.
+        mean: a number or `[..., n]`.
+        cov: a number (a multiple of the identity) or covariance matrices `[..., n, n]`.
+
+    Returns:
+        Array `[...]`; NaN where `cov` is not positive definite.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> print(f"{pdf(np.zeros(2), np.zeros(2), np.eye(2)):.4f}")  # 1 / (2 pi)
+        0.1592
+    """
     return np.exp(logpdf(x, mean, cov))

@@ -18,7 +18,26 @@ __dir__ = __all__.copy
 
 @of_numbers
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of `k` events; -inf where there cannot be `k`."""
+    """Logarithm of the probability of `k`; -inf off 0, 1, ....
+
+    The probability is `mu**k exp(-mu) / k!`, of `k` events.
+
+    Args:
+        k: numbers, of any real dtype.
+        mu: mean, not negative.
+        loc: shift of the distribution; 0 by default.
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{logpmf(2, 3.0):.4f}")
+        -1.4959
+    """
     y = k - loc
     value = special.xlogy(y, mu) - special.gammaln(y + 1) - mu
     return np.where((y >= 0) & (y == np.floor(y)), value, -math.inf)
@@ -26,12 +45,29 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
 
 @of_numbers
 def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Probability of at most `k` events."""
+    """Probability of a value up to `k`.
+
+    Args:
+        k: numbers, of any real dtype.
+        mu: mean, not negative.
+        loc: shift of the distribution; 0 by default.
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{cdf(2, 3.0):.4f}")
+        0.4232
+    """
     y = np.floor(k - loc)
     return np.where(y < 0, 0, special.gammaincc(np.where(y < 0, 1, y + 1), mu))
 
 
-pmf = exp_of(logpmf, "pmf")
+pmf = exp_of(logpmf, "pmf", "pmf(2, 3.0)", "0.2240")
 
 _TERMS = 160
 _LARGE = 64.0
@@ -42,8 +78,21 @@ def entropy(mu: ArrayLike, loc: ArrayLike = 0) -> Array:
     """Entropy in nats.
 
     The sum over the probabilities for small means; for large ones the expansion
-    log(2 pi e mu) / 2 - 1 / (12 mu) - 1 / (24 mu^2) - 19 / (360 mu^3)
-    (Evans, Boersma, "The entropy of a Poisson distribution", SIAM Review 30, 1988).
+    log(2 pi e mu) / 2 - 1 / (12 mu) - 1 / (24 mu^2) - 19 / (360 mu^3).
+
+    Args:
+        mu: mean; NaN below 0.
+        loc: shift, which changes nothing but the shape.
+
+    Returns:
+        Array of the shape that the arguments broadcast to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Reference:
+        Evans, Boersma, "The entropy of a Poisson distribution", SIAM Review 30, 1988.
 
     Example:
         >>> print(f"{entropy(3.0):.3f}")

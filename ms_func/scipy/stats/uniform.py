@@ -15,20 +15,73 @@ __dir__ = __all__.copy
 
 @of_numbers
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the density; -inf outside of the support."""
+    """Logarithm of the density at `x`; -inf outside.
+
+    The density is `1 / scale` on [loc, loc + scale].
+
+    Args:
+        x: real array; integers become floats.
+        loc: lower end; 0 by default.
+        scale: length of the interval, positive; 1 by default.
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{logpdf(0.5, 0.0, 4.0):.4f}")
+        -1.3863
+    """
     return np.where((x < loc) | (x > loc + scale), -math.inf, -np.log(scale))
 
 
 @of_numbers
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability of a value up to `x`."""
+    """Probability of a value up to `x`.
+
+    Args:
+        x: real array; integers become floats.
+        loc: lower end; 0 by default.
+        scale: length of the interval, positive; 1 by default.
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{cdf(1.0, 0.0, 4.0):.4f}")
+        0.2500
+    """
     return np.clip((x - loc) / scale, 0, 1)
 
 
 @of_numbers
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """The value with `cdf(value) == q`; NaN where `q` is no probability."""
+    """Quantiles: the value with `cdf(value) == q`, the inverse of `cdf`.
+
+    Args:
+        q: probabilities in [0, 1]; NaN outside.
+        loc: lower end; 0 by default.
+        scale: length of the interval, positive; 1 by default.
+
+    Returns:
+        Array of the shape that the arguments broadcast to, of the float dtype they promote to.
+
+    Raises:
+        TypeError: an argument is no number and no array.
+        ValueError: the shapes do not broadcast.
+
+    Example:
+        >>> print(f"{ppf(0.25, 0.0, 4.0):.4f}")
+        1.0000
+    """
     return np.where((q < 0) | (q > 1) | np.isnan(q), math.nan, loc + scale * q)
 
 
-pdf = exp_of(logpdf, "pdf")
+pdf = exp_of(logpdf, "pdf", "pdf(0.5, 0.0, 4.0)", "0.2500")

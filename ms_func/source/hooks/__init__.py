@@ -21,6 +21,13 @@ from ms_func.source.hooks.comparisons import lt_ as lt_
 from ms_func.source.hooks.comparisons import ne_ as ne_
 from ms_func.source.hooks.comprehensions import comprehension as comprehension
 from ms_func.source.hooks.comprehensions import nested as nested
+from ms_func.source.hooks.displays import bitand as bitand
+from ms_func.source.hooks.displays import bitor as bitor
+from ms_func.source.hooks.displays import bitsub as bitsub
+from ms_func.source.hooks.displays import bitxor as bitxor
+from ms_func.source.hooks.displays import dict_of as dict_of
+from ms_func.source.hooks.displays import merged as merged
+from ms_func.source.hooks.displays import set_of as set_of
 from ms_func.source.hooks.failures import assert_ as assert_
 from ms_func.source.hooks.failures import catching as catching
 from ms_func.source.hooks.failures import raise_ as raise_
@@ -40,7 +47,6 @@ from ms_func.source.hooks.recording import recorded as recorded
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import about_to_store as about_to_store
 from ms_func.source.hooks.stores import bound_cell as bound_cell
-from ms_func.source.hooks.stores import changing as changing
 from ms_func.source.hooks.stores import del_cell as del_cell
 from ms_func.source.hooks.stores import del_global as del_global
 from ms_func.source.hooks.stores import delattr_ as delattr_
@@ -69,7 +75,4 @@ from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
 from ms_func.source.hooks.undefined import bound as bound
 from ms_func.source.hooks.uneven import items as items
 from ms_func.source.hooks.uneven import unpacked as unpacked
-from ms_func.source.hooks.uneven_dicts import bitor as bitor
-from ms_func.source.hooks.uneven_dicts import dict_of as dict_of
-from ms_func.source.hooks.uneven_dicts import merged as merged
 from ms_func.source.patterns import match_ as match_

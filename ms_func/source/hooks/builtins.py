@@ -10,7 +10,7 @@ import copy
 import functools
 import math
 import operator
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, GeneratorType
 from typing import Any
@@ -24,7 +24,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
-from ms_func.source.hooks import growing_methods, lookup, uneven
+from ms_func.source.hooks import growing_methods, keyed, lookup, uneven
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import and_, ifexp, not_, or_
@@ -33,7 +33,7 @@ from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import grown, is_stretched
 from ms_func.source.hooks.iterators import (
     UNSEEN_ARGUMENT,
     each,
@@ -370,7 +370,7 @@ def _same_lengths(lengths: Sequence[Any]) -> None:
 @stands_for(reversed)
 def _reversed(x: Any) -> Any:
     if _staging():
-        if is_growing(x):
+        if is_stretched(x):
             return growing_methods.element(x, slice(None, None, -1))
         if uneven.is_uneven(x):
             return uneven.element(x, slice(None, None, -1))
@@ -385,7 +385,7 @@ def _map(function: Any, *iterables: Any) -> Any:
     if not _staging():
         return map(function, *iterables)
     call = Choice.call
-    if any(map(is_growing, iterables)):
+    if any(map(is_stretched, iterables)):
         return growing_methods.collected(_zip(*iterables), lambda xs: call(function, *xs), None)
     if any(map(uneven.is_uneven, iterables)):
         one = iterables[0] if len(iterables) == 1 else uneven.zipped(iterables)
@@ -404,7 +404,7 @@ def _filter(function: Any, iterable: Any) -> Any:
     call = Choice.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
     iterable = whole(iterable)
-    if is_growing(iterable):
+    if is_stretched(iterable):
         return growing_methods.collected(iterable, lambda x: x, asks)
     if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
         return generator(kept(iterable, asks))
@@ -417,11 +417,11 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     """`sorted`, of traced keys by a compiled sort."""
     if not _staging():
         return sorted(iterable, key=key, reverse=reverse)
-    items = uneven.listed(iterable)
     call = Choice.call
-    if is_growing(items):
+    if is_stretched(iterable):
         asks = None if key is None else lambda x: call(key, x)
-        return growing_methods.in_order(items, asks, reverse)
+        return growing_methods.in_order(iterable, asks, reverse)
+    items = uneven.listed(iterable)
     if uneven.is_uneven(items):
         asks = None if key is None else lambda x: call(key, x)
         return uneven.in_order(items, asks, reverse)
@@ -459,17 +459,41 @@ def _collected(plain: Any) -> Any:
     """`list` and its like, which take the keys of a dictionary that data say are there."""
 
     def handler(*args: Any) -> Any:
-        if len(args) == 1 and uneven.is_uneven(args[0]):
-            if plain in (set, frozenset):
-                raise Perhaps.complaint()
-            return plain(uneven.listed(args[0]))
-        return plain(*args)
+        if len(args) != 1 or not _staging():
+            return plain(*args)
+        items = args[0]
+        if uneven.is_uneven(items):
+            items = uneven.listed(items)
+        elif isinstance(items, Elements) and type(items.length) is Tracer:
+            items = growing_methods.collected(items, lambda x: x, None)
+        if plain in (set, frozenset):
+            return plain(keyed.set_of(items))
+        if is_stretched(items):
+            return plain([grown(items)])
+        return plain(items)
 
     return handler
 
 
 for _kind in (list, tuple, set, frozenset):
     stands_for(_kind)(_collected(_kind))
+
+
+@stands_for(Counter)
+def _counter(iterable: Any = (), /, **counts: Any) -> Any:
+    """`Counter`, of values that have no hash."""
+    if not _staging() or isinstance(iterable, dict) or iterable is None:
+        return Counter(iterable, **counts)
+    items = whole(iterable)
+    if not is_stretched(items) and not uneven.is_uneven(items):
+        items = list(items)
+        if not any(map(holds_traced, items)):
+            return Counter(items, **counts)
+    found = Counter(**counts)
+    keyed.each(items, lambda x: keyed.put_into(found, x, keyed.get(found, x, 0) + 1))
+    return found
+
+
 _NUMBERS = {int: "iu", float: "f", complex: "c", bool: "b"}
 
 

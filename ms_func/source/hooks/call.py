@@ -27,9 +27,11 @@ from ms_func.source.hooks import (
     complaints,
     growing_methods,
     iterators,
+    keyed,
     lookup,
     native_arrays,
     numpy_calls,
+    portion_functions,
     pushing,
     recursion,
     stores,
@@ -44,6 +46,7 @@ from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.journal import Contents, journal, same_contents
 from ms_func.source.hooks.membership import count_of, index_of, type_
 from ms_func.source.hooks.policy import policy
+from ms_func.source.hooks.portions import Portion
 from ms_func.tracing.tracer import Staging, Tracer
 
 _HANDLERS = builtins.HANDLERS
@@ -71,12 +74,21 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
         args = tuple([pushing.given(f, x) for x in args])
         iterators.advance_all(args)
+    if Portion.exist and (Portion in map(type, args) or _lists_parts(args)):
+        found = portion_functions.call(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
     handler = _HANDLERS.get(id(f))
     if handler is not None:
         chosen = _chosen(f, args)
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
     rule = _KINDS.get(type(f))
     return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _lists_parts(args: Any) -> bool:
+    """Whether the first argument is a list or tuple of parts of arrays."""
+    return bool(args) and type(args[0]) in (list, tuple) and Portion in map(type, args[0])
 
 
 def _takes(f: Any) -> bool:
@@ -160,7 +172,9 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
         if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
             stores.note(owner)
-        if uneven.is_uneven(owner) or is_growing(owner):
+        if keyed.concerns(f.__name__, owner, args):
+            found = keyed.METHODS[f.__name__](owner, *args, **kwargs)
+        elif uneven.is_uneven(owner) or is_growing(owner):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
@@ -174,6 +188,8 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
+    if keyed.concerns(name, owner, args):
+        return keyed.METHODS[name](owner, *args, **kwargs)
     if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
     if name in _LOOKING_UP and args and type(args[0]) is Tracer:

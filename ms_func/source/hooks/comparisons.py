@@ -16,13 +16,13 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.aliases import any_links
 from ms_func.source.hooks.branch import and_, ifexp, not_
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.growing import Growing, is_growing
+from ms_func.source.hooks.growing import Growing, is_growing, is_keyed
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 _SEQUENCES = (tuple, list, deque)
-_CONTAINERS = (*_SEQUENCES, dict)
+_CONTAINERS = (*_SEQUENCES, dict, set, frozenset)
 _TRACED = frozenset((Tracer, Choice, Perhaps, Growing))
 
 
@@ -32,7 +32,7 @@ def holds_traced(x: Any) -> bool:
         return True
     if isinstance(x, _SEQUENCES):
         return any(map(holds_traced, x))
-    return isinstance(x, dict) and any(map(holds_traced, x.values()))
+    return is_keyed(x) or (isinstance(x, dict) and any(map(holds_traced, x.values())))
 
 
 def _comparison(plain: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -63,6 +63,10 @@ ge_ = _comparison(operator.ge)
 
 def _compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """Two containers, element by element."""
+    if is_keyed(a) or is_keyed(b):
+        from ms_func.source.hooks.keyed import compared
+
+        return compared(plain, a, b)
     kinds: Any = next((k for k in (tuple, list, deque, dict) if isinstance(a, k)), None)
     if kinds is None or not isinstance(b, kinds) or (kinds is dict and plain not in _EQUALITY):
         return plain(a, b)

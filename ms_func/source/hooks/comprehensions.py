@@ -14,6 +14,8 @@ from ms_func.source.hooks.elements import Once, elements
 from ms_func.source.hooks.growing_methods import collected
 from ms_func.source.hooks.iterators import each, whole
 from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.source.hooks.portion_functions import listed
+from ms_func.source.hooks.portions import Portion
 from ms_func.source.hooks.running import Running
 from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -31,7 +33,8 @@ def comprehension(
         if is_list:
             return [element(x) for x in iterable if condition(x)]
         return (element(x) for x in iterable if condition(x))
-    iterable = pushing.listed(whole(iterable)) if is_list else iterable
+    if is_list:
+        iterable = _listed(iterable)
     asks = (lambda x: True) if condition is None else condition
     if not is_list and condition is not None and _has_no_end(iterable):
         return (element(x) for x in iterable if _decided(condition(x)))
@@ -53,6 +56,11 @@ def comprehension(
                 return (element(x) for x in iterable)
     values = _laid_out(iterable, element, asks)
     return values if is_list or is_uneven(values) else iter(values)
+
+
+def _listed(iterable: Any) -> Any:
+    """What a list of the elements is made of."""
+    return listed(iterable) if type(iterable) is Portion else pushing.listed(whole(iterable))
 
 
 def _laid_out(
@@ -93,6 +101,7 @@ def nested(is_list: bool, iterable: Any, inner: Callable[[Any], Any], condition:
         found = (y for x in iterable if condition is None or condition(x) for y in inner(x))
         return list(found) if is_list else found
     asks = (lambda x: True) if condition is None else condition
+    iterable = _listed(iterable) if type(iterable) is Portion else iterable
     if not is_list and condition is None and not is_uneven(iterable):
         return (y for x in iterable for y in inner(x))
     found = [

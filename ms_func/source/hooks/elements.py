@@ -20,10 +20,10 @@ from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, div, max, min, mul, neg, sub
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
-from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import SCALARS, is_number
 from ms_func.source.hooks.journal import Position, journal
@@ -38,12 +38,12 @@ class Elements:
     Attributes:
         length: number of elements: an int, a traced integer, or None without end.
         is_stretch: whether a list may hold this in place of the elements themselves.
-        whole: all elements of such a list.
+        whole: all elements of such a list, or of a set or dictionary that holds one; else None.
     """
 
     length: Any = None
     is_stretch: ClassVar[bool] = False
-    whole: ClassVar[Callable[[Any], Elements]]
+    whole: ClassVar[Callable[[Any], Elements | None]]
 
     def prepare(self) -> None:
         """Compute now, outside of the loop, what `at` looks elements up in."""
@@ -302,16 +302,10 @@ class Reversed(Elements):
     def _mirror(self, i: Any) -> Any:
         if isinstance(self.length, int) and isinstance(i, int):
             return self.length - 1 - i
-        last = (
-            self.length
-            if isinstance(self.length, int)
-            else convert_element_type(self.length, np.int32)
-        )
-        return (
-            sub(sub(last, i), np.int32(1))
-            if not isinstance(last, int)
-            else sub(np.int32(last - 1), i)
-        )
+        number = typeof(i).dtype.type
+        if isinstance(self.length, int):
+            return sub(number(self.length - 1), i)
+        return sub(sub(convert_element_type(self.length, number), i), number(1))
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
@@ -398,9 +392,15 @@ class Once:
         return self.part.known(position)
 
 
+KINDS: dict[type, Callable[[Any], Elements]] = {}
+"""How the elements of objects of some types are found."""
+
+
 def elements(x: Any) -> Elements | None:
     """`x` as elements of a compiled loop, None where they cannot be taken by position."""
     kind = type(x)
+    if kind in KINDS:
+        return KINDS[kind](x)
     if kind is Once:
         found = x.rest()
         x.move(None)
@@ -416,7 +416,9 @@ def elements(x: Any) -> Elements | None:
         return Rows(x) if is_number(x) and np.ndim(x) else None
     if isinstance(x, (list, tuple)) and len(x):
         stretch = next((e for e in x if isinstance(e, Elements) and e.is_stretch), None)
-        return _sequence(x) if stretch is None else stretch.whole(x)
+        return _sequence(x) if stretch is None else Elements.whole(x)
+    if isinstance(x, (dict, set, frozenset)):
+        return Elements.whole(x)
     return None
 
 

@@ -19,9 +19,10 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, rem
+from ms_func.primitives.arithmetic import add
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.slicing import dynamic_index_in_dim
+from ms_func.primitives.modulo import rem
 from ms_func.source.hooks import complaints
 from ms_func.source.hooks.anatomy import Parts, handles
 from ms_func.source.hooks.elements import INDEX, Elements
@@ -29,6 +30,18 @@ from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.tracing.tracer import Staging, Tracer
 
 SEQUENCES = (list, tuple, deque)
+
+
+class _Rows:
+    """The key under which a dictionary holds its entries where these are in rooms."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<keys known at run time>"
+
+
+ROWS = _Rows()
 
 
 class Growing(Elements):
@@ -96,6 +109,17 @@ class Growing(Elements):
         rows = [trace.parameter(t) for t in self.types]
         return self.made_of(rows), [r.variable for r in rows]
 
+    def part(self, k: int) -> Growing:
+        """Part `k` of each element, of elements that are tuples."""
+        return Growing(_Part(self.node, k), self.rooms, self.first, self.length, self.is_changeable)
+
+    def ordered(self) -> list[Any]:
+        """The rooms with the first element in the first row."""
+        if type(self.first) is int and self.first == 0:
+            return list(self.rooms)
+        rows = self.row(np.arange(config.list_capacity.value, dtype=np.int32))
+        return [r[rows] for r in self.rooms]
+
     def with_rooms(self, rooms: Sequence[Any], first: Any, length: Any) -> Growing:
         """Other elements that are made alike."""
         return Growing(self.node, rooms, first, length, self.is_changeable)
@@ -112,6 +136,19 @@ for _name in (
     "index", "call", "bool",
 ):  # fmt: skip
     setattr(Growing, f"__{_name}__", Perhaps.complain)
+
+
+class _Part:
+    """What a part of an element is made of."""
+
+    __slots__ = ("k", "whole")
+
+    def __init__(self, whole: Any, k: int) -> None:
+        self.whole, self.k = whole, k
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The part."""
+        return self.whole.build(outs, made)[self.k]
 
 
 def row_type(t: ArrayType) -> ArrayType:
@@ -140,8 +177,22 @@ def is_growing(x: Any) -> bool:
     return Perhaps.exist and isinstance(x, SEQUENCES) and Growing in map(type, x)
 
 
+def is_keyed(x: Any) -> bool:
+    """Whether the keys of a set or dictionary are in rooms; see `keyed`."""
+    if not Perhaps.exist or not isinstance(x, (dict, set, frozenset)):
+        return False
+    return ROWS in x if isinstance(x, dict) else Growing in map(type, x)
+
+
+def is_stretched(x: Any) -> bool:
+    """Whether what Python takes from a container is in rooms."""
+    return is_growing(x) or is_keyed(x)
+
+
 def grown(x: Any) -> Growing | None:
-    """The elements of such a list as one stretch, None for other values."""
+    """What Python takes from such a container, as one stretch; None for other values."""
+    if is_keyed(x):
+        return x[ROWS].part(0) if isinstance(x, dict) else Growing.whole(x)
     if not is_growing(x):
         return None
     return x[0] if len(x) == 1 else Growing.whole(x)
@@ -174,13 +225,13 @@ def form(x: Growing) -> Any:
 tree.register_node(
     Growing,
     lambda x: ((*x.rooms, x.first, x.length), _Form(x)),
-    lambda of, new: Growing(of.node, new[:-2], *new[-2:], of.is_changeable),
+    lambda of, new: Growing(of.node, new[:-2], new[-2], new[-1], of.is_changeable),
 )
 handles(
     Growing,
     lambda x, overlay: Parts(
         (Growing, form(x)), (*x.rooms, x.first, x.length),
         (*(" (its elements)" for _ in x.rooms), " (where it starts)", " (its length)"),
-        lambda new: Growing(x.node, new[:-2], *new[-2:], x.is_changeable),
+        lambda new: Growing(x.node, new[:-2], new[-2], new[-1], x.is_changeable),
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from ms_func.source.hooks.anatomy import PRESENT, is_number
 from ms_func.source.hooks.branch import if_, ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
-from ms_func.source.hooks.growing import Growing, as_index, grown
+from ms_func.source.hooks.growing import Growing, as_index, grown, is_keyed
 from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.packing import agree, stored, stretch
@@ -61,11 +61,11 @@ def element(x: Any, place: Any) -> Any:
     """`x[place]`."""
     found = _whole(x)
     if isinstance(place, slice):
-        return type(x)([_cut(found, place)])
+        return (list if is_keyed(x) else type(x))([_cut(found, place)])
     return found.at(_place(found, place, f"{type(x).__name__} index out of range"))
 
 
-def _rearranged(x: Growing, places: Any, length: Any) -> Growing:
+def rearranged(x: Growing, places: Any, length: Any) -> Growing:
     """The elements at some positions, one for each row of a room."""
     rows = xp.clip(x.row(places), 0, config.list_capacity.value - 1)
     return x.with_rooms([r[rows] for r in x.rooms], 0, length)
@@ -102,10 +102,11 @@ def _stepped(x: Growing, part: slice) -> Growing:
     ]  # fmt: skip
     first, last = ends
     count = xp.maximum((last - first + step - (1 if step > 0 else -1)) // step, 0)
-    return _rearranged(x, first + step * _positions(), count)
+    return rearranged(x, first + step * positions(), count)
 
 
-def _positions() -> Any:
+def positions() -> Any:
+    """Numbers of the rows."""
     return xp.arange(config.list_capacity.value, dtype=np.int32)
 
 
@@ -145,11 +146,11 @@ def insert(x: Any, place: Any, value: Any) -> None:
     at = xp.clip(_from_start(place, found.length), 0, found.length)
     longer = stretch([found, value])
     if isinstance(place, int) and place == 0:
-        i = xp.where(_positions() == 0, found.length, _positions() - 1)
+        i = xp.where(positions() == 0, found.length, positions() - 1)
     else:
-        i = _positions()
+        i = positions()
         i = xp.where(i < at, i, xp.where(i == at, found.length, i - 1))
-    put(x, _rearranged(longer, i, longer.length))
+    put(x, rearranged(longer, i, longer.length))
 
 
 def extend(x: Any, values: Any) -> None:
@@ -190,8 +191,8 @@ def _without(x: Growing, place: Any, at: Any) -> Growing:
         return x.with_rooms(x.rooms, x.first, less)
     if isinstance(place, int) and place == 0:
         return x.with_rooms(x.rooms, x.row(1), less)
-    i = _positions()
-    return _rearranged(x, i + (i >= at), less)
+    i = positions()
+    return rearranged(x, i + (i >= at), less)
 
 
 def remove(x: Any, item: Any) -> None:
@@ -210,8 +211,8 @@ def rotate(x: Any, n: Any = 1) -> None:
     """`x.rotate(n)`."""
     found = _whole(x)
     size = xp.maximum(found.length, 1)
-    i = _positions()
-    put(x, _rearranged(found, xp.where(i < size, (i - n) % size, i), found.length))
+    i = positions()
+    put(x, rearranged(found, xp.where(i < size, (i - n) % size, i), found.length))
 
 
 # --- what looks through a list --------------------------------------------------------------------
@@ -220,7 +221,7 @@ def rotate(x: Any, n: Any = 1) -> None:
 def _equal(x: Growing, item: Any) -> Any:
     """Which rows hold an element that equals `item`; None where that takes a loop."""
     if type(x.node) is Slot and is_number(item) and np.ndim(item) == 0 and x.rooms[0].ndim == 1:
-        i = _positions()
+        i = positions()
         return bitwise_and(xp.equal(x.rooms[0][x.row(i)], item), xp.less(i, x.length))
     return None
 
@@ -288,21 +289,20 @@ def in_order(x: Any, key: Any, reverse: bool) -> list[Any]:
     """`sorted(x, key=key, reverse=reverse)`, by keys that are numbers or tuples of these."""
     found = _whole(x)
     keys = found if key is None else _whole(collected(found, key, None))
-    rooms = keys.rooms
-    if not rooms or any(r.ndim != 1 for r in rooms) or not _is_flat(keys):
-        raise Perhaps.complaint()
-    i = _positions()
-    columns = [r[keys.row(i)] for r in rooms]
+    i, columns = positions(), _columns(keys.made_of(keys.ordered()))
     if reverse:
-        columns = [-c if c.dtype.kind != "b" else ~c for c in columns]
+        columns = [~c if c.dtype.kind in "iub" else -c for c in columns]
     order = xp.lexsort([*columns[::-1], xp.greater_equal(i, found.length)])
-    return [_rearranged(found, order.astype(np.int32), found.length)]
+    return [rearranged(found, as_index(order), found.length)]
 
 
-def _is_flat(x: Growing) -> bool:
-    """Whether elements are numbers, or tuples of numbers that are in rooms in their order."""
-    made = x.made_of(range(len(x.rooms)))
-    return made == 0 or made == tuple(range(len(x.rooms)))
+def _columns(keys: Any) -> list[Any]:
+    """The numbers that keys are compared by, the first one first."""
+    if isinstance(keys, tuple):
+        return [c for part in keys for c in _columns(part)]
+    if not is_number(keys) or np.ndim(keys) > 1:
+        raise Perhaps.complaint()
+    return [keys] if np.ndim(keys) else []
 
 
 def sort(x: Any, *, key: Any = None, reverse: bool = False) -> None:

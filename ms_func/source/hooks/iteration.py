@@ -34,7 +34,7 @@ from ms_func.source.hooks.branch import Bottom, cells, if_, not_
 from ms_func.source.hooks.carry import Carry, Step
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import is_stretched
 from ms_func.source.hooks.iterators import advance, guarded, over
 from ms_func.source.hooks.join import converted, materialized
 from ms_func.source.hooks.join_nodes import Slot
@@ -78,7 +78,7 @@ def for_(
         return iterable.each(lambda x: for_(x, body, state, names, stop))
     if type(iterable) is Once:
         return over(iterable, for_, body, state, names, stop)
-    if is_growing(iterable):
+    if is_stretched(iterable):
         return growing_methods.each(iterable, body, state, names, stop)
     if uneven.is_uneven(iterable):
         return uneven.each(iterable, body, state, names, stop)

@@ -34,7 +34,7 @@ from ms_func.source.hooks.anatomy import (
 )
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX
-from ms_func.source.hooks.growing import Growing, room_type
+from ms_func.source.hooks.growing import ROWS, Growing, is_keyed, room_type
 from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tree
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.perhaps import Perhaps
@@ -186,6 +186,8 @@ class Plan:
         alike = len(own) == len(present) and all(p.kind == own[0].kind for p in own)
         if len(own) == len(present) and self._grow(own):
             return self._growing(values, parts, own[0], path)
+        if len(own) == len(present) and self._are_keyed(values):
+            return self._keyed(values, own[0], path)
         if (
             len(own) == len(present)
             and self._are_lists(own)
@@ -240,14 +242,39 @@ class Plan:
         self, values: Sequence[Any], parts: Sequence[Any], one: Any, path: Path
     ) -> Tree:  # fmt: skip
         """Lists whose elements are in rooms."""
+        held = [None if p is None else p.children for p in parts]
+        return self._stretch(values, held, lambda new: one.make([new]), path)
+
+    def _are_keyed(self, values: Sequence[Any]) -> bool:
+        """Whether these are sets, or dictionaries of one class, some of whose keys are in rooms."""
+        kind, *others = {type(v) for v in values if v is not UNDEFINED}
+        if others or not issubclass(kind, (dict, set)):
+            return False
+        pairs = zip(values, self.overlays, strict=True)
+        return any(v is not UNDEFINED and is_keyed(o.contents(v)) for v, o in pairs)
+
+    def _keyed(self, values: Sequence[Any], one: Any, path: Path) -> Tree:
+        """Sets or dictionaries whose keys are in rooms."""
+        from ms_func.source.hooks.keyed import pieces
+
+        held = [
+            None if v is UNDEFINED else pieces(o.contents(v))
+            for v, o in zip(values, self.overlays, strict=True)
+        ]
+        filled = one.filled
+        make = (lambda new: {new}) if filled is None else (lambda new: filled({ROWS: new}))
+        return self._stretch(values, held, make, path)
+
+    def _stretch(
+        self, values: Sequence[Any], held: Sequence[Any], make: Any, path: Path
+    ) -> Tree:  # fmt: skip
+        """Containers made of one stretch of all that each of them holds."""
         from ms_func.source.hooks.packing import agree
 
-        given = [
-            (p.children, o) for p, o in zip(parts, self.overlays, strict=True) if p is not None
-        ]
-        node, packed, is_changeable = agree(*zip(*given, strict=True), path)
+        around = [o for x, o in zip(held, self.overlays, strict=True) if x is not None]
+        node, packed, is_changeable = agree([x for x in held if x is not None], around, path)
         found = iter([p.parts() for p in packed])
-        columns = [UNDEFINED if p is None else next(found) for p in parts]
+        columns: list[Any] = [UNDEFINED if x is None else next(found) for x in held]
         nodes = []
         for k, t in enumerate(packed[0].types):
             column = [UNDEFINED if c is UNDEFINED else c[0][k] for c in columns]
@@ -255,8 +282,9 @@ class Plan:
         for k, what in enumerate((" (where it starts)", " (its length)"), 1):
             column = [UNDEFINED if c is UNDEFINED else c[k] for c in columns]
             nodes.append(self._part(column, INDEX, (*path, what)))
-        make = one.make
-        made = Tree(lambda new: make([Growing(node, new[:-2], *new[-2:], is_changeable)]), nodes)
+        made = Tree(
+            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], is_changeable)), nodes, True
+        )
         self._stands_for(made, values, path)
         return made
 

@@ -66,12 +66,14 @@ class Tree:
         children: nodes of the parts.
         origins: objects that it stands for; see `aliases`.
         which: slot that tells which of them; None where that is not known.
+        is_stretch: whether it is a container whose elements are in rooms.
     """
 
-    __slots__ = ("children", "make", "origins", "which")
+    __slots__ = ("children", "is_stretch", "make", "origins", "which")
 
-    def __init__(self, make: Any, children: Sequence[Any]) -> None:
+    def __init__(self, make: Any, children: Sequence[Any], is_stretch: bool = False) -> None:
         self.make = make
+        self.is_stretch = is_stretch
         self.children = children
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None

@@ -19,11 +19,11 @@ from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.arithmetic import add, mul
+from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
-from ms_func.primitives.slicing import dynamic_index_in_dim
 from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.choice import Choice
@@ -49,6 +49,7 @@ def element(obj: Any, key: Tracer) -> Any:
     if isinstance(obj, dict):
         values, here = _values(obj), _where(obj, key)
         failures.assert_raising(_any(here), KeyError("a key known only at run time"))
+        current.interpreter.results["found", id(obj), id(key.variable)] = obj, key.variable
         return pick(values, _position(here))
     if not isinstance(obj, _SEQUENCES) or key.dtype.kind not in "iub":
         raise complaints.run_time_index(obj)

@@ -12,7 +12,14 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import complaints, growing_methods, uneven, uneven_dicts
+from ms_func.source.hooks import (
+    complaints,
+    growing_methods,
+    keyed,
+    portion_functions,
+    uneven,
+    uneven_dicts,
+)
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
 from ms_func.source.hooks.branch import ifexp, or_
@@ -20,7 +27,8 @@ from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import is_growing, is_keyed
+from ms_func.source.hooks.portions import Portion
 from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.truths import truth as truth_of
 from ms_func.tracing.tracer import Staging, Tracer
@@ -34,10 +42,14 @@ def contains(item: Any, container: Any) -> Any:
         return container.each(lambda c: contains(item, c))
     if type(item) is Choice and not item.are_functions:
         return item.each(lambda x: contains(x, container))
+    if type(container) is Portion:
+        return portion_functions.holds(container, item)
     if type(container) is Tracer or (type(item) is Tracer and _is_array(container)):
         return xp.any(xp.equal(container, item))  # pyright: ignore[reportArgumentType]
     if is_growing(container):
         return growing_methods.holds(container, item)
+    if is_keyed(container):
+        return keyed.holds(container, item)
     if uneven.is_uneven(container):
         how = uneven_dicts.is_key if isinstance(container, dict) else uneven.holds
         return how(container, item)

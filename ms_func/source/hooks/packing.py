@@ -9,13 +9,14 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.axis_slices import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
 from ms_func.primitives.shape import broadcast_in_dim, concatenate, expand_dims
-from ms_func.primitives.slicing import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.source.hooks import failures
 from ms_func.source.hooks.anatomy import PRESENT, Overlay, take_apart
-from ms_func.source.hooks.growing import Growing, room_type
+from ms_func.source.hooks.elements import Elements
+from ms_func.source.hooks.growing import Growing, grown, room_type
 from ms_func.source.hooks.join import Plan, materialized
 from ms_func.source.hooks.join_nodes import Later, Path
 from ms_func.source.hooks.perhaps import Perhaps
@@ -119,7 +120,7 @@ class Packed:
                 length = length + there * 1
             k += 1
         if type(length) is Tracer and len(self.pieces) > 1:
-            _check_room(length)
+            check_room(length)
         return rooms, length
 
     def _start(self) -> tuple[list[Any], Any, Any, int]:
@@ -177,7 +178,7 @@ def _full() -> Exception:
     )
 
 
-def _check_room(length: Any) -> None:
+def check_room(length: Any) -> None:
     """Raise an error at run time where there is no room for so many elements."""
     failures.assert_raising(xp.less_equal(length, config.list_capacity.value), _full())
 
@@ -241,3 +242,4 @@ def stretch(items: Sequence[Any]) -> Growing:
 
 
 Growing.whole = staticmethod(lambda x: stretch(list(x)))
+Elements.whole = staticmethod(grown)

@@ -16,7 +16,8 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import failures, native_arrays
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.growing import Growing, grown, is_growing
+from ms_func.source.hooks.growing import ROWS, Growing, grown, is_keyed, is_stretched
+from ms_func.source.hooks.keyed import entries
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import is_uneven, laid, pairs
@@ -92,21 +93,22 @@ class Stretch:
     """A growing list on its way out of a compiled program.
 
     Attributes:
-        rooms: an element with rooms in place of its parts.
+        rooms: a room for each leaf of an element.
+        structure: the tree that an element is.
         first: row of the first element.
         length: how many there are.
-        kind: list, tuple or deque.
+        kind: class of the container; of sets and dictionaries also what one is made of.
     """
 
-    __slots__ = ("first", "kind", "length", "rooms")
+    __slots__ = ("first", "kind", "length", "rooms", "structure")
 
-    def __init__(self, x: Growing, kind: type) -> None:
+    def __init__(self, x: Growing, kind: tuple[type, Any]) -> None:
         rows = config.list_capacity.value
+        leaves, self.structure = tree.flatten(x.made_of(x.rooms))
         own = set(map(id, x.rooms))
-        self.rooms = tree.map(
-            lambda v: v if id(v) in own else np.broadcast_to(v, (rows, *np.shape(v))),
-            x.made_of(x.rooms),
-        )
+        self.rooms = [
+            v if id(v) in own else xp.broadcast_to(v, (rows, *np.shape(v))) for v in leaves
+        ]
         self.first, self.length, self.kind = x.first, x.length, kind
 
 
@@ -123,17 +125,34 @@ class _Element:
         return tree.unflatten(self.structure, outs)
 
 
-def _arrived(kind: type, parts: Any) -> Any:
-    """The list; a growing one where its length is not known yet."""
-    rooms, first, length = parts
-    leaves, structure = tree.flatten(rooms)
+def _arrived(told: tuple[tuple[type, Any], Any], parts: Any) -> Any:
+    """The container; one that holds a stretch where its length is not known yet."""
+    (leaves, first, length), ((cls, made_of), structure) = parts, told
     if type(length) is Tracer or not isinstance(length, (Array, np.ndarray, np.generic, int)):
-        return kind([Growing(_Element(structure), leaves, first, length, False)])
+        found = Growing(_Element(structure), leaves, first, length, False)
+        if made_of is None:
+            return cls([found])
+        return _filled(cls(*made_of), {ROWS: found} if issubclass(cls, dict) else {found})
     if np.ndim(length):
         raise _lanes_differ()
     rows = (int(first) + np.arange(int(length))) % config.list_capacity.value
     columns = [[xp.asarray(row) for row in np.asarray(x)[rows]] for x in leaves]
-    return kind([tree.unflatten(structure, [c[k] for c in columns]) for k in range(int(length))])
+    found = [tree.unflatten(structure, [c[k] for c in columns]) for k in range(int(length))]
+    if made_of is None:
+        return cls(found)
+    if issubclass(cls, dict):
+        return _filled(cls(*made_of), {tree.map(_plain, k): v for k, v in found})
+    return _filled(cls(), {tree.map(_plain, k) for k in found})
+
+
+def _filled(made: Any, held: Any) -> Any:
+    made.update(held)
+    return made
+
+
+def _plain(x: Any) -> Any:
+    """An array as a number of Python, which has a hash."""
+    return x.item()
 
 
 def leaving(x: Any) -> Any:
@@ -144,14 +163,17 @@ def leaving(x: Any) -> Any:
 
 
 def _is_whole(x: Any) -> bool:
-    return type(x) in (Perhaps, Choice) or is_uneven(x) or is_growing(x)
+    return type(x) in (Perhaps, Choice) or is_uneven(x) or is_stretched(x)
 
 
 def _left(x: Any) -> Any:
     if type(x) is Perhaps:
         raise Perhaps.complaint()
+    if is_keyed(x) and (found := entries(x)) is not None:
+        made_of = (x.default_factory,) if isinstance(x, defaultdict) else ()
+        return Stretch(found, (type(x), made_of))
     if (found := grown(x)) is not None:
-        return Stretch(found, type(x))
+        return Stretch(found, (type(x), None))
     if not is_uneven(x):
         return x
     if isinstance(x, dict):
@@ -188,4 +210,6 @@ def _lanes_differ() -> Exception:
 
 
 tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)
-tree.register_node(Stretch, lambda x: ((x.rooms, x.first, x.length), x.kind), _arrived)
+tree.register_node(
+    Stretch, lambda x: ((x.rooms, x.first, x.length), (x.kind, x.structure)), _arrived
+)

@@ -33,6 +33,7 @@ from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
+from ms_func.source.hooks.join_nodes import Tree
 from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
@@ -260,6 +261,7 @@ def _named(f: Any) -> list[Any]:
     """Functions of the user's that names in `f` stand for."""
     found = [f.__globals__.get(n) for n in _names(f.__code__)]
     found += [Cell(c).read() for c in f.__closure__ or ()]
+    found = [getattr(g, "__wrapped__", g) for g in found]  # behind a cache
     return [g for g in found if type(g) is FunctionType and not is_internal(g.__code__.co_filename)]
 
 
@@ -353,6 +355,7 @@ class Root:
         self.entry = self._held()
         plan, self.nodes, self.stores = self._joined(self.given, self._held(), {}, {}, self.arrays)
         self.slots = plan.keep([*self.nodes, *self.stores.values()])
+        self.forms = shapes(self.nodes, self.stores, (0,))
 
     def _held(self) -> dict[Any, Any]:
         """What the places hold now; containers are read as copies."""
@@ -369,7 +372,7 @@ class Root:
         plan = _Inputs((PRESENT, PRESENT), given, previous, eager=True, scalars=self.scalars)
         plan.arrays = arrays
         nodes = [plan.join((self.given, inner), (0,))]
-        plan.arrays = plan.scalars = True
+        plan.arrays = plan.scalars = plan.grows = True
         stores = {
             key: plan.join((self.entry[key], held[key]), (place,))
             for key, place in self.places.items()
@@ -458,16 +461,27 @@ class Root:
         given = {id(p.variable): s for p, s in zip(self.params, self.slots, strict=True)}
         previous = {where(s.path): s for s in self.slots}
         try:
-            again = {key: _reread(x) for key, x in self.entry.items()}
-            _, own, own_stores = self._joined(self.given, again, {}, {}, arrays)
             plan, nodes, stores = self._joined(inner, held, given, previous, arrays)
         except Mismatch:
             return None
-        if shapes(own, own_stores, (0,)) != shapes(nodes, stores, (0,)):
+        forms = shapes(nodes, stores, (0,))
+        if forms[0] != self.forms[0]:
             return None
         slots = plan.keep([*nodes, *stores.values()])
+        if forms != self.forms:
+            return self._grown(stores, slots, forms)
         same = len(slots) > fewest if fewest else len(slots) == len(self.slots)
         return slots if same else None
+
+    def _grown(self, stores: dict[Any, Any], slots: list[Any], forms: Any) -> None:
+        """Keep what the places hold in rooms, where a call inside finds more there.
+
+        Raises:
+            _Again: the call has to be recorded with these.
+        """
+        if all(self.forms[1][k] == forms[1][k] or _is_stretch(stores[k]) for k in stores):
+            self.stores, self.slots, self.forms = stores, slots, forms
+            raise _Again(self)
 
     def _settle(self, region: Region) -> bool:
         """Take over the structure of the result; whether it is what the calls inside assumed."""
@@ -527,6 +541,11 @@ class Root:
         for key, node in self.left.items():
             put(self.places[key], node.build(values, made))
         return value
+
+
+def _is_stretch(node: Any) -> bool:
+    """Whether a place holds a container that is built of rooms."""
+    return type(node) is Tree and node.is_stretch
 
 
 def _reread(x: Any) -> Any:

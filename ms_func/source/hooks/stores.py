@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-import ms_func.numpy as xp
+from ms_func import config
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
@@ -19,8 +19,11 @@ from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import (
     complaints,
     growing_methods,
+    keyed,
     lookup,
     native_arrays,
+    portion_functions,
+    portions,
     uneven,
     uneven_dicts,
     uneven_stores,
@@ -28,7 +31,7 @@ from ms_func.source.hooks import (
 )
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.growing import is_growing
+from ms_func.source.hooks.growing import is_growing, is_keyed
 from ms_func.source.hooks.journal import (
     MISSING,
     Attribute,
@@ -43,6 +46,7 @@ from ms_func.source.hooks.journal import (
     journal,
     store,
 )
+from ms_func.source.hooks.portions import Portion
 from ms_func.source.hooks.undefined import UNDEFINED, bound
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -78,13 +82,19 @@ def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(current.interpreter) is not Staging:
         return obj[index]
+    if type(obj) is Portion:
+        return portion_functions.element(obj, index)
     if type(index) is Choice:
+        if len(left := index.left()) == 1:
+            return getitem(obj, *left.values())
         if isinstance(obj, defaultdict):
             note(obj)
             return uneven_dicts.chosen(obj, index)
         return index.each(lambda i: getitem(obj, i))
     if is_growing(obj):
         return growing_methods.element(obj, index)
+    if isinstance(obj, dict) and keyed.takes_all(obj, index):
+        return keyed.value(obj, index)
     if uneven.is_uneven(obj):
         return (
             uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
@@ -92,16 +102,24 @@ def getitem(obj: Any, index: Any) -> Any:
     if type(index) is Tracer:
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)
+        if portions.is_mask(index):
+            taken = _part(obj, index)
+            if taken is not None:
+                return portions.take(obj, taken)
         if isinstance(obj, np.ndarray):
             return indexing.getitem(as_handle(obj), index)
     elif windows.is_moving(index):
         return _moving(obj, index)
-    elif (
-        type(index) is tuple
-        and isinstance(obj, np.ndarray)
-        and any(type(i) is Tracer for i in index)
-    ):
-        return indexing.getitem(as_handle(obj), index)
+    elif type(index) is Portion:
+        taken = _part(obj, index)
+        if taken is not None:
+            return portions.take(obj, taken)
+    elif type(index) is tuple and any(type(i) is Tracer for i in index):
+        taken = _part(obj, index)
+        if taken is not None:
+            return portions.take(obj, taken)
+        if isinstance(obj, np.ndarray):
+            return indexing.getitem(as_handle(obj), index)
     elif isinstance(obj, defaultdict) and index not in obj:
         note(obj)  # it is about to get the key
         found = obj[index]
@@ -113,41 +131,21 @@ def getitem(obj: Any, index: Any) -> Any:
 def _moving(obj: Any, index: Any) -> Any:
     """`obj[index]` with a slice whose bounds are traced."""
     if isinstance(obj, (Tracer, Array, np.ndarray)):
-        return indexing.getitem(as_handle(obj), windows.moved(obj.shape, index))
+        index = windows.moved(obj.shape, index)
+        taken = _part(obj, index)
+        if taken is not None:
+            return portions.take(obj, taken)
+        return indexing.getitem(as_handle(obj), index)
     if type(obj) in (list, tuple) and type(index) is slice and index.step in (None, 1):
         return windows.part(obj, index)
     return obj[index]
 
 
-class Masked:
-    """The elements `array[mask]` on their way to be changed, for a mask known only at run time."""
-
-    __slots__ = ("array", "mask")
-
-    def __init__(self, array: Any, mask: Tracer) -> None:
-        self.array, self.mask = array, mask
-
-    @classmethod
-    def fits(cls, array: Any, mask: Any, value: Any = 0) -> bool:
-        """Whether a store of `value` where `mask` holds needs no number of elements."""
-        return (
-            type(mask) is Tracer
-            and mask.dtype == np.bool_
-            and mask.ndim > 0
-            and mask.shape == np.shape(array)[: mask.ndim]
-            and np.ndim(value) == 0
-        )
-
-    def stored(self, array: Any) -> Any:
-        """`array` with these elements."""
-        axes = tuple(range(self.mask.ndim, np.ndim(array)))
-        value = xp.asarray(self.array).astype(array.dtype)
-        return xp.where(xp.expand_dims(self.mask, axes), value, array)
-
-
-def changing(obj: Any, key: Any) -> Any:
-    """`obj[key]`, which is about to be stored again."""
-    return Masked(obj, key) if type(obj) is Tracer and Masked.fits(obj, key) else getitem(obj, key)
+def _part(obj: Any, index: Any) -> Any:
+    """An index of an array that takes a part of a size that data decide; None for others."""
+    if config.jax_rules() or not isinstance(obj, (Tracer, Array, np.ndarray)):
+        return None
+    return portions.parsed(obj, index)
 
 
 def setitem(obj: Any, key: Any, value: Any) -> None:
@@ -171,6 +169,9 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         growing_methods.set_element(obj, key, value)
         changed(obj)
         return
+    if keyed.takes(obj, key) and keyed.becomes(obj, key, value):
+        changed(obj)
+        return
     if uneven.is_uneven(obj) and not isinstance(obj, dict):
         Contents(obj).write(uneven_stores.stored(obj, key, value))
         changed(obj)
@@ -178,8 +179,11 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
     if type(key) is Tracer and isinstance(obj, (list, dict, deque)):
         _set_somewhere(obj, key, value)
         return
-    if kind is np.ndarray and (type(value) is Tracer or type(key) is Tracer):
-        raise native_arrays.stored_to(obj)
+    if kind is np.ndarray and (
+        type(value) in (Tracer, Portion) or type(key) is Tracer or _part(obj, key) is not None
+    ):
+        array: Any = obj
+        raise native_arrays.stored_to(array)
     if kind in _CONTAINERS or not _by_method(obj, "__setitem__"):
         obj[key] = value
         changed(obj)
@@ -204,10 +208,11 @@ def _by_method(obj: Any, name: str) -> bool:
 
 def _set_traced(x: Tracer, key: Any, value: Any) -> None:
     """A store to an array: the handle stands for the updated array from here on."""
-    if type(value) is Masked or Masked.fits(x, key, value):
-        rebind(x, (value if type(value) is Masked else Masked(value, key)).stored(x))
-        return
     key = windows.moved(x.type.shape, key) if windows.is_moving(key) else key
+    taken = _part(x, key)
+    if taken is not None:
+        rebind(x, portions.stored(x, taken, value))
+        return
     parse(x.type.shape, key)  # integers out of bounds are an error here
     new = updates.update(x, key, value, "set")
     rebind(x, new)
@@ -224,9 +229,9 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
-    if is_growing(obj):
+    if is_growing(obj) or keyed.takes(obj, key):
         note(obj)
-        growing_methods.pop(obj, key)
+        (growing_methods.pop if is_growing(obj) else keyed.remove)(obj, key)
         changed(obj)
         return
     if type(key) is Tracer and isinstance(obj, list) and lookup.is_place(key):
@@ -369,16 +374,17 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
     def hook(x: Any, value: Any) -> Any:
         if type(x) is Choice:
             return x.each(lambda a: hook(a, value))
-        if type(x) is Masked:
-            if np.ndim(value):
-                parse(x.array.type.shape, x.mask)  # raises: how many there are is not known
-            return Masked(operation(x.array, value), x.mask)
         if type(x) is np.ndarray and type(value) is Tracer:
             raise native_arrays.stored_to(x)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
         if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
             growing_methods.extend(x, value)
+            out = x
+        elif is_keyed(x) or is_keyed(value):
+            if name[1:] not in keyed.OPERATORS:
+                raise uneven.Perhaps.complaint()
+            keyed.assigned(x, name[1:], value)
             out = x
         elif uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":

@@ -20,7 +20,7 @@ from ms_func.source.hooks import failures, growing_methods, lookup
 from ms_func.source.hooks.branch import and_, if_, ifexp, not_, or_
 from ms_func.source.hooks.comparisons import order, same_or_equal
 from ms_func.source.hooks.elements import Once
-from ms_func.source.hooks.growing import grown, is_growing
+from ms_func.source.hooks.growing import grown, is_stretched
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.running import Running
 from ms_func.source.hooks.truths import RULES, asked, at_hand, truth
@@ -221,7 +221,7 @@ def until(condition: Any, items: Any, takes: bool) -> list[Any]:
 
 def is_folded(x: Any) -> bool:
     """Whether elements have to be asked for by `fold`."""
-    return isinstance(x, Running) or is_uneven(x) or is_growing(x)
+    return isinstance(x, Running) or is_uneven(x) or is_stretched(x)
 
 
 def fold(x: Any, step: Callable[[Any, Any], Any], out: Any) -> Any:
@@ -396,9 +396,10 @@ def alike(a: Any, b: Any) -> Any:
 
 def is_filled(x: Any) -> Any:
     """Whether a container has elements; the container itself, where Python knows that."""
-    if is_growing(x):
+    if is_stretched(x):
         return growing_methods.has_elements(x)
     return fold(x, lambda found, v: True, False) if is_uneven(x) else x
 
 
-RULES[list] = RULES[deque] = RULES[tuple] = RULES[dict] = is_filled
+for _kind in (list, deque, tuple, dict):
+    RULES[_kind] = is_filled

@@ -106,7 +106,8 @@ def remove(x: Any, key: Any, checked: bool = False) -> None:
     Contents(x).write({k: v for k, v in x.items() if k != key})
 
 
-def _update(x: Any, *others: Any, **more: Any) -> None:
+def update(x: Any, *others: Any, **more: Any) -> None:
+    """`x.update(*others, **more)`."""
     contents = dict(x)
     for other in (*others, more):
         given = other.items() if isinstance(other, dict) else other
@@ -138,28 +139,6 @@ def dict_of(given: Iterable[Any]) -> dict[Any, Any]:
     return found
 
 
-def merged(*parts: Any) -> dict[Any, Any]:
-    """`{**a, k: v}`, of dictionaries and of pairs of keys and values."""
-    found: dict[Any, Any] = {}
-    for part in parts:
-        if isinstance(part, tuple):
-            found[part[0]] = part[1]
-        elif is_uneven(part):
-            _update(found, part)
-        else:
-            found.update({**part})
-    return found
-
-
-def bitor(a: Any, b: Any) -> Any:
-    """`a | b`."""
-    if isinstance(b, dict) and isinstance(a, dict) and is_uneven(b):
-        found = a.copy()
-        _update(found, b)
-        return found
-    return a | b
-
-
 def each(x: dict[Any, Any], part: Callable[[Any, Any], Any]) -> list[Any]:
     """A part of each entry, in a list of as many as there are."""
     found: Pairs = []
@@ -188,7 +167,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "get": _get,
     "setdefault": _setdefault,
     "pop": _pop,
-    "update": _update,
+    "update": update,
     "clear": lambda x: Contents(x).write({}),
     "copy": lambda x: x.copy(),
     "__contains__": is_key,

@@ -58,7 +58,7 @@ def _window(s: slice, n: int) -> Any:
     """The window that a slice of `n` elements stands for; itself where its size is not known."""
     if s.start is None or s.stop is None or s.step not in (None, 1):
         return s
-    size = _distance(s.start, s.stop)
+    size = distance(s.start, s.stop)
     if size is None or not 0 <= size <= n:
         return s
     start = _place(s.start)
@@ -104,7 +104,7 @@ def _place(x: Any) -> Any:
 # --- how far bounds are apart -------------------------------------------------------------------
 
 
-def _distance(low: Any, high: Any) -> int | None:
+def distance(low: Any, high: Any) -> int | None:
     """`high - low` where the formulas of both tell."""
     terms = _terms(high)
     terms.subtract(_terms(low))

@@ -20,7 +20,7 @@ def get_backend(platform: str | None = None) -> Any:
 
 def get_default_device() -> Any:
     """Device that arrays go to."""
-    return ms_func.config.default_device.value or default_backend().default_device
+    return default_backend().default_device
 
 
 def backends() -> dict[str, Any]:

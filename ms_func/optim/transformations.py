@@ -1,21 +1,8 @@
-"""Gradient descent as pure functions over trees of arrays.
-
-An optimiser is a pair `init(params) -> state` and `update(grads, state, params) -> (updates,
-state)`; `apply_updates` adds the updates to the parameters. A learning rate is a number or a
-schedule, a function of the step.
-
-Example:
-    >>> params, grads = {"w": np.ones(3)}, {"w": np.arange(3.0)}
-    >>> opt = adam(1e-3)
-    >>> state = opt.init(params)
-    >>> updates, state = opt.update(grads, state, params)
-    >>> params = apply_updates(params, updates)
-"""
+"""Transformations of gradients, and the optimisers made of them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,33 +11,26 @@ from ms_func import tree
 from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import creation, logic, reductions, searching
 from ms_func.numpy import elementwise as el
+from ms_func.numpy import filled, logic, reductions, searching
 from ms_func.numpy.promotion import convert
-from ms_func.numpy.rounding import floor
-from ms_func.numpy.trigonometry import cos
+from ms_func.optim.schedules import Schedule
 from ms_func.tracing.policy import user_function
-
-__all__ = [
-    "Optimizer", "adam", "adamw", "add_decayed_weights", "apply_updates", "chain", "clip",
-    "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule", "exponential_decay",
-    "global_norm", "join_schedules", "linear_schedule", "momentum", "piecewise_constant_schedule",
-    "rmsprop",
-    "scale", "scale_by_adam", "scale_by_learning_rate", "scale_by_rms", "sgd", "trace",
-    "warmup_cosine_decay_schedule",
-]  # fmt: skip
-__dir__ = __all__.copy
-
-Schedule = Callable[[Any], Any]
 
 
 class Optimizer(NamedTuple):
-    """A transformation of gradients.
+    """A transformation of gradients, a pair of functions.
 
     Attributes:
         init: from parameters to the initial state, a tree of arrays.
         update: from gradients, state and (where it needs them) parameters to updates and the
             next state.
+
+    Example:
+        >>> flip = Optimizer(lambda params: (), lambda g, state, params=None: (-g, state))
+        >>> updates, _ = chain(flip, scale(2.0)).update(np.float32(3), ((), ()))
+        >>> updates.item()
+        -6.0
     """
 
     init: Callable[[Any], Any]
@@ -117,7 +97,15 @@ def _stateless(function: Callable[[Any, Any], Any]) -> Optimizer:
 
 
 def scale(factor: float) -> Optimizer:
-    """Multiply by a constant."""
+    """Multiply by a constant.
+
+    Args:
+        factor: number.
+
+    Example:
+        >>> scale(-0.5).update({"w": np.float32(3)}, ())[0]
+        {'w': Array(-1.5, dtype=float32)}
+    """
     return _stateless(lambda grads, params: tree.map(lambda g: ar.multiply(g, factor), grads))
 
 
@@ -134,6 +122,7 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
         learning_rate: number, or a schedule: a function of the number of steps before this one.
 
     Example:
+        >>> from ms_func.optim import linear_schedule
         >>> opt = scale_by_learning_rate(linear_schedule(1.0, 0.0, 2))
         >>> first, state = opt.update(np.float32(1), opt.init(0.0))
         >>> second, state = opt.update(np.float32(1), state)
@@ -149,7 +138,7 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> Optimizer:
                           grads)  # fmt: skip
         return scaled, CountState(ar.add(state.count, 1))
 
-    return Optimizer(lambda params: CountState(creation.zeros((), np.int32)), update)
+    return Optimizer(lambda params: CountState(filled.zeros((), np.int32)), update)
 
 
 class TraceState(NamedTuple):
@@ -161,8 +150,19 @@ class TraceState(NamedTuple):
 def trace(decay: float, nesterov: bool = False) -> Optimizer:
     """Momentum: a decaying sum of gradients, with Nesterov's look-ahead if asked for.
 
+    Args:
+        decay: factor of the sum at each step; the sum becomes `g + decay * sum`.
+        nesterov: give `g + decay * sum` of the new sum instead of the sum.
+
     Reference:
         Sutskever et al., "On the importance of initialization and momentum", ICML 2013.
+
+    Example:
+        >>> opt = trace(0.5)
+        >>> first, state = opt.update(np.float32(1), opt.init(np.float32(0)))
+        >>> second, state = opt.update(np.float32(1), state)
+        >>> first.item(), second.item()
+        (1.0, 1.5)
     """
 
     def update(grads: Any, state: TraceState, params: Any = None) -> tuple[Any, TraceState]:
@@ -176,7 +176,7 @@ def trace(decay: float, nesterov: bool = False) -> Optimizer:
 
 
 def _zeros(params: Any) -> Any:
-    return tree.map(creation.zeros_like, params)
+    return tree.map(filled.zeros_like, params)
 
 
 def _mean(decay: float, order: int) -> Callable[[Any, Any], Any]:
@@ -215,11 +215,17 @@ def scale_by_adam(
     Reference:
         Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
         Dozat, "Incorporating Nesterov momentum into Adam", 2016.
+
+    Example:
+        >>> opt = scale_by_adam()
+        >>> first, _ = opt.update(np.float32(25), opt.init(np.float32(0)))
+        >>> f"{first:.4f}"  # the sign, at first
+        '1.0000'
     """
 
     def init(params: Any) -> AdamState:
-        squares = tree.map(lambda p: el.real(creation.zeros_like(p)), params)
-        return AdamState(creation.zeros((), np.int32), _zeros(params), squares)
+        squares = tree.map(lambda p: el.real(filled.zeros_like(p)), params)
+        return AdamState(filled.zeros((), np.int32), _zeros(params), squares)
 
     def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         mu = tree.map(_mean(b1, 1), grads, state.mu)
@@ -257,8 +263,18 @@ class RmsState(NamedTuple):
 def scale_by_rms(decay: float = 0.9, eps: float = 1e-8) -> Optimizer:
     """Gradient divided by the root of its mean square.
 
+    Args:
+        decay: of the mean square, which begins at 0 and is not corrected for that.
+        eps: added under the root.
+
     Reference:
         Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012.
+
+    Example:
+        >>> opt = scale_by_rms(decay=0.75)
+        >>> first, _ = opt.update(np.float32(25), opt.init(np.float32(0)))
+        >>> f"{first:.4f}"  # 1 / sqrt(1 - decay)
+        '2.0000'
     """
 
     def update(grads: Any, state: RmsState, params: Any = None) -> tuple[Any, RmsState]:
@@ -267,7 +283,7 @@ def scale_by_rms(decay: float = 0.9, eps: float = 1e-8) -> Optimizer:
         return scaled, RmsState(nu)
 
     return Optimizer(
-        lambda params: RmsState(tree.map(lambda p: el.real(creation.zeros_like(p)), params)), update
+        lambda params: RmsState(tree.map(lambda p: el.real(filled.zeros_like(p)), params)), update
     )
 
 
@@ -277,7 +293,16 @@ def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
     Args:
         weight_decay: factor.
         mask: tree of booleans, or a function of the parameters that gives one: which of them
-            decay.
+            decay. All by default.
+
+    Raises:
+        ValueError: in `update`, where the parameters are not given.
+
+    Example:
+        >>> opt = add_decayed_weights(0.5, mask={"w": True, "b": False})
+        >>> ones = {"w": np.float32(1), "b": np.float32(1)}
+        >>> {k: v.item() for k, v in opt.update(ones, (), ones)[0].items()}
+        {'b': 1.0, 'w': 1.5}
     """
 
     def decayed(grads: Any, params: Any) -> Any:
@@ -299,6 +324,9 @@ def add_decayed_weights(weight_decay: float, mask: Any = None) -> Optimizer:
 def clip(max_delta: float) -> Optimizer:
     """Limit every element to `[-max_delta, max_delta]`.
 
+    Args:
+        max_delta: positive number.
+
     Example:
         >>> clip(1.0).update(np.float32([-3, 0.5]), ())[0].tolist()
         [-1.0, 0.5]
@@ -310,6 +338,12 @@ def clip(max_delta: float) -> Optimizer:
 
 def global_norm(updates: Any) -> Any:
     """Euclidean norm of all elements of a tree together; of magnitudes where they are complex.
+
+    Args:
+        updates: tree of arrays.
+
+    Returns:
+        Scalar; 0 for a tree without leaves.
 
     Example:
         >>> float(global_norm([np.float32(3), np.float32([0, 4])]))
@@ -324,9 +358,17 @@ def global_norm(updates: Any) -> Any:
 def clip_by_global_norm(max_norm: float) -> Optimizer:
     """Scale the gradients down where their norm, all together, exceeds `max_norm`.
 
+    Args:
+        max_norm: positive number; smaller gradients stay as they are.
+
     Reference:
         Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks",
         ICML 2013.
+
+    Example:
+        >>> opt = clip_by_global_norm(2.5)
+        >>> opt.update(np.float32([3, 4]), ())[0].tolist()
+        [1.5, 2.0]
     """
 
     def clipped(grads: Any, params: Any) -> Any:
@@ -362,7 +404,19 @@ def sgd(
 
 
 def momentum(learning_rate: float | Schedule, decay: float = 0.9) -> Optimizer:
-    """Gradient descent with momentum."""
+    """Gradient descent with momentum: `sgd` with `decay`.
+
+    Args:
+        learning_rate: number, or a schedule.
+        decay: factor of the sum of gradients at each step.
+
+    Example:
+        >>> opt = momentum(1.0, 0.5)
+        >>> first, state = opt.update(np.float32(1), opt.init(np.float32(0)))
+        >>> second, _ = opt.update(np.float32(1), state)
+        >>> first.item(), second.item()
+        (-1.0, -1.5)
+    """
     return sgd(learning_rate, decay)
 
 
@@ -400,8 +454,27 @@ def adamw(
 ) -> Optimizer:  # fmt: skip
     """Adam with weight decay apart from the gradient.
 
+    Args:
+        learning_rate: number, or a schedule.
+        b1: decay of the mean gradient.
+        b2: decay of the mean square.
+        eps: added to the root of the mean square.
+        eps_root: added under the root; needed to differentiate through updates.
+        weight_decay: parameters lose this part of themselves, times the learning rate.
+        mask: which parameters decay, as of `add_decayed_weights`.
+        nesterov: look one step ahead in the mean.
+
+    Raises:
+        ValueError: in `update`, where the parameters are not given.
+
     Reference:
         Loshchilov, Hutter, "Decoupled weight decay regularization", ICLR 2019.
+
+    Example:
+        >>> opt, w = adamw(0.5, weight_decay=0.25), np.float32(8)
+        >>> updates, _ = opt.update(np.float32(0), opt.init(w), w)
+        >>> updates.item()
+        -1.0
     """
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, nesterov),
@@ -419,176 +492,18 @@ def rmsprop(
     Args:
         learning_rate: number, or a schedule.
         decay: of the mean square of the gradient.
-        eps: added to its root.
+        eps: added under its root.
         momentum: decay of the sum of steps, see `trace`; None for none.
         nesterov: look one step ahead in that sum.
 
     Reference:
         Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012.
+
+    Example:
+        >>> opt = rmsprop(0.5, decay=0.75)
+        >>> updates, _ = opt.update(np.float32(25), opt.init(np.float32(0)))
+        >>> f"{updates:.4f}"
+        '-1.0000'
     """
     parts = [scale_by_rms(decay, eps), scale_by_learning_rate(learning_rate)]
     return chain(*parts, *([] if momentum is None else [trace(momentum, nesterov)]))
-
-
-# --- schedules --------------------------------------------------------------------------------
-
-
-def constant_schedule(value: float) -> Schedule:
-    """The same value at every step."""
-    return lambda count: value
-
-
-def linear_schedule(
-    init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
-) -> Schedule:
-    """From `init_value` to `end_value` in `transition_steps` steps, constant around them.
-
-    Args:
-        init_value: value up to the step `transition_begin`.
-        end_value: value `transition_steps` steps later and ever after.
-        transition_steps: length of the line.
-        transition_begin: where it begins.
-
-    Example:
-        >>> [float(linear_schedule(1.0, 0.0, 4)(step)) for step in (0, 1, 4, 9)]
-        [1.0, 0.75, 0.0, 0.0]
-    """
-
-    def schedule(count: Any) -> Any:
-        done = ar.clip(ar.subtract(count, transition_begin), 0, transition_steps)
-        left = ar.subtract(1.0, ar.divide(done, max(transition_steps, 1)))
-        return ar.add(ar.multiply(left, init_value - end_value), end_value)
-
-    return schedule
-
-
-def exponential_decay(
-    init_value: float, transition_steps: int, decay_rate: float, transition_begin: int = 0,
-    staircase: bool = False, end_value: float | None = None,
-) -> Schedule:  # fmt: skip
-    """`init_value * decay_rate ** (step / transition_steps)`, bounded by `end_value`.
-
-    Args:
-        init_value: value up to the step `transition_begin`.
-        transition_steps: number of steps in which the value is multiplied by `decay_rate` once.
-        decay_rate: below 1 for a value that falls.
-        transition_begin: where it begins.
-        staircase: change every `transition_steps` steps only.
-        end_value: the value stops there; None for no bound.
-
-    Example:
-        >>> [float(exponential_decay(1.0, 2, 0.25)(step)) for step in (0, 1, 2)]
-        [1.0, 0.5, 0.25]
-    """
-
-    def schedule(count: Any) -> Any:
-        done = ar.maximum(ar.subtract(count, transition_begin), 0)
-        power = ar.divide(done, transition_steps)
-        power = floor(power) if staircase else power
-        value = ar.multiply(init_value, ar.power(np.float32(decay_rate), power))
-        if end_value is None:
-            return value
-        return (ar.maximum if decay_rate < 1 else ar.minimum)(value, end_value)
-
-    return schedule
-
-
-def cosine_decay_schedule(
-    init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
-) -> Schedule:
-    """Half a cosine from `init_value` to `alpha * init_value` in `decay_steps` steps.
-
-    Reference:
-        Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
-
-    Raises:
-        ValueError: `decay_steps` is not positive.
-    """
-    if decay_steps <= 0:
-        raise ArgumentValueError(f"decay_steps must be positive, got {decay_steps}")
-
-    def schedule(count: Any) -> Any:
-        part = ar.divide(ar.minimum(count, decay_steps), decay_steps)
-        wave = ar.multiply(0.5, ar.add(1.0, cos(ar.multiply(math.pi, part))))
-        wave = wave if exponent == 1.0 else ar.power(wave, exponent)
-        return ar.multiply(init_value, ar.add(ar.multiply(wave, 1 - alpha), alpha))
-
-    return schedule
-
-
-def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
-    """Schedules one after the other; each counts its steps from its own boundary.
-
-    Raises:
-        ValueError: there is not one boundary between two schedules each.
-    """
-    if len(boundaries) != len(schedules) - 1:
-        raise ArgumentValueError(f"{len(schedules)} schedules need {len(schedules) - 1} boundaries")
-
-    def schedule(count: Any) -> Any:
-        value = schedules[0](count)
-        for begin, part in zip(boundaries, schedules[1:], strict=True):
-            late = part(ar.maximum(ar.subtract(count, begin), 0))
-            value = searching.where(logic.less(count, begin), value, late)
-        return value
-
-    return schedule
-
-
-def warmup_cosine_decay_schedule(
-    init_value: float, peak_value: float, warmup_steps: int, decay_steps: int,
-    end_value: float = 0.0, exponent: float = 1.0,
-) -> Schedule:  # fmt: skip
-    """Linear rise to `peak_value`, then half a cosine to `end_value` at step `decay_steps`.
-
-    Args:
-        init_value: value at step 0.
-        peak_value: value at step `warmup_steps`.
-        warmup_steps: length of the rise.
-        decay_steps: length of all, the rise included.
-        end_value: value from step `decay_steps` on.
-        exponent: the cosine is raised to it.
-
-    Raises:
-        ValueError: nothing is left of `decay_steps` after the rise.
-
-    Example:
-        >>> rate = warmup_cosine_decay_schedule(0.0, 1.0, 2, 10)
-        >>> " ".join(f"{rate(step):.1f}" for step in (0, 1, 2, 6, 10))
-        '0.0 0.5 1.0 0.5 0.0'
-    """
-    alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
-    rise = linear_schedule(init_value, peak_value, warmup_steps)
-    fall = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)
-    return join_schedules([rise, fall], [warmup_steps])
-
-
-def piecewise_constant_schedule(
-    init_value: float, boundaries_and_scales: dict[int, float] | Sequence[tuple[int, float]] = ()
-) -> Schedule:
-    """`init_value`, multiplied by each scale from the step behind its boundary on.
-
-    Args:
-        init_value: value at first.
-        boundaries_and_scales: from steps to factors.
-
-    Raises:
-        ValueError: a factor is negative.
-
-    Example:
-        >>> rate = piecewise_constant_schedule(1.0, {2: 0.5, 4: 0.5})
-        >>> [float(rate(step)) for step in (2, 3, 5)]
-        [1.0, 0.5, 0.25]
-    """
-    rows = sorted(dict(boundaries_and_scales).items())
-    if any(factor < 0 for _, factor in rows):
-        raise ArgumentValueError("scales must not be negative")
-
-    def schedule(count: Any) -> Any:
-        value: Any = init_value
-        for boundary, factor in rows:
-            late = logic.greater(count, boundary)
-            value = ar.multiply(value, searching.where(late, factor, 1.0))
-        return value
-
-    return schedule

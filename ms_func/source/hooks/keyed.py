@@ -1,0 +1,450 @@
+"""Sets and dictionaries whose keys are values known only at run time.
+
+No traced value has a hash. What such a container holds is therefore a stretch of its keys, or of
+pairs of a key and a value, in the order in which they were put in; see `growing`. A set holds the
+stretch itself, a dictionary holds it under the key `ROWS`. A key is looked for among all of them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ms_func.numpy as xp
+from ms_func.ir.primitive import current
+from ms_func.primitives.bits import bitwise_and, bitwise_not
+from ms_func.source.hooks import failures, uneven
+from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number
+from ms_func.source.hooks.branch import if_, ifexp
+from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.comparisons import holds_traced
+from ms_func.source.hooks.growing import ROWS, Growing, as_index, is_keyed, is_stretched
+from ms_func.source.hooks.growing_methods import collected, positions, rearranged
+from ms_func.source.hooks.journal import Contents, journal, touch
+from ms_func.source.hooks.packing import agree, check_room, stored, stretch
+from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.tracing.tracer import Staging, Tracer
+
+
+def takes(x: Any, key: Any) -> bool:
+    """Whether `key` has no hash with which Python could look it up in a set or dictionary."""
+    if type(current.interpreter) is not Staging or not isinstance(x, (dict, set, frozenset)):
+        return False
+    if is_keyed(x):
+        return True
+    return holds_traced(key) and type(key) is not Choice and not journal.stand_ins
+
+
+# --- looking up -----------------------------------------------------------------------------------
+
+
+def _pairs(x: dict[Any, Any]) -> list[Any]:
+    """The entries of a dictionary of plain keys."""
+    return [
+        Perhaps(v.is_there, (k, v.value), 0, 1) if type(v) is Perhaps else (k, v)
+        for k, v in x.items()
+    ]
+
+
+def pieces(x: Any) -> list[Any]:
+    """What a set or dictionary holds: stretches, keys or pairs."""
+    if not isinstance(x, dict):
+        return list(x)
+    return [x[ROWS]] if ROWS in x else _pairs(x)
+
+
+def entries(x: Any) -> Growing | None:
+    """The keys of a set, the pairs of a dictionary; None if there are none."""
+    return stretch(pieces(x)) if x else None
+
+
+def _keys(x: Any) -> Growing | None:
+    found = entries(x)
+    return found.part(0) if found is not None and isinstance(x, dict) else found
+
+
+def _matches(keys: Any, key: Any) -> Any:
+    """Which of the keys, that stand in rows, equal a key."""
+    if is_number(keys) and is_number(key):
+        return xp.equal(keys, key)
+    if type(keys) is Choice:
+        found: Any = False
+        for k, one in enumerate(keys.alternatives):
+            here = xp.logical_and(xp.equal(keys.index, k), _matches(one, key))
+            found = xp.logical_or(found, here)
+        return found
+    if not isinstance(keys, tuple):
+        return not is_number(keys) and bool(keys == key)
+    found = isinstance(key, tuple) and len(keys) == len(key)
+    for a, b in zip(keys, key, strict=True) if found else ():
+        found = xp.logical_and(found, _matches(a, b))
+    return found
+
+
+def find(keys: Growing | None, key: Any) -> tuple[Any, Any]:
+    """Whether a key is there, and at which position."""
+    if keys is None:
+        return False, as_index(0)
+    there = xp.less(positions(), keys.length)
+    here = xp.logical_and(there, _matches(keys.made_of(keys.ordered()), key))
+    return xp.any(here), as_index(xp.argmax(here))
+
+
+def holds(x: Any, key: Any) -> Any:
+    """`key in x`."""
+    return find(_keys(x), key)[0]
+
+
+Look = Callable[[Growing, Any], Any]
+"""How an element is had: it stays in its container, or is taken out of it."""
+
+
+def get(x: dict[Any, Any], key: Any, default: Any = None, look: Look = Growing.at) -> Any:
+    """`x.get(key, default)`."""
+    found = entries(x)
+    if found is None:
+        return default
+    there, at = find(found.part(0), key)
+    return ifexp(there, lambda: look(found.part(1), at), lambda: default)
+
+
+def value(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
+    """`x[key]`; a KeyError at run time where it is not there."""
+    made: Any = getattr(x, "default_factory", None)
+    missing: Any = getattr(type(x), "__missing__", None)
+    if made is not None:
+        return setdefault(x, key, made)
+    found = entries(x)
+    if found is None:
+        if missing is not None:
+            return Choice.call(missing, x, key)
+        raise failures.raise_(KeyError("a key known only at run time"))
+    there, at = find(found.part(0), key)
+    if missing is not None:
+        other = lambda: Choice.call(missing, x, key)  # noqa: E731
+        return ifexp(there, lambda: look(found.part(1), at), other)
+    failures.assert_raising(there, KeyError("a key known only at run time"))
+    return look(found.part(1), at)
+
+
+# --- changes --------------------------------------------------------------------------------------
+
+
+def _write(x: Any, found: Growing) -> None:
+    Contents(x).write({ROWS: found} if isinstance(x, dict) else {found})
+
+
+def _with(x: Any, key: Any, item: Any) -> None:
+    """Put an entry into a container, in the place of one with an equal key."""
+    found = entries(x)
+    if found is None:
+        _write(x, stretch([item]))
+        return
+    there, at = find(_keys(x), key)
+    node, (own, new), is_changeable = agree([[found], [item]], [PRESENT] * 2)
+    row = xp.where(there, at, found.length)
+    rooms = [stored(r, row, v) for r, v in zip(own.made()[0], new.row(0), strict=True)]
+    length = found.length + bitwise_not(there) * 1
+    check_room(length)
+    _write(x, Growing(node, rooms, 0, length, is_changeable))
+
+
+def put(x: dict[Any, Any], key: Any, new: Any) -> None:
+    """`x[key] = new`."""
+    _with(x, key, (key, new))
+
+
+def add(x: set[Any], key: Any) -> None:
+    """`x.add(key)`."""
+    _with(x, key, key)
+
+
+def setdefault(x: dict[Any, Any], key: Any, default: Any) -> Any:
+    """`x.setdefault(key, default)`, with a function that makes the default."""
+    there = holds(x, key)
+
+    def new() -> tuple[()]:
+        touch(Contents, x)
+        put(x, key, Choice.call(default))
+        return ()
+
+    if_(there, lambda: (), new, ())
+    found = entries(x)
+    assert found is not None
+    return found.part(1).at(find(found.part(0), key)[1])
+
+
+def discard(x: Any, key: Any) -> None:
+    """`x.discard(key)`; of a dictionary what takes out an entry that may be there."""
+    found = entries(x)
+    if found is None:
+        return
+    there, at = find(_keys(x), key)
+    i = positions()
+    less = found.length - there * 1
+    _write(x, rearranged(found, xp.where(there, i + (i >= at), i), less))
+
+
+def remove(x: Any, key: Any) -> None:
+    """`x.remove(key)` of a set, `del x[key]` of a dictionary."""
+    failures.assert_raising(holds(x, key), KeyError("a key known only at run time"))
+    discard(x, key)
+
+
+def _pop(x: Any, *args: Any) -> Any:
+    if not isinstance(x, dict):
+        return _pop_last(x)
+    key, *default = args
+    look = Growing.taken
+    found = get(x, key, *default, look=look) if default else value(x, key, look)
+    discard(x, key)
+    return found
+
+
+def _pop_last(x: Any) -> Any:
+    found = entries(x)
+    error = KeyError("the container is empty")
+    if found is None:
+        raise failures.raise_(error)
+    failures.assert_raising(xp.greater(found.length, 0), error)
+    last = found.taken(found.length - 1)
+    _write(x, found.with_rooms(found.rooms, 0, found.length - 1))
+    return last
+
+
+def each(items: Any, f: Callable[[Any], Any]) -> None:
+    """Call `f` for each of some items, whose number may be traced."""
+    from ms_func.source.hooks.iteration import for_
+
+    def step(item: Any) -> tuple[()]:
+        f(item)
+        return ()
+
+    for_(items, step, ())
+
+
+def _put_all(x: dict[Any, Any], given: Any) -> None:
+    pairs = items_of(given) if isinstance(given, dict) else given
+    each(pairs, lambda pair: put_into(x, *pair))
+
+
+def put_into(x: dict[Any, Any], key: Any, new: Any) -> None:
+    """`x[key] = new`, journalled."""
+    touch(Contents, x)
+    put(x, key, new)
+
+
+def update(x: Any, *others: Any, **more: Any) -> None:
+    """`x.update(*others, **more)`."""
+    for other in (*others, more) if more else others:
+        if isinstance(x, dict):
+            _put_all(x, other)
+        else:
+            each(other, lambda v: _join(x, v))
+
+
+def _join(x: set[Any], key: Any) -> None:
+    touch(Contents, x)
+    add(x, key)
+
+
+# --- parts and sets -------------------------------------------------------------------------------
+
+
+def items_of(x: dict[Any, Any]) -> list[Any]:
+    """`x.items()`."""
+    return [x[ROWS]] if ROWS in x else list(x.items())
+
+
+def _part(x: dict[Any, Any], k: int) -> list[Any]:
+    return [x[ROWS].part(k)] if ROWS in x else [pair[k] for pair in x.items()]
+
+
+def set_of(items: Any) -> set[Any]:
+    """The set of some items."""
+    if type(current.interpreter) is not Staging:
+        return set(items)
+    if not is_stretched(items) and not uneven.is_uneven(items):
+        items = list(items)
+        if not any(map(holds_traced, items)):
+            return set(items)
+    found: set[Any] = set()
+    each(items, lambda v: _join(found, v))
+    return found
+
+
+def _chosen(x: Any, condition: Callable[[Any], Any]) -> set[Any]:
+    """The elements of a set for which a condition holds."""
+    return set(collected(x if is_keyed(x) else list(x), lambda v: v, condition))
+
+
+def union(a: Any, *others: Any) -> set[Any]:
+    """`a | b`."""
+    found = set(a)
+    update(found, *others)
+    return found
+
+
+def intersection(a: Any, *others: Any) -> Any:
+    """`a & b`."""
+    for b in others:
+        b = b if isinstance(b, (set, frozenset)) else set_of(b)
+        a = _chosen(a, lambda v, b=b: holds(b, v))
+    return a
+
+
+def difference(a: Any, *others: Any) -> Any:
+    """`a - b`."""
+    for b in others:
+        b = b if isinstance(b, (set, frozenset)) else set_of(b)
+        a = _chosen(a, lambda v, b=b: _not(holds(b, v)))
+    return a
+
+
+def _not(x: Any) -> Any:
+    return not x if isinstance(x, bool) else bitwise_not(x)
+
+
+def symmetric_difference(a: Any, b: Any) -> set[Any]:
+    """`a ^ b`."""
+    return union(difference(a, b), difference(b, a))
+
+
+def is_subset(a: Any, b: Any) -> Any:
+    """`a <= b`."""
+    return xp.equal(_length(intersection(a, b)), _length(a))
+
+
+def _length(x: Any) -> Any:
+    found = entries(x)
+    return 0 if found is None else found.length
+
+
+def alike(a: Any, b: Any) -> Any:
+    """`a == b`, of two sets or of two dictionaries."""
+    same = xp.equal(_length(a), _length(b))
+    if not isinstance(a, dict):
+        return bitwise_and(same, is_subset(a, b))
+    from ms_func.source.hooks.comparisons import same_or_equal
+
+    def step(found: Any, pair: Any) -> Any:
+        key, new = pair
+        here = ifexp(holds(b, key), lambda: same_or_equal(get(b, key), new), lambda: False)
+        return bitwise_and(found, here)
+
+    return uneven.fold(items_of(a), step, same)
+
+
+def _change(how: Callable[..., Any]) -> Callable[..., None]:
+    """The method that leaves in a set what `how` gives."""
+    return lambda x, *others: Contents(x).write(how(x, *others))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "keys": lambda x: _part(x, 0), "values": lambda x: _part(x, 1), "items": items_of,
+    "get": get, "setdefault": lambda x, key, new=None: setdefault(x, key, lambda: new),
+    "pop": _pop, "popitem": _pop_last, "update": update,
+    "clear": lambda x: Contents(x).write(type(x)()), "copy": lambda x: x.copy(),
+    "add": add, "discard": discard, "remove": remove,
+    "union": union, "intersection": intersection, "difference": difference,
+    "symmetric_difference": symmetric_difference,
+    "intersection_update": _change(intersection), "difference_update": _change(difference),
+    "symmetric_difference_update": _change(symmetric_difference),
+    "issubset": is_subset, "issuperset": lambda a, b: is_subset(b, a),
+    "isdisjoint": lambda a, b: xp.equal(_length(intersection(a, b)), 0),
+    "__contains__": holds, "__len__": _length, "__getitem__": value, "__setitem__": put,
+    "__delitem__": remove,
+}  # fmt: skip
+"""Methods of such sets and dictionaries."""
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "or": union, "and": intersection, "sub": difference, "xor": symmetric_difference,
+}  # fmt: skip
+
+
+def assigned(x: Any, name: str, other: Any) -> None:
+    """`x |= other` and its like."""
+    if isinstance(x, dict):
+        update(x, other)
+    else:
+        Contents(x).write(OPERATORS[name](x, other))
+
+
+def compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    """A comparison of two sets, or of two dictionaries."""
+    if isinstance(a, dict) != isinstance(b, dict):
+        return plain is operator.ne
+    if plain is operator.eq:
+        return alike(a, b)
+    if plain is operator.ne:
+        return _not(alike(a, b))
+    if isinstance(a, dict):
+        raise TypeError("dictionaries have no order")
+    if plain in (operator.ge, operator.gt):
+        a, b = b, a
+    inside = is_subset(a, b)
+    if plain in (operator.le, operator.ge):
+        return inside
+    return bitwise_and(inside, xp.less(_length(a), _length(b)))
+
+
+# --- dictionaries whose keys are written down -----------------------------------------------------
+
+
+def takes_all(x: dict[Any, Any], key: Any) -> bool:
+    """Whether an element of a dictionary is looked for among all its keys here.
+
+    That of a dictionary of plain keys at a traced number is a choice among them; see `lookup`.
+    """
+    if not takes(x, key):
+        return False
+    makes = getattr(x, "default_factory", None) or hasattr(type(x), "__missing__")
+    return is_keyed(x) or type(key) is not Tracer or makes
+
+
+def concerns(name: str, x: Any, args: Sequence[Any]) -> bool:
+    """Whether a method of a set or dictionary is one of those here."""
+    if not isinstance(x, (dict, set, frozenset)) or name not in METHODS:
+        return False
+    if is_keyed(x):
+        return True
+    if type(current.interpreter) is not Staging or not args:
+        return False
+    if name in _OF_A_KEY:
+        return takes(x, args[0])
+    if isinstance(x, dict) and name in ("get", "__getitem__"):
+        return takes_all(x, args[0])
+    return any(is_stretched(a) or _holds_traced_keys(a) for a in args)
+
+
+_OF_A_KEY = ("add", "discard", "remove", "setdefault", "pop", "__contains__")
+
+
+def _holds_traced_keys(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) and any(map(holds_traced, x))
+
+
+def _was_found(x: Any, key: Any) -> bool:
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if ("found", id(x), id(key.variable)) in trace.results:
+            return True
+        trace = trace.outer
+    return False
+
+
+def becomes(x: dict[Any, Any], key: Any, new: Any) -> bool:
+    """`x[key] = new`, which may put in a new key; False where it is not done here.
+
+    A key that was just read is one of those of a dictionary of plain keys, which so keeps them, and
+    so does one whose values have nothing in common.
+    """
+    if not is_keyed(x) and type(key) is Tracer and _was_found(x, key):
+        return False
+    try:
+        put(x, key, new)
+    except Mismatch:
+        if is_keyed(x):
+            raise
+        return False
+    return True
