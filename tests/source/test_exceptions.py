@@ -1,7 +1,5 @@
 """Exceptions that data decide: raised where Python raises them, and nowhere else."""
 
-# ruff: noqa: TRY
-
 from __future__ import annotations
 
 import math

@@ -68,9 +68,15 @@ def _matches(keys: Any, key: Any) -> Any:
     """Which of the keys, that stand in rows, equal a key."""
     if is_number(keys) and is_number(key):
         return xp.equal(keys, key)
+    if type(keys) is Choice:
+        found: Any = False
+        for k, one in enumerate(keys.alternatives):
+            here = xp.logical_and(xp.equal(keys.index, k), _matches(one, key))
+            found = xp.logical_or(found, here)
+        return found
     if not isinstance(keys, tuple):
         return not is_number(keys) and bool(keys == key)
-    found: Any = isinstance(key, tuple) and len(keys) == len(key)
+    found = isinstance(key, tuple) and len(keys) == len(key)
     for a, b in zip(keys, key, strict=True) if found else ():
         found = xp.logical_and(found, _matches(a, b))
     return found
@@ -109,12 +115,15 @@ def value(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
     missing: Any = getattr(type(x), "__missing__", None)
     if made is not None:
         return setdefault(x, key, made)
-    if missing is not None:
-        return ifexp(holds(x, key), lambda: get(x, key), lambda: Choice.call(missing, x, key))
     found = entries(x)
     if found is None:
+        if missing is not None:
+            return Choice.call(missing, x, key)
         raise failures.raise_(KeyError("a key known only at run time"))
     there, at = find(found.part(0), key)
+    if missing is not None:
+        other = lambda: Choice.call(missing, x, key)  # noqa: E731
+        return ifexp(there, lambda: look(found.part(1), at), other)
     failures.assert_raising(there, KeyError("a key known only at run time"))
     return look(found.part(1), at)
 

@@ -76,7 +76,7 @@ def handle(x: np.ndarray) -> Tracer:
     return Tracer(trace, trace.capture(x))
 
 
-def stored_to(x: np.ndarray) -> BaseException:
+def stored_to(x: Any) -> BaseException:
     """What is raised where something traced is stored to an array of NumPy."""
     found = _made.sites.get(id(x))
     if found is not None:

@@ -15,6 +15,7 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.numpy.protocol import counterpart
 from ms_func.source.hooks import native_arrays
+from ms_func.source.hooks.growing import Growing
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.stores import rebind
 from ms_func.tracing.tracer import Tracer
@@ -57,7 +58,7 @@ def _is_traced(x: Any) -> bool:
     """Whether something traced is among the elements of lists and tuples."""
     if isinstance(x, (list, tuple)):
         return any(map(_is_traced, x))
-    if type(x) is Perhaps:
+    if type(x) in (Perhaps, Growing):
         raise Perhaps.complaint()
     return type(x) is Tracer
 

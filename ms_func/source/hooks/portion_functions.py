@@ -264,8 +264,8 @@ def _norm(x: Portion, ord: Any = None, axis: Any = None, keepdims: bool = False)
 def _joined(xs: Sequence[Any], axis: int = 0) -> Any:
     parts = list(map(_as_part, xs))
     array = xp.concatenate([p.array for p in parts], axis)
-    masks = [
-        np.ones(p.array.shape[axis], bool) if p.axes[axis] is None else p.axes[axis].mask
+    masks: list[Any] = [
+        np.ones(p.array.shape[axis], bool) if p.axes[axis] is None else p.axes[axis].mask  # type: ignore[union-attr]
         for p in parts
     ]
     others = [p.axes[k] for p in parts for k in range(p.ndim) if k != axis % p.ndim]

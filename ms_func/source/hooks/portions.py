@@ -238,7 +238,7 @@ def parsed(obj: Any, index: Any) -> Taken | None:
         moving = is_mask(e) or type(e) is Portion or _is_moving(e)
         if is_mask(e) and e.ndim > 1:
             return None
-        if not moving and not (e is None or type(e) is slice or np.ndim(e) == 0):
+        if not moving and not (e is None or type(e) is slice or _rank(e) == 0):
             raise Portion.complaint("an index array beside it")
         if moving:
             found[axis] = e
@@ -247,9 +247,13 @@ def parsed(obj: Any, index: Any) -> Taken | None:
     return Taken(tuple(key), found)
 
 
+def _rank(e: Any) -> int:
+    return np.ndim(e)
+
+
 def take(obj: Any, taken: Taken) -> Any:
     """`obj[index]`, for an index that was parsed."""
-    array = obj if type(obj) is Portion else as_handle(obj)
+    array: Any = obj if type(obj) is Portion else as_handle(obj)
     if taken.merged:
         array = xp.reshape(array, (-1, *array.shape[taken.merged :]))
     elif type(obj) is not Portion:

@@ -93,21 +93,22 @@ class Stretch:
     """A growing list on its way out of a compiled program.
 
     Attributes:
-        rooms: an element with rooms in place of its parts.
+        rooms: a room for each leaf of an element.
+        structure: the tree that an element is.
         first: row of the first element.
         length: how many there are.
         kind: class of the container; of sets and dictionaries also what one is made of.
     """
 
-    __slots__ = ("first", "kind", "length", "rooms")
+    __slots__ = ("first", "kind", "length", "rooms", "structure")
 
     def __init__(self, x: Growing, kind: tuple[type, Any]) -> None:
         rows = config.list_capacity.value
+        leaves, self.structure = tree.flatten(x.made_of(x.rooms))
         own = set(map(id, x.rooms))
-        self.rooms = tree.map(
-            lambda v: v if id(v) in own else np.broadcast_to(v, (rows, *np.shape(v))),
-            x.made_of(x.rooms),
-        )
+        self.rooms = [
+            v if id(v) in own else xp.broadcast_to(v, (rows, *np.shape(v))) for v in leaves
+        ]
         self.first, self.length, self.kind = x.first, x.length, kind
 
 
@@ -124,10 +125,9 @@ class _Element:
         return tree.unflatten(self.structure, outs)
 
 
-def _arrived(kind: tuple[type, Any], parts: Any) -> Any:
+def _arrived(told: tuple[tuple[type, Any], Any], parts: Any) -> Any:
     """The container; one that holds a stretch where its length is not known yet."""
-    rooms, first, length = parts
-    (cls, made_of), (leaves, structure) = kind, tree.flatten(rooms)
+    (leaves, first, length), ((cls, made_of), structure) = parts, told
     if type(length) is Tracer or not isinstance(length, (Array, np.ndarray, np.generic, int)):
         found = Growing(_Element(structure), leaves, first, length, False)
         if made_of is None:
@@ -210,4 +210,6 @@ def _lanes_differ() -> Exception:
 
 
 tree.register_node(Sifted, lambda x: ((x.conditions, x.values), x.kind), _unflatten)
-tree.register_node(Stretch, lambda x: ((x.rooms, x.first, x.length), x.kind), _arrived)
+tree.register_node(
+    Stretch, lambda x: ((x.rooms, x.first, x.length), (x.kind, x.structure)), _arrived
+)

@@ -85,6 +85,8 @@ def getitem(obj: Any, index: Any) -> Any:
     if type(obj) is Portion:
         return portion_functions.element(obj, index)
     if type(index) is Choice:
+        if len(left := index.left()) == 1:
+            return getitem(obj, *left.values())
         if isinstance(obj, defaultdict):
             note(obj)
             return uneven_dicts.chosen(obj, index)
