@@ -408,6 +408,10 @@ def _constant_shape(x: Any) -> Any:
     """Equal for constants that are as good as the same, such as one method taken twice."""
     if isinstance(x, (*SCALARS, str)):
         return type(x), repr(x)
+    if type(x) is Tracer:
+        return id(x.variable)
+    if type(x) is tuple:  # such as a step makes anew
+        return tuple(map(_constant_shape, x))
     if not callable(x):
         return id(x)
     if isinstance(x, BuiltinMethodType):
