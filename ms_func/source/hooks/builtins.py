@@ -357,7 +357,7 @@ def _counter(iterable: Any = (), /, **counts: Any) -> Any:
         if not any(map(holds_traced, items)):
             return Counter(items, **counts)
     found = Counter(**counts)
-    keyed.each(items, lambda x: keyed.put_into(found, x, keyed.get(found, x, 0) + 1))
+    growing_methods.each_of(items, lambda x: keyed.put_into(found, x, keyed.get(found, x, 0) + 1))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +19,6 @@ from ms_func.source.hooks.branch import if_, ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
 from ms_func.source.hooks.growing import Growing, as_index, grown, is_keyed
-from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.packing import agree, stored, stretch
 from ms_func.source.hooks.perhaps import Perhaps
@@ -128,45 +128,56 @@ def set_element(x: Any, place: Any, value: Any) -> None:
 
 def append(x: Any, value: Any) -> None:
     """`x.append(value)`."""
-    if isinstance(x, deque) and x.maxlen is not None:
-        raise Perhaps.complaint()
-    put(x, stretch([*x, value]))
+    put(x, _bounded(x, stretch([*x, value])))
 
 
 def append_left(x: Any, value: Any) -> None:
     """`x.appendleft(value)`."""
-    insert(x, 0, value)
+    put(x, _bounded(x, _inserted(_whole(x), 0, value), at_front=True))
+
+
+def _bounded(x: Any, found: Growing, at_front: bool = False) -> Growing:
+    """What is left of the elements in a deque of bounded length, where some were put in."""
+    most = x.maxlen if isinstance(x, deque) else None
+    if most is None:
+        return found
+    first = found.first if at_front else found.row(xp.maximum(found.length - most, 0))
+    return found.with_rooms(found.rooms, first, xp.minimum(found.length, most))
 
 
 def insert(x: Any, place: Any, value: Any) -> None:
     """`x.insert(place, value)`."""
+    found = _inserted(_whole(x), place, value)
     if isinstance(x, deque) and x.maxlen is not None:
-        raise Perhaps.complaint()
-    found = _whole(x)
-    at = xp.clip(_from_start(place, found.length), 0, found.length)
-    longer = stretch([found, value])
-    if isinstance(place, int) and place == 0:
-        i = xp.where(positions() == 0, found.length, positions() - 1)
-    else:
-        i = positions()
-        i = xp.where(i < at, i, xp.where(i == at, found.length, i - 1))
-    put(x, rearranged(longer, i, longer.length))
+        error = IndexError("deque already at its maximum size")
+        failures.assert_raising(xp.less_equal(found.length, x.maxlen), error)
+    put(x, found)
+
+
+def _inserted(x: Growing, place: Any, value: Any) -> Growing:
+    i, at = positions(), xp.clip(_from_start(place, x.length), 0, x.length)
+    longer = stretch([x, value])
+    i = xp.where(i < at, i, xp.where(i == at, x.length, i - 1))
+    return rearranged(longer, i, longer.length)
 
 
 def extend(x: Any, values: Any) -> None:
     """`x.extend(values)`."""
-    if isinstance(x, deque) and x.maxlen is not None:
-        raise Perhaps.complaint()
     if isinstance(values, (list, tuple, deque)):
-        put(x, stretch([*x, *values]))
-        return
+        put(x, _bounded(x, stretch([*x, *values])))
+    else:
+        each_of(values, lambda v: Choice.call(x.append, v))
+
+
+def each_of(items: Any, f: Callable[[Any], Any]) -> None:
+    """Call `f` for each of some items, whose number may be traced."""
     from ms_func.source.hooks.iteration import for_
 
-    def step(value: Any) -> tuple[()]:
-        Choice.call(x.append, value)
+    def step(item: Any) -> tuple[()]:
+        f(item)
         return ()
 
-    for_(values, step, ())
+    for_(items, step, ())
 
 
 def pop(x: Any, place: Any = -1) -> Any:
@@ -218,18 +229,38 @@ def rotate(x: Any, n: Any = 1) -> None:
 # --- what looks through a list --------------------------------------------------------------------
 
 
-def _equal(x: Growing, item: Any) -> Any:
-    """Which rows hold an element that equals `item`; None where that takes a loop."""
-    if type(x.node) is Slot and is_number(item) and np.ndim(item) == 0 and x.rooms[0].ndim == 1:
-        i = positions()
-        return bitwise_and(xp.equal(x.rooms[0][x.row(i)], item), xp.less(i, x.length))
-    return None
+def equal_rows(x: Growing, item: Any) -> Any:
+    """Which elements, in their order, equal an item; None where a loop has to find out."""
+    found = _equal(x.made_of(x.ordered()), item)
+    return None if found is None else xp.logical_and(xp.less(positions(), x.length), found)
+
+
+def _equal(elements: Any, item: Any) -> Any:
+    """The same of elements whose parts stand in rows, or are the same in all of them."""
+    if isinstance(elements, tuple):
+        if not isinstance(item, tuple) or len(elements) != len(item):
+            return False
+        parts = [_equal(a, b) for a, b in zip(elements, item, strict=True)]
+        if any(part is None for part in parts):
+            return None
+        return functools.reduce(xp.logical_and, parts, True)
+    if type(elements) is Choice:
+        found = [_equal(one, item) for one in elements.alternatives]
+        if any(one is None for one in found):
+            return None
+        pairs = [xp.logical_and(xp.equal(elements.index, k), one) for k, one in enumerate(found)]
+        return functools.reduce(xp.logical_or, pairs)
+    if is_number(elements) and np.ndim(elements) < 2:
+        if is_number(item):
+            return xp.equal(elements, item) if np.ndim(item) == 0 else None
+        return False if isinstance(item, (str, bytes, tuple, type(None))) else None
+    return bool(elements == item) if isinstance(elements, (str, bytes, type(None))) else None
 
 
 def holds(x: Any, item: Any) -> Any:
     """`item in x`."""
     found = _whole(x)
-    rows = _equal(found, item)
+    rows = equal_rows(found, item)
     if rows is not None:
         return xp.any(rows)
     return fold(found, lambda there, v: or_(there, lambda: same_or_equal(v, item)), False)
@@ -238,7 +269,7 @@ def holds(x: Any, item: Any) -> Any:
 def index(x: Any, item: Any) -> Any:
     """`x.index(item)`."""
     found = _whole(x)
-    rows = _equal(found, item)
+    rows = equal_rows(found, item)
     if rows is None:
         at = fold(
             found,
@@ -260,7 +291,7 @@ def index(x: Any, item: Any) -> Any:
 def count(x: Any, item: Any) -> Any:
     """`x.count(item)`."""
     found = _whole(x)
-    rows = _equal(found, item)
+    rows = equal_rows(found, item)
     if rows is not None:
         return as_index(xp.sum(rows))
     return fold(found, lambda n, v: ifexp(same_or_equal(v, item), lambda: n + 1, lambda: n), 0)
@@ -332,23 +363,16 @@ def each(
 
 def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> list[Any]:
     """`[element(v) for v in iterable if condition(v)]`."""
-    from ms_func.source.hooks.iteration import for_
-
     found: list[Any] = []
 
-    def add_() -> tuple[()]:
+    def add(v: Any) -> tuple[()]:
+        Choice.call(found.append, element(v))
         return ()
 
-    def step(v: Any) -> tuple[()]:
-        def here() -> tuple[()]:
-            Choice.call(found.append, element(v))
-            return ()
-
-        if condition is None:
-            return here()
-        return if_(condition(v), here, None, ())
-
-    for_(iterable, step, ())
+    if condition is None:
+        each_of(iterable, add)
+    else:
+        each_of(iterable, lambda v: if_(condition(v), lambda: add(v), None, ()))
     return found
 
 

@@ -15,12 +15,18 @@ import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.source.hooks import failures, uneven
-from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number
+from ms_func.source.hooks.anatomy import PRESENT, Mismatch
 from ms_func.source.hooks.branch import if_, ifexp
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
 from ms_func.source.hooks.growing import ROWS, Growing, as_index, is_keyed, is_stretched
-from ms_func.source.hooks.growing_methods import collected, positions, rearranged
+from ms_func.source.hooks.growing_methods import (
+    collected,
+    each_of,
+    equal_rows,
+    positions,
+    rearranged,
+)
 from ms_func.source.hooks.journal import Contents, journal, touch
 from ms_func.source.hooks.packing import agree, check_room, stored, stretch
 from ms_func.source.hooks.perhaps import Perhaps
@@ -64,30 +70,13 @@ def _keys(x: Any) -> Growing | None:
     return found.part(0) if found is not None and isinstance(x, dict) else found
 
 
-def _matches(keys: Any, key: Any) -> Any:
-    """Which of the keys, that stand in rows, equal a key."""
-    if is_number(keys) and is_number(key):
-        return xp.equal(keys, key)
-    if type(keys) is Choice:
-        found: Any = False
-        for k, one in enumerate(keys.alternatives):
-            here = xp.logical_and(xp.equal(keys.index, k), _matches(one, key))
-            found = xp.logical_or(found, here)
-        return found
-    if not isinstance(keys, tuple):
-        return not is_number(keys) and bool(keys == key)
-    found = isinstance(key, tuple) and len(keys) == len(key)
-    for a, b in zip(keys, key, strict=True) if found else ():
-        found = xp.logical_and(found, _matches(a, b))
-    return found
-
-
 def find(keys: Growing | None, key: Any) -> tuple[Any, Any]:
     """Whether a key is there, and at which position."""
     if keys is None:
         return False, as_index(0)
-    there = xp.less(positions(), keys.length)
-    here = xp.logical_and(there, _matches(keys.made_of(keys.ordered()), key))
+    here = equal_rows(keys, key)
+    if here is None:
+        raise TypeError(f"unhashable type: '{type(key).__name__}'")
     return xp.any(here), as_index(xp.argmax(here))
 
 
@@ -213,20 +202,9 @@ def _pop_last(x: Any) -> Any:
     return last
 
 
-def each(items: Any, f: Callable[[Any], Any]) -> None:
-    """Call `f` for each of some items, whose number may be traced."""
-    from ms_func.source.hooks.iteration import for_
-
-    def step(item: Any) -> tuple[()]:
-        f(item)
-        return ()
-
-    for_(items, step, ())
-
-
 def _put_all(x: dict[Any, Any], given: Any) -> None:
     pairs = items_of(given) if isinstance(given, dict) else given
-    each(pairs, lambda pair: put_into(x, *pair))
+    each_of(pairs, lambda pair: put_into(x, *pair))
 
 
 def put_into(x: dict[Any, Any], key: Any, new: Any) -> None:
@@ -241,7 +219,7 @@ def update(x: Any, *others: Any, **more: Any) -> None:
         if isinstance(x, dict):
             _put_all(x, other)
         else:
-            each(other, lambda v: _join(x, v))
+            each_of(other, lambda v: _join(x, v))
 
 
 def _join(x: set[Any], key: Any) -> None:
@@ -270,7 +248,7 @@ def set_of(items: Any) -> set[Any]:
         if not any(map(holds_traced, items)):
             return set(items)
     found: set[Any] = set()
-    each(items, lambda v: _join(found, v))
+    each_of(items, lambda v: _join(found, v))
     return found
 
 

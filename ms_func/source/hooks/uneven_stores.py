@@ -8,10 +8,9 @@ from typing import Any
 
 import ms_func.numpy as xp
 from ms_func.primitives.bits import bitwise_and
-from ms_func.source.hooks import failures
+from ms_func.source.hooks import failures, growing_methods
 from ms_func.source.hooks.branch import ifexp
 from ms_func.source.hooks.comparisons import same_or_equal
-from ms_func.source.hooks.growing_methods import nothing_to_pop
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.uneven import (
@@ -57,7 +56,7 @@ def _pop(x: Any, place: Any = -1) -> Any:
     if type(place) is not Tracer and place in (0, -1) and given[place][0] is True:
         _, value = given.pop(place)
     else:
-        value = checked(given, place, nothing_to_pop(x))
+        value = checked(given, place, growing_methods.nothing_to_pop(x))
         given = _without(given, place)
     _put(x, given)
     return value
@@ -105,21 +104,29 @@ def _put(x: Any, given: Pairs) -> None:
 
 
 def _add(x: Any, value: Any, at_front: bool = False) -> None:
-    if isinstance(x, deque) and x.maxlen is not None:
-        raise Perhaps.complaint()
+    if _is_bounded(x):
+        (growing_methods.append_left if at_front else growing_methods.append)(x, value)
+        return
     given = pairs(x)
     _put(x, [(True, value), *given] if at_front else [*given, (True, value)])
 
 
+def _is_bounded(x: Any) -> bool:
+    """Whether a deque drops elements, so that its length is looked after at run time."""
+    return isinstance(x, deque) and x.maxlen is not None
+
+
 def _extend(x: Any, values: Any) -> None:
-    if isinstance(x, deque) and x.maxlen is not None:
-        raise Perhaps.complaint()
-    _put(x, [*pairs(x), *pairs(values)])
+    if _is_bounded(x):
+        growing_methods.extend(x, values)
+    else:
+        _put(x, [*pairs(x), *pairs(values)])
 
 
 def _insert(x: Any, place: Any, value: Any) -> None:
-    if isinstance(x, deque) and x.maxlen is not None:
-        raise Perhaps.complaint()
+    if _is_bounded(x):
+        growing_methods.insert(x, place, value)
+        return
     given = pairs(x)
     n, seen = length_of(given), 0
     at = xp.clip(from_start(place, n), 0, n)
