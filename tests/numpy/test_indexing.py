@@ -126,8 +126,9 @@ def test_masks():
     same(mnp.asarray(X)[mnp.asarray(mask)], X[mask])
     same(mnp.asarray(X).at[mask].set(0), _with(X, mask, 0))
     same(ms.jit(lambda x: x.at[x > 5].add(1))(X), _plus(X, mask, 1))  # a scalar needs no shape
+    same(ms.jit(lambda x: x[x > 5])(X), X[mask])
     with pytest.raises(IndexError, match="known only at run time"):
-        ms.jit(lambda x: x[x > 5])(X)
+        ms.jit(lambda x: x[x > 5], convert=False)(X)
 
 
 def test_out_of_bounds_modes():
