@@ -37,15 +37,20 @@ class Resolver:
     Attributes:
         namespace: globals of the function.
         local: names that are not global in it.
+        marks: "parts", where the function, or one inside it, may take parts out of arrays whose
+            size data decide, which functions of this library then may be given.
     """
 
-    def __init__(self, namespace: dict[str, Any], local: Set) -> None:
+    def __init__(
+        self, namespace: dict[str, Any], local: Set, marks: set[str] | None = None
+    ) -> None:  # fmt: skip
         self.namespace = namespace
         self.local = local
+        self.marks: set[str] = set() if marks is None else marks
 
     def inside(self, local: Set) -> Resolver:
         """The same for a function inside, which binds more names."""
-        return Resolver(self.namespace, self.local | local)
+        return Resolver(self.namespace, self.local | local, self.marks)
 
     def value(self, node: ast.expr) -> Any:
         """What a dotted global name stands for; None where that is not known."""
@@ -323,11 +328,13 @@ class Expressions:
         native = self._native(f)
         if native and self.resolver.value(f) is isinstance:
             node.func = hook_itself("isinstance_", node)
+        takes = "parts" in self.resolver.marks and self.resolver.is_native(f)
         self.parts(node)
-        if native:
+        if native and not (takes and _may_be_given_parts(node)):
             return node
         args = [node.func, *node.args]
-        return placed(ast.Call(hook_itself("call", node), args, node.keywords), node)
+        name = "native" if native else "call"
+        return placed(ast.Call(hook_itself(name, node), args, node.keywords), node)
 
     def _native(self, f: ast.expr) -> bool:
         """Whether the call hook has nothing to do for `f`."""
@@ -544,6 +551,10 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
             body = placed(ast.Call(f, [load(name, at)], []), at)
     item = placed(ast.Starred(load("__ms_item", at), LOAD), at)
     return thunk(placed(ast.Call(thunk(body, at, *names), [item], []), at), at, "__ms_item")
+
+
+def _may_be_given_parts(node: ast.Call) -> bool:
+    return any(not isinstance(x, (ast.Constant, ast.Lambda)) for x in node.args)
 
 
 def _is_fixed(key: ast.expr) -> bool:

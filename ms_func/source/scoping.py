@@ -196,6 +196,8 @@ class Names:
     def _element(self, node: ast.Subscript) -> None:
         self._hooked = self._hooked or type(node.slice) is not ast.Constant
         self._indexed = True
+        if any(map(_may_take_part, [*getattr(node.slice, "elts", [node.slice])])):
+            self.resolver.marks.add("parts")
         self.visit(node.value)
         self.visit(node.slice)
 
@@ -399,6 +401,15 @@ _SPECIAL: dict[type, Any] = {
     ast.Nonlocal: Names._nonlocal,
     **dict.fromkeys(_COMPREHENSIONS, Names._comprehension),
 }
+
+
+def _may_take_part(key: ast.expr) -> bool:
+    """Whether an index may be a mask, or a slice whose bounds data decide."""
+    if isinstance(key, ast.Slice):
+        return any(not isinstance(x, ast.Constant | None) for x in (key.lower, key.upper))
+    return not isinstance(key, (ast.Constant, ast.UnaryOp)) or (
+        isinstance(key, ast.UnaryOp) and isinstance(key.op, ast.Invert)
+    )
 
 
 def may_be_of_sets(node: ast.BinOp) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-from ms_func.errors import StagingError
+import ms_func.numpy as mnp
+from ms_func.errors import StagingBoolError, StagingError
 
 CASES: list[Any] = []
 X = np.array([1.1, 2.5, 9.0, 4.2, -1.3])
@@ -147,3 +148,35 @@ def test_what_cannot_be_is_an_error_at_run_time(f, n):
     jitted(4 if n == 2 else 2)
     with pytest.raises(caught.type):
         jitted(n)
+
+
+def test_functions_of_ours_take_parts_under_their_own_names():
+    """Also where the name of the module is known, so that nothing else is asked about the call."""
+    x = np.array([1.0, -2.0, 3.0, -4.0, 5.0])
+
+    def f(x, n):
+        y = mnp.concatenate([x[x > 0], x[:n]])
+        return mnp.std(x[x > 0]) + mnp.argmax(y) + mnp.sum(mnp.where(y > 2, 1, 0)), mnp.linalg.norm(
+            y
+        )
+
+    def plain(x, n):
+        y = np.concatenate([x[x > 0], x[:n]])
+        return np.std(x[x > 0]) + np.argmax(y) + np.sum(np.where(y > 2, 1, 0)), np.linalg.norm(y)
+
+    for n in (0, 2, 5):
+        np.testing.assert_allclose(ms.jit(f)(x, n), plain(x, n), rtol=1e-6)
+
+
+def test_what_has_to_know_the_size_says_so():
+    x = np.arange(4.0)
+    with pytest.raises(StagingBoolError, match=r"MS170 an array has a length .* `fft` needs"):
+        ms.jit(lambda x: mnp.fft.fft(x[x > 1]))(x)
+    with pytest.raises(StagingBoolError, match=r"MS170 an array has a length .* `scan` needs"):
+        ms.jit(lambda x: ms.lax.scan(lambda c, v: (c + v, None), 0.0, x[x > 1])[0])(x)
+
+    def scans(part):
+        return ms.lax.scan(lambda c, v: (c + v, None), 0.0, part)[0]
+
+    with pytest.raises(StagingBoolError, match="MS170 an array has a length that data decide"):
+        ms.jit(lambda x: scans(x[x > 1]))(x)

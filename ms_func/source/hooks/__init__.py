@@ -12,6 +12,7 @@ from ms_func.source.hooks.branch import ifexp as ifexp
 from ms_func.source.hooks.branch import not_ as not_
 from ms_func.source.hooks.branch import or_ as or_
 from ms_func.source.hooks.call import call as call
+from ms_func.source.hooks.call import native as native
 from ms_func.source.hooks.choice import Choice as Choice
 from ms_func.source.hooks.comparisons import eq_ as eq_
 from ms_func.source.hooks.comparisons import ge_ as ge_

@@ -86,6 +86,15 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
 
 
+def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """A call of a function of this library, which may be given parts of arrays."""
+    if Portion.exist and (Portion in map(type, args) or _lists_parts(args)):
+        found = portion_functions.call(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
+    return f(*args, **kwargs)
+
+
 def _lists_parts(args: Any) -> bool:
     """Whether the first argument is a list or tuple of parts of arrays."""
     return bool(args) and type(args[0]) in (list, tuple) and Portion in map(type, args[0])

@@ -168,7 +168,8 @@ class Portion:
         return f"Portion({self.array!r})"
 
 
-for _name in ("bool", "int", "float", "index", "len", "iter", "contains", "array", "setitem"):
+for _name in ("bool", "int", "float", "index", "len", "iter", "contains", "array", "setitem",
+              "jax_array"):  # fmt: skip
     setattr(Portion, f"__{_name}__", Portion.complain)
 
 
@@ -418,6 +419,8 @@ def _apart(x: Portion, overlay: Any) -> Parts:
 def _outside(kinds: tuple[Any, ...], kids: Any) -> Any:
     """A part made of its parts again; outside of the program, the array that it is."""
     array, made = kids[0], _made(kinds, list(kids))
+    if hasattr(array, "shape") and len(array.shape) < len(kinds):
+        raise made.complaint("a transform or a loop over its rows")
     masks = [some.mask for some in made.axes if some is not None]
     if isinstance(array, Tracer) or not all(isinstance(m, (Array, np.ndarray)) for m in masks):
         return made
