@@ -23,9 +23,9 @@ from ms_func.ir import loc
 from ms_func.source import caches, classes
 from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugar
-from ms_func.source.expressions import Resolver
 from ms_func.source.pushing import turned
 from ms_func.source.reader import Source, SourceMissing, read
+from ms_func.source.resolver import Resolver
 from ms_func.source.rewrite import Rewriter
 
 runtime: Any = None

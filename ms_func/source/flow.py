@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ms_func.source.scoping import Names, target_names
 
 if TYPE_CHECKING:
-    from ms_func.source.expressions import Resolver
+    from ms_func.source.resolver import Resolver
 
 Set = frozenset[str]
 EMPTY: Set = frozenset()

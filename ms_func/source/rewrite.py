@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.source import loops, statements
-from ms_func.source.expressions import Resolver
 from ms_func.source.flow import EMPTY, Flow, Set, Targets
 from ms_func.source.frames import RETURNED, TEST, VALUE, Frame, Loop, meet
 from ms_func.source.nodes import (
@@ -30,6 +29,7 @@ from ms_func.source.nodes import (
     undefined,
     unpack,
 )
+from ms_func.source.resolver import Resolver
 from ms_func.source.scoping import Names, all_arguments, deleted, names_of
 from ms_func.source.stores import Stores
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ms_func.source.nodes import is_plain, parts_of
 
 if TYPE_CHECKING:
-    from ms_func.source.expressions import Resolver
+    from ms_func.source.resolver import Resolver
 
 _CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "next", "set", "sorted",
               "sum", "tuple"}  # fmt: skip
