@@ -181,7 +181,9 @@ def is_keyed(x: Any) -> bool:
     """Whether the keys of a set or dictionary are in rooms; see `keyed`."""
     if not Perhaps.exist or not isinstance(x, (dict, set, frozenset)):
         return False
-    return ROWS in x if isinstance(x, dict) else Growing in map(type, x)
+    if isinstance(x, dict):
+        return dict.__contains__(x, ROWS)
+    return len(x) == 1 and type(next(iter(x))) is Growing
 
 
 def is_stretched(x: Any) -> bool:
@@ -192,7 +194,7 @@ def is_stretched(x: Any) -> bool:
 def grown(x: Any) -> Growing | None:
     """What Python takes from such a container, as one stretch; None for other values."""
     if is_keyed(x):
-        return x[ROWS].part(0) if isinstance(x, dict) else Growing.whole(x)
+        return dict.__getitem__(x, ROWS).part(0) if isinstance(x, dict) else Growing.whole(x)
     if not is_growing(x):
         return None
     return x[0] if len(x) == 1 else Growing.whole(x)

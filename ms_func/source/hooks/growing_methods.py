@@ -18,7 +18,7 @@ from ms_func.source.hooks.anatomy import PRESENT, is_number
 from ms_func.source.hooks.branch import if_, ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
-from ms_func.source.hooks.growing import Growing, as_index, grown, is_keyed
+from ms_func.source.hooks.growing import Growing, as_index, grown
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.packing import agree, stored, stretch
 from ms_func.source.hooks.perhaps import Perhaps
@@ -61,7 +61,7 @@ def element(x: Any, place: Any) -> Any:
     """`x[place]`."""
     found = _whole(x)
     if isinstance(place, slice):
-        return (list if is_keyed(x) else type(x))([_cut(found, place)])
+        return (tuple if isinstance(x, tuple) else list)([_cut(found, place)])
     return found.at(_place(found, place, f"{type(x).__name__} index out of range"))
 
 
@@ -379,7 +379,7 @@ def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> l
 METHODS: dict[str, Callable[..., Any]] = {
     "append": append, "appendleft": append_left, "extend": extend, "insert": insert, "pop": pop,
     "popleft": lambda x: pop(x, 0), "clear": lambda x: Contents(x).write([]), "reverse": reverse,
-    "rotate": rotate, "sort": sort, "copy": lambda x: type(x)(x), "remove": remove,
+    "rotate": rotate, "sort": sort, "copy": lambda x: x.copy(), "remove": remove,
     "index": index, "count": count, "__contains__": holds, "__getitem__": element,
     "__setitem__": set_element, "__len__": lambda x: _whole(x).length,
 }  # fmt: skip

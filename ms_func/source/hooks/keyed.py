@@ -57,7 +57,7 @@ def pieces(x: Any) -> list[Any]:
     """What a set or dictionary holds: stretches, keys or pairs."""
     if not isinstance(x, dict):
         return list(x)
-    return [x[ROWS]] if ROWS in x else _pairs(x)
+    return [dict.__getitem__(x, ROWS)] if is_keyed(x) else _pairs(x)
 
 
 def entries(x: Any) -> Growing | None:
@@ -232,11 +232,11 @@ def _join(x: set[Any], key: Any) -> None:
 
 def items_of(x: dict[Any, Any]) -> list[Any]:
     """`x.items()`."""
-    return [x[ROWS]] if ROWS in x else list(x.items())
+    return [dict.__getitem__(x, ROWS)] if is_keyed(x) else list(x.items())
 
 
 def _part(x: dict[Any, Any], k: int) -> list[Any]:
-    return [x[ROWS].part(k)] if ROWS in x else [pair[k] for pair in x.items()]
+    return [dict.__getitem__(x, ROWS).part(k)] if is_keyed(x) else [pair[k] for pair in x.items()]
 
 
 def set_of(items: Any) -> set[Any]:
