@@ -167,21 +167,22 @@ def gradient(
 def _slope(f: Any, spacing: Any, axis: int) -> Any:
     n = typeof(f).shape[axis]
     spacing = operand("gradient", spacing)
-    low, high = part(f, axis, 0, n - 1), part(f, axis, 1, n)
-    sides = ar.subtract(high, low)  # differences of neighbours
     if not typeof(spacing).ndim:
-        slopes = ar.divide(sides, spacing)
         apart = ar.subtract(part(f, axis, 2, n), part(f, axis, 0, n - 2))
         middle = ar.divide(apart, ar.multiply(spacing, 2))
+        ends = tuple(
+            ar.divide(ar.subtract(part(f, axis, k + 1, k + 2), part(f, axis, k, k + 1)), spacing)
+            for k in (0, n - 2)
+        )
     else:
         shape = [-1 if i == axis else 1 for i in range(typeof(f).ndim)]
         widths = manipulation.reshape(diff(spacing), shape)
-        slopes = ar.divide(sides, widths)
+        slopes = ar.divide(ar.subtract(part(f, axis, 1, n), part(f, axis, 0, n - 1)), widths)
         left, right = part(widths, axis, 0, n - 2), part(widths, axis, 1, n - 1)
         before, after = part(slopes, axis, 0, n - 2), part(slopes, axis, 1, n - 1)
         weighted = ar.add(ar.multiply(before, right), ar.multiply(after, left))
         middle = ar.divide(weighted, ar.add(left, right))
-    ends = part(slopes, axis, 0, 1), part(slopes, axis, n - 2, n - 1)
+        ends = part(slopes, axis, 0, 1), part(slopes, axis, n - 2, n - 1)
     return joining.concatenate([ends[0], middle, ends[1]], axis)
 
 

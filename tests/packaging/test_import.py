@@ -65,7 +65,7 @@ def test_type_checkers_are_told_what_is_attached() -> None:
     told = {name for name in vars(ArrayOperators) if hasattr(Tracer, name)}
     assert (
         set(array_methods.table())
-        - {"__array_priority__", "__copy__", "__deepcopy__", "nbytes", "itemsize"}
+        - {"__array_priority__", "__copy__", "__deepcopy__", "nbytes", "itemsize", "flat"}
         <= told
     )
     extra = {n for n in vars(ArrayOperators) if not hasattr(ms_func.Array, n)}

@@ -26,7 +26,7 @@ def slope(f, x):
         (lambda x: lax.clamp(0.0, x, 1.0), 1.0, 0.0),
         (lambda x: lax.clamp(x, np.float64(0.5), 1.0), 0.6, 1.0),
         (lambda x: lax.clamp(x, np.float64(0.5), 1.0), 0.5, 0.0),
-        (lax.abs, 0.0, 0.0),
+        (lax.abs, 0.0, 1.0),
         (lax.sign, 0.0, 0.0),
         (lax.sqrt, 0.0, INF),
         (lax.cbrt, 0.0, INF),
