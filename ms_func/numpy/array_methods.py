@@ -505,7 +505,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
 def _flat(self: Any) -> Any:
     """Refuse `numpy.ndarray.flat`, an iterator through which elements can be changed."""
     raise NotImplementedError(
-        "JAX Arrays do not implement the arr.flat property: consider arr.flatten() instead."
+        "arrays have no `flat`, through which elements could be changed\n"
+        "fix: use arr.flatten(), or arr.at[...] to get a changed array"
     )
 
 

@@ -100,6 +100,37 @@ def test_what_is_not_there_is_a_key_error_at_run_time(change):
         ms.jit(f)(1, 5)
 
 
+def grown_set(n):
+    s, i = set(), 0
+    while i < n:
+        s.add(i % 4)
+        i += 1
+    return s
+
+
+def test_plain_sets_beside_traced_ones():
+    def f(n):
+        s = grown_set(n)
+        return sum(set(range(6)) - s), len({1, 2, 9} & s), sorted({1, 2, 9} ^ s)[0], {0} <= s
+
+    for n in (0, 2, 7):
+        assert ms.jit(f)(n) == f(n)
+
+
+@pytest.mark.parametrize("kind", [Counter, lambda: defaultdict(int)])
+def test_what_is_taken_out_has_no_default(kind):
+    def f(n, k):
+        d = kind()
+        while n > 0:
+            d[n % 3] += n
+            n -= 1
+        return d.pop(k), len(d)
+
+    assert ms.jit(f)(5, 1) == f(5, 1)
+    with pytest.raises(KeyError):
+        ms.jit(f)(5, 7)
+
+
 def test_room_is_a_setting_and_an_overflow_an_error():
     def f(n):
         s = set()

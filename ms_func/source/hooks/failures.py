@@ -107,7 +107,10 @@ def is_raised(error: Exception) -> bool:
 
 
 _HOOKS = __file__.rpartition("/")[0] + "/"
-_OWN = ("'Choice'", "'Perhaps'", "'Masked'", "'Running'", "'Once'", "'Window'", "'Taken'")
+_OWN = (
+    "'Choice'", "'Perhaps'", "'Portion'", "'Growing'", "'_Rows'", "'Running'", "'Once'", "'Taken'",
+    "'Generated'",
+)  # fmt: skip
 """What Python calls our stand-ins; where it does not take one, it is we who fall short."""
 _OPERANDS = ("unsupported operand type", "not supported between")
 

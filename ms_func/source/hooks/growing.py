@@ -57,7 +57,7 @@ class Growing(Elements):
 
     __slots__ = ("first", "is_changeable", "length", "node", "rooms")
     is_stretch = True
-    whole: ClassVar[Callable[[Any], Growing]]
+    united: ClassVar[Callable[[Any], Growing]]
     """The stretches and elements of a list as one stretch; `packing` supplies it."""
 
     def __init__(
@@ -194,10 +194,10 @@ def is_stretched(x: Any) -> bool:
 def grown(x: Any) -> Growing | None:
     """What Python takes from such a container, as one stretch; None for other values."""
     if is_keyed(x):
-        return dict.__getitem__(x, ROWS).part(0) if isinstance(x, dict) else Growing.whole(x)
+        return dict.__getitem__(x, ROWS).part(0) if isinstance(x, dict) else Growing.united(x)
     if not is_growing(x):
         return None
-    return x[0] if len(x) == 1 else Growing.whole(x)
+    return x[0] if len(x) == 1 else Growing.united(x)
 
 
 # --- in trees and in joins ------------------------------------------------------------------------

@@ -65,8 +65,8 @@ def entries(x: Any) -> Growing | None:
     return stretch(pieces(x)) if x else None
 
 
-def _keys(x: Any) -> Growing | None:
-    found = entries(x)
+def _keys(x: Any, found: Growing | None) -> Growing | None:
+    """The keys among the entries of a set or dictionary."""
     return found.part(0) if found is not None and isinstance(x, dict) else found
 
 
@@ -82,7 +82,7 @@ def find(keys: Growing | None, key: Any) -> tuple[Any, Any]:
 
 def holds(x: Any, key: Any) -> Any:
     """`key in x`."""
-    return find(_keys(x), key)[0]
+    return find(_keys(x, entries(x)), key)[0]
 
 
 Look = Callable[[Growing, Any], Any]
@@ -98,21 +98,27 @@ def get(x: dict[Any, Any], key: Any, default: Any = None, look: Look = Growing.a
     return ifexp(there, lambda: look(found.part(1), at), lambda: default)
 
 
-def value(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
-    """`x[key]`; a KeyError at run time where it is not there."""
+def value(x: dict[Any, Any], key: Any) -> Any:
+    """`x[key]`; where it is not there what the class says, or a KeyError at run time."""
     made: Any = getattr(x, "default_factory", None)
     missing: Any = getattr(type(x), "__missing__", None)
     if made is not None:
         return setdefault(x, key, made)
+    if missing is None:
+        return _there(x, key)
     found = entries(x)
     if found is None:
-        if missing is not None:
-            return Choice.call(missing, x, key)
+        return Choice.call(missing, x, key)
+    there, at = find(found.part(0), key)
+    return ifexp(there, lambda: found.part(1).at(at), lambda: Choice.call(missing, x, key))
+
+
+def _there(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
+    """The value of a key; a KeyError at run time where it is not there."""
+    found = entries(x)
+    if found is None:
         raise failures.raise_(KeyError("a key known only at run time"))
     there, at = find(found.part(0), key)
-    if missing is not None:
-        other = lambda: Choice.call(missing, x, key)  # noqa: E731
-        return ifexp(there, lambda: look(found.part(1), at), other)
     failures.assert_raising(there, KeyError("a key known only at run time"))
     return look(found.part(1), at)
 
@@ -130,7 +136,7 @@ def _with(x: Any, key: Any, item: Any) -> None:
     if found is None:
         _write(x, stretch([item]))
         return
-    there, at = find(_keys(x), key)
+    there, at = find(_keys(x, found), key)
     node, (own, new), is_changeable = agree([[found], [item]], [PRESENT] * 2)
     row = xp.where(there, at, found.length)
     rooms = [stored(r, row, v) for r, v in zip(own.made()[0], new.row(0), strict=True)]
@@ -169,7 +175,7 @@ def discard(x: Any, key: Any) -> None:
     found = entries(x)
     if found is None:
         return
-    there, at = find(_keys(x), key)
+    there, at = find(_keys(x, found), key)
     i = positions()
     less = found.length - there * 1
     _write(x, rearranged(found, xp.where(there, i + (i >= at), i), less))
@@ -186,7 +192,7 @@ def _pop(x: Any, *args: Any) -> Any:
         return _pop_last(x)
     key, *default = args
     look = Growing.taken
-    found = get(x, key, *default, look=look) if default else value(x, key, look)
+    found = get(x, key, *default, look=look) if default else _there(x, key, look)
     discard(x, key)
     return found
 
@@ -254,7 +260,8 @@ def set_of(items: Any) -> set[Any]:
 
 def _chosen(x: Any, condition: Callable[[Any], Any]) -> set[Any]:
     """The elements of a set for which a condition holds."""
-    return set(collected(x if is_keyed(x) else list(x), lambda v: v, condition))
+    found = collected(x if is_keyed(x) else list(x), lambda v: v, condition)
+    return set(found) if is_stretched(found) else set_of(found)
 
 
 def union(a: Any, *others: Any) -> set[Any]:

@@ -197,7 +197,9 @@ def agree(
     """Lists whose elements are made of the same slots.
 
     Args:
-        lists: what each holds; overlays: the heap in which it holds that.
+        lists: what each holds.
+        overlays: for each the heap in which it holds that.
+        path: where they stand, for messages.
 
     Returns:
         What an element is made of, the lists, and whether users may store to elements.
@@ -241,5 +243,5 @@ def stretch(items: Sequence[Any]) -> Growing:
     return Growing(node, rooms, packed.parts()[1], length, is_changeable)
 
 
-Growing.whole = staticmethod(lambda x: stretch(list(x)))
+Growing.united = staticmethod(lambda x: stretch(list(x)))
 Elements.whole = staticmethod(grown)
