@@ -58,12 +58,20 @@ class Parts(NamedTuple):
 
 
 class Overlay:
-    """The heap as a region left it: what its locations held at the end, by location key."""
+    """The heap as a region left it: what its locations held at the end, by location key.
 
-    __slots__ = ("finals",)
+    Attributes:
+        finals: what they held.
+        reopened: context in which more is recorded at the end of the region; None for the present.
+        late: locations that were stored to there.
+    """
 
-    def __init__(self, finals: dict[Any, Any]) -> None:
+    __slots__ = ("finals", "late", "reopened")
+
+    def __init__(self, finals: dict[Any, Any], reopened: Any = None) -> None:
         self.finals = finals
+        self.reopened = reopened
+        self.late: dict[Any, Any] = {}
 
     def contents(self, x: Any) -> Any:
         """What a list, deque, dict or set holds."""

@@ -15,7 +15,7 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
-from ms_func.source.hooks import complaints, conditions, failures
+from ms_func.source.hooks import complaints, conditions, failures, identity
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.join import Plan, converted, materialized, unlink
@@ -184,13 +184,16 @@ def _plan(
             for i, r in enumerate(regions):
                 with conditions.holding(index, i):
                     found.append(_settled(finals(r, key, place), type(place) is Contents))
-            stores[key] = plan.join(found, (place,))
+            stores[key] = plan.of_place(found, place)
         except Mismatch as error:
             stores[key] = complaints.branches_disagree(error, names, regions)
     try:
         nodes = [plan.join(column, (i,)) for i, column in enumerate(_columns(regions))]
     except Mismatch as error:
         raise complaints.branches_disagree(error, names, regions) from None
+    for key, place in identity.late(plan.overlays).items():
+        places[key] = place
+        stores[key] = plan.of_place([finals(r, key, place) for r in regions], place)
     return plan, nodes, stores
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import aliases, complaints, conditions
+from ms_func.source.hooks import aliases, complaints, conditions, identity
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -329,9 +329,13 @@ class Carry:
         for key, place in places.items():
             pair = finals_at_entry(place), finals(step.body, key, place)
             try:
-                stores[key] = plan.join(pair, (place,))
+                stores[key] = plan.of_place(pair, place)
             except Mismatch as error:
                 stores[key] = self._complaint(error, step)
+        for key, place in identity.late(plan.overlays).items():
+            places[key] = place
+            pair = finals_at_entry(place), finals(step.body, key, place)
+            stores[key] = plan.of_place(pair, place)
         return nodes, stores, places
 
     def _differ(self, slots: Sequence[Slot], before: dict[Any, Slot]) -> bool:

@@ -119,11 +119,17 @@ def set_element(x: Any, place: Any, value: Any) -> None:
     if isinstance(place, slice):
         raise Perhaps.complaint()
     at = _place(found, place, "list assignment index out of range")
-    node, (own, new), is_changeable = agree([[found], [value]], [PRESENT] * 2)
-    rooms, values = own.made()[0], new.row(0)
-    row = found.row(at)
-    rooms = [stored(r, row, v) for r, v in zip(rooms, values, strict=True)]
-    put(x, Growing(node, rooms, found.first, found.length, is_changeable))
+    put(x, with_element(found, found.row(at), value))
+
+
+def with_element(
+    x: Growing, row: Any, value: Any, there: Any = True, numbers: dict[int, Any] | None = None
+) -> Growing:
+    """The stretch with another element in a row, where a condition holds; see `agree`."""
+    node, (old, new), numbered = agree([[x], [value]], [PRESENT] * 2, own=numbers)
+    pairs = zip(old.made()[0], new.row(0), strict=True)
+    rooms = [stored(r, row, v, there) for r, v in pairs]
+    return Growing(node, rooms, x.first, x.length, numbered)
 
 
 def append(x: Any, value: Any) -> None:
@@ -184,7 +190,7 @@ def pop(x: Any, place: Any = -1) -> Any:
     """`x.pop(place)`."""
     found = _whole(x)
     at = _place(found, place, nothing_to_pop(x))
-    value = found.taken(at)
+    value = found.at(at)
     put(x, _without(found, place, at))
     return value
 

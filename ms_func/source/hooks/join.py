@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import sys
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
@@ -23,7 +23,7 @@ from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.source.hooks import aliases
+from ms_func.source.hooks import aliases, identity
 from ms_func.source.hooks.anatomy import (
     SCALARS,
     Mismatch,
@@ -35,8 +35,8 @@ from ms_func.source.hooks.anatomy import (
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX
 from ms_func.source.hooks.growing import ROWS, Growing, is_keyed, room_type
-from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tree
-from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tree, walk
+from ms_func.source.hooks.journal import Location, journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
@@ -91,6 +91,8 @@ class Plan:
                 continue
             if node.which is not None:
                 stack.append(node.which)
+            if type(node) is Tree and type(node.number) is Slot:
+                stack.append(node.number)
         self.slots = [found[i] for i in sorted(found)]
         for i, slot in enumerate(self.slots):
             slot.index = i
@@ -231,7 +233,7 @@ class Plan:
             nodes.append(self.join(column, (*path, f"[{k}]")))
         make = one.make
         made = Tree(lambda new: make(Perhaps.of(_paired(new))), nodes)
-        self._stands_for(made, values, path)
+        self._object(made, values, path)
         return made
 
     def _grow(self, own: Sequence[Any]) -> bool:
@@ -269,10 +271,8 @@ class Plan:
         self, values: Sequence[Any], held: Sequence[Any], make: Any, path: Path
     ) -> Tree:  # fmt: skip
         """Containers made of one stretch of all that each of them holds."""
-        from ms_func.source.hooks.packing import agree
-
         around = [o for x, o in zip(held, self.overlays, strict=True) if x is not None]
-        node, packed, is_changeable = agree([x for x in held if x is not None], around, path)
+        node, packed, numbered = self._packed([x for x in held if x is not None], around, path)
         found = iter([p.parts() for p in packed])
         columns: list[Any] = [UNDEFINED if x is None else next(found) for x in held]
         nodes = []
@@ -283,10 +283,16 @@ class Plan:
             column = [UNDEFINED if c is UNDEFINED else c[k] for c in columns]
             nodes.append(self._part(column, INDEX, (*path, what)))
         made = Tree(
-            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], is_changeable)), nodes, True
+            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], numbered)), nodes, True
         )
-        self._stands_for(made, values, path)
+        self._object(made, values, path)
         return made
+
+    def _packed(self, lists: Sequence[Any], overlays: Sequence[Overlay], path: Path) -> Any:
+        """What these hold, in one form; see `packing.agree`."""
+        from ms_func.source.hooks.packing import agree
+
+        return agree(lists, overlays, path)
 
     def _part(self, columns: Sequence[Any], type: ArrayType, path: Path) -> Same | Slot:
         """A node for a part of such lists."""
@@ -335,7 +341,7 @@ class Plan:
             })  # fmt: skip
 
         made = Tree(filled, nodes)
-        self._stands_for(made, values, path)
+        self._object(made, values, path)
         return made
 
     def _parts(
@@ -352,8 +358,30 @@ class Plan:
             return Same(present[0])
         made = Tree(one.make, children)
         if one.mutable or one.kind[0] is FunctionType:
-            self._stands_for(made, values, path)
+            self._object(made, values, path)
         return made
+
+    def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
+        """Note which objects a joined one stands for, and its number."""
+        self._stands_for(node, values, path)
+        pairs = zip(values, self.overlays, strict=True)
+        numbers = [None if v is UNDEFINED else identity.known_number(v, o) for v, o in pairs]
+        if any(n is not None for n in numbers):
+            node.number = self.number_of(
+                [identity.NONE if n is None else n for n in numbers], (*path, " (which object)")
+            )
+
+    def number_of(self, numbers: Sequence[Any], path: Path) -> Any:
+        """Node of the number of an object from those in each outcome."""
+        if any(n is identity.FROZEN for n in numbers):
+            return Same(identity.FROZEN)
+        return self._part(numbers, INDEX, path)
+
+    def of_place(self, values: Sequence[Any], place: Location) -> Any:
+        """Node for what a place of the heap holds in each outcome."""
+        if type(place) is identity.Number:
+            return self.number_of(values, (place,))
+        return self.join(values, (place,))
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
         """Note which objects a joined one stands for, and which of them it is."""
@@ -459,7 +487,7 @@ def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Co
     Returns:
         How often the nodes hold each object.
     """
-    mentioned = {id(n): n for n in _walk(nodes) if n.origins}.values()
+    mentioned = {id(n): n for n in walk(nodes) if n.origins}.values()
     count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
     for n in mentioned:
         kept: list[Any] = []
@@ -471,18 +499,6 @@ def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Co
         is_known = any(y is not None for y in kept)
         n.origins, n.which = (tuple(kept), n.which) if is_known else ((), None)
     return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
-
-
-def _walk(nodes: Sequence[Any]) -> Iterator[Any]:
-    """Slots and trees among nodes and their parts."""
-    stack, seen = list(nodes), set()
-    while stack:
-        node = stack.pop()
-        if type(node) in (Slot, Tree) and id(node) not in seen:
-            seen.add(id(node))
-            yield node
-            if type(node) is Tree:
-                stack.extend(node.children)
 
 
 def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:

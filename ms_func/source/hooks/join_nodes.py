@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.compare import eq, select
-from ms_func.source.hooks import aliases
+from ms_func.source.hooks import aliases, identity
 
 Path = tuple[Any, ...]
 
@@ -67,9 +67,10 @@ class Tree:
         origins: objects that it stands for; see `aliases`.
         which: slot that tells which of them; None where that is not known.
         is_stretch: whether it is a container whose elements are in rooms.
+        number: node of the number that the object has, if it has one; see `identity`.
     """
 
-    __slots__ = ("children", "is_stretch", "make", "origins", "which")
+    __slots__ = ("children", "is_stretch", "make", "number", "origins", "which")
 
     def __init__(self, make: Any, children: Sequence[Any], is_stretch: bool = False) -> None:
         self.make = make
@@ -77,6 +78,7 @@ class Tree:
         self.children = children
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None
+        self.number: Any = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The value; the same object for each mention of it."""
@@ -85,11 +87,25 @@ class Tree:
             found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
             if self.origins:
                 _link(found, self, outs)
+            if self.number is not None:
+                identity.enter(found, self.number.build(outs, made))
         return found
 
 
 def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
     aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
+
+
+def walk(nodes: Sequence[Any]) -> Iterator[Any]:
+    """Slots and trees among nodes and their parts."""
+    stack, seen = list(nodes), set()
+    while stack:
+        node = stack.pop()
+        if type(node) in (Slot, Tree) and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            if type(node) is Tree:
+                stack.extend(node.children)
 
 
 class Later:

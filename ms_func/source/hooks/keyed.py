@@ -15,20 +15,21 @@ import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.source.hooks import failures, uneven
-from ms_func.source.hooks.anatomy import PRESENT, Mismatch
+from ms_func.source.hooks.anatomy import Mismatch
 from ms_func.source.hooks.branch import if_, ifexp
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
-from ms_func.source.hooks.growing import ROWS, Growing, as_index, is_keyed, is_stretched
+from ms_func.source.hooks.growing import ROWS, Growing, as_index, is_keyed, is_stretched, note
 from ms_func.source.hooks.growing_methods import (
     collected,
     each_of,
     equal_rows,
     positions,
     rearranged,
+    with_element,
 )
 from ms_func.source.hooks.journal import Contents, journal, touch
-from ms_func.source.hooks.packing import agree, check_room, stored, stretch
+from ms_func.source.hooks.packing import check_room, stretch
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -55,6 +56,8 @@ def _pairs(x: dict[Any, Any]) -> list[Any]:
 
 def pieces(x: Any) -> list[Any]:
     """What a set or dictionary holds: stretches, keys or pairs."""
+    if is_keyed(x):
+        note(x)
     if not isinstance(x, dict):
         return list(x)
     return [dict.__getitem__(x, ROWS)] if is_keyed(x) else _pairs(x)
@@ -85,17 +88,13 @@ def holds(x: Any, key: Any) -> Any:
     return find(_keys(x, entries(x)), key)[0]
 
 
-Look = Callable[[Growing, Any], Any]
-"""How an element is had: it stays in its container, or is taken out of it."""
-
-
-def get(x: dict[Any, Any], key: Any, default: Any = None, look: Look = Growing.at) -> Any:
+def get(x: dict[Any, Any], key: Any, default: Any = None) -> Any:
     """`x.get(key, default)`."""
     found = entries(x)
     if found is None:
         return default
     there, at = find(found.part(0), key)
-    return ifexp(there, lambda: look(found.part(1), at), lambda: default)
+    return ifexp(there, lambda: found.part(1).at(at), lambda: default)
 
 
 def value(x: dict[Any, Any], key: Any) -> Any:
@@ -113,20 +112,21 @@ def value(x: dict[Any, Any], key: Any) -> Any:
     return ifexp(there, lambda: found.part(1).at(at), lambda: Choice.call(missing, x, key))
 
 
-def _there(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
+def _there(x: dict[Any, Any], key: Any) -> Any:
     """The value of a key; a KeyError at run time where it is not there."""
     found = entries(x)
     if found is None:
         raise failures.raise_(KeyError("a key known only at run time"))
     there, at = find(found.part(0), key)
     failures.assert_raising(there, KeyError("a key known only at run time"))
-    return look(found.part(1), at)
+    return found.part(1).at(at)
 
 
 # --- changes --------------------------------------------------------------------------------------
 
 
-def _write(x: Any, found: Growing) -> None:
+def write(x: Any, found: Growing) -> None:
+    """Make the entries of a set or dictionary those of a stretch."""
     Contents(x).write({ROWS: found} if isinstance(x, dict) else {found})
 
 
@@ -134,15 +134,13 @@ def _with(x: Any, key: Any, item: Any) -> None:
     """Put an entry into a container, in the place of one with an equal key."""
     found = entries(x)
     if found is None:
-        _write(x, stretch([item]))
+        write(x, stretch([item]))
         return
     there, at = find(_keys(x, found), key)
-    node, (own, new), is_changeable = agree([[found], [item]], [PRESENT] * 2)
-    row = xp.where(there, at, found.length)
-    rooms = [stored(r, row, v) for r, v in zip(own.made()[0], new.row(0), strict=True)]
     length = found.length + bitwise_not(there) * 1
     check_room(length)
-    _write(x, Growing(node, rooms, 0, length, is_changeable))
+    made = with_element(found, xp.where(there, at, found.length), item)
+    write(x, Growing(made.node, made.rooms, 0, length, made.numbered))
 
 
 def put(x: dict[Any, Any], key: Any, new: Any) -> None:
@@ -178,7 +176,7 @@ def discard(x: Any, key: Any) -> None:
     there, at = find(_keys(x, found), key)
     i = positions()
     less = found.length - there * 1
-    _write(x, rearranged(found, xp.where(there, i + (i >= at), i), less))
+    write(x, rearranged(found, xp.where(there, i + (i >= at), i), less))
 
 
 def remove(x: Any, key: Any) -> None:
@@ -191,8 +189,7 @@ def _pop(x: Any, *args: Any) -> Any:
     if not isinstance(x, dict):
         return _pop_last(x)
     key, *default = args
-    look = Growing.taken
-    found = get(x, key, *default, look=look) if default else _there(x, key, look)
+    found = get(x, key, *default) if default else _there(x, key)
     discard(x, key)
     return found
 
@@ -203,8 +200,8 @@ def _pop_last(x: Any) -> Any:
     if found is None:
         raise failures.raise_(error)
     failures.assert_raising(xp.greater(found.length, 0), error)
-    last = found.taken(found.length - 1)
-    _write(x, found.with_rooms(found.rooms, 0, found.length - 1))
+    last = found.at(found.length - 1)
+    write(x, found.with_rooms(found.rooms, 0, found.length - 1))
     return last
 
 

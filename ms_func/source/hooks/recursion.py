@@ -374,7 +374,7 @@ class Root:
         nodes = [plan.join((self.given, inner), (0,))]
         plan.arrays = plan.scalars = plan.grows = True
         stores = {
-            key: plan.join((self.entry[key], held[key]), (place,))
+            key: plan.of_place((self.entry[key], held[key]), place)
             for key, place in self.places.items()
         }
         return plan, nodes, stores
@@ -496,7 +496,7 @@ class Root:
         left: dict[Any, Any] = {}
         for key, place in places.items():
             final = finals(region, key, place)
-            left[key] = plan.join((final, _reread(final)), (place,))
+            left[key] = plan.of_place((final, _reread(final)), place)
         final = None  # the journal counts who knows an object
         self._forget(region, plan, places, node, left)
         slots = plan.keep([node, *left.values()])

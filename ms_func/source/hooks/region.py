@@ -12,7 +12,8 @@ from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import failures
 from ms_func.source.hooks.anatomy import Overlay
-from ms_func.source.hooks.journal import MISSING, Frame, Handle, Location, journal
+from ms_func.source.hooks.growing import grown
+from ms_func.source.hooks.journal import MISSING, Contents, Frame, Handle, Location, journal
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
@@ -59,7 +60,7 @@ class Region:
                     if not failures.leave(error, caught):
                         raise
                     self.error = error
-                self.overlay = Overlay(frame.finals())
+                self.overlay = Overlay(frame.finals(), self.reopened)
             finally:
                 frame.undo()
         self.entries = {key: location for key, (location, _) in frame.entries.items()}
@@ -76,6 +77,7 @@ class Region:
         """Forget the values, so that objects made here can be told from others."""
         self.value = None
         self.overlay.finals.clear()
+        self.overlay.late.clear()
         self.trace.links = None
 
     def finish(self, results: Sequence[Any], inputs: Sequence[Tracer] | None = None) -> Staged:
@@ -132,3 +134,5 @@ def put(location: Location, value: Any) -> None:
     ):
         frame.touch(location)
     location.write(MISSING if value is UNDEFINED else value)
+    if type(location) is Contents:
+        grown(location.owner)  # notes it, if its elements have numbers
