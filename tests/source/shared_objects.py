@@ -293,7 +293,7 @@ def moved_between(np, x, n):
     for k in range(n + 3):
         ready.append(Body(1.0 * k, x[k % 5]))
     done = 0.0
-    while ready or waiting:
+    while len(ready) + len(waiting) > 0:
         if not ready:
             ready.extend(waiting)
             waiting.clear()

@@ -139,17 +139,24 @@ def choice_of(x: Any, links: Links | None) -> Link | None:
 
 def changed(x: Any) -> None:
     """Repeat a store that just happened to `x` on what may be the same object."""
-    linked = numbered = False
     trace = current.interpreter
     while type(trace) is Staging:
-        if trace.links is not None:
-            linked = linked or id(x) in trace.links.table
-            numbered = numbered or id(x) in trace.links.numbers
+        if trace.links is not None and id(x) in trace.links.table:
+            follow(x)
+            break
         trace = trace.outer
-    if linked:
-        _spread(x)
-    if numbered:
+    if is_numbered(x):
         Links.spread(x)
+
+
+def is_numbered(x: Any) -> bool:
+    """Whether an object has a number."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and id(x) in trace.links.numbers:
+            return True
+        trace = trace.outer
+    return False
 
 
 class _Way(NamedTuple):
@@ -172,10 +179,14 @@ class _Way(NamedTuple):
         return self.link.made if self.to_made else self.link.origins[self.k]
 
 
-def _spread(x: Any) -> None:
-    """Repeat a store to `x` on all objects still in use that links lead to."""
+def follow(x: Any) -> None:
+    """Repeat a store to `x` on all objects still in use that links lead to.
+
+    Objects with numbers are told apart by these; see `identity`.
+    """
+    numbered = is_numbered(x)
     for w in _ways(x):
-        if _is_used(w):
+        if _is_used(w) and not (numbered and is_numbered(w.end())):
             _repeat(x, w.end(), w.known)
 
 

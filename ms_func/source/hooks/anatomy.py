@@ -12,7 +12,8 @@ import functools
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from ms_func.source.hooks.journal import (
     frozen_handle,
 )
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.tracing.tracer import Tracer
+from ms_func.tracing.tracer import Staging, Tracer
 
 SCALARS = (bool, int, float, complex)
 _SCALAR_TYPES = frozenset(SCALARS)
@@ -62,16 +63,26 @@ class Overlay:
 
     Attributes:
         finals: what they held.
-        reopened: context in which more is recorded at the end of the region; None for the present.
-        late: locations that were stored to there.
+        trace: recording of the region; None for the heap as it is now.
+        late: locations that were stored to after the region had ended.
     """
 
-    __slots__ = ("finals", "late", "reopened")
+    __slots__ = ("finals", "late", "trace")
 
-    def __init__(self, finals: dict[Any, Any], reopened: Any = None) -> None:
+    def __init__(self, finals: dict[Any, Any], trace: Staging | None = None) -> None:
         self.finals = finals
-        self.reopened = reopened
+        self.trace = trace
         self.late: dict[Any, Any] = {}
+
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Record further operations at the end of the region."""
+        if self.trace is None:
+            yield
+            return
+        self.trace.alive = True
+        with self.trace:
+            yield
 
     def contents(self, x: Any) -> Any:
         """What a list, deque, dict or set holds."""

@@ -52,12 +52,18 @@ class Numbered(NamedTuple):
     Attributes:
         node: what it is made of.
         slot: slot of its number.
-        kind: its class.
+        family: what it may be the same as.
+        sure: whether there is such an object in every element.
     """
 
     node: Tree
     slot: Slot
-    kind: type
+    family: identity.Family
+    sure: bool
+
+    def tag(self, values: Sequence[Any]) -> identity.Tag:
+        """The tag of the object in an element with these values in its slots."""
+        return identity.Tag(values[self.slot.index], self.family, self.sure)
 
 
 class Growing(Elements):
@@ -125,7 +131,7 @@ class Growing(Elements):
             freeze_all(found)
         for one in self.numbered or ():
             if id(one.node) in made:
-                identity.enter(made[id(one.node)], values[one.slot.index])
+                identity.enter(made[id(one.node)], one.tag(values))
         return found
 
     def known(self, i: int) -> Any:

@@ -15,24 +15,71 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func.ir.primitive import current
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and
-from ms_func.primitives.compare import eq, gt
-from ms_func.source.hooks.aliases import Links
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import eq, gt, select
+from ms_func.source.hooks.aliases import Link, Links, linked
 from ms_func.source.hooks.journal import MISSING, Attribute, Location, journal, store
 from ms_func.tracing.tracer import Staging, Tracer
 
+
+class Family:
+    """Objects that stand in one place of the elements of a list, so that they may be one."""
+
+    __slots__ = ("_in",)
+
+    def __init__(self) -> None:
+        self._in: Family | None = None
+
+    def whole(self) -> Family:
+        """The family of which this one is a part by now."""
+        found = self
+        while found._in is not None:
+            found = found._in
+        return found
+
+    def join(self, other: Family) -> Family:
+        """Make two families one."""
+        a, b = self.whole(), other.whole()
+        if a is not b:
+            a._in = b
+        return b
+
+
+class Tag(NamedTuple):
+    """What tells which object an object is.
+
+    Attributes:
+        number: its number, concrete or traced; 0 for an object that is in no growing list.
+        family: objects of other families are others, whatever their numbers are.
+        sure: whether the object has a number whatever the data are.
+    """
+
+    number: Any
+    family: Family
+    sure: bool = True
+
+
 NONE = np.int32(0)
-"""Number of an object that is in no such list."""
-FROZEN = np.int32(-1)
-"""Number of an object in a list where stores to it cannot be repeated. Told by identity."""
+FROZEN = Tag(np.int32(-1), Family())
+"""Tag of an object in a list where stores to it cannot be repeated."""
+
+
+def united(tags: Iterable[Tag | None]) -> tuple[Family, bool]:
+    """The one family of objects with these tags, and whether all of them have numbers."""
+    found, sure = Family(), True
+    for t in tags:
+        sure = sure and t is not None and t.sure
+        found = found if t is None else found.join(t.family)
+    return found, sure
 
 
 class Entry:
@@ -40,15 +87,15 @@ class Entry:
 
     Attributes:
         object: the object.
-        number: its number, concrete or traced.
+        tag: its number and family.
         is_new: whether it was given a number of its own here, and is no copy.
         time: when it got the number, in the order of the recording.
     """
 
-    __slots__ = ("is_new", "number", "object", "time")
+    __slots__ = ("is_new", "object", "tag", "time")
 
-    def __init__(self, x: Any, number: Any) -> None:
-        self.object, self.number = x, number
+    def __init__(self, x: Any, tag: Tag) -> None:
+        self.object, self.tag = x, tag
         self.is_new = False
         self.time = next(_times)
 
@@ -78,17 +125,17 @@ def entry_of(x: Any) -> Entry | None:
 
 
 class Number(Location):
-    """Which object an object is: the place that holds its number."""
+    """Which object an object is: the place that holds its tag."""
 
     __slots__ = ()
 
     def read(self) -> Any:
-        """The number."""
+        """The tag."""
         found = entry_of(self.owner)
-        return MISSING if found is None else found.number
+        return MISSING if found is None else found.tag
 
     def write(self, value: Any) -> None:
-        """Give the object a number, or none."""
+        """Give the object a tag, or none."""
         numbers = _links().numbers
         if value is MISSING:
             numbers.pop(id(self.owner), None)
@@ -169,47 +216,84 @@ def block(count: int) -> Any:
     return first
 
 
-def enter(x: Any, number: Any) -> None:
-    """Note the number of an object that was made of a row, or joined."""
-    store(Number(x), number)
+def enter(x: Any, tag: Tag) -> None:
+    """Note the tag of an object that was made of a row, or joined."""
+    store(Number(x), tag)
 
 
-def number_of(x: Any, overlay: Any) -> Any:
-    """The number of an object in the heap as a recording left it; a new one where it has none."""
-    found = known_number(x, overlay)
-    if found is not None:
+def tag_of(x: Any, overlay: Any) -> Tag:
+    """The tag of an object in the heap as a recording left it; with a new number if it has none."""
+    found = known_tag(x, overlay)
+    if found is not None and found.sure:
         return found
-    if overlay.reopened is not None:
+    link = next((one for one in linked(x) if one.made is x), None)
+    if link is not None and overlay.trace is None:
+        return _chosen(x, link, overlay)
+    if found is not None:
+        return _numbered(x, found, overlay)
+    if overlay.trace is not None:
         return _late(x, overlay)
-    found = block(1)
+    found = Tag(block(1), Family())
     enter(x, found)
     _links().numbers[id(x)].is_new = True
     return found
 
 
-def known_number(x: Any, overlay: Any) -> Any:
-    """The number of an object in the heap as a recording left it, or None."""
+def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
+    """A tag that is sure, with a new number where the object has none."""
+    place, key = _supply(), Number(x).key
+    is_late = overlay.trace is not None
+    with overlay.reopened():
+        fresh = overlay.finals.get(place.key, place.read()) if is_late else place.read()
+        none = eq(tag.number, NONE)
+        found = Tag(select(none, fresh, tag.number), tag.family)
+        after = add(fresh, convert_element_type(none, np.int32))
+    if is_late:
+        overlay.finals.update({place.key: after, key: found})
+        overlay.late.update({place.key: place, key: Number(x)})
+    else:
+        store(place, after)
+        enter(x, found)
+    return found
+
+
+def _chosen(x: Any, link: Link, overlay: Any) -> Tag:
+    """The tag of an object that is one of several others, which data chose."""
+    tags = [None if y is None else tag_of(y, overlay) for y in link.origins]
+    if link.index is None or any(t is FROZEN for t in tags):
+        found = FROZEN
+    else:
+        *others, number = [NONE if t is None else t.number for t in tags]
+        for k, n in enumerate(others):
+            number = select(eq(link.index, np.int32(k)), n, number)
+        found = Tag(number, *united(tags))
+    enter(x, found)
+    return found
+
+
+def known_tag(x: Any, overlay: Any) -> Tag | None:
+    """The tag of an object in the heap as a recording left it."""
     found = overlay.finals.get(Number(x).key, MISSING) if overlay.finals else MISSING
     if found is not MISSING:
         return found
     entry = entry_of(x)
-    return None if entry is None else entry.number
+    return None if entry is None else entry.tag
 
 
-def _late(x: Any, overlay: Any) -> Any:
-    """A number that an object gets at the end of a recording."""
+def _late(x: Any, overlay: Any) -> Tag:
+    """A tag that an object gets at the end of a recording."""
     place, own = _supply(), Number(x)
     found = overlay.finals.get(place.key, place.read())
     with overlay.reopened():
         overlay.finals[place.key] = _plus(found, 1)
-    overlay.finals[own.key] = found
+    overlay.finals[own.key] = Tag(found, Family())
     overlay.late.update({place.key: place, own.key: own})
-    return found
+    return overlay.finals[own.key]
 
 
 def freeze(x: Any, overlay: Any) -> None:
     """Note that stores to an object are refused from here on."""
-    if overlay.reopened is not None:
+    if overlay.trace is not None:
         own = Number(x)
         overlay.finals[own.key] = FROZEN
         overlay.late[own.key] = own
@@ -217,19 +301,14 @@ def freeze(x: Any, overlay: Any) -> None:
         enter(x, FROZEN)
 
 
-def late(overlays: Sequence[Any]) -> dict[Any, Location]:
-    """The places that joining the outcomes of recordings has stored to."""
-    return {key: place for o in overlays for key, place in o.late.items()}
-
-
 # --- which objects are one ------------------------------------------------------------------------
 
 
 def equal(a: Entry, b: Entry) -> Any:
     """Whether two objects are one: False, or a condition."""
-    m, n = a.number, b.number
-    if m is FROZEN or n is FROZEN:
+    if a.tag.family.whole() is not b.tag.family.whole():
         return False
+    m, n = a.tag.number, b.tag.number
     if (a.is_new and (b.is_new or b.time < a.time)) or (b.is_new and a.time < b.time):
         return False
     if type(m) is not Tracer and type(n) is not Tracer:
@@ -240,9 +319,7 @@ def equal(a: Entry, b: Entry) -> Any:
 def same(a: Any, b: Any) -> Any:
     """Whether two objects are one, where both have numbers: False, or a condition."""
     one, other = entry_of(a), entry_of(b)
-    if one is None or other is None or type(a) is not type(b):
-        return False
-    return equal(one, other)
+    return False if one is None or other is None else equal(one, other)
 
 
 # --- who holds what -------------------------------------------------------------------------------
@@ -270,17 +347,23 @@ def holders() -> list[Any]:
     return [[x] for x in found.values()]
 
 
-def is_used(where: Any, name: Any) -> bool:
-    """Whether anybody but these tables and the journal knows the object at a place."""
-    x = where[name] if name == 0 else getattr(where, name)
+def held(x: Any) -> int:
+    """How often the tables and the journal hold an object that has a number."""
     identity = id(x)
-    held = sum((identity in t.numbers) + (identity in t.holders) for t in _tables())
-    held += sum(len(t.table.get(identity, ())) for t in _tables())
-    frame = journal.top
-    while frame is not None:
-        held += sum(place.owner is x for place, _ in frame.entries.values())
-        frame = frame.outer
-    return sys.getrefcount(x) > held + (3 if name == 0 else 2)
+    found = sum((identity in t.numbers) + (identity in t.holders) for t in _tables())
+    if found:
+        frame = journal.top
+        while frame is not None:
+            found += sum(place.owner is x for place, _ in frame.entries.values())
+            frame = frame.outer
+    return found
+
+
+def is_used(where: Any, name: Any) -> bool:
+    """Whether anybody but the tables, links and the journal knows the object at a place."""
+    x = where[name] if name == 0 else getattr(where, name)
+    known = held(x) + sum(len(t.table.get(id(x), ())) for t in _tables())
+    return sys.getrefcount(x) > known + (3 if name == 0 else 2)
 
 
 def forget(entry: Entry) -> None:

@@ -10,8 +10,7 @@ slots have their values.
 from __future__ import annotations
 
 import enum
-import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
@@ -35,7 +34,7 @@ from ms_func.source.hooks.anatomy import (
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX
 from ms_func.source.hooks.growing import ROWS, Growing, is_keyed, room_type
-from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tree, walk
+from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.journal import Location, journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -74,6 +73,8 @@ class Plan:
         """Let go of the values, so that those made in a region can be told from others."""
         self._known.clear()
         self._alive.clear()
+        self._indices.clear()
+        self.slots = []  # paths tell locations
         self.overlays = []
         self.links = None
 
@@ -87,12 +88,15 @@ class Plan:
                 found[node.index] = node
             elif type(node) is Tree:
                 stack.extend(node.children)
+            elif type(node) is Tagged:
+                stack.append(node.number)
+                continue
             else:
                 continue
             if node.which is not None:
                 stack.append(node.which)
-            if type(node) is Tree and type(node.number) is Slot:
-                stack.append(node.number)
+            if type(node) is Tree and node.tag is not None:
+                stack.append(node.tag)
         self.slots = [found[i] for i in sorted(found)]
         for i, slot in enumerate(self.slots):
             slot.index = i
@@ -362,25 +366,25 @@ class Plan:
         return made
 
     def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
-        """Note which objects a joined one stands for, and its number."""
+        """Note which objects a joined one stands for, and which object it is."""
         self._stands_for(node, values, path)
         pairs = zip(values, self.overlays, strict=True)
-        numbers = [None if v is UNDEFINED else identity.known_number(v, o) for v, o in pairs]
-        if any(n is not None for n in numbers):
-            node.number = self.number_of(
-                [identity.NONE if n is None else n for n in numbers], (*path, " (which object)")
-            )
+        tags = [None if v is UNDEFINED else identity.known_tag(v, o) for v, o in pairs]
+        if any(t is not None for t in tags):
+            node.tag = self.tag([UNDEFINED if t is None else t for t in tags], path)
 
-    def number_of(self, numbers: Sequence[Any], path: Path) -> Any:
-        """Node of the number of an object from those in each outcome."""
-        if any(n is identity.FROZEN for n in numbers):
+    def tag(self, tags: Sequence[Any], path: Path) -> Any:
+        """Node for which object an object is."""
+        if any(t is identity.FROZEN for t in tags):
             return Same(identity.FROZEN)
-        return self._part(numbers, INDEX, path)
+        numbers = [identity.NONE if t is UNDEFINED else t.number for t in tags]
+        family, sure = identity.united(None if t is UNDEFINED else t for t in tags)
+        return Tagged(self._part(numbers, INDEX, (*path, " (which object)")), family, sure)
 
     def of_place(self, values: Sequence[Any], place: Location) -> Any:
         """Node for what a place of the heap holds in each outcome."""
         if type(place) is identity.Number:
-            return self.number_of(values, (place,))
+            return self.tag(values, (place,))
         return self.join(values, (place,))
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
@@ -474,31 +478,6 @@ class Plan:
         if code is not None and getattr(f, "__closure__", None) and apart is not None:
             return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in apart.children))
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
-
-
-def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Counter[int]:
-    """Forget which objects the nodes stand for where nobody else knows these any more.
-
-    Args:
-        nodes: nodes of a plan that was released.
-        held: how often each object is held by the journal, by identity.
-        between: whether objects that two nodes stand for count as known.
-
-    Returns:
-        How often the nodes hold each object.
-    """
-    mentioned = {id(n): n for n in walk(nodes) if n.origins}.values()
-    count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
-    for n in mentioned:
-        kept: list[Any] = []
-        for x in n.origins:
-            own = count[id(x)]
-            is_known = sys.getrefcount(x) > own + held[id(x)] + 2 or (between and own > 1)
-            kept.append(x if is_known and x is not None else None)
-        x = None
-        is_known = any(y is not None for y in kept)
-        n.origins, n.which = (tuple(kept), n.which) if is_known else ((), None)
-    return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
 
 
 def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:

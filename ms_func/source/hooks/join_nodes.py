@@ -10,6 +10,7 @@ import numpy as np
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.compare import eq, select
 from ms_func.source.hooks import aliases, identity
+from ms_func.source.hooks.undefined import UNDEFINED
 
 Path = tuple[Any, ...]
 
@@ -58,6 +59,26 @@ class Slot:
         return found
 
 
+class Tagged:
+    """Which object a joined one is; see `identity`.
+
+    Attributes:
+        number: node of the number.
+        family: the family.
+        sure: whether it has a number in every outcome.
+    """
+
+    __slots__ = ("family", "number", "sure")
+
+    def __init__(self, number: Same | Slot, family: identity.Family, sure: bool) -> None:
+        self.number, self.family, self.sure = number, family, sure
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The tag; UNDEFINED where there is none."""
+        found = self.number.build(outs, made)
+        return found if found is UNDEFINED else identity.Tag(found, self.family, self.sure)
+
+
 class Tree:
     """A container, function or object joined part by part.
 
@@ -67,10 +88,10 @@ class Tree:
         origins: objects that it stands for; see `aliases`.
         which: slot that tells which of them; None where that is not known.
         is_stretch: whether it is a container whose elements are in rooms.
-        number: node of the number that the object has, if it has one; see `identity`.
+        tag: what tells which object it is, if that is known; see `identity`.
     """
 
-    __slots__ = ("children", "is_stretch", "make", "number", "origins", "which")
+    __slots__ = ("children", "is_stretch", "make", "origins", "tag", "which")
 
     def __init__(self, make: Any, children: Sequence[Any], is_stretch: bool = False) -> None:
         self.make = make
@@ -78,7 +99,7 @@ class Tree:
         self.children = children
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None
-        self.number: Any = None
+        self.tag: Tagged | None = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The value; the same object for each mention of it."""
@@ -87,8 +108,8 @@ class Tree:
             found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
             if self.origins:
                 _link(found, self, outs)
-            if self.number is not None:
-                identity.enter(found, self.number.build(outs, made))
+            if self.tag is not None:
+                identity.enter(found, self.tag.build(outs, made))
         return found
 
 

@@ -194,15 +194,32 @@ def _pop(x: Any, *args: Any) -> Any:
     return found
 
 
-def _pop_last(x: Any) -> Any:
+def _pop_last(x: Any, last: bool = True) -> Any:
     found = entries(x)
     error = KeyError("the container is empty")
     if found is None:
         raise failures.raise_(error)
     failures.assert_raising(xp.greater(found.length, 0), error)
-    last = found.at(found.length - 1)
-    write(x, found.with_rooms(found.rooms, 0, found.length - 1))
-    return last
+    taken = found.at(found.length - 1 if last else 0)
+    less = found.length - 1
+    write(x, found.with_rooms(found.rooms, 0, less) if last else
+          rearranged(found, positions() + 1, less))  # fmt: skip
+    return taken
+
+
+def _move_to_end(x: Any, key: Any, last: bool = True) -> None:
+    found = entries(x)
+    missing = KeyError("a key known only at run time")
+    if found is None:
+        raise failures.raise_(missing)
+    there, at = find(found.part(0), key)
+    failures.assert_raising(there, missing)
+    i, end = positions(), found.length - 1
+    if last:
+        i = xp.where(xp.equal(i, end), at, i + (i >= at))
+    else:
+        i = xp.where(xp.equal(i, 0), at, i - (i <= at))
+    write(x, rearranged(found, i, found.length))
 
 
 def _put_all(x: dict[Any, Any], given: Any) -> None:
@@ -318,6 +335,13 @@ def alike(a: Any, b: Any) -> Any:
     return uneven.fold(items_of(a), step, same)
 
 
+def copy(x: Any) -> Any:
+    """`x.copy()`."""
+    found = x.copy()
+    note(found)
+    return found
+
+
 def _change(how: Callable[..., Any]) -> Callable[..., None]:
     """The method that leaves in a set what `how` gives."""
     return lambda x, *others: Contents(x).write(how(x, *others))
@@ -327,7 +351,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "keys": lambda x: _part(x, 0), "values": lambda x: _part(x, 1), "items": items_of,
     "get": get, "setdefault": lambda x, key, new=None: setdefault(x, key, lambda: new),
     "pop": _pop, "popitem": _pop_last, "update": update,
-    "clear": lambda x: Contents(x).write(type(x)()), "copy": lambda x: x.copy(),
+    "move_to_end": _move_to_end,
+    "clear": lambda x: Contents(x).write(type(x)()), "copy": copy,
     "add": add, "discard": discard, "remove": remove,
     "union": union, "intersection": intersection, "difference": difference,
     "symmetric_difference": symmetric_difference,

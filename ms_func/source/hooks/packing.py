@@ -32,12 +32,14 @@ class Rows(Plan):
     """Joins the elements of lists: what any of them may be.
 
     Attributes:
-        own: numbers of objects that were made here, by identity.
+        own: tags of objects that were made here, by identity.
         numbered: the objects in an element that have numbers.
         frozen: whether objects in the elements are given none.
     """
 
-    def __init__(self, overlays: Sequence[Overlay], own: dict[int, Any], frozen: bool) -> None:
+    def __init__(
+        self, overlays: Sequence[Overlay], own: dict[int, identity.Tag], frozen: bool
+    ) -> None:
         super().__init__(overlays)
         self.own, self.frozen = own, frozen
         self.numbered: list[Numbered] | None = []
@@ -49,6 +51,10 @@ class Rows(Plan):
     def agrees(self, columns: Sequence[Any], path: Path) -> bool:
         """What has to be computed is not known."""
         return not isinstance(columns[0], Later) and super().agrees(columns, path)
+
+    def _is_touched(self, values: Sequence[Any]) -> bool:
+        """An object is made anew for each element."""
+        return True
 
     def _grow(self, own: Sequence[Any]) -> bool:
         """Lists of different lengths are kept in rooms, too: more of them are to come."""
@@ -63,9 +69,7 @@ class Rows(Plan):
 
     def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
         """Give an object to which users may store its number in each element."""
-        pairs = [
-            (v, o) for v, o in zip(values, self.overlays, strict=True) if v is not UNDEFINED
-        ]
+        pairs = [(v, o) for v, o in zip(values, self.overlays, strict=True) if v is not UNDEFINED]
         apart = take_apart(*pairs[0])
         if apart is None or not apart.mutable:
             return
@@ -74,18 +78,19 @@ class Rows(Plan):
             for v, o in pairs:
                 self._freeze(v, o)
             return
-        column = [
-            identity.NONE if v is UNDEFINED else self._number(v, o)
+        tags = [
+            None if v is UNDEFINED else self._tag(v, o)
             for v, o in zip(values, self.overlays, strict=True)
         ]
+        column = [identity.NONE if t is None else t.number for t in tags]
         slot = self.slot(column, INDEX, (*path, " (which object)"))
         assert self.numbered is not None
-        self.numbered.append(Numbered(node, slot, type(pairs[0][0])))
+        self.numbered.append(Numbered(node, slot, *identity.united(tags)))
 
-    def _number(self, x: Any, overlay: Overlay) -> Any:
+    def _tag(self, x: Any, overlay: Overlay) -> identity.Tag:
         found = self.own.get(id(x))
         if found is None:
-            found = identity.number_of(x, overlay)
+            found = identity.tag_of(x, overlay)
         if found is identity.FROZEN:
             raise complaints.shared_element()
         return found
@@ -93,7 +98,7 @@ class Rows(Plan):
     def _freeze(self, x: Any, overlay: Overlay) -> None:
         if id(x) in self.own:
             return
-        found = identity.known_number(x, overlay)
+        found = identity.known_tag(x, overlay)
         if found is None:
             identity.freeze(x, overlay)
         elif found is not identity.FROZEN:
@@ -128,7 +133,7 @@ class Sample:
     """
 
     def __init__(
-        self, stretch: Growing, own: dict[int, Any], made: dict[int, Any] | None = None
+        self, stretch: Growing, own: dict[int, identity.Tag], made: dict[int, Any] | None = None
     ) -> None:
         self.stretch = stretch
         self._trace = Staging("an element")
@@ -138,7 +143,7 @@ class Sample:
         self.element: Any = stretch.node.build(self._rows, made)
         for one in stretch.numbered or ():
             if id(one.node) in made and id(one.node) not in given:
-                own[id(made[id(one.node)])] = self._rows[one.slot.index]
+                own[id(made[id(one.node)])] = one.tag(self._rows)
         if stretch.numbered is None:
             _enter_frozen(self.element, own)
         self._trace.alive = False
@@ -164,8 +169,8 @@ class Sample:
         return current.interpreter.apply(lanes, [*captured, *self.stretch.rooms])
 
 
-def _enter_frozen(x: Any, own: dict[int, Any]) -> None:
-    """Give all objects in a value the number of those that have none."""
+def _enter_frozen(x: Any, own: dict[int, identity.Tag]) -> None:
+    """Give all objects in a value the tag of those that are not told apart."""
     apart = take_apart(x)
     if apart is not None:
         if apart.mutable:
@@ -185,7 +190,7 @@ class Packed:
         types: by slot, the type.
     """
 
-    def __init__(self, items: Sequence[Any], own: dict[int, Any]) -> None:
+    def __init__(self, items: Sequence[Any], own: dict[int, identity.Tag]) -> None:
         self.pieces: list[Any] = []
         self.values: list[Any] = []
         self.columns: list[Sequence[Any]] = []
@@ -314,7 +319,7 @@ def stored(room: Any, row: Any, value: Any, there: Any = True) -> Any:
 
 def agree(
     lists: Sequence[Sequence[Any]], overlays: Sequence[Overlay], path: Path = (),
-    own: dict[int, Any] | None = None, frozen: bool = False,
+    own: dict[int, identity.Tag] | None = None, frozen: bool = False,
 ) -> tuple[Any, list[Packed], Sequence[Numbered] | None]:  # fmt: skip
     """Lists whose elements are made of the same slots.
 
@@ -322,7 +327,7 @@ def agree(
         lists: what each holds.
         overlays: for each the heap in which it holds that.
         path: where they stand, for messages.
-        own: numbers of objects that were made for this alone.
+        own: tags of objects that were made for this alone.
         frozen: whether objects in the elements are given no numbers.
 
     Returns:
@@ -356,7 +361,7 @@ def agree(
     return node, packed, numbered
 
 
-def stretch(items: Sequence[Any], own: dict[int, Any] | None = None) -> Growing:
+def stretch(items: Sequence[Any], own: dict[int, identity.Tag] | None = None) -> Growing:
     """The stretches and elements of a list as one stretch."""
     if len(items) == 1 and type(items[0]) is Growing:
         return items[0]

@@ -32,12 +32,13 @@ from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apar
 from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
+from ms_func.source.hooks.forgotten import forget
+from ms_func.source.hooks.join import Plan, converted, materialized, promoted
 from ms_func.source.hooks.join_nodes import Tree
 from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
 from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
-from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
+from ms_func.source.hooks.region import Region, finals, put
 from ms_func.tracing.tracer import Staging
 
 _MOST, _DEEPEST = 64, 12
@@ -517,12 +518,7 @@ class Root:
     ) -> None:  # fmt: skip
         """Leave out objects that each call makes anew."""
         plan.release()
-        region.let_go()
-        known = held([region])
-        known += unlink([node, *left.values()], known, between=False)
-        for key in list(left):
-            if key not in self.places and is_forgotten(places[key], known):
-                del left[key], places[key]
+        forget([region], places, [node], left, self.places)
 
     def _value(self, region: Region) -> Any:
         with region.reopened():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +33,7 @@ class Region:
         self.params: list[Tracer] = []
         self.value: Any = None
         self.error: Exception | None = None
-        self.overlay = Overlay({})
+        self.overlay = Overlay({}, self.trace)
         self.entries: dict[Any, Location] = {}
 
     @property
@@ -60,7 +58,7 @@ class Region:
                     if not failures.leave(error, caught):
                         raise
                     self.error = error
-                self.overlay = Overlay(frame.finals(), self.reopened)
+                self.overlay = Overlay(frame.finals(), self.trace)
             finally:
                 frame.undo()
         self.entries = {key: location for key, (location, _) in frame.entries.items()}
@@ -69,15 +67,20 @@ class Region:
     @contextmanager
     def reopened(self) -> Iterator[None]:
         """Record further operations at the end of the region."""
-        self.trace.alive = True
-        with self.trace:
+        with self.overlay.reopened():
             yield
+
+    def late(self) -> dict[Any, Location]:
+        """Locations that joining stored to, at the end of the region, since this was last asked."""
+        found = self.overlay.late
+        self.overlay.late = {}
+        self.entries.update(found)
+        return found
 
     def let_go(self) -> None:
         """Forget the values, so that objects made here can be told from others."""
         self.value = None
         self.overlay.finals.clear()
-        self.overlay.late.clear()
         self.trace.links = None
 
     def finish(self, results: Sequence[Any], inputs: Sequence[Tracer] | None = None) -> Staged:
@@ -101,19 +104,6 @@ def locations(regions: Sequence[Region]) -> dict[Any, Location]:
         for key, location in region.entries.items():
             found.setdefault(key, location)
     return found
-
-
-def held(regions: Sequence[Region]) -> Counter[int]:
-    """How often the journals of the regions hold each object, by identity."""
-    return Counter(id(x.owner) for r in regions for x in r.entries.values())
-
-
-def is_forgotten(location: Location, known: Counter[int]) -> bool:
-    """Whether only the journal still knows the object, which was then made in a region.
-
-    Values and overlays of the regions must have been let go; `known` counts who else holds it.
-    """
-    return sys.getrefcount(location.owner) <= known[id(location.owner)] + 1
 
 
 def finals(region: Region, key: Any, location: Location) -> Any:

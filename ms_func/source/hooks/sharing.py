@@ -34,7 +34,7 @@ def spread(x: Any) -> None:
     own = identity.entry_of(x)
     if own is None:
         return
-    if own.number is identity.FROZEN:
+    if own.tag is identity.FROZEN:
         raise complaints.shared_element()
     for other in identity.entries():
         if other.object is x:
@@ -42,18 +42,19 @@ def spread(x: Any) -> None:
         if not identity.is_used(other, "object"):
             identity.forget(other)
             continue
-        here = type(other.object) is type(x) and identity.equal(own, other)
+        here = identity.equal(own, other)
         if here is not False:
             aliases.repeat(x, other.object, here)
+            aliases.follow(other.object)
     old: list[Growing] = []
     for place in identity.holders():
         if identity.is_used(place, 0):
-            old += _renew(place[0], x, own.number)
+            old += _renew(place[0], x, own.tag)
     for one in old:
         store(identity.Stale(one), True)
 
 
-def _renew(holder: Any, x: Any, number: Any) -> list[Growing]:
+def _renew(holder: Any, x: Any, tag: identity.Tag) -> list[Growing]:
     """Make the elements of a container that are an object what the object is now.
 
     Returns:
@@ -66,8 +67,8 @@ def _renew(holder: Any, x: Any, number: Any) -> list[Growing]:
         return []
     k = 0
     while k < len(found.numbered or ()):
-        if found.numbered[k].kind is type(x):
-            found = _renewed(found, found.numbered[k], x, number)
+        if found.numbered[k].family.whole() is tag.family.whole():
+            found = _renewed(found, found.numbered[k], x, tag.number)
         k += 1
     if found is whole:
         return []
@@ -86,20 +87,20 @@ def _renewed(found: Growing, one: Numbered, x: Any, number: Any) -> Growing:
     if sum(t.size for t in found.types) <= _SMALL:
         return _everywhere(found, one, x, here)
     failures.assert_raising(xp.less_equal(xp.sum(here), 1), _twice())
-    row, numbers, made = xp.argmax(here), {}, {id(one.node): x}
+    row, own, made = xp.argmax(here), {}, {id(one.node): x}
     values = found.values(as_index(row))
     element = found.node.build(values, made)
     for other in found.numbered or ():
         if id(other.node) in made and other is not one:
-            numbers[id(made[id(other.node)])] = values[other.slot.index]
-    return with_element(found, as_index(row), element, xp.any(here), numbers)
+            own[id(made[id(other.node)])] = other.tag(values)
+    return with_element(found, as_index(row), element, xp.any(here), own)
 
 
 def _everywhere(found: Growing, one: Numbered, x: Any, here: Any) -> Growing:
     """The stretch with an object in the elements of some rows."""
-    numbers: dict[int, Any] = {}
-    sample = Sample(found, numbers, {id(one.node): x})
-    node, (old, new), numbered = agree([[found], [sample.element]], [PRESENT] * 2, own=numbers)
+    own: dict[int, Any] = {}
+    sample = Sample(found, own, {id(one.node): x})
+    node, (old, new), numbered = agree([[found], [sample.element]], [PRESENT] * 2, own=own)
     rooms = list(old.made()[0])
     same = [sample.room_of(c[0]) is room for c, room in zip(new.columns, rooms, strict=True)]
     others = [k for k, is_same in enumerate(same) if not is_same]
