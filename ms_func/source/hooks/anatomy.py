@@ -151,6 +151,8 @@ def take_apart(x: Any, overlay: Overlay = PRESENT) -> Parts | None:
         return _node(x, flat, overlay)
     if _is_plain(x):
         return _object(x, overlay)
+    if isinstance(x, Exception):
+        return _exception(x, overlay)
     if isinstance(x, (list, dict)) and not own_names(x):  # a class of the user's, Counter
         return _dict(x, overlay) if isinstance(x, dict) else _list(x, overlay)
     return None
@@ -343,6 +345,24 @@ def _object(x: Any, overlay: Overlay) -> Parts:
     return Parts(
         (type(x), frozenset(names)), children, [f".{n}" for n in names], make, mutable=True
     )
+
+
+def _exception(x: Exception, overlay: Overlay) -> Parts:
+    names, cls, count = overlay.names(x), type(x), len(x.args)
+
+    def make(new: Sequence[Any]) -> Any:
+        args = new[:count]
+        made = cls(*args) if type(cls.__init__) is _SLOT else cls.__new__(cls, *args)
+        made.args = tuple(args)
+        made.__dict__.update(zip(names, new[count:], strict=True))
+        return made
+
+    children = [*x.args, *(overlay.attribute(x, n) for n in names)]
+    keys = [*(f".args[{i}]" for i in range(count)), *(f".{n}" for n in names)]
+    return Parts((cls, count, frozenset(names)), children, keys, make)
+
+
+_SLOT = type(object.__init__)
 
 
 def equal_constants(a: Any, b: Any) -> bool:

@@ -415,7 +415,7 @@ def _constant_shape(x: Any) -> Any:
         return id(x.variable)
     if type(x) is tuple:  # such as a step makes anew
         return tuple(map(_constant_shape, x))
-    if not callable(x):
+    if not callable(x) and not isinstance(x, Exception):
         return id(x)
     if isinstance(x, BuiltinMethodType):
         return id(x.__self__), x.__name__

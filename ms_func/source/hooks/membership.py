@@ -162,10 +162,16 @@ def isinstance_(x: Any, kinds: Any) -> Any:
     return x.where(lambda a: isinstance(a, kinds)) if type(x) is Choice else isinstance(x, kinds)
 
 
+def issubclass_(x: Any, kinds: Any) -> Any:
+    """`issubclass(x, kinds)`."""
+    return x.where(lambda a: issubclass(a, kinds)) if type(x) is Choice else issubclass(x, kinds)
+
+
 def type_(x: Any, *args: Any, **kwargs: Any) -> Any:
     """`type(x)`, of which data may have chosen one; `type(name, bases, namespace)`."""
     if type(x) is Choice and not args:
-        return x.each(type)
+        kinds = {type(a) for a in x.left().values()}
+        return kinds.pop() if len(kinds) == 1 else Choice(x.index, tuple(map(type, x.alternatives)))
     return type(x, *args, **kwargs)
 
 

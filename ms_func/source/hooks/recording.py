@@ -18,8 +18,8 @@ from ms_func.source.hooks import failures, identity, native_arrays
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import ROWS, Growing, grown, is_keyed, is_stretched
 from ms_func.source.hooks.keyed import entries
-from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.source.hooks.trials import Trial
 from ms_func.source.hooks.uneven import is_uneven, laid, pairs
 from ms_func.source.hooks.uneven_dicts import dict_of, entry
 from ms_func.tracing.tracer import Tracer
@@ -68,7 +68,7 @@ def _recorded(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
 def _attempt(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
     frame = trial.frame
     try:
-        with frame:
+        with frame, failures.border:
             return leaving(call(given))
     except Exception as error:
         if not failures.is_raised(error):

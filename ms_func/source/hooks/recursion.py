@@ -27,18 +27,18 @@ from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.loc import is_internal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import complaints, failures
+from ms_func.source.hooks import attempts, complaints, failures
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
-from ms_func.source.hooks.branch import Bottom
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.forgotten import forget
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted
 from ms_func.source.hooks.join_nodes import Tree
 from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
-from ms_func.source.hooks.loops import Trial
+from ms_func.source.hooks.outcomes import Bottom
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.region import Region, finals, put
+from ms_func.source.hooks.trials import Trial
 from ms_func.tracing.tracer import Staging
 
 _MOST, _DEEPEST = 64, 12
@@ -98,6 +98,31 @@ def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
     if type(current.interpreter) is not Staging:
         return made(*args, **kwargs)
+    if may_call_itself(f) and (failures.may_catch() or _catches[f.__code__]):
+        raised, values = _enter(f, _Attempted(made), args, kwargs)
+        return attempts.proceed(raised, values)[0]
+    return _enter(f, made, args, kwargs)
+
+
+class _Attempted:
+    """A function of which a `try` may catch what it raises: what it raises, and its value.
+
+    Calls inside of it may stand in other `try` statements than this one.
+    """
+
+    __slots__ = ("__code__", "made")
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+        self.__code__ = made.__code__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> attempts.Outcome:
+        """The outcome of a call."""
+        with failures.catching_all:
+            return attempts.attempt(lambda: (self.made(*args, **kwargs),))
+
+
+def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if not is_inside():
         return _for_the_first_time(f, made, args, kwargs)
     own = [root for root in _active.roots if root.f is f or _is_same(root.f, f)]
@@ -233,7 +258,9 @@ def _natively(code: CodeType, made: Any, args: Any, kwargs: Any) -> Any:
 
 
 _reaching: dict[CodeType, bool] = {}
-"""Whether functions may call themselves, by their code."""
+_catches: dict[CodeType, bool] = {}
+"""Whether functions may call themselves, by their code; whether these, or those that they call,
+catch exceptions."""
 
 
 def may_call_itself(f: Any) -> bool:
@@ -241,21 +268,21 @@ def may_call_itself(f: Any) -> bool:
     code = f.__code__
     found = _reaching.get(code)
     if found is None:
-        found = _reaching[code] = f.__name__ in _names(code) or _reaches(f)
+        reached = _reached(f)
+        found = _reaching[code] = f.__name__ in _names(code) or code in reached
+        _catches[code] = any(c.co_exceptiontable for c in (code, *reached))
     return found
 
 
-def _reaches(f: Any) -> bool:
-    """Whether the functions that `f` names, and those they name, lead back to it."""
-    stack, seen = [f], {f.__code__}
+def _reached(f: Any) -> set[CodeType]:
+    """Code of the functions that `f` names, and of those they name."""
+    stack, seen = [f], set()
     while stack:
         for g in _named(stack.pop()):
-            if g.__code__ is f.__code__:
-                return True
             if g.__code__ not in seen:
                 seen.add(g.__code__)
                 stack.append(g)
-    return False
+    return seen
 
 
 def _named(f: Any) -> list[Any]:

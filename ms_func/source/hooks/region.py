@@ -26,6 +26,7 @@ class Region:
         error: what it raised, so that nothing comes after it.
         overlay: the heap as the code left it.
         entries: locations that the code stored to.
+        frame: the journal of its stores, while it is recorded.
     """
 
     def __init__(self, name: str, decided: frozenset[Any] = frozenset()) -> None:
@@ -47,21 +48,33 @@ class Region:
         self.params.append(made)
         return made
 
+    def enter(self) -> None:
+        """Record what follows here, until `leave`."""
+        self.frame = Frame(self.trace)
+        self.trace.__enter__()
+        self.frame.__enter__()
+
+    def leave(self) -> None:
+        """Keep the heap as it is now, undo the stores, and record where it was done before."""
+        frame = self.frame
+        self.overlay = Overlay(frame.finals(), self.trace)
+        self.entries = {key: location for key, (location, _) in frame.entries.items()}
+        frame.undo()
+        frame.__exit__()
+        self.trace.__exit__()
+        del self.frame  # it knows objects that nobody else does
+
     def run(self, f: Callable[[], Any]) -> Any:
         """Record `f()`, keep its value and the heap at its end, and undo its stores."""
-        frame, caught = Frame(self.trace), failures.handlers()
-        with self.trace, frame:
-            try:
-                try:
-                    self.value = f()
-                except Exception as error:
-                    if not failures.leave(error, caught):
-                        raise
-                    self.error = error
-                self.overlay = Overlay(frame.finals(), self.trace)
-            finally:
-                frame.undo()
-        self.entries = {key: location for key, (location, _) in frame.entries.items()}
+        self.enter()
+        try:
+            self.value = f()
+        except Exception as error:
+            if not failures.leave(error):
+                raise
+            self.error = error
+        finally:
+            self.leave()
         return self.value
 
     @contextmanager
