@@ -65,14 +65,16 @@ class Overlay:
         finals: what they held.
         trace: recording of the region; None for the heap as it is now.
         late: locations that were stored to after the region had ended.
+        wanted: objects that should have had numbers then, in a heap of the past; else None.
     """
 
-    __slots__ = ("finals", "late", "trace")
+    __slots__ = ("finals", "late", "trace", "wanted")
 
     def __init__(self, finals: dict[Any, Any], trace: Staging | None = None) -> None:
         self.finals = finals
         self.trace = trace
         self.late: dict[Any, Any] = {}
+        self.wanted: list[Any] | None = None
 
     @contextmanager
     def reopened(self) -> Iterator[None]:

@@ -226,6 +226,9 @@ def tag_of(x: Any, overlay: Any) -> Tag:
     found = known_tag(x, overlay)
     if found is not None and found.sure:
         return found
+    if overlay.wanted is not None:
+        overlay.wanted.append(x)
+        return Tag(NONE, Family(), False)
     link = next((one for one in linked(x) if one.made is x), None)
     if link is not None and overlay.trace is None:
         return _chosen(x, link, overlay)
@@ -268,7 +271,7 @@ def _chosen(x: Any, link: Link, overlay: Any) -> Tag:
             number = select(eq(link.index, np.int32(k)), n, number)
         found = Tag(number, *united(tags))
     enter(x, found)
-    return found
+    return found if found.sure else _numbered(x, found, overlay)
 
 
 def known_tag(x: Any, overlay: Any) -> Tag | None:

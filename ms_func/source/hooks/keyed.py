@@ -56,8 +56,6 @@ def _pairs(x: dict[Any, Any]) -> list[Any]:
 
 def pieces(x: Any) -> list[Any]:
     """What a set or dictionary holds: stretches, keys or pairs."""
-    if is_keyed(x):
-        note(x)
     if not isinstance(x, dict):
         return list(x)
     return [dict.__getitem__(x, ROWS)] if is_keyed(x) else _pairs(x)
@@ -65,6 +63,8 @@ def pieces(x: Any) -> list[Any]:
 
 def entries(x: Any) -> Growing | None:
     """The keys of a set, the pairs of a dictionary; None if there are none."""
+    if is_keyed(x):
+        note(x)
     return stretch(pieces(x)) if x else None
 
 
@@ -252,11 +252,17 @@ def _join(x: set[Any], key: Any) -> None:
 
 def items_of(x: dict[Any, Any]) -> list[Any]:
     """`x.items()`."""
-    return [dict.__getitem__(x, ROWS)] if is_keyed(x) else list(x.items())
+    if not is_keyed(x):
+        return list(x.items())
+    note(x)
+    return [dict.__getitem__(x, ROWS)]
 
 
 def _part(x: dict[Any, Any], k: int) -> list[Any]:
-    return [dict.__getitem__(x, ROWS).part(k)] if is_keyed(x) else [pair[k] for pair in x.items()]
+    if not is_keyed(x):
+        return [pair[k] for pair in x.items()]
+    note(x)
+    return [dict.__getitem__(x, ROWS).part(k)]
 
 
 def set_of(items: Any) -> set[Any]:

@@ -27,18 +27,27 @@ from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.loc import is_internal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import attempts, complaints, failures
-from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
+from ms_func.source.hooks import attempts, complaints, failures, identity
+from ms_func.source.hooks.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
 from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.forgotten import forget
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted
 from ms_func.source.hooks.join_nodes import Tree
-from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
+from ms_func.source.hooks.journal import (
+    MISSING,
+    MUTABLE,
+    Cell,
+    Location,
+    frozen_handle,
+    is_inside,
+    journal,
+)
 from ms_func.source.hooks.outcomes import Bottom
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.region import Region, finals, put
 from ms_func.source.hooks.trials import Trial
+from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging
 
 _MOST, _DEEPEST = 64, 12
@@ -132,7 +141,7 @@ def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
             return value
     if own and not own[0].scalars:
         own[0].count += 1
-        if own[0].count > _MOST or len(own) > _DEEPEST:
+        if own[0].count > _MOST or len(own) > _DEEPEST or _is_deep():
             raise _Widen(own[0])
     if not _is_running(made.__code__):
         return _for_the_first_time(f, made, args, kwargs)
@@ -158,6 +167,15 @@ def _is_running(code: CodeType) -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
+
+
+def _is_deep() -> bool:
+    """Whether Python has not much room left for calls inside of calls."""
+    frame, depth = sys._getframe(1), 0
+    while frame is not None:
+        depth += 1
+        frame = frame.f_back  # type: ignore[assignment]
+    return depth > sys.getrecursionlimit() // 2
 
 
 def _for_the_first_time(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
@@ -372,6 +390,7 @@ class Root:
         self.used = False
         self.unused: set[CodeType] = set()
         self.places: dict[Any, Location] = {}
+        self.wanted: list[Any] = []
         self._enter()
         self.result: Any = None
         self.left: dict[Any, Any] = {}
@@ -397,7 +416,9 @@ class Root:
         Raises:
             Mismatch: it has other structure.
         """
-        plan = _Inputs((PRESENT, PRESENT), given, previous, eager=True, scalars=self.scalars)
+        before = Overlay({k: MISSING if x is UNDEFINED else x for k, x in self.entry.items()})
+        before.wanted = []
+        plan = _Inputs((before, PRESENT), given, previous, eager=True, scalars=self.scalars)
         plan.arrays = arrays
         nodes = [plan.join((self.given, inner), (0,))]
         plan.arrays = plan.scalars = plan.grows = True
@@ -405,6 +426,9 @@ class Root:
             key: plan.of_place((self.entry[key], held[key]), place)
             for key, place in self.places.items()
         }
+        if before.wanted:
+            self.wanted = before.wanted
+            raise _Again(self)
         return plan, nodes, stores
 
     def run(self) -> Any:
@@ -412,6 +436,7 @@ class Root:
         rounds = 0
         while rounds < _ROUNDS + len(self.slots):
             rounds += 1
+            self._number()
             region = Region(getattr(self.f, "__name__", "function"))
             self.params = [region.parameter(s.type) for s in self.slots]
             self.count, self.used = 0, False
@@ -433,6 +458,14 @@ class Root:
             if self._settle(region):
                 return self._value(region)
         raise complaints.endless(self.f)
+
+    def _number(self) -> None:
+        """Give numbers to objects that were found in lists that grow."""
+        if self.wanted:
+            for x in self.wanted:
+                identity.tag_of(x, PRESENT)
+            self.wanted = []
+            self._enter()
 
     def _body(self) -> Any:
         params, made = [frozen_handle(p) for p in self.params], {}

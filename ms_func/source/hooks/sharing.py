@@ -66,9 +66,9 @@ def _renew(holder: Any, x: Any, tag: identity.Tag) -> list[Growing]:
     if found is None:
         return []
     k = 0
-    while k < len(found.numbered or ()):
-        if found.numbered[k].family.whole() is tag.family.whole():
-            found = _renewed(found, found.numbered[k], x, tag.number)
+    while k < len(numbered := found.numbered or ()):
+        if numbered[k].family.whole() is tag.family.whole():
+            found = _renewed(found, numbered[k], x, tag.number)
         k += 1
     if found is whole:
         return []
