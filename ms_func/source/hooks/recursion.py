@@ -337,9 +337,16 @@ class _Inputs(LoopPlan):
     def same(self, values: Sequence[Any], path: Any) -> bool:
         """An array that is handed on is looked at, and stored to, where it is."""
         entry, inner = values
+        if type(entry) is Choice and not entry.are_functions:
+            return False  # another call may choose another one
         if not self.arrays and entry is inner and is_number(entry) and np.ndim(entry):
             return True
         return super().same(values, path)
+
+
+    def agrees(self, columns: Sequence[Any], path: Any) -> bool:
+        """What data chose before a call may be another one in it."""
+        return not self.eager and super().agrees(columns, path)
 
 
 class _Outputs(LoopPlan):
@@ -527,6 +534,11 @@ class Root:
             return None
         forms = shapes(nodes, stores, (0,))
         if forms[0] != self.forms[0]:
+            if _are_chosen(self.forms[0], forms[0]):
+                entry = [s.columns[0] for s in plan.keep(nodes)]
+                self.given = nodes[0].build(entry, {})
+                self._enter()
+                raise _Again(self)
             return None
         slots = plan.keep([*nodes, *stores.values()])
         if forms != self.forms:
@@ -597,6 +609,27 @@ class Root:
         for key, node in self.left.items():
             put(self.places[key], node.build(values, made))
         return value
+
+
+def _are_chosen(old: Any, new: Any) -> bool:
+    """Whether forms differ in that data choose a text or function where there was one, or fewer."""
+    if old == new:
+        return True
+    if not isinstance(new, (tuple, list)) or len(new) > _ALTERNATIVES:
+        return False
+    if new[0] == "slot" and all(map(_is_constant, new[1:])):
+        before = [old] if _is_constant(old) else old[1:] if isinstance(old, tuple) else ()
+        return bool(before) and {*before} <= {*new[1:]}
+    alike = type(old) is type(new) and len(old) == len(new)
+    return alike and all(map(_are_chosen, old, new))
+
+
+def _is_constant(form: Any) -> bool:
+    return isinstance(form, int) or (isinstance(form, tuple) and form[:1] == (str,))
+
+
+_ALTERNATIVES = 17
+"""Most texts among which data choose in the arguments of a recursion, and one."""
 
 
 def _is_stretch(node: Any) -> bool:
