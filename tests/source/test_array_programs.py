@@ -11,9 +11,9 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import tree
-from tests.source import array_functions, growing_functions, keyed_functions, shared_objects
+from tests.source import array_functions, growing_functions, keyed_functions, sharing_functions
 
-TABLES = (array_functions, growing_functions, keyed_functions, shared_objects)
+TABLES = (array_functions, growing_functions, keyed_functions, sharing_functions)
 CASES = [f for table in TABLES for f in table.CASES]
 XS = (
     np.array([0.31, -1.23, 2.54, 0.72, -0.41]),
