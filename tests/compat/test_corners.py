@@ -136,7 +136,14 @@ def test_common_elements_in_a_result_of_given_size():
         assert [v.tolist() for v in found] == [[1, 1, 1], [1, 2, 2], [0, 2, 2]]
 
 
-X = np.arange(4.0, dtype="f")
+X, M = np.arange(4.0, dtype="f"), np.ones(4, bool)
+
+
+def _gather(lax, offsets, collapsed):
+    numbers = lax.GatherDimensionNumbers(offsets, collapsed, (0,))
+    return lax.gather(np.ones((5, 3), "f"), np.array([[1], [2]]), numbers, (1, 3))
+
+
 REFUSALS = {
     "take floats": (lambda jax, jnp: jnp.take(X, 1.0), ValueError, "must have an integer type"),
     "take from nothing": (lambda jax, jnp: jnp.take(X[:0], 0), IndexError, "empty axis"),
@@ -199,6 +206,32 @@ REFUSALS = {
         ValueError, "cannot specify 64-bit types",
     ),
     "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
+    **{
+        f"lax.{name}": (lambda jax, jnp, call=call: call(jax.lax), kind, words)
+        for name, call, kind, words in (
+            ("booleans", lambda lax: lax.add(M, M), TypeError, "add does not accept dtype bool at"),
+            ("numbers", lambda lax: lax.add(X, 1), TypeError, "same dtypes, got float32, int32"),
+            ("short", lambda lax: lax.mul(X.astype("f2"), 2.0), TypeError, "got float16, float32"),
+            ("position", lambda lax: lax.zeta(X, 1), TypeError, "dtype int32 at position 1"),
+            ("unsigned", lambda lax: lax.abs(np.uint8(1)), TypeError, "not accept dtype uint8"),
+            ("lists", lambda lax: lax.exp([1.0]), TypeError, "interpreting argument to exp as"),
+            ("pow", lambda lax: lax.pow(2, 3), TypeError, "pow does not accept dtype int32"),
+            ("clamp", lambda lax: lax.clamp(X[:1], X, 1.0), TypeError, "requires min.shape =="),
+            ("select", lambda lax: lax.select(M, X, 1.0), TypeError, "must have the same shapes"),
+            ("pad", lambda lax: lax.pad(X, 0, [(1, 1, 0)]), TypeError, "must be same dtype"),
+            ("starts", lambda lax: lax.dynamic_slice(X[None], (0, np.int8(1)), (1, 1)), TypeError,
+             "integers of the same type, got: int32, int8"),
+            ("convert", lambda lax: lax.convert_element_type([1], "f"), TypeError, "determine"),
+            ("rev", lambda lax: lax.rev(X, (1,)), TypeError, "must all be less than operand ndim"),
+            ("slice", lambda lax: lax.slice(X, (0,), (9,)), TypeError, "limit_indices must be"),
+            ("contracting", lambda lax: lax.dot_general(X, X, (((0,), (1,)), ((), ()))), TypeError,
+             "rhs dimension numbers to be nonnegative and less than"),
+            ("padding", lambda lax: lax.conv(X[None, None], X[None, None], (1,), 0), ValueError,
+             "should be a string or a sequence"),
+            ("offset_dims", lambda lax: _gather(lax, (1, 0), ()), TypeError, "must be sorted; got"),
+            ("collapsed", lambda lax: _gather(lax, (1,), (1,)), TypeError, "dims with bound 1"),
+        )
+    },
 }  # fmt: skip
 
 
@@ -207,6 +240,22 @@ def test_refusals(name):
     call, kind, words = REFUSALS[name]
     with as_jax() as jax, pytest.raises(kind, match=words):
         call(jax, jax.numpy)
+
+
+def test_bits_of_complex_numbers():
+    x = np.array([[1 + 2j, 3]], "c8")
+    for kind in ("f4", "i4", "u1", "c8"):
+        np.testing.assert_array_equal(ms.numpy.array(x).view(kind), x.view(kind))
+    parts = x.view("f4")
+    np.testing.assert_array_equal(ms.numpy.array(parts).view("c8"), x)
+    with pytest.raises(ValueError, match="divisor of the total size"):
+        ms.numpy.ones(3).view("c8")
+
+
+def test_angles_of_complex_numbers():
+    y, x = np.array([1 + 2j, -0.5j], "c8"), np.array([0.5, 2 - 1j], "c8")
+    want = -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
+    np.testing.assert_allclose(ms.lax.atan2(y, x), want, rtol=1e-5)
 
 
 def test_a_copy_may_be_made_where_none_is_asked_for():
