@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS
 from ms_func.execution.array import ARRAYS, Array, handle
 from ms_func.execution.dispatch import bottom, fresh
@@ -212,11 +213,17 @@ def _contains(self: Any, value: Any) -> bool:
 
     Raises:
         TracerBoolConversionError: the array is known only at run time.
+        ValueError: `value` has dimensions, under `as_jax`.
 
     Example:
         >>> 2 in np.array([[1, 2], [3, 4]])
         True
     """
+    if jax_rules() and np.ndim(value):
+        shape = np.shape(value)
+        raise ValueError(
+            f"Array.__contains__: query value must be a scalar, got query.shape={shape}"
+        )
     return bool(reductions.any(logic.equal(self, value)))
 
 
@@ -363,11 +370,19 @@ def to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
         device: device or sharding. Values that are traced stay where the program runs.
         stream: accepted for compatibility.
 
+    Raises:
+        ValueError: `device` is neither.
+
     Example:
         >>> x = np.ones(2)
         >>> x.to_device(ms.devices()[0]).device == ms.devices()[0]
         True
     """
+    if isinstance(device, (str, int, float)):
+        raise ValueError(
+            "to_device takes a device or a sharding, as device_put. Received invalid value: "
+            f"{device!r}"
+        )
     return creation.on_device(self, device)
 
 
@@ -487,6 +502,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "byteswap": byteswap,
     "choose": choosing.choose,
     "clip": arithmetic.clip,
+    "clone": copy,
     "compress": compress,
     "conj": elementwise.conjugate,
     "conjugate": elementwise.conjugate,

@@ -144,6 +144,16 @@ def _gather(lax, offsets, collapsed):
     return lax.gather(np.ones((5, 3), "f"), np.array([[1], [2]]), numbers, (1, 3))
 
 
+def _deleted(jnp):
+    x = jnp.ones(3)
+    x.delete()
+    return x
+
+
+def _positional(x, /, y):
+    return x + y
+
+
 REFUSALS = {
     "take floats": (lambda jax, jnp: jnp.take(X, 1.0), ValueError, "must have an integer type"),
     "take from nothing": (lambda jax, jnp: jnp.take(X[:0], 0), IndexError, "empty axis"),
@@ -205,6 +215,28 @@ REFUSALS = {
         lambda jax, jnp: jax.pure_callback(abs, jax.ShapeDtypeStruct((), np.float64), 1.0),
         ValueError, "cannot specify 64-bit types",
     ),
+    "in": (lambda jax, jnp: X in jnp.ones(4), ValueError, "query value must be a scalar"),
+    "to_device": (lambda jax, jnp: jnp.ones(2).to_device("cpu"), ValueError, "Received invalid"),
+    "reshape order": (lambda jax, jnp: jnp.reshape(X, 4, order="A"), NotImplementedError, "=A"),
+    "ranks": (lambda jax, jnp: jax.numpy_rank_promotion("no"), ValueError, "must be one of"),
+    "generators": (lambda jax, jnp: jax.default_prng_impl("no"), ValueError, "must be one of"),
+    "positional": (
+        lambda jax, jnp: jax.jit(_positional, static_argnames="x"), ValueError, "positional-only",
+    ),
+    "policies": (
+        lambda jax, jnp: jax.checkpoint_policies.save_and_offload_only_these_names(
+            names_which_can_be_saved=["a"], names_which_can_be_offloaded=["a"],
+            offload_src="device", offload_dst="pinned_host",
+        ),
+        ValueError, "should be exclusive",
+    ),
+    "concrete": (
+        lambda jax, jnp: jax.checkpoint(abs, concrete=True), NotImplementedError, "was removed",
+    ),
+    "deleted": (lambda jax, jnp: _deleted(jnp).format, RuntimeError, "has been deleted"),
+    "deleted pieces": (
+        lambda jax, jnp: _deleted(jnp).addressable_shards, RuntimeError, "has been deleted",
+    ),
     "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
     **{
         f"lax.{name}": (lambda jax, jnp, call=call: call(jax.lax), kind, words)
@@ -240,6 +272,63 @@ def test_refusals(name):
     call, kind, words = REFUSALS[name]
     with as_jax() as jax, pytest.raises(kind, match=words):
         call(jax, jax.numpy)
+
+
+def test_words_in_place_of_keys():
+    with as_jax() as jax:
+        random = jax.random
+        with jax.legacy_prng_key("error"):
+            assert random.normal(random.key(0)).shape == ()
+            with pytest.raises(ValueError, match="Legacy uint32 key array"):
+                random.normal(random.PRNGKey(0))
+        with jax.legacy_prng_key("warn"), pytest.warns(UserWarning, match="Legacy uint32 key"):
+            random.bits(random.PRNGKey(0))
+        with jax.enable_custom_prng(True):
+            assert jax.dtypes.issubdtype(random.PRNGKey(0).dtype, jax.dtypes.prng_key)
+            with pytest.warns(FutureWarning, match="Raw arrays as random keys"):
+                drawn = random.bits(np.zeros(2, np.uint32))
+        assert drawn == random.bits(random.key(0))
+
+
+def test_uses_of_jit_share_the_programs_of_a_function():
+    recorded = []
+
+    def f(x):
+        recorded.append(x)
+        return x + 1
+
+    with as_jax() as jax:
+        assert (jax.jit(f)(1.0), jax.jit(f)(2.0)) == (2, 3)
+        assert len(recorded) == 1
+        jax.jit(f, inline=True)(1.0)
+        jax.clear_caches()
+        jax.jit(f)(1.0)
+        assert len(recorded) == 3
+
+
+def test_donated_memory_that_nothing_takes():
+    with as_jax() as jax:
+        x = jax.numpy.ones(3)
+        with pytest.warns(UserWarning, match=r"donated buffers were not usable: float32\[3\]"):
+            jax.jit(lambda v: v.sum(), donate_argnums=0)(x)
+        assert not x.is_deleted()
+        jax.jit(lambda n, v: n, donate_argnums=1)(1, x)  # not read at all
+        assert jax.jit(lambda v: v).lower(x).as_text().startswith("module @jit__lambda ")
+
+
+def test_booleans_are_places_of_take():
+    with as_jax() as jax:
+        assert jax.numpy.take(X[2:], np.array([True, False])).tolist() == [3, 2]
+
+
+def test_what_reverse_mode_keeps_is_told_as_in_jax(capsys):
+    with as_jax() as jax:
+        tell = jax.ad_checkpoint.print_saved_residuals
+        tell(jax.checkpoint(jax.numpy.sin), np.float32(1))
+        tell(lambda x: jax.numpy.sin(x["a"]), {"a": np.float32(1)})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("f32[] from the argument")
+    assert second.startswith(f"f32[] output of cos from {__file__}:")
 
 
 def test_bits_of_complex_numbers():
