@@ -447,7 +447,8 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
     pairs = zip(old[::-1], sizes[::-1], strict=False)
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in pairs):
         raise ArgumentValueError(
-            f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}"
+            f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}. "
+            f"Incompatible types for broadcasting: input type={typeof(array)}"
         )
     dims = tuple(range(len(sizes) - len(old), len(sizes)))
     out = basis.broadcast_in_dim_p.bind(array, shape=sizes, broadcast_dimensions=dims)

@@ -144,6 +144,12 @@ def _gather(lax, offsets, collapsed):
     return lax.gather(np.ones((5, 3), "f"), np.array([[1], [2]]), numbers, (1, 3))
 
 
+def _sparse(jax):
+    from jax.experimental import sparse
+
+    return sparse
+
+
 def _deleted(jnp):
     x = jnp.ones(3)
     x.delete()
@@ -176,6 +182,9 @@ REFUSALS = {
     ),
     "mask": (
         lambda jax, jnp: jax.jit(lambda x: x[x > 0])(X), IndexError, "indices must be concrete",
+    ),
+    "flag": (
+        lambda jax, jnp: jax.jit(lambda x: x[x[0] > 0])(X), IndexError, "indices must be concrete",
     ),
     "nonzero": (
         lambda jax, jnp: jax.jit(jnp.nonzero)(X), TypeError, "Abstract tracer value encountered",
@@ -237,7 +246,35 @@ REFUSALS = {
     "deleted pieces": (
         lambda jax, jnp: _deleted(jnp).addressable_shards, RuntimeError, "has been deleted",
     ),
+    "sum of keys": (lambda jax, jnp: jnp.sum(jax.random.key(0)), TypeError, "not accept dtype key"),
+    "repeat": (lambda jax, jnp: jnp.repeat(X, 1.5), TypeError, "an integer type"),
+    "round": (lambda jax, jnp: jnp.round(X, 1.5), TypeError, "as an integer"),
+    "pad": (lambda jax, jnp: jnp.pad(X, 1, constant_values=(1, 2, 3)), ValueError, "unsupported"),
+    "polyfit": (lambda jax, jnp: jnp.polyfit(X, X, -1), ValueError, "expected deg >= 0"),
+    "arange": (lambda jax, jnp: jnp.arange(3, dtype=bool), TypeError, "accept dtype bool"),
+    "cov": (lambda jax, jnp: jnp.cov(X, fweights=X[None]), RuntimeError, "multidimensional fw"),
+    "files": (lambda jax, jnp: jnp.fromfile("x"), NotImplementedError, "may be non-pure"),
+    "iterators": (lambda jax, jnp: jnp.fromiter([1]), NotImplementedError, "may be non-pure"),
+    "multi_dot": (
+        lambda jax, jnp: jnp.linalg.multi_dot([X[None], X[None]]), ValueError, "must match first",
+    ),
+    "static of pmap": (
+        lambda jax, jnp: jax.pmap(lambda x, y: x, static_broadcasted_argnums=1)(X[:1], [1]),
+        ValueError, "Non-hashable static arguments",
+    ),
+    "mesh of shard_map": (
+        lambda jax, jnp: jax.shard_map(abs, mesh=1, in_specs=jax.P(), out_specs=jax.P())(X),
+        TypeError, "instance, got 1 of type",
+    ),
     "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
+    "sparse sum": (
+        lambda jax, jnp: _sparse(jax).bcoo_reduce_sum(_sparse(jax).eye(2), axes=(5,)),
+        ValueError, "out of bounds",
+    ),
+    "sparse joining": (
+        lambda jax, jnp: _sparse(jax).bcoo_concatenate([_sparse(jax).eye(2)] * 2, dimension=5),
+        ValueError, "out of bounds",
+    ),
     **{
         f"lax.{name}": (lambda jax, jnp, call=call: call(jax.lax), kind, words)
         for name, call, kind, words in (
@@ -329,6 +366,14 @@ def test_what_reverse_mode_keeps_is_told_as_in_jax(capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("f32[] from the argument")
     assert second.startswith(f"f32[] output of cos from {__file__}:")
+
+
+def test_results_of_loops_and_branches_are_weak_where_all_are():
+    with as_jax() as jax:
+        lax, one = jax.lax, jax.numpy.float32(1)
+        assert not lax.cond(True, lambda: 1.0, lambda: one).weak_type
+        assert not lax.while_loop(lambda v: v < 3, lambda v: v + 1.0, 0).weak_type
+        assert lax.cond(True, lambda: 1.0, lambda: 2.0).weak_type
 
 
 def test_bits_of_complex_numbers():

@@ -22,4 +22,4 @@ scatter_sub_p, select_and_scatter_p = PRIMITIVES["scatter-sub"], PRIMITIVES["sel
 square_p, squeeze_p, stack_p = (PRIMITIVES[n] for n in ("square", "squeeze", "stack"))
 tile_p, unstack_p = PRIMITIVES["tile"], PRIMITIVES["unstack"]
 globals().update(STRICT)
-__all__ += list(STRICT)
+__all__ += list(STRICT)  # pyright: ignore[reportUnsupportedDunderAll]
