@@ -12,7 +12,7 @@ from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.special import basic
-from ms_func.scipy.special.gamma_family import gammaln
+from ms_func.scipy.special.gamma_family import betaln, gammaln
 from ms_func.scipy.special.integrals import _bernoulli_numbers
 
 
@@ -74,7 +74,7 @@ def comb(N: ArrayLike, k: ArrayLike, repetition: bool = False) -> Array:
 def _comb(n: Any, k: Any) -> Any:
     inside = (k >= 0) & (k <= n)
     k = np.where(inside, k, 0)
-    logarithm = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    logarithm = -np.log1p(n) - betaln(n - k + 1, k + 1)
     value = np.exp(logarithm)
     whole = (n == np.floor(n)) & (k == np.floor(k))
     return np.where(inside, np.where(whole, np.round(value), value), 0)

@@ -275,8 +275,7 @@ def betaln(a: ArrayLike, b: ArrayLike) -> Array:
         >>> print(f"{betaln(100.0, 100.0):.2f}")
         -139.67
     """
-    a, b = promote_inexact("betaln", a, b)
-    return ar.subtract(ar.add(gammaln(a), gammaln(b)), gammaln(ar.add(a, b)))
+    return fusion.run(ps.log_beta, _full_shape(list(promote_inexact("betaln", a, b))))
 
 
 def beta(a: ArrayLike, b: ArrayLike) -> Array:
@@ -299,9 +298,12 @@ def beta(a: ArrayLike, b: ArrayLike) -> Array:
         >>> print(f"{1 / beta(2.0, 3.0):.3f}")
         12.000
     """
-    a, b = map(strong, promote_inexact("beta", a, b))
-    sign = ar.multiply(ar.multiply(gammasgn(a), gammasgn(b)), gammasgn(ar.add(a, b)))
-    return ar.multiply(sign, el.exp(betaln(a, b)))
+    return fusion.run(_beta, _full_shape(list(map(strong, promote_inexact("beta", a, b)))))
+
+
+def _beta(a: Any, b: Any) -> Any:
+    sign = ar.multiply(ar.multiply(_gammasgn(a), _gammasgn(b)), _gammasgn(ar.add(a, b)))
+    return ar.multiply(sign, el.exp(ps.log_beta(a, b)))
 
 
 def gammainc(a: ArrayLike, x: ArrayLike) -> Array:
