@@ -301,9 +301,11 @@ def _sample_ref(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _density(a: Any, x: Any) -> Any:
-    """Derivative of the lower function by x."""
-    plain = exp(sub(sub(mul(sub(a, 1.0), log(x)), x), lgamma(a)))
-    return select(gt(a, 10.0), div(_common_factor(a, x), x), plain)
+    """Derivative of the lower function by x; at 0 the power alone counts."""
+    power = select(eq(a, 1.0), 0.0, mul(sub(a, 1.0), log(x)))
+    plain = exp(sub(sub(power, x), lgamma(a)))
+    large = bitwise_and(gt(a, 10.0), gt(x, 0.0))
+    return select(large, div(_common_factor(a, x), select(large, x, 1.0)), plain)
 
 
 def _igamma_jvp(primitive: Callable[[], Primitive], sign: int) -> Callable[..., Any]:

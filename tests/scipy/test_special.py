@@ -186,6 +186,11 @@ def test_sici_and_fresnel_keep_the_dtype():
         (lambda x: special.betainc(2.0, 3.0, x), 0.0, 0.0),
         (lambda x: special.betainc(1.0, 3.0, x), 0.0, 3.0),
         (lambda x: special.betainc(2.0, 1.0, x), 1.0, 2.0),
+        (lambda x: special.gammainc(1.0, x), 0.0, 1.0),
+        (lambda x: special.gammainc(30.0, x), 0.0, 0.0),
+        (lambda x: special.comb(x, 2.0), 5.0, 4.5),
+        (lambda x: special.comb(x, 2.0), -1.0, 0.0),
+        (special.factorial, -3.0, 0.0),
     ],
 )
 def test_slopes_at_the_ends_of_a_domain(function, x, want):

@@ -148,8 +148,9 @@ def factorial(n: ArrayLike, exact: bool = False) -> Array:
     if exact:
         raise NotImplementedError("factorial with exact=True")
     n = inexact("factorial", n)
-    value = el.exp(gammaln(ar.add(n, 1)))
-    return compare.select(compare.lt(n, 0), literal(0, n), value)
+    below = compare.lt(n, 0)
+    value = el.exp(gammaln(ar.add(compare.select(below, literal(0, n), n), 1)))
+    return compare.select(below, literal(0, n), value)
 
 
 def poch(z: ArrayLike, m: ArrayLike) -> Array:
