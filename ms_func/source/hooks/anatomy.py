@@ -107,7 +107,7 @@ class Overlay:
 
     def is_touched(self, x: Any) -> bool:
         """Whether the region stored to an object itself."""
-        return any(owner == id(x) for _, owner, _ in self.finals)
+        return any(kind.is_part and owner == id(x) for kind, owner, _ in self.finals)
 
     def names(self, x: Any) -> list[str]:
         """Names of the attributes of a plain object."""

@@ -114,6 +114,8 @@ class LoopPlan(Plan):
         made = self.slot([entry, out], kind, path)
         if unchanged:
             self.fixed.add(id(made))
+        if kind.shape:
+            self.tag_array(made, values)
         return made
 
     def computed(self, columns: Sequence[Any], type: ArrayType, path: Any) -> Slot:

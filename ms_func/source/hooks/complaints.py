@@ -121,6 +121,16 @@ def shared_element() -> Exception:
     )
 
 
+def array_element() -> Exception:
+    """MS170: a store to an array that is an element of a growing list."""
+    return StagingError(
+        "MS170 an array is stored to here that is an element of a list that grows in a compiled "
+        "loop, or of a dictionary of traced keys, which would not see it\n"
+        "fix: store to a copy and put it back (`v = w[k].copy(); v[i] = x; w[k] = v`)",
+        user_loc(2),
+    )
+
+
 def changed_elsewhere() -> Exception:
     """MS170: a copy of a growing list whose elements were changed in the list itself."""
     return StagingError(

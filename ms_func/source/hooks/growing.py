@@ -123,10 +123,13 @@ class Growing(Elements):
         ]
         return [_weakly(x, t) for x, t in zip(found, self.types, strict=True)]
 
-    def at(self, i: Any) -> Any:
-        """The element at a position that is in the list."""
+    def at(self, i: Any, taken: bool = False) -> Any:
+        """The element at a position that is in the list; with `taken`, about to be removed."""
         values, made = self.values(self.row(i)), {}
         found = self.node.build(values, made)
+        for x in () if taken else values:
+            if type(x) is Tracer and x.type.shape:
+                identity.enter(x, identity.FROZEN)
         if self.numbered is None:
             freeze_all(found)
         for one in self.numbered or ():
@@ -156,6 +159,13 @@ class Growing(Elements):
     def with_rooms(self, rooms: Sequence[Any], first: Any, length: Any) -> Growing:
         """Other elements that are made alike."""
         return Growing(self.node, rooms, first, length, self.numbered)
+
+    def own_number(self) -> Numbered | None:
+        """The number of the elements, where these are objects themselves."""
+        node = self.node
+        while type(node) is _Part:
+            node = node.whole.children[node.k] if type(node.whole) is Tree else None
+        return next((one for one in self.numbered or () if one.node is node), None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Growing:
         """Elements of their own, with new numbers."""
@@ -241,6 +251,29 @@ def grown(x: Any) -> Growing | None:
         return None
     note(x)
     return x[0] if len(x) == 1 else Growing.united(x)
+
+
+class Within(Elements):
+    """Elements of a container, each as it is when it is taken: it may be changed before."""
+
+    def __init__(self, container: Any, length: Any) -> None:
+        self.container, self.length = container, length
+
+    def at(self, i: Any) -> Any:
+        """The element at a traced position."""
+        found = grown(self.container)
+        assert found is not None
+        return found.at(i)
+
+    def known(self, i: int) -> Any:
+        """The element at a known position."""
+        return self.at(i)
+
+
+def within(x: Any) -> Elements | None:
+    """What Python takes from such a container one by one; None for other values."""
+    found = grown(x)
+    return Within(x, found.length) if found is not None and found.numbered else found
 
 
 def note(x: Any) -> None:

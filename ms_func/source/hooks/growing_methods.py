@@ -196,7 +196,7 @@ def pop(x: Any, place: Any = -1) -> Any:
     """`x.pop(place)`."""
     found = _whole(x)
     at = _place(found, place, nothing_to_pop(x))
-    value = found.at(at)
+    value = found.at(at, taken=True)
     put(x, _without(found, place, at))
     return value
 

@@ -128,6 +128,7 @@ class Number(Location):
     """Which object an object is: the place that holds its tag."""
 
     __slots__ = ()
+    is_part = False
 
     def read(self) -> Any:
         """The tag."""
@@ -147,6 +148,7 @@ class Stale(Location):
     """Whether the elements of a stretch were changed since, where other lists may hold it."""
 
     __slots__ = ()
+    is_part = False
 
     def read(self) -> Any:
         """True, or nothing."""
@@ -281,6 +283,11 @@ def known_tag(x: Any, overlay: Any) -> Tag | None:
         return found
     entry = entry_of(x)
     return None if entry is None else entry.tag
+
+
+def is_frozen(x: Any, overlay: Any) -> bool:
+    """Whether stores to an object are refused in the heap as a recording left it."""
+    return known_tag(x, overlay) is FROZEN
 
 
 def _late(x: Any, overlay: Any) -> Tag:

@@ -95,7 +95,7 @@ class Plan:
                 continue
             if node.which is not None:
                 stack.append(node.which)
-            if type(node) is Tree and node.tag is not None:
+            if node.tag is not None:
                 stack.append(node.tag)
         self.slots = [found[i] for i in sorted(found)]
         for i, slot in enumerate(self.slots):
@@ -155,7 +155,14 @@ class Plan:
         made = self.slot(frozen, self.common_type(values, path), path)
         if made.type.shape:
             self._stands_for(made, [v if type(v) is Tracer else None for v in values], path)
+            self.tag_array(made, values)
         return made
+
+    def tag_array(self, node: Slot, values: Sequence[Any]) -> None:
+        """Note whether a joined array is one that may not be stored to."""
+        if any(type(v) is Tracer and identity.is_frozen(v, o)
+               for v, o in zip(values, self.overlays, strict=True)):  # fmt: skip
+            node.tag = Same(identity.FROZEN)
 
     def is_inner(self, x: Any) -> bool:
         """Whether `x` belongs to a recording that has ended."""

@@ -38,9 +38,10 @@ class Slot:
         path: where it stands.
         origins: what it may be the same as, for arrays, to which users may store; see `aliases`.
         which: slot that tells which of them.
+        tag: what tells whether it is in a growing list; see `identity`.
     """
 
-    __slots__ = ("columns", "index", "origins", "path", "type", "which")
+    __slots__ = ("columns", "index", "origins", "path", "tag", "type", "which")
 
     def __init__(self, columns: Sequence[Any], type: ArrayType, index: int, path: Path) -> None:
         self.columns = columns
@@ -49,13 +50,14 @@ class Slot:
         self.path = path
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None
+        self.tag: Tagged | Same | None = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The result of the program."""
         found = outs[self.index]
-        if self.origins and id(self) not in made:
+        if (self.origins or self.tag is not None) and id(self) not in made:
             made[id(self)] = found
-            _link(found, self, outs)
+            _note(found, self, outs, made)
         return found
 
 
@@ -99,22 +101,23 @@ class Tree:
         self.children = children
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None
-        self.tag: Tagged | None = None
+        self.tag: Tagged | Same | None = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The value; the same object for each mention of it."""
         found = made.get(id(self))
         if found is None:
             found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
-            if self.origins:
-                _link(found, self, outs)
-            if self.tag is not None:
-                identity.enter(found, self.tag.build(outs, made))
+            _note(found, self, outs, made)
         return found
 
 
-def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
-    aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
+def _note(x: Any, node: Slot | Tree, outs: Sequence[Any], made: dict[int, Any]) -> None:
+    """Note which objects a joined one stands for, and which object it is."""
+    if node.origins:
+        aliases.link(x, node.origins, None if node.which is None else outs[node.which.index])
+    if node.tag is not None:
+        identity.enter(x, node.tag.build(outs, made))
 
 
 def walk(nodes: Sequence[Any]) -> Iterator[Any]:

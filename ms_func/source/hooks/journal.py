@@ -32,10 +32,12 @@ class Location:
     Attributes:
         owner: the object that is changed.
         name: attribute or key, None for an object that is kept whole.
+        is_part: whether it is a part of the object.
     """
 
     __slots__ = ("name", "owner")
     what = "object"
+    is_part = True
 
     def __init__(self, owner: Any, name: Any = None) -> None:
         self.owner = owner

@@ -11,11 +11,14 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 import ms_func.numpy as xp
+from ms_func import config
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
-from ms_func.source.hooks import failures, uneven
-from ms_func.source.hooks.anatomy import Mismatch
+from ms_func.source.hooks import complaints, failures, identity, uneven
+from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
 from ms_func.source.hooks.branch import if_, ifexp
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
@@ -38,7 +41,7 @@ def takes(x: Any, key: Any) -> bool:
     """Whether `key` has no hash with which Python could look it up in a set or dictionary."""
     if type(current.interpreter) is not Staging or not isinstance(x, (dict, set, frozenset)):
         return False
-    if is_keyed(x):
+    if is_keyed(x) or (identity.entry_of(key) is not None and is_own_key(key)):
         return True
     return holds_traced(key) and type(key) is not Choice and not journal.stand_ins
 
@@ -73,11 +76,28 @@ def _keys(x: Any, found: Growing | None) -> Growing | None:
     return found.part(0) if found is not None and isinstance(x, dict) else found
 
 
+def is_own_key(x: Any) -> bool:
+    """Whether an object is told from others by which one it is, and not by what it holds."""
+    return type(x).__hash__ is object.__hash__ and type(x).__eq__ is object.__eq__
+
+
+def _same_rows(keys: Growing, key: Any) -> Any:
+    """Which keys, in their order, are one with an object."""
+    if keys.numbered is None:
+        raise complaints.shared_element()
+    tag, one = identity.tag_of(key, PRESENT), keys.own_number()
+    if one is None or one.family.whole() is not tag.family.whole():
+        return np.zeros(config.list_capacity.value, bool)
+    here = xp.equal(keys.ordered()[one.slot.index], tag.number)
+    return bitwise_and(here, xp.less(positions(), keys.length))
+
+
 def find(keys: Growing | None, key: Any) -> tuple[Any, Any]:
     """Whether a key is there, and at which position."""
     if keys is None:
         return False, as_index(0)
-    here = equal_rows(keys, key)
+    is_object = is_own_key(key) and not is_number(key) and take_apart(key) is not None
+    here = _same_rows(keys, key) if is_object else equal_rows(keys, key)
     if here is None:
         raise TypeError(f"unhashable type: '{type(key).__name__}'")
     return xp.any(here), as_index(xp.argmax(here))
@@ -88,13 +108,13 @@ def holds(x: Any, key: Any) -> Any:
     return find(_keys(x, entries(x)), key)[0]
 
 
-def get(x: dict[Any, Any], key: Any, default: Any = None) -> Any:
-    """`x.get(key, default)`."""
+def get(x: dict[Any, Any], key: Any, default: Any = None, *, taken: bool = False) -> Any:
+    """`x.get(key, default)`; with `taken`, of an entry about to be removed."""
     found = entries(x)
     if found is None:
         return default
     there, at = find(found.part(0), key)
-    return ifexp(there, lambda: found.part(1).at(at), lambda: default)
+    return ifexp(there, lambda: found.part(1).at(at, taken), lambda: default)
 
 
 def value(x: dict[Any, Any], key: Any) -> Any:
@@ -112,14 +132,14 @@ def value(x: dict[Any, Any], key: Any) -> Any:
     return ifexp(there, lambda: found.part(1).at(at), lambda: Choice.call(missing, x, key))
 
 
-def _there(x: dict[Any, Any], key: Any) -> Any:
+def _there(x: dict[Any, Any], key: Any, taken: bool = False) -> Any:
     """The value of a key; a KeyError at run time where it is not there."""
     found = entries(x)
     if found is None:
         raise failures.raise_(KeyError("a key known only at run time"))
     there, at = find(found.part(0), key)
     failures.assert_raising(there, KeyError("a key known only at run time"))
-    return found.part(1).at(at)
+    return found.part(1).at(at, taken)
 
 
 # --- changes --------------------------------------------------------------------------------------
@@ -189,7 +209,7 @@ def _pop(x: Any, *args: Any) -> Any:
     if not isinstance(x, dict):
         return _pop_last(x)
     key, *default = args
-    found = get(x, key, *default) if default else _there(x, key)
+    found = get(x, key, *default, taken=True) if default else _there(x, key, True)
     discard(x, key)
     return found
 
@@ -200,7 +220,7 @@ def _pop_last(x: Any, last: bool = True) -> Any:
     if found is None:
         raise failures.raise_(error)
     failures.assert_raising(xp.greater(found.length, 0), error)
-    taken = found.at(found.length - 1 if last else 0)
+    taken = found.at(found.length - 1 if last else 0, taken=True)
     less = found.length - 1
     write(x, found.with_rooms(found.rooms, 0, less) if last else
           rearranged(found, positions() + 1, less))  # fmt: skip

@@ -33,7 +33,7 @@ from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
 from ms_func.transforms.passes import dce
 
-_ROUNDS = 4
+_ROUNDS, _MOST_ROUNDS = 4, 24
 
 
 def while_(
@@ -149,7 +149,7 @@ def recorded(
         if not carry.grow(step):
             return carry, step
         rounds += 1
-        if rounds > _ROUNDS + len(carry.slots):
+        if rounds > min(_ROUNDS + len(carry.slots), _MOST_ROUNDS):
             raise StagingError(
                 "MS101 the types of the values that this loop carries do not settle\n"
                 "fix: give each one type, length and structure before the loop, and keep it",

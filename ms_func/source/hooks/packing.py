@@ -16,7 +16,7 @@ from ms_func.primitives.shape import concatenate, expand_dims
 from ms_func.source.hooks import complaints, failures, identity
 from ms_func.source.hooks.anatomy import PRESENT, Overlay, take_apart
 from ms_func.source.hooks.elements import INDEX, Elements
-from ms_func.source.hooks.growing import Growing, Numbered, grown
+from ms_func.source.hooks.growing import Growing, Numbered, within
 from ms_func.source.hooks.join import Plan, materialized
 from ms_func.source.hooks.join_nodes import Later, Path, Tree
 from ms_func.source.hooks.perhaps import Perhaps
@@ -371,4 +371,4 @@ def stretch(items: Sequence[Any], own: dict[int, identity.Tag] | None = None) ->
 
 
 Growing.united = staticmethod(lambda x: stretch(list(x)))
-Elements.whole = staticmethod(grown)
+Elements.whole = staticmethod(within)

@@ -35,7 +35,7 @@ def spread(x: Any) -> None:
     if own is None:
         return
     if own.tag is identity.FROZEN:
-        raise complaints.shared_element()
+        raise complaints.array_element() if type(x) is Tracer else complaints.shared_element()
     for other in identity.entries():
         if other.object is x:
             continue
