@@ -119,7 +119,8 @@ class IndexRef:
         if mode is None:
             mode = "promise_in_bounds"
         mode = mode_name(mode)
-        below = meaning_below(mode, wrap_negative_indices)
+        nearest = mode == "promise_in_bounds"  # where that is broken
+        below = meaning_below("clip" if nearest else mode, wrap_negative_indices)
         return indexing.read(
             self.array, self.index, False, mode, fill_value, below,
             indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,

@@ -186,7 +186,12 @@ def _array_parts(
     if dtype == _BOOL:
         places = _true_places(entry, sizes, dim)
         return [Part("array", dim + i, p) for i, p in enumerate(places)]
-    if not isinstance(dtype, np.dtype) or not issubdtype(dtype, np.integer):
+    if not isinstance(dtype, np.dtype):
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), newaxis (`None`) and integer or "
+            f"boolean arrays are valid indices. Got {entry!r}"
+        )
+    if not issubdtype(dtype, np.integer):
         raise ArgumentTypeError(
             f"Indexer must have integer or boolean type, got indexer with type {dtype}: {entry!r}\n"
             "fix: convert it, for example with .astype(int) or x // y in place of x / y"

@@ -183,6 +183,11 @@ def _result_shape(parts: Sequence[Part]) -> tuple[int, ...]:
 def _broadcastable(values: Any, shape: tuple[int, ...]) -> Any:
     """`values` without leading axes of size 1 that `shape` lacks, checked to broadcast."""
     own = typeof(values).shape
+    if len(own) > len(shape) and config.jax_rules():
+        raise ArgumentValueError(
+            "Cannot broadcast to shape with fewer dimensions: Incompatible shapes for "
+            f"broadcasting, arr_shape={own} shape={shape}"
+        )
     while len(own) > len(shape) and own[0] == 1:
         own = own[1:]
     pairs = zip(own[::-1], shape[::-1], strict=False)

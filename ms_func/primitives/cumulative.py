@@ -27,7 +27,7 @@ from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import complex, convert_element_type, real
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.elementwise import exp
-from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.families import as_float32, check_dtype, in_float32, literal
 from ms_func.primitives.powers import log
 from ms_func.primitives.recurrence import before, cost_along, linear_recurrence_p, shard_along
 from ms_func.primitives.reduce import highest, lexical_reducer, lowest
@@ -58,12 +58,19 @@ def _ref(ufunc: np.ufunc) -> Callable[..., np.ndarray]:
 
 
 def _lower(operation: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    """Lowering rule; sums and products of short floats are carried on in float32."""
+
     def lower(b: Any, eqn: Any, x: Any) -> Any:
-        axis, reverse = eqn.params["axis"], eqn.params["reverse"]
         out = eqn.outputs[0].type
-        ordered_complex = out.dtype.kind == "c" and operation.endswith("mum")
         if not out.size:
             return x
+        if operation.endswith("mum"):
+            return running(b, eqn, x, out)
+        return as_float32(b, out, [x], lambda kind, xs: running(b, eqn, xs[0], kind))
+
+    def running(b: Any, eqn: Any, x: Any, out: ArrayType) -> Any:
+        axis, reverse = eqn.params["axis"], eqn.params["reverse"]
+        ordered_complex = out.dtype.kind == "c" and operation.endswith("mum")
         if b.lowerer.platform == "cpu" and not ordered_complex:
             start = ArrayType((*out.shape[:axis], 1, *out.shape[axis + 1 :]), out.dtype)
 
@@ -311,9 +318,10 @@ def _complex_logsumexp(x: Any, axis: int, reverse: bool) -> Any:
 
 
 def _logsumexp_lower(b: Any, eqn: Any, x: Any) -> Any:
-    t = eqn.outputs[0].type
-    fn = build("cumlogsumexp", [t], lambda v: [_logsumexp(v, **eqn.params)])
-    return b.inline(fn, [x])[0]
+    def program(t: ArrayType) -> Any:
+        return build("cumlogsumexp", [t], lambda v: [_logsumexp(v, **eqn.params)])
+
+    return in_float32(b, eqn.outputs[0].type, [x], program)
 
 
 def _logsumexp_jvp(primals: Sequence[Any], tangents: Sequence[Any], **where: Any) -> Any:

@@ -150,14 +150,21 @@ def formula(name: str, operation: str | None) -> Callable[..., Any]:
     return lower
 
 
+def as_float32(
+    b: Any, kind: ArrayType, values: Sequence[Any], emit: Callable[[ArrayType, Sequence[Any]], Any]
+) -> Any:
+    """What `emit` makes of values of one type; shorter floats are computed as float32."""
+    if kind.dtype.itemsize >= 4 or not is_inexact(kind.dtype):
+        return emit(kind, values)
+    wide = ArrayType(kind.shape, np.float32)
+    return b.convert(emit(wide, [b.convert(v, wide) for v in values]), kind)
+
+
 def in_float32(
     b: Any, kind: ArrayType, values: Sequence[Any], program: Callable[[ArrayType], Any]
 ) -> Any:
     """A program on operands of one type; shorter floats are computed as float32."""
-    if kind.dtype.itemsize >= 4 or kind.dtype.kind in "iub":
-        return b.inline(program(kind), values)[0]
-    wide = ArrayType(kind.shape, np.float32)
-    return b.convert(b.inline(program(wide), [b.convert(v, wide) for v in values])[0], kind)
+    return as_float32(b, kind, values, lambda k, xs: b.inline(program(k), xs)[0])
 
 
 def nary(

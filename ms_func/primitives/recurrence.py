@@ -17,7 +17,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.basis import sum_dtype
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.families import check_dtype, literal
+from ms_func.primitives.families import as_float32, check_dtype, literal
 from ms_func.primitives.pieces import concatenate, pad_p, slice
 from ms_func.primitives.reduce import slice_along
 from ms_func.primitives.running_loops import loop
@@ -73,10 +73,14 @@ def _recurrence_ref(a: np.ndarray, b: np.ndarray, *, axis: int, reverse: bool) -
 
 
 def _recurrence_lower(b: Any, eqn: Any, factor: Any, term: Any) -> Any:
-    axis, reverse = eqn.params["axis"], eqn.params["reverse"]
     out = eqn.outputs[0].type
     if not out.size:
         return term
+    return as_float32(b, out, [factor, term], lambda kind, xs: _emit(b, eqn, kind, *xs))
+
+
+def _emit(b: Any, eqn: Any, out: ArrayType, factor: Any, term: Any) -> Any:
+    axis, reverse = eqn.params["axis"], eqn.params["reverse"]
     if b.lowerer.platform == "cpu":
         one = ArrayType((*out.shape[:axis], 1, *out.shape[axis + 1 :]), out.dtype)
 

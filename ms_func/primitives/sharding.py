@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
-from ms_func.errors import ArgumentTypeError, ShardingError
+from ms_func.config import jax_rules
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
 from ms_func.ir import propagation as _propagation  # noqa: F401  # the rule of layouts in types
 from ms_func.ir.axes import environment
 from ms_func.ir.explicit import chosen, typed
@@ -117,6 +118,11 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
     """
     leaves, structure = tree.flatten(x)
     wanted = tree.broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    if jax_rules() and any(s is None for s in wanted):
+        raise ArgumentValueError(
+            "One of with_sharding_constraint arguments got sharding None which is not allowed. "
+            "Please only pass `jax.sharding.Sharding` instances."
+        )
     return tree.unflatten(
         structure, [constrained(leaf, s) for leaf, s in zip(leaves, wanted, strict=True)]
     )

@@ -282,6 +282,8 @@ def test_einsum_by_a_product_of_ones_own():
             assert len(calls) == 1
         with pytest.raises(NotImplementedError, match="two operands"):
             jnp.einsum("i,i,i->i", x, x, x, _dot_general=own)
+        cubes = jnp.einsum("i,i,i->i", x, x, x, _dot_general=jax.lax.dot_general)
+        assert np.allclose(cubes, x**3)
 
 
 def test_float8_of_every_kind():

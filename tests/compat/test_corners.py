@@ -183,6 +183,13 @@ REFUSALS = {
     "mask": (
         lambda jax, jnp: jax.jit(lambda x: x[x > 0])(X), IndexError, "indices must be concrete",
     ),
+    "objects as places": (lambda jax, jnp: jnp.ones(2)[{}], IndexError, "only integers, slices"),
+    "more dimensions": (
+        lambda jax, jnp: jnp.ones(2).at[0].set([1.0]), ValueError, "fewer dimensions",
+    ),
+    "no sharding": (
+        lambda jax, jnp: jax.lax.with_sharding_constraint(X, None), ValueError, "is not allowed",
+    ),
     "flag": (
         lambda jax, jnp: jax.jit(lambda x: x[x[0] > 0])(X), IndexError, "indices must be concrete",
     ),
@@ -351,6 +358,13 @@ def test_donated_memory_that_nothing_takes():
         assert not x.is_deleted()
         jax.jit(lambda n, v: n, donate_argnums=1)(1, x)  # not read at all
         assert jax.jit(lambda v: v).lower(x).as_text().startswith("module @jit__lambda ")
+
+
+def test_places_below_zero_that_do_not_count_from_the_end():
+    x = ms.numpy.arange(3.0)
+    assert x.at[-1].get(wrap_negative_indices=False) == 0
+    assert x.at[np.array([-1, 2])].get(wrap_negative_indices=False).tolist() == [0, 2]
+    assert np.isnan(x.at[-1].get(mode="fill", wrap_negative_indices=False))
 
 
 def test_booleans_are_places_of_take():

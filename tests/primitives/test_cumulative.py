@@ -7,6 +7,7 @@ import pytest
 
 import ms_func as ms
 from ms_func import lax
+from ms_func import numpy as mnp
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.types import typeof
 from ms_func.lowering.lower import lower_function
@@ -103,3 +104,14 @@ def test_axes():
         lax.cumsum(np.float32(1))
     with pytest.raises(TypeError, match="cumsum does not accept dtype bool"):
         lax.cumsum(x > 1)
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cumlogsumexp"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_short_floats_are_carried_on_in_single_precision(name, dtype):
+    """To the last place: carried on in their own dtype, they soon would not grow any more."""
+    x = np.random.default_rng(2).uniform(0.97, 1.03, 2000).astype(mnp.dtype(dtype))
+    slow = {"cumsum": np.add, "cumprod": np.multiply, "cumlogsumexp": np.logaddexp}[name]
+    want = slow.accumulate(x.astype(np.float64))
+    got = np.asarray(getattr(lax, name)(x), np.float64)
+    np.testing.assert_allclose(got, want, rtol=1.01 * float(mnp.finfo(dtype).eps))

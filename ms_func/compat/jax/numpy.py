@@ -8,6 +8,7 @@ import ml_dtypes as _ml_dtypes
 import numpy as _np
 
 from ms_func import lax as _lax
+from ms_func.compat.strict import STRICT as _STRICT
 from ms_func.numpy import asarray as _np_array
 from ms_func.numpy import einsum as _einsum
 from ms_func.numpy import finfo as _finfo
@@ -29,7 +30,7 @@ def einsum(subscripts: Any, /, *operands: Any, _dot_general: Any = None, **optio
     Raises:
         NotImplementedError: with a product of one's own, there are not two operands with letters.
     """
-    if _dot_general in (None, _lax.dot_general):
+    if _dot_general in (None, _lax.dot_general, _STRICT["dot_general"]):
         return _einsum(subscripts, *operands, **options)
     if not isinstance(subscripts, str) or len(operands) != 2:
         raise NotImplementedError("einsum with `_dot_general` takes letters and two operands")

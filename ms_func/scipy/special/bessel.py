@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
@@ -96,7 +98,7 @@ def i1(x: ArrayLike) -> Array:
     return _grown(x, ps.bessel_i1e(x))
 
 
-def _grown(x: Array, scaled: Array) -> Array:
+def _grown(x: Any, scaled: Any) -> Any:
     """`exp(|x|) * scaled`, by halves: the exponential alone would overflow before the product."""
     half = el.exp(ar.multiply(0.5, el.abs(x)))
     return ar.multiply(half, ar.multiply(half, scaled))
