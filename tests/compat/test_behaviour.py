@@ -329,6 +329,9 @@ def test_a_type_may_be_made_with_a_sharding():
     with as_jax() as jax:
         made = jax.core.ShapedArray((2,), "float32", sharding=jax.P("x"))
         assert made == jax.typeof(np.zeros(2, "float32"))
+        assert made.at_least_vspace() == made.to_ct_aval() == made
+        assert jax.typeof(np.zeros(2, "int32")).at_least_vspace().dtype == jax.float0
+        assert not jax.typeof(1.0).strip_weak_type().weak_type
 
 
 def test_of_a_complex_number_real_elements_take_the_real_part():
