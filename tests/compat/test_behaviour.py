@@ -340,3 +340,10 @@ def test_of_a_complex_number_real_elements_take_the_real_part():
             x = jax.numpy.zeros(2, kind)
             with pytest.warns(FutureWarning, match="incompatible types"):
                 assert x.at[0].set(1 + 2j).tolist() == [1, 0]
+
+
+def test_options_of_astype_may_be_given_in_order_and_by_name():
+    with as_jax() as jax:
+        x = jax.numpy.array([1.7, -1.7])
+        assert x.astype("int32", True).tolist() == x.astype(dtype="int32", copy=False).tolist()
+        assert jax.jit(lambda x: x.astype(dtype="int8"))(x).tolist() == [1, -1]
