@@ -94,6 +94,9 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         return fill(host_cast(x, dtype), ArrayType((), dtype or t.dtype, weak))
     if isinstance(x, (np.ndarray, np.generic)):
         return _from_numpy(x, dtype)
+    for plain in (int, float, complex):
+        if isinstance(x, plain):  # a class derived from it, such as an `IntEnum`
+            return _from_object(plain(x), dtype)
     if x is None:
         raise ArgumentValueError("None is not a valid value for array")
     if hasattr(x, "__jax_array__"):
