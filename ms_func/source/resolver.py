@@ -9,7 +9,7 @@ from typing import Any
 
 from ms_func.source.flow import Set
 
-_DECIDERS = (issubclass, callable, hasattr)
+_DECIDERS = (callable, hasattr)
 
 
 class Resolver:
