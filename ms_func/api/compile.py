@@ -18,6 +18,7 @@ from ms_func.api.jit_options import (
     names_and_numbers,
 )
 from ms_func.api.jitted import Jitted, in_use
+from ms_func.api.open_sizes import eval_open_shape, open_names
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.compile import option_items
 from ms_func.execution.dispatch import (
@@ -138,7 +139,9 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     Args:
         fun: function of arrays.
-        *args: arrays or `ShapeDtypeStruct`s.
+        *args: arrays or `ShapeDtypeStruct`s. Lengths may have names (`jax.export.symbolic_shape`
+            under `as_jax()`): `fun` is then recorded for several numbers, and lengths of the
+            result are told by the names.
         **kwargs: the same by name.
 
     Returns:
@@ -148,6 +151,9 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         >>> eval_shape(lambda x: x * 2, ShapeDtypeStruct((3,), "float32")).shape
         (3,)
     """
+    names = open_names((args, kwargs))
+    if names:
+        return eval_open_shape(jit(fun).eval_shape, (args, kwargs), names)
     return jit(fun).eval_shape(*args, **kwargs)
 
 

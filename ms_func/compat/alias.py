@@ -31,16 +31,21 @@ dlpack dtypes errors example_libraries example_libraries.optimizers example_libr
 experimental experimental.array_serialization experimental.array_serialization.serialization
 experimental.checkify experimental.colocated_python experimental.colocated_python.func
 experimental.colocated_python.serialization experimental.compilation_cache
-experimental.compilation_cache.compilation_cache experimental.compute_on experimental.custom_dce
+experimental.compilation_cache.compilation_cache experimental.compute_on
 experimental.custom_partitioning experimental.hijax experimental.jet experimental.key_reuse
 experimental.layout experimental.mesh_utils experimental.multihost_utils experimental.ode
+experimental.pallas experimental.pallas.ops experimental.pallas.ops.tpu
+experimental.pallas.ops.tpu.splash_attention
+experimental.pallas.ops.tpu.splash_attention.splash_attention_kernel
+experimental.pallas.ops.tpu.splash_attention.splash_attention_mask experimental.pallas.tpu
+experimental.pallas.triton
 experimental.pjit experimental.random experimental.rnn experimental.scheduling_groups
 experimental.serialize_executable experimental.shard_alike experimental.shard_map
 experimental.sparse experimental.sparse.ad experimental.sparse.api experimental.sparse.bcoo
 experimental.sparse.bcsr experimental.sparse.coo experimental.sparse.csr experimental.sparse.linalg
 experimental.sparse.random experimental.sparse.transform experimental.sparse.util
 experimental.topologies experimental.xla_metadata export extend extend.backend extend.core
-extend.core.primitives extend.ifrt_programs extend.linear_util extend.random extend.sharding
+extend.core.primitives extend.ifrt_programs extend.linear_util extend.random
 extend.source_info_util ffi flatten_util image interpreters interpreters.ad interpreters.batching
 interpreters.mlir
 interpreters.partial_eval interpreters.pxla interpreters.xla lax lax.linalg lib monitoring nn

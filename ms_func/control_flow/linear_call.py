@@ -122,7 +122,7 @@ def linear_call(
     in_tree = tree.structure((residual_args, linear_args))
     made = bodies.stage_on_tree(fun, in_tree, [*known_types, *types])
     outs = made.fn.out_types
-    back_tree = tree.structure((residual_args, tree.unflatten(made.out_tree, [0] * len(outs))))
+    back_tree = tree.treedef_tuple([tree.structure(residual_args), made.out_tree])
     cts = [t.tangent for t in outs]
     back = bodies.stage_on_tree(fun_transpose, back_tree, [*known_types, *cts])
     _check_back(back.out_tree, back.fn.out_types, linear_tree, types)

@@ -129,7 +129,7 @@ def _slots(types: Sequence[ArrayType], max_trips: int | None, checkpoints: int |
 
 def one_argument(arg_tree: Any) -> Any:
     """Structure of a tuple with one argument of structure `arg_tree`."""
-    return tree.structure((tree.unflatten(arg_tree, [0] * arg_tree.num_leaves),))
+    return tree.treedef_tuple([arg_tree])
 
 
 def _run_in_python(cond_fun: Any, body_fun: Any, value: Any) -> Any:

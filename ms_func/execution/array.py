@@ -165,8 +165,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
             raise TypeError("len() of unsized object")
         return self.shape[0]
 
-    def __hash__(self) -> int:
-        raise TypeError(f"unhashable type: {type(self).__name__!r}")
+    __hash__ = None  # type: ignore[assignment]  # no instance of `collections.abc.Hashable`
 
     def item(self, *args: int) -> bool | int | float | complex:
         """Python scalar of the one element, or of the element at the given place.

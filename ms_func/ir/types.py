@@ -29,6 +29,7 @@ from ms_func.ir.explicit import typed
 from ms_func.ir.layout import Format
 from ms_func.ir.mesh import get_abstract_mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
+from ms_func.ir.sizes import Size
 
 
 class _Special:
@@ -175,6 +176,12 @@ class ArrayType:
     def to_tangent_aval(self) -> ArrayType:
         """`tangent`, as JAX spells it."""
         return self.tangent
+
+    at_least_vspace = to_ct_aval = to_tangent_aval
+
+    def strip_weak_type(self) -> ArrayType:
+        """The type whose dtype does not give way, as JAX spells it."""
+        return self.update(weak_type=False)
 
     @property
     def sharding(self) -> NamedSharding:
@@ -424,7 +431,7 @@ class ShapeDtypeStruct:
     """Shape, dtype and placement of an array that need not exist: for `eval_shape` and `lower`.
 
     Args:
-        shape: length of each dimension.
+        shape: length of each dimension, a number or, for `eval_shape`, a size that has a name.
         dtype: dtype, or a class or name of one.
         sharding: how the array lies over devices: a sharding, a `PartitionSpec`, a `Format` or
             None.
@@ -448,7 +455,7 @@ class ShapeDtypeStruct:
         (3,)
     """
 
-    __slots__ = ("_asked", "sharding")
+    __slots__ = ("_asked", "_open", "sharding")
 
     def __init__(
         self, shape: Any, dtype: Any, *, sharding: Any = None, weak_type: bool = False
@@ -462,21 +469,29 @@ class ShapeDtypeStruct:
                 "sharding should be an instance of `Sharding`, `PartitionSpec` or `Format`. Got "
                 f"{sharding} of type {type(sharding)}."
             )
-        sizes = tuple(map(operator.index, shape))
+        named = [isinstance(d, Size) for d in shape]
+        self._open = tuple(shape) if any(named) else None
+        sizes = tuple(1 if n else operator.index(d) for d, n in zip(shape, named, strict=True))
         # A description keeps its 64 bits where JAX's rules narrow those of arrays.
         asked = np.dtype(dtype) if x64.value is False else canonicalize_dtype(dtype)
         self._asked = typed(ArrayType(sizes, asked, weak_type), sharding)
         self.sharding = sharding
 
-    shape = property(lambda self: self._asked.shape)
+    shape = property(lambda self: self._asked.shape if self._open is None else self._open)
     dtype = property(lambda self: self._asked.face)
     ndim = property(lambda self: self._asked.ndim)
-    size = property(lambda self: self._asked.size)
+    size = property(lambda self: math.prod(self.shape))
     weak_type = property(lambda self: self._asked.weak_type)
 
     @property
     def type(self) -> ArrayType:
-        """Type of an array of this description."""
+        """Type of an array of this description.
+
+        Raises:
+            NotImplementedError: a length is a name.
+        """
+        if self._open is not None:
+            operator.index(next(d for d in self._open if isinstance(d, Size)))
         asked = self._asked
         return asked.update(dtype=narrowed(asked.dtype)) if asked.dtype.itemsize >= 8 else asked
 
@@ -508,6 +523,7 @@ class ShapeDtypeStruct:
         return (
             isinstance(other, ShapeDtypeStruct)
             and self._asked is other._asked
+            and self._open == other._open
             and self.sharding == other.sharding
         )
 

@@ -276,6 +276,39 @@ class Builder:
         """Call `fn` as a function of the module, lowered once however often it is called."""
         return self.lowerer.call(self, fn, values, name)
 
+    def called(
+        self, symbol: str, types: Sequence[ArrayType], operands: Sequence[Value],
+        attributes: dict[str, ir.Attribute],
+    ) -> list[Value]:  # fmt: skip
+        """Results of a function of the module, of the given types."""
+        callee = ir.FlatSymbolRefAttr.get(symbol, mlir.context())
+        made = self.operation(
+            "func.call", types, operands, {"callee": callee, **attributes}, regions=0
+        )
+        return list(made.results)
+
+    def apart(
+        self, name: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType],
+        body: Callable[..., Sequence[Value]], operands: Sequence[Value],
+    ) -> list[Value]:  # fmt: skip
+        """What `body` makes of the operands, kept out of the fusions of what uses it.
+
+        XLA on CPU computes a producer again within each fusion that reads it; a long chain of
+        small ones then grows beyond bounds. The body stands in a function that is not inlined:
+        one for all calls of the same name and types. Elsewhere it is laid out here.
+        """
+        lowerer = self.lowerer
+        if lowerer.platform != "cpu" or lowerer.num_partitions > 1:
+            return list(body(self, *operands))
+        key = (name, *ins, *outs)
+        symbol = lowerer.defined.get(key)
+        if symbol is None:
+            symbol = lowerer.defined[key] = lowerer.fresh(name)
+            with mlir.context(), mlir.unknown_location():
+                lowerer.function(symbol, ins, outs, body)
+        kept = {"mhlo.frontend_attributes": mlir.parsed('{inlineable = "false"}')}
+        return self.called(symbol, outs, operands, kept)
+
 
 _templates: dict[Any, ir.Operation] = {}
 _shelf: list[Any] = []

@@ -6,7 +6,7 @@ Nested functions become private functions of the module, lowered once and called
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -107,7 +107,7 @@ class _Lowerer:
         """Name of a mesh in the module, added where it is new."""
         symbol = self.meshes.get(mesh)
         if symbol is None:
-            symbol = self.meshes[mesh] = self._fresh("mesh")
+            symbol = self.meshes[mesh] = self.fresh("mesh")
             text = mesh_text(symbol, mesh, self.devices)
             first = ir.InsertionPoint.at_block_begin(self.module.body)
             first.insert(ir.Operation.parse(text, context=mlir.context()))
@@ -157,7 +157,7 @@ class _Lowerer:
         if self.num_partitions == 1 or self.manual is not None:
             return {}
         if not self._one_device:
-            self._one_device = self._fresh("first")
+            self._one_device = self.fresh("first")
             text = f"sdy.mesh @{self._one_device} = <[], device_ids=[0]>"
             first = ir.InsertionPoint.at_block_begin(self.module.body)
             first.insert(ir.Operation.parse(text, context=mlir.context()))
@@ -190,31 +190,40 @@ class _Lowerer:
 
     def define(self, fn: Function, name: str, public: bool = False) -> ir.Operation:
         """Add `fn` as a function of the module and return its operation."""
-        self.names.add(name)
         state = [TOKEN] if calls_host(fn) else []
-        ins = [mlir.tensor_type(t) for t in (*fn.free_types, *state)]
-        outs = [mlir.tensor_type(t) for t in (*fn.out_types, *state)]
+
+        def body(builder: Builder, *values: Value) -> list[Value]:
+            if not state:
+                return self.inline(builder, fn, values)
+            builder.token = values[-1]
+            return [*self.inline(builder, fn, values[:-1]), builder.token]
+
+        ins, outs = (*fn.free_types, *state), (*fn.out_types, *state)
+        return self.function(name, ins, outs, body, public)
+
+    def function(
+        self, name: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType],
+        body: Callable[..., list[Value]], public: bool = False,
+    ) -> ir.Operation:  # fmt: skip
+        """Add a function whose results `body` makes of a builder and the parameters."""
+        self.names.add(name)
+        types = [mlir.tensor_type(t) for t in ins]
+        made = ir.FunctionType.get(types, [mlir.tensor_type(t) for t in outs])
         operation = ir.Operation.create(
             "func.func",
             attributes={
                 "sym_name": ir.StringAttr.get(name),
-                "function_type": ir.TypeAttr.get(ir.FunctionType.get(ins, outs)),
+                "function_type": ir.TypeAttr.get(made),
                 "sym_visibility": ir.StringAttr.get("public" if public else "private"),
             },
             regions=1,
             loc=mlir.unknown_location(),
             ip=self.ip,
         )
-        block = operation.regions[0].blocks.append(
-            *ins, arg_locs=[mlir.unknown_location()] * len(ins)
-        )
+        unknown = [mlir.unknown_location()] * len(types)
+        block = operation.regions[0].blocks.append(*types, arg_locs=unknown)
         builder = Builder(ir.InsertionPoint(block), self)
-        values = list(block.arguments)
-        if state:
-            builder.token = values.pop()
-        results = self.inline(builder, fn, values)
-        if state:
-            results.append(builder.token)
+        results = body(builder, *block.arguments)
         ir.Operation.create("func.return", operands=results, loc=builder.loc, ip=builder.ip)
         return operation
 
@@ -225,25 +234,18 @@ class _Lowerer:
         key = fn.key if self.manual is None else (fn.key, *self.manual.key())
         symbol = self.defined.get(key)
         if symbol is None:
-            symbol = self.defined[key] = self._fresh(_identifier(name or fn.name))
+            symbol = self.defined[key] = self.fresh(_identifier(name or fn.name))
             with mlir.context(), mlir.unknown_location():
                 self.define(fn, symbol)
         state = [builder.token] if calls_host(fn) else []
         types = (*fn.out_types, TOKEN) if state else fn.out_types
-        made = ir.Operation.create(
-            "func.call",
-            results=[mlir.tensor_type(t) for t in types],
-            operands=[*values, *state],
-            attributes={"callee": ir.FlatSymbolRefAttr.get(symbol, mlir.context())},
-            loc=builder.loc,
-            ip=builder.ip,
-        )
-        results: list[Value] = list(made.results)
+        results = builder.called(symbol, types, [*values, *state], {})
         if state:
             builder.token = results.pop()
         return results
 
-    def _fresh(self, name: str) -> str:
+    def fresh(self, name: str) -> str:
+        """A name that no symbol of the module has yet, like the given one."""
         name, n = (f"{name}_0" if name == "main" else name), 0
         candidate = name
         while candidate in self.names:

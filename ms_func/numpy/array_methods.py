@@ -323,6 +323,24 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     return cast.bitcast_convert_type(groups, new)
 
 
+def astype(self: Any, dtype: Any, copy: bool = False, device: Any = None) -> Any:
+    """`numpy.astype` of the array, whose options may also be given in order.
+
+    Args:
+        dtype: dtype of the result; None means float32.
+        copy: accepted for compatibility: arrays are values.
+        device: device or sharding of the result.
+
+    Raises:
+        TypeError: there is no such dtype.
+
+    Example:
+        >>> np.array([1.7, -1.7]).astype(dtype="int32")
+        Array([ 1, -1], dtype=int32)
+    """
+    return creation.astype(self, dtype, copy=copy, device=device)
+
+
 def _view_complex(x: Any, new: np.dtype) -> Any:
     """`view` from or to complex numbers, which lie in memory as their two parts."""
     if not x.ndim:
@@ -498,7 +516,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "argmin": searching.argmin,
     "argpartition": sorting.argpartition,
     "argsort": sorting.argsort,
-    "astype": creation.astype,
+    "astype": astype,
     "byteswap": byteswap,
     "choose": choosing.choose,
     "clip": arithmetic.clip,

@@ -81,6 +81,9 @@ def array(
     return placed(out, device, out_sharding)
 
 
+_NUMBERS: tuple[Any, ...] = (int, float, complex)
+
+
 def _from_object(x: Any, dtype: np.dtype | None) -> Any:
     kind = type(x)
     if kind in HANDLES:
@@ -94,6 +97,9 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         return fill(host_cast(x, dtype), ArrayType((), dtype or t.dtype, weak))
     if isinstance(x, (np.ndarray, np.generic)):
         return _from_numpy(x, dtype)
+    for plain in _NUMBERS:
+        if isinstance(x, plain):  # a class derived from it, such as an `IntEnum`
+            return _from_object(plain(x), dtype)
     if x is None:
         raise ArgumentValueError("None is not a valid value for array")
     if hasattr(x, "__jax_array__"):

@@ -147,7 +147,7 @@ def full(
     else:
         if np.broadcast_shapes(typeof(value).shape, sizes) != sizes:
             raise ArgumentValueError(f"{fill_value!r} cannot be broadcast to the shape {sizes}")
-        out = broadcast(cast.convert_element_type(value, kind), sizes)
+        out = _weakly(broadcast(cast.convert_element_type(value, kind), sizes), value, dtype)
     return placed(out, device, out_sharding)
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ms_func import tree
 from ms_func.config import jax_rules
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
@@ -20,6 +22,7 @@ from ms_func.ir.sharding import (
     NamedSharding,
     PartitionSpec,
     Sharding,
+    SingleDeviceSharding,
     entry_axes,
 )
 from ms_func.ir.text import register_param_type
@@ -97,9 +100,9 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
     Args:
         x: array or tree of arrays.
-        shardings: `NamedSharding`, or `PartitionSpec` for the mesh of the enclosing
-            `with mesh:` or `shard`; or a tree of these that is a prefix of `x`. A dimension
-            with the entry `...` (or `UNCONSTRAINED`) is left to the compiler or planner.
+        shardings: `NamedSharding`, `SingleDeviceSharding`, or `PartitionSpec` for the mesh of the
+            enclosing `with mesh:` or `shard`; or a tree of these that is a prefix of `x`. A
+            dimension with the entry `...` (or `UNCONSTRAINED`) is left to the compiler or planner.
 
     Returns:
         The structure of `x`, values unchanged.
@@ -160,7 +163,7 @@ def over_devices(where: Any) -> Any:
 
 
 def named_sharding(sharding: Any) -> NamedSharding:
-    """`NamedSharding` over devices, from one, or from a spec and the mesh in force.
+    """`NamedSharding` over devices: from one, a single device, or a spec and the mesh in force.
 
     The mesh in force also gives the devices where the sharding names axes only.
 
@@ -171,6 +174,8 @@ def named_sharding(sharding: Any) -> NamedSharding:
     """
     if isinstance(sharding, NamedSharding):
         return sharding if isinstance(sharding.mesh, Mesh) else _with_devices(sharding)
+    if isinstance(sharding, SingleDeviceSharding):  # whole, over a mesh of that device
+        return NamedSharding(Mesh(np.array(sharding.device_list), ("device",)), PartitionSpec())
     if not isinstance(sharding, PartitionSpec):
         kind = "only" if isinstance(sharding, Sharding) else "as"
         raise ArgumentTypeError(

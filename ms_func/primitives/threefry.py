@@ -2,7 +2,7 @@
 
 Every result is a pure function of a key and of the index of the element, so that the numbers
 do not depend on how an array is split over devices. A key is a uint32 pair in the last
-dimension. All rounds are written out, in one fusion, instead of a loop over memory.
+dimension. All rounds are written out instead of a loop over memory.
 
 Reference:
     Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
@@ -31,6 +31,8 @@ PARITY = 0x1BD11BDA
 """Mixed into the third word of the key schedule (Skein's constant for 32 bits)."""
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 """Rotation distances of rounds 0 to 3 and 4 to 7, then again from the start."""
+_FEW = 1024
+"""Elements up to which a call of the cipher ran faster than copies of it in each fusion."""
 
 
 def rounds(ops: Any, key: tuple[Any, Any], x: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -79,6 +81,21 @@ class _StableHlo:
         back = self.constant(32 - distance)
         right = self.b.op("stablehlo.shift_right_logical", [self.type], [x, back])
         return self.b.op("stablehlo.or", [self.type], [left, right])
+
+
+def _cipher(
+    b: Any, shape: tuple[int, ...], key: tuple[Any, Any], x: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    """The rounds on values of one shape: for few elements a function that other code calls."""
+
+    def body(b: Any, *words: Any) -> tuple[Any, Any]:
+        return rounds(_StableHlo(b, shape), (words[0], words[1]), (words[2], words[3]))
+
+    if math.prod(shape) > _FEW:  # here it pays off to fuse the rounds with what follows
+        return body(b, *key, *x)
+    word = ArrayType(shape, _UINT32)
+    high, low = b.apart("threefry", [word] * 4, [word] * 2, body, [*key, *x])
+    return high, low
 
 
 def threefry(key: tuple[Any, Any], x: tuple[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -184,7 +201,7 @@ def _bits_lower(b: Any, eqn: Any, key: Any) -> Any:
     kind = eqn.inputs[0].type
     words = _key_words(b, key, kind, out.shape)
     ops = _StableHlo(b, out.shape)
-    high, low = rounds(ops, words, _counters(b, out.shape, kind.ndim - 1))
+    high, low = _cipher(b, out.shape, words, _counters(b, out.shape, kind.ndim - 1))
     if width == 32:
         return ops.xor(high, low)
     if width < 32:
@@ -254,8 +271,7 @@ def _pair(b: Any, words: Sequence[Any], shape: tuple[int, ...]) -> Any:
 def _split_lower(b: Any, eqn: Any, key: Any) -> Any:
     kind, shape = eqn.inputs[0].type, eqn.outputs[0].type.shape[:-1]
     words = _key_words(b, key, kind, shape)
-    out = rounds(_StableHlo(b, shape), words, _counters(b, shape, kind.ndim - 1))
-    return _pair(b, out, shape)
+    return _pair(b, _cipher(b, shape, words, _counters(b, shape, kind.ndim - 1)), shape)
 
 
 def _split_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
@@ -298,7 +314,7 @@ def _fold_lower(b: Any, eqn: Any, key: Any, data: Any) -> Any:
     shape = kind.shape[:-1]
     words = _key_words(b, key, kind, shape)
     zero = b.constant(0, ArrayType(shape, _UINT32))
-    return _pair(b, rounds(_StableHlo(b, shape), words, (zero, data)), shape)
+    return _pair(b, _cipher(b, shape, words, (zero, data)), shape)
 
 
 def _fold_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:

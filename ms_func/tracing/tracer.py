@@ -157,11 +157,7 @@ class Tracer:
             raise TypeError("len() of unsized object")
         return self.type.shape[0]
 
-    def __hash__(self) -> int:
-        raise ConcretizationTypeError(
-            "unhashable type: a value known only at run time was used as a key of a dictionary, an "
-            f"element of a set or an argument of a cache\nfix: {INT_FIX}"
-        )
+    __hash__ = None  # type: ignore[assignment]  # no instance of `collections.abc.Hashable`
 
     def __repr__(self) -> str:
         if self.recorder.strict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import inspect
 import warnings
 
@@ -331,6 +332,9 @@ def test_a_type_may_be_made_with_a_sharding():
     with as_jax() as jax:
         made = jax.core.ShapedArray((2,), "float32", sharding=jax.P("x"))
         assert made == jax.typeof(np.zeros(2, "float32"))
+        assert made.at_least_vspace() == made.to_ct_aval() == made
+        assert jax.typeof(np.zeros(2, "int32")).at_least_vspace().dtype == jax.float0
+        assert not jax.typeof(1.0).strip_weak_type().weak_type
 
 
 def test_of_a_complex_number_real_elements_take_the_real_part():
@@ -340,3 +344,48 @@ def test_of_a_complex_number_real_elements_take_the_real_part():
             discarded = pytest.warns(np.exceptions.ComplexWarning, match="discards the imaginary")
             with discarded, pytest.warns(FutureWarning, match="incompatible types"):
                 assert x.at[0].set(1 + 2j).tolist() == [1, 0]
+
+
+def test_options_of_astype_may_be_given_in_order_and_by_name():
+    with as_jax() as jax:
+        x = jax.numpy.array([1.7, -1.7])
+        assert x.astype("int32", True).tolist() == x.astype(dtype="int32", copy=False).tolist()
+        assert jax.jit(lambda x: x.astype(dtype="int8"))(x).tolist() == [1, -1]
+
+
+def test_numbers_of_derived_classes_are_numbers():
+    class Colour(enum.IntEnum):
+        RED = 2
+
+    class Metres(float):
+        pass
+
+    with as_jax() as jax:
+        jnp = jax.numpy
+        for made in (jnp.array(Colour.RED), jnp.asarray(Colour.RED), jnp.full(2, Colour.RED)[0]):
+            assert (made.dtype, made.weak_type, int(made)) == ("int32", True, 2)
+        assert jnp.array(Colour.RED, "uint8").dtype == "uint8"
+        assert jnp.array(Metres(1.5)).dtype == "float32"
+
+
+def test_writers_of_checkpoints_can_be_imported_and_are_refused():
+    with as_jax():
+        from jax.experimental.array_serialization import serialization
+
+        for use in (serialization.GlobalAsyncCheckpointManager, serialization.get_tensorstore_spec):
+            with pytest.raises(NotImplementedError, match="TensorStore"):
+                use("path") if use is serialization.get_tensorstore_spec else use()
+
+
+def test_a_layout_may_be_a_single_device():
+    with as_jax() as jax:
+        place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+        def twice(x):
+            return jax.lax.with_sharding_constraint(x * 2, place)
+
+        x = jax.numpy.arange(3.0)
+        for found in (twice(x), jax.jit(twice)(x), jax.vmap(twice)(x)):
+            assert found.tolist() == [0, 2, 4]
+            assert found.devices() == {jax.devices()[0]}
+        assert jax.grad(lambda x: twice(x).sum())(x).tolist() == [2, 2, 2]

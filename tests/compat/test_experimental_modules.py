@@ -225,3 +225,21 @@ def test_compiled_programs_refuse_traced_values(jax):
     for transform in (jax.grad, jax.jit, lambda f: lambda x: jax.vmap(f)(x[None])):
         with pytest.raises(TypeError, match="Cannot apply JAX transformations to a function"):
             transform(compiled)(jax.numpy.float32(1))
+
+
+def test_kernels_can_be_imported_and_are_refused(jax):
+    """As libraries do that call them on one kind of device only."""
+    from jax.experimental import pallas
+    from jax.experimental.pallas import tpu, triton
+    from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel as kernel
+
+    assert [pallas.cdiv(7, 2), pallas.next_power_of_2(5), pallas.align_to(5, 4)] == [4, 8, 8]
+    refused = [pallas.pallas_call, pallas.BlockSpec, tpu.VMEM, triton.load, kernel.make_splash_mha]
+    for use in refused:
+        with pytest.raises(NotImplementedError, match="kernels written in Pallas"):
+            use(lambda x, y: None)
+
+
+def test_names_of_modules_are_there(jax):
+    for module in (jax, jax.experimental, jax.extend, jax.interpreters, jax.experimental.pallas):
+        assert [name for name in dir(module) if not hasattr(module, name)] == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ms_func import as_jax
+from ms_func import as_jax, lax
+from ms_func.ir.sizes import size_at
 
 Pair = namedtuple("Pair", ["left", "right"])
 
@@ -77,7 +79,22 @@ def test_classes_of_structures():
         (lambda jax, e, f: e.deserialize(b"no"), ValueError, "not written by"),
         (lambda jax, e, f: e.export(abs), ValueError, "result of jit"),
         (lambda jax, e, f: e.export(jax.jit(abs), platforms=["vax"]), ValueError, "platforms"),
-        (lambda jax, e, f: e.symbolic_shape("a, 2"), NotImplementedError, "names of sizes"),
+        (
+            lambda jax, e, f: e.export(jax.jit(abs))(
+                jax.ShapeDtypeStruct(e.symbolic_shape("a, 2"), "f")
+            ),
+            NotImplementedError,
+            "the size 'a' is a name",
+        ),
+        (lambda jax, e, f: e.symbolic_shape("a b"), ValueError, "cannot read"),
+        (lambda jax, e, f: e.symbolic_shape("f(a)"), ValueError, "is no size"),
+        (
+            lambda jax, e, f: e.symbolic_shape("a, b", constraints=["a >= b"]),
+            NotImplementedError,
+            "bound of one name",
+        ),
+        (lambda jax, e, f: e.symbolic_shape("a")[0] > 2, NotImplementedError, "depends on"),
+        (lambda jax, e, f: range(e.symbolic_shape("a")[0]), NotImplementedError, "is a name"),
         (
             lambda jax, e, f: e.export(jax.jit(lambda x: jax.debug.print("{}", x)))(1.0),
             NotImplementedError,
@@ -104,3 +121,70 @@ def test_sizes_that_are_numbers():
 
         assert export.symbolic_shape("(3, 4)") == (3, 4)
         assert not export.is_symbolic_dim(3)
+
+
+SHAPES: dict[str, tuple[Any, list[str], str]] = {
+    "product": (lambda x: x @ np.ones((3, 4), "f"), ["a, 3"], "a, 4"),
+    "one line": (lambda x: x.reshape(-1), ["a, b"], "a*b"),
+    "joined": (lambda x, y: lax.concatenate([x, y], 0), ["a", "2*b"], "a + 2*b"),
+    "part": (lambda x: x[1:], ["a"], "a - 1"),
+    "padded": (lambda x: lax.pad(x, 0.0, [(1, 2, 0)]), ["a"], "a + 3"),
+    "sum": (lambda x: x.sum(0), ["a, b"], "b"),
+    "square": (lambda x: x[:, None] * x, ["a"], "a, a"),
+    "rows": (lambda x: x.reshape(-1, 6), ["6*a"], "a, 6"),
+    "no size": (lambda x: x.sum(), ["a"], ""),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_sizes_that_have_names(name):
+    """The oracle is `eval_shape` at numbers that were not tried in finding the sizes."""
+    fun, specs, expected = SHAPES[name]
+    with as_jax() as jax:
+        from jax import export
+
+        scope = export.SymbolicScope(["a >= 2"])
+
+        def structs(specs: list[str]) -> list[Any]:
+            shapes = [export.symbolic_shape(s, scope=scope) for s in specs]
+            return [jax.ShapeDtypeStruct(s, "float32") for s in shapes]
+
+        found = jax.eval_shape(fun, *structs(specs))
+        assert found.shape == export.symbolic_shape(expected, scope=scope)
+        numbers = {"a": 5, "b": 7}
+
+        def at(shape: Any) -> tuple[int, ...]:
+            return tuple(size_at(d, numbers) for d in shape)
+
+        fixed = [jax.ShapeDtypeStruct(at(s.shape), "float32") for s in structs(specs)]
+        assert at(found.shape) == jax.eval_shape(fun, *fixed).shape
+
+
+def test_a_size_after_a_stride_is_one_of_its_own():
+    with as_jax() as jax:
+        from jax import export
+
+        a = jax.ShapeDtypeStruct(export.symbolic_shape("a"), "float32")
+        one, two = jax.eval_shape(lambda x: (x[::2], x[::2] + 1), a)
+        assert export.is_symbolic_dim(one.shape[0])
+        assert one.shape == two.shape != a.shape
+
+
+def test_arithmetic_of_sizes():
+    with as_jax():
+        from jax import export
+
+        a, b = export.symbolic_shape("a, b", constraints=["a >= 2", "b <= 4"])
+        assert (a + b - a, a * b // b, (6 * a + 3) // 3, a - a, 2 * a % 2) == (
+            b,
+            a,
+            2 * a + 1,
+            0,
+            0,
+        )
+        assert str(export.symbolic_shape("b + 2*a*a - 3, floordiv(a, 2)")) == (
+            "(2*a^2 + b - 3, floordiv(a, 2))"
+        )
+        assert (a >= 2, a < 2, a * b >= 2, b > 4, a + 3 > b) == (True, False, True, False, True)
+        assert export.symbolic_shape("_, ..., 3", like=(a, 1, 2, 5)) == (a, 1, 2, 3)
+        assert len({a, b, a + 0}) == 2

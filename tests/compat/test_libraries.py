@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import ms_func
 
@@ -246,3 +247,71 @@ def test_modules_of_flax_learn(jax):
 
     losses = [float(step(model, optimizer)) for _ in range(60)]
     assert losses[-1] < 0.2 * losses[0]
+
+
+def test_distributions_of_tensorflow_probability(jax):
+    substrates = pytest.importorskip(
+        "tensorflow_probability.substrates", reason="tensorflow_probability is not installed"
+    )
+    assert substrates is not None
+    tfp = importlib.import_module("tensorflow_probability.substrates.jax")
+    tfd, x = tfp.distributions, np.linspace(0.2, 3.0, 5).astype("float32")
+
+    def density(a, x):
+        return tfd.TransformedDistribution(tfd.Normal(a, 1.0), tfp.bijectors.Exp()).log_prob(x)
+
+    expected = stats.lognorm(1.0, scale=np.exp(0.4)).logpdf(x)
+    assert np.allclose(jax.jit(density)(0.4, x), expected, rtol=1e-4)
+    slope = jax.grad(lambda a: density(a, x).sum())(0.4)
+    assert np.isclose(slope, (np.log(x) - 0.4).sum(), rtol=1e-4)
+    rows = jax.vmap(density, (0, None))(jax.numpy.array([0.4, 0.5]), x)
+    assert np.allclose(rows[0], expected, rtol=1e-4)
+
+
+def test_chains_of_tensorflow_probability_have_the_moments_of_their_target(jax):
+    pytest.importorskip(
+        "tensorflow_probability.substrates", reason="tensorflow_probability is not installed"
+    )
+    tfp = importlib.import_module("tensorflow_probability.substrates.jax")
+    mean, covariance = np.array([1.0, -1.0], "float32"), np.array([[1, 0.5], [0.5, 2]], "float32")
+    target = tfp.distributions.MultivariateNormalFullCovariance(mean, covariance)
+    for kernel in (
+        tfp.mcmc.HamiltonianMonteCarlo(target.log_prob, 0.4, 5),
+        tfp.mcmc.NoUTurnSampler(target.log_prob, 0.4),
+    ):
+
+        def run(key, kernel=kernel):
+            return tfp.mcmc.sample_chain(
+                400, jax.numpy.zeros((8, 2)), kernel=kernel, num_burnin_steps=100,
+                trace_fn=None, seed=key,
+            )  # fmt: skip
+
+        draws = np.asarray(jax.jit(run)(jax.random.PRNGKey(0))).reshape(-1, 2)
+        assert np.allclose(draws.mean(0), mean, atol=0.25)
+        assert np.allclose(np.cov(draws.T), covariance, atol=0.4)
+
+
+def test_distributions_of_distrax(jax):
+    distrax = pytest.importorskip("distrax", reason="distrax is not installed")
+    logits = jax.numpy.array([0.3, -0.2, 0.1])
+    found = distrax.Categorical(logits).log_prob(jax.numpy.array([0, 2]))
+    expected = np.asarray(logits) - np.log(np.exp(logits).sum())
+    assert np.allclose(found, expected[[0, 2]], atol=1e-6)
+    slope = jax.grad(lambda a: distrax.Categorical(a).log_prob(1))(logits)
+    assert np.allclose(slope, np.eye(3)[1] - np.exp(expected), atol=1e-6)
+
+
+def test_models_of_keras_learn(jax, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", reason="keras is not installed")
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(128, 8)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((8,)), keras.layers.Dense(16, activation="relu"),
+        keras.layers.BatchNormalization(), keras.layers.Dense(1),
+    ])  # fmt: skip
+    assert model.output_shape == (None, 1)
+    model.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
+    losses = model.fit(x, x.sum(1), epochs=8, batch_size=16, verbose=0).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert model.predict(x[:3], verbose=0).shape == (3, 1)

@@ -265,3 +265,32 @@ def test_no_cotangent_of_the_states_is_lost():
     y, pull = ms.vjp(slope, x)
     back = ms.linear_transpose(lambda ct: pull(ct)[0], y)(y)
     np.testing.assert_allclose(back[0], ms.jvp(slope, (x,), (y,))[1], rtol=1e-9)
+
+
+class Strict:
+    """A node of trees that takes arrays of rank one, and nothing else in their place."""
+
+    def __init__(self, row):
+        if ms.typeof(row).ndim != 1:
+            raise ValueError(f"no row: {row}")
+        self.row = row
+
+
+ms.tree_util.register_pytree_node(Strict, lambda s: ((s.row,), None), lambda _, rows: Strict(*rows))
+
+
+def test_nodes_of_carries_are_made_of_arrays_of_the_carry_only():
+    x = np.arange(3, dtype="float32")
+
+    def total(s):
+        looped = ms.lax.while_loop(
+            lambda c: c[0] < 3, lambda c: (c[0] + 1, Strict(c[1].row * 2)), (0, s)
+        )
+        scanned, _ = ms.lax.scan(lambda s, _: (Strict(s.row + 1), None), looped[1], None, length=2)
+        called = ms.custom_derivatives.linear_call(
+            lambda _, s: Strict(s.row * 3), lambda _, s: Strict(s.row * 3), (), scanned
+        )
+        return (called.row**2).sum()
+
+    assert np.allclose(total(Strict(x)), ((8 * x + 2) ** 2 * 9).sum())
+    assert np.allclose(ms.grad(total)(Strict(x)).row, 2 * 9 * 8 * (8 * x + 2))

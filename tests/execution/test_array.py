@@ -3,6 +3,7 @@
 import copy
 import pickle
 import sys
+from collections.abc import Hashable
 
 import numpy as np
 import pytest
@@ -73,6 +74,11 @@ def test_len_and_hash():
         len(ms.device_put(1.0))
     with pytest.raises(TypeError, match="unhashable"):
         hash(ms.device_put(1.0))
+    with pytest.raises(TypeError, match="unhashable"):
+        ms.jit(hash)(1.0)
+    seen = []
+    ms.jit(lambda x: seen.append(isinstance(x, Hashable)))(1.0)  # libraries ask before they hash
+    assert [isinstance(ms.device_put(1.0), Hashable), *seen] == [False, False]
 
 
 def test_copies_and_pickles(x):

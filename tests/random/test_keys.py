@@ -404,3 +404,20 @@ def test_refusals_while_tracing(name):
     call, error = REFUSALS[name]
     with pytest.raises(error):
         ms.jit(call)()
+
+
+def test_rounds_of_a_chain_of_keys_are_compiled_once_each():
+    """Each round has two xors; XLA would copy small producers into each fusion that reads them."""
+
+    def chain(key):
+        out = []
+        for _ in range(6):
+            key, part = random.split(key)
+            out.append(random.bits(part, (7,)))
+        return out
+
+    compiled = ms.jit(chain).lower(KEY).compile()
+    rounds = compiled.as_text().count(" xor(") / 2
+    assert 12 * 10 <= rounds <= 12 * 25  # 12 blocks of 20 rounds: split and bits, six times
+    for found, expected in zip(compiled(KEY), chain(KEY), strict=True):
+        assert np.array_equal(found, expected)

@@ -109,7 +109,7 @@ def _outward(trace: Any) -> Iterator[Any]:
 
 
 def is_constant_dim(d: Any) -> bool:
-    """Whether a length is a number; all are."""
+    """Whether a length is a number, and no name."""
     return isinstance(d, int)
 
 

@@ -24,10 +24,12 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedErr
 from ms_func.ir import parse, to_text
 from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Function
+from ms_func.ir.sizes import Scope, Size, parse_sizes
 from ms_func.ir.types import ArrayType, typeof
 
-__all__ = ["DisabledSafetyCheck", "Exported", "default_export_platform", "deserialize", "export",
-           "is_symbolic_dim", "maximum_supported_calling_convention_version",
+__all__ = ["DisabledSafetyCheck", "Exported", "SymbolicScope", "default_export_platform",
+           "deserialize", "export", "is_symbolic_dim",
+           "maximum_supported_calling_convention_version",
            "minimum_supported_calling_convention_version", "register_namedtuple_serialization",
            "register_pytree_node_serialization", "symbolic_args_specs",
            "symbolic_shape"]  # fmt: skip
@@ -385,32 +387,58 @@ def _skeleton(data: Any) -> Any:
 # --- names of sizes ----------------------------------------------------------------------------
 
 
-def is_symbolic_dim(p: Any) -> bool:
-    """Whether a length is a name: none is."""
-    return False
+class SymbolicScope(Scope):
+    """Names of sizes that belong together, with their bounds; see `symbolic_shape`.
 
-
-def symbolic_shape(shape_spec: str | None, **options: Any) -> Any:
-    """Refused, unless all lengths are numbers: programs here have fixed sizes.
+    Args:
+        constraints_str: texts such as `"a >= 2"`.
 
     Raises:
-        NotImplementedError: a length is a name.
+        NotImplementedError: a constraint is no bound of one name.
     """
-    words = [w.strip() for w in (shape_spec or "").strip("() ").split(",") if w.strip()]
-    if not all(w.isdigit() for w in words):
-        raise UnsupportedError(
-            f"the shape {shape_spec!r} has names of sizes, and programs here have fixed ones\n"
-            "fix: export for each size that is needed"
-        )
-    return tuple(map(int, words))
+
+    def __init__(self, constraints_str: Sequence[str] = ()) -> None:
+        super().__init__(constraints_str)
 
 
-def symbolic_args_specs(args: Any, shapes_specs: Any, **options: Any) -> Any:
-    """As `symbolic_shape`, for the arrays of a tree."""
+def is_symbolic_dim(p: Any) -> bool:
+    """Whether a length is a name, or made of names."""
+    return isinstance(p, Size)
+
+
+def symbolic_shape(
+    shape_spec: str | None, *, constraints: Sequence[str] = (),
+    scope: SymbolicScope | None = None, like: Sequence[Any] | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Sizes from a text such as `"a, 2*b, 3"`, for the shapes that `jax.eval_shape` takes.
+
+    Args:
+        shape_spec: names, numbers, sums and products of them; `_` and `...` stand for the sizes of
+            `like`, and so does None.
+        constraints: bounds of the names, such as `"a >= 2"`.
+        scope: whose names they are; by default they are new ones.
+        like: a shape.
+
+    Raises:
+        ValueError: the text cannot be read, or both constraints and a scope are given.
+        NotImplementedError: a constraint is no bound of one name.
+    """
+    if constraints and scope is not None:
+        raise ArgumentValueError("symbolic_shape takes constraints for a new scope only")
+    spec = "..." if shape_spec is None else shape_spec
+    return parse_sizes(spec, scope or SymbolicScope(constraints), like)
+
+
+def symbolic_args_specs(
+    args: Any, shapes_specs: Any, constraints: Sequence[str] = (),
+    scope: SymbolicScope | None = None,
+) -> Any:  # fmt: skip
+    """As `symbolic_shape`, for the arrays of a tree; the names are shared."""
     specs = tree.broadcast_prefix(shapes_specs, args, lambda x: x is None or isinstance(x, str))
     leaves, structure = tree.flatten(args)
+    names = scope or SymbolicScope(constraints)
     made = [
-        ms_func.ShapeDtypeStruct(x.shape if s is None or "..." in s else symbolic_shape(s), x.dtype)
+        ms_func.ShapeDtypeStruct(symbolic_shape(s, scope=names, like=x.shape), x.dtype)
         for x, s in zip(leaves, specs, strict=True)
     ]
     return tree.unflatten(structure, made)
