@@ -6,9 +6,9 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ms_func.source.flow import EMPTY, Set
 from ms_func.source.frames import RETURNED, VALUE, meet
 from ms_func.source.nodes import assign, constant, define, hook, hook_itself, load, placed
+from ms_func.source.resolver import EMPTY, Set
 
 if TYPE_CHECKING:
     from ms_func.source.rewrite import Rewriter
