@@ -15,7 +15,8 @@ _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 def desugar(node: Any) -> None:
     """Take the disguises off `node`, in place.
 
-    These are `match`, `while` conditions that bind names, and `yield` in the branches of an `if`.
+    These are `match`, `while` conditions that bind names, `yield` in the branches of an `if`, the
+    `else` and `finally` of a `try`, and `with` of several objects.
     """
     _Desugar().inside(node)
 
@@ -44,6 +45,10 @@ class _Desugar:
                 out += self._while(s)
             elif isinstance(s, ast.Match):
                 out += self._match(s)
+            elif isinstance(s, ast.Try):
+                out += self._try(s)
+            elif isinstance(s, ast.With):
+                out.append(_nested(s))
             else:
                 out.append(s)
         return out
@@ -60,6 +65,21 @@ class _Desugar:
         body = [assign(go, s.test, at), placed(ast.If(load(go, at), s.body, []), at)]
         loop = placed(ast.While(load(go, at), body, s.orelse), s)
         return [assign(go, constant(True, at), at), loop]
+
+    def _try(self, s: ast.Try) -> list[ast.stmt]:
+        """`else` is what follows where the body came to its end; `finally` has its own `try`."""
+        if holds_yield(s) or not s.handlers:
+            return [s]
+        out: list[ast.stmt] = [s]
+        if s.orelse:
+            done, at = self._fresh("done"), s.orelse[0]
+            s.body.append(assign(done, constant(True, at), at))
+            follows = placed(ast.If(load(done, at), s.orelse, []), at)
+            out, s.orelse = [assign(done, constant(False, s), s), s, follows], []
+        if not s.finalbody:
+            return out
+        last, s.finalbody = s.finalbody, []
+        return [placed(ast.Try(out, [], [], last), s)]
 
     # --- yield ------------------------------------------------------------------------------
 
@@ -122,6 +142,14 @@ class _Desugar:
             placed(ast.If(test, decide, [no]), at),
             placed(ast.If(load(go, at), case.body, others), at),
         ]
+
+
+def _nested(s: ast.With) -> ast.With:
+    """`with a, b` is `with a: with b`."""
+    if len(s.items) > 1 and not holds_yield(s):
+        inner = placed(ast.With(s.items[1:], s.body), s)
+        return placed(ast.With(s.items[:1], [_nested(inner)]), s)
+    return s
 
 
 def _gives(s: ast.stmt) -> bool:

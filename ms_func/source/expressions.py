@@ -249,8 +249,9 @@ class Expressions:
         if isinstance(f, ast.Name) and f.id == "super" and not node.args:
             return self._super(node)
         native = self._native(f)
-        if native and self.resolver.value(f) is isinstance:
-            node.func = hook_itself("isinstance_", node)
+        for asks in (isinstance, issubclass) if native else ():
+            if self.resolver.value(f) is asks:
+                node.func = hook_itself(f"{asks.__name__}_", node)
         takes = "parts" in self.resolver.marks and self.resolver.is_native(f)
         self.parts(node)
         if native and not (takes and _may_be_given_parts(node)):

@@ -115,8 +115,7 @@ class Flow:
             return found if is_endless(s) else found | self.completions(s.orelse)
         if kind in (ast.With, ast.AsyncWith):
             body = self.completions(s.body)
-            ours = all(self.resolver.lets_through(i.context_expr) for i in s.items)
-            return body if ours else body | NORMAL
+            return body if self.lets_through(s) else body | NORMAL
         if kind in (ast.Try, ast.TryStar):
             return self._try_completion(s)
         return NORMAL
@@ -239,9 +238,11 @@ class Flow:
 
     def _with(self, s: Any, after: Set, to: Targets, keep: bool) -> Set:
         inner = to
-        if not all(self.resolver.lets_through(i.context_expr) for i in s.items):
+        if not self.lets_through(s):
             inner = to._replace(on_raise=to.on_raise | after)
-            if keep:
+            if keep and self.is_converted(s):
+                self.shared |= self.binds(s.body) & after
+            elif keep:
                 self._share(s.body, after)
         found = self.block(s.body, after, inner, keep)
         if keep:
@@ -265,8 +266,11 @@ class Flow:
         if keep:
             self.live[s] = Live(after, body, orelse, to=to)
             self._share(s.body, handlers | needed)
+            if self.is_converted(s):
+                self.shared |= self.binds(s.body) & (handlers | needed)
             inside = [*s.body, *s.orelse, *(x for h in s.handlers for x in h.body)]
-            if s.finalbody and self.completions(inside) & {"R", "B", "C"}:
+            ways = self.completions(inside) & {"R", "B", "C"}
+            if s.finalbody and ways and not self.is_converted(s):
                 self.shared |= self.binds(s.finalbody)  # bound after the way out is taken
             for part in (s.orelse, *(h.body for h in s.handlers)):
                 self._share(part, needed)
@@ -280,7 +284,7 @@ class Flow:
     def _converts(self, s: Any) -> bool:
         """Whether a part of `s` becomes a function."""
         kind = type(s)
-        if kind in (ast.While, ast.For):
+        if kind in (ast.While, ast.For) or self.is_converted(s):
             return True
         if kind is ast.If:
             static = self.resolver.is_static(s.test)
@@ -290,6 +294,20 @@ class Flow:
         return kind in (ast.With, ast.Try, ast.TryStar) and any(
             self._converts(x) for p in parts for x in p
         )
+
+    def is_converted(self, s: Any) -> bool:
+        """Whether the parts of a `try` or a `with` become functions."""
+        if type(s) is ast.With:
+            return not self.yields([s]) and not self.lets_through(s)
+        return type(s) is ast.Try and not self.yields([s]) and not self.jumps_out(s)
+
+    def lets_through(self, s: Any) -> bool:
+        """Whether a `with` does nothing about what is raised in it."""
+        return all(self.resolver.lets_through(i.context_expr) for i in s.items)
+
+    def jumps_out(self, s: Any) -> bool:
+        """Whether the `finally` of a `try` is left by a jump."""
+        return bool(self.completions(s.finalbody) & {"R", "B", "C"})
 
     def _reads(self, node: ast.AST) -> Set:
         return self.names.uses(node).reads

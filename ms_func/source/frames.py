@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ms_func.source.resolver import Set
 
 RETURNED, VALUE, TEST = "__ms_returned", "__ms_value", "__ms_test"
+ITEM = "__ms_item"
+"""Parameter for what a loop takes, or a `with` enters."""
 
 
 class Loop(NamedTuple):

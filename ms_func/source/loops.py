@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ms_func.source.flow import is_endless
-from ms_func.source.frames import RETURNED, Frame, Loop
+from ms_func.source.frames import ITEM, RETURNED, Frame, Loop
 from ms_func.source.nodes import (
     assign,
     constant,
@@ -24,8 +24,6 @@ from ms_func.source.scoping import target_names
 
 if TYPE_CHECKING:
     from ms_func.source.rewrite import Rewriter
-
-ITEM = "__ms_item"
 
 
 def while_(r: Rewriter, s: ast.While, rest: Any, tail: bool, out: list[ast.stmt]) -> Any:
@@ -104,11 +102,8 @@ def _body(
     start: list[ast.stmt] = []
     params, given = state, EMPTY
     if target is not None:
-        r.depth += 1
-        outer, r.frame, r.unsure = r.frame, frame, frame.unsure
-        params = [_item(r, target, state, start), *state]
-        r.frame, r.unsure = outer, outer.unsure
-        r.depth -= 1
+        with r.at(frame):
+            params = [_item(r, target, state, start), *state]
         given = frozenset(target_names(target))
     function = r.generated("body", stmts, frame, params, EMPTY, s, given)
     function.body[:0] = start

@@ -108,7 +108,7 @@ def _command() -> list[str]:
     return sys.orig_argv[-len(sys.argv)].splitlines(keepends=True)
 
 
-_DISGUISED = ("match", ":=", "yield")
+_DISGUISED = ("match", ":=", "yield", "try", "with")
 """What `desugar` looks for."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 Set = frozenset[str]
 """Names."""
 EMPTY: Set = frozenset()
-_DECIDERS = (issubclass, callable, hasattr)
+_DECIDERS = (callable, hasattr)
 
 
 class Resolver:

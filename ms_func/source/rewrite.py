@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ms_func.source import loops, statements
@@ -52,6 +53,7 @@ class Rewriter(Stores):
         self.resolver = resolver.inside(self.local | self.names.nonlocals)
         self.flow = Flow(self.names, self.resolver)
         self.depth = 0
+        self.handled: str | None = None
         self.params: Set = frozenset(a.arg for a in all_arguments(node.args))
         self.bound: Set | None = self.params
         first = [*node.args.posonlyargs, *node.args.args]
@@ -358,12 +360,25 @@ class Rewriter(Stores):
         tail: bool,
     ) -> tuple[ast.FunctionDef, Set | None]:  # fmt: skip
         """Function of one side of a choice, and the names bound at its end."""
-        loop, before = self.frame.loop, self.bound
-        inner = loop if loop is None or tail else loop._replace(kind="outside")
-        frame = Frame(state, inner, self.frame.stops)
-        function = self.generated(what, stmts, frame, state, needed, at)
+        before = self.bound
+        function = self.generated(what, stmts, self.inside(state, tail), state, needed, at)
         after, self.bound = self.bound, before
         return function, after
+
+    def inside(self, state: list[str], tail: bool = False) -> Frame:
+        """The function of a block, from the names it gets to their new values."""
+        loop = self.frame.loop
+        inner = loop if loop is None or tail else loop._replace(kind="outside")
+        return Frame(state, inner, self.frame.stops)
+
+    @contextmanager
+    def at(self, frame: Frame) -> Iterator[None]:
+        """Within the function of `frame`, before its statements."""
+        outer, self.frame, self.unsure = self.frame, frame, frame.unsure
+        self.depth += 1
+        yield
+        self.depth -= 1
+        self.frame, self.unsure = outer, outer.unsure
 
     def generated(
         self, what: str, stmts: Sequence[ast.stmt], frame: Frame, params: Sequence[str],

@@ -6,9 +6,20 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ms_func.source.frames import RETURNED, VALUE, meet
-from ms_func.source.nodes import assign, constant, define, hook, hook_itself, load, placed
+from ms_func.source.frames import ITEM, RETURNED, VALUE, meet
+from ms_func.source.nodes import (
+    assign,
+    constant,
+    define,
+    hook,
+    hook_itself,
+    load,
+    names_tuple,
+    placed,
+    unpack,
+)
 from ms_func.source.resolver import EMPTY, Set
+from ms_func.source.scoping import target_names
 
 if TYPE_CHECKING:
     from ms_func.source.rewrite import Rewriter
@@ -55,6 +66,8 @@ def raise_(r: Rewriter, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]
     r.touched = True
     if s.exc is not None:
         s.exc = hook("raise_", s, r.expr(s.exc))
+    elif r.handled is not None:
+        s.exc = hook("raise_", s, load(r.handled, s))
     if s.cause is not None:
         s.cause = r.expr(s.cause)
     r.bound = None
@@ -62,7 +75,86 @@ def raise_(r: Rewriter, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]
 
 
 def try_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
-    """`try`: native, its parts rewritten."""
+    """`try`: a call of a hook on functions of its parts; native where it yields."""
+    if not r.flow.is_converted(s):
+        return _native_try(r, s, out)
+    return _finally(r, s, out) if s.finalbody else _caught(r, s, out)
+
+
+def _caught(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
+    """`try` with handlers."""
+    flow, live, at = r.flow, r.flow.live[s], s.body[0]
+    parts = [s.body, *(h.body for h in s.handlers)]
+    ends = EMPTY.union(*map(flow.completions, parts))
+    needed, bound = live.needed(ends, live.after), flow.bound_by(s)
+    state = r.plain(bound & needed) + r.prepared(ends, out, at)
+    r.must_exist(state)
+    body, after = r.branch("try", s.body, state, live.body, at, False)
+    functions, pairs = [body], []
+    before = r.bound
+    for h in s.handlers:
+        r.bound = None if before is None else before - r.deleted(s.body)
+        kinds = constant(None, h) if h.type is None else r.piece(h.type)
+        function, met = _handler_function(r, h, state)
+        functions.append(function)
+        pairs.append(placed(ast.Tuple([kinds, load(function.name, h)], ast.Load()), h))
+        after = meet(after, met)
+    if after is not None and before is not None:
+        after -= (r.local - r.cells) - before - set(state)
+    r.bound = after
+    handlers = placed(ast.Tuple(pairs, ast.Load()), at)
+    call = hook("try_", at, load(body.name, at), handlers, names_tuple(state, at),
+                r.shown_names(state, at))  # fmt: skip
+    out += [*functions, unpack(state, call, at)]
+    return False, ends & {"R", "B", "C"}
+
+
+def _handler_function(
+    r: Rewriter, h: ast.ExceptHandler, state: list[str]
+) -> tuple[ast.FunctionDef, Set | None]:
+    """A handler as a function of the exception and the state, and the names bound at its end."""
+    short, (outer, before) = r.fresh("error"), (r.handled, r.bound)
+    frame, start, needed = r.inside(state), [], r.first(h.body)
+    given = EMPTY if h.name is None else frozenset((h.name,))
+    if h.name is not None:
+        with r.at(frame):
+            r.bind_name(h.name, load(short, h), h, start)
+    r.handled = short
+    function = r.generated("except", h.body, frame, [short, *state], needed, h, given)
+    r.handled = outer
+    function.body[:0] = start
+    if h.name is not None and (h.name in state or r.writer(h.name)):
+        with r.at(frame):
+            gone: list[ast.stmt] = []
+            r.delete_name(h.name, h, gone)
+        function.body[-1:-1] = gone
+    after, r.bound = r.bound, before
+    return function, after
+
+
+def _finally(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
+    """`try` with `finally` alone, which comes to its end without a jump."""
+    flow, live, at, before = r.flow, r.flow.live[s], s.body[0], r.bound
+    ends, last = flow.completions(s.body), r.first(s.finalbody)
+    needed = last | live.needed(ends, live.after)
+    state = r.plain(flow.binds(s.body) & needed) + r.prepared(ends, out, at)
+    r.must_exist(state)
+    body, after = r.branch("try", s.body, state, live.body, at, False)
+    raised = r.temporary()
+    call = hook("guarded_", at, load(body.name, at), names_tuple(state, at))
+    out += [body, unpack([raised, *state], call, at)]
+    start = r.bound = None if before is None else before - r.deleted(s.body)
+    statements, _ = r.block(s.finalbody, tail=False)
+    end = hook("ended", s.finalbody[-1], load(raised, s.finalbody[-1]))
+    out += [*statements, placed(ast.Expr(end), s.finalbody[-1])]
+    added = EMPTY if r.bound is None or start is None else r.bound - start
+    if after is not None and before is not None:
+        after -= (r.local - r.cells) - before - set(state)
+    r.bound = None if after is None else after | added
+    return False, ends & {"R", "B", "C"}
+
+
+def _native_try(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     before = r.bound
     body, flags = r.block(s.body, tail=False)
     if s.handlers:
@@ -72,7 +164,7 @@ def try_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tup
     orelse, flags = _if_unbroken(r, s.orelse, flags)
     after = r.bound
     start = None if before is None else before - r.deleted(s.body)
-    handlers = []
+    handlers, outer, r.handled = [], r.handled, None
     for h in s.handlers:
         r.bound = start
         handler, extra = _handler(r, h, s)
@@ -82,7 +174,7 @@ def try_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tup
     if start is not None:
         parts = [s.orelse, *(h.body for h in s.handlers)]
         start -= r.deleted([x for p in parts for x in p]) | {h.name or "" for h in s.handlers}
-    r.bound = start
+    r.bound, r.handled = start, outer
     last, extra = r.block(s.finalbody, tail=False)
     if extra:  # a jump out of `finally` ends the exception that is under way
         r.leave_natively(extra, last, s.finalbody[-1])
@@ -127,8 +219,31 @@ def _handler(r: Rewriter, h: ast.ExceptHandler, s: Any) -> tuple[ast.ExceptHandl
 
 
 def with_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
-    """`with`: native, its parts rewritten."""
-    passes = all(r.resolver.lets_through(i.context_expr) for i in s.items)
+    """`with`: a call of a hook on a function of what is entered; native where it yields."""
+    if not r.flow.is_converted(s):
+        return _native_with(r, s, out)
+    flow, live, (item,) = r.flow, r.flow.live[s], s.items
+    at = item.context_expr
+    manager, ends, before = r.expr(at), flow.completions(s.body), r.bound
+    bound = flow.binds(s.body) | (target_names(item.optional_vars) if item.optional_vars else EMPTY)
+    state = r.plain(bound & live.needed(ends | {"N"}, live.after)) + r.prepared(ends, out, at)
+    r.must_exist(state)
+    frame, start, given = r.inside(state), [], EMPTY
+    if item.optional_vars is not None:
+        with r.at(frame):
+            r.assign_to(item.optional_vars, load(ITEM, at), start)
+        given = frozenset(target_names(item.optional_vars))
+    function = r.generated("with", s.body, frame, [ITEM, *state], live.body, at, given)
+    function.body[:0] = start
+    call = hook("with_", at, manager, load(function.name, at), names_tuple(state, at),
+                r.shown_names(state, at))  # fmt: skip
+    out += [function, unpack(state, call, at)]
+    r.bound = before
+    return False, ends & {"R", "B", "C"}
+
+
+def _native_with(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
+    passes = r.flow.lets_through(s)
     start: list[ast.stmt] = []
     for item in s.items:
         item.context_expr = r.expr(item.context_expr)

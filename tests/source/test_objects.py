@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
-from ms_func.errors import StagingError, UnsupportedError
+from ms_func.errors import StagingError
 from ms_func.ir.evaluate import evaluate
 from tests.source import iterator_functions, list_functions, recursive_functions
 from tests.source.object_functions import CASES
@@ -100,15 +100,3 @@ def test_places_that_are_not_there(f, error):
     assert float(jitted(0)) == f(0)
     with pytest.raises(error):
         jitted(5)
-
-
-def test_an_error_of_a_place_cannot_be_caught_while_recording():
-    def f(n):
-        try:
-            return [1.0, 2.0][n]
-        except IndexError:
-            return 0.0
-
-    with pytest.raises(UnsupportedError, match="cannot catch it"):
-        ms.jit(f)(1)
-    assert float(ms.jit(lambda n: f(n % 2))(3)) == 2.0

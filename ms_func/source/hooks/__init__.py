@@ -13,6 +13,10 @@ from ms_func.source.hooks.branch import not_ as not_
 from ms_func.source.hooks.branch import or_ as or_
 from ms_func.source.hooks.call import call as call
 from ms_func.source.hooks.call import native as native
+from ms_func.source.hooks.caught import ended as ended
+from ms_func.source.hooks.caught import guarded_ as guarded_
+from ms_func.source.hooks.caught import try_ as try_
+from ms_func.source.hooks.caught import with_ as with_
 from ms_func.source.hooks.choice import Choice as Choice
 from ms_func.source.hooks.comparisons import eq_ as eq_
 from ms_func.source.hooks.comparisons import ge_ as ge_
@@ -29,6 +33,7 @@ from ms_func.source.hooks.displays import bitxor as bitxor
 from ms_func.source.hooks.displays import dict_of as dict_of
 from ms_func.source.hooks.displays import merged as merged
 from ms_func.source.hooks.displays import set_of as set_of
+from ms_func.source.hooks.failures import again as again
 from ms_func.source.hooks.failures import assert_ as assert_
 from ms_func.source.hooks.failures import catching as catching
 from ms_func.source.hooks.failures import raise_ as raise_
@@ -39,12 +44,14 @@ from ms_func.source.hooks.loops import while_ as while_
 from ms_func.source.hooks.membership import contains as contains
 from ms_func.source.hooks.membership import is_ as is_
 from ms_func.source.hooks.membership import isinstance_ as isinstance_
+from ms_func.source.hooks.membership import issubclass_ as issubclass_
 from ms_func.source.hooks.membership import truth as truth
 from ms_func.source.hooks.membership import type_ as type_
 from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.pushing import endless as endless
 from ms_func.source.hooks.pushing import take as take
 from ms_func.source.hooks.recording import recorded as recorded
+from ms_func.source.hooks.sharing import spread as _spread  # noqa: F401
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import about_to_store as about_to_store
 from ms_func.source.hooks.stores import bound_cell as bound_cell

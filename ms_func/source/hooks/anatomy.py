@@ -12,7 +12,8 @@ import functools
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from ms_func.source.hooks.journal import (
     frozen_handle,
 )
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.tracing.tracer import Tracer
+from ms_func.tracing.tracer import Staging, Tracer
 
 SCALARS = (bool, int, float, complex)
 _SCALAR_TYPES = frozenset(SCALARS)
@@ -58,12 +59,32 @@ class Parts(NamedTuple):
 
 
 class Overlay:
-    """The heap as a region left it: what its locations held at the end, by location key."""
+    """The heap as a region left it: what its locations held at the end, by location key.
 
-    __slots__ = ("finals",)
+    Attributes:
+        finals: what they held.
+        trace: recording of the region; None for the heap as it is now.
+        late: locations that were stored to after the region had ended.
+        wanted: objects that should have had numbers then, in a heap of the past; else None.
+    """
 
-    def __init__(self, finals: dict[Any, Any]) -> None:
+    __slots__ = ("finals", "late", "trace", "wanted")
+
+    def __init__(self, finals: dict[Any, Any], trace: Staging | None = None) -> None:
         self.finals = finals
+        self.trace = trace
+        self.late: dict[Any, Any] = {}
+        self.wanted: list[Any] | None = None
+
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Record further operations at the end of the region."""
+        if self.trace is None:
+            yield
+            return
+        self.trace.alive = True
+        with self.trace:
+            yield
 
     def contents(self, x: Any) -> Any:
         """What a list, deque, dict or set holds."""
@@ -132,6 +153,8 @@ def take_apart(x: Any, overlay: Overlay = PRESENT) -> Parts | None:
         return _node(x, flat, overlay)
     if _is_plain(x):
         return _object(x, overlay)
+    if isinstance(x, Exception):
+        return _exception(x, overlay)
     if isinstance(x, (list, dict)) and not own_names(x):  # a class of the user's, Counter
         return _dict(x, overlay) if isinstance(x, dict) else _list(x, overlay)
     return None
@@ -324,6 +347,24 @@ def _object(x: Any, overlay: Overlay) -> Parts:
     return Parts(
         (type(x), frozenset(names)), children, [f".{n}" for n in names], make, mutable=True
     )
+
+
+def _exception(x: Exception, overlay: Overlay) -> Parts:
+    names, cls, count = overlay.names(x), type(x), len(x.args)
+
+    def make(new: Sequence[Any]) -> Any:
+        args = new[:count]
+        made = cls(*args) if type(cls.__init__) is _SLOT else cls.__new__(cls, *args)
+        made.args = tuple(args)
+        made.__dict__.update(zip(names, new[count:], strict=True))
+        return made
+
+    children = [*x.args, *(overlay.attribute(x, n) for n in names)]
+    keys = [*(f".args[{i}]" for i in range(count)), *(f".{n}" for n in names)]
+    return Parts((cls, count, frozenset(names)), children, keys, make)
+
+
+_SLOT = type(object.__init__)
 
 
 def equal_constants(a: Any, b: Any) -> bool:

@@ -7,38 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.control_flow import bodies
-from ms_func.control_flow.cond import cond_p
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
-from ms_func.ir.types import typeof
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import select
-from ms_func.source.hooks import complaints, conditions, failures
-from ms_func.source.hooks.anatomy import SCALARS, Mismatch
+from ms_func.source.hooks import attempts, conditions, failures
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, converted, materialized, unlink
-from ms_func.source.hooks.join_nodes import Slot
-from ms_func.source.hooks.journal import Cell, Contents, Location
-from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
+from ms_func.source.hooks.join import converted
+from ms_func.source.hooks.journal import Cell
+from ms_func.source.hooks.outcomes import Bottom, State, axes
+from ms_func.source.hooks.region import Region
 from ms_func.source.hooks.truths import PLAIN, asked, at_hand, truth
-from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
-
-State = tuple[Any, ...]
-
-
-class Bottom(BaseException):
-    """A region that calls a recursive function whose result is not known yet.
-
-    Attributes:
-        number: which function, the outer ones first.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
 
 # --- if ---------------------------------------------------------------------------------------
 
@@ -97,167 +77,52 @@ def switch(index: Any, functions: Sequence[Callable[[], Any]]) -> Any:
 Choice.switch = staticmethod(switch)
 
 
-def _settled(x: Any, inside: bool = False) -> Any:
-    """A value as it is under the conditions around this line; `inside`, also its elements."""
-    if type(x) is Choice:
-        return x.settled()
-    if inside and type(x) is list:
-        return [_settled(y) for y in x]
-    return {k: _settled(y) for k, y in x.items()} if inside and type(x) is dict else x
-
-
 def _switch(
     index: Any, functions: Sequence[Callable[[], State]], names: Sequence[str], outer: State = ()
 ) -> State:
     """Record all branches, join what they leave, and apply the one that `index` names."""
+    if failures.may_catch():
+        tried = [lambda f=f: attempts.attempt(f, outer) for f in functions]
+        return attempts.proceed(*_recorded(index, tried, names, outer))
+    kept = [lambda f=f: (None, f()) for f in functions]
+    return _recorded(index, kept, names, outer)[1]
+
+
+def _recorded(
+    index: Any, functions: Sequence[Callable[[], attempts.Outcome]], names: Sequence[str],
+    outer: State,
+) -> attempts.Outcome:  # fmt: skip
+    """The branches joined: what they raise, and the values that they leave."""
     regions: list[Region] = []
     bottoms: list[Bottom] = []
     for i, f in enumerate(functions):
-        region = Region("branch", _axes(index))
+        region = Region("branch", axes(index))
         try:
             with conditions.holding(index, i):
                 region.run(f)
                 if not region.never:
-                    region.value = tuple(map(_settled, region.value))
+                    region.value = attempts.settled(*region.value)
         except Bottom as bottom:
-            bottoms.append(bottom)
+            bottoms.append(bottom.with_traceback(None))  # its frames know objects
             continue
         regions.append(region)
     if not regions:
         raise min(bottoms, key=lambda bottom: bottom.number)
     if bottoms:  # only types matter now: any branch will do
         regions, index = [regions[0]], 0 if len(regions) == 1 else index
-    return _joined(index, regions, names, outer)
+    return attempts.joined(index, regions, names, outer)
 
 
-def _joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: State) -> State:
-    if all(r.never for r in regions):
-        _apply(index, regions, [])
-        raise failures.unreachable([r.error for r in regions if r.error is not None])
-    places = locations(regions)
-    refused: set[int] = set()
-    while True:
-        plan, nodes, stores = _plan(index, regions, names, outer, places, refused)
-        fresh = {id(places[k].owner) for k, n in stores.items() if isinstance(n, Exception)}
-        if fresh <= refused:
-            break
-        refused |= fresh
-    plan.release()
-    for r in regions:
-        r.let_go()
-    known = held(regions)
-    known += unlink([*nodes, *stores.values()], known)
-    kept = {}
-    for key in list(stores):
-        node = stores.pop(key)
-        if is_forgotten(places[key], known):
-            continue
-        if isinstance(node, Exception):
-            raise node
-        kept[key] = node
-    slots = plan.keep([*nodes, *kept.values()])
-    for s in slots:
-        s.type = s.type.varying(s.type.vma | _axes(index))
-    outs = _values(index, regions, slots)
-    made: dict[int, Any] = {}
-    for key, node in kept.items():
-        put(places[key], node.build(outs, made))
-    return tuple([n.build(outs, made) for n in nodes])
+def unless(holds: Any, error: Callable[[], Exception]) -> None:
+    """Raise where a traced condition does not hold."""
+
+    def fails() -> State:
+        raise failures.raise_(error())
+
+    _switch(holds, [fails, lambda: ()], ())
 
 
-def _plan(
-    index: Any, regions: Sequence[Region], names: Sequence[str], outer: State,
-    places: dict[Any, Location], refused: set[int],
-) -> tuple[Plan, list[Any], dict[Any, Any]]:  # fmt: skip
-    """Nodes of the local variables, and of the locations or why these cannot be joined.
-
-    A location that cannot be joined may belong to an object of one region alone, which is then
-    made anew from its parts.
-    """
-    plan = Plan([r.overlay for r in regions], outer, stored=True)
-    plan.refused = refused
-    plan.links = [r.trace.links for r in regions]
-    stores: dict[Any, Any] = {}
-    for key, place in places.items():
-        try:
-            found = []
-            for i, r in enumerate(regions):
-                with conditions.holding(index, i):
-                    found.append(_settled(finals(r, key, place), type(place) is Contents))
-            stores[key] = plan.join(found, (place,))
-        except Mismatch as error:
-            stores[key] = complaints.branches_disagree(error, names, regions)
-    try:
-        nodes = [plan.join(column, (i,)) for i, column in enumerate(_columns(regions))]
-    except Mismatch as error:
-        raise complaints.branches_disagree(error, names, regions) from None
-    return plan, nodes, stores
-
-
-def _axes(x: Any) -> frozenset[Any]:
-    """Axes of a region of manual computation along which a condition may differ."""
-    return x.type.vma if type(x) is Tracer else frozenset()
-
-
-def _columns(regions: Sequence[Region]) -> list[tuple[Any, ...]]:
-    """What each local variable is after each region; a region that raises leaves nothing."""
-    width = next(len(r.value) for r in regions if not r.never)
-    nothing = (UNDEFINED,) * width
-    return list(zip(*(nothing if r.never else r.value for r in regions), strict=True))
-
-
-def _values(index: Any, regions: Sequence[Region], slots: Sequence[Slot]) -> list[Any]:
-    """Value of each slot: constants by a selection, what the branches compute by a `cond`."""
-    outs = [_selected(index, s) if len(regions) == 2 else None for s in slots]
-    rest = [s for s, x in zip(slots, outs, strict=True) if x is None]
-    computed = iter(_apply(index, regions, rest))
-    return [next(computed) if x is None else x for x in outs]
-
-
-def _selected(index: Any, slot: Slot) -> Any:
-    """A scalar both of whose columns are known outside of the branches; None for others.
-
-    The flags that `break`, `continue` and `return` set are such.
-    """
-    if slot.type.shape != () or typeof(index).dtype != np.bool_:
-        return None
-    no, yes = slot.columns
-    known = isinstance(no, SCALARS), isinstance(yes, SCALARS)
-    if slot.type.dtype == np.bool_ and any(known):
-        return _flag(index, no, yes)
-    if all(known):
-        return select(index, converted(yes, slot.type), converted(no, slot.type))
-    return None
-
-
-def _flag(index: Any, no: Any, yes: Any) -> Any:
-    """`yes if index else no`, one of which is a bool."""
-    for x in (no, yes):
-        if x is UNDEFINED or (type(x) is Tracer and not x.recorder.alive):
-            return None
-    if isinstance(yes, bool):
-        if isinstance(no, bool):
-            return index if yes else bitwise_not(index)
-        return bitwise_or(index, no) if yes else bitwise_and(bitwise_not(index), no)
-    return bitwise_or(bitwise_not(index), yes) if no else bitwise_and(index, yes)
-
-
-def _apply(index: Any, regions: Sequence[Region], slots: Sequence[Any]) -> list[Any]:
-    """Results of the branch that `index` names."""
-    staged = []
-    for i, region in enumerate(regions):
-        with region.reopened():
-            results = [materialized(s.columns[i], s.type) for s in slots]
-        staged.append(region.finish(results))
-    if not slots and not any(s.fn.effects for s in staged):
-        return []
-    fns, captured = bodies.share_captured(staged)
-    if _axes(index):
-        bodies.same_on_all_devices(fns, _axes(index), "if", "condition")
-    if len(fns) == 1:
-        return bodies.values(current.interpreter.apply(fns[0], captured))
-    outs = cond_p.bind(index, *captured, branches=fns)
-    return bodies.values(outs)
+failures.unless = unless
 
 
 # --- and, or, not -----------------------------------------------------------------------------
@@ -304,8 +169,9 @@ def _logical(left: Any, test: Any, right: Callable[[], Any], conjunction: bool) 
     test = truth(test)
     region = Region("operand")
     with conditions.holding(test, conjunction):
-        value = region.run(right)
-    if not region.never and not region.entries and _is_boolean(left) and _is_boolean(value):
+        error, value = region.run(lambda: attempts.tried(right)) or (None, None)
+    plain = error is None and not region.never and not region.entries
+    if plain and _is_boolean(left) and _is_boolean(value):
         if not isinstance(value, Tracer):
             if bool(value) == conjunction:
                 return left

@@ -46,7 +46,7 @@ from ms_func.source.hooks.comparisons import holds_traced
 from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.handlers import HANDLERS
 from ms_func.source.hooks.journal import Contents, journal, same_contents
-from ms_func.source.hooks.membership import count_of, index_of, type_
+from ms_func.source.hooks.membership import count_of, index_of, issubclass_, type_
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.portions import Portion
 from ms_func.tracing.tracer import Staging, Tracer
@@ -271,7 +271,8 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
 }
 HANDLERS[id(type)] = type_
-_TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, callable))
+HANDLERS[id(issubclass)] = issubclass_
+_TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, issubclass, callable))
 HANDLERS[id(getattr)] = stores.getattr_
 HANDLERS[id(setattr)] = stores.setattr_
 HANDLERS[id(delattr)] = stores.delattr_

@@ -25,11 +25,12 @@ from ms_func.source.hooks.anatomy import (
     is_number,
     take_apart,
 )
+from ms_func.source.hooks.forgotten import forget, held, is_forgotten
 from ms_func.source.hooks.growing import Growing
-from ms_func.source.hooks.join import Plan, promoted, type_of, unlink
-from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tree
+from ms_func.source.hooks.join import Plan, promoted, type_of
+from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.journal import MISSING, Location, frozen_handle, journal, same_contents
-from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
+from ms_func.source.hooks.region import Region, finals, put
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
@@ -329,9 +330,13 @@ class Carry:
         for key, place in places.items():
             pair = finals_at_entry(place), finals(step.body, key, place)
             try:
-                stores[key] = plan.join(pair, (place,))
+                stores[key] = plan.of_place(pair, place)
             except Mismatch as error:
                 stores[key] = self._complaint(error, step)
+        for key, place in step.body.late().items():
+            places[key] = place
+            pair = finals_at_entry(place), finals(step.body, key, place)
+            stores[key] = plan.of_place(pair, place)
         return nodes, stores, places
 
     def _differ(self, slots: Sequence[Slot], before: dict[Any, Slot]) -> bool:
@@ -362,14 +367,10 @@ class Carry:
     ) -> None:  # fmt: skip
         """Leave out objects that are made anew in each step."""
         plan.release()
-        step.body.let_go()
-        known = held([step.body])
-        known += unlink([*nodes, *stores.values()], known, between=False)
-        for key in list(stores):
-            if key not in self.places and is_forgotten(places[key], known):
-                del stores[key], places[key]
-            elif isinstance(stores[key], Exception):
-                raise stores[key]
+        forget([step.body], places, nodes, stores, self.places)
+        for node in stores.values():
+            if isinstance(node, Exception):
+                raise node
 
     def _complaint(self, error: Mismatch, step: Step) -> Exception:
         return complaints.carry_changed(error, self.names, step.body, self.loc)
@@ -401,6 +402,8 @@ def _shape(node: Any) -> Any:
         return "slot"
     if type(node) is Tree:
         return tuple(_shape(c) for c in node.children)
+    if type(node) is Tagged:
+        return _shape(node.number)
     return _constant_shape(node.value)
 
 
@@ -412,7 +415,7 @@ def _constant_shape(x: Any) -> Any:
         return id(x.variable)
     if type(x) is tuple:  # such as a step makes anew
         return tuple(map(_constant_shape, x))
-    if not callable(x):
+    if not callable(x) and not isinstance(x, Exception):
         return id(x)
     if isinstance(x, BuiltinMethodType):
         return id(x.__self__), x.__name__

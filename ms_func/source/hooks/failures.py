@@ -19,37 +19,115 @@ from ms_func.ir.host import identity_of
 from ms_func.ir.loc import Loc, is_internal, user_loc
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import check_raising
+from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
 
 
 class _Raised(threading.local):
-    depth = 0
+    """What is raised in this thread, and the `try` statements around the line that runs."""
+
     marked: Any = None
+
+    def __init__(self) -> None:
+        self.catchers: list[Catcher] = []
+
+
+class Catcher:
+    """A `try` around what is being run.
+
+    Args:
+        kinds: gives the exceptions that its handlers catch; None for a border, across which no
+            handler can get at an exception that data decide.
+        native: whether Python runs it.
+    """
+
+    __slots__ = ("kinds", "native")
+
+    def __init__(self, kinds: Callable[[], Any] | None, native: bool = False) -> None:
+        self.kinds = kinds
+        self.native = native
+
+    def __enter__(self) -> None:
+        _raised.catchers.append(self)
+
+    def __exit__(self, *exc: object) -> None:
+        around = _raised.catchers
+        del around[max(i for i, x in enumerate(around) if x is self)]
+
+    def catches(self, error: Exception) -> bool:
+        """Whether a handler means to catch it."""
+        return self.kinds is not None and isinstance(error, self.kinds())
 
 
 _raised = _Raised()
+catching = Catcher(lambda: BaseException, native=True)
+"""Context of the body of a `try` with handlers that Python runs."""
+passing = Catcher(tuple, native=True)
+"""Context of the body of a `with` that Python runs, whose end has to be told of exceptions."""
+catching_all = Catcher(lambda: Exception)
+"""Context of what is recorded without knowing by whom its exceptions are caught."""
+border = Catcher(None)
+"""Context of a program that is recorded by itself."""
+
+
+def may_catch() -> bool:
+    """Whether a `try` around this line may catch what data raise."""
+    around = _raised.catchers
+    return bool(around) and around[-1] is not border
+
+
+def is_caught(error: Exception) -> bool:
+    """Whether a `try` around this line catches an exception that data raise.
+
+    Raises:
+        UnsupportedError: one means to catch it, but cannot.
+    """
+    beyond = False
+    for catcher in reversed(_raised.catchers):
+        beyond = beyond or catcher.native or catcher is border
+        if any(map(catcher.catches, alternatives(error))):
+            if beyond:
+                raise _uncatchable(error)
+            return True
+    return False
+
+
+def alternatives(error: Exception) -> Sequence[Exception]:
+    """What an exception stands for where data chose one of several."""
+    if type(error) is not Chosen:
+        return (error,)
+    return [x for x in error.choice.left().values() if x is not None]
+
+
+def _uncatchable(error: Exception) -> UnsupportedError:
+    return UnsupportedError(
+        f"a {type(alternatives(error)[0]).__name__} raised under a run-time condition cannot be "
+        "caught by the `try` around it: whether it is raised is known only when the program runs\n"
+        "fix: put the `try` inside the branch, or return a value that tells",
+        user_loc(4),
+    )
+
+
+class Chosen(Exception):
+    """One of several exceptions, known only at run time.
+
+    Attributes:
+        choice: the exceptions.
+    """
+
+    def __init__(self, choice: Any) -> None:
+        self.choice = choice
 
 
 def raise_(exception: Any) -> Any:
     """The exception that a `raise` statement of converted code raises, marked as such."""
     made = exception() if isinstance(exception, type) else exception
+    if type(made) is Choice:
+        made = Chosen(made)
     if isinstance(made, Exception):
         _raised.marked = made
     return made
-
-
-class _Catching:
-    """Context of the body of a `try` with handlers."""
-
-    def __enter__(self) -> None:
-        _raised.depth += 1
-
-    def __exit__(self, *exc: object) -> None:
-        _raised.depth -= 1
-
-
-catching = _Catching()
 
 
 class Unreachable(Exception):
@@ -73,26 +151,32 @@ def _same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
     return len(a) == len(b) and all(x is y or (type(x) is str and x == y) for x, y in zip(a, b))  # noqa: B905
 
 
-def leave(error: Exception, caught: int) -> bool:
+def leave(error: Exception) -> bool:
     """Record that a region ends by raising `error`; False where the recording itself failed.
 
     Raises:
         UnsupportedError: a `try` around the region means to catch it.
     """
-    if not is_raised(error) and not _is_pythons(error):
+    if not is_users(error):
         return False
     _raised.marked = None
-    if caught:
-        raise UnsupportedError(
-            f"a {type(error).__name__} raised under a run-time condition cannot be caught by the "
-            "`try` around it: whether it is raised is known only when the program runs\n"
-            "fix: put the `try` inside the branch, or return a value that tells",
-            user_loc(3),
-        ) from error
-    if not isinstance(error, Unreachable):
-        with _placed(error):
-            _fail(error)
+    if isinstance(error, Unreachable):
+        return True
+    if is_caught(error):
+        raise _uncatchable(error) from error
+    with _placed(error):
+        fail(error)
     return True
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the user's program raised an exception, and not the recording of it."""
+    return is_raised(error) or _is_pythons(error)
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether an exception of the user's program is what a `try` around this line waits for."""
+    return is_users(error) and not isinstance(error, Unreachable) and is_caught(error)
 
 
 def again(error: Exception) -> Exception:
@@ -153,13 +237,11 @@ def _placed(error: Exception) -> Iterator[None]:
         trace.loc = outer
 
 
-def handlers() -> int:
-    """Number of `try` statements with handlers of converted code around this line."""
-    return _raised.depth
-
-
-def _fail(error: Exception) -> None:
+def fail(error: Exception) -> None:
     """Record that the program raises `error` when it gets here."""
+    if type(error) is Chosen:
+        error.choice.each(fail)
+        return
     kind = type(error)
     args = tuple([_in_words(a) for a in error.args])
     check_raising(False, _maker(error), args, key=("raise", identity_of(kind), len(args)))
@@ -182,38 +264,32 @@ def _maker(error: Exception) -> Callable[[Any], BaseException]:
     return make
 
 
-def assert_raising(holds: Any, error: Exception) -> None:
-    """Raise `error` at run time where a traced condition does not hold.
+unless: Any = None
+"""Raises under a traced condition; `attempts` supplies it."""
 
-    Raises:
-        UnsupportedError: a `try` around this line means to catch it.
-    """
+
+def assert_raising(holds: Any, error: Exception) -> None:
+    """Raise `error` at run time where a traced condition does not hold."""
+    if may_catch() and is_caught(error):
+        unless(holds, lambda: error)
+        return
     kind, text = type(error), str(error)
-    _refuse_handlers(kind.__name__)
     check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
 
 
-def _refuse_handlers(kind: str) -> None:
-    """Refuse a check where a `try` means to catch what it raises."""
-    if handlers():
-        raise UnsupportedError(
-            f"whether this raises {kind} is known only when the program runs, so that the `try` "
-            "around it cannot catch it\nfix: test for it before, outside of the `try`",
-            user_loc(3),
-        )
-
-
 def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
-    """`assert test, message`.
+    """`assert test, message`."""
 
-    Raises:
-        UnsupportedError: the test is traced, and a `try` around this line means to catch it.
-    """
+    def error() -> Exception:
+        return AssertionError() if message is None else AssertionError(message())
+
     test = at_hand(asked(test))
     if type(test) is not Tracer:
         if not test:
-            raise raise_(AssertionError() if message is None else AssertionError(message()))
+            raise raise_(error())
         return
-    _refuse_handlers("AssertionError")
+    if may_catch() and is_caught(AssertionError()):
+        unless(truth(test), error)
+        return
     args = () if message is None else (message(),)
     check_raising(truth(test), lambda args: AssertionError(*args), args, key="assert")

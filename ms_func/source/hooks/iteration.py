@@ -27,11 +27,19 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks import complaints, growing_methods, pushing, running, uneven
+from ms_func.source.hooks import (
+    complaints,
+    failures,
+    growing_methods,
+    pushing,
+    running,
+    uneven,
+)
 from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
-from ms_func.source.hooks.branch import Bottom, cells, if_, not_
+from ms_func.source.hooks.branch import cells, if_, not_
 from ms_func.source.hooks.carry import Carry, Step
+from ms_func.source.hooks.caught import for_loop
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
 from ms_func.source.hooks.growing import is_stretched
@@ -40,18 +48,18 @@ from ms_func.source.hooks.join import converted, materialized
 from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import frozen_handle
 from ms_func.source.hooks.loops import (
-    Trial,
     entries,
     loop_function,
     merged_results,
     recorded,
     staged_while,
 )
+from ms_func.source.hooks.outcomes import Bottom, State
+from ms_func.source.hooks.trials import Trial
 from ms_func.source.hooks.truths import truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, speculation
 
-State = tuple[Any, ...]
 _MOST = 1 << 10
 """Most steps that are laid out behind the one that may leave the loop."""
 _log = logging.getLogger("ms_func")
@@ -63,10 +71,12 @@ def for_(
     state: State,
     names: Sequence[str] = (),
     stop: int | None = None,
+    caught: bool = False,
 ) -> State:
     """`for item in iterable: body`, for the values `state` of the local variables `names`.
 
-    `stop` is the position in the state of a flag that ends the loop when it is true.
+    `stop` is the position in the state of a flag that ends the loop when it is true; `caught` says
+    that the body keeps what it raises to itself.
     """
     if type(current.interpreter) is not Staging:
         for item in iterable:
@@ -74,6 +84,8 @@ def for_(
             if stop is not None and state[stop]:
                 break
         return state
+    if not caught and failures.may_catch():
+        return for_loop(for_, iterable, body, state, names, stop)
     if type(iterable) is Choice:
         return iterable.each(lambda x: for_(x, body, state, names, stop))
     if type(iterable) is Once:

@@ -17,27 +17,35 @@ from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import failures
 from ms_func.source.hooks.anatomy import SCALARS
-from ms_func.source.hooks.branch import Bottom, cells
+from ms_func.source.hooks.branch import cells
 from ms_func.source.hooks.carry import Carry, Step, TestStores
+from ms_func.source.hooks.caught import while_loop
 from ms_func.source.hooks.join import materialized
 from ms_func.source.hooks.join_nodes import Later, Slot
-from ms_func.source.hooks.journal import Frame
+from ms_func.source.hooks.outcomes import Bottom, State
 from ms_func.source.hooks.region import Region
+from ms_func.source.hooks.trials import Trial
 from ms_func.source.hooks.truths import asked
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
 from ms_func.transforms.passes import dce
 
-State = tuple[Any, ...]
 _ROUNDS = 4
 
 
 def while_(
-    test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str] = ()
-) -> State:
-    """`while test: body`, for the values `state` of the local variables `names`."""
+    test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str] = (),
+    caught: bool = False,
+) -> State:  # fmt: skip
+    """`while test: body`, for the values `state` of the local variables `names`.
+
+    `caught` says that test and body keep what they raise to themselves.
+    """
+    if not caught and failures.may_catch() and type(current.interpreter) is Staging:
+        return while_loop(while_, test, body, state, names)
     more = asked(test(*state))
     if type(current.interpreter) is not Staging and type(more) is not Tracer:
         while more:
@@ -101,53 +109,6 @@ def _staged(
     whole = (more, *state)
     names = ("the test", *names)
     return staged_while(lambda more, *rest: more, step, whole, names, loc, None, cells(test))[1:]
-
-
-class Trial:
-    """Steps run as in Python while recording, which may be taken back.
-
-    Attributes:
-        frame: the journal of their stores.
-    """
-
-    def __init__(self) -> None:
-        self.trace = current.interpreter
-        self.mark = len(self.trace.eqns)
-        self.frame = Frame(None)
-        self._links = len(self.trace.links.order) if self.trace.links is not None else 0
-        self._eqns: list[Any] = []
-        self._finals: dict[Any, Any] = {}
-
-    def __enter__(self) -> Trial:
-        self.frame.__enter__()
-        return self
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        self.frame.__exit__()
-        if kind is not None:  # they happened, as far as who handles the exception is concerned
-            self.frame.commit()
-
-    def rewind(self) -> None:
-        """Take the steps back: their stores and what they recorded."""
-        self._eqns = self.trace.eqns[self.mark :]
-        self._finals = self.frame.finals()
-        self.frame.undo()
-        del self.trace.eqns[self.mark :]
-        self.trace.results.clear()
-        self._made = self._cut()
-
-    def _cut(self) -> list[Any]:
-        links = self.trace.links
-        return [] if links is None else links.cut(self._links)
-
-    def replay(self) -> None:
-        """Do the steps that were taken back, forgetting what was recorded since."""
-        self.trace.eqns[self.mark :] = self._eqns
-        self._cut()
-        for one in self._made:
-            self.trace.links.add(one)
-        for key, (location, _) in self.frame.entries.items():
-            location.write(self._finals[key])
 
 
 # --- staging ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import (
     complaints,
     growing_methods,
+    identity,
     keyed,
     portion_functions,
     uneven,
@@ -107,7 +108,7 @@ def is_(a: Any, b: Any) -> Any:
 
 def _is_one(a: Any, b: Any) -> Any:
     """Whether two objects stand for the same one."""
-    found: Any = False
+    found: Any = identity.same(a, b)
     for here in same(a, b):
         found = here if found is False else found | here
     return found
@@ -161,10 +162,16 @@ def isinstance_(x: Any, kinds: Any) -> Any:
     return x.where(lambda a: isinstance(a, kinds)) if type(x) is Choice else isinstance(x, kinds)
 
 
+def issubclass_(x: Any, kinds: Any) -> Any:
+    """`issubclass(x, kinds)`."""
+    return x.where(lambda a: issubclass(a, kinds)) if type(x) is Choice else issubclass(x, kinds)
+
+
 def type_(x: Any, *args: Any, **kwargs: Any) -> Any:
     """`type(x)`, of which data may have chosen one; `type(name, bases, namespace)`."""
     if type(x) is Choice and not args:
-        return x.each(type)
+        kinds = {type(a) for a in x.left().values()}
+        return kinds.pop() if len(kinds) == 1 else Choice(x.index, tuple(map(type, x.alternatives)))
     return type(x, *args, **kwargs)
 
 

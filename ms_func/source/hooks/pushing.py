@@ -10,6 +10,7 @@ from typing import Any
 
 from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import attempts
 from ms_func.source.hooks.branch import and_, if_, not_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.iterators import (
@@ -24,9 +25,9 @@ from ms_func.source.hooks.iterators import (
 )
 from ms_func.source.hooks.iterators import numbered as each_numbered
 from ms_func.source.hooks.journal import MISSING, Cell, store
-from ms_func.source.hooks.loops import Trial
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.running import Running
+from ms_func.source.hooks.trials import Trial
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.source.hooks.uneven import truth_of
 from ms_func.tracing.tracer import Staging, Tracer
@@ -124,19 +125,19 @@ def over(
     run = _turned(iterable)
     if run is None:
         return in_turns()
-    trial, why = Trial(), None
+    trial, why, raised = Trial(), None, None
     taker = Taker(body, state, names, stop)
 
-    def attempt() -> None:
-        nonlocal why
+    def turn() -> None:
+        nonlocal why, raised
         try:
             with trial, held(iterable):
                 taker.begin()
-                run(taker)
+                raised, _ = attempts.tried(lambda: run(taker))
         except (StagingError, ConcretizationTypeError) as error:
             why = error
 
-    consumed = moves.older(attempt)
+    consumed = moves.older(turn)
     left = False if why is not None or stop is None else taker.state[stop]
     goes_on = type(left) is not Tracer and left is not UNDEFINED and bool(left)
     if why is None and (consumed or not goes_on):
@@ -146,6 +147,7 @@ def over(
             iterable.close()
         else:
             left_on_data(iterable)
+        attempts.proceed(raised, ())
         return taker.end()
     if why is not None and consumed:  # what it took from other generators is gone
         raise why

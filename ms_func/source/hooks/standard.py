@@ -26,7 +26,7 @@ from ms_func.source.hooks.branch import not_
 from ms_func.source.hooks.builtins import decide
 from ms_func.source.hooks.call import call, watched
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.comparisons import holds_traced
+from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements, Once
 from ms_func.source.hooks.handlers import stands_for
 from ms_func.tracing.tracer import Staging, Tracer
@@ -97,6 +97,31 @@ def _sums(items: Iterator[Any], func: Any, total: Any) -> Iterator[Any]:
     for x in items:
         total = Choice.call(func, total, x)
         yield total
+
+
+@stands_for(itertools.groupby)
+def _groupby(iterable: Any, key: Any = None) -> Any:
+    if not _is_staging():
+        return itertools.groupby(iterable, key)
+    items = list(uneven.without(iterable))
+    keys = [x if key is None else Choice.call(key, x) for x in items]
+    alike = [uneven.truth_of(eq_(a, b)) for a, b in itertools.pairwise(keys)]
+    found = [
+        (uneven.opposite(alike[i - 1]) if i else True, (k, _given(_group(items[i:], alike[i:]))))
+        for i, k in enumerate(keys)
+    ]
+    return _given(uneven.laid(found))
+
+
+def _group(items: list[Any], alike: list[Any]) -> list[Any]:
+    """The first of some elements and those behind it that have the same key."""
+    found, together = [(True, items[0])], True
+    for x, same in zip(items[1:], alike, strict=True):
+        together = uneven.both(together, same)
+        if together is False:
+            break
+        found.append((together, x))
+    return uneven.laid(found)
 
 
 @stands_for(itertools.chain)

@@ -142,14 +142,32 @@ def test_assert_names_the_lane():
     assert "lane 2" in "".join(caught.value.__notes__)
 
 
-def test_a_try_around_a_condition_cannot_catch():
+def test_what_no_handler_waits_for_is_raised_at_its_line():
     def f(x):
         try:
             if x < 0:
                 raise ValueError("negative")
-        except ValueError:
+        except KeyError:
             return 0.0
         return x
+
+    assert ms.jit(f)(1.0) == 1.0
+    with pytest.raises(ValueError, match="negative") as caught:
+        ms.jit(f)(-1.0)
+    assert 'raise ValueError("negative")' in "".join(caught.value.__notes__)
+
+
+def test_a_handler_of_a_generator_cannot_catch():
+    def f(x):
+        def g():
+            try:
+                yield x
+                if x < 0:
+                    raise ValueError("negative")
+            except ValueError:
+                yield 0.0
+
+        return sum(list(g()))
 
     with pytest.raises(UnsupportedError, match="cannot be caught"):
         ms.jit(f)(1.0)
