@@ -348,7 +348,6 @@ class _Inputs(LoopPlan):
             return True
         return super().same(values, path)
 
-
     def agrees(self, columns: Sequence[Any], path: Any) -> bool:
         """What data chose before a call may be another one in it."""
         return not self.eager and super().agrees(columns, path)
